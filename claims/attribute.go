@@ -1,0 +1,214 @@
+package claims
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/obdcr/obdcr/internal/jsonscan"
+)
+
+// AttributeDeclaration says which claim of a software statement becomes an
+// attribute of the application, and under which name. The attribute's full name
+// ends in the environment: software_id becomes software_id_sandbox.
+type AttributeDeclaration struct {
+	Name        string `json:"name"`                  // without the environment
+	Claim       string `json:"claim"`                 // of the software statement
+	Description string `json:"description,omitempty"` // for people
+	Required    bool   `json:"required,omitempty"`    // a statement without the claim is refused
+}
+
+// DefaultAttributes returns the five attributes that OBIE registration needs: who
+// the software is, what it may do, and where its keys are.
+func DefaultAttributes() []AttributeDeclaration {
+	return []AttributeDeclaration{
+		{Name: "software_id", Claim: "software_id", Description: "identifier of the software at the directory"},
+		{Name: "software_client_id", Claim: "software_client_id", Description: "client identifier of the software at the directory"},
+		{Name: "software_client_name", Claim: "software_client_name", Description: "name of the software for people"},
+		{Name: "software_roles", Claim: "software_roles", Description: "PSD2 roles; they decide which APIs the application may use"},
+		{Name: "software_jwks_endpoint", Claim: "software_jwks_endpoint", Description: "address of the software's keys"},
+	}
+}
+
+// AttributeConfig configures an AttributeMapper.
+type AttributeConfig struct {
+	Declarations []AttributeDeclaration
+	// UseSoftwareIDAsApplicationName names the application after its software_id
+	// instead of its software_client_name.
+	UseSoftwareIDAsApplicationName bool
+}
+
+// Attribute is an attribute of an application. A claim that is an array stays one.
+type Attribute struct {
+	Name   string   `json:"name"`           // with the environment
+	Values []string `json:"values"`         // one value, or the array's
+	List   bool     `json:"list,omitempty"` // the claim is an array
+}
+
+// Application is what a portal shows of a registered software.
+type Application struct {
+	Name       string      `json:"name"` // software_client_name, or the software id by configuration
+	ID         string      `json:"id"`   // software_id
+	Attributes []Attribute `json:"attributes"`
+}
+
+// MissingAttributeError says which claim a software statement lacks for a required
+// attribute.
+type MissingAttributeError struct{ Name, Claim string }
+
+// Error names the attribute and the claim.
+func (e *MissingAttributeError) Error() string {
+	return fmt.Sprintf("claims: the software statement lacks %s, which the required attribute %s needs", e.Claim, e.Name)
+}
+
+// AttributeMapper maps claims to attributes and back. Its declarations are checked.
+type AttributeMapper struct {
+	declarations []AttributeDeclaration
+	nameByID     bool
+}
+
+// NewAttributeMapper checks the declarations: at least one, each with a name and a
+// claim, no name twice, and no name or claim that already ends in an environment,
+// since two attributes could then collide.
+func NewAttributeMapper(c AttributeConfig) (*AttributeMapper, error) {
+	if len(c.Declarations) == 0 {
+		return nil, errors.New("claims: no attribute is declared")
+	}
+	seen := map[string]bool{}
+	for _, d := range c.Declarations {
+		switch {
+		case d.Name == "" || d.Claim == "":
+			return nil, fmt.Errorf("claims: attribute %q needs a name and a claim", d.Name)
+		case seen["name "+d.Name]:
+			return nil, fmt.Errorf("claims: attribute %q is declared twice", d.Name)
+		case seen["claim "+d.Claim]:
+			return nil, fmt.Errorf("claims: claim %q feeds two attributes; it could not be mapped back", d.Claim)
+		case environmentOf(d.Name) != "" || environmentOf(d.Claim) != "":
+			return nil, fmt.Errorf("claims: attribute %q: name and claim must not end in an environment", d.Name)
+		}
+		seen["name "+d.Name], seen["claim "+d.Claim] = true, true
+	}
+	m := &AttributeMapper{declarations: append([]AttributeDeclaration(nil), c.Declarations...)}
+	m.nameByID = c.UseSoftwareIDAsApplicationName
+	return m, nil
+}
+
+// Map returns the application that a software statement of that environment
+// describes. A required claim that is absent or empty gives a
+// *MissingAttributeError, an environment that is none an error.
+func (m *AttributeMapper) Map(s *SSA, env Environment) (Application, error) {
+	if env != Sandbox && env != Production {
+		return Application{}, fmt.Errorf("claims: environment %.20q is neither sandbox nor production", string(env))
+	}
+	app := Application{ID: s.SoftwareID.Or(""), Name: s.SoftwareClientName.Or(s.SoftwareID.Or(""))}
+	if m.nameByID {
+		app.Name = app.ID
+	}
+	for _, d := range m.declarations {
+		values, list, ok := claimValues(s, d.Claim)
+		full := d.Name + "_" + string(env)
+		if !ok || (d.Required && isEmpty(values)) {
+			if d.Required {
+				return Application{}, &MissingAttributeError{Name: full, Claim: d.Claim}
+			}
+			continue
+		}
+		app.Attributes = append(app.Attributes, Attribute{Name: full, Values: values, List: list})
+	}
+	return app, nil
+}
+
+// Claims maps attributes back: the claims by name, and the environment that all of
+// them carry. Attributes that are not declared, or of two environments, are errors.
+func (m *AttributeMapper) Claims(attributes []Attribute) (map[string]Attribute, Environment, error) {
+	claims, env := map[string]Attribute{}, Environment("")
+	for _, a := range attributes {
+		e := environmentOf(a.Name)
+		claim := m.claimOf(strings.TrimSuffix(a.Name, "_"+string(e)))
+		switch {
+		case e == "" || claim == "":
+			return nil, "", fmt.Errorf("claims: attribute %.64q is not declared", a.Name)
+		case env != "" && env != e:
+			return nil, "", fmt.Errorf("claims: attribute %.64q is not of environment %s like the others", a.Name, env)
+		}
+		env = e
+		a.Name = claim
+		claims[claim] = a
+	}
+	return claims, env, nil
+}
+
+func (m *AttributeMapper) claimOf(name string) string {
+	for _, d := range m.declarations {
+		if d.Name == name {
+			return d.Claim
+		}
+	}
+	return ""
+}
+
+// environmentOf is the environment that an attribute's name ends in, "" for none.
+func environmentOf(name string) Environment {
+	for _, env := range []Environment{Sandbox, Production} {
+		if strings.HasSuffix(name, "_"+string(env)) {
+			return env
+		}
+	}
+	return ""
+}
+
+func isEmpty(values []string) bool {
+	return len(values) == 0 || (len(values) == 1 && values[0] == "")
+}
+
+// claimValues gives a claim as one string or as the strings of an array. Objects
+// and other values that are no strings keep their JSON text.
+func claimValues(s *SSA, name string) (values []string, list, ok bool) {
+	text, found := claimText(s, name)
+	if !found {
+		return nil, false, false
+	}
+	v, err := jsonscan.Parse(text)
+	if err != nil || v.Kind() == jsonscan.Null {
+		return nil, false, false
+	}
+	if v.Kind() != jsonscan.Array {
+		return []string{valueText(v)}, false, true
+	}
+	values = make([]string, 0, v.Len())
+	for _, e := range v.Elements() {
+		values = append(values, valueText(e))
+	}
+	return values, true, true
+}
+
+func valueText(v jsonscan.Value) string {
+	if v.Kind() == jsonscan.String {
+		s, _ := v.Text()
+		return s
+	}
+	return v.Raw()
+}
+
+// claimText is the JSON text of a claim, known or unknown.
+func claimText(s *SSA, name string) (string, bool) {
+	if i, known := ssaFields.index[name]; known {
+		one := fields[SSA]{rows: ssaFields.rows[i : i+1]}
+		text, err := one.encode(s, nil)
+		if err != nil {
+			return "", false
+		}
+		object, err := jsonscan.Parse(string(text))
+		if err != nil {
+			return "", false
+		}
+		v, ok := object.Member(name)
+		return v.Raw(), ok
+	}
+	for _, m := range s.Unknown {
+		if m.Name == name {
+			return string(m.Raw), true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,28 @@
+package claims
+
+import "github.com/obdcr/obdcr/internal/jsonscan"
+
+var headerFields = table(
+	word("alg", func(h *Header) *Optional[string] { return &h.Algorithm }),
+	word("kid", func(h *Header) *Optional[string] { return &h.KeyID }),
+	word("typ", func(h *Header) *Optional[string] { return &h.Type }),
+)
+
+// DecodeHeader reads a decoded JOSE header, as DecodeRequest reads a payload. It
+// judges nothing: rules on the header are those of package validate, and package
+// ssa refuses by itself what must never be trusted.
+func DecodeHeader(header []byte) (*Header, []Fault, error) {
+	object, err := parseObject(header)
+	if err != nil {
+		return nil, nil, err
+	}
+	var r reader
+	h := &Header{Members: make([]string, 0, 4)}
+	for name, v := range object.Members() {
+		h.Members = append(h.Members, name)
+		if i, ok := headerFields.index[name]; ok {
+			headerFields.rows[i].read(&r, h, jsonscan.AppendPointer("", name), v)
+		}
+	}
+	return h, r.faults, nil
+}

@@ -1,0 +1,182 @@
+package claims
+
+import (
+	"encoding/json"
+
+	"github.com/obdcr/obdcr/internal/jsonscan"
+)
+
+var ssaFields = table(
+	word("iss", func(s *SSA) *Optional[string] { return &s.Issuer }),
+	integer("iat", func(s *SSA) *Optional[int64] { return &s.IssuedAt }),
+	integer("exp", func(s *SSA) *Optional[int64] { return &s.Expiry }),
+	integer("nbf", func(s *SSA) *Optional[int64] { return &s.NotBefore }),
+	word("jti", func(s *SSA) *Optional[string] { return &s.JWTID }),
+	word("software_id", func(s *SSA) *Optional[string] { return &s.SoftwareID }),
+	word("software_client_id", func(s *SSA) *Optional[string] { return &s.SoftwareClientID }),
+	free("software_client_name", func(s *SSA) *Optional[string] { return &s.SoftwareClientName }),
+	orNull(free("software_client_description", func(s *SSA) *Optional[string] { return &s.SoftwareClientDescription })),
+	row("software_version", func(s *SSA) *Optional[SoftwareVersion] { return &s.SoftwareVersion }, readVersion, writeVersion),
+	orNull(word("software_client_uri", func(s *SSA) *Optional[string] { return &s.SoftwareClientURI })),
+	words("software_redirect_uris", func(s *SSA) *Optional[[]string] { return &s.SoftwareRedirectURIs }),
+	row("software_roles", func(s *SSA) *Optional[Roles] { return &s.SoftwareRoles }, readRoles, writeRoles),
+	word("software_jwks_endpoint", func(s *SSA) *Optional[string] { return &s.SoftwareJWKSEndpoint }),
+	word("software_jwks_revoked_endpoint", func(s *SSA) *Optional[string] { return &s.SoftwareJWKSRevokedEndpoint }),
+	word("software_mode", func(s *SSA) *Optional[string] { return &s.SoftwareMode }),
+	word("software_environment", func(s *SSA) *Optional[string] { return &s.SoftwareEnvironment }),
+	orNull(word("software_logo_uri", func(s *SSA) *Optional[string] { return &s.SoftwareLogoURI })),
+	orNull(word("software_policy_uri", func(s *SSA) *Optional[string] { return &s.SoftwarePolicyURI })),
+	orNull(word("software_tos_uri", func(s *SSA) *Optional[string] { return &s.SoftwareToSURI })),
+	orNull(free("software_on_behalf_of_org", func(s *SSA) *Optional[string] { return &s.SoftwareOnBehalfOfOrg })),
+	word("org_id", func(s *SSA) *Optional[string] { return &s.OrgID }),
+	free("org_name", func(s *SSA) *Optional[string] { return &s.OrgName }),
+	word("org_status", func(s *SSA) *Optional[string] { return &s.OrgStatus }),
+	raw("org_contacts", func(s *SSA) *Optional[json.RawMessage] { return &s.OrgContacts }),
+	word("org_jwks_endpoint", func(s *SSA) *Optional[string] { return &s.OrgJWKSEndpoint }),
+	word("org_jwks_revoked_endpoint", func(s *SSA) *Optional[string] { return &s.OrgJWKSRevokedEndpoint }),
+	row("organisation_competent_authority_claims", func(s *SSA) *Optional[Authority] { return &s.CompetentAuthority },
+		readAuthority, func(a Authority) any { return a.Raw }),
+	orNull(free("ob_registry_tos", func(s *SSA) *Optional[string] { return &s.OBRegistryToS })),
+)
+
+// DecodeSSA reads the payload of a software statement, as DecodeRequest does.
+// names maps a claim's name in this package to the one that a directory uses
+// instead; nil is right for the OBIE directory.
+func DecodeSSA(payload []byte, names map[string]string) (*SSA, []Fault, error) {
+	var s SSA
+	faults, err := ssaFields.decode(payload, names, &s, &s.Unknown)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &s, faults, nil
+}
+
+// ParseSSA is DecodeSSA for callers who want no fault at all: any fault gives a
+// nil statement and a *FaultError that holds them all.
+func ParseSSA(payload []byte) (*SSA, error) {
+	s, faults, err := DecodeSSA(payload, nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(faults) > 0 {
+		return nil, &FaultError{Faults: faults}
+	}
+	return s, nil
+}
+
+// MarshalJSON writes the claims that are valid, in a fixed order, and then the
+// unknown ones.
+func (s *SSA) MarshalJSON() ([]byte, error) { return ssaFields.encode(s, s.Unknown) }
+
+func readVersion(r *reader, pointer string, v jsonscan.Value) (SoftwareVersion, bool) {
+	if v.Kind() == jsonscan.Number {
+		return SoftwareVersion{Text: v.Raw(), Number: true}, true
+	}
+	if v.Kind() != jsonscan.String {
+		r.wrong(pointer, v, "number or string")
+		return SoftwareVersion{}, false
+	}
+	s, ok := r.text(pointer, v, true)
+	return SoftwareVersion{Text: s}, ok
+}
+
+func writeVersion(v SoftwareVersion) any {
+	if v.Number {
+		return json.RawMessage(v.Text)
+	}
+	return v.Text
+}
+
+func readRoles(r *reader, pointer string, v jsonscan.Value) (Roles, bool) {
+	if v.Kind() != jsonscan.String {
+		list, ok := listOf[Role](r, pointer, v)
+		return Roles{Values: list}, ok
+	}
+	s, ok := r.text(pointer, v, true)
+	roles := Roles{Text: true}
+	if ok && s != "" {
+		for _, w := range splitWords(s) {
+			roles.Values = append(roles.Values, Role(w))
+		}
+	}
+	return roles, ok
+}
+
+func writeRoles(roles Roles) any {
+	if !roles.Text {
+		return roles.Values
+	}
+	words := make([]string, len(roles.Values))
+	for i, r := range roles.Values {
+		words[i] = string(r)
+	}
+	return Scope{Words: words}.String()
+}
+
+func readAuthority(r *reader, pointer string, v jsonscan.Value) (Authority, bool) {
+	a := Authority{List: v.Kind() == jsonscan.Array, Raw: json.RawMessage(v.Raw())}
+	before := len(r.faults)
+	switch v.Kind() {
+	case jsonscan.Object:
+		a.Claims = []AuthorityClaims{readAuthorityClaims(r, pointer, v)}
+	case jsonscan.Array:
+		for i, e := range v.Elements() {
+			if e.Kind() != jsonscan.Object {
+				r.wrong(index(pointer, i), e, "object")
+				continue
+			}
+			a.Claims = append(a.Claims, readAuthorityClaims(r, index(pointer, i), e))
+		}
+	default:
+		r.wrong(pointer, v, "object or array of objects")
+	}
+	return a, len(r.faults) == before
+}
+
+var authorityFields = table(
+	word("authority_id", func(a *AuthorityClaims) *Optional[string] { return &a.AuthorityID }),
+	word("registration_id", func(a *AuthorityClaims) *Optional[string] { return &a.RegistrationID }),
+	word("status", func(a *AuthorityClaims) *Optional[string] { return &a.Status }),
+)
+
+func readAuthorityClaims(r *reader, pointer string, v jsonscan.Value) AuthorityClaims {
+	var a AuthorityClaims
+	for name, m := range v.Members() {
+		at := jsonscan.AppendPointer(pointer, name)
+		if i, ok := authorityFields.index[name]; ok {
+			authorityFields.rows[i].read(r, &a, at, m)
+			continue
+		}
+		if name != "authorisations" {
+			continue
+		}
+		if m.Kind() != jsonscan.Array {
+			r.wrong(at, m, "array of objects")
+			continue
+		}
+		for i, e := range m.Elements() {
+			a.Authorisations = append(a.Authorisations, readAuthorisation(r, index(at, i), e))
+		}
+	}
+	return a
+}
+
+func readAuthorisation(r *reader, pointer string, v jsonscan.Value) Authorisation {
+	var a Authorisation
+	if v.Kind() != jsonscan.Object {
+		r.wrong(pointer, v, "object")
+		return a
+	}
+	for name, m := range v.Members() {
+		at := jsonscan.AppendPointer(pointer, name)
+		switch name {
+		case "member_state":
+			if s, ok := r.text(at, m, true); ok {
+				a.MemberState.set(s)
+			}
+		case "roles":
+			a.Roles, _ = listOf[Role](r, at, m)
+		}
+	}
+	return a
+}

@@ -1,0 +1,83 @@
+// Package jose reads, verifies and makes compact JSON Web Signatures (RFC 7515),
+// and reads and writes sets of public keys (RFC 7517).
+//
+// It is the only package that knows the JOSE library: keys go in and out as
+// crypto.PublicKey, key sets as bytes. Parse tells whether a token is well formed
+// and nothing more; a payload may be believed only after (*JWS).Verify has
+// returned nil for it.
+//
+// The package is stricter than the RFCs on purpose. A token has exactly one
+// spelling (canonical base64url, one header object without duplicate names), so
+// that two readers never see two different things in it. The header never brings
+// its own key and never chooses an algorithm that the caller, and the key, have
+// not named.
+package jose
+
+import (
+	"errors"
+	"strconv"
+)
+
+// The algorithms that this package knows (RFC 7518 section 3.1). All others are
+// refused, even where a caller's list of allowed ones names them.
+const (
+	PS256 = "PS256" // RSASSA-PSS with SHA-256 and a salt of 32 bytes
+	ES256 = "ES256" // ECDSA on P-256 with SHA-256
+	RS256 = "RS256" // RSASSA-PKCS1-v1_5 with SHA-256; outside FAPI-RW, for policies that admit it
+)
+
+// Limits. A document beyond one of them is refused before it is decoded.
+const (
+	MaxTokenSize  = 1 << 20 // bytes of a token
+	MaxJWKSSize   = 1 << 20 // bytes of a key set
+	MaxJWKSKeys   = 1000    // entries of a key set, usable or not
+	MaxKeyIDSize  = 128     // bytes of a key identifier
+	MinRSAKeyBits = 2048    // RFC 7518 sections 3.3 and 3.5
+	MaxRSAKeyBits = 8192    // beyond it one verification costs too much
+)
+
+// What can be wrong, as the Kind of an *Error, for errors.Is.
+var (
+	// ErrMalformed: not a compact JWS, or not a key set.
+	ErrMalformed = errors.New("malformed")
+	// ErrAlgorithm: the header's algorithm is not one of the allowed ones.
+	ErrAlgorithm = errors.New("algorithm not allowed")
+	// ErrHeader: a header member is present that must not be, or has a wrong value.
+	ErrHeader = errors.New("header not allowed")
+	// ErrKey: the key must not be used, or not for this token.
+	ErrKey = errors.New("key not usable")
+	// ErrSignature: the signature was not made with this key over this token.
+	ErrSignature = errors.New("signature does not verify")
+)
+
+// Error is the error type of this package. Its text is ASCII and repeats at most
+// 64 characters of any input.
+type Error struct {
+	Kind   error  // one of the Err values above
+	Detail string // what is wrong, and what would be right
+}
+
+// Error gives kind and detail in one line.
+func (e *Error) Error() string { return "jose: " + e.Kind.Error() + ": " + e.Detail }
+
+// Unwrap gives the kind, so that errors.Is finds it.
+func (e *Error) Unwrap() error { return e.Kind }
+
+func fail(kind error, detail string) error { return &Error{Kind: kind, Detail: detail} }
+
+// show quotes input for an error text: ASCII, and at most 64 characters of it.
+func show(s string) string {
+	const most = 64
+	cut := len(s) > most
+	if cut {
+		s = s[:most]
+	}
+	q := strconv.QuoteToASCII(s)
+	if len(q) > most {
+		q, cut = q[:most-1]+`"`, true
+	}
+	if cut {
+		q += "..."
+	}
+	return q
+}

@@ -1,0 +1,170 @@
+package jose
+
+import (
+	"encoding/base64"
+	"strconv"
+	"strings"
+
+	"github.com/obdcr/obdcr/internal/jsonscan"
+)
+
+// encoding is base64url without padding whose unused last bits are zero
+// (RFC 7515 section 2, RFC 4648 sections 3.5 and 5).
+var encoding = base64.RawURLEncoding.Strict()
+
+// JWS is a well-formed compact JWS. Nothing it holds has been verified. Only
+// Parse makes one; the zero JWS is refused by Gate and Verify.
+type JWS struct {
+	signed    []byte // the signing input: the token up to its second dot
+	header    []byte
+	payload   []byte
+	signature []byte
+	object    jsonscan.Value // the header's members
+	alg       string
+	kid       string
+	hasKid    bool
+}
+
+// Parse splits a compact JWS (RFC 7515 section 7.1) and decodes its three parts.
+// Each must be canonical base64url, the header one JSON object without duplicate
+// names. Whether the header is acceptable is not judged here but by Gate, so that
+// a diagnosis can show what was refused. The error is an *Error of kind
+// ErrMalformed, and the JWS then nil.
+func Parse(token string) (*JWS, error) {
+	if len(token) > MaxTokenSize {
+		return nil, fail(ErrMalformed, "the token is longer than "+strconv.Itoa(MaxTokenSize)+" bytes")
+	}
+	first, second, err := findDots(token)
+	if err != nil {
+		return nil, err
+	}
+	sizes := [3]int{first, second - first - 1, len(token) - second - 1}
+	buf := make([]byte, len(token), len(token)+3*(len(token)/4)+9)
+	copy(buf, token)
+
+	j := &JWS{signed: buf[:second:second]}
+	src := buf
+	for i, dst := range [3]*[]byte{&j.header, &j.payload, &j.signature} {
+		size := sizes[i]
+		start := len(buf)
+		buf = buf[:start+encoding.DecodedLen(size)]
+		n, err := encoding.Decode(buf[start:], src[:size])
+		if err != nil {
+			return nil, fail(ErrMalformed, "the "+partNames[i]+" is not canonical base64url (no padding, unused bits zero)")
+		}
+		buf = buf[:start+n]
+		*dst = buf[start : start+n : start+n]
+		src = src[min(size+1, len(src)):]
+	}
+	if err := j.readHeader(); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+var partNames = [3]string{"header", "payload", "signature"}
+
+// findDots finds the two dots and checks the alphabet of everything else, which
+// the base64 decoder does not: it passes over line breaks.
+func findDots(token string) (first, second int, err error) {
+	dots := [2]int{}
+	count := 0
+	for i := range len(token) {
+		c := token[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_':
+		case c == '.' && count < 2:
+			dots[count] = i
+			count++
+		case c == '.':
+			return 0, 0, fail(ErrMalformed, "more than three parts; a compact JWS has header, payload and signature")
+		default:
+			return 0, 0, fail(ErrMalformed, "byte "+strconv.Itoa(i)+" is outside the base64url alphabet (A-Z a-z 0-9 - _); send the compact form only")
+		}
+	}
+	if count < 2 {
+		return 0, 0, fail(ErrMalformed, "fewer than three parts; a compact JWS has header, payload and signature")
+	}
+	return dots[0], dots[1], nil
+}
+
+func (j *JWS) readHeader() error {
+	object, err := jsonscan.Parse(string(j.header))
+	if err != nil {
+		return fail(ErrMalformed, "the header is not strict JSON: "+err.Error())
+	}
+	if object.Kind() != jsonscan.Object {
+		return fail(ErrMalformed, "the header is a JSON "+object.Kind().String()+", not an object")
+	}
+	j.object = object
+	for name, value := range object.Members() {
+		text, clean := value.Text()
+		switch {
+		case name == "alg" && clean:
+			j.alg = text
+		case name == "kid" && clean:
+			j.kid, j.hasKid = text, true
+		}
+	}
+	return nil
+}
+
+// HeaderJSON is the decoded header, one strict JSON object. It must not be changed.
+func (j *JWS) HeaderJSON() []byte { return j.header }
+
+// Payload is the decoded payload. It may be believed only after Verify has
+// returned nil, and must not be changed.
+func (j *JWS) Payload() []byte { return j.payload }
+
+// Algorithm is the header's alg, "" when it is absent or not a string.
+func (j *JWS) Algorithm() string { return j.alg }
+
+// KeyID is the header's kid, and whether there is one that is a string.
+func (j *JWS) KeyID() (string, bool) { return j.kid, j.hasKid }
+
+// refusedMembers are the header members that change what is signed or bring a
+// key along, and that no profile of ours knows (RFC 7515 section 4.1, RFC 7516,
+// RFC 7797). Those beginning with x5 are refused besides.
+var refusedMembers = map[string]string{
+	"crit": "extensions are not supported",
+	"b64":  "unencoded payloads are not supported",
+	"zip":  "compression is not supported",
+	"enc":  "encrypted tokens are not supported",
+	"jwk":  "the key comes from the signer's registered key set, never from the token",
+	"jku":  "the key comes from the signer's registered key set, never from the token",
+}
+
+// Gate judges the header: alg is one of allowed (and one this package knows);
+// there is no crit, b64, zip, enc, jwk, jku, x5u, x5c, x5t or x5t#S256; typ is
+// absent or "JWT"; kid is absent or a string of 1 to 128 bytes. An empty allowed
+// refuses everything. The error is an *Error of kind ErrAlgorithm or ErrHeader.
+func (j *JWS) Gate(allowed []string) error {
+	if err := checkAlgorithm(j.alg, allowed); err != nil {
+		return err
+	}
+	for name, value := range j.object.Members() {
+		if err := checkMember(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkMember(name string, value jsonscan.Value) error {
+	reason, refused := refusedMembers[name]
+	switch {
+	case refused:
+		return fail(ErrHeader, name+" must not be present: "+reason)
+	case strings.HasPrefix(name, "x5"):
+		return fail(ErrHeader, show(name)+" must not be present: the key comes from the signer's registered key set, never from the token")
+	case name == "typ":
+		if typ, clean := value.Text(); !clean || typ != "JWT" {
+			return fail(ErrHeader, `typ must be "JWT" or absent`)
+		}
+	case name == "kid":
+		if kid, clean := value.Text(); !clean || kid == "" || len(kid) > MaxKeyIDSize {
+			return fail(ErrHeader, "kid must be a string of 1 to "+strconv.Itoa(MaxKeyIDSize)+" bytes")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package jose
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha256"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Key is a public key with what its JWK says about it (RFC 7517 section 4).
+type Key struct {
+	ID           string           // kid, "" if it has none
+	Algorithm    string           // alg, "" if the key does not say
+	Use          string           // use, "" if the key does not say
+	Ops          []string         // key_ops; nil means absent
+	Public       crypto.PublicKey // *rsa.PublicKey or *ecdsa.PublicKey
+	Certificates [][]byte         // x5c in DER, the first for this key; nil if absent or broken
+}
+
+// Verify applies Gate to the header, then checks that key may be used for this
+// token, then the signature, once. The key may be used when its type is that of
+// the header's alg, its own alg (if any) equals it, its use is "sig" or absent,
+// its key_ops (if any) hold "verify", and it is RSA of 2048 to 8192 bits with a
+// sane exponent or ECDSA on P-256. For PS256 the salt is exactly 32 bytes long
+// (RFC 7518 section 3.5). The caller has chosen the key: Verify does not compare
+// the key's ID with the header's kid. nil means that Payload was signed with the
+// key; otherwise the error is an *Error of any kind but ErrMalformed.
+func (j *JWS) Verify(key Key, allowed []string) error {
+	if err := j.Gate(allowed); err != nil {
+		return err
+	}
+	if err := checkKeyFor(key, j.alg); err != nil {
+		return err
+	}
+	digest := sha256.Sum256(j.signed)
+	if !verifyDigest(key.Public, j.alg, digest[:], j.signature) {
+		return fail(ErrSignature, "the token was changed, or signed with another key")
+	}
+	return nil
+}
+
+func verifyDigest(public crypto.PublicKey, alg string, digest, signature []byte) bool {
+	switch pub := public.(type) {
+	case *rsa.PublicKey:
+		if alg == RS256 {
+			return rsa.VerifyPKCS1v15(pub, crypto.SHA256, digest, signature) == nil
+		}
+		opts := rsa.PSSOptions{SaltLength: sha256.Size, Hash: crypto.SHA256}
+		return alg == PS256 && rsa.VerifyPSS(pub, crypto.SHA256, digest, signature, &opts) == nil
+	case *ecdsa.PublicKey:
+		if alg != ES256 || len(signature) != 2*p256Size {
+			return false
+		}
+		r := new(big.Int).SetBytes(signature[:p256Size])
+		s := new(big.Int).SetBytes(signature[p256Size:])
+		return ecdsa.Verify(pub, digest, r, s)
+	}
+	return false
+}
+
+// checkAlgorithm wants alg to be one of allowed and one that this package knows.
+func checkAlgorithm(alg string, allowed []string) error {
+	known := alg == PS256 || alg == ES256 || alg == RS256
+	if known && slices.Contains(allowed, alg) {
+		return nil
+	}
+	if len(allowed) == 0 {
+		return fail(ErrAlgorithm, "the list of allowed algorithms is empty; name at least one")
+	}
+	got := "alg is absent or not a string"
+	if alg != "" {
+		got = "alg is " + show(alg)
+	}
+	return fail(ErrAlgorithm, got+"; use one of "+strings.Join(allowed, ", "))
+}
+
+// checkKeyFor tells whether the key may verify a token with the header's alg.
+func checkKeyFor(key Key, alg string) error {
+	switch {
+	case key.Algorithm != "" && key.Algorithm != alg:
+		return fail(ErrKey, "the key is for "+show(key.Algorithm)+", the header says "+alg)
+	case key.Use != "" && key.Use != "sig":
+		return fail(ErrKey, "the key's use is "+show(key.Use)+`, not "sig"`)
+	case key.Ops != nil && !slices.Contains(key.Ops, "verify"):
+		return fail(ErrKey, `the key's key_ops do not hold "verify"`)
+	}
+	if err := checkPublic(key.Public); err != nil {
+		return err
+	}
+	_, isRSA := key.Public.(*rsa.PublicKey)
+	if isRSA == (alg == ES256) {
+		return fail(ErrKey, "a key of this type cannot verify "+alg)
+	}
+	return nil
+}
+
+// p256Size is the size of a coordinate and of r and s (RFC 7518 sections 3.4, 6.2.1.2).
+const p256Size = 32
+
+// Exponents above 2^16 are FIPS 186-5 section 5.5(e), up to 2^31-1 what all
+// implementations agree on.
+const (
+	minExponent = 1<<16 + 1
+	maxExponent = 1<<31 - 1
+)
+
+// checkPublic refuses keys that must not be used at all, whatever for.
+func checkPublic(public crypto.PublicKey) error {
+	switch pub := public.(type) {
+	case *rsa.PublicKey:
+		if pub == nil || pub.N == nil {
+			return fail(ErrKey, "the RSA key is empty")
+		}
+		return checkRSA(pub)
+	case *ecdsa.PublicKey:
+		if pub == nil || pub.Curve != elliptic.P256() || pub.X == nil || pub.Y == nil {
+			return fail(ErrKey, "the ECDSA key is not on P-256")
+		}
+		if _, err := pub.Bytes(); err != nil {
+			return fail(ErrKey, "the ECDSA key is not a point on P-256")
+		}
+		return nil
+	}
+	return fail(ErrKey, "the key is neither RSA nor ECDSA")
+}
+
+func checkRSA(pub *rsa.PublicKey) error {
+	bits := pub.N.BitLen()
+	switch {
+	case pub.N.Sign() <= 0 || bits < MinRSAKeyBits || bits > MaxRSAKeyBits:
+		return fail(ErrKey, "an RSA key of "+strconv.Itoa(bits)+" bits; use "+
+			strconv.Itoa(MinRSAKeyBits)+" to "+strconv.Itoa(MaxRSAKeyBits))
+	case pub.E < minExponent || pub.E > maxExponent || pub.E%2 == 0:
+		return fail(ErrKey, "the RSA exponent is out of range; use 65537")
+	case pub.N.Bit(0) == 0:
+		return fail(ErrKey, "the RSA modulus is even")
+	case isROCA(pub.N):
+		return fail(ErrKey, "the RSA key can be factored (CVE-2017-15361, ROCA); make a new one")
+	}
+	return nil
+}

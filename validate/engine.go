@@ -1,0 +1,189 @@
+package validate
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// MaxViolations is the greatest number of violations that a Report holds; it
+// counts the rest in More.
+const MaxViolations = 200
+
+// Config is what a Validator is made of.
+type Config struct {
+	Profile Profile // one of Profiles
+	Policy  Policy  // checked by New; start from DefaultPolicy
+	Rules   []Rule  // nil means Rules(); those of other profiles are left out
+}
+
+// Validator judges requests by the rules of one profile and one policy. It is
+// immutable and may be used by several goroutines at once. [New] makes one; the
+// zero value judges everything invalid.
+type Validator struct {
+	profile Profile
+	policy  Policy
+	rules   []Rule
+	byID    map[string]int
+}
+
+// New makes a Validator. It copies policy and rules. It refuses an unknown
+// profile, a rule table that is empty or broken (ErrRules), and a policy that is
+// empty, contradictory, or wider than the profile's FAPI rules without naming the
+// widening (*PolicyError).
+func New(cfg Config) (*Validator, error) {
+	if !cfg.Profile.Valid() {
+		return nil, fmt.Errorf("validate: unknown profile %q: use one of %v", Echo(string(cfg.Profile)), Profiles())
+	}
+	if err := cfg.Policy.check(cfg.Profile); err != nil {
+		return nil, err
+	}
+	table := cfg.Rules
+	if table == nil {
+		table = Rules()
+	}
+	v := &Validator{profile: cfg.Profile, policy: cfg.Policy.clone(), byID: make(map[string]int, len(table))}
+	for i := range table {
+		r := table[i]
+		if err := normalise(&r); err != nil {
+			return nil, err
+		}
+		if !r.in(cfg.Profile) {
+			continue
+		}
+		if _, twice := v.byID[r.ID]; twice {
+			return nil, fmt.Errorf("%w: %s stands twice in profile %s", ErrRules, r.ID, cfg.Profile)
+		}
+		r.Profiles = slices.Clone(r.Profiles)
+		v.byID[r.ID] = len(v.rules)
+		v.rules = append(v.rules, r)
+	}
+	if len(v.rules) == 0 {
+		return nil, fmt.Errorf("%w: no rule for profile %s", ErrRules, cfg.Profile)
+	}
+	return v, nil
+}
+
+// ErrRules says that a rule table can't be used.
+var ErrRules = errors.New("validate: unusable rule table")
+
+// normalise fills in a rule's defaults and refuses one that could not judge or
+// could not be reported.
+func normalise(r *Rule) error {
+	if r.ID == "" {
+		return fmt.Errorf("%w: a rule without ID", ErrRules)
+	}
+	if r.Severity == "" {
+		r.Severity = SeverityError
+	}
+	if r.Code == "" {
+		r.Code = InvalidClientMetadata
+	}
+	if r.Step == 0 {
+		r.Step = StepValidate
+	}
+	switch {
+	case r.External == (r.Check != nil):
+		return fmt.Errorf("%w: %s: give a Check, or mark the rule External", ErrRules, r.ID)
+	case r.External && r.When != nil:
+		return fmt.Errorf("%w: %s: an External rule has no When", ErrRules, r.ID)
+	case !slices.Contains(Documents(), r.Document):
+		return fmt.Errorf("%w: %s: Document is not one of %v", ErrRules, r.ID, Documents())
+	case r.Severity.weight() == 0:
+		return fmt.Errorf("%w: %s: Severity is none of error, warning and notice", ErrRules, r.ID)
+	case r.Code.precedence() > 3:
+		return fmt.Errorf("%w: %s: Code is not one of RFC 7591", ErrRules, r.ID)
+	case r.Step > StepReplay:
+		return fmt.Errorf("%w: %s: unknown Step", ErrRules, r.ID)
+	}
+	return nil
+}
+
+// Profile returns the profile that is judged by.
+func (v *Validator) Profile() Profile { return v.profile }
+
+// Policy returns a copy of the policy that is judged by.
+func (v *Validator) Policy() Policy { return v.policy.clone() }
+
+// Rules returns the rules that are judged by, those of the profile alone, in a
+// fresh slice.
+func (v *Validator) Rules() []Rule { return slices.Clone(v.rules) }
+
+// outcome is what became of one rule.
+type outcome byte
+
+const (
+	outcomePassed outcome = iota
+	outcomeNotApplicable
+	outcomeFailed
+)
+
+// judgement holds what one Judge needs, so that it is one allocation.
+type judgement struct {
+	report Report
+	kase   Case
+	room   [192]outcome
+}
+
+// Judge runs every rule over in and reports all violations at once. It neither
+// keeps nor changes in. A nil Validator, its zero value and a nil Input give a
+// report that is not valid.
+func (v *Validator) Judge(in *Input) *Report {
+	j := &judgement{}
+	r := &j.report
+	if v == nil || len(v.rules) == 0 || in == nil {
+		r.add(Violation{
+			Rule: "validate.input", Severity: SeverityError, Document: DocRequest, Code: InvalidClientMetadata,
+			Step: StepValidate, Message: "nothing to judge: the validator or its input is empty",
+			Fix: "make the Validator with New and give Judge an Input",
+		})
+		return r
+	}
+	r.validator, r.Profile = v, v.profile
+	r.outcomes = j.room[:0]
+	if len(v.rules) > len(j.room) {
+		r.outcomes = make([]outcome, 0, len(v.rules))
+	}
+	r.outcomes = r.outcomes[:len(v.rules)]
+	c := &j.kase
+	*c = Case{in: in, policy: &v.policy, profile: v.profile, now: in.Now.Unix(), report: r}
+	there := presence(in)
+	for i := range v.rules {
+		rule := &v.rules[i]
+		if rule.External || !there.has(rule.Document) || rule.When != nil && !rule.When(c) {
+			r.outcomes[i] = outcomeNotApplicable
+			continue
+		}
+		c.rule, c.hit = i, false
+		rule.Check(c)
+		if c.hit {
+			r.outcomes[i] = outcomeFailed
+		}
+	}
+	*c = Case{} // the report must not keep the input alive
+	r.addExtra(in.Extra)
+	r.sort()
+	return r
+}
+
+// documents says which documents an input has.
+type documents struct{ header, request, ssaHeader, ssa bool }
+
+func presence(in *Input) documents {
+	return documents{
+		header: in.Header != nil, request: in.Request != nil,
+		ssaHeader: in.SSAHeader != nil, ssa: in.SSA != nil,
+	}
+}
+
+func (d documents) has(doc Document) bool {
+	switch doc {
+	case DocRequest:
+		return d.request
+	case DocSSA:
+		return d.ssa
+	case DocHeader:
+		return d.header
+	}
+	return d.ssaHeader
+}

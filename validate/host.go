@@ -1,0 +1,178 @@
+package validate
+
+import (
+	"math"
+	"strings"
+	"unicode"
+)
+
+// Limits of DNS names, RFC 1035 section 2.3.4.
+const (
+	maxHost  = 253
+	maxLabel = 63
+)
+
+// hostFault returns the one fault of a host name, 0 when it has none: an ASCII
+// DNS name of at least two labels that is not localhost and that no program
+// takes for an IP address. An asterisk is left to uriWildcard.
+func hostFault(h string) uriFault {
+	bare := strings.TrimSuffix(h, ".")
+	switch {
+	case h == "":
+		return uriHostName
+	case isLocalhost(bare):
+		return uriLocalhost
+	case isIPAddress(h, bare):
+		return uriIPAddress
+	case len(h) > maxHost || strings.IndexByte(h, '.') < 0:
+		return uriHostName
+	}
+	for rest, more := h, true; more; {
+		var label string
+		label, rest, more = strings.Cut(rest, ".")
+		if !hostLabel(label) {
+			return uriHostName
+		}
+		if len(label) >= 4 && equalFold(label[:4], "xn--") && !validPunycode(label[4:]) {
+			return uriPunycode
+		}
+	}
+	return 0
+}
+
+// isLocalhost says whether h, without its trailing dot, names the machine
+// itself: localhost and all below it (RFC 6761 section 6.3), and the name that
+// old hosts files give to it.
+func isLocalhost(h string) bool {
+	for _, name := range [...]string{"localhost", "localhost.localdomain"} {
+		if n := len(h) - len(name); n >= 0 && equalFold(h[n:], name) && (n == 0 || h[n-1] == '.') {
+			return true
+		}
+	}
+	return false
+}
+
+// isIPAddress says whether h is an IP address in any spelling: in brackets,
+// with several colons, or with a last label that is a number (decimal, octal or
+// hexadecimal), as the WHATWG URL standard decides it.
+func isIPAddress(h, bare string) bool {
+	if h[0] == '[' || strings.IndexByte(h, ':') >= 0 {
+		return true
+	}
+	last := bare[strings.LastIndexByte(bare, '.')+1:]
+	if len(last) >= 2 && last[0] == '0' && last[1]|0x20 == 'x' {
+		return true
+	}
+	for i := range len(last) {
+		if !isDigit(last[i]) {
+			return false
+		}
+	}
+	return last != ""
+}
+
+// hostLabel says whether s is one label of a host name (RFC 1123 section 2.1).
+func hostLabel(s string) bool {
+	if s == "" || len(s) > maxLabel || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if b := s[i]; !isAlpha(b) && !isDigit(b) && b != '-' && b != '*' {
+			return false
+		}
+	}
+	return true
+}
+
+// validPunycode says whether s, the text behind xn--, decodes by RFC 3492 to a
+// label that has need of it: at least one code point beyond ASCII, none of them
+// unassigned, a control, upper case or a full-width double. Where the code
+// points stand does not matter, so nothing is built.
+func validPunycode(s string) bool {
+	const base, damp, initialBias, initialN = 36, 700, 72, 128
+	length := strings.LastIndexByte(s, '-')
+	switch {
+	case length == 0:
+		return false // a delimiter with no basic code point before it
+	case length > 0:
+		s = s[length+1:]
+	default:
+		length = 0
+	}
+	if s == "" {
+		return false
+	}
+	n, i, bias, first := initialN, 0, initialBias, true
+	for s != "" {
+		old, w := i, 1
+		for k := base; ; k += base {
+			if s == "" {
+				return false
+			}
+			digit := punycodeDigit(s[0])
+			s = s[1:]
+			if digit < 0 || digit > (math.MaxInt32-i)/w {
+				return false
+			}
+			i += digit * w
+			t := min(max(k-bias, 1), 26)
+			if digit < t {
+				break
+			}
+			if w > math.MaxInt32/(base-t) {
+				return false
+			}
+			w *= base - t
+		}
+		length++
+		delta := i - old
+		if first {
+			delta, first = delta/damp, false
+		} else {
+			delta /= 2
+		}
+		bias = punycodeBias(delta, length)
+		n += i / length
+		i = i%length + 1
+		if n > unicode.MaxRune || !hostRune(rune(n)) {
+			return false
+		}
+	}
+	return true
+}
+
+// punycodeBias is the bias adaptation of RFC 3492 section 6.1, behind its first
+// division.
+func punycodeBias(delta, length int) int {
+	const base, tMin, tMax, skew = 36, 1, 26, 38
+	delta += delta / length
+	k := 0
+	for delta > (base-tMin)*tMax/2 {
+		delta /= base - tMin
+		k += base
+	}
+	return k + (base-tMin+1)*delta/(delta+skew)
+}
+
+// punycodeDigit returns the value of a digit, -1 for what is none.
+func punycodeDigit(b byte) int {
+	switch {
+	case isAlpha(b):
+		return int(b|0x20 - 'a')
+	case isDigit(b):
+		return int(b-'0') + 26
+	}
+	return -1
+}
+
+// hostRune says whether r may stand in an internationalised label.
+func hostRune(r rune) bool {
+	const zwnj, zwj = 0x200C, 0x200D
+	switch {
+	case r == zwnj, r == zwj:
+		return true
+	case r < 0x80, 0xFF00 <= r && r <= 0xFFEF, unicode.IsUpper(r), unicode.IsTitle(r):
+		return false
+	}
+	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r) || unicode.IsSymbol(r) || unicode.IsPunct(r)
+}

@@ -1,0 +1,100 @@
+package validate
+
+import (
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// Input is what is judged: decoded headers and claims, plain values. There is
+// no token, no key and no clock in it. What is nil is not judged: rules whose
+// Document it is do not apply.
+type Input struct {
+	Header       *claims.Header // header of the request JWT; nil for bare claims
+	HeaderFaults []claims.Fault // its members of the wrong type
+
+	Request       *claims.Request // claims of the request; nil when a statement is judged alone
+	RequestFaults []claims.Fault  // its members of the wrong type
+
+	SSAHeader       *claims.Header // header of the software statement
+	SSAHeaderFaults []claims.Fault
+	SSA             *claims.SSA // claims of the software statement
+	SSAFaults       []claims.Fault
+
+	// Environment is the one of the trust anchor that verified the statement;
+	// empty when it was not verified.
+	Environment claims.Environment
+	// Certificate is the client certificate of the mutual TLS connection; nil
+	// when there is none to compare with.
+	Certificate *Certificate
+	// Now is the time of judgement. The zero value is the year 1, at which
+	// every request is from the future: give it.
+	Now time.Time
+
+	// Extra are violations found elsewhere, by the signature checks say. They
+	// enter the report and its wire code like all others. What one leaves
+	// empty is filled in from the rule of the same ID, and one whose rule
+	// reports the same pointer itself is dropped as a duplicate.
+	Extra []Violation
+}
+
+// Certificate is what rules may know of a client certificate.
+type Certificate struct {
+	RawSubject []byte // DER of the subject, as in x509.Certificate.RawSubject
+}
+
+// Req returns the claims of the request, nil if there are none.
+func (c *Case) Req() *claims.Request { return c.in.Request }
+
+// SSA returns the claims of the software statement, nil if there are none.
+func (c *Case) SSA() *claims.SSA { return c.in.SSA }
+
+// Header returns the header of the request JWT, nil if there is none.
+func (c *Case) Header() *claims.Header { return c.in.Header }
+
+// SSAHeader returns the header of the software statement, nil if there is none.
+func (c *Case) SSAHeader() *claims.Header { return c.in.SSAHeader }
+
+// Faults returns the members of document d that are of the wrong type.
+func (c *Case) Faults(d Document) []claims.Fault {
+	switch d {
+	case DocHeader:
+		return c.in.HeaderFaults
+	case DocRequest:
+		return c.in.RequestFaults
+	case DocSSAHeader:
+		return c.in.SSAHeaderFaults
+	case DocSSA:
+		return c.in.SSAFaults
+	}
+	return nil
+}
+
+// Now returns the time of judgement in seconds since 1970.
+func (c *Case) Now() int64 { return c.now }
+
+// Policy returns the bank's policy. It must not be changed.
+func (c *Case) Policy() *Policy { return c.policy }
+
+// Cert returns the client certificate, nil if there is none.
+func (c *Case) Cert() *Certificate { return c.in.Certificate }
+
+// Environment returns the environment of the statement's trust anchor, empty
+// when the statement was not verified.
+func (c *Case) Environment() claims.Environment { return c.in.Environment }
+
+// Profile returns the profile that is judged by.
+func (c *Case) Profile() Profile { return c.profile }
+
+// Report reports a violation at the RFC 6901 pointer into the rule's document.
+// An absent member is pointed at by the path it would have. The message says
+// what is wrong, lower case, without the value's own text where that can be
+// long: pass such text through [Echo].
+func (c *Case) Report(pointer, message string) { c.ReportValue(pointer, "", "", message) }
+
+// ReportValue is Report with what was found and what would do, in words or as
+// values. Both are shortened by [Echo].
+func (c *Case) ReportValue(pointer, got, want, message string) {
+	c.hit = true
+	c.report.addFromRule(c.rule, pointer, Echo(got), want, message)
+}

@@ -1,0 +1,273 @@
+package validate
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// Policy is what a bank decides where the specification leaves it a choice.
+// Start from [DefaultPolicy], or read one with [ParsePolicy]; the zero value is
+// refused by [New], since an empty list never means "anything goes". The JSON
+// name of each member stands behind its comment.
+type Policy struct {
+	// Audiences are the accepted values of aud: the bank's identifiers. Where
+	// it is empty only the shape of aud is judged, which suits a lint; a
+	// Registrar demands at least one. (audiences)
+	Audiences []string
+	// AudienceKinds are the shapes that aud may have. (audience_kinds)
+	AudienceKinds []AudienceKind
+	// SigningAlgorithms may sign requests and software statements.
+	// (signing_algorithms)
+	SigningAlgorithms []claims.Algorithm
+	// AuthMethods may be asked for as token_endpoint_auth_method. (auth_methods)
+	AuthMethods []claims.AuthMethod
+	// GrantTypes may be asked for. (grant_types)
+	GrantTypes []claims.GrantType
+	// ResponseTypes may be asked for. (response_types)
+	ResponseTypes []claims.ResponseType
+	// Scopes may be asked for. (scopes)
+	Scopes []string
+	// RoleScopes are the scopes that each software role allows; a role that is
+	// not a key allows nothing. See [Policy.ScopesOf]. (role_scopes)
+	RoleScopes map[claims.Role][]string
+	// ApplicationTypes may be asked for. (application_types)
+	ApplicationTypes []claims.ApplicationType
+	// MemberAlgorithms may be asked for in the members that name an algorithm.
+	// (member_algorithms)
+	MemberAlgorithms MemberAlgorithms
+	// RequiredMembers must be present though the profile does not require
+	// them. (required_members)
+	RequiredMembers []string
+	// AllowedValues narrows the values of a member, named as in the request, to
+	// a list. Each entry of an array, each word of scope must be in it.
+	// (allowed_values)
+	AllowedValues map[string][]string
+	// Adjustable are the members whose unsupported values are changed, and the
+	// change said in the response, instead of refused. (adjustable)
+	Adjustable []string
+	// DefaultScopes are assigned to a request that names no scope, as far as
+	// its roles allow them. (default_scopes)
+	DefaultScopes []string
+	// SoftwareIDFrom says whose software_id counts. (software_id_from)
+	SoftwareIDFrom SoftwareIDSource
+	// IssuerKinds are what iss of a request may be equal to. (issuer_kinds)
+	IssuerKinds []IssuerKind
+	// SubjectDNMatch says how tls_client_auth_subject_dn is compared with the
+	// certificate's subject. (subject_dn_match)
+	SubjectDNMatch SubjectDNMatch
+	// Registrations says how many clients one software may have. (registrations)
+	Registrations Registrations
+	// Attributes are the application attributes that are taken from the
+	// software statement. (attributes)
+	Attributes []claims.AttributeDeclaration
+	// UseSoftwareIDAsApplicationName names applications by software_id instead
+	// of software_client_name. (UseSoftwareIdAsApplicationName)
+	UseSoftwareIDAsApplicationName bool
+	// ClockSkew is the difference of clocks that is forgiven, both ways.
+	// (clock_skew_seconds)
+	ClockSkew time.Duration
+	// MaxLifetime is the greatest exp - iat of a request. (max_lifetime_seconds)
+	MaxLifetime time.Duration
+	// SSAMaxAge is the greatest age of a software statement that has no exp.
+	// (ssa_max_age_seconds)
+	SSAMaxAge time.Duration
+	// MaxRedirectURIs is the greatest number of redirect_uris.
+	// (max_redirect_uris)
+	MaxRedirectURIs int
+	// ScopeAsArray admits scope as an array of words. (scope_as_array)
+	ScopeAsArray bool
+	// RolesAsString admits software_roles as a space-separated string.
+	// (roles_as_string)
+	RolesAsString bool
+	// ServedRoles are the software roles this bank serves; a statement with
+	// none of them is unapproved. See [Policy.Serves]. (served_roles)
+	ServedRoles []claims.Role
+	// CreatedStatus is the HTTP status of a successful registration, 201 or
+	// 200. (created_status)
+	CreatedStatus int
+	// ResponseScopeAsArray writes scope as an array in responses.
+	// (response_scope_as_array)
+	ResponseScopeAsArray bool
+	// ErrorDetail says how much error_description tells. (error_detail)
+	ErrorDetail ErrorDetail
+	// Widenings names each way in which this policy is knowingly wider than the
+	// FAPI rules of the profile. One that is used and not named is refused by
+	// [New]. (widenings)
+	Widenings []Widening
+}
+
+// MemberAlgorithms holds, for each member of a request that names a JWS
+// algorithm, the values that may be asked for.
+type MemberAlgorithms struct {
+	IDToken           []claims.Algorithm // id_token_signed_response_alg (id_token)
+	RequestObject     []claims.Algorithm // request_object_signing_alg (request_object)
+	TokenEndpointAuth []claims.Algorithm // token_endpoint_auth_signing_alg (token_endpoint_auth)
+	Backchannel       []claims.Algorithm // backchannel_authentication_request_signing_alg (backchannel)
+}
+
+// AudienceKind is a shape of aud.
+type AudienceKind string
+
+// The shapes: one identifier (base62, 1..18 characters), one https URL, or an
+// array whose entries have one of the other admitted shapes.
+const (
+	AudienceID   AudienceKind = "id"
+	AudienceURL  AudienceKind = "url"
+	AudienceList AudienceKind = "list"
+)
+
+// IssuerKind is a claim of the software statement that iss may be equal to.
+type IssuerKind string
+
+// The kinds.
+const (
+	IssuerSoftwareID IssuerKind = "software_id"
+	IssuerOrgID      IssuerKind = "org_id"
+)
+
+// SoftwareIDSource says whose software_id counts.
+type SoftwareIDSource string
+
+// SoftwareIDFromSSA: the statement's counts, and a request's must be equal to
+// it. SoftwareIDFromHint: a statement that has none leaves it to the request's.
+const (
+	SoftwareIDFromSSA  SoftwareIDSource = "ssa"
+	SoftwareIDFromHint SoftwareIDSource = "request_hint"
+)
+
+// SubjectDNMatch says how a subject DN is compared.
+type SubjectDNMatch string
+
+// DNMatchExact compares RDN by RDN. DNMatchPartial forgives RDNs of the
+// certificate that the request leaves out, as names written by clients that
+// drop attributes they do not know (organizationIdentifier, say) do.
+const (
+	DNMatchExact   SubjectDNMatch = "exact"
+	DNMatchPartial SubjectDNMatch = "partial"
+)
+
+// Registrations says how many clients one software may have.
+type Registrations string
+
+// The choices.
+const (
+	RegistrationsMany             Registrations = "many"
+	RegistrationsOnePerSoftware   Registrations = "one_per_software"
+	RegistrationsOnePerClientName Registrations = "one_per_client_name"
+)
+
+// ErrorDetail says how much error_description tells.
+type ErrorDetail string
+
+// DetailFirst tells the violation that decides the code; DetailAll tells as
+// many as fit into 500 characters.
+const (
+	DetailFirst ErrorDetail = "first"
+	DetailAll   ErrorDetail = "all"
+)
+
+// Widening names one way of being wider than FAPI-RW allows.
+type Widening string
+
+// The widenings that can be named; nothing wider is possible.
+const (
+	WidenRS256             Widening = "RS256"
+	WidenClientSecretJWT   Widening = "client_secret_jwt"
+	WidenClientSecretBasic Widening = "client_secret_basic"
+	WidenClientSecretPost  Widening = "client_secret_post"
+)
+
+// ScopesOf returns the scopes that role allows: its entry of RoleScopes, or for
+// a role CD_x without an entry that of x. Nil for an unknown role.
+func (p *Policy) ScopesOf(role claims.Role) []string {
+	if s, ok := p.RoleScopes[role]; ok {
+		return s
+	}
+	if x, ok := strings.CutPrefix(string(role), "CD_"); ok {
+		return p.RoleScopes[claims.Role(x)]
+	}
+	return nil
+}
+
+// Serves says whether role, or for CD_x the role x, is one of ServedRoles.
+func (p *Policy) Serves(role claims.Role) bool {
+	if slices.Contains(p.ServedRoles, role) {
+		return true
+	}
+	x, ok := strings.CutPrefix(string(role), "CD_")
+	return ok && slices.Contains(p.ServedRoles, claims.Role(x))
+}
+
+// CanAdjust says whether unsupported values of member are changed instead of
+// refused.
+func (p *Policy) CanAdjust(member string) bool { return slices.Contains(p.Adjustable, member) }
+
+// DefaultPolicy returns the strict policy of a profile: FAPI-RW's algorithms and
+// authentication methods, everything else that the profile knows, no audience.
+// Each call returns fresh values. An unknown profile gives the zero Policy,
+// which New refuses.
+func DefaultPolicy(p Profile) Policy {
+	if !p.Valid() {
+		return Policy{}
+	}
+	fapi := func() []claims.Algorithm { return []claims.Algorithm{claims.PS256, claims.ES256} }
+	pol := Policy{
+		AudienceKinds:     []AudienceKind{AudienceID},
+		SigningAlgorithms: fapi(),
+		AuthMethods:       []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth},
+		GrantTypes:        profileGrants(p),
+		ResponseTypes:     []claims.ResponseType{claims.Code, claims.CodeIDToken},
+		Scopes:            []string{"openid", "accounts", "payments", "fundsconfirmations"},
+		RoleScopes: map[claims.Role][]string{
+			claims.AISP: {"accounts"}, claims.PISP: {"payments"},
+			claims.CBPII: {"fundsconfirmations"}, claims.ASPSP: {},
+		},
+		ApplicationTypes: profileApplicationTypes(p),
+		MemberAlgorithms: MemberAlgorithms{
+			IDToken: fapi(), RequestObject: fapi(), TokenEndpointAuth: fapi(), Backchannel: fapi(),
+		},
+		DefaultScopes:   []string{"openid", "accounts", "payments", "fundsconfirmations"},
+		SoftwareIDFrom:  SoftwareIDFromSSA,
+		IssuerKinds:     []IssuerKind{IssuerSoftwareID},
+		SubjectDNMatch:  DNMatchExact,
+		Registrations:   RegistrationsMany,
+		Attributes:      claims.DefaultAttributes(),
+		ClockSkew:       time.Minute,
+		MaxLifetime:     time.Hour,
+		SSAMaxAge:       24 * time.Hour,
+		MaxRedirectURIs: 50,
+		ServedRoles:     []claims.Role{claims.AISP, claims.PISP, claims.CBPII, claims.ASPSP},
+		CreatedStatus:   201,
+		ErrorDetail:     DetailFirst,
+	}
+	if p == WSO2 {
+		pol.RequiredMembers = []string{"redirect_uris"}
+	}
+	return pol
+}
+
+// profileGrants are the grant types that a profile knows.
+func profileGrants(p Profile) []claims.GrantType {
+	g := []claims.GrantType{claims.ClientCredentials, claims.AuthorizationCode, claims.RefreshToken}
+	switch p {
+	case OBIE33:
+		g = append(g, claims.CIBA)
+	case OBIE34:
+		g = append(g, claims.CIBA, claims.JWTBearer)
+	}
+	return g
+}
+
+// profileApplicationTypes are the application types that a profile knows.
+func profileApplicationTypes(p Profile) []claims.ApplicationType {
+	switch p {
+	case OBIE34:
+		return []claims.ApplicationType{claims.Web, claims.Native}
+	case WSO2:
+		return []claims.ApplicationType{claims.Web}
+	}
+	return []claims.ApplicationType{claims.Web, claims.Mobile}
+}

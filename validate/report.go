@@ -1,0 +1,177 @@
+package validate
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Violation is one fault of a request.
+type Violation struct {
+	Rule     string   // ID of the rule
+	Severity Severity // errors alone make a request invalid
+	Pointer  string   // RFC 6901 pointer into Document; empty means the whole of it
+	Document Document // document at fault
+	Message  string   // what is wrong
+	Got      string   // what was found, shortened by Echo; may be empty
+	Want     string   // what would do; may be empty
+	Citation Citation // where the requirement is written
+	Fix      string   // what the sender does about it
+	Code     Code     // code of RFC 7591 that a bank answers
+	Step     Step     // step of the walk that notices it
+}
+
+// Report is what Judge found. [Validator.Judge] makes it; the zero value is not
+// valid, and a Report is not changed once it is handed out.
+type Report struct {
+	// Profile is the profile that was judged by.
+	Profile Profile
+	// Violations are the faults found, those of earlier steps first, within a
+	// step in the order of the rules; at most MaxViolations.
+	Violations []Violation
+	// More is the number of violations beyond those.
+	More int
+
+	validator *Validator
+	outcomes  []outcome
+	errors    int // violations by severity, those counted in More too
+	warnings  int
+	notices   int
+	best      Violation // the error that decides the wire code
+}
+
+// Valid says that no error was found; warnings and notices don't count.
+func (r *Report) Valid() bool { return r != nil && r.validator != nil && r.errors == 0 }
+
+// Count returns how many violations of severity s were found, those counted in
+// More too.
+func (r *Report) Count(s Severity) int {
+	switch s {
+	case SeverityError:
+		return r.errors
+	case SeverityWarning:
+		return r.warnings
+	case SeverityNotice:
+		return r.notices
+	}
+	return 0
+}
+
+// Passed lists the IDs of the rules that applied and were kept.
+func (r *Report) Passed() []string { return r.ids(outcomePassed) }
+
+// NotApplicable lists the IDs of the rules that did not apply, or that are
+// judged outside the table and reported nothing.
+func (r *Report) NotApplicable() []string { return r.ids(outcomeNotApplicable) }
+
+func (r *Report) ids(want outcome) []string {
+	ids := make([]string, 0, r.count(want))
+	for i, o := range r.outcomes {
+		if o == want {
+			ids = append(ids, r.validator.rules[i].ID)
+		}
+	}
+	return ids
+}
+
+func (r *Report) count(want outcome) (n int) {
+	for _, o := range r.outcomes {
+		if o == want {
+			n++
+		}
+	}
+	return n
+}
+
+// weight orders severities, 0 being none at all.
+func (s Severity) weight() int {
+	switch s {
+	case SeverityError:
+		return 3
+	case SeverityWarning:
+		return 2
+	case SeverityNotice:
+		return 1
+	}
+	return 0
+}
+
+func (r *Report) addFromRule(rule int, pointer, got, want, message string) {
+	row := &r.validator.rules[rule]
+	r.add(Violation{
+		Rule: row.ID, Severity: row.Severity, Pointer: pointer, Document: row.Document,
+		Message: message, Got: got, Want: want,
+		Citation: row.Citation, Fix: row.Fix, Code: row.Code, Step: row.Step,
+	})
+}
+
+// addExtra adds what was found outside the table. A rule that reported the fault
+// itself is not repeated.
+func (r *Report) addExtra(extra []Violation) {
+	for i := range extra {
+		v := extra[i]
+		at, known := r.validator.byID[v.Rule]
+		if known {
+			row := &r.validator.rules[at]
+			if r.outcomes[at] == outcomeFailed && !row.External {
+				continue
+			}
+			v.fill(row)
+		}
+		v.fill(&Rule{Severity: SeverityError, Document: DocRequest, Code: InvalidClientMetadata, Step: StepValidate})
+		v.Got = Echo(v.Got)
+		r.add(v)
+	}
+	for i := range extra {
+		if at, known := r.validator.byID[extra[i].Rule]; known {
+			r.outcomes[at] = outcomeFailed
+		}
+	}
+}
+
+// fill takes what v leaves empty from its rule.
+func (v *Violation) fill(row *Rule) {
+	v.Severity = cmp.Or(v.Severity, row.Severity)
+	v.Document = cmp.Or(v.Document, row.Document)
+	v.Message = cmp.Or(v.Message, row.Summary)
+	v.Citation = cmp.Or(v.Citation, row.Citation)
+	v.Fix = cmp.Or(v.Fix, row.Fix)
+	v.Code = cmp.Or(v.Code, row.Code)
+	v.Step = cmp.Or(v.Step, row.Step)
+}
+
+// add counts v and keeps it while there is room. Whatever is no known severity
+// counts as an error.
+func (r *Report) add(v Violation) {
+	switch v.Severity {
+	case SeverityWarning:
+		r.warnings++
+	case SeverityNotice:
+		r.notices++
+	default:
+		r.errors++
+		if r.errors == 1 || before(&v, &r.best) < 0 {
+			r.best = v
+		}
+	}
+	if len(r.Violations) >= MaxViolations {
+		r.More++
+		return
+	}
+	r.Violations = append(r.Violations, v)
+}
+
+// sort puts violations into the order of the walk.
+func (r *Report) sort() {
+	if len(r.Violations) > 1 {
+		slices.SortStableFunc(r.Violations, func(a, b Violation) int { return cmp.Compare(a.Step, b.Step) })
+	}
+}
+
+// before orders violations by what the wire tells first: the earliest step, and
+// within one step the code of precedence.
+func before(a, b *Violation) int {
+	if c := cmp.Compare(a.Step, b.Step); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Code.precedence(), b.Code.precedence())
+}

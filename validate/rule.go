@@ -1,0 +1,159 @@
+package validate
+
+// Profile names a version of the OBIE Dynamic Client Registration
+// specification, or a dialect of it, whose rules a request is judged by.
+type Profile string
+
+// The profiles. WSO2 is version 3.2's members as the seeds read them: web only
+// if application_type is sent, scope optional with defaults assigned,
+// redirect_uris required.
+const (
+	OBIE32 Profile = "obie-3.2"
+	OBIE33 Profile = "obie-3.3"
+	OBIE34 Profile = "obie-3.4"
+	WSO2   Profile = "wso2"
+)
+
+// Profiles returns every profile, oldest first, in a fresh slice.
+func Profiles() []Profile { return []Profile{OBIE32, OBIE33, OBIE34, WSO2} }
+
+// Valid says whether p is one of [Profiles].
+func (p Profile) Valid() bool {
+	switch p {
+	case OBIE32, OBIE33, OBIE34, WSO2:
+		return true
+	}
+	return false
+}
+
+// Document names the part of a registration request that a violation is in.
+type Document string
+
+// The four documents: header and payload of the request JWT, and header and
+// payload of the software statement inside it.
+const (
+	DocHeader    Document = "header"
+	DocRequest   Document = "request"
+	DocSSAHeader Document = "ssa_header"
+	DocSSA       Document = "ssa"
+)
+
+// Documents returns the four documents in the order of the walk through a
+// request, in a fresh slice.
+func Documents() []Document { return []Document{DocHeader, DocRequest, DocSSAHeader, DocSSA} }
+
+// Code is an error code of RFC 7591 section 3.2.2: all that a registration
+// endpoint may answer.
+type Code string
+
+// The four codes.
+const (
+	InvalidRedirectURI          Code = "invalid_redirect_uri"
+	InvalidClientMetadata       Code = "invalid_client_metadata"
+	InvalidSoftwareStatement    Code = "invalid_software_statement"
+	UnapprovedSoftwareStatement Code = "unapproved_software_statement"
+)
+
+// precedence orders the codes within one step: the lowest is answered. An
+// unknown code comes last.
+func (c Code) precedence() int {
+	switch c {
+	case UnapprovedSoftwareStatement:
+		return 0
+	case InvalidSoftwareStatement:
+		return 1
+	case InvalidRedirectURI:
+		return 2
+	case InvalidClientMetadata:
+		return 3
+	}
+	return 4
+}
+
+// Severity says how much a violation weighs.
+type Severity string
+
+// Error is for a MUST, and alone makes a request invalid. Warning is for a
+// SHOULD or a documented interoperability trap, notice for the rest.
+const (
+	SeverityError   Severity = "error"
+	SeverityWarning Severity = "warning"
+	SeverityNotice  Severity = "notice"
+)
+
+// Step is the step of the walk at which a server would notice a violation. The
+// wire answers for the earliest step that failed.
+type Step uint8
+
+// The steps, in their order. A Rule that names no step belongs to
+// StepValidate: the zero value is not used for a step.
+const (
+	StepParseRequest Step = iota + 1
+	StepParseSSA
+	StepVerifySSA
+	StepVerifyRequest
+	StepValidate
+	StepReplay
+)
+
+// Citation says where a requirement is written.
+type Citation struct {
+	Spec    string // short name with version, such as "OBIE DCR 3.3"
+	Section string // section or table row, such as "data dictionary, redirect_uris"
+	URL     string // https address of the text
+}
+
+// Rule states one fact about a request. It is data: a row of the table that
+// [Rules] returns, to which a bank may append its own.
+type Rule struct {
+	ID       string    // stable, dotted, lower case: redirect_uris.subset_of_ssa
+	Summary  string    // what must hold, one sentence
+	Reason   string    // why it must
+	Example  string    // a fragment that breaks the rule, or keeps it
+	Citation Citation  // where it is written
+	Profiles []Profile // profiles that have the rule; nil means all of them
+	Document Document  // the document its pointers point into
+	Severity Severity  // empty means SeverityError
+	Code     Code      // RFC 7591 code; empty means InvalidClientMetadata
+	Step     Step      // step that notices it; 0 means StepValidate
+	Fix      string    // one line: what the sender does about it
+
+	// External marks a rule that is judged outside the table, a signature check
+	// say, and reported through [Input.Extra]. It has no Check and no When; all
+	// other rules must have a Check.
+	External bool
+	// When says whether the rule applies; nil means always. Neither When nor
+	// Check is called when the Input lacks the rule's Document; the other
+	// documents may be nil all the same. A rule that does not apply is listed
+	// in [Report.NotApplicable].
+	When func(*Case) bool
+	// Check reports each violation through [Case.Report] or
+	// [Case.ReportValue]. It keeps neither the Case nor what it points to,
+	// changes nothing, and may run on several goroutines at once.
+	Check func(*Case)
+}
+
+// in says whether the rule is one of profile p's.
+func (r *Rule) in(p Profile) bool {
+	if r.Profiles == nil {
+		return true
+	}
+	for _, q := range r.Profiles {
+		if q == p {
+			return true
+		}
+	}
+	return false
+}
+
+// Case is one request before the rules: what a Rule's functions read and where
+// they report. It lives for one [Validator.Judge] alone.
+type Case struct {
+	in      *Input
+	policy  *Policy
+	profile Profile
+	now     int64
+	report  *Report
+	rule    int
+	hit     bool
+}

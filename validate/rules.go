@@ -1,0 +1,166 @@
+package validate
+
+// The places that the table cites.
+const (
+	urlOBIE32    = "https://openbankinguk.github.io/dcr-docs-pub/v3.2/dynamic-client-registration.html"
+	urlOBIE33    = "https://openbankinguk.github.io/dcr-docs-pub/v3.3/dynamic-client-registration.html"
+	urlOBIE34    = "https://openbankinguk.github.io/dcr-docs-pub/v3.4/dynamic-client-registration.html"
+	urlRFC       = "https://www.rfc-editor.org/rfc/"
+	urlFAPIRW    = "https://openid.net/specs/openid-financial-api-part-2-1_0.html"
+	urlFAPICIBA  = "https://openid.net/specs/openid-financial-api-ciba.html"
+	urlDirectory = "https://directory.openbanking.org.uk/"
+)
+
+// dictionary cites the data dictionary's row of a request member.
+func dictionary(member string) Citation {
+	return Citation{Spec: "OBIE DCR 3.3", Section: "data dictionary, " + member, URL: urlOBIE33 + "#data-dictionary"}
+}
+
+// dictionary32 and dictionary34 cite the row as the other versions have it.
+func dictionary32(member string) Citation {
+	return Citation{Spec: "OBIE DCR 3.2", Section: "data dictionary, " + member, URL: urlOBIE32 + "#data-dictionary"}
+}
+
+func dictionary34(member string) Citation {
+	return Citation{Spec: "OBIE DCR 3.4", Section: "data dictionary, " + member, URL: urlOBIE34 + "#data-dictionary"}
+}
+
+// statementModel cites the directory's description of a software statement.
+func statementModel(claim string) Citation {
+	return Citation{Spec: "OBIE Directory", Section: "software statement model, " + claim, URL: urlDirectory}
+}
+
+// rfc cites a section of an RFC.
+func rfc(number, section string) Citation {
+	return Citation{Spec: "RFC " + number, Section: "section " + section, URL: urlRFC + "rfc" + number + "#section-" + section}
+}
+
+// fapiRW cites the algorithms and client authentication that FAPI-RW admits.
+func fapiRW(section string) Citation {
+	return Citation{Spec: "FAPI-RW 1.0", Section: "section " + section, URL: urlFAPIRW + "#section-" + section}
+}
+
+// fapiCIBA cites the CIBA profile of FAPI.
+func fapiCIBA() Citation {
+	return Citation{Spec: "FAPI-CIBA", Section: "section 5.2.2", URL: urlFAPICIBA}
+}
+
+// The profiles that later members start or end with.
+func profilesBefore33() []Profile { return []Profile{OBIE32, WSO2} }
+func profilesBefore34() []Profile { return []Profile{OBIE32, OBIE33, WSO2} }
+func profilesSince33() []Profile  { return []Profile{OBIE33, OBIE34} }
+func profilesSince34() []Profile  { return []Profile{OBIE34} }
+func profilesOBIE() []Profile     { return []Profile{OBIE32, OBIE33, OBIE34} }
+func profilesWSO2() []Profile     { return []Profile{WSO2} }
+
+// place is what the rows of one table have in common.
+type place struct {
+	document Document
+	step     Step
+	code     Code
+}
+
+// Rules returns the whole table, in the order of the walk through a request, in
+// a fresh slice: append rows to it, or leave some out by ID, and give the result
+// to [New]. A row whose Check is nil is about keys, signatures or what was seen
+// before, which no rule can know; the step of the walk that does know reports it
+// through [Input].Extra, and until then it does not apply.
+func Rules() []Rule {
+	header := place{DocHeader, StepParseRequest, InvalidClientMetadata}
+	shape := place{DocSSA, StepParseSSA, InvalidSoftwareStatement}
+	trust := place{DocSSA, StepVerifySSA, InvalidSoftwareStatement}
+	approval := place{DocSSA, StepVerifySSA, UnapprovedSoftwareStatement}
+	request := place{DocRequest, StepValidate, InvalidClientMetadata}
+	var all []Rule
+	for _, part := range [...]struct {
+		at   place
+		rows []Rule
+	}{
+		{header, headerRules()},
+		{request, statementMemberRules()},
+		{shape, statementRules()},
+		{shape, statementAddressRules()},
+		{place{DocSSAHeader, StepVerifySSA, InvalidSoftwareStatement}, statementHeaderRules()},
+		{trust, statementTrustRules()},
+		{approval, statementApprovalRules()},
+		{request, requestTrustRules()},
+		{request, identityRules()},
+		{request, timeRules()},
+		{request, audienceRules()},
+		{request, softwareIDRules()},
+		{place{DocRequest, StepValidate, InvalidRedirectURI}, redirectRules()},
+		{place{DocRequest, StepValidate, InvalidRedirectURI}, redirectGrammarRules()},
+		{request, authMethodRules()},
+		{request, algorithmRules()},
+		{request, subjectDNRules()},
+		{request, grantRules()},
+		{request, responseTypeRules()},
+		{request, scopeRules()},
+		{request, applicationRules()},
+		{request, cibaRules()},
+		{request, cibaEndpointRules()},
+		{request, memberRules()},
+	} {
+		for _, row := range part.rows {
+			all = append(all, complete(row, part.at))
+		}
+	}
+	return all
+}
+
+// RuleByID returns the row of the table that has the ID.
+func RuleByID(id string) (Rule, bool) {
+	for _, r := range Rules() {
+		if r.ID == id {
+			return r, true
+		}
+	}
+	return Rule{}, false
+}
+
+// complete fills in what a row leaves to its table, and lets it apply only where
+// its document is there.
+func complete(r Rule, at place) Rule {
+	if r.Document == "" {
+		r.Document = at.document
+	}
+	if r.Step == 0 {
+		r.Step = at.step
+	}
+	if r.Code == "" {
+		r.Code = at.code
+	}
+	if r.Severity == "" {
+		r.Severity = SeverityError
+	}
+	if r.Check == nil {
+		r.When = never
+		return r
+	}
+	there := hasDocument(r.Document)
+	if when := r.When; when != nil {
+		r.When = func(c *Case) bool { return there(c) && when(c) }
+	} else {
+		r.When = there
+	}
+	return r
+}
+
+// never is the When of a row that only other steps report.
+func never(*Case) bool { return false }
+
+// hasDocument returns a When: document d is there.
+func hasDocument(d Document) func(*Case) bool {
+	switch d {
+	case DocHeader:
+		return func(c *Case) bool { return c.Header() != nil }
+	case DocSSAHeader:
+		return func(c *Case) bool { return c.SSAHeader() != nil }
+	case DocSSA:
+		return func(c *Case) bool { return c.SSA() != nil }
+	}
+	return func(c *Case) bool { return c.Req() != nil }
+}
+
+// hasSSA is a When for rules that compare a request with its statement.
+func hasSSA(c *Case) bool { return c.SSA() != nil }

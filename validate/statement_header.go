@@ -1,0 +1,92 @@
+package validate
+
+// statementHeaderRules are the rows about the JOSE header of the software
+// statement. That the key is found and the signature holds is among
+// statementTrustRules.
+func statementHeaderRules() []Rule {
+	return []Rule{
+		{
+			ID:       "ssa.header.alg.required",
+			Summary:  "The statement's header names its algorithm.",
+			Reason:   "Without alg nobody knows how to check the directory's signature.",
+			Example:  `{"kid": "Hza9v5bgDJcOnhcUZ7BMwbSL", "typ": "JWT"}`,
+			Citation: rfc("7515", "4.1.1"),
+			Fix:      "fetch the software statement from the directory again and send it byte for byte",
+			Check:    func(c *Case) { requireMember(c, c.SSAHeader().Algorithm.Present(), "/alg") },
+		},
+		{
+			// An unsigned statement (alg none, self-signed) is refused.
+			ID:       "ssa.header.alg",
+			Summary:  "The statement is signed with PS256 or ES256, or with what the bank's policy names besides.",
+			Reason:   "An unsigned statement, or one under HMAC, can be written by anybody.",
+			Example:  `{"alg": "none"}`,
+			Citation: fapiRW("8.6"),
+			Fix:      "use the statement that the directory signed, byte for byte",
+			Check:    func(c *Case) { checkSigningAlgorithm(c, c.SSAHeader()) },
+		},
+		{
+			ID:       "ssa.header.kid.required",
+			Summary:  "The statement's header names the directory's key.",
+			Reason:   "The key is looked up by kid in the directory's JWKS.",
+			Example:  `{"alg": "PS256", "typ": "JWT"}`,
+			Citation: statementModel("JOSE header, kid"),
+			Fix:      "fetch the software statement from the directory again and send it byte for byte",
+			Check:    func(c *Case) { requireMember(c, c.SSAHeader().KeyID.Present(), "/kid") },
+		},
+		{
+			ID:       "ssa.header.kid.format",
+			Summary:  "kid has 1 to 128 characters.",
+			Reason:   "A kid is an opaque index into a key set; an empty one names no key.",
+			Example:  `{"alg": "PS256", "kid": ""}`,
+			Citation: rfc("7515", "4.1.4"),
+			Fix:      "fetch the software statement from the directory again and send it byte for byte",
+			Check:    func(c *Case) { checkKeyID(c, c.SSAHeader()) },
+		},
+		{
+			ID:       "ssa.header.typ",
+			Summary:  "typ is absent or JWT.",
+			Reason:   "A token of another type must not pass for a software statement.",
+			Example:  `{"alg": "PS256", "typ": "at+jwt"}`,
+			Citation: rfc("7519", "5.1"),
+			Fix:      "send the software statement, not another token of the directory",
+			Check:    func(c *Case) { checkType(c, c.SSAHeader()) },
+		},
+		{
+			ID:       "ssa.header.crit",
+			Summary:  "The header asks for no extension: no crit, b64, zip or enc.",
+			Reason:   "An extension that the receiver does not know changes what the signature covers.",
+			Example:  `{"alg": "PS256", "b64": false, "crit": ["b64"]}`,
+			Citation: rfc("7515", "4.1.11"),
+			Fix:      "use the statement that the directory signed, byte for byte",
+			Check:    func(c *Case) { checkNoMembers(c, c.SSAHeader(), extensionMember, "asks for an extension that is not supported") },
+		},
+		{
+			ID:       "ssa.header.embedded_key",
+			Summary:  "The header carries no key and no address of one: no jwk, jku, x5u, x5c, x5t.",
+			Reason:   "A statement that brings its own key is self-signed, whatever its issuer says.",
+			Example:  `{"alg": "PS256", "jwk": {"kty": "RSA"}}`,
+			Citation: statementModel("JOSE header"),
+			Fix:      "use the statement that the directory signed, byte for byte",
+			Check:    func(c *Case) { checkNoMembers(c, c.SSAHeader(), keyMember, "carries a key or the address of one") },
+		},
+		{
+			ID:       "ssa.header.unknown_member",
+			Summary:  "Other members of the statement's header are ignored.",
+			Reason:   "They have no effect.",
+			Example:  `{"alg": "PS256", "kid": "k", "cty": "json"}`,
+			Citation: rfc("7515", "4"),
+			Severity: SeverityNotice,
+			Fix:      "nothing: the directory wrote it",
+			Check:    func(c *Case) { checkUnknownHeader(c, c.SSAHeader()) },
+		},
+		{
+			ID:       "ssa.header.member.type",
+			Summary:  "alg, kid and typ are strings.",
+			Reason:   "A member of another type cannot be read.",
+			Example:  `{"alg": "PS256", "kid": 7}`,
+			Citation: rfc("7515", "4.1"),
+			Fix:      "fetch the software statement from the directory again and send it byte for byte",
+			Check:    func(c *Case) { reportFaults(c, DocSSAHeader, everyMember) },
+		},
+	}
+}
