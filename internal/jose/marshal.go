@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"math/big"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/lestrrat-go/jwx/v2/jwk"
@@ -94,14 +95,7 @@ func appendList(out []byte, texts []string) []byte {
 }
 
 // plain tells whether a string reads back from JSON as it is.
-func plain(s string) bool {
-	for _, r := range s {
-		if r == 0 {
-			return false
-		}
-	}
-	return utf8.ValidString(s)
-}
+func plain(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 func appendString(out []byte, s string) []byte {
 	quoted, err := json.Marshal(s)

@@ -1,0 +1,41 @@
+package ssa
+
+import "errors"
+
+// What can be wrong with a statement or with getting its key, for errors.Is.
+var (
+	ErrMalformed            = errors.New("malformed")
+	ErrUnknownIssuer        = errors.New("unknown issuer")
+	ErrAlgorithm            = errors.New("algorithm not allowed")
+	ErrKeyNotFound          = errors.New("key not found")
+	ErrBadSignature         = errors.New("bad signature")
+	ErrTooOld               = errors.New("too old")
+	ErrNotYetValid          = errors.New("not yet valid")
+	ErrNotApproved          = errors.New("not approved")
+	ErrJWKSHost             = errors.New("key set address not allowed")
+	ErrKeySourceUnavailable = errors.New("key source unavailable")
+)
+
+// Error says what is wrong with a statement. Its text is ASCII and repeats no
+// input beyond 64 characters.
+type Error struct {
+	Kind    error  // one of the Err values
+	Rule    string // ID of the rule that is broken, as in package validate
+	Pointer string // RFC 6901, into the statement's header or claims
+	Header  bool   // Pointer is into the header
+	Detail  string // what is wrong, and what would be right
+	Cause   error  // what a key resolver said, if it was its failure
+}
+
+// Error gives rule, kind and detail in one line.
+func (e *Error) Error() string {
+	return "ssa: " + e.Rule + ": " + e.Kind.Error() + ": " + e.Detail
+}
+
+// Unwrap gives kind and cause to errors.Is and errors.As.
+func (e *Error) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Cause}
+}

@@ -1,0 +1,88 @@
+package ssa
+
+import (
+	"context"
+	"crypto"
+	"fmt"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/jose"
+)
+
+// Key is a public key that may verify signatures.
+type Key struct {
+	ID        string           // kid, an opaque string
+	Algorithm claims.Algorithm // alg, "" where the key does not say, as in the directory's sets
+	Use       string           // use: "sig", "tls", or "" where the key does not say
+	Public    crypto.PublicKey // *rsa.PublicKey of 2048..8192 bits or *ecdsa.PublicKey on P-256
+	ops       []string         // key_ops
+}
+
+// KeyRef says which key is asked for.
+type KeyRef struct {
+	URL   string // address of the JWKS; "" where the resolver has but one set
+	KeyID string // kid of the token, compared exactly; "" asks for all keys
+}
+
+// KeyResolver finds the keys that a reference names, in the order of the set. No
+// such key is an error that wraps ErrKeyNotFound; a source that cannot be asked at
+// the moment, one that wraps ErrKeySourceUnavailable. It must be safe for
+// concurrent use.
+type KeyResolver interface {
+	ResolveKeys(ctx context.Context, ref KeyRef) ([]Key, error)
+}
+
+// KeySet is a parsed JWKS. As a KeyResolver it answers with its own keys, whatever
+// the address.
+type KeySet struct {
+	Keys    []Key
+	Skipped []SkippedKey
+}
+
+// SkippedKey is an entry of a JWKS that cannot be used.
+type SkippedKey struct {
+	Index  int    // in the set, from 0
+	ID     string // its kid, if it has one
+	Reason string // why it is of no use
+}
+
+// ResolveKeys returns the keys of the set that have the kid.
+func (s KeySet) ResolveKeys(_ context.Context, ref KeyRef) ([]Key, error) {
+	var found []Key
+	for _, k := range s.Keys {
+		if ref.KeyID == "" || k.ID == ref.KeyID {
+			found = append(found, k)
+		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("ssa: %w: no key of the set has this kid", ErrKeyNotFound)
+	}
+	return found, nil
+}
+
+// StaticKeys returns a resolver of fixed keys.
+func StaticKeys(keys ...Key) KeyResolver { return KeySet{Keys: append([]Key(nil), keys...)} }
+
+// ParseJWKS reads a JWK Set (RFC 7517 section 5) of at most 1 MiB. Keys that are
+// unknown, broken, private, symmetric or too weak are skipped and listed; a broken
+// x5c alone does not lose a key. A document that is no set, or that has no usable
+// key, is an error that wraps ErrMalformed.
+func ParseJWKS(data []byte) (KeySet, error) {
+	parsed, skipped, err := jose.ParseJWKS(data)
+	if err != nil {
+		return KeySet{}, fmt.Errorf("ssa: %w: %w", ErrMalformed, err)
+	}
+	set := KeySet{Keys: make([]Key, 0, len(parsed))}
+	for _, k := range parsed {
+		set.Keys = append(set.Keys, Key{
+			ID: k.ID, Algorithm: claims.Algorithm(k.Algorithm), Use: k.Use, Public: k.Public, ops: k.Ops,
+		})
+	}
+	for _, s := range skipped {
+		set.Skipped = append(set.Skipped, SkippedKey{Index: s.Index, ID: s.ID, Reason: s.Reason})
+	}
+	if len(set.Keys) == 0 {
+		return KeySet{}, fmt.Errorf("ssa: %w: the key set has no usable key among its %d entries", ErrMalformed, len(skipped))
+	}
+	return set, nil
+}

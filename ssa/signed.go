@@ -1,0 +1,108 @@
+package ssa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/jose"
+)
+
+// Signed is a compact JWS whose signature is not checked yet.
+type Signed struct {
+	jws    *jose.JWS
+	header *claims.Header
+	token  string
+}
+
+// ParseSigned reads a compact JWS (RFC 7515 section 7.1): exactly three parts of
+// canonical base64url, one header object without duplicates. The error wraps
+// ErrMalformed.
+func ParseSigned(token string) (*Signed, error) {
+	jws, err := jose.Parse(token)
+	if err != nil {
+		return nil, fmt.Errorf("ssa: %w: %w", ErrMalformed, err)
+	}
+	header, _, err := claims.DecodeHeader(jws.HeaderJSON())
+	if err != nil {
+		return nil, fmt.Errorf("ssa: %w: %w", ErrMalformed, err)
+	}
+	return &Signed{jws: jws, header: header, token: token}, nil
+}
+
+// UnverifiedHeader is the decoded header. It must not be changed.
+func (s *Signed) UnverifiedHeader() *claims.Header { return s.header }
+
+// UnverifiedHeaderJSON is the header as sent, decoded from base64url.
+func (s *Signed) UnverifiedHeaderJSON() []byte { return s.jws.HeaderJSON() }
+
+// UnverifiedPayload is the payload. Whoever uses it before Verify has returned nil
+// uses what anybody may have written.
+func (s *Signed) UnverifiedPayload() []byte { return s.jws.Payload() }
+
+// Token is the JWS as it was sent.
+func (s *Signed) Token() string { return s.token }
+
+// Verify checks the header, finds the one key that the header's kid names in the
+// set at url, and verifies the signature with it, by an algorithm that is allowed.
+// The errors tell apart ErrAlgorithm, ErrMalformed (a header that must not be),
+// ErrKeyNotFound, ErrBadSignature and ErrKeySourceUnavailable.
+func (s *Signed) Verify(ctx context.Context, keys KeyResolver, url string, allowed []claims.Algorithm) error {
+	names := make([]string, len(allowed))
+	for i, a := range allowed {
+		names[i] = string(a)
+	}
+	if err := s.jws.Gate(names); err != nil {
+		if errors.Is(err, jose.ErrAlgorithm) {
+			return &Error{Kind: ErrAlgorithm, Pointer: "/alg", Header: true, Detail: detail(err)}
+		}
+		return &Error{Kind: ErrMalformed, Header: true, Detail: detail(err)}
+	}
+	kid, _ := s.jws.KeyID()
+	found, err := keys.ResolveKeys(ctx, KeyRef{URL: url, KeyID: kid})
+	if err != nil {
+		return resolverError(err)
+	}
+	key, ok := choose(found, s.jws.Algorithm())
+	if !ok {
+		return &Error{Kind: ErrKeyNotFound, Pointer: "/kid", Header: true,
+			Detail: "no key of the set has this kid; publish the signing key, or sign with a published one"}
+	}
+	err = s.jws.Verify(jose.Key{ID: key.ID, Algorithm: string(key.Algorithm), Use: key.Use, Ops: key.ops, Public: key.Public}, names)
+	if err != nil {
+		return &Error{Kind: ErrBadSignature, Pointer: "/kid", Header: true, Detail: detail(err)}
+	}
+	return nil
+}
+
+// choose picks the one key that is tried: the first whose use and algorithm fit,
+// or else the first, so that the refusal says what does not fit.
+func choose(keys []Key, alg string) (Key, bool) {
+	for _, k := range keys {
+		if (k.Use == "" || k.Use == "sig") && (k.Algorithm == "" || string(k.Algorithm) == alg) {
+			return k, true
+		}
+	}
+	if len(keys) == 0 {
+		return Key{}, false
+	}
+	return keys[0], true
+}
+
+func resolverError(err error) error {
+	if errors.Is(err, ErrKeyNotFound) {
+		return &Error{Kind: ErrKeyNotFound, Pointer: "/kid", Header: true, Cause: err,
+			Detail: "no key of the set has this kid; publish the signing key, or sign with a published one"}
+	}
+	// Whatever else a resolver says is its own trouble, never the sender's.
+	return &Error{Kind: ErrKeySourceUnavailable, Cause: err, Detail: "the keys cannot be had at the moment; try again later"}
+}
+
+func detail(err error) string {
+	var e *jose.Error
+	if errors.As(err, &e) {
+		return e.Detail
+	}
+	return err.Error()
+}

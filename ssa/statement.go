@@ -1,0 +1,87 @@
+package ssa
+
+import (
+	"fmt"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// Statement is a software statement whose signature is not checked.
+type Statement struct {
+	signed *Signed
+	claims *claims.SSA
+}
+
+// Parse reads a software statement: a compact JWS over one strict JSON object. It
+// checks no signature. The error is an *Error of kind ErrMalformed.
+func Parse(token string) (*Statement, error) {
+	signed, err := ParseSigned(token)
+	if err != nil {
+		return nil, malformed("", "the software statement is no compact JWS: "+detail(err))
+	}
+	c, _, err := claims.DecodeSSA(signed.UnverifiedPayload(), nil)
+	if err != nil {
+		return nil, malformed("", "the payload of the software statement is no strict JSON object: "+err.Error())
+	}
+	return &Statement{signed: signed, claims: c}, nil
+}
+
+func malformed(pointer, text string) *Error {
+	return &Error{Kind: ErrMalformed, Rule: "ssa.jws", Pointer: pointer, Detail: text}
+}
+
+// UnverifiedClaims are the claims as anybody may have written them. Members of the
+// wrong type are left invalid. They must not be changed.
+func (s *Statement) UnverifiedClaims() *claims.SSA { return s.claims }
+
+// UnverifiedHeader is the decoded header. It must not be changed.
+func (s *Statement) UnverifiedHeader() *claims.Header { return s.signed.UnverifiedHeader() }
+
+// Signed is the statement as a JWS.
+func (s *Statement) Signed() *Signed { return s.signed }
+
+// Token is the statement as it was sent.
+func (s *Statement) Token() string { return s.signed.Token() }
+
+// Verified is a software statement that a trust anchor vouches for. Its zero value
+// has no claims and is of no use.
+type Verified struct {
+	statement *Statement
+	claims    claims.SSA
+	anchor    *Anchor
+}
+
+// Claims returns the claims, read from the bytes whose signature was verified. The
+// lists in it must not be changed.
+func (v *Verified) Claims() *claims.SSA { return &v.claims }
+
+// Header returns the header, which the signature covers too.
+func (v *Verified) Header() *claims.Header { return v.statement.UnverifiedHeader() }
+
+// Environment returns the anchor's environment.
+func (v *Verified) Environment() claims.Environment { return v.anchor.Environment }
+
+// Anchor returns the name of the trust anchor that verified the statement.
+func (v *Verified) Anchor() string { return v.anchor.Name }
+
+// Token returns the statement as it was sent, byte for byte.
+func (v *Verified) Token() string { return v.statement.Token() }
+
+// SoftwareJWKS returns the address of the software's key set, which the anchor's
+// list of hosts admits: https, a host (or host:port) on the list, no userinfo. The
+// error is an *Error of kind ErrJWKSHost.
+func (v *Verified) SoftwareJWKS() (string, error) {
+	address, ok := v.claims.SoftwareJWKSEndpoint.Get()
+	if !ok {
+		return "", hostError("the statement has no software_jwks_endpoint")
+	}
+	if why := v.anchor.admits(address); why != "" {
+		return "", hostError(why)
+	}
+	return address, nil
+}
+
+func hostError(text string) error {
+	return &Error{Kind: ErrJWKSHost, Rule: "ssa.jwks_endpoint.host", Pointer: "/software_jwks_endpoint",
+		Detail: fmt.Sprintf("%s; the trust anchor lists the hosts that are allowed", text)}
+}

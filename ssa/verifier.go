@@ -1,0 +1,178 @@
+package ssa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// VerifierConfig configures a Verifier.
+type VerifierConfig struct {
+	Anchors []Anchor         // at least one
+	Clock   func() time.Time // required; time.Now in production
+	Skew    time.Duration    // by which clocks may differ; 0 to 5 minutes
+}
+
+// Verifier verifies software statements against trust anchors. It is safe for
+// concurrent use.
+type Verifier struct {
+	anchors map[string][]*Anchor // by issuer
+	clock   func() time.Time
+	skew    time.Duration
+}
+
+// NewVerifier checks the anchors: an empty list of anchors or algorithms, an
+// anchor without issuer, environment, keys or greatest age is an error.
+func NewVerifier(c VerifierConfig) (*Verifier, error) {
+	switch {
+	case len(c.Anchors) == 0:
+		return nil, errors.New("ssa: a verifier needs at least one trust anchor")
+	case c.Clock == nil:
+		return nil, errors.New("ssa: a verifier needs a clock")
+	case c.Skew < 0 || c.Skew > 5*time.Minute:
+		return nil, errors.New("ssa: the clock skew must be within 0 and 5 minutes")
+	}
+	v := &Verifier{anchors: map[string][]*Anchor{}, clock: c.Clock, skew: c.Skew}
+	for i := range c.Anchors {
+		a := c.Anchors[i].clone()
+		if err := a.check(); err != nil {
+			return nil, fmt.Errorf("ssa: trust anchor %d (%.64s): %w", i, a.Name, err)
+		}
+		v.anchors[a.Issuer] = append(v.anchors[a.Issuer], a)
+	}
+	return v, nil
+}
+
+// Verify finds the anchor by the statement's iss, verifies the signature with one
+// of its keys, decodes the claims from the verified bytes, and checks age,
+// validity times and environment. Several anchors may share an issuer, as the OBIE
+// directory's sandbox and production do: the one whose key it is counts. The error
+// is an *Error.
+func (v *Verifier) Verify(ctx context.Context, s *Statement) (*Verified, error) {
+	if s == nil || s.signed == nil {
+		return nil, malformed("", "there is no statement")
+	}
+	anchors, err := v.anchorsOf(s)
+	if err != nil {
+		return nil, err
+	}
+	var refusal *Error
+	for _, a := range anchors {
+		err := s.signed.Verify(ctx, a.Keys, a.JWKSURL, a.Algorithms)
+		if err == nil {
+			return v.judge(s, a)
+		}
+		refusal = worse(refusal, err)
+	}
+	refusal.Rule = ruleOf(refusal)
+	return nil, refusal
+}
+
+func (v *Verifier) anchorsOf(s *Statement) ([]*Anchor, error) {
+	iss, ok := s.claims.Issuer.Get()
+	if anchors := v.anchors[iss]; ok && len(anchors) > 0 {
+		return anchors, nil
+	}
+	return nil, &Error{Kind: ErrUnknownIssuer, Rule: "ssa.issuer.trusted", Pointer: "/iss",
+		Detail: "no trust anchor has the issuer of this statement; fetch it from a directory that this bank trusts"}
+}
+
+// worse keeps the refusal that says more: a bad signature above all (the key was
+// there), then a source that cannot be asked (the key may be there), then the rest.
+func worse(old *Error, err error) *Error {
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{Kind: ErrKeySourceUnavailable, Cause: err, Detail: "the keys cannot be had at the moment; try again later"}
+	}
+	if old == nil || weight(e) > weight(old) {
+		return e
+	}
+	return old
+}
+
+func weight(e *Error) int {
+	switch e.Kind {
+	case ErrBadSignature:
+		return 2
+	case ErrKeySourceUnavailable:
+		return 1
+	}
+	return 0
+}
+
+func ruleOf(e *Error) string {
+	switch e.Kind {
+	case ErrAlgorithm:
+		return "ssa.header.alg"
+	case ErrKeyNotFound, ErrKeySourceUnavailable:
+		return "ssa.key.found"
+	case ErrBadSignature:
+		return "ssa.signature"
+	}
+	return "ssa.jws"
+}
+
+// judge reads the claims in the anchor's own names and checks what the anchor says
+// of them.
+func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
+	c, faults, err := claims.DecodeSSA(s.signed.UnverifiedPayload(), a.ClaimNames)
+	if err != nil {
+		return nil, malformed("", err.Error())
+	}
+	if len(faults) > 0 {
+		return nil, &Error{Kind: ErrMalformed, Rule: "ssa.member_type", Pointer: faults[0].Pointer,
+			Detail: (&claims.FaultError{Faults: faults}).Error()}
+	}
+	if err := v.checkTimes(c, a); err != nil {
+		return nil, err
+	}
+	if env, ok := c.SoftwareEnvironment.Get(); ok && contradicts(env, a.Environment) {
+		return nil, &Error{Kind: ErrNotApproved, Rule: "ssa.environment", Pointer: "/software_environment",
+			Detail: "the statement is of another environment than its trust anchor, " + string(a.Environment)}
+	}
+	return &Verified{statement: s, claims: *c, anchor: a}, nil
+}
+
+// contradicts tells whether a software_environment names the other environment.
+// Names that are neither, such as those of a directory's test stages, do not.
+func contradicts(claimed string, env claims.Environment) bool {
+	switch claims.Environment(claimed) {
+	case claims.Sandbox, claims.Production:
+		return claimed != string(env)
+	}
+	return false
+}
+
+func (v *Verifier) checkTimes(c *claims.SSA, a *Anchor) error {
+	now, skew := v.clock().Unix(), int64(v.skew/time.Second)
+	fail := func(kind error, rule, pointer, text string) error {
+		return &Error{Kind: kind, Rule: rule, Pointer: pointer, Detail: text}
+	}
+	iat, hasIAT := c.IssuedAt.Get()
+	exp, hasEXP := c.Expiry.Get()
+	if nbf, ok := c.NotBefore.Get(); ok && nbf > now+skew {
+		return fail(ErrNotYetValid, "ssa.nbf", "/nbf", "the statement is not valid yet")
+	}
+	if hasIAT && iat > now+skew {
+		return fail(ErrNotYetValid, "ssa.iat.future", "/iat", "the statement was issued in the future; iat counts seconds")
+	}
+	if hasEXP {
+		if exp <= now-skew {
+			return fail(ErrTooOld, "ssa.exp.past", "/exp", "the statement has expired; fetch a new one")
+		}
+		return nil
+	}
+	most := int64(a.MaxAge / time.Second)
+	switch {
+	case !hasIAT:
+		return fail(ErrMalformed, "ssa.iat.required", "/iat", "the statement has neither exp nor iat, so its age is unknown")
+	case iat < math.MinInt32 || now-iat > most+skew:
+		return fail(ErrTooOld, "ssa.age", "/iat", "the statement is older than "+strconv.FormatInt(most, 10)+" s; fetch a new one")
+	}
+	return nil
+}
