@@ -1,0 +1,214 @@
+package dcr
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// Config is what a Registrar works with.
+type Config struct {
+	Statements   *ssa.Verifier       // required: which statements are believed
+	SoftwareKeys ssa.KeyResolver     // required: keys at the address in a verified statement
+	Validator    *validate.Validator // required: profile and policy, with at least one audience
+	Store        store.Store         // required
+	Clock        func() time.Time    // required; time.Now in production
+	Random       io.Reader           // crypto/rand.Reader where nil
+	SealingKey   []byte              // 32 bytes; required where the policy admits client_secret_jwt
+	Logger       *slog.Logger        // nil logs nothing
+}
+
+// Registrar registers clients. It is safe for concurrent use.
+type Registrar struct {
+	statements *ssa.Verifier
+	keys       ssa.KeyResolver
+	validator  *validate.Validator
+	policy     validate.Policy
+	store      store.Store
+	clock      func() time.Time
+	random     io.Reader
+	sealer     *sealer
+	attributes *claims.AttributeMapper
+	log        *slog.Logger
+}
+
+// NewRegistrar checks the collaborators. It refuses what is missing, a policy
+// without audiences, and client_secret_jwt without a sealing key.
+func NewRegistrar(c Config) (*Registrar, error) {
+	if c.Statements == nil || c.SoftwareKeys == nil || c.Validator == nil || c.Store == nil || c.Clock == nil {
+		return nil, errors.New("dcr: a registrar needs Statements, SoftwareKeys, Validator, Store and Clock")
+	}
+	policy := c.Validator.Policy()
+	if len(policy.Audiences) == 0 {
+		return nil, errors.New("dcr: the policy names no audience; add the bank's identifier to audiences")
+	}
+	r := &Registrar{
+		statements: c.Statements, keys: c.SoftwareKeys, validator: c.Validator, policy: policy,
+		store: c.Store, clock: c.Clock, random: c.Random, log: c.Logger,
+	}
+	if r.random == nil {
+		r.random = rand.Reader
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if r.attributes, err = claims.NewAttributeMapper(claims.AttributeConfig{
+		Declarations: policy.Attributes, UseSoftwareIDAsApplicationName: policy.UseSoftwareIDAsApplicationName,
+	}); err != nil {
+		return nil, err
+	}
+	if slices.Contains(policy.AuthMethods, claims.ClientSecretJWT) || c.SealingKey != nil {
+		if r.sealer, err = newSealer(c.SealingKey); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// RegisterInput is a request to register a client.
+type RegisterInput struct {
+	Token       string            // the request, a compact JWS
+	Certificate *x509.Certificate // the client's certificate of the mutual TLS connection
+}
+
+// Registration is a registered client.
+type Registration struct {
+	Client store.Client
+	Secret string           // the client secret, shown this once; "" where there is none
+	Report *validate.Report // warnings and notices
+}
+
+// Register verifies, judges and stores a request, in the order of the walk that
+// the package describes. A refusal is an *Error, and nothing was stored then.
+func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registration, error) {
+	if in.Certificate == nil {
+		return nil, &Error{Status: http.StatusUnauthorized, Description: "a client certificate is required"}
+	}
+	v, err := r.verify(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	report := r.validator.Judge(v.input)
+	if !report.Valid() {
+		return nil, refused(report, nil)
+	}
+	client, secret, err := r.build(v)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.store.Create(ctx, client, r.reservation(v)); err != nil {
+		return nil, r.storeError(v, err)
+	}
+	client.Version = 1
+	return &Registration{Client: client, Secret: secret, Report: report}, nil
+}
+
+// verified is a request whose signatures are good.
+type verified struct {
+	request   *Request
+	statement *ssa.Verified
+	input     *validate.Input
+}
+
+func (r *Registrar) verify(ctx context.Context, in RegisterInput) (*verified, error) {
+	request, violation := parseRequest(in.Token)
+	if violation != nil {
+		return nil, r.refuse(&validate.Input{}, *violation, nil)
+	}
+	input := &validate.Input{Header: request.UnverifiedHeader(), Now: r.clock()}
+	if report := r.validator.Judge(input); !report.Valid() {
+		return nil, refused(report, nil)
+	}
+	if request.statement, violation = parseStatement(request); violation != nil {
+		return nil, r.refuse(input, *violation, nil)
+	}
+	input.SSAHeader = request.statement.UnverifiedHeader()
+	statement, err := r.statements.Verify(ctx, request.statement)
+	if err != nil {
+		return nil, r.refuseStatement(input, err)
+	}
+	address, err := statement.SoftwareJWKS()
+	if err != nil {
+		return nil, r.refuseStatement(input, err)
+	}
+	if err := request.signed.Verify(ctx, r.keys, address, r.policy.SigningAlgorithms); err != nil {
+		if errors.Is(err, ssa.ErrKeySourceUnavailable) {
+			return nil, unavailable(err, "the key set of the software cannot be read at the moment")
+		}
+		return nil, r.refuse(input, requestViolation(err), err)
+	}
+	if err := r.checkCertificate(ctx, address, in.Certificate); err != nil {
+		return nil, err
+	}
+	input.Request, input.RequestFaults = request.claims, request.faults
+	input.SSA, input.Environment = statement.Claims(), statement.Environment()
+	input.Certificate = &validate.Certificate{RawSubject: in.Certificate.RawSubject}
+	return &verified{request: request, statement: statement, input: input}, nil
+}
+
+// refuse reports a violation that was found outside the rule table.
+func (r *Registrar) refuse(input *validate.Input, v validate.Violation, err error) *Error {
+	input.Extra = append(input.Extra, v)
+	return refused(r.validator.Judge(input), err)
+}
+
+func (r *Registrar) refuseStatement(input *validate.Input, err error) *Error {
+	if errors.Is(err, ssa.ErrKeySourceUnavailable) {
+		return unavailable(err, "the directory's keys cannot be read at the moment")
+	}
+	return r.refuse(input, statementViolation(err), err)
+}
+
+// checkCertificate wants the client certificate's key to be one of the software's.
+func (r *Registrar) checkCertificate(ctx context.Context, address string, cert *x509.Certificate) error {
+	keys, err := r.keys.ResolveKeys(ctx, ssa.KeyRef{URL: address})
+	if err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
+		return unavailable(err, "the key set of the software cannot be read at the moment")
+	}
+	for _, k := range keys {
+		if sameKey(cert, k) {
+			return nil
+		}
+	}
+	return &Error{Status: http.StatusUnauthorized,
+		Description: "the client certificate does not belong to the software: its key is not in software_jwks_endpoint"}
+}
+
+func sameKey(cert *x509.Certificate, k ssa.Key) bool {
+	public, ok := cert.PublicKey.(publicKey)
+	return ok && public.Equal(k.Public)
+}
+
+func (r *Registrar) reservation(v *verified) store.Reservation {
+	c := v.request.claims
+	return store.Reservation{
+		Namespace: "request", Issuer: c.Issuer.Or(""), JTI: strings.ToLower(c.JWTID.Or("")),
+		Until: time.Unix(c.Expiry.Or(0), 0).Add(r.policy.ClockSkew),
+	}
+}
+
+func (r *Registrar) storeError(v *verified, err error) error {
+	switch {
+	case errors.Is(err, store.ErrReplayed):
+		return r.refuse(v.input, validate.Violation{Rule: ruleReplayed, Document: validate.DocRequest, Pointer: "/jti",
+			Step: validate.StepReplay, Message: "a request with this jti was sent before; the client it made, if any, is found by GET"}, err)
+	case errors.Is(err, store.ErrExists):
+		return &Error{Status: http.StatusBadRequest, Code: validate.InvalidClientMetadata,
+			Description: "this software is registered already, and this bank registers a software once", Err: err}
+	}
+	r.log.Error("the store failed", "error", err)
+	return unavailable(err, "the registration cannot be stored at the moment")
+}

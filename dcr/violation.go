@@ -1,0 +1,101 @@
+package dcr
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// The rules that are judged outside the table, where tokens and keys are.
+const (
+	ruleRequestJWS       = "request.jws"
+	ruleRequestKey       = "request.key.found"
+	ruleRequestSignature = "request.signature"
+	ruleReplayed         = "request.jti.replayed"
+	ruleSSARequired      = "software_statement.required"
+	ruleSSAJWS           = "ssa.jws"
+)
+
+// Error is a refused registration.
+type Error struct {
+	Status      int              // HTTP status: 400, 401, 500 or 503
+	Code        validate.Code    // RFC 7591 error code; "" where the status is not 400
+	Description string           // for the sender: ASCII, at most 500 characters
+	Report      *validate.Report // all that was found, where the request was judged
+	RetryAfter  time.Duration    // with 503: when to try again
+	Err         error            // what lies behind it, for logs
+}
+
+// Error gives status and description in one line.
+func (e *Error) Error() string {
+	return fmt.Sprintf("dcr: %d %s: %s", e.Status, e.Code, e.Description)
+}
+
+// Unwrap gives what lies behind the refusal.
+func (e *Error) Unwrap() error { return e.Err }
+
+// refused makes a refusal of a report that is not valid.
+func refused(report *validate.Report, err error) *Error {
+	wire := report.Wire()
+	return &Error{Status: http.StatusBadRequest, Code: wire.Error, Description: wire.Description, Report: report, Err: err}
+}
+
+// refusal makes a refusal of one violation, where no policy is at hand to judge by.
+func refusal(v validate.Violation) *Error {
+	code := v.Code
+	if row, ok := validate.RuleByID(v.Rule); ok && code == "" {
+		code = row.Code
+	}
+	if code == "" {
+		code = validate.InvalidClientMetadata
+	}
+	return &Error{Status: http.StatusBadRequest, Code: code, Description: v.Rule + ": " + v.Message}
+}
+
+func unavailable(err error, what string) *Error {
+	return &Error{Status: http.StatusServiceUnavailable, Description: what, RetryAfter: 10 * time.Second, Err: err}
+}
+
+// statementViolation tells what package ssa found wrong with a statement.
+func statementViolation(err error) validate.Violation {
+	var e *ssa.Error
+	if !errors.As(err, &e) {
+		return validate.Violation{Rule: ruleSSAJWS, Document: validate.DocSSA, Message: trimPrefix(err)}
+	}
+	v := validate.Violation{Rule: e.Rule, Pointer: e.Pointer, Document: validate.DocSSA, Message: e.Kind.Error() + ": " + e.Detail}
+	if e.Header {
+		v.Document = validate.DocSSAHeader
+	}
+	return v
+}
+
+// requestViolation tells what is wrong with the request's own signature.
+func requestViolation(err error) validate.Violation {
+	v := validate.Violation{Rule: ruleRequestSignature, Document: validate.DocHeader, Message: trimPrefix(err)}
+	var e *ssa.Error
+	if errors.As(err, &e) {
+		v.Pointer, v.Message = e.Pointer, e.Kind.Error()+": "+e.Detail
+		switch e.Kind {
+		case ssa.ErrKeyNotFound, ssa.ErrKeySourceUnavailable:
+			v.Rule = ruleRequestKey
+		case ssa.ErrAlgorithm:
+			v.Rule = "header.alg"
+		case ssa.ErrMalformed:
+			v.Rule = ruleRequestJWS
+		}
+	}
+	return v
+}
+
+func trimPrefix(err error) string {
+	text := err.Error()
+	for _, prefix := range []string{"ssa: ", "claims: ", "malformed: ", "jose: ", "malformed: ", "json: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return text
+}
