@@ -27,11 +27,11 @@ const (
 )
 
 // build makes the record of a valid request.
-func (r *Registrar) build(v *verified) (store.Client, string, error) {
+func (r *Registrar) build(v *Verified) (store.Client, string, error) {
 	statement := v.statement.Claims()
 	app, err := r.attributes.Map(statement, v.statement.Environment())
 	if err != nil {
-		return store.Client{}, "", r.refuse(v.input, validate.Violation{
+		return store.Client{}, "", r.verifier.refuse(v.input, validate.Violation{
 			Rule: "ssa.attribute.required", Document: validate.DocSSA, Code: validate.InvalidSoftwareStatement, Message: trimPrefix(err)}, err)
 	}
 	registered := r.registered(v)
@@ -62,7 +62,7 @@ func internalError(err error) *Error {
 
 // registered is the request as it is registered: without what concerns the token
 // alone, and with the defaults that the specification gives.
-func (r *Registrar) registered(v *verified) *claims.Request {
+func (r *Registrar) registered(v *Verified) *claims.Request {
 	c, statement := *v.request.claims, v.statement.Claims()
 	none := claims.Request{}
 	c.Issuer, c.IssuedAt, c.Expiry, c.NotBefore = none.Issuer, none.IssuedAt, none.Expiry, none.NotBefore

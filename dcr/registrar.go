@@ -32,9 +32,7 @@ type Config struct {
 
 // Registrar registers clients. It is safe for concurrent use.
 type Registrar struct {
-	statements *ssa.Verifier
-	keys       ssa.KeyResolver
-	validator  *validate.Validator
+	verifier   VerifyConfig
 	policy     validate.Policy
 	store      store.Store
 	clock      func() time.Time
@@ -55,8 +53,8 @@ func NewRegistrar(c Config) (*Registrar, error) {
 		return nil, errors.New("dcr: the policy names no audience; add the bank's identifier to audiences")
 	}
 	r := &Registrar{
-		statements: c.Statements, keys: c.SoftwareKeys, validator: c.Validator, policy: policy,
-		store: c.Store, clock: c.Clock, random: c.Random, log: c.Logger,
+		verifier: VerifyConfig{Statements: c.Statements, SoftwareKeys: c.SoftwareKeys, Validator: c.Validator},
+		policy:   policy, store: c.Store, clock: c.Clock, random: c.Random, log: c.Logger,
 	}
 	if r.random == nil {
 		r.random = rand.Reader
@@ -97,11 +95,15 @@ func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registrati
 	if in.Certificate == nil {
 		return nil, &Error{Status: http.StatusUnauthorized, Description: "a client certificate is required"}
 	}
-	v, err := r.verify(ctx, in)
+	v, err := r.verifier.Verify(ctx, in.Token, r.clock())
 	if err != nil {
 		return nil, err
 	}
-	report := r.validator.Judge(v.input)
+	if err := r.checkCertificate(ctx, v.address, in.Certificate); err != nil {
+		return nil, err
+	}
+	v.input.Certificate = &validate.Certificate{RawSubject: in.Certificate.RawSubject}
+	report := r.verifier.Validator.Judge(v.input)
 	if !report.Valid() {
 		return nil, refused(report, nil)
 	}
@@ -116,65 +118,9 @@ func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registrati
 	return &Registration{Client: client, Secret: secret, Report: report}, nil
 }
 
-// verified is a request whose signatures are good.
-type verified struct {
-	request   *Request
-	statement *ssa.Verified
-	input     *validate.Input
-}
-
-func (r *Registrar) verify(ctx context.Context, in RegisterInput) (*verified, error) {
-	request, violation := parseRequest(in.Token)
-	if violation != nil {
-		return nil, r.refuse(&validate.Input{}, *violation, nil)
-	}
-	input := &validate.Input{Header: request.UnverifiedHeader(), Now: r.clock()}
-	if report := r.validator.Judge(input); !report.Valid() {
-		return nil, refused(report, nil)
-	}
-	if request.statement, violation = parseStatement(request); violation != nil {
-		return nil, r.refuse(input, *violation, nil)
-	}
-	input.SSAHeader = request.statement.UnverifiedHeader()
-	statement, err := r.statements.Verify(ctx, request.statement)
-	if err != nil {
-		return nil, r.refuseStatement(input, err)
-	}
-	address, err := statement.SoftwareJWKS()
-	if err != nil {
-		return nil, r.refuseStatement(input, err)
-	}
-	if err := request.signed.Verify(ctx, r.keys, address, r.policy.SigningAlgorithms); err != nil {
-		if errors.Is(err, ssa.ErrKeySourceUnavailable) {
-			return nil, unavailable(err, "the key set of the software cannot be read at the moment")
-		}
-		return nil, r.refuse(input, requestViolation(err), err)
-	}
-	if err := r.checkCertificate(ctx, address, in.Certificate); err != nil {
-		return nil, err
-	}
-	input.Request, input.RequestFaults = request.claims, request.faults
-	input.SSA, input.Environment = statement.Claims(), statement.Environment()
-	input.Certificate = &validate.Certificate{RawSubject: in.Certificate.RawSubject}
-	return &verified{request: request, statement: statement, input: input}, nil
-}
-
-// refuse reports a violation that was found outside the rule table.
-func (r *Registrar) refuse(input *validate.Input, v validate.Violation, err error) *Error {
-	input.Extra = append(input.Extra, v)
-	return refused(r.validator.Judge(input), err)
-}
-
-func (r *Registrar) refuseStatement(input *validate.Input, err error) *Error {
-	if errors.Is(err, ssa.ErrKeySourceUnavailable) {
-		return unavailable(err, "the directory's keys cannot be read at the moment")
-	}
-	return r.refuse(input, statementViolation(err), err)
-}
-
 // checkCertificate wants the client certificate's key to be one of the software's.
 func (r *Registrar) checkCertificate(ctx context.Context, address string, cert *x509.Certificate) error {
-	keys, err := r.keys.ResolveKeys(ctx, ssa.KeyRef{URL: address})
+	keys, err := r.verifier.SoftwareKeys.ResolveKeys(ctx, ssa.KeyRef{URL: address})
 	if err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
 		return unavailable(err, "the key set of the software cannot be read at the moment")
 	}
@@ -192,7 +138,7 @@ func sameKey(cert *x509.Certificate, k ssa.Key) bool {
 	return ok && public.Equal(k.Public)
 }
 
-func (r *Registrar) reservation(v *verified) store.Reservation {
+func (r *Registrar) reservation(v *Verified) store.Reservation {
 	c := v.request.claims
 	return store.Reservation{
 		Namespace: "request", Issuer: c.Issuer.Or(""), JTI: strings.ToLower(c.JWTID.Or("")),
@@ -200,10 +146,10 @@ func (r *Registrar) reservation(v *verified) store.Reservation {
 	}
 }
 
-func (r *Registrar) storeError(v *verified, err error) error {
+func (r *Registrar) storeError(v *Verified, err error) error {
 	switch {
 	case errors.Is(err, store.ErrReplayed):
-		return r.refuse(v.input, validate.Violation{Rule: ruleReplayed, Document: validate.DocRequest, Pointer: "/jti",
+		return r.verifier.refuse(v.input, validate.Violation{Rule: ruleReplayed, Document: validate.DocRequest, Pointer: "/jti",
 			Step: validate.StepReplay, Message: "a request with this jti was sent before; the client it made, if any, is found by GET"}, err)
 	case errors.Is(err, store.ErrExists):
 		return &Error{Status: http.StatusBadRequest, Code: validate.InvalidClientMetadata,

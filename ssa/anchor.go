@@ -3,6 +3,7 @@ package ssa
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ type Anchor struct {
 	MaxAge      time.Duration      // greatest age of a statement that has no exp
 	JWKSHosts   []string           // host or host:port of software key sets; empty admits none
 	// ClaimNames maps a claim's name in package claims to the one this directory
-	// uses instead; nil for the OBIE directory.
+	// uses instead; nil for the OBIE directory. The names of RFC 7519 stay theirs.
 	ClaimNames map[string]string
 }
 
@@ -44,8 +45,34 @@ func (a *Anchor) check() error {
 			return fmt.Errorf("algorithm %.20q is none that may be allowed", string(alg))
 		}
 	}
+	for _, host := range a.JWKSHosts {
+		if u, err := url.Parse("https://" + host); err != nil || host == "" || u.Host != host {
+			return fmt.Errorf("%.64q is no host or host:port, as JWKSHosts must be", host)
+		}
+	}
+	return a.checkNames()
+}
+
+// checkNames refuses a mapping of claim names under which a claim would be read
+// from two places, or the registered claims (RFC 7519 section 4.1), which choose
+// the anchor and bound its trust, from another.
+func (a *Anchor) checkNames() error {
+	theirs := map[string]string{}
+	for ours, their := range a.ClaimNames {
+		switch {
+		case ours == "" || their == "":
+			return errors.New("its mapping of claim names has an empty name")
+		case slices.Contains(registered, ours) || slices.Contains(registered, their):
+			return fmt.Errorf("its mapping of claim names moves %.64q to %.64q; registered claims stay", ours, their)
+		case theirs[their] != "":
+			return fmt.Errorf("its mapping of claim names gives %.64q to two claims", their)
+		}
+		theirs[their] = ours
+	}
 	return nil
 }
+
+var registered = []string{"iss", "iat", "exp", "nbf", "jti", "aud", "sub"}
 
 // admits says why the address of a key set is not allowed, "" if it is.
 func (a *Anchor) admits(address string) string {
@@ -66,6 +93,7 @@ func (a *Anchor) admits(address string) string {
 
 func (a Anchor) clone() *Anchor {
 	a.Algorithms, a.JWKSHosts = slices.Clone(a.Algorithms), slices.Clone(a.JWKSHosts)
+	a.ClaimNames = maps.Clone(a.ClaimNames)
 	if a.Name == "" {
 		a.Name = a.Issuer
 	}

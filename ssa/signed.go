@@ -1,15 +1,19 @@
 package ssa
 
 import (
+	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jose"
 )
 
-// Signed is a compact JWS whose signature is not checked yet.
+// Signed is a compact JWS whose signature is not checked yet. Only ParseSigned
+// makes one; the zero Signed has nothing in it and is refused by Verify.
 type Signed struct {
 	jws    *jose.JWS
 	header *claims.Header
@@ -32,14 +36,32 @@ func ParseSigned(token string) (*Signed, error) {
 }
 
 // UnverifiedHeader is the decoded header. It must not be changed.
-func (s *Signed) UnverifiedHeader() *claims.Header { return s.header }
+func (s *Signed) UnverifiedHeader() *claims.Header {
+	if s.header == nil {
+		return &claims.Header{}
+	}
+	return s.header
+}
 
-// UnverifiedHeaderJSON is the header as sent, decoded from base64url.
-func (s *Signed) UnverifiedHeaderJSON() []byte { return s.jws.HeaderJSON() }
+// UnverifiedHeaderJSON is a copy of the header as sent, decoded from base64url.
+func (s *Signed) UnverifiedHeaderJSON() []byte {
+	if s.jws == nil {
+		return nil
+	}
+	return bytes.Clone(s.jws.HeaderJSON())
+}
 
-// UnverifiedPayload is the payload. Whoever uses it before Verify has returned nil
-// uses what anybody may have written.
-func (s *Signed) UnverifiedPayload() []byte { return s.jws.Payload() }
+// UnverifiedPayload is a copy of the payload. Whoever uses it before Verify has
+// returned nil uses what anybody may have written.
+func (s *Signed) UnverifiedPayload() []byte { return bytes.Clone(s.payload()) }
+
+// payload is the payload itself, whose bytes must stay the ones that were signed.
+func (s *Signed) payload() []byte {
+	if s.jws == nil {
+		return nil
+	}
+	return s.jws.Payload()
+}
 
 // Token is the JWS as it was sent.
 func (s *Signed) Token() string { return s.token }
@@ -49,6 +71,12 @@ func (s *Signed) Token() string { return s.token }
 // The errors tell apart ErrAlgorithm, ErrMalformed (a header that must not be),
 // ErrKeyNotFound, ErrBadSignature and ErrKeySourceUnavailable.
 func (s *Signed) Verify(ctx context.Context, keys KeyResolver, url string, allowed []claims.Algorithm) error {
+	if s.jws == nil {
+		return &Error{Kind: ErrMalformed, Header: true, Detail: "there is no token"}
+	}
+	if keys == nil {
+		return resolverError(errors.New("ssa: there is no key resolver"))
+	}
 	names := make([]string, len(allowed))
 	for i, a := range allowed {
 		names[i] = string(a)
@@ -59,7 +87,10 @@ func (s *Signed) Verify(ctx context.Context, keys KeyResolver, url string, allow
 		}
 		return &Error{Kind: ErrMalformed, Header: true, Detail: detail(err)}
 	}
-	kid, _ := s.jws.KeyID()
+	kid, ok := s.jws.KeyID()
+	if !ok {
+		return &Error{Kind: ErrMalformed, Pointer: "/kid", Header: true, Detail: "the header has no kid; name the signing key"}
+	}
 	found, err := keys.ResolveKeys(ctx, KeyRef{URL: url, KeyID: kid})
 	if err != nil {
 		return resolverError(err)
@@ -76,11 +107,14 @@ func (s *Signed) Verify(ctx context.Context, keys KeyResolver, url string, allow
 	return nil
 }
 
-// choose picks the one key that is tried: the first whose use and algorithm fit,
-// or else the first, so that the refusal says what does not fit.
+// choose picks the one key that is tried: the first whose use, algorithm and type
+// fit, or else the first, so that the refusal says what does not fit. Keys of
+// different types may share a kid (RFC 7517 section 4.5).
 func choose(keys []Key, alg string) (Key, bool) {
 	for _, k := range keys {
-		if (k.Use == "" || k.Use == "sig") && (k.Algorithm == "" || string(k.Algorithm) == alg) {
+		_, isEC := k.Public.(*ecdsa.PublicKey)
+		if (k.Use == "" || k.Use == "sig") && (k.Algorithm == "" || string(k.Algorithm) == alg) &&
+			(k.ops == nil || slices.Contains(k.ops, "verify")) && isEC == (alg == jose.ES256) {
 			return k, true
 		}
 	}

@@ -6,7 +6,8 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-// Statement is a software statement whose signature is not checked.
+// Statement is a software statement whose signature is not checked. Only Parse
+// makes one; the zero Statement is refused by Verify.
 type Statement struct {
 	signed *Signed
 	claims *claims.SSA
@@ -19,7 +20,7 @@ func Parse(token string) (*Statement, error) {
 	if err != nil {
 		return nil, malformed("", "the software statement is no compact JWS: "+detail(err))
 	}
-	c, _, err := claims.DecodeSSA(signed.UnverifiedPayload(), nil)
+	c, _, err := claims.DecodeSSA(signed.payload(), nil)
 	if err != nil {
 		return nil, malformed("", "the payload of the software statement is no strict JSON object: "+err.Error())
 	}
@@ -32,30 +33,43 @@ func malformed(pointer, text string) *Error {
 
 // UnverifiedClaims are the claims as anybody may have written them. Members of the
 // wrong type are left invalid. They must not be changed.
-func (s *Statement) UnverifiedClaims() *claims.SSA { return s.claims }
-
-// UnverifiedHeader is the decoded header. It must not be changed.
-func (s *Statement) UnverifiedHeader() *claims.Header { return s.signed.UnverifiedHeader() }
-
-// Signed is the statement as a JWS.
-func (s *Statement) Signed() *Signed { return s.signed }
-
-// Token is the statement as it was sent.
-func (s *Statement) Token() string { return s.signed.Token() }
-
-// Verified is a software statement that a trust anchor vouches for. Its zero value
-// has no claims and is of no use.
-type Verified struct {
-	statement *Statement
-	claims    claims.SSA
-	anchor    *Anchor
+func (s *Statement) UnverifiedClaims() *claims.SSA {
+	if s.claims == nil {
+		return &claims.SSA{}
+	}
+	return s.claims
 }
 
-// Claims returns the claims, read from the bytes whose signature was verified. The
-// lists in it must not be changed.
-func (v *Verified) Claims() *claims.SSA { return &v.claims }
+// UnverifiedHeader is the decoded header. It must not be changed.
+func (s *Statement) UnverifiedHeader() *claims.Header { return s.Signed().UnverifiedHeader() }
 
-// Header returns the header, which the signature covers too.
+// Signed is the statement as a JWS.
+func (s *Statement) Signed() *Signed {
+	if s.signed == nil {
+		return &Signed{}
+	}
+	return s.signed
+}
+
+// Token is the statement as it was sent.
+func (s *Statement) Token() string { return s.Signed().Token() }
+
+// Verified is a software statement that a trust anchor vouches for. Its zero value
+// has no claims, no environment and no key set, and is of no use.
+type Verified struct {
+	statement Statement
+	claims    claims.SSA
+	anchor    Anchor
+}
+
+// Claims returns a copy of the claims, which were read from the bytes whose
+// signature was verified. The lists in it must not be changed.
+func (v *Verified) Claims() *claims.SSA {
+	c := v.claims
+	return &c
+}
+
+// Header returns the header, which the signature covers too. It must not be changed.
 func (v *Verified) Header() *claims.Header { return v.statement.UnverifiedHeader() }
 
 // Environment returns the anchor's environment.

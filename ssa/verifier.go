@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -78,12 +79,17 @@ func (v *Verifier) anchorsOf(s *Statement) ([]*Anchor, error) {
 	if anchors := v.anchors[iss]; ok && len(anchors) > 0 {
 		return anchors, nil
 	}
-	return nil, &Error{Kind: ErrUnknownIssuer, Rule: "ssa.issuer.trusted", Pointer: "/iss",
+	return nil, unknownIssuer()
+}
+
+func unknownIssuer() *Error {
+	return &Error{Kind: ErrUnknownIssuer, Rule: "ssa.issuer.trusted", Pointer: "/iss",
 		Detail: "no trust anchor has the issuer of this statement; fetch it from a directory that this bank trusts"}
 }
 
 // worse keeps the refusal that says more: a bad signature above all (the key was
-// there), then a source that cannot be asked (the key may be there), then the rest.
+// there), then a source that cannot be asked (the key may be there), then a key
+// that is not there. An algorithm that one anchor refuses another may allow.
 func worse(old *Error, err error) *Error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -98,8 +104,10 @@ func worse(old *Error, err error) *Error {
 func weight(e *Error) int {
 	switch e.Kind {
 	case ErrBadSignature:
-		return 2
+		return 3
 	case ErrKeySourceUnavailable:
+		return 2
+	case ErrKeyNotFound:
 		return 1
 	}
 	return 0
@@ -120,13 +128,17 @@ func ruleOf(e *Error) string {
 // judge reads the claims in the anchor's own names and checks what the anchor says
 // of them.
 func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
-	c, faults, err := claims.DecodeSSA(s.signed.UnverifiedPayload(), a.ClaimNames)
+	c, faults, err := claims.DecodeSSA(s.signed.payload(), a.ClaimNames)
 	if err != nil {
 		return nil, malformed("", err.Error())
 	}
 	if len(faults) > 0 {
-		return nil, &Error{Kind: ErrMalformed, Rule: "ssa.member_type", Pointer: faults[0].Pointer,
+		return nil, &Error{Kind: ErrMalformed, Rule: "ssa.member.type", Pointer: faults[0].Pointer,
 			Detail: (&claims.FaultError{Faults: faults}).Error()}
+	}
+	if c.Issuer.Or("") != a.Issuer {
+		// The anchor was found by claims read earlier; these are the ones that count.
+		return nil, unknownIssuer()
 	}
 	if err := v.checkTimes(c, a); err != nil {
 		return nil, err
@@ -135,15 +147,16 @@ func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
 		return nil, &Error{Kind: ErrNotApproved, Rule: "ssa.environment", Pointer: "/software_environment",
 			Detail: "the statement is of another environment than its trust anchor, " + string(a.Environment)}
 	}
-	return &Verified{statement: s, claims: *c, anchor: a}, nil
+	return &Verified{statement: *s, claims: *c, anchor: *a}, nil
 }
 
 // contradicts tells whether a software_environment names the other environment.
 // Names that are neither, such as those of a directory's test stages, do not.
 func contradicts(claimed string, env claims.Environment) bool {
-	switch claims.Environment(claimed) {
-	case claims.Sandbox, claims.Production:
-		return claimed != string(env)
+	for _, e := range []claims.Environment{claims.Sandbox, claims.Production} {
+		if strings.EqualFold(claimed, string(e)) {
+			return e != env
+		}
 	}
 	return false
 }

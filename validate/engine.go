@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/obdcr/obdcr/claims"
 )
 
 // MaxViolations is the greatest number of violations that a Report holds; it
@@ -105,6 +107,12 @@ func (v *Validator) Profile() Profile { return v.profile }
 // Policy returns a copy of the policy that is judged by.
 func (v *Validator) Policy() Policy { return v.policy.clone() }
 
+// SigningAlgorithms returns the algorithms of the policy that may sign requests
+// and statements, in a fresh slice.
+func (v *Validator) SigningAlgorithms() []claims.Algorithm {
+	return slices.Clone(v.policy.SigningAlgorithms)
+}
+
 // Rules returns the rules that are judged by, those of the profile alone, in a
 // fresh slice.
 func (v *Validator) Rules() []Rule { return slices.Clone(v.rules) }
@@ -126,12 +134,11 @@ type judgement struct {
 }
 
 // Judge runs every rule over in and reports all violations at once. It neither
-// keeps nor changes in. A nil Validator, its zero value and a nil Input give a
-// report that is not valid.
+// keeps nor changes in. A nil Validator, its zero value, a nil Input and one that
+// has neither claims nor Extra give a report that is not valid.
 func (v *Validator) Judge(in *Input) *Report {
-	j := &judgement{}
-	r := &j.report
-	if v == nil || len(v.rules) == 0 || in == nil {
+	if v == nil || len(v.rules) == 0 || in.empty() {
+		r := &Report{}
 		r.add(Violation{
 			Rule: "validate.input", Severity: SeverityError, Document: DocRequest, Code: InvalidClientMetadata,
 			Step: StepValidate, Message: "nothing to judge: the validator or its input is empty",
@@ -139,6 +146,24 @@ func (v *Validator) Judge(in *Input) *Report {
 		})
 		return r
 	}
+	return v.judge(in)
+}
+
+// JudgeHeaders runs the rules on the headers that in has, and nothing else: what a
+// server asks before it looks for a key. That its report is valid says nothing
+// about the claims.
+func (v *Validator) JudgeHeaders(in *Input) *Report {
+	headers := &Input{Header: in.Header, HeaderFaults: in.HeaderFaults,
+		SSAHeader: in.SSAHeader, SSAHeaderFaults: in.SSAHeaderFaults, Now: in.Now}
+	if v == nil || len(v.rules) == 0 || headers.Header == nil && headers.SSAHeader == nil {
+		return v.Judge(headers)
+	}
+	return v.judge(headers)
+}
+
+func (v *Validator) judge(in *Input) *Report {
+	j := &judgement{}
+	r := &j.report
 	r.validator, r.Profile = v, v.profile
 	r.outcomes = j.room[:0]
 	if len(v.rules) > len(j.room) {
@@ -164,6 +189,11 @@ func (v *Validator) Judge(in *Input) *Report {
 	r.addExtra(in.Extra)
 	r.sort()
 	return r
+}
+
+// empty says that there is nothing to judge, which must not pass for valid.
+func (in *Input) empty() bool {
+	return in == nil || in.Request == nil && in.SSA == nil && len(in.Extra) == 0
 }
 
 // documents says which documents an input has.

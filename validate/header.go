@@ -12,94 +12,94 @@ import (
 const maxKeyID = 128
 
 // headerRules are the rows about the JOSE header of the request JWT.
-func headerRules() []Rule {
-	return []Rule{
-		{
-			// "alg" names the algorithm of the signature.
-			ID:       "header.alg.required",
-			Summary:  "The request's header names its algorithm.",
-			Reason:   "Without alg nobody knows how to check the signature.",
-			Example:  `{"kid": "hcgex1mTXPpA8QBZkqLRMv7WFY0", "typ": "JWT"}`,
-			Citation: rfc("7515", "4.1.1"),
-			Fix:      "sign with PS256 or ES256 and name it in alg",
-			Check:    func(c *Case) { requireMember(c, c.Header().Algorithm.Present(), "/alg") },
+var headerRules = []Rule{
+	{
+		// "alg" names the algorithm of the signature.
+		ID:       "header.alg.required",
+		Summary:  "The request's header names its algorithm.",
+		Reason:   "Without alg nobody knows how to check the signature.",
+		Example:  `{"kid": "hcgex1mTXPpA8QBZkqLRMv7WFY0", "typ": "JWT"}`,
+		Citation: rfc("7515", "4.1.1"),
+		Fix:      "sign with PS256 or ES256 and name it in alg",
+		Check:    func(c *Case) { requireMember(c, c.Header().Algorithm.Present(), "/alg") },
+	},
+	{
+		// FAPI-RW 8.6: PS256 or ES256, never none.
+		ID:       "header.alg",
+		Summary:  "The request is signed with PS256 or ES256, or with what the bank's policy names besides.",
+		Reason:   "none and HMAC prove nothing about the sender, and FAPI-RW retired RS256.",
+		Example:  `{"alg": "RS256"}`,
+		Citation: fapiRW("8.6"),
+		Fix:      "sign the request with PS256 or ES256",
+		Check:    func(c *Case) { checkSigningAlgorithm(c, c.Header()) },
+	},
+	{
+		ID:       "header.kid.required",
+		Summary:  "The request's header names the signing key.",
+		Reason:   "The key is looked up by kid in the directory's JWKS of the software.",
+		Example:  `{"alg": "PS256"}`,
+		Citation: dictionary("JOSE header, kid"),
+		Fix:      "put the kid of the software's signing key into the header, not into the payload",
+		Check:    func(c *Case) { requireMember(c, c.Header().KeyID.Present(), "/kid") },
+	},
+	{
+		ID:       "header.kid.format",
+		Summary:  "kid has 1 to 128 characters.",
+		Reason:   "A kid is an opaque index into a key set; an empty one names no key.",
+		Example:  `{"alg": "PS256", "kid": ""}`,
+		Citation: rfc("7515", "4.1.4"),
+		Fix:      "copy the kid of the signing key from the software's JWKS",
+		Check:    func(c *Case) { checkKeyID(c, c.Header()) },
+	},
+	{
+		ID:       "header.typ",
+		Summary:  "typ is absent or JWT.",
+		Reason:   "A token of another type must not pass for a registration request.",
+		Example:  `{"alg": "PS256", "typ": "at+jwt"}`,
+		Citation: rfc("7519", "5.1"),
+		Fix:      "leave typ out or set it to JWT",
+		Check:    func(c *Case) { checkType(c, c.Header()) },
+	},
+	{
+		ID:       "header.crit",
+		Summary:  "The header asks for no extension: no crit, b64, zip or enc.",
+		Reason:   "An extension that the receiver does not know changes what the signature covers.",
+		Example:  `{"alg": "PS256", "b64": false, "crit": ["b64"]}`,
+		Citation: rfc("7515", "4.1.11"),
+		Fix:      "leave crit, b64, zip and enc out of the header",
+		Check: func(c *Case) {
+			checkNoMembers(c, c.Header(), extensionMember, "asks for an extension that is not supported")
 		},
-		{
-			// FAPI-RW 8.6: PS256 or ES256, never none.
-			ID:       "header.alg",
-			Summary:  "The request is signed with PS256 or ES256, or with what the bank's policy names besides.",
-			Reason:   "none and HMAC prove nothing about the sender, and FAPI-RW retired RS256.",
-			Example:  `{"alg": "RS256"}`,
-			Citation: fapiRW("8.6"),
-			Fix:      "sign the request with PS256 or ES256",
-			Check:    func(c *Case) { checkSigningAlgorithm(c, c.Header()) },
-		},
-		{
-			ID:       "header.kid.required",
-			Summary:  "The request's header names the signing key.",
-			Reason:   "The key is looked up by kid in the directory's JWKS of the software.",
-			Example:  `{"alg": "PS256"}`,
-			Citation: dictionary("JOSE header, kid"),
-			Fix:      "put the kid of the software's signing key into the header, not into the payload",
-			Check:    func(c *Case) { requireMember(c, c.Header().KeyID.Present(), "/kid") },
-		},
-		{
-			ID:       "header.kid.format",
-			Summary:  "kid has 1 to 128 characters.",
-			Reason:   "A kid is an opaque index into a key set; an empty one names no key.",
-			Example:  `{"alg": "PS256", "kid": ""}`,
-			Citation: rfc("7515", "4.1.4"),
-			Fix:      "copy the kid of the signing key from the software's JWKS",
-			Check:    func(c *Case) { checkKeyID(c, c.Header()) },
-		},
-		{
-			ID:       "header.typ",
-			Summary:  "typ is absent or JWT.",
-			Reason:   "A token of another type must not pass for a registration request.",
-			Example:  `{"alg": "PS256", "typ": "at+jwt"}`,
-			Citation: rfc("7519", "5.1"),
-			Fix:      "leave typ out or set it to JWT",
-			Check:    func(c *Case) { checkType(c, c.Header()) },
-		},
-		{
-			ID:       "header.crit",
-			Summary:  "The header asks for no extension: no crit, b64, zip or enc.",
-			Reason:   "An extension that the receiver does not know changes what the signature covers.",
-			Example:  `{"alg": "PS256", "b64": false, "crit": ["b64"]}`,
-			Citation: rfc("7515", "4.1.11"),
-			Fix:      "leave crit, b64, zip and enc out of the header",
-			Check:    func(c *Case) { checkNoMembers(c, c.Header(), extensionMember, "asks for an extension that is not supported") },
-		},
-		{
-			// No key or key address inside the token.
-			ID:       "header.embedded_key",
-			Summary:  "The header carries no key and no address of one: no jwk, jku, x5u, x5c, x5t.",
-			Reason:   "A key that comes with the token proves nothing: the directory's JWKS is the only source.",
-			Example:  `{"alg": "PS256", "jku": "https://tpp.example/keys.jwks"}`,
-			Citation: dictionary("JOSE header"),
-			Fix:      "name the key by kid alone",
-			Check:    func(c *Case) { checkNoMembers(c, c.Header(), keyMember, "carries a key or the address of one") },
-		},
-		{
-			ID:       "header.unknown_member",
-			Summary:  "Other members of the header are ignored.",
-			Reason:   "A claim that was put into the header by mistake has no effect there.",
-			Example:  `{"alg": "PS256", "kid": "k", "iss": "9b5usDpbNtmxDcTzs7GzKp"}`,
-			Citation: rfc("7515", "4"),
-			Severity: SeverityNotice,
-			Fix:      "leave the member out, or move it to the payload",
-			Check:    func(c *Case) { checkUnknownHeader(c, c.Header()) },
-		},
-		{
-			ID:       "header.member.type",
-			Summary:  "alg, kid and typ are strings.",
-			Reason:   "A member of another type cannot be read.",
-			Example:  `{"alg": "PS256", "kid": 7}`,
-			Citation: rfc("7515", "4.1"),
-			Fix:      "send the member as a string",
-			Check:    func(c *Case) { reportFaults(c, DocHeader, everyMember) },
-		},
-	}
+	},
+	{
+		// No key or key address inside the token.
+		ID:       "header.embedded_key",
+		Summary:  "The header carries no key and no address of one: no jwk, jku, x5u, x5c, x5t.",
+		Reason:   "A key that comes with the token proves nothing: the directory's JWKS is the only source.",
+		Example:  `{"alg": "PS256", "jku": "https://tpp.example/keys.jwks"}`,
+		Citation: dictionary("JOSE header"),
+		Fix:      "name the key by kid alone",
+		Check:    func(c *Case) { checkNoMembers(c, c.Header(), keyMember, "carries a key or the address of one") },
+	},
+	{
+		ID:       "header.unknown_member",
+		Summary:  "Other members of the header are ignored.",
+		Reason:   "A claim that was put into the header by mistake has no effect there.",
+		Example:  `{"alg": "PS256", "kid": "k", "iss": "9b5usDpbNtmxDcTzs7GzKp"}`,
+		Citation: rfc("7515", "4"),
+		Severity: SeverityNotice,
+		Fix:      "leave the member out, or move it to the payload",
+		Check:    func(c *Case) { checkUnknownHeader(c, c.Header()) },
+	},
+	{
+		ID:       "header.member.type",
+		Summary:  "alg, kid and typ are strings.",
+		Reason:   "A member of another type cannot be read.",
+		Example:  `{"alg": "PS256", "kid": 7}`,
+		Citation: rfc("7515", "4.1"),
+		Fix:      "send the member as a string",
+		Check:    func(c *Case) { reportFaults(c, DocHeader, everyMember) },
+	},
 }
 
 // requireMember reports a member that is not there at all.
@@ -127,7 +127,7 @@ func checkKeyID(c *Case, h *claims.Header) {
 
 // checkType reports a typ other than JWT.
 func checkType(c *Case, h *claims.Header) {
-	if typ, ok := h.Type.Get(); ok && !equalFold(typ, "jwt") {
+	if typ, ok := h.Type.Get(); ok && typ != "JWT" {
 		c.ReportValue("/typ", typ, "JWT or nothing", "is the type of another kind of token")
 	}
 }

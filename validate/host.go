@@ -158,21 +158,34 @@ func punycodeBias(delta, length int) int {
 func punycodeDigit(b byte) int {
 	switch {
 	case isAlpha(b):
-		return int(b|0x20 - 'a')
+		return int(b | 0x20 - 'a')
 	case isDigit(b):
 		return int(b-'0') + 26
 	}
 	return -1
 }
 
-// hostRune says whether r may stand in an internationalised label.
+// hostRune says whether r may stand in an internationalised label: a letter, a
+// mark, a digit, a symbol such as an emoji, or one of the few joiners and dots that
+// IDNA knows, and not another way of writing something else (UTS 46).
 func hostRune(r rune) bool {
-	const zwnj, zwj = 0x200C, 0x200D
-	switch {
-	case r == zwnj, r == zwj:
+	switch r {
+	case 0xB7, 0x375, 0x5F3, 0x5F4, 0x30FB, 0x200C, 0x200D:
 		return true
-	case r < 0x80, 0xFF00 <= r && r <= 0xFFEF, unicode.IsUpper(r), unicode.IsTitle(r):
+	}
+	if r < 0x80 || unicode.IsUpper(r) || unicode.IsTitle(r) || unicode.Is(mappedRunes, r) {
 		return false
 	}
-	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r) || unicode.IsSymbol(r) || unicode.IsPunct(r)
+	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) || unicode.Is(unicode.So, r)
+}
+
+// mappedRunes are blocks of compatibility characters, which browsers map to
+// others and so refuse in their encoded form: letter-like and enclosed ones,
+// presentation forms, mathematical and full-width letters.
+var mappedRunes = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x2100, Hi: 0x214F, Stride: 1}, {Lo: 0x2460, Hi: 0x24FF, Stride: 1}, {Lo: 0x3200, Hi: 0x33FF, Stride: 1},
+		{Lo: 0xF900, Hi: 0xFAFF, Stride: 1}, {Lo: 0xFB00, Hi: 0xFDFF, Stride: 1}, {Lo: 0xFE70, Hi: 0xFFEF, Stride: 1},
+	},
+	R32: []unicode.Range32{{Lo: 0x1D400, Hi: 0x1D7FF, Stride: 1}, {Lo: 0x1F100, Hi: 0x1F2FF, Stride: 1}},
 }

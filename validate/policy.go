@@ -141,9 +141,10 @@ const (
 // SubjectDNMatch says how a subject DN is compared.
 type SubjectDNMatch string
 
-// DNMatchExact compares RDN by RDN. DNMatchPartial forgives RDNs of the
-// certificate that the request leaves out, as names written by clients that
-// drop attributes they do not know (organizationIdentifier, say) do.
+// DNMatchExact compares RDN by RDN, in their order. DNMatchPartial forgives RDNs
+// of the certificate that the request leaves out or writes in another place, as
+// clients do that drop attributes they do not know (organizationIdentifier, say)
+// or write them at the end; the common name must be there all the same.
 const (
 	DNMatchExact   SubjectDNMatch = "exact"
 	DNMatchPartial SubjectDNMatch = "partial"

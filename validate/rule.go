@@ -103,6 +103,14 @@ type Citation struct {
 	URL     string // https address of the text
 }
 
+// String gives spec and section in one line.
+func (c Citation) String() string {
+	if c.Section == "" {
+		return c.Spec
+	}
+	return c.Spec + ", " + c.Section
+}
+
 // Rule states one fact about a request. It is data: a row of the table that
 // [Rules] returns, to which a bank may append its own.
 type Rule struct {

@@ -1,5 +1,7 @@
 package validate
 
+import "slices"
+
 // The places that the table cites.
 const (
 	urlOBIE32    = "https://openbankinguk.github.io/dcr-docs-pub/v3.2/dynamic-client-registration.html"
@@ -62,9 +64,9 @@ type place struct {
 
 // Rules returns the whole table, in the order of the walk through a request, in
 // a fresh slice: append rows to it, or leave some out by ID, and give the result
-// to [New]. A row whose Check is nil is about keys, signatures or what was seen
-// before, which no rule can know; the step of the walk that does know reports it
-// through [Input].Extra, and until then it does not apply.
+// to [New]. An External row, one without Check, is about keys, signatures or what
+// was seen before, which no rule can know; the step of the walk that does know
+// reports it through [Input].Extra, and until then it does not apply.
 func Rules() []Rule {
 	header := place{DocHeader, StepParseRequest, InvalidClientMetadata}
 	shape := place{DocSSA, StepParseSSA, InvalidSoftwareStatement}
@@ -76,30 +78,30 @@ func Rules() []Rule {
 		at   place
 		rows []Rule
 	}{
-		{header, headerRules()},
-		{request, statementMemberRules()},
+		{header, headerRules},
+		{request, statementMemberRules},
 		{shape, statementRules()},
 		{shape, statementAddressRules()},
-		{place{DocSSAHeader, StepVerifySSA, InvalidSoftwareStatement}, statementHeaderRules()},
-		{trust, statementTrustRules()},
-		{approval, statementApprovalRules()},
-		{request, requestTrustRules()},
-		{request, identityRules()},
-		{request, timeRules()},
-		{request, audienceRules()},
-		{request, softwareIDRules()},
-		{place{DocRequest, StepValidate, InvalidRedirectURI}, redirectRules()},
-		{place{DocRequest, StepValidate, InvalidRedirectURI}, redirectGrammarRules()},
-		{request, authMethodRules()},
+		{place{DocSSAHeader, StepVerifySSA, InvalidSoftwareStatement}, statementHeaderRules},
+		{trust, statementTrustRules},
+		{approval, statementApprovalRules},
+		{request, requestTrustRules},
+		{request, identityRules},
+		{request, timeRules},
+		{request, audienceRules},
+		{request, softwareIDRules},
+		{place{DocRequest, StepValidate, InvalidRedirectURI}, redirectRules},
+		{place{DocRequest, StepValidate, InvalidRedirectURI}, redirectGrammarRules},
+		{request, authMethodRules},
 		{request, algorithmRules()},
-		{request, subjectDNRules()},
-		{request, grantRules()},
-		{request, responseTypeRules()},
-		{request, scopeRules()},
-		{request, applicationRules()},
+		{request, subjectDNRules},
+		{request, grantRules},
+		{request, responseTypeRules},
+		{request, scopeRules},
+		{request, applicationRules},
 		{request, cibaRules()},
 		{request, cibaEndpointRules()},
-		{request, memberRules()},
+		{request, memberRules},
 	} {
 		for _, row := range part.rows {
 			all = append(all, complete(row, part.at))
@@ -118,8 +120,7 @@ func RuleByID(id string) (Rule, bool) {
 	return Rule{}, false
 }
 
-// complete fills in what a row leaves to its table, and lets it apply only where
-// its document is there.
+// complete fills in what a row leaves to its table.
 func complete(r Rule, at place) Rule {
 	if r.Document == "" {
 		r.Document = at.document
@@ -133,33 +134,9 @@ func complete(r Rule, at place) Rule {
 	if r.Severity == "" {
 		r.Severity = SeverityError
 	}
-	if r.Check == nil {
-		r.When = never
-		return r
-	}
-	there := hasDocument(r.Document)
-	if when := r.When; when != nil {
-		r.When = func(c *Case) bool { return there(c) && when(c) }
-	} else {
-		r.When = there
-	}
+	r.Profiles = slices.Clone(r.Profiles) // the tables must not be changed through a row
+	r.External = r.Check == nil
 	return r
-}
-
-// never is the When of a row that only other steps report.
-func never(*Case) bool { return false }
-
-// hasDocument returns a When: document d is there.
-func hasDocument(d Document) func(*Case) bool {
-	switch d {
-	case DocHeader:
-		return func(c *Case) bool { return c.Header() != nil }
-	case DocSSAHeader:
-		return func(c *Case) bool { return c.SSAHeader() != nil }
-	case DocSSA:
-		return func(c *Case) bool { return c.SSA() != nil }
-	}
-	return func(c *Case) bool { return c.Req() != nil }
 }
 
 // hasSSA is a When for rules that compare a request with its statement.

@@ -101,18 +101,19 @@ func schemeLen(s string) int {
 
 // scanURI returns those of the wanted faults that s has. It allocates nothing,
 // and looks only at what the wanted faults are about.
-func scanURI(s string, want uriFault) (found uriFault) {
+func scanURI(s string, want uriFault) uriFault {
+	var short, found uriFault
 	if want&uriTooLong != 0 && len(s) > maxURI && utf8.RuneCountInString(s) > maxURI {
-		found |= uriTooLong
+		short |= uriTooLong
 	}
 	if want&uriFragment != 0 && strings.IndexByte(s, '#') >= 0 {
-		found |= uriFragment
+		short |= uriFragment
 	}
 	if want&uriWildcard != 0 && strings.IndexByte(s, '*') >= 0 {
-		found |= uriWildcard
+		short |= uriWildcard
 	}
-	if want&^(uriTooLong|uriFragment|uriWildcard) == 0 {
-		return found
+	if want &^= uriTooLong | uriFragment | uriWildcard | plainlyFree(s); want == 0 {
+		return short
 	}
 	p := splitURI(s)
 	https := equalFold(p.scheme, "https")
@@ -126,9 +127,33 @@ func scanURI(s string, want uriFault) (found uriFault) {
 		if !uriText(s) {
 			found |= uriCharacters
 		}
-		return found & want
+		return short | found&want
 	}
-	return (found | scanParts(s, &p, want)) & want
+	return short | (found|scanParts(s, &p, want))&want
+}
+
+// plainlyFree returns faults that s cannot have, by a glance at it. Rules ask for
+// one fault each, and most URIs are free of it.
+func plainlyFree(s string) (free uriFault) {
+	const start = "https://"
+	if !strings.HasPrefix(s, start) {
+		return 0
+	}
+	s = s[len(start)-1:]
+	free = uriRelative | uriNotHTTPS
+	if strings.IndexByte(s, '@') < 0 {
+		free |= uriUserinfo
+	}
+	if strings.IndexByte(s, ':') < 0 {
+		free |= uriPort
+	}
+	if !strings.Contains(s, "--") {
+		free |= uriPunycode
+	}
+	if strings.IndexByte(s, '%') < 0 && !strings.Contains(s, "/.") {
+		free |= uriDotSegment
+	}
+	return free
 }
 
 // scanParts is scanURI for a URI with an authority.

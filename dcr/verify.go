@@ -1,0 +1,81 @@
+package dcr
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// VerifyConfig is what verifying a request needs. All fields are required.
+type VerifyConfig struct {
+	Statements   *ssa.Verifier       // which statements are believed
+	SoftwareKeys ssa.KeyResolver     // keys at the address in a verified statement
+	Validator    *validate.Validator // its policy names the algorithms
+}
+
+// Verified is a request whose own signature and whose statement's are good. It is
+// not judged yet. Only Verify makes one.
+type Verified struct {
+	request   *Request
+	statement *ssa.Verified
+	address   string // of the software's key set
+	input     *validate.Input
+}
+
+// Input is what the rules are to judge. It must not be changed.
+func (v *Verified) Input() *validate.Input { return v.input }
+
+// Statement is the verified software statement.
+func (v *Verified) Statement() *ssa.Verified { return v.statement }
+
+// Verify takes a request from bytes to one whose signatures are good: the shape of
+// both tokens, the statement by a trust anchor, the request by a key of the
+// software, whose address comes from the verified statement. The error is an
+// *Error: status 400, or 503 where a key set cannot be read.
+func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (*Verified, error) {
+	request, violation := parseRequest(token)
+	if violation != nil {
+		return nil, c.refuse(&validate.Input{Now: now}, *violation, nil)
+	}
+	input := &validate.Input{Header: request.UnverifiedHeader(), Now: now}
+	if report := c.Validator.JudgeHeaders(input); !report.Valid() {
+		return nil, refused(report, nil)
+	}
+	if request.statement, violation = parseStatement(request); violation != nil {
+		return nil, c.refuse(input, *violation, nil)
+	}
+	input.SSAHeader = request.statement.UnverifiedHeader()
+	statement, err := c.Statements.Verify(ctx, request.statement)
+	if err != nil {
+		return nil, c.refuseStatement(input, err)
+	}
+	address, err := statement.SoftwareJWKS()
+	if err != nil {
+		return nil, c.refuseStatement(input, err)
+	}
+	if err := request.signed.Verify(ctx, c.SoftwareKeys, address, c.Validator.SigningAlgorithms()); err != nil {
+		if errors.Is(err, ssa.ErrKeySourceUnavailable) {
+			return nil, unavailable(err, "the key set of the software cannot be read at the moment")
+		}
+		return nil, c.refuse(input, requestViolation(err), err)
+	}
+	input.Request, input.RequestFaults = request.claims, request.faults
+	input.SSA, input.Environment = statement.Claims(), statement.Environment()
+	return &Verified{request: request, statement: statement, address: address, input: input}, nil
+}
+
+// refuse reports a violation that was found outside the rule table.
+func (c VerifyConfig) refuse(input *validate.Input, v validate.Violation, err error) *Error {
+	input.Extra = append(input.Extra, v)
+	return refused(c.Validator.Judge(input), err)
+}
+
+func (c VerifyConfig) refuseStatement(input *validate.Input, err error) *Error {
+	if errors.Is(err, ssa.ErrKeySourceUnavailable) {
+		return unavailable(err, "the directory's keys cannot be read at the moment")
+	}
+	return c.refuse(input, statementViolation(err), err)
+}

@@ -1,0 +1,82 @@
+package jose_test
+
+import (
+	"crypto"
+	"strings"
+	"testing"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/obdcr/obdcr/internal/jose"
+)
+
+// TestAcceptedMeansAcceptedByTheLibrary: this package may refuse more than the
+// JOSE library, never less. Tokens are made from parts good and bad, then damaged
+// or not; whatever passes here must pass there, with the same payload.
+func TestAcceptedMeansAcceptedByTheLibrary(t *testing.T) {
+	accepted, refused := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		token := drawToken(t)
+		public := rapid.SampledFrom([]crypto.PublicKey{rsaKey().Public(), ecKey().Public()}).Draw(t, "key")
+		j, err := jose.Parse(token)
+		if err == nil {
+			err = j.Verify(jose.Key{Public: public}, all)
+		}
+		if err != nil {
+			refused++
+			return
+		}
+		accepted++
+		payload, err := jws.Verify([]byte(token), jws.WithKey(jwa.SignatureAlgorithm(j.Algorithm()), public))
+		if err != nil {
+			t.Fatalf("accepted here, refused by the library: %v", err)
+		}
+		if string(payload) != string(j.Payload()) {
+			t.Fatalf("the library reads another payload: %q, not %q", payload, j.Payload())
+		}
+	})
+	require.NotZero(t, accepted, "no token was accepted: the test says nothing")
+	require.NotZero(t, refused, "no token was refused: the test says nothing")
+}
+
+func drawToken(t *rapid.T) string {
+	alg := rapid.SampledFrom([]string{"PS256", "ES256", "RS256", "PS256", "ES256", "none"}).Draw(t, "alg")
+	signs := map[string]signer{
+		"PS256": pss(rsaKey(), 32), "ES256": es256(ecKey()), "RS256": pkcs1(rsaKey()), "none": pss(rsaKey(), 32),
+	}
+	sign := signs[alg]
+	if rapid.IntRange(0, 9).Draw(t, "other signature") == 0 {
+		sign = pss(rsaKey(), rapid.SampledFrom([]int{20, 32, 64}).Draw(t, "salt"))
+	}
+	header := []string{`"alg":"` + alg + `"`}
+	extra := rapid.SampledFrom([]string{
+		`"kid":"k1"`, `"kid":"` + strings.Repeat("k", 128) + `"`, `"typ":"JWT"`, `"cty":"JWT"`, `"a":{"b":[1,null,true]}`,
+		`"\u0061":1.5e3`, `"typ":"JOSE"`, `"kid":1`, `"b64":true`, `"x5t":"AA"`,
+	})
+	header = append(header, rapid.SliceOfNDistinct(extra, 0, 3, rapid.ID).Draw(t, "header")...)
+	payload := rapid.OneOf(rapid.Just(`{"iss":"a"}`), rapid.StringN(0, 20, -1)).Draw(t, "payload")
+	token := forge("{"+strings.Join(rapid.Permutation(header).Draw(t, "order"), ", ")+"}", payload, sign)
+	return damage(t, token)
+}
+
+// damage changes one thing about a token, or nothing, which is the usual case.
+func damage(t *rapid.T, token string) string {
+	at := rapid.IntRange(0, len(token)-1).Draw(t, "place")
+	switch rapid.IntRange(0, 9).Draw(t, "damage") {
+	case 0:
+		return token[:at] + string(rapid.SampledFrom([]byte("AZaz09-_+/=.\n ")).Draw(t, "character")) + token[at+1:]
+	case 1:
+		return token + rapid.SampledFrom([]string{"=", "==", "\n", ".", "A"}).Draw(t, "tail")
+	case 2:
+		return token[:at]
+	case 3: // the unused bits of the last character
+		last := strings.IndexByte(alphabet, token[len(token)-1])
+		return token[:len(token)-1] + string(alphabet[last^rapid.IntRange(1, 3).Draw(t, "bits")])
+	}
+	return token
+}
+
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -1,0 +1,11 @@
+// Package ssatest is a directory for tests, as httptest is a server for tests: it
+// issues software statements and certificates and serves key sets over TLS on
+// loopback.
+//
+// [New] starts a [Directory], [Directory.NewSoftware] enrols a [Software], which
+// mints statements with any claim changed or removed, signs registration requests
+// and has a transport certificate. What must be refused is made with a [Forgery].
+//
+// All private keys are embedded in the package and public: whoever trusts such a
+// directory outside a test trusts everybody.
+package ssatest

@@ -1,0 +1,78 @@
+package validate
+
+import (
+	"slices"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// applicationRules are the rows about application_type.
+var applicationRules = []Rule{
+	{
+		ID:       "application_type.required",
+		Summary:  "application_type is present.",
+		Reason:   "The data dictionary requires it; the seeds do not.",
+		Example:  `{"scope": "openid accounts"}`,
+		Citation: dictionary("application_type"),
+		Profiles: profilesOBIE(),
+		Fix:      "set application_type to web",
+		Check: func(c *Case) {
+			requireMember(c, c.Req().ApplicationType.Present(), "/application_type")
+		},
+	},
+	{
+		// Web or mobile up to 3.3.
+		ID:       "application_type.web_or_mobile",
+		Summary:  "application_type is web or mobile.",
+		Reason:   "Versions 3.2 and 3.3 know no other; native came with 3.4.",
+		Example:  `{"application_type": "native"}`,
+		Citation: dictionary("application_type"),
+		Profiles: []Profile{OBIE32, OBIE33},
+		Fix:      "use web or mobile",
+		Check:    func(c *Case) { checkApplicationType(c, claims.Web, claims.Mobile) },
+	},
+	{
+		// Web or native in 3.4.
+		ID:       "application_type.web_or_native",
+		Summary:  "application_type is web or native.",
+		Reason:   "Version 3.4 has native where earlier ones had mobile.",
+		Example:  `{"application_type": "mobile"}`,
+		Citation: dictionary34("application_type"),
+		Profiles: profilesSince34(),
+		Fix:      "use web or native",
+		Check:    func(c *Case) { checkApplicationType(c, claims.Web, claims.Native) },
+	},
+	{
+		// The seed: must be web, if sent.
+		ID:       "application_type.web",
+		Summary:  "application_type, if sent, is web.",
+		Reason:   "The seeds register web applications alone.",
+		Example:  `{"application_type": "mobile"}`,
+		Citation: dictionary32("application_type"),
+		Profiles: profilesWSO2(),
+		Fix:      "use web, or leave application_type out",
+		Check:    func(c *Case) { checkApplicationType(c, claims.Web) },
+	},
+	{
+		ID:       "application_type.supported",
+		Summary:  "The bank supports the application_type.",
+		Reason:   "A bank may register web applications alone.",
+		Example:  `{"application_type": "mobile"}`,
+		Citation: dictionary("application_type"),
+		Fix:      "use a type that the bank supports",
+		When:     func(c *Case) bool { return !c.Policy().CanAdjust("application_type") },
+		Check: func(c *Case) {
+			t, ok := c.Req().ApplicationType.Get()
+			if ok && slices.Contains(profileApplicationTypes(c.Profile()), t) && !slices.Contains(c.Policy().ApplicationTypes, t) {
+				c.ReportValue("/application_type", string(t), joined(c.Policy().ApplicationTypes), "is not supported by this bank")
+			}
+		},
+	},
+}
+
+// checkApplicationType reports a type that is none of the given ones.
+func checkApplicationType(c *Case, known ...claims.ApplicationType) {
+	if t, ok := c.Req().ApplicationType.Get(); ok && !slices.Contains(known, t) {
+		c.ReportValue("/application_type", string(t), joined(known), "is not a type of this version")
+	}
+}

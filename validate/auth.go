@@ -1,0 +1,88 @@
+package validate
+
+import (
+	"slices"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// authMethodRules are the rows about token_endpoint_auth_method.
+var authMethodRules = []Rule{
+	{
+		ID:       "token_endpoint_auth_method.required",
+		Summary:  "token_endpoint_auth_method is present.",
+		Reason:   "OAuth's own default, client_secret_basic, is not FAPI-compliant.",
+		Example:  `{"grant_types": ["client_credentials"]}`,
+		Citation: dictionary("token_endpoint_auth_method"),
+		Fix:      "set token_endpoint_auth_method to private_key_jwt or tls_client_auth",
+		Check: func(c *Case) {
+			requireMember(c, c.Req().TokenEndpointAuthMethod.Present(), "/token_endpoint_auth_method")
+		},
+	},
+	{
+		ID:      "token_endpoint_auth_method.known",
+		Summary: "token_endpoint_auth_method is one of the five that the data dictionary names.",
+		Reason:  "No other method is defined for these clients.",
+		Example: `{"token_endpoint_auth_method": "none"}`, Citation: dictionary("token_endpoint_auth_method"),
+		Fix: "use private_key_jwt or tls_client_auth",
+		Check: func(c *Case) {
+			if m, ok := c.Req().TokenEndpointAuthMethod.Get(); ok && !knownAuthMethod(m) {
+				c.ReportValue("/token_endpoint_auth_method", string(m), joined(c.Policy().AuthMethods), "is no method of the data dictionary")
+			}
+		},
+	},
+	{
+		// And supported by the bank.
+		ID:       "token_endpoint_auth_method.supported",
+		Summary:  "The bank supports the token_endpoint_auth_method.",
+		Reason:   "The client could not authenticate otherwise.",
+		Example:  `{"token_endpoint_auth_method": "client_secret_basic"}`,
+		Citation: dictionary("token_endpoint_auth_method"),
+		Fix:      "use a method of the bank's token_endpoint_auth_methods_supported",
+		When:     func(c *Case) bool { return !c.Policy().CanAdjust("token_endpoint_auth_method") },
+		Check: func(c *Case) {
+			m, ok := c.Req().TokenEndpointAuthMethod.Get()
+			if ok && knownAuthMethod(m) && !slices.Contains(c.Policy().AuthMethods, m) {
+				c.ReportValue("/token_endpoint_auth_method", string(m), joined(c.Policy().AuthMethods), "is not supported by this bank")
+			}
+		},
+	},
+	{
+		// Only private_key_jwt and tls_client_auth are FAPI-compliant.
+		ID:       "token_endpoint_auth_method.fapi",
+		Summary:  "token_endpoint_auth_method is one that FAPI-RW admits, private_key_jwt or tls_client_auth.",
+		Reason:   "A shared secret can leak on either side.",
+		Example:  `{"token_endpoint_auth_method": "client_secret_basic"}`,
+		Citation: fapiRW("5.2.2"),
+		Severity: SeverityWarning,
+		Fix:      "move to private_key_jwt or tls_client_auth",
+		Check: func(c *Case) {
+			m, ok := c.Req().TokenEndpointAuthMethod.Get()
+			if ok && knownAuthMethod(m) && m != claims.PrivateKeyJWT && m != claims.TLSClientAuth &&
+				slices.Contains(c.Policy().AuthMethods, m) {
+				c.ReportValue("/token_endpoint_auth_method", string(m), "private_key_jwt or tls_client_auth", "is supported here but not FAPI-compliant")
+			}
+		},
+	},
+}
+
+// knownAuthMethod says whether the data dictionary names the method.
+func knownAuthMethod(m claims.AuthMethod) bool {
+	switch m {
+	case claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost:
+		return true
+	}
+	return false
+}
+
+// signsAssertions says whether the client authenticates with an assertion that
+// it signs, so that the algorithm must be named.
+func signsAssertions(r *claims.Request) bool {
+	m, ok := r.TokenEndpointAuthMethod.Get()
+	return ok && (m == claims.PrivateKeyJWT || m == claims.ClientSecretJWT)
+}
+
+// usesTLSClientAuth says whether the client authenticates with its certificate.
+func usesTLSClientAuth(r *claims.Request) bool {
+	return r.TokenEndpointAuthMethod.Or("") == claims.TLSClientAuth
+}

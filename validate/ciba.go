@@ -1,0 +1,174 @@
+package validate
+
+import (
+	"slices"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// The members of CIBA.
+const (
+	memberMode     = "backchannel_token_delivery_mode"
+	memberEndpoint = "backchannel_client_notification_endpoint"
+	memberCIBAAlg  = "backchannel_authentication_request_signing_alg"
+	memberUserCode = "backchannel_user_code_parameter_supported"
+)
+
+// cibaRules are the rows about CIBA's members but for the endpoint.
+func cibaRules() []Rule {
+	rows := []Rule{
+		{
+			ID:       "backchannel.version",
+			Summary:  "Members of CIBA are ignored in versions before 3.3.",
+			Reason:   "Version 3.2 has no CIBA.",
+			Example:  `{"backchannel_token_delivery_mode": "poll"}`,
+			Citation: dictionary32("members"),
+			Profiles: profilesBefore33(),
+			Severity: SeverityNotice,
+			Fix:      "leave the member out, or ask the bank for version 3.3",
+			Check: func(c *Case) {
+				for _, name := range [...]string{memberMode, memberEndpoint, memberCIBAAlg, memberUserCode} {
+					if hasMember(c.Req(), name) {
+						c.Report("/"+name, "belongs to version 3.3 and is ignored")
+					}
+				}
+			},
+		},
+		cibaRequired(memberMode, "poll or ping", asksForCIBA),
+		cibaForbidden(memberMode, func(r *claims.Request) bool { return !asksForCIBA(r) }),
+		{
+			// Poll or ping, never push (FAPI-CIBA).
+			ID:       memberMode + ".known",
+			Summary:  "backchannel_token_delivery_mode is poll or ping, never push.",
+			Reason:   "Push sends tokens to an address; FAPI-CIBA forbids it.",
+			Example:  `{"backchannel_token_delivery_mode": "push"}`,
+			Citation: fapiCIBA(),
+			Profiles: profilesSince33(),
+			Fix:      "use poll or ping",
+			When:     func(c *Case) bool { return asksForCIBA(c.Req()) },
+			Check: func(c *Case) {
+				m, ok := c.Req().BackchannelTokenDeliveryMode.Get()
+				if ok && m != claims.Poll && m != claims.Ping {
+					c.ReportValue("/"+memberMode, string(m), "poll or ping", "is not poll or ping")
+				}
+			},
+		},
+		cibaRequired(memberCIBAAlg, "PS256 or ES256", asksForCIBA),
+		cibaForbidden(memberCIBAAlg, func(r *claims.Request) bool { return !asksForCIBA(r) }),
+	}
+	// PS256 or ES256.
+	for _, row := range [...]Rule{algorithmRow(memberCIBAAlg, fapiCIBA()), algorithmSupportRow(memberCIBAAlg, dictionary(memberCIBAAlg))} {
+		row.Profiles = profilesSince33()
+		when := row.When
+		row.When = func(c *Case) bool { return asksForCIBA(c.Req()) && (when == nil || when(c)) }
+		rows = append(rows, row)
+	}
+	return append(rows,
+		cibaForbidden(memberUserCode, func(r *claims.Request) bool { return !asksForCIBA(r) }),
+		Rule{
+			// Only with ciba, and then false.
+			ID:       memberUserCode + ".false",
+			Summary:  "backchannel_user_code_parameter_supported, if sent, is false.",
+			Reason:   "These banks identify users without a user code.",
+			Example:  `{"backchannel_user_code_parameter_supported": true}`,
+			Citation: dictionary(memberUserCode),
+			Profiles: profilesSince33(),
+			Fix:      "set it to false or leave it out",
+			When:     func(c *Case) bool { return asksForCIBA(c.Req()) },
+			Check: func(c *Case) {
+				if c.Req().BackchannelUserCodeParameterSupported.Or(false) {
+					c.ReportValue("/"+memberUserCode, "true", "false", "is true")
+				}
+			},
+		},
+	)
+}
+
+// cibaEndpointRules are the rows about the notification endpoint. Nobody
+// contacts it at registration.
+func cibaEndpointRules() []Rule {
+	endpoint := func(id, summary, fix string, faults uriFault) Rule {
+		return Rule{
+			ID:       memberEndpoint + "." + id,
+			Summary:  summary,
+			Reason:   "The bank posts there from inside its network, so the host is judged like that of a redirect URI.",
+			Example:  `{"backchannel_client_notification_endpoint": "https://127.0.0.1/ciba"}`,
+			Citation: dictionary(memberEndpoint),
+			Profiles: profilesSince33(),
+			Fix:      fix,
+			When:     func(c *Case) bool { return asksForCIBA(c.Req()) && !polls(c.Req()) },
+			Check: func(c *Case) {
+				u, ok := c.Req().BackchannelClientNotificationEndpoint.Get()
+				if !ok {
+					return
+				}
+				if f := scanURI(u, faults); f != 0 {
+					c.ReportValue("/"+memberEndpoint, u, "", f.message())
+				}
+			},
+		}
+	}
+	return []Rule{
+		// Present exactly with ciba and a mode other than poll.
+		cibaRequired(memberEndpoint, "an https address", func(r *claims.Request) bool {
+			return asksForCIBA(r) && r.BackchannelTokenDeliveryMode.Or("") == claims.Ping
+		}),
+		cibaForbidden(memberEndpoint, func(r *claims.Request) bool { return !asksForCIBA(r) || polls(r) }),
+		endpoint("https", "The notification endpoint is an absolute https URI.",
+			"write the whole address, starting with https://", uriRelative|uriNotHTTPS),
+		endpoint("length", "The notification endpoint has at most 256 characters.",
+			"shorten the address", uriTooLong),
+		endpoint("host", "The notification endpoint keeps the grammar of redirect URIs: a public host name, no user, fragment or wildcard.",
+			"use a public host name and a plain path", uriAnyFault&^(uriRelative|uriNotHTTPS|uriTooLong)),
+	}
+}
+
+// cibaRequired is the row that wants a member of CIBA wherever when holds.
+func cibaRequired(name, want string, when func(*claims.Request) bool) Rule {
+	pointer := "/" + name // made once, not at each check
+	return Rule{
+		ID:       name + ".required",
+		Summary:  name + " is present where CIBA has need of it.",
+		Reason:   "The bank cannot serve the CIBA grant without it.",
+		Example:  `{"grant_types": ["client_credentials", "urn:openid:params:grant-type:ciba"]}`,
+		Citation: dictionary(name),
+		Profiles: profilesSince33(),
+		Fix:      "set " + name + " to " + want + ", or leave the CIBA grant type out",
+		When:     func(c *Case) bool { return when(c.Req()) },
+		Check:    func(c *Case) { requireMember(c, hasMember(c.Req(), name), pointer) },
+	}
+}
+
+// cibaForbidden is the row that refuses a member of CIBA wherever when holds.
+func cibaForbidden(name string, when func(*claims.Request) bool) Rule {
+	pointer := "/" + name
+	return Rule{
+		ID:       name + ".forbidden",
+		Summary:  name + " is absent where CIBA has no use for it.",
+		Reason:   "A member without effect hides a mistake in grant_types or in the delivery mode.",
+		Example:  `{"grant_types": ["client_credentials"], "` + name + `": "..."}`,
+		Citation: dictionary(name),
+		Profiles: profilesSince33(),
+		Fix:      "leave " + name + " out, or ask for the CIBA grant type and a mode that uses it",
+		When:     func(c *Case) bool { return c.Req().GrantTypes.Valid() && when(c.Req()) },
+		Check: func(c *Case) {
+			if hasMember(c.Req(), name) && !faulty(c, pointer) {
+				c.Report(pointer, "is there, but nothing asked for uses it")
+			}
+		},
+	}
+}
+
+// faulty says whether the request's member at pointer is of the wrong type.
+func faulty(c *Case, pointer string) bool {
+	return slices.ContainsFunc(c.Faults(DocRequest), func(f claims.Fault) bool { return within(f.Pointer, pointer) })
+}
+
+// asksForCIBA says whether the request asks for the CIBA grant type.
+func asksForCIBA(r *claims.Request) bool { return slices.Contains(r.GrantTypes.Or(nil), claims.CIBA) }
+
+// polls says whether the delivery mode is poll, which needs no endpoint.
+func polls(r *claims.Request) bool { return r.BackchannelTokenDeliveryMode.Or("") == claims.Poll }
+
+// knowsCIBA says whether the profile has CIBA.
+func knowsCIBA(c *Case) bool { return c.Profile() == OBIE33 || c.Profile() == OBIE34 }

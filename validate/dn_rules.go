@@ -1,0 +1,146 @@
+package validate
+
+import (
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/dn"
+)
+
+// Greatest lengths of tls_client_auth_subject_dn.
+const (
+	maxDN   = 128 // up to 3.3
+	maxDN34 = 512 // from 3.4 on
+)
+
+const memberDN = "tls_client_auth_subject_dn"
+
+// subjectDNRules are the rows about tls_client_auth_subject_dn.
+var subjectDNRules = []Rule{
+	{
+		// Present exactly when the method is tls_client_auth ...
+		ID:       memberDN + ".required",
+		Summary:  "tls_client_auth_subject_dn is present with tls_client_auth.",
+		Reason:   "The bank tells the client's certificate by its subject.",
+		Example:  `{"token_endpoint_auth_method": "tls_client_auth"}`,
+		Citation: dictionary(memberDN),
+		Fix:      "set tls_client_auth_subject_dn to the subject of the transport certificate",
+		When:     func(c *Case) bool { return usesTLSClientAuth(c.Req()) },
+		Check:    func(c *Case) { requireMember(c, c.Req().TLSClientAuthSubjectDN.Present(), "/"+memberDN) },
+	},
+	{
+		// ... and only then.
+		ID:       memberDN + ".forbidden",
+		Summary:  "tls_client_auth_subject_dn is absent with any other method.",
+		Reason:   "It would name a certificate that the client does not authenticate with.",
+		Example:  `{"token_endpoint_auth_method": "private_key_jwt", "tls_client_auth_subject_dn": "CN=x"}`,
+		Citation: dictionary(memberDN),
+		Fix:      "leave tls_client_auth_subject_dn out, or use tls_client_auth",
+		When: func(c *Case) bool {
+			return c.Req().TokenEndpointAuthMethod.Valid() && !usesTLSClientAuth(c.Req())
+		},
+		Check: func(c *Case) {
+			if c.Req().TLSClientAuthSubjectDN.Valid() {
+				c.Report("/"+memberDN, "is there, but the method is not tls_client_auth")
+			}
+		},
+	},
+	{
+		// An RFC 4514 name.
+		ID:       memberDN + ".format",
+		Summary:  "tls_client_auth_subject_dn is a distinguished name as RFC 4514 writes it.",
+		Reason:   "It is compared with the certificate attribute by attribute.",
+		Example:  `{"tls_client_auth_subject_dn": "/C=GB/O=OpenBanking"}`,
+		Citation: rfc("4514", "3"),
+		Fix:      "write it as openssl x509 -subject -nameopt RFC2253 does: CN=...,OU=...,O=...,C=GB",
+		When:     sendsSubjectDN,
+		Check: func(c *Case) {
+			text, _ := c.Req().TLSClientAuthSubjectDN.Get()
+			if _, err := dn.Parse(text); err != nil {
+				c.ReportValue("/"+memberDN, text, "CN=...,OU=...,O=...,C=GB", "is no distinguished name by RFC 4514")
+			}
+		},
+	},
+	{
+		ID:       memberDN + ".length",
+		Summary:  "tls_client_auth_subject_dn has at most 128 characters.",
+		Reason:   "Versions up to 3.3 set that limit.",
+		Example:  `{"tls_client_auth_subject_dn": "CN=...,O=..."}`,
+		Citation: dictionary(memberDN),
+		Profiles: profilesBefore34(),
+		Fix:      "use a certificate with a shorter subject, or ask the bank for version 3.4",
+		When:     sendsSubjectDN,
+		Check:    func(c *Case) { checkDNLength(c, maxDN) },
+	},
+	{
+		ID:       memberDN + ".length_3.4",
+		Summary:  "tls_client_auth_subject_dn has at most 512 characters.",
+		Reason:   "Version 3.4 sets that limit.",
+		Example:  `{"tls_client_auth_subject_dn": "CN=...,O=..."}`,
+		Citation: dictionary34(memberDN),
+		Profiles: profilesSince34(),
+		Fix:      "use a certificate with a shorter subject",
+		When:     sendsSubjectDN,
+		Check:    func(c *Case) { checkDNLength(c, maxDN34) },
+	},
+	{
+		ID:       memberDN + ".cn_first",
+		Summary:  "tls_client_auth_subject_dn starts with CN.",
+		Reason:   "Version 3.4 has that pattern.",
+		Example:  `{"tls_client_auth_subject_dn": "C=GB,O=OpenBanking,CN=9b5usDpbNtmxDcTzs7GzKp"}`,
+		Citation: dictionary34(memberDN),
+		Profiles: profilesSince34(),
+		Fix:      "write the most specific attribute, CN, first",
+		When:     sendsSubjectDN,
+		Check: func(c *Case) {
+			text, _ := c.Req().TLSClientAuthSubjectDN.Get()
+			if name, err := dn.Parse(text); err == nil && !name.First("CN") {
+				c.ReportValue("/"+memberDN, text, "CN first", "does not start with CN")
+			}
+		},
+	},
+	{
+		// Equal to the certificate's subject.
+		ID:       memberDN + ".matches_certificate",
+		Summary:  "tls_client_auth_subject_dn is the subject of the client certificate.",
+		Reason:   "Another certificate's name would let its holder in, and keep the client out.",
+		Example:  `{"tls_client_auth_subject_dn": "CN=somebody else"}`,
+		Citation: rfc("8705", "2.1.2"),
+		Fix:      "copy the subject of the certificate that the client connects with, most specific attribute first",
+		When:     func(c *Case) bool { return sendsSubjectDN(c) && c.Cert() != nil },
+		Check:    checkSubjectDN,
+	},
+}
+
+// sendsSubjectDN says whether the request has a subject DN and need of it.
+func sendsSubjectDN(c *Case) bool {
+	return usesTLSClientAuth(c.Req()) && c.Req().TLSClientAuthSubjectDN.Valid()
+}
+
+// checkDNLength reports a name that is too long.
+func checkDNLength(c *Case, most int) {
+	if text, _ := c.Req().TLSClientAuthSubjectDN.Get(); text != "" {
+		checkLength(c, claims.Some(text), "/tls_client_auth_subject_dn", most)
+	}
+}
+
+// checkSubjectDN compares the name with the certificate's own, RDN by RDN. Where
+// the policy forgives missing RDNs, the CN must be there all the same: without it
+// a name like C=GB would match everybody's certificate.
+func checkSubjectDN(c *Case) {
+	text, _ := c.Req().TLSClientAuthSubjectDN.Get()
+	got, err := dn.Parse(text)
+	if err != nil {
+		return
+	}
+	want, err := dn.FromDER(c.Cert().RawSubject)
+	if err != nil {
+		c.Report("/tls_client_auth_subject_dn", "cannot be compared: the certificate's subject cannot be read")
+		return
+	}
+	same := dn.Equal(got, want)
+	if !same && c.Policy().SubjectDNMatch == DNMatchPartial {
+		same = dn.Within(got, want) && len(got.Get("CN")) == len(want.Get("CN")) && len(got.Get("CN")) > 0
+	}
+	if !same {
+		c.ReportValue("/tls_client_auth_subject_dn", text, Echo(want.String()), "is not the subject of the client certificate")
+	}
+}

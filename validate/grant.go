@@ -1,0 +1,247 @@
+package validate
+
+import (
+	"slices"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// grantRules are the rows about grant_types.
+var grantRules = []Rule{
+	{
+		ID:       "grant_types.required",
+		Summary:  "grant_types is present.",
+		Reason:   "OAuth's own default has no client_credentials, which every client here needs.",
+		Example:  `{"response_types": ["code id_token"]}`,
+		Citation: dictionary("grant_types"),
+		Fix:      "list the grant types that the client uses",
+		Check:    func(c *Case) { requireMember(c, c.Req().GrantTypes.Present(), "/grant_types") },
+	},
+	{
+		ID:       "grant_types.not_empty",
+		Summary:  "grant_types has an entry.",
+		Reason:   "A client with no grant type can do nothing.",
+		Example:  `{"grant_types": []}`,
+		Citation: dictionary("grant_types"),
+		Fix:      "list the grant types that the client uses",
+		Check: func(c *Case) {
+			if g, ok := c.Req().GrantTypes.Get(); ok && len(g) == 0 {
+				c.Report("/grant_types", "is empty")
+			}
+		},
+	},
+	{
+		ID:       "grant_types.known",
+		Summary:  "Each grant type is one that the specification names.",
+		Reason:   "No other grant type is defined for these clients.",
+		Example:  `{"grant_types": ["password"]}`,
+		Citation: dictionary("grant_types"),
+		Fix:      "use client_credentials, authorization_code and refresh_token",
+		Check: func(c *Case) {
+			checkGrants(c, func(g claims.GrantType) bool { return grantVersion(g) != 0 }, "is no grant type of the specification")
+		},
+	},
+	{
+		// CIBA from 3.3 on.
+		ID:       "grant_types.ciba.version",
+		Summary:  "The CIBA grant type is not in versions before 3.3.",
+		Reason:   "Version 3.2 has no CIBA.",
+		Example:  `{"grant_types": ["urn:openid:params:grant-type:ciba"]}`,
+		Citation: dictionary32("grant_types"),
+		Profiles: profilesBefore33(),
+		Fix:      "leave the grant type out, or ask the bank for version 3.3",
+		Check: func(c *Case) {
+			checkGrants(c, func(g claims.GrantType) bool { return g != claims.CIBA }, "belongs to version 3.3 and later")
+		},
+	},
+	{
+		// jwt-bearer from 3.4 on.
+		ID:       "grant_types.jwt_bearer.version",
+		Summary:  "The jwt-bearer grant type is not in versions before 3.4.",
+		Reason:   "Versions 3.2 and 3.3 do not list it, though requests in the wild do.",
+		Example:  `{"grant_types": ["urn:ietf:params:oauth:grant-type:jwt-bearer"]}`,
+		Citation: dictionary("grant_types"),
+		Profiles: profilesBefore34(),
+		Fix:      "leave the grant type out, or ask the bank for version 3.4",
+		Check: func(c *Case) {
+			checkGrants(c, func(g claims.GrantType) bool { return g != claims.JWTBearer }, "belongs to version 3.4 and later")
+		},
+	},
+	{
+		ID:       "grant_types.supported",
+		Summary:  "The bank supports each grant type.",
+		Reason:   "The client could not use it otherwise.",
+		Example:  `{"grant_types": ["refresh_token"]}`,
+		Citation: dictionary("grant_types"),
+		Fix:      "list grant types of the bank's grant_types_supported alone",
+		When:     func(c *Case) bool { return !c.Policy().CanAdjust("grant_types") },
+		Check: func(c *Case) {
+			checkGrants(c, func(g claims.GrantType) bool {
+				return !inProfile(c.Profile(), g) || slices.Contains(c.Policy().GrantTypes, g)
+			}, "is not supported by this bank")
+		},
+	},
+	{
+		ID:       "grant_types.duplicate",
+		Summary:  "No grant type is listed twice.",
+		Reason:   "The second has no effect.",
+		Example:  `{"grant_types": ["client_credentials", "client_credentials"]}`,
+		Citation: rfc("7591", "2"),
+		Severity: SeverityNotice,
+		Fix:      "list each grant type once",
+		Check:    func(c *Case) { checkTwice(c, c.Req().GrantTypes.Or(nil), "/grant_types") },
+	},
+}
+
+// grantVersion returns the minor version of OBIE DCR 3 that a grant type came
+// with, 0 for one that none has.
+func grantVersion(g claims.GrantType) int {
+	switch g {
+	case claims.ClientCredentials, claims.AuthorizationCode, claims.RefreshToken:
+		return 2
+	case claims.CIBA:
+		return 3
+	case claims.JWTBearer:
+		return 4
+	}
+	return 0
+}
+
+// inProfile says whether a profile has a grant type.
+func inProfile(p Profile, g claims.GrantType) bool {
+	most := 2
+	switch p {
+	case OBIE33:
+		most = 3
+	case OBIE34:
+		most = 4
+	}
+	v := grantVersion(g)
+	return v != 0 && v <= most
+}
+
+// checkGrants reports each grant type that does not pass.
+func checkGrants(c *Case, pass func(claims.GrantType) bool, message string) {
+	l := listReport{c: c, base: "/grant_types"}
+	for i, g := range c.Req().GrantTypes.Or(nil) {
+		if !pass(g) {
+			l.add(i, string(g), "", message)
+		}
+	}
+}
+
+// checkTwice reports entries that were there before. Of a list longer than any
+// good one it looks at the start alone.
+func checkTwice[T ~string](c *Case, list []T, pointer string) {
+	const most = 32
+	l := listReport{c: c, base: pointer}
+	for i, v := range list[:min(len(list), most)] {
+		if slices.Contains(list[:i], v) {
+			l.add(i, string(v), "", "is listed twice")
+		}
+	}
+}
+
+// responseTypeRules are the rows about response_types.
+var responseTypeRules = []Rule{
+	{
+		// When left out, code id_token.
+		ID:       "response_types.default",
+		Summary:  "Without response_types the client is registered with code id_token.",
+		Reason:   "The sender should know what it asks for: OAuth's own default is code.",
+		Example:  `{"grant_types": ["authorization_code"]}`,
+		Citation: dictionary("response_types"),
+		Severity: SeverityNotice,
+		Fix:      "list the response types that the client uses",
+		Check: func(c *Case) {
+			if !c.Req().ResponseTypes.Present() {
+				c.Report("/response_types", "is left out: code id_token is meant")
+			}
+		},
+	},
+	{
+		ID:       "response_types.not_empty",
+		Summary:  "response_types, if sent with the authorization_code grant, has an entry.",
+		Reason:   "A client that sends users to the bank needs a response type.",
+		Example:  `{"response_types": []}`,
+		Citation: rfc("7591", "2.1"),
+		Fix:      "list code id_token or code, or leave the member out",
+		When:     func(c *Case) bool { return usesCode(c) },
+		Check: func(c *Case) {
+			if t, ok := c.Req().ResponseTypes.Get(); ok && len(t) == 0 {
+				c.Report("/response_types", "is empty")
+			}
+		},
+	},
+	{
+		ID:       "response_types.known",
+		Summary:  "Each response type is code or code id_token.",
+		Reason:   "With any other, tokens travel through the browser.",
+		Example:  `{"response_types": ["token"]}`,
+		Citation: dictionary("response_types"),
+		Fix:      "use code id_token, or code",
+		Check: func(c *Case) {
+			checkResponseTypes(c, knownResponseType, "is not code or code id_token")
+		},
+	},
+	{
+		// A bank may refuse all but code.
+		ID:       "response_types.supported",
+		Summary:  "The bank supports each response type.",
+		Reason:   "A bank may support one of the two alone.",
+		Example:  `{"response_types": ["code"]}`,
+		Citation: dictionary("response_types"),
+		Fix:      "list response types of the bank's response_types_supported alone",
+		When:     func(c *Case) bool { return !c.Policy().CanAdjust("response_types") },
+		Check: func(c *Case) {
+			checkResponseTypes(c, func(t claims.ResponseType) bool {
+				return !knownResponseType(t) || slices.Contains(c.Policy().ResponseTypes, t)
+			}, "is not supported by this bank")
+		},
+	},
+	{
+		// Consistent with grant_types.
+		ID:       "response_types.consistent",
+		Summary:  "Response types that return a code come with the grant type authorization_code.",
+		Reason:   "A code that cannot be exchanged is of no use.",
+		Example:  `{"grant_types": ["client_credentials"], "response_types": ["code"]}`,
+		Citation: rfc("7591", "2.1"),
+		Fix:      "add authorization_code to grant_types, or leave the response type out",
+		When:     func(c *Case) bool { return len(c.Req().GrantTypes.Or(nil)) > 0 },
+		Check: func(c *Case) {
+			if !usesCode(c) && slices.ContainsFunc(c.Req().ResponseTypes.Or(nil), knownResponseType) {
+				c.Report("/response_types", "returns a code, but grant_types has no authorization_code")
+			}
+		},
+	},
+	{
+		ID:       "response_types.duplicate",
+		Summary:  "No response type is listed twice.",
+		Reason:   "The second has no effect.",
+		Example:  `{"response_types": ["code", "code"]}`,
+		Citation: rfc("7591", "2"),
+		Severity: SeverityNotice,
+		Fix:      "list each response type once",
+		Check:    func(c *Case) { checkTwice(c, c.Req().ResponseTypes.Or(nil), "/response_types") },
+	},
+}
+
+// usesCode says whether the request asks for the authorization_code grant.
+func usesCode(c *Case) bool {
+	return slices.Contains(c.Req().GrantTypes.Or(nil), claims.AuthorizationCode)
+}
+
+// knownResponseType says whether the data dictionary names the response type.
+func knownResponseType(t claims.ResponseType) bool {
+	return t == claims.Code || t == claims.CodeIDToken
+}
+
+// checkResponseTypes reports each response type that does not pass.
+func checkResponseTypes(c *Case, pass func(claims.ResponseType) bool, message string) {
+	l := listReport{c: c, base: "/response_types"}
+	for i, t := range c.Req().ResponseTypes.Or(nil) {
+		if !pass(t) {
+			l.add(i, string(t), "code id_token or code", message)
+		}
+	}
+}

@@ -1,0 +1,291 @@
+package validate
+
+import (
+	"slices"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// Lengths of the identifiers that the directory gives out.
+const (
+	maxSoftwareID = 22
+	maxOrgID      = 18
+)
+
+// identityRules are the rows about who sends a request, and its identifier.
+var identityRules = []Rule{
+	{
+		ID:       "iss.required",
+		Summary:  "iss is present.",
+		Reason:   "It says which software registers.",
+		Example:  `{"aud": "0015800001041RHAAY"}`,
+		Citation: dictionary("iss"),
+		Fix:      "set iss to the software_id of the software statement",
+		Check:    func(c *Case) { requireMember(c, c.Req().Issuer.Present(), "/iss") },
+	},
+	{
+		// iss: base62 ...
+		ID:       "iss.format",
+		Summary:  "iss consists of letters and digits alone.",
+		Reason:   "The directory's identifiers are base62; a name or an address is none.",
+		Example:  `{"iss": "WSO2 TPP"}`,
+		Citation: dictionary("iss"),
+		Fix:      "set iss to the software_id of the software statement",
+		Check:    func(c *Case) { checkBase62(c, c.Req().Issuer, "/iss") },
+	},
+	{
+		// ... of 1..22 characters
+		ID:       "iss.length",
+		Summary:  "iss has 1 to 22 characters.",
+		Reason:   "The directory's identifiers are no longer than that.",
+		Example:  `{"iss": "9b5usDpbNtmxDcTzs7GzKp9b5usDpb"}`,
+		Citation: dictionary("iss"),
+		Fix:      "set iss to the software_id of the software statement",
+		Check:    func(c *Case) { checkLength(c, c.Req().Issuer, "/iss", maxSoftwareID) },
+	},
+	{
+		// For a directory-issued SSA iss is the software_id.
+		ID:       "iss.is_software_id",
+		Summary:  "iss is the software_id of the statement, or its org_id where the bank's policy says so.",
+		Reason:   "The statement's software sends the request, and nobody on its behalf.",
+		Example:  `{"iss": "0015800001041RHAAY"}`,
+		Citation: dictionary("iss"),
+		Fix:      "set iss to the software_id of the software statement",
+		When:     hasSSA,
+		Check:    checkIssuer,
+	},
+	{
+		ID:       "jti.required",
+		Summary:  "jti is present.",
+		Reason:   "It keeps a request from being sent twice.",
+		Example:  `{"iss": "9b5usDpbNtmxDcTzs7GzKp"}`,
+		Citation: dictionary("jti"),
+		Fix:      "put a fresh random UUID (version 4) into each request",
+		Check:    func(c *Case) { requireMember(c, c.Req().JWTID.Present(), "/jti") },
+	},
+	{
+		// The text's pattern is upper case, the OpenAPI's takes both.
+		ID:       "jti.uuid_v4",
+		Summary:  "jti is a UUID of version 4, in either case.",
+		Reason:   "A random identifier of 122 bits collides with nobody's.",
+		Example:  `{"jti": "4f1cc1b1a9b84f77a3c7d2d5b9a3c111"}`,
+		Citation: dictionary("jti"),
+		Fix:      "use a random UUID with hyphens, version 4, such as 4f1cc1b1-a9b8-4f77-a3c7-d2d5b9a3c111",
+		Check: func(c *Case) {
+			if jti, ok := c.Req().JWTID.Get(); ok && !isUUIDv4(jti) {
+				c.ReportValue("/jti", jti, "a UUID of version 4", "is not a UUID of version 4")
+			}
+		},
+	},
+}
+
+// checkIssuer compares iss with the identifiers of the statement that the policy
+// admits. An iss that is no identifier at all is left to the format rules.
+func checkIssuer(c *Case) {
+	iss, ok := c.Req().Issuer.Get()
+	if !ok || !isBase62(iss) || len(iss) > maxSoftwareID {
+		return
+	}
+	var want string
+	for _, kind := range c.Policy().IssuerKinds {
+		id, ok := softwareID(c)
+		if kind == IssuerOrgID {
+			id, ok = c.SSA().OrgID.Get()
+		}
+		if !ok {
+			continue
+		}
+		if id == iss {
+			return
+		}
+		want = id
+	}
+	if want != "" {
+		c.ReportValue("/iss", iss, Echo(want), "is not the software of the software statement")
+	}
+}
+
+// softwareID returns the software_id that counts: the statement's, or, where the
+// policy takes a request's as a hint, that one for a statement without.
+func softwareID(c *Case) (string, bool) {
+	if id, ok := c.SSA().SoftwareID.Get(); ok {
+		return id, true
+	}
+	if c.Policy().SoftwareIDFrom == SoftwareIDFromHint && !c.SSA().SoftwareID.Present() && c.Req() != nil {
+		return c.Req().SoftwareID.Get()
+	}
+	return "", false
+}
+
+// softwareIDRules are the rows about the request's software_id.
+var softwareIDRules = []Rule{
+	{
+		ID:       "software_id.format",
+		Summary:  "software_id consists of letters and digits alone.",
+		Reason:   "The directory's identifiers are base62.",
+		Example:  `{"software_id": "my-software"}`,
+		Citation: dictionary("software_id"),
+		Fix:      "copy software_id from the software statement, or leave it out",
+		Check:    func(c *Case) { checkBase62(c, c.Req().SoftwareID, "/software_id") },
+	},
+	{
+		ID:       "software_id.length",
+		Summary:  "software_id has 1 to 22 characters.",
+		Reason:   "The directory's identifiers are no longer than that.",
+		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp9b5usDpb"}`,
+		Citation: dictionary("software_id"),
+		Fix:      "copy software_id from the software statement, or leave it out",
+		Check:    func(c *Case) { checkLength(c, c.Req().SoftwareID, "/software_id", maxSoftwareID) },
+	},
+	{
+		ID:       "software_id.matches_ssa",
+		Summary:  "software_id is the one of the software statement.",
+		Reason:   "Only the directory says which software it is.",
+		Example:  `{"software_id": "aaaaaaaaaaaaaaaaaaaaaa"}`,
+		Citation: dictionary("software_id"),
+		Fix:      "copy software_id from the software statement, or leave it out",
+		When:     hasSSA,
+		Check: func(c *Case) {
+			got, ok := c.Req().SoftwareID.Get()
+			want, known := c.SSA().SoftwareID.Get()
+			if ok && known && got != want && isBase62(got) && len(got) <= maxSoftwareID {
+				c.ReportValue("/software_id", got, Echo(want), "is not the software of the software statement")
+			}
+		},
+	},
+}
+
+// audienceRules are the rows about aud.
+var audienceRules = []Rule{
+	{
+		ID:       "aud.required",
+		Summary:  "aud is present and names somebody.",
+		Reason:   "A request made for one bank must not be usable at another.",
+		Example:  `{"iss": "9b5usDpbNtmxDcTzs7GzKp"}`,
+		Citation: dictionary("aud"),
+		Fix:      "set aud to the bank's identifier at the directory",
+		Check: func(c *Case) {
+			aud, ok := c.Req().Audience.Get()
+			requireMember(c, c.Req().Audience.Present() && (!ok || len(aud.Values) > 0), "/aud")
+		},
+	},
+	{
+		ID:       "aud.single",
+		Summary:  "aud is a string, not an array, unless the bank's policy takes both.",
+		Reason:   "The data dictionary has one identifier there.",
+		Example:  `{"aud": ["0015800001041RHAAY"]}`,
+		Citation: dictionary("aud"),
+		Fix:      "send aud as a string",
+		Check: func(c *Case) {
+			if aud, ok := c.Req().Audience.Get(); ok && aud.List && !slices.Contains(c.Policy().AudienceKinds, AudienceList) {
+				c.ReportValue("/aud", "array", "string", "is an array")
+			}
+		},
+	},
+	{
+		// The bank's identifier at the directory: base62, up to 18.
+		ID:       "aud.format",
+		Summary:  "aud is an identifier of the directory (base62, up to 18 characters), or of the shape that the bank's policy names.",
+		Reason:   "The directory knows banks by such identifiers; many banks take their issuer URL instead, by policy.",
+		Example:  `{"aud": "https://auth.bank.example"}`,
+		Citation: dictionary("aud"),
+		Fix:      "set aud to the bank's identifier at the directory, 18 letters and digits, or ask the bank what it takes",
+		Check: func(c *Case) {
+			aud, ok := c.Req().Audience.Get()
+			for _, v := range aud.Values {
+				if ok && !audienceShape(c.Policy(), v) {
+					c.ReportValue("/aud", v, joined(c.Policy().AudienceKinds), "has a shape that this bank does not take")
+					return
+				}
+			}
+		},
+	},
+	{
+		// The bank may insist on it.
+		ID:       "aud.is_bank",
+		Summary:  "aud names this bank.",
+		Reason:   "A request made for another bank is not for this one.",
+		Example:  `{"aud": "0015800001041REAAY"}`,
+		Citation: dictionary("aud"),
+		Fix:      "set aud to the identifier that the bank publishes",
+		When:     func(c *Case) bool { return len(c.Policy().Audiences) > 0 },
+		Check:    checkAudience,
+	},
+}
+
+// checkAudience wants one of the bank's identifiers in aud. An aud of the wrong
+// shape is left to aud.format.
+func checkAudience(c *Case) {
+	aud, ok := c.Req().Audience.Get()
+	if !ok || len(aud.Values) == 0 {
+		return
+	}
+	for _, v := range aud.Values {
+		if slices.Contains(c.Policy().Audiences, v) {
+			return
+		}
+	}
+	for _, v := range aud.Values {
+		if !audienceShape(c.Policy(), v) {
+			return
+		}
+	}
+	c.ReportValue("/aud", aud.Values[0], Echo(c.Policy().Audiences[0]), "does not name this bank")
+}
+
+// audienceShape says whether the policy admits the shape of v.
+func audienceShape(p *Policy, v string) bool {
+	for _, kind := range p.AudienceKinds {
+		switch kind {
+		case AudienceID:
+			if isBase62(v) && len(v) <= maxOrgID {
+				return true
+			}
+		case AudienceURL:
+			if scanURI(v, uriRelative|uriNotHTTPS|uriCharacters|uriTooLong|uriFragment) == 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkBase62 reports text with anything but letters and digits in it. That it
+// is empty is a matter of length.
+func checkBase62(c *Case, member claims.Optional[string], pointer string) {
+	if s, ok := member.Get(); ok && s != "" && !isBase62(s) {
+		c.ReportValue(pointer, s, "letters and digits", "has characters other than letters and digits")
+	}
+}
+
+// isBase62 says whether s is not empty and has only ASCII letters and digits.
+func isBase62(s string) bool {
+	for i := range len(s) {
+		if !isAlpha(s[i]) && !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isUUIDv4 says whether s is a UUID of version 4 with hyphens (RFC 9562 section
+// 5.4), in either case.
+func isUUIDv4(s string) bool {
+	if len(s) != 36 || s[14] != '4' {
+		return false
+	}
+	for i := range len(s) {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if s[i] != '-' {
+				return false
+			}
+		} else if !isHex(s[i]) {
+			return false
+		}
+	}
+	switch s[19] {
+	case '8', '9', 'a', 'b', 'A', 'B':
+		return true
+	}
+	return false
+}

@@ -1,0 +1,221 @@
+package validate_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// faults collects the members that an error names.
+func faults(err error) []string {
+	var members []string
+	var walk func(error)
+	walk = func(err error) {
+		var p *validate.PolicyError
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, e := range joined.Unwrap() {
+				walk(e)
+			}
+		} else if errors.As(err, &p) {
+			members = append(members, p.Member)
+		}
+	}
+	walk(err)
+	return members
+}
+
+func TestDefaultPoliciesAreAccepted(t *testing.T) {
+	for _, p := range validate.Profiles() {
+		parsed, err := validate.ParsePolicy([]byte("{}"), p)
+		require.NoError(t, err, p)
+		assert.Equal(t, validate.DefaultPolicy(p), parsed)
+	}
+	assert.Zero(t, validate.DefaultPolicy("other"))
+	_, err := validate.ParsePolicy([]byte("{}"), "other")
+	require.ErrorContains(t, err, "unknown profile")
+}
+
+func TestParsePolicyReadsEveryMember(t *testing.T) {
+	doc := `{
+		"audiences": ["0015800000jfwxXAAQ", "https://bank.example"], "audience_kinds": ["id", "url", "list"],
+		"signing_algorithms": ["PS256", "RS256"], "auth_methods": ["private_key_jwt", "client_secret_basic"],
+		"grant_types": ["client_credentials"], "response_types": ["code"], "scopes": ["openid", "accounts", "fx"],
+		"role_scopes": {"AISP": ["accounts", "fx"]}, "application_types": ["web"],
+		"member_algorithms": {"id_token": ["PS256"], "request_object": ["ES256"], "token_endpoint_auth": ["PS256"], "backchannel": ["PS256"]},
+		"required_members": ["software_id"], "allowed_values": {"response_types": ["code"]}, "adjustable": ["scope"],
+		"default_scopes": ["openid"], "software_id_from": "request_hint", "issuer_kinds": ["software_id", "org_id"],
+		"subject_dn_match": "partial", "registrations": "one_per_software",
+		"attributes": [{"name": "id", "claim": "software_id", "description": "d", "required": true}],
+		"UseSoftwareIdAsApplicationName": true, "clock_skew_seconds": 0, "max_lifetime_seconds": 300,
+		"ssa_max_age_seconds": 60, "max_redirect_uris": 5, "scope_as_array": true, "roles_as_string": true,
+		"served_roles": ["AISP"], "created_status": 200, "response_scope_as_array": true, "error_detail": "all",
+		"widenings": ["RS256", "client_secret_basic"]}`
+	got, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
+	require.NoError(t, err)
+	ps, es := claims.PS256, claims.ES256
+	assert.Equal(t, validate.Policy{
+		Audiences:         []string{"0015800000jfwxXAAQ", "https://bank.example"},
+		AudienceKinds:     []validate.AudienceKind{validate.AudienceID, validate.AudienceURL, validate.AudienceList},
+		SigningAlgorithms: []claims.Algorithm{ps, claims.RS256}, AuthMethods: []claims.AuthMethod{claims.PrivateKeyJWT, claims.ClientSecretBasic},
+		GrantTypes: []claims.GrantType{claims.ClientCredentials}, ResponseTypes: []claims.ResponseType{claims.Code},
+		Scopes: []string{"openid", "accounts", "fx"}, RoleScopes: map[claims.Role][]string{claims.AISP: {"accounts", "fx"}},
+		ApplicationTypes: []claims.ApplicationType{claims.Web},
+		MemberAlgorithms: validate.MemberAlgorithms{
+			IDToken: []claims.Algorithm{ps}, RequestObject: []claims.Algorithm{es},
+			TokenEndpointAuth: []claims.Algorithm{ps}, Backchannel: []claims.Algorithm{ps},
+		},
+		RequiredMembers: []string{"software_id"}, AllowedValues: map[string][]string{"response_types": {"code"}},
+		Adjustable: []string{"scope"}, DefaultScopes: []string{"openid"}, SoftwareIDFrom: validate.SoftwareIDFromHint,
+		IssuerKinds:    []validate.IssuerKind{validate.IssuerSoftwareID, validate.IssuerOrgID},
+		SubjectDNMatch: validate.DNMatchPartial, Registrations: validate.RegistrationsOnePerSoftware,
+		Attributes:                     []claims.AttributeDeclaration{{Name: "id", Claim: "software_id", Description: "d", Required: true}},
+		UseSoftwareIDAsApplicationName: true, MaxLifetime: 5 * time.Minute, SSAMaxAge: time.Minute, MaxRedirectURIs: 5,
+		ScopeAsArray: true, RolesAsString: true, ServedRoles: []claims.Role{claims.AISP}, CreatedStatus: 200,
+		ResponseScopeAsArray: true, ErrorDetail: validate.DetailAll,
+		Widenings: []validate.Widening{validate.WidenRS256, validate.WidenClientSecretBasic},
+	}, got)
+
+	var members map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal([]byte(doc), &members))
+	for name := range members {
+		_, err := validate.ParsePolicy([]byte(`{"`+name+`": null}`), validate.OBIE33)
+		assert.Equal(t, []string{name}, faults(err), "null is no value")
+		_, err = validate.ParsePolicy([]byte(`{"`+strings.ToUpper(name)+`": null}`), validate.OBIE33)
+		require.ErrorContains(t, err, "write "+name)
+	}
+}
+
+func TestParsePolicyNamesWhatItRefuses(t *testing.T) {
+	for doc, member := range map[string]string{
+		`{"colour": 1}`: "colour",
+		`{"scopes": ["openid", "accounts"], "scopes": ["openid"]}`: "scopes",
+		`{"scopes": "openid"}`:                                                           "scopes",
+		`{"scopes": ["openid", 5]}`:                                                      "scopes/1",
+		`{"role_scopes": []}`:                                                            "role_scopes",
+		`{"role_scopes": {"AISP": "accounts"}}`:                                          "role_scopes/AISP",
+		`{"member_algorithms": {"idtoken": ["PS256"]}}`:                                  "member_algorithms/idtoken",
+		`{"member_algorithms": ["PS256"]}`:                                               "member_algorithms",
+		`{"attributes": [{"name": "a", "Claim": "b"}]}`:                                  "attributes/0/Claim",
+		`{"attributes": {}}`:                                                             "attributes",
+		`{"attributes": []}`:                                                             "attributes",
+		`{"clock_skew_seconds": 1.5}`:                                                    "clock_skew_seconds",
+		`{"clock_skew_seconds": "60"}`:                                                   "clock_skew_seconds",
+		`{"clock_skew_seconds": -1}`:                                                     "clock_skew_seconds",
+		`{"clock_skew_seconds": 99999}`:                                                  "clock_skew_seconds",
+		`{"max_lifetime_seconds": 0}`:                                                    "max_lifetime_seconds",
+		`{"ssa_max_age_seconds": 999999999}`:                                             "ssa_max_age_seconds",
+		`{"max_redirect_uris": 99999999999}`:                                             "max_redirect_uris",
+		`{"max_redirect_uris": 0}`:                                                       "max_redirect_uris",
+		`{"created_status": 202}`:                                                        "created_status",
+		`{"scope_as_array": "yes"}`:                                                      "scope_as_array",
+		`{"error_detail": "some"}`:                                                       "error_detail",
+		`{"error_detail": "\u0000"}`:                                                     "error_detail",
+		`{"audience_kinds": []}`:                                                         "audience_kinds",
+		`{"audience_kinds": ["list"]}`:                                                   "audience_kinds",
+		`{"audiences": [""]}`:                                                            "audiences",
+		`{"audiences": ["https://bank.example"]}`:                                        "audiences",
+		`{"audiences": ["bank"], "audience_kinds": ["url"]}`:                             "audiences",
+		`{"signing_algorithms": []}`:                                                     "signing_algorithms",
+		`{"signing_algorithms": ["none"], "widenings": ["RS256"]}`:                       "signing_algorithms",
+		`{"signing_algorithms": ["HS256"]}`:                                              "signing_algorithms",
+		`{"signing_algorithms": ["PS256", "PS256"]}`:                                     "signing_algorithms",
+		`{"signing_algorithms": ["RS256"]}`:                                              "signing_algorithms",
+		`{"member_algorithms": {"id_token": ["RS256"]}}`:                                 "member_algorithms/id_token",
+		`{"member_algorithms": {"request_object": ["none"]}}`:                            "member_algorithms/request_object",
+		`{"member_algorithms": {"token_endpoint_auth": []}}`:                             "member_algorithms/token_endpoint_auth",
+		`{"member_algorithms": {"backchannel": ["RS256"]}, "widenings": ["RS256"]}`:      "member_algorithms/backchannel",
+		`{"auth_methods": []}`:                                                           "auth_methods",
+		`{"auth_methods": ["client_secret_jwt"]}`:                                        "auth_methods",
+		`{"auth_methods": ["none"]}`:                                                     "auth_methods",
+		`{"auth_methods": ["client_secret_post"], "widenings": ["client_secret_basic"]}`: "auth_methods",
+		`{"grant_types": []}`:                                                            "grant_types",
+		`{"grant_types": ["password"]}`:                                                  "grant_types",
+		`{"grant_types": ["urn:ietf:params:oauth:grant-type:jwt-bearer"]}`:               "grant_types",
+		`{"response_types": ["token"]}`:                                                  "response_types",
+		`{"application_types": ["native"]}`:                                              "application_types",
+		`{"scopes": ["openid", "acounts"]}`:                                              "scopes",
+		`{"scopes": ["accounts"], "default_scopes": ["openid"]}`:                         "scopes",
+		`{"scopes": ["openid", "a b"], "role_scopes": {"AISP": ["a b"]}, "served_roles": ["AISP"]}`:                              "scopes",
+		`{"role_scopes": {"AISP": ["acounts"], "PISP": ["payments", "accounts"], "CBPII": ["fundsconfirmations"], "ASPSP": []}}`: "role_scopes/AISP",
+		`{"default_scopes": ["openid", "fx"]}`:                  "default_scopes",
+		`{"default_scopes": []}`:                                "default_scopes",
+		`{"served_roles": []}`:                                  "served_roles",
+		`{"served_roles": ["XX"]}`:                              "served_roles",
+		`{"required_members": ["softwareid"]}`:                  "required_members",
+		`{"allowed_values": {"exp": ["1"]}}`:                    "allowed_values/exp",
+		`{"allowed_values": {"scope": []}}`:                     "allowed_values/scope",
+		`{"adjustable": ["redirect_uris"]}`:                     "adjustable",
+		`{"issuer_kinds": []}`:                                  "issuer_kinds",
+		`{"software_id_from": "tpp"}`:                           "software_id_from",
+		`{"subject_dn_match": "loose"}`:                         "subject_dn_match",
+		`{"registrations": "one"}`:                              "registrations",
+		`{"widenings": ["none"]}`:                               "widenings",
+		`{"attributes": [{"name": "a_sandbox", "claim": "b"}]}`: "attributes",
+	} {
+		t.Run(doc, func(t *testing.T) {
+			p, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
+			require.Error(t, err)
+			assert.Contains(t, faults(err), member)
+			assert.Zero(t, p)
+		})
+	}
+	for _, doc := range []string{"", "[]", "{} x", `{"a"`, "\xff", "null", strings.Repeat(" ", 1<<20) + "{}"} {
+		_, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
+		require.ErrorContains(t, err, "policy")
+	}
+}
+
+func TestANamedWideningIsAccepted(t *testing.T) {
+	for _, doc := range []string{
+		`{"signing_algorithms": ["RS256"], "widenings": ["RS256"]}`,
+		`{"member_algorithms": {"id_token": ["RS256"]}, "widenings": ["RS256"]}`,
+		`{"auth_methods": ["client_secret_jwt"], "widenings": ["client_secret_jwt"]}`,
+		`{"auth_methods": ["client_secret_post"], "widenings": ["client_secret_post"]}`,
+	} {
+		_, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
+		require.NoError(t, err, doc)
+	}
+}
+
+func TestNarrowerScopesNarrowTheDefaultOnes(t *testing.T) {
+	p, err := validate.ParsePolicy([]byte(`{"scopes": ["accounts", "openid"]}`), validate.OBIE33)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"openid", "accounts"}, p.DefaultScopes)
+}
+
+func TestScopesOfARole(t *testing.T) {
+	p := validate.DefaultPolicy(validate.OBIE33)
+	p.ServedRoles = []claims.Role{claims.AISP}
+	for role, want := range map[claims.Role][]string{
+		"AISP": {"accounts"}, "CD_AISP": {"accounts"}, "PISP": {"payments"}, "CBPII": {"fundsconfirmations"},
+		"ASPSP": {}, "aisp": nil, "": nil, "CD_": nil, "CD_CD_AISP": nil,
+	} {
+		assert.Equal(t, want, p.ScopesOf(role), role)
+		assert.Equal(t, role == "AISP" || role == "CD_AISP", p.Serves(role), role)
+	}
+	p.Adjustable = []string{"scope"}
+	assert.True(t, p.CanAdjust("scope"))
+	assert.False(t, p.CanAdjust("grant_types"))
+}
+
+func FuzzParsePolicy(f *testing.F) {
+	f.Add(`{"scopes": ["openid", "accounts"]}`)
+	f.Add(`{"auth_methods": ["client_secret_jwt"], "widenings": ["client_secret_jwt"]}`)
+	f.Fuzz(func(t *testing.T, doc string) {
+		p, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
+		if err != nil {
+			assert.Zero(t, p)
+			return
+		}
+		_, err = validate.New(validate.Config{Profile: validate.OBIE33, Policy: p})
+		assert.NoError(t, err)
+	})
+}

@@ -1,0 +1,163 @@
+package validate
+
+import (
+	"slices"
+	"strconv"
+)
+
+// redirectRules are the rows about redirect_uris as a list. Those about each
+// single URI are redirectGrammarRules.
+var redirectRules = []Rule{
+	{
+		// The seeds require it; the data dictionary has 0..*.
+		ID:       "redirect_uris.required",
+		Summary:  "redirect_uris is present, in profile wso2 and where the bank's policy requires it.",
+		Reason:   "The seeds register only what the request names.",
+		Example:  `{"software_statement": "..."}`,
+		Citation: dictionary32("redirect_uris"),
+		Fix:      "list the redirect URIs that the client uses",
+		When: func(c *Case) bool {
+			return c.Profile() == WSO2 || slices.Contains(c.Policy().RequiredMembers, "redirect_uris")
+		},
+		Check: func(c *Case) { requireMember(c, c.Req().RedirectURIs.Present(), "/redirect_uris") },
+	},
+	{
+		// When left out, all of the SSA's are meant.
+		ID:       "redirect_uris.default",
+		Summary:  "Without redirect_uris the client is registered with all of the statement's.",
+		Reason:   "The sender should know what it asks for.",
+		Example:  `{"software_statement": "..."}`,
+		Citation: dictionary("redirect_uris"),
+		Profiles: profilesOBIE(),
+		Severity: SeverityNotice,
+		Fix:      "list the redirect URIs that the client uses, if not all",
+		When:     hasSSA,
+		Check: func(c *Case) {
+			if uris, ok := c.SSA().SoftwareRedirectURIs.Get(); ok && len(uris) > 0 && takesAllURIs(c) {
+				c.Report("/redirect_uris", "is left out: all "+strconv.Itoa(len(uris))+" of the statement are meant")
+			}
+		},
+	},
+	{
+		ID:       "redirect_uris.not_empty",
+		Summary:  "redirect_uris, if sent, has an entry.",
+		Reason:   "An empty list asks for a client that nobody can be sent back to; it is not the same as leaving it out.",
+		Example:  `{"redirect_uris": []}`,
+		Citation: rfc("7591", "2"),
+		Fix:      "list at least one redirect URI, or leave the member out",
+		Check: func(c *Case) {
+			if uris, ok := c.Req().RedirectURIs.Get(); ok && len(uris) == 0 {
+				c.Report("/redirect_uris", "is empty")
+			}
+		},
+	},
+	{
+		ID:       "redirect_uris.count",
+		Summary:  "redirect_uris has at most as many entries as the bank takes, 50 by default.",
+		Reason:   "Each entry is compared at each authorization.",
+		Example:  `{"redirect_uris": ["https://app.example.com/1", "..."]}`,
+		Citation: dictionary("redirect_uris"),
+		Fix:      "register fewer redirect URIs",
+		Check: func(c *Case) {
+			if uris, ok := c.Req().RedirectURIs.Get(); ok && len(uris) > c.Policy().MaxRedirectURIs {
+				c.ReportValue("/redirect_uris", strconv.Itoa(len(uris)), "at most "+strconv.Itoa(c.Policy().MaxRedirectURIs), "has too many entries")
+			}
+		},
+	},
+	{
+		ID:       "redirect_uris.duplicate",
+		Summary:  "No redirect URI is listed twice.",
+		Reason:   "A list with duplicates was put together by mistake.",
+		Example:  `{"redirect_uris": ["https://app.example.com/cb", "https://app.example.com/cb"]}`,
+		Citation: dictionary("redirect_uris"),
+		Fix:      "list each redirect URI once",
+		Check: func(c *Case) {
+			uris := requestedURIs(c)
+			l := listReport{c: c, base: "/redirect_uris"}
+			for i, u := range uris {
+				if first := slices.Index(uris[:i], u); first >= 0 {
+					l.add(i, u, "", "is the same as entry "+strconv.Itoa(first))
+				}
+			}
+		},
+	},
+	{
+		// Equal to or a subset of the SSA's, compared exactly.
+		ID:       "redirect_uris.subset_of_ssa",
+		Summary:  "Each redirect URI is, byte for byte, one of the statement's software_redirect_uris.",
+		Reason:   "The directory vouches for those addresses; any other could be an attacker's.",
+		Example:  `{"redirect_uris": ["https://app.example.com/other"]}`,
+		Citation: dictionary("redirect_uris"),
+		Fix:      "register the URI with the directory and fetch a new SSA, or leave it out",
+		When:     hasSSA,
+		Check: func(c *Case) {
+			listed, ok := c.SSA().SoftwareRedirectURIs.Get()
+			if !ok || len(listed) == 0 {
+				return
+			}
+			l := listReport{c: c, base: "/redirect_uris"}
+			for i, u := range requestedURIs(c) {
+				if !slices.Contains(listed, u) {
+					l.add(i, u, "one of software_redirect_uris", "not one of the SSA's "+strconv.Itoa(len(listed))+" software_redirect_uris")
+				}
+			}
+		},
+	},
+	{
+		// The SSA's own, when the request leaves it to them, must pass too.
+		ID:       "ssa.software_redirect_uris.usable",
+		Summary:  "Where a request leaves redirect_uris out, each of the statement's can be registered.",
+		Reason:   "The directory does not enforce the rules for redirect URIs, and what it lists is what would be registered.",
+		Example:  `{"software_redirect_uris": ["https://localhost/cb"]}`,
+		Citation: dictionary("redirect_uris"),
+		Document: DocSSA,
+		Fix:      "send redirect_uris with those that are fit, or correct the list at the directory",
+		When:     takesAllURIs,
+		Check:    checkStatementURIs,
+	},
+	{
+		ID:       "ssa.software_redirect_uris.unfit",
+		Summary:  "A redirect URI of the statement that breaks the rules cannot be registered.",
+		Reason:   "The directory lists what it is given, https://localhost even.",
+		Example:  `{"software_redirect_uris": ["https://127.0.0.1"]}`,
+		Citation: dictionary("redirect_uris"),
+		Document: DocSSA,
+		Severity: SeverityNotice,
+		Fix:      "leave the URI out of requests",
+		When:     func(c *Case) bool { return !takesAllURIs(c) },
+		Check:    checkStatementURIs,
+	},
+}
+
+// takesAllURIs says whether a request leaves its redirect URIs to the statement.
+func takesAllURIs(c *Case) bool {
+	return c.Req() != nil && !c.Req().RedirectURIs.Present() && c.Profile() != WSO2 &&
+		!slices.Contains(c.Policy().RequiredMembers, "redirect_uris")
+}
+
+// requestedURIs returns the request's redirect URIs. A list with too many is
+// reported as such and its entries are not judged.
+func requestedURIs(c *Case) []string {
+	uris, _ := c.Req().RedirectURIs.Get()
+	if len(uris) > c.Policy().MaxRedirectURIs {
+		return nil
+	}
+	return uris
+}
+
+// checkStatementURIs reports the statement's redirect URIs that could not be
+// registered, and their number where all of them are asked for.
+func checkStatementURIs(c *Case) {
+	const base = "/software_redirect_uris"
+	uris, _ := c.SSA().SoftwareRedirectURIs.Get()
+	if most := c.Policy().MaxRedirectURIs; len(uris) > most {
+		c.ReportValue(base, strconv.Itoa(len(uris)), "at most "+strconv.Itoa(most), "has more entries than this bank registers")
+		return
+	}
+	l := listReport{c: c, base: base}
+	for i, u := range uris {
+		if fault := scanURI(u, uriAnyFault); fault != 0 {
+			l.add(i, u, "", fault.message())
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package validate
+
+// redirectGrammarRules are the rows about each single redirect URI.
+var redirectGrammarRules = []Rule{
+	{
+		// Absolute ...
+		ID:       "redirect_uris.absolute",
+		Summary:  "Each redirect URI is absolute, with a scheme and a host.",
+		Reason:   "A relative reference leads wherever the page that uses it happens to be.",
+		Example:  `{"redirect_uris": ["/cb"]}`,
+		Citation: dictionary("redirect_uris"),
+		Fix:      "write the whole URI, starting with https://",
+		Check:    checkRedirects(uriRelative),
+	},
+	{
+		// ... https
+		ID:       "redirect_uris.https",
+		Summary:  "Each redirect URI has the scheme https.",
+		Reason:   "Codes and tokens must not travel in the clear, nor to whichever app claims a scheme.",
+		Example:  `{"redirect_uris": ["http://app.example.com/cb"]}`,
+		Citation: dictionary("redirect_uris"),
+		Fix:      "use https",
+		Check:    checkRedirects(uriNotHTTPS),
+	},
+	{
+		// Each up to 256 characters.
+		ID:       "redirect_uris.length",
+		Summary:  "Each redirect URI has at most 256 characters.",
+		Reason:   "The data dictionary sets that limit.",
+		Example:  `{"redirect_uris": ["https://app.example.com/cb?state=..."]}`,
+		Citation: dictionary("redirect_uris"),
+		Fix:      "shorten the URI",
+		Check:    checkRedirects(uriTooLong),
+	},
+	{
+		ID:       "redirect_uris.characters",
+		Summary:  "Each redirect URI has only the characters of RFC 3986, others percent-encoded.",
+		Reason:   "Blanks, backslashes and other scripts are read differently by different programs.",
+		Example:  `{"redirect_uris": ["https://app.example.com\\cb"]}`,
+		Citation: rfc("3986", "2"),
+		Fix:      "percent-encode the character, at the directory too",
+		Check:    checkRedirects(uriCharacters),
+	},
+	{
+		ID:       "redirect_uris.userinfo",
+		Summary:  "No redirect URI has a user name or password.",
+		Reason:   "What stands before @ looks like a host to people and to some programs.",
+		Example:  `{"redirect_uris": ["https://bank.example@attacker.example/cb"]}`,
+		Citation: dictionary("redirect_uris"),
+		Fix:      "remove everything up to the @ from the host",
+		Check:    checkRedirects(uriUserinfo),
+	},
+	{
+		ID:       "redirect_uris.fragment",
+		Summary:  "No redirect URI has a fragment, not even an empty one.",
+		Reason:   "The answer of the hybrid flow is appended as the fragment.",
+		Example:  `{"redirect_uris": ["https://app.example.com/cb#"]}`,
+		Citation: rfc("6749", "3.1.2"),
+		Fix:      "remove the # and what follows",
+		Check:    checkRedirects(uriFragment),
+	},
+	{
+		// Host not localhost, nor loopback, nor *.localhost.
+		ID:       "redirect_uris.localhost",
+		Summary:  "No redirect URI leads to localhost or a name below it.",
+		Reason:   "Whatever listens on the user's machine would get the code.",
+		Example:  `{"redirect_uris": ["https://localhost/cb"]}`,
+		Citation: dictionary("redirect_uris"),
+		Fix:      "use a public host name",
+		Check:    checkRedirects(uriLocalhost),
+	},
+	{
+		ID:       "redirect_uris.ip",
+		Summary:  "No redirect URI has an IP address for a host, in any spelling.",
+		Reason:   "127.0.0.1 has many spellings (0x7f.1, 2130706433), and an address proves no owner.",
+		Example:  `{"redirect_uris": ["https://2130706433/cb"]}`,
+		Citation: dictionary("redirect_uris"),
+		Fix:      "use a public host name",
+		Check:    checkRedirects(uriIPAddress),
+	},
+	{
+		ID:       "redirect_uris.host",
+		Summary:  "Each redirect URI has an ASCII host name with a dot, of labels of 1 to 63 letters, digits and hyphens.",
+		Reason:   "A name without a dot is somebody's local machine; any other host is read differently by different programs.",
+		Example:  `{"redirect_uris": ["https://intranet/cb"]}`,
+		Citation: dictionary("redirect_uris"),
+		Fix:      "use a public host name, in its xn-- form if it is not ASCII",
+		Check:    checkRedirects(uriHostName),
+	},
+	{
+		ID:       "redirect_uris.punycode",
+		Summary:  "Each xn-- label of a host decodes.",
+		Reason:   "Browsers refuse a label that does not.",
+		Example:  `{"redirect_uris": ["https://xn--a.example/cb"]}`,
+		Citation: rfc("5891", "5.4"),
+		Fix:      "encode the host name again",
+		Check:    checkRedirects(uriPunycode),
+	},
+	{
+		ID:       "redirect_uris.port",
+		Summary:  "A port, if there is one, is 1 to 65535.",
+		Reason:   "An empty port and port 0 are read differently by different programs.",
+		Example:  `{"redirect_uris": ["https://app.example.com:/cb"]}`,
+		Citation: rfc("3986", "3.2.3"),
+		Fix:      "correct the port or leave it out with its colon",
+		Check:    checkRedirects(uriPort),
+	},
+	{
+		ID:       "redirect_uris.dot_segments",
+		Summary:  "No redirect URI has a path segment . or .., percent-encoded or not.",
+		Reason:   "Browsers resolve it, so that the user ends up at another path than the one compared.",
+		Example:  `{"redirect_uris": ["https://app.example.com/cb/../admin"]}`,
+		Citation: rfc("3986", "6.2.2.3"),
+		Fix:      "write the path that is meant",
+		Check:    checkRedirects(uriDotSegment),
+	},
+	{
+		ID:       "redirect_uris.wildcard",
+		Summary:  "No redirect URI has an asterisk.",
+		Reason:   "Redirect URIs are compared exactly; a pattern would match nothing, or too much elsewhere.",
+		Example:  `{"redirect_uris": ["https://*.example.com/cb"]}`,
+		Citation: rfc("9700", "2.1"),
+		Fix:      "list each redirect URI in full",
+		Check:    checkRedirects(uriWildcard),
+	},
+}
+
+// checkRedirects returns a Check that reports each requested redirect URI that
+// has the fault.
+func checkRedirects(fault uriFault) func(*Case) {
+	return func(c *Case) {
+		l := listReport{c: c, base: "/redirect_uris"}
+		for i, u := range requestedURIs(c) {
+			if scanURI(u, fault) != 0 {
+				l.add(i, u, "", fault.message())
+			}
+		}
+	}
+}
+
+// message says what is wrong, by the first of the faults.
+func (f uriFault) message() string {
+	for _, m := range [...]struct {
+		fault   uriFault
+		message string
+	}{
+		{uriRelative, "is not an absolute URI with a host"},
+		{uriNotHTTPS, "has another scheme than https"},
+		{uriTooLong, "has more than 256 characters"},
+		{uriLocalhost, "leads to localhost"},
+		{uriIPAddress, "has an IP address for a host"},
+		{uriPunycode, "has a broken xn-- label in its host"},
+		{uriWildcard, "has an asterisk"},
+		{uriHostName, "has a host that is not a public ASCII name with a dot"},
+		{uriUserinfo, "has a user name before its host"},
+		{uriFragment, "has a fragment"},
+		{uriPort, "has a port outside 1..65535"},
+		{uriDotSegment, "has a . or .. segment in its path"},
+		{uriCharacters, "has a character that is not allowed there"},
+	} {
+		if f&m.fault != 0 {
+			return m.message
+		}
+	}
+	return ""
+}

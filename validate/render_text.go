@@ -1,0 +1,239 @@
+package validate
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/obdcr/obdcr/internal/jsonscan"
+)
+
+// TextOptions says what a report for people shows besides its violations. All
+// fields may be empty.
+type TextOptions struct {
+	// Name of what was judged, a file as a rule.
+	Name string
+	// Algorithm and KeyID are the alg and kid of the request JWT.
+	Algorithm, KeyID string
+	// Issuer is the iss of the software statement.
+	Issuer string
+	// RequestNote and SSANote stand in brackets behind the two, to say what is
+	// known of their signatures: "signature not checked: give --ssa-jwks".
+	RequestNote, SSANote string
+	// Documents are the JSON texts that the violations point into, as they
+	// were judged. A violation whose document is not here is shown without its
+	// line.
+	Documents map[Document][]byte
+	// Color adds ANSI colours.
+	Color bool
+}
+
+// WriteText renders the report for people: a headline, each violation with the
+// line of the pretty-printed document and a caret under the value, what is
+// cited and how to fix it, and a count; a valid report says so. Whatever comes
+// from the input is shown printable. The error is that of w.
+func (r *Report) WriteText(w io.Writer, o TextOptions) error {
+	t := &textWriter{o: o, lines: map[Document][]jsonscan.Line{}}
+	t.headline()
+	for i := range r.Violations {
+		t.violation(&r.Violations[i])
+	}
+	if r.More > 0 {
+		fmt.Fprintf(&t.b, "and %s not shown\n", plural(r.More, "more violation"))
+	}
+	t.total(r)
+	_, err := w.Write(t.b.Bytes())
+	return err
+}
+
+type textWriter struct {
+	b     bytes.Buffer
+	o     TextOptions
+	lines map[Document][]jsonscan.Line
+}
+
+// ANSI codes.
+const (
+	red, yellow, cyan, green, bold = "31", "33", "36", "32", "1"
+)
+
+func (t *textWriter) paint(code, s string) string {
+	if !t.o.Color || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func color(s Severity) string {
+	switch s {
+	case SeverityWarning:
+		return yellow
+	case SeverityNotice:
+		return cyan
+	}
+	return red
+}
+
+// headline: request.jwt   PS256  kid hcgex...   SSA from OpenBanking Ltd (note)
+func (t *textWriter) headline() {
+	var parts []string
+	if t.o.Name != "" {
+		parts = append(parts, t.paint(bold, show(t.o.Name)))
+	}
+	signed := Echo(t.o.Algorithm)
+	if t.o.KeyID != "" {
+		signed = strings.TrimSpace(signed + "  kid " + shortKeyID(t.o.KeyID))
+	}
+	if signed = noted(signed, t.o.RequestNote); signed != "" {
+		parts = append(parts, signed)
+	}
+	if t.o.Issuer != "" || t.o.SSANote != "" {
+		from := "SSA"
+		if t.o.Issuer != "" {
+			from += " from " + Echo(t.o.Issuer)
+		}
+		parts = append(parts, noted(from, t.o.SSANote))
+	}
+	if len(parts) > 0 {
+		t.b.WriteString(strings.Join(parts, "   ") + "\n")
+	}
+}
+
+func noted(s, note string) string {
+	if note == "" {
+		return s
+	}
+	return strings.TrimSpace(s + " (" + note + ")")
+}
+
+// shortKeyID shows enough of a kid to recognise it.
+func shortKeyID(kid string) string {
+	kid = Echo(kid)
+	if r := []rune(kid); len(r) > 8 {
+		return string(r[:5]) + "..."
+	}
+	return kid
+}
+
+func (t *textWriter) violation(v *Violation) {
+	fmt.Fprintf(&t.b, "%s  %s   %s\n",
+		t.paint(color(v.Severity), fmt.Sprintf("%-7s", v.Severity)), t.paint(bold, show(v.Rule)), placeOf(v))
+	t.excerpt(v)
+	if v.Want != "" {
+		t.remark("want: " + v.Want)
+	}
+	cited := v.Citation.String()
+	if v.Severity == SeverityError {
+		cited += "; the bank would answer " + string(v.Code)
+	}
+	if cited != "" {
+		t.remark(strings.TrimPrefix(cited, "; "))
+	}
+	if v.Fix != "" {
+		t.remark("fix: " + v.Fix)
+	}
+}
+
+func (t *textWriter) remark(s string) { t.b.WriteString("      = " + show(s) + "\n") }
+
+// placeOf gives the pointer, and the document when it isn't the request.
+func placeOf(v *Violation) string {
+	at := show(v.Pointer)
+	if at == "" {
+		at = "the whole"
+	}
+	switch v.Document {
+	case DocHeader:
+		return at + " of the header"
+	case DocSSA:
+		return at + " of the software statement"
+	case DocSSAHeader:
+		return at + " of the software statement's header"
+	}
+	if v.Pointer == "" {
+		return at + " of the request"
+	}
+	return at
+}
+
+// maxColumns is the greatest width of a line that is quoted from a document.
+const maxColumns = 100
+
+// excerpt quotes the line of the value and puts carets and message under it; of
+// what is absent there is only the message.
+func (t *textWriter) excerpt(v *Violation) {
+	line, number := t.find(v.Document, v.Pointer)
+	if number == 0 {
+		fmt.Fprintf(&t.b, "      | %s\n", show(v.Message))
+		return
+	}
+	shown := []rune(show(line.Text))
+	start := utf8.RuneCountInString(line.Text[:line.Start])
+	end := utf8.RuneCountInString(line.Text[:line.End])
+	if len(shown) > maxColumns {
+		shown = append(shown[:maxColumns-3:maxColumns-3], []rune("...")...)
+	}
+	start, end = min(start, len(shown)-1), min(end, len(shown))
+	carets := strings.Repeat("^", max(end-start, 1))
+	fmt.Fprintf(&t.b, "%5d | %s\n", number, string(shown))
+	fmt.Fprintf(&t.b, "      | %s%s %s\n", strings.Repeat(" ", start), t.paint(color(v.Severity), carets), show(v.Message))
+}
+
+// find returns the line on which the value of pointer begins, and its number
+// from 1; number 0 means there is none.
+func (t *textWriter) find(d Document, pointer string) (jsonscan.Line, int) {
+	lines, ok := t.lines[d]
+	if !ok {
+		lines = jsonscan.Indent(string(t.o.Documents[d]))
+		t.lines[d] = lines
+	}
+	if pointer == "" {
+		return jsonscan.Line{}, 0
+	}
+	for i := range lines {
+		if l := lines[i]; l.Pointer == pointer && !l.Closing && l.Text != "" {
+			return l, i + 1
+		}
+	}
+	return jsonscan.Line{}, 0
+}
+
+// total: 2 errors, 1 warning
+func (t *textWriter) total(r *Report) {
+	var counts []string
+	for _, s := range []Severity{SeverityError, SeverityWarning, SeverityNotice} {
+		if n := r.Count(s); n > 0 {
+			counts = append(counts, plural(n, string(s)))
+		}
+	}
+	switch line := strings.Join(counts, ", "); {
+	case !r.Valid() && line == "":
+		t.b.WriteString(t.paint(red, "nothing was judged") + "\n")
+	case !r.Valid():
+		t.b.WriteString(line + "\n")
+	default:
+		if line != "" {
+			line += ", "
+		}
+		fmt.Fprintf(&t.b, "%s (%s): %s%s passed, %d not applicable\n", t.paint(green, "valid"), r.Profile, line,
+			plural(r.count(outcomePassed), "rule"), r.count(outcomeNotApplicable))
+	}
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+// show makes text fit for a terminal, rune by rune, so that columns stay.
+func show(s string) string {
+	if printableASCII(s) {
+		return s
+	}
+	return strings.Map(printable, s)
+}

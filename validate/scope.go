@@ -1,0 +1,190 @@
+package validate
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// maxScope is the greatest length of scope in characters.
+const maxScope = 256
+
+// scopeRules are the rows about scope. They all point at /scope.
+var scopeRules = []Rule{
+	{
+		ID:       "scope.required",
+		Summary:  "scope is present.",
+		Reason:   "It says which APIs the client is for.",
+		Example:  `{"grant_types": ["client_credentials"]}`,
+		Citation: dictionary("scope"),
+		Profiles: profilesOBIE(),
+		Fix:      "set scope to openid and the scopes of the software's roles",
+		Check:    func(c *Case) { requireMember(c, c.Req().Scope.Present(), "/scope") },
+	},
+	{
+		// The seed: optional, defaults assigned.
+		ID:       "scope.default",
+		Summary:  "Without scope the client is given the bank's default scopes, as far as its roles allow them.",
+		Reason:   "The sender should know what it gets.",
+		Example:  `{"grant_types": ["client_credentials"]}`,
+		Citation: rfc("7591", "2"),
+		Profiles: profilesWSO2(),
+		Severity: SeverityNotice,
+		Fix:      "set scope to what the client needs",
+		Check: func(c *Case) {
+			if !c.Req().Scope.Present() {
+				c.ReportValue("/scope", "", joined(c.Policy().DefaultScopes), "is left out: the default scopes are assigned")
+			}
+		},
+	},
+	{
+		ID:       "scope.string",
+		Summary:  "scope is a space-delimited string, unless the bank's policy takes an array too.",
+		Reason:   "OAuth defines it so; some banks have had an array.",
+		Example:  `{"scope": ["openid", "accounts"]}`,
+		Citation: dictionary("scope"),
+		Fix:      "send scope as one string with blanks between the words",
+		When:     func(c *Case) bool { return !c.Policy().ScopeAsArray },
+		Check: func(c *Case) {
+			if s, ok := c.Req().Scope.Get(); ok && s.List {
+				c.ReportValue("/scope", "array", "string", "is an array")
+			}
+		},
+	},
+	{
+		// Space-delimited, RFC 6749: one blank between words of visible ASCII.
+		ID:       "scope.syntax",
+		Summary:  "scope consists of words of visible ASCII without quotes and backslashes, with one blank between them.",
+		Reason:   "OAuth's grammar leaves room for nothing else.",
+		Example:  `{"scope": "openid  accounts"}`,
+		Citation: rfc("6749", "3.3"),
+		Fix:      "separate the words by one blank each",
+		Check: func(c *Case) {
+			for _, w := range c.Req().Scope.Or(claims.Scope{}).Words {
+				if !isScopeWord(w) {
+					c.ReportValue("/scope", w, "", "has a word that is none by OAuth's grammar")
+					return
+				}
+			}
+		},
+	},
+	{
+		ID:       "scope.length",
+		Summary:  "scope has at most 256 characters.",
+		Reason:   "The data dictionary sets that limit.",
+		Example:  `{"scope": "openid accounts ..."}`,
+		Citation: dictionary("scope"),
+		Fix:      "ask for the scopes of the software's roles alone",
+		Check: func(c *Case) {
+			if n := scopeLength(c.Req().Scope.Or(claims.Scope{})); n > maxScope {
+				c.ReportValue("/scope", strconv.Itoa(n)+" characters", "at most 256", "is too long")
+			}
+		},
+	},
+	{
+		// At least openid.
+		ID:       "scope.openid",
+		Summary:  "scope has the word openid.",
+		Reason:   "These clients are OpenID Connect clients.",
+		Example:  `{"scope": "accounts"}`,
+		Citation: dictionary("scope"),
+		Fix:      "add openid to scope",
+		Check: func(c *Case) {
+			if s, ok := c.Req().Scope.Get(); ok && !s.Has("openid") {
+				c.Report("/scope", "lacks openid")
+			}
+		},
+	},
+	{
+		ID:       "scope.supported",
+		Summary:  "The bank supports each scope.",
+		Reason:   "A misspelt scope must not switch a check of roles off.",
+		Example:  `{"scope": "openid acounts"}`,
+		Citation: dictionary("scope"),
+		Fix:      "ask for scopes of the bank's scopes_supported alone",
+		When:     func(c *Case) bool { return !c.Policy().CanAdjust("scope") },
+		Check: func(c *Case) {
+			eachScope(c, func(w string) bool { return slices.Contains(c.Policy().Scopes, w) }, "names a scope that this bank does not support")
+		},
+	},
+	{
+		// Within what the SSA's roles allow; unknown roles allow nothing.
+		ID:       "scope.within_roles",
+		Summary:  "Each scope is one that a role of the software allows.",
+		Reason:   "An account information provider must not get at payments.",
+		Example:  `{"scope": "openid payments"}`,
+		Citation: dictionary("scope"),
+		Fix:      "ask for the scopes of the software's roles alone: AISP accounts, PISP payments, CBPII fundsconfirmations",
+		When: func(c *Case) bool {
+			return hasSSA(c) && c.SSA().SoftwareRoles.Valid() && !c.Policy().CanAdjust("scope")
+		},
+		Check: func(c *Case) {
+			roles := c.SSA().SoftwareRoles.Or(claims.Roles{}).Values
+			eachScope(c, func(w string) bool {
+				return w == "openid" || !slices.Contains(c.Policy().Scopes, w) || rolesAllow(c.Policy(), roles, w)
+			}, "names a scope that no role of the software allows")
+		},
+	},
+	{
+		ID:       "scope.duplicate",
+		Summary:  "No scope is named twice.",
+		Reason:   "The second has no effect.",
+		Example:  `{"scope": "openid accounts accounts"}`,
+		Citation: rfc("6749", "3.3"),
+		Severity: SeverityNotice,
+		Fix:      "name each scope once",
+		Check: func(c *Case) {
+			words := c.Req().Scope.Or(claims.Scope{}).Words
+			words = words[:min(len(words), maxScope)]
+			for i, w := range words {
+				if isScopeWord(w) && slices.Contains(words[:i], w) {
+					c.ReportValue("/scope", w, "", "names a scope twice")
+					return
+				}
+			}
+		},
+	},
+}
+
+// eachScope reports each word that does not pass, once. Of a scope longer than
+// any good one it looks at the start alone.
+func eachScope(c *Case, pass func(string) bool, message string) {
+	words := c.Req().Scope.Or(claims.Scope{}).Words
+	words = words[:min(len(words), maxScope)]
+	for i, w := range words {
+		if isScopeWord(w) && !pass(w) && !slices.Contains(words[:i], w) {
+			c.ReportValue("/scope", w, "", message)
+		}
+	}
+}
+
+// rolesAllow says whether one of the roles allows the scope.
+func rolesAllow(p *Policy, roles []claims.Role, scope string) bool {
+	for _, role := range roles {
+		if slices.Contains(p.ScopesOf(role), scope) {
+			return true
+		}
+	}
+	return false
+}
+
+// scopeLength returns the length of the space-delimited form in bytes, which are
+// characters where scope.syntax holds.
+func scopeLength(s claims.Scope) int {
+	n := max(len(s.Words)-1, 0)
+	for _, w := range s.Words {
+		n += len(w)
+	}
+	return n
+}
+
+// isScopeWord says whether w is a scope-token of RFC 6749 section 3.3.
+func isScopeWord(w string) bool {
+	for i := range len(w) {
+		if b := w[i]; b < 0x21 || b > 0x7e || b == '"' || b == '\\' {
+			return false
+		}
+	}
+	return w != ""
+}

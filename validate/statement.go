@@ -1,0 +1,319 @@
+package validate
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// refetch is the fix for whatever the directory alone can mend.
+const refetch = "fetch the software statement from the directory again and send it byte for byte"
+
+// statementMemberRules are the rows about the request's member that holds the
+// statement. A server answers for it when it parses the statement.
+var statementMemberRules = []Rule{
+	{
+		ID:       "software_statement.required",
+		Summary:  "software_statement is present.",
+		Reason:   "Without the directory's word nothing in the request can be trusted.",
+		Example:  `{"redirect_uris": ["https://app.example.com/cb"]}`,
+		Citation: dictionary("software_statement"),
+		Step:     StepParseSSA,
+		Code:     InvalidSoftwareStatement,
+		Fix:      "put the statement that the directory issued into software_statement, byte for byte",
+		Check:    func(c *Case) { requireMember(c, c.Req().SoftwareStatement.Present(), "/software_statement") },
+	},
+	{
+		ID:       "software_statement.type",
+		Summary:  "software_statement is a string.",
+		Reason:   "The statement is sent as the compact JWS that the directory signed.",
+		Example:  `{"software_statement": {"software_id": "9b5usDpbNtmxDcTzs7GzKp"}}`,
+		Citation: dictionary("software_statement"),
+		Step:     StepParseSSA,
+		Code:     InvalidSoftwareStatement,
+		Fix:      "put the statement that the directory issued into software_statement, byte for byte",
+		Check: func(c *Case) {
+			reportFaults(c, DocRequest, func(p string) bool { return within(p, "/software_statement") })
+		},
+	},
+	{
+		// A compact JWS of the directory, byte for byte.
+		ID:       "ssa.jws",
+		Summary:  "software_statement is a compact JWS with one strict JSON object for a payload.",
+		Reason:   "Anything else was not signed by the directory, or was changed on the way.",
+		Example:  `{"software_statement": "eyJhbGciOiJub25lIn0.e30"}`,
+		Citation: rfc("7515", "7.1"),
+		Step:     StepParseSSA,
+		Code:     InvalidSoftwareStatement,
+		Fix:      "send the statement byte for byte: three base64url parts, no line break",
+	},
+}
+
+// statementRules are the rows about the shape of a statement's claims.
+func statementRules() []Rule {
+	return slices.Concat(statementTypeRules, statementRequired(), statementClaimRules)
+}
+
+// statementTypeRules are the rows about claims of the wrong type.
+var statementTypeRules = []Rule{
+	{
+		ID:       "ssa.member.type",
+		Summary:  "Each claim has the JSON type that the directory's model gives it.",
+		Reason:   "A claim of another type cannot be read, so no other rule looks at it.",
+		Example:  `{"org_id": 15800001041}`,
+		Citation: statementModel("types"),
+		Fix:      refetch,
+		Check: func(c *Case) {
+			reportFaults(c, DocSSA, func(p string) bool { return !within(p, "/software_redirect_uris") })
+		},
+	},
+	{
+		ID:       "ssa.software_redirect_uris.type",
+		Summary:  "software_redirect_uris is an array of strings.",
+		Reason:   "A list that cannot be read must not count as one that allows anything.",
+		Example:  `{"software_redirect_uris": "https://app.example.com/cb"}`,
+		Citation: statementModel("software_redirect_uris"),
+		Code:     InvalidRedirectURI,
+		Fix:      refetch,
+		Check: func(c *Case) {
+			reportFaults(c, DocSSA, func(p string) bool { return within(p, "/software_redirect_uris") })
+		},
+	},
+}
+
+// statementClaimRules are the rows about the values of single claims.
+var statementClaimRules = []Rule{
+	{
+		ID:       "ssa.software_id.format",
+		Summary:  "software_id is base62, of 1 to 22 characters.",
+		Reason:   "Look-alikes of 23 and 28 characters occur, and a request's iss and software_id cannot equal them.",
+		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp9b5usD"}`,
+		Citation: statementModel("software_id"),
+		Severity: SeverityWarning,
+		Fix:      refetch,
+		Check: func(c *Case) {
+			if id, ok := c.SSA().SoftwareID.Get(); ok && id != "" && (!isBase62(id) || len(id) > maxSoftwareID) {
+				c.ReportValue("/software_id", id, "1 to 22 letters and digits", "is no identifier of the directory")
+			}
+		},
+	},
+	{
+		ID:       "ssa.software_client_id.differs",
+		Summary:  "software_client_id equals software_id.",
+		Reason:   "It does in the OBIE directory's statements; banks use either.",
+		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp", "software_client_id": "other"}`,
+		Citation: statementModel("software_client_id"),
+		Severity: SeverityNotice,
+		Fix:      "nothing, if the directory wrote it so",
+		Check: func(c *Case) {
+			id, ok := c.SSA().SoftwareID.Get()
+			client, both := c.SSA().SoftwareClientID.Get()
+			if ok && both && id != client {
+				c.ReportValue("/software_client_id", client, Echo(id), "is not the software_id")
+			}
+		},
+	},
+	{
+		ID:       "ssa.software_client_name.length",
+		Summary:  "software_client_name has at most 40 characters.",
+		Reason:   "The directory's form takes no more, and bank screens are made for that.",
+		Example:  `{"software_client_name": "A name that goes on, and on, and on, and on"}`,
+		Citation: statementModel("software_client_name"),
+		Severity: SeverityNotice,
+		Fix:      "shorten the name at the directory",
+		Check: func(c *Case) {
+			if name, ok := c.SSA().SoftwareClientName.Get(); ok && name != "" {
+				checkLength(c, claims.Some(name), "/software_client_name", 40)
+			}
+		},
+	},
+	{
+		ID:       "ssa.software_roles.array",
+		Summary:  "software_roles is an array, unless the bank's policy takes a string too.",
+		Reason:   "The OBIE directory sends an array; other directories a space-separated string.",
+		Example:  `{"software_roles": "AISP PISP"}`,
+		Citation: statementModel("software_roles"),
+		Fix:      "use a statement of the directory that the bank trusts",
+		When:     func(c *Case) bool { return !c.Policy().RolesAsString },
+		Check: func(c *Case) {
+			if roles, ok := c.SSA().SoftwareRoles.Get(); ok && roles.Text {
+				c.ReportValue("/software_roles", "string", "array", "is a string")
+			}
+		},
+	},
+	{
+		// Unknown roles allow nothing.
+		ID:       "ssa.software_roles.known",
+		Summary:  "Each role is one that the bank's role map has; others allow nothing.",
+		Reason:   "A misspelt role must not open every API.",
+		Example:  `{"software_roles": ["AISP", "AIPS"]}`,
+		Citation: statementModel("software_roles"),
+		Severity: SeverityWarning,
+		Fix:      "correct the role at the directory, or expect no scope from it",
+		Check: func(c *Case) {
+			l := listReport{c: c, base: "/software_roles"}
+			for i, role := range c.SSA().SoftwareRoles.Or(claims.Roles{}).Values {
+				if c.Policy().ScopesOf(role) == nil {
+					l.add(i, string(role), "AISP, PISP, CBPII or ASPSP, or one with CD_", "is not known and allows nothing")
+				}
+			}
+		},
+	},
+	{
+		ID:       "ssa.attributes.required",
+		Summary:  "The statement has every claim that the bank's application attributes require.",
+		Reason:   "The bank stores the claim on the application.",
+		Example:  `{"attributes": [{"name": "org_name", "claim": "org_name", "required": true}]}`,
+		Citation: rfc("7591", "2.3"),
+		Fix:      "complete the software at the directory and fetch a new SSA",
+		When:     func(c *Case) bool { return requiresAttributes(c.Policy()) },
+		Check:    checkAttributes,
+	},
+	{
+		ID:       "ssa.unknown_member",
+		Summary:  "Claims that the directory's model does not name are ignored.",
+		Reason:   "They are kept in the statement and have no effect.",
+		Example:  `{"software_colour": "green"}`,
+		Citation: statementModel("claims"),
+		Severity: SeverityNotice,
+		Fix:      "nothing: the directory wrote it",
+		Check: func(c *Case) {
+			for _, m := range c.SSA().Unknown {
+				c.Report(pointerTo(m.Name), "is not known and is ignored")
+			}
+		},
+	},
+}
+
+// statementRequired are the rows about claims that must be there, and not empty.
+func statementRequired() []Rule {
+	var rows []Rule
+	for _, claim := range [...]struct {
+		name, reason string
+		code         Code
+		severity     Severity
+	}{
+		{"iss", "It says which directory issued the statement.", "", ""},
+		{"iat", "The age of a statement without exp is counted from it.", "", ""},
+		{"jti", "It tells one statement from another.", "", ""},
+		{"software_id", "It says which software the statement is about.", "", ""},
+		{"software_client_name", "The application is named after it.", "", ""},
+		{"software_redirect_uris", "A missing or empty list must not count as one that allows anything.", InvalidRedirectURI, ""},
+		{"software_roles", "Without a role the software may use no API.", "", ""},
+		{"software_jwks_endpoint", "The keys that sign requests are published there.", "", ""},
+		{"org_id", "It says whose software it is.", "", ""},
+		{"org_status", "The directory always says whether an organisation is active.", "", SeverityWarning},
+	} {
+		pointer := "/" + claim.name // made once, not at each check
+		rows = append(rows, Rule{
+			ID:       "ssa." + claim.name + ".required",
+			Summary:  claim.name + " is present and not empty.",
+			Reason:   claim.reason,
+			Example:  `{"software_client_description": "a statement without ` + claim.name + `"}`,
+			Citation: statementModel(claim.name),
+			Code:     claim.code,
+			Severity: claim.severity,
+			Fix:      "complete the software at the directory and fetch a new SSA",
+			Check: func(c *Case) {
+				if claim.name == "software_id" && !c.SSA().SoftwareID.Present() && hinted(c) {
+					return
+				}
+				requireMember(c, hasClaim(c.SSA(), claim.name), pointer)
+			},
+		})
+	}
+	return rows
+}
+
+// hinted says whether the policy takes the request's software_id instead.
+func hinted(c *Case) bool {
+	_, ok := softwareID(c)
+	return ok
+}
+
+// filled says whether a claim is there, be it of the wrong type, and not empty.
+func filled(claim claims.Optional[string]) bool {
+	s, ok := claim.Get()
+	return claim.Present() && (!ok || s != "")
+}
+
+// hasClaim says whether the statement has the claim and it is not empty. One of
+// the wrong type counts as there: the type is reported elsewhere.
+func hasClaim(s *claims.SSA, name string) bool {
+	switch name {
+	case "iat":
+		return s.IssuedAt.Present()
+	case "software_redirect_uris":
+		uris, ok := s.SoftwareRedirectURIs.Get()
+		return s.SoftwareRedirectURIs.Present() && (!ok || len(uris) > 0)
+	case "software_roles":
+		roles, ok := s.SoftwareRoles.Get()
+		return s.SoftwareRoles.Present() && (!ok || len(roles.Values) > 0)
+	case "exp":
+		return s.Expiry.Present()
+	case "nbf":
+		return s.NotBefore.Present()
+	case "software_version":
+		return s.SoftwareVersion.Present()
+	case "org_contacts":
+		return s.OrgContacts.Present()
+	case "organisation_competent_authority_claims":
+		return s.CompetentAuthority.Present()
+	}
+	if claim, ok := textClaim(s, name); ok {
+		return filled(claim)
+	}
+	return slices.ContainsFunc(s.Unknown, func(m claims.Member) bool { return m.Name == name })
+}
+
+// textClaim returns the claim of that name if it is plain text.
+func textClaim(s *claims.SSA, name string) (claims.Optional[string], bool) {
+	switch name {
+	case "iss":
+		return s.Issuer, true
+	case "jti":
+		return s.JWTID, true
+	case "software_id":
+		return s.SoftwareID, true
+	case "software_client_id":
+		return s.SoftwareClientID, true
+	case "software_client_name":
+		return s.SoftwareClientName, true
+	case "software_client_description":
+		return s.SoftwareClientDescription, true
+	case "software_mode":
+		return s.SoftwareMode, true
+	case "software_environment":
+		return s.SoftwareEnvironment, true
+	case "software_on_behalf_of_org":
+		return s.SoftwareOnBehalfOfOrg, true
+	case "org_id":
+		return s.OrgID, true
+	case "org_name":
+		return s.OrgName, true
+	case "org_status":
+		return s.OrgStatus, true
+	}
+	return addressClaim(s, name)
+}
+
+// requiresAttributes says whether the policy requires any attribute.
+func requiresAttributes(p *Policy) bool {
+	return slices.ContainsFunc(p.Attributes, func(a claims.AttributeDeclaration) bool { return a.Required })
+}
+
+// checkAttributes reports claims that an attribute requires. Those that each
+// statement must have are left to their own rows.
+func checkAttributes(c *Case) {
+	for _, a := range c.Policy().Attributes {
+		switch a.Claim {
+		case "iss", "iat", "jti", "software_id", "software_client_name", "software_redirect_uris",
+			"software_roles", "software_jwks_endpoint", "org_id":
+			continue
+		}
+		if a.Required && !hasClaim(c.SSA(), a.Claim) {
+			c.Report(pointerTo(a.Claim), "is missing, and the attribute "+strconv.Quote(Echo(a.Name))+" requires it")
+		}
+	}
+}

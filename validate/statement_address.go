@@ -1,0 +1,99 @@
+package validate
+
+import "github.com/obdcr/obdcr/claims"
+
+// statementAddressRules are the rows about addresses in a statement, its mode
+// and its environment.
+func statementAddressRules() []Rule {
+	rows := []Rule{
+		{
+			ID:       "ssa.software_mode.known",
+			Summary:  "software_mode, if sent, is Live or Test.",
+			Reason:   "The directory knows no other; older statements have it in other cases.",
+			Example:  `{"software_mode": "Demo"}`,
+			Citation: statementModel("software_mode"),
+			Severity: SeverityWarning,
+			Fix:      refetch,
+			Check: func(c *Case) {
+				if m, ok := c.SSA().SoftwareMode.Get(); ok && !equalFold(m, "live") && !equalFold(m, "test") {
+					c.ReportValue("/software_mode", m, "Live or Test", "is not Live or Test")
+				}
+			},
+		},
+		{
+			ID:       "ssa.software_environment.known",
+			Summary:  "software_environment, if sent, is sandbox or production.",
+			Reason:   "The environment is decided by the trust anchor; another word here says nothing.",
+			Example:  `{"software_environment": "prdtst"}`,
+			Citation: statementModel("software_environment"),
+			Severity: SeverityNotice,
+			Fix:      refetch,
+			When:     func(c *Case) bool { return c.Environment() == "" },
+			Check: func(c *Case) {
+				e, ok := c.SSA().SoftwareEnvironment.Get()
+				if ok && !equalFold(e, string(claims.Sandbox)) && !equalFold(e, string(claims.Production)) {
+					c.ReportValue("/software_environment", e, "sandbox or production", "is not sandbox or production")
+				}
+			},
+		},
+	}
+	for _, a := range [...]struct {
+		name     string
+		severity Severity
+		reason   string
+	}{
+		{"software_jwks_endpoint", SeverityError, "The keys of the software are fetched from there."},
+		{"software_jwks_revoked_endpoint", SeverityError, "The revoked keys of the software are fetched from there."},
+		{"org_jwks_endpoint", SeverityError, "The keys of the organisation are fetched from there."},
+		{"org_jwks_revoked_endpoint", SeverityError, "The revoked keys of the organisation are fetched from there."},
+		{"software_client_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
+		{"software_logo_uri", SeverityNotice, "It is shown to people as a picture, and never fetched."},
+		{"software_policy_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
+		{"software_tos_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
+		{"ob_registry_tos", SeverityNotice, "It is shown to people as a link, and never fetched."},
+	} {
+		rows = append(rows, Rule{
+			ID:       "ssa." + a.name + ".https",
+			Summary:  a.name + ", if sent, is an absolute https URI.",
+			Reason:   a.reason,
+			Example:  `{"` + a.name + `": "http://keystore.example/keys"}`,
+			Citation: statementModel(a.name),
+			Severity: a.severity,
+			Fix:      "correct the address at the directory and fetch a new SSA",
+			Check: func(c *Case) {
+				claim, _ := addressClaim(c.SSA(), a.name)
+				if u, ok := claim.Get(); ok && u != "" {
+					if f := scanURI(u, uriRelative|uriNotHTTPS|uriUserinfo|uriCharacters); f != 0 {
+						c.ReportValue("/"+a.name, u, "an https URI", f.message())
+					}
+				}
+			},
+		})
+	}
+	return rows
+}
+
+// addressClaim returns the claim of that name if it is an address.
+func addressClaim(s *claims.SSA, name string) (claims.Optional[string], bool) {
+	switch name {
+	case "software_jwks_endpoint":
+		return s.SoftwareJWKSEndpoint, true
+	case "software_jwks_revoked_endpoint":
+		return s.SoftwareJWKSRevokedEndpoint, true
+	case "org_jwks_endpoint":
+		return s.OrgJWKSEndpoint, true
+	case "org_jwks_revoked_endpoint":
+		return s.OrgJWKSRevokedEndpoint, true
+	case "software_client_uri":
+		return s.SoftwareClientURI, true
+	case "software_logo_uri":
+		return s.SoftwareLogoURI, true
+	case "software_policy_uri":
+		return s.SoftwarePolicyURI, true
+	case "software_tos_uri":
+		return s.SoftwareToSURI, true
+	case "ob_registry_tos":
+		return s.OBRegistryToS, true
+	}
+	return claims.Optional[string]{}, false
+}

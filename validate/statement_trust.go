@@ -1,0 +1,248 @@
+package validate
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// statementTrustRules are the rows about a statement's signature, age and
+// validity.
+var statementTrustRules = []Rule{
+	{
+		// Which directories are trusted is the bank's decision.
+		ID:       "ssa.issuer.trusted",
+		Summary:  "The statement's issuer is a directory that the bank trusts.",
+		Reason:   "Anybody can write any issuer; trust is pinned per issuer and environment.",
+		Example:  `{"iss": "My own directory"}`,
+		Citation: rfc("7591", "2.3"),
+		Fix:      "use a software statement of a directory that the bank names",
+	},
+	{
+		// Key found by kid in the directory's JWKS.
+		ID:       "ssa.key.found",
+		Summary:  "The statement's kid is in the directory's JWKS.",
+		Reason:   "A key that the directory does not publish proves nothing.",
+		Example:  `{"alg": "PS256", "kid": "unknown"}`,
+		Citation: statementModel("JOSE header, kid"),
+		Document: DocSSAHeader,
+		Fix:      "fetch a fresh SSA; the directory may have changed its key",
+	},
+	{
+		ID:       "ssa.signature",
+		Summary:  "The directory's signature over the statement holds.",
+		Reason:   "Otherwise somebody else wrote or changed it.",
+		Example:  `{"software_statement": "a statement signed by the TPP itself"}`,
+		Citation: rfc("7515", "5.2"),
+		Fix:      refetch,
+	},
+	{
+		ID:       "ssa.jwks_endpoint.host",
+		Summary:  "software_jwks_endpoint is on a host that belongs to the directory.",
+		Reason:   "Keys are fetched from there; any other host could be anybody's.",
+		Example:  `{"software_jwks_endpoint": "https://attacker.example/keys.jwks"}`,
+		Citation: statementModel("software_jwks_endpoint"),
+		Fix:      refetch,
+	},
+	{
+		// One historic batch had iat in milliseconds.
+		ID:       "ssa.iat.range",
+		Summary:  "iat is a time in seconds since 1970.",
+		Reason:   "Milliseconds give a time fifty thousand years ahead.",
+		Example:  `{"iat": 1700000000000}`,
+		Citation: rfc("7519", "4.1.6"),
+		Fix:      refetch,
+		Check:    func(c *Case) { checkSeconds(c, c.SSA().IssuedAt, "/iat") },
+	},
+	{
+		ID:       "ssa.iat.future",
+		Summary:  "iat is not in the future, clock skew forgiven.",
+		Reason:   "A statement from the future would stay fresh for longer than the bank allows.",
+		Example:  `{"iat": 4102444800}`,
+		Citation: rfc("7519", "4.1.6"),
+		Fix:      refetch,
+		Check:    func(c *Case) { checkNotFuture(c, c.SSA().IssuedAt, "/iat", "is in the future") },
+	},
+	{
+		// Too old: the directory leaves it to the bank.
+		ID:       "ssa.age",
+		Summary:  "A statement without exp is no older than the bank takes, a day by default.",
+		Reason:   "An organisation can lose its authorisation on any day.",
+		Example:  `{"iat": 1500000000}`,
+		Citation: statementModel("age"),
+		Fix:      "fetch a fresh SSA from the directory just before registering",
+		When:     func(c *Case) bool { return !c.SSA().Expiry.Present() },
+		Check: func(c *Case) {
+			most := int64(c.Policy().SSAMaxAge / time.Second)
+			if iat, ok := inSeconds(c.SSA().IssuedAt); ok && c.Now()-iat > most+skew(c) {
+				c.ReportValue("/iat", decimal(c.Now()-iat)+" seconds old", "at most "+decimal(most), "is too long ago")
+			}
+		},
+	},
+	{
+		ID:       "ssa.exp.range",
+		Summary:  "exp, if sent, is a time in seconds since 1970.",
+		Reason:   "Milliseconds give a time fifty thousand years ahead.",
+		Example:  `{"exp": 1700000600000}`,
+		Citation: rfc("7519", "4.1.4"),
+		Fix:      refetch,
+		Check:    func(c *Case) { checkSeconds(c, c.SSA().Expiry, "/exp") },
+	},
+	{
+		ID:       "ssa.exp.past",
+		Summary:  "exp, if sent, is not in the past, clock skew forgiven.",
+		Reason:   "An expired statement must be refused.",
+		Example:  `{"exp": 1500000000}`,
+		Citation: rfc("7519", "4.1.4"),
+		Fix:      "fetch a fresh SSA from the directory just before registering",
+		Check:    func(c *Case) { checkNotExpired(c, c.SSA().Expiry) },
+	},
+	{
+		ID:       "ssa.nbf",
+		Summary:  "nbf, if sent, is not in the future, clock skew forgiven.",
+		Reason:   "Before nbf a token must not be accepted.",
+		Example:  `{"nbf": 4102444800}`,
+		Citation: rfc("7519", "4.1.5"),
+		Fix:      "register once nbf has passed",
+		Check: func(c *Case) {
+			if nbf, ok := c.SSA().NotBefore.Get(); ok && nbf > c.Now()+skew(c) {
+				c.ReportValue("/nbf", decimal(nbf), "not after "+decimal(c.Now()), "is still to come")
+			}
+		},
+	},
+}
+
+// statementApprovalRules are the rows about statements that are valid and that
+// this bank does not approve.
+var statementApprovalRules = []Rule{
+	{
+		// An organisation that is not active.
+		ID:       "ssa.org_status.active",
+		Summary:  "org_status, if sent, is Active.",
+		Reason:   "A revoked or withdrawn organisation must not register.",
+		Example:  `{"org_status": "Revoked"}`,
+		Citation: statementModel("org_status"),
+		Fix:      "have the organisation's status restored at the directory and fetch a new SSA",
+		Check: func(c *Case) {
+			if s, ok := c.SSA().OrgStatus.Get(); ok && s != "" && !equalFold(s, "active") {
+				c.ReportValue("/org_status", s, "Active", "is not Active")
+			}
+		},
+	},
+	{
+		ID:       "ssa.competent_authority.active",
+		Summary:  "The competent authority's status of the organisation, if sent, is Active.",
+		Reason:   "An organisation without its authorisation must not register.",
+		Example:  `{"organisation_competent_authority_claims": {"status": "Revoked"}}`,
+		Citation: statementModel("organisation_competent_authority_claims"),
+		Fix:      "have the authorisation restored at the authority and fetch a new SSA",
+		Check: func(c *Case) {
+			for i, a := range c.SSA().CompetentAuthority.Or(claims.Authority{}).Claims {
+				if s, ok := a.Status.Get(); ok && !equalFold(s, "active") {
+					c.ReportValue(authorityPointer(c, i)+"/status", s, "Active", "is not Active")
+				}
+			}
+		},
+	},
+	{
+		ID:       "ssa.competent_authority.roles",
+		Summary:  "Each role of the software is one that the competent authority authorised.",
+		Reason:   "The software would act in a role that the organisation does not hold.",
+		Example:  `{"software_roles": ["PISP"], "organisation_competent_authority_claims": {"authorisations": [{"member_state": "GB", "roles": ["AISP"]}]}}`,
+		Citation: statementModel("organisation_competent_authority_claims"),
+		Severity: SeverityWarning,
+		Fix:      "have the role authorised, or remove it from the software at the directory",
+		When:     hasAuthorisations,
+		Check: func(c *Case) {
+			l := listReport{c: c, base: "/software_roles"}
+			for i, role := range c.SSA().SoftwareRoles.Or(claims.Roles{}).Values {
+				if c.Policy().ScopesOf(role) != nil && !authorised(c.SSA(), role) {
+					l.add(i, string(role), "a role of the authorisations", "is not among the authorised roles")
+				}
+			}
+		},
+	},
+	{
+		// A software that is not live.
+		ID:       "ssa.software_mode.live",
+		Summary:  "In production software_mode, if sent, is Live.",
+		Reason:   "A software in test is not meant for customers.",
+		Example:  `{"software_mode": "Test"}`,
+		Citation: statementModel("software_mode"),
+		Severity: SeverityWarning,
+		Fix:      "set the software to Live at the directory and fetch a new SSA",
+		When:     func(c *Case) bool { return c.Environment() == claims.Production },
+		Check: func(c *Case) {
+			if m, ok := c.SSA().SoftwareMode.Get(); ok && equalFold(m, "test") {
+				c.ReportValue("/software_mode", m, "Live", "is Test, in production")
+			}
+		},
+	},
+	{
+		// A role it does not serve.
+		ID:       "ssa.software_roles.served",
+		Summary:  "The software has a role that this bank serves.",
+		Reason:   "Its client could use no API here.",
+		Example:  `{"software_roles": ["CBPII"]}`,
+		Citation: statementModel("software_roles"),
+		Fix:      "register with banks that serve the software's roles",
+		Check: func(c *Case) {
+			roles := c.SSA().SoftwareRoles.Or(claims.Roles{}).Values
+			if len(roles) > 0 && !slices.ContainsFunc(roles, c.Policy().Serves) {
+				c.ReportValue("/software_roles", joined(roles[:min(len(roles), 8)]), joined(c.Policy().ServedRoles), "has no role that this bank serves")
+			}
+		},
+	},
+	{
+		// An environment that contradicts the trust anchor's.
+		ID:       "ssa.environment",
+		Summary:  "software_environment, if sent, is the environment of the trust anchor that verified the statement.",
+		Reason:   "Sandbox and production must not mix.",
+		Example:  `{"software_environment": "sandbox"}`,
+		Citation: statementModel("software_environment"),
+		Fix:      "use the SSA of the environment that the bank serves",
+		When:     func(c *Case) bool { return c.Environment() != "" },
+		Check: func(c *Case) {
+			e, ok := c.SSA().SoftwareEnvironment.Get()
+			if ok && e != "" && !equalFold(e, string(c.Environment())) {
+				c.ReportValue("/software_environment", e, string(c.Environment()), "is not the environment of the directory that signed it")
+			}
+		},
+	},
+}
+
+// authorityPointer points at one entry of the competent authority's claims.
+func authorityPointer(c *Case, i int) string {
+	const base = "/organisation_competent_authority_claims"
+	if c.SSA().CompetentAuthority.Or(claims.Authority{}).List {
+		return entry(base, i)
+	}
+	return base
+}
+
+// hasAuthorisations says whether the statement lists authorised roles at all.
+func hasAuthorisations(c *Case) bool {
+	for _, a := range c.SSA().CompetentAuthority.Or(claims.Authority{}).Claims {
+		for _, g := range a.Authorisations {
+			if len(g.Roles) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// authorised says whether some authorisation has the role; CD_x goes as x.
+func authorised(s *claims.SSA, role claims.Role) bool {
+	plain := claims.Role(strings.TrimPrefix(string(role), "CD_"))
+	for _, a := range s.CompetentAuthority.Or(claims.Authority{}).Claims {
+		for _, g := range a.Authorisations {
+			if slices.Contains(g.Roles, role) || slices.Contains(g.Roles, plain) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,165 @@
+package validate
+
+import (
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// lastSecond is the end of the year 9999. Times in milliseconds lie beyond it.
+const lastSecond = 253402300799
+
+// timeRules are the rows about iat, exp and nbf of a request.
+var timeRules = []Rule{
+	{
+		ID:       "iat.required",
+		Summary:  "iat is present.",
+		Reason:   "The lifetime of a request is counted from it.",
+		Example:  `{"exp": 1700003600}`,
+		Citation: dictionary("iat"),
+		Fix:      "set iat to the time of signing, in seconds since 1970",
+		Check:    func(c *Case) { requireMember(c, c.Req().IssuedAt.Present(), "/iat") },
+	},
+	{
+		ID:       "iat.range",
+		Summary:  "iat is a time in seconds since 1970.",
+		Reason:   "Milliseconds give a time fifty thousand years ahead.",
+		Example:  `{"iat": 1700000000000}`,
+		Citation: rfc("7519", "4.1.6"),
+		Fix:      "send iat in seconds, not milliseconds",
+		Check:    func(c *Case) { checkSeconds(c, c.Req().IssuedAt, "/iat") },
+	},
+	{
+		ID:       "iat.future",
+		Summary:  "iat is not in the future, clock skew forgiven.",
+		Reason:   "A request from the future would live longer than the bank allows.",
+		Example:  `{"iat": 4102444800}`,
+		Citation: rfc("7519", "4.1.6"),
+		Fix:      "set iat to the time of signing and synchronise the clock",
+		Check:    func(c *Case) { checkNotFuture(c, c.Req().IssuedAt, "/iat", "is in the future") },
+	},
+	{
+		ID:       "exp.required",
+		Summary:  "exp is present.",
+		Reason:   "A request that never expires can be sent again for ever.",
+		Example:  `{"iat": 1700000000}`,
+		Citation: dictionary("exp"),
+		Fix:      "set exp to a time within the hour after iat",
+		Check:    func(c *Case) { requireMember(c, c.Req().Expiry.Present(), "/exp") },
+	},
+	{
+		ID:       "exp.range",
+		Summary:  "exp is a time in seconds since 1970.",
+		Reason:   "Milliseconds give a time fifty thousand years ahead.",
+		Example:  `{"exp": 1700003600000}`,
+		Citation: rfc("7519", "4.1.4"),
+		Fix:      "send exp in seconds, not milliseconds",
+		Check:    func(c *Case) { checkSeconds(c, c.Req().Expiry, "/exp") },
+	},
+	{
+		ID:       "exp.past",
+		Summary:  "exp is not in the past, clock skew forgiven.",
+		Reason:   "An expired request must be refused.",
+		Example:  `{"exp": 1500000000}`,
+		Citation: rfc("7519", "4.1.4"),
+		Fix:      "sign a fresh request just before sending it",
+		Check:    func(c *Case) { checkNotExpired(c, c.Req().Expiry) },
+	},
+	{
+		ID:       "exp.after_iat",
+		Summary:  "exp is later than iat.",
+		Reason:   "A request that expires before it was made was never valid.",
+		Example:  `{"iat": 1700000000, "exp": 1700000000}`,
+		Citation: rfc("7519", "4.1.4"),
+		Fix:      "set exp to a time after iat",
+		Check:    checkExpiryOrder,
+	},
+	{
+		// Skew and longest lifetime are policy.
+		ID:       "exp.lifetime",
+		Summary:  "exp - iat is no longer than the bank's longest lifetime, an hour by default.",
+		Reason:   "The bank remembers each jti until its request expires.",
+		Example:  `{"iat": 1700000000, "exp": 1889388800}`,
+		Citation: dictionary("exp"),
+		Fix:      "set exp to at most an hour after iat, or what the bank allows",
+		Check:    checkLifetime,
+	},
+	{
+		ID:       "nbf.range",
+		Summary:  "nbf, if sent, is a time in seconds since 1970.",
+		Reason:   "Milliseconds give a time fifty thousand years ahead.",
+		Example:  `{"nbf": 1700000000000}`,
+		Citation: rfc("7519", "4.1.5"),
+		Fix:      "send nbf in seconds, or leave it out",
+		Check:    func(c *Case) { checkSeconds(c, c.Req().NotBefore, "/nbf") },
+	},
+	{
+		// Honoured when sent.
+		ID:       "nbf.future",
+		Summary:  "nbf, if sent, is not in the future, clock skew forgiven.",
+		Reason:   "Before nbf a token must not be accepted.",
+		Example:  `{"nbf": 4102444800}`,
+		Citation: rfc("7519", "4.1.5"),
+		Fix:      "leave nbf out, or send the request once it has passed",
+		Check:    func(c *Case) { checkNotFuture(c, c.Req().NotBefore, "/nbf", "is still to come") },
+	},
+}
+
+// inSeconds returns a time that is there, of the right type and in range.
+func inSeconds(member claims.Optional[int64]) (int64, bool) {
+	t, ok := member.Get()
+	return t, ok && t > 0 && t <= lastSecond
+}
+
+// skew returns the forgiven difference of clocks in seconds.
+func skew(c *Case) int64 { return int64(c.Policy().ClockSkew / time.Second) }
+
+// checkSeconds reports a time that cannot be one in seconds.
+func checkSeconds(c *Case, member claims.Optional[int64], pointer string) {
+	if t, ok := member.Get(); ok && (t <= 0 || t > lastSecond) {
+		c.ReportValue(pointer, decimal(t), "seconds since 1970", "is not a time in seconds since 1970")
+	}
+}
+
+// checkNotFuture reports a time later than now.
+func checkNotFuture(c *Case, member claims.Optional[int64], pointer, message string) {
+	if t, ok := inSeconds(member); ok && t > c.Now()+skew(c) {
+		c.ReportValue(pointer, utc(t), "not after "+utc(c.Now()), message)
+	}
+}
+
+// checkNotExpired reports an exp that is now or earlier.
+func checkNotExpired(c *Case, member claims.Optional[int64]) {
+	if t, ok := inSeconds(member); ok && expired(c, t) {
+		c.ReportValue("/exp", utc(t), "later than "+utc(c.Now()), "is in the past")
+	}
+}
+
+// expired says whether exp t has passed: on or after it a token must not be
+// accepted.
+func expired(c *Case, t int64) bool { return c.Now() >= t+skew(c) }
+
+// lifetime returns iat and exp where both are good and neither is at fault by
+// itself, so that a wrong iat or a past exp is reported once.
+func lifetime(c *Case) (iat, exp int64, ok bool) {
+	iat, ok1 := inSeconds(c.Req().IssuedAt)
+	exp, ok2 := inSeconds(c.Req().Expiry)
+	return iat, exp, ok1 && ok2
+}
+
+// checkExpiryOrder reports an exp that does not follow its iat.
+func checkExpiryOrder(c *Case) {
+	iat, exp, ok := lifetime(c)
+	if ok && exp <= iat && !expired(c, exp) && iat <= c.Now()+skew(c) {
+		c.ReportValue("/exp", utc(exp), "later than "+utc(iat), "is not after iat")
+	}
+}
+
+// checkLifetime reports a request that lives too long.
+func checkLifetime(c *Case) {
+	iat, exp, ok := lifetime(c)
+	most := int64(c.Policy().MaxLifetime / time.Second)
+	if ok && exp-iat > most {
+		c.ReportValue("/exp", decimal(exp-iat)+" seconds", "at most "+decimal(most)+" seconds", "is too long after iat")
+	}
+}

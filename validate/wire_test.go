@@ -1,0 +1,127 @@
+package validate_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/validate"
+)
+
+func TestWireTellsTheEarliestStepThenPrecedence(t *testing.T) {
+	type violation struct {
+		step validate.Step
+		code validate.Code
+	}
+	for name, c := range map[string]struct {
+		found []violation
+		want  validate.Code
+	}{
+		"unapproved before invalid statement": {
+			[]violation{{validate.StepVerifySSA, validate.InvalidSoftwareStatement}, {validate.StepVerifySSA, validate.UnapprovedSoftwareStatement}},
+			validate.UnapprovedSoftwareStatement,
+		},
+		"redirect URI before metadata": {
+			[]violation{{validate.StepValidate, validate.InvalidClientMetadata}, {validate.StepValidate, validate.InvalidRedirectURI}},
+			validate.InvalidRedirectURI,
+		},
+		"statement before redirect URI": {
+			[]violation{{validate.StepValidate, validate.InvalidRedirectURI}, {validate.StepValidate, validate.InvalidSoftwareStatement}},
+			validate.InvalidSoftwareStatement,
+		},
+		"an earlier step before all": {
+			[]violation{{validate.StepVerifySSA, validate.UnapprovedSoftwareStatement}, {validate.StepParseRequest, validate.InvalidClientMetadata}},
+			validate.InvalidClientMetadata,
+		},
+		"replay last": {
+			[]violation{{validate.StepReplay, validate.UnapprovedSoftwareStatement}, {validate.StepValidate, validate.InvalidRedirectURI}},
+			validate.InvalidRedirectURI,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var rules []validate.Rule
+			for i, f := range c.found {
+				rules = append(rules, with(row(string(rune('a'+i)), 1), func(r *validate.Rule) { r.Step, r.Code = f.step, f.code }))
+			}
+			assert.Equal(t, c.want, validator(t, rules...).Judge(someRequest()).Wire().Error)
+		})
+	}
+}
+
+func TestWireDescriptionIsFitForTheWire(t *testing.T) {
+	nasty := strings.Repeat("\"\\ä\x00\x1b[31m\u202e", 200)
+	saying := func(pointer, message string) *validate.Validator {
+		return validator(t, with(row("nasty.rule", 0), func(r *validate.Rule) {
+			r.Check = func(c *validate.Case) { c.ReportValue(pointer, nasty, nasty, message) }
+		}))
+	}
+	for name, v := range map[string]*validate.Validator{
+		"message": saying("", nasty), "pointer": saying("/"+nasty, "is wrong"), "both": saying("/"+nasty, nasty),
+		"no message": saying("", ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := v.Judge(someRequest()).Wire().Description
+			assert.NotEmpty(t, d)
+			assert.LessOrEqual(t, len(d), validate.MaxDescription)
+			assert.Contains(t, d, "(nasty.rule)")
+			for _, c := range d {
+				assert.True(t, c >= ' ' && c <= '~' && c != '"' && c != '\\', "%q", c)
+			}
+		})
+	}
+}
+
+func TestWireDescription(t *testing.T) {
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	rules := []validate.Rule{
+		row("a", 2),
+		with(row("w", 1), func(r *validate.Rule) { r.Severity = validate.SeverityWarning }),
+		with(row("s", 1), func(r *validate.Rule) {
+			r.Document, r.Step, r.Code = validate.DocSSA, validate.StepParseSSA, validate.InvalidSoftwareStatement
+		}),
+	}
+	in := someRequest()
+	in.SSA = &claims.SSA{}
+	judge := func(rules ...validate.Rule) *validate.WireError {
+		v, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy, Rules: rules})
+		require.NoError(t, err)
+		return v.Judge(in).Wire()
+	}
+	assert.Equal(t, &validate.WireError{
+		Error: validate.InvalidSoftwareStatement, Description: "software_statement /s/0: is wrong (s)",
+	}, judge(rules...))
+	policy.ErrorDetail = validate.DetailAll
+	assert.Equal(t, "software_statement /s/0: is wrong (s); /a/0: is wrong (a); /a/1: is wrong (a)", judge(rules...).Description)
+	long := judge(row("a", 500)).Description
+	assert.LessOrEqual(t, len(long), validate.MaxDescription)
+	assert.Regexp(t, `; and 4\d\d more$`, long)
+}
+
+func TestEcho(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                       "",
+		"short":                                  "short",
+		strings.Repeat("x", 64):                  strings.Repeat("x", 64),
+		strings.Repeat("x", 65):                  strings.Repeat("x", 61) + "...",
+		strings.Repeat("ä", 64):                  strings.Repeat("ä", 64),
+		strings.Repeat("ä", 65):                  strings.Repeat("ä", 61) + "...",
+		strings.Repeat("\U0001F600", 65):         strings.Repeat("\U0001F600", 61) + "...",
+		"a\x00\x1b\u202eb\xff":                   "a???b?",
+		strings.Repeat("x", 61) + "\U0001F600yz": strings.Repeat("x", 61) + "\U0001F600yz",
+	} {
+		assert.Equal(t, want, validate.Echo(in), "%q", in)
+	}
+}
+
+func FuzzEcho(f *testing.F) {
+	f.Add("x")
+	f.Fuzz(func(t *testing.T, s string) {
+		e := validate.Echo(s)
+		assert.LessOrEqual(t, utf8.RuneCountInString(e), validate.MaxEcho)
+		assert.Equal(t, e, validate.Echo(e))
+	})
+}
