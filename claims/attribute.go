@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -100,8 +101,8 @@ func (m *AttributeMapper) Map(s *SSA, env Environment) (Application, error) {
 	if env != Sandbox && env != Production {
 		return Application{}, fmt.Errorf("claims: environment %.20q is neither sandbox nor production", string(env))
 	}
-	app := Application{ID: s.SoftwareID.Or(""), Name: s.SoftwareClientName.Or(s.SoftwareID.Or(""))}
-	if m.nameByID {
+	app := Application{ID: s.SoftwareID.Or(""), Name: s.SoftwareClientName.Or("")}
+	if m.nameByID || app.Name == "" {
 		app.Name = app.ID
 	}
 	for _, d := range m.declarations {
@@ -119,7 +120,8 @@ func (m *AttributeMapper) Map(s *SSA, env Environment) (Application, error) {
 }
 
 // Claims maps attributes back: the claims by name, and the environment that all of
-// them carry. Attributes that are not declared, or of two environments, are errors.
+// them carry. Attributes that are not declared, of two environments, or given twice
+// are errors.
 func (m *AttributeMapper) Claims(attributes []Attribute) (map[string]Attribute, Environment, error) {
 	claims, env := map[string]Attribute{}, Environment("")
 	for _, a := range attributes {
@@ -130,6 +132,9 @@ func (m *AttributeMapper) Claims(attributes []Attribute) (map[string]Attribute, 
 			return nil, "", fmt.Errorf("claims: attribute %.64q is not declared", a.Name)
 		case env != "" && env != e:
 			return nil, "", fmt.Errorf("claims: attribute %.64q is not of environment %s like the others", a.Name, env)
+		}
+		if _, twice := claims[claim]; twice {
+			return nil, "", fmt.Errorf("claims: attribute %.64q is given twice", a.Name)
 		}
 		env = e
 		a.Name = claim
@@ -161,14 +166,45 @@ func isEmpty(values []string) bool {
 	return len(values) == 0 || (len(values) == 1 && values[0] == "")
 }
 
-// claimValues gives a claim as one string or as the strings of an array. Objects
-// and other values that are no strings keep their JSON text.
+// claimValues gives a claim, known or unknown, as one string or as the strings of an
+// array. Objects and other values that are no strings keep their JSON text.
 func claimValues(s *SSA, name string) (values []string, list, ok bool) {
-	text, found := claimText(s, name)
-	if !found {
+	i, known := ssaFields.index[name]
+	if !known {
+		for _, m := range s.Unknown {
+			if m.Name == name {
+				return rawValues(m.Raw)
+			}
+		}
 		return nil, false, false
 	}
-	v, err := jsonscan.Parse(text)
+	value, ok := ssaFields.rows[i].write(s)
+	if !ok {
+		return nil, false, false
+	}
+	switch v := value.(type) {
+	case string:
+		return []string{v}, false, true
+	case []string:
+		return append([]string{}, v...), true, true
+	case []Role:
+		values = make([]string, 0, len(v))
+		for _, role := range v {
+			values = append(values, string(role))
+		}
+		return values, true, true
+	case json.RawMessage:
+		return rawValues(v)
+	}
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return nil, false, false
+	}
+	return rawValues(raw)
+}
+
+func rawValues(raw []byte) (values []string, list, ok bool) {
+	v, err := jsonscan.Parse(string(raw))
 	if err != nil || v.Kind() == jsonscan.Null {
 		return nil, false, false
 	}
@@ -188,27 +224,4 @@ func valueText(v jsonscan.Value) string {
 		return s
 	}
 	return v.Raw()
-}
-
-// claimText is the JSON text of a claim, known or unknown.
-func claimText(s *SSA, name string) (string, bool) {
-	if i, known := ssaFields.index[name]; known {
-		one := fields[SSA]{rows: ssaFields.rows[i : i+1]}
-		text, err := one.encode(s, nil)
-		if err != nil {
-			return "", false
-		}
-		object, err := jsonscan.Parse(string(text))
-		if err != nil {
-			return "", false
-		}
-		v, ok := object.Member(name)
-		return v.Raw(), ok
-	}
-	for _, m := range s.Unknown {
-		if m.Name == name {
-			return string(m.Raw), true
-		}
-	}
-	return "", false
 }

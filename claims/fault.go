@@ -2,6 +2,7 @@ package claims
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
@@ -39,20 +40,49 @@ func (e *FaultError) Error() string {
 }
 
 // reader decodes single members and collects their faults.
-type reader struct{ faults []Fault }
+type reader struct {
+	faults  []Fault
+	failed  int // faults found, with those beyond maxFaults
+	entries int // authority claims and authorisations read
+	// path leads to the member that is being read. The pointer is made of it for a
+	// fault alone: that costs allocations, and faults are rare.
+	path []step
+	room [6]step
+}
 
-func (r *reader) fault(pointer, got, want string) {
-	if len(r.faults) < maxFaults {
-		r.faults = append(r.faults, Fault{Pointer: clip(pointer), Got: got, Want: want})
+// step is a member name, or an index where there is no name.
+type step struct {
+	name  string
+	index int
+}
+
+func (r *reader) enter(name string) { r.path = append(r.path, step{name: name}) }
+func (r *reader) item(i int)        { r.path = append(r.path, step{index: i}) }
+func (r *reader) leave()            { r.path = r.path[:len(r.path)-1] }
+
+func (r *reader) pointer() string {
+	pointer := ""
+	for _, s := range r.path {
+		if s.name == "" {
+			s.name = strconv.Itoa(s.index)
+		}
+		pointer = jsonscan.AppendPointer(pointer, s.name)
+	}
+	return pointer
+}
+
+func (r *reader) fault(got, want string) {
+	if r.failed++; r.failed <= maxFaults {
+		r.faults = append(r.faults, Fault{Pointer: clip(r.pointer()), Got: got, Want: want})
 	}
 }
 
-func (r *reader) wrong(pointer string, v jsonscan.Value, want string) {
+func (r *reader) wrong(v jsonscan.Value, want string) {
 	got := v.Kind().String()
 	if v.Kind() == jsonscan.Number && want == "integer" {
 		got = "a number that is no 64-bit integer literal"
 	}
-	r.fault(pointer, got, want)
+	r.fault(got, want)
 }
 
 // clip bounds a pointer that was made from somebody's member names.
@@ -65,40 +95,75 @@ func clip(pointer string) string {
 }
 
 // text reads a string. A formatted one may hold neither NUL nor a lone surrogate.
-func (r *reader) text(pointer string, v jsonscan.Value, formatted bool) (string, bool) {
+func (r *reader) text(v jsonscan.Value, formatted bool) (string, bool) {
 	s, clean := v.Text()
 	switch {
 	case v.Kind() != jsonscan.String:
-		r.wrong(pointer, v, "string")
+		r.wrong(v, "string")
 		return "", false
 	case formatted && !clean:
-		r.fault(pointer, "string with NUL or a lone surrogate", "string of valid characters")
+		r.fault("string with NUL or a lone surrogate", "string of valid characters")
 		return "", false
 	}
 	return s, true
 }
 
-// listOf reads an array of strings.
-func listOf[T ~string](r *reader, pointer string, v jsonscan.Value) ([]T, bool) {
+// listOf reads an array of strings. One fault makes the list worthless, so nothing
+// is kept from there on.
+func listOf[T ~string](r *reader, v jsonscan.Value) ([]T, bool) {
 	if v.Kind() != jsonscan.Array {
-		r.wrong(pointer, v, "array of strings")
+		r.wrong(v, "array of strings")
 		return nil, false
 	}
-	list, ok := make([]T, 0, v.Len()), true
-	for i, e := range v.Elements() {
-		if e.Kind() != jsonscan.String || r.dirty(e) {
-			// The pointer is built for a fault alone: it costs an allocation.
-			_, ok = r.text(index(pointer, i), e, true)
-			ok = false
-			continue
-		}
-		s, _ := e.Text()
-		list = append(list, T(s))
+	count, allStrings := 0, true
+	for _, e := range v.Elements() {
+		allStrings = allStrings && e.Kind() == jsonscan.String
+		count++
 	}
-	return list, ok
+	var list []T
+	if allStrings {
+		list = make([]T, 0, count)
+	}
+	ok := true
+	for i, e := range v.Elements() {
+		s, clean := e.Text()
+		switch {
+		case clean && ok && allStrings:
+			list = append(list, T(s))
+		case clean:
+		case r.failed >= maxFaults:
+			r.failed++
+			return nil, false
+		default:
+			r.item(i)
+			_, ok = r.text(e, true)
+			r.leave()
+		}
+	}
+	if !ok {
+		return nil, false
+	}
+	return list, true
 }
 
-func (r *reader) dirty(v jsonscan.Value) bool {
-	_, clean := v.Text()
-	return !clean
+// maxWords bounds the words of a string that is read as a list.
+const maxWords = 1000
+
+// wordsOf splits a string at single blanks and keeps empty words, so that a rule
+// can refuse them. The empty string has no words.
+func wordsOf[T ~string](r *reader, v jsonscan.Value) ([]T, bool) {
+	s, ok := r.text(v, true)
+	if !ok || s == "" {
+		return nil, ok
+	}
+	count := strings.Count(s, " ") + 1
+	if count > maxWords {
+		r.fault("string of "+strconv.Itoa(count)+" words", "string of at most 1000 words")
+		return nil, false
+	}
+	words := make([]T, 0, count)
+	for w := range strings.SplitSeq(s, " ") {
+		words = append(words, T(w))
+	}
+	return words, true
 }

@@ -2,8 +2,7 @@ package claims
 
 import (
 	"encoding/json"
-	"strconv"
-	"strings"
+	"fmt"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
 )
@@ -12,7 +11,7 @@ import (
 // a T, and how it is written back.
 type field[T any] struct {
 	name  string
-	read  func(r *reader, into *T, pointer string, v jsonscan.Value)
+	read  func(r *reader, into *T, v jsonscan.Value)
 	write func(from *T) (any, bool)
 	// nullable: the directory sends null where it means absent.
 	nullable bool
@@ -33,19 +32,19 @@ func table[T any](rows ...field[T]) fields[T] {
 }
 
 // row makes a field from a way to the member, a reader and a writer.
-func row[T, V any](name string, at func(*T) *Optional[V],
-	read func(*reader, string, jsonscan.Value) (V, bool), write func(V) any) field[T] {
+func row[T, V any](name string, member func(*T) *Optional[V],
+	read func(*reader, jsonscan.Value) (V, bool), write func(V) any) field[T] {
 	return field[T]{
 		name: name,
-		read: func(r *reader, into *T, pointer string, v jsonscan.Value) {
-			if value, ok := read(r, pointer, v); ok {
-				at(into).set(value)
+		read: func(r *reader, into *T, v jsonscan.Value) {
+			if value, ok := read(r, v); ok {
+				member(into).set(value)
 				return
 			}
-			at(into).spoil()
+			member(into).spoil()
 		},
 		write: func(from *T) (any, bool) {
-			value, ok := at(from).Get()
+			value, ok := member(from).Get()
 			return write(value), ok
 		},
 	}
@@ -55,33 +54,33 @@ func plain[V any](v V) any { return v }
 
 // word is a string with a format: an identifier, an address, a value of an enum.
 func word[T any, V ~string](name string, at func(*T) *Optional[V]) field[T] {
-	return row(name, at, func(r *reader, p string, v jsonscan.Value) (V, bool) {
-		s, ok := r.text(p, v, true)
+	return row(name, at, func(r *reader, v jsonscan.Value) (V, bool) {
+		s, ok := r.text(v, true)
 		return V(s), ok
 	}, plain)
 }
 
 // free is a string for people to read.
 func free[T any](name string, at func(*T) *Optional[string]) field[T] {
-	return row(name, at, func(r *reader, p string, v jsonscan.Value) (string, bool) {
-		return r.text(p, v, false)
+	return row(name, at, func(r *reader, v jsonscan.Value) (string, bool) {
+		return r.text(v, false)
 	}, plain)
 }
 
 func integer[T any](name string, at func(*T) *Optional[int64]) field[T] {
-	return row(name, at, func(r *reader, p string, v jsonscan.Value) (int64, bool) {
+	return row(name, at, func(r *reader, v jsonscan.Value) (int64, bool) {
 		n, ok := v.Int64()
 		if !ok {
-			r.wrong(p, v, "integer")
+			r.wrong(v, "integer")
 		}
 		return n, ok
 	}, plain)
 }
 
 func boolean[T any](name string, at func(*T) *Optional[bool]) field[T] {
-	return row(name, at, func(r *reader, p string, v jsonscan.Value) (bool, bool) {
+	return row(name, at, func(r *reader, v jsonscan.Value) (bool, bool) {
 		if v.Kind() != jsonscan.Bool {
-			r.wrong(p, v, "boolean")
+			r.wrong(v, "boolean")
 			return false, false
 		}
 		return v.Bool(), true
@@ -89,11 +88,16 @@ func boolean[T any](name string, at func(*T) *Optional[bool]) field[T] {
 }
 
 func words[T any, V ~string](name string, at func(*T) *Optional[[]V]) field[T] {
-	return row(name, at, listOf[V], plain)
+	return row(name, at, listOf[V], func(list []V) any {
+		if list == nil {
+			return []V{} // an empty list, not null
+		}
+		return list
+	})
 }
 
 func raw[T any](name string, at func(*T) *Optional[json.RawMessage]) field[T] {
-	return row(name, at, func(_ *reader, _ string, v jsonscan.Value) (json.RawMessage, bool) {
+	return row(name, at, func(_ *reader, v jsonscan.Value) (json.RawMessage, bool) {
 		return json.RawMessage(v.Raw()), true
 	}, plain)
 }
@@ -104,32 +108,59 @@ func orNull[T any](f field[T]) field[T] {
 	return f
 }
 
+// decode reads the member that the sender calls name.
+func (f field[T]) decode(r *reader, into *T, name string, v jsonscan.Value) {
+	if f.nullable && v.Kind() == jsonscan.Null {
+		return
+	}
+	r.enter(name)
+	f.read(r, into, v)
+	r.leave()
+}
+
 // decode reads the members of one strict JSON object. names maps our names to the
 // directory's where they differ. Members without a row go to keep.
 func (f fields[T]) decode(payload []byte, names map[string]string, into *T, keep *[]Member) ([]Fault, error) {
-	object, err := parseObject(payload)
-	if err != nil {
-		return nil, err
-	}
-	theirs := invert(names)
 	var r reader
-	for name, v := range object.Members() {
-		ours := name
-		if mapped, ok := theirs[name]; ok {
-			ours = mapped
-		} else if _, moved := names[name]; moved {
-			ours = ""
+	theirs, unknown := invert(names), 0
+	object, err := parseObject(payload, func(name string, v jsonscan.Value) {
+		if i, known := f.find(name, names, theirs); known {
+			f.rows[i].decode(&r, into, name, v)
+		} else {
+			unknown++
 		}
-		i, known := f.index[ours]
-		switch {
-		case !known:
+	})
+	if err != nil || unknown == 0 {
+		return r.faults, err
+	}
+	*keep = make([]Member, 0, unknown)
+	for name, v := range object.Members() {
+		if _, known := f.find(name, names, theirs); !known {
 			*keep = append(*keep, Member{Name: name, Raw: json.RawMessage(v.Raw())})
-		case f.rows[i].nullable && v.Kind() == jsonscan.Null:
-		default:
-			f.rows[i].read(&r, into, jsonscan.AppendPointer("", name), v)
 		}
 	}
 	return r.faults, nil
+}
+
+// find gives the row of a member of theirs.
+func (f fields[T]) find(name string, names, theirs map[string]string) (int, bool) {
+	if len(names) > 0 {
+		name = translate(name, names, theirs)
+	}
+	i, known := f.index[name]
+	return i, known
+}
+
+// translate gives our name for a member of theirs. One of our names that they call
+// otherwise means nothing to us where they use it.
+func translate(name string, names, theirs map[string]string) string {
+	if ours, ok := theirs[name]; ok {
+		return ours
+	}
+	if _, moved := names[name]; moved {
+		return ""
+	}
+	return name
 }
 
 func invert(names map[string]string) map[string]string {
@@ -143,42 +174,54 @@ func invert(names map[string]string) map[string]string {
 	return theirs
 }
 
-// encode writes the members that are present, in the table's order, then others.
+// encode writes the members that are present, in the table's order, then others
+// as they stand. Of others, one that has the name of a row is left out: it would be
+// read back as that row.
 func (f fields[T]) encode(from *T, others []Member) ([]byte, error) {
 	out := []byte{'{'}
-	add := func(name string, value any) error {
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		key, err := json.Marshal(name)
-		if err != nil {
-			return err
-		}
-		text, err := json.Marshal(value)
-		if err != nil {
-			return err
-		}
-		out = append(append(append(out, key...), ':'), text...)
-		return nil
-	}
+	var err error
 	for _, row := range f.rows {
 		if value, ok := row.write(from); ok {
-			if err := add(row.name, value); err != nil {
+			if out, err = appendMember(out, row.name, value); err != nil {
 				return nil, err
 			}
 		}
 	}
 	for _, m := range others {
-		if err := add(m.Name, m.Raw); err != nil {
+		if _, known := f.index[m.Name]; known {
+			continue
+		}
+		if out, err = appendMember(out, m.Name, m.Raw); err != nil {
 			return nil, err
 		}
 	}
 	return append(out, '}'), nil
 }
 
-// parseObject checks a payload: one strict JSON object and nothing else.
-func parseObject(payload []byte) (jsonscan.Value, error) {
-	v, err := jsonscan.Parse(string(payload))
+func appendMember(out []byte, name string, value any) ([]byte, error) {
+	if len(out) > 1 {
+		out = append(out, ',')
+	}
+	key, err := json.Marshal(name)
+	if err != nil {
+		return nil, err
+	}
+	out = append(append(out, key...), ':')
+	if raw, ok := value.(json.RawMessage); ok {
+		// encoding/json would respell it.
+		if _, err := jsonscan.Parse(string(raw)); err != nil {
+			return nil, fmt.Errorf("claims: member %.64q: %w", name, err)
+		}
+		return append(out, raw...), nil
+	}
+	text, err := json.Marshal(value)
+	return append(out, text...), err
+}
+
+// parseObject checks a payload, one strict JSON object and nothing else, and shows
+// its members on the way.
+func parseObject(payload []byte, member func(name string, v jsonscan.Value)) (jsonscan.Value, error) {
+	v, err := jsonscan.Scan(string(payload), member)
 	if err != nil {
 		return v, err
 	}
@@ -187,9 +230,3 @@ func parseObject(payload []byte) (jsonscan.Value, error) {
 	}
 	return v, nil
 }
-
-func index(pointer string, i int) string { return pointer + "/" + strconv.Itoa(i) }
-
-// splitWords splits at single blanks and keeps empty words, so that a rule can
-// refuse them.
-func splitWords(s string) []string { return strings.Split(s, " ") }

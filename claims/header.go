@@ -12,17 +12,19 @@ var headerFields = table(
 // judges nothing: rules on the header are those of package validate, and package
 // ssa refuses by itself what must never be trusted.
 func DecodeHeader(header []byte) (*Header, []Fault, error) {
-	object, err := parseObject(header)
+	var h Header
+	var r reader
+	object, err := parseObject(header, func(name string, v jsonscan.Value) {
+		if i, ok := headerFields.index[name]; ok {
+			headerFields.rows[i].decode(&r, &h, name, v)
+		}
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	var r reader
-	h := &Header{Members: make([]string, 0, 4)}
-	for name, v := range object.Members() {
+	h.Members = make([]string, 0, object.Len())
+	for name := range object.Members() {
 		h.Members = append(h.Members, name)
-		if i, ok := headerFields.index[name]; ok {
-			headerFields.rows[i].read(&r, h, jsonscan.AppendPointer("", name), v)
-		}
 	}
-	return h, r.faults, nil
+	return &h, r.faults, nil
 }

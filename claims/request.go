@@ -59,37 +59,34 @@ func ParseRequest(payload []byte) (*Request, error) {
 // unknown ones.
 func (r *Request) MarshalJSON() ([]byte, error) { return requestFields.encode(r, r.Unknown) }
 
-func readStringOrList(r *reader, pointer string, v jsonscan.Value) (StringOrList, bool) {
+func readStringOrList(r *reader, v jsonscan.Value) (StringOrList, bool) {
 	if v.Kind() == jsonscan.Array {
-		list, ok := listOf[string](r, pointer, v)
+		list, ok := listOf[string](r, v)
 		return StringOrList{Values: list, List: true}, ok
 	}
-	s, ok := r.text(pointer, v, true)
+	s, ok := r.text(v, true)
 	return StringOrList{Values: []string{s}}, ok
 }
 
 func writeStringOrList(s StringOrList) any {
 	if s.List || len(s.Values) != 1 {
-		return s.Values
+		return append([]string{}, s.Values...)
 	}
 	return s.Values[0]
 }
 
-func readScope(r *reader, pointer string, v jsonscan.Value) (Scope, bool) {
+func readScope(r *reader, v jsonscan.Value) (Scope, bool) {
 	if v.Kind() == jsonscan.Array {
-		list, ok := listOf[string](r, pointer, v)
+		list, ok := listOf[string](r, v)
 		return Scope{Words: list, List: true}, ok
 	}
-	s, ok := r.text(pointer, v, true)
-	if !ok || s == "" {
-		return Scope{}, ok
-	}
-	return Scope{Words: splitWords(s)}, true
+	words, ok := wordsOf[string](r, v)
+	return Scope{Words: words}, ok
 }
 
 func writeScope(s Scope) any {
 	if s.List {
-		return s.Words
+		return append([]string{}, s.Words...)
 	}
 	return s.String()
 }

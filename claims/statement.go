@@ -35,7 +35,7 @@ var ssaFields = table(
 	word("org_jwks_endpoint", func(s *SSA) *Optional[string] { return &s.OrgJWKSEndpoint }),
 	word("org_jwks_revoked_endpoint", func(s *SSA) *Optional[string] { return &s.OrgJWKSRevokedEndpoint }),
 	row("organisation_competent_authority_claims", func(s *SSA) *Optional[Authority] { return &s.CompetentAuthority },
-		readAuthority, func(a Authority) any { return a.Raw }),
+		readAuthority, writeAuthority),
 	orNull(free("ob_registry_tos", func(s *SSA) *Optional[string] { return &s.OBRegistryToS })),
 )
 
@@ -68,15 +68,15 @@ func ParseSSA(payload []byte) (*SSA, error) {
 // unknown ones.
 func (s *SSA) MarshalJSON() ([]byte, error) { return ssaFields.encode(s, s.Unknown) }
 
-func readVersion(r *reader, pointer string, v jsonscan.Value) (SoftwareVersion, bool) {
+func readVersion(r *reader, v jsonscan.Value) (SoftwareVersion, bool) {
 	if v.Kind() == jsonscan.Number {
 		return SoftwareVersion{Text: v.Raw(), Number: true}, true
 	}
 	if v.Kind() != jsonscan.String {
-		r.wrong(pointer, v, "number or string")
+		r.wrong(v, "number or string")
 		return SoftwareVersion{}, false
 	}
-	s, ok := r.text(pointer, v, true)
+	s, ok := r.text(v, true)
 	return SoftwareVersion{Text: s}, ok
 }
 
@@ -87,96 +87,22 @@ func writeVersion(v SoftwareVersion) any {
 	return v.Text
 }
 
-func readRoles(r *reader, pointer string, v jsonscan.Value) (Roles, bool) {
-	if v.Kind() != jsonscan.String {
-		list, ok := listOf[Role](r, pointer, v)
-		return Roles{Values: list}, ok
+func readRoles(r *reader, v jsonscan.Value) (Roles, bool) {
+	if v.Kind() == jsonscan.String {
+		words, ok := wordsOf[Role](r, v)
+		return Roles{Values: words, Text: true}, ok
 	}
-	s, ok := r.text(pointer, v, true)
-	roles := Roles{Text: true}
-	if ok && s != "" {
-		for _, w := range splitWords(s) {
-			roles.Values = append(roles.Values, Role(w))
-		}
-	}
-	return roles, ok
+	list, ok := listOf[Role](r, v)
+	return Roles{Values: list}, ok
 }
 
 func writeRoles(roles Roles) any {
 	if !roles.Text {
-		return roles.Values
+		return append([]Role{}, roles.Values...)
 	}
 	words := make([]string, len(roles.Values))
 	for i, r := range roles.Values {
 		words[i] = string(r)
 	}
 	return Scope{Words: words}.String()
-}
-
-func readAuthority(r *reader, pointer string, v jsonscan.Value) (Authority, bool) {
-	a := Authority{List: v.Kind() == jsonscan.Array, Raw: json.RawMessage(v.Raw())}
-	before := len(r.faults)
-	switch v.Kind() {
-	case jsonscan.Object:
-		a.Claims = []AuthorityClaims{readAuthorityClaims(r, pointer, v)}
-	case jsonscan.Array:
-		for i, e := range v.Elements() {
-			if e.Kind() != jsonscan.Object {
-				r.wrong(index(pointer, i), e, "object")
-				continue
-			}
-			a.Claims = append(a.Claims, readAuthorityClaims(r, index(pointer, i), e))
-		}
-	default:
-		r.wrong(pointer, v, "object or array of objects")
-	}
-	return a, len(r.faults) == before
-}
-
-var authorityFields = table(
-	word("authority_id", func(a *AuthorityClaims) *Optional[string] { return &a.AuthorityID }),
-	word("registration_id", func(a *AuthorityClaims) *Optional[string] { return &a.RegistrationID }),
-	word("status", func(a *AuthorityClaims) *Optional[string] { return &a.Status }),
-)
-
-func readAuthorityClaims(r *reader, pointer string, v jsonscan.Value) AuthorityClaims {
-	var a AuthorityClaims
-	for name, m := range v.Members() {
-		at := jsonscan.AppendPointer(pointer, name)
-		if i, ok := authorityFields.index[name]; ok {
-			authorityFields.rows[i].read(r, &a, at, m)
-			continue
-		}
-		if name != "authorisations" {
-			continue
-		}
-		if m.Kind() != jsonscan.Array {
-			r.wrong(at, m, "array of objects")
-			continue
-		}
-		for i, e := range m.Elements() {
-			a.Authorisations = append(a.Authorisations, readAuthorisation(r, index(at, i), e))
-		}
-	}
-	return a
-}
-
-func readAuthorisation(r *reader, pointer string, v jsonscan.Value) Authorisation {
-	var a Authorisation
-	if v.Kind() != jsonscan.Object {
-		r.wrong(pointer, v, "object")
-		return a
-	}
-	for name, m := range v.Members() {
-		at := jsonscan.AppendPointer(pointer, name)
-		switch name {
-		case "member_state":
-			if s, ok := r.text(at, m, true); ok {
-				a.MemberState.set(s)
-			}
-		case "roles":
-			a.Roles, _ = listOf[Role](r, at, m)
-		}
-	}
-	return a
 }

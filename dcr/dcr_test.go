@@ -199,7 +199,7 @@ func TestUntrustedTokensAreRefusedBeforeAnythingInThemIsUsed(t *testing.T) {
 		"statement from long ago":   {changed(map[string]any{"iat": 1_000_000_000}), "ssa.age", validate.InvalidSoftwareStatement},
 		"other environment":         {changed(map[string]any{"software_environment": "production"}), "ssa.environment", validate.UnapprovedSoftwareStatement},
 		"key set at another host":   {changed(map[string]any{"software_jwks_endpoint": "https://elsewhere.example.com/k"}), "ssa.jwks_endpoint.host", validate.InvalidSoftwareStatement},
-		"statement of a wrong type": {changed(map[string]any{"software_roles": 1}), "ssa.member_type", validate.InvalidSoftwareStatement},
+		"statement of a wrong type": {changed(map[string]any{"software_roles": 1}), "ssa.member.type", validate.InvalidSoftwareStatement},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -84,7 +84,8 @@ func (a *Anchor) admits(address string) string {
 		return "the address of the key set has userinfo or a fragment"
 	}
 	for _, host := range a.JWKSHosts {
-		if strings.EqualFold(host, u.Host) {
+		// EqualFold alone would take U+212A for a k.
+		if len(host) == len(u.Host) && strings.EqualFold(host, u.Host) {
 			return ""
 		}
 	}

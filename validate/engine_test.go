@@ -238,3 +238,15 @@ func TestPolicyErrorsShowAtNew(t *testing.T) {
 	var policyError *validate.PolicyError
 	require.True(t, errors.As(err, &policyError), "the zero policy is refused")
 }
+
+func TestJudgeHeadersLooksAtHeadersAlone(t *testing.T) {
+	v := validator(t, row("claims", 1), with(row("header", 1), func(r *validate.Rule) { r.Document = validate.DocHeader }))
+	in := someRequest()
+	assert.False(t, v.JudgeHeaders(nil).Valid())
+	assert.False(t, v.JudgeHeaders(in).Valid(), "no header is nothing to judge")
+	in.Header = &claims.Header{}
+	r := v.JudgeHeaders(in)
+	require.Len(t, r.Violations, 1)
+	assert.Equal(t, "header", r.Violations[0].Rule)
+	assert.Equal(t, []string{"claims"}, r.NotApplicable())
+}

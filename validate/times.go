@@ -139,15 +139,15 @@ func checkNotExpired(c *Case, member claims.Optional[int64]) {
 // accepted.
 func expired(c *Case, t int64) bool { return c.Now() >= t+skew(c) }
 
-// lifetime returns iat and exp where both are good and neither is at fault by
-// itself, so that a wrong iat or a past exp is reported once.
+// lifetime returns iat and exp, and whether both are there and in range.
 func lifetime(c *Case) (iat, exp int64, ok bool) {
 	iat, ok1 := inSeconds(c.Req().IssuedAt)
 	exp, ok2 := inSeconds(c.Req().Expiry)
 	return iat, exp, ok1 && ok2
 }
 
-// checkExpiryOrder reports an exp that does not follow its iat.
+// checkExpiryOrder reports an exp that does not follow its iat. An exp in the
+// past and an iat in the future are faults of their own and reported once.
 func checkExpiryOrder(c *Case) {
 	iat, exp, ok := lifetime(c)
 	if ok && exp <= iat && !expired(c, exp) && iat <= c.Now()+skew(c) {

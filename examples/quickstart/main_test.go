@@ -34,6 +34,6 @@ func TestQuickstartRegistersAndThenFindsThreeMistakesAtOnce(t *testing.T) {
 
 	require.Equal(t, http.StatusBadRequest, o.faulty.status)
 	require.Equal(t, "invalid_redirect_uri", o.faulty.code)
-	require.ElementsMatch(t, []string{"exp.lifetime", "redirect_uris.subset_of_ssa", "id_token_signed_response_alg.fapi"}, o.rules)
+	require.ElementsMatch(t, []string{"exp.lifetime", "redirect_uris.subset_of_ssa", "id_token_signed_response_alg.algorithm"}, o.rules)
 	require.Contains(t, out.String(), "the bank answers 201")
 }

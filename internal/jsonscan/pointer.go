@@ -15,21 +15,27 @@ func AppendPointer(pointer, token string) string {
 	return pointer + "/" + escapePointer.Replace(token)
 }
 
-// Lookup finds the value that an RFC 6901 pointer names in doc.
+// Lookup finds the value that an RFC 6901 pointer names in doc. It finds nothing in
+// a document that Parse refuses, and by a pointer that is not empty and does not
+// begin with a slash.
 func Lookup(doc, pointer string) (Value, bool) {
 	v, err := Parse(doc)
 	if err != nil {
 		return Value{}, false
 	}
 	for pointer != "" {
-		token, rest, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
-		if pointer = ""; rest != "" {
-			pointer = "/" + rest
-		}
-		var ok bool
-		if v, ok = v.step(unescapePointer.Replace(token)); !ok {
+		if pointer[0] != '/' {
 			return Value{}, false
 		}
+		end := strings.IndexByte(pointer[1:], '/') + 1
+		if end == 0 {
+			end = len(pointer)
+		}
+		var ok bool
+		if v, ok = v.step(unescapePointer.Replace(pointer[1:end])); !ok {
+			return Value{}, false
+		}
+		pointer = pointer[end:]
 	}
 	return v, true
 }
@@ -38,8 +44,12 @@ func (v Value) step(token string) (Value, bool) {
 	if v.Kind() == Object {
 		return v.Member(token)
 	}
+	at, err := strconv.Atoi(token)
+	if err != nil || strconv.Itoa(at) != token { // RFC 6901: no sign, no leading zero
+		return Value{}, false
+	}
 	for i, e := range v.Elements() {
-		if strconv.Itoa(i) == token {
+		if i == at {
 			return e, true
 		}
 	}
@@ -56,52 +66,90 @@ type Line struct {
 }
 
 // Indent lays a document out with two blanks a level, one value a line, and says
-// which value stands where. It gives nothing for a document that Parse refuses.
+// which value stands where. It gives nothing for a document that Parse refuses, and
+// ends in "..." where the lines would take several times the document's room.
 func Indent(doc string) []Line {
 	v, err := Parse(doc)
 	if err != nil {
 		return nil
 	}
-	in := indenter{}
-	in.value("", "", v, 0, "")
+	in := indenter{left: 48<<10 + 4*len(doc)}
+	// Never fewer than the lines needed, since each but the first comes with one of
+	// these; never more than there is room for.
+	most := strings.Count(doc, ",") + 2*strings.Count(doc, "{") + 2*strings.Count(doc, "[") + 2
+	in.lines = make([]Line, 0, min(most, in.left/lineCost+2))
+	in.value("", nil, v, 0, false)
+	if in.left < 0 {
+		in.lines = append(in.lines, Line{Text: "..."})
+	}
 	return in.lines
 }
 
-type indenter struct{ lines []Line }
+// indenter lays out lines while what is left of its room lasts, so that a document
+// of tiny values under long names cannot make it grow without bound.
+type indenter struct {
+	lines []Line
+	buf   []byte // the line in the making
+	left  int    // bytes
+}
 
-// value lays out v behind the given prefix (a member's name), and puts tail (a
-// comma or nothing) behind it.
-func (in *indenter) value(pointer, prefix string, v Value, depth int, tail string) {
-	margin := strings.Repeat("  ", depth) + prefix
-	count := v.Len()
+// lineCost is what a line costs besides its text and its pointer.
+const lineCost = 64
+
+// value lays out v behind its name, if it has one, with a comma if more follow.
+func (in *indenter) value(pointer string, name *string, v Value, depth int, more bool) {
+	if in.left < 0 {
+		return
+	}
+	in.begin(depth)
+	if name != nil {
+		in.buf = append(strconv.AppendQuote(in.buf, *name), ": "...)
+	}
+	start, count := len(in.buf), v.Len()
 	if count == 0 {
-		in.add(pointer, margin, v.Raw(), tail)
+		in.add(Line{Pointer: pointer, Start: start, End: start + len(v.Raw())}, v.Raw(), more)
 		return
 	}
 	open, closing := "{", "}"
 	if v.Kind() == Array {
 		open, closing = "[", "]"
 	}
-	in.add(pointer, margin, open, "")
-	next := func(i int) string {
-		if i < count-1 {
-			return ","
-		}
-		return ""
-	}
-	i := 0
+	in.add(Line{Pointer: pointer, Start: start, End: start + 1}, open, false)
 	for name, m := range v.Members() {
-		in.value(AppendPointer(pointer, name), strconv.Quote(name)+": ", m, depth+1, next(i))
-		i++
+		if in.left < 0 {
+			return
+		}
+		count--
+		in.value(AppendPointer(pointer, name), &name, m, depth+1, count > 0)
 	}
 	for i, e := range v.Elements() {
-		in.value(AppendPointer(pointer, strconv.Itoa(i)), "", e, depth+1, next(i))
+		if in.left < 0 {
+			return
+		}
+		in.value(AppendPointer(pointer, strconv.Itoa(i)), nil, e, depth+1, i < count-1)
 	}
-	in.lines = append(in.lines, Line{Text: strings.Repeat("  ", depth) + closing + tail, Pointer: pointer, Closing: true})
+	in.begin(depth)
+	in.add(Line{Pointer: pointer, Closing: true}, closing, more)
 }
 
-func (in *indenter) add(pointer, margin, text, tail string) {
-	in.lines = append(in.lines, Line{
-		Text: margin + text + tail, Pointer: pointer, Start: len(margin), End: len(margin) + len(text),
-	})
+func (in *indenter) begin(depth int) {
+	in.buf = in.buf[:0]
+	for range depth {
+		in.buf = append(in.buf, "  "...)
+	}
+}
+
+// add puts text and a comma, if more follow, behind what has begun, and keeps the
+// line if there is room left.
+func (in *indenter) add(line Line, text string, more bool) {
+	in.left -= lineCost + len(line.Pointer) + len(in.buf) + len(text)
+	if in.left < 0 {
+		return
+	}
+	in.buf = append(in.buf, text...)
+	if more {
+		in.buf = append(in.buf, ',')
+	}
+	line.Text = string(in.buf)
+	in.lines = append(in.lines, line)
 }

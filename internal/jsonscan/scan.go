@@ -8,6 +8,8 @@ package jsonscan
 
 import (
 	"fmt"
+	"math"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -32,11 +34,19 @@ func (e *SyntaxError) Error() string {
 
 // Parse checks the whole of doc and returns its one value, a view into doc that
 // copies nothing. The error is a *SyntaxError, and the value then unusable.
-func Parse(doc string) (Value, error) {
+func Parse(doc string) (Value, error) { return Scan(doc, nil) }
+
+// Scan is Parse that shows the members of the document's object, if it is one, on
+// the way, which saves reading them again. What it has shown is worth nothing if it
+// gives an error in the end.
+func Scan(doc string, member func(name string, v Value)) (Value, error) {
 	if !utf8.ValidString(doc) {
 		return Value{}, &SyntaxError{Offset: invalidUTF8(doc), Reason: "invalid UTF-8"}
 	}
-	p := parser{doc: doc}
+	if len(doc) > math.MaxInt32 {
+		return Value{}, &SyntaxError{Reason: "the document is longer than 2 GiB"}
+	}
+	p := parser{doc: doc, names: make([]name, 0, 64), show: member}
 	p.space()
 	start := p.pos
 	if err := p.value(0); err != nil {
@@ -64,8 +74,8 @@ func invalidUTF8(doc string) int {
 type parser struct {
 	doc   string
 	pos   int
-	names []string // names of the objects that are open, innermost last
-	room  [64]string
+	names []name // names of the objects that are open, innermost last
+	show  func(string, Value)
 }
 
 func (p *parser) fault(reason string) error {
@@ -117,9 +127,6 @@ func (p *parser) object(depth int) error {
 	if depth > MaxDepth {
 		return p.fault("nested deeper than 16 levels")
 	}
-	if p.names == nil {
-		p.names = p.room[:0]
-	}
 	base := len(p.names)
 	p.pos++
 	p.space()
@@ -137,6 +144,10 @@ func (p *parser) object(depth int) error {
 			p.pos++
 			p.space()
 		case '}':
+			if at, ok := p.repeated(base); ok {
+				p.pos = at
+				return p.fault(reasonTwice)
+			}
 			p.pos++
 			p.names = p.names[:base]
 			return nil
@@ -151,29 +162,34 @@ func (p *parser) member(base, depth int) error {
 		return p.fault("a member name is due here")
 	}
 	at := p.pos
-	raw, err := p.text()
+	escaped, err := p.text()
 	if err != nil {
 		return err
 	}
-	name, _ := unquote(raw)
-	for _, other := range p.names[base:] {
-		if other == name {
-			p.pos = at
-			return p.fault("a member name stands twice in one object")
-		}
+	n := newName(p.doc, at, p.pos, escaped)
+	if len(p.names)-base < fewNames && p.known(n, base) {
+		p.pos = at
+		return p.fault(reasonTwice)
 	}
 	if len(p.names)-base >= MaxMembers {
 		p.pos = at
 		return p.fault("more than 1000 members in one object")
 	}
-	p.names = append(p.names, name)
+	p.names = append(p.names, n)
 	p.space()
 	if p.peek() != ':' {
 		return p.fault("a colon is due here")
 	}
 	p.pos++
 	p.space()
-	return p.value(depth)
+	start := p.pos
+	if err := p.value(depth); err != nil {
+		return err
+	}
+	if depth == 1 && p.show != nil {
+		p.show(n.text(p.doc), Value{raw: p.doc[start:p.pos]})
+	}
+	return nil
 }
 
 func (p *parser) array(depth int) error {
@@ -204,28 +220,48 @@ func (p *parser) array(depth int) error {
 	}
 }
 
-// text passes over a string and returns it with its quotes.
-func (p *parser) text() (string, error) {
-	start := p.pos
+// text passes over a string and says whether it has an escape.
+func (p *parser) text() (escaped bool, err error) {
 	p.pos++
-	for p.pos < len(p.doc) {
-		switch c := p.doc[p.pos]; {
-		case c == '"':
+	for {
+		p.pos = plainEnd(p.doc, p.pos)
+		switch {
+		case p.pos >= len(p.doc):
+			return false, p.fault("the document ends inside a string")
+		case p.doc[p.pos] == '"':
 			p.pos++
-			return p.doc[start:p.pos], nil
-		case c < 0x20:
-			return "", p.fault("a control character stands unescaped in a string")
-		case c == '\\':
-			n := escapeLength(p.doc[p.pos:])
-			if n == 0 {
-				return "", p.fault("a broken escape in a string")
-			}
-			p.pos += n
-		default:
-			p.pos++
+			return escaped, nil
+		case p.doc[p.pos] < 0x20:
+			return false, p.fault("a control character stands unescaped in a string")
+		}
+		n := escapeLength(p.doc[p.pos:])
+		if n == 0 {
+			return false, p.fault("a broken escape in a string")
+		}
+		p.pos, escaped = p.pos+n, true
+	}
+}
+
+// plainEnd is the place of the first quote, backslash or control character at or
+// after i, eight bytes at a time; the end of s if there is none.
+func plainEnd(s string, i int) int {
+	const ones = 0x0101010101010101
+	for ; i+8 <= len(s); i += 8 {
+		w := s[i : i+8]
+		x := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
+			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
+		// Subtracting borrows out of a byte that is too small and sets its top bit.
+		// Borrows spoil only bytes behind a hit, and the first hit is all we want.
+		quote, slash := x^ones*'"', x^ones*'\\'
+		hits := ((x - ones*0x20) &^ x) | ((quote - ones) &^ quote) | ((slash - ones) &^ slash)
+		if hits &= ones * 0x80; hits != 0 {
+			return i + bits.TrailingZeros64(hits)/8
 		}
 	}
-	return "", p.fault("the document ends inside a string")
+	for i < len(s) && s[i] != '"' && s[i] != '\\' && s[i] >= 0x20 {
+		i++
+	}
+	return i
 }
 
 // escapeLength is the length of the escape that s begins with, 0 if it is broken.
@@ -233,11 +269,12 @@ func escapeLength(s string) int {
 	if len(s) < 2 {
 		return 0
 	}
-	if s[1] != 'u' {
-		if strings.IndexByte(`"\/bfnrt`, s[1]) < 0 {
-			return 0
-		}
+	switch s[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return 2
+	case 'u':
+	default:
+		return 0
 	}
 	if len(s) < 6 {
 		return 0

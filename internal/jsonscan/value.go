@@ -84,7 +84,7 @@ func (v Value) Members() iter.Seq2[string, Value] {
 		for v.raw[i] != '}' {
 			end := valueEnd(v.raw, i)
 			name, _ := unquote(v.raw[i:end])
-			i = skipSpace(v.raw, skipSpace(v.raw, end)+1)
+			i = valueStart(v.raw, end)
 			end = valueEnd(v.raw, i)
 			if !yield(name, Value{raw: v.raw[i:end]}) {
 				return
@@ -113,16 +113,15 @@ func (v Value) Elements() iter.Seq2[int, Value] {
 
 // Len is the number of elements of an array or members of an object.
 func (v Value) Len() int {
-	n := 0
-	switch v.Kind() {
-	case Array:
-		for range v.Elements() {
-			n++
+	kind, n := v.Kind(), 0
+	if kind != Array && kind != Object {
+		return 0
+	}
+	for i := skipSpace(v.raw, 1); v.raw[i] != ']' && v.raw[i] != '}'; n++ {
+		if kind == Object {
+			i = valueStart(v.raw, valueEnd(v.raw, i))
 		}
-	case Object:
-		for range v.Members() {
-			n++
-		}
+		i = nextItem(v.raw, valueEnd(v.raw, i))
 	}
 	return n
 }
@@ -136,6 +135,9 @@ func (v Value) Member(name string) (Value, bool) {
 	}
 	return Value{}, false
 }
+
+// valueStart steps from the end of a name over the colon to the value.
+func valueStart(s string, i int) int { return skipSpace(s, skipSpace(s, i)+1) }
 
 // nextItem steps from the end of an item to the next one or to the closing
 // bracket. The text is checked already.
@@ -154,10 +156,7 @@ func valueEnd(s string, i int) int {
 		return stringEnd(s, i)
 	case '{', '[':
 	default:
-		for i < len(s) && strings.IndexByte(",]} \n\t\r", s[i]) < 0 {
-			i++
-		}
-		return i
+		return literalEnd(s, i)
 	}
 	depth := 0
 	for ; ; i++ {
@@ -174,11 +173,18 @@ func valueEnd(s string, i int) int {
 	}
 }
 
-func stringEnd(s string, i int) int {
-	for i++; s[i] != '"'; i++ {
-		if s[i] == '\\' {
-			i++
+func literalEnd(s string, i int) int {
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case ',', ']', '}', ' ', '\n', '\t', '\r':
+			return i
 		}
+	}
+	return i
+}
+
+func stringEnd(s string, i int) int {
+	for i = plainEnd(s, i+1); s[i] != '"'; i = plainEnd(s, i+2) {
 	}
 	return i + 1
 }
@@ -189,36 +195,46 @@ func unquote(quoted string) (text string, clean bool) {
 	if strings.IndexByte(body, '\\') < 0 {
 		return body, true
 	}
+	return unescapeAll(body)
+}
+
+// unescapeAll undoes every escape of a checked string without its quotes.
+func unescapeAll(body string) (text string, clean bool) {
 	clean = true
 	out := make([]byte, 0, len(body))
-	for i := 0; i < len(body); {
-		if body[i] != '\\' {
-			out = append(out, body[i])
-			i++
-			continue
+	for body != "" {
+		plain := strings.IndexByte(body, '\\')
+		if plain < 0 {
+			plain = len(body)
 		}
-		if body[i+1] != 'u' {
-			out = append(out, simpleEscape(body[i+1]))
-			i += 2
-			continue
+		out, body = append(out, body[:plain]...), body[plain:]
+		if body == "" {
+			break
 		}
-		r := hexRune(body[i+2:])
-		i += 6
-		if utf16.IsSurrogate(r) {
-			low := rune(-1)
-			if strings.HasPrefix(body[i:], `\u`) {
-				low = hexRune(body[i+2:])
-			}
-			if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
-				i += 6
-			} else {
-				clean = false
-			}
-		}
-		clean = clean && r != 0
-		out = utf8.AppendRune(out, r)
+		r, length, ok := unescape(body)
+		out, body, clean = utf8.AppendRune(out, r), body[length:], clean && ok
 	}
 	return string(out), clean
+}
+
+// unescape gives the character that the escape at the begin of s stands for, and
+// the escape's length. clean is false for NUL and for a lone surrogate.
+func unescape(s string) (r rune, length int, clean bool) {
+	if s[1] != 'u' {
+		return rune(simpleEscape(s[1])), 2, true
+	}
+	r = hexRune(s[2:])
+	if !utf16.IsSurrogate(r) {
+		return r, 6, r != 0
+	}
+	low := rune(-1)
+	if strings.HasPrefix(s[6:], `\u`) {
+		low = hexRune(s[8:])
+	}
+	if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
+		return r, 6, false
+	}
+	return r, 12, true
 }
 
 func simpleEscape(c byte) byte {

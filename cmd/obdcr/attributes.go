@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// attributeOptions are the flags of attributes.
+type attributeOptions struct{ environment, policy, profile, output string }
+
+func (a *app) attributesCommand() *cobra.Command {
+	o := &attributeOptions{}
+	cmd := &cobra.Command{
+		Use:   "attributes SSA --env sandbox|production",
+		Short: "Show the application attributes that a software statement gives, UNVERIFIED",
+		Long: `attributes maps the claims of a software statement, a compact JWT or its claims as
+JSON, to the attributes of the application that a bank would create. It checks no
+signature, so that the environment, which a bank knows by the directory that
+signed, has to be named.`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: filesAlone,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.attributes(c.OutOrStdout(), args[0], o)
+		},
+	}
+	environments := []string{string(claims.Sandbox), string(claims.Production)}
+	cmd.Flags().StringVar(&o.environment, "env", "", "environment: "+strings.Join(environments, ", ")+" (required)")
+	cmd.Flags().StringVar(&o.policy, "policy", "", "a bank's policy, a JSON `FILE`, which declares the attributes")
+	cmd.Flags().StringVar(&o.profile, "profile", string(validate.OBIE33), "profile that the policy is for: "+list(validate.Profiles()))
+	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "format: text, json")
+	complete(cmd, "env", environments)
+	complete(cmd, "profile", words(validate.Profiles()))
+	complete(cmd, "output", []string{"text", "json"})
+	return cmd
+}
+
+func (a *app) attributes(out io.Writer, name string, o *attributeOptions) error {
+	env := claims.Environment(o.environment)
+	switch {
+	case env != claims.Sandbox && env != claims.Production:
+		return usageError("--env %q is neither sandbox nor production", cut(o.environment))
+	case o.output != "text" && o.output != "json":
+		return usageError("-o %q is none of text, json", cut(o.output))
+	}
+	policy, err := a.loadPolicy(o.policy, validate.Profile(o.profile))
+	if err != nil {
+		return err
+	}
+	mapper, err := claims.NewAttributeMapper(claims.AttributeConfig{
+		Declarations: policy.Attributes, UseSoftwareIDAsApplicationName: policy.UseSoftwareIDAsApplicationName})
+	if err != nil {
+		return usageError("%w", err)
+	}
+	statement, err := a.loadStatement(name, policy.Attributes)
+	if err != nil {
+		return err
+	}
+	application, err := mapper.Map(statement, env)
+	if err != nil {
+		return &exitError{exitViolated, fmt.Errorf("%s: %w", shownName(name), err)}
+	}
+	if o.output == "json" {
+		a.note("UNVERIFIED: no signature was checked")
+		return writeJSON(out, application)
+	}
+	writeApplication(out, application)
+	return nil
+}
+
+// loadStatement reads the claims of a software statement. What is none, and a claim
+// of the wrong type that an attribute is made of, is a violation.
+func (a *app) loadStatement(name string, declared []claims.AttributeDeclaration) (*claims.SSA, error) {
+	text, err := a.load(name)
+	if errors.Is(err, errTooLarge) {
+		return nil, &exitError{exitViolated, err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	payload, err := payloadOf(strings.TrimSpace(text))
+	if err != nil {
+		return nil, &exitError{exitViolated, fmt.Errorf("%s is no software statement: %w", shownName(name), err)}
+	}
+	statement, faults, err := claims.DecodeSSA([]byte(payload), nil)
+	if err != nil {
+		return nil, &exitError{exitViolated, fmt.Errorf("%s is no software statement: %w", shownName(name), err)}
+	}
+	var wrong []error
+	for _, f := range faults {
+		if slices.ContainsFunc(declared, func(d claims.AttributeDeclaration) bool {
+			return f.Pointer == "/"+d.Claim || strings.HasPrefix(f.Pointer, "/"+d.Claim+"/")
+		}) {
+			wrong = append(wrong, fmt.Errorf("%s: %s is %s, not %s", shownName(name), f.Pointer, f.Got, f.Want))
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, &exitError{exitViolated, errors.Join(wrong...)}
+	}
+	return statement, nil
+}
+
+func writeApplication(out io.Writer, app claims.Application) {
+	fmt.Fprintln(out, "UNVERIFIED: no signature was checked, anybody may have written this")
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(w, "Name\t%s\nID\t%s\n", visible(app.Name), visible(app.ID))
+	for _, attribute := range app.Attributes {
+		values := make([]string, len(attribute.Values))
+		for i, v := range attribute.Values {
+			values[i] = visible(v)
+		}
+		fmt.Fprintf(w, "%s\t%s\n", visible(attribute.Name), strings.Join(values, ", "))
+	}
+	_ = w.Flush() // into memory
+}

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/obdcr/obdcr/validate"
+)
+
+func explainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "explain RULE",
+		Short:   "Say what a rule demands, where it is written and how to keep it",
+		Example: "  obdcr explain redirect_uris.subset_of_ssa",
+		Args:    cobra.ExactArgs(1),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return ruleIDs(), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			rules := rowsOf(args[0])
+			if len(rules) == 0 {
+				return unknownRule(args[0])
+			}
+			for i := range rules {
+				if i > 0 {
+					fmt.Fprintln(c.OutOrStdout())
+				}
+				explain(c.OutOrStdout(), &rules[i])
+			}
+			return nil
+		},
+	}
+}
+
+// rowsOf are the rows of an ID, of which profiles may each have their own.
+func rowsOf(id string) []validate.Rule {
+	return slices.DeleteFunc(validate.Rules(), func(r validate.Rule) bool { return r.ID != id })
+}
+
+func ruleIDs() []string {
+	var ids []string
+	for _, r := range validate.Rules() {
+		if !slices.Contains(ids, r.ID) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}
+
+func explain(out io.Writer, r *validate.Rule) {
+	fmt.Fprintf(out, "%s\n  %s\n\n", r.ID, r.Summary)
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	for _, row := range [][2]string{
+		{"reason", r.Reason}, {"example", r.Example}, {"fix", r.Fix},
+		{"clause", r.Citation.String()}, {"", r.Citation.URL},
+		{"severity", string(r.Severity)}, {"code", string(r.Code)}, {"document", string(r.Document)},
+		{"profiles", list(profilesOf(r))}, {"judged", judged(r)},
+	} {
+		if row[1] != "" {
+			fmt.Fprintf(w, "  %s\t%s\n", row[0], row[1])
+		}
+	}
+	_ = w.Flush() // into memory
+}
+
+func profilesOf(r *validate.Rule) []validate.Profile {
+	if r.Profiles == nil {
+		return validate.Profiles()
+	}
+	return r.Profiles
+}
+
+func judged(r *validate.Rule) string {
+	if r.External {
+		return "where keys, signatures and earlier requests are known, not by the claims alone"
+	}
+	return ""
+}
+
+func unknownRule(id string) error {
+	near := nearest(id, ruleIDs())
+	if len(near) == 0 {
+		return usageError("there is no rule %q: see obdcr rules", cut(id))
+	}
+	return usageError("there is no rule %q; did you mean\n  %s", cut(id), strings.Join(near, "\n  "))
+}
+
+// cut shortens what a message repeats.
+func cut(s string) string { return validate.Echo(s) }
+
+// nearest returns at most five words that are like text, the likest first: those
+// with few letters changed, and those that contain it.
+func nearest(text string, words []string) []string {
+	type candidate struct {
+		word string
+		far  int
+	}
+	var near []candidate
+	text = strings.ToLower(cut(text))
+	for _, w := range words {
+		far := distance(text, w)
+		if len(text) > 2 && strings.Contains(w, text) {
+			far = 1
+		}
+		if far <= max(2, len(w)/3) {
+			near = append(near, candidate{w, far})
+		}
+	}
+	slices.SortStableFunc(near, func(a, b candidate) int { return cmp.Compare(a.far, b.far) })
+	var out []string
+	for _, c := range near[:min(len(near), 5)] {
+		out = append(out, c.word)
+	}
+	return out
+}
+
+// distance is the Levenshtein distance of two short texts.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
+
+func rulesCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "rules",
+		Short: "List all rules",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			switch output {
+			case "json":
+				return writeRules(c.OutOrStdout())
+			case "text":
+				tabulateRules(c.OutOrStdout())
+				return nil
+			}
+			return usageError("-o %q is none of text, json", output)
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "format: text, json")
+	complete(cmd, "output", []string{"text", "json"})
+	return cmd
+}
+
+func tabulateRules(out io.Writer) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "RULE\tSEVERITY\tDOCUMENT\tCODE\tPROFILES\tDEMANDS")
+	for _, r := range validate.Rules() {
+		profiles := "all"
+		if r.Profiles != nil {
+			profiles = strings.ReplaceAll(list(r.Profiles), ", ", ",")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Severity, r.Document, r.Code, profiles, r.Summary)
+	}
+	_ = w.Flush() // into memory
+}
+
+// jsonRule is a row of the table as rules -o json writes it.
+type jsonRule struct {
+	ID       string             `json:"id"`
+	Summary  string             `json:"summary"`
+	Reason   string             `json:"reason"`
+	Example  string             `json:"example"`
+	Citation jsonCitation       `json:"citation"`
+	Profiles []validate.Profile `json:"profiles"`
+	Document validate.Document  `json:"document"`
+	Severity validate.Severity  `json:"severity"`
+	Code     validate.Code      `json:"code"`
+	Fix      string             `json:"fix"`
+	External bool               `json:"external"` // judged where keys and earlier requests are known
+}
+
+type jsonCitation struct {
+	Spec    string `json:"spec"`
+	Section string `json:"section"`
+	URL     string `json:"url"`
+}
+
+func writeRules(out io.Writer) error {
+	rules := validate.Rules()
+	rows := make([]jsonRule, 0, len(rules))
+	for i := range rules {
+		r := &rules[i]
+		rows = append(rows, jsonRule{
+			ID: r.ID, Summary: r.Summary, Reason: r.Reason, Example: r.Example, Citation: jsonCitation(r.Citation),
+			Profiles: profilesOf(r), Document: r.Document, Severity: r.Severity, Code: r.Code, Fix: r.Fix, External: r.External,
+		})
+	}
+	return writeJSON(out, rows)
+}
+
+func writeJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

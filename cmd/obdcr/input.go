@@ -1,0 +1,162 @@
+package main
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// maxInput is the greatest length of a file that is read.
+const maxInput = 1 << 20
+
+// errTooLarge says that an input is longer than maxInput.
+var errTooLarge = errors.New("is larger than 1 MiB")
+
+// load reads a file, or standard input for "-". What is longer than maxInput is an
+// errTooLarge, whatever cannot be read ends the command with 3.
+func (a *app) load(name string) (string, error) {
+	var from io.Reader
+	if name == "-" {
+		if a.read {
+			return "", usageError("standard input can be read only once: give a file instead of one of the -")
+		}
+		a.read, from = true, a.in
+	} else {
+		f, err := os.Open(name)
+		if err != nil {
+			return "", ioError(err)
+		}
+		defer f.Close()
+		from = f
+	}
+	data, err := io.ReadAll(io.LimitReader(from, maxInput+1))
+	switch {
+	case err != nil:
+		return "", ioError(fmt.Errorf("%s: %w", shownName(name), withoutPath(err)))
+	case len(data) > maxInput:
+		return "", fmt.Errorf("%s %w", shownName(name), errTooLarge)
+	}
+	return string(data), nil
+}
+
+// withoutPath is an error without the name of the file, which is told anyway.
+func withoutPath(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+func shownName(name string) string {
+	if name == "-" {
+		return "stdin"
+	}
+	return name
+}
+
+// loadKeys reads a key set, nil where no name is given.
+func (a *app) loadKeys(flag, name string) (ssa.KeyResolver, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if lower := strings.ToLower(name); strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://") {
+		return nil, usageError("--%s: this build reads key sets from files alone: download %s and name the file", flag, name)
+	}
+	text, err := a.load(name)
+	if err != nil {
+		return nil, orUsage(err, "--"+flag)
+	}
+	keys, err := ssa.ParseJWKS([]byte(text))
+	if err != nil {
+		return nil, usageError("--%s %s: %w", flag, shownName(name), err)
+	}
+	for _, s := range keys.Skipped {
+		a.note("%s: entry %d of the key set is not used: %s", shownName(name), s.Index, s.Reason)
+	}
+	return keys, nil
+}
+
+// orUsage leaves an error that has an exit code as it is; any other is wrong usage.
+func orUsage(err error, what string) error {
+	var exit *exitError
+	if errors.As(err, &exit) {
+		return err
+	}
+	return usageError("%s: %w", what, err)
+}
+
+// loadCertificate reads a transport certificate, PEM or DER, nil where no name is given.
+func (a *app) loadCertificate(name string) (*validate.Certificate, error) {
+	if name == "" {
+		return nil, nil
+	}
+	text, err := a.load(name)
+	if err != nil {
+		return nil, orUsage(err, "--cert")
+	}
+	der := []byte(text)
+	for rest := der; len(rest) > 0; {
+		block, next := pem.Decode(rest)
+		if block == nil {
+			break
+		}
+		if rest = next; block.Type == "CERTIFICATE" {
+			der = block.Bytes
+			break
+		}
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, usageError("--cert %s: is no X.509 certificate, in PEM or DER: %w", shownName(name), err)
+	}
+	return &validate.Certificate{RawSubject: cert.RawSubject}, nil
+}
+
+// loadPolicy reads a bank's policy for a profile, the profile's own where no name is
+// given.
+func (a *app) loadPolicy(name string, profile validate.Profile) (validate.Policy, error) {
+	if !profile.Valid() {
+		return validate.Policy{}, usageError("--profile %q is none of %s", profile, list(validate.Profiles()))
+	}
+	if name == "" {
+		return validate.DefaultPolicy(profile), nil
+	}
+	text, err := a.load(name)
+	if err != nil {
+		return validate.Policy{}, orUsage(err, "--policy")
+	}
+	policy, err := validate.ParsePolicy([]byte(text), profile)
+	if err != nil {
+		return validate.Policy{}, usageError("--policy %s: %w", shownName(name), err)
+	}
+	return policy, nil
+}
+
+// timeOf reads --now, the present where it is empty.
+func timeOf(text string) (time.Time, error) {
+	if text == "" {
+		return time.Now(), nil
+	}
+	now, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, usageError("--now %q is no time as RFC 3339 writes it: 2026-01-31T12:00:00Z", text)
+	}
+	return now, nil
+}
+
+func list[T ~string](words []T) string {
+	texts := make([]string, len(words))
+	for i, w := range words {
+		texts[i] = string(w)
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/ssa"
+)
+
+func (a *app) inspectCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "inspect FILE|-",
+		Short: "Decode a request or a software statement, UNVERIFIED",
+		Long: `inspect decodes a registration request or a software statement, a compact JWT or
+its claims as JSON, and the statement inside a request. It checks no signature and
+no rule: anybody may have written what it shows.`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: filesAlone,
+		RunE: func(c *cobra.Command, args []string) error {
+			text, err := a.load(args[0])
+			if errors.Is(err, errTooLarge) {
+				return &exitError{exitViolated, err}
+			}
+			if err != nil {
+				return err
+			}
+			return inspect(c.OutOrStdout(), shownName(args[0]), strings.TrimSpace(text))
+		},
+	}
+}
+
+// inspect shows a token and what is inside it. A token that can't be decoded is a
+// violation; what can be is shown all the same.
+func inspect(out io.Writer, name, text string) error {
+	kind := "registration request"
+	payload, err := payloadOf(text)
+	if err != nil {
+		return &exitError{exitViolated, fmt.Errorf("%s is neither a compact JWT nor a JSON object: %w", name, err)}
+	}
+	object, err := jsonscan.Parse(payload)
+	if err == nil && !isRequest(object) {
+		kind = "software statement"
+	}
+	fmt.Fprintf(out, "UNVERIFIED: no signature was checked, anybody may have written this\n")
+	fmt.Fprintf(out, "%s, %s\n", visible(name), kind)
+	failed := show(out, kind, text)
+	if err == nil && kind == "registration request" {
+		if member, ok := object.Member("software_statement"); ok {
+			statement, _ := member.Text()
+			failed = errors.Join(failed, show(out, "software statement", statement))
+		}
+	}
+	if failed != nil {
+		return &exitError{exitViolated, fmt.Errorf("%s: %w", name, failed)}
+	}
+	return nil
+}
+
+// isRequest tells a request from a statement: by what it holds, or by what a
+// statement always has and it has not.
+func isRequest(v jsonscan.Value) bool {
+	if _, ok := v.Member("software_statement"); ok {
+		return true
+	}
+	for _, name := range []string{"software_roles", "software_redirect_uris", "software_jwks_endpoint", "software_client_name", "org_id"} {
+		if _, ok := v.Member(name); ok {
+			return false
+		}
+	}
+	return true
+}
+
+// payloadOf is the payload of a compact JWT, or claims as they are.
+func payloadOf(text string) (string, error) {
+	if strings.HasPrefix(text, "{") {
+		return text, nil
+	}
+	signed, err := ssa.ParseSigned(text)
+	if err != nil {
+		return "", err
+	}
+	return string(signed.UnverifiedPayload()), nil
+}
+
+// show writes header and payload of a token, or claims alone.
+func show(out io.Writer, kind, text string) error {
+	if strings.HasPrefix(text, "{") {
+		return showJSON(out, kind+", claims alone", text)
+	}
+	signed, err := ssa.ParseSigned(text)
+	if err != nil {
+		fmt.Fprintf(out, "\n%s: cannot be decoded\n", kind)
+		return fmt.Errorf("the %s is no compact JWT: %w", kind, err)
+	}
+	return errors.Join(
+		showJSON(out, kind+", header", string(signed.UnverifiedHeaderJSON())),
+		showJSON(out, kind+", payload", string(signed.UnverifiedPayload())),
+	)
+}
+
+// showJSON writes a document with two blanks a level and the times beside their
+// numbers. What is no strict JSON is shown as it is, so far as that is safe.
+func showJSON(out io.Writer, title, doc string) error {
+	fmt.Fprintf(out, "\n%s\n", title)
+	if _, err := jsonscan.Parse(doc); err != nil {
+		fmt.Fprintf(out, "%s\n", visible(doc))
+		return fmt.Errorf("%s: no strict JSON: %w", title, err)
+	}
+	for _, line := range jsonscan.Indent(doc) {
+		fmt.Fprint(out, visible(line.Text))
+		if t := timeBeside(doc, line); t != "" {
+			fmt.Fprint(out, "   <- "+t)
+		}
+		fmt.Fprintln(out)
+	}
+	return nil
+}
+
+// timeBeside reads a member that is a time, "" for all others.
+func timeBeside(doc string, line jsonscan.Line) string {
+	switch line.Pointer {
+	case "/iat", "/exp", "/nbf", "/client_id_issued_at", "/client_secret_expires_at":
+		if v, ok := jsonscan.Lookup(doc, line.Pointer); ok {
+			if seconds, ok := v.Int64(); ok && seconds != 0 {
+				return instant(seconds)
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// outputs are the formats of a report.
+func outputs() []string { return []string{"text", "json", "sarif", "junit"} }
+
+// lintOptions are the flags of lint and lint ssa.
+type lintOptions struct {
+	profile, policy, now, output string
+	ssaJWKS, softwareJWKS        string
+	ssa, aud, cert               string
+	audGiven                     bool
+}
+
+func (a *app) lintCommand() *cobra.Command {
+	o := &lintOptions{}
+	cmd := &cobra.Command{
+		Use:   "lint FILE|-",
+		Short: "Check a registration request, all violations at once",
+		Long: `lint judges a registration request, a compact JWT or its claims as JSON, by the
+rules of a profile, and reports all violations at once. It checks signatures where
+it is given the keys, and goes on where a bank would stop.`,
+		Example: `  obdcr lint request.jwt
+  obdcr lint request.jwt --ssa-jwks directory.jwks --software-jwks software.jwks -o json
+  obdcr lint claims.json --ssa ssa.jwt --aud 0015800001041RHAAY --cert transport.pem`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: filesAlone,
+		RunE: func(c *cobra.Command, args []string) error {
+			o.audGiven = c.Flags().Changed("aud")
+			return a.lint(c.Context(), c.OutOrStdout(), args[0], false, o)
+		},
+	}
+	shared, own := cmd.PersistentFlags(), cmd.Flags()
+	shared.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules to judge by: "+list(validate.Profiles()))
+	shared.StringVar(&o.policy, "policy", "", "a bank's policy, a JSON `FILE`")
+	shared.StringVar(&o.now, "now", "", "judge as at this RFC 3339 `TIME` instead of now")
+	shared.StringVarP(&o.output, "output", "o", "text", "format of the report: "+list(outputs()))
+	shared.StringVar(&o.ssaJWKS, "ssa-jwks", "", "the directory's key set, a `FILE`, to check the statement's signature")
+	own.StringVar(&o.softwareJWKS, "software-jwks", "", "the software's key set, a `FILE`, to check the request's signature")
+	own.StringVar(&o.ssa, "ssa", "", "the software statement, a `FILE`, where the request does not hold it")
+	own.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` or issuer URL; without it only the shape of aud is judged")
+	own.StringVar(&o.cert, "cert", "", "the transport certificate, a `FILE`, to compare tls_client_auth_subject_dn with")
+	complete(cmd, "profile", words(validate.Profiles()))
+	complete(cmd, "output", outputs())
+	cmd.AddCommand(&cobra.Command{
+		Use:               "ssa FILE|-",
+		Short:             "Check a software statement alone",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: filesAlone,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.lint(c.Context(), c.OutOrStdout(), args[0], true, o)
+		},
+	})
+	return cmd
+}
+
+func filesAlone(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return nil, cobra.ShellCompDirectiveDefault
+}
+
+// complete offers the values of a flag to the shell.
+func complete(c *cobra.Command, flag string, values []string) {
+	// The error is for a flag that does not exist or is completed already.
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func words[T ~string](list []T) []string {
+	texts := make([]string, len(list))
+	for i, w := range list {
+		texts[i] = string(w)
+	}
+	return texts
+}
+
+// lint judges one file and writes the report.
+func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, o *lintOptions) error {
+	if !slices.Contains(outputs(), o.output) {
+		return usageError("-o %q is none of %s", o.output, list(outputs()))
+	}
+	in, err := a.lintInput(o)
+	if err != nil {
+		return err
+	}
+	text, err := a.load(name)
+	if err != nil && !errors.Is(err, errTooLarge) {
+		return err
+	}
+	result := &dcr.LintResult{Request: dcr.SignatureNotChecked, Statement: dcr.SignatureNotChecked}
+	switch {
+	case err != nil:
+		result.Report = unreadable(&in, alone, "is larger than 1 MiB")
+	case strings.TrimSpace(text) == "":
+		result.Report = unreadable(&in, alone, "is empty")
+	default:
+		if in.Statement, in.Request = text, ""; !alone {
+			if in.Statement, in.Request, err = a.withStatement(text, o.ssa); err != nil {
+				return err
+			}
+		}
+		if result, err = dcr.Lint(ctx, in); err != nil {
+			return usageError("%w", err)
+		}
+	}
+	if err := a.writeReport(out, name, alone, o.output, result); err != nil {
+		return ioError(err)
+	}
+	switch {
+	case !result.Report.Valid():
+		return &exitError{code: exitViolated}
+	case result.Unavailable != nil:
+		return ioError(result.Unavailable)
+	}
+	return nil
+}
+
+// lintInput makes everything but the tokens.
+func (a *app) lintInput(o *lintOptions) (in dcr.LintInput, err error) {
+	profile := validate.Profile(o.profile)
+	policy, err := a.loadPolicy(o.policy, profile)
+	if err != nil {
+		return in, err
+	}
+	if o.audGiven {
+		setAudience(&policy, o.aud)
+	}
+	if in.Validator, err = validate.New(validate.Config{Profile: profile, Policy: policy}); err != nil {
+		return in, usageError("%w", err)
+	}
+	if in.Now, err = timeOf(o.now); err != nil {
+		return in, err
+	}
+	if in.Certificate, err = a.loadCertificate(o.cert); err != nil {
+		return in, err
+	}
+	if in.StatementKey, err = a.loadKeys("ssa-jwks", o.ssaJWKS); err != nil {
+		return in, err
+	}
+	in.SoftwareKey, err = a.loadKeys("software-jwks", o.softwareJWKS)
+	return in, err
+}
+
+// setAudience makes aud the one accepted audience, whatever its shape.
+func setAudience(p *validate.Policy, aud string) {
+	kind := validate.AudienceID
+	if strings.Contains(aud, "://") {
+		kind = validate.AudienceURL
+	}
+	p.Audiences = []string{aud}
+	if !slices.Contains(p.AudienceKinds, kind) {
+		p.AudienceKinds = append(p.AudienceKinds, kind)
+	}
+}
+
+// unreadable reports an input that is not even looked at.
+func unreadable(in *dcr.LintInput, alone bool, why string) *validate.Report {
+	v := validate.Violation{Rule: "request.jws", Document: validate.DocHeader, Message: "the request " + why}
+	if alone {
+		v = validate.Violation{Rule: "ssa.jws", Document: validate.DocSSA, Message: "the software statement " + why}
+	}
+	return in.Validator.Judge(&validate.Input{Now: in.Now, Extra: []validate.Violation{v}})
+}
+
+// withStatement reads the statement that is given apart. Claims that are not signed
+// yet are judged as if they held it.
+func (a *app) withStatement(request, name string) (statement, with string, err error) {
+	if name == "" {
+		return "", request, nil
+	}
+	text, err := a.load(name)
+	if err != nil {
+		return "", "", orUsage(err, "--ssa")
+	}
+	statement = strings.TrimSpace(text)
+	if statement == "" {
+		return "", "", usageError("--ssa %s: is empty", shownName(name))
+	}
+	request = strings.TrimSpace(request)
+	object, err := jsonscan.Parse(request)
+	if err != nil || object.Kind() != jsonscan.Object {
+		return statement, request, nil
+	}
+	if _, there := object.Member("software_statement"); there {
+		return statement, request, nil
+	}
+	value := "" // claims alone: there is no token yet
+	if _, err := ssa.ParseSigned(statement); err == nil {
+		value = statement
+	}
+	comma := ","
+	if object.Len() == 0 {
+		comma = ""
+	}
+	member := comma + `"software_statement":` + strconv.Quote(value)
+	return statement, strings.TrimSuffix(request, "}") + member + "}", nil
+}
+
+// writeReport writes the report in one of the outputs.
+func (a *app) writeReport(out io.Writer, name string, alone bool, format string, r *dcr.LintResult) error {
+	switch format {
+	case "json":
+		return r.Report.WriteJSON(out, validate.SignatureStates{
+			Request: validate.SignatureState(r.Request), SSA: validate.SignatureState(r.Statement)})
+	case "sarif":
+		return r.Report.WriteSARIF(out, name)
+	case "junit":
+		return r.Report.WriteJUnit(out, shownName(name))
+	}
+	return r.Report.WriteText(out, a.headline(name, alone, r))
+}
+
+// headline says what was judged and what is known of its signatures.
+func (a *app) headline(name string, alone bool, r *dcr.LintResult) validate.TextOptions {
+	o := validate.TextOptions{Name: shownName(name), Documents: r.Documents, Color: a.color}
+	signed, payload := validate.DocHeader, validate.DocRequest
+	if alone {
+		signed, payload = validate.DocSSAHeader, validate.DocSSA
+	}
+	if text, ok := r.Documents[signed]; ok {
+		if h, _, err := claims.DecodeHeader(text); err == nil {
+			o.Algorithm, o.KeyID = h.Algorithm.Or(""), h.KeyID.Or("")
+		}
+	}
+	_, isSigned := r.Documents[signed]
+	_, isRead := r.Documents[payload]
+	switch {
+	case alone:
+	case r.Request != dcr.SignatureNotChecked:
+		o.RequestNote = "signature " + string(r.Request)
+	case isRead && !isSigned:
+		o.RequestNote = "claims alone, not signed"
+	}
+	if text, ok := r.Documents[validate.DocSSA]; ok {
+		if c, _, err := claims.DecodeSSA(text, nil); err == nil {
+			o.Issuer = c.Issuer.Or("")
+		}
+		o.SSANote = statementNote(r)
+	}
+	return o
+}
+
+func statementNote(r *dcr.LintResult) string {
+	_, signed := r.Documents[validate.DocSSAHeader]
+	switch {
+	case r.Statement != dcr.SignatureNotChecked:
+		return "signature " + string(r.Statement)
+	case !signed:
+		return "claims alone, not signed"
+	case r.Unavailable != nil:
+		return "signature not checked: the key set cannot be read"
+	}
+	return "signature not checked: give --ssa-jwks"
+}
+
+// instant shows a time of a token, seconds since 1970, for people.
+func instant(seconds int64) string {
+	const milliseconds = 1e11 // as seconds, the year 5138
+	if seconds >= milliseconds {
+		return time.UnixMilli(seconds).UTC().Format(time.RFC3339) + " if these are milliseconds"
+	}
+	return time.Unix(seconds, 0).UTC().Format(time.RFC3339)
+}

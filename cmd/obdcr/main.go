@@ -1,0 +1,139 @@
+// Command obdcr is Open Banking Dynamic Client Registration on the command line: it
+// checks registration requests and software statements before a bank does, decodes
+// them, and explains the rules.
+//
+// Results go to standard output and everything else to standard error. It exits with
+// 0 when all is well, 1 when what it was given breaks a rule, 2 when it was called
+// wrongly, and 3 when something could not be read or written.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	exitFine     = 0
+	exitViolated = 1
+	exitUsage    = 2
+	exitIO       = 3
+)
+
+func main() {
+	a := &app{in: os.Stdin, err: os.Stderr, color: wantsColor(os.Stdout)}
+	os.Exit(a.run(os.Args[1:], os.Stdout))
+}
+
+// app is one run of the command.
+type app struct {
+	in    io.Reader
+	err   io.Writer
+	color bool
+	read  bool // standard input has been read
+}
+
+// exitError ends the command with a code. Without a cause it does so silently, since
+// the result on standard output says it all.
+type exitError struct {
+	code  int
+	cause error
+}
+
+// Error gives the cause.
+func (e *exitError) Error() string {
+	if e.cause == nil {
+		return ""
+	}
+	return e.cause.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.cause }
+
+func usageError(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+func ioError(err error) error { return &exitError{exitIO, err} }
+
+// run runs the command line, writes its result to out and returns the exit code.
+// Whatever fails without an exit code of its own was called wrongly.
+func (a *app) run(args []string, out io.Writer) int {
+	var result bytes.Buffer
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(&result)
+	root.SetErr(a.err)
+	err := root.Execute()
+	if _, failed := out.Write(result.Bytes()); failed != nil {
+		a.note("writing the result: %v", failed)
+		return exitIO
+	}
+	if err == nil {
+		return exitFine
+	}
+	if text := err.Error(); text != "" {
+		a.note("%s", text)
+	}
+	var exit *exitError
+	if errors.As(err, &exit) {
+		return exit.code
+	}
+	return exitUsage
+}
+
+// note tells something that is no result. Its text may hold input.
+func (a *app) note(format string, args ...any) {
+	text := strings.TrimSpace(fmt.Sprintf(format, args...))
+	for line := range strings.Lines(text) {
+		fmt.Fprintln(a.err, "obdcr: "+visible(strings.TrimRight(line, "\n")))
+	}
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "obdcr",
+		Short: "Dynamic Client Registration for UK Open Banking",
+		Long: `obdcr checks, decodes and explains registration requests and software
+statements of UK Open Banking Dynamic Client Registration.
+
+Exit codes: 0 fine, 1 a rule is broken, 2 wrong usage, 3 network or I/O.`,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(c *cobra.Command, _ []string) error {
+			c.SetOut(a.err)
+			if err := c.Help(); err != nil {
+				return ioError(err)
+			}
+			return usageError("say what to do: one of the commands above")
+		},
+	}
+	root.SetHelpCommand(helpCommand())
+	root.AddCommand(a.lintCommand(), a.inspectCommand(), explainCommand(), rulesCommand(),
+		a.attributesCommand(), versionCommand())
+	return root
+}
+
+// helpCommand is cobra's, except that a command that does not exist is an error.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Say what a command does",
+		RunE: func(c *cobra.Command, args []string) error {
+			target, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usageError("there is no command %q", strings.Join(args, " "))
+			}
+			target.InitDefaultHelpFlag()
+			return target.Help()
+		},
+	}
+}

@@ -1,0 +1,82 @@
+package dcr_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// Example puts a registration endpoint into an existing API.
+func Example() {
+	directory, _ := ssatest.New(ssatest.Options{}) // at a bank: the OBIE directory
+	defer directory.Close()
+
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	policy.Audiences = []string{"0015800001HQQrZAAX"}
+	validator, _ := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	verifier, _ := ssa.NewVerifier(ssa.VerifierConfig{
+		Anchors: []ssa.Anchor{directory.Anchor()}, Clock: time.Now, Skew: policy.ClockSkew,
+	})
+	clients, _ := store.NewMemory(time.Now)
+	registrar, _ := dcr.NewRegistrar(dcr.Config{
+		Statements: verifier, SoftwareKeys: directory.Resolver(),
+		Validator: validator, Store: clients, Clock: time.Now,
+	})
+	register, err := dcr.NewHandler(dcr.HandlerConfig{
+		Registrar: registrar, Path: "/register", Certificate: dcr.TLSCertificate,
+	})
+	api := http.NewServeMux()
+	api.Handle("/register", register)
+	fmt.Println("ready:", err == nil)
+	// Output: ready: true
+}
+
+func ExampleLint() {
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	if err != nil {
+		panic(err)
+	}
+	result, err := dcr.Lint(context.Background(), dcr.LintInput{
+		Request: `{"grant_types": "client_credentials"}`, Validator: validator, Now: time.Unix(1_790_000_000, 0),
+	})
+	if err != nil {
+		panic(err)
+	}
+	for _, v := range result.Report.Violations {
+		if v.Pointer == "/grant_types" {
+			fmt.Println(v.Rule, v.Pointer, v.Message)
+		}
+	}
+	// Output: request.member.type /grant_types is of the wrong type
+}
+
+func ExampleBuildRequest() {
+	directory, err := ssatest.New(ssatest.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer directory.Close()
+	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
+	if err != nil {
+		panic(err)
+	}
+	token, err := dcr.BuildRequest(software.Request(), software.SigningKey, software.SigningKeyID, claims.PS256)
+	if err != nil {
+		panic(err)
+	}
+	request, err := dcr.ParseRequest(token)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(request.UnverifiedHeader().Algorithm.Or(""), request.UnverifiedClaims().ApplicationType.Or(""))
+	// Output: PS256 web
+}

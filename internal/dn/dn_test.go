@@ -1,0 +1,204 @@
+package dn_test
+
+import (
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/internal/dn"
+)
+
+// subject encodes a name from OID and value pairs, in the order of the encoding.
+func subject(t *testing.T, attributes ...pkix.AttributeTypeAndValue) []byte {
+	t.Helper()
+	var seq pkix.RDNSequence
+	for _, a := range attributes {
+		seq = append(seq, pkix.RelativeDistinguishedNameSET{a})
+	}
+	der, err := asn1.Marshal(seq)
+	require.NoError(t, err)
+	return der
+}
+
+func attribute(oid asn1.ObjectIdentifier, value any) pkix.AttributeTypeAndValue {
+	return pkix.AttributeTypeAndValue{Type: oid, Value: value}
+}
+
+var (
+	oidC     = asn1.ObjectIdentifier{2, 5, 4, 6}
+	oidO     = asn1.ObjectIdentifier{2, 5, 4, 10}
+	oidOrgID = asn1.ObjectIdentifier{2, 5, 4, 97}
+	oidCN    = asn1.ObjectIdentifier{2, 5, 4, 3}
+)
+
+func obwac(t *testing.T) []byte {
+	return subject(t, attribute(oidC, "GB"), attribute(oidO, "Acme, Open Bänking Ltd"),
+		attribute(oidOrgID, "PSDGB-OB-Unknown0015800001HQQrZAAX"), attribute(oidCN, "0015800001HQQrZAAX"))
+}
+
+func TestOneNameInTheRenderingsOfManyTools(t *testing.T) {
+	cert, err := dn.FromDER(obwac(t))
+	require.NoError(t, err)
+	orgHex := hex.EncodeToString([]byte("PSDGB-OB-Unknown0015800001HQQrZAAX"))
+	for name, text := range map[string]string{
+		"RFC 4514":                   `CN=0015800001HQQrZAAX,organizationIdentifier=PSDGB-OB-Unknown0015800001HQQrZAAX,O=Acme\, Open Bänking Ltd,C=GB`,
+		"Java, OID prefix":           `CN=0015800001HQQrZAAX, OID.2.5.4.97=PSDGB-OB-Unknown0015800001HQQrZAAX, O="Acme, Open Bänking Ltd", C=GB`,
+		"Java, hex PrintableString":  `CN=0015800001HQQrZAAX,2.5.4.97=#1322` + orgHex + `,O=Acme\2c Open B\C3\A4nking Ltd,C=GB`,
+		"hex UTF8String, upper case": `CN=0015800001HQQrZAAX,2.5.4.97=#0C22` + strings.ToUpper(orgHex) + `,O=Acme\, Open Bänking Ltd,C=GB`,
+		"case and blanks":            `cn = 0015800001hqqrzaax , organizationidentifier=PSDGB-OB-Unknown0015800001HQQrZAAX,  o=ACME\,  Open   Bänking ltd ,c=gb`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			parsed, err := dn.Parse(text)
+			require.NoError(t, err)
+			assert.True(t, dn.Equal(parsed, cert))
+			again, err := dn.Parse(parsed.String())
+			require.NoError(t, err)
+			assert.True(t, dn.Equal(again, cert))
+		})
+	}
+}
+
+func TestOtherNames(t *testing.T) {
+	cert, err := dn.FromDER(obwac(t))
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		text              string
+		unordered, within bool
+	}{
+		"unknown OID at the end":   {`CN=0015800001HQQrZAAX,O=Acme\, Open Bänking Ltd,C=GB,2.5.4.97=PSDGB-OB-Unknown0015800001HQQrZAAX`, true, true},
+		"unknown OID dropped":      {`CN=0015800001HQQrZAAX,O=Acme\, Open Bänking Ltd,C=GB`, false, true},
+		"other CN":                 {`CN=0015800001HQQrZAAY,O=Acme\, Open Bänking Ltd,C=GB`, false, false},
+		"an RDN twice":             {`CN=0015800001HQQrZAAX,CN=0015800001HQQrZAAX`, false, false},
+		"RDNs joined":              {`CN=0015800001HQQrZAAX+C=GB`, false, false},
+		"value under another type": {`OU=0015800001HQQrZAAX`, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parsed, err := dn.Parse(c.text)
+			require.NoError(t, err)
+			assert.False(t, dn.Equal(parsed, cert))
+			assert.Equal(t, c.unordered, dn.EqualUnordered(parsed, cert))
+			assert.Equal(t, c.within, dn.Within(parsed, cert))
+		})
+	}
+}
+
+func TestMultiValuedRDNsIgnoreOrder(t *testing.T) {
+	a, err := dn.Parse("CN=a+serialNumber=1,C=GB")
+	require.NoError(t, err)
+	b, err := dn.Parse("2.5.4.5=1+CN=A,C=GB")
+	require.NoError(t, err)
+	assert.True(t, dn.Equal(a, b))
+	assert.Equal(t, "CN=a+serialNumber=1,C=GB", a.String())
+}
+
+func TestAttributeTypes(t *testing.T) {
+	n, err := dn.Parse("jurisdictionC=GB,businessCategory=Private Organization,SERIALNUMBER=42,1.3.6.1.4.1.311.60.2.1.2=Kent,DC=example,emailAddress=a@b.example")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"GB"}, n.Get("1.3.6.1.4.1.311.60.2.1.3"))
+	assert.Equal(t, []string{"Kent"}, n.Get("jurisdictionST"))
+	assert.Equal(t, []string{"42"}, n.Get("serialNumber"))
+	assert.Empty(t, n.Get("no such type"))
+	assert.True(t, n.First("jurisdictionC"))
+	assert.False(t, n.First("CN"))
+	assert.False(t, dn.Name(nil).First("CN"))
+}
+
+func TestParseRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"nothing": "", "blanks": "  ", "no type": "=x", "no equals sign": "CN", "unknown type": "XX=1",
+		"trailing comma": "CN=a,", "leading comma": ",CN=a", "trailing plus": "CN=a+", "semicolon": "CN=a;O=b",
+		"slashes": "/C=GB/O=x", "open quote": `CN="a`, "text behind quote": `CN="a"b`, "lone backslash": `CN=a\`,
+		"bad escape": `CN=\zz`, "escaped broken UTF-8": `CN=\ff`, "broken UTF-8": "CN=\xff", "NUL": "CN=a\x00",
+		"odd hex": "CN=#0c1", "empty hex": "CN=#", "hex no DER": "CN=#0c05aa", "hex trailing": "CN=#0c0141ff",
+		"angle bracket": "CN=a<b", "OID with zero": "2.05.4=x", "OID of one arc": "2=x", "OID 3.1": "3.1=x",
+		"long": "CN=" + strings.Repeat("a", dn.MaxLength), "many": strings.Repeat("C=a,", dn.MaxRDNs) + "C=a",
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, err := dn.Parse(text)
+			require.ErrorIs(t, err, dn.ErrSyntax)
+			assert.Nil(t, n)
+		})
+	}
+}
+
+func TestFromDERRefuses(t *testing.T) {
+	good := obwac(t)
+	for i := range good {
+		_, err := dn.FromDER(good[:i])
+		require.ErrorIs(t, err, dn.ErrSyntax)
+	}
+	_, err := dn.FromDER(append(good, 0))
+	require.ErrorIs(t, err, dn.ErrSyntax)
+	n, err := dn.FromDER([]byte{0x30, 0})
+	require.NoError(t, err)
+	assert.Empty(t, n)
+}
+
+func TestStringTypes(t *testing.T) {
+	raw := func(tag int, b string) asn1.RawValue { return asn1.RawValue{Tag: tag, Bytes: []byte(b)} }
+	for name, c := range map[string]struct {
+		value asn1.RawValue
+		want  string
+	}{
+		"BMPString":       {raw(30, "\x00A\x00\xe4"), "Aä"},
+		"UniversalString": {raw(28, "\x00\x00\x00A"), "A"},
+		"T61String":       {raw(20, "A\xe4"), "Aä"},
+		"IA5String":       {raw(22, "a@b"), "a@b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, err := dn.FromDER(subject(t, attribute(oidCN, c.value)))
+			require.NoError(t, err)
+			assert.Equal(t, []string{c.want}, n.Get("CN"))
+		})
+	}
+	n, err := dn.FromDER(subject(t, attribute(oidCN, 5)))
+	require.NoError(t, err)
+	assert.Equal(t, "CN=#020105", n.String())
+	same, err := dn.Parse("CN=#020105")
+	require.NoError(t, err)
+	assert.True(t, dn.Equal(n, same))
+	text, err := dn.Parse("CN=5")
+	require.NoError(t, err)
+	assert.False(t, dn.Equal(n, text))
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"CN=a,O=b", `CN=a\,b+OU=\20x\ ,C=GB`, `O="q\"x"`, "2.5.4.97=#0c0141", "CN="} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := dn.Parse(s)
+		if err != nil {
+			assert.Nil(t, n)
+			return
+		}
+		if len(n.String()) > dn.MaxLength {
+			return
+		}
+		again, err := dn.Parse(n.String())
+		require.NoError(t, err)
+		assert.True(t, dn.Equal(n, again))
+	})
+}
+
+func FuzzFromDER(f *testing.F) {
+	f.Add([]byte("\x30\x0d\x31\x0b\x30\x09\x06\x03\x55\x04\x06\x13\x02GB"))
+	f.Fuzz(func(t *testing.T, der []byte) {
+		n, err := dn.FromDER(der)
+		if err != nil {
+			assert.Nil(t, n)
+			return
+		}
+		if len(n) == 0 || len(n.String()) > dn.MaxLength {
+			return
+		}
+		again, err := dn.Parse(n.String())
+		require.NoError(t, err)
+		assert.True(t, dn.Equal(n, again))
+	})
+}

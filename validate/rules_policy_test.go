@@ -1,0 +1,114 @@
+package validate
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// judged is a vector and exactly the errors it gives.
+type judged struct {
+	name   string
+	vector vector
+	errors []string
+}
+
+func checkJudged(t *testing.T, cases []judged) {
+	t.Helper()
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			assert.ElementsMatch(t, tc.errors, found(tc.vector.judge(t), SeverityError))
+		})
+	}
+}
+
+func TestWhatAPolicyAdmits(t *testing.T) {
+	rs256 := func(p *Policy) {
+		p.SigningAlgorithms = append(p.SigningAlgorithms, claims.RS256)
+		p.Widenings = []Widening{WidenRS256}
+	}
+	hint := func(p *Policy) { p.SoftwareIDFrom = SoftwareIDFromHint }
+	kinds := func(k ...AudienceKind) func(*Policy) { return func(p *Policy) { p.AudienceKinds = k } }
+	array := []string{"openid", "accounts"}
+	checkJudged(t, []judged{
+		{"RS256 where it is named", vector{header: members{"alg": "RS256"}, ssaHeader: members{"alg": "RS256"}, policy: rs256}, nil},
+		{"HMAC never", vector{header: members{"alg": "HS256"}, policy: rs256}, []string{"header.alg"}},
+		{"an org_id as issuer", req(members{"iss": testOrg}).with(func(p *Policy) { p.IssuerKinds = []IssuerKind{IssuerOrgID} }), nil},
+		{"a URL as audience", req(members{"aud": "https://auth.bank.example/path"}).with(kinds(AudienceURL)), nil},
+		{"an array as audience", req(members{"aud": []string{"abc"}}).with(kinds(AudienceID, AudienceList)), nil},
+		{"an empty audience", req(members{"aud": []string{}}).with(kinds(AudienceID, AudienceList)), []string{"aud.required"}},
+		{"scope as an array", req(members{"scope": array}).with(func(p *Policy) { p.ScopeAsArray = true }), nil},
+		{"roles as a string", ssa(members{"software_roles": "AISP PISP"}).with(func(p *Policy) { p.RolesAsString = true }), nil},
+		{"software_id as a hint", ssa(members{"software_id": nil, "software_client_id": nil}).with(hint), nil},
+		{"a hint does not overrule the statement", req(members{"software_id": "aaaa"}).with(hint), []string{"software_id.matches_ssa"}},
+		{"a changed value", req(members{"application_type": "mobile"}).with(func(p *Policy) {
+			p.ApplicationTypes, p.Adjustable = p.ApplicationTypes[:1], []string{"application_type"}
+		}), nil},
+		{"seeds: scope, application_type and their rules are optional", req(members{"scope": nil, "application_type": nil}).in(WSO2), nil},
+		{"3.2 has no CIBA", ciba(nil).in(OBIE32), []string{"grant_types.ciba.version"}},
+		{"3.4 has jwt-bearer", req(members{"grant_types": []string{"authorization_code", string(claims.JWTBearer)}}).in(OBIE34), nil},
+		{"CD roles allow what theirs do", ssa(members{"software_roles": []string{"CD_AISP"}}), nil},
+		{"an ASPSP may use no scope", ssa(members{"software_roles": []string{"ASPSP"}}), []string{"scope.within_roles"}},
+	})
+}
+
+func TestSubjectsOfCertificates(t *testing.T) {
+	cert := certificateOf(t, testSoftware)
+	partial := func(p *Policy) { p.SubjectDNMatch = DNMatchPartial }
+	const differs = memberDN + ".matches_certificate"
+	checkJudged(t, []judged{
+		{"as OpenSSL writes it, in other cases and with blanks", mtls("cn=" + testSoftware + ", OU = " + testOrg + " , o=OPENBANKING, C=gb").over(cert), nil},
+		{"encoded order is another name", mtls("C=GB,O=OpenBanking,OU=" + testOrg + ",CN=" + testSoftware).over(cert), []string{differs}},
+		{"a dropped attribute", mtls("CN=" + testSoftware + ",O=OpenBanking,C=GB").over(cert), []string{differs}},
+		{"a dropped attribute, forgiven", mtls("CN=" + testSoftware + ",O=OpenBanking,C=GB").over(cert).with(partial), nil},
+		{"never without the CN", mtls("C=GB").over(cert).with(partial), []string{differs}},
+		{"an attribute too many", mtls(goodDN + ",L=London").over(cert).with(partial), []string{differs}},
+		{"a broken certificate", mtls(goodDN).over(&Certificate{RawSubject: []byte{1}}), []string{differs}},
+		{"no certificate to compare with", mtls(goodDN), nil},
+	})
+}
+
+// The seeds' own sample breaks the seeds' own rules: each fault is reported.
+func TestALookAlikeOfTheSeedsSample(t *testing.T) {
+	sample := vector{
+		profile: WSO2, header: members{"alg": "RS256"}, ssaHeader: members{"alg": "HS256"},
+		request: members{"iss": "WSO2 TPP", "aud": "https://localbank.example", "exp": testNow + 6*365*86400, "scope": "accounts"},
+		ssa:     members{"software_id": nil, "software_client_id": nil, "software_redirect_uris": nil, "jti": nil},
+	}
+	checkJudged(t, []judged{{"the sample", sample, []string{
+		"header.alg", "ssa.header.alg", "iss.format", "aud.format", "exp.lifetime", "scope.openid",
+		"ssa.software_id.required", "ssa.software_redirect_uris.required", "ssa.jti.required",
+	}}})
+}
+
+func TestWireCodesOfRedirectURIs(t *testing.T) {
+	for name, v := range map[string]vector{
+		"a bad URI that the SSA lists":       uris("https://localhost/cb"),
+		"an SSA without a list":              ssa(members{"software_redirect_uris": nil}),
+		"redirect_uris of the wrong type":    req(members{"redirect_uris": 7}),
+		"a duplicate":                        uris(testURI, testURI),
+		"an empty array":                     req(members{"redirect_uris": []string{}}),
+		"a URI outside the SSA":              req(members{"redirect_uris": []string{testURI + "3"}}),
+		"left to an SSA that lists bad ones": {request: members{"redirect_uris": nil}, ssa: members{"software_redirect_uris": []string{"https://10.0.0.1"}}},
+	} {
+		wire := v.judge(t).Wire()
+		if assert.NotNil(t, wire, name) {
+			assert.Equal(t, InvalidRedirectURI, wire.Error, name)
+		}
+	}
+	wire := vector{request: members{"software_statement": nil}, noSSA: true}.judge(t).Wire()
+	assert.Equal(t, InvalidSoftwareStatement, wire.Error)
+	wire = ssa(members{"org_status": "Withdrawn"}).judge(t).Wire()
+	assert.Equal(t, UnapprovedSoftwareStatement, wire.Error)
+}
+
+// A huge list neither takes long nor fills a report with pointers.
+func TestHugeListsStayCheap(t *testing.T) {
+	list := make([]string, 20_000)
+	report := req(members{"redirect_uris": list, "grant_types": list, "response_types": list}).judge(t)
+	assert.False(t, report.Valid())
+	assert.LessOrEqual(t, len(report.Violations), MaxViolations)
+	assert.Positive(t, report.More)
+}
