@@ -56,9 +56,15 @@ type step struct {
 	index int
 }
 
-func (r *reader) enter(name string) { r.path = append(r.path, step{name: name}) }
-func (r *reader) item(i int)        { r.path = append(r.path, step{index: i}) }
-func (r *reader) leave()            { r.path = r.path[:len(r.path)-1] }
+func (r *reader) enter(name string) {
+	if r.path == nil {
+		r.path = r.room[:0]
+	}
+	r.path = append(r.path, step{name: name})
+}
+
+func (r *reader) item(i int) { r.path = append(r.path, step{index: i}) }
+func (r *reader) leave()     { r.path = r.path[:len(r.path)-1] }
 
 func (r *reader) pointer() string {
 	pointer := ""

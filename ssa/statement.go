@@ -4,13 +4,14 @@ import (
 	"fmt"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/jsonscan"
 )
 
 // Statement is a software statement whose signature is not checked. Only Parse
 // makes one; the zero Statement is refused by Verify.
 type Statement struct {
 	signed *Signed
-	claims *claims.SSA
+	issuer claims.Optional[string]
 }
 
 // Parse reads a software statement: a compact JWS over one strict JSON object. It
@@ -20,11 +21,25 @@ func Parse(token string) (*Statement, error) {
 	if err != nil {
 		return nil, malformed("", "the software statement is no compact JWS: "+detail(err))
 	}
-	c, _, err := claims.DecodeSSA(signed.payload(), nil)
+	issuer, err := issuerOf(signed.payload())
 	if err != nil {
 		return nil, malformed("", "the payload of the software statement is no strict JSON object: "+err.Error())
 	}
-	return &Statement{signed: signed, claims: c}, nil
+	return &Statement{signed: signed, issuer: issuer}, nil
+}
+
+// issuerOf checks that the payload is one strict JSON object and finds its iss, by
+// which the trust anchor is found. All else is decoded once it is verified.
+func issuerOf(payload []byte) (issuer claims.Optional[string], err error) {
+	v, err := jsonscan.Scan(string(payload), func(name string, v jsonscan.Value) {
+		if text, clean := v.Text(); name == "iss" && clean {
+			issuer = claims.Some(text)
+		}
+	})
+	if err == nil && v.Kind() != jsonscan.Object {
+		err = fmt.Errorf("it is of type %s", v.Kind())
+	}
+	return issuer, err
 }
 
 func malformed(pointer, text string) *Error {
@@ -32,12 +47,16 @@ func malformed(pointer, text string) *Error {
 }
 
 // UnverifiedClaims are the claims as anybody may have written them. Members of the
-// wrong type are left invalid. They must not be changed.
+// wrong type are left invalid. Each call decodes them anew.
 func (s *Statement) UnverifiedClaims() *claims.SSA {
-	if s.claims == nil {
+	if s.signed == nil {
 		return &claims.SSA{}
 	}
-	return s.claims
+	c, _, err := claims.DecodeSSA(s.signed.payload(), nil)
+	if err != nil {
+		return &claims.SSA{} // Parse has read the same bytes as an object
+	}
+	return c
 }
 
 // UnverifiedHeader is the decoded header. It must not be changed.

@@ -75,7 +75,7 @@ func (v *Verifier) Verify(ctx context.Context, s *Statement) (*Verified, error) 
 }
 
 func (v *Verifier) anchorsOf(s *Statement) ([]*Anchor, error) {
-	iss, ok := s.claims.Issuer.Get()
+	iss, ok := s.issuer.Get()
 	if anchors := v.anchors[iss]; ok && len(anchors) > 0 {
 		return anchors, nil
 	}

@@ -112,7 +112,7 @@ func scanURI(s string, want uriFault) uriFault {
 	if want&uriWildcard != 0 && strings.IndexByte(s, '*') >= 0 {
 		short |= uriWildcard
 	}
-	if want &^= uriTooLong | uriFragment | uriWildcard | plainlyFree(s); want == 0 {
+	if want &^= uriTooLong | uriFragment | uriWildcard | plainlyFree(s, want); want == 0 {
 		return short
 	}
 	p := splitURI(s)
@@ -132,25 +132,25 @@ func scanURI(s string, want uriFault) uriFault {
 	return short | (found|scanParts(s, &p, want))&want
 }
 
-// plainlyFree returns faults that s cannot have, by a glance at it. Rules ask for
-// one fault each, and most URIs are free of it.
-func plainlyFree(s string) (free uriFault) {
+// plainlyFree returns those of the wanted faults that s cannot have, by a glance
+// at it. Rules ask for one fault each, and most URIs are free of it.
+func plainlyFree(s string, want uriFault) (free uriFault) {
 	const start = "https://"
 	if !strings.HasPrefix(s, start) {
 		return 0
 	}
 	s = s[len(start)-1:]
 	free = uriRelative | uriNotHTTPS
-	if strings.IndexByte(s, '@') < 0 {
+	if want&uriUserinfo != 0 && strings.IndexByte(s, '@') < 0 {
 		free |= uriUserinfo
 	}
-	if strings.IndexByte(s, ':') < 0 {
+	if want&uriPort != 0 && strings.IndexByte(s, ':') < 0 {
 		free |= uriPort
 	}
-	if !strings.Contains(s, "--") {
+	if want&uriPunycode != 0 && !strings.Contains(s, "--") {
 		free |= uriPunycode
 	}
-	if strings.IndexByte(s, '%') < 0 && !strings.Contains(s, "/.") {
+	if want&uriDotSegment != 0 && strings.IndexByte(s, '%') < 0 && !strings.Contains(s, "/.") {
 		free |= uriDotSegment
 	}
 	return free
@@ -179,22 +179,25 @@ func scanParts(s string, p *uriParts, want uriFault) (found uriFault) {
 // uriText says whether s consists of the characters of RFC 3986 section 2.
 // Brackets belong to hosts alone and are not among them.
 func uriText(s string) bool {
-	const marks = "-._~:/?#@!$&'()*+,;="
 	for i := 0; i < len(s); i++ {
-		b := s[i]
-		switch {
-		case isAlpha(b), isDigit(b):
-		case b == '%':
-			if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
-				return false
-			}
-			i += 2
-		case strings.IndexByte(marks, b) < 0:
+		switch b := s[i]; {
+		case uriBytes[b]:
+		case b != '%' || i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]):
 			return false
+		default:
+			i += 2
 		}
 	}
 	return true
 }
+
+// uriBytes marks the bytes that stand for themselves in a URI.
+var uriBytes = func() (t [256]bool) {
+	for b := range t {
+		t[b] = isAlpha(byte(b)) || isDigit(byte(b)) || strings.IndexByte("-._~:/?#@!$&'()*+,;=", byte(b)) >= 0
+	}
+	return t
+}()
 
 // hasDotSegment says whether the path at the start of s has a segment "." or
 // "..", percent-encoded ones included: browsers resolve both.

@@ -50,7 +50,7 @@ func Parse(token string) (*JWS, error) {
 		buf = buf[:start+encoding.DecodedLen(size)]
 		n, err := encoding.Decode(buf[start:], src[:size])
 		if err != nil {
-			return nil, fail(ErrMalformed, "the "+partNames[i]+" is not canonical base64url (no padding, unused bits zero)")
+			return nil, fail(ErrMalformed, "the "+partNames[i]+" is not canonical base64url (A-Z a-z 0-9 - _, no padding, unused bits zero)")
 		}
 		buf = buf[:start+n]
 		*dst = buf[start : start+n : start+n]
@@ -64,28 +64,23 @@ func Parse(token string) (*JWS, error) {
 
 var partNames = [3]string{"header", "payload", "signature"}
 
-// findDots finds the two dots and checks the alphabet of everything else, which
-// the base64 decoder does not: it passes over line breaks.
+// findDots finds the two dots. The base64url decoder checks everything else but
+// line breaks, which it passes over, so they are refused here.
 func findDots(token string) (first, second int, err error) {
-	dots := [2]int{}
-	count := 0
-	for i := range len(token) {
-		c := token[i]
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_':
-		case c == '.' && count < 2:
-			dots[count] = i
-			count++
-		case c == '.':
-			return 0, 0, fail(ErrMalformed, "more than three parts; a compact JWS has header, payload and signature")
-		default:
-			return 0, 0, fail(ErrMalformed, "byte "+strconv.Itoa(i)+" is outside the base64url alphabet (A-Z a-z 0-9 - _); send the compact form only")
+	for _, lineBreak := range [2]byte{'\n', '\r'} {
+		if i := strings.IndexByte(token, lineBreak); i >= 0 {
+			return 0, 0, fail(ErrMalformed, "byte "+strconv.Itoa(i)+" is a line break; a token is one line")
 		}
 	}
-	if count < 2 {
+	first = strings.IndexByte(token, '.')
+	second = first + 1 + strings.IndexByte(token[first+1:], '.')
+	switch {
+	case first < 0 || second == first:
 		return 0, 0, fail(ErrMalformed, "fewer than three parts; a compact JWS has header, payload and signature")
+	case strings.IndexByte(token[second+1:], '.') >= 0:
+		return 0, 0, fail(ErrMalformed, "more than three parts; a compact JWS has header, payload and signature")
 	}
-	return dots[0], dots[1], nil
+	return first, second, nil
 }
 
 func (j *JWS) readHeader() error {

@@ -29,17 +29,8 @@ func newName(doc string, at, end int, escaped bool) name {
 	return name{at: int32(at), sum: uint32(end-at)<<16 | uint32(doc[end-2])<<8 | uint32(doc[(at+end)/2])}
 }
 
-// body is the text between the quotes, text what it says.
+// body is the text between the name's quotes.
 func (n name) body(doc string) string { return doc[n.at+1 : stringEnd(doc, int(n.at))-1] }
-
-func (n name) text(doc string) string {
-	body := n.body(doc)
-	if n.sum != 0 {
-		return body
-	}
-	text, _ := unescapeAll(body)
-	return text
-}
 
 // known reports whether the innermost object, whose names begin at base, has n.
 func (p *parser) known(n name, base int) bool {

@@ -1,18 +1,34 @@
 package jsonscan
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
 
-var (
-	escapePointer   = strings.NewReplacer("~", "~0", "/", "~1")
-	unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
-)
+var unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
 
 // AppendPointer extends an RFC 6901 pointer by one member name or index.
 func AppendPointer(pointer, token string) string {
-	return pointer + "/" + escapePointer.Replace(token)
+	special := strings.Count(token, "~") + strings.Count(token, "/")
+	if special == 0 {
+		return pointer + "/" + token
+	}
+	var b strings.Builder
+	b.Grow(len(pointer) + 1 + len(token) + special)
+	b.WriteString(pointer)
+	b.WriteByte('/')
+	for i := range len(token) {
+		switch token[i] {
+		case '~':
+			b.WriteString("~0")
+		case '/':
+			b.WriteString("~1")
+		default:
+			b.WriteByte(token[i])
+		}
+	}
+	return b.String()
 }
 
 // Lookup finds the value that an RFC 6901 pointer names in doc. It finds nothing in
@@ -73,7 +89,7 @@ func Indent(doc string) []Line {
 	if err != nil {
 		return nil
 	}
-	in := indenter{left: 48<<10 + 4*len(doc)}
+	in := indenter{left: 40<<10 + 2*len(doc)}
 	// Never fewer than the lines needed, since each but the first comes with one of
 	// these; never more than there is room for.
 	most := strings.Count(doc, ",") + 2*strings.Count(doc, "{") + 2*strings.Count(doc, "[") + 2
@@ -103,6 +119,7 @@ func (in *indenter) value(pointer string, name *string, v Value, depth int, more
 	}
 	in.begin(depth)
 	if name != nil {
+		in.buf = slices.Grow(in.buf, 4*len(*name)+4) // the worst case, once
 		in.buf = append(strconv.AppendQuote(in.buf, *name), ": "...)
 	}
 	start, count := len(in.buf), v.Len()
@@ -116,20 +133,28 @@ func (in *indenter) value(pointer string, name *string, v Value, depth int, more
 	}
 	in.add(Line{Pointer: pointer, Start: start, End: start + 1}, open, false)
 	for name, m := range v.Members() {
-		if in.left < 0 {
+		if !in.affords(pointer, name) {
 			return
 		}
 		count--
 		in.value(AppendPointer(pointer, name), &name, m, depth+1, count > 0)
 	}
 	for i, e := range v.Elements() {
-		if in.left < 0 {
+		if !in.affords(pointer, "") {
 			return
 		}
 		in.value(AppendPointer(pointer, strconv.Itoa(i)), nil, e, depth+1, i < count-1)
 	}
 	in.begin(depth)
 	in.add(Line{Pointer: pointer, Closing: true}, closing, more)
+}
+
+// affords reports whether there is room to work out where a member stands.
+func (in *indenter) affords(pointer, name string) bool {
+	if in.left < lineCost+len(pointer)+2*len(name) {
+		in.left = -1
+	}
+	return in.left >= 0
 }
 
 func (in *indenter) begin(depth int) {

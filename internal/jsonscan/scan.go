@@ -166,7 +166,8 @@ func (p *parser) member(base, depth int) error {
 	if err != nil {
 		return err
 	}
-	n := newName(p.doc, at, p.pos, escaped)
+	end := p.pos
+	n := newName(p.doc, at, end, escaped)
 	if len(p.names)-base < fewNames && p.known(n, base) {
 		p.pos = at
 		return p.fault(reasonTwice)
@@ -187,7 +188,11 @@ func (p *parser) member(base, depth int) error {
 		return err
 	}
 	if depth == 1 && p.show != nil {
-		p.show(n.text(p.doc), Value{raw: p.doc[start:p.pos]})
+		text := p.doc[at+1 : end-1]
+		if escaped {
+			text, _ = unescapeAll(text)
+		}
+		p.show(text, Value{raw: p.doc[start:p.pos]})
 	}
 	return nil
 }

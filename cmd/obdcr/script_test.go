@@ -1,0 +1,154 @@
+package main
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"obdcr": main})
+}
+
+// scriptTime is when the scripts happen, $NOW.
+var scriptTime = time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC)
+
+// TestScripts runs the command as its users do. Each script has the key sets and the
+// transport certificate of a TPP, and mints what it needs.
+func TestScripts(t *testing.T) {
+	directory, software := newSoftware(t)
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: software.TransportCertificate.Certificate[0]})
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("NOW", scriptTime.Format(time.RFC3339))
+			return errors.Join(
+				os.WriteFile(filepath.Join(e.WorkDir, "directory.jwks"), directory.JWKS(), 0o600),
+				os.WriteFile(filepath.Join(e.WorkDir, "software.jwks"), software.JWKS(), 0o600),
+				os.WriteFile(filepath.Join(e.WorkDir, "transport.pem"), block, 0o600),
+				os.WriteFile(filepath.Join(e.WorkDir, "transport.der"), software.TransportCertificate.Certificate[0], 0o600),
+			)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"mint": func(ts *testscript.TestScript, _ bool, args []string) {
+				token, err := minter{directory, software}.mint(args[0], args[2:])
+				ts.Check(err)
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(token), 0o600))
+			},
+			"large": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("{}"+strings.Repeat(" ", maxInput)), 0o600))
+			},
+		},
+	})
+}
+
+// exits CODE COMMAND...: the command ends with that very code.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, not %d", got, want)
+	}
+}
+
+func newSoftware(t *testing.T) (*ssatest.Directory, *ssatest.Software) {
+	t.Helper()
+	directory, err := ssatest.New(ssatest.Options{Deterministic: true, Clock: func() time.Time { return scriptTime }})
+	require.NoError(t, err)
+	t.Cleanup(directory.Close)
+	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
+	require.NoError(t, err)
+	return directory, software
+}
+
+// minter makes what a script asks for: a good token or its claims, with changes
+// name=JSON or -name, those of the statement with ssa: before the name.
+type minter struct {
+	directory *ssatest.Directory
+	software  *ssatest.Software
+}
+
+func (m minter) mint(kind string, changes []string) (string, error) {
+	own, statement := map[string]any{}, map[string]any{}
+	for _, c := range changes {
+		to := own
+		name, inSSA := strings.CutPrefix(c, "ssa:")
+		if inSSA {
+			to = statement
+		}
+		if removed, ok := strings.CutPrefix(name, "-"); ok {
+			to[removed] = nil
+			continue
+		}
+		name, value, _ := strings.Cut(name, "=")
+		to[name] = json.RawMessage(value)
+	}
+	forged := ssatest.Forgery{Key: m.directory.ForgedKey()}
+	switch kind {
+	case "ssa":
+		return m.software.SSA(own)
+	case "forged-ssa":
+		return m.software.SSAWith(own, forged)
+	case "unsigned-ssa":
+		return m.software.SSAWith(own, ssatest.Forgery{Algorithm: "none", Unsigned: true})
+	case "ssa-claims":
+		return marshal(changed(m.software.Claims(), own))
+	}
+	token, err := m.software.SSA(statement)
+	if err != nil {
+		return "", err
+	}
+	request := m.software.Request()
+	request.SoftwareStatement = claims.Some(token)
+	payload := map[string]any{}
+	text, err := json.Marshal(&request)
+	if err := errors.Join(err, json.Unmarshal(text, &payload)); err != nil {
+		return "", err
+	}
+	payload = changed(payload, own)
+	switch kind {
+	case "request":
+		return m.software.Sign(payload)
+	case "forged-request":
+		return m.software.SignWith(payload, forged)
+	case "claims":
+		return marshal(payload)
+	}
+	return "", errors.New("mint: no such thing: " + kind)
+}
+
+func changed(to, changes map[string]any) map[string]any {
+	maps.Copy(to, changes)
+	maps.DeleteFunc(to, func(_ string, v any) bool { return v == nil })
+	return to
+}
+
+func marshal(v any) (string, error) {
+	text, err := json.MarshalIndent(v, "", " ")
+	return string(text), err
+}

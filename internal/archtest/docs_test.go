@@ -1,0 +1,155 @@
+package archtest
+
+import (
+	"bytes"
+	"flag"
+	"go/format"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the sample of the README from the Example of package dcr")
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, name))
+	require.NoError(t, err)
+	return string(data)
+}
+
+// documents returns the Markdown files of the module by name.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return skipDir(path, d.Name())
+		}
+		if filepath.Ext(path) == ".md" {
+			rel, err := filepath.Rel(root, path)
+			require.NoError(t, err)
+			all[filepath.ToSlash(rel)] = readFile(t, rel)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	for _, name := range []string{"README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md"} {
+		require.NotEmpty(t, all[name], "%s", name)
+	}
+	return all
+}
+
+var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
+
+// exampleBody returns what stands between the braces of func Example of package
+// dcr, without its Output comment, indented as a statement list of its own.
+func exampleBody(t *testing.T) string {
+	t.Helper()
+	text := readFile(t, "dcr/example_test.go")
+	_, body, found := strings.Cut(text, "\nfunc Example() {\n")
+	require.True(t, found, "dcr/example_test.go has no func Example")
+	body, _, found = strings.Cut(body, "\n}\n")
+	require.True(t, found)
+	body, _, found = strings.Cut(body, "\t// Output:")
+	require.True(t, found, "the Example has no output, so that nobody runs it")
+	return strings.ReplaceAll("\n"+body, "\n\t", "\n")[1:]
+}
+
+func TestREADMEShowsTheExample(t *testing.T) {
+	text, body := readFile(t, "README.md"), exampleBody(t)
+	blocks := goBlock.FindAllStringSubmatchIndex(text, -1)
+	require.Len(t, blocks, 1, "the README has one Go sample")
+	from, to := blocks[0][2], blocks[0][3]
+	if *update {
+		require.NoError(t, os.WriteFile(filepath.Join(root, "README.md"), []byte(text[:from]+body+text[to:]), 0o644))
+		return
+	}
+	assert.Equal(t, body, text[from:to], "run go test ./internal/archtest -update")
+	formatted, err := format.Source([]byte(body))
+	require.NoError(t, err)
+	assert.Equal(t, strings.TrimSpace(string(formatted)), strings.TrimSpace(body))
+	lines := slices.DeleteFunc(strings.Split(body, "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
+	assert.LessOrEqual(t, len(lines), 25, "the sample is to fit a glance")
+}
+
+// TestCommandsInDocumentsExist: whatever is shown after go run or go test is there.
+func TestCommandsInDocumentsExist(t *testing.T) {
+	command := regexp.MustCompile("go (run|test)((?: -[a-z]+(?: '[^']*'| [0-9a-z]+)?)*) (\\./[a-z/.]+)")
+	seen := map[string]bool{}
+	for name, text := range documents(t) {
+		for _, m := range command.FindAllStringSubmatch(text, -1) {
+			verb, path := m[1], m[3]
+			seen[verb+" "+path] = true
+			dir := strings.TrimSuffix(path, "/...")
+			files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+			require.NoError(t, err)
+			assert.NotEmpty(t, files, "%s shows %q", name, m[0])
+			if verb == "run" {
+				assert.Equal(t, "main", packages(t)[module+"/"+strings.TrimPrefix(dir, "./")].Name, "%s shows %q", name, m[0])
+			}
+		}
+	}
+	for _, want := range []string{"run ./examples/quickstart", "run ./cmd/obdcr", "test ./..."} {
+		assert.True(t, seen[want], "no document shows go %s", want)
+	}
+}
+
+// TestVerbsInDocumentsExist: each verb of the command that a document shows is one
+// the command has.
+func TestVerbsInDocumentsExist(t *testing.T) {
+	var code bytes.Buffer
+	for _, s := range tree(t) {
+		if s.Dir() == "cmd/obdcr" && !s.IsTest() {
+			code.WriteString(readFile(t, s.Path))
+		}
+	}
+	shown := regexp.MustCompile("(?m)(?:^|`|\\$ )(?:go run \\./cmd/)?obdcr ([a-z]+)")
+	verbs := 0
+	for name, text := range documents(t) {
+		for _, m := range shown.FindAllStringSubmatch(text, -1) {
+			verbs++
+			assert.True(t, regexp.MustCompile(`Use: +"`+m[1]+`[ "]`).MatchString(code.String()), "%s shows %q", name, m[0])
+		}
+	}
+	assert.NotZero(t, verbs)
+}
+
+func TestLinksInDocumentsLead(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
+	for name, text := range documents(t) {
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(m[1], "://") || strings.HasPrefix(m[1], "mailto:") {
+				continue
+			}
+			_, err := os.Stat(filepath.Join(root, filepath.Dir(name), m[1]))
+			assert.NoError(t, err, "%s links to %s", name, m[1])
+		}
+	}
+}
+
+// TestREADMEListsThePublicPackages: each package that others can import has its
+// line in the table, and the table has no other.
+func TestREADMEListsThePublicPackages(t *testing.T) {
+	var want, got []string
+	for _, p := range packages(t) {
+		hidden := strings.HasPrefix(p.Room(), "internal/") || strings.HasPrefix(p.Room(), "examples/")
+		if p.Ours() && p.Room() != "." && !hidden {
+			want = append(want, p.Room())
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z/]+)` \\|").FindAllStringSubmatch(readFile(t, "README.md"), -1) {
+		got = append(got, m[1])
+	}
+	assert.ElementsMatch(t, want, got)
+}
