@@ -120,7 +120,7 @@ func (f field[T]) decode(r *reader, into *T, name string, v jsonscan.Value) {
 
 // decode reads the members of one strict JSON object. names maps our names to the
 // directory's where they differ. Members without a row go to keep.
-func (f fields[T]) decode(payload []byte, names map[string]string, into *T, keep *[]Member) ([]Fault, error) {
+func (f fields[T]) decode(payload string, names map[string]string, into *T, keep *[]Member) ([]Fault, error) {
 	var r reader
 	theirs, unknown := invert(names), 0
 	object, err := parseObject(payload, func(name string, v jsonscan.Value) {
@@ -220,8 +220,8 @@ func appendMember(out []byte, name string, value any) ([]byte, error) {
 
 // parseObject checks a payload, one strict JSON object and nothing else, and shows
 // its members on the way.
-func parseObject(payload []byte, member func(name string, v jsonscan.Value)) (jsonscan.Value, error) {
-	v, err := jsonscan.Scan(string(payload), member)
+func parseObject(payload string, member func(name string, v jsonscan.Value)) (jsonscan.Value, error) {
+	v, err := jsonscan.Scan(payload, member)
 	if err != nil {
 		return v, err
 	}

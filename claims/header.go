@@ -11,10 +11,10 @@ var headerFields = table(
 // DecodeHeader reads a decoded JOSE header, as DecodeRequest reads a payload. It
 // judges nothing: rules on the header are those of package validate, and package
 // ssa refuses by itself what must never be trusted.
-func DecodeHeader(header []byte) (*Header, []Fault, error) {
+func DecodeHeader[Text ~string | ~[]byte](header Text) (*Header, []Fault, error) {
 	var h Header
 	var r reader
-	object, err := parseObject(header, func(name string, v jsonscan.Value) {
+	object, err := parseObject(string(header), func(name string, v jsonscan.Value) {
 		if i, ok := headerFields.index[name]; ok {
 			headerFields.rows[i].decode(&r, &h, name, v)
 		}

@@ -33,9 +33,9 @@ var requestFields = table(
 // DecodeRequest reads the payload of a registration request. Members of the wrong
 // type are reported, all of them, and left invalid. The error is not nil, and the
 // request nil, only where the payload is not one strict JSON object.
-func DecodeRequest(payload []byte) (*Request, []Fault, error) {
+func DecodeRequest[Text ~string | ~[]byte](payload Text) (*Request, []Fault, error) {
 	var r Request
-	faults, err := requestFields.decode(payload, nil, &r, &r.Unknown)
+	faults, err := requestFields.decode(string(payload), nil, &r, &r.Unknown)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -44,7 +44,7 @@ func DecodeRequest(payload []byte) (*Request, []Fault, error) {
 
 // ParseRequest is DecodeRequest for callers who want no fault at all: any fault
 // gives a nil request and a *FaultError that holds them all.
-func ParseRequest(payload []byte) (*Request, error) {
+func ParseRequest[Text ~string | ~[]byte](payload Text) (*Request, error) {
 	r, faults, err := DecodeRequest(payload)
 	if err != nil {
 		return nil, err

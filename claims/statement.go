@@ -42,9 +42,9 @@ var ssaFields = table(
 // DecodeSSA reads the payload of a software statement, as DecodeRequest does.
 // names maps a claim's name in this package to the one that a directory uses
 // instead; nil is right for the OBIE directory.
-func DecodeSSA(payload []byte, names map[string]string) (*SSA, []Fault, error) {
+func DecodeSSA[Text ~string | ~[]byte](payload Text, names map[string]string) (*SSA, []Fault, error) {
 	var s SSA
-	faults, err := ssaFields.decode(payload, names, &s, &s.Unknown)
+	faults, err := ssaFields.decode(string(payload), names, &s, &s.Unknown)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,7 +53,7 @@ func DecodeSSA(payload []byte, names map[string]string) (*SSA, []Fault, error) {
 
 // ParseSSA is DecodeSSA for callers who want no fault at all: any fault gives a
 // nil statement and a *FaultError that holds them all.
-func ParseSSA(payload []byte) (*SSA, error) {
+func ParseSSA[Text ~string | ~[]byte](payload Text) (*SSA, error) {
 	s, faults, err := DecodeSSA(payload, nil)
 	if err != nil {
 		return nil, err

@@ -85,7 +85,7 @@ func (l *linter) readRequest() string {
 	if text == "" {
 		return ""
 	}
-	payload := []byte(text)
+	payload := text
 	if !isObject(text) {
 		signed, err := ssa.ParseSigned(text)
 		if err != nil {
@@ -104,12 +104,12 @@ func (l *linter) readRequest() string {
 		return ""
 	}
 	l.input.Request, l.input.RequestFaults = c, faults
-	l.result.Documents[validate.DocRequest] = payload
+	l.result.Documents[validate.DocRequest] = []byte(payload)
 	return c.SoftwareStatement.Or("")
 }
 
 func (l *linter) header(signed *ssa.Signed, document validate.Document) (*claims.Header, []claims.Fault) {
-	l.result.Documents[document] = signed.UnverifiedHeaderJSON()
+	l.result.Documents[document] = []byte(signed.UnverifiedHeaderJSON())
 	header, faults, err := claims.DecodeHeader(signed.UnverifiedHeaderJSON())
 	if err != nil {
 		return nil, nil // ParseSigned has decoded the same bytes
@@ -123,7 +123,7 @@ func (l *linter) readStatement(text string) *ssa.Signed {
 	if text == "" {
 		return nil
 	}
-	payload, signed := []byte(text), (*ssa.Signed)(nil)
+	payload, signed := text, (*ssa.Signed)(nil)
 	if !isObject(text) {
 		var err error
 		if signed, err = ssa.ParseSigned(text); err != nil {
@@ -139,7 +139,7 @@ func (l *linter) readStatement(text string) *ssa.Signed {
 		return signed
 	}
 	l.input.SSA, l.input.SSAFaults = c, faults
-	l.result.Documents[validate.DocSSA] = payload
+	l.result.Documents[validate.DocSSA] = []byte(payload)
 	return signed
 }
 

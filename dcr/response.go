@@ -75,6 +75,6 @@ func statementPayload(token string) (map[string]json.RawMessage, error) {
 		return nil, err
 	}
 	payload := map[string]json.RawMessage{}
-	err = json.Unmarshal(statement.Signed().UnverifiedPayload(), &payload)
+	err = json.Unmarshal([]byte(statement.Signed().UnverifiedPayload()), &payload)
 	return payload, err
 }

@@ -39,8 +39,8 @@ func FuzzParse(f *testing.F) {
 		again, err := ssa.Parse(statement.Token())
 		require.NoError(t, err)
 		require.Equal(t, statement, again)
-		require.True(t, json.Valid(statement.Signed().UnverifiedPayload()))
-		require.True(t, json.Valid(statement.Signed().UnverifiedHeaderJSON()))
+		require.True(t, json.Valid([]byte(statement.Signed().UnverifiedPayload())))
+		require.True(t, json.Valid([]byte(statement.Signed().UnverifiedHeaderJSON())))
 		verified, err := v.Verify(context.Background(), statement)
 		if err == nil {
 			require.Equal(t, good, token, "a token that nobody signed")

@@ -1,7 +1,6 @@
 package ssa
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"errors"
@@ -43,22 +42,19 @@ func (s *Signed) UnverifiedHeader() *claims.Header {
 	return s.header
 }
 
-// UnverifiedHeaderJSON is a copy of the header as sent, decoded from base64url.
-func (s *Signed) UnverifiedHeaderJSON() []byte {
+// UnverifiedHeaderJSON is the header as sent, decoded from base64url.
+func (s *Signed) UnverifiedHeaderJSON() string {
 	if s.jws == nil {
-		return nil
+		return ""
 	}
-	return bytes.Clone(s.jws.HeaderJSON())
+	return s.jws.HeaderJSON()
 }
 
-// UnverifiedPayload is a copy of the payload. Whoever uses it before Verify has
-// returned nil uses what anybody may have written.
-func (s *Signed) UnverifiedPayload() []byte { return bytes.Clone(s.payload()) }
-
-// payload is the payload itself, whose bytes must stay the ones that were signed.
-func (s *Signed) payload() []byte {
+// UnverifiedPayload is the payload. Whoever uses it before Verify has returned nil
+// uses what anybody may have written.
+func (s *Signed) UnverifiedPayload() string {
 	if s.jws == nil {
-		return nil
+		return ""
 	}
 	return s.jws.Payload()
 }

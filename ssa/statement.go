@@ -21,7 +21,7 @@ func Parse(token string) (*Statement, error) {
 	if err != nil {
 		return nil, malformed("", "the software statement is no compact JWS: "+detail(err))
 	}
-	issuer, err := issuerOf(signed.payload())
+	issuer, err := issuerOf(signed.UnverifiedPayload())
 	if err != nil {
 		return nil, malformed("", "the payload of the software statement is no strict JSON object: "+err.Error())
 	}
@@ -30,8 +30,8 @@ func Parse(token string) (*Statement, error) {
 
 // issuerOf checks that the payload is one strict JSON object and finds its iss, by
 // which the trust anchor is found. All else is decoded once it is verified.
-func issuerOf(payload []byte) (issuer claims.Optional[string], err error) {
-	v, err := jsonscan.Scan(string(payload), func(name string, v jsonscan.Value) {
+func issuerOf(payload string) (issuer claims.Optional[string], err error) {
+	v, err := jsonscan.Scan(payload, func(name string, v jsonscan.Value) {
 		if text, clean := v.Text(); name == "iss" && clean {
 			issuer = claims.Some(text)
 		}
@@ -52,7 +52,7 @@ func (s *Statement) UnverifiedClaims() *claims.SSA {
 	if s.signed == nil {
 		return &claims.SSA{}
 	}
-	c, _, err := claims.DecodeSSA(s.signed.payload(), nil)
+	c, _, err := claims.DecodeSSA(s.signed.UnverifiedPayload(), nil)
 	if err != nil {
 		return &claims.SSA{} // Parse has read the same bytes as an object
 	}

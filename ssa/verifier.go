@@ -128,7 +128,7 @@ func ruleOf(e *Error) string {
 // judge reads the claims in the anchor's own names and checks what the anchor says
 // of them.
 func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
-	c, faults, err := claims.DecodeSSA(s.signed.payload(), a.ClaimNames)
+	c, faults, err := claims.DecodeSSA(s.signed.UnverifiedPayload(), a.ClaimNames)
 	if err != nil {
 		return nil, malformed("", err.Error())
 	}

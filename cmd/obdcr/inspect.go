@@ -84,7 +84,7 @@ func payloadOf(text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return string(signed.UnverifiedPayload()), nil
+	return signed.UnverifiedPayload(), nil
 }
 
 // show writes header and payload of a token, or claims alone.
@@ -98,8 +98,8 @@ func show(out io.Writer, kind, text string) error {
 		return fmt.Errorf("the %s is no compact JWT: %w", kind, err)
 	}
 	return errors.Join(
-		showJSON(out, kind+", header", string(signed.UnverifiedHeaderJSON())),
-		showJSON(out, kind+", payload", string(signed.UnverifiedPayload())),
+		showJSON(out, kind+", header", signed.UnverifiedHeaderJSON()),
+		showJSON(out, kind+", payload", signed.UnverifiedPayload()),
 	)
 }
 

@@ -16,8 +16,8 @@ var encoding = base64.RawURLEncoding.Strict()
 // Parse makes one; the zero JWS is refused by Gate and Verify.
 type JWS struct {
 	signed    []byte // the signing input: the token up to its second dot
-	header    []byte
-	payload   []byte
+	header    string
+	payload   string
 	signature []byte
 	object    jsonscan.Value // the header's members
 	alg       string
@@ -42,9 +42,8 @@ func Parse(token string) (*JWS, error) {
 	buf := make([]byte, len(token), len(token)+3*(len(token)/4)+9)
 	copy(buf, token)
 
-	j := &JWS{signed: buf[:second:second]}
-	src := buf
-	for i, dst := range [3]*[]byte{&j.header, &j.payload, &j.signature} {
+	src, ends := buf, [3]int{}
+	for i := range ends {
 		size := sizes[i]
 		start := len(buf)
 		buf = buf[:start+encoding.DecodedLen(size)]
@@ -53,9 +52,13 @@ func Parse(token string) (*JWS, error) {
 			return nil, fail(ErrMalformed, "the "+partNames[i]+" is not canonical base64url (A-Z a-z 0-9 - _, no padding, unused bits zero)")
 		}
 		buf = buf[:start+n]
-		*dst = buf[start : start+n : start+n]
+		ends[i] = start + n
 		src = src[min(size+1, len(src)):]
 	}
+	// One string for both parts, which nobody can change.
+	text := string(buf[len(token):ends[1]])
+	headerSize := ends[0] - len(token)
+	j := &JWS{signed: buf[:second:second], header: text[:headerSize], payload: text[headerSize:], signature: buf[ends[1]:ends[2]]}
 	if err := j.readHeader(); err != nil {
 		return nil, err
 	}
@@ -84,7 +87,7 @@ func findDots(token string) (first, second int, err error) {
 }
 
 func (j *JWS) readHeader() error {
-	object, err := jsonscan.Parse(string(j.header))
+	object, err := jsonscan.Parse(j.header)
 	if err != nil {
 		return fail(ErrMalformed, "the header is not strict JSON: "+err.Error())
 	}
@@ -104,12 +107,12 @@ func (j *JWS) readHeader() error {
 	return nil
 }
 
-// HeaderJSON is the decoded header, one strict JSON object. It must not be changed.
-func (j *JWS) HeaderJSON() []byte { return j.header }
+// HeaderJSON is the decoded header, one strict JSON object.
+func (j *JWS) HeaderJSON() string { return j.header }
 
 // Payload is the decoded payload. It may be believed only after Verify has
-// returned nil, and must not be changed.
-func (j *JWS) Payload() []byte { return j.payload }
+// returned nil.
+func (j *JWS) Payload() string { return j.payload }
 
 // Algorithm is the header's alg, "" when it is absent or not a string.
 func (j *JWS) Algorithm() string { return j.alg }

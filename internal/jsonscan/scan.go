@@ -46,7 +46,8 @@ func Scan(doc string, member func(name string, v Value)) (Value, error) {
 	if len(doc) > math.MaxInt32 {
 		return Value{}, &SyntaxError{Reason: "the document is longer than 2 GiB"}
 	}
-	p := parser{doc: doc, names: make([]name, 0, 64), show: member}
+	var room [64]name
+	p := parser{doc: doc, names: room[:0], show: member}
 	p.space()
 	start := p.pos
 	if err := p.value(0); err != nil {
