@@ -67,14 +67,18 @@ func (r *reader) item(i int) { r.path = append(r.path, step{index: i}) }
 func (r *reader) leave()     { r.path = r.path[:len(r.path)-1] }
 
 func (r *reader) pointer() string {
-	pointer := ""
+	pointer := make([]byte, 0, 128)
 	for _, s := range r.path {
-		if s.name == "" {
-			s.name = strconv.Itoa(s.index)
+		switch {
+		case s.name == "":
+			pointer = strconv.AppendInt(append(pointer, '/'), int64(s.index), 10)
+		case strings.ContainsAny(s.name, "~/"):
+			pointer = append(pointer, jsonscan.AppendPointer("", s.name)...)
+		default:
+			pointer = append(append(pointer, '/'), s.name...)
 		}
-		pointer = jsonscan.AppendPointer(pointer, s.name)
 	}
-	return pointer
+	return string(pointer)
 }
 
 func (r *reader) fault(got, want string) {

@@ -1,7 +1,10 @@
 package jose
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,7 +18,7 @@ var encoding = base64.RawURLEncoding.Strict()
 // JWS is a well-formed compact JWS. Nothing it holds has been verified. Only
 // Parse makes one; the zero JWS is refused by Gate and Verify.
 type JWS struct {
-	signed    []byte // the signing input: the token up to its second dot
+	digest    [sha256.Size]byte // of the signing input: the token up to its second dot
 	header    string
 	payload   string
 	signature []byte
@@ -39,8 +42,10 @@ func Parse(token string) (*JWS, error) {
 		return nil, err
 	}
 	sizes := [3]int{first, second - first - 1, len(token) - second - 1}
-	buf := make([]byte, len(token), len(token)+3*(len(token)/4)+9)
-	copy(buf, token)
+	// The room stays on the stack; a token that does not fit moves to the heap.
+	var room [16 << 10]byte
+	buf := append(room[:0], token...)
+	buf = slices.Grow(buf, encoding.DecodedLen(len(token)))
 
 	src, ends := buf, [3]int{}
 	for i := range ends {
@@ -58,7 +63,8 @@ func Parse(token string) (*JWS, error) {
 	// One string for both parts, which nobody can change.
 	text := string(buf[len(token):ends[1]])
 	headerSize := ends[0] - len(token)
-	j := &JWS{signed: buf[:second:second], header: text[:headerSize], payload: text[headerSize:], signature: buf[ends[1]:ends[2]]}
+	j := &JWS{digest: sha256.Sum256(buf[:second]), header: text[:headerSize], payload: text[headerSize:],
+		signature: bytes.Clone(buf[ends[1]:ends[2]])}
 	if err := j.readHeader(); err != nil {
 		return nil, err
 	}

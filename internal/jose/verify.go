@@ -37,8 +37,7 @@ func (j *JWS) Verify(key Key, allowed []string) error {
 	if err := checkKeyFor(key, j.alg); err != nil {
 		return err
 	}
-	digest := sha256.Sum256(j.signed)
-	if !verifyDigest(key.Public, j.alg, digest[:], j.signature) {
+	if !verifyDigest(key.Public, j.alg, j.digest[:], j.signature) {
 		return fail(ErrSignature, "the token was changed, or signed with another key")
 	}
 	return nil
