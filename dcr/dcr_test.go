@@ -288,6 +288,16 @@ func TestAClientSecretIsShownOnceAndStoredAsAHash(t *testing.T) {
 	}
 }
 
+func TestARequiredAttributeThatTheStatementLacksIsNamed(t *testing.T) {
+	w, r := newWorld(t, func(p *validate.Policy) {
+		p.Attributes = append(p.Attributes, claims.AttributeDeclaration{Name: "brand", Claim: "software_brand", Required: true})
+	})
+	_, refusal := w.register(t, r, w.token(t, nil))
+	require.Equal(t, validate.InvalidSoftwareStatement, refusal.Code)
+	require.Equal(t, []string{"ssa.attributes.required"}, ruleIDs(refusal.Report))
+	require.Contains(t, refusal.Description, "software_brand")
+}
+
 func TestARegistrarRefusesWhatIsMissing(t *testing.T) {
 	w, _ := newWorld(t, nil)
 	for name, change := range map[string]func(*dcr.Config){

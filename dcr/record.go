@@ -32,7 +32,7 @@ func (r *Registrar) build(v *Verified) (store.Client, string, error) {
 	app, err := r.attributes.Map(statement, v.statement.Environment())
 	if err != nil {
 		return store.Client{}, "", r.verifier.refuse(v.input, validate.Violation{
-			Rule: "ssa.attribute.required", Document: validate.DocSSA, Code: validate.InvalidSoftwareStatement, Message: trimPrefix(err)}, err)
+			Rule: "ssa.attributes.required", Document: validate.DocSSA, Message: trimPrefix(err)}, err)
 	}
 	registered := r.registered(v)
 	metadata, err := json.Marshal(registered)

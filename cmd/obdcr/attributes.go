@@ -38,7 +38,7 @@ signed, has to be named.`,
 	cmd.Flags().StringVar(&o.profile, "profile", string(validate.OBIE33), "profile that the policy is for: "+list(validate.Profiles()))
 	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "format: text, json")
 	complete(cmd, "env", environments)
-	complete(cmd, "profile", words(validate.Profiles()))
+	complete(cmd, "profile", texts(validate.Profiles()))
 	complete(cmd, "output", []string{"text", "json"})
 	return cmd
 }

@@ -153,10 +153,12 @@ func timeOf(text string) (time.Time, error) {
 	return now, nil
 }
 
-func list[T ~string](words []T) string {
+func list[T ~string](words []T) string { return strings.Join(texts(words), ", ") }
+
+func texts[T ~string](words []T) []string {
 	texts := make([]string, len(words))
 	for i, w := range words {
 		texts[i] = string(w)
 	}
-	return strings.Join(texts, ", ")
+	return texts
 }

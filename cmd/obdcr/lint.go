@@ -57,7 +57,7 @@ it is given the keys, and goes on where a bank would stop.`,
 	own.StringVar(&o.ssa, "ssa", "", "the software statement, a `FILE`, where the request does not hold it")
 	own.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` or issuer URL; without it only the shape of aud is judged")
 	own.StringVar(&o.cert, "cert", "", "the transport certificate, a `FILE`, to compare tls_client_auth_subject_dn with")
-	complete(cmd, "profile", words(validate.Profiles()))
+	complete(cmd, "profile", texts(validate.Profiles()))
 	complete(cmd, "output", outputs())
 	cmd.AddCommand(&cobra.Command{
 		Use:               "ssa FILE|-",
@@ -82,14 +82,6 @@ func filesAlone(_ *cobra.Command, args []string, _ string) ([]string, cobra.Shel
 func complete(c *cobra.Command, flag string, values []string) {
 	// The error is for a flag that does not exist or is completed already.
 	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
-}
-
-func words[T ~string](list []T) []string {
-	texts := make([]string, len(list))
-	for i, w := range list {
-		texts[i] = string(w)
-	}
-	return texts
 }
 
 // lint judges one file and writes the report.
