@@ -132,7 +132,7 @@ func writeError(w http.ResponseWriter, e *Error) {
 		header.Set("Retry-After", strconv.Itoa(int(e.RetryAfter/time.Second)))
 	}
 	if e.Status == http.StatusUnauthorized {
-		header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		header.Set("WWW-Authenticate", `Bearer realm="registration"`)
 	}
 	if e.Code == "" {
 		http.Error(w, e.Description, e.Status)

@@ -2,6 +2,7 @@ package dcr
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ type LintInput struct {
 	Validator    *validate.Validator   // required
 	Now          time.Time             // when the request would arrive
 	Certificate  *validate.Certificate // transport certificate; nil judges no subject
+	Environment  claims.Environment    // of the directory that issued the statement; empty if unknown
 	StatementKey ssa.KeyResolver       // the directory's keys; nil checks no signature
 	SoftwareKey  ssa.KeyResolver       // the software's keys; nil checks no signature
 }
@@ -58,13 +60,9 @@ func Lint(ctx context.Context, in LintInput) (*LintResult, error) {
 	case in.Request == "" && in.Statement == "":
 		return nil, errors.New("dcr: there is nothing to lint")
 	}
-	l := &linter{in: in, input: validate.Input{Now: in.Now, Certificate: in.Certificate}, result: LintResult{
+	l := &linter{in: in, input: validate.Input{Now: in.Now, Certificate: in.Certificate, Environment: in.Environment}, result: LintResult{
 		Documents: map[validate.Document][]byte{}, Request: SignatureNotChecked, Statement: SignatureNotChecked}}
-	statement := l.readRequest()
-	if in.Statement != "" {
-		statement = in.Statement
-	}
-	signed := l.readStatement(statement)
+	signed := l.readStatements(l.readRequest())
 	l.checkSignatures(ctx, signed)
 	l.result.Report = in.Validator.Judge(&l.input)
 	return &l.result, nil
@@ -81,7 +79,7 @@ func (l *linter) add(v validate.Violation) { l.input.Extra = append(l.input.Extr
 
 // readRequest decodes the request and returns the statement inside it.
 func (l *linter) readRequest() string {
-	text := strings.TrimSpace(l.in.Request)
+	text := fileText(l.in.Request)
 	if text == "" {
 		return ""
 	}
@@ -91,11 +89,14 @@ func (l *linter) readRequest() string {
 		if err != nil {
 			l.add(validate.Violation{Rule: ruleRequestJWS, Document: validate.DocHeader,
 				Message: "the request is no compact JWS: " + trimPrefix(err)})
-			return ""
+			if payload = salvage(text); payload == "" {
+				return ""
+			}
+		} else {
+			l.signed = signed
+			l.input.Header, l.input.HeaderFaults = l.header(signed, validate.DocHeader)
+			payload = signed.UnverifiedPayload()
 		}
-		l.signed = signed
-		l.input.Header, l.input.HeaderFaults = l.header(signed, validate.DocHeader)
-		payload = signed.UnverifiedPayload()
 	}
 	c, faults, err := claims.DecodeRequest(payload)
 	if err != nil {
@@ -117,22 +118,33 @@ func (l *linter) header(signed *ssa.Signed, document validate.Document) (*claims
 	return header, faults
 }
 
-// readStatement decodes the statement and returns it if it is a JWS.
-func (l *linter) readStatement(text string) *ssa.Signed {
-	text = strings.TrimSpace(text)
+// readStatements decodes the statement that was given apart, which may be a file's
+// text or its claims, or else the one of the request, byte for byte. It returns the
+// statement if it is a JWS.
+func (l *linter) readStatements(embedded string) *ssa.Signed {
+	text := fileText(l.in.Statement)
+	switch {
+	case isObject(text):
+		return l.readClaims(text, nil)
+	case text == "":
+		text = embedded
+	}
 	if text == "" {
 		return nil
 	}
-	payload, signed := text, (*ssa.Signed)(nil)
-	if !isObject(text) {
-		var err error
-		if signed, err = ssa.ParseSigned(text); err != nil {
-			l.addStatement("the software statement is no compact JWS: " + trimPrefix(err))
-			return nil
+	signed, err := ssa.ParseSigned(text)
+	if err != nil {
+		l.addStatement("the software statement is no compact JWS: " + trimPrefix(err))
+		if payload := salvage(text); payload != "" {
+			return l.readClaims(payload, nil)
 		}
-		l.input.SSAHeader, l.input.SSAHeaderFaults = l.header(signed, validate.DocSSAHeader)
-		payload = signed.UnverifiedPayload()
+		return nil
 	}
+	l.input.SSAHeader, l.input.SSAHeaderFaults = l.header(signed, validate.DocSSAHeader)
+	return l.readClaims(signed.UnverifiedPayload(), signed)
+}
+
+func (l *linter) readClaims(payload string, signed *ssa.Signed) *ssa.Signed {
 	c, faults, err := claims.DecodeSSA(payload, nil)
 	if err != nil {
 		l.addStatement("the payload of the software statement is no strict JSON object: " + trimPrefix(err))
@@ -187,3 +199,26 @@ func (l *linter) state(err error, violation func(*ssa.Error) validate.Violation)
 }
 
 func isObject(text string) bool { return strings.HasPrefix(text, "{") }
+
+// fileText is a file's text without the line break at its end, and without blanks
+// around it if it is a JSON object.
+func fileText(text string) string {
+	if trimmed := strings.TrimSpace(text); isObject(trimmed) {
+		return trimmed
+	}
+	return strings.TrimRight(text, "\r\n")
+}
+
+// salvage decodes the payload of a token that is no compact JWS as far as it can:
+// a lint judges its claims all the same. It gives "" where nothing can be read.
+func salvage(text string) string {
+	parts := strings.Split(text, ".")
+	if len(parts) < 2 {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	if err != nil || !isObject(string(payload)) {
+		return ""
+	}
+	return string(payload)
+}

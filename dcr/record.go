@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,6 +36,10 @@ func (r *Registrar) build(v *Verified) (store.Client, string, error) {
 			Rule: "ssa.attributes.required", Document: validate.DocSSA, Message: trimPrefix(err)}, err)
 	}
 	registered := r.registered(v)
+	if empty := emptied(v.request.claims, registered); empty != "" {
+		return store.Client{}, "", r.verifier.refuse(v.input, validate.Violation{Rule: empty + ".supported",
+			Document: validate.DocRequest, Pointer: "/" + empty, Message: "holds nothing that this bank supports"}, nil)
+	}
 	metadata, err := json.Marshal(registered)
 	if err != nil {
 		return store.Client{}, "", internalError(err)
@@ -70,8 +75,8 @@ func (r *Registrar) registered(v *Verified) *claims.Request {
 	if !c.RedirectURIs.Present() {
 		c.RedirectURIs = statement.SoftwareRedirectURIs
 	}
-	if !c.ResponseTypes.Present() {
-		c.ResponseTypes = claims.Some(r.supportedResponseTypes())
+	if !c.ResponseTypes.Present() && slices.Contains(c.GrantTypes.Or(nil), claims.AuthorizationCode) {
+		c.ResponseTypes = claims.Some(r.defaultResponseTypes())
 	}
 	if c.SoftwareID = statement.SoftwareID; !c.SoftwareID.Present() {
 		c.SoftwareID = v.request.claims.SoftwareID
@@ -85,10 +90,10 @@ func (r *Registrar) registered(v *Verified) *claims.Request {
 	return &c
 }
 
-// supportedResponseTypes are those of a request that names none: code id_token, or
+// defaultResponseTypes are those of a request that names none: code id_token, or
 // code at a bank that offers nothing else.
-func (r *Registrar) supportedResponseTypes() []claims.ResponseType {
-	if slices.Contains(r.policy.ResponseTypes, claims.CodeIDToken) {
+func (r *Registrar) defaultResponseTypes() []claims.ResponseType {
+	if slices.Contains(offered(r, "response_types", r.policy.ResponseTypes), claims.CodeIDToken) {
 		return []claims.ResponseType{claims.CodeIDToken}
 	}
 	return []claims.ResponseType{claims.Code}
@@ -98,14 +103,42 @@ func (r *Registrar) supportedResponseTypes() []claims.ResponseType {
 // changes such values instead of refusing them.
 func (r *Registrar) adjust(c *claims.Request) {
 	if types, ok := c.GrantTypes.Get(); ok && r.policy.CanAdjust("grant_types") {
-		c.GrantTypes = claims.Some(keep(types, r.policy.GrantTypes))
+		c.GrantTypes = claims.Some(keep(types, offered(r, "grant_types", r.policy.GrantTypes)))
 	}
 	if types, ok := c.ResponseTypes.Get(); ok && r.policy.CanAdjust("response_types") {
-		c.ResponseTypes = claims.Some(keep(types, r.policy.ResponseTypes))
+		c.ResponseTypes = claims.Some(keep(types, offered(r, "response_types", r.policy.ResponseTypes)))
 	}
 	if scope, ok := c.Scope.Get(); ok && r.policy.CanAdjust("scope") {
-		c.Scope = claims.Some(claims.Scope{Words: keep(scope.Words, r.policy.Scopes)})
+		c.Scope = claims.Some(claims.Scope{Words: keep(scope.Words, offered(r, "scope", r.policy.Scopes))})
 	}
+}
+
+// offered are the supported values that the policy does not narrow away.
+func offered[T ~string](r *Registrar, member string, supported []T) []T {
+	allowed, narrowed := r.policy.AllowedValues[member]
+	if !narrowed {
+		return supported
+	}
+	var kept []T
+	for _, v := range supported {
+		if slices.Contains(allowed, string(v)) {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+// emptied names the member of which nothing was left by the adjustments.
+func emptied(sent, registered *claims.Request) string {
+	switch {
+	case sent.GrantTypes.Present() && len(registered.GrantTypes.Or(nil)) == 0:
+		return "grant_types"
+	case len(sent.ResponseTypes.Or(nil)) > 0 && len(registered.ResponseTypes.Or(nil)) == 0:
+		return "response_types"
+	case len(registered.Scope.Or(claims.Scope{}).Words) == 0:
+		return "scope"
+	}
+	return ""
 }
 
 func keep[T comparable](values, supported []T) []T {
@@ -125,7 +158,7 @@ func (r *Registrar) defaultScopes(statement *claims.SSA) []string {
 	for _, role := range statement.SoftwareRoles.Or(claims.Roles{}).Values {
 		allowed = append(allowed, r.policy.ScopesOf(role)...)
 	}
-	return keep(r.policy.DefaultScopes, allowed)
+	return keep(keep(r.policy.DefaultScopes, allowed), offered(r, "scope", r.policy.Scopes))
 }
 
 func softwareID(c *claims.Request, statement *claims.SSA) string {
@@ -157,6 +190,9 @@ func (r *Registrar) addSecret(c *store.Client, method claims.AuthMethod) (string
 	}
 	hash := sha256.Sum256([]byte(secret))
 	c.SecretHash = hash[:]
+	if method == claims.ClientSecretJWT && r.sealer == nil {
+		return "", errors.New("dcr: client_secret_jwt without a sealing key")
+	}
 	if method == claims.ClientSecretJWT {
 		c.SealedSecret, err = r.sealer.seal(r.random, c.ID, secret)
 	}

@@ -52,18 +52,15 @@ func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (
 	if err != nil {
 		return nil, c.refuseStatement(input, err)
 	}
+	input.SSA, input.Environment = statement.Claims(), statement.Environment()
 	address, err := statement.SoftwareJWKS()
 	if err != nil {
 		return nil, c.refuseStatement(input, err)
 	}
 	if err := request.signed.Verify(ctx, c.SoftwareKeys, address, c.Validator.SigningAlgorithms()); err != nil {
-		if errors.Is(err, ssa.ErrKeySourceUnavailable) {
-			return nil, unavailable(err, "the key set of the software cannot be read at the moment")
-		}
-		return nil, c.refuse(input, requestViolation(err), err)
+		return nil, c.refuseRequest(input, err)
 	}
 	input.Request, input.RequestFaults = request.claims, request.faults
-	input.SSA, input.Environment = statement.Claims(), statement.Environment()
 	return &Verified{request: request, statement: statement, address: address, input: input}, nil
 }
 
@@ -77,5 +74,25 @@ func (c VerifyConfig) refuseStatement(input *validate.Input, err error) *Error {
 	if errors.Is(err, ssa.ErrKeySourceUnavailable) {
 		return unavailable(err, "the directory's keys cannot be read at the moment")
 	}
+	var e *ssa.Error
+	if errors.As(err, &e) && e.Claims != nil {
+		// The signature is good: let the rules say all that is wrong.
+		input.SSA, input.SSAFaults, input.Environment = e.Claims, e.Faults, e.Environment
+		if report := c.Validator.Judge(input); !report.Valid() {
+			return refused(report, err)
+		}
+	}
 	return c.refuse(input, statementViolation(err), err)
+}
+
+// refuseRequest reports what is wrong with the request's signature, and with the
+// statement if something is: that step comes first, also before an outage.
+func (c VerifyConfig) refuseRequest(input *validate.Input, err error) *Error {
+	if !errors.Is(err, ssa.ErrKeySourceUnavailable) {
+		return c.refuse(input, requestViolation(err), err)
+	}
+	if report := c.Validator.Judge(input); !report.Valid() {
+		return refused(report, err)
+	}
+	return unavailable(err, "the key set of the software cannot be read at the moment")
 }

@@ -1,6 +1,10 @@
 package ssa
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/obdcr/obdcr/claims"
+)
 
 // What can be wrong with a statement or with getting its key, for errors.Is.
 var (
@@ -25,6 +29,12 @@ type Error struct {
 	Header  bool   // Pointer is into the header
 	Detail  string // what is wrong, and what would be right
 	Cause   error  // what a key resolver said, if it was its failure
+
+	// Claims, Faults and Environment are those of a statement whose signature is good
+	// but which is refused all the same; Claims is nil where it is not.
+	Claims      *claims.SSA
+	Faults      []claims.Fault
+	Environment claims.Environment
 }
 
 // Error gives rule, kind and detail in one line.

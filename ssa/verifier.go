@@ -132,20 +132,22 @@ func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
 	if err != nil {
 		return nil, malformed("", err.Error())
 	}
-	if len(faults) > 0 {
-		return nil, &Error{Kind: ErrMalformed, Rule: "ssa.member.type", Pointer: faults[0].Pointer,
-			Detail: (&claims.FaultError{Faults: faults}).Error()}
-	}
 	if c.Issuer.Or("") != a.Issuer {
 		// The anchor was found by claims read earlier; these are the ones that count.
 		return nil, unknownIssuer()
 	}
-	if err := v.checkTimes(c, a); err != nil {
-		return nil, err
-	}
-	if env, ok := c.SoftwareEnvironment.Get(); ok && contradicts(env, a.Environment) {
-		return nil, &Error{Kind: ErrNotApproved, Rule: "ssa.environment", Pointer: "/software_environment",
+	refusal := v.checkTimes(c, a)
+	if env, ok := c.SoftwareEnvironment.Get(); ok && refusal == nil && contradicts(env, a.Environment) {
+		refusal = &Error{Kind: ErrNotApproved, Rule: "ssa.environment", Pointer: "/software_environment",
 			Detail: "the statement is of another environment than its trust anchor, " + string(a.Environment)}
+	}
+	if len(faults) > 0 {
+		refusal = &Error{Kind: ErrMalformed, Rule: "ssa.member.type", Pointer: faults[0].Pointer,
+			Detail: (&claims.FaultError{Faults: faults}).Error()}
+	}
+	if refusal != nil {
+		refusal.Claims, refusal.Faults, refusal.Environment = c, faults, a.Environment
+		return nil, refusal
 	}
 	return &Verified{statement: *s, claims: *c, anchor: *a}, nil
 }
@@ -161,9 +163,9 @@ func contradicts(claimed string, env claims.Environment) bool {
 	return false
 }
 
-func (v *Verifier) checkTimes(c *claims.SSA, a *Anchor) error {
+func (v *Verifier) checkTimes(c *claims.SSA, a *Anchor) *Error {
 	now, skew := v.clock().Unix(), int64(v.skew/time.Second)
-	fail := func(kind error, rule, pointer, text string) error {
+	fail := func(kind error, rule, pointer, text string) *Error {
 		return &Error{Kind: kind, Rule: rule, Pointer: pointer, Detail: text}
 	}
 	iat, hasIAT := c.IssuedAt.Get()

@@ -30,7 +30,7 @@ const (
 	// Statements of another country's register, which has other claims.
 	register = `ssa.software_client_name.required ssa.software_redirect_uris.required ssa.software_jwks_endpoint.required
 		ssa.org_status.required ssa.software_roles.array ssa.software_roles.known ssa.software_roles.served `
-	// A vendor's directory: identifiers of 24 characters, a role DATA, and TODO for
+	// A vendor's directory: identifiers of 24 characters, a role DATA, and a placeholder for
 	// three addresses.
 	vendor = `ssa.software_id.format ssa.software_roles.known ssa.software_jwks_revoked_endpoint.https
 		ssa.org_jwks_endpoint.https ssa.org_jwks_revoked_endpoint.https `
@@ -56,8 +56,8 @@ var sampleRules = map[string]string{
 	"b31b7fece8ce": register + "ssa.software_id.format ssa.unknown_member*11",
 	"e87ec9fa0f75": register + "ssa.unknown_member*13",
 
-	"6e4094241869": "ssa.jws",                // the signature is cut off
-	"d8c733cc08dd": "ssa.software_id.format", // 28 characters, else as the directory writes it
+	"6e4094241869": "ssa.jws ssa.software_id.format", // the signature is cut off; the claims are judged all the same
+	"d8c733cc08dd": "ssa.software_id.format",         // 28 characters, else as the directory writes it
 
 	// 23 characters; the first has a redirect URI that the statement lacks.
 	"56c0246e4546": manual + "ssa.software_id.format iss.length redirect_uris.subset_of_ssa",

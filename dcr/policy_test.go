@@ -1,0 +1,112 @@
+package dcr_test
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/validate"
+	"github.com/stretchr/testify/require"
+)
+
+func TestAnAdjustableMemberIsChangedAndNeverEmptied(t *testing.T) {
+	w, r := newWorld(t, func(p *validate.Policy) {
+		p.Adjustable = []string{"grant_types", "response_types", "scope"}
+		p.AllowedValues = map[string][]string{"grant_types": {"client_credentials", "authorization_code"}}
+	})
+	ask := func(grants ...claims.GrantType) string {
+		return w.token(t, func(c *claims.Request) { c.GrantTypes = claims.Some(grants) })
+	}
+	registration, refusal := w.register(t, r, ask(claims.AuthorizationCode, claims.ClientCredentials, claims.RefreshToken))
+	require.Nil(t, refusal)
+	registered, err := claims.ParseRequest(registration.Client.Metadata)
+	require.NoError(t, err)
+	require.Equal(t, []claims.GrantType{claims.AuthorizationCode, claims.ClientCredentials}, registered.GrantTypes.Or(nil))
+
+	_, refusal = w.register(t, r, ask(claims.RefreshToken))
+	require.NotNil(t, refusal, "nothing that is supported is left")
+	require.Equal(t, validate.InvalidClientMetadata, refusal.Code)
+
+	_, refusal = w.register(t, r, w.token(t, func(c *claims.Request) {
+		c.Scope = claims.Some(claims.Scope{Words: []string{"openid", "fundsconfirmations"}})
+	}))
+	require.NotNil(t, refusal, "a role is never adjusted away")
+	require.Contains(t, ruleIDs(refusal.Report), "scope.within_roles")
+}
+
+func TestAnUnapprovedStatementComesBeforeTheRequestsSignature(t *testing.T) {
+	w, r := newWorld(t, nil)
+	statement, err := w.software.SSA(map[string]any{"org_status": "Revoked"})
+	require.NoError(t, err)
+	request := w.software.Request(ssatest.DefaultAudience)
+	request.SoftwareStatement = claims.Some(statement)
+	token, err := w.software.SignWith(&request, ssatest.Forgery{Key: w.directory.ForgedKey()})
+	require.NoError(t, err)
+	_, refusal := w.register(t, r, token)
+	require.Equal(t, validate.UnapprovedSoftwareStatement, refusal.Code)
+	require.Equal(t, []string{"ssa.org_status.active", "request.signature"}, ruleIDs(refusal.Report))
+
+	config := w.config
+	config.SoftwareKeys = noKeys{}
+	r, err = dcr.NewRegistrar(config)
+	require.NoError(t, err)
+	_, refusal = w.register(t, r, token)
+	require.Equal(t, 400, refusal.Status, "an outage of the software's keys does not hide the directory's word")
+}
+
+func TestServerAndLintAgreeOnTheWire(t *testing.T) {
+	w, r := newWorld(t, nil)
+	for name, changes := range map[string]map[string]any{
+		"a wrong type":                  {"software_redirect_uris": "https://x.example"},
+		"two wrong types":               {"software_redirect_uris": 1, "org_id": 1},
+		"milliseconds":                  {"iat": w.now.UnixMilli()},
+		"no redirect URIs, and expired": {"software_redirect_uris": nil, "exp": w.now.Unix() - 300},
+		"revoked":                       {"org_status": "Revoked", "software_redirect_uris": nil},
+		"another environment":           {"software_environment": "production"},
+		"a key set without https":       {"software_jwks_endpoint": "http://127.0.0.1/x.jwks"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			statement, err := w.software.SSA(changes)
+			require.NoError(t, err)
+			token := w.token(t, func(c *claims.Request) { c.SoftwareStatement = claims.Some(statement) })
+			_, refusal := w.register(t, r, token)
+			require.NotNil(t, refusal)
+			result := w.lint(t, dcr.LintInput{Request: token, Environment: claims.Sandbox, StatementKey: w.directory.Anchor().Keys})
+			require.Equal(t, refusal.Code, result.Report.Wire().Error)
+		})
+	}
+}
+
+func TestLintReadsTheStatementByteForByte(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	for _, change := range []func(string) string{
+		func(s string) string { return s + "\n" },
+		func(s string) string { return " " + s },
+		func(s string) string {
+			payload, err := base64.RawURLEncoding.DecodeString(strings.Split(s, ".")[1])
+			require.NoError(t, err)
+			return string(payload)
+		},
+	} {
+		token := w.token(t, func(c *claims.Request) { c.SoftwareStatement = claims.Some(change(c.SoftwareStatement.Or(""))) })
+		result := w.lint(t, dcr.LintInput{Request: token})
+		require.Contains(t, ruleIDs(result.Report), "ssa.jws")
+		require.Equal(t, validate.InvalidSoftwareStatement, result.Report.Wire().Error)
+	}
+}
+
+func TestLintJudgesTheClaimsOfAMalformedToken(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	token := w.token(t, func(c *claims.Request) { c.ApplicationType = claims.Some(claims.ApplicationType("desktop")) })
+	header, rest, _ := strings.Cut(token, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	for _, text := range []string{header + "." + payload, token + "==", token + ".x"} {
+		result := w.lint(t, dcr.LintInput{Request: text})
+		require.Contains(t, ruleIDs(result.Report), "request.jws")
+		require.Contains(t, ruleIDs(result.Report), "application_type.web_or_mobile")
+		require.Equal(t, dcr.SignatureNotChecked, result.Request)
+	}
+}
