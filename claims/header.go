@@ -12,19 +12,16 @@ var headerFields = table(
 // judges nothing: rules on the header are those of package validate, and package
 // ssa refuses by itself what must never be trusted.
 func DecodeHeader[Text ~string | ~[]byte](header Text) (*Header, []Fault, error) {
-	var h Header
+	h := Header{Members: make([]string, 0, 4)}
 	var r reader
-	object, err := parseObject(string(header), func(name string, v jsonscan.Value) {
+	_, err := parseObject(string(header), func(name string, v jsonscan.Value) {
+		h.Members = append(h.Members, name)
 		if i, ok := headerFields.index[name]; ok {
 			headerFields.rows[i].decode(&r, &h, name, v)
 		}
 	})
 	if err != nil {
 		return nil, nil, err
-	}
-	h.Members = make([]string, 0, object.Len())
-	for name := range object.Members() {
-		h.Members = append(h.Members, name)
 	}
 	return &h, r.faults, nil
 }

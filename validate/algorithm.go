@@ -108,7 +108,6 @@ func algorithmSupportRow(name string, cite Citation) Rule {
 		Example:  `{"` + name + `": "ES256"}`,
 		Citation: cite,
 		Fix:      "use an algorithm of the bank's discovery document",
-		When:     func(c *Case) bool { return !c.Policy().CanAdjust(name) },
 		Check: func(c *Case) {
 			m, _ := algorithmMember(c.Req(), name)
 			if alg, ok := m.Get(); ok && admitsAlgorithm(c, name, alg) && !supportsAlgorithm(c, name, alg) {

@@ -60,7 +60,6 @@ var applicationRules = []Rule{
 		Example:  `{"application_type": "mobile"}`,
 		Citation: dictionary("application_type"),
 		Fix:      "use a type that the bank supports",
-		When:     func(c *Case) bool { return !c.Policy().CanAdjust("application_type") },
 		Check: func(c *Case) {
 			t, ok := c.Req().ApplicationType.Get()
 			if ok && slices.Contains(profileApplicationTypes(c.Profile()), t) && !slices.Contains(c.Policy().ApplicationTypes, t) {

@@ -39,7 +39,6 @@ var authMethodRules = []Rule{
 		Example:  `{"token_endpoint_auth_method": "client_secret_basic"}`,
 		Citation: dictionary("token_endpoint_auth_method"),
 		Fix:      "use a method of the bank's token_endpoint_auth_methods_supported",
-		When:     func(c *Case) bool { return !c.Policy().CanAdjust("token_endpoint_auth_method") },
 		Check: func(c *Case) {
 			m, ok := c.Req().TokenEndpointAuthMethod.Get()
 			if ok && knownAuthMethod(m) && !slices.Contains(c.Policy().AuthMethods, m) {

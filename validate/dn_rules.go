@@ -122,9 +122,21 @@ func checkDNLength(c *Case, most int) {
 	}
 }
 
-// checkSubjectDN compares the name with the certificate's own, RDN by RDN. Where
-// the policy forgives missing RDNs, the CN must be there all the same: without it
-// a name like C=GB would match everybody's certificate.
+// sameSubject compares a name with the certificate's own, RDN by RDN. Where the
+// policy forgives missing RDNs, the CN must be there all the same: without it a
+// name like C=GB would match everybody's certificate.
+func sameSubject(match SubjectDNMatch, got, want dn.Name) bool {
+	switch match {
+	case DNMatchAnyOrder:
+		return dn.EqualUnordered(got, want)
+	case DNMatchPartial:
+		return dn.Within(got, want) && len(got.Get("CN")) == len(want.Get("CN")) && len(got.Get("CN")) > 0
+	}
+	return dn.Equal(got, want)
+}
+
+// checkSubjectDN reports a name that is not the certificate's, by the policy's way
+// to compare.
 func checkSubjectDN(c *Case) {
 	text, _ := c.Req().TLSClientAuthSubjectDN.Get()
 	got, err := dn.Parse(text)
@@ -136,11 +148,7 @@ func checkSubjectDN(c *Case) {
 		c.Report("/tls_client_auth_subject_dn", "cannot be compared: the certificate's subject cannot be read")
 		return
 	}
-	same := dn.Equal(got, want)
-	if !same && c.Policy().SubjectDNMatch == DNMatchPartial {
-		same = dn.Within(got, want) && len(got.Get("CN")) == len(want.Get("CN")) && len(got.Get("CN")) > 0
-	}
-	if !same {
+	if !sameSubject(c.Policy().SubjectDNMatch, got, want) {
 		c.ReportValue("/tls_client_auth_subject_dn", text, Echo(want.String()), "is not the subject of the client certificate")
 	}
 }

@@ -38,7 +38,8 @@ type run struct {
 	check    func(*Case) // nil for an External rule
 }
 
-// New makes a Validator. It copies policy and rules. It refuses an unknown
+// New makes a Validator. It copies policy and rules; a citation of the 3.3 data
+// dictionary names the profile's own version instead. It refuses an unknown
 // profile, a rule table that is empty or broken (ErrRules), and a policy that is
 // empty, contradictory, or wider than the profile's FAPI rules without naming the
 // widening (*PolicyError).
@@ -66,6 +67,7 @@ func New(cfg Config) (*Validator, error) {
 			return nil, fmt.Errorf("%w: %s stands twice in profile %s", ErrRules, r.ID, cfg.Profile)
 		}
 		r.Profiles = slices.Clone(r.Profiles)
+		r.Citation = r.Citation.citedIn(cfg.Profile)
 		v.byID[r.ID] = len(v.rules)
 		v.rules = append(v.rules, r)
 		v.runs = append(v.runs, run{document: documentBit(r.Document), when: r.When, check: r.Check})

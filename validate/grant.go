@@ -147,15 +147,16 @@ var responseTypeRules = []Rule{
 	{
 		// When left out, code id_token.
 		ID:       "response_types.default",
-		Summary:  "Without response_types the client is registered with code id_token.",
+		Summary:  "Without response_types a client of the authorization_code grant is registered with the bank's default: code id_token, or code at a bank that supports nothing else.",
 		Reason:   "The sender should know what it asks for: OAuth's own default is code.",
 		Example:  `{"grant_types": ["authorization_code"]}`,
 		Citation: dictionary("response_types"),
 		Severity: SeverityNotice,
 		Fix:      "list the response types that the client uses",
+		When:     usesCode, // no other grant needs one
 		Check: func(c *Case) {
 			if !c.Req().ResponseTypes.Present() {
-				c.Report("/response_types", "is left out: code id_token is meant")
+				c.Report("/response_types", "is left out: the bank's default is registered")
 			}
 		},
 	},

@@ -45,8 +45,10 @@ type Policy struct {
 	// a list. Each entry of an array, each word of scope must be in it.
 	// (allowed_values)
 	AllowedValues map[string][]string
-	// Adjustable are the members whose unsupported values are changed, and the
-	// change said in the response, instead of refused. (adjustable)
+	// Adjustable are the members whose unsupported values are left out, and the
+	// change said in the response, instead of refused: grant_types,
+	// response_types and scope, no other. A scope that no role of the software
+	// allows is refused all the same. (adjustable)
 	Adjustable []string
 	// DefaultScopes are assigned to a request that names no scope, as far as
 	// its roles allow them. (default_scopes)
@@ -141,13 +143,16 @@ const (
 // SubjectDNMatch says how a subject DN is compared.
 type SubjectDNMatch string
 
-// DNMatchExact compares RDN by RDN, in their order. DNMatchPartial forgives RDNs
+// DNMatchExact compares RDN by RDN, in their order. DNMatchAnyOrder wants every
+// RDN of the certificate and no other, in any order: Go's pkix.Name, for one,
+// writes attributes that it does not know at the end. DNMatchPartial forgives RDNs
 // of the certificate that the request leaves out or writes in another place, as
 // clients do that drop attributes they do not know (organizationIdentifier, say)
 // or write them at the end; the common name must be there all the same.
 const (
-	DNMatchExact   SubjectDNMatch = "exact"
-	DNMatchPartial SubjectDNMatch = "partial"
+	DNMatchExact    SubjectDNMatch = "exact"
+	DNMatchAnyOrder SubjectDNMatch = "any_order"
+	DNMatchPartial  SubjectDNMatch = "partial"
 )
 
 // Registrations says how many clients one software may have.

@@ -75,12 +75,15 @@ func one[T ~string](c *policyCheck, member string, v T, known ...T) {
 	}
 }
 
-func joinWords[T ~string](words []T) string {
-	texts := make([]string, len(words))
+func joinWords[T ~string](words []T) string { return strings.Join(texts(words), ", ") }
+
+// texts are words as plain strings.
+func texts[T ~string](words []T) []string {
+	list := make([]string, len(words))
 	for i, w := range words {
-		texts[i] = string(w)
+		list[i] = string(w)
 	}
-	return strings.Join(texts, ", ")
+	return list
 }
 
 func (c *policyCheck) widenings() {
@@ -104,13 +107,12 @@ func (c *policyCheck) audiences() {
 		c.fault("audience_kinds", "a list needs entries of some kind: add id or url")
 	}
 	for _, a := range c.p.Audiences {
-		switch isURL := strings.Contains(a, "://"); {
+		switch {
 		case a == "":
 			c.fault("audiences", "an empty audience would accept an empty aud")
-		case isURL && !url:
-			c.fault("audiences", "%q is a URL, which audience_kinds does not admit", Echo(a))
-		case !isURL && !id:
-			c.fault("audiences", "%q is no URL, and audience_kinds admits nothing else", Echo(a))
+		case !audienceShape(c.p, a):
+			c.fault("audiences", "%q has no shape that audience_kinds admits (%s): no request could name it: "+
+				"id is 1 to %d letters and digits, url an https URL", Echo(a), joinWords(c.p.AudienceKinds), maxOrgID)
 		}
 	}
 }
@@ -210,20 +212,16 @@ func isScopeToken(s string) bool {
 }
 
 // adjustableMembers are those that a bank may change and still register the
-// client that was asked for. Identifiers, addresses and proofs are not.
-var adjustableMembers = []string{
-	"token_endpoint_auth_method", "token_endpoint_auth_signing_alg", "grant_types", "response_types", "scope",
-	"application_type", "id_token_signed_response_alg", "request_object_signing_alg",
-	"backchannel_token_delivery_mode", "backchannel_authentication_request_signing_alg",
-	"backchannel_user_code_parameter_supported",
-}
+// client that was asked for: lists, of which the unsupported values are left out.
+// Of a single value nothing would be left; there the bank would have to choose.
+var adjustableMembers = []string{"grant_types", "response_types", "scope"}
 
 func (c *policyCheck) members() {
 	if len(c.p.RequiredMembers) > 0 {
 		among(c, "required_members", c.p.RequiredMembers, memberNames[:])
 	}
 	if len(c.p.Adjustable) > 0 {
-		among(c, "adjustable", c.p.Adjustable, adjustableMembers)
+		c.adjustable()
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.p.AllowedValues)) {
 		place := "allowed_values/" + Echo(name)
@@ -232,14 +230,71 @@ func (c *policyCheck) members() {
 			c.fault(place, "is no member of a request whose values can be listed")
 		case len(c.p.AllowedValues[name]) == 0:
 			c.fault(place, "is empty, so that nothing would be allowed")
+		default:
+			c.allowed(place, name)
 		}
 	}
+}
+
+// adjustable refuses members that are no list of supported values.
+func (c *policyCheck) adjustable() {
+	seen := make(map[string]bool, len(c.p.Adjustable))
+	for _, name := range c.p.Adjustable {
+		switch {
+		case !slices.Contains(adjustableMembers, name):
+			c.fault("adjustable", "%q can't be adjusted, only %s can: unsupported values of any other member are refused",
+				Echo(name), joinWords(adjustableMembers))
+		case seen[name]:
+			c.fault("adjustable", "%q stands twice", Echo(name))
+		}
+		seen[name] = true
+	}
+}
+
+// allowed refuses values that the member's own list of supported ones lacks: they
+// would look allowed, and every request for them would be refused.
+func (c *policyCheck) allowed(place, name string) {
+	supported, limited := c.p.supported(name)
+	for _, v := range c.p.AllowedValues[name] {
+		if limited && !slices.Contains(supported, v) {
+			c.fault(place, "%q is none of %s, which this policy supports", Echo(v), joinWords(supported))
+		}
+	}
+}
+
+// supported returns the values of a member that the policy has a list of.
+func (p *Policy) supported(name string) (values []string, limited bool) {
+	switch name {
+	case "grant_types":
+		return texts(p.GrantTypes), true
+	case "response_types":
+		return texts(p.ResponseTypes), true
+	case "scope":
+		return p.Scopes, true
+	case "token_endpoint_auth_method":
+		return texts(p.AuthMethods), true
+	case "application_type":
+		return texts(p.ApplicationTypes), true
+	case "id_token_signed_response_alg":
+		return texts(p.MemberAlgorithms.IDToken), true
+	case "request_object_signing_alg":
+		return texts(p.MemberAlgorithms.RequestObject), true
+	case "token_endpoint_auth_signing_alg":
+		values = texts(p.MemberAlgorithms.TokenEndpointAuth)
+		if slices.Contains(p.AuthMethods, claims.ClientSecretJWT) { // not enforced there
+			values = append(values, "PS256", "ES256", "HS256", "HS384", "HS512")
+		}
+		return values, true
+	case "backchannel_authentication_request_signing_alg":
+		return texts(p.MemberAlgorithms.Backchannel), true
+	}
+	return nil, false
 }
 
 func (c *policyCheck) choices() {
 	one(c, "software_id_from", c.p.SoftwareIDFrom, SoftwareIDFromSSA, SoftwareIDFromHint)
 	among(c, "issuer_kinds", c.p.IssuerKinds, []IssuerKind{IssuerSoftwareID, IssuerOrgID})
-	one(c, "subject_dn_match", c.p.SubjectDNMatch, DNMatchExact, DNMatchPartial)
+	one(c, "subject_dn_match", c.p.SubjectDNMatch, DNMatchExact, DNMatchAnyOrder, DNMatchPartial)
 	one(c, "registrations", c.p.Registrations, RegistrationsMany, RegistrationsOnePerSoftware, RegistrationsOnePerClientName)
 	one(c, "error_detail", c.p.ErrorDetail, DetailFirst, DetailAll)
 }

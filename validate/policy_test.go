@@ -173,12 +173,36 @@ func TestParsePolicyNamesWhatItRefuses(t *testing.T) {
 	}
 }
 
+// What could never take effect is refused: an identifier that no aud could have, a
+// value that is not supported anyway, a member that is not adjusted.
+func TestParsePolicyRefusesWhatHasNoEffect(t *testing.T) {
+	for doc, member := range map[string]string{
+		`{"audiences": ["my-bank"]}`:                                                            "audiences",
+		`{"audiences": ["0015800001041RHAAY0"]}`:                                                "audiences",
+		`{"audiences": ["http://bank.example"], "audience_kinds": ["url"]}`:                     "audiences",
+		`{"allowed_values": {"scope": ["acounts"]}}`:                                            "allowed_values/scope",
+		`{"allowed_values": {"grant_types": ["password"]}}`:                                     "allowed_values/grant_types",
+		`{"allowed_values": {"application_type": ["native"]}}`:                                  "allowed_values/application_type",
+		`{"allowed_values": {"token_endpoint_auth_signing_alg": ["HS256"]}}`:                    "allowed_values/token_endpoint_auth_signing_alg",
+		`{"response_types": ["code"], "allowed_values": {"response_types": ["code id_token"]}}`: "allowed_values/response_types",
+		`{"adjustable": ["application_type"]}`:                                                  "adjustable",
+		`{"adjustable": ["scope", "scope"]}`:                                                    "adjustable",
+	} {
+		_, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
+		require.Error(t, err, doc)
+		assert.Equal(t, []string{member}, faults(err), doc)
+	}
+	_, err := validate.ParsePolicy([]byte(`{"adjustable": ["application_type"]}`), validate.OBIE33)
+	require.ErrorContains(t, err, "only grant_types, response_types, scope can")
+}
+
 func TestANamedWideningIsAccepted(t *testing.T) {
 	for _, doc := range []string{
 		`{"signing_algorithms": ["RS256"], "widenings": ["RS256"]}`,
 		`{"member_algorithms": {"id_token": ["RS256"]}, "widenings": ["RS256"]}`,
 		`{"auth_methods": ["client_secret_jwt"], "widenings": ["client_secret_jwt"]}`,
 		`{"auth_methods": ["client_secret_post"], "widenings": ["client_secret_post"]}`,
+		`{"auth_methods": ["client_secret_jwt"], "widenings": ["client_secret_jwt"], "allowed_values": {"token_endpoint_auth_signing_alg": ["HS256"]}}`,
 	} {
 		_, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
 		require.NoError(t, err, doc)

@@ -129,6 +129,9 @@ var redirectGrammarRules = []Rule{
 // has the fault.
 func checkRedirects(fault uriFault) func(*Case) {
 	return func(c *Case) {
+		if c.redirectFaults()&fault == 0 {
+			return
+		}
 		l := listReport{c: c, base: "/redirect_uris"}
 		for i, u := range requestedURIs(c) {
 			if scanURI(u, fault) != 0 {
@@ -136,6 +139,18 @@ func checkRedirects(fault uriFault) func(*Case) {
 			}
 		}
 	}
+}
+
+// redirectFaults are the faults that any of the requested redirect URIs has. They
+// are looked for once a Case, for all the rules that ask.
+func (c *Case) redirectFaults() uriFault {
+	if !c.scanned {
+		c.scanned = true
+		for _, u := range requestedURIs(c) {
+			c.faults |= scanURI(u, uriAnyFault)
+		}
+	}
+	return c.faults
 }
 
 // message says what is wrong, by the first of the faults.

@@ -91,14 +91,15 @@ const (
 	sarifHomepage = "https://github.com/obdcr/obdcr"
 )
 
-// WriteSARIF renders the report as SARIF 2.1.0 with the metadata of every rule
-// that was judged by. Results point at the file name (left out when empty, "-"
+// WriteSARIF renders the report as SARIF 2.1.0 with the metadata of each rule that
+// has a result; the numbers passed and notApplicable tell of the rest. Results point at the file name (left out when empty, "-"
 // becomes "stdin"), line 1, since a compact JWT has one line, and by a logical
 // location at document and pointer. The error is that of w.
 func (r *Report) WriteSARIF(w io.Writer, name string) error {
+	rules, index := r.sarifRules()
 	run := sarifRun{
 		Tool: sarifTool{Driver: sarifDriver{
-			Name: "obdcr", InformationURI: sarifHomepage, Rules: r.sarifRules(),
+			Name: "obdcr", InformationURI: sarifHomepage, Rules: rules,
 		}},
 		ColumnKind: "unicodeCodePoints",
 		Results:    make([]sarifResult, 0, len(r.Violations)),
@@ -109,7 +110,7 @@ func (r *Report) WriteSARIF(w io.Writer, name string) error {
 	}
 	file := artifact(name)
 	for i := range r.Violations {
-		run.Results = append(run.Results, r.sarifResult(&r.Violations[i], file))
+		run.Results = append(run.Results, sarifResultOf(&r.Violations[i], file, index))
 	}
 	return writeIndented(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
 }
@@ -126,13 +127,21 @@ func artifact(name string) *sarifPhysical {
 	return &sarifPhysical{ArtifactLocation: sarifArtifact{URI: uri.String()}, Region: sarifRegion{StartLine: 1}}
 }
 
-func (r *Report) sarifRules() []sarifRule {
+// sarifRules returns the rules that have results, in the order of these, and the
+// index of each by its ID.
+func (r *Report) sarifRules() (rules []sarifRule, index map[string]int) {
+	rules, index = []sarifRule{}, map[string]int{}
 	if r.validator == nil {
-		return []sarifRule{}
+		return rules, index
 	}
-	rules := make([]sarifRule, 0, len(r.validator.rules))
-	for i := range r.validator.rules {
-		row := &r.validator.rules[i]
+	for i := range r.Violations {
+		id := r.Violations[i].Rule
+		at, known := r.validator.byID[id]
+		if _, twice := index[id]; twice || !known {
+			continue
+		}
+		row := &r.validator.rules[at]
+		index[id] = len(rules)
 		rules = append(rules, sarifRule{
 			ID: row.ID, ShortDescription: sarifTextOf(row.Summary), FullDescription: sarifTextOf(row.Reason),
 			HelpURI: row.Citation.URL, Help: sarifTextOf(row.Fix),
@@ -140,7 +149,7 @@ func (r *Report) sarifRules() []sarifRule {
 			Properties:           sarifBag{Document: row.Document, Code: row.Code, Citation: row.Citation.String()},
 		})
 	}
-	return rules
+	return rules, index
 }
 
 func sarifTextOf(s string) *sarifText {
@@ -150,7 +159,7 @@ func sarifTextOf(s string) *sarifText {
 	return &sarifText{Text: s}
 }
 
-func (r *Report) sarifResult(v *Violation, file *sarifPhysical) sarifResult {
+func sarifResultOf(v *Violation, file *sarifPhysical, index map[string]int) sarifResult {
 	text := v.Message
 	if v.Fix != "" {
 		text += " (fix: " + v.Fix + ")"
@@ -163,10 +172,8 @@ func (r *Report) sarifResult(v *Violation, file *sarifPhysical) sarifResult {
 		}},
 		Properties: sarifBag{Document: v.Document, Code: v.Code, Citation: v.Citation.String(), Pointer: v.Pointer, Got: v.Got, Want: v.Want},
 	}
-	if r.validator != nil {
-		if i, ok := r.validator.byID[v.Rule]; ok {
-			result.RuleIndex = &i
-		}
+	if i, ok := index[v.Rule]; ok {
+		result.RuleIndex = &i
 	}
 	return result
 }

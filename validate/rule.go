@@ -164,4 +164,6 @@ type Case struct {
 	report  *Report
 	rule    int
 	hit     bool
+	faults  uriFault // of the requested redirect URIs, once scanned
+	scanned bool
 }

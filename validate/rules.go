@@ -1,9 +1,15 @@
 package validate
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // The places that the table cites.
 const (
+	specOBIE32   = "OBIE DCR 3.2"
+	specOBIE33   = "OBIE DCR 3.3"
+	specOBIE34   = "OBIE DCR 3.4"
 	urlOBIE32    = "https://openbankinguk.github.io/dcr-docs-pub/v3.2/dynamic-client-registration.html"
 	urlOBIE33    = "https://openbankinguk.github.io/dcr-docs-pub/v3.3/dynamic-client-registration.html"
 	urlOBIE34    = "https://openbankinguk.github.io/dcr-docs-pub/v3.4/dynamic-client-registration.html"
@@ -15,16 +21,33 @@ const (
 
 // dictionary cites the data dictionary's row of a request member.
 func dictionary(member string) Citation {
-	return Citation{Spec: "OBIE DCR 3.3", Section: "data dictionary, " + member, URL: urlOBIE33 + "#data-dictionary"}
+	return Citation{Spec: specOBIE33, Section: "data dictionary, " + member, URL: urlOBIE33 + "#data-dictionary"}
 }
 
 // dictionary32 and dictionary34 cite the row as the other versions have it.
 func dictionary32(member string) Citation {
-	return Citation{Spec: "OBIE DCR 3.2", Section: "data dictionary, " + member, URL: urlOBIE32 + "#data-dictionary"}
+	return Citation{Spec: specOBIE32, Section: "data dictionary, " + member, URL: urlOBIE32 + "#data-dictionary"}
 }
 
 func dictionary34(member string) Citation {
-	return Citation{Spec: "OBIE DCR 3.4", Section: "data dictionary, " + member, URL: urlOBIE34 + "#data-dictionary"}
+	return Citation{Spec: specOBIE34, Section: "data dictionary, " + member, URL: urlOBIE34 + "#data-dictionary"}
+}
+
+// citedIn gives a row of the 3.3 data dictionary as the profile's own version has
+// it, so that a report names the text that the request was judged by. Other
+// citations stay as they are.
+func (c Citation) citedIn(p Profile) Citation {
+	if c.Spec != specOBIE33 || !strings.HasPrefix(c.URL, urlOBIE33) {
+		return c
+	}
+	anchor := c.URL[len(urlOBIE33):]
+	switch p {
+	case OBIE32, WSO2:
+		c.Spec, c.URL = specOBIE32, urlOBIE32+anchor
+	case OBIE34:
+		c.Spec, c.URL = specOBIE34, urlOBIE34+anchor
+	}
+	return c
 }
 
 // statementModel cites the directory's description of a software statement.
@@ -69,7 +92,6 @@ type place struct {
 // reports it through [Input].Extra, and until then it does not apply.
 func Rules() []Rule {
 	header := place{DocHeader, StepParseRequest, InvalidClientMetadata}
-	shape := place{DocSSA, StepParseSSA, InvalidSoftwareStatement}
 	trust := place{DocSSA, StepVerifySSA, InvalidSoftwareStatement}
 	approval := place{DocSSA, StepVerifySSA, UnapprovedSoftwareStatement}
 	request := place{DocRequest, StepValidate, InvalidClientMetadata}
@@ -80,8 +102,8 @@ func Rules() []Rule {
 	}{
 		{header, headerRules},
 		{request, statementMemberRules},
-		{shape, statementRules()},
-		{shape, statementAddressRules()},
+		{trust, statementRules()},
+		{trust, statementAddressRules()},
 		{place{DocSSAHeader, StepVerifySSA, InvalidSoftwareStatement}, statementHeaderRules},
 		{trust, statementTrustRules},
 		{approval, statementApprovalRules},

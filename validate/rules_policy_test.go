@@ -1,9 +1,12 @@
 package validate
 
 import (
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
 )
@@ -43,15 +46,71 @@ func TestWhatAPolicyAdmits(t *testing.T) {
 		{"roles as a string", ssa(members{"software_roles": "AISP PISP"}).with(func(p *Policy) { p.RolesAsString = true }), nil},
 		{"software_id as a hint", ssa(members{"software_id": nil, "software_client_id": nil}).with(hint), nil},
 		{"a hint does not overrule the statement", req(members{"software_id": "aaaa"}).with(hint), []string{"software_id.matches_ssa"}},
-		{"a changed value", req(members{"application_type": "mobile"}).with(func(p *Policy) {
-			p.ApplicationTypes, p.Adjustable = p.ApplicationTypes[:1], []string{"application_type"}
-		}), nil},
+		{"a changed value", req(members{"scope": "openid accounts fx"}).with(adjustScope), nil},
+		{"an adjusted scope stays within the roles", req(members{"scope": "openid payments fx"}).with(adjustScope), []string{"scope.within_roles"}},
+		{"a test stage's environment", ssa(members{"software_environment": "prdtst"}).from(claims.Sandbox), nil},
+		{"no name of an environment", ssa(members{"software_environment": ""}).from(claims.Sandbox), nil},
+		{"an empty org_status", ssa(members{"org_status": ""}), []string{"ssa.org_status.active"}},
+		{"a test software in a sandbox", ssa(members{"software_mode": "Test"}).from(claims.Sandbox), nil},
 		{"seeds: scope, application_type and their rules are optional", req(members{"scope": nil, "application_type": nil}).in(WSO2), nil},
 		{"3.2 has no CIBA", ciba(nil).in(OBIE32), []string{"grant_types.ciba.version"}},
 		{"3.4 has jwt-bearer", req(members{"grant_types": []string{"authorization_code", string(claims.JWTBearer)}}).in(OBIE34), nil},
 		{"CD roles allow what theirs do", ssa(members{"software_roles": []string{"CD_AISP"}}), nil},
 		{"an ASPSP may use no scope", ssa(members{"software_roles": []string{"ASPSP"}}), []string{"scope.within_roles"}},
 	})
+}
+
+func adjustScope(p *Policy) { p.Adjustable = []string{"scope"} }
+
+// Go writes an attribute that it does not know at the end, as hexadecimal DER,
+// wherever the certificate has it.
+func TestSubjectsThatGoRenders(t *testing.T) {
+	attribute := func(value string, oid ...int) pkix.RelativeDistinguishedNameSET {
+		return pkix.RelativeDistinguishedNameSET{{Type: oid, Value: value}}
+	}
+	subject := pkix.RDNSequence{
+		attribute("GB", 2, 5, 4, 6), attribute("Acme Ltd", 2, 5, 4, 10),
+		attribute("PSDGB-FCA-123456", 2, 5, 4, 97), attribute(testSoftware, 2, 5, 4, 3),
+	}
+	raw, err := asn1.Marshal(subject)
+	require.NoError(t, err)
+	cert := &Certificate{RawSubject: raw}
+	var name pkix.Name
+	name.FillFromRDNSequence(&subject)
+	name.ExtraNames = nil
+	rendered := name.String()
+	require.NotEqual(t, subject.String(), rendered, "Go moves the attribute")
+	match := func(m SubjectDNMatch) func(*Policy) { return func(p *Policy) { p.SubjectDNMatch = m } }
+	const differs = memberDN + ".matches_certificate"
+	checkJudged(t, []judged{
+		{"moved", mtls(rendered).over(cert), []string{differs}},
+		{"moved, in any order", mtls(rendered).over(cert).with(match(DNMatchAnyOrder)), nil},
+		{"moved, in part", mtls(rendered).over(cert).with(match(DNMatchPartial)), nil},
+		{"dropped, in any order", mtls("CN=" + testSoftware + ",O=Acme Ltd,C=GB").over(cert).with(match(DNMatchAnyOrder)), []string{differs}},
+		{"too many, in any order", mtls(rendered + ",L=London").over(cert).with(match(DNMatchAnyOrder)), []string{differs}},
+	})
+}
+
+// Within the step that verifies a statement, unapproved goes before a bad shape.
+func TestAnUnapprovedStatementOfBadShape(t *testing.T) {
+	wire := ssa(members{"org_status": "Revoked", "jti": nil, "software_redirect_uris": nil}).judge(t).Wire()
+	require.NotNil(t, wire)
+	assert.Equal(t, UnapprovedSoftwareStatement, wire.Error)
+	production := members{"software_environment": "production", "software_mode": "Test"}
+	wire = ssa(production).from(claims.Production).judge(t).Wire()
+	require.NotNil(t, wire)
+	assert.Equal(t, UnapprovedSoftwareStatement, wire.Error)
+}
+
+func TestCitationsNameTheVersionOfTheProfile(t *testing.T) {
+	for p, version := range map[Profile]string{OBIE32: "3.2", OBIE33: "3.3", OBIE34: "3.4", WSO2: "3.2"} {
+		report := req(members{"iss": nil}).in(p).judge(t)
+		require.NotEmpty(t, report.Violations, p)
+		cited := report.Violations[0].Citation
+		assert.Equal(t, "OBIE DCR "+version, cited.Spec, p)
+		assert.Contains(t, cited.URL, "/v"+version+"/", p)
+		assert.Equal(t, dictionary("iss").Section, cited.Section, p)
+	}
 }
 
 func TestSubjectsOfCertificates(t *testing.T) {
@@ -98,7 +157,9 @@ func TestWireCodesOfRedirectURIs(t *testing.T) {
 			assert.Equal(t, InvalidRedirectURI, wire.Error, name)
 		}
 	}
-	wire := vector{request: members{"software_statement": nil}, noSSA: true}.judge(t).Wire()
+	wire := ssa(members{"software_redirect_uris": []string{}}).judge(t).Wire()
+	assert.Contains(t, wire.Description, "is missing or empty")
+	wire = vector{request: members{"software_statement": nil}, noSSA: true}.judge(t).Wire()
 	assert.Equal(t, InvalidSoftwareStatement, wire.Error)
 	wire = ssa(members{"org_status": "Withdrawn"}).judge(t).Wire()
 	assert.Equal(t, UnapprovedSoftwareStatement, wire.Error)

@@ -116,9 +116,9 @@ var scopeRules = []Rule{
 		Example:  `{"scope": "openid payments"}`,
 		Citation: dictionary("scope"),
 		Fix:      "ask for the scopes of the software's roles alone: AISP accounts, PISP payments, CBPII fundsconfirmations",
-		When: func(c *Case) bool {
-			return hasSSA(c) && c.SSA().SoftwareRoles.Valid() && !c.Policy().CanAdjust("scope")
-		},
+		// Also where scope is adjustable: unsupported words are left out, and a
+		// scope beyond the roles is refused all the same.
+		When: func(c *Case) bool { return hasSSA(c) && c.SSA().SoftwareRoles.Valid() },
 		Check: func(c *Case) {
 			roles := c.SSA().SoftwareRoles.Or(claims.Roles{}).Values
 			eachScope(c, func(w string) bool {

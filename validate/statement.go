@@ -219,7 +219,13 @@ func statementRequired() []Rule {
 				if claim.name == "software_id" && !c.SSA().SoftwareID.Present() && hinted(c) {
 					return
 				}
-				requireMember(c, hasClaim(c.SSA(), claim.name), pointer)
+				switch {
+				case hasClaim(c.SSA(), claim.name):
+				case claim.name == "software_redirect_uris":
+					c.Report(pointer, "is missing or empty")
+				default:
+					c.Report(pointer, "is missing")
+				}
 			},
 		})
 	}

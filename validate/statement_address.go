@@ -28,7 +28,6 @@ func statementAddressRules() []Rule {
 			Citation: statementModel("software_environment"),
 			Severity: SeverityNotice,
 			Fix:      refetch,
-			When:     func(c *Case) bool { return c.Environment() == "" },
 			Check: func(c *Case) {
 				e, ok := c.SSA().SoftwareEnvironment.Get()
 				if ok && !equalFold(e, string(claims.Sandbox)) && !equalFold(e, string(claims.Production)) {
@@ -43,9 +42,9 @@ func statementAddressRules() []Rule {
 		reason   string
 	}{
 		{"software_jwks_endpoint", SeverityError, "The keys of the software are fetched from there."},
-		{"software_jwks_revoked_endpoint", SeverityError, "The revoked keys of the software are fetched from there."},
-		{"org_jwks_endpoint", SeverityError, "The keys of the organisation are fetched from there."},
-		{"org_jwks_revoked_endpoint", SeverityError, "The revoked keys of the organisation are fetched from there."},
+		{"software_jwks_revoked_endpoint", SeverityWarning, "The revoked keys of the software are fetched from there."},
+		{"org_jwks_endpoint", SeverityWarning, "The keys of the organisation are fetched from there."},
+		{"org_jwks_revoked_endpoint", SeverityWarning, "The revoked keys of the organisation are fetched from there."},
 		{"software_client_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
 		{"software_logo_uri", SeverityNotice, "It is shown to people as a picture, and never fetched."},
 		{"software_policy_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},

@@ -126,7 +126,7 @@ var statementApprovalRules = []Rule{
 		Citation: statementModel("org_status"),
 		Fix:      "have the organisation's status restored at the directory and fetch a new SSA",
 		Check: func(c *Case) {
-			if s, ok := c.SSA().OrgStatus.Get(); ok && s != "" && !equalFold(s, "active") {
+			if s, ok := c.SSA().OrgStatus.Get(); ok && !equalFold(s, "active") {
 				c.ReportValue("/org_status", s, "Active", "is not Active")
 			}
 		},
@@ -167,11 +167,10 @@ var statementApprovalRules = []Rule{
 	{
 		// A software that is not live.
 		ID:       "ssa.software_mode.live",
-		Summary:  "In production software_mode, if sent, is Live.",
+		Summary:  "In production software_mode is not Test.",
 		Reason:   "A software in test is not meant for customers.",
 		Example:  `{"software_mode": "Test"}`,
 		Citation: statementModel("software_mode"),
-		Severity: SeverityWarning,
 		Fix:      "set the software to Live at the directory and fetch a new SSA",
 		When:     func(c *Case) bool { return c.Environment() == claims.Production },
 		Check: func(c *Case) {
@@ -198,7 +197,7 @@ var statementApprovalRules = []Rule{
 	{
 		// An environment that contradicts the trust anchor's.
 		ID:       "ssa.environment",
-		Summary:  "software_environment, if sent, is the environment of the trust anchor that verified the statement.",
+		Summary:  "software_environment, if it is sandbox or production, is the environment of the trust anchor that verified the statement.",
 		Reason:   "Sandbox and production must not mix.",
 		Example:  `{"software_environment": "sandbox"}`,
 		Citation: statementModel("software_environment"),
@@ -206,11 +205,22 @@ var statementApprovalRules = []Rule{
 		When:     func(c *Case) bool { return c.Environment() != "" },
 		Check: func(c *Case) {
 			e, ok := c.SSA().SoftwareEnvironment.Get()
-			if ok && e != "" && !equalFold(e, string(c.Environment())) {
+			if ok && contradicts(e, c.Environment()) {
 				c.ReportValue("/software_environment", e, string(c.Environment()), "is not the environment of the directory that signed it")
 			}
 		},
 	},
+}
+
+// contradicts says whether a software_environment names the other environment.
+// Names that are neither, such as those of a directory's test stages, do not.
+func contradicts(claimed string, env claims.Environment) bool {
+	for _, e := range [...]claims.Environment{claims.Sandbox, claims.Production} {
+		if equalFold(claimed, string(e)) {
+			return e != env
+		}
+	}
+	return false
 }
 
 // authorityPointer points at one entry of the competent authority's claims.

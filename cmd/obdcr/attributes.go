@@ -58,7 +58,7 @@ func (a *app) attributes(out io.Writer, name string, o *attributeOptions) error 
 	mapper, err := claims.NewAttributeMapper(claims.AttributeConfig{
 		Declarations: policy.Attributes, UseSoftwareIDAsApplicationName: policy.UseSoftwareIDAsApplicationName})
 	if err != nil {
-		return usageError("%w", err)
+		return usageError("%w", plainly(err))
 	}
 	statement, err := a.loadStatement(name, policy.Attributes)
 	if err != nil {
@@ -66,7 +66,7 @@ func (a *app) attributes(out io.Writer, name string, o *attributeOptions) error 
 	}
 	application, err := mapper.Map(statement, env)
 	if err != nil {
-		return &exitError{exitViolated, fmt.Errorf("%s: %w", shownName(name), err)}
+		return &exitError{exitViolated, fmt.Errorf("%s: %w", shownName(name), plainly(err))}
 	}
 	if o.output == "json" {
 		a.note("UNVERIFIED: no signature was checked")
@@ -86,13 +86,16 @@ func (a *app) loadStatement(name string, declared []claims.AttributeDeclaration)
 	if err != nil {
 		return nil, err
 	}
+	if strings.TrimSpace(text) == "" {
+		return nil, &exitError{exitViolated, fmt.Errorf("%s is empty", shownName(name))}
+	}
 	payload, err := payloadOf(strings.TrimSpace(text))
 	if err != nil {
-		return nil, &exitError{exitViolated, fmt.Errorf("%s is no software statement: %w", shownName(name), err)}
+		return nil, &exitError{exitViolated, fmt.Errorf("%s is no software statement: %w", shownName(name), plainly(err))}
 	}
 	statement, faults, err := claims.DecodeSSA([]byte(payload), nil)
 	if err != nil {
-		return nil, &exitError{exitViolated, fmt.Errorf("%s is no software statement: %w", shownName(name), err)}
+		return nil, &exitError{exitViolated, fmt.Errorf("%s is no software statement: %w", shownName(name), plainly(err))}
 	}
 	var wrong []error
 	for _, f := range faults {

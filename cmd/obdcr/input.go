@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 const maxInput = 1 << 20
 
 // errTooLarge says that an input is longer than maxInput.
-var errTooLarge = errors.New("is larger than 1 MiB")
+var errTooLarge = errors.New("is larger than 1 MiB: give a smaller file")
 
 // load reads a file, or standard input for "-". What is longer than maxInput is an
 // errTooLarge, whatever cannot be read ends the command with 3.
@@ -32,7 +33,7 @@ func (a *app) load(name string) (string, error) {
 	} else {
 		f, err := os.Open(name)
 		if err != nil {
-			return "", ioError(err)
+			return "", ioError(fmt.Errorf("%s: %w", name, withoutPath(err)))
 		}
 		defer f.Close()
 		from = f
@@ -56,6 +57,26 @@ func withoutPath(err error) error {
 	return err
 }
 
+// plainError is an error without the names of the packages that it came through.
+type plainError struct{ cause error }
+
+// Error gives what is wrong, once.
+func (e *plainError) Error() string {
+	text := e.cause.Error()
+	for {
+		word, rest, more := strings.Cut(text, ": ")
+		if !more || !slices.Contains([]string{"ssa", "jose", "json", "claims", "validate", "policy", "x509", "malformed"}, word) {
+			return strings.Replace(text, "strict JSON: json: ", "strict JSON: ", 1)
+		}
+		text = rest
+	}
+}
+
+func (e *plainError) Unwrap() error { return e.cause }
+
+// plainly makes an error of a package one for people.
+func plainly(err error) error { return &plainError{err} }
+
 func shownName(name string) string {
 	if name == "-" {
 		return "stdin"
@@ -77,7 +98,7 @@ func (a *app) loadKeys(flag, name string) (ssa.KeyResolver, error) {
 	}
 	keys, err := ssa.ParseJWKS([]byte(text))
 	if err != nil {
-		return nil, usageError("--%s %s: %w", flag, shownName(name), err)
+		return nil, usageError("--%s %s: %w", flag, shownName(name), plainly(err))
 	}
 	for _, s := range keys.Skipped {
 		a.note("%s: entry %d of the key set is not used: %s", shownName(name), s.Index, s.Reason)
@@ -116,7 +137,7 @@ func (a *app) loadCertificate(name string) (*validate.Certificate, error) {
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, usageError("--cert %s: is no X.509 certificate, in PEM or DER: %w", shownName(name), err)
+		return nil, usageError("--cert %s: is no X.509 certificate, in PEM or DER: %w", shownName(name), plainly(err))
 	}
 	return &validate.Certificate{RawSubject: cert.RawSubject}, nil
 }
@@ -136,7 +157,7 @@ func (a *app) loadPolicy(name string, profile validate.Profile) (validate.Policy
 	}
 	policy, err := validate.ParsePolicy([]byte(text), profile)
 	if err != nil {
-		return validate.Policy{}, usageError("--policy %s: %w", shownName(name), err)
+		return validate.Policy{}, usageError("--policy %s: %w", shownName(name), plainly(err))
 	}
 	return policy, nil
 }

@@ -37,10 +37,13 @@ no rule: anybody may have written what it shows.`,
 // inspect shows a token and what is inside it. A token that can't be decoded is a
 // violation; what can be is shown all the same.
 func inspect(out io.Writer, name, text string) error {
+	if text == "" {
+		return &exitError{exitViolated, fmt.Errorf("%s is empty", name)}
+	}
 	kind := "registration request"
 	payload, err := payloadOf(text)
 	if err != nil {
-		return &exitError{exitViolated, fmt.Errorf("%s is neither a compact JWT nor a JSON object: %w", name, err)}
+		return &exitError{exitViolated, fmt.Errorf("%s is neither a compact JWT nor a JSON object: %w", name, plainly(err))}
 	}
 	object, err := jsonscan.Parse(payload)
 	if err == nil && !isRequest(object) {
@@ -95,7 +98,7 @@ func show(out io.Writer, kind, text string) error {
 	signed, err := ssa.ParseSigned(text)
 	if err != nil {
 		fmt.Fprintf(out, "\n%s: cannot be decoded\n", kind)
-		return fmt.Errorf("the %s is no compact JWT: %w", kind, err)
+		return fmt.Errorf("the %s is no compact JWT: %w", kind, plainly(err))
 	}
 	return errors.Join(
 		showJSON(out, kind+", header", signed.UnverifiedHeaderJSON()),
@@ -109,7 +112,7 @@ func showJSON(out io.Writer, title, doc string) error {
 	fmt.Fprintf(out, "\n%s\n", title)
 	if _, err := jsonscan.Parse(doc); err != nil {
 		fmt.Fprintf(out, "%s\n", visible(doc))
-		return fmt.Errorf("%s: no strict JSON: %w", title, err)
+		return fmt.Errorf("%s: no strict JSON: %w", title, plainly(err))
 	}
 	for _, line := range jsonscan.Indent(doc) {
 		fmt.Fprint(out, visible(line.Text))

@@ -100,9 +100,9 @@ func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, 
 	result := &dcr.LintResult{Request: dcr.SignatureNotChecked, Statement: dcr.SignatureNotChecked}
 	switch {
 	case err != nil:
-		result.Report = unreadable(&in, alone, "is larger than 1 MiB")
+		result.Report = unreadable(&in, alone, "is larger than 1 MiB", "send a smaller file: a token has a few KiB, at most 1 MiB is read")
 	case strings.TrimSpace(text) == "":
-		result.Report = unreadable(&in, alone, "is empty")
+		result.Report = unreadable(&in, alone, "is empty", "")
 	default:
 		if in.Statement, in.Request = text, ""; !alone {
 			if in.Statement, in.Request, err = a.withStatement(text, o.ssa); err != nil {
@@ -110,7 +110,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, 
 			}
 		}
 		if result, err = dcr.Lint(ctx, in); err != nil {
-			return usageError("%w", err)
+			return usageError("%w", plainly(err))
 		}
 	}
 	if err := a.writeReport(out, name, alone, o.output, result); err != nil {
@@ -136,7 +136,7 @@ func (a *app) lintInput(o *lintOptions) (in dcr.LintInput, err error) {
 		setAudience(&policy, o.aud)
 	}
 	if in.Validator, err = validate.New(validate.Config{Profile: profile, Policy: policy}); err != nil {
-		return in, usageError("%w", err)
+		return in, usageError("%w", plainly(err))
 	}
 	if in.Now, err = timeOf(o.now); err != nil {
 		return in, err
@@ -163,11 +163,12 @@ func setAudience(p *validate.Policy, aud string) {
 	}
 }
 
-// unreadable reports an input that is not even looked at.
-func unreadable(in *dcr.LintInput, alone bool, why string) *validate.Report {
-	v := validate.Violation{Rule: "request.jws", Document: validate.DocHeader, Message: "the request " + why}
+// unreadable reports an input that is not even looked at, with the rule's own fix
+// where none is given.
+func unreadable(in *dcr.LintInput, alone bool, why, fix string) *validate.Report {
+	v := validate.Violation{Rule: "request.jws", Document: validate.DocHeader, Message: "the request " + why, Fix: fix}
 	if alone {
-		v = validate.Violation{Rule: "ssa.jws", Document: validate.DocSSA, Message: "the software statement " + why}
+		v = validate.Violation{Rule: "ssa.jws", Document: validate.DocSSA, Message: "the software statement " + why, Fix: fix}
 	}
 	return in.Validator.Judge(&validate.Input{Now: in.Now, Extra: []validate.Violation{v}})
 }

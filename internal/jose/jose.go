@@ -30,7 +30,7 @@ const (
 const (
 	MaxTokenSize  = 1 << 20 // bytes of a token
 	MaxJWKSSize   = 1 << 20 // bytes of a key set
-	MaxJWKSKeys   = 1000    // entries of a key set, usable or not
+	MaxJWKSKeys   = 100     // entries of a key set, usable or not
 	MaxKeyIDSize  = 128     // bytes of a key identifier
 	MinRSAKeyBits = 2048    // RFC 7518 sections 3.3 and 3.5
 	MaxRSAKeyBits = 8192    // beyond it one verification costs too much

@@ -3,14 +3,16 @@ package jose
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"errors"
+	"math/big"
+	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/lestrrat-go/jwx/v2/jwk"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
 )
@@ -19,7 +21,7 @@ import (
 type Skipped struct {
 	Index  int    // place in the set's keys
 	ID     string // kid where it could be read, at most 128 bytes of it
-	Reason string // in ASCII, with at most 64 characters of input
+	Reason string // in ASCII, without any input
 }
 
 // ParseJWKS reads a JWK set (RFC 7517 section 5) key by key. RSA keys of 2048 to
@@ -27,8 +29,9 @@ type Skipped struct {
 // a kid may be absent or occur twice. Everything else (another key type, symmetric,
 // private, too small, badly written) is skipped with its reason and harms no other
 // key. A broken x5c, or one whose first certificate is for another key, costs the
-// certificates only. When the document is not strict JSON with a member keys that
-// is an array, err is an *Error of kind ErrMalformed and the other results are nil.
+// certificates only. What is allocated stays below 64 KiB and ten times the input.
+// When the document is not strict JSON with a member keys that
+// is an array of at most MaxJWKSKeys, err is an *Error of kind ErrMalformed and the other results are nil.
 func ParseJWKS(data []byte) (keys []Key, skipped []Skipped, err error) {
 	if len(data) > MaxJWKSSize {
 		return nil, nil, fail(ErrMalformed, "the key set is larger than "+strconv.Itoa(MaxJWKSSize)+" bytes")
@@ -41,13 +44,20 @@ func ParseJWKS(data []byte) (keys []Key, skipped []Skipped, err error) {
 	if !ok || entries.Kind() != jsonscan.Array {
 		return nil, nil, fail(ErrMalformed, `the key set must be an object whose member "keys" is an array (RFC 7517 section 5)`)
 	}
-	for i, entry := range entries.Elements() {
-		if i == MaxJWKSKeys {
-			return nil, nil, fail(ErrMalformed, "the key set has more than "+strconv.Itoa(MaxJWKSKeys)+" keys")
-		}
-		key, err := parseKey(entry)
+	count := entries.Len()
+	if count > MaxJWKSKeys {
+		return nil, nil, fail(ErrMalformed, "the key set has "+strconv.Itoa(count)+" keys; at most "+
+			strconv.Itoa(MaxJWKSKeys)+" are read: take the old ones out")
+	}
+	keys = make([]Key, 0, count)
+	for i, value := range entries.Elements() {
+		entry := readEntry(value)
+		key, err := parseKey(&entry)
 		if err != nil {
-			skipped = append(skipped, Skipped{Index: i, ID: boundedID(entry), Reason: err.Error()})
+			if skipped == nil {
+				skipped = make([]Skipped, 0, count-i)
+			}
+			skipped = append(skipped, Skipped{Index: i, ID: boundedID(&entry), Reason: err.Error()})
 			continue
 		}
 		keys = append(keys, key)
@@ -55,78 +65,132 @@ func ParseJWKS(data []byte) (keys []Key, skipped []Skipped, err error) {
 	return keys, skipped, nil
 }
 
-func boundedID(entry jsonscan.Value) string {
-	kid, _ := entry.Member("kid")
-	text, _ := kid.Text()
-	return strings.ToValidUTF8(text[:min(len(text), MaxKeyIDSize)], "")
-}
-
 // privateMembers are the members that only private keys have (RFC 7518 sections
 // 6.2.2, 6.3.2 and 6.4).
 var privateMembers = [...]string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
-func parseKey(entry jsonscan.Value) (Key, error) {
-	if entry.Kind() != jsonscan.Object {
-		return Key{}, errors.New("not a JSON object")
+// readMembers are the other members of an entry that are read.
+var readMembers = [...]string{"kty", "kid", "alg", "use", "key_ops", "n", "e", "crv", "x", "y", "x5c"}
+
+// entry is an entry of a key set, read in one pass: each look at a name that is
+// spelt with escapes allocates.
+type entry struct {
+	object  bool
+	private bool
+	found   [len(readMembers)]bool
+	values  [len(readMembers)]jsonscan.Value
+}
+
+func readEntry(value jsonscan.Value) (e entry) {
+	e.object = value.Kind() == jsonscan.Object
+	for name, member := range value.Members() {
+		if i := slices.Index(readMembers[:], name); i >= 0 {
+			e.found[i], e.values[i] = true, member
+		}
+		e.private = e.private || slices.Contains(privateMembers[:], name)
 	}
-	kty, err := stringMember(entry, "kty")
+	return e
+}
+
+// member finds one of readMembers.
+func (e *entry) member(name string) (jsonscan.Value, bool) {
+	i := slices.Index(readMembers[:], name)
+	return e.values[i], e.found[i]
+}
+
+func boundedID(e *entry) string {
+	kid, _ := e.member("kid")
+	text, _ := kid.Text()
+	return strings.ToValidUTF8(text[:min(len(text), MaxKeyIDSize)], "")
+}
+
+// Why entries are skipped. The texts are constant, so that a set of many bad
+// entries costs little.
+var (
+	errNoObject   = errors.New("not a JSON object")
+	errKeyType    = errors.New("key type (kty) is absent or not used here; use RSA or EC")
+	errPrivate    = errors.New("holds private key material; take the key out of use and publish a new one")
+	errLongID     = errors.New("kid is longer than " + strconv.Itoa(MaxKeyIDSize) + " bytes")
+	errOpsType    = errors.New("key_ops is not an array of strings")
+	errOpsCount   = errors.New("key_ops has more than " + strconv.Itoa(maxOps) + " entries")
+	errCurve      = errors.New("curve (crv) is absent or not used here; use P-256")
+	errNoPoint    = errors.New("the ECDSA key is not a point on P-256")
+	errCoordinate = errors.New("x or y is not " + strconv.Itoa(p256Size) + " octets long (RFC 7518 section 6.2.1)")
+	errExponent   = errors.New("the RSA exponent is out of range; use 65537")
+	errModulus    = errors.New("the RSA key is larger than " + strconv.Itoa(MaxRSAKeyBits) + " bits")
+)
+
+// maxOps bounds key_ops; RFC 7517 section 4.3 knows eight.
+const maxOps = 16
+
+func parseKey(e *entry) (Key, error) {
+	if !e.object {
+		return Key{}, errNoObject
+	}
+	kty, err := stringMember(e, "kty")
 	if err != nil {
 		return Key{}, err
 	}
 	if kty != "RSA" && kty != "EC" {
-		return Key{}, errors.New("key type " + show(kty) + " is not used here; use RSA or EC")
+		return Key{}, errKeyType
 	}
-	for _, name := range privateMembers {
-		if _, found := entry.Member(name); found {
-			return Key{}, errors.New("holds private key material (member " + name + "); take the key out of use and publish a new one")
-		}
+	if e.private {
+		return Key{}, errPrivate
 	}
-	key, err := keyParameters(entry)
+	key, err := keyParameters(e)
 	if err != nil {
 		return Key{}, err
 	}
-	if key.Public, err = publicKey(entry, kty); err != nil {
+	if key.Public, err = publicKey(e, kty); err != nil {
 		return Key{}, err
 	}
-	key.Certificates = certificates(entry, key.Public)
+	key.Certificates = certificates(e, key.Public)
 	return key, nil
 }
 
 // keyParameters reads what a JWK says about its key (RFC 7517 section 4).
-func keyParameters(entry jsonscan.Value) (key Key, err error) {
-	if key.ID, err = stringMember(entry, "kid"); err != nil {
+func keyParameters(e *entry) (key Key, err error) {
+	if key.ID, err = stringMember(e, "kid"); err != nil {
 		return Key{}, err
 	}
 	if len(key.ID) > MaxKeyIDSize {
-		return Key{}, errors.New("kid is longer than " + strconv.Itoa(MaxKeyIDSize) + " bytes")
+		return Key{}, errLongID
 	}
-	if key.Algorithm, err = stringMember(entry, "alg"); err != nil {
+	if key.Algorithm, err = stringMember(e, "alg"); err != nil {
 		return Key{}, err
 	}
-	if key.Use, err = stringMember(entry, "use"); err != nil {
+	if key.Use, err = stringMember(e, "use"); err != nil {
 		return Key{}, err
 	}
-	ops, found := entry.Member("key_ops")
-	if !found {
-		return key, nil
+	key.Ops, err = operations(e)
+	return key, err
+}
+
+// operations reads key_ops, nil where it is absent.
+func operations(e *entry) ([]string, error) {
+	list, found := e.member("key_ops")
+	switch {
+	case !found:
+		return nil, nil
+	case list.Kind() != jsonscan.Array:
+		return nil, errOpsType
+	case list.Len() > maxOps:
+		return nil, errOpsCount
 	}
-	if ops.Kind() != jsonscan.Array {
-		return Key{}, errors.New("key_ops is not an array")
-	}
-	key.Ops = []string{}
-	for _, op := range ops.Elements() {
+	ops := make([]string, 0, list.Len())
+	for _, op := range list.Elements() {
 		text, clean := op.Text()
 		if !clean {
-			return Key{}, errors.New("key_ops holds something that is not a string")
+			return nil, errOpsType
 		}
-		key.Ops = append(key.Ops, text)
+		ops = append(ops, text)
 	}
-	return key, nil
+	return ops, nil
 }
 
 // stringMember is the text of a member, "" when it is absent.
-func stringMember(entry jsonscan.Value, name string) (string, error) {
-	value, found := entry.Member(name)
+func stringMember(e *entry, name string) (string, error) {
+	value, found := e.member(name)
 	if !found {
 		return "", nil
 	}
@@ -137,32 +201,30 @@ func stringMember(entry jsonscan.Value, name string) (string, error) {
 	return text, nil
 }
 
-// publicKey has the library read the key from its own parameters alone, so that
-// no other member of the entry can spoil it, and checks what comes out.
-func publicKey(entry jsonscan.Value, kty string) (crypto.PublicKey, error) {
-	doc := []byte(`{"kty":"` + kty + `"`)
-	names := []string{"n", "e"}
+// publicKey makes the key from its own parameters alone, so that no other member
+// of the entry can spoil it, and checks what comes out.
+func publicKey(e *entry, kty string) (crypto.PublicKey, error) {
 	if kty == "EC" {
-		names = []string{"crv", "x", "y"}
+		return curveKey(e)
 	}
-	for _, name := range names {
-		text, err := stringMember(entry, name)
-		if err != nil {
-			return nil, err
-		}
-		if err := checkParameter(name, text); err != nil {
-			return nil, err
-		}
-		doc = append(doc, `,"`+name+`":"`+text+`"`...)
-	}
-	parsed, err := jwk.ParseKey(append(doc, '}'))
+	n, err := octets(e, "n")
 	if err != nil {
-		return nil, errors.New("the key's parameters cannot be read")
+		return nil, err
 	}
-	public, err := rawKey(parsed, kty)
-	if err != nil {
-		return nil, errors.New("the key's parameters cannot be read")
+	exponent, err := octets(e, "e")
+	switch {
+	case err != nil:
+		return nil, err
+	case len(n) > MaxRSAKeyBits/8+1:
+		return nil, errModulus
+	case len(exponent) > 4:
+		return nil, errExponent
 	}
+	value := new(big.Int).SetBytes(exponent).Int64()
+	if value > maxExponent {
+		return nil, errExponent
+	}
+	public := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(value)}
 	var refused *Error
 	if err := checkPublic(public); errors.As(err, &refused) {
 		return nil, errors.New(refused.Detail)
@@ -170,36 +232,43 @@ func publicKey(entry jsonscan.Value, kty string) (crypto.PublicKey, error) {
 	return public, nil
 }
 
-func rawKey(parsed jwk.Key, kty string) (crypto.PublicKey, error) {
-	if kty == "RSA" {
-		public := new(rsa.PublicKey)
-		return public, parsed.Raw(public)
+func curveKey(e *entry) (crypto.PublicKey, error) {
+	crv, err := stringMember(e, "crv")
+	if err != nil {
+		return nil, err
 	}
-	public := new(ecdsa.PublicKey)
-	return public, parsed.Raw(public)
+	if crv != "P-256" {
+		return nil, errCurve
+	}
+	point := append(make([]byte, 0, 1+2*p256Size), 4) // uncompressed (SEC 1 section 2.3.3)
+	for _, name := range [...]string{"x", "y"} {
+		coordinate, err := octets(e, name)
+		if err != nil {
+			return nil, err
+		}
+		if len(coordinate) != p256Size {
+			return nil, errCoordinate
+		}
+		point = append(point, coordinate...)
+	}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		return nil, errNoPoint
+	}
+	return public, nil
 }
 
-// checkParameter checks one member of RFC 7518 sections 6.2.1 and 6.3.1. What it
-// lets through needs no escaping.
-func checkParameter(name, text string) error {
-	if name == "crv" {
-		if text != "P-256" {
-			return errors.New("curve " + show(text) + " is not used here; use P-256")
-		}
-		return nil
+// octets decodes a member of RFC 7518 sections 6.2.1 and 6.3.1.
+func octets(e *entry, name string) ([]byte, error) {
+	text, err := stringMember(e, name)
+	if err != nil {
+		return nil, err
 	}
-	octets, err := encoding.DecodeString(text)
-	switch {
-	case err != nil || text == "" || strings.ContainsAny(text, "\r\n"):
-		return errors.New(name + " is absent or not canonical base64url")
-	case (name == "x" || name == "y") && len(octets) != p256Size:
-		return errors.New(name + " is not " + strconv.Itoa(p256Size) + " octets long (RFC 7518 section 6.2.1)")
-	case name == "e" && len(octets) > 4:
-		return errors.New("the RSA exponent is out of range; use 65537")
-	case name == "n" && len(octets) > MaxRSAKeyBits/8+1:
-		return errors.New("the RSA key is larger than " + strconv.Itoa(MaxRSAKeyBits) + " bits")
+	decoded, err := encoding.DecodeString(text)
+	if err != nil || text == "" || strings.ContainsAny(text, "\r\n") {
+		return nil, errors.New(name + " is absent or not canonical base64url")
 	}
-	return nil
+	return decoded, nil
 }
 
 // maxCertificates bounds the certificates read from one key.
@@ -207,22 +276,47 @@ const maxCertificates = 10
 
 // certificates reads x5c (RFC 7517 section 4.7): nil unless all of it is well
 // formed and the first certificate is for the key itself.
-func certificates(entry jsonscan.Value, public crypto.PublicKey) [][]byte {
-	var chain [][]byte
-	list, _ := entry.Member("x5c")
+func certificates(e *entry, public crypto.PublicKey) [][]byte {
+	list, _ := e.member("x5c")
+	count := list.Len()
+	if list.Kind() != jsonscan.Array || count == 0 || count > maxCertificates {
+		return nil
+	}
+	chain := make([][]byte, 0, count)
 	for i, element := range list.Elements() {
 		text, _ := element.Text()
 		der, err := base64.StdEncoding.Strict().DecodeString(text)
-		if err != nil || i == maxCertificates {
+		if err != nil {
 			return nil
 		}
-		cert, err := x509.ParseCertificate(der)
-		if err != nil || i == 0 && !samePublicKey(cert.PublicKey, public) {
+		certified, err := certifiedKey(der)
+		if err != nil || i == 0 && !samePublicKey(certified, public) {
 			return nil
 		}
 		chain = append(chain, der)
 	}
 	return chain
+}
+
+// certifiedKey reads the key of a certificate (RFC 5280 section 4.1) and nothing
+// behind it: an extension can cost many times its length to parse.
+func certifiedKey(der []byte) (crypto.PublicKey, error) {
+	var cert struct {
+		Signed struct {
+			Version                                    int `asn1:"optional,explicit,default:0,tag:0"`
+			Serial, Algorithm, Issuer, Period, Subject asn1.RawValue
+			Key                                        asn1.RawValue
+		}
+		Algorithm, Signature asn1.RawValue
+	}
+	rest, err := asn1.Unmarshal(der, &cert)
+	if err != nil {
+		return nil, err
+	}
+	if len(rest) > 0 {
+		return nil, errors.New("data behind the certificate")
+	}
+	return x509.ParsePKIXPublicKey(cert.Signed.Key.FullBytes)
 }
 
 func samePublicKey(a, b crypto.PublicKey) bool {
