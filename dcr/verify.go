@@ -41,8 +41,9 @@ func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (
 		return nil, c.refuse(&validate.Input{Now: now}, *violation, nil)
 	}
 	input := &validate.Input{Header: request.UnverifiedHeader(), Now: now}
-	if report := c.Validator.JudgeHeaders(input); !report.Valid() {
-		return nil, refused(report, nil)
+	allowed := c.Validator.SigningAlgorithms()
+	if err := request.signed.CheckHeader(allowed); err != nil {
+		return nil, c.refuseHeader(input, err)
 	}
 	if request.statement, violation = parseStatement(request); violation != nil {
 		return nil, c.refuse(input, *violation, nil)
@@ -57,7 +58,7 @@ func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (
 	if err != nil {
 		return nil, c.refuseStatement(input, err)
 	}
-	if err := request.signed.Verify(ctx, c.SoftwareKeys, address, c.Validator.SigningAlgorithms()); err != nil {
+	if err := request.signed.Verify(ctx, c.SoftwareKeys, address, allowed); err != nil {
 		return nil, c.refuseRequest(input, err)
 	}
 	input.Request, input.RequestFaults = request.claims, request.faults
@@ -83,6 +84,14 @@ func (c VerifyConfig) refuseStatement(input *validate.Input, err error) *Error {
 		}
 	}
 	return c.refuse(input, statementViolation(err), err)
+}
+
+// refuseHeader lets the rules say what is wrong with the request's header.
+func (c VerifyConfig) refuseHeader(input *validate.Input, err error) *Error {
+	if report := c.Validator.JudgeHeaders(input); !report.Valid() {
+		return refused(report, err)
+	}
+	return c.refuse(input, requestViolation(err), err)
 }
 
 // refuseRequest reports what is wrong with the request's signature, and with the

@@ -73,20 +73,11 @@ func (s *Signed) Verify(ctx context.Context, keys KeyResolver, url string, allow
 	if keys == nil {
 		return resolverError(errors.New("ssa: there is no key resolver"))
 	}
-	names := make([]string, len(allowed))
-	for i, a := range allowed {
-		names[i] = string(a)
+	names := algorithmNames(allowed)
+	if err := s.checkHeader(names); err != nil {
+		return err
 	}
-	if err := s.jws.Gate(names); err != nil {
-		if errors.Is(err, jose.ErrAlgorithm) {
-			return &Error{Kind: ErrAlgorithm, Pointer: "/alg", Header: true, Detail: detail(err)}
-		}
-		return &Error{Kind: ErrMalformed, Header: true, Detail: detail(err)}
-	}
-	kid, ok := s.jws.KeyID()
-	if !ok {
-		return &Error{Kind: ErrMalformed, Pointer: "/kid", Header: true, Detail: "the header has no kid; name the signing key"}
-	}
+	kid, _ := s.jws.KeyID()
 	found, err := keys.ResolveKeys(ctx, KeyRef{URL: url, KeyID: kid})
 	if err != nil {
 		return resolverError(err)
@@ -101,6 +92,37 @@ func (s *Signed) Verify(ctx context.Context, keys KeyResolver, url string, allow
 		return &Error{Kind: ErrBadSignature, Pointer: "/kid", Header: true, Detail: detail(err)}
 	}
 	return nil
+}
+
+// CheckHeader checks what Verify checks before it looks for a key: an allowed
+// algorithm, a kid, and no member that must not be. The errors are ErrAlgorithm and
+// ErrMalformed.
+func (s *Signed) CheckHeader(allowed []claims.Algorithm) error {
+	if s.jws == nil {
+		return &Error{Kind: ErrMalformed, Header: true, Detail: "there is no token"}
+	}
+	return s.checkHeader(algorithmNames(allowed))
+}
+
+func (s *Signed) checkHeader(allowed []string) error {
+	if err := s.jws.Gate(allowed); err != nil {
+		if errors.Is(err, jose.ErrAlgorithm) {
+			return &Error{Kind: ErrAlgorithm, Pointer: "/alg", Header: true, Detail: detail(err)}
+		}
+		return &Error{Kind: ErrMalformed, Header: true, Detail: detail(err)}
+	}
+	if _, ok := s.jws.KeyID(); !ok {
+		return &Error{Kind: ErrMalformed, Pointer: "/kid", Header: true, Detail: "the header has no kid; name the signing key"}
+	}
+	return nil
+}
+
+func algorithmNames(allowed []claims.Algorithm) []string {
+	names := make([]string, len(allowed))
+	for i, a := range allowed {
+		names[i] = string(a)
+	}
+	return names
 }
 
 // choose picks the one key that is tried: the first whose use, algorithm and type

@@ -60,16 +60,25 @@ func withoutPath(err error) error {
 // plainError is an error without the names of the packages that it came through.
 type plainError struct{ cause error }
 
-// Error gives what is wrong, once.
+// Error gives what is wrong, once; several errors that are joined have a line each.
 func (e *plainError) Error() string {
-	text := e.cause.Error()
-	for {
-		word, rest, more := strings.Cut(text, ": ")
-		if !more || !slices.Contains([]string{"ssa", "jose", "json", "claims", "validate", "policy", "x509", "malformed"}, word) {
-			return strings.Replace(text, "strict JSON: json: ", "strict JSON: ", 1)
+	lines := strings.Split(e.cause.Error(), "\n")
+	for i, line := range lines {
+		for {
+			word, rest, more := strings.Cut(line, ": ")
+			if !more || !slices.Contains(packageWords(), word) {
+				break
+			}
+			line = rest
 		}
-		text = rest
+		lines[i] = strings.Replace(line, "strict JSON: json: ", "strict JSON: ", 1)
 	}
+	return strings.Join(lines, "\n")
+}
+
+// packageWords are what errors of this module and of x509 begin with.
+func packageWords() []string {
+	return []string{"ssa", "jose", "json", "claims", "validate", "policy", "x509", "malformed"}
 }
 
 func (e *plainError) Unwrap() error { return e.cause }
