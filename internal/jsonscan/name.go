@@ -29,12 +29,39 @@ func newName(doc string, at, end int, escaped bool) name {
 	return name{at: int32(at), sum: uint32(end-at)<<16 | uint32(doc[end-2])<<8 | uint32(doc[(at+end)/2])}
 }
 
+// nameStack holds names in itself as long as they are few, so that reading an
+// ordinary document allocates nothing for them.
+type nameStack struct {
+	size int
+	few  [64]name
+	many []name // instead of few, once there were more
+}
+
+func (s *nameStack) push(n name) {
+	switch {
+	case s.many != nil:
+		s.many = append(s.many[:s.size], n)
+	case s.size < len(s.few):
+		s.few[s.size] = n
+	default:
+		s.many = append(append(make([]name, 0, 4*len(s.few)), s.few[:]...), n)
+	}
+	s.size++
+}
+
+func (s *nameStack) all() []name {
+	if s.many != nil {
+		return s.many[:s.size]
+	}
+	return s.few[:s.size]
+}
+
 // body is the text between the name's quotes.
 func (n name) body(doc string) string { return doc[n.at+1 : stringEnd(doc, int(n.at))-1] }
 
 // known reports whether the innermost object, whose names begin at base, has n.
 func (p *parser) known(n name, base int) bool {
-	for _, other := range p.names[base:] {
+	for _, other := range p.names.all()[base:] {
 		if (other.sum == n.sum || other.sum == 0 || n.sum == 0) && p.compare(other, n) == 0 {
 			return true
 		}
@@ -45,7 +72,7 @@ func (p *parser) known(n name, base int) bool {
 // repeated sorts the names of the innermost object if known has not seen them all,
 // and finds the first place at which one stands for the second time.
 func (p *parser) repeated(base int) (at int, found bool) {
-	names := p.names[base:]
+	names := p.names.all()[base:]
 	if len(names) <= fewNames {
 		return 0, false
 	}

@@ -46,8 +46,7 @@ func Scan(doc string, member func(name string, v Value)) (Value, error) {
 	if len(doc) > math.MaxInt32 {
 		return Value{}, &SyntaxError{Reason: "the document is longer than 2 GiB"}
 	}
-	var room [64]name
-	p := parser{doc: doc, names: room[:0], show: member}
+	p := parser{doc: doc, show: member}
 	p.space()
 	start := p.pos
 	if err := p.value(0); err != nil {
@@ -75,7 +74,7 @@ func invalidUTF8(doc string) int {
 type parser struct {
 	doc   string
 	pos   int
-	names []name // names of the objects that are open, innermost last
+	names nameStack // of the objects that are open, innermost last
 	show  func(string, Value)
 }
 
@@ -128,7 +127,7 @@ func (p *parser) object(depth int) error {
 	if depth > MaxDepth {
 		return p.fault("nested deeper than 16 levels")
 	}
-	base := len(p.names)
+	base := p.names.size
 	p.pos++
 	p.space()
 	if p.peek() == '}' {
@@ -150,7 +149,7 @@ func (p *parser) object(depth int) error {
 				return p.fault(reasonTwice)
 			}
 			p.pos++
-			p.names = p.names[:base]
+			p.names.size = base
 			return nil
 		default:
 			return p.fault("a comma or the end of the object is due here")
@@ -169,15 +168,15 @@ func (p *parser) member(base, depth int) error {
 	}
 	end := p.pos
 	n := newName(p.doc, at, end, escaped)
-	if len(p.names)-base < fewNames && p.known(n, base) {
+	if p.names.size-base < fewNames && p.known(n, base) {
 		p.pos = at
 		return p.fault(reasonTwice)
 	}
-	if len(p.names)-base >= MaxMembers {
+	if p.names.size-base >= MaxMembers {
 		p.pos = at
 		return p.fault("more than 1000 members in one object")
 	}
-	p.names = append(p.names, n)
+	p.names.push(n)
 	p.space()
 	if p.peek() != ':' {
 		return p.fault("a colon is due here")
