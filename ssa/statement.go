@@ -77,14 +77,17 @@ func (s *Statement) Token() string { return s.Signed().Token() }
 // has no claims, no environment and no key set, and is of no use.
 type Verified struct {
 	statement Statement
-	claims    claims.SSA
+	claims    *claims.SSA // nobody else's
 	anchor    Anchor
 }
 
 // Claims returns a copy of the claims, which were read from the bytes whose
 // signature was verified. The lists in it must not be changed.
 func (v *Verified) Claims() *claims.SSA {
-	c := v.claims
+	if v.claims == nil {
+		return &claims.SSA{}
+	}
+	c := *v.claims
 	return &c
 }
 
@@ -104,7 +107,7 @@ func (v *Verified) Token() string { return v.statement.Token() }
 // list of hosts admits: https, a host (or host:port) on the list, no userinfo. The
 // error is an *Error of kind ErrJWKSHost.
 func (v *Verified) SoftwareJWKS() (string, error) {
-	address, ok := v.claims.SoftwareJWKSEndpoint.Get()
+	address, ok := v.endpoint()
 	if !ok {
 		return "", hostError("the statement has no software_jwks_endpoint")
 	}
@@ -117,4 +120,12 @@ func (v *Verified) SoftwareJWKS() (string, error) {
 func hostError(text string) error {
 	return &Error{Kind: ErrJWKSHost, Rule: "ssa.jwks_endpoint.host", Pointer: "/software_jwks_endpoint",
 		Detail: fmt.Sprintf("%s; the trust anchor lists the hosts that are allowed", text)}
+}
+
+// endpoint is the address in the statement, as it stands there.
+func (v *Verified) endpoint() (string, bool) {
+	if v.claims == nil {
+		return "", false
+	}
+	return v.claims.SoftwareJWKSEndpoint.Get()
 }

@@ -149,7 +149,7 @@ func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
 		refusal.Claims, refusal.Faults, refusal.Environment = c, faults, a.Environment
 		return nil, refusal
 	}
-	return &Verified{statement: *s, claims: *c, anchor: *a}, nil
+	return &Verified{statement: *s, claims: c, anchor: *a}, nil
 }
 
 // contradicts tells whether a software_environment names the other environment.

@@ -151,7 +151,7 @@ func (a *app) lintInput(o *lintOptions) (in dcr.LintInput, err error) {
 	return in, err
 }
 
-// setAudience makes aud the one accepted audience, whatever its shape.
+// setAudience makes aud the one accepted audience, an identifier or a URL.
 func setAudience(p *validate.Policy, aud string) {
 	kind := validate.AudienceID
 	if strings.Contains(aud, "://") {

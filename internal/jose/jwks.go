@@ -109,6 +109,8 @@ func boundedID(e *entry) string {
 var (
 	errNoObject   = errors.New("not a JSON object")
 	errKeyType    = errors.New("key type (kty) is absent or not used here; use RSA or EC")
+	errOct        = errors.New(`key type "oct" is not used here; use RSA or EC`)
+	errOKP        = errors.New(`key type "OKP" is not used here; use RSA or EC`)
 	errPrivate    = errors.New("holds private key material; take the key out of use and publish a new one")
 	errLongID     = errors.New("kid is longer than " + strconv.Itoa(MaxKeyIDSize) + " bytes")
 	errOpsType    = errors.New("key_ops is not an array of strings")
@@ -131,10 +133,14 @@ func parseKey(e *entry) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	if kty != "RSA" && kty != "EC" {
+	switch {
+	case kty == "oct":
+		return Key{}, errOct
+	case kty == "OKP":
+		return Key{}, errOKP
+	case kty != "RSA" && kty != "EC":
 		return Key{}, errKeyType
-	}
-	if e.private {
+	case e.private:
 		return Key{}, errPrivate
 	}
 	key, err := keyParameters(e)
