@@ -2,25 +2,13 @@ package claims
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-)
 
-// allocated is the least that f allocates in several runs.
-func allocated(f func()) uint64 {
-	least := ^uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-	}
-	return least
-}
+	"github.com/obdcr/obdcr/internal/alloctest"
+)
 
 func repeated(name, open, item, end string, n int) string {
 	return fmt.Sprintf(`{%q:%s%s%s%s}`, name, open, strings.Repeat(item+",", n-1), item, end)
@@ -72,11 +60,11 @@ func TestAllocationIsBoundedByTheInput(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			payload := []byte(text)
 			bound := uint64(64<<10 + 10*len(payload))
-			assert.LessOrEqual(t, allocated(func() { _, _, _ = DecodeRequest(payload) }), bound, "DecodeRequest")
-			assert.LessOrEqual(t, allocated(func() { _, _, _ = DecodeSSA(payload, nil) }), bound, "DecodeSSA")
-			assert.LessOrEqual(t, allocated(func() { _, _, _ = DecodeHeader(payload) }), bound, "DecodeHeader")
+			assert.LessOrEqual(t, alloctest.Bytes(func() { _, _, _ = DecodeRequest(payload) }), bound, "DecodeRequest")
+			assert.LessOrEqual(t, alloctest.Bytes(func() { _, _, _ = DecodeSSA(payload, nil) }), bound, "DecodeSSA")
+			assert.LessOrEqual(t, alloctest.Bytes(func() { _, _, _ = DecodeHeader(payload) }), bound, "DecodeHeader")
 			if s, _, err := DecodeSSA(payload, nil); err == nil {
-				assert.LessOrEqual(t, allocated(func() { _, _ = m.Map(s, Sandbox) }), bound, "Map")
+				assert.LessOrEqual(t, alloctest.Bytes(func() { _, _ = m.Map(s, Sandbox) }), bound, "Map")
 			}
 		})
 	}

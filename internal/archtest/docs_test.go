@@ -80,7 +80,7 @@ func TestREADMEShowsTheExample(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, strings.TrimSpace(string(formatted)), strings.TrimSpace(body))
 	lines := slices.DeleteFunc(strings.Split(body, "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
-	assert.LessOrEqual(t, len(lines), 25, "the sample is to fit a glance")
+	assert.LessOrEqual(t, len(lines), 20, "the sample is to fit a glance")
 }
 
 // TestCommandsInDocumentsExist: whatever is shown after go run or go test is there.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"math/big"
 	"net/url"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -15,22 +14,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/internal/alloctest"
 	"github.com/obdcr/obdcr/internal/jose"
 )
-
-// allocated is the least that f allocates in several runs: other goroutines may
-// allocate meanwhile, but nothing makes f allocate less than it needs.
-func allocated(f func()) uint64 {
-	least := ^uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-	}
-	return least
-}
 
 // entries is a key set of the same entry n times.
 func entries(n int, entry string) string {
@@ -81,7 +67,7 @@ func TestAllocationOfAKeySetIsBoundedByItsLength(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := []byte(doc)
-			got := allocated(func() { _, _, _ = jose.ParseJWKS(data) })
+			got := alloctest.Bytes(func() { _, _, _ = jose.ParseJWKS(data) })
 			assert.LessOrEqual(t, got, uint64(64<<10+10*len(doc)))
 		})
 	}

@@ -2,26 +2,13 @@ package jsonscan
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-)
 
-// allocated is the least that f allocates in several runs: other goroutines may
-// allocate meanwhile, but nothing makes f allocate less than it needs.
-func allocated(f func()) uint64 {
-	least := ^uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-	}
-	return least
-}
+	"github.com/obdcr/obdcr/internal/alloctest"
+)
 
 // objects nests objects of a thousand members each.
 func objects(depth int) string {
@@ -72,12 +59,12 @@ func TestAllocationIsBoundedByTheInput(t *testing.T) {
 				_ = v.Len()
 				_, _ = v.Text()
 			}
-			assert.LessOrEqual(t, allocated(func() { _, _ = Parse(doc) }), bound, "Parse")
+			assert.LessOrEqual(t, alloctest.Bytes(func() { _, _ = Parse(doc) }), bound, "Parse")
 			v, _ := Parse(doc)
-			assert.LessOrEqual(t, allocated(func() { walk(v) }), bound, "walk")
+			assert.LessOrEqual(t, alloctest.Bytes(func() { walk(v) }), bound, "walk")
 			pointer := "/" + long + "/5"
-			assert.LessOrEqual(t, allocated(func() { Lookup(doc, pointer) }), bound, "Lookup")
-			assert.LessOrEqual(t, allocated(func() { Indent(doc) }), bound, "Indent")
+			assert.LessOrEqual(t, alloctest.Bytes(func() { Lookup(doc, pointer) }), bound, "Lookup")
+			assert.LessOrEqual(t, alloctest.Bytes(func() { Indent(doc) }), bound, "Indent")
 		})
 	}
 }
