@@ -252,7 +252,7 @@ func TestAnOutageIsNeverTheSendersFault(t *testing.T) {
 	w, _ := newWorld(t, nil)
 	for name, change := range map[string]func(*dcr.Config){
 		"store":         func(c *dcr.Config) { c.Store = failing{c.Store} },
-		"software keys": func(c *dcr.Config) { c.SoftwareKeys = noKeys{} },
+		"software keys": func(c *dcr.Config) { c.SoftwareKeys = ssa.WithoutRevocationUnsafe(noKeys{}) },
 	} {
 		config := w.config
 		change(&config)

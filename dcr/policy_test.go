@@ -7,6 +7,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/validate"
 	"github.com/stretchr/testify/require"
@@ -50,7 +51,7 @@ func TestAnUnapprovedStatementComesBeforeTheRequestsSignature(t *testing.T) {
 	require.Equal(t, []string{"ssa.org_status.active", "request.signature"}, ruleIDs(refusal.Report))
 
 	config := w.config
-	config.SoftwareKeys = noKeys{}
+	config.SoftwareKeys = ssa.WithoutRevocationUnsafe(noKeys{})
 	r, err = dcr.NewRegistrar(config)
 	require.NoError(t, err)
 	_, refusal = w.register(t, r, token)

@@ -20,14 +20,14 @@ import (
 
 // Config is what a Registrar works with.
 type Config struct {
-	Statements   *ssa.Verifier       // required: which statements are believed
-	SoftwareKeys ssa.KeyResolver     // required: keys at the address in a verified statement
-	Validator    *validate.Validator // required: profile and policy, with at least one audience
-	Store        store.Store         // required
-	Clock        func() time.Time    // required; time.Now in production
-	Random       io.Reader           // crypto/rand.Reader where nil
-	SealingKey   []byte              // 32 bytes; required where the policy admits client_secret_jwt
-	Logger       *slog.Logger        // nil logs nothing
+	Statements   *ssa.Verifier           // required: which statements are believed
+	SoftwareKeys ssa.SoftwareKeyResolver // required: keys at the addresses in a verified statement
+	Validator    *validate.Validator     // required: profile and policy, with at least one audience
+	Store        store.Store             // required
+	Clock        func() time.Time        // required; time.Now in production
+	Random       io.Reader               // crypto/rand.Reader where nil
+	SealingKey   []byte                  // 32 bytes; required where the policy admits client_secret_jwt
+	Logger       *slog.Logger            // nil logs nothing
 }
 
 // Registrar registers clients. It is safe for concurrent use.
@@ -99,7 +99,7 @@ func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registrati
 	if err != nil {
 		return nil, err
 	}
-	if err := r.checkCertificate(ctx, v.address, in.Certificate); err != nil {
+	if err := r.checkCertificate(ctx, v.keys, in.Certificate); err != nil {
 		return nil, err
 	}
 	v.input.Certificate = &validate.Certificate{RawSubject: in.Certificate.RawSubject}
@@ -119,8 +119,8 @@ func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registrati
 }
 
 // checkCertificate wants the client certificate's key to be one of the software's.
-func (r *Registrar) checkCertificate(ctx context.Context, address string, cert *x509.Certificate) error {
-	keys, err := r.verifier.SoftwareKeys.ResolveKeys(ctx, ssa.KeyRef{URL: address})
+func (r *Registrar) checkCertificate(ctx context.Context, software ssa.SoftwareKeys, cert *x509.Certificate) error {
+	keys, err := software.ResolveKeys(ctx, ssa.KeyRef{})
 	if err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
 		return unavailable(err, "the key set of the software cannot be read at the moment")
 	}

@@ -11,9 +11,9 @@ import (
 
 // VerifyConfig is what verifying a request needs. All fields are required.
 type VerifyConfig struct {
-	Statements   *ssa.Verifier       // which statements are believed
-	SoftwareKeys ssa.KeyResolver     // keys at the address in a verified statement
-	Validator    *validate.Validator // its policy names the algorithms
+	Statements   *ssa.Verifier           // which statements are believed
+	SoftwareKeys ssa.SoftwareKeyResolver // keys at the addresses in a verified statement
+	Validator    *validate.Validator     // its policy names the algorithms
 }
 
 // Verified is a request whose own signature and whose statement's are good. It is
@@ -21,7 +21,7 @@ type VerifyConfig struct {
 type Verified struct {
 	request   *Request
 	statement *ssa.Verified
-	address   string // of the software's key set
+	keys      ssa.SoftwareKeys // of the software
 	input     *validate.Input
 }
 
@@ -54,15 +54,15 @@ func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (
 		return nil, c.refuseStatement(input, err)
 	}
 	input.SSA, input.Environment = statement.Claims(), statement.Environment()
-	address, err := statement.SoftwareJWKS()
+	keys, err := statement.SoftwareKeys(c.SoftwareKeys)
 	if err != nil {
 		return nil, c.refuseStatement(input, err)
 	}
-	if err := request.signed.Verify(ctx, c.SoftwareKeys, address, allowed); err != nil {
+	if err := request.signed.Verify(ctx, keys, keys.Address, allowed); err != nil {
 		return nil, c.refuseRequest(input, err)
 	}
 	input.Request, input.RequestFaults = request.claims, request.faults
-	return &Verified{request: request, statement: statement, address: address, input: input}, nil
+	return &Verified{request: request, statement: statement, keys: keys, input: input}, nil
 }
 
 // refuse reports a violation that was found outside the rule table.

@@ -15,6 +15,7 @@ import (
 const (
 	ruleRequestJWS       = "request.jws"
 	ruleRequestKey       = "request.key.found"
+	ruleRequestRevoked   = "request.key.revoked"
 	ruleRequestSignature = "request.signature"
 	ruleReplayed         = "request.jti.replayed"
 	ruleSSARequired      = "software_statement.required"
@@ -83,6 +84,8 @@ func requestViolation(err error) validate.Violation {
 		switch e.Kind {
 		case ssa.ErrKeyNotFound, ssa.ErrKeySourceUnavailable:
 			v.Rule = ruleRequestKey
+		case ssa.ErrKeyRevoked:
+			v.Rule = ruleRequestRevoked
 		case ssa.ErrAlgorithm:
 			v.Rule = "header.alg"
 		case ssa.ErrMalformed:

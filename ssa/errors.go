@@ -12,6 +12,7 @@ var (
 	ErrUnknownIssuer        = errors.New("unknown issuer")
 	ErrAlgorithm            = errors.New("algorithm not allowed")
 	ErrKeyNotFound          = errors.New("key not found")
+	ErrKeyRevoked           = errors.New("key revoked") // comes with ErrKeyNotFound
 	ErrBadSignature         = errors.New("bad signature")
 	ErrTooOld               = errors.New("too old")
 	ErrNotYetValid          = errors.New("not yet valid")

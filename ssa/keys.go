@@ -3,7 +3,10 @@ package ssa
 import (
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jose"
@@ -15,7 +18,10 @@ type Key struct {
 	Algorithm claims.Algorithm // alg, "" where the key does not say, as in the directory's sets
 	Use       string           // use: "sig", "tls", or "" where the key does not say
 	Public    crypto.PublicKey // *rsa.PublicKey of 2048..8192 bits or *ecdsa.PublicKey on P-256
-	ops       []string         // key_ops
+	// CertificateSHA256 are the SHA-256 thumbprints of the certificates that the key
+	// names: its x5t#S256, and that of the first certificate of its x5c.
+	CertificateSHA256 [][32]byte
+	ops               []string // key_ops
 }
 
 // KeyRef says which key is asked for.
@@ -63,26 +69,63 @@ func (s KeySet) ResolveKeys(_ context.Context, ref KeyRef) ([]Key, error) {
 // StaticKeys returns a resolver of fixed keys.
 func StaticKeys(keys ...Key) KeyResolver { return KeySet{Keys: append([]Key(nil), keys...)} }
 
-// ParseJWKS reads a JWK Set (RFC 7517 section 5) of at most 1 MiB. Keys that are
-// unknown, broken, private, symmetric or too weak are skipped and listed; a broken
-// x5c alone does not lose a key. A document that is no set, or that has no usable
-// key, is an error that wraps ErrMalformed.
+// ParseJWKS reads a JWK Set (RFC 7517 section 5) of at most 1 MiB and 100 keys. Keys
+// that are unknown, broken, private, symmetric or too weak are skipped and listed; a
+// broken x5c alone does not lose a key. A document that is no set, or that has no
+// usable key, is an error that wraps ErrMalformed.
 func ParseJWKS(data []byte) (KeySet, error) {
+	set, err := readSet(data)
+	if err != nil {
+		return KeySet{}, err
+	}
+	if len(set.Keys) == 0 {
+		return KeySet{}, fmt.Errorf("ssa: %w: %s", ErrMalformed, unusable(set.Skipped))
+	}
+	return set, nil
+}
+
+// unusable says why a set has no usable key, by the first of them.
+func unusable(skipped []SkippedKey) string {
+	if len(skipped) == 0 {
+		return "the key set is empty"
+	}
+	return fmt.Sprintf("the key set has no usable key among its %d entries; the first: %s", len(skipped), skipped[0].Reason)
+}
+
+// readSet is ParseJWKS for sets that may be empty. Nothing in the result keeps data
+// alive: a cache would hold on to it.
+func readSet(data []byte) (KeySet, error) {
 	parsed, skipped, err := jose.ParseJWKS(data)
 	if err != nil {
 		return KeySet{}, fmt.Errorf("ssa: %w: %w", ErrMalformed, err)
 	}
 	set := KeySet{Keys: make([]Key, 0, len(parsed))}
-	for _, k := range parsed {
-		set.Keys = append(set.Keys, Key{
-			ID: k.ID, Algorithm: claims.Algorithm(k.Algorithm), Use: k.Use, Public: k.Public, ops: k.Ops,
-		})
+	for i := range parsed {
+		set.Keys = append(set.Keys, keyOf(&parsed[i]))
 	}
 	for _, s := range skipped {
-		set.Skipped = append(set.Skipped, SkippedKey{Index: s.Index, ID: s.ID, Reason: s.Reason})
-	}
-	if len(set.Keys) == 0 {
-		return KeySet{}, fmt.Errorf("ssa: %w: the key set has no usable key among its %d entries", ErrMalformed, len(skipped))
+		set.Skipped = append(set.Skipped, SkippedKey{Index: s.Index, ID: strings.Clone(s.ID), Reason: s.Reason})
 	}
 	return set, nil
+}
+
+func keyOf(k *jose.Key) Key {
+	key := Key{
+		ID: strings.Clone(k.ID), Algorithm: claims.Algorithm(strings.Clone(k.Algorithm)), Use: strings.Clone(k.Use), Public: k.Public,
+	}
+	if k.Ops != nil {
+		key.ops = make([]string, len(k.Ops))
+		for i, op := range k.Ops {
+			key.ops[i] = strings.Clone(op)
+		}
+	}
+	if len(k.X5TS256) == sha256.Size {
+		key.CertificateSHA256 = append(key.CertificateSHA256, [32]byte(k.X5TS256))
+	}
+	if len(k.Certificates) > 0 {
+		if sum := sha256.Sum256(k.Certificates[0]); !slices.Contains(key.CertificateSHA256, sum) {
+			key.CertificateSHA256 = append(key.CertificateSHA256, sum)
+		}
+	}
+	return key
 }

@@ -65,7 +65,7 @@ func (s *Signed) Token() string { return s.token }
 // Verify checks the header, finds the one key that the header's kid names in the
 // set at url, and verifies the signature with it, by an algorithm that is allowed.
 // The errors tell apart ErrAlgorithm, ErrMalformed (a header that must not be),
-// ErrKeyNotFound, ErrBadSignature and ErrKeySourceUnavailable.
+// ErrKeyNotFound, ErrKeyRevoked, ErrBadSignature and ErrKeySourceUnavailable.
 func (s *Signed) Verify(ctx context.Context, keys KeyResolver, url string, allowed []claims.Algorithm) error {
 	if s.jws == nil {
 		return &Error{Kind: ErrMalformed, Header: true, Detail: "there is no token"}
@@ -143,6 +143,10 @@ func choose(keys []Key, alg string) (Key, bool) {
 }
 
 func resolverError(err error) error {
+	if errors.Is(err, ErrKeyRevoked) {
+		return &Error{Kind: ErrKeyRevoked, Pointer: "/kid", Header: true, Cause: err,
+			Detail: "the key of this kid is withdrawn; sign with another key of the software"}
+	}
 	if errors.Is(err, ErrKeyNotFound) {
 		return &Error{Kind: ErrKeyNotFound, Pointer: "/kid", Header: true, Cause: err,
 			Detail: "no key of the set has this kid; publish the signing key, or sign with a published one"}

@@ -107,25 +107,54 @@ func (v *Verified) Token() string { return v.statement.Token() }
 // list of hosts admits: https, a host (or host:port) on the list, no userinfo. The
 // error is an *Error of kind ErrJWKSHost.
 func (v *Verified) SoftwareJWKS() (string, error) {
-	address, ok := v.endpoint()
-	if !ok {
-		return "", hostError("the statement has no software_jwks_endpoint")
+	const claim = "/software_jwks_endpoint"
+	if v.claims == nil || !v.claims.SoftwareJWKSEndpoint.Valid() {
+		return "", hostError(claim, "the statement has no software_jwks_endpoint")
 	}
-	if why := v.anchor.admits(address); why != "" {
-		return "", hostError(why)
+	address := v.claims.SoftwareJWKSEndpoint.Or("")
+	if err := v.admit(claim, address); err != nil {
+		return "", err
 	}
 	return address, nil
 }
 
-func hostError(text string) error {
-	return &Error{Kind: ErrJWKSHost, Rule: "ssa.jwks_endpoint.host", Pointer: "/software_jwks_endpoint",
-		Detail: fmt.Sprintf("%s; the trust anchor lists the hosts that are allowed", text)}
+// SoftwareKeys returns the resolver of the software's keys: those of its
+// software_jwks_endpoint that neither its software_jwks_revoked_endpoint nor its
+// org_jwks_revoked_endpoint lists. The anchor's list of hosts must admit all three.
+// The error is an *Error of kind ErrJWKSHost.
+func (v *Verified) SoftwareKeys(source SoftwareKeyResolver) (SoftwareKeys, error) {
+	address, err := v.SoftwareJWKS()
+	if err != nil {
+		return SoftwareKeys{}, err
+	}
+	keys := SoftwareKeys{Source: source, Address: address}
+	for _, revoked := range [...]struct {
+		claim   string
+		address claims.Optional[string]
+	}{
+		{"/software_jwks_revoked_endpoint", v.claims.SoftwareJWKSRevokedEndpoint},
+		{"/org_jwks_revoked_endpoint", v.claims.OrgJWKSRevokedEndpoint},
+	} {
+		address := revoked.address.Or("")
+		if address == "" {
+			continue
+		}
+		if err := v.admit(revoked.claim, address); err != nil {
+			return SoftwareKeys{}, err
+		}
+		keys.Revoked = append(keys.Revoked, address)
+	}
+	return keys, nil
 }
 
-// endpoint is the address in the statement, as it stands there.
-func (v *Verified) endpoint() (string, bool) {
-	if v.claims == nil {
-		return "", false
+func (v *Verified) admit(claim, address string) error {
+	if why := v.anchor.admits(address); why != "" {
+		return hostError(claim, why)
 	}
-	return v.claims.SoftwareJWKSEndpoint.Get()
+	return nil
+}
+
+func hostError(claim, text string) error {
+	return &Error{Kind: ErrJWKSHost, Rule: "ssa.jwks_endpoint.host", Pointer: claim,
+		Detail: text + "; the trust anchor lists the hosts that are allowed"}
 }

@@ -24,6 +24,17 @@ var requestTrustRules = []Rule{
 		Fix:      "sign with a key that the directory publishes for the software, and name its kid",
 	},
 	{
+		// A key that is listed there must not be used, even if it is still in the set.
+		ID:       "request.key.revoked",
+		Summary:  "The request's key is listed at none of the statement's two revoked addresses.",
+		Reason:   "Whoever stole a withdrawn key signs with it as well as its owner.",
+		Example:  `{"alg": "PS256", "kid": "a kid listed at software_jwks_revoked_endpoint"}`,
+		Citation: dictionary("JOSE header, kid"),
+		Document: DocHeader,
+		Step:     StepVerifyRequest,
+		Fix:      "sign with another key of the software; a withdrawn one does not come back",
+	},
+	{
 		ID:       "request.signature",
 		Summary:  "The signature over the request holds.",
 		Reason:   "Otherwise somebody else wrote or changed it.",

@@ -11,7 +11,7 @@ import (
 var specRows = map[string][]string{
 	"header: compact JWS":                               {"request.jws"},
 	"header: alg of FAPI-RW, never none or HMAC":        {"header.alg.required", "header.alg"},
-	"header: kid of a signing key in the software JWKS": {"header.kid.required", "header.kid.format", "request.key.found", "request.signature"},
+	"header: kid of a signing key in the software JWKS": {"header.kid.required", "header.kid.format", "request.key.found", "request.key.revoked", "request.signature"},
 	"header: no key or key address inside":              {"header.embedded_key"},
 	"header: typ, extensions, types, the rest":          {"header.typ", "header.crit", "header.member.type", "header.unknown_member"},
 

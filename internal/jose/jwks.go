@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
@@ -29,7 +30,7 @@ type Skipped struct {
 // a kid may be absent or occur twice. Everything else (another key type, symmetric,
 // private, too small, badly written) is skipped with its reason and harms no other
 // key. A broken x5c, or one whose first certificate is for another key, costs the
-// certificates only. What is allocated stays below 64 KiB and ten times the input.
+// certificates only, and a broken x5t#S256 itself. What is allocated stays below 64 KiB and ten times the input.
 // When the document is not strict JSON with a member keys that
 // is an array of at most MaxJWKSKeys, err is an *Error of kind ErrMalformed and the other results are nil.
 func ParseJWKS(data []byte) (keys []Key, skipped []Skipped, err error) {
@@ -70,7 +71,7 @@ func ParseJWKS(data []byte) (keys []Key, skipped []Skipped, err error) {
 var privateMembers = [...]string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
 // readMembers are the other members of an entry that are read.
-var readMembers = [...]string{"kty", "kid", "alg", "use", "key_ops", "n", "e", "crv", "x", "y", "x5c"}
+var readMembers = [...]string{"kty", "kid", "alg", "use", "key_ops", "n", "e", "crv", "x", "y", "x5c", "x5t#S256"}
 
 // entry is an entry of a key set, read in one pass: each look at a name that is
 // spelt with escapes allocates.
@@ -151,6 +152,9 @@ func parseKey(e *entry) (Key, error) {
 		return Key{}, err
 	}
 	key.Certificates = certificates(e, key.Public)
+	if digest, err := octets(e, "x5t#S256"); err == nil && len(digest) == sha256.Size {
+		key.X5TS256 = digest
+	}
 	return key, nil
 }
 

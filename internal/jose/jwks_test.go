@@ -189,6 +189,8 @@ func TestOddMembersDoNotLoseTheKey(t *testing.T) {
 		"x5c broken behind the first": {"x5c", []string{cert, "AAAA"}, 0},
 		"x5c without end":             {"x5c", strings.Split(strings.Repeat(cert+",", 11), ","), 0},
 		"x5t number":                  {"x5t", 1, 0},
+		"x5t#S256 number":             {"x5t#S256", 1, 0},
+		"x5t#S256 of SHA-1's length":  {"x5t#S256", "AAAAAAAAAAAAAAAAAAAAAAAAAAA", 0},
 		"x5u number":                  {"x5u", 1, 0},
 		"unknown member":              {"iat", map[string]any{"a": 1}, 0},
 		"unknown algorithm":           {"alg", "RSA-OAEP-512", 0},
@@ -203,6 +205,7 @@ func TestOddMembersDoNotLoseTheKey(t *testing.T) {
 			require.Len(t, keys, 1)
 			assert.True(t, rsaKey().PublicKey.Equal(keys[0].Public))
 			assert.Len(t, keys[0].Certificates, c.chain)
+			assert.Nil(t, keys[0].X5TS256)
 		})
 	}
 }

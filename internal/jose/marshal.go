@@ -62,6 +62,9 @@ func appendKey(out []byte, key Key) ([]byte, error) {
 		}
 		out = appendList(append(out, `,"x5c":`...), chain)
 	}
+	if key.X5TS256 != nil {
+		out = appendString(append(out, `,"x5t#S256":`...), encoding.EncodeToString(key.X5TS256))
+	}
 	return append(out, '}'), nil
 }
 

@@ -20,6 +20,7 @@ type Key struct {
 	Ops          []string         // key_ops; nil means absent
 	Public       crypto.PublicKey // *rsa.PublicKey or *ecdsa.PublicKey
 	Certificates [][]byte         // x5c in DER, the first for this key; nil if absent or broken
+	X5TS256      []byte           // x5t#S256, 32 bytes; nil if absent or broken
 }
 
 // Verify applies Gate to the header, then checks that key may be used for this

@@ -50,6 +50,7 @@ type Directory struct {
 
 	mu        sync.Mutex
 	software  map[string]*Software // by path of the key set
+	published map[string]*document // key sets by path
 	count     uint64               // of identifiers handed out
 	enrolment int
 }
@@ -68,7 +69,7 @@ func New(opts Options) (*Directory, error) {
 	if opts.Algorithm == "" {
 		opts.Algorithm = claims.PS256
 	}
-	d := &Directory{opts: opts, software: map[string]*Software{}}
+	d := &Directory{opts: opts, software: map[string]*Software{}, published: map[string]*document{}}
 	switch opts.Environment {
 	case claims.Sandbox:
 		d.set = sandboxSet
@@ -101,6 +102,7 @@ func (d *Directory) makeKeys() (err error) {
 	if d.jwks, err = jose.MarshalJWKS([]jose.Key{{ID: d.kid, Use: "sig", Public: d.key.Public()}}); err != nil {
 		return err
 	}
+	d.published["/keys.jwks"] = newDocument(d.jwks)
 	d.keys, err = ssa.ParseJWKS(d.jwks)
 	return err
 }

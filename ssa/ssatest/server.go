@@ -1,9 +1,11 @@
 package ssatest
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/internal/jose"
 	"github.com/obdcr/obdcr/ssa"
 )
 
@@ -26,8 +29,8 @@ type server struct {
 	url      string
 }
 
-// serve starts the server: /keys.jwks, /{org}/{software}.jwks, and an empty set at
-// /{org}/revoked/{software}.jwks.
+// serve starts the server: /keys.jwks, /{org}/{software}.jwks, empty sets at
+// /{org}/revoked/{software}.jwks and /{org}/revoked/{org}.jwks, and what is published.
 func (d *Directory) serve() error {
 	key, err := d.set.rsaKey(serverKey)
 	if err != nil {
@@ -81,7 +84,7 @@ func (s *server) client(ca *x509.Certificate) *http.Client {
 }
 
 func (d *Directory) serveJWKS(w http.ResponseWriter, r *http.Request) {
-	set, ok := d.lookup(r.URL.Path)
+	doc, ok := d.lookup(r.URL.Path)
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
@@ -91,50 +94,84 @@ func (d *Directory) serveJWKS(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.Header().Set("Content-Type", "application/jwk-set+json")
 		w.Header().Set("Cache-Control", "max-age=60")
-		_, _ = w.Write(set)
+		_, _ = w.Write(doc.bytes)
 	}
 }
 
+// document is a key set as it is served.
+type document struct {
+	bytes []byte
+	keys  ssa.KeySet
+	err   error // why keys has none
+	empty bool  // it is a set, of no entries
+}
+
+func newDocument(jwks []byte) *document {
+	doc := &document{bytes: bytes.Clone(jwks)}
+	doc.keys, doc.err = ssa.ParseJWKS(jwks)
+	keys, skipped, err := jose.ParseJWKS(jwks)
+	doc.empty = err == nil && len(keys)+len(skipped) == 0
+	return doc
+}
+
 // lookup finds the key set at a path.
-func (d *Directory) lookup(path string) ([]byte, bool) {
-	if path == "/keys.jwks" {
-		return d.jwks, true
-	}
+func (d *Directory) lookup(path string) (*document, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s, ok := d.software[path]; ok {
-		return s.jwks, true
-	}
-	if _, ok := d.software[strings.Replace(path, "/revoked/", "/", 1)]; ok {
-		return []byte(`{"keys":[]}`), true
-	}
-	return nil, false
+	doc, ok := d.published[path]
+	return doc, ok
+}
+
+// Publish serves those bytes, verbatim and unchecked, at a path such as /keys.jwks or
+// /{org}/revoked/{software}.jwks, in place of what was there.
+func (d *Directory) Publish(path string, jwks []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.published[path] = newDocument(jwks)
 }
 
 // Resolver answers for the addresses of the directory and its software, from
 // memory. Any other address is a source that cannot be asked.
-func (d *Directory) Resolver() ssa.KeyResolver { return resolver{d} }
+func (d *Directory) Resolver() ssa.SoftwareKeyResolver { return resolver{d} }
 
 type resolver struct{ directory *Directory }
 
 // ResolveKeys implements ssa.KeyResolver.
 func (r resolver) ResolveKeys(ctx context.Context, ref ssa.KeyRef) ([]ssa.Key, error) {
+	doc, err := r.read(ctx, ref.URL)
+	switch {
+	case err != nil:
+		return nil, err
+	case doc.err != nil:
+		return nil, unavailable(doc.err)
+	}
+	return doc.keys.ResolveKeys(ctx, ref)
+}
+
+// ResolveRevokedKeys implements ssa.RevokedKeyResolver.
+func (r resolver) ResolveRevokedKeys(ctx context.Context, url string) (ssa.KeySet, error) {
+	doc, err := r.read(ctx, url)
+	if err != nil {
+		return ssa.KeySet{}, err
+	}
+	if doc.err != nil && !doc.empty {
+		return ssa.KeySet{}, unavailable(doc.err)
+	}
+	return doc.keys, nil
+}
+
+func (r resolver) read(ctx context.Context, url string) (*document, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("ssatest: %w: %w", ssa.ErrKeySourceUnavailable, err)
+		return nil, unavailable(err)
 	}
-	if ref.URL == r.directory.URL()+"/keys.jwks" {
-		return r.directory.keys.ResolveKeys(ctx, ref)
+	path, ours := strings.CutPrefix(url, r.directory.URL())
+	doc, ok := r.directory.lookup(path)
+	if !ours || !ok {
+		return nil, unavailable(errors.New("the directory has no such address"))
 	}
-	r.directory.mu.Lock()
-	var keys ssa.KeySet
-	for _, s := range r.directory.software {
-		if s.JWKSURL() == ref.URL {
-			keys = s.keys
-		}
-	}
-	r.directory.mu.Unlock()
-	if len(keys.Keys) == 0 {
-		return nil, fmt.Errorf("ssatest: %w: the directory has no such address", ssa.ErrKeySourceUnavailable)
-	}
-	return keys.ResolveKeys(ctx, ref)
+	return doc, nil
+}
+
+func unavailable(err error) error {
+	return fmt.Errorf("ssatest: %w: %w", ssa.ErrKeySourceUnavailable, err)
 }

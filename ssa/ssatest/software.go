@@ -73,6 +73,12 @@ func (d *Directory) NewSoftware(opts SoftwareOptions) (*Software, error) {
 		return nil, errors.New("ssatest: the organisation has enrolled this software already")
 	}
 	d.software[s.path()] = s
+	d.published[s.path()] = newDocument(s.jwks)
+	for _, id := range []string{s.SoftwareID, s.OrgID} {
+		if revoked := "/" + s.OrgID + "/revoked/" + id + ".jwks"; d.published[revoked] == nil {
+			d.published[revoked] = newDocument([]byte(`{"keys":[]}`))
+		}
+	}
 	return s, nil
 }
 

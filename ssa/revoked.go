@@ -1,0 +1,79 @@
+package ssa
+
+import (
+	"context"
+	"crypto"
+	"fmt"
+	"slices"
+)
+
+// RevokedKeyResolver finds the keys that a directory has withdrawn. An address that
+// answers 404 or 410, or with an empty set, lists none; a source that cannot be
+// asked at the moment is an error that wraps ErrKeySourceUnavailable. An entry that
+// is no usable key counts by its kid, which SkippedKey holds. It must be safe for
+// concurrent use.
+type RevokedKeyResolver interface {
+	ResolveRevokedKeys(ctx context.Context, url string) (KeySet, error)
+}
+
+// SoftwareKeyResolver finds the keys of software, and which of them are withdrawn.
+// RemoteKeys is one.
+type SoftwareKeyResolver interface {
+	KeyResolver
+	RevokedKeyResolver
+}
+
+// WithoutRevocationUnsafe makes a resolver that takes no key for withdrawn, whatever
+// the revoked addresses of a statement say. It is for fixed keys that somebody else
+// keeps up to date.
+func WithoutRevocationUnsafe(keys KeyResolver) SoftwareKeyResolver { return unrevoked{keys} }
+
+type unrevoked struct{ KeyResolver }
+
+func (unrevoked) ResolveRevokedKeys(context.Context, string) (KeySet, error) { return KeySet{}, nil }
+
+// SoftwareKeys finds the keys of one software: those at Address that none of the
+// Revoked addresses lists. It is a KeyResolver, whatever the address it is asked for.
+type SoftwareKeys struct {
+	Source  SoftwareKeyResolver
+	Address string   // software_jwks_endpoint
+	Revoked []string // software_jwks_revoked_endpoint and org_jwks_revoked_endpoint, as far as there are any
+}
+
+// ResolveKeys returns the keys of the software that have the kid and are not
+// withdrawn. Where only withdrawn ones have it, the error wraps ErrKeyRevoked and
+// ErrKeyNotFound. A revoked address that cannot be asked fails the look-up: the key
+// may be the one that was withdrawn.
+func (s SoftwareKeys) ResolveKeys(ctx context.Context, ref KeyRef) ([]Key, error) {
+	keys, err := s.Source.ResolveKeys(ctx, KeyRef{URL: s.Address, KeyID: ref.KeyID})
+	if err != nil {
+		return nil, err
+	}
+	for _, url := range s.Revoked {
+		withdrawn, err := s.Source.ResolveRevokedKeys(ctx, url)
+		if err != nil {
+			return nil, err
+		}
+		if keys = withdrawn.without(keys); len(keys) == 0 {
+			return nil, fmt.Errorf("ssa: %w: %w", ErrKeyNotFound, ErrKeyRevoked)
+		}
+	}
+	return keys, nil
+}
+
+// without leaves out the keys that the set lists, by the key itself or by its kid.
+// The keys given may be a cache's: they are not changed.
+func (s KeySet) without(keys []Key) []Key {
+	if len(s.Keys) == 0 && len(s.Skipped) == 0 {
+		return keys
+	}
+	return slices.DeleteFunc(slices.Clone(keys), func(k Key) bool {
+		return slices.ContainsFunc(s.Keys, func(r Key) bool { return r.ID != "" && r.ID == k.ID || r.sameAs(k.Public) }) ||
+			slices.ContainsFunc(s.Skipped, func(r SkippedKey) bool { return r.ID != "" && r.ID == k.ID })
+	})
+}
+
+func (k *Key) sameAs(other crypto.PublicKey) bool {
+	public, ok := k.Public.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(other)
+}
