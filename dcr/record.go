@@ -48,8 +48,9 @@ func (r *Registrar) build(v *Verified) (store.Client, string, error) {
 	if err != nil {
 		return store.Client{}, "", internalError(err)
 	}
+	now := r.clock().UTC().Truncate(time.Second)
 	client := store.Client{
-		ID: id, IssuedAt: r.clock().UTC().Truncate(time.Second), Environment: v.statement.Environment(),
+		ID: id, IssuedAt: now, State: store.Active, Since: now, Environment: v.statement.Environment(),
 		SoftwareID: softwareID(registered, statement), OrgID: statement.OrgID.Or(""),
 		Metadata: metadata, SoftwareStatement: v.statement.Token(), Application: app,
 	}

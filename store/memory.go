@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -15,18 +16,23 @@ import (
 // those that have ended: two more than it adds, so that the table shrinks.
 const purgeBatch = 3
 
-// Memory keeps clients in memory. Only NewMemory makes one that works.
+// Memory keeps clients in memory: a Store with Unfinished and Lister. Only
+// NewMemory makes one that works.
 type Memory struct {
 	clock func() time.Time
 
 	mu       sync.Mutex
 	clients  map[string]Client
 	unique   map[string]string // UniqueKey to client ID
-	reserved map[reservationKey]time.Time
-	queue    []reservationKey // reservations in the order made, for purging
+	reserved map[[32]byte]reserved
+	queue    [][32]byte // reservations in the order made, for purging
 }
 
-type reservationKey struct{ namespace, issuer, jti string }
+// reserved is a reservation with the ID of the record that it was made with.
+type reserved struct {
+	until time.Time
+	id    string
+}
 
 // NewMemory returns an empty store. The clock says when reservations end.
 func NewMemory(clock func() time.Time) (*Memory, error) {
@@ -35,16 +41,29 @@ func NewMemory(clock func() time.Time) (*Memory, error) {
 	}
 	return &Memory{
 		clock: clock, clients: map[string]Client{}, unique: map[string]string{},
-		reserved: map[reservationKey]time.Time{},
+		reserved: map[[32]byte]reserved{},
 	}, nil
+}
+
+// lock waits for the mutex, unless the context has ended. Who calls it unlocks.
+func (m *Memory) lock(ctx context.Context) error {
+	m.mu.Lock()
+	if err := ctx.Err(); err != nil {
+		m.mu.Unlock()
+		return err
+	}
+	return nil
 }
 
 // Create implements Store.
 func (m *Memory) Create(ctx context.Context, c Client, r Reservation) error {
-	if err := ctx.Err(); err != nil {
+	c, err := ForCreate(c, r)
+	if err != nil {
 		return err
 	}
-	m.mu.Lock()
+	if err := m.lock(ctx); err != nil {
+		return err
+	}
 	defer m.mu.Unlock()
 	if m.replayed(r) {
 		return ErrReplayed
@@ -52,18 +71,16 @@ func (m *Memory) Create(ctx context.Context, c Client, r Reservation) error {
 	if _, taken := m.clients[c.ID]; taken || m.uniqueTaken(c) {
 		return ErrExists
 	}
-	c.Version = 1
 	m.put(c)
-	m.reserve(r)
+	m.reserve(r, c.ID)
 	return nil
 }
 
 // Get implements Store.
 func (m *Memory) Get(ctx context.Context, id string) (Client, error) {
-	if err := ctx.Err(); err != nil {
+	if err := m.lock(ctx); err != nil {
 		return Client{}, err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
 	c, ok := m.clients[id]
 	if !ok {
@@ -74,10 +91,9 @@ func (m *Memory) Get(ctx context.Context, id string) (Client, error) {
 
 // Update implements Store.
 func (m *Memory) Update(ctx context.Context, c Client, r Reservation) error {
-	if err := ctx.Err(); err != nil {
+	if err := m.lock(ctx); err != nil {
 		return err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
 	old, ok := m.clients[c.ID]
 	switch {
@@ -85,24 +101,25 @@ func (m *Memory) Update(ctx context.Context, c Client, r Reservation) error {
 		return ErrNotFound
 	case m.replayed(r):
 		return ErrReplayed
-	case old.Version != c.Version:
-		return ErrConflict
+	}
+	c, err := ForUpdate(old, c, r)
+	switch {
+	case err != nil:
+		return err
 	case m.uniqueTaken(c):
 		return ErrExists
 	}
-	c.Version++
-	delete(m.unique, old.UniqueKey)
+	m.remove(old)
 	m.put(c)
-	m.reserve(r)
+	m.reserve(r, c.ID)
 	return nil
 }
 
 // Delete implements Store.
 func (m *Memory) Delete(ctx context.Context, id string, version int64) error {
-	if err := ctx.Err(); err != nil {
+	if err := m.lock(ctx); err != nil {
 		return err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
 	old, ok := m.clients[id]
 	switch {
@@ -111,15 +128,85 @@ func (m *Memory) Delete(ctx context.Context, id string, version int64) error {
 	case old.Version != version:
 		return ErrConflict
 	}
-	delete(m.clients, id)
-	delete(m.unique, old.UniqueKey)
+	m.remove(old)
 	return nil
+}
+
+// Undo implements Unfinished.
+func (m *Memory) Undo(ctx context.Context, id string, version int64) error {
+	if err := m.lock(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	old, ok := m.clients[id]
+	if !ok {
+		return ErrNotFound
+	}
+	before, err := ForUndo(old, version)
+	if err != nil {
+		return err
+	}
+	m.remove(old)
+	if before != nil {
+		m.put(*before)
+	}
+	if key, ok := keyOf(old.Reserved); ok && m.reserved[key].id == id {
+		delete(m.reserved, key)
+	}
+	return nil
+}
+
+// ListUnfinished implements Unfinished.
+func (m *Memory) ListUnfinished(ctx context.Context, before time.Time, limit int) ([]Client, error) {
+	return m.list(ctx, limit, func(c Client) bool { return c.State != Active && c.Since.Before(before) },
+		func(a, b Client) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+}
+
+// List implements Lister.
+func (m *Memory) List(ctx context.Context, after string, limit int) ([]Client, error) {
+	return m.list(ctx, limit, func(c Client) bool { return c.ID > after },
+		func(a, b Client) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+func (m *Memory) list(ctx context.Context, limit int, wanted func(Client) bool, order func(a, b Client) int) ([]Client, error) {
+	if err := m.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	var found []Client
+	for _, c := range m.clients {
+		if wanted(c) {
+			found = append(found, c)
+		}
+	}
+	slices.SortFunc(found, order)
+	found = found[:min(len(found), max(limit, 0))]
+	for i, c := range found {
+		found[i] = clone(c)
+	}
+	return found, nil
+}
+
+// uniqueKeys are the keys that a record holds.
+func uniqueKeys(c Client) []string {
+	keys := []string{c.UniqueKey}
+	if c.Previous != nil {
+		keys = append(keys, c.Previous.UniqueKey)
+	}
+	return slices.DeleteFunc(keys, func(key string) bool { return key == "" })
 }
 
 func (m *Memory) put(c Client) {
 	m.clients[c.ID] = clone(c)
-	if c.UniqueKey != "" {
-		m.unique[c.UniqueKey] = c.ID
+	for _, key := range uniqueKeys(c) {
+		m.unique[key] = c.ID
+	}
+}
+
+func (m *Memory) remove(c Client) {
+	delete(m.clients, c.ID)
+	for _, key := range uniqueKeys(c) {
+		delete(m.unique, key)
 	}
 }
 
@@ -129,21 +216,27 @@ func (m *Memory) uniqueTaken(c Client) bool {
 }
 
 func (m *Memory) replayed(r Reservation) bool {
-	until, ok := m.reserved[reservationKey{r.Namespace, r.Issuer, r.JTI}]
-	return ok && m.clock().Before(until)
+	if r.IsZero() {
+		return false
+	}
+	held, ok := m.reserved[r.Key()]
+	return ok && m.clock().Before(held.until)
 }
 
 // reserve remembers the jti and looks at a few of the oldest ones, forgetting those
 // that have ended.
-func (m *Memory) reserve(r Reservation) {
-	key := reservationKey{r.Namespace, r.Issuer, r.JTI}
-	m.reserved[key] = r.Until
+func (m *Memory) reserve(r Reservation, id string) {
+	if r.IsZero() {
+		return
+	}
+	key := r.Key()
+	m.reserved[key] = reserved{until: r.Until, id: id}
 	m.queue = append(m.queue, key)
 	now := m.clock()
 	for range min(purgeBatch, len(m.queue)) {
 		oldest := m.queue[0]
 		m.queue = m.queue[1:]
-		if until, ok := m.reserved[oldest]; ok && now.Before(until) {
+		if held, ok := m.reserved[oldest]; ok && now.Before(held.until) {
 			m.queue = append(m.queue, oldest)
 			continue
 		}
@@ -155,11 +248,23 @@ func clone(c Client) Client {
 	c.Metadata = bytes.Clone(c.Metadata)
 	c.SecretHash = bytes.Clone(c.SecretHash)
 	c.SealedSecret = bytes.Clone(c.SealedSecret)
-	attributes := make([]claims.Attribute, len(c.Application.Attributes))
-	for i, a := range c.Application.Attributes {
-		a.Values = slices.Clone(a.Values)
-		attributes[i] = a
+	c.Reserved = bytes.Clone(c.Reserved)
+	if c.Application.Attributes != nil {
+		attributes := make([]claims.Attribute, len(c.Application.Attributes))
+		for i, a := range c.Application.Attributes {
+			a.Values = slices.Clone(a.Values)
+			attributes[i] = a
+		}
+		c.Application.Attributes = attributes
 	}
-	c.Application.Attributes = attributes
+	if c.Previous != nil {
+		previous := clone(*c.Previous)
+		c.Previous = &previous
+	}
 	return c
+}
+
+// keyOf reads Reserved of a record.
+func keyOf(reserved []byte) (key [32]byte, ok bool) {
+	return key, copy(key[:], reserved) == len(key)
 }

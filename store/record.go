@@ -1,0 +1,164 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// State says how far the change has come that a record is in.
+type State string
+
+// The states of a record. The empty one is written as Active.
+const (
+	Active   State = "active"   // no change is under way
+	Creating State = "creating" // stored, but not yet made everywhere else
+	Updating State = "updating" // the new content is stored; Previous is in force
+	Deleting State = "deleting" // to be removed everywhere else, and then here
+)
+
+// Client is the record of a registered OAuth client.
+type Client struct {
+	ID                string             // client_id
+	IssuedAt          time.Time          // client_id_issued_at, whole seconds
+	Environment       claims.Environment // of the trust anchor that verified the statement
+	SoftwareID        string
+	OrgID             string
+	Metadata          json.RawMessage    // the registered members: a claims.Request without iss, iat, nbf, exp, aud, jti
+	SoftwareStatement string             // the SSA, byte for byte
+	Application       claims.Application // name, id and attributes for portals and gateways
+	UniqueKey         string             // what may be registered once only; "" for no limit
+	SecretHash        []byte             // SHA-256 of the client secret; nil where there is none
+	SealedSecret      []byte             // the secret sealed with the bank's key, for client_secret_jwt alone
+	Version           int64              // counts up from 1 with each change
+	State             State              // how far its change has come
+	Since             time.Time          // when State was entered, whole seconds, by the clock of who changed it
+	Previous          *Client            // set by the store: of an Updating record, the Active one still in force
+	Reserved          []byte             // set by the store: Key of the reservation that Undo forgets; nil for none
+}
+
+// Visible returns what of a record others may see: an Active one itself, of an
+// Updating one the Previous, of all others nothing.
+func (c Client) Visible() (Client, bool) {
+	switch {
+	case c.State == Active || c.State == "":
+		return c, true
+	case c.State == Updating && c.Previous != nil:
+		return *c.Previous, true
+	}
+	return Client{}, false
+}
+
+// transitions lists the states that may follow one. A record that is Deleting is
+// seen by nobody any more and does not come back.
+var transitions = map[State][]State{
+	Active:   {Active, Updating, Deleting},
+	Creating: {Creating, Active, Deleting},
+	Updating: {Updating, Active, Deleting},
+	Deleting: {Deleting},
+}
+
+// ForCreate returns the record that Create writes for c: Version 1, times in whole
+// seconds UTC, no Previous, and Reserved set where it is Creating and r not zero.
+// An error wraps ErrState where State is neither Active nor Creating or where a
+// Creating record has no Since; an empty ID is another error.
+func ForCreate(c Client, r Reservation) (Client, error) {
+	if c.ID == "" {
+		return Client{}, errors.New("store: a record needs an ID")
+	}
+	c, err := inState(c)
+	if err != nil {
+		return Client{}, err
+	}
+	if c.State != Active && c.State != Creating {
+		return Client{}, fmt.Errorf("%w: a new record is %s", ErrState, c.State)
+	}
+	c.Version, c.Previous, c.Reserved = 1, nil, nil
+	if c.State == Creating && !r.IsZero() {
+		key := r.Key()
+		c.Reserved = key[:]
+	}
+	return c, nil
+}
+
+// ForUpdate returns the record that Update writes for c in the place of old:
+//   - Version is counted up; times are in whole seconds UTC.
+//   - Previous of a record that becomes Updating is old; while it stays so, what it
+//     was; else nil. What c says of it is ignored.
+//   - Reserved is likewise that of the change under way; nil once it is Active.
+//
+// ErrConflict: c.Version is not that of old. ErrState: old is not Active and either
+// r is not zero (a change under way has its reservation) or State may not follow
+// (Active and Creating and Updating may become Active or Deleting or stay, Active
+// may become Updating, Deleting stays), or a record not Active has no Since.
+func ForUpdate(old, c Client, r Reservation) (Client, error) {
+	if old.Version != c.Version {
+		return Client{}, ErrConflict
+	}
+	c, err := inState(c)
+	if err != nil {
+		return Client{}, err
+	}
+	if !slices.Contains(transitions[old.State], c.State) {
+		return Client{}, fmt.Errorf("%w: it is %s and cannot become %s", ErrState, old.State, c.State)
+	}
+	if old.State != Active && !r.IsZero() {
+		return Client{}, fmt.Errorf("%w: it is %s and takes no other request", ErrState, old.State)
+	}
+	c.Version++
+	c.Previous, c.Reserved = nil, nil
+	switch {
+	case c.State == Active:
+	case c.State == old.State:
+		c.Previous, c.Reserved = old.Previous, old.Reserved
+	default:
+		if c.State == Updating {
+			c.Previous = &old
+		}
+		if !r.IsZero() {
+			key := r.Key()
+			c.Reserved = key[:]
+		}
+	}
+	return c, nil
+}
+
+// ForUndo returns what Undo leaves of a record whose Version has to be version: nil
+// where it is removed, else its Previous with the Version to write. The reservation
+// to forget with it is c.Reserved, if that is still the one made with this record.
+// ErrConflict, ErrState: as Undo.
+func ForUndo(c Client, version int64) (*Client, error) {
+	switch {
+	case c.Version != version:
+		return nil, ErrConflict
+	case c.State == Creating:
+		return nil, nil
+	case c.State == Updating && c.Previous != nil:
+		before := *c.Previous
+		before.Version = c.Version + 1
+		return &before, nil
+	}
+	return nil, fmt.Errorf("%w: it is %s, and no change can be undone", ErrState, c.State)
+}
+
+// inState fills in the default state, and brings the times into the form in which
+// they are kept.
+func inState(c Client) (Client, error) {
+	if c.State == "" {
+		c.State = Active
+	}
+	if _, known := transitions[c.State]; !known {
+		return Client{}, fmt.Errorf("%w: there is no state %.20q", ErrState, string(c.State))
+	}
+	if c.State != Active && c.Since.IsZero() {
+		return Client{}, fmt.Errorf("%w: it is %s, but since when", ErrState, c.State)
+	}
+	c.IssuedAt, c.Since = wholeSeconds(c.IssuedAt), wholeSeconds(c.Since)
+	return c, nil
+}
+
+func wholeSeconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
