@@ -1,0 +1,103 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/obdcr/obdcr/store"
+)
+
+// Create implements store.Store.
+func (s *Store) Create(ctx context.Context, c store.Client, r store.Reservation) error {
+	c, err := store.ForCreate(c, r)
+	if err != nil {
+		return err
+	}
+	row, err := values(c)
+	if err != nil {
+		return failed("create", err)
+	}
+	return failed("create", s.write.transact(ctx, func(ctx context.Context) error {
+		if err := s.reserve(ctx, c.ID, r); err != nil {
+			return err
+		}
+		if err := affects(store.ErrExists)(s.write.insert.ExecContext(ctx, row...)); err != nil {
+			return err
+		}
+		return s.write.hold(ctx, c)
+	}))
+}
+
+// Update implements store.Store.
+func (s *Store) Update(ctx context.Context, c store.Client, r store.Reservation) error {
+	return failed("update", s.write.transact(ctx, func(ctx context.Context) error {
+		old, err := s.write.client(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if err := s.reserve(ctx, c.ID, r); err != nil {
+			return err
+		}
+		c, err := store.ForUpdate(old, c, r)
+		if err != nil {
+			return err
+		}
+		if err := s.write.rehold(ctx, old, c); err != nil {
+			return err
+		}
+		return s.write.replace(ctx, c)
+	}))
+}
+
+// Delete implements store.Store.
+func (s *Store) Delete(ctx context.Context, id string, version int64) error {
+	return failed("delete", s.write.transact(ctx, func(ctx context.Context) error {
+		old, err := s.write.client(ctx, id)
+		if err != nil {
+			return err
+		}
+		if old.Version != version {
+			return store.ErrConflict
+		}
+		_, err = s.write.remove.ExecContext(ctx, id)
+		return err
+	}))
+}
+
+// Undo implements store.Unfinished.
+func (s *Store) Undo(ctx context.Context, id string, version int64) error {
+	return failed("undo", s.write.transact(ctx, func(ctx context.Context) error {
+		old, err := s.write.client(ctx, id)
+		if err != nil {
+			return err
+		}
+		before, err := store.ForUndo(old, version)
+		if err != nil {
+			return err
+		}
+		if len(old.Reserved) > 0 {
+			if _, err := s.write.forget.ExecContext(ctx, old.Reserved, id); err != nil {
+				return err
+			}
+		}
+		if before == nil {
+			_, err = s.write.remove.ExecContext(ctx, id)
+			return err
+		}
+		if err := s.write.rehold(ctx, old, *before); err != nil {
+			return err
+		}
+		return s.write.replace(ctx, *before)
+	}))
+}
+
+// reserve forgets a few reservations that have ended and makes one.
+func (s *Store) reserve(ctx context.Context, id string, r store.Reservation) error {
+	if r.IsZero() {
+		return nil
+	}
+	now, key := s.clock().Unix(), r.Key()
+	if _, err := s.write.purge.ExecContext(ctx, now, purgeBatch); err != nil {
+		return err
+	}
+	return affects(store.ErrReplayed)(s.write.reserve.ExecContext(ctx, key[:], seconds(r.Until), id, now))
+}

@@ -1,0 +1,60 @@
+package sqlite
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrateAttempts is how often a migration is begun: where another process makes
+// the same tables at the same moment, one of the two fails, and finds them made
+// when it looks again.
+const migrateAttempts = 3
+
+// migrate brings the tables of the file up to date.
+func migrate(ctx context.Context, path string) error {
+	var err error
+	for range migrateAttempts {
+		if err = migrateOnce(ctx, path); err == nil || errors.Is(err, ErrNewer) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func migrateOnce(ctx context.Context, path string) (err error) {
+	db, err := connect(path, 1)
+	if err != nil {
+		return fmt.Errorf("sqlite: open: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.PingContext(ctx); err != nil {
+		return fmt.Errorf("sqlite: open: %w", err)
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("sqlite: migrate: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("sqlite: migrate: %w", err)
+	}
+	current, known, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("sqlite: migrate: %w", err)
+	}
+	if current > known {
+		return fmt.Errorf("%w: its tables have version %d, and this knows %d", ErrNewer, current, known)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("sqlite: migrate: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/obdcr/obdcr/store"
+)
+
+const (
+	selectClient     = "SELECT " + columns + " FROM clients WHERE id = ?"
+	selectUnfinished = "SELECT " + columns + " FROM clients WHERE state <> 'active' AND since < ? ORDER BY since, id LIMIT ?"
+	selectAfter      = "SELECT " + columns + " FROM clients WHERE id > ? ORDER BY id LIMIT ?"
+)
+
+// reader is the pool of connections that read.
+type reader struct {
+	db                     *sql.DB
+	get, unfinished, after *sql.Stmt
+}
+
+func newReader(ctx context.Context, path string) (*reader, error) {
+	db, err := connect(path, readers, "query_only(1)")
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{db: db}
+	for query, into := range map[string]**sql.Stmt{
+		selectClient: &r.get, selectUnfinished: &r.unfinished, selectAfter: &r.after,
+	} {
+		if *into, err = db.PrepareContext(ctx, query); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	return r, nil
+}
+
+func (r *reader) close() error { return r.db.Close() }
+
+// Get implements store.Store.
+func (s *Store) Get(ctx context.Context, id string) (store.Client, error) {
+	c, err := scan(s.read.get.QueryRowContext(ctx, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.Client{}, store.ErrNotFound
+	}
+	if err != nil {
+		return store.Client{}, fmt.Errorf("sqlite: get: %w", err)
+	}
+	return c, nil
+}
+
+// ListUnfinished implements store.Unfinished.
+func (s *Store) ListUnfinished(ctx context.Context, before time.Time, limit int) ([]store.Client, error) {
+	return list(ctx, s.read.unfinished, limit, seconds(before))
+}
+
+// List implements store.Lister.
+func (s *Store) List(ctx context.Context, after string, limit int) ([]store.Client, error) {
+	return list(ctx, s.read.after, limit, after)
+}
+
+func list(ctx context.Context, query *sql.Stmt, limit int, from any) (found []store.Client, err error) {
+	rows, err := query.QueryContext(ctx, from, max(limit, 0))
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: list: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		c, err := scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("sqlite: list: %w", err)
+		}
+		found = append(found, c)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("sqlite: list: %w", err)
+	}
+	return found, nil
+}

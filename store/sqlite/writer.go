@@ -1,0 +1,176 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/obdcr/obdcr/store"
+)
+
+const (
+	placeholders = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+
+	insertClient = "INSERT INTO clients (" + columns + ") VALUES (" + placeholders + ") ON CONFLICT DO NOTHING"
+	updateClient = "UPDATE clients SET (" + columns + ") = (" + placeholders + ") WHERE id = ?"
+	deleteClient = "DELETE FROM clients WHERE id = ?"
+	insertUnique = "INSERT INTO unique_keys (unique_key, client_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+	deleteUnique = "DELETE FROM unique_keys WHERE client_id = ?"
+
+	// A reservation that has ended gives way, even before it was purged.
+	insertReservation = `INSERT INTO reservations (reservation_key, ends_at, client_id) VALUES (?, ?, ?)
+		ON CONFLICT (reservation_key) DO UPDATE SET ends_at = excluded.ends_at, client_id = excluded.client_id
+		WHERE reservations.ends_at <= ?`
+	deleteReservation = "DELETE FROM reservations WHERE reservation_key = ? AND client_id = ?"
+	purgeReservations = `DELETE FROM reservations WHERE reservation_key IN
+		(SELECT reservation_key FROM reservations WHERE ends_at <= ? ORDER BY ends_at LIMIT ?)`
+)
+
+// writer is the one connection that writes. Who holds the turn may use it.
+type writer struct {
+	db   *sql.DB
+	conn *sql.Conn
+	turn chan struct{} // holds one element while nobody writes
+
+	begin, commit, rollback, get, insert, update, remove *sql.Stmt
+	addUnique, dropUnique, reserve, forget, purge        *sql.Stmt
+}
+
+func newWriter(ctx context.Context, path string) (*writer, error) {
+	db, err := connect(path, 1)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{db: db, turn: make(chan struct{}, 1)}
+	if w.conn, err = db.Conn(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	for query, into := range map[string]**sql.Stmt{
+		"BEGIN IMMEDIATE": &w.begin, "COMMIT": &w.commit, "ROLLBACK": &w.rollback, selectClient: &w.get,
+		insertClient: &w.insert, updateClient: &w.update, deleteClient: &w.remove,
+		insertUnique: &w.addUnique, deleteUnique: &w.dropUnique,
+		insertReservation: &w.reserve, deleteReservation: &w.forget, purgeReservations: &w.purge,
+	} {
+		if *into, err = w.conn.PrepareContext(ctx, query); err != nil {
+			return nil, errors.Join(err, w.conn.Close(), w.db.Close())
+		}
+	}
+	w.turn <- struct{}{}
+	return w, nil
+}
+
+// close waits for the turn. A second one does nothing.
+func (w *writer) close() error {
+	<-w.turn
+	defer func() { w.turn <- struct{}{} }()
+	err := w.conn.Close()
+	if errors.Is(err, sql.ErrConnDone) {
+		err = nil
+	}
+	return errors.Join(err, w.db.Close())
+}
+
+// transact runs do in a transaction. The context ends the waiting for the turn and
+// for other processes, and it is looked at before the commit; in between nothing
+// takes long, and an interrupted statement would leave the transaction in doubt.
+// So an error, whatever it is, means that nothing was changed.
+func (w *writer) transact(ctx context.Context, do func(ctx context.Context) error) error {
+	select {
+	case <-w.turn:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { w.turn <- struct{}{} }()
+	steady := context.WithoutCancel(ctx)
+	_, err := w.begin.ExecContext(ctx)
+	if err == nil {
+		err = do(steady)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		_, err = w.commit.ExecContext(steady)
+	}
+	if err != nil {
+		// Where there is no transaction left to roll back, this is an error that
+		// means nothing.
+		_, _ = w.rollback.ExecContext(steady)
+	}
+	return err
+}
+
+// client reads the record inside of the transaction.
+func (w *writer) client(ctx context.Context, id string) (store.Client, error) {
+	c, err := scan(w.get.QueryRowContext(ctx, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.Client{}, store.ErrNotFound
+	}
+	return c, err
+}
+
+// replace writes c, with its ID at the end, by a statement of the record.
+func (w *writer) replace(ctx context.Context, c store.Client) error {
+	row, err := values(c)
+	if err != nil {
+		return err
+	}
+	_, err = w.update.ExecContext(ctx, append(row, c.ID)...)
+	return err
+}
+
+// hold takes the unique keys of a record: ErrExists where another has one.
+func (w *writer) hold(ctx context.Context, c store.Client) error {
+	keys := []string{c.UniqueKey}
+	if c.Previous != nil && c.Previous.UniqueKey != c.UniqueKey {
+		keys = append(keys, c.Previous.UniqueKey)
+	}
+	for _, key := range keys {
+		if key == "" {
+			continue
+		}
+		if err := affects(store.ErrExists)(w.addUnique.ExecContext(ctx, key, c.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rehold changes the unique keys that old holds to those of c.
+func (w *writer) rehold(ctx context.Context, old, c store.Client) error {
+	if old.UniqueKey == c.UniqueKey && old.Previous == nil && c.Previous == nil {
+		return nil
+	}
+	if _, err := w.dropUnique.ExecContext(ctx, c.ID); err != nil {
+		return err
+	}
+	return w.hold(ctx, c)
+}
+
+// affects turns the result of a statement that changed no row into an error.
+func affects(none error) func(sql.Result, error) error {
+	return func(result sql.Result, err error) error {
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		if err == nil && n == 0 {
+			return none
+		}
+		return err
+	}
+}
+
+// failed gives an error of a change its prefix, unless it is one of the answers.
+func failed(verb string, err error) error {
+	for _, answer := range []error{store.ErrNotFound, store.ErrReplayed, store.ErrExists, store.ErrConflict, store.ErrState} {
+		if errors.Is(err, answer) {
+			return err
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("sqlite: %s: %w", verb, err)
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/obdcr/obdcr/store"
+)
+
+func uniqueCases() []testCase {
+	return []testCase{
+		{name: "a unique key is held by one record", why: "a bank that registers a software once decides that here, and nowhere else",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.holds("key of a")
+				p.absent("holds?")
+			}},
+		{name: "records without a unique key are not limited", why: "it is off by default; an empty text is no key",
+			do: func(p *probe) {
+				p.create(store.Client{ID: "a"}, jti("1"), nil)
+				p.create(store.Client{ID: "b"}, jti("2"), nil)
+				p.update(store.Client{ID: "b", Version: 1}, jti("3"), nil)
+			}},
+		{name: "unique keys are compared byte by byte", why: "software of two environments or organisations must not be one for want of case",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.vacant("KEY of a")
+				p.vacant("key of a ")
+			}},
+		{name: "Delete frees the unique key", why: "a software that left may come back",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.delete("a", 1, nil)
+				p.vacant("key of a")
+			}},
+		{name: "Update moves the unique key", why: "where the name of a client is what is unique, a PUT may change it",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				c := versioned(client("a"), 1)
+				c.UniqueKey = "new"
+				p.update(c, jti("2"), nil)
+				p.vacant("key of a")
+				p.holds("new")
+				c.UniqueKey = ""
+				p.update(versioned(c, 2), jti("3"), nil)
+				p.vacant("new")
+			}},
+		{name: "Update to a unique key of another changes nothing", why: "all or nothing: version, old key and jti stay as they were",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.create(client("b"), jti("2"), nil)
+				c := versioned(client("b"), 1)
+				c.UniqueKey = "key of a"
+				p.update(c, jti("3"), store.ErrExists)
+				p.same(versioned(client("b"), 1))
+				p.holds("key of a")
+				p.holds("key of b")
+				p.free(jti("3"))
+			}},
+		{name: "Creating and Deleting records hold their unique key", why: "two registrations of one software under way at once are one too many",
+			do: func(p *probe) {
+				p.create(in(client("a"), store.Creating, issued), jti("1"), nil)
+				p.holds("key of a")
+				p.create(client("b"), jti("2"), nil)
+				p.update(versioned(in(client("b"), store.Deleting, issued), 1), store.Reservation{}, nil)
+				p.holds("key of b")
+			}},
+		{name: "an Updating record holds the old unique key and the new", why: "either may be the one that stays",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				c := versioned(in(client("a"), store.Updating, issued), 1)
+				c.UniqueKey = "new"
+				p.update(c, jti("2"), nil)
+				p.holds("key of a")
+				p.holds("new")
+				p.update(versioned(in(c, store.Active, issued), 2), store.Reservation{}, nil)
+				p.vacant("key of a")
+				p.holds("new")
+			}},
+	}
+}
+
+func changeCases() []testCase {
+	return []testCase{
+		{name: "Update replaces the whole record and counts Version up", why: "a member that a PUT leaves out is gone: RFC 7592 section 2.2",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.update(store.Client{ID: "a", Version: 1, OrgID: "other"}, jti("2"), nil)
+				p.same(store.Client{ID: "a", Version: 2, OrgID: "other", State: store.Active})
+			}},
+		{name: "Update of a stale version is ErrConflict and changes nothing", why: "a change made on what is there no more would undo the other's",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.update(versioned(client("a"), 1), jti("2"), nil)
+				for _, version := range []int64{0, 1, 3} {
+					other := versioned(client("a"), version)
+					other.OrgID = "other"
+					p.update(other, jti("3"), store.ErrConflict)
+				}
+				p.same(versioned(client("a"), 2))
+				p.free(jti("3"))
+			}},
+		{name: "Delete of a stale version is ErrConflict and changes nothing", why: "what was decided on an older record may be wrong for this one",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.update(versioned(client("a"), 1), jti("2"), nil)
+				p.delete("a", 1, store.ErrConflict)
+				p.delete("a", 3, store.ErrConflict)
+				p.same(versioned(client("a"), 2))
+			}},
+		{name: "a deleted record is gone", why: "it is not seen, not changed back into being, and not deleted twice",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.delete("a", 1, nil)
+				p.absent("a")
+				p.update(versioned(client("a"), 1), jti("2"), store.ErrNotFound)
+				p.absent("a")
+				p.delete("a", 1, store.ErrNotFound)
+				p.free(jti("2"))
+			}},
+		{name: "a record made anew is a new one", why: "nothing of the old one may shine through",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.update(versioned(client("a"), 1), jti("2"), nil)
+				p.delete("a", 2, nil)
+				p.create(store.Client{ID: "a"}, jti("3"), nil)
+				p.same(store.Client{ID: "a", Version: 1, State: store.Active})
+			}},
+	}
+}
+
+func stateCases() []testCase {
+	return []testCase{
+		{name: "a new record is Active or Creating", why: "an Updating one would have nothing in force, and a Deleting one nothing to delete",
+			do: func(p *probe) {
+				for _, s := range []store.State{store.Updating, store.Deleting, "other"} {
+					p.create(in(client("a"), s, issued), jti("1"), store.ErrState)
+				}
+				p.absent("a")
+				p.create(in(client("a"), store.Creating, time.Time{}), jti("1"), store.ErrState)
+				p.create(in(client("a"), store.Creating, issued), jti("1"), nil)
+				p.burnt(jti("1"))
+			}},
+		{name: "an Updating record keeps what is in force", why: "readers see that until the change is made everywhere, and Undo needs it whole",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				changed := changing(p, "a", jti("2"))
+				p.same(changed)
+				if seen, ok := p.get("a").Visible(); !ok || difference(seen, versioned(client("a"), 1)) != "" {
+					failf("Visible is %t %+v, want the record as it was", ok, seen)
+				}
+			}},
+		{name: "Previous is the store's", why: "a caller that could name another would have an Undo write it",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				c, other := versioned(in(client("a"), store.Updating, issued), 1), client("other")
+				c.Previous = &other
+				p.update(c, store.Reservation{}, nil)
+				c.Version = 2
+				p.update(c, store.Reservation{}, nil)
+				wanted, previous := versioned(c, 3), versioned(client("a"), 1)
+				wanted.Previous = &previous
+				p.same(wanted)
+			}},
+		{name: "a finished change leaves no trace of it", why: "an Active record has no other behind it",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				changed := changing(p, "a", jti("2"))
+				p.update(in(changed, store.Active, issued), store.Reservation{}, nil)
+				wanted := versioned(in(changed, store.Active, issued), 3)
+				wanted.Previous, wanted.Reserved = nil, nil
+				p.same(wanted)
+				p.create(in(client("b"), store.Creating, issued), jti("3"), nil)
+				p.update(versioned(client("b"), 1), store.Reservation{}, nil)
+				p.same(versioned(client("b"), 2))
+				p.burnt(jti("2"))
+				p.burnt(jti("3"))
+			}},
+		{name: "a record that is Deleting stays so", why: "nobody sees it any more; what comes back from there is a resurrection",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				c := versioned(in(client("a"), store.Deleting, issued), 1)
+				p.update(c, store.Reservation{}, nil)
+				for _, s := range []store.State{store.Active, store.Creating, store.Updating} {
+					p.update(versioned(in(c, s, issued), 2), store.Reservation{}, store.ErrState)
+				}
+				p.update(versioned(in(c, store.Deleting, issued.Add(time.Hour)), 2), store.Reservation{}, nil)
+				p.delete("a", 3, nil)
+			}},
+		{name: "states follow one another as documented", why: "a record nobody has seen yet has nothing to update, and one that was seen is not created again",
+			do: func(p *probe) {
+				p.create(in(client("a"), store.Creating, issued), jti("1"), nil)
+				p.update(versioned(in(client("a"), store.Updating, issued), 1), store.Reservation{}, store.ErrState)
+				p.update(versioned(client("a"), 1), store.Reservation{}, nil)
+				p.update(versioned(in(client("a"), store.Creating, issued), 2), store.Reservation{}, store.ErrState)
+				p.update(versioned(in(client("a"), store.Deleting, time.Time{}), 2), store.Reservation{}, store.ErrState)
+				p.same(versioned(client("a"), 2))
+			}},
+		{name: "a change under way takes no other request", why: "Undo forgets one reservation: a second one would be burnt for nothing",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				changed := changing(p, "a", jti("2"))
+				p.update(changed, jti("3"), store.ErrState)
+				p.update(in(changed, store.Active, issued), jti("3"), store.ErrState)
+				p.same(changed)
+				p.free(jti("3"))
+			}},
+	}
+}
+
+// changing brings an Active record at Version 1 into Updating, and returns the one
+// that the store now has.
+func changing(p *probe, id string, r store.Reservation) store.Client {
+	previous := p.get(id)
+	c := in(previous, store.Updating, issued.Add(time.Minute))
+	c.OrgID, c.Metadata, c.UniqueKey, c.SecretHash = "new org", []byte(`{"new" : true}`), "new key of "+id, nil
+	p.update(c, r, nil)
+	c.Version, c.Previous = 2, &previous
+	if !r.IsZero() {
+		key := r.Key()
+		c.Reserved = key[:]
+	}
+	return c
+}

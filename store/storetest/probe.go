@@ -1,0 +1,212 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/store"
+)
+
+var (
+	issued   = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+	farAhead = time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
+	longAgo  = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// breach is what a case panics with where the contract does not hold.
+type breach struct{ error }
+
+// caught runs a case and returns its breach.
+func caught(do func()) (err error) {
+	defer func() {
+		if found := recover(); found != nil {
+			b, ok := found.(breach)
+			if !ok {
+				panic(found)
+			}
+			err = b.error
+		}
+	}()
+	do()
+	return nil
+}
+
+func failf(format string, args ...any) { panic(breach{fmt.Errorf(format, args...)}) }
+
+// want checks an answer: the error wanted, or nil for none.
+func want(what string, err, wanted error) {
+	if !errors.Is(err, wanted) {
+		failf("%s: got error %v, want %v", what, err, wanted)
+	}
+}
+
+// probe asks a store, and ends the case where the answer is wrong. Its methods are
+// for the goroutine of the case.
+type probe struct {
+	store.Store
+	ctx        context.Context
+	unfinished store.Unfinished
+	lister     store.Lister
+}
+
+func (p *probe) create(c store.Client, r store.Reservation, wanted error) {
+	want(fmt.Sprintf("Create(%q)", c.ID), p.Create(p.ctx, c, r), wanted)
+}
+
+func (p *probe) update(c store.Client, r store.Reservation, wanted error) {
+	want(fmt.Sprintf("Update(%q, version %d)", c.ID, c.Version), p.Update(p.ctx, c, r), wanted)
+}
+
+func (p *probe) delete(id string, version int64, wanted error) {
+	want(fmt.Sprintf("Delete(%q, %d)", id, version), p.Delete(p.ctx, id, version), wanted)
+}
+
+func (p *probe) undo(id string, version int64, wanted error) {
+	want(fmt.Sprintf("Undo(%q, %d)", id, version), p.unfinished.Undo(p.ctx, id, version), wanted)
+}
+
+func (p *probe) get(id string) store.Client {
+	c, err := p.Get(p.ctx, id)
+	want(fmt.Sprintf("Get(%q)", id), err, nil)
+	return c
+}
+
+func (p *probe) absent(id string) {
+	_, err := p.Get(p.ctx, id)
+	want(fmt.Sprintf("Get(%q)", id), err, store.ErrNotFound)
+}
+
+// same checks that the record is the one that is wanted, in all members.
+func (p *probe) same(wanted store.Client) {
+	if diff := difference(p.get(wanted.ID), wanted); diff != "" {
+		failf("record %q: %s", wanted.ID, diff)
+	}
+}
+
+// burnt checks that the jti is refused, and free that it is not: the records that
+// they try to make are removed again.
+func (p *probe) burnt(r store.Reservation) {
+	p.create(store.Client{ID: "burnt?"}, r, store.ErrReplayed)
+}
+
+func (p *probe) free(r store.Reservation) {
+	p.create(store.Client{ID: "free?"}, r, nil)
+	p.delete("free?", 1, nil)
+}
+
+// holds checks that a unique key is taken, and vacant that it is not.
+func (p *probe) holds(key string) {
+	p.create(store.Client{ID: "holds?", UniqueKey: key}, store.Reservation{}, store.ErrExists)
+}
+
+func (p *probe) vacant(key string) {
+	p.create(store.Client{ID: "vacant?", UniqueKey: key}, store.Reservation{}, nil)
+	p.delete("vacant?", 1, nil)
+}
+
+// jti is a reservation that does not end while the test runs.
+func jti(id string) store.Reservation {
+	return store.Reservation{Namespace: "request", Issuer: "software", JTI: id, Until: farAhead}
+}
+
+// client is a record with all members, distinct in each by its ID.
+func client(id string) store.Client {
+	return store.Client{
+		ID: id, IssuedAt: issued, Environment: "sandbox", SoftwareID: "software of " + id, OrgID: "org of " + id,
+		Metadata:          []byte(`{"client_name": "` + id + `" , "b":1.0,"a":"\u0041 \/ <&>"}`),
+		SoftwareStatement: "header." + id + ".signature",
+		Application: claims.Application{Name: "App of " + id, ID: "software of " + id, Attributes: []claims.Attribute{
+			{Name: "software_id_sandbox", Values: []string{id}},
+			{Name: "software_roles_sandbox", Values: []string{"AISP", "PISP"}, List: true},
+		}},
+		UniqueKey: "key of " + id, SecretHash: []byte("hash of " + id + "\x00\xff"), SealedSecret: []byte("sealed " + id + "\x00\xfe"),
+		State: store.Active, Since: issued,
+	}
+}
+
+// in returns the record in another state, since then.
+func in(c store.Client, s store.State, since time.Time) store.Client {
+	c.State, c.Since = s, since
+	return c
+}
+
+// versioned returns the record with the version.
+func versioned(c store.Client, version int64) store.Client {
+	c.Version = version
+	return c
+}
+
+// difference names the first member in which two records differ. Bytes and lists
+// that are empty count as none.
+func difference(got, wanted store.Client) string {
+	if got.Previous != nil && wanted.Previous != nil {
+		if diff := difference(*got.Previous, *wanted.Previous); diff != "" {
+			return "Previous: " + diff
+		}
+	}
+	for _, member := range []struct {
+		name string
+		same bool
+	}{
+		{"ID", got.ID == wanted.ID}, {"Version", got.Version == wanted.Version}, {"State", got.State == wanted.State},
+		{"Since", got.Since.Equal(wanted.Since)}, {"IssuedAt", got.IssuedAt.Equal(wanted.IssuedAt)},
+		{"Environment", got.Environment == wanted.Environment}, {"SoftwareID", got.SoftwareID == wanted.SoftwareID},
+		{"OrgID", got.OrgID == wanted.OrgID}, {"Metadata", bytes.Equal(got.Metadata, wanted.Metadata)},
+		{"SoftwareStatement", got.SoftwareStatement == wanted.SoftwareStatement},
+		{"Application", sameApplication(got.Application, wanted.Application)}, {"UniqueKey", got.UniqueKey == wanted.UniqueKey},
+		{"SecretHash", bytes.Equal(got.SecretHash, wanted.SecretHash)}, {"SealedSecret", bytes.Equal(got.SealedSecret, wanted.SealedSecret)},
+		{"Previous", (got.Previous == nil) == (wanted.Previous == nil)}, {"Reserved", bytes.Equal(got.Reserved, wanted.Reserved)},
+	} {
+		if !member.same {
+			return member.name + " is another than was written"
+		}
+	}
+	return ""
+}
+
+func sameApplication(a, b claims.Application) bool {
+	return a.Name == b.Name && a.ID == b.ID && slices.EqualFunc(a.Attributes, b.Attributes, func(a, b claims.Attribute) bool {
+		return a.Name == b.Name && a.List == b.List && slices.Equal(a.Values, b.Values)
+	})
+}
+
+// together runs do n times at once and returns the errors by place.
+func together(n int, do func(i int) error) []error {
+	errs := make([]error, n)
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			errs[i] = do(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+	return errs
+}
+
+// winner checks that one alone got no error and all others one of those given.
+func winner(errs []error, losers ...error) int {
+	won := -1
+	for i, err := range errs {
+		switch {
+		case err == nil && won >= 0:
+			failf("two of %d succeeded, want one", len(errs))
+		case err == nil:
+			won = i
+		case !slices.ContainsFunc(losers, func(loser error) bool { return errors.Is(err, loser) }):
+			failf("a loser got error %v, want one of %v", err, losers)
+		}
+	}
+	if won < 0 {
+		failf("none of %d succeeded, want one", len(errs))
+	}
+	return won
+}

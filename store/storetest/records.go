@@ -1,0 +1,236 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/store"
+)
+
+func recordCases() []testCase {
+	return []testCase{
+		{name: "a record comes back as it was written",
+			why: "the answers to the TPP are made of it, and the statement and the metadata are evidence: byte for byte",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.same(versioned(client("a"), 1))
+			}},
+		{name: "a record of an ID alone comes back",
+			why: "an empty member is no fault; an empty State is written as Active",
+			do: func(p *probe) {
+				p.create(store.Client{ID: "a"}, store.Reservation{}, nil)
+				p.same(store.Client{ID: "a", Version: 1, State: store.Active})
+			}},
+		{name: "an empty ID is refused",
+			why: "nobody could be given such a client",
+			do: func(p *probe) {
+				if p.Create(p.ctx, store.Client{}, jti("1")) == nil {
+					failf("Create without an ID succeeded")
+				}
+				p.free(jti("1"))
+			}},
+		{name: "Create writes Version 1 whatever the caller says",
+			why: "the version is the store's, to compare by",
+			do: func(p *probe) {
+				p.create(versioned(client("a"), 7), jti("1"), nil)
+				p.same(versioned(client("a"), 1))
+			}},
+		{name: "times are kept in whole seconds of UTC",
+			why: "client_id_issued_at is a number of seconds, and a record must be the same before and after it was stored",
+			do: func(p *probe) {
+				c := client("a")
+				c.IssuedAt = issued.Add(999 * time.Millisecond).In(time.FixedZone("", 3600))
+				c.Since = c.IssuedAt
+				p.create(c, jti("1"), nil)
+				p.same(versioned(client("a"), 1))
+				if got := p.get("a"); got.IssuedAt.Location() != time.UTC || got.Since.Location() != time.UTC {
+					failf("IssuedAt is in %v and Since in %v, want UTC", got.IssuedAt.Location(), got.Since.Location())
+				}
+			}},
+		{name: "a large record comes back whole",
+			why: "a request may have 64 KiB, and a statement that is cut off cannot be verified again",
+			do: func(p *probe) {
+				c := client("a")
+				c.SoftwareStatement = strings.Repeat("0123456789abcdef", 1<<14)
+				c.Metadata = []byte(`"` + strings.Repeat("\u00e9", 1<<17) + `"`)
+				p.create(c, jti("1"), nil)
+				p.same(versioned(c, 1))
+			}},
+		{name: "a record that goes in is copied", why: "values, not live pointers: who changes a record later must not change the store",
+			do: func(p *probe) {
+				c := client("a")
+				p.create(c, jti("1"), nil)
+				spoil(c)
+				p.same(versioned(client("a"), 1))
+				c = versioned(client("a"), 1)
+				p.update(c, jti("2"), nil)
+				spoil(c)
+				p.same(versioned(client("a"), 2))
+			}},
+		{name: "a record that comes out is the caller's", why: "values, not live pointers: what one caller does to a record no other may see",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				spoil(p.get("a"))
+				p.same(versioned(client("a"), 1))
+			}},
+		{name: "client IDs are compared byte by byte", why: "a store that folds case or trims gives one client the record of another",
+			do: func(p *probe) {
+				for i, id := range []string{"abc", "ABC", "abc ", "ab\u00e7", "abc%", "ab_"} {
+					p.create(client(id), jti(fmt.Sprint(i)), nil)
+				}
+				p.delete("abc", 1, nil)
+				p.absent("abc")
+				p.same(versioned(client("ABC"), 1))
+				p.same(versioned(client("abc "), 1))
+			}},
+		{name: "an unknown client is ErrNotFound", why: "an unknown client is answered otherwise than a store that is down",
+			do: func(p *probe) {
+				p.absent("a")
+				p.update(versioned(client("a"), 1), jti("1"), store.ErrNotFound)
+				p.delete("a", 1, store.ErrNotFound)
+				p.free(jti("1"))
+			}},
+		{name: "a context that has ended changes nothing",
+			why: "its caller has given up and been answered: a record that appears afterwards belongs to nobody",
+			do:  endedContext},
+	}
+}
+
+// spoil changes everything that a record points at.
+func spoil(c store.Client) {
+	c.Metadata[0], c.SecretHash[0], c.SealedSecret[0] = 'x', 'x', 'x'
+	c.Application.Attributes[0].Values[0] = "spoilt"
+	c.Application.Attributes[1] = claims.Attribute{Name: "spoilt"}
+}
+
+func endedContext(p *probe) {
+	p.create(client("a"), jti("1"), nil)
+	ended, cancel := context.WithCancel(p.ctx)
+	cancel()
+	other := versioned(client("a"), 1)
+	other.OrgID = "other"
+	_, got := p.Get(ended, "a")
+	for verb, err := range map[string]error{
+		"Create": p.Create(ended, client("b"), jti("2")), "Update": p.Update(ended, other, jti("3")),
+		"Delete": p.Delete(ended, "a", 1), "Get": got,
+	} {
+		if !errors.Is(err, context.Canceled) {
+			failf("%s: got error %v, want %v", verb, err, context.Canceled)
+		}
+	}
+	p.absent("b")
+	p.same(versioned(client("a"), 1))
+	p.free(jti("2"))
+	p.free(jti("3"))
+}
+
+func reservationCases() []testCase {
+	return []testCase{
+		{name: "a jti is used once",
+			why: "RFC 7519 section 4.1.7 and OBIE: who listened must not be able to register again with the same request",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.create(client("b"), jti("1"), store.ErrReplayed)
+				p.absent("b")
+				p.vacant("key of b")
+			}},
+		{name: "a jti that made a client does not change one", why: "POST and PUT share the namespace: the token of one must not do for the other",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				other := versioned(client("a"), 1)
+				other.OrgID = "other"
+				p.update(other, jti("1"), store.ErrReplayed)
+				p.same(versioned(client("a"), 1))
+				p.update(other, jti("2"), nil)
+				p.burnt(jti("2"))
+			}},
+		{name: "a jti is compared in lower case", why: "OBIE jti are UUIDs, and those are the same in either case",
+			do: func(p *probe) {
+				p.create(client("a"), jti("00AA-bb"), nil)
+				p.burnt(jti("00aa-BB"))
+				p.free(jti("00aa-bc"))
+			}},
+		{name: "a jti counts within its namespace and issuer", why: "an issuer answers for its own jti alone, and two texts that run together must not be one key",
+			do: func(p *probe) {
+				p.create(client("a"), store.Reservation{Namespace: "request", Issuer: "ab", JTI: "c", Until: farAhead}, nil)
+				for _, r := range []store.Reservation{
+					{Namespace: "request", Issuer: "a", JTI: "bc", Until: farAhead},
+					{Namespace: "request", Issuer: "AB", JTI: "c", Until: farAhead},
+					{Namespace: "requesta", Issuer: "b", JTI: "c", Until: farAhead},
+					{Namespace: "client assertion", Issuer: "ab", JTI: "c", Until: farAhead},
+				} {
+					p.free(r)
+				}
+			}},
+		{name: "a refused record burns no jti", why: "record and reservation are one transaction: the sender of a refused request may mend it and send it again",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.create(client("a"), jti("2"), store.ErrExists)
+				taken := client("b")
+				taken.UniqueKey = "key of a"
+				p.create(taken, jti("2"), store.ErrExists)
+				p.update(versioned(client("a"), 9), jti("2"), store.ErrConflict)
+				p.free(jti("2"))
+			}},
+		{name: "a replay is said before a record that exists", why: "the same request sent twice is a replay: the sender is told to look for its client, not that another has it",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.create(client("a"), jti("1"), store.ErrReplayed)
+			}},
+		{name: "a reservation that has ended is no obstacle", why: "it is kept until exp and the skew have passed; after that the token is refused for its age",
+			do: func(p *probe) {
+				ended := jti("1")
+				ended.Until = longAgo
+				p.create(client("a"), ended, nil)
+				p.create(client("b"), jti("1"), nil)
+				p.burnt(jti("1"))
+			}},
+		{name: "the zero reservation reserves nothing", why: "changes by the bank itself come with no token, any number of them",
+			do: func(p *probe) {
+				p.create(client("a"), store.Reservation{}, nil)
+				p.create(client("b"), store.Reservation{}, nil)
+				p.update(versioned(client("a"), 1), store.Reservation{}, nil)
+			}},
+		{name: "a jti outlives its client", why: "who replays the request of a deleted client would register it again",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				p.delete("a", 1, nil)
+				p.burnt(jti("1"))
+				p.create(in(client("b"), store.Creating, issued), jti("2"), nil)
+				p.delete("b", 1, nil)
+				p.burnt(jti("2"))
+			}},
+		{name: "forgetting what has ended forgets nothing else", why: "a store that purges by age or by number lets replays through",
+			do: func(p *probe) {
+				for i := range 60 {
+					r := jti(fmt.Sprint(i))
+					if i%3 != 0 {
+						r.Until = longAgo
+					}
+					p.create(store.Client{ID: fmt.Sprint("c", i)}, r, nil)
+				}
+				for i := 0; i < 60; i += 3 {
+					p.burnt(jti(fmt.Sprint(i)))
+				}
+			}},
+		{name: "Reserved is the key of the reservation, and the store's", why: "Undo forgets that one; a caller that could name another would free the jti of somebody else",
+			do: func(p *probe) {
+				c := in(client("a"), store.Creating, issued)
+				c.Reserved = []byte("of another")
+				p.create(c, jti("1"), nil)
+				key := jti("1").Key()
+				if got := p.get("a").Reserved; !bytes.Equal(got, key[:]) {
+					failf("Reserved is %x, want %x", got, key)
+				}
+				p.create(in(client("b"), store.Creating, issued), store.Reservation{}, nil)
+				if got := p.get("b").Reserved; len(got) > 0 {
+					failf("Reserved is %x, want none", got)
+				}
+			}},
+	}
+}
