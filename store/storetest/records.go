@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -103,9 +102,17 @@ func recordCases() []testCase {
 
 // spoil changes everything that a record points at.
 func spoil(c store.Client) {
-	c.Metadata[0], c.SecretHash[0], c.SealedSecret[0] = 'x', 'x', 'x'
-	c.Application.Attributes[0].Values[0] = "spoilt"
-	c.Application.Attributes[1] = claims.Attribute{Name: "spoilt"}
+	for _, bytes := range [][]byte{c.Metadata, c.SecretHash, c.SealedSecret} {
+		for i := range bytes {
+			bytes[i] = 'x'
+		}
+	}
+	for i, a := range c.Application.Attributes {
+		for j := range a.Values {
+			a.Values[j] = "spoilt"
+		}
+		c.Application.Attributes[i].Name = "spoilt"
+	}
 }
 
 func endedContext(p *probe) {

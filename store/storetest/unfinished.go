@@ -144,7 +144,9 @@ func listCases() []testCase {
 						if len(page) == 0 {
 							break
 						}
-						all, after = append(all, page...), page[len(page)-1].ID
+						if all, after = append(all, page...), page[len(page)-1].ID; len(all) > len(wanted) {
+							break
+						}
 					}
 					wantIDs(fmt.Sprintf("List in pages of %d", size), all, nil, wanted)
 				}

@@ -1,0 +1,255 @@
+package sqlite_test
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/sqlite"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	crashWriter  = "OBDCR_CRASH_WRITER" // makes this binary the child, and says which
+	crashFile    = "OBDCR_CRASH_FILE"
+	crashPrefix  = "OBDCR_CRASH_PREFIX"
+	crashWorkers = 4
+	crashCycles  = 50 // in CI; OBDCR_CRASH_CYCLES for more
+	crashesAFile = 25 // cycles on one file, before a new one
+)
+
+// TestMain is the child where the parent says so.
+func TestMain(m *testing.M) {
+	if kind := os.Getenv(crashWriter); kind != "" {
+		fmt.Fprintln(os.Stderr, writeUntilKilled(crashWriters[kind]))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// registration is the record of a name, which all its members repeat.
+func registration(name string) store.Client {
+	return store.Client{
+		ID: name, IssuedAt: time.Unix(1_700_000_000, 0).UTC(), Environment: "sandbox", SoftwareID: "software " + name,
+		OrgID: "org " + name, Metadata: []byte(`{"name": "` + name + `"}`),
+		SoftwareStatement: strings.Repeat(name+".", 300), // some pages
+		Application:       claims.Application{Name: name, ID: name},
+		UniqueKey:         "key " + name, SecretHash: []byte(name), Version: 1, State: store.Active, Since: time.Unix(1_700_000_000, 0).UTC(),
+	}
+}
+
+func requestOf(name string) store.Reservation {
+	return store.Reservation{Namespace: "request", Issuer: "tpp", JTI: name, Until: time.Unix(1<<40, 0)}
+}
+
+// crashWriters register a name in the file and acknowledge it. One does so rightly.
+var crashWriters = map[string]func(s *sqlite.Store, raw *sql.DB, name string, acknowledge func() error) error{
+	"the store": func(s *sqlite.Store, _ *sql.DB, name string, acknowledge func() error) error {
+		return errors.Join(s.Create(context.Background(), registration(name), requestOf(name)), acknowledge())
+	},
+	"acknowledges before it commits": func(s *sqlite.Store, _ *sql.DB, name string, acknowledge func() error) error {
+		return errors.Join(acknowledge(), s.Create(context.Background(), registration(name), requestOf(name)))
+	},
+	"two transactions": func(s *sqlite.Store, raw *sql.DB, name string, acknowledge func() error) error {
+		key := requestOf(name).Key()
+		_, err := raw.Exec("INSERT INTO reservations (reservation_key, ends_at, client_id) VALUES (?, ?, ?)", key[:], int64(1)<<40, name)
+		return errors.Join(err, s.Create(context.Background(), registration(name), store.Reservation{}), acknowledge())
+	},
+	"half of the record first": func(s *sqlite.Store, raw *sql.DB, name string, acknowledge func() error) error {
+		c := registration(name)
+		c.SoftwareStatement = ""
+		err := s.Create(context.Background(), c, requestOf(name))
+		_, err2 := raw.Exec("UPDATE clients SET software_statement = ? WHERE id = ?", []byte(registration(name).SoftwareStatement), name)
+		return errors.Join(err, err2, acknowledge())
+	},
+}
+
+// writeUntilKilled is the child: some goroutines register one name after the other
+// and say so on the standard output, until the process dies.
+func writeUntilKilled(write func(*sqlite.Store, *sql.DB, string, func() error) error) error {
+	path := os.Getenv(crashFile)
+	s, err := sqlite.Open(context.Background(), sqlite.Config{Path: path, Clock: time.Now})
+	if err != nil {
+		return err
+	}
+	raw, err := rawOpen(path)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error)
+	for worker := range crashWorkers {
+		go func() {
+			for i := 0; ; i++ {
+				name := fmt.Sprintf("%s-%d-%d", os.Getenv(crashPrefix), worker, i)
+				if err := write(s, raw, name, func() error {
+					_, err := os.Stdout.WriteString(name + "\n")
+					return err
+				}); err != nil {
+					failed <- fmt.Errorf("%s: %w", name, err)
+				}
+			}
+		}()
+	}
+	return <-failed
+}
+
+func rawOpen(path string) (*sql.DB, error) {
+	return sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)")
+}
+
+// crash runs the child for a while, kills it, and returns the names acknowledged. It
+// waits for the first of them, or kills the child early: while it opens the file,
+// makes the tables, recovers from the crash before.
+func crash(t *testing.T, kind, path, prefix string, early bool) []string {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), crashWriter+"="+kind, crashFile+"="+path, crashPrefix+"="+prefix)
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	lines := make(chan string, 1<<16)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer close(lines)
+		for r := bufio.NewReader(out); ; {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return // what has no end of line was not acknowledged
+			}
+			lines <- strings.TrimSuffix(line, "\n")
+		}
+	})
+	var names []string
+	if !early {
+		first, ok := <-lines
+		require.True(t, ok, "the child gave up: %s", &complaint)
+		names = append(names, first)
+	}
+	<-time.After(rand.N(25 * time.Millisecond))
+	require.NoError(t, cmd.Process.Kill())
+	reading.Wait()
+	require.Error(t, cmd.Wait())
+	require.Empty(t, complaint.String())
+	for name := range lines {
+		names = append(names, name)
+	}
+	return names
+}
+
+// faultsAfter opens the file again and says what is wrong with it. There should be
+// what was acknowledged, whole, and beyond that whole registrations only.
+func faultsAfter(t *testing.T, path string, acknowledged []string) (faults []string, records int) {
+	t.Helper()
+	complain := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Clock: time.Now})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	all, err := s.List(t.Context(), "", 1<<30)
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	for _, c := range all {
+		if seen[c.SoftwareID] {
+			complain("%s is registered twice", c.SoftwareID)
+		}
+		seen[c.SoftwareID] = true
+		if !reflect.DeepEqual(c, registration(c.ID)) {
+			complain("%s is half-written", c.ID)
+		}
+	}
+	for _, name := range acknowledged {
+		if !seen["software "+name] {
+			complain("%s was acknowledged and is lost", name)
+		}
+	}
+	raw, err := rawOpen(path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, raw.Close()) }()
+	reserved := map[string]string{}
+	rows, err := raw.Query("SELECT client_id, reservation_key FROM reservations")
+	require.NoError(t, err)
+	for rows.Next() {
+		var id, key string
+		require.NoError(t, rows.Scan(&id, &key))
+		reserved[id] = key
+	}
+	require.NoError(t, rows.Err())
+	for id, key := range reserved {
+		if wanted := requestOf(id).Key(); !seen["software "+id] || key != string(wanted[:]) {
+			complain("the jti of %s is burnt without a record", id)
+		}
+	}
+	if len(reserved) != len(all) {
+		complain("%d records and %d reservations", len(all), len(reserved))
+	}
+	var sound string
+	require.NoError(t, raw.QueryRow("PRAGMA integrity_check").Scan(&sound))
+	if sound != "ok" {
+		complain("the file is damaged: %s", sound)
+	}
+	return faults, len(all)
+}
+
+// crashed goes through the cycles until one leaves a fault.
+func crashed(t *testing.T, kind string, cycles int) (faults []string) {
+	t.Helper()
+	var path string
+	var acknowledged []string
+	total, unanswered := 0, 0
+	for cycle := range cycles {
+		if cycle%crashesAFile == 0 {
+			path, acknowledged = filepath.Join(t.TempDir(), "clients.db"), nil
+		}
+		before := len(acknowledged)
+		acknowledged = append(acknowledged, crash(t, kind, path, fmt.Sprint("c", cycle), cycle%5 == 0)...)
+		total += len(acknowledged) - before
+		var records int
+		if faults, records = faultsAfter(t, path, acknowledged); len(faults) > 0 {
+			t.Logf("%s: cycle %d of %d: %s", kind, cycle+1, cycles, faults[0])
+			return faults
+		}
+		if (cycle+1)%crashesAFile == 0 || cycle+1 == cycles {
+			unanswered += records - len(acknowledged)
+		}
+	}
+	t.Logf("%s: %d cycles, %d registrations acknowledged and found, %d found whole whose answer was lost", kind, cycles, total, unanswered)
+	return nil
+}
+
+// TestAKilledWriterLosesNothing kills a writer with SIGKILL at random moments: no
+// acknowledged registration may be lost, none doubled, none half-written, and no
+// jti burnt without a record.
+func TestAKilledWriterLosesNothing(t *testing.T) {
+	cycles := crashCycles
+	if text := os.Getenv("OBDCR_CRASH_CYCLES"); text != "" {
+		var err error
+		cycles, err = strconv.Atoi(text)
+		require.NoError(t, err)
+	}
+	assert.Empty(t, crashed(t, "the store", cycles))
+}
+
+// TestAnUnsafeWriterIsFound: the same checks fail for writers that do it wrong.
+func TestAnUnsafeWriterIsFound(t *testing.T) {
+	for kind := range crashWriters {
+		if kind != "the store" {
+			assert.NotEmpty(t, crashed(t, kind, crashCycles), "%s", kind)
+		}
+	}
+}
