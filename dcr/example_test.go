@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/ssa"
@@ -31,7 +32,7 @@ func Example() {
 		Validator: validator, Store: clients, Clock: time.Now,
 	})
 	register, err := dcr.NewHandler(dcr.HandlerConfig{
-		Registrar: registrar, Path: "/register", Certificate: dcr.TLSCertificate,
+		Registrar: registrar, Path: "/register", Certificate: cert.FromTLS,
 	})
 	api := http.NewServeMux()
 	api.Handle("/register", register)

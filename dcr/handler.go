@@ -1,7 +1,6 @@
 package dcr
 
 import (
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -19,29 +19,16 @@ const (
 	bodyTimeout = 15 * time.Second
 )
 
-// CertificateSource finds the client's certificate of the mutual TLS connection.
-// No certificate is nil without an error.
-type CertificateSource func(*http.Request) (*x509.Certificate, error)
-
-// TLSCertificate takes the certificate of the TLS connection itself. The server
-// must have verified it: tls.RequireAndVerifyClientCert.
-func TLSCertificate(r *http.Request) (*x509.Certificate, error) {
-	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 || len(r.TLS.PeerCertificates) == 0 {
-		return nil, nil
-	}
-	return r.TLS.PeerCertificates[0], nil
-}
-
 // HandlerConfig configures the HTTP side of a Registrar.
 type HandlerConfig struct {
-	Registrar   *Registrar        // required
-	Path        string            // of the registration endpoint, such as /register
-	Certificate CertificateSource // required; TLSCertificate unless a proxy ends TLS
+	Registrar   *Registrar  // required
+	Path        string      // of the registration endpoint, such as /register
+	Certificate cert.Source // required; cert.FromTLS unless a proxy ends TLS
 }
 
 type handler struct {
 	registrar   *Registrar
-	certificate CertificateSource
+	certificate cert.Source
 }
 
 // NewHandler serves POST at the path: application/jwt or application/jose of at
@@ -77,15 +64,15 @@ func (h *handler) register(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) *Error {
-	cert, err := h.certificate(r)
-	if err != nil || cert == nil {
+	leaf, err := h.certificate(r)
+	if err != nil || leaf == nil {
 		return &Error{Status: http.StatusUnauthorized, Description: "a client certificate is required", Err: err}
 	}
 	token, refusal := readToken(w, r)
 	if refusal != nil {
 		return refusal
 	}
-	registration, err := h.registrar.Register(r.Context(), RegisterInput{Token: token, Certificate: cert})
+	registration, err := h.registrar.Register(r.Context(), RegisterInput{Token: token, Certificate: leaf})
 	if err != nil {
 		var e *Error
 		if !errors.As(err, &e) {

@@ -10,13 +10,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/stretchr/testify/require"
 )
 
 func newBank(t *testing.T, w *world, r *dcr.Registrar) (*httptest.Server, *http.Client) {
 	t.Helper()
-	h, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: r, Path: "/register", Certificate: dcr.TLSCertificate})
+	h, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: r, Path: "/register", Certificate: cert.FromTLS})
 	require.NoError(t, err)
 	cert, err := w.directory.ServerCertificate("127.0.0.1")
 	require.NoError(t, err)
@@ -86,8 +87,8 @@ func TestTheHandlerAnswersAsTheSpecificationSays(t *testing.T) {
 func TestAHandlerRefusesWhatIsMissing(t *testing.T) {
 	_, r := newWorld(t, nil)
 	for _, c := range []dcr.HandlerConfig{
-		{}, {Registrar: r, Path: "/register"}, {Registrar: r, Certificate: dcr.TLSCertificate, Path: "register"},
-		{Registrar: r, Certificate: dcr.TLSCertificate, Path: "/r/{x}"}, {Registrar: r, Certificate: dcr.TLSCertificate, Path: "/r/"},
+		{}, {Registrar: r, Path: "/register"}, {Registrar: r, Certificate: cert.FromTLS, Path: "register"},
+		{Registrar: r, Certificate: cert.FromTLS, Path: "/r/{x}"}, {Registrar: r, Certificate: cert.FromTLS, Path: "/r/"},
 	} {
 		_, err := dcr.NewHandler(c)
 		require.Error(t, err)

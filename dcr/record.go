@@ -1,7 +1,6 @@
 package dcr
 
 import (
-	"crypto"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -16,11 +15,6 @@ import (
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
-
-// publicKey is what every public key of the standard library can do.
-type publicKey interface {
-	Equal(other crypto.PublicKey) bool
-}
 
 const (
 	clientIDBytes = 16 // 128 random bits, 22 characters

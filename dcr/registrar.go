@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/store"
@@ -24,6 +25,7 @@ type Config struct {
 	SoftwareKeys ssa.SoftwareKeyResolver // required: keys at the addresses in a verified statement
 	Validator    *validate.Validator     // required: profile and policy, with at least one audience
 	Store        store.Store             // required
+	Certificates *cert.Checker           // nil: the client certificate's public key is in the software's key set
 	Clock        func() time.Time        // required; time.Now in production
 	Random       io.Reader               // crypto/rand.Reader where nil
 	SealingKey   []byte                  // 32 bytes; required where the policy admits client_secret_jwt
@@ -32,14 +34,15 @@ type Config struct {
 
 // Registrar registers clients. It is safe for concurrent use.
 type Registrar struct {
-	verifier   VerifyConfig
-	policy     validate.Policy
-	store      store.Store
-	clock      func() time.Time
-	random     io.Reader
-	sealer     *sealer
-	attributes *claims.AttributeMapper
-	log        *slog.Logger
+	verifier     VerifyConfig
+	policy       validate.Policy
+	store        store.Store
+	clock        func() time.Time
+	random       io.Reader
+	sealer       *sealer
+	attributes   *claims.AttributeMapper
+	certificates *cert.Checker
+	log          *slog.Logger
 }
 
 // NewRegistrar checks the collaborators. It refuses what is missing, a policy
@@ -63,6 +66,12 @@ func NewRegistrar(c Config) (*Registrar, error) {
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
+	if r.certificates = c.Certificates; r.certificates == nil {
+		r.certificates, err = cert.NewChecker(cert.CheckerConfig{Bindings: []cert.Binding{cert.ByPublicKey}, Clock: c.Clock})
+		if err != nil {
+			return nil, err
+		}
+	}
 	if r.attributes, err = claims.NewAttributeMapper(claims.AttributeConfig{
 		Declarations: policy.Attributes, UseSoftwareIDAsApplicationName: policy.UseSoftwareIDAsApplicationName,
 	}); err != nil {
@@ -99,7 +108,7 @@ func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registrati
 	if err != nil {
 		return nil, err
 	}
-	if err := r.checkCertificate(ctx, v.keys, in.Certificate); err != nil {
+	if err := r.checkCertificate(ctx, v, in.Certificate); err != nil {
 		return nil, err
 	}
 	v.input.Certificate = &validate.Certificate{RawSubject: in.Certificate.RawSubject}
@@ -118,24 +127,14 @@ func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registrati
 	return &Registration{Client: client, Secret: secret, Report: report}, nil
 }
 
-// checkCertificate wants the client certificate's key to be one of the software's.
-func (r *Registrar) checkCertificate(ctx context.Context, software ssa.SoftwareKeys, cert *x509.Certificate) error {
-	keys, err := software.ResolveKeys(ctx, ssa.KeyRef{})
-	if err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
-		return unavailable(err, "the key set of the software cannot be read at the moment")
-	}
-	for _, k := range keys {
-		if sameKey(cert, k) {
-			return nil
-		}
-	}
-	return &Error{Status: http.StatusUnauthorized,
-		Description: "the client certificate does not belong to the software: its key is not in software_jwks_endpoint"}
-}
-
-func sameKey(cert *x509.Certificate, k ssa.Key) bool {
-	public, ok := cert.PublicKey.(publicKey)
-	return ok && public.Equal(k.Public)
+// checkCertificate wants the client certificate to be good and of the software.
+func (r *Registrar) checkCertificate(ctx context.Context, v *Verified, leaf *x509.Certificate) error {
+	statement := v.statement.Claims()
+	_, err := r.certificates.Check(ctx, leaf, cert.Software{
+		Environment: v.statement.Environment(), SoftwareID: statement.SoftwareID.Or(""), OrgID: statement.OrgID.Or(""),
+		Authority: statement.CompetentAuthority.Or(claims.Authority{}), Keys: v.keys,
+	})
+	return certificateError(err)
 }
 
 func (r *Registrar) reservation(v *Verified) store.Reservation {

@@ -103,5 +103,5 @@ func (c VerifyConfig) refuseRequest(input *validate.Input, err error) *Error {
 	if report := c.Validator.Judge(input); !report.Valid() {
 		return refused(report, err)
 	}
-	return unavailable(err, "the key set of the software cannot be read at the moment")
+	return unavailable(err, keysUnreadable)
 }

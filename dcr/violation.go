@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -58,8 +59,42 @@ func refusal(v validate.Violation) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: code, Description: v.Rule + ": " + v.Message}
 }
 
+// keysUnreadable is what a sender learns of an outage of the software's key sets.
+const keysUnreadable = "the key set of the software cannot be read at the moment"
+
+// retryAfter is when to try again what failed without a time of its own.
+const retryAfter = 10 * time.Second
+
+// unavailable is an outage of something of the bank's or the directory's, with the
+// time to wait, where what failed gives one.
 func unavailable(err error, what string) *Error {
-	return &Error{Status: http.StatusServiceUnavailable, Description: what, RetryAfter: 10 * time.Second, Err: err}
+	e := &Error{Status: http.StatusServiceUnavailable, Description: what, RetryAfter: retryAfter, Err: err}
+	var source *ssa.KeySourceError
+	var refused *cert.Error
+	switch {
+	case errors.As(err, &source):
+		e.RetryAfter = source.RetryAfter
+	case errors.As(err, &refused) && refused.RetryAfter > 0:
+		e.RetryAfter = refused.RetryAfter
+	}
+	return e
+}
+
+// certificateError is the refusal of a client certificate: 401, or 503 where its
+// revocation status cannot be had.
+func certificateError(err error) error {
+	var e *cert.Error
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &e):
+		return internalError(err)
+	case e.Kind == ssa.ErrKeySourceUnavailable:
+		return unavailable(err, keysUnreadable)
+	case e.Kind == cert.ErrRevocationUnknown:
+		return unavailable(err, "the revocation status of the client certificate cannot be read at the moment")
+	}
+	return &Error{Status: http.StatusUnauthorized, Description: "the client certificate is refused: " + e.Kind.Error() + ": " + e.Detail, Err: err}
 }
 
 // statementViolation tells what package ssa found wrong with a statement.

@@ -38,9 +38,13 @@ type Error struct {
 	Environment claims.Environment
 }
 
-// Error gives rule, kind and detail in one line.
+// Error gives rule, if there is one, kind and detail in one line.
 func (e *Error) Error() string {
-	return "ssa: " + e.Rule + ": " + e.Kind.Error() + ": " + e.Detail
+	text := e.Kind.Error() + ": " + e.Detail
+	if e.Rule != "" {
+		text = e.Rule + ": " + text
+	}
+	return "ssa: " + text
 }
 
 // Unwrap gives kind and cause to errors.Is and errors.As.

@@ -61,6 +61,19 @@ func (s SoftwareKeys) ResolveKeys(ctx context.Context, ref KeyRef) ([]Key, error
 	return keys, nil
 }
 
+// ResolveWithdrawn returns what all of the Revoked addresses list, as one set.
+func (s SoftwareKeys) ResolveWithdrawn(ctx context.Context) (KeySet, error) {
+	var all KeySet
+	for _, url := range s.Revoked {
+		set, err := s.Source.ResolveRevokedKeys(ctx, url)
+		if err != nil {
+			return KeySet{}, err
+		}
+		all.Keys, all.Skipped = append(all.Keys, set.Keys...), append(all.Skipped, set.Skipped...)
+	}
+	return all, nil
+}
+
 // without leaves out the keys that the set lists, by the key itself or by its kid.
 // The keys given may be a cache's: they are not changed.
 func (s KeySet) without(keys []Key) []Key {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jose"
@@ -146,6 +147,12 @@ func resolverError(err error) error {
 	if errors.Is(err, ErrKeyRevoked) {
 		return &Error{Kind: ErrKeyRevoked, Pointer: "/kid", Header: true, Cause: err,
 			Detail: "the key of this kid is withdrawn; sign with another key of the software"}
+	}
+	var unknown *UnknownKeyError
+	if errors.As(err, &unknown) {
+		return &Error{Kind: ErrKeyNotFound, Pointer: "/kid", Header: true, Cause: err,
+			Detail: fmt.Sprintf("no key of the set, as read at %s, has this kid; publish the signing key and try again from %s on, or sign with a published one",
+				unknown.ReadAt.UTC().Format(time.RFC3339), unknown.RetryAt.UTC().Format(time.RFC3339))}
 	}
 	if errors.Is(err, ErrKeyNotFound) {
 		return &Error{Kind: ErrKeyNotFound, Pointer: "/kid", Header: true, Cause: err,

@@ -55,7 +55,7 @@ var subjectDNRules = []Rule{
 		Check: func(c *Case) {
 			text, _ := c.Req().TLSClientAuthSubjectDN.Get()
 			if _, err := dn.Parse(text); err != nil {
-				c.ReportValue("/"+memberDN, text, "CN=...,OU=...,O=...,C=GB", "is no distinguished name by RFC 4514")
+				c.ReportValue("/"+memberDN, text, subjectAsRFC4514(text), "is no distinguished name by RFC 4514")
 			}
 		},
 	},
@@ -122,17 +122,36 @@ func checkDNLength(c *Case, most int) {
 	}
 }
 
-// sameSubject compares a name with the certificate's own, RDN by RDN. Where the
-// policy forgives missing RDNs, the CN must be there all the same: without it a
-// name like C=GB would match everybody's certificate.
+// sameSubject compares a name with the certificate's own, RDN by RDN.
 func sameSubject(match SubjectDNMatch, got, want dn.Name) bool {
 	switch match {
+	case DNMatchReversed:
+		return dn.EqualEither(got, want)
 	case DNMatchAnyOrder:
 		return dn.EqualUnordered(got, want)
-	case DNMatchPartial:
-		return dn.Within(got, want) && len(got.Get("CN")) == len(want.Get("CN")) && len(got.Get("CN")) > 0
+	case DNMatchImmutable:
+		return dn.EqualImmutable(got, want)
 	}
 	return dn.Equal(got, want)
+}
+
+// subjectAsRFC4514 is what a name in OpenSSL's older form should have been; any
+// other text gives the pattern.
+func subjectAsRFC4514(text string) string {
+	if name, err := dn.ParseSlash(text); err == nil {
+		return spelled(name)
+	}
+	return "CN=...,OU=...,O=...,C=GB"
+}
+
+// spelled writes a name that is to be copied: whole where it is no longer than the
+// member may be, since part of a name is none; else as Echo shortens it.
+func spelled(name dn.Name) string {
+	text := name.String()
+	if len(text) <= maxDN && printableASCII(text) {
+		return text
+	}
+	return Echo(text)
 }
 
 // checkSubjectDN reports a name that is not the certificate's, by the policy's way
@@ -149,6 +168,6 @@ func checkSubjectDN(c *Case) {
 		return
 	}
 	if !sameSubject(c.Policy().SubjectDNMatch, got, want) {
-		c.ReportValue("/tls_client_auth_subject_dn", text, Echo(want.String()), "is not the subject of the client certificate")
+		c.ReportValue("/tls_client_auth_subject_dn", text, spelled(want), "is not the subject of the client certificate")
 	}
 }

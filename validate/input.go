@@ -93,7 +93,8 @@ func (c *Case) Profile() Profile { return c.profile }
 func (c *Case) Report(pointer, message string) { c.ReportValue(pointer, "", "", message) }
 
 // ReportValue is Report with what was found and what would do, in words or as
-// values. Both are shortened by [Echo].
+// values. What was found is shortened by [Echo]; pass what would do through it where
+// it repeats input.
 func (c *Case) ReportValue(pointer, got, want, message string) {
 	c.hit = true
 	c.report.addFromRule(c.rule, pointer, Echo(got), want, message)

@@ -87,6 +87,16 @@ type Policy struct {
 	// ServedRoles are the software roles this bank serves; a statement with
 	// none of them is unapproved. See [Policy.Serves]. (served_roles)
 	ServedRoles []claims.Role
+	// DeniedStatements are the jti of software statements that are unapproved,
+	// whatever else they say; compared without regard to case, as a replay is.
+	// (denied_statements)
+	DeniedStatements []string
+	// DeniedSoftware are the software_id of software that is unapproved.
+	// (denied_software)
+	DeniedSoftware []string
+	// DeniedOrganisations are the org_id of organisations that are unapproved.
+	// (denied_organisations)
+	DeniedOrganisations []string
 	// CreatedStatus is the HTTP status of a successful registration, 201 or
 	// 200. (created_status)
 	CreatedStatus int
@@ -143,16 +153,19 @@ const (
 // SubjectDNMatch says how a subject DN is compared.
 type SubjectDNMatch string
 
-// DNMatchExact compares RDN by RDN, in their order. DNMatchAnyOrder wants every
-// RDN of the certificate and no other, in any order: Go's pkix.Name, for one,
-// writes attributes that it does not know at the end. DNMatchPartial forgives RDNs
-// of the certificate that the request leaves out or writes in another place, as
-// clients do that drop attributes they do not know (organizationIdentifier, say)
-// or write them at the end; the common name must be there all the same.
+// DNMatchExact compares RDN by RDN, in their order. DNMatchReversed also takes the
+// whole name the other way round, C first. DNMatchAnyOrder wants every RDN of the
+// certificate and no other, in any order: Go's pkix.Name, for one, writes
+// attributes that it does not know at the end. DNMatchImmutable also forgives RDNs
+// that the request leaves out, as clients do that drop attributes they do not know;
+// but never those that bind a certificate of its profile to its owner: CN and OU of
+// an OB Transport certificate, CN of an OBWAC, organizationIdentifier of a QWAC. A
+// certificate of another kind has no such part, and is matched in any order.
 const (
-	DNMatchExact    SubjectDNMatch = "exact"
-	DNMatchAnyOrder SubjectDNMatch = "any_order"
-	DNMatchPartial  SubjectDNMatch = "partial"
+	DNMatchExact     SubjectDNMatch = "exact"
+	DNMatchReversed  SubjectDNMatch = "reversed"
+	DNMatchAnyOrder  SubjectDNMatch = "any_order"
+	DNMatchImmutable SubjectDNMatch = "immutable"
 )
 
 // Registrations says how many clients one software may have.

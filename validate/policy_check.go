@@ -45,6 +45,7 @@ func (p *Policy) check(profile Profile) error {
 	c.scopes()
 	c.members()
 	c.choices()
+	c.denied()
 	c.amounts()
 	c.attributes()
 	return errors.Join(c.errs...)
@@ -294,7 +295,7 @@ func (p *Policy) supported(name string) (values []string, limited bool) {
 func (c *policyCheck) choices() {
 	one(c, "software_id_from", c.p.SoftwareIDFrom, SoftwareIDFromSSA, SoftwareIDFromHint)
 	among(c, "issuer_kinds", c.p.IssuerKinds, []IssuerKind{IssuerSoftwareID, IssuerOrgID})
-	one(c, "subject_dn_match", c.p.SubjectDNMatch, DNMatchExact, DNMatchAnyOrder, DNMatchPartial)
+	one(c, "subject_dn_match", c.p.SubjectDNMatch, DNMatchExact, DNMatchReversed, DNMatchAnyOrder, DNMatchImmutable)
 	one(c, "registrations", c.p.Registrations, RegistrationsMany, RegistrationsOnePerSoftware, RegistrationsOnePerClientName)
 	one(c, "error_detail", c.p.ErrorDetail, DetailFirst, DetailAll)
 }
@@ -362,6 +363,9 @@ func (p *Policy) clone() Policy {
 	q.IssuerKinds = slices.Clone(p.IssuerKinds)
 	q.Attributes = slices.Clone(p.Attributes)
 	q.ServedRoles = slices.Clone(p.ServedRoles)
+	q.DeniedStatements = slices.Clone(p.DeniedStatements)
+	q.DeniedSoftware = slices.Clone(p.DeniedSoftware)
+	q.DeniedOrganisations = slices.Clone(p.DeniedOrganisations)
 	q.Widenings = slices.Clone(p.Widenings)
 	return q
 }

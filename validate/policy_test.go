@@ -52,10 +52,11 @@ func TestParsePolicyReadsEveryMember(t *testing.T) {
 		"member_algorithms": {"id_token": ["PS256"], "request_object": ["ES256"], "token_endpoint_auth": ["PS256"], "backchannel": ["PS256"]},
 		"required_members": ["software_id"], "allowed_values": {"response_types": ["code"]}, "adjustable": ["scope"],
 		"default_scopes": ["openid"], "software_id_from": "request_hint", "issuer_kinds": ["software_id", "org_id"],
-		"subject_dn_match": "partial", "registrations": "one_per_software",
+		"subject_dn_match": "immutable", "registrations": "one_per_software",
 		"attributes": [{"name": "id", "claim": "software_id", "description": "d", "required": true}],
 		"UseSoftwareIdAsApplicationName": true, "clock_skew_seconds": 0, "max_lifetime_seconds": 300,
 		"ssa_max_age_seconds": 60, "max_redirect_uris": 5, "scope_as_array": true, "roles_as_string": true,
+		"denied_statements": ["j"], "denied_software": ["s"], "denied_organisations": ["o"],
 		"served_roles": ["AISP"], "created_status": 200, "response_scope_as_array": true, "error_detail": "all",
 		"widenings": ["RS256", "client_secret_basic"]}`
 	got, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
@@ -75,10 +76,11 @@ func TestParsePolicyReadsEveryMember(t *testing.T) {
 		RequiredMembers: []string{"software_id"}, AllowedValues: map[string][]string{"response_types": {"code"}},
 		Adjustable: []string{"scope"}, DefaultScopes: []string{"openid"}, SoftwareIDFrom: validate.SoftwareIDFromHint,
 		IssuerKinds:    []validate.IssuerKind{validate.IssuerSoftwareID, validate.IssuerOrgID},
-		SubjectDNMatch: validate.DNMatchPartial, Registrations: validate.RegistrationsOnePerSoftware,
+		SubjectDNMatch: validate.DNMatchImmutable, Registrations: validate.RegistrationsOnePerSoftware,
 		Attributes:                     []claims.AttributeDeclaration{{Name: "id", Claim: "software_id", Description: "d", Required: true}},
 		UseSoftwareIDAsApplicationName: true, MaxLifetime: 5 * time.Minute, SSAMaxAge: time.Minute, MaxRedirectURIs: 5,
 		ScopeAsArray: true, RolesAsString: true, ServedRoles: []claims.Role{claims.AISP}, CreatedStatus: 200,
+		DeniedStatements: []string{"j"}, DeniedSoftware: []string{"s"}, DeniedOrganisations: []string{"o"},
 		ResponseScopeAsArray: true, ErrorDetail: validate.DetailAll,
 		Widenings: []validate.Widening{validate.WidenRS256, validate.WidenClientSecretBasic},
 	}, got)
@@ -91,6 +93,22 @@ func TestParsePolicyReadsEveryMember(t *testing.T) {
 		_, err = validate.ParsePolicy([]byte(`{"`+strings.ToUpper(name)+`": null}`), validate.OBIE33)
 		require.ErrorContains(t, err, "write "+name)
 	}
+}
+
+func TestADenyListThatDeniesNobodyIsRefused(t *testing.T) {
+	for doc, member := range map[string]string{
+		`{"denied_statements": [""]}`:        "denied_statements",
+		`{"denied_statements": "j"}`:         "denied_statements",
+		`{"denied_software": ["a", "a"]}`:    "denied_software",
+		`{"denied_software": ["a\u00a0"]}`:   "denied_software",
+		`{"denied_organisations": [" a"]}`:   "denied_organisations",
+		`{"denied_organisations": ["a", 1]}`: "denied_organisations/1",
+	} {
+		_, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
+		assert.Equal(t, []string{member}, faults(err), doc)
+	}
+	_, err := validate.ParsePolicy([]byte(`{"denied_software": []}`), validate.OBIE33)
+	require.NoError(t, err, "an empty list is none")
 }
 
 func TestParsePolicyNamesWhatItRefuses(t *testing.T) {

@@ -106,6 +106,7 @@ func Rules() []Rule {
 		{trust, statementAddressRules()},
 		{place{DocSSAHeader, StepVerifySSA, InvalidSoftwareStatement}, statementHeaderRules},
 		{trust, statementTrustRules},
+		{approval, deniedRules},
 		{approval, statementApprovalRules},
 		{request, requestTrustRules},
 		{request, identityRules},

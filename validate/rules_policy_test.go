@@ -3,6 +3,8 @@ package validate
 import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -85,10 +87,39 @@ func TestSubjectsThatGoRenders(t *testing.T) {
 	checkJudged(t, []judged{
 		{"moved", mtls(rendered).over(cert), []string{differs}},
 		{"moved, in any order", mtls(rendered).over(cert).with(match(DNMatchAnyOrder)), nil},
-		{"moved, in part", mtls(rendered).over(cert).with(match(DNMatchPartial)), nil},
+		{"moved, either way round", mtls(rendered).over(cert).with(match(DNMatchReversed)), []string{differs}},
+		{"moved, the immutable part", mtls(rendered).over(cert).with(match(DNMatchImmutable)), nil},
+		{"dropped though it binds", mtls("CN=" + testSoftware + ",O=Acme Ltd,C=GB").over(cert).with(match(DNMatchImmutable)), []string{differs}},
+		{"it alone", mtls("2.5.4.97=PSDGB-FCA-123456").over(cert).with(match(DNMatchImmutable)), nil},
 		{"dropped, in any order", mtls("CN=" + testSoftware + ",O=Acme Ltd,C=GB").over(cert).with(match(DNMatchAnyOrder)), []string{differs}},
 		{"too many, in any order", mtls(rendered + ",L=London").over(cert).with(match(DNMatchAnyOrder)), []string{differs}},
 	})
+}
+
+// A name in OpenSSL's older form is shown as it should have been.
+func TestASubjectWithSlashes(t *testing.T) {
+	for text, want := range map[string]string{
+		"/C=GB/O=OpenBanking/OU=" + testOrg + "/CN=" + testSoftware: goodDN,
+		"/C=GB/O=Acme, Ltd/CN=x":                                    `CN=x,O=Acme\, Ltd,C=GB`,
+		"/C=GB/O=" + strings.Repeat("a", 128):                       "O=" + strings.Repeat("a", MaxEcho-5) + "...",
+		"/var/run":                                                  "CN=...,OU=...,O=...,C=GB",
+	} {
+		report := mtls(text).in(OBIE34).judge(t)
+		require.Len(t, report.Violations, 1, text)
+		assert.Equal(t, memberDN+".format", report.Violations[0].Rule)
+		assert.Equal(t, want, report.Violations[0].Want)
+	}
+}
+
+func TestDeniedStatementsAreUnapproved(t *testing.T) {
+	hint := func(p *Policy) {
+		p.SoftwareIDFrom, p.DeniedSoftware = SoftwareIDFromHint, []string{testSoftware}
+	}
+	without := ssa(members{"software_id": nil, "software_client_id": nil}).with(hint)
+	checkJudged(t, []judged{{"by the hint that counts", without, []string{"ssa.denied.software"}}})
+	wire := without.judge(t).Wire()
+	require.NotNil(t, wire)
+	assert.Equal(t, UnapprovedSoftwareStatement, wire.Error)
 }
 
 // Within the step that verifies a statement, unapproved goes before a bad shape.
@@ -115,15 +146,22 @@ func TestCitationsNameTheVersionOfTheProfile(t *testing.T) {
 
 func TestSubjectsOfCertificates(t *testing.T) {
 	cert := certificateOf(t, testSoftware)
-	partial := func(p *Policy) { p.SubjectDNMatch = DNMatchPartial }
+	reversed := func(p *Policy) { p.SubjectDNMatch = DNMatchReversed }
+	immutable := func(p *Policy) { p.SubjectDNMatch = DNMatchImmutable }
+	encoded := mtls("C=GB,O=OpenBanking,OU=" + testOrg + ",CN=" + testSoftware).over(cert)
 	const differs = memberDN + ".matches_certificate"
 	checkJudged(t, []judged{
 		{"as OpenSSL writes it, in other cases and with blanks", mtls("cn=" + testSoftware + ", OU = " + testOrg + " , o=OPENBANKING, C=gb").over(cert), nil},
-		{"encoded order is another name", mtls("C=GB,O=OpenBanking,OU=" + testOrg + ",CN=" + testSoftware).over(cert), []string{differs}},
+		{"encoded order is another name", encoded, []string{differs}},
+		{"encoded order, admitted", encoded.with(reversed), nil},
+		{"most specific first, where the other order is admitted too", mtls(goodDN).over(cert).with(reversed), nil},
+		{"another order", mtls("C=GB,OU=" + testOrg + ",O=OpenBanking,CN=" + testSoftware).over(cert).with(reversed), []string{differs}},
 		{"a dropped attribute", mtls("CN=" + testSoftware + ",O=OpenBanking,C=GB").over(cert), []string{differs}},
-		{"a dropped attribute, forgiven", mtls("CN=" + testSoftware + ",O=OpenBanking,C=GB").over(cert).with(partial), nil},
-		{"never without the CN", mtls("C=GB").over(cert).with(partial), []string{differs}},
-		{"an attribute too many", mtls(goodDN + ",L=London").over(cert).with(partial), []string{differs}},
+		{"a dropped attribute, forgiven", mtls("CN=" + testSoftware + ",OU=" + testOrg + ",C=GB").over(cert).with(immutable), nil},
+		{"never without the organisation", mtls("CN=" + testSoftware + ",O=OpenBanking,C=GB").over(cert).with(immutable), []string{differs}},
+		{"never without the software", mtls("OU=" + testOrg + ",O=OpenBanking,C=GB").over(cert).with(immutable), []string{differs}},
+		{"never without both", mtls("C=GB").over(cert).with(immutable), []string{differs}},
+		{"an attribute too many", mtls(goodDN + ",L=London").over(cert).with(immutable), []string{differs}},
 		{"a broken certificate", mtls(goodDN).over(&Certificate{RawSubject: []byte{1}}), []string{differs}},
 		{"no certificate to compare with", mtls(goodDN), nil},
 	})
@@ -172,4 +210,24 @@ func TestHugeListsStayCheap(t *testing.T) {
 	assert.False(t, report.Valid())
 	assert.LessOrEqual(t, len(report.Violations), MaxViolations)
 	assert.Positive(t, report.More)
+}
+
+// A policy that is changed later must not change the judge.
+func TestAClonedPolicySharesNothing(t *testing.T) {
+	p := DefaultPolicy(OBIE33)
+	from := reflect.ValueOf(&p).Elem()
+	for i := range from.NumField() {
+		if f := from.Field(i); f.Kind() == reflect.Slice && f.Len() == 0 {
+			f.Set(reflect.MakeSlice(f.Type(), 1, 1))
+		}
+	}
+	p.AllowedValues = map[string][]string{"scope": {"openid"}}
+	to := reflect.ValueOf(p.clone())
+	for i := range from.NumField() {
+		name := from.Type().Field(i).Name
+		assert.Equal(t, from.Field(i).Interface(), to.Field(i).Interface(), name)
+		if kind := from.Field(i).Kind(); kind == reflect.Slice || kind == reflect.Map {
+			assert.NotEqual(t, from.Field(i).Pointer(), to.Field(i).Pointer(), name)
+		}
+	}
 }

@@ -112,6 +112,7 @@ var specRows = map[string][]string{
 	"statement: the rest of its header":                   {"ssa.header.typ", "ssa.header.crit", "ssa.header.member.type", "ssa.header.unknown_member"},
 	"statement: unapproved organisation, software, role, environment": {"ssa.org_status.active", "ssa.competent_authority.active", "ssa.software_mode.live",
 		"ssa.software_roles.served", "ssa.environment"},
+	"statement: the bank's deny list":               {"ssa.denied.jti", "ssa.denied.software", "ssa.denied.organisation"},
 	"attributes: a required one that the SSA lacks": {"ssa.attributes.required"},
 }
 

@@ -257,7 +257,19 @@ func statementVectors() map[string]ruleVectors {
 		"ssa.competent_authority.roles":   {fail: authority(members{"authorisations": []members{{"roles": []string{"PISP"}}}})},
 		"ssa.software_mode.live":          {fail: ssa(members{"software_environment": "production"}).from(claims.Production), pass: ssa(members{"software_environment": "production", "software_mode": "Live"}).from(claims.Production).ptr()},
 		"ssa.software_roles.served":       {fail: vector{policy: func(p *Policy) { p.ServedRoles = []claims.Role{claims.PISP} }}},
-		"ssa.environment":                 {fail: ssa(members{"software_environment": "production"}).from(claims.Sandbox), pass: sandbox},
+		"ssa.denied.jti": {
+			fail: vector{policy: func(p *Policy) { p.DeniedStatements = []string{"x", "3D1B3595EFAC4E36"} }},
+			pass: vector{policy: func(p *Policy) { p.DeniedStatements = []string{"3d1b3595efac4e37"} }}.ptr(),
+		},
+		"ssa.denied.software": {
+			fail: vector{policy: func(p *Policy) { p.DeniedSoftware = []string{"x", testSoftware} }},
+			pass: vector{policy: func(p *Policy) { p.DeniedSoftware = []string{strings.ToLower(testSoftware), testOrg} }}.ptr(),
+		},
+		"ssa.denied.organisation": {
+			fail: vector{policy: func(p *Policy) { p.DeniedOrganisations = []string{"x", testOrg} }},
+			pass: vector{policy: func(p *Policy) { p.DeniedOrganisations = []string{strings.ToLower(testOrg), testSoftware} }}.ptr(),
+		},
+		"ssa.environment": {fail: ssa(members{"software_environment": "production"}).from(claims.Sandbox), pass: sandbox},
 	}
 	for _, name := range slices.Concat([]string{"software_client_uri", "software_logo_uri", "software_policy_uri", "software_tos_uri", "ob_registry_tos"},
 		[]string{"software_jwks_endpoint", "software_jwks_revoked_endpoint", "org_jwks_endpoint", "org_jwks_revoked_endpoint"}) {

@@ -78,7 +78,7 @@ func (e *plainError) Error() string {
 
 // packageWords are what errors of this module and of x509 begin with.
 func packageWords() []string {
-	return []string{"ssa", "jose", "json", "claims", "validate", "policy", "x509", "malformed"}
+	return []string{"ssa", "jose", "json", "claims", "validate", "policy", "cert", "fetch", "x509", "malformed"}
 }
 
 func (e *plainError) Unwrap() error { return e.cause }
@@ -93,13 +93,13 @@ func shownName(name string) string {
 	return name
 }
 
-// loadKeys reads a key set, nil where no name is given.
-func (a *app) loadKeys(flag, name string) (ssa.KeyResolver, error) {
+// loadKeys reads a key set from a file or an address, nil where no name is given.
+func (a *app) loadKeys(flag, name, ca string) (ssa.KeyResolver, error) {
 	if name == "" {
 		return nil, nil
 	}
-	if lower := strings.ToLower(name); strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://") {
-		return nil, usageError("--%s: this build reads key sets from files alone: download %s and name the file", flag, name)
+	if isURL(name) {
+		return a.remoteKeys(flag, name, ca)
 	}
 	text, err := a.load(name)
 	if err != nil {

@@ -24,7 +24,7 @@ func outputs() []string { return []string{"text", "json", "sarif", "junit"} }
 // lintOptions are the flags of lint and lint ssa.
 type lintOptions struct {
 	profile, policy, now, output string
-	ssaJWKS, softwareJWKS        string
+	ssaJWKS, softwareJWKS, ca    string
 	ssa, aud, cert               string
 	audGiven                     bool
 }
@@ -52,8 +52,9 @@ it is given the keys, and goes on where a bank would stop.`,
 	shared.StringVar(&o.policy, "policy", "", "a bank's policy, a JSON `FILE`")
 	shared.StringVar(&o.now, "now", "", "judge as at this RFC 3339 `TIME` instead of now")
 	shared.StringVarP(&o.output, "output", "o", "text", "format of the report: "+list(outputs()))
-	shared.StringVar(&o.ssaJWKS, "ssa-jwks", "", "the directory's key set, a `FILE`, to check the statement's signature")
-	own.StringVar(&o.softwareJWKS, "software-jwks", "", "the software's key set, a `FILE`, to check the request's signature")
+	shared.StringVar(&o.ssaJWKS, "ssa-jwks", "", "the directory's key set, a `FILE` or https URL, to check the statement's signature")
+	shared.StringVar(&o.ca, "ca", "", "certificates in PEM, a `FILE`, that the server of a key set must chain to; without it the system's")
+	own.StringVar(&o.softwareJWKS, "software-jwks", "", "the software's key set, a `FILE` or https URL, to check the request's signature")
 	own.StringVar(&o.ssa, "ssa", "", "the software statement, a `FILE`, where the request does not hold it")
 	own.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` or issuer URL; without it only the shape of aud is judged")
 	own.StringVar(&o.cert, "cert", "", "the transport certificate, a `FILE`, to compare tls_client_auth_subject_dn with")
@@ -120,7 +121,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, 
 	case !result.Report.Valid():
 		return &exitError{code: exitViolated}
 	case result.Unavailable != nil:
-		return ioError(result.Unavailable)
+		return ioError(unreadableKeys(result.Unavailable))
 	}
 	return nil
 }
@@ -144,10 +145,10 @@ func (a *app) lintInput(o *lintOptions) (in dcr.LintInput, err error) {
 	if in.Certificate, err = a.loadCertificate(o.cert); err != nil {
 		return in, err
 	}
-	if in.StatementKey, err = a.loadKeys("ssa-jwks", o.ssaJWKS); err != nil {
+	if in.StatementKey, err = a.loadKeys("ssa-jwks", o.ssaJWKS, o.ca); err != nil {
 		return in, err
 	}
-	in.SoftwareKey, err = a.loadKeys("software-jwks", o.softwareJWKS)
+	in.SoftwareKey, err = a.loadKeys("software-jwks", o.softwareJWKS, o.ca)
 	return in, err
 }
 

@@ -118,7 +118,7 @@ Exit codes: 0 fine, 1 a rule is broken, 2 wrong usage, 3 network or I/O.`,
 	}
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(a.lintCommand(), a.inspectCommand(), explainCommand(), rulesCommand(),
-		a.attributesCommand(), versionCommand())
+		a.attributesCommand(), a.dnCommand(), versionCommand())
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {

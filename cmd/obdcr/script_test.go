@@ -31,6 +31,12 @@ var scriptTime = time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC)
 // transport certificate of a TPP, and mints what it needs.
 func TestScripts(t *testing.T) {
 	directory, software := newSoftware(t)
+	// The scripts' directory has a made-up host; this one serves its key sets.
+	keystore, err := ssatest.New(ssatest.Options{})
+	require.NoError(t, err)
+	t.Cleanup(keystore.Close)
+	keystore.Publish("/keys.jwks", directory.JWKS())
+	keystore.Publish("/software.jwks", software.JWKS())
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: software.TransportCertificate.Certificate[0]})
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -38,9 +44,11 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NOW", scriptTime.Format(time.RFC3339))
+			e.Setenv("KEYSTORE", keystore.URL())
 			return errors.Join(
 				os.WriteFile(filepath.Join(e.WorkDir, "directory.jwks"), directory.JWKS(), 0o600),
 				os.WriteFile(filepath.Join(e.WorkDir, "software.jwks"), software.JWKS(), 0o600),
+				os.WriteFile(filepath.Join(e.WorkDir, "ca.pem"), keystore.CAPEM(), 0o600),
 				os.WriteFile(filepath.Join(e.WorkDir, "transport.pem"), block, 0o600),
 				os.WriteFile(filepath.Join(e.WorkDir, "transport.der"), software.TransportCertificate.Certificate[0], 0o600),
 			)

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"time"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
@@ -51,7 +52,7 @@ func openBank(directory *ssatest.Directory) (*bank, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: registrar, Path: path, Certificate: dcr.TLSCertificate})
+	handler, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: registrar, Path: path, Certificate: cert.FromTLS})
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // core is what a bank imports.
-var core = []string{"claims", "validate", "ssa", "dcr", "store"}
+var core = []string{"claims", "validate", "ssa", "cert", "dcr", "store"}
 
 // thirdParty are jwx and the modules it brings. Nothing else may reach a bank's
 // binary through the core packages.
@@ -34,8 +34,9 @@ var mayKnow = map[string][]string{
 	"claims":   {},
 	"validate": {"claims"},
 	"ssa":      {"claims", "internal/jose"},
+	"cert":     {"claims", "internal/jose", "ssa"},
 	"store":    {"claims"},
-	"dcr":      {"claims", "internal/jose", "validate", "ssa", "store"},
+	"dcr":      {"claims", "internal/jose", "validate", "ssa", "cert", "store"},
 }
 
 func room(t *testing.T, name string) goPackage {

@@ -67,7 +67,7 @@ func derRDN(set []byte) (RDN, bool) {
 		if !ok || len(behind) != 0 {
 			return nil, false
 		}
-		a := Attribute{OID: dotted}
+		a := Attribute{OID: dotted, tag: valueTag}
 		a.Value, a.Raw = decodeValue(valueTag, content, value)
 		rdn = append(rdn, a)
 		set = rest

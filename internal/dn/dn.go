@@ -33,6 +33,8 @@ type Attribute struct {
 	OID   string // dotted: 2.5.4.3
 	Value string // the text, as UTF-8; empty when Raw is set
 	Raw   []byte // DER of a value that is no character string; else nil
+
+	tag byte // the string type it was read as, for those that write it again; 0 where unknown
 }
 
 // Equal says whether a and b are the same name: the same RDNs in the same order.
@@ -41,6 +43,22 @@ type Attribute struct {
 // letters are compared exactly, and not normalised).
 func Equal(a, b Name) bool {
 	return slices.EqualFunc(a, b, EqualRDN)
+}
+
+// Reversed returns the name with its RDNs the other way round, as those write it
+// who begin with C, in a fresh slice. The RDNs are shared.
+func (n Name) Reversed() Name {
+	r := slices.Clone(n)
+	slices.Reverse(r)
+	return r
+}
+
+// EqualEither says whether a and b are the same name, read from either end.
+func EqualEither(a, b Name) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	return Equal(a, b) || Equal(a.Reversed(), b)
 }
 
 // EqualUnordered says whether a and b have the same RDNs in any order. Go's

@@ -22,9 +22,15 @@ var oids = map[string]string{
 	"unstructuredname": "1.2.840.113549.1.9.2", "userid": "0.9.2342.19200300.100.1.1",
 	"domaincomponent": "0.9.2342.19200300.100.1.25",
 
+	"houseidentifier": "2.5.4.51", "role": "2.5.4.72", "postofficebox": "2.5.4.18", "pobox": "2.5.4.18",
+	"dateofbirth": "1.3.6.1.5.5.7.9.1", "placeofbirth": "1.3.6.1.5.5.7.9.2", "gender": "1.3.6.1.5.5.7.9.3",
+	"countryofcitizenship": "1.3.6.1.5.5.7.9.4", "countryofresidence": "1.3.6.1.5.5.7.9.5",
+
 	"jurisdictionl": "1.3.6.1.4.1.311.60.2.1.1", "jurisdictionlocalityname": "1.3.6.1.4.1.311.60.2.1.1",
 	"jurisdictionst": "1.3.6.1.4.1.311.60.2.1.2", "jurisdictionstateorprovincename": "1.3.6.1.4.1.311.60.2.1.2",
 	"jurisdictionc": "1.3.6.1.4.1.311.60.2.1.3", "jurisdictioncountryname": "1.3.6.1.4.1.311.60.2.1.3",
+	"incorporationlocality": "1.3.6.1.4.1.311.60.2.1.1", "incorporationstate": "1.3.6.1.4.1.311.60.2.1.2",
+	"incorporationcountry":                           "1.3.6.1.4.1.311.60.2.1.3",
 	"jurisdictionofincorporationl":                   "1.3.6.1.4.1.311.60.2.1.1",
 	"jurisdictionofincorporationlocalityname":        "1.3.6.1.4.1.311.60.2.1.1",
 	"jurisdictionofincorporationst":                  "1.3.6.1.4.1.311.60.2.1.2",
@@ -33,12 +39,16 @@ var oids = map[string]string{
 	"jurisdictionofincorporationcountryname":         "1.3.6.1.4.1.311.60.2.1.3",
 }
 
-// shortNames are the names that String writes; all other types stand as OIDs.
+// shortNames are the names that String writes: those that OpenSSL, Java and LDAP
+// servers all read, so far as there are any. Other types stand as OIDs.
 var shortNames = map[string]string{
 	"2.5.4.3": "CN", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.6": "C",
 	"2.5.4.9": "STREET", "0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID",
-	"2.5.4.5": "serialNumber", "2.5.4.15": "businessCategory", "2.5.4.17": "postalCode",
-	"2.5.4.97": "organizationIdentifier", "1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC",
+	"2.5.4.4": "surname", "2.5.4.5": "serialNumber", "2.5.4.12": "title", "2.5.4.15": "businessCategory",
+	"2.5.4.17": "postalCode", "2.5.4.42": "givenName", "2.5.4.43": "initials", "2.5.4.44": "generationQualifier",
+	"2.5.4.46": "dnQualifier", "2.5.4.65": "pseudonym", "2.5.4.97": "organizationIdentifier",
+	"1.2.840.113549.1.9.1": "emailAddress", "1.3.6.1.4.1.311.60.2.1.1": "jurisdictionL",
+	"1.3.6.1.4.1.311.60.2.1.2": "jurisdictionST", "1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC",
 }
 
 // typeOID gives the OID of an attribute type: a name in any case, or an OID, with
@@ -73,55 +83,4 @@ func validOID(s string) bool {
 		arcs++
 	}
 	return arcs >= 2 && s[0] <= '2' && s[1] == '.'
-}
-
-const special = "\"+,;<>\\"
-
-// String writes the name as RFC 4514 does, by the names that OpenSSL and most
-// others know; what is no text stands as # and hexadecimal DER. Parse reads it
-// back to an equal name.
-func (n Name) String() string {
-	var b strings.Builder
-	for i, r := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		for k := range r {
-			if k > 0 {
-				b.WriteByte('+')
-			}
-			writeAttribute(&b, &r[k])
-		}
-	}
-	return b.String()
-}
-
-const hexDigits = "0123456789abcdef"
-
-func writeAttribute(b *strings.Builder, a *Attribute) {
-	name, ok := shortNames[a.OID]
-	if !ok {
-		name = a.OID
-	}
-	b.WriteString(name)
-	b.WriteByte('=')
-	if a.Raw != nil {
-		b.WriteByte('#')
-		for _, c := range a.Raw {
-			b.WriteByte(hexDigits[c>>4])
-			b.WriteByte(hexDigits[c&15])
-		}
-		return
-	}
-	for i := 0; i < len(a.Value); i++ {
-		c := a.Value[i]
-		switch {
-		case c < ' ' || c == 0x7f:
-			b.Write([]byte{'\\', hexDigits[c>>4], hexDigits[c&15]})
-			continue
-		case strings.IndexByte(special, c) >= 0, c == '#' && i == 0, c == ' ' && (i == 0 || i == len(a.Value)-1):
-			b.WriteByte('\\')
-		}
-		b.WriteByte(c)
-	}
 }

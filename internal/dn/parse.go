@@ -53,6 +53,8 @@ func (p *parser) blanks() {
 	}
 }
 
+const special = "\"+,;<>\\"
+
 func (p *parser) rdn() (RDN, error) {
 	var rdn RDN
 	for {
@@ -88,7 +90,7 @@ func (p *parser) attribute() (Attribute, error) {
 	var err error
 	switch {
 	case p.pos < len(p.s) && p.s[p.pos] == '#':
-		a.Value, a.Raw, err = p.hexValue()
+		err = p.hexValue(&a)
 	case p.pos < len(p.s) && p.s[p.pos] == '"':
 		a.Value, err = p.quoted()
 	default:
@@ -186,22 +188,23 @@ func (p *parser) escape() (byte, error) {
 }
 
 // hexValue reads # and the hexadecimal DER of a value.
-func (p *parser) hexValue() (string, []byte, error) {
+func (p *parser) hexValue(a *Attribute) error {
 	end := p.pos + 1
 	for end < len(p.s) && isHex(p.s[end]) {
 		end++
 	}
 	der, err := hex.DecodeString(p.s[p.pos+1 : end])
 	if err != nil || len(der) == 0 {
-		return "", nil, p.fault("an even number of hexadecimal digits is due")
+		return p.fault("an even number of hexadecimal digits is due")
 	}
 	tag, content, rest, ok := element(der)
 	if !ok || len(rest) != 0 {
-		return "", nil, p.fault("hexadecimal digits that are no DER value")
+		return p.fault("hexadecimal digits that are no DER value")
 	}
 	p.pos = end
-	value, raw := decodeValue(tag, content, der)
-	return value, raw, nil
+	a.tag = tag
+	a.Value, a.Raw = decodeValue(tag, content, der)
+	return nil
 }
 
 func isHex(c byte) bool {

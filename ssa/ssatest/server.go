@@ -98,6 +98,15 @@ func (d *Directory) serveJWKS(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// RemoteSource lets ssa.RemoteKeys read the directory's key sets over TLS. The host of
+// a deterministic directory exists for Client alone: give its transport to RemoteKeys,
+// and no roots.
+func (d *Directory) RemoteSource() ssa.RemoteSource {
+	roots := x509.NewCertPool()
+	roots.AddCert(d.CA)
+	return ssa.RemoteSource{Hosts: []string{d.server.host}, Roots: roots}
+}
+
 // document is a key set as it is served.
 type document struct {
 	bytes []byte

@@ -1,0 +1,255 @@
+package cert
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// maxAuthorities bounds a PEM file of CAs, in bytes.
+const maxAuthorities = 1 << 20
+
+// Authorities are the CAs that a bank believes, by environment. They cannot be
+// changed; a bank that renews its files makes new ones.
+type Authorities struct {
+	stores map[claims.Environment]*trustStore
+}
+
+type trustStore struct {
+	roots, issuing *x509.CertPool
+	certificates   []*x509.Certificate
+}
+
+// ParseAuthorities reads the certificates of a PEM file of at most 1 MiB. Text
+// between them is ignored; a file without any, a block that is broken or of
+// another type, and a certificate that cannot be parsed are errors.
+func ParseAuthorities(data []byte) ([]*x509.Certificate, error) {
+	if len(data) > maxAuthorities {
+		return nil, fmt.Errorf("cert: the file of CAs is longer than %d bytes", maxAuthorities)
+	}
+	blocks, err := pemBlocks(data, "CERTIFICATE")
+	if err != nil {
+		return nil, err
+	}
+	if len(blocks) == 0 {
+		return nil, errors.New("cert: the file of CAs holds no PEM block of type CERTIFICATE; convert DER to PEM")
+	}
+	all := make([]*x509.Certificate, 0, len(blocks))
+	for i, der := range blocks {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, fmt.Errorf("cert: block %d of the PEM file is no certificate: %w", i+1, err)
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// pemBlocks returns what the PEM blocks of data hold. pem.Decode passes over a
+// broken block, and a CA or a list would be lost without a word.
+func pemBlocks(data []byte, kind string) ([][]byte, error) {
+	begun := bytes.Count(data, []byte("-----BEGIN "))
+	var all [][]byte
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != kind {
+			return nil, fmt.Errorf("cert: block %d of the PEM file is of type %+.64q, not %s", len(all)+1, block.Type, kind)
+		}
+		all = append(all, block.Bytes)
+	}
+	if len(all) != begun {
+		return nil, fmt.Errorf("cert: the PEM file begins %d blocks, of which %d can be read", begun, len(all))
+	}
+	return all, nil
+}
+
+// NewAuthorities makes a trust store of the root and issuing CAs of each
+// environment. Both are to be listed, for a client need not send its issuing CA, and
+// a proxy seldom passes it on. A self-signed certificate is a root. One that is
+// expired or not yet valid at now, is no CA, may not sign certificates, or does not
+// lead to a listed root is an error; all such faults are joined.
+func NewAuthorities(list map[claims.Environment][]*x509.Certificate, now time.Time) (*Authorities, error) {
+	if len(list) == 0 {
+		return nil, errors.New("cert: no CA is listed for any environment")
+	}
+	a := &Authorities{stores: map[claims.Environment]*trustStore{}}
+	var errs []error
+	for _, env := range slices.Sorted(maps.Keys(list)) {
+		if env != claims.Sandbox && env != claims.Production {
+			errs = append(errs, fmt.Errorf("cert: environment %+.20q of the CAs is neither sandbox nor production", string(env)))
+			continue
+		}
+		store, err := newTrustStore(list[env], now)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("cert: CAs of %s: %w", env, err))
+		}
+		a.stores[env] = store
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func newTrustStore(list []*x509.Certificate, now time.Time) (*trustStore, error) {
+	s := &trustStore{roots: x509.NewCertPool(), issuing: x509.NewCertPool(), certificates: slices.Clone(list)}
+	if len(list) == 0 {
+		return nil, errors.New("none is listed")
+	}
+	var errs []error
+	var below []*x509.Certificate
+	for i, c := range list {
+		switch why := unfit(c, now); {
+		case c == nil:
+			errs = append(errs, fmt.Errorf("certificate %d is nil", i))
+		case why != "":
+			errs = append(errs, fmt.Errorf("%s %s", nameOf(c), why))
+		case selfSigned(c):
+			s.roots.AddCert(c)
+		default:
+			s.issuing.AddCert(c)
+			below = append(below, c)
+		}
+	}
+	for _, c := range below {
+		_, err := c.Verify(x509.VerifyOptions{Roots: s.roots, Intermediates: s.issuing, CurrentTime: now,
+			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s does not lead to a root that is listed and valid: list its issuer %+.64q", nameOf(c), c.Issuer.String()))
+		}
+	}
+	return s, errors.Join(errs...)
+}
+
+// unfit says why a certificate is no CA that may be listed, "" if it is one.
+func unfit(c *x509.Certificate, now time.Time) string {
+	switch {
+	case c == nil:
+		return ""
+	case !c.BasicConstraintsValid || !c.IsCA:
+		return "is no CA (basicConstraints): list the certificates of the CAs, not those they issued"
+	case c.KeyUsage&x509.KeyUsageCertSign == 0:
+		return "may not sign certificates (keyUsage lacks keyCertSign)"
+	case now.After(c.NotAfter):
+		return "expired on " + date(c.NotAfter) + ": list the one that replaces it"
+	case now.Before(c.NotBefore):
+		return "is not valid before " + date(c.NotBefore)
+	}
+	return ""
+}
+
+// selfSigned: that of an old root may be by SHA-1, which proves no less here, where
+// the bank has chosen the certificate.
+func selfSigned(c *x509.Certificate) bool {
+	return bytes.Equal(c.RawSubject, c.RawIssuer) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
+}
+
+func nameOf(c *x509.Certificate) string { return fmt.Sprintf("%+.64q", c.Subject.String()) }
+
+func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// Certificates returns the CAs of all environments, roots and issuing CAs, such as
+// NewCRLs wants them.
+func (a *Authorities) Certificates() []*x509.Certificate {
+	var all []*x509.Certificate
+	for _, env := range slices.Sorted(maps.Keys(a.stores)) {
+		all = append(all, a.stores[env].certificates...)
+	}
+	return all
+}
+
+// Chain judges a client certificate at a time: its validity, that it is made for
+// TLS clients (extended key usage clientAuth, key usage digitalSignature, where it
+// states either; RFC 5280 section 4.2.1), and its signatures up to a root of the
+// environment (section 6). It returns the chain from the leaf to the root. The
+// error is an *Error of kind ErrNoCertificate, ErrExpired, ErrUsage or ErrUntrusted.
+func (a *Authorities) Chain(env claims.Environment, leaf *x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
+	if err := checkValidity(leaf, now); err != nil {
+		return nil, err
+	}
+	if err := checkUsage(leaf); err != nil {
+		return nil, err
+	}
+	return a.chain(env, leaf, now)
+}
+
+func (a *Authorities) chain(env claims.Environment, leaf *x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
+	store, ok := a.stores[env]
+	if !ok {
+		return nil, &Error{Kind: ErrUntrusted, Detail: fmt.Sprintf("no CA is listed for the environment %+.20q", string(env))}
+	}
+	chains, err := store.verify(leaf, now)
+	if err == nil {
+		return chains[0], nil
+	}
+	refusal := &Error{Kind: ErrUntrusted, Cause: err,
+		Detail: fmt.Sprintf("its issuer %+.64q leads to no root of the %s: if it should, list its issuing and root CA", leaf.Issuer.String(), env)}
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
+		refusal.Kind = ErrExpired
+		refusal.Detail = fmt.Sprintf("the CA %s is out of its validity, %s to %s", nameOf(invalid.Cert), date(invalid.Cert.NotBefore), date(invalid.Cert.NotAfter))
+	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
+		refusal.Kind, refusal.Detail = ErrUsage, "a CA of its chain may not issue certificates for TLS clients"
+	case errors.As(err, &unknown):
+		if other := a.elsewhere(env, leaf, now); other != "" {
+			refusal.Detail = fmt.Sprintf("it was issued under the CAs of %s, not of %s", other, env)
+		}
+	default:
+		refusal.Detail = "its chain breaks a rule of RFC 5280 section 6, such as a path length, a name constraint or a critical extension"
+	}
+	return nil, refusal
+}
+
+func (s *trustStore) verify(leaf *x509.Certificate, now time.Time) ([][]*x509.Certificate, error) {
+	return leaf.Verify(x509.VerifyOptions{Roots: s.roots, Intermediates: s.issuing, CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+}
+
+// elsewhere finds another environment that a certificate leads to, "" if none.
+func (a *Authorities) elsewhere(env claims.Environment, leaf *x509.Certificate, now time.Time) claims.Environment {
+	for other, store := range a.stores {
+		if other == env {
+			continue
+		}
+		if _, err := store.verify(leaf, now); err == nil {
+			return other
+		}
+	}
+	return ""
+}
+
+func checkValidity(leaf *x509.Certificate, now time.Time) error {
+	switch {
+	case leaf == nil || len(leaf.Raw) == 0:
+		return &Error{Kind: ErrNoCertificate, Detail: "there is no parsed certificate to judge"}
+	case now.After(leaf.NotAfter):
+		return &Error{Kind: ErrExpired, Detail: "it expired on " + date(leaf.NotAfter)}
+	case now.Before(leaf.NotBefore):
+		return &Error{Kind: ErrExpired, Detail: "it is not valid before " + date(leaf.NotBefore)}
+	}
+	return nil
+}
+
+// checkUsage heeds what a certificate states of its use. One that states nothing may
+// be used for anything (RFC 5280 sections 4.2.1.3 and 4.2.1.12).
+func checkUsage(leaf *x509.Certificate) error {
+	states := len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) > 0
+	client := slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) || slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny)
+	switch {
+	case leaf.IsCA:
+		return &Error{Kind: ErrUsage, Detail: "it is the certificate of a CA, not of a client"}
+	case states && !client:
+		return &Error{Kind: ErrUsage, Detail: "its extended key usage lacks clientAuth: use the transport certificate, not the signing one"}
+	case leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
+		return &Error{Kind: ErrUsage, Detail: "its key usage lacks digitalSignature"}
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package cert_test
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/pem"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/claims"
+)
+
+func TestAuthoritiesAreRefusedWithTheFix(t *testing.T) {
+	root := newRoot(t, "Root")
+	issuing := root.issuing(t, "Issuing")
+	for _, c := range []struct {
+		name string
+		list []*x509.Certificate
+		says string
+	}{
+		{"nothing is listed", nil, "none is listed"},
+		{"a nil certificate", []*x509.Certificate{nil}, "certificate 0 is nil"},
+		{"an expired root", []*x509.Certificate{newRoot(t, "Old", func(c *x509.Certificate) { c.NotAfter = noon.Add(-time.Second) }).cert},
+			"expired on 2026-11-21T11:59:59Z: list the one that replaces it"},
+		{"a root of the future", []*x509.Certificate{newRoot(t, "New", func(c *x509.Certificate) { c.NotBefore = noon.Add(time.Second) }).cert},
+			"is not valid before 2026-11-21T12:00:01Z"},
+		{"a client certificate", []*x509.Certificate{root.cert, root.transport(t)}, "is no CA"},
+		{"a CA that may not sign certificates", []*x509.Certificate{newRoot(t, "CRLs only", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }).cert},
+			"keyCertSign"},
+		{"an issuing CA without its root", []*x509.Certificate{issuing.cert}, `list its issuer "CN=Root,O=OpenBanking,C=GB"`},
+		{"an issuing CA with another root of the name", []*x509.Certificate{newRoot(t, "Root").cert, issuing.cert}, "does not lead to a root"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{claims.Sandbox: c.list}, noon)
+			require.ErrorContains(t, err, c.says)
+			require.ErrorContains(t, err, "cert: CAs of sandbox: ")
+		})
+	}
+	_, err := cert.NewAuthorities(nil, noon)
+	require.Error(t, err)
+	_, err = cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{"prdtst": {root.cert}}, noon)
+	require.ErrorContains(t, err, `"prdtst"`)
+}
+
+func TestAllFaultyAuthoritiesAreNamedAtOnce(t *testing.T) {
+	old := newRoot(t, "Old", func(c *x509.Certificate) { c.NotAfter = noon.Add(-time.Second) })
+	_, err := cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{
+		claims.Sandbox: {old.cert, old.issuing(t, "Below").cert}, claims.Production: {newRoot(t, "Root").transport(t)},
+	}, noon)
+	for _, want := range []string{"CN=Old", "CN=Below", "CAs of production"} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestPEMFilesOfAuthorities(t *testing.T) {
+	root := newRoot(t, "Root")
+	issuing := root.issuing(t, "Issuing")
+	list, err := cert.ParseAuthorities(append([]byte("# the root\n"), certPEM(root.cert, issuing.cert)...))
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	assert.True(t, list[1].Equal(issuing.cert))
+
+	broken := certPEM(root.cert)
+	broken[40] = '!'
+	for name, data := range map[string][]byte{
+		"nothing":                   nil,
+		"DER":                       root.cert.Raw,
+		"a key":                     pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte{1}}),
+		"a broken block before one": append(broken, certPEM(issuing.cert)...),
+		"a broken block behind one": append(certPEM(issuing.cert), broken...),
+		"no certificate inside":     pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1, 2}}),
+		"too long":                  bytes.Repeat([]byte("#"), 1<<20+1),
+	} {
+		_, err := cert.ParseAuthorities(data)
+		require.ErrorContains(t, err, "cert: ", name)
+	}
+}
+
+func TestChainsLeadToTheRootOfTheEnvironment(t *testing.T) {
+	p := newPKI(t)
+	leaf := p.issuing.transport(t)
+	chain, err := p.authorities.Chain(claims.Sandbox, leaf, noon)
+	require.NoError(t, err)
+	require.Equal(t, []*x509.Certificate{leaf, p.issuing.cert, p.root.cert}, chain)
+	require.Len(t, p.authorities.Certificates(), 4)
+
+	_, err = p.authorities.Chain(claims.Production, leaf, noon)
+	require.Contains(t, refused(t, err, cert.ErrUntrusted).Detail, "it was issued under the CAs of sandbox, not of production")
+}
+
+func TestCertificatesThatNoChainHelps(t *testing.T) {
+	p := newPKI(t)
+	change := func(f func(*x509.Certificate)) *x509.Certificate { return p.issuing.transport(t, f) }
+	shortLived := p.root.issuing(t, "Short-lived", func(c *x509.Certificate) { c.NotAfter = noon.Add(time.Hour) })
+	serversOnly := p.root.issuing(t, "Servers", func(c *x509.Certificate) {
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	})
+	authorities, err := cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{
+		claims.Sandbox: {p.root.cert, p.issuing.cert, shortLived.cert, serversOnly.cert}}, noon)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		name string
+		leaf *x509.Certificate
+		now  time.Time
+		kind error
+		says string
+	}{
+		{"none", nil, noon, cert.ErrNoCertificate, ""},
+		{"one that nobody has parsed", &x509.Certificate{}, noon, cert.ErrNoCertificate, ""},
+		{"an expired one", p.issuing.transport(t), noon.Add(48 * time.Hour), cert.ErrExpired, "it expired on 2026-11-22"},
+		{"one of the future", p.issuing.transport(t), noon.Add(-48 * time.Hour), cert.ErrExpired, "not valid before"},
+		{"an expired CA", shortLived.transport(t), noon.Add(2 * time.Hour), cert.ErrExpired, `the CA "CN=Short-lived,`},
+		{"an unknown CA", newRoot(t, "Sandbox Issuing").transport(t), noon, cert.ErrUntrusted, "leads to no root"},
+		{"a CA", p.root.issuing(t, "Another", func(c *x509.Certificate) {
+			c.KeyUsage |= x509.KeyUsageDigitalSignature
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+		}).cert, noon, cert.ErrUsage, "of a CA"},
+		{"servers only", change(func(c *x509.Certificate) { c.ExtKeyUsage = c.ExtKeyUsage[:1] }), noon, cert.ErrUsage, "clientAuth"},
+		{"a use that nobody knows", change(func(c *x509.Certificate) {
+			c.ExtKeyUsage, c.UnknownExtKeyUsage = nil, []asn1.ObjectIdentifier{{1, 3, 6, 1, 4, 1, 99999, 2}}
+		}), noon, cert.ErrUsage, "clientAuth"},
+		{"encryption only", change(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }), noon, cert.ErrUsage, "digitalSignature"},
+		{"a CA for servers", serversOnly.transport(t), noon, cert.ErrUsage, "a CA of its chain"},
+		{"an unknown critical extension", change(func(c *x509.Certificate) {
+			c.ExtraExtensions = append(c.ExtraExtensions, criticalExtension(asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}))
+		}), noon, cert.ErrUntrusted, "critical extension"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			chain, err := authorities.Chain(claims.Sandbox, c.leaf, c.now)
+			require.Nil(t, chain)
+			require.Contains(t, refused(t, err, c.kind).Detail, c.says)
+		})
+	}
+	for name, anything := range map[string]func(*x509.Certificate){
+		"no extended key usage":  func(c *x509.Certificate) { c.ExtKeyUsage = nil },
+		"any extended key usage": func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} },
+		"no key usage":           func(c *x509.Certificate) { c.KeyUsage = 0 },
+	} {
+		chain, err := authorities.Chain(claims.Sandbox, change(anything), noon)
+		require.NoError(t, err, name)
+		require.Len(t, chain, 3)
+	}
+	_, err = authorities.Chain(claims.Production, p.issuing.transport(t), noon)
+	require.Contains(t, refused(t, err, cert.ErrUntrusted).Detail, "no CA is listed")
+}
+
+func TestErrorsRepeatLittleOfASubject(t *testing.T) {
+	p := newPKI(t)
+	stranger := newRoot(t, strings.Repeat("x", 60)+"\n\u00e9"+strings.Repeat("y", 300)).transport(t)
+	_, err := p.authorities.Chain(claims.Sandbox, stranger, noon)
+	require.NotContains(t, refused(t, err, cert.ErrUntrusted).Error(), "yy")
+}

@@ -1,0 +1,163 @@
+package cert
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/ssa"
+)
+
+// RevocationChecker says whether any certificate of a chain has been revoked. The
+// chain begins with the client's certificate and ends with a root, whose word about
+// itself means nothing. A revoked certificate is an error that wraps ErrRevoked;
+// every other error is taken to mean that the status cannot be told, and should wrap
+// ErrRevocationUnknown. It must be safe for concurrent use.
+type RevocationChecker interface {
+	CheckRevocation(ctx context.Context, chain []*x509.Certificate, now time.Time) error
+}
+
+// CheckerConfig configures a Checker.
+type CheckerConfig struct {
+	Bindings []Binding // tried in this order, one suffices; at least one
+	// Authorities are the CAs that are believed. Nil leaves the chain to the TLS
+	// layer, and the report says so; BySubject and Revocation are then errors.
+	Authorities *Authorities
+	Revocation  RevocationChecker       // nil: not consulted, and the report says so
+	Clock       func() time.Time        // required
+	Keys        ssa.SoftwareKeyResolver // for CheckApplication and Middleware; nil where only Check is called
+}
+
+// Checker judges certificates. It is safe for concurrent use.
+type Checker struct {
+	config CheckerConfig
+}
+
+// NewChecker checks the configuration: a clock, one binding or more, each known and
+// named once, and nothing that needs a part that is nil.
+func NewChecker(c CheckerConfig) (*Checker, error) {
+	switch {
+	case c.Clock == nil:
+		return nil, errors.New("cert: a checker needs a Clock")
+	case len(c.Bindings) == 0:
+		return nil, errors.New("cert: a checker needs a binding: public_key, thumbprint or subject")
+	case c.Authorities == nil && slices.Contains(c.Bindings, BySubject):
+		return nil, errors.New("cert: the binding subject needs Authorities: a subject is as good as the CA that wrote it")
+	case c.Authorities == nil && c.Revocation != nil:
+		return nil, errors.New("cert: Revocation needs Authorities, which find the chain")
+	}
+	for i, b := range c.Bindings {
+		if why := b.unfit(c.Bindings[:i]); why != "" {
+			return nil, fmt.Errorf("cert: binding %d %s", i, why)
+		}
+	}
+	c.Bindings = slices.Clone(c.Bindings)
+	return &Checker{config: c}, nil
+}
+
+// Software is what a certificate may belong to. Take it from a verified software
+// statement, or from the record of a client that was registered with one.
+type Software struct {
+	Environment claims.Environment // of the trust anchor
+	SoftwareID  string             // for BySubject
+	OrgID       string             // for BySubject
+	Authority   claims.Authority   // organisation_competent_authority_claims, for BySubject
+	Keys        ssa.SoftwareKeys   // where its keys are, and the withdrawn ones; without a Source for BySubject alone
+}
+
+// Check judges whether a client certificate is good and belongs to a software. A
+// nil error means that it does, and the report says on what grounds. The error is an
+// *Error otherwise, or a plain one where the software's environment is none. A key
+// source that cannot be asked is of kind ssa.ErrKeySourceUnavailable, with the time
+// to wait.
+//
+// Where no key of the set matches, the source is asked once more for a kid that it
+// cannot know, the certificate's thumbprint, so that one that caches reads the set
+// again if it may: the TPP may have published its new key a moment ago.
+func (c *Checker) Check(ctx context.Context, leaf *x509.Certificate, s Software) (*Report, error) {
+	good, err := c.certificate(ctx, leaf, s.Environment)
+	if err != nil {
+		return nil, err
+	}
+	if s.Keys.Source == nil {
+		if slices.ContainsFunc(c.config.Bindings, func(b Binding) bool { return b != BySubject }) {
+			return nil, errors.New("cert: the software's Keys have no Source")
+		}
+		return c.belongs(good, leaf, &s, &softwareKeys{})
+	}
+	known, err := readKeys(ctx, s.Keys)
+	if err != nil {
+		return nil, err
+	}
+	report, err := c.belongs(good, leaf, &s, known)
+	if !errors.Is(err, ErrNotOwned) {
+		return report, err
+	}
+	barred, failure := known.readAgain(ctx, leaf, s.Keys)
+	if failure != nil {
+		return nil, failure
+	}
+	report, err = c.belongs(good, leaf, &s, known)
+	var refusal *Error
+	if barred != nil && errors.As(err, &refusal) && refusal.Kind == ErrNotOwned {
+		refusal.Cause = barred
+		refusal.Detail += fmt.Sprintf("; the set was read at %s, and can be read again from %s on", date(barred.ReadAt), date(barred.RetryAt))
+	}
+	return report, err
+}
+
+// certificate judges a certificate for itself.
+func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env claims.Environment) (*Report, error) {
+	if env != claims.Sandbox && env != claims.Production {
+		return nil, fmt.Errorf("cert: environment %+.20q of the software is neither sandbox nor production", string(env))
+	}
+	now := c.config.Clock()
+	if err := checkValidity(leaf, now); err != nil {
+		return nil, err
+	}
+	if err := checkUsage(leaf); err != nil {
+		return nil, err
+	}
+	report := &Report{Identity: Identity{Profile: ProfileUnknown}}
+	if identity, err := Identify(leaf); err == nil {
+		report.Identity = identity
+	}
+	report.add(CheckValidity, Passed, "")
+	report.add(CheckUsage, Passed, "")
+	if c.config.Authorities == nil {
+		report.add(CheckChain, NotConsulted, "the TLS layer has verified the chain: no Authorities are configured")
+		report.add(CheckRevocation, NotConsulted, "no RevocationChecker is configured")
+		return report, nil
+	}
+	chain, err := c.config.Authorities.chain(env, leaf, now)
+	if err != nil {
+		return nil, err
+	}
+	report.add(CheckChain, Passed, "to the "+string(env)+" root "+nameOf(chain[len(chain)-1]))
+	if c.config.Revocation == nil {
+		report.add(CheckRevocation, NotConsulted, "no RevocationChecker is configured")
+		return report, nil
+	}
+	if err := c.config.Revocation.CheckRevocation(ctx, chain, now); err != nil {
+		return nil, revocationError(err)
+	}
+	report.add(CheckRevocation, Passed, "")
+	return report, nil
+}
+
+// revocationError gives an error of a RevocationChecker its kind. Whatever does not
+// say "revoked" leaves the status unknown.
+func revocationError(err error) *Error {
+	var e *Error
+	switch {
+	case errors.As(err, &e) && (e.Kind == ErrRevoked || e.Kind == ErrRevocationUnknown):
+		return e
+	case errors.Is(err, ErrRevoked):
+		return &Error{Kind: ErrRevoked, Detail: "the revocation checker says so", Cause: err}
+	}
+	return &Error{Kind: ErrRevocationUnknown, Detail: "the revocation checker could not tell", Cause: err, RetryAfter: crlRetry}
+}

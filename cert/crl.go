@@ -1,0 +1,272 @@
+package cert
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/big"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// maxCRL bounds a file of revocation lists, in bytes.
+	maxCRL = 32 << 20
+	// crlSkew is how far the clock of a CA may be ahead.
+	crlSkew = time.Minute
+	// crlRetry is when a client may try again where no list can tell.
+	crlRetry = time.Minute
+)
+
+// CRLs answers from certificate revocation lists (RFC 5280 section 5) that the bank
+// supplies. Each certificate of a chain but the root needs a list of its issuer that
+// is in date; without it, its status is unknown and the certificate is refused. It
+// is safe for concurrent use.
+type CRLs struct {
+	issuers []*x509.Certificate
+	fsys    fs.FS
+	names   []string
+
+	mu    sync.RWMutex
+	lists map[issuer]*revocationList
+}
+
+// issuer is a CA by name and key: two CAs may bear one name.
+type issuer struct{ name, key string }
+
+func issuerOf(ca *x509.Certificate) issuer {
+	return issuer{string(ca.RawSubject), string(ca.RawSubjectPublicKeyInfo)}
+}
+
+type revocationList struct {
+	thisUpdate, nextUpdate time.Time
+	revoked                map[string]time.Time // when, by serial number
+}
+
+// NewCRLs makes a RevocationChecker of lists that are in memory, each DER or PEM.
+// The issuers are the CAs, whose signatures the lists must bear: as a rule
+// Authorities.Certificates. A list that is broken, by nobody of the issuers, without
+// an end of its validity, or that covers a part only (delta lists, indirect lists
+// and lists with an issuing distribution point) is an error. One that is out of date
+// is none: it leaves the status of what it does not list unknown.
+func NewCRLs(issuers []*x509.Certificate, lists ...[]byte) (*CRLs, error) {
+	c := &CRLs{issuers: slices.Clone(issuers)}
+	if err := c.Replace(lists...); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// LoadCRLFiles is NewCRLs with lists from files of at most 32 MiB, which Reload
+// reads again.
+func LoadCRLFiles(fsys fs.FS, issuers []*x509.Certificate, names ...string) (*CRLs, error) {
+	if fsys == nil || len(names) == 0 {
+		return nil, errors.New("cert: no file of revocation lists is named")
+	}
+	c := &CRLs{issuers: slices.Clone(issuers), fsys: fsys, names: slices.Clone(names)}
+	if err := c.Reload(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Reload reads the files again, all of them or, on error, none: the lists of before
+// then stay in use until they are out of date. A bank calls it as often as its CAs
+// publish.
+func (c *CRLs) Reload() error {
+	if len(c.names) == 0 {
+		return errors.New("cert: the revocation lists are not from files; use Replace")
+	}
+	lists := make([][]byte, 0, len(c.names))
+	for _, name := range c.names {
+		data, err := readFile(c.fsys, name, maxCRL)
+		if err != nil {
+			return err
+		}
+		lists = append(lists, data)
+	}
+	return c.Replace(lists...)
+}
+
+func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, fileError(name, err)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fileError(name, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("cert: file %+.64q is longer than %d bytes", name, limit)
+	}
+	return data, nil
+}
+
+// fileError names the file once, and not at any length.
+func fileError(name string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("cert: file %+.64q cannot be read: %w", name, err)
+}
+
+// Replace puts lists in the place of those in use: all of them or, on error, none.
+// A list that is older than the one in use by its issuer is an error, for it could
+// bring back what has been revoked since.
+func (c *CRLs) Replace(lists ...[]byte) error {
+	if len(lists) == 0 {
+		return errors.New("cert: there is no revocation list; leave the checker's Revocation nil to consult none")
+	}
+	fresh := map[issuer]*revocationList{}
+	for i, data := range lists {
+		ders := [][]byte{data}
+		if bytes.Contains(data, []byte("-----BEGIN ")) {
+			var err error
+			if ders, err = pemBlocks(data, "X509 CRL"); err != nil {
+				return fmt.Errorf("cert: revocation list %d: %w", i+1, err)
+			}
+		}
+		for _, der := range ders {
+			by, list, err := c.parse(der)
+			if err != nil {
+				return fmt.Errorf("cert: revocation list %d %w", i+1, err)
+			}
+			if held := fresh[by]; held == nil || list.thisUpdate.After(held.thisUpdate) {
+				fresh[by] = list
+			}
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for by, list := range fresh {
+		if held := c.lists[by]; held != nil && held.thisUpdate.After(list.thisUpdate) {
+			return fmt.Errorf("cert: a revocation list of %s is older than the one in use, of %s", date(list.thisUpdate), date(held.thisUpdate))
+		}
+	}
+	c.lists = fresh
+	return nil
+}
+
+// parse reads a list and finds the CA that signed it. Its errors continue a
+// sentence about the list.
+func (c *CRLs) parse(der []byte) (issuer, *revocationList, error) {
+	parsed, err := x509.ParseRevocationList(der)
+	if err != nil {
+		return issuer{}, nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	if why := unusable(parsed); why != "" {
+		return issuer{}, nil, errors.New(why)
+	}
+	by, err := c.signer(parsed)
+	if err != nil {
+		return issuer{}, nil, err
+	}
+	list := &revocationList{thisUpdate: parsed.ThisUpdate, nextUpdate: parsed.NextUpdate,
+		revoked: make(map[string]time.Time, len(parsed.RevokedCertificateEntries))}
+	for _, entry := range parsed.RevokedCertificateEntries {
+		for _, extension := range entry.Extensions {
+			// Such as certificateIssuer: the entry would be about another CA's certificate.
+			if extension.Critical {
+				return issuer{}, nil, fmt.Errorf("has an entry with the critical extension %s", extension.Id)
+			}
+		}
+		list.revoked[serial(entry.SerialNumber)] = entry.RevocationTime
+	}
+	return issuerOf(by), list, nil
+}
+
+func serial(n *big.Int) string { return string(n.Bytes()) }
+
+var (
+	oidDelta             = asn1.ObjectIdentifier{2, 5, 29, 27}
+	oidDistributionPoint = asn1.ObjectIdentifier{2, 5, 29, 28}
+)
+
+// unusable says why a list cannot answer for all certificates of its issuer, "" if
+// it can.
+func unusable(l *x509.RevocationList) string {
+	for _, extension := range l.Extensions {
+		switch {
+		case extension.Id.Equal(oidDelta):
+			return "is a delta list: supply the complete one"
+		case extension.Id.Equal(oidDistributionPoint):
+			return "is an indirect or partial list (issuing distribution point): supply the issuer's complete one"
+		case extension.Critical:
+			return "has the unknown critical extension " + extension.Id.String()
+		}
+	}
+	switch l.SignatureAlgorithm {
+	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
+		return "is signed with " + l.SignatureAlgorithm.String() + ", which is broken"
+	}
+	if l.NextUpdate.IsZero() {
+		return "does not say until when it holds (nextUpdate)"
+	}
+	return ""
+}
+
+// signer finds the issuer whose name and signature a list bears.
+func (c *CRLs) signer(l *x509.RevocationList) (*x509.Certificate, error) {
+	err := fmt.Errorf("is by %+.64q, which is none of the CAs", l.Issuer.String())
+	for _, ca := range c.issuers {
+		if !bytes.Equal(ca.RawSubject, l.RawIssuer) {
+			continue
+		}
+		bad := l.CheckSignatureFrom(ca)
+		if bad == nil {
+			return ca, nil
+		}
+		err = fmt.Errorf("is not signed by %s, whose name it bears: %w", nameOf(ca), bad)
+	}
+	return nil, err
+}
+
+// CheckRevocation implements RevocationChecker. The error is an *Error of kind
+// ErrRevoked, which a list out of date proves too, or else ErrRevocationUnknown.
+func (c *CRLs) CheckRevocation(_ context.Context, chain []*x509.Certificate, now time.Time) error {
+	c.mu.RLock()
+	lists := c.lists
+	c.mu.RUnlock()
+	if len(chain) < 2 {
+		return unknownStatus("the chain names no issuer of the certificate")
+	}
+	var unknown error
+	for i, subject := range chain[:len(chain)-1] {
+		by := chain[i+1]
+		list := lists[issuerOf(by)]
+		switch {
+		case !bytes.Equal(subject.RawIssuer, by.RawSubject):
+			return unknownStatus("the chain is in disorder")
+		case list == nil:
+			unknown = firstOf(unknown, unknownStatus(fmt.Sprintf("there is no revocation list of the CA %s", nameOf(by))))
+			continue
+		}
+		if when, revoked := list.revoked[serial(subject.SerialNumber)]; revoked {
+			return &Error{Kind: ErrRevoked, Detail: fmt.Sprintf("%s was revoked on %s", nameOf(subject), date(when))}
+		}
+		if now.After(list.nextUpdate) || now.Before(list.thisUpdate.Add(-crlSkew)) {
+			unknown = firstOf(unknown, unknownStatus(fmt.Sprintf("the revocation list of the CA %s is out of date: it holds from %s to %s",
+				nameOf(by), date(list.thisUpdate), date(list.nextUpdate))))
+		}
+	}
+	return unknown
+}
+
+func firstOf(first, next error) error {
+	if first != nil {
+		return first
+	}
+	return next
+}
+
+func unknownStatus(detail string) error {
+	return &Error{Kind: ErrRevocationUnknown, Detail: detail, RetryAfter: crlRetry}
+}

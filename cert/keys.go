@@ -1,0 +1,75 @@
+package cert
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"github.com/obdcr/obdcr/ssa"
+)
+
+// keySourceRetry is when to try again a key source that names no time.
+const keySourceRetry = 10 * time.Second
+
+// softwareKeys are the keys of a software as they were read.
+type softwareKeys struct {
+	published []ssa.Key
+	withdrawn *ssa.KeySet // nil: no address of withdrawn keys is named
+}
+
+func readKeys(ctx context.Context, from ssa.SoftwareKeys) (*softwareKeys, error) {
+	known := &softwareKeys{}
+	if err := known.readPublished(ctx, from); err != nil {
+		return nil, err
+	}
+	if len(from.Revoked) == 0 {
+		return known, nil
+	}
+	withdrawn, err := from.ResolveWithdrawn(ctx)
+	if err != nil {
+		return nil, keySourceError(err)
+	}
+	known.withdrawn = &withdrawn
+	return known, nil
+}
+
+// readPublished reads all keys of the set, the withdrawn ones too, so that a refusal
+// can tell them apart. An empty set is no failure: nothing matches.
+func (k *softwareKeys) readPublished(ctx context.Context, from ssa.SoftwareKeys) error {
+	keys, err := from.Source.ResolveKeys(ctx, ssa.KeyRef{URL: from.Address})
+	if err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
+		return keySourceError(err)
+	}
+	k.published = keys
+	return nil
+}
+
+// readAgain asks for the key set anew. It says until when the resolver may not, if
+// that is why nothing has changed.
+func (k *softwareKeys) readAgain(ctx context.Context, leaf *x509.Certificate, from ssa.SoftwareKeys) (barred *ssa.UnknownKeyError, failure error) {
+	thumbprint := sha256.Sum256(leaf.Raw)
+	_, err := from.Source.ResolveKeys(ctx, ssa.KeyRef{URL: from.Address, KeyID: base64.RawURLEncoding.EncodeToString(thumbprint[:])})
+	if err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
+		return nil, keySourceError(err)
+	}
+	errors.As(err, &barred)
+	return barred, k.readPublished(ctx, from)
+}
+
+// keySourceError gives an error of a key resolver its kind. An address that the
+// resolver may not ask is the software's fault; all else is nobody's, and passes.
+func keySourceError(err error) *Error {
+	if errors.Is(err, ssa.ErrJWKSHost) {
+		return &Error{Kind: ErrNoKeySet, Cause: err, Detail: "the address of its key set is not on the list of hosts"}
+	}
+	e := &Error{Kind: ssa.ErrKeySourceUnavailable, Cause: err, RetryAfter: keySourceRetry,
+		Detail: "the key set of the software, or that of its withdrawn keys, cannot be read at the moment"}
+	var source *ssa.KeySourceError
+	if errors.As(err, &source) && source.RetryAfter > 0 {
+		e.RetryAfter = source.RetryAfter
+	}
+	return e
+}

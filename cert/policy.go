@@ -1,0 +1,172 @@
+package cert
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/jsonscan"
+)
+
+// maxPolicy is the greatest length of a policy file, in bytes.
+const maxPolicy = 64 << 10
+
+// Policy is what a bank believes about certificates, in a file.
+type Policy struct {
+	// Bindings is the member bindings, such as ["public_key", "thumbprint"].
+	Bindings []Binding
+	// Authorities are read from the files of the member authorities, such as
+	// {"sandbox": ["root.pem", "issuing.pem"]}. Nil where the policy has none, and
+	// leaves the chain to the TLS layer.
+	Authorities map[claims.Environment][]*x509.Certificate
+	// CRLs are read from the files of the member crls, such as ["issuing.crl"]. Nil
+	// where the policy has none; otherwise call its Reload in time.
+	CRLs *CRLs
+}
+
+// PolicyError says which member of a policy is wrong.
+type PolicyError struct {
+	Member string // path, such as authorities/sandbox/0; at most 64 characters of each name
+	Reason string // what is wrong with it
+	Cause  error  // what reading its file gave, if that failed
+}
+
+// Error gives the member and the reason.
+func (e *PolicyError) Error() string {
+	text := "cert: policy: " + e.Member + " " + e.Reason
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	return text
+}
+
+// Unwrap gives the cause to errors.Is and errors.As.
+func (e *PolicyError) Unwrap() error { return e.Cause }
+
+// ParsePolicy reads a policy from its JSON form: an object with the member bindings
+// and, if the bank wants, authorities and crls. The files they name are read from
+// fsys, such as os.DirFS("/etc/bank").
+//
+// It is strict: an unknown, duplicate or null member, a value of the wrong type, an
+// empty list, an unknown binding and a file that cannot be read are errors that name
+// the member (*PolicyError). Whether the CAs are good at a time is said by Config.
+func ParsePolicy(data []byte, fsys fs.FS) (*Policy, error) {
+	if fsys == nil {
+		return nil, errors.New("cert: policy: there is no file system to read its files from")
+	}
+	if len(data) > maxPolicy {
+		return nil, fmt.Errorf("cert: policy: longer than %d bytes", maxPolicy)
+	}
+	v, err := jsonscan.Parse(string(data))
+	if err != nil {
+		return nil, fmt.Errorf("cert: policy: %w", err)
+	}
+	if v.Kind() != jsonscan.Object {
+		return nil, fmt.Errorf("cert: policy: is a JSON %s, not an object", v.Kind())
+	}
+	p, names := &Policy{}, []string(nil)
+	for name, value := range v.Members() {
+		switch name {
+		case "bindings":
+			p.Bindings, err = texts[Binding](name, value)
+		case "authorities":
+			p.Authorities, err = readAuthorities(value, fsys)
+		case "crls":
+			names, err = texts[string](name, value)
+		default:
+			err = &PolicyError{Member: echo(name), Reason: "is unknown: there are bindings, authorities and crls"}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(p.Bindings) == 0 {
+		return nil, &PolicyError{Member: "bindings", Reason: "is missing: list public_key, thumbprint or subject"}
+	}
+	for i, b := range p.Bindings {
+		if why := b.unfit(p.Bindings[:i]); why != "" {
+			return nil, &PolicyError{Member: fmt.Sprintf("bindings/%d", i), Reason: why}
+		}
+	}
+	if names == nil {
+		return p, nil
+	}
+	if p.Authorities == nil {
+		return nil, &PolicyError{Member: "crls", Reason: "needs authorities, whose signatures the lists bear"}
+	}
+	var issuers []*x509.Certificate
+	for _, list := range p.Authorities {
+		issuers = append(issuers, list...)
+	}
+	if p.CRLs, err = LoadCRLFiles(fsys, issuers, names...); err != nil {
+		return nil, &PolicyError{Member: "crls", Reason: "cannot be used", Cause: err}
+	}
+	return p, nil
+}
+
+func readAuthorities(v jsonscan.Value, fsys fs.FS) (map[claims.Environment][]*x509.Certificate, error) {
+	if v.Kind() != jsonscan.Object || v.Len() == 0 {
+		return nil, &PolicyError{Member: "authorities", Reason: "is not an object of lists of files, by environment"}
+	}
+	all := map[claims.Environment][]*x509.Certificate{}
+	for name, value := range v.Members() {
+		env, place := claims.Environment(name), "authorities/"+name
+		if env != claims.Sandbox && env != claims.Production {
+			return nil, &PolicyError{Member: "authorities/" + echo(name), Reason: "is neither sandbox nor production"}
+		}
+		files, err := texts[string](place, value)
+		if err != nil {
+			return nil, err
+		}
+		for i, file := range files {
+			data, err := readFile(fsys, file, maxAuthorities)
+			if err == nil {
+				var list []*x509.Certificate
+				list, err = ParseAuthorities(data)
+				all[env] = append(all[env], list...)
+			}
+			if err != nil {
+				return nil, &PolicyError{Member: fmt.Sprintf("%s/%d", place, i), Reason: "cannot be used", Cause: err}
+			}
+		}
+	}
+	return all, nil
+}
+
+// texts reads a list of strings that has one at least, none of them empty.
+func texts[T ~string](place string, v jsonscan.Value) ([]T, error) {
+	if v.Kind() != jsonscan.Array || v.Len() == 0 {
+		return nil, &PolicyError{Member: place, Reason: "is not an array of one or more strings"}
+	}
+	var all []T
+	for i, e := range v.Elements() {
+		text, clean := e.Text()
+		if e.Kind() != jsonscan.String || !clean || text == "" {
+			return nil, &PolicyError{Member: fmt.Sprintf("%s/%d", place, i), Reason: "is not a string with text"}
+		}
+		all = append(all, T(text))
+	}
+	return all, nil
+}
+
+func echo(name string) string { return fmt.Sprintf("%+.64q", name) }
+
+// Config gives the configuration of a Checker that the policy says: its bindings,
+// its CAs as NewAuthorities judges them at now, its revocation lists. The caller
+// adds Clock and Keys.
+func (p *Policy) Config(now time.Time) (CheckerConfig, error) {
+	c := CheckerConfig{Bindings: p.Bindings}
+	if p.Authorities != nil {
+		var err error
+		if c.Authorities, err = NewAuthorities(p.Authorities, now); err != nil {
+			return CheckerConfig{}, err
+		}
+	}
+	if p.CRLs != nil { // a nil *CRLs would be a RevocationChecker that is not nil
+		c.Revocation = p.CRLs
+	}
+	return c, nil
+}

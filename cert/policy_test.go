@@ -1,0 +1,122 @@
+package cert_test
+
+import (
+	"context"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/claims"
+)
+
+func policyFiles(t testing.TB, p *pki) fstest.MapFS {
+	t.Helper()
+	return fstest.MapFS{
+		"sandbox.pem":    {Data: certPEM(p.root.cert, p.issuing.cert)},
+		"production.pem": {Data: certPEM(p.otherRoot.cert)},
+		"root.crl":       {Data: p.root.list(t, nil)},
+		"issuing.crl":    {Data: p.issuing.list(t, nil)},
+	}
+}
+
+func TestAPolicyMakesAChecker(t *testing.T) {
+	p := newPKI(t)
+	policy, err := cert.ParsePolicy([]byte(`{"bindings": ["thumbprint", "public_key"],
+		"authorities": {"sandbox": ["sandbox.pem"], "production": ["production.pem"]},
+		"crls": ["root.crl", "issuing.crl"]}`), policyFiles(t, p))
+	require.NoError(t, err)
+	require.NotNil(t, policy.CRLs)
+	config, err := policy.Config(noon)
+	require.NoError(t, err)
+	config.Clock = clock
+	checker, err := cert.NewChecker(config)
+	require.NoError(t, err)
+	leaf := p.issuing.transport(t)
+	report, err := checker.Check(context.Background(), leaf, cert.Software{Environment: claims.Sandbox, Keys: published(keyOf("a", leaf))})
+	require.NoError(t, err)
+	require.Equal(t, cert.ByPublicKey, report.Binding)
+	require.Contains(t, outcomes(report), "revocation=passed")
+
+	_, err = policy.Config(noon.Add(48 * time.Hour))
+	require.ErrorContains(t, err, "expired on")
+}
+
+func TestASmallPolicyLeavesTheChainToTheTLSLayer(t *testing.T) {
+	policy, err := cert.ParsePolicy([]byte(`{"bindings": ["public_key"]}`), fstest.MapFS{})
+	require.NoError(t, err)
+	config, err := policy.Config(noon)
+	require.NoError(t, err)
+	require.True(t, config.Authorities == nil && config.Revocation == nil)
+}
+
+func TestPoliciesAreReadStrictly(t *testing.T) {
+	files := policyFiles(t, newPKI(t))
+	files["empty.pem"] = &fstest.MapFile{}
+	for _, c := range []struct{ name, policy, says string }{
+		{"no JSON", `{`, "policy"},
+		{"no object", `[]`, "not an object"},
+		{"an unknown member", `{"bindings": ["public_key"], "crl": []}`, `"crl" is unknown`},
+		{"a duplicate member", `{"bindings": ["public_key"], "bindings": ["subject"]}`, "policy"},
+		{"no bindings", `{}`, "bindings is missing"},
+		{"null bindings", `{"bindings": null}`, "bindings"},
+		{"empty bindings", `{"bindings": []}`, "bindings"},
+		{"a binding that is no string", `{"bindings": ["public_key", 1]}`, "bindings/1"},
+		{"an unknown binding", `{"bindings": ["public_key", "Subject"]}`, "bindings/1 is \"Subject\""},
+		{"a binding twice", `{"bindings": ["subject", "subject"]}`, "bindings/1 is subject again"},
+		{"an empty file name", `{"bindings": ["public_key"], "authorities": {"sandbox": [""]}}`, "authorities/sandbox/0"},
+		{"no environment", `{"bindings": ["public_key"], "authorities": {}}`, "authorities"},
+		{"another environment", `{"bindings": ["public_key"], "authorities": {"prdtst": ["sandbox.pem"]}}`, "authorities/\"prdtst\""},
+		{"a file that is not there", `{"bindings": ["public_key"], "authorities": {"sandbox": ["nowhere.pem"]}}`, "nowhere.pem"},
+		{"a file out of the folder", `{"bindings": ["public_key"], "authorities": {"sandbox": ["../sandbox.pem"]}}`, "authorities/sandbox/0"},
+		{"a file without a CA", `{"bindings": ["public_key"], "authorities": {"sandbox": ["sandbox.pem", "empty.pem"]}}`, "authorities/sandbox/1"},
+		{"lists without CAs", `{"bindings": ["public_key"], "crls": ["root.crl"]}`, "crls needs authorities"},
+		{"lists by other CAs", `{"bindings": ["public_key"], "authorities": {"production": ["production.pem"]}, "crls": ["root.crl"]}`, "none of the CAs"},
+		{"too long", `{"bindings": ["public_key"]` + strings.Repeat(" ", 64<<10) + `}`, "longer than"},
+	} {
+		policy, err := cert.ParsePolicy([]byte(c.policy), files)
+		require.ErrorContains(t, err, c.says, c.name)
+		require.ErrorContains(t, err, "cert: policy: ", c.name)
+		require.Nil(t, policy, c.name)
+	}
+	_, err := cert.ParsePolicy([]byte(`{"bindings": ["public_key"], "authorities": {"sandbox": ["nowhere.pem"]}}`), files)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	var fault *cert.PolicyError
+	require.ErrorAs(t, err, &fault)
+	require.Equal(t, "authorities/sandbox/0", fault.Member)
+	_, err = cert.ParsePolicy([]byte(`{"bindings": ["public_key"]}`), nil)
+	require.Error(t, err)
+}
+
+// Whatever is read has a binding, and reads no chain as the TLS layer's matter but
+// where the policy says nothing about authorities.
+func FuzzParsePolicy(f *testing.F) {
+	files := policyFiles(f, newPKI(f))
+	for _, seed := range []string{
+		`{"bindings": ["public_key"]}`, `{"bindings": ["subject"], "authorities": {"sandbox": ["sandbox.pem"]}}`,
+		`{"bindings": ["thumbprint"], "authorities": {"sandbox": ["sandbox.pem"]}, "crls": ["root.crl"]}`, `{"crls": []}`, ``,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		policy, err := cert.ParsePolicy([]byte(text), files)
+		if err != nil {
+			require.Nil(t, policy)
+			return
+		}
+		require.NotEmpty(t, policy.Bindings)
+		config, err := policy.Config(noon)
+		if err != nil {
+			return
+		}
+		require.Equal(t, policy.Authorities == nil, config.Authorities == nil)
+		require.Equal(t, policy.CRLs == nil, config.Revocation == nil)
+		if !strings.Contains(text, `\`) {
+			require.Equal(t, strings.Contains(text, `"authorities"`), config.Authorities != nil)
+		}
+	})
+}

@@ -1,0 +1,38 @@
+package cert
+
+// Outcome is how a check of a certificate that is not refused went.
+type Outcome string
+
+// The outcomes of a check. A check that fails refuses the certificate.
+const (
+	Passed       Outcome = "passed"
+	NotConsulted Outcome = "not_consulted" // nothing is configured that could answer
+)
+
+// The checks of a Report, in their order.
+const (
+	CheckValidity    = "validity"     // notBefore and notAfter
+	CheckUsage       = "usage"        // key usage and extended key usage
+	CheckChain       = "chain"        // to a root of the environment
+	CheckRevocation  = "revocation"   // of the certificate and its CAs
+	CheckRevokedKeys = "revoked_keys" // keys that the directory has withdrawn
+	CheckBinding     = "binding"      // to the software
+)
+
+// CheckResult is one check of a certificate.
+type CheckResult struct {
+	Name    string  `json:"name"` // one of the Check constants
+	Outcome Outcome `json:"outcome"`
+	Note    string  `json:"note,omitempty"` // for people: by what, or why not
+}
+
+// Report says on what grounds a certificate was accepted.
+type Report struct {
+	Identity Identity      `json:"identity"` // what the subject says; proof only with Binding BySubject
+	Binding  Binding       `json:"binding"`  // the one that held
+	Checks   []CheckResult `json:"checks"`   // in the order of the Check constants
+}
+
+func (r *Report) add(name string, outcome Outcome, note string) {
+	r.Checks = append(r.Checks, CheckResult{Name: name, Outcome: outcome, Note: note})
+}

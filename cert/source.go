@@ -1,0 +1,157 @@
+package cert
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// MaxHeader is the greatest length of a header value that a source reads, in bytes.
+const MaxHeader = 16 << 10
+
+var (
+	// ErrPeer says that a request did not come from a listed proxy, so that its
+	// header proves nothing.
+	ErrPeer = errors.New("request not from a listed proxy")
+	// ErrHeader says that a proxy's header does not hold exactly one certificate in
+	// its form.
+	ErrHeader = errors.New("unusable certificate header")
+)
+
+// Source finds the client's certificate of the mutual TLS connection that a
+// request came by. A client without a certificate is nil without an error. An
+// error says that nobody can tell; a caller must refuse the request.
+//
+// A source proves possession of the key, as the TLS handshake did. Whom the
+// certificate belongs to, and who issued it, is for a Checker to say.
+type Source func(*http.Request) (*x509.Certificate, error)
+
+// FromTLS takes the certificate of the TLS connection itself. The server must
+// have verified it (tls.RequireAndVerifyClientCert or
+// tls.VerifyClientCertIfGiven): one that it only asked for counts as none.
+func FromTLS(r *http.Request) (*x509.Certificate, error) {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 || len(r.TLS.PeerCertificates) == 0 {
+		return nil, nil
+	}
+	return r.TLS.PeerCertificates[0], nil
+}
+
+// Form is the way in which a proxy writes a certificate into a header.
+type Form string
+
+// Each form holds one certificate, the last one a chain.
+const (
+	// FormRFC9440 is a byte sequence, :base64 of the DER:, as in Client-Cert (RFC
+	// 9440 section 2.2).
+	FormRFC9440 Form = "rfc9440"
+	// FormXFCC is Envoy's x-forwarded-client-cert with one element. Its Cert is a
+	// percent-encoded PEM; its Hash, where there is one, must be Cert's SHA-256.
+	FormXFCC Form = "xfcc"
+	// FormEscapedPEM is a percent-encoded PEM: $ssl_client_escaped_cert of nginx,
+	// X-Amzn-Mtls-Clientcert-Leaf of AWS. A plus stays a plus, as AWS writes it.
+	FormEscapedPEM Form = "escaped_pem"
+	// FormDER is the bare base64 of the DER.
+	FormDER Form = "der"
+	// FormPEM is a PEM with blanks for its newlines.
+	FormPEM Form = "pem"
+	// FormEscapedPEMChain is FormEscapedPEM with the client's whole chain, leaf
+	// first, of which the leaf alone is taken: X-Amzn-Mtls-Clientcert of AWS. That
+	// load balancer passes the chain on unverified, so check it by Authorities.
+	FormEscapedPEMChain Form = "escaped_pem_chain"
+)
+
+// Forms returns every form that FromHeader reads.
+func Forms() []Form {
+	return []Form{FormRFC9440, FormXFCC, FormEscapedPEM, FormDER, FormPEM, FormEscapedPEMChain}
+}
+
+// HeaderConfig says which header of which proxies holds the client's certificate.
+type HeaderConfig struct {
+	Header string // required: its name, in any case
+	Form   Form   // required
+	// Peers are the networks that the proxies call from, required. They are held
+	// against http.Request.RemoteAddr, which must be the connection's own: no
+	// handler before may set it from a header.
+	Peers []netip.Prefix
+}
+
+// FromHeader returns a Source that reads a proxy's header. The proxy must remove
+// or replace the header of every request that it forwards, or clients could
+// write it themselves.
+//
+// The source's errors wrap ErrPeer (RemoteAddr is in no listed network, whatever
+// the request holds) or ErrHeader (the header stands there twice, is empty, is
+// longer than MaxHeader or breaks its form in any way); neither repeats anything
+// of the request. A request of a listed proxy without the header has no
+// certificate. FromHeader's own error says what c lacks.
+func FromHeader(c HeaderConfig) (Source, error) {
+	if !isToken(c.Header) {
+		return nil, errors.New("cert: a header source needs the name of its header")
+	}
+	if !slices.Contains(Forms(), c.Form) {
+		return nil, fmt.Errorf("cert: the form of header %.64s must be one of %v", c.Header, Forms())
+	}
+	if len(c.Peers) == 0 {
+		return nil, errors.New("cert: a header source needs the networks of its proxies")
+	}
+	for i, p := range c.Peers {
+		switch {
+		case !p.IsValid():
+			return nil, fmt.Errorf("cert: network %d of the proxies is invalid", i)
+		case p.Bits() == 0:
+			return nil, fmt.Errorf("cert: network %d of the proxies is everybody", i)
+		case p.Addr().Is4In6():
+			return nil, fmt.Errorf("cert: network %d of the proxies must be written as IPv4", i)
+		}
+	}
+	h := &headerSource{name: http.CanonicalHeaderKey(c.Header), form: c.Form, peers: slices.Clone(c.Peers)}
+	return h.certificate, nil
+}
+
+type headerSource struct {
+	name  string
+	form  Form
+	peers []netip.Prefix
+}
+
+func (h *headerSource) certificate(r *http.Request) (*x509.Certificate, error) {
+	if !h.listed(r.RemoteAddr) {
+		return nil, &Error{Kind: ErrPeer, Detail: "its address is in none of the networks"}
+	}
+	values := r.Header[h.name]
+	switch {
+	case len(values) == 0:
+		return nil, nil
+	case len(values) > 1:
+		return nil, badHeader("it stands there more than once")
+	case len(values[0]) > MaxHeader:
+		return nil, badHeader("it is too long")
+	}
+	return decodeHeader(h.form, values[0])
+}
+
+// listed says whether an address and port is a proxy's. A dual-stack socket
+// shows IPv4 as IPv6, and a link-local address has a zone that no network has.
+func (h *headerSource) listed(remote string) bool {
+	peer, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return false
+	}
+	addr := peer.Addr().Unmap().WithZone("")
+	return slices.ContainsFunc(h.peers, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// isToken says whether s can be the name of a header (RFC 9110 section 5.6.2).
+func isToken(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
+			return false
+		}
+	}
+	return s != ""
+}

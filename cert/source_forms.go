@@ -1,0 +1,190 @@
+package cert
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"net/url"
+	"strings"
+)
+
+const (
+	pemBegin = "-----BEGIN CERTIFICATE-----"
+	pemEnd   = "-----END CERTIFICATE-----"
+	// maxChain bounds the certificates of a chain, of which one is taken.
+	maxChain = 10
+)
+
+// decodeHeader reads the one certificate of a header value. Its errors wrap
+// ErrHeader and repeat nothing of the value.
+func decodeHeader(form Form, value string) (*x509.Certificate, error) {
+	switch form {
+	case FormRFC9440:
+		inner, ok := strings.CutPrefix(value, ":")
+		if ok {
+			inner, ok = strings.CutSuffix(inner, ":")
+		}
+		if !ok {
+			return nil, badHeader("no byte sequence between two colons")
+		}
+		return parseDER(inner)
+	case FormXFCC:
+		return decodeXFCC(value)
+	case FormEscapedPEM:
+		return decodeEscapedPEM(value, 1)
+	case FormEscapedPEMChain:
+		return decodeEscapedPEM(value, maxChain)
+	case FormDER:
+		return parseDER(value)
+	default:
+		return decodePEM(value, 1)
+	}
+}
+
+func badHeader(reason string) error {
+	return &Error{Kind: ErrHeader, Detail: reason}
+}
+
+// parseDER reads the base64 of one certificate, with or without its padding (RFC
+// 8941 section 4.2.7 asks for both).
+func parseDER(text string) (*x509.Certificate, error) {
+	// The decoders pass over newlines, which no form has here.
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, badHeader("a newline within the base64")
+	}
+	encoding := base64.StdEncoding
+	if len(text)%4 != 0 {
+		encoding = base64.RawStdEncoding
+	}
+	der, err := encoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, badHeader("no base64")
+	}
+	// The error of ParseCertificate can repeat parts of the certificate.
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, badHeader("no X.509 certificate")
+	}
+	return cert, nil
+}
+
+// decodeEscapedPEM undoes percent-encoding alone: url.QueryUnescape would turn a
+// plus of the base64 into a blank.
+func decodeEscapedPEM(value string, most int) (*x509.Certificate, error) {
+	text, err := url.PathUnescape(value)
+	if err != nil {
+		return nil, badHeader("a broken percent-encoding")
+	}
+	return decodePEM(text, most)
+}
+
+// decodePEM reads up to most certificates, the first of which it returns. Any
+// white space may stand for a newline; nothing else may stand beside them.
+func decodePEM(text string, most int) (*x509.Certificate, error) {
+	var leaf *x509.Certificate
+	rest := strings.Trim(text, blanks)
+	for n := 0; n == 0 || rest != ""; n++ {
+		if n == most {
+			return nil, badHeader("more certificates than its form has")
+		}
+		body, ok := strings.CutPrefix(rest, pemBegin)
+		if ok {
+			body, rest, ok = strings.Cut(body, pemEnd)
+		}
+		if !ok {
+			return nil, badHeader("no PEM certificate")
+		}
+		cert, err := parseDER(withoutBlanks.Replace(body))
+		if err != nil {
+			return nil, err
+		}
+		if leaf == nil {
+			leaf = cert
+		}
+		rest = strings.TrimLeft(rest, blanks)
+	}
+	return leaf, nil
+}
+
+const blanks = " \t\r\n"
+
+var withoutBlanks = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "")
+
+// decodeXFCC reads one element of x-forwarded-client-cert: key=value pairs with
+// semicolons between them. A comma would begin the element of another proxy, so
+// that nobody could tell whose client the certificate is.
+func decodeXFCC(value string) (*x509.Certificate, error) {
+	var cert, hash string
+	for rest, more := value, true; more; {
+		key, behind, ok := strings.Cut(rest, "=")
+		if !ok {
+			return nil, badHeader("a part without a key")
+		}
+		var text string
+		if text, rest, more, ok = cutXFCCValue(behind); !ok {
+			return nil, badHeader("no single element of key and value pairs")
+		}
+		var known *string
+		switch key = strings.Trim(key, blanks); {
+		case strings.EqualFold(key, "Cert"):
+			known = &cert
+		case strings.EqualFold(key, "Hash"):
+			known = &hash
+		case isToken(key): // By, Chain, Subject, URI, DNS
+			continue
+		default:
+			return nil, badHeader("a broken key")
+		}
+		if *known != "" || text == "" {
+			return nil, badHeader("an empty or repeated Cert or Hash")
+		}
+		*known = text
+	}
+	if cert == "" {
+		return nil, badHeader("an element without Cert")
+	}
+	leaf, err := decodeEscapedPEM(cert, 1)
+	if err != nil {
+		return nil, err
+	}
+	if hash != "" && !isSHA256(hash, leaf.Raw) {
+		return nil, badHeader("Hash is not the SHA-256 of Cert")
+	}
+	return leaf, nil
+}
+
+// cutXFCCValue cuts a value, plain or in double quotes, off what stands behind
+// its equals sign. More says that another pair follows.
+func cutXFCCValue(s string) (value, rest string, more, ok bool) {
+	if !strings.HasPrefix(s, `"`) {
+		end := strings.IndexAny(s, `;,"`)
+		switch {
+		case end < 0:
+			return s, "", false, true
+		case s[end] != ';':
+			return "", "", false, false
+		}
+		return s[:end], s[end+1:], true, true
+	}
+	var b strings.Builder
+	for i := 1; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && i+1 < len(s) && s[i+1] == '"':
+			i++
+		case s[i] == '"':
+			behind := s[i+1:]
+			rest, more = strings.CutPrefix(behind, ";")
+			return b.String(), rest, more, behind == "" || more
+		}
+		b.WriteByte(s[i])
+	}
+	return "", "", false, false
+}
+
+func isSHA256(text string, der []byte) bool {
+	want := sha256.Sum256(der)
+	got, err := hex.DecodeString(text)
+	return err == nil && subtle.ConstantTimeCompare(got, want[:]) == 1
+}

@@ -1,0 +1,294 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha1" // x5t is SHA-1, RFC 7515 section 4.1.7
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/internal/dn"
+	"github.com/obdcr/obdcr/validate"
+)
+
+func (a *app) dnCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "dn CERT|-",
+		Short: "Show the subject of a certificate as a registration request needs it, and as others write it",
+		Long: `dn reads a certificate, PEM or DER, and shows what to put into
+tls_client_auth_subject_dn, the same name in the ways in which common tools write
+it, with the way of comparing (subject_dn_match of a bank's policy) that takes each
+of them, and the certificate's thumbprints.`,
+		Example:           "  obdcr dn transport.pem",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: filesAlone,
+		RunE: func(c *cobra.Command, args []string) error {
+			if output != "text" && output != "json" {
+				return usageError("-o %q is none of text, json", cut(output))
+			}
+			leaf, err := a.readCertificate(args[0])
+			if err != nil {
+				return err
+			}
+			shown, err := describeSubject(leaf)
+			if err != nil {
+				return &exitError{exitViolated, fmt.Errorf("%s: %w", shownName(args[0]), err)}
+			}
+			if output == "json" {
+				return writeJSON(c.OutOrStdout(), shown)
+			}
+			writeSubject(c.OutOrStdout(), shownName(args[0]), shown)
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "format: text, json")
+	complete(cmd, "output", []string{"text", "json"})
+	return cmd
+}
+
+// readCertificate reads the first certificate of a file. What is none is a
+// violation.
+func (a *app) readCertificate(name string) (*x509.Certificate, error) {
+	text, err := a.load(name)
+	if errors.Is(err, errTooLarge) {
+		return nil, &exitError{exitViolated, err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	der, others := []byte(text), []string{}
+	found := 0
+	for rest := []byte(text); ; {
+		block, next := pem.Decode(rest)
+		if block == nil {
+			break
+		}
+		if rest = next; block.Type != "CERTIFICATE" {
+			others = append(others, block.Type)
+			continue
+		}
+		if found++; found == 1 {
+			der = block.Bytes
+		}
+	}
+	if found == 0 && len(others) > 0 {
+		return nil, &exitError{exitViolated, fmt.Errorf("%s holds no certificate, but %s", shownName(name), cut(strings.Join(others, ", ")))}
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, &exitError{exitViolated, fmt.Errorf("%s is no X.509 certificate, in PEM or DER: %w", shownName(name), plainly(err))}
+	}
+	if found > 1 {
+		a.note("%s holds %d certificates: this is the first", shownName(name), found)
+	}
+	return leaf, nil
+}
+
+// shownSubject is the result, as JSON has it.
+type shownSubject struct {
+	Identity    cert.Identity   `json:"identity"`
+	Issuer      string          `json:"issuer"`
+	NotBefore   time.Time       `json:"not_before"`
+	NotAfter    time.Time       `json:"not_after"`
+	SubjectDN   string          `json:"tls_client_auth_subject_dn"`
+	Characters  int             `json:"characters"`
+	Immutable   string          `json:"immutable_part,omitempty"`
+	Warnings    []string        `json:"warnings"`
+	Renderings  []rendering     `json:"renderings"`
+	Thumbprints thumbprintsJSON `json:"thumbprints"`
+}
+
+// rendering is the name as one tool writes it, and the strictest way of comparing
+// that takes it; empty where none does.
+type rendering struct {
+	Form  string                  `json:"form"`
+	Match validate.SubjectDNMatch `json:"subject_dn_match,omitempty"`
+	Text  string                  `json:"text"`
+	title string
+}
+
+type thumbprintsJSON struct {
+	SHA1    string `json:"sha1"`
+	X5T     string `json:"x5t"`
+	SHA256  string `json:"sha256"`
+	X5TS256 string `json:"x5t#S256"`
+}
+
+func describeSubject(leaf *x509.Certificate) (*shownSubject, error) {
+	name, err := dn.FromDER(leaf.RawSubject)
+	if err != nil {
+		return nil, fmt.Errorf("the subject cannot be read: %w", plainly(err))
+	}
+	if len(name) == 0 {
+		return nil, errors.New("the subject is empty: no tls_client_auth_subject_dn can name this certificate")
+	}
+	text := name.String()
+	short, long := sha1.Sum(leaf.Raw), sha256.Sum256(leaf.Raw)
+	shown := &shownSubject{
+		NotBefore: leaf.NotBefore.UTC(), NotAfter: leaf.NotAfter.UTC(),
+		SubjectDN: text, Characters: utf8.RuneCountInString(text),
+		Immutable: immutablePart(name), Warnings: []string{}, Renderings: renderings(leaf, name),
+		Thumbprints: thumbprintsJSON{
+			SHA1: hex.EncodeToString(short[:]), X5T: base64.RawURLEncoding.EncodeToString(short[:]),
+			SHA256: hex.EncodeToString(long[:]), X5TS256: base64.RawURLEncoding.EncodeToString(long[:]),
+		},
+	}
+	if issuer, err := dn.FromDER(leaf.RawIssuer); err == nil {
+		shown.Issuer = issuer.String()
+	}
+	identity, err := cert.Identify(leaf)
+	if err != nil {
+		identity = cert.Identity{Profile: cert.ProfileUnknown}
+		shown.Warnings = append(shown.Warnings, "whose it is cannot be told: "+plainly(err).Error())
+	}
+	shown.Identity = identity
+	shown.warn(leaf, name)
+	return shown, nil
+}
+
+// immutablePart is the name without the RDNs that a bank may forgive; empty where
+// the profile is unknown.
+func immutablePart(name dn.Name) string {
+	var part dn.Name
+	for _, rdn := range name {
+		for _, oid := range dn.ProfileOf(name).Binding() {
+			if _, ok := (dn.Name{rdn}).Only(oid); ok {
+				part = append(part, rdn)
+				break
+			}
+		}
+	}
+	return part.String()
+}
+
+// renderings are the name as the common tools write it. Go writes attributes that
+// it does not know at the end, or leaves them out.
+func renderings(leaf *x509.Certificate, name dn.Name) []rendering {
+	list := []rendering{
+		{Form: "rfc4514", title: "RFC 4514", Text: name.String()},
+		{Form: "oids", title: "OIDs", Text: name.OIDs()},
+		{Form: "java", title: "Java", Text: name.Java()},
+		{Form: "java_rfc2253", title: "Java, RFC 2253", Text: name.JavaRFC2253()},
+		{Form: "reversed", title: "reversed", Text: name.Reversed().String()},
+		{Form: "openssl", title: "OpenSSL", Text: name.OpenSSL()},
+		{Form: "openssl_slash", title: "OpenSSL, slashes", Text: name.Slash()},
+		{Form: "go", title: "Go", Text: leaf.Subject.String()},
+		{Form: "go_known", title: "Go, known types", Text: leaf.Subject.ToRDNSequence().String()},
+	}
+	for i := range list {
+		list[i].Match = takenUnder(list[i].Text, name)
+	}
+	return list
+}
+
+// takenUnder is the strictest way of comparing by which a bank takes a text for the
+// name.
+func takenUnder(text string, name dn.Name) validate.SubjectDNMatch {
+	sent, err := dn.Parse(text)
+	switch {
+	case err != nil:
+		return ""
+	case dn.Equal(sent, name):
+		return validate.DNMatchExact
+	case dn.EqualEither(sent, name):
+		return validate.DNMatchReversed
+	case dn.EqualUnordered(sent, name):
+		return validate.DNMatchAnyOrder
+	case dn.EqualImmutable(sent, name):
+		return validate.DNMatchImmutable
+	}
+	return ""
+}
+
+// warn says why a bank might refuse the name.
+func (s *shownSubject) warn(leaf *x509.Certificate, name dn.Name) {
+	list := s.Warnings
+	switch profile := s.Identity.Profile; {
+	case leaf.IsCA:
+		list = append(list, "this is the certificate of a CA: no client registers with it")
+	case profile == cert.ProfileUnknown:
+		list = append(list, "this is no OB Transport certificate, OBWAC or QWAC, as far as its subject and usage tell: a bank may not know whose it is")
+	case !profile.Transport():
+		list = append(list, "this certificate is for signing: the name has to be that of the transport certificate")
+	}
+	if s.Characters > maxSubjectDN {
+		list = append(list, strconv.Itoa(s.Characters)+" characters: versions 3.2 and 3.3 take at most "+strconv.Itoa(maxSubjectDN)+
+			"; ask the bank whether it has version 3.4, or takes the immutable part alone")
+	}
+	if s.Characters > maxSubjectDN34 {
+		list = append(list, strconv.Itoa(s.Characters)+" characters: version 3.4 takes at most "+strconv.Itoa(maxSubjectDN34))
+	}
+	if !name.First("CN") {
+		list = append(list, "it does not begin with CN, as version 3.4 demands: such a bank may refuse it as it is")
+	}
+	s.Warnings = list
+}
+
+// Greatest lengths of tls_client_auth_subject_dn, up to version 3.3 and from 3.4 on.
+const (
+	maxSubjectDN   = 128
+	maxSubjectDN34 = 512
+)
+
+// profileTitles say in words what cert.Identify found.
+var profileTitles = map[cert.Profile]string{
+	cert.ProfileOBTransport: "OB Transport certificate", cert.ProfileOBSigning: "OB Signing certificate",
+	cert.ProfileOBWAC: "OBWAC", cert.ProfileOBSeal: "OBSeal", cert.ProfileQWAC: "QWAC", cert.ProfileQSeal: "QSealC",
+}
+
+func writeSubject(out io.Writer, name string, s *shownSubject) {
+	title := profileTitles[s.Identity.Profile]
+	if title == "" {
+		title = "certificate of no known profile"
+	}
+	fmt.Fprintf(out, "%s   %s\n", visible(name), title)
+	for _, line := range [][2]string{
+		{"software", s.Identity.SoftwareID}, {"organisation", strings.TrimSpace(s.Identity.OrgID + "   " + s.Identity.OrganizationIdentifier)},
+		{"issuer", s.Issuer}, {"valid", s.NotBefore.Format(time.DateOnly) + " to " + s.NotAfter.Format(time.DateOnly)},
+	} {
+		if line[1] != "" {
+			fmt.Fprintf(out, "  %-14s%s\n", line[0], visible(line[1]))
+		}
+	}
+	fmt.Fprintf(out, "\nFor the registration request (%d characters):\n", s.Characters)
+	fmt.Fprintf(out, "  \"tls_client_auth_subject_dn\": %s\n", visible(jsonString(s.SubjectDN)))
+	for _, w := range s.Warnings {
+		fmt.Fprintf(out, "  warning: %s\n", w)
+	}
+	fmt.Fprintf(out, "\nThe same name as others write it, and what subject_dn_match of a bank's policy takes it:\n")
+	for _, r := range s.Renderings {
+		match := string(r.Match)
+		if match == "" {
+			match = "never"
+		}
+		fmt.Fprintf(out, "  %-18s%-11s%s\n", r.title, match, visible(r.Text))
+	}
+	if s.Immutable != "" {
+		fmt.Fprintf(out, "  %-18s%-11s%s\n", "immutable part", validate.DNMatchImmutable, visible(s.Immutable))
+	}
+	fmt.Fprintf(out, "\nThumbprints:\n")
+	for _, line := range [][2]string{
+		{"SHA-1", s.Thumbprints.SHA1}, {"x5t", s.Thumbprints.X5T}, {"SHA-256", s.Thumbprints.SHA256}, {"x5t#S256", s.Thumbprints.X5TS256},
+	} {
+		fmt.Fprintf(out, "  %-10s%s\n", line[0], line[1])
+	}
+}
+
+func jsonString(s string) string {
+	var b bytes.Buffer
+	_ = writeJSON(&b, s) // into memory
+	return strings.TrimSpace(b.String())
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/ssa"
+)
+
+// isURL tells an address from the name of a file.
+func isURL(name string) bool {
+	lower := strings.ToLower(name)
+	return strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://")
+}
+
+// remoteKeys reads the key set at an address when it is asked for. Whoever typed the
+// address trusts it, so that it may be on any network.
+func (a *app) remoteKeys(flag, address, ca string) (ssa.KeyResolver, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Host == "" {
+		return nil, usageError("--%s: the address of a key set is an https URL", flag)
+	}
+	roots, err := a.loadRoots(ca)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{
+		Sources: []ssa.RemoteSource{{
+			Hosts: []string{u.Host}, Roots: roots,
+			Networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
+		}},
+		Clock: time.Now,
+	})
+	if err != nil {
+		return nil, usageError("--%s: %w", flag, plainly(err))
+	}
+	return at{keys, address}, nil
+}
+
+// unreadableKeys says which key set could not be read, and why.
+func unreadableKeys(err error) error {
+	var source *ssa.KeySourceError
+	if errors.As(err, &source) {
+		return fmt.Errorf("the key set at %s cannot be read: %w", source.Host, plainly(source.Cause))
+	}
+	return plainly(err)
+}
+
+// loadRoots reads the certificates that servers must chain to, nil for the system's.
+func (a *app) loadRoots(name string) (*x509.CertPool, error) {
+	if name == "" {
+		return nil, nil
+	}
+	text, err := a.load(name)
+	if err != nil {
+		return nil, orUsage(err, "--ca")
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(text)) {
+		return nil, usageError("--ca %s: there is no certificate in PEM in it", shownName(name))
+	}
+	return roots, nil
+}
+
+// at asks for one address, whatever the address in the statement.
+type at struct {
+	keys    ssa.KeyResolver
+	address string
+}
+
+// ResolveKeys implements ssa.KeyResolver.
+func (r at) ResolveKeys(ctx context.Context, ref ssa.KeyRef) ([]ssa.Key, error) {
+	ref.URL = r.address
+	return r.keys.ResolveKeys(ctx, ref)
+}

@@ -1,0 +1,209 @@
+// Package fetch reads small documents over https from hosts that the caller lists,
+// where the address comes from a stranger. [Client.Get] sends nothing to a host that
+// is not listed, connects to no address that is not public unless the host's source
+// permits it (checked on the very address of the socket, after DNS), follows no
+// redirect, keeps no cookie, heeds no proxy of the environment, and is bounded in
+// bytes and in time.
+package fetch
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Source is a group of hosts under one trust.
+type Source struct {
+	// Hosts are names or IP addresses, each with or without a port; 443 where there
+	// is none. IPv6 addresses stand in brackets. An IP address here permits itself,
+	// public or not, to addresses that name it, and not to names that lead to it.
+	Hosts []string
+	// Roots verify the hosts' certificates; nil for those of the system.
+	Roots *x509.CertPool
+	// Networks are addresses that are not public and that the names among Hosts may
+	// nevertheless lead to. None opens unspecified or multicast addresses.
+	Networks []netip.Prefix
+	// MediaTypes are admitted beside application/json and those that end in +json;
+	// no parameters.
+	MediaTypes []string
+}
+
+// Config says what may be fetched, and how.
+type Config struct {
+	Sources []Source // at least one; no host in two of them
+	// Transport replaces the guarded transport of this package, for a bank whose way
+	// out is a proxy: it decides where to connect and whom to trust, so Roots,
+	// Networks and Resolver must then be unset. It must heed the request's context.
+	Transport http.RoundTripper
+	Resolver  *net.Resolver // nil for net.DefaultResolver
+	MaxBytes  int64         // longest body, 1..MaxBytesLimit
+	Timeout   time.Duration // of a whole Get, from DNS to the last byte; above zero
+}
+
+// MaxBytesLimit is the most that Config.MaxBytes may be.
+const MaxBytesLimit = 64 << 20
+
+// maxAddress is the longest address, in bytes, that is sent.
+const maxAddress = 2048
+
+// Client fetches. It is safe for concurrent use; the zero value refuses every
+// address.
+type Client struct {
+	hosts    map[string]*source // by canonical host
+	maxBytes int64
+	timeout  time.Duration
+	own      []*http.Transport
+}
+
+// source is a Source made ready.
+type source struct {
+	networks   []netip.Prefix
+	mediaTypes []string
+	transport  http.RoundTripper
+}
+
+// Response is an answer of status 200, 404 or 410.
+type Response struct {
+	Status int
+	Body   []byte // of status 200; nil otherwise
+	// MaxAge is for how long the answer says it is fresh: max-age of Cache-Control
+	// less Age (RFC 9111 section 4.2), never negative; 0 for no-store, no-cache and
+	// a max-age that is no number.
+	MaxAge    time.Duration
+	HasMaxAge bool // whether the answer said anything of that
+}
+
+// New checks the configuration. A contradiction or an empty setting is an error.
+func New(cfg Config) (*Client, error) {
+	switch {
+	case len(cfg.Sources) == 0:
+		return nil, errors.New("fetch: there is no source")
+	case cfg.MaxBytes <= 0 || cfg.MaxBytes > MaxBytesLimit:
+		return nil, fmt.Errorf("fetch: the longest body must be 1..%d bytes", MaxBytesLimit)
+	case cfg.Timeout <= 0:
+		return nil, errors.New("fetch: the timeout must be above zero")
+	case cfg.Transport != nil && cfg.Resolver != nil:
+		return nil, errors.New("fetch: a transport of the caller's own would not use the resolver")
+	}
+	c := &Client{hosts: map[string]*source{}, maxBytes: cfg.MaxBytes, timeout: cfg.Timeout}
+	for i := range cfg.Sources {
+		if err := c.add(&cfg, &cfg.Sources[i]); err != nil {
+			return nil, fmt.Errorf("fetch: source %d: %w", i, err)
+		}
+	}
+	return c, nil
+}
+
+func (c *Client) add(cfg *Config, from *Source) error {
+	switch {
+	case len(from.Hosts) == 0:
+		return errors.New("it has no host")
+	case cfg.Transport != nil && (from.Roots != nil || len(from.Networks) > 0):
+		return errors.New("a transport of the caller's own would not heed its roots and networks")
+	}
+	s := &source{transport: cfg.Transport}
+	for _, p := range from.Networks {
+		if !p.IsValid() || p.Addr().Is4In6() {
+			return errors.New("a network is no prefix of IPv4 or IPv6 addresses")
+		}
+		s.networks = append(s.networks, p.Masked())
+	}
+	for _, t := range from.MediaTypes {
+		name := mediaType(t)
+		if name == "" || strings.Contains(t, ";") {
+			return fmt.Errorf("%.64q is no media type", t)
+		}
+		s.mediaTypes = append(s.mediaTypes, name)
+	}
+	if s.transport == nil {
+		own := s.guarded(cfg, from.Roots)
+		c.own, s.transport = append(c.own, own), own
+	}
+	for _, h := range from.Hosts {
+		host, err := canonicalHost(h)
+		if err != nil {
+			return fmt.Errorf("%.64q: %w", h, err)
+		}
+		if other := c.hosts[host]; other != nil && other != s {
+			return fmt.Errorf("%.64q is a host of another source too", h)
+		}
+		c.hosts[host] = s
+	}
+	return nil
+}
+
+// guarded is a transport that asks s before it connects. HTTP/1.1 alone: there is no
+// stream to share among rare fetches, and its bounds are the simpler.
+func (s *source) guarded(cfg *Config, roots *x509.CertPool) *http.Transport {
+	if roots != nil {
+		roots = roots.Clone()
+	}
+	resolver, timeout := cfg.Resolver, cfg.Timeout
+	t := &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			d := net.Dialer{Timeout: timeout, Resolver: resolver, ControlContext: s.control(address)}
+			return d.DialContext(ctx, network, address)
+		},
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		Protocols:              new(http.Protocols),
+		DisableCompression:     true,
+		TLSHandshakeTimeout:    timeout, // a dial outlives the request it was for
+		MaxConnsPerHost:        64,
+		MaxIdleConns:           16,
+		MaxIdleConnsPerHost:    4,
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: 32 << 10,
+	}
+	t.Protocols.SetHTTP1(true)
+	return t
+}
+
+// Get fetches an address. Every error is an *Error.
+func (c *Client) Get(ctx context.Context, address string) (*Response, error) {
+	u, s, refusal := c.target(address)
+	if refusal != nil {
+		return nil, refusal
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	request := (&http.Request{
+		Method: http.MethodGet,
+		URL:    u,
+		Host:   u.Host,
+		Header: http.Header{
+			"Accept": {"application/json, application/jwk-set+json"},
+			// Said aloud, so that no transport asks for gzip and unpacks it unseen.
+			"Accept-Encoding": {"identity"},
+			"User-Agent":      {"obdcr"},
+		},
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	// The transport itself, not an http.Client: that would follow redirects.
+	answer, err := s.transport.RoundTrip(request)
+	if err != nil {
+		return nil, failure(err)
+	}
+	if answer == nil || answer.Body == nil {
+		return nil, refuse(ErrNetwork, "the transport gave neither an answer nor an error")
+	}
+	defer func() { _ = answer.Body.Close() }()
+	r, failed := c.read(answer, s)
+	if failed != nil {
+		return nil, failed
+	}
+	return r, nil
+}
+
+// Close closes the idle connections. A transport of the caller's own is left alone.
+func (c *Client) Close() {
+	for _, t := range c.own {
+		t.CloseIdleConnections()
+	}
+}

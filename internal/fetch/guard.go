@@ -1,0 +1,82 @@
+package fetch
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+)
+
+// forbiddenError is what the guard answers to a dial.
+type forbiddenError struct{}
+
+func (*forbiddenError) Error() string {
+	return "the host leads to an address that is not public, which its source does not permit"
+}
+
+// control is asked by the dialer for each address that DNS gave for the dialled host,
+// when its socket is made and not yet connected. The answer of DNS is looked at here
+// and nowhere else, so that there is no second one to differ from the first.
+func (s *source) control(dialled string) func(context.Context, string, string, syscall.RawConn) error {
+	host, _, _ := net.SplitHostPort(dialled)
+	itself, _ := netip.ParseAddr(host) // invalid, and no address, for a name
+	return func(_ context.Context, _, address string, _ syscall.RawConn) error {
+		to, err := netip.ParseAddrPort(address)
+		if err == nil && s.permits(itself, to.Addr().Unmap().WithZone("")) {
+			return nil
+		}
+		return &forbiddenError{}
+	}
+}
+
+func (s *source) permits(itself, to netip.Addr) bool {
+	if to.IsUnspecified() || to.IsMulticast() {
+		return false
+	}
+	return to == itself || public(to) || slices.ContainsFunc(s.networks, func(p netip.Prefix) bool { return p.Contains(to) })
+}
+
+// public tells whether an address is of the public Internet, by the registries of
+// special-purpose addresses (RFC 6890): what is not surely public is not.
+func public(a netip.Addr) bool {
+	a = a.Unmap()
+	if nat64.Contains(a) {
+		b := a.As16()
+		return public(netip.AddrFrom4([4]byte(b[12:])))
+	}
+	if a.Is6() && !globalUnicast.Contains(a) {
+		return false
+	}
+	return a.IsValid() && !slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+var (
+	// nat64 is the well-known prefix of RFC 6052: the last 32 bits are the IPv4
+	// address that the connection ends at.
+	nat64 = netip.MustParsePrefix("64:ff9b::/96")
+	// globalUnicast holds every IPv6 address given out so far (RFC 4291 section 2.4);
+	// loopback, link-local, unique local and multicast addresses lie outside.
+	globalUnicast = netip.MustParsePrefix("2000::/3")
+	special       = []netip.Prefix{
+		netip.MustParsePrefix("0.0.0.0/8"),       // this network (RFC 791)
+		netip.MustParsePrefix("10.0.0.0/8"),      // private (RFC 1918)
+		netip.MustParsePrefix("100.64.0.0/10"),   // behind a carrier's NAT (RFC 6598)
+		netip.MustParsePrefix("127.0.0.0/8"),     // loopback (RFC 1122)
+		netip.MustParsePrefix("169.254.0.0/16"),  // link-local (RFC 3927), metadata of clouds
+		netip.MustParsePrefix("172.16.0.0/12"),   // private (RFC 1918)
+		netip.MustParsePrefix("192.0.0.0/24"),    // protocol assignments (RFC 6890)
+		netip.MustParsePrefix("192.0.2.0/24"),    // documentation (RFC 5737)
+		netip.MustParsePrefix("192.88.99.0/24"),  // 6to4 relays (RFC 7526)
+		netip.MustParsePrefix("192.168.0.0/16"),  // private (RFC 1918)
+		netip.MustParsePrefix("198.18.0.0/15"),   // benchmarks (RFC 2544)
+		netip.MustParsePrefix("198.51.100.0/24"), // documentation (RFC 5737)
+		netip.MustParsePrefix("203.0.113.0/24"),  // documentation (RFC 5737)
+		netip.MustParsePrefix("224.0.0.0/4"),     // multicast (RFC 5771)
+		netip.MustParsePrefix("240.0.0.0/4"),     // reserved, broadcast (RFC 1112)
+		netip.MustParsePrefix("2001::/23"),       // protocol assignments, Teredo (RFC 2928, RFC 4380)
+		netip.MustParsePrefix("2001:db8::/32"),   // documentation (RFC 3849)
+		netip.MustParsePrefix("2002::/16"),       // 6to4, an IPv4 address inside (RFC 3056)
+		netip.MustParsePrefix("3fff::/20"),       // documentation (RFC 9637)
+	}
+)

@@ -1,0 +1,70 @@
+package ssa
+
+import (
+	"slices"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// KnownDirectory is what is publicly known of a directory, so that a bank need not
+// gather it. It is data with a date, not trust: the certificates of the authorities
+// come from the bank, and have these subjects.
+type KnownDirectory struct {
+	Name        string
+	Issuer      string             // iss of its statements
+	Environment claims.Environment // of all that it vouches for
+	JWKSURL     string             // address of its key set
+	Hosts       []string           // of its own key set and of those of software
+	// RootSubjects and IssuingSubjects name its certificate authorities (RFC 4514).
+	RootSubjects    []string
+	IssuingSubjects []string
+	ReadOn          string // day on which this was read, as 2006-01-02
+}
+
+// KnownDirectories returns the directories of UK Open Banking, production and
+// sandbox, in a fresh slice. They share an issuer, and no key.
+func KnownDirectories() []KnownDirectory {
+	return []KnownDirectory{
+		{
+			Name:            "UK Open Banking Directory",
+			Issuer:          "OpenBanking Ltd",
+			Environment:     claims.Production,
+			JWKSURL:         "https://keystore.openbanking.org.uk/keystore/openbanking.jwks",
+			Hosts:           []string{"keystore.openbanking.org.uk"},
+			RootSubjects:    []string{"CN=OpenBanking Root CA,O=OpenBanking,C=GB"},
+			IssuingSubjects: []string{"CN=OpenBanking Issuing CA,O=OpenBanking,C=GB"},
+			ReadOn:          "2026-11-21",
+		},
+		{
+			Name:        "UK Open Banking Directory (sandbox)",
+			Issuer:      "OpenBanking Ltd",
+			Environment: claims.Sandbox,
+			JWKSURL:     "https://keystore.openbankingtest.org.uk/keystore/openbanking.jwks",
+			Hosts:       []string{"keystore.openbankingtest.org.uk"},
+			RootSubjects: []string{
+				"CN=OpenBanking Pre-Production Root CA,O=OpenBanking,C=GB",
+				"CN=Open Banking Test Root CA,OU=Test PKI,O=Open Banking Limited,C=GB",
+			},
+			IssuingSubjects: []string{
+				"CN=OpenBanking Pre-Production Issuing CA,O=OpenBanking,C=GB",
+				"CN=Open Banking Test Issuing CA,OU=Test PKI,O=Open Banking Limited,C=GB",
+			},
+			ReadOn: "2026-11-21",
+		},
+	}
+}
+
+// Source says where RemoteKeys may fetch the directory's key sets: from its hosts,
+// by the system's roots.
+func (d KnownDirectory) Source() RemoteSource { return RemoteSource{Hosts: slices.Clone(d.Hosts)} }
+
+// Anchor makes a trust anchor of the directory, whose keys and those of whose
+// software keys finds: PS256 and ES256, statements of at most 24 hours where they
+// have no exp. All of it may be changed before the anchor is used.
+func (d KnownDirectory) Anchor(keys KeyResolver) Anchor {
+	return Anchor{
+		Name: d.Name, Issuer: d.Issuer, Environment: d.Environment, JWKSURL: d.JWKSURL, Keys: keys,
+		Algorithms: []claims.Algorithm{claims.PS256, claims.ES256}, MaxAge: 24 * time.Hour, JWKSHosts: slices.Clone(d.Hosts),
+	}
+}

@@ -1,0 +1,114 @@
+package ssa
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/obdcr/obdcr/internal/jose"
+)
+
+// RemoteSource is a group of hosts of key sets under one trust, as a rule those of
+// one trust anchor.
+type RemoteSource struct {
+	// Hosts are host or host:port, 443 where there is none, as Anchor.JWKSHosts are.
+	// IPv6 addresses stand in brackets. An IP address here permits itself, public or
+	// not, to addresses that name it, and not to names that lead to it.
+	Hosts []string
+	// Roots verify the hosts' certificates; nil for those of the system.
+	Roots *x509.CertPool
+	// Networks are addresses that are not public and that the names among Hosts may
+	// nevertheless lead to.
+	Networks []netip.Prefix
+	// MediaTypes are admitted beside application/json and those that end in +json;
+	// no parameters.
+	MediaTypes []string
+}
+
+// RemoteLimits bound what RemoteKeys fetches and keeps. The zero value of a field
+// stands for its default; there is no value for "without limit".
+type RemoteLimits struct {
+	MaxSets  int   // key sets in the cache, 1..1_000_000; 10_000 by default
+	MaxKeys  int   // entries of one set, usable or not, 1..100; 100 by default
+	MaxBytes int64 // bytes of one set, 1..1 MiB; 1 MiB by default
+
+	Timeout time.Duration // of one fetch, up to 1 minute and less than UnknownKeyInterval; 5 s by default
+
+	// A set is fresh for as long as its Cache-Control says, but at least MinFresh
+	// (1 s..1 h; 1 minute by default) and at most MaxFresh (up to 7 days; 24 h by
+	// default). Where nothing is said it is DefaultFresh, between the two, or, where
+	// that is 0, 5 minutes or the nearer of the two.
+	MinFresh, MaxFresh, DefaultFresh time.Duration
+
+	// UnknownKeyInterval is how long after a set was fetched for the sake of an
+	// unknown kid no other unknown kid has the set fetched again; 1 s..1 h, 30 s by
+	// default.
+	UnknownKeyInterval time.Duration
+	// FailureMemory is how long after a failed fetch there is no other; 1 s..1 minute,
+	// 10 s by default.
+	FailureMemory time.Duration
+	// MaxStale is how long after the end of its freshness a set is still used while
+	// fetching fails; 1 s..24 h, 1 h by default.
+	MaxStale time.Duration
+}
+
+// RemoteConfig configures RemoteKeys.
+type RemoteConfig struct {
+	Sources []RemoteSource   // at least one; no host in two of them
+	Clock   func() time.Time // required; time.Now in production
+	// Transport replaces the guarded transport, for a bank whose way out is a proxy:
+	// it decides where to connect and whom to trust, so Roots, Networks and Resolver
+	// must then be unset. It must heed the request's context.
+	Transport http.RoundTripper
+	Resolver  *net.Resolver // nil for net.DefaultResolver
+	Limits    RemoteLimits
+	// Observer hears of everything but look-ups that the cache answers with a fresh
+	// key. It is called from many goroutines, must not block, and a panic in it is
+	// dropped: no look-up fails for the sake of a metric.
+	Observer func(KeyEvent)
+}
+
+// withDefaults fills in what is zero and refuses what is out of range.
+func (l RemoteLimits) withDefaults() (RemoteLimits, error) {
+	fill(&l.MaxSets, 10_000)
+	fill(&l.MaxKeys, jose.MaxJWKSKeys)
+	fill(&l.MaxBytes, jose.MaxJWKSSize)
+	fill(&l.Timeout, 5*time.Second)
+	fill(&l.MinFresh, time.Minute)
+	fill(&l.MaxFresh, 24*time.Hour)
+	fill(&l.DefaultFresh, min(max(5*time.Minute, l.MinFresh), l.MaxFresh))
+	fill(&l.UnknownKeyInterval, 30*time.Second)
+	fill(&l.FailureMemory, 10*time.Second)
+	fill(&l.MaxStale, time.Hour)
+	return l, errors.Join(
+		within("MaxSets", l.MaxSets, 1, 1_000_000),
+		within("MaxKeys", l.MaxKeys, 1, jose.MaxJWKSKeys),
+		within("MaxBytes", l.MaxBytes, 1, jose.MaxJWKSSize),
+		within("UnknownKeyInterval", l.UnknownKeyInterval, time.Second, time.Hour),
+		// A fetch that takes longer than the interval could end with a set that is too
+		// old to say of a key that it is unknown.
+		within("Timeout", l.Timeout, 1, min(time.Minute, l.UnknownKeyInterval-1)),
+		within("MinFresh", l.MinFresh, time.Second, time.Hour),
+		within("MaxFresh", l.MaxFresh, l.MinFresh, 7*24*time.Hour),
+		within("DefaultFresh", l.DefaultFresh, l.MinFresh, l.MaxFresh),
+		within("FailureMemory", l.FailureMemory, time.Second, time.Minute),
+		within("MaxStale", l.MaxStale, time.Second, 24*time.Hour),
+	)
+}
+
+func fill[T int | int64 | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+func within[T int | int64 | time.Duration](name string, value, least, most T) error {
+	if value < least || value > most {
+		return fmt.Errorf("ssa: the limit %s is %v, not within %v and %v", name, value, least, most)
+	}
+	return nil
+}

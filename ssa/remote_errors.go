@@ -1,0 +1,43 @@
+package ssa
+
+import (
+	"fmt"
+	"time"
+)
+
+// UnknownKeyError says that a key set, as far as anybody may ask for it now, has no
+// key of the kid. It wraps ErrKeyNotFound.
+type UnknownKeyError struct {
+	ReadAt  time.Time // when the set was asked for
+	RetryAt time.Time // from when on an unknown kid has the set read again
+}
+
+// Error says when the set was read and when to try again.
+func (e *UnknownKeyError) Error() string {
+	return fmt.Sprintf("ssa: %v: the key set, read at %s, has no key of this kid; it can be read again from %s on",
+		ErrKeyNotFound, e.ReadAt.UTC().Format(time.RFC3339), e.RetryAt.UTC().Format(time.RFC3339))
+}
+
+// Unwrap gives ErrKeyNotFound.
+func (e *UnknownKeyError) Unwrap() error { return ErrKeyNotFound }
+
+// KeySourceError says that a key set cannot be had at the moment, which is never the
+// fault of whoever sent the token. It wraps ErrKeySourceUnavailable.
+type KeySourceError struct {
+	Host       string        // of the key set, at most 64 bytes
+	RetryAfter time.Duration // when to try again: whole seconds, at least one
+	Cause      error         // what the last attempt came to
+}
+
+// Error gives host and cause.
+func (e *KeySourceError) Error() string {
+	return fmt.Sprintf("ssa: %v: %s: %v", ErrKeySourceUnavailable, e.Host, e.Cause)
+}
+
+// Unwrap gives ErrKeySourceUnavailable and the cause.
+func (e *KeySourceError) Unwrap() []error { return []error{ErrKeySourceUnavailable, e.Cause} }
+
+func unavailable(w want, wait time.Duration, cause error) error {
+	seconds := (wait + time.Second - 1) / time.Second
+	return &KeySourceError{Host: hostOf(w.url), RetryAfter: max(seconds, 1) * time.Second, Cause: cause}
+}

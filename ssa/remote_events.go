@@ -1,0 +1,49 @@
+package ssa
+
+import (
+	"net/url"
+	"strings"
+	"time"
+)
+
+// KeyEventKind says what happened.
+type KeyEventKind string
+
+// What RemoteKeys tells its observer.
+const (
+	KeysFetched       KeyEventKind = "fetched"             // an answer took the place of what was there
+	KeysFailed        KeyEventKind = "failed"              // a fetch came to nothing that can be used
+	KeysServedStale   KeyEventKind = "served_stale"        // a look-up was answered with keys that are no longer fresh
+	KeysExpiredStale  KeyEventKind = "expired_stale"       // the outage outlasted MaxStale; the keys are dropped
+	KeysEvicted       KeyEventKind = "evicted"             // a set made room for another
+	UnknownKeyRefetch KeyEventKind = "unknown_key_refetch" // an unknown kid has the set fetched again
+	UnknownKeyBarred  KeyEventKind = "unknown_key_barred"  // an unknown kid did not: another did within UnknownKeyInterval
+)
+
+// KeyEvent is one thing that happened, for metrics and logs. No field holds what a
+// sender of tokens could choose at will.
+type KeyEvent struct {
+	Kind KeyEventKind
+	Host string        // of the key set, at most 64 bytes; "" for an address that was refused
+	Err  error         // why the last fetch failed: failed, served_stale, expired_stale
+	Keys int           // usable keys of the set: fetched, served_stale, expired_stale, evicted
+	Took time.Duration // fetched, failed
+}
+
+// tell must not be called with the mutex held. An event without kind is none.
+func (r *RemoteKeys) tell(event KeyEvent) {
+	if r.observer == nil || event.Kind == "" {
+		return
+	}
+	defer func() { _ = recover() }()
+	r.observer(event)
+}
+
+// hostOf is "" for what no source could list.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || strings.ContainsFunc(u.Host, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return ""
+	}
+	return u.Host[:min(len(u.Host), 64)]
+}

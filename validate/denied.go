@@ -1,0 +1,80 @@
+package validate
+
+import (
+	"slices"
+	"strings"
+)
+
+// deniedRules are the rows about what this bank has put on its deny list. Where a
+// list is empty, its row does not apply.
+var deniedRules = []Rule{
+	{
+		ID:       "ssa.denied.jti",
+		Summary:  "The statement is not on the bank's deny list.",
+		Reason:   "A single statement can be withdrawn while its signature still holds.",
+		Example:  `{"jti": "3d1b3595efac4e36"}`,
+		Citation: rfc("7591", "3.2.2"),
+		Fix:      "fetch a fresh SSA; if that one is refused too, ask the bank",
+		When:     func(c *Case) bool { return len(c.Policy().DeniedStatements) > 0 },
+		Check: func(c *Case) {
+			jti, ok := c.SSA().JWTID.Get()
+			if ok && slices.ContainsFunc(c.Policy().DeniedStatements, func(s string) bool { return strings.EqualFold(s, jti) }) {
+				c.ReportValue("/jti", jti, "", "is denied by this bank")
+			}
+		},
+	},
+	{
+		ID:       "ssa.denied.software",
+		Summary:  "The software is not on the bank's deny list.",
+		Reason:   "A bank can refuse one software of an organisation, whatever the directory says of it.",
+		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp"}`,
+		Citation: rfc("7591", "3.2.2"),
+		Fix:      "ask the bank why it denies the software",
+		When:     func(c *Case) bool { return len(c.Policy().DeniedSoftware) > 0 },
+		Check: func(c *Case) {
+			if id, ok := softwareID(c); ok && slices.Contains(c.Policy().DeniedSoftware, id) {
+				c.ReportValue("/software_id", id, "", "is denied by this bank")
+			}
+		},
+	},
+	{
+		ID:       "ssa.denied.organisation",
+		Summary:  "The organisation is not on the bank's deny list.",
+		Reason:   "A bank can refuse an organisation, whatever the directory says of it.",
+		Example:  `{"org_id": "0015800001041RHAAY"}`,
+		Citation: rfc("7591", "3.2.2"),
+		Fix:      "ask the bank why it denies the organisation",
+		When:     func(c *Case) bool { return len(c.Policy().DeniedOrganisations) > 0 },
+		Check: func(c *Case) {
+			if id, ok := c.SSA().OrgID.Get(); ok && slices.Contains(c.Policy().DeniedOrganisations, id) {
+				c.ReportValue("/org_id", id, "", "is denied by this bank")
+			}
+		},
+	},
+}
+
+// denied refuses entries that no statement could have: a deny list that is misspelt
+// would deny nobody.
+func (c *policyCheck) denied() {
+	for _, l := range []struct {
+		member string
+		list   []string
+	}{
+		{"denied_statements", c.p.DeniedStatements},
+		{"denied_software", c.p.DeniedSoftware},
+		{"denied_organisations", c.p.DeniedOrganisations},
+	} {
+		seen := make(map[string]bool, len(l.list))
+		for _, id := range l.list {
+			switch {
+			case id == "":
+				c.fault(l.member, "an empty entry denies nobody: leave it out")
+			case strings.TrimSpace(id) != id || !printableASCII(id):
+				c.fault(l.member, "%q is no identifier: blanks and characters that are not printable ASCII stand in none", Echo(id))
+			case seen[id]:
+				c.fault(l.member, "%q stands twice", Echo(id))
+			}
+			seen[id] = true
+		}
+	}
+}
