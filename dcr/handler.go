@@ -1,132 +1,209 @@
 package dcr
 
 import (
-	"encoding/json"
+	"context"
+	"crypto/x509"
 	"errors"
-	"io"
-	"mime"
+	"fmt"
+	"log/slog"
 	"net/http"
-	"strconv"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
-	"github.com/obdcr/obdcr/validate"
 )
 
 const (
-	maxBody     = 64 << 10
-	bodyTimeout = 15 * time.Second
+	// MaxRequestBody is the greatest length of a registration request, in bytes.
+	MaxRequestBody = 64 << 10
+	// DefaultBodyTimeout is how long a client may take to send a body.
+	DefaultBodyTimeout = 15 * time.Second
+	// HeaderTimeout is how long it should have for the header. That is read before any
+	// handler runs: set it as ReadHeaderTimeout of the http.Server.
+	HeaderTimeout = 10 * time.Second
 )
 
 // HandlerConfig configures the HTTP side of a Registrar.
 type HandlerConfig struct {
 	Registrar   *Registrar  // required
-	Path        string      // of the registration endpoint, such as /register
+	Path        string      // required: of the registration endpoint, such as /register
 	Certificate cert.Source // required; cert.FromTLS unless a proxy ends TLS
+	Limiter     Limiter     // nil: nobody is limited
+	// Methods are the verbs that are offered; any other is answered with 405 and
+	// Allow. Nil: POST, GET, PUT and DELETE, or POST alone where the Registrar has no
+	// Tokens.
+	Methods []string
+	// BodyTimeout takes the place of the server's ReadTimeout while a body is read;
+	// DefaultBodyTimeout where 0. A ResponseWriter that stands between must have Unwrap
+	// (http.ResponseController), or the server's own timeout is all there is.
+	BodyTimeout time.Duration
+	// Logger hears of each refusal, with all the rules that were broken; the answer
+	// says less. Nil logs nothing.
+	Logger *slog.Logger
 }
 
 type handler struct {
 	registrar   *Registrar
 	certificate cert.Source
+	limiter     Limiter
+	methods     []string
+	bodyTimeout time.Duration
+	log         *slog.Logger
 }
 
-// NewHandler serves POST at the path: application/jwt or application/jose of at
-// most 64 KiB, answered with 201 and the client or with an RFC 7591 error object.
+// request is what every verb needs to know.
+type request struct {
+	*http.Request
+	clientID string // of the path; "" at POST, and where it cannot be a client's
+	caller   Caller
+}
+
+// verb does the work of a request, and returns the status and body of its answer.
+type verb func(context.Context, http.ResponseWriter, request) (int, []byte, error)
+
+// NewHandler serves the registration endpoint (OBIE DCR, endpoints):
+//
+//	POST   Path              registers a client: 201 (or 200 by policy) and the client
+//	GET    Path/{ClientId}   200 and the client
+//	PUT    Path/{ClientId}   200 and the client as it is now
+//	DELETE Path/{ClientId}   204
+//
+// A request must be application/jwt or application/jose of at most MaxRequestBody.
+// A refused one is answered with 400 and an RFC 7591 error object; otherwise there is
+// a line of text with 401 (and WWW-Authenticate), 403, 405 (Allow), 408, 413, 415, 429
+// or 503 (Retry-After), or 500. The document [OpenAPI] has all of it. No answer may be
+// stored or its type guessed.
+//
+// Other paths are 404, also those with an empty or a dot segment or a slash at the
+// end: nothing is redirected. Mount the handler before a mux that would do so.
 func NewHandler(c HandlerConfig) (http.Handler, error) {
 	if c.Registrar == nil || c.Certificate == nil {
 		return nil, errors.New("dcr: a handler needs a Registrar and a certificate source")
 	}
-	if !strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, "{} ") || strings.HasSuffix(c.Path, "/") {
+	if !strings.HasPrefix(c.Path, "/") || c.Path == "/" || path.Clean(c.Path) != c.Path || strings.ContainsAny(c.Path, "{}%?# ") {
 		return nil, errors.New("dcr: the path must begin with a slash, end without one, and hold no wildcard")
 	}
-	h := &handler{registrar: c.Registrar, certificate: c.Certificate}
+	methods, err := offeredMethods(c)
+	if err != nil {
+		return nil, err
+	}
+	h := &handler{registrar: c.Registrar, certificate: c.Certificate, limiter: c.Limiter,
+		methods: methods, bodyTimeout: c.BodyTimeout, log: c.Logger}
+	switch {
+	case c.BodyTimeout < 0:
+		return nil, errors.New("dcr: the BodyTimeout is negative")
+	case c.BodyTimeout == 0:
+		h.bodyTimeout = DefaultBodyTimeout
+	}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+c.Path, h.register)
+	mux.Handle(c.Path, h.resource(map[string]verb{http.MethodPost: h.register}))
+	mux.Handle(c.Path+"/{ClientId}", h.resource(map[string]verb{
+		http.MethodGet: h.get, http.MethodPut: h.update, http.MethodDelete: h.delete}))
+	return h.outer(mux), nil
+}
+
+// verbs are those of the specification, in the order of Allow.
+var verbs = [...]string{http.MethodPost, http.MethodGet, http.MethodPut, http.MethodDelete}
+
+func offeredMethods(c HandlerConfig) ([]string, error) {
+	managed := c.Registrar.tokens != nil
+	if c.Methods == nil && !managed {
+		return []string{http.MethodPost}, nil
+	}
+	if c.Methods == nil {
+		return verbs[:], nil
+	}
+	for i, m := range c.Methods {
+		switch {
+		case !slices.Contains(verbs[:], m) || slices.Contains(c.Methods[:i], m):
+			return nil, fmt.Errorf("dcr: method %d is none of POST, GET, PUT and DELETE, or stands there twice", i)
+		case m != http.MethodPost && !managed:
+			return nil, fmt.Errorf("dcr: %s needs a Registrar with Tokens", m)
+		}
+	}
+	return slices.Clone(c.Methods), nil
+}
+
+// outer sets what every answer has, and keeps from the mux what it would redirect: a
+// client would repeat its request, or its token, at the other place.
+func (h *handler) outer(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Cache-Control", "no-store")
 		header.Set("Pragma", "no-cache")
 		header.Set("X-Content-Type-Options", "nosniff")
-		// The mux would redirect such a path, and a client would repeat its POST there.
-		if strings.Contains(r.URL.Path, "//") {
+		if r.Body != nil && r.Body != http.NoBody {
+			// The server reads the body even if no verb does. A writer without deadlines, as
+			// in tests, has nothing to wait for.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.bodyTimeout))
+		}
+		if asked := r.URL.EscapedPath(); path.Clean(asked) != asked {
 			http.NotFound(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
-	}), nil
+	})
 }
 
-func (h *handler) register(w http.ResponseWriter, r *http.Request) {
-	if refusal := h.serve(w, r); refusal != nil {
-		writeError(w, refusal)
-	}
-}
-
-func (h *handler) serve(w http.ResponseWriter, r *http.Request) *Error {
-	leaf, err := h.certificate(r)
-	if err != nil || leaf == nil {
-		return &Error{Status: http.StatusUnauthorized, Description: "a client certificate is required", Err: err}
-	}
-	token, refusal := readToken(w, r)
-	if refusal != nil {
-		return refusal
-	}
-	registration, err := h.registrar.Register(r.Context(), RegisterInput{Token: token, Certificate: leaf})
-	if err != nil {
-		var e *Error
-		if !errors.As(err, &e) {
-			e = internalError(err)
+// resource serves one path.
+func (h *handler) resource(known map[string]verb) http.Handler {
+	var allowed []string
+	for _, m := range verbs {
+		if known[m] != nil && slices.Contains(h.methods, m) {
+			allowed = append(allowed, m)
 		}
-		return e
 	}
-	policy := h.registrar.policy
-	body, err := Response(registration.Client, registration.Secret, policy)
+	allow := strings.Join(allowed, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(allowed, r.Method) {
+			w.Header().Set("Allow", allow)
+			http.Error(w, "this path does not offer the method", http.StatusMethodNotAllowed)
+			return
+		}
+		h.serve(w, r, known[r.Method])
+	})
+}
+
+func (h *handler) serve(w http.ResponseWriter, r *http.Request, do verb) {
+	q := request{Request: r, caller: Caller{Token: bearerToken(r.Header)}}
+	if id := r.PathValue("ClientId"); isClientID(id) {
+		q.clientID = id
+	}
+	leaf, err := h.admit(r)
+	var status int
+	var body []byte
+	if err == nil {
+		q.caller.Certificate = leaf
+		status, body, err = do(r.Context(), w, q)
+	}
 	if err != nil {
-		return internalError(err)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(policy.CreatedStatus)
-	_, _ = w.Write(body) // the client is gone; the record stays, and GET finds it
-	return nil
-}
-
-// readToken reads the request's body within its limits of type, size and time.
-func readToken(w http.ResponseWriter, r *http.Request) (string, *Error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || (media != "application/jwt" && media != "application/jose") {
-		return "", &Error{Status: http.StatusUnsupportedMediaType, Description: "send Content-Type application/jwt or application/jose"}
-	}
-	// A writer without deadlines, as in tests, has nothing to wait for.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return "", &Error{Status: http.StatusRequestEntityTooLarge, Description: "a request has at most 65536 bytes", Err: err}
-	case err != nil:
-		return "", &Error{Status: http.StatusBadRequest, Code: validate.InvalidClientMetadata,
-			Description: "the body could not be read", Err: err}
-	}
-	return string(body), nil
-}
-
-// writeError answers with error and error_description alone (RFC 7591 section
-// 3.2.2), or with a bare status where the specification gives no object.
-func writeError(w http.ResponseWriter, e *Error) {
-	header := w.Header()
-	if e.RetryAfter > 0 {
-		header.Set("Retry-After", strconv.Itoa(int(e.RetryAfter/time.Second)))
-	}
-	if e.Status == http.StatusUnauthorized {
-		header.Set("WWW-Authenticate", `Bearer realm="registration"`)
-	}
-	if e.Code == "" {
-		http.Error(w, e.Description, e.Status)
+		refusal := asError(err)
+		h.logRefusal(q, refusal)
+		writeError(w, refusal, q.caller.Token != "" && r.Method != http.MethodPost)
 		return
 	}
-	header.Set("Content-Type", "application/json")
-	w.WriteHeader(e.Status)
-	// Two strings always encode; a client that is gone reads nothing.
-	_ = json.NewEncoder(w).Encode(validate.WireError{Error: e.Code, Description: e.Description})
+	if body != nil {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // if the client is gone: the record stays, and GET finds it
+}
+
+// admit wants a client certificate, and not too many requests by it.
+func (h *handler) admit(r *http.Request) (*x509.Certificate, error) {
+	leaf, err := h.certificate(r)
+	if err != nil || leaf == nil {
+		return nil, &Error{Status: http.StatusUnauthorized, Description: "a client certificate is required", Err: err}
+	}
+	if h.limiter != nil {
+		if wait, ok := h.limiter.Allow(limitKey(leaf)); !ok {
+			return nil, &Error{Status: http.StatusTooManyRequests, Description: "too many requests by this client certificate", RetryAfter: wait}
+		}
+	}
+	return leaf, nil
 }

@@ -19,6 +19,13 @@ func newBank(t *testing.T, w *world, r *dcr.Registrar) (*httptest.Server, *http.
 	t.Helper()
 	h, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: r, Path: "/register", Certificate: cert.FromTLS})
 	require.NoError(t, err)
+	return serveTLS(t, w, h)
+}
+
+// serveTLS serves a handler over mutual TLS, and returns a client that has the
+// software's certificate.
+func serveTLS(t *testing.T, w *world, h http.Handler) (*httptest.Server, *http.Client) {
+	t.Helper()
 	cert, err := w.directory.ServerCertificate("127.0.0.1")
 	require.NoError(t, err)
 	pool := x509.NewCertPool()

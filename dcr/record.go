@@ -21,39 +21,99 @@ const (
 	secretBytes   = 24 // 192 random bits, 32 characters
 )
 
-// build makes the record of a valid request.
+// build makes the record of a valid request for a new client.
 func (r *Registrar) build(v *Verified) (store.Client, string, error) {
-	statement := v.statement.Claims()
-	app, err := r.attributes.Map(statement, v.statement.Environment())
+	client, err := r.describe(v)
 	if err != nil {
-		return store.Client{}, "", r.verifier.refuse(v.input, validate.Violation{
-			Rule: "ssa.attributes.required", Document: validate.DocSSA, Message: trimPrefix(err)}, err)
+		return store.Client{}, "", err
 	}
-	registered := r.registered(v)
-	if empty := emptied(v.request.claims, registered); empty != "" {
-		return store.Client{}, "", r.verifier.refuse(v.input, validate.Violation{Rule: empty + ".supported",
-			Document: validate.DocRequest, Pointer: "/" + empty, Message: "holds nothing that this bank supports"}, nil)
-	}
-	metadata, err := json.Marshal(registered)
-	if err != nil {
+	if client.ID, err = r.token(clientIDBytes); err != nil {
 		return store.Client{}, "", internalError(err)
 	}
-	id, err := r.token(clientIDBytes)
-	if err != nil {
-		return store.Client{}, "", internalError(err)
-	}
-	now := r.clock().UTC().Truncate(time.Second)
-	client := store.Client{
-		ID: id, IssuedAt: now, State: store.Active, Since: now, Environment: v.statement.Environment(),
-		SoftwareID: softwareID(registered, statement), OrgID: statement.OrgID.Or(""),
-		Metadata: metadata, SoftwareStatement: v.statement.Token(), Application: app,
-	}
-	client.UniqueKey = r.uniqueKey(client, statement)
-	secret, err := r.addSecret(&client, registered.TokenEndpointAuthMethod.Or(""))
+	client.IssuedAt = r.now()
+	client.Since = client.IssuedAt
+	secret, err := r.addSecret(&client, methodOf(client))
 	if err != nil {
 		return store.Client{}, "", internalError(err)
 	}
 	return client, secret, nil
+}
+
+// rebuild makes the record of a valid request for a client that there is. It keeps
+// client_id, client_id_issued_at, and the secret as long as the authentication
+// method can use it; the text is that of a new secret, "" where there is none.
+func (r *Registrar) rebuild(v *Verified, before store.Client) (store.Client, string, error) {
+	client, err := r.describe(v)
+	if err != nil {
+		return store.Client{}, "", err
+	}
+	client.ID, client.IssuedAt, client.Version, client.Since = before.ID, before.IssuedAt, before.Version, r.now()
+	if before.UniqueKey == "" && r.policy.Registrations == validate.RegistrationsOnePerSoftware {
+		client.UniqueKey = "" // it is older than the policy, and so may be another of the software
+	}
+	method := methodOf(client)
+	sealed := method == claims.ClientSecretJWT
+	switch {
+	case !needsSecret(method):
+		return client, "", nil
+	case before.SecretHash != nil && (!sealed || before.SealedSecret != nil):
+		client.SecretHash = before.SecretHash
+		if sealed {
+			client.SealedSecret = before.SealedSecret
+		}
+		return client, "", nil
+	}
+	secret, err := r.addSecret(&client, method)
+	if err != nil {
+		return store.Client{}, "", internalError(err)
+	}
+	return client, secret, nil
+}
+
+// describe makes what of a record follows from the request alone.
+func (r *Registrar) describe(v *Verified) (store.Client, error) {
+	statement := v.statement.Claims()
+	app, err := r.attributes.Map(statement, v.statement.Environment())
+	if err != nil {
+		return store.Client{}, r.verifier.refuse(v.input, validate.Violation{
+			Rule: "ssa.attributes.required", Document: validate.DocSSA, Message: trimPrefix(err)}, err)
+	}
+	registered := r.registered(v)
+	if empty := emptied(v.request.claims, registered); empty != "" {
+		return store.Client{}, r.verifier.refuse(v.input, validate.Violation{Rule: empty + ".supported",
+			Document: validate.DocRequest, Pointer: "/" + empty, Message: "holds nothing that this bank supports"}, nil)
+	}
+	metadata, err := json.Marshal(registered)
+	if err != nil {
+		return store.Client{}, internalError(err)
+	}
+	client := store.Client{
+		State: store.Active, Environment: v.statement.Environment(),
+		SoftwareID: softwareID(registered, statement), OrgID: statement.OrgID.Or(""),
+		Metadata: metadata, SoftwareStatement: v.statement.Token(), Application: app,
+	}
+	client.UniqueKey = r.uniqueKey(client, statement)
+	return client, nil
+}
+
+// now is the time as records keep it.
+func (r *Registrar) now() time.Time { return r.clock().UTC().Truncate(time.Second) }
+
+// methodOf is how a client authenticates at the token endpoint.
+func methodOf(c store.Client) claims.AuthMethod {
+	registered, err := claims.ParseRequest(c.Metadata)
+	if err != nil {
+		return "" // describe has written it
+	}
+	return registered.TokenEndpointAuthMethod.Or("")
+}
+
+func needsSecret(method claims.AuthMethod) bool {
+	switch method {
+	case claims.ClientSecretBasic, claims.ClientSecretPost, claims.ClientSecretJWT:
+		return true
+	}
+	return false
 }
 
 func internalError(err error) *Error {
@@ -174,9 +234,7 @@ func (r *Registrar) uniqueKey(c store.Client, statement *claims.SSA) string {
 // addSecret gives the client a secret where its method needs one. The record keeps
 // the hash, and the sealed value for the one method that needs it.
 func (r *Registrar) addSecret(c *store.Client, method claims.AuthMethod) (string, error) {
-	switch method {
-	case claims.ClientSecretBasic, claims.ClientSecretPost, claims.ClientSecretJWT:
-	default:
+	if !needsSecret(method) {
 		return "", nil
 	}
 	secret, err := r.token(secretBytes)

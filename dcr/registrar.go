@@ -30,6 +30,19 @@ type Config struct {
 	Random       io.Reader               // crypto/rand.Reader where nil
 	SealingKey   []byte                  // 32 bytes; required where the policy admits client_secret_jwt
 	Logger       *slog.Logger            // nil logs nothing
+	// Tokens are asked by Get, Update and Delete, which a registrar without them
+	// does not offer (405).
+	Tokens Tokens
+	// Hooks are the bank's own steps around each change.
+	Hooks Hooks
+	// Provisioner makes the clients in the bank's authorization server; nil where
+	// that reads the Store itself. It needs a Store with store.Unfinished.
+	Provisioner Provisioner
+	// Replay remembers each jti; nil leaves that to the Store, which commits it with
+	// the record. It needs a Store with store.Unfinished.
+	Replay store.Replay
+	// Observer is told what happened, once for each operation; nil for nobody.
+	Observer func(Event)
 }
 
 // Registrar registers clients. It is safe for concurrent use.
@@ -43,10 +56,18 @@ type Registrar struct {
 	attributes   *claims.AttributeMapper
 	certificates *cert.Checker
 	log          *slog.Logger
+	tokens       Tokens
+	hooks        Hooks
+	provisioner  Provisioner
+	replay       store.Replay
+	unfinished   store.Unfinished // the store again; nil where it has no such methods
+	observer     func(Event)
+	reached      func(point string) // where tests stop the process
 }
 
 // NewRegistrar checks the collaborators. It refuses what is missing, a policy
-// without audiences, and client_secret_jwt without a sealing key.
+// without audiences, client_secret_jwt without a sealing key, and a Provisioner or a
+// Replay with a Store that has not the methods of store.Unfinished.
 func NewRegistrar(c Config) (*Registrar, error) {
 	if c.Statements == nil || c.SoftwareKeys == nil || c.Validator == nil || c.Store == nil || c.Clock == nil {
 		return nil, errors.New("dcr: a registrar needs Statements, SoftwareKeys, Validator, Store and Clock")
@@ -58,6 +79,15 @@ func NewRegistrar(c Config) (*Registrar, error) {
 	r := &Registrar{
 		verifier: VerifyConfig{Statements: c.Statements, SoftwareKeys: c.SoftwareKeys, Validator: c.Validator},
 		policy:   policy, store: c.Store, clock: c.Clock, random: c.Random, log: c.Logger,
+		tokens: c.Tokens, hooks: c.Hooks, provisioner: c.Provisioner, replay: c.Replay, observer: c.Observer,
+		reached: func(string) {},
+	}
+	r.unfinished, _ = c.Store.(store.Unfinished)
+	if r.staged() && r.unfinished == nil {
+		return nil, errors.New("dcr: a Provisioner or a Replay needs a Store with the methods of store.Unfinished")
+	}
+	if r.observer == nil {
+		r.observer = func(Event) {}
 	}
 	if r.random == nil {
 		r.random = rand.Reader
@@ -95,23 +125,37 @@ type RegisterInput struct {
 type Registration struct {
 	Client store.Client
 	Secret string           // the client secret, shown this once; "" where there is none
-	Report *validate.Report // warnings and notices
+	Report *validate.Report // warnings and notices; nil from Get
+	Change *Change          // what was done; nil from Get
 }
 
 // Register verifies, judges and stores a request, in the order of the walk that
 // the package describes. A refusal is an *Error, and nothing was stored then.
 func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registration, error) {
+	o := r.begin(OpCreate)
+	registration, err := r.register(ctx, in, o)
+	o.end(err)
+	return registration, err
+}
+
+func (r *Registrar) register(ctx context.Context, in RegisterInput, o *operation) (*Registration, error) {
 	if in.Certificate == nil {
-		return nil, &Error{Status: http.StatusUnauthorized, Description: "a client certificate is required"}
+		return nil, unauthorized("a client certificate is required", challenge, nil)
 	}
 	v, err := r.verifier.Verify(ctx, in.Token, r.clock())
 	if err != nil {
 		return nil, err
 	}
+	o.environment = v.statement.Environment()
 	if err := r.checkCertificate(ctx, v, in.Certificate); err != nil {
 		return nil, err
 	}
 	v.input.Certificate = &validate.Certificate{RawSubject: in.Certificate.RawSubject}
+	return r.admit(ctx, v, r.reservation(v))
+}
+
+// admit judges a verified request, makes the record and stores it.
+func (r *Registrar) admit(ctx context.Context, v *Verified, reservation store.Reservation) (*Registration, error) {
 	report := r.verifier.Validator.Judge(v.input)
 	if !report.Valid() {
 		return nil, refused(report, nil)
@@ -120,11 +164,17 @@ func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registrati
 	if err != nil {
 		return nil, err
 	}
-	if err := r.store.Create(ctx, client, r.reservation(v)); err != nil {
+	change := compare(OpCreate, side{}, side{&client, rolesOf(v.statement)})
+	if err := r.approve(ctx, change); err != nil {
+		return nil, err
+	}
+	stored, err := r.create(ctx, client, secret, reservation)
+	if err != nil {
 		return nil, r.storeError(v, err)
 	}
-	client.Version = 1
-	return &Registration{Client: client, Secret: secret, Report: report}, nil
+	change.After = copyOf(&stored)
+	r.done(ctx, change)
+	return &Registration{Client: stored, Secret: secret, Report: report, Change: &change}, nil
 }
 
 // checkCertificate wants the client certificate to be good and of the software.
@@ -145,8 +195,12 @@ func (r *Registrar) reservation(v *Verified) store.Reservation {
 	}
 }
 
+// storeError is the answer to what went wrong where the record was written.
 func (r *Registrar) storeError(v *Verified, err error) error {
+	var e *Error
 	switch {
+	case errors.As(err, &e):
+		return e
 	case errors.Is(err, store.ErrReplayed):
 		return r.verifier.refuse(v.input, validate.Violation{Rule: ruleReplayed, Document: validate.DocRequest, Pointer: "/jti",
 			Step: validate.StepReplay, Message: "a request with this jti was sent before; the client it made, if any, is found by GET"}, err)
@@ -154,6 +208,6 @@ func (r *Registrar) storeError(v *Verified, err error) error {
 		return &Error{Status: http.StatusBadRequest, Code: validate.InvalidClientMetadata,
 			Description: "this software is registered already, and this bank registers a software once", Err: err}
 	}
-	r.log.Error("the store failed", "error", err)
+	r.log.Error("the registration cannot be stored", "error", err)
 	return unavailable(err, "the registration cannot be stored at the moment")
 }

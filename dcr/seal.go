@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/obdcr/obdcr/store"
 )
 
 // sealer encrypts secrets at rest with AES-256-GCM, bound to the client's ID.
@@ -32,4 +34,26 @@ func (s *sealer) seal(random io.Reader, clientID, secret string) ([]byte, error)
 		return nil, fmt.Errorf("dcr: no randomness: %w", err)
 	}
 	return s.aead.Seal(nonce, nonce, []byte(secret), []byte(clientID)), nil
+}
+
+func (s *sealer) open(clientID string, sealed []byte) (string, error) {
+	n := s.aead.NonceSize()
+	if len(sealed) < n {
+		return "", errors.New("dcr: a sealed secret is too short")
+	}
+	secret, err := s.aead.Open(nil, sealed[:n], sealed[n:], []byte(clientID))
+	if err != nil {
+		return "", errors.New("dcr: a sealed secret does not open: it is of another key or client, or was changed")
+	}
+	return string(secret), nil
+}
+
+// OpenSecret returns the secret of a client that was registered for
+// client_secret_jwt, whose assertions are signed with the secret itself. It is an
+// error that the record holds no sealed secret, or one of another key or client.
+func (r *Registrar) OpenSecret(c store.Client) (string, error) {
+	if r.sealer == nil || c.SealedSecret == nil {
+		return "", errors.New("dcr: the client has no sealed secret, or the registrar no SealingKey")
+	}
+	return r.sealer.open(c.ID, c.SealedSecret)
 }

@@ -21,15 +21,20 @@ const (
 	ruleReplayed         = "request.jti.replayed"
 	ruleSSARequired      = "software_statement.required"
 	ruleSSAJWS           = "ssa.jws"
+	ruleClientID         = "client_id.matches"
+	ruleSoftwareID       = "software_id.unchanged"
+	ruleOrgID            = "ssa.org_id.unchanged"
+	ruleEnvironment      = "ssa.environment.unchanged"
 )
 
-// Error is a refused registration.
+// Error is a refused request.
 type Error struct {
-	Status      int              // HTTP status: 400, 401, 500 or 503
+	Status      int              // HTTP status: 400, 401, 403, 405, 500 or 503
 	Code        validate.Code    // RFC 7591 error code; "" where the status is not 400
 	Description string           // for the sender: ASCII, at most 500 characters
 	Report      *validate.Report // all that was found, where the request was judged
 	RetryAfter  time.Duration    // with 503: when to try again
+	Challenge   string           // with 401: the value of WWW-Authenticate (RFC 6750 section 3)
 	Err         error            // what lies behind it, for logs
 }
 
@@ -80,6 +85,17 @@ func unavailable(err error, what string) *Error {
 	return e
 }
 
+// The values of WWW-Authenticate: without an error code where no token was sent
+// (RFC 6750 section 3.1).
+const (
+	challenge             = `Bearer realm="registration"`
+	challengeInvalidToken = challenge + `, error="invalid_token"`
+)
+
+func unauthorized(what, challenge string, err error) *Error {
+	return &Error{Status: http.StatusUnauthorized, Description: what, Challenge: challenge, Err: err}
+}
+
 // certificateError is the refusal of a client certificate: 401, or 503 where its
 // revocation status cannot be had.
 func certificateError(err error) error {
@@ -94,7 +110,7 @@ func certificateError(err error) error {
 	case e.Kind == cert.ErrRevocationUnknown:
 		return unavailable(err, "the revocation status of the client certificate cannot be read at the moment")
 	}
-	return &Error{Status: http.StatusUnauthorized, Description: "the client certificate is refused: " + e.Kind.Error() + ": " + e.Detail, Err: err}
+	return unauthorized("the client certificate is refused: "+e.Kind.Error()+": "+e.Detail, challenge, err)
 }
 
 // statementViolation tells what package ssa found wrong with a statement.

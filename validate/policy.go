@@ -105,6 +105,9 @@ type Policy struct {
 	ResponseScopeAsArray bool
 	// ErrorDetail says how much error_description tells. (error_detail)
 	ErrorDetail ErrorDetail
+	// ForeignToken says how a token of one client is answered at the address of
+	// another. (foreign_token)
+	ForeignToken ForeignToken
 	// Widenings names each way in which this policy is knowingly wider than the
 	// FAPI rules of the profile. One that is used and not named is refused by
 	// [New]. (widenings)
@@ -188,6 +191,16 @@ const (
 	DetailAll   ErrorDetail = "all"
 )
 
+// ForeignToken says how a token of one client is answered at another's address.
+type ForeignToken string
+
+// ForeignTokenUnauthorized answers as for a client that does not exist, 401, so that
+// nobody learns which do. ForeignTokenForbidden answers 403 where the client exists.
+const (
+	ForeignTokenUnauthorized ForeignToken = "unauthorized"
+	ForeignTokenForbidden    ForeignToken = "forbidden"
+)
+
 // Widening names one way of being wider than FAPI-RW allows.
 type Widening string
 
@@ -261,6 +274,7 @@ func DefaultPolicy(p Profile) Policy {
 		ServedRoles:     []claims.Role{claims.AISP, claims.PISP, claims.CBPII, claims.ASPSP},
 		CreatedStatus:   201,
 		ErrorDetail:     DetailFirst,
+		ForeignToken:    ForeignTokenUnauthorized,
 	}
 	if p == WSO2 {
 		pol.RequiredMembers = []string{"redirect_uris"}

@@ -298,6 +298,7 @@ func (c *policyCheck) choices() {
 	one(c, "subject_dn_match", c.p.SubjectDNMatch, DNMatchExact, DNMatchReversed, DNMatchAnyOrder, DNMatchImmutable)
 	one(c, "registrations", c.p.Registrations, RegistrationsMany, RegistrationsOnePerSoftware, RegistrationsOnePerClientName)
 	one(c, "error_detail", c.p.ErrorDetail, DetailFirst, DetailAll)
+	one(c, "foreign_token", c.p.ForeignToken, ForeignTokenUnauthorized, ForeignTokenForbidden)
 }
 
 func (c *policyCheck) amounts() {

@@ -114,6 +114,7 @@ func policyMembers(p *Policy) map[string]member {
 		"created_status":                 number(&p.CreatedStatus),
 		"response_scope_as_array":        boolean(&p.ResponseScopeAsArray),
 		"error_detail":                   text(&p.ErrorDetail),
+		"foreign_token":                  text(&p.ForeignToken),
 		"widenings":                      list(&p.Widenings),
 	}
 }

@@ -57,7 +57,7 @@ func TestParsePolicyReadsEveryMember(t *testing.T) {
 		"UseSoftwareIdAsApplicationName": true, "clock_skew_seconds": 0, "max_lifetime_seconds": 300,
 		"ssa_max_age_seconds": 60, "max_redirect_uris": 5, "scope_as_array": true, "roles_as_string": true,
 		"denied_statements": ["j"], "denied_software": ["s"], "denied_organisations": ["o"],
-		"served_roles": ["AISP"], "created_status": 200, "response_scope_as_array": true, "error_detail": "all",
+		"served_roles": ["AISP"], "created_status": 200, "response_scope_as_array": true, "error_detail": "all", "foreign_token": "forbidden",
 		"widenings": ["RS256", "client_secret_basic"]}`
 	got, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
 	require.NoError(t, err)
@@ -81,7 +81,7 @@ func TestParsePolicyReadsEveryMember(t *testing.T) {
 		UseSoftwareIDAsApplicationName: true, MaxLifetime: 5 * time.Minute, SSAMaxAge: time.Minute, MaxRedirectURIs: 5,
 		ScopeAsArray: true, RolesAsString: true, ServedRoles: []claims.Role{claims.AISP}, CreatedStatus: 200,
 		DeniedStatements: []string{"j"}, DeniedSoftware: []string{"s"}, DeniedOrganisations: []string{"o"},
-		ResponseScopeAsArray: true, ErrorDetail: validate.DetailAll,
+		ResponseScopeAsArray: true, ErrorDetail: validate.DetailAll, ForeignToken: validate.ForeignTokenForbidden,
 		Widenings: []validate.Widening{validate.WidenRS256, validate.WidenClientSecretBasic},
 	}, got)
 
@@ -134,6 +134,7 @@ func TestParsePolicyNamesWhatItRefuses(t *testing.T) {
 		`{"max_redirect_uris": 0}`:                                                       "max_redirect_uris",
 		`{"created_status": 202}`:                                                        "created_status",
 		`{"scope_as_array": "yes"}`:                                                      "scope_as_array",
+		`{"foreign_token": "maybe"}`:                                                     "foreign_token",
 		`{"error_detail": "some"}`:                                                       "error_detail",
 		`{"error_detail": "\u0000"}`:                                                     "error_detail",
 		`{"audience_kinds": []}`:                                                         "audience_kinds",

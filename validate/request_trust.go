@@ -44,6 +44,42 @@ var requestTrustRules = []Rule{
 		Fix:      "sign with the private key of the kid that the header names",
 	},
 	{
+		// client_id in the body of a PUT is that of the path.
+		ID:       "client_id.matches",
+		Summary:  "client_id in an update is that of the client which is updated.",
+		Reason:   "Whoever names two clients in one request means neither for certain.",
+		Example:  `{"client_id": "another client"}`,
+		Citation: rfc("7592", "2.2"),
+		Fix:      "send the client_id of the address, or none",
+	},
+	{
+		// A client never moves to another software, organisation or environment.
+		ID:       "software_id.unchanged",
+		Summary:  "An update is of the software that the client was registered for.",
+		Reason:   "A client's consents and tokens were given to one software.",
+		Example:  `{"software_id": "another software"}`,
+		Citation: dictionary("software_id"),
+		Fix:      "register another client for another software",
+	},
+	{
+		ID:       "ssa.org_id.unchanged",
+		Summary:  "The statement in an update is of the organisation that the client was registered for.",
+		Reason:   "A client's consents and tokens were given to one organisation.",
+		Example:  `{"org_id": "another organisation"}`,
+		Citation: statementModel("org_id"),
+		Document: DocSSA,
+		Fix:      "register another client for another organisation",
+	},
+	{
+		ID:       "ssa.environment.unchanged",
+		Summary:  "The statement in an update is of the environment that the client was registered in.",
+		Reason:   "A client of the sandbox must not become one of production, nor the reverse.",
+		Example:  `{"software_environment": "production"}`,
+		Citation: statementModel("software_environment"),
+		Document: DocSSA,
+		Fix:      "register another client in the other environment",
+	},
+	{
 		// Never accepted twice.
 		ID:       "request.jti.replayed",
 		Summary:  "jti has not been seen before from this issuer.",

@@ -114,6 +114,9 @@ var specRows = map[string][]string{
 		"ssa.software_roles.served", "ssa.environment"},
 	"statement: the bank's deny list":               {"ssa.denied.jti", "ssa.denied.software", "ssa.denied.organisation"},
 	"attributes: a required one that the SSA lacks": {"ssa.attributes.required"},
+
+	"PUT: client_id of the body is the path's":                       {"client_id.matches"},
+	"PUT: never another software, organisation or environment (400)": {"software_id.unchanged", "ssa.org_id.unchanged", "ssa.environment.unchanged"},
 }
 
 func TestEachClauseHasItsRules(t *testing.T) {

@@ -1,0 +1,199 @@
+package dcr_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/validate"
+)
+
+func bankMetadata(t *testing.T, change func(map[string]any)) *dcr.Metadata {
+	t.Helper()
+	members := map[string]any{}
+	require.NoError(t, json.Unmarshal([]byte(discoveryOf("https://bank.example")), &members))
+	if change != nil {
+		change(members)
+	}
+	text, err := json.Marshal(members)
+	require.NoError(t, err)
+	m, err := dcr.ParseMetadata(text)
+	require.NoError(t, err)
+	return m
+}
+
+func TestABuiltRequestIsValidByEveryMethodAndAlgorithm(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	elliptic, err := w.directory.NewSoftware(ssatest.SoftwareOptions{Algorithm: claims.ES256})
+	require.NoError(t, err)
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	policy.Audiences = []string{ssatest.DefaultAudience}
+	allowEveryMethod(&policy)
+	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	require.NoError(t, err)
+	for _, software := range []*ssatest.Software{w.software, elliptic} {
+		for _, method := range everyMethod {
+			leaf := w.certificate(t, software)
+			client, err := dcr.NewClient(dcr.ClientConfig{HTTP: w.directory.Client(), Metadata: bankMetadata(t, nil),
+				Signer: software.SigningKey, KeyID: software.SigningKeyID, Certificate: leaf, Clock: w.config.Clock})
+			require.NoError(t, err)
+			statement, err := software.SSA(nil)
+			require.NoError(t, err)
+			request, err := client.Build(statement, dcr.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: method})
+			require.NoError(t, err)
+			result, err := dcr.Lint(t.Context(), dcr.LintInput{Request: request, Validator: validator, Now: w.now,
+				Certificate: &validate.Certificate{RawSubject: leaf.RawSubject}, StatementKey: w.directory.Anchor().Keys, SoftwareKey: w.directory.Resolver()})
+			require.NoError(t, err)
+			assert.Empty(t, ruleIDs(result.Report), "%s %s", software.Algorithm, method)
+			assert.Equal(t, dcr.SignatureValid, result.Request)
+			again, err := client.Build(statement, dcr.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: method})
+			require.NoError(t, err)
+			assert.NotEqual(t, request, again, "each has its own jti")
+		}
+	}
+}
+
+func TestWhatIsNotAskedForFollowsFromTheBankAndTheStatement(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	statement, err := w.software.SSA(nil)
+	require.NoError(t, err)
+	m := bankMetadata(t, func(d map[string]any) {
+		d["token_endpoint_auth_methods_supported"] = []string{"tls_client_auth", "client_secret_basic"}
+		d["scopes_supported"] = []string{"openid", "payments"}
+		d["response_types_supported"] = []string{"code"}
+		d["grant_types_supported"] = []string{"client_credentials", "authorization_code"}
+	})
+	random := bytes.NewReader(bytes.Repeat([]byte{0xff}, 16))
+	c, err := dcr.BuildFor(m, statement, dcr.RequestOptions{Certificate: w.certificate(t, w.software), Now: w.now, Random: random})
+	require.NoError(t, err)
+	assert.Equal(t, claims.TLSClientAuth, c.TokenEndpointAuthMethod.Or(""))
+	assert.Equal(t, "CN="+w.software.SoftwareID+",OU="+w.software.OrgID+",O=OpenBanking,C=GB", c.TLSClientAuthSubjectDN.Or(""))
+	assert.False(t, c.TokenEndpointAuthSigningAlg.Present())
+	assert.Equal(t, "openid payments", c.Scope.Or(claims.Scope{}).String())
+	assert.Equal(t, []claims.ResponseType{claims.Code}, c.ResponseTypes.Or(nil))
+	assert.Equal(t, []string{"https://bank.example"}, c.Audience.Or(claims.StringOrList{}).Values, "without an audience it is the issuer")
+	assert.Equal(t, w.software.SoftwareID, c.Issuer.Or(""))
+	assert.Equal(t, int64(30*60), c.Expiry.Or(0)-c.IssuedAt.Or(0))
+	assert.Equal(t, w.software.RedirectURIs, c.RedirectURIs.Or(nil))
+	assert.Equal(t, "ffffffff-ffff-4fff-bfff-ffffffffffff", c.JWTID.Or(""))
+	assert.Equal(t, statement, c.SoftwareStatement.Or(""), "byte for byte")
+}
+
+func TestABankWithoutListsIsAskedForTheUsual(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	statement, err := w.software.SSA(nil)
+	require.NoError(t, err)
+	m, err := dcr.ParseMetadata([]byte(`{"registration_endpoint": "https://b.example/r", "token_endpoint": "https://b.example/t"}`))
+	require.NoError(t, err)
+	_, err = dcr.BuildFor(m, statement, dcr.RequestOptions{Now: w.now})
+	require.ErrorContains(t, err, "names no issuer")
+	c, err := dcr.BuildFor(m, statement, dcr.RequestOptions{Now: w.now, Audience: "x"})
+	require.NoError(t, err)
+	assert.Equal(t, claims.PrivateKeyJWT, c.TokenEndpointAuthMethod.Or(""))
+	assert.Equal(t, claims.PS256, c.TokenEndpointAuthSigningAlg.Or(""))
+	assert.Equal(t, "openid accounts payments", c.Scope.Or(claims.Scope{}).String())
+}
+
+func TestWhatABankDoesNotOfferIsToldBeforeItIsSent(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	statement, err := w.software.SSA(nil)
+	require.NoError(t, err)
+	bare, err := w.software.SSA(map[string]any{"software_id": nil, "software_redirect_uris": nil})
+	require.NoError(t, err)
+	only := func(member string, values ...string) func(map[string]any) {
+		return func(d map[string]any) { d[member] = values }
+	}
+	for name, c := range map[string]struct {
+		statement string
+		change    func(map[string]any)
+		options   dcr.RequestOptions
+		want      string
+	}{
+		"a statement that is none":          {"x", nil, dcr.RequestOptions{}, "no compact JWT"},
+		"a statement without software_id":   {bare, nil, dcr.RequestOptions{}, "software_id"},
+		"a statement without URIs":          {bare, nil, dcr.RequestOptions{Issuer: "x"}, "no redirect URI"},
+		"a method":                          {statement, only("token_endpoint_auth_methods_supported", "tls_client_auth"), dcr.RequestOptions{AuthMethod: "private_key_jwt"}, "private_key_jwt"},
+		"no method of OBIE's":               {statement, only("token_endpoint_auth_methods_supported", "none"), dcr.RequestOptions{}, "no token_endpoint_auth_method"},
+		"an algorithm":                      {statement, only("request_object_signing_alg_values_supported", "none"), dcr.RequestOptions{}, "request_object_signing_alg"},
+		"an algorithm of ID tokens":         {statement, only("id_token_signing_alg_values_supported", "RS256"), dcr.RequestOptions{}, "id_token_signing_alg"},
+		"an algorithm of assertions":        {statement, only("token_endpoint_auth_signing_alg_values_supported", "RS256"), dcr.RequestOptions{}, "token_endpoint_auth_signing_alg"},
+		"a grant type":                      {statement, nil, dcr.RequestOptions{GrantTypes: []claims.GrantType{claims.CIBA}}, "ciba"},
+		"any response type":                 {statement, only("response_types_supported", "token"), dcr.RequestOptions{}, "response_types"},
+		"a scope":                           {statement, nil, dcr.RequestOptions{Scopes: []string{"email"}}, "email"},
+		"tls_client_auth without a subject": {statement, nil, dcr.RequestOptions{AuthMethod: claims.TLSClientAuth}, "certificate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.options.Now, c.options.Audience = w.now, "x"
+			_, err := dcr.BuildFor(bankMetadata(t, c.change), c.statement, c.options)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+	_, err = dcr.BuildFor(nil, statement, dcr.RequestOptions{Now: w.now})
+	require.Error(t, err)
+	_, err = dcr.BuildFor(bankMetadata(t, nil), statement, dcr.RequestOptions{})
+	require.ErrorContains(t, err, "time")
+	_, err = dcr.BuildFor(bankMetadata(t, nil), statement, dcr.RequestOptions{Now: w.now, Random: strings.NewReader("short")})
+	require.ErrorContains(t, err, "randomness")
+}
+
+func TestADiscoveryDocumentIsReadStrictly(t *testing.T) {
+	const good = `"registration_endpoint": "https://b.example/r", "token_endpoint": "https://b.example/t"`
+	for name, c := range map[string]struct{ document, want string }{
+		"no JSON":                     {"<html>", "discovery document"},
+		"no object":                   {"[]", "no JSON object"},
+		"no registration":             {`{"token_endpoint": "https://b.example/t"}`, "no registration_endpoint"},
+		"no token endpoint":           {`{"registration_endpoint": "https://b.example/r"}`, "no token_endpoint"},
+		"a member twice":              {`{` + good + `, "issuer": "a", "issuer": "b"}`, "discovery document"},
+		"an endpoint without TLS":     {`{"registration_endpoint": "http://b.example/r", "token_endpoint": "https://b.example/t"}`, "https"},
+		"an endpoint with a user":     {`{"registration_endpoint": "https://a@b.example/r", "token_endpoint": "https://b.example/t"}`, "user information"},
+		"a fragment":                  {`{"registration_endpoint": "https://b.example/r#", "token_endpoint": "https://b.example/t"}`, "fragment"},
+		"an endpoint of a wrong type": {`{"registration_endpoint": 7, "token_endpoint": "https://b.example/t"}`, "no string"},
+		"a list that is none":         {`{` + good + `, "scopes_supported": "openid"}`, "no array"},
+		"a list of numbers":           {`{` + good + `, "scopes_supported": [1]}`, "scopes_supported"},
+		"an alias without TLS":        {`{` + good + `, "mtls_endpoint_aliases": {"token_endpoint": "http://b.example/t"}}`, "https"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := dcr.ParseMetadata([]byte(c.document))
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+	m, err := dcr.ParseMetadata([]byte(`{` + good + `, "Issuer": "a", "scopes_supported": null,
+		"mtls_endpoint_aliases": {"token_endpoint": "https://mtls.b.example/t", "registration_endpoint": "https://mtls.b.example/r"}}`))
+	require.NoError(t, err)
+	require.Empty(t, m.Issuer)
+	require.Nil(t, m.Scopes)
+	require.Equal(t, "https://mtls.b.example/t", m.TokenEndpoint)
+	require.Equal(t, "https://mtls.b.example/r", m.RegistrationEndpoint)
+	require.Equal(t, "https://b.example/t", m.TokenAudience)
+}
+
+func TestAClientNeedsItsCollaborators(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	good := dcr.ClientConfig{HTTP: w.directory.Client(), Metadata: bankMetadata(t, nil), Signer: w.software.SigningKey, KeyID: "kid"}
+	_, err := dcr.NewClient(good)
+	require.NoError(t, err)
+	for name, change := range map[string]func(*dcr.ClientConfig){
+		"HTTP":      func(c *dcr.ClientConfig) { c.HTTP = nil },
+		"Metadata":  func(c *dcr.ClientConfig) { c.Metadata = nil },
+		"Signer":    func(c *dcr.ClientConfig) { c.Signer = nil },
+		"KeyID":     func(c *dcr.ClientConfig) { c.KeyID = "" },
+		"algorithm": func(c *dcr.ClientConfig) { c.Algorithm = claims.RS256 },
+		"endpoint": func(c *dcr.ClientConfig) {
+			c.Metadata = &dcr.Metadata{RegistrationEndpoint: "http://b.example/r", TokenEndpoint: "https://b.example/t"}
+		},
+	} {
+		c := good
+		change(&c)
+		_, err := dcr.NewClient(c)
+		require.Error(t, err, name)
+	}
+	_, err = dcr.Discover(t.Context(), "http://bank.example/", nil)
+	require.ErrorContains(t, err, "https")
+}

@@ -1,0 +1,174 @@
+package dcr
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// Discovery is what a bank's OpenID Connect discovery document says (OIDC Discovery
+// 1.0 section 3, RFC 8414 section 2). All addresses are https.
+type Discovery struct {
+	Issuer                string          // required: without query and fragment
+	RegistrationEndpoint  string          // required: without a slash at its end
+	TokenEndpoint         string          // required
+	AuthorizationEndpoint string          // "" to leave it out, as the next ones
+	JWKSURI               string          // of the bank's own keys
+	IntrospectionEndpoint string          //
+	RevocationEndpoint    string          //
+	BackchannelEndpoint   string          // backchannel_authentication_endpoint (CIBA Core section 4)
+	Policy                validate.Policy // required: the Registrar's; what may be asked for is what is announced
+}
+
+// discoveryDocument is the JSON form, in this order.
+type discoveryDocument struct {
+	Issuer                string                `json:"issuer"`
+	RegistrationEndpoint  string                `json:"registration_endpoint"`
+	TokenEndpoint         string                `json:"token_endpoint"`
+	AuthorizationEndpoint string                `json:"authorization_endpoint,omitempty"`
+	JWKSURI               string                `json:"jwks_uri,omitempty"`
+	IntrospectionEndpoint string                `json:"introspection_endpoint,omitempty"`
+	RevocationEndpoint    string                `json:"revocation_endpoint,omitempty"`
+	BackchannelEndpoint   string                `json:"backchannel_authentication_endpoint,omitempty"`
+	Scopes                []string              `json:"scopes_supported"`
+	ResponseTypes         []claims.ResponseType `json:"response_types_supported"`
+	GrantTypes            []claims.GrantType    `json:"grant_types_supported"`
+	SubjectTypes          []string              `json:"subject_types_supported"`
+	IDTokenAlgs           []claims.Algorithm    `json:"id_token_signing_alg_values_supported"`
+	RequestObjectAlgs     []claims.Algorithm    `json:"request_object_signing_alg_values_supported"`
+	RequestParameter      bool                  `json:"request_parameter_supported"`
+	RequestURIParameter   bool                  `json:"request_uri_parameter_supported"`
+	TokenAuthMethods      []claims.AuthMethod   `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgs         []claims.Algorithm    `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	CertificateBound      bool                  `json:"tls_client_certificate_bound_access_tokens"`
+	DeliveryModes         []claims.DeliveryMode `json:"backchannel_token_delivery_modes_supported,omitempty"`
+	BackchannelAlgs       []claims.Algorithm    `json:"backchannel_authentication_request_signing_alg_values_supported,omitempty"`
+	UserCode              *bool                 `json:"backchannel_user_code_parameter_supported,omitempty"`
+}
+
+// NewDiscoveryHandler serves the document, the same to everybody and without a client
+// certificate, by GET and HEAD at whatever path it is mounted; caches may keep it for
+// five minutes. PS256 stands first wherever it is announced: clients take the first
+// algorithm that they find. The error says what d lacks.
+func NewDiscoveryHandler(d Discovery) (http.Handler, error) {
+	document, err := d.document()
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(document)
+	if err != nil {
+		return nil, fmt.Errorf("dcr: discovery: %w", err)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("X-Content-Type-Options", "nosniff")
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			header.Set("Allow", "GET, HEAD")
+			http.Error(w, "the discovery document is read by GET", http.StatusMethodNotAllowed)
+			return
+		}
+		header.Set("Content-Type", "application/json")
+		header.Set("Cache-Control", "public, max-age=300")
+		_, _ = w.Write(body) // a client that is gone reads nothing
+	}), nil
+}
+
+func (d *Discovery) document() (*discoveryDocument, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	p := &d.Policy
+	document := &discoveryDocument{
+		Issuer: d.Issuer, RegistrationEndpoint: d.RegistrationEndpoint, TokenEndpoint: d.TokenEndpoint,
+		AuthorizationEndpoint: d.AuthorizationEndpoint, JWKSURI: d.JWKSURI, IntrospectionEndpoint: d.IntrospectionEndpoint,
+		RevocationEndpoint: d.RevocationEndpoint, BackchannelEndpoint: d.BackchannelEndpoint,
+		Scopes:              announced(p, "scope", p.Scopes),
+		ResponseTypes:       announced(p, "response_types", p.ResponseTypes),
+		GrantTypes:          announced(p, "grant_types", p.GrantTypes),
+		SubjectTypes:        []string{"public"},
+		IDTokenAlgs:         preferred(p, "id_token_signed_response_alg", p.MemberAlgorithms.IDToken),
+		RequestObjectAlgs:   preferred(p, "request_object_signing_alg", p.MemberAlgorithms.RequestObject),
+		RequestParameter:    true,
+		RequestURIParameter: false,
+		TokenAuthMethods:    announced(p, "token_endpoint_auth_method", p.AuthMethods),
+		TokenAuthAlgs:       preferred(p, "token_endpoint_auth_signing_alg", p.MemberAlgorithms.TokenEndpointAuth),
+		CertificateBound:    true,
+	}
+	if slices.Contains(document.GrantTypes, claims.CIBA) {
+		document.DeliveryModes = announced(p, "backchannel_token_delivery_mode", []claims.DeliveryMode{claims.Poll, claims.Ping})
+		document.BackchannelAlgs = preferred(p, "backchannel_authentication_request_signing_alg", p.MemberAlgorithms.Backchannel)
+		document.UserCode = new(bool)
+	}
+	for member, n := range map[string]int{
+		"scopes": len(document.Scopes), "response types": len(document.ResponseTypes), "grant types": len(document.GrantTypes),
+		"authentication methods": len(document.TokenAuthMethods), "algorithms of ID tokens": len(document.IDTokenAlgs),
+		"algorithms of request objects": len(document.RequestObjectAlgs),
+	} {
+		if n == 0 {
+			return nil, fmt.Errorf("dcr: discovery: the policy admits no %s", member)
+		}
+	}
+	return document, nil
+}
+
+func (d *Discovery) check() error {
+	for _, e := range []struct {
+		name, address string
+		required      bool
+	}{
+		{"Issuer", d.Issuer, true}, {"RegistrationEndpoint", d.RegistrationEndpoint, true}, {"TokenEndpoint", d.TokenEndpoint, true},
+		{"AuthorizationEndpoint", d.AuthorizationEndpoint, false}, {"JWKSURI", d.JWKSURI, false},
+		{"IntrospectionEndpoint", d.IntrospectionEndpoint, false}, {"RevocationEndpoint", d.RevocationEndpoint, false},
+		{"BackchannelEndpoint", d.BackchannelEndpoint, false},
+	} {
+		if e.address == "" && !e.required {
+			continue
+		}
+		if err := checkEndpoint(e.address); err != nil {
+			return fmt.Errorf("dcr: discovery: %s %w", e.name, err)
+		}
+	}
+	switch {
+	case strings.ContainsRune(d.Issuer, '?'):
+		return errors.New("dcr: discovery: the Issuer must have no query")
+	case strings.HasSuffix(d.RegistrationEndpoint, "/") || strings.ContainsRune(d.RegistrationEndpoint, '?'):
+		return errors.New("dcr: discovery: client identifiers are appended to the RegistrationEndpoint: no query, no slash at its end")
+	}
+	return nil
+}
+
+// checkEndpoint wants an absolute https address that may be published.
+func checkEndpoint(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Scheme != "https" || u.Host == "":
+		return errors.New("must be an absolute https address")
+	case u.User != nil || strings.ContainsRune(address, '#'):
+		return errors.New("must have neither userinfo nor a fragment")
+	}
+	return nil
+}
+
+// announced are the supported values that the policy does not narrow away.
+func announced[T ~string](p *validate.Policy, member string, supported []T) []T {
+	allowed, narrowed := p.AllowedValues[member]
+	return slices.DeleteFunc(slices.Clone(supported), func(v T) bool {
+		return narrowed && !slices.Contains(allowed, string(v))
+	})
+}
+
+// preferred is announced with PS256 first.
+func preferred(p *validate.Policy, member string, supported []claims.Algorithm) []claims.Algorithm {
+	values := announced(p, member, supported)
+	if i := slices.Index(values, claims.PS256); i > 0 {
+		values = slices.Insert(slices.Delete(values, i, i+1), 0, claims.PS256)
+	}
+	return values
+}

@@ -1,0 +1,202 @@
+package dcr_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+	"github.com/stretchr/testify/require"
+)
+
+// site is a bank that offers all verbs, and its document.
+type site struct {
+	*world
+	registrar *dcr.Registrar
+	tokens    *dcr.MemoryTokens
+	api       *document
+	log       *syncedBuffer
+	change    func(*validate.Policy)
+}
+
+// newSite makes a bank that takes every authentication method.
+func newSite(t *testing.T, change func(*validate.Policy)) *site {
+	t.Helper()
+	s := &site{api: readDocument(t), log: &syncedBuffer{}, change: change}
+	s.world, _ = newWorld(t, nil)
+	var err error
+	s.tokens, err = dcr.NewMemoryTokens(func() time.Time { return s.now }, rand.Reader)
+	require.NoError(t, err)
+	s.config.Tokens, s.config.Validator = s.tokens, s.validator(t, nil)
+	s.registrar, err = dcr.NewRegistrar(s.config)
+	require.NoError(t, err)
+	return s
+}
+
+func (s *site) validator(t *testing.T, change func(*validate.Policy)) *validate.Validator {
+	t.Helper()
+	policy := s.config.Validator.Policy()
+	policy.AuthMethods = []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost}
+	policy.Widenings = []validate.Widening{validate.WidenClientSecretJWT, validate.WidenClientSecretBasic, validate.WidenClientSecretPost}
+	policy.SubjectDNMatch = validate.DNMatchAnyOrder
+	for _, c := range []func(*validate.Policy){s.change, change} {
+		if c != nil {
+			c(&policy)
+		}
+	}
+	v, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	require.NoError(t, err)
+	return v
+}
+
+// client registers one, and returns its identifier.
+func (s *site) client(t *testing.T) string {
+	t.Helper()
+	registration, refusal := s.register(t, s.registrar, s.token(t, nil))
+	require.Nil(t, refusal)
+	return registration.Client.ID
+}
+
+// accessToken is for a client of the world's software.
+func (s *site) accessToken(t *testing.T, clientID string) string {
+	t.Helper()
+	token, err := s.tokens.Issue(context.Background(), clientID, sha256.Sum256(s.certificate(t, s.software).Raw), nil, time.Minute)
+	require.NoError(t, err)
+	return token
+}
+
+func (s *site) valid(token string) bool {
+	_, err := s.tokens.Introspect(context.Background(), token)
+	return err == nil
+}
+
+// request is one that lacks nothing: the right type, and a token for the client of
+// the path.
+func (s *site) request(t *testing.T, method, path string, body io.Reader) *http.Request {
+	t.Helper()
+	r, err := http.NewRequest(method, path, body)
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/jwt")
+	if id, managed := strings.CutPrefix(path, "/register/"); managed && id != "" {
+		r.Header.Set("Authorization", "Bearer "+s.accessToken(t, id))
+	}
+	return r
+}
+
+// server is a bank's, with the client of a TPP that has a certificate and of one
+// that has none.
+type server struct {
+	*httptest.Server
+	api        *document
+	tpp, plain *http.Client
+}
+
+// start serves the site's registrar, or one with changes.
+func (s *site) start(t *testing.T, registry func(*dcr.Config), adapter func(*dcr.HandlerConfig)) *server {
+	t.Helper()
+	registrar := s.registrar
+	if registry != nil {
+		config := s.config
+		registry(&config)
+		var err error
+		registrar, err = dcr.NewRegistrar(config)
+		require.NoError(t, err)
+	}
+	config := dcr.HandlerConfig{Registrar: registrar, Path: "/register", Certificate: cert.FromTLS,
+		Logger: slog.New(slog.NewTextHandler(s.log, nil))}
+	if adapter != nil {
+		adapter(&config)
+	}
+	h, err := dcr.NewHandler(config)
+	require.NoError(t, err)
+	out := &server{api: s.api}
+	out.Server, out.tpp = serveTLS(t, s.world, h)
+	out.plain = out.Client()
+	return out
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (s *server) send(t *testing.T, r *http.Request) answer {
+	t.Helper()
+	return s.sendBy(t, s.tpp, r)
+}
+
+// sendBy sends a request to the server, and holds the answer against the document and
+// against what all answers have.
+func (s *server) sendBy(t *testing.T, client *http.Client, r *http.Request) answer {
+	t.Helper()
+	base, err := http.NewRequest(r.Method, s.URL+r.URL.String(), nil)
+	require.NoError(t, err)
+	r.URL, r.Host = base.URL, ""
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.Do(r)
+	require.NoError(t, err)
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, []string{"no-store"}, response.Header["Cache-Control"])
+	require.Equal(t, []string{"no-cache"}, response.Header["Pragma"])
+	require.Equal(t, []string{"nosniff"}, response.Header["X-Content-Type-Options"])
+	s.api.check(t, r, response.StatusCode, response.Header, body)
+	response.Header.Del("Date")
+	return answer{response.StatusCode, response.Header, string(body)}
+}
+
+func noCertificate(*http.Request) (*x509.Certificate, error) { return nil, nil }
+
+// limiter has some requests left, and tells by which keys it was asked.
+type limiter struct {
+	left int
+	wait time.Duration
+	keys []string
+}
+
+func (l *limiter) Allow(key string) (time.Duration, bool) {
+	l.keys = append(l.keys, key)
+	l.left--
+	return l.wait, l.left >= 0
+}
+
+type syncedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// stored is a client's record as it is.
+func (s *site) stored(t *testing.T, id string) store.Client {
+	t.Helper()
+	c, err := s.store.Get(context.Background(), id)
+	require.NoError(t, err)
+	return c
+}

@@ -1,0 +1,113 @@
+package dcr
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/validate"
+)
+
+// maxSegment is the length up to which a path segment can be a client identifier.
+const maxSegment = 64
+
+func (h *handler) register(ctx context.Context, w http.ResponseWriter, q request) (int, []byte, error) {
+	token, err := h.readToken(w, q.Request)
+	if err != nil {
+		return 0, nil, err
+	}
+	registration, err := h.registrar.Register(ctx, RegisterInput{Token: token, Certificate: q.caller.Certificate})
+	return h.answer(h.registrar.policy.CreatedStatus, registration, err)
+}
+
+func (h *handler) get(ctx context.Context, _ http.ResponseWriter, q request) (int, []byte, error) {
+	registration, err := h.registrar.Get(ctx, q.clientID, q.caller)
+	return h.answer(http.StatusOK, registration, err)
+}
+
+func (h *handler) update(ctx context.Context, w http.ResponseWriter, q request) (int, []byte, error) {
+	var token string
+	if q.caller.Token != "" { // without one the Registrar refuses, and nothing need be read
+		var err error
+		if token, err = h.readToken(w, q.Request); err != nil {
+			return 0, nil, err
+		}
+	}
+	registration, err := h.registrar.Update(ctx, q.clientID, token, q.caller)
+	return h.answer(http.StatusOK, registration, err)
+}
+
+func (h *handler) delete(ctx context.Context, _ http.ResponseWriter, q request) (int, []byte, error) {
+	return http.StatusNoContent, nil, h.registrar.Delete(ctx, q.clientID, q.caller)
+}
+
+func (h *handler) answer(status int, registration *Registration, err error) (int, []byte, error) {
+	if err != nil {
+		return 0, nil, err
+	}
+	body, err := Response(registration.Client, registration.Secret, h.registrar.policy)
+	return status, body, err
+}
+
+// readToken reads a request's body within its limits of type, size and time.
+func (h *handler) readToken(w http.ResponseWriter, r *http.Request) (string, error) {
+	if !isJOSE(r.Header) {
+		return "", &Error{Status: http.StatusUnsupportedMediaType, Description: "send Content-Type application/jwt or application/jose, and no Content-Encoding"}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxRequestBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return "", &Error{Status: http.StatusRequestEntityTooLarge, Description: "a request has at most 65536 bytes", Err: err}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "", &Error{Status: http.StatusRequestTimeout, Description: "the body took too long", Err: err}
+	case err != nil:
+		return "", &Error{Status: http.StatusBadRequest, Code: validate.InvalidClientMetadata,
+			Description: "the body could not be read", Err: err}
+	}
+	// The server goes on reading to see whether the client leaves, and would take the
+	// end of this deadline for that. Nothing more of this request is to come.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	return string(body), nil
+}
+
+// isJOSE says whether the body is of one of the two types, once and not encoded.
+func isJOSE(header http.Header) bool {
+	types := header.Values("Content-Type")
+	if len(types) != 1 || len(header.Values("Content-Encoding")) > 0 {
+		return false
+	}
+	media, _, err := mime.ParseMediaType(types[0])
+	return err == nil && (media == "application/jwt" || media == "application/jose")
+}
+
+// bearerToken returns the token of the one Authorization header (RFC 6750 section
+// 2.1), "" where there is none, another scheme, or more than one header.
+func bearerToken(header http.Header) string {
+	values := header.Values("Authorization")
+	if len(values) != 1 {
+		return ""
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimLeft(token, " ")
+}
+
+// isClientID says whether a path segment can be a client identifier at all. One that
+// cannot is looked for as "", and so answered like any other that nobody has.
+func isClientID(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxSegment
+}

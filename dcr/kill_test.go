@@ -1,0 +1,432 @@
+package dcr_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/sqlite"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// killOrder makes this binary the child: the file says what it is to do.
+const killOrder = "OBDCR_KILL_ORDER"
+
+// TestMain is the child where the parent says so.
+func TestMain(m *testing.M) {
+	if file := os.Getenv(killOrder); file != "" {
+		fmt.Fprintln(os.Stderr, obey(file))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// order is what a child does, and at which point it waits for its end.
+type order struct {
+	Operation dcr.Operation
+	Point     string
+	Fail      bool // the authorization server refuses to provision, once
+	Request   string
+	ClientID  string
+	Access    string
+	Leaf      []byte // DER of the TPP's certificate
+	CA        []byte // DER of the directory's
+	Directory string // its address
+	Issuer    string
+	Now       time.Time
+	Database  string
+	Server    string // directory of the authorization server
+}
+
+// obey does what the order says. It does not return where the point is reached.
+func obey(file string) error {
+	var o order
+	text, err := os.ReadFile(file)
+	if err := errors.Join(err, json.Unmarshal(text, &o)); err != nil {
+		return err
+	}
+	ctx := context.Background()
+	r, _, err := o.bank(ctx)
+	if err != nil {
+		return err
+	}
+	dcr.StopAt(r, func(point string) {
+		if point == o.Point {
+			fmt.Println("reached", point)
+			select {} // until the parent kills
+		}
+	})
+	leaf, err := x509.ParseCertificate(o.Leaf)
+	if err != nil {
+		return err
+	}
+	by := dcr.Caller{Token: o.Access, Certificate: leaf}
+	switch o.Operation {
+	case dcr.OpCreate:
+		_, err = r.Register(ctx, dcr.RegisterInput{Token: o.Request, Certificate: leaf})
+	case dcr.OpUpdate:
+		_, err = r.Update(ctx, o.ClientID, o.Request, by)
+	case dcr.OpDelete:
+		err = r.Delete(ctx, o.ClientID, by)
+	case dcr.OpReconcile:
+		_, err = r.Reconcile(ctx, 0)
+	}
+	return fmt.Errorf("%s was never reached: %w", o.Point, err)
+}
+
+// bank is one that reads the directory over https and keeps its clients in SQLite.
+func (o *order) bank(ctx context.Context) (*dcr.Registrar, *sqlite.Store, error) {
+	clock := func() time.Time { return o.Now }
+	ca, err := x509.ParseCertificate(o.CA)
+	if err != nil {
+		return nil, nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(ca)
+	host := strings.TrimPrefix(o.Directory, "https://")
+	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: []ssa.RemoteSource{{Hosts: []string{host}}}, Clock: clock,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}})
+	if err != nil {
+		return nil, nil, err
+	}
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	policy.Audiences = []string{ssatest.DefaultAudience}
+	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	if err != nil {
+		return nil, nil, err
+	}
+	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Clock: clock, Skew: time.Minute, Anchors: []ssa.Anchor{{
+		Issuer: o.Issuer, Environment: claims.Sandbox, JWKSURL: o.Directory + "/keys.jwks", Keys: keys,
+		Algorithms: []claims.Algorithm{claims.PS256}, MaxAge: time.Hour, JWKSHosts: []string{host}}}})
+	if err != nil {
+		return nil, nil, err
+	}
+	clients, err := sqlite.Open(ctx, sqlite.Config{Path: o.Database, Clock: clock})
+	if err != nil {
+		return nil, nil, err
+	}
+	server := fileServer{dir: o.Server, clock: clock, fail: func(string) error { return nil }}
+	if o.Fail {
+		server.fail = failOnce("provision")
+	}
+	r, err := dcr.NewRegistrar(dcr.Config{Statements: verifier, SoftwareKeys: keys, Validator: validator, Store: clients,
+		Clock: clock, Tokens: server, Provisioner: server})
+	return r, clients, err
+}
+
+// fileServer is an authorization server that keeps all it knows in files, so that it
+// outlives every process.
+type fileServer struct {
+	dir   string
+	clock func() time.Time
+	fail  func(verb string) error
+}
+
+func (s fileServer) put(name string, value any) error {
+	text, err := json.Marshal(value)
+	part := filepath.Join(s.dir, "."+rand.Text())
+	return errors.Join(err, os.WriteFile(part, text, 0o600), os.Rename(part, filepath.Join(s.dir, name)))
+}
+
+func (s fileServer) drop(name string) error {
+	if err := os.Remove(filepath.Join(s.dir, name)); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (s fileServer) Provision(_ context.Context, c store.Client, _ string) error {
+	return errors.Join(s.put("client-"+c.ID, string(c.Metadata)), s.fail("provision"))
+}
+
+func (s fileServer) Deprovision(_ context.Context, id string) error { return s.drop("client-" + id) }
+
+func tokenFile(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return "token-" + hex.EncodeToString(sum[:])
+}
+
+func (s fileServer) issue(id string, leaf *x509.Certificate) (string, error) {
+	token := rand.Text()
+	return token, s.put(tokenFile(token), dcr.AccessToken{ClientID: id, CertificateSHA256: thumbprint(leaf), IssuedAt: s.clock()})
+}
+
+func (s fileServer) Introspect(_ context.Context, token string) (dcr.AccessToken, error) {
+	text, err := os.ReadFile(filepath.Join(s.dir, tokenFile(token)))
+	if errors.Is(err, os.ErrNotExist) {
+		return dcr.AccessToken{}, dcr.ErrInvalidToken
+	}
+	var found dcr.AccessToken
+	return found, errors.Join(err, json.Unmarshal(text, &found))
+}
+
+func (s fileServer) Revoke(_ context.Context, token string) error { return s.drop(tokenFile(token)) }
+
+func (s fileServer) RevokeClient(_ context.Context, id string) error {
+	names, err := filepath.Glob(filepath.Join(s.dir, "token-*"))
+	for _, name := range names {
+		var found dcr.AccessToken
+		text, failure := os.ReadFile(name)
+		err = errors.Join(err, failure, json.Unmarshal(text, &found))
+		if found.ClientID == id {
+			err = errors.Join(err, os.Remove(name))
+		}
+	}
+	return err
+}
+
+// holds is what is registered, by client ID.
+func (s fileServer) holds(t *testing.T) map[string]string {
+	t.Helper()
+	held := map[string]string{}
+	names, err := filepath.Glob(filepath.Join(s.dir, "client-*"))
+	require.NoError(t, err)
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		var metadata string
+		require.NoError(t, json.Unmarshal(text, &metadata))
+		held[strings.TrimPrefix(filepath.Base(name), "client-")] = metadata
+	}
+	return held
+}
+
+// killTest is a bank with one client, before the next operation on it.
+type killTest struct {
+	world  *world
+	order  order
+	server fileServer
+	before store.Client
+}
+
+func newKillTest(t *testing.T, op dcr.Operation) *killTest {
+	t.Helper()
+	w, _ := newWorld(t, nil)
+	k := &killTest{world: w, order: order{Operation: op, Leaf: w.certificate(t, w.software).Raw, CA: w.directory.CA.Raw,
+		Directory: w.directory.URL(), Issuer: w.directory.Anchor().Issuer, Now: w.now,
+		Database: filepath.Join(fastDir(t), "clients.db"), Server: t.TempDir()}}
+	k.server = fileServer{dir: k.order.Server, clock: w.config.Clock}
+	k.open(t, func(r *dcr.Registrar, s *sqlite.Store) {
+		registration, refusal := w.register(t, r, w.token(t, nil))
+		require.Nil(t, refusal)
+		var err error
+		k.before, err = s.Get(context.Background(), registration.Client.ID)
+		require.NoError(t, err)
+	})
+	k.order.ClientID = k.before.ID
+	k.order.Access = k.access(t)
+	k.order.Request = w.token(t, oneRedirect)
+	return k
+}
+
+func (k *killTest) access(t *testing.T) string {
+	t.Helper()
+	token, err := k.server.issue(k.before.ID, k.world.certificate(t, k.world.software))
+	require.NoError(t, err)
+	return token
+}
+
+// open opens the bank in this process for a while.
+func (k *killTest) open(t *testing.T, use func(*dcr.Registrar, *sqlite.Store)) {
+	t.Helper()
+	calm := k.order
+	calm.Fail = false
+	r, s, err := calm.bank(context.Background())
+	require.NoError(t, err)
+	use(r, s)
+	require.NoError(t, s.Close())
+}
+
+// kill runs the order in a child and kills it at the point.
+func (k *killTest) kill(t *testing.T, o order) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "order")
+	text, err := json.Marshal(o)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), killOrder+"="+file)
+	child.Stderr = os.Stderr
+	out, err := child.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, child.Process.Kill())
+	require.Error(t, child.Wait())
+	require.NoError(t, err, "the child did not reach %s", o.Point)
+	require.Equal(t, "reached "+o.Point+"\n", line)
+}
+
+// end is how a change that was killed must end.
+type end int
+
+const (
+	asBefore end = iota // as if the request had never come: it may come again
+	asAsked             // as if it had been answered: it may not come again
+)
+
+func TestAChangeThatIsKilledAtAnyPointEndsAsBeforeOrAsAsked(t *testing.T) {
+	for _, c := range []struct {
+		op     dcr.Operation
+		points []string
+		end    end
+	}{
+		{dcr.OpCreate, []string{"create.approved", "create.begun", "create.provisioned"}, asBefore},
+		{dcr.OpCreate, []string{"create.ended"}, asAsked},
+		{dcr.OpUpdate, []string{"update.approved", "update.begun", "update.provisioned"}, asBefore},
+		{dcr.OpUpdate, []string{"update.ended"}, asAsked},
+		{dcr.OpDelete, []string{"delete.approved"}, asBefore},
+		{dcr.OpDelete, []string{"delete.begun", "delete.revoked", "delete.deprovisioned", "delete.ended"}, asAsked},
+	} {
+		for _, point := range c.points {
+			t.Run(point, func(t *testing.T) {
+				k := newKillTest(t, c.op)
+				k.order.Point = point
+				k.kill(t, k.order)
+				k.check(t, c.end)
+			})
+		}
+	}
+}
+
+func TestACompensationThatIsKilledIsEndedByReconcile(t *testing.T) {
+	for _, op := range []dcr.Operation{dcr.OpCreate, dcr.OpUpdate} {
+		t.Run(string(op), func(t *testing.T) {
+			k := newKillTest(t, op)
+			o := k.order
+			o.Fail, o.Point = true, "undo.reverted"
+			k.kill(t, o)
+			k.check(t, asBefore)
+		})
+	}
+}
+
+func TestAReconcileThatIsKilledIsEndedByTheNext(t *testing.T) {
+	for point, c := range map[string]struct {
+		op    dcr.Operation
+		again []string
+		end   end
+	}{
+		"create.provisioned": {dcr.OpCreate, []string{"reconcile.taken", "undo.reverted"}, asBefore},
+		"update.provisioned": {dcr.OpUpdate, []string{"reconcile.taken", "undo.reverted"}, asBefore},
+		"delete.begun":       {dcr.OpDelete, []string{"reconcile.taken", "delete.revoked", "delete.deprovisioned"}, asAsked},
+	} {
+		t.Run(point, func(t *testing.T) {
+			k := newKillTest(t, c.op)
+			k.order.Point = point
+			k.kill(t, k.order)
+			for _, next := range c.again {
+				o := k.order
+				o.Operation, o.Point = dcr.OpReconcile, next
+				k.kill(t, o)
+			}
+			k.check(t, c.end)
+		})
+	}
+}
+
+// check looks at the bank after the death, reconciles, and looks again.
+func (k *killTest) check(t *testing.T, want end) {
+	t.Helper()
+	k.open(t, func(r *dcr.Registrar, s *sqlite.Store) {
+		k.seen(t, r, s, want)
+		_, err := r.Reconcile(context.Background(), 0)
+		require.NoError(t, err)
+		k.seen(t, r, s, want)
+		require.Equal(t, inForce(t, s), k.server.holds(t), "both systems say the same")
+		left, err := s.ListUnfinished(context.Background(), k.world.now.Add(time.Hour), 10)
+		require.NoError(t, err)
+		require.Empty(t, left)
+		if want == asBefore {
+			after, err := s.Get(context.Background(), k.before.ID)
+			require.NoError(t, err)
+			after.Version = k.before.Version
+			require.Equal(t, k.before, after)
+		}
+		k.repeat(t, r, want)
+		require.Equal(t, inForce(t, s), k.server.holds(t))
+	})
+}
+
+// seen is what others see, at all times.
+func (k *killTest) seen(t *testing.T, r *dcr.Registrar, s *sqlite.Store, want end) {
+	t.Helper()
+	shown := inForce(t, s)
+	access := k.access(t)
+	got, err := r.Get(context.Background(), k.before.ID, dcr.Caller{Token: access, Certificate: k.world.certificate(t, k.world.software)})
+	if k.order.Operation == dcr.OpDelete && want == asAsked {
+		require.Empty(t, shown)
+		require.Equal(t, 401, refusalOf(t, err).Status)
+		return
+	}
+	require.NoError(t, err)
+	clients, changed := 1, k.order.Operation == dcr.OpUpdate && want == asAsked
+	if k.order.Operation == dcr.OpCreate && want == asAsked {
+		clients = 2
+	}
+	require.Len(t, shown, clients)
+	require.Equal(t, !changed, string(k.before.Metadata) == string(got.Client.Metadata))
+	require.NoError(t, k.server.Revoke(context.Background(), access))
+}
+
+// repeat sends the same again.
+func (k *killTest) repeat(t *testing.T, r *dcr.Registrar, want end) {
+	t.Helper()
+	ctx := context.Background()
+	by := dcr.Caller{Token: k.access(t), Certificate: k.world.certificate(t, k.world.software)}
+	var err error
+	switch k.order.Operation {
+	case dcr.OpCreate:
+		_, err = r.Register(ctx, dcr.RegisterInput{Token: k.order.Request, Certificate: by.Certificate})
+	case dcr.OpUpdate:
+		_, err = r.Update(ctx, k.before.ID, k.order.Request, by)
+	default:
+		err = r.Delete(ctx, k.before.ID, by)
+	}
+	if want == asBefore {
+		require.NoError(t, err, "whoever had no answer may ask again")
+		return
+	}
+	refusal := refusalOf(t, err)
+	if k.order.Operation == dcr.OpDelete {
+		require.Equal(t, 401, refusal.Status)
+		tokens, err := filepath.Glob(filepath.Join(k.order.Server, "token-*"))
+		require.NoError(t, err)
+		require.Empty(t, tokens, "no token outlives the client")
+		return
+	}
+	require.Equal(t, []string{"request.jti.replayed"}, ruleIDs(refusal.Report))
+}
+
+// fastDir is a directory in memory where the system has one: what a disk does is
+// the store's own test.
+func fastDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "obdcr")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}

@@ -1,0 +1,213 @@
+package dcr_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// records is a store of which a test can see everything.
+type records interface {
+	store.Store
+	store.Unfinished
+	store.Lister
+}
+
+// office is a bank: a world whose registrar manages clients, too.
+type office struct {
+	*world
+	*dcr.Registrar
+	records records
+	tokens  *dcr.MemoryTokens
+	events  []dcr.Event
+	mu      sync.Mutex
+}
+
+func newOffice(t *testing.T, policy func(*validate.Policy), change func(*dcr.Config)) *office {
+	t.Helper()
+	w, _ := newWorld(t, policy)
+	return openOffice(t, w, w.store, change)
+}
+
+// openOffice is one in a world, with a store of its own.
+func openOffice(t *testing.T, w *world, s records, change func(*dcr.Config)) *office {
+	t.Helper()
+	b := &office{world: w, records: s}
+	var err error
+	b.tokens, err = dcr.NewMemoryTokens(w.config.Clock, rand.Reader)
+	require.NoError(t, err)
+	config := w.config
+	config.Store, config.Tokens = s, b.tokens
+	config.Observer = func(e dcr.Event) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.events = append(b.events, e)
+	}
+	if change != nil {
+		change(&config)
+	}
+	b.Registrar, err = dcr.NewRegistrar(config)
+	require.NoError(t, err)
+	return b
+}
+
+// lastEvent is what the observer was told last.
+func (b *office) lastEvent() dcr.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.events[len(b.events)-1]
+}
+
+func thumbprint(c *x509.Certificate) [32]byte { return sha256.Sum256(c.Raw) }
+
+// enrol registers a client of the world's software.
+func (b *office) enrol(t *testing.T, change func(*claims.Request)) *dcr.Registration {
+	t.Helper()
+	registration, refusal := b.register(t, b.Registrar, b.token(t, change))
+	require.Nil(t, refusal)
+	return registration
+}
+
+// caller is the owner of a client with a fresh token.
+func (b *office) caller(t *testing.T, id string) dcr.Caller {
+	t.Helper()
+	leaf := b.certificate(t, b.software)
+	token, err := b.tokens.Issue(context.Background(), id, thumbprint(leaf), nil, time.Hour)
+	require.NoError(t, err)
+	return dcr.Caller{Token: token, Certificate: leaf}
+}
+
+// alive says whether a token is valid still.
+func (b *office) alive(token string) bool {
+	_, err := b.tokens.Introspect(context.Background(), token)
+	return err == nil
+}
+
+// everything is all that the store holds, byte for byte.
+func everything(t *testing.T, s store.Lister) string {
+	t.Helper()
+	all, err := s.List(context.Background(), "", 1000)
+	require.NoError(t, err)
+	text, err := json.MarshalIndent(all, "", " ")
+	require.NoError(t, err)
+	return string(text)
+}
+
+func refusalOf(t *testing.T, err error) *dcr.Error {
+	t.Helper()
+	var refusal *dcr.Error
+	require.ErrorAs(t, err, &refusal)
+	return refusal
+}
+
+// wire is all that a sender sees of a refusal.
+func wire(e *dcr.Error) [5]any {
+	return [5]any{e.Status, e.Code, e.Description, e.RetryAfter, e.Challenge}
+}
+
+// authorizationServer is one in memory that is told of clients, and can fail.
+type authorizationServer struct {
+	mu      sync.Mutex
+	clients map[string]string // by ID: what is registered
+	secrets map[string]string
+	fail    func(verb string) error
+}
+
+func newAuthorizationServer() *authorizationServer {
+	return &authorizationServer{clients: map[string]string{}, secrets: map[string]string{}, fail: func(string) error { return nil }}
+}
+
+func (a *authorizationServer) Provision(_ context.Context, c store.Client, secret string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.fail("provision"); err != nil {
+		return err
+	}
+	a.clients[c.ID] = string(c.Metadata)
+	switch {
+	case secret != "":
+		a.secrets[c.ID] = secret
+	case c.SecretHash == nil:
+		delete(a.secrets, c.ID)
+	}
+	return a.fail("provisioned") // an answer that is lost
+}
+
+func (a *authorizationServer) Deprovision(_ context.Context, id string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.fail("deprovision"); err != nil {
+		return err
+	}
+	delete(a.clients, id)
+	delete(a.secrets, id)
+	return nil
+}
+
+func (a *authorizationServer) holds() map[string]string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.clients)
+}
+
+// inForce is what the store shows, in the form of holds.
+func inForce(t *testing.T, s store.Lister) map[string]string {
+	t.Helper()
+	all, err := s.List(context.Background(), "", 1000)
+	require.NoError(t, err)
+	shown := map[string]string{}
+	for _, record := range all {
+		if c, visible := record.Visible(); visible {
+			shown[c.ID] = string(c.Metadata)
+		}
+	}
+	return shown
+}
+
+var errOut = errors.New("connection refused")
+
+// failOnce fails the first call of a verb.
+func failOnce(verb string) func(string) error {
+	var once sync.Once
+	return func(called string) (err error) {
+		if called == verb {
+			once.Do(func() { err = errOut })
+		}
+		return err
+	}
+}
+
+// other enrols another software of the same organisation.
+func (w *world) other(t *testing.T, o ssatest.SoftwareOptions) *ssatest.Software {
+	t.Helper()
+	s, err := w.directory.NewSoftware(o)
+	require.NoError(t, err)
+	return s
+}
+
+func oneRedirect(c *claims.Request) {
+	c.RedirectURIs = claims.Some(c.RedirectURIs.Or(nil)[:1])
+}
+
+func redirects(t *testing.T, c store.Client) []string {
+	t.Helper()
+	registered, err := claims.ParseRequest(c.Metadata)
+	require.NoError(t, err)
+	return slices.Clone(registered.RedirectURIs.Or(nil))
+}

@@ -1,0 +1,345 @@
+package dcr_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+	"github.com/stretchr/testify/require"
+)
+
+// document is the OpenAPI document, and which of its answers were seen.
+type document struct {
+	*openapi3.T
+	seen map[string]bool // "POST 201"
+}
+
+func readDocument(t *testing.T) *document {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(dcr.OpenAPI())
+	require.NoError(t, err)
+	require.NoError(t, doc.Validate(context.Background()))
+	require.True(t, doc.IsOpenAPI31OrLater())
+	return &document{T: doc, seen: map[string]bool{}}
+}
+
+// operation finds what the document says of a request: nil for a path that it does
+// not have, and for a method that it does not have an operation of that path, whose
+// 405 is meant.
+func (d *document) operation(method, path string) (*openapi3.PathItem, *openapi3.Operation) {
+	rest, found := strings.CutPrefix(path, "/register")
+	name := "/register"
+	if rest != "" {
+		name = "/register/{ClientId}"
+		if id := strings.TrimPrefix(rest, "/"); id == rest || id == "" || strings.Contains(id, "/") {
+			found = false
+		}
+	}
+	if !found {
+		return nil, nil
+	}
+	item := d.Paths.Value(name)
+	operation := item.Operations()[method]
+	if operation == nil && item.Post != nil {
+		operation = item.Post
+	} else if operation == nil {
+		operation = item.Get
+	}
+	return item, operation
+}
+
+// check holds an answer against the document.
+func (d *document) check(t *testing.T, r *http.Request, status int, header http.Header, body []byte) {
+	t.Helper()
+	item, operation := d.operation(r.Method, r.URL.EscapedPath())
+	if operation == nil || status == http.StatusNotFound {
+		require.Equal(t, http.StatusNotFound, status, "%s is no path of the document", r.URL)
+		return
+	}
+	if item.Operations()[r.Method] == nil {
+		require.Equal(t, http.StatusMethodNotAllowed, status, "%s is no method of the document", r.Method)
+	} else {
+		d.seen[r.Method+" "+http.StatusText(status)] = true
+	}
+	in := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r,
+			Route: &routers.Route{Spec: d.T, PathItem: item, Operation: operation, Method: r.Method}},
+		Status: status, Header: header, Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	}
+	in.SetBodyBytes(body)
+	require.NoError(t, openapi3filter.ValidateResponse(context.Background(), in), "%s %s: %d %s", r.Method, r.URL, status, body)
+	if len(operation.Responses.Status(status).Value.Content) == 0 {
+		require.Empty(t, body)
+	}
+}
+
+// answers are all that the document has, as check notes them.
+func (d *document) answers() []string {
+	all := map[string]bool{}
+	for _, item := range d.Paths.Map() {
+		for method, operation := range item.Operations() {
+			for status := range operation.Responses.Map() {
+				for code := 100; code < 600; code++ {
+					if text := http.StatusText(code); operation.Responses.Status(code) == operation.Responses.Map()[status] && text != "" {
+						all[method+" "+text] = true
+					}
+				}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// fits says whether a value is of a schema of the document.
+func (d *document) fits(schema string, value any) error {
+	return d.Components.Schemas[schema].Value.VisitJSON(value, openapi3.EnableJSONSchema2020())
+}
+
+func decodeJSON(t *testing.T, text []byte) map[string]any {
+	t.Helper()
+	var value map[string]any
+	require.NoError(t, json.Unmarshal(text, &value))
+	return value
+}
+
+func TestOpenAPIGivesACopy(t *testing.T) {
+	dcr.OpenAPI()[0] = 'x'
+	require.True(t, bytes.HasPrefix(dcr.OpenAPI(), []byte("openapi: 3.1.0\n")))
+}
+
+// TestEveryDocumentedAnswerIsGiven provokes each status of each operation. What the
+// handler answers is held against the document, and what nobody has seen is no part
+// of it.
+func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
+	s := newSite(t, func(p *validate.Policy) { p.ForeignToken = validate.ForeignTokenForbidden })
+	slow := func() io.Reader {
+		reader, writer := io.Pipe()
+		t.Cleanup(func() { _ = writer.Close() })
+		return reader
+	}
+	for _, c := range []struct {
+		name     string
+		methods  string // that are tried
+		status   int    // that they are answered with; 0 for success
+		registry func(*dcr.Config)
+		adapter  func(*dcr.HandlerConfig)
+		request  func(method, path string) *http.Request
+	}{
+		{name: "success", methods: "POST GET PUT DELETE"},
+		{name: "success with 200", methods: "POST", status: 200, registry: func(c *dcr.Config) {
+			c.Validator = s.validator(t, func(p *validate.Policy) { p.CreatedStatus = 200 })
+		}},
+		{name: "a broken request", methods: "POST PUT", status: 400, request: func(m, p string) *http.Request {
+			return s.request(t, m, p, strings.NewReader("x"))
+		}},
+		{name: "no certificate", methods: "POST GET PUT DELETE", status: 401, adapter: func(c *dcr.HandlerConfig) {
+			c.Certificate = noCertificate
+		}},
+		{name: "the client of another token", methods: "GET PUT DELETE", status: 403, request: func(m, p string) *http.Request {
+			r := s.request(t, m, p, nil)
+			other, refusal := s.register(t, s.registrar, s.token(t, nil))
+			require.Nil(t, refusal)
+			r.Header.Set("Authorization", "Bearer "+s.accessToken(t, other.Client.ID))
+			return r
+		}},
+		{name: "no POST", methods: "POST", status: 405, adapter: func(c *dcr.HandlerConfig) { c.Methods = []string{"GET", "PUT", "DELETE"} }},
+		{name: "POST alone", methods: "GET PUT DELETE", status: 405, adapter: func(c *dcr.HandlerConfig) { c.Methods = []string{"POST"} }},
+		{name: "a slow body", methods: "POST PUT", status: 408, adapter: func(c *dcr.HandlerConfig) { c.BodyTimeout = 1 },
+			request: func(m, p string) *http.Request { return s.request(t, m, p, slow()) }},
+		{name: "a large body", methods: "POST PUT", status: 413, request: func(m, p string) *http.Request {
+			return s.request(t, m, p, strings.NewReader(strings.Repeat("x", dcr.MaxRequestBody+1)))
+		}},
+		{name: "JSON", methods: "POST PUT", status: 415, request: func(m, p string) *http.Request {
+			r := s.request(t, m, p, strings.NewReader("{}"))
+			r.Header.Set("Content-Type", "application/json")
+			return r
+		}},
+		{name: "too often", methods: "POST GET PUT DELETE", status: 429, adapter: func(c *dcr.HandlerConfig) { c.Limiter = &limiter{} }},
+		{name: "no randomness", methods: "POST PUT", status: 500, registry: func(c *dcr.Config) { c.Random = strings.NewReader("") },
+			request: func(m, p string) *http.Request {
+				return s.request(t, m, p, strings.NewReader(s.token(t, func(c *claims.Request) { c.TokenEndpointAuthMethod = claims.Some(claims.ClientSecretBasic) })))
+			}},
+		{name: "a broken record", methods: "GET", status: 500, registry: func(c *dcr.Config) { c.Store = brokenRecords{c.Store} }},
+		{name: "no store", methods: "POST GET PUT DELETE", status: 503, registry: func(c *dcr.Config) { c.Store = noStore{c.Store} }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for method := range strings.FieldsSeq(c.methods) {
+				path := "/register"
+				if method != http.MethodPost {
+					path += "/" + s.client(t)
+				}
+				server := s.start(t, c.registry, c.adapter)
+				var r *http.Request
+				if c.request != nil {
+					r = c.request(method, path)
+				} else {
+					r = s.request(t, method, path, strings.NewReader(s.token(t, nil)))
+				}
+				want := c.status
+				if want == 0 {
+					want = map[string]int{"POST": 201, "GET": 200, "PUT": 200, "DELETE": 204}[method]
+				}
+				a := server.send(t, r)
+				require.Equal(t, want, a.status, "%s: %s", method, a.body)
+			}
+		})
+	}
+	require.Equal(t, s.api.answers(), slices.Sorted(maps.Keys(s.api.seen)))
+}
+
+// brokenRecords gives records that nobody can have written.
+type brokenRecords struct{ store.Store }
+
+func (s brokenRecords) Get(ctx context.Context, id string) (store.Client, error) {
+	c, err := s.Store.Get(ctx, id)
+	c.Metadata = nil
+	return c, err
+}
+
+type noStore struct{ store.Store }
+
+func (noStore) Create(context.Context, store.Client, store.Reservation) error {
+	return context.DeadlineExceeded
+}
+
+func (noStore) Get(context.Context, string) (store.Client, error) {
+	return store.Client{}, context.DeadlineExceeded
+}
+
+// TestResponsesAreOfTheDocumentedSchema registers a client of every kind, by the
+// profile that has all the members.
+func TestResponsesAreOfTheDocumentedSchema(t *testing.T) {
+	s := newSite(t, nil)
+	leaf := s.certificate(t, s.software)
+	for name, change := range map[string]func(*claims.Request){
+		"private_key_jwt":     func(*claims.Request) {},
+		"client_secret_basic": func(c *claims.Request) { c.TokenEndpointAuthMethod = claims.Some(claims.ClientSecretBasic) },
+		"client_secret_post":  func(c *claims.Request) { c.TokenEndpointAuthMethod = claims.Some(claims.ClientSecretPost) },
+		"client_secret_jwt":   func(c *claims.Request) { c.TokenEndpointAuthMethod = claims.Some(claims.ClientSecretJWT) },
+		"tls_client_auth": func(c *claims.Request) {
+			c.TokenEndpointAuthMethod, c.TokenEndpointAuthSigningAlg = claims.Some(claims.TLSClientAuth), claims.Optional[claims.Algorithm]{}
+			c.TLSClientAuthSubjectDN = claims.Some(leaf.Subject.String())
+		},
+		"ciba": func(c *claims.Request) {
+			c.GrantTypes = claims.Some(append(c.GrantTypes.Or(nil), claims.CIBA))
+			c.BackchannelTokenDeliveryMode = claims.Some(claims.Ping)
+			c.BackchannelClientNotificationEndpoint = claims.Some("https://tpp.example/ciba")
+			c.BackchannelAuthenticationRequestSigningAlg = claims.Some(claims.PS256)
+			c.BackchannelUserCodeParameterSupported = claims.Some(false)
+		},
+		"client_credentials alone": func(c *claims.Request) {
+			c.GrantTypes = claims.Some([]claims.GrantType{claims.ClientCredentials})
+			c.ResponseTypes = claims.Some([]claims.ResponseType{})
+		},
+		"mobile, and nothing that may be left out": func(c *claims.Request) {
+			c.ApplicationType = claims.Some(claims.Mobile)
+			c.RedirectURIs, c.ResponseTypes, c.SoftwareID = claims.Optional[[]string]{}, claims.Optional[[]claims.ResponseType]{}, claims.Optional[string]{}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := s.token(t, change)
+			header, payload := decodedParts(t, token)
+			require.NoError(t, s.api.fits("RequestHeader", header))
+			require.NoError(t, s.api.fits("RegistrationRequest", payload))
+			require.NoError(t, s.api.fits("SignedRequest", token))
+			registration, refusal := s.register(t, s.registrar, token)
+			require.Nil(t, refusal)
+			for _, asArray := range []bool{false, true} {
+				for _, secret := range []string{registration.Secret, ""} {
+					policy := s.config.Validator.Policy()
+					policy.ResponseScopeAsArray = asArray
+					body, err := dcr.Response(registration.Client, secret, policy)
+					require.NoError(t, err)
+					require.NoError(t, s.api.fits("RegisteredClient", decodeJSON(t, body)), string(body))
+				}
+			}
+		})
+	}
+}
+
+func decodedParts(t *testing.T, token string) (header, payload map[string]any) {
+	t.Helper()
+	signed, err := ssa.ParseSigned(token)
+	require.NoError(t, err)
+	first, _, _ := strings.Cut(token, ".")
+	text, err := base64.RawURLEncoding.DecodeString(first)
+	require.NoError(t, err)
+	return decodeJSON(t, text), decodeJSON(t, []byte(signed.UnverifiedPayload()))
+}
+
+// TestTheDocumentRefusesWhatMustNotBeThere shows that the schemas are not idle.
+func TestTheDocumentRefusesWhatMustNotBeThere(t *testing.T) {
+	s := newSite(t, nil)
+	registration, refusal := s.register(t, s.registrar, s.token(t, nil))
+	require.Nil(t, refusal)
+	body, err := dcr.Response(registration.Client, "", s.config.Validator.Policy())
+	require.NoError(t, err)
+	for name, change := range map[string]func(map[string]any){
+		"jti of the request":                  func(m map[string]any) { m["jti"] = "x" },
+		"a member of nobody":                  func(m map[string]any) { m["internal"] = true },
+		"no client_id":                        func(m map[string]any) { delete(m, "client_id") },
+		"client_id_issued_at as a string":     func(m map[string]any) { m["client_id_issued_at"] = "1790000000" },
+		"client_id too long":                  func(m map[string]any) { m["client_id"] = strings.Repeat("x", 37) },
+		"a secret that does not say its end":  func(m map[string]any) { m["client_secret"] = strings.Repeat("x", 22) },
+		"an http redirect":                    func(m map[string]any) { m["redirect_uris"] = []any{"http://tpp.example/cb"} },
+		"a subject DN with another method":    func(m map[string]any) { m["tls_client_auth_subject_dn"] = "CN=x" },
+		"no subject DN with tls_client_auth":  func(m map[string]any) { m["token_endpoint_auth_method"] = "tls_client_auth" },
+		"a grant type of nobody":              func(m map[string]any) { m["grant_types"] = []any{"password"} },
+		"scope with two blanks":               func(m map[string]any) { m["scope"] = "openid  accounts" },
+		"a statement with a line break in it": func(m map[string]any) { m["software_statement"] = "a.b\n.c" },
+	} {
+		members := decodeJSON(t, body)
+		require.NoError(t, s.api.fits("RegisteredClient", members))
+		change(members)
+		require.Error(t, s.api.fits("RegisteredClient", members), name)
+	}
+	require.Error(t, s.api.fits("RegistrationError", map[string]any{
+		"error": "invalid_client_metadata", "error_description": "x", "reason": "y"}))
+	require.Error(t, s.api.fits("RequestHeader", map[string]any{"alg": "PS256", "kid": "x", "jwk": map[string]any{}}))
+	require.Error(t, s.api.fits("RequestHeader", map[string]any{"alg": "none", "kid": "x"}))
+
+	ok := http.Header{"Cache-Control": {"no-store"}, "Pragma": {"no-cache"}, "X-Content-Type-Options": {"nosniff"}, "Content-Type": {"application/json"}}
+	post := s.api.Paths.Value("/register").Post
+	for name, change := range map[string]func(http.Header){
+		"stored": func(h http.Header) { h.Set("Cache-Control", "max-age=1") }, "guessed": func(h http.Header) { h.Del("X-Content-Type-Options") },
+		"nothing": func(http.Header) {},
+	} {
+		header := ok.Clone()
+		change(header)
+		in := &openapi3filter.ResponseValidationInput{Status: 201, Header: header, RequestValidationInput: &openapi3filter.RequestValidationInput{
+			Request: &http.Request{Method: "POST", URL: &url.URL{Path: "/register"}}, Route: &routers.Route{Spec: s.api.T, Operation: post}}}
+		in.SetBodyBytes(body)
+		require.Equal(t, name == "nothing", openapi3filter.ValidateResponse(context.Background(), in) == nil, name)
+	}
+}
+
+func TestTheDocumentsLimitsAreThoseOfTheCode(t *testing.T) {
+	d := readDocument(t)
+	require.Contains(t, d.Components.RequestBodies["Registration"].Value.Description, "65536")
+	require.Equal(t, 65536, dcr.MaxRequestBody)
+	var codes []string
+	for _, c := range d.Components.Schemas["RegistrationError"].Value.Properties["error"].Value.Enum {
+		code, _ := c.(string)
+		codes = append(codes, code)
+	}
+	require.ElementsMatch(t, []string{string(validate.InvalidRedirectURI), string(validate.InvalidClientMetadata),
+		string(validate.InvalidSoftwareStatement), string(validate.UnapprovedSoftwareStatement)}, codes)
+	require.NoError(t, d.fits("ClientID", "0123456789abcdefghijAB"))
+	require.Error(t, d.fits("ClientID", "a/b"))
+}

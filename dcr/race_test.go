@@ -1,0 +1,266 @@
+package dcr_test
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/sqlite"
+	"github.com/obdcr/obdcr/validate"
+)
+
+const (
+	raceRounds        = 200
+	provisionedRounds = 25 // of the races with an authorization server
+	crowd             = 64
+)
+
+// onEachStore runs a race on every store, alone and with an authorization server.
+func onEachStore(t *testing.T, policy func(*validate.Policy), race func(t *testing.T, rounds int, b *office, server *authorizationServer)) {
+	for name, open := range map[string]func(t *testing.T, w *world) records{
+		"memory": func(_ *testing.T, w *world) records { return w.store },
+		"sqlite": func(t *testing.T, w *world) records {
+			s, err := sqlite.Open(context.Background(), sqlite.Config{Path: filepath.Join(fastDir(t), "clients.db"), Clock: w.config.Clock})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, s.Close()) })
+			return s
+		},
+	} {
+		for _, provisioned := range []bool{false, true} {
+			kind, rounds := name, raceRounds
+			if provisioned {
+				kind, rounds = name+", provisioned", provisionedRounds
+			}
+			t.Run(kind, func(t *testing.T) {
+				w, _ := newWorld(t, policy)
+				server := newAuthorizationServer()
+				race(t, rounds, openOffice(t, w, open(t, w), func(c *dcr.Config) {
+					c.Observer = nil
+					if provisioned {
+						c.Provisioner = server
+					}
+				}), server)
+				if !provisioned {
+					require.Empty(t, server.holds())
+				}
+			})
+		}
+	}
+}
+
+// atOnce calls all at the same time and returns what each got.
+func atOnce(calls ...func() error) []error {
+	results := make([]error, len(calls))
+	var ready, done sync.WaitGroup
+	start := make(chan struct{})
+	for i, call := range calls {
+		ready.Add(1)
+		done.Go(func() {
+			ready.Done()
+			<-start
+			results[i] = call()
+		})
+	}
+	ready.Wait()
+	close(start)
+	done.Wait()
+	return results
+}
+
+func repeated(n int, call func(i int) error) []func() error {
+	calls := make([]func() error, n)
+	for i := range calls {
+		calls[i] = func() error { return call(i) }
+	}
+	return calls
+}
+
+// winners counts who had no error, and wants all others to have one of the statuses.
+func winners(t *testing.T, results []error, statuses ...int) int {
+	t.Helper()
+	won := 0
+	for _, err := range results {
+		if err == nil {
+			won++
+			continue
+		}
+		require.Contains(t, statuses, refusalOf(t, err).Status)
+	}
+	return won
+}
+
+// settled wants both systems to say the same, and no change to be under way.
+func (b *office) settled(t *testing.T, server *authorizationServer) map[string]string {
+	t.Helper()
+	shown := inForce(t, b.records)
+	all, err := b.records.List(context.Background(), "", 1000)
+	require.NoError(t, err)
+	require.Len(t, all, len(shown))
+	if held := server.holds(); len(held) > 0 || len(server.clients) > 0 {
+		require.Equal(t, shown, held)
+	}
+	return shown
+}
+
+// clear deletes all clients, without a trace in the authorization server.
+func (b *office) clear(t *testing.T, server *authorizationServer) {
+	t.Helper()
+	require.NoError(t, deleteOthers(b, ""))
+	for id := range server.holds() {
+		require.NoError(t, server.Deprovision(context.Background(), id))
+	}
+}
+
+// post is the registration of a request.
+func (b *office) post(t *testing.T, token string) func() error {
+	leaf := b.certificate(t, b.software)
+	return func() error {
+		_, err := b.Register(context.Background(), dcr.RegisterInput{Token: token, Certificate: leaf})
+		return err
+	}
+}
+
+func TestOfManyIdenticalRequestsOneRegisters(t *testing.T) {
+	onEachStore(t, nil, func(t *testing.T, rounds int, b *office, server *authorizationServer) {
+		for range rounds {
+			call := b.post(t, b.token(t, nil))
+			results := atOnce(repeated(crowd, func(int) error { return call() })...)
+			require.Equal(t, 1, winners(t, results, 400))
+			require.Len(t, b.settled(t, server), 1)
+			b.clear(t, server)
+		}
+	})
+}
+
+func TestOfManyRequestsOfOneSoftwareOneRegisters(t *testing.T) {
+	one := func(p *validate.Policy) { p.Registrations = validate.RegistrationsOnePerSoftware }
+	onEachStore(t, one, func(t *testing.T, rounds int, b *office, server *authorizationServer) {
+		calls := make([]func() error, crowd)
+		for i := range calls {
+			calls[i] = b.post(t, b.token(t, nil))
+		}
+		for range rounds {
+			results := atOnce(calls...)
+			require.Equal(t, 1, winners(t, results, 400))
+			require.Len(t, b.settled(t, server), 1)
+			for i, err := range results {
+				if err == nil { // the others' jti are free still
+					calls[i] = b.post(t, b.token(t, nil))
+				}
+			}
+			b.clear(t, server)
+		}
+	})
+}
+
+// mixed are two requests that share no value in the members they change.
+func (w *world) mixed(t *testing.T) [2]string {
+	t.Helper()
+	return [2]string{
+		w.token(t, func(c *claims.Request) {
+			c.RedirectURIs = claims.Some(w.software.RedirectURIs[:1])
+			c.Scope = claims.Some(claims.Scope{Words: []string{"openid", "accounts"}})
+		}),
+		w.token(t, func(c *claims.Request) {
+			c.RedirectURIs = claims.Some(w.software.RedirectURIs[1:])
+			c.Scope = claims.Some(claims.Scope{Words: []string{"openid", "payments"}})
+		}),
+	}
+}
+
+// isOneOf says which of two updates a record is, as a whole.
+func isOneOf(t *testing.T, b *office, c store.Client) int {
+	t.Helper()
+	registered, err := claims.ParseRequest(c.Metadata)
+	require.NoError(t, err)
+	which := 0
+	if registered.Scope.Or(claims.Scope{}).Has("payments") {
+		which = 1
+	}
+	require.Equal(t, b.software.RedirectURIs[which:which+1], redirects(t, c), "half of one, half of the other")
+	return which
+}
+
+func TestTwoUpdatesDoNotMix(t *testing.T) {
+	onEachStore(t, nil, func(t *testing.T, rounds int, b *office, server *authorizationServer) {
+		ctx := context.Background()
+		id := b.enrol(t, nil).Client.ID
+		by := b.caller(t, id)
+		before, err := b.records.Get(ctx, id)
+		require.NoError(t, err)
+		for range rounds {
+			tokens := b.mixed(t)
+			after := [2]*dcr.Registration{}
+			results := atOnce(repeated(2, func(i int) (err error) {
+				after[i], err = b.Update(ctx, id, tokens[i], by)
+				return err
+			})...)
+			won := winners(t, results, 503)
+			require.Positive(t, won)
+			stored, err := b.records.Get(ctx, id)
+			require.NoError(t, err)
+			last := isOneOf(t, b, stored)
+			require.NoError(t, results[last], "what is stored was acknowledged")
+			require.Equal(t, after[last].Client, stored)
+			if won == 2 {
+				first := after[1-last]
+				require.Equal(t, *first.Change.After, *after[last].Change.Before, "the second was judged against the first")
+				require.Equal(t, before, *first.Change.Before)
+			}
+			b.settled(t, server)
+			before = stored
+		}
+	})
+}
+
+func TestAnUpdateAndADeletionLeaveTheOneOrTheOther(t *testing.T) {
+	onEachStore(t, nil, func(t *testing.T, rounds int, b *office, server *authorizationServer) {
+		ctx := context.Background()
+		deleted := 0
+		for range rounds {
+			id := b.enrol(t, nil).Client.ID
+			token, put, del := b.token(t, oneRedirect), b.caller(t, id), b.caller(t, id)
+			results := atOnce(
+				func() error { _, err := b.Update(ctx, id, token, put); return err },
+				func() error { return b.Delete(ctx, id, del) })
+			winners(t, results[:1], 401, 503)
+			winners(t, results[1:], 503)
+			shown := b.settled(t, server)
+			late := b.caller(t, id)
+			_, err := b.Get(ctx, id, late)
+			if results[1] == nil {
+				deleted++
+				require.Empty(t, shown, "nothing rises again")
+				require.Empty(t, server.holds())
+				require.Equal(t, 401, refusalOf(t, err).Status)
+				require.False(t, b.alive(del.Token))
+				require.False(t, b.alive(put.Token) && results[0] == nil)
+				continue
+			}
+			require.NoError(t, results[0], "the deletion met an update that won")
+			require.NoError(t, err)
+			b.clear(t, server)
+		}
+		require.Positive(t, deleted)
+	})
+}
+
+func TestOfManyDeletionsOneIsTheLast(t *testing.T) {
+	onEachStore(t, nil, func(t *testing.T, rounds int, b *office, server *authorizationServer) {
+		for range rounds {
+			id := b.enrol(t, nil).Client.ID
+			by := b.caller(t, id)
+			results := atOnce(repeated(16, func(int) error { return b.Delete(context.Background(), id, by) })...)
+			require.Equal(t, 1, winners(t, results, 401))
+			require.Empty(t, b.settled(t, server))
+			require.Empty(t, server.holds())
+			require.False(t, b.alive(by.Token))
+		}
+	})
+}

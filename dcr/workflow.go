@@ -1,0 +1,255 @@
+package dcr
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// ChangeTimeout bounds what is done elsewhere for one change, once it is stored: a
+// Provisioner's calls end by then, so that a change older than that has nobody any
+// more who works on it. Give Reconcile more than it.
+const ChangeTimeout = 30 * time.Second
+
+// replayLease is how long a jti is held for a change, with a Replay of its own.
+const replayLease = 2 * ChangeTimeout
+
+// errLost says that the record is not any more what the request was judged against.
+var errLost = errors.New("dcr: the record was changed meanwhile")
+
+// Hooks are a bank's own steps around each change.
+type Hooks struct {
+	// Approve is asked before anything is stored, with everything else checked but
+	// the jti, and once more where the record changed meanwhile. A *Refusal refuses:
+	// with 400 unapproved_software_statement at create and update, with 403 at
+	// delete. Any other error is an outage, 503. Nil approves everything. It must
+	// not change what the Change points to.
+	Approve func(ctx context.Context, change Change) error
+	// Done is told of each change after the fact, at most once: a process that dies
+	// between the two tells nobody. It cannot undo it. Nil for nobody.
+	Done func(ctx context.Context, change Change)
+}
+
+// Refusal is the error by which Approve refuses a change.
+type Refusal struct {
+	Reason string // for the TPP: 500 characters are sent, others than ASCII as question marks
+}
+
+// Error gives the reason.
+func (r *Refusal) Error() string { return "dcr: refused: " + r.Reason }
+
+// approve asks the bank.
+func (r *Registrar) approve(ctx context.Context, change Change) error {
+	var err error
+	if r.hooks.Approve != nil {
+		err = r.hooks.Approve(ctx, change)
+	}
+	var refusal *Refusal
+	switch {
+	case err == nil:
+		r.reached(string(change.Operation) + ".approved")
+		return nil
+	case !errors.As(err, &refusal):
+		r.log.Error("the bank's approval cannot be had", "operation", change.Operation, "error", err)
+		return unavailable(err, "the bank's approval cannot be had at the moment")
+	case change.Operation == OpDelete:
+		return &Error{Status: http.StatusForbidden, Description: wireText(refusal.Reason), Err: err}
+	}
+	return &Error{Status: http.StatusBadRequest, Code: validate.UnapprovedSoftwareStatement, Description: wireText(refusal.Reason), Err: err}
+}
+
+func (r *Registrar) done(ctx context.Context, change Change) {
+	r.reached(string(change.Operation) + ".ended")
+	if r.hooks.Done != nil {
+		r.hooks.Done(ctx, change)
+	}
+}
+
+// wireText is a text as an answer may hold it.
+func wireText(text string) string {
+	clean := strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, text)
+	if clean == "" {
+		return "the bank does not approve"
+	}
+	return clean[:min(len(clean), validate.MaxDescription)]
+}
+
+// staged says whether a create or an update takes more than one step: the record
+// alone does not make it.
+func (r *Registrar) staged() bool { return r.provisioner != nil || r.replay != nil }
+
+// create stores a new client and returns its record. An error is an *Error or the
+// store's; nothing was stored then, or nothing that anybody sees and that Reconcile
+// would not take away.
+func (r *Registrar) create(ctx context.Context, c store.Client, secret string, reservation store.Reservation) (store.Client, error) {
+	if !r.staged() {
+		err := r.store.Create(ctx, c, reservation)
+		c.Version = 1
+		return c, err
+	}
+	c.State = store.Creating
+	return r.stage(ctx, c, secret, reservation, func(reservation store.Reservation) (store.Client, error) {
+		err := r.store.Create(ctx, c, reservation)
+		c.Version = 1
+		return c, err
+	})
+}
+
+// change stores a new content of a client and returns its record; errors are those
+// of create, and errLost.
+func (r *Registrar) change(ctx context.Context, c, before store.Client, secret string, reservation store.Reservation) (store.Client, error) {
+	write := func(reservation store.Reservation) (store.Client, error) {
+		err := r.store.Update(ctx, c, reservation)
+		c.Version++
+		return c, lost(err)
+	}
+	if !r.staged() {
+		return write(reservation)
+	}
+	c.State, c.Previous = store.Updating, &before
+	return r.stage(ctx, c, secret, reservation, write)
+}
+
+// lost tells what a store says of a record that somebody else has changed.
+func lost(err error) error {
+	for _, sign := range []error{store.ErrConflict, store.ErrState, store.ErrNotFound} {
+		if errors.Is(err, sign) {
+			return errLost
+		}
+	}
+	return err
+}
+
+// stage writes a record that nobody sees yet, does what is to be done elsewhere, and
+// shows the record. From the first write on the change goes its way to one of its
+// two ends, whether the sender waits for it or not.
+func (r *Registrar) stage(ctx context.Context, c store.Client, secret string, reservation store.Reservation,
+	write func(store.Reservation) (store.Client, error),
+) (store.Client, error) {
+	op := OpCreate
+	if c.State == store.Updating {
+		op = OpUpdate
+	}
+	held := reservation
+	if r.replay != nil {
+		if err := r.replay.Reserve(ctx, held, replayLease); err != nil {
+			return store.Client{}, err
+		}
+		reservation = store.Reservation{}
+	}
+	c, err := write(reservation)
+	if err != nil {
+		r.release(ctx, held)
+		return store.Client{}, err
+	}
+	r.reached(string(op) + ".begun")
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
+	defer cancel()
+	if err := r.finish(work, op, &c, secret, held); err != nil {
+		r.log.Error("a change was taken back", "operation", op, "client_id", c.ID, "error", err)
+		r.takeBack(ctx, op, c)
+		r.release(ctx, held)
+		return store.Client{}, unavailable(err, "the client cannot be set up at the moment")
+	}
+	return c, nil
+}
+
+// finish does the steps after the first write.
+func (r *Registrar) finish(ctx context.Context, op Operation, c *store.Client, secret string, held store.Reservation) error {
+	if r.provisioner != nil {
+		if secret == "" {
+			secret = r.readableSecret(*c)
+		}
+		if err := r.provisioner.Provision(ctx, *c, secret); err != nil {
+			return err
+		}
+		r.reached(string(op) + ".provisioned")
+	}
+	if r.replay != nil {
+		if err := r.replay.Confirm(ctx, held); err != nil {
+			return err
+		}
+		r.reached(string(op) + ".confirmed")
+	}
+	active := *c
+	active.State, active.Since, active.Previous = store.Active, r.now(), nil
+	if err := r.store.Update(ctx, active, store.Reservation{}); err != nil {
+		return err
+	}
+	active.Version++
+	*c = active
+	return nil
+}
+
+// release ends the lease on a jti whose change did not happen. It ends by itself
+// where that fails.
+func (r *Registrar) release(ctx context.Context, held store.Reservation) {
+	if r.replay == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
+	defer cancel()
+	if err := r.replay.Release(ctx, held); err != nil {
+		r.log.Error("the lease on a jti cannot be released", "error", err)
+	}
+}
+
+// remove deletes a client, and tells whether all of it is done. errLost: the record
+// changed meanwhile; nothing was done then, nor with any other error.
+func (r *Registrar) remove(ctx context.Context, c store.Client) (finished bool, err error) {
+	if r.unfinished == nil {
+		if err := r.store.Delete(ctx, c.ID, c.Version); err != nil {
+			return false, lost(err)
+		}
+		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
+		defer cancel()
+		err := r.tokens.RevokeClient(work, c.ID)
+		if err != nil {
+			r.log.Error("tokens of a deleted client are left to end", "client_id", c.ID, "error", err)
+		}
+		return err == nil, nil
+	}
+	c.State, c.Since = store.Deleting, r.now()
+	if err := r.store.Update(ctx, c, store.Reservation{}); err != nil {
+		return false, lost(err)
+	}
+	c.Version++
+	r.reached("delete.begun")
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
+	defer cancel()
+	if err := r.erase(work, c); err != nil {
+		r.log.Error("a deletion is left to Reconcile", "client_id", c.ID, "error", err)
+		return false, nil
+	}
+	return true, nil
+}
+
+// erase does what is left of a deletion.
+func (r *Registrar) erase(ctx context.Context, c store.Client) error {
+	if r.tokens != nil {
+		if err := r.tokens.RevokeClient(ctx, c.ID); err != nil {
+			return err
+		}
+		r.reached("delete.revoked")
+	}
+	if r.provisioner != nil {
+		if err := r.provisioner.Deprovision(ctx, c.ID); err != nil {
+			return err
+		}
+		r.reached("delete.deprovisioned")
+	}
+	if err := lost(r.store.Delete(ctx, c.ID, c.Version)); err != nil && !errors.Is(err, errLost) {
+		return err
+	}
+	return nil // or another process has taken the deletion over
+}
