@@ -1,0 +1,307 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/obieconfig"
+)
+
+// clientOptions are the flags of the verbs of a TPP.
+type clientOptions struct {
+	config, discovery, ca, cert, key, signingKey, kid, ssa string
+	aud, iss, authMethod, subjectDN, now                   string
+	redirectURIs, scopes                                   []string
+	request, save, client, output                          string
+}
+
+func authMethods() []string {
+	return texts([]claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT,
+		claims.ClientSecretBasic, claims.ClientSecretPost})
+}
+
+// connectionFlags say where the bank is and who asks.
+func (o *clientOptions) connectionFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.config, "config", "", "a config.json of the OBIE conformance tool, a `FILE`; the flags below change what it says")
+	f.StringVar(&o.discovery, "discovery", "", "the bank's discovery document, an https URL or a `FILE`")
+	f.StringVar(&o.ca, "ca", "", "certificates in PEM, a `FILE`, that the bank must chain to; without it the system's")
+	f.StringVar(&o.cert, "cert", "", "the transport certificate in PEM, a `FILE`")
+	f.StringVar(&o.key, "key", "", "the key of the transport certificate in PEM, a `FILE`")
+	f.StringVar(&o.signingKey, "signing-key", "", "the key that signs requests in PEM, a `FILE`")
+	f.StringVar(&o.kid, "kid", "", "the `ID` of the signing key at the directory")
+}
+
+// requestFlags say what is to be registered.
+func (o *clientOptions) requestFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.ssa, "ssa", "", "the software statement, a `FILE`")
+	f.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` at the directory; without it its issuer")
+	f.StringVar(&o.iss, "iss", "", "the `ID` of who asks; without it the software's")
+	f.StringArrayVar(&o.redirectURIs, "redirect-uri", nil, "a redirect `URI`, once for each; without it the statement's")
+	f.StringArrayVar(&o.scopes, "scope", nil, "a `SCOPE`, once for each; without it openid and what the roles allow")
+	f.StringVar(&o.subjectDN, "subject-dn", "", "tls_client_auth_subject_dn, a `NAME`; without it the certificate's subject")
+	o.methodFlag(c, "how the client is to authenticate")
+}
+
+func (o *clientOptions) methodFlag(c *cobra.Command, what string) {
+	c.Flags().StringVar(&o.authMethod, "auth-method", "", what+", a `METHOD`; without it the first that the bank announces of "+strings.Join(authMethods(), ", "))
+	complete(c, "auth-method", authMethods())
+}
+
+// sendFlags say which request is sent, instead of one that is built.
+func (o *clientOptions) sendFlags(c *cobra.Command) {
+	c.Flags().StringVar(&o.request, "request", "", "send this signed request, a `FILE`, instead of building one")
+	c.Flags().StringVar(&o.save, "save", "", "write the request to a new `FILE` before it is sent")
+}
+
+// knownFlag says what is known of a client that is registered.
+func (o *clientOptions) knownFlag(c *cobra.Command) {
+	c.Flags().StringVar(&o.client, "client", "", "what register printed, a `FILE`: the client's method, and its secret if it has one")
+}
+
+// configuration reads --config and what the flags change of it.
+func (a *app) configuration(o *clientOptions) (*obieconfig.Config, error) {
+	if o.authMethod != "" && !slices.Contains(authMethods(), o.authMethod) {
+		return nil, usageError("--auth-method %q is none of %s", cut(o.authMethod), strings.Join(authMethods(), ", "))
+	}
+	c := &obieconfig.Config{}
+	if o.config != "" {
+		text, err := a.load(o.config)
+		if err != nil {
+			return nil, orUsage(err, "--config")
+		}
+		if c, err = obieconfig.Parse([]byte(text)); err != nil {
+			return nil, usageError("--config %s: %s", shownName(o.config), withoutPackage(err))
+		}
+	}
+	for _, f := range []struct {
+		flag, file string
+		to         *string
+	}{
+		{"cert", o.cert, &c.TransportCert}, {"key", o.key, &c.TransportKey}, {"signing-key", o.signingKey, &c.PrivateKey},
+		{"ssa", o.ssa, &c.SSA},
+	} {
+		if f.file == "" {
+			continue
+		}
+		text, err := a.load(f.file)
+		if err != nil {
+			return nil, orUsage(err, "--"+f.flag)
+		}
+		*f.to = strings.TrimSpace(text)
+	}
+	if o.ca != "" {
+		text, err := a.load(o.ca)
+		if err != nil {
+			return nil, orUsage(err, "--ca")
+		}
+		c.TransportRootCAs = []string{text}
+	}
+	for _, f := range []struct {
+		value string
+		to    *string
+	}{{o.discovery, &c.WellknownEndpoint}, {o.kid, &c.Kid}, {o.aud, &c.Aud}, {o.iss, &c.Issuer}, {o.subjectDN, &c.TransportCertSubjectDN}} {
+		if f.value != "" {
+			*f.to = f.value
+		}
+	}
+	if o.redirectURIs != nil {
+		c.RedirectURIs = o.redirectURIs
+	}
+	return c, nil
+}
+
+// lacking names the flag of the first setting that is missing.
+func lacking(c *obieconfig.Config, o *clientOptions, verb string) error {
+	needed := []struct{ flag, value string }{{"discovery", c.WellknownEndpoint}, {"signing-key", c.PrivateKey}, {"kid", c.Kid}}
+	if verb != "build" {
+		needed = append(needed, struct{ flag, value string }{"cert", c.TransportCert}, struct{ flag, value string }{"key", c.TransportKey})
+	}
+	if (verb == "build" || verb == "register" || verb == "update") && o.request == "" {
+		needed = append(needed, struct{ flag, value string }{"ssa", c.SSA})
+	}
+	for _, n := range needed {
+		if n.value == "" {
+			return usageError("%s needs --config, or --%s", verb, n.flag)
+		}
+	}
+	return nil
+}
+
+// tpp is a client of a bank, and what it was made from.
+type tpp struct {
+	client   *dcr.Client
+	metadata *dcr.Metadata
+	config   *obieconfig.Config
+}
+
+// connect reads the settings and the bank's discovery document.
+func (a *app) connect(ctx context.Context, o *clientOptions, verb string) (*tpp, error) {
+	c, err := a.configuration(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := lacking(c, o, verb); err != nil {
+		return nil, err
+	}
+	signer, err := c.Signer()
+	if err != nil {
+		return nil, usageError("the signing key: %s", withoutPackage(err))
+	}
+	roots, err := c.Roots()
+	if err != nil {
+		return nil, usageError("--ca: %s", withoutPackage(err))
+	}
+	pair, leaf, err := transport(c, verb != "build")
+	if err != nil {
+		return nil, err
+	}
+	metadata, err := a.metadata(ctx, c, o, roots)
+	if err != nil {
+		return nil, err
+	}
+	clock := time.Now
+	if o.now != "" {
+		now, err := timeOf(o.now)
+		if err != nil {
+			return nil, err
+		}
+		clock = func() time.Time { return now }
+	}
+	client, err := dcr.NewClient(dcr.ClientConfig{HTTP: dcr.MutualTLS(pair, roots), Metadata: metadata, Signer: signer,
+		KeyID: c.Kid, Certificate: leaf, Clock: clock})
+	if err != nil {
+		return nil, usageError("%s", withoutPackage(err))
+	}
+	return &tpp{client: client, metadata: metadata, config: c}, nil
+}
+
+// transport is the client certificate. Only build does without it.
+func transport(c *obieconfig.Config, needed bool) (tls.Certificate, *x509.Certificate, error) {
+	if c.TransportCert == "" || (c.TransportKey == "" && !needed) {
+		leaf, err := certificateOf(c.TransportCert)
+		return tls.Certificate{}, leaf, err
+	}
+	pair, err := c.Certificate()
+	if err != nil {
+		return tls.Certificate{}, nil, usageError("--cert, --key: they are no certificate in PEM with its key")
+	}
+	return pair, pair.Leaf, nil
+}
+
+// certificateOf reads a certificate alone, nil where there is none.
+func certificateOf(text string) (*x509.Certificate, error) {
+	if text == "" {
+		return nil, nil
+	}
+	leaf, err := obieconfig.ParseCertificate([]byte(text))
+	if err != nil {
+		return nil, usageError("--cert: it is %s", err)
+	}
+	return leaf, nil
+}
+
+// metadata reads the bank's discovery document from a file or over the network.
+func (a *app) metadata(ctx context.Context, c *obieconfig.Config, o *clientOptions, roots *x509.CertPool) (*dcr.Metadata, error) {
+	if !isURL(c.WellknownEndpoint) {
+		text, err := a.load(c.WellknownEndpoint)
+		if err != nil {
+			return nil, orUsage(err, "--discovery")
+		}
+		m, err := dcr.ParseMetadata([]byte(text))
+		if err != nil {
+			return nil, usageError("--discovery %s: %s", shownName(c.WellknownEndpoint), withoutPackage(err))
+		}
+		return m, nil
+	}
+	if !strings.HasPrefix(strings.ToLower(c.WellknownEndpoint), "https://") {
+		return nil, usageError("--discovery: the address of a discovery document is an https URL")
+	}
+	if o.ca == "" && roots != nil {
+		// The conformance tool checks discovery by the system's CAs, and the rest by these.
+		if system, err := x509.SystemCertPool(); err == nil {
+			for _, text := range c.TransportRootCAs {
+				system.AppendCertsFromPEM([]byte(text))
+			}
+			roots = system
+		}
+	}
+	m, err := dcr.Discover(ctx, c.WellknownEndpoint, &http.Client{Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}}})
+	if err != nil {
+		return nil, a.bankError(err)
+	}
+	return m, nil
+}
+
+// bankError tells what a bank answered, or why it did not, and ends the command:
+// with 1 where it refused, with 3 where it may be otherwise later.
+func (a *app) bankError(err error) error {
+	var refused *dcr.ResponseError
+	if errors.As(err, &refused) {
+		text := strings.TrimSpace(fmt.Sprintf("%s: the bank answered %d %s", refused.Verb, refused.Status, refused.Code))
+		if refused.Description != "" {
+			text += ": " + refused.Description
+		}
+		a.note("%s", text)
+		if refused.RetryAfter > 0 {
+			a.note("try again after %s", refused.RetryAfter.Round(time.Second))
+		}
+		if refused.Temporary() || refused.Verb == "discover" || refused.Status < 400 {
+			return &exitError{code: exitIO}
+		}
+		return &exitError{code: exitViolated}
+	}
+	var lost *dcr.NoAnswerError
+	if errors.As(err, &lost) {
+		a.note("%s", withoutPackage(lost))
+		if lost.Verb == "discover" && lost.Err != nil && lost.Status != 0 {
+			a.note("%s", withoutPackage(lost.Err))
+		}
+		if next := lost.Next(); next != "" {
+			a.note("%s", next)
+		}
+		return &exitError{code: exitIO}
+	}
+	return usageError("%s", withoutPackage(err))
+}
+
+// withoutPackage is the text of an error without the package that it is from.
+func withoutPackage(err error) string {
+	text := err.Error()
+	for _, prefix := range []string{"dcr: ", "obieconfig: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return text
+}
+
+// dashedID is the length from which an argument with a dash in front is a client_id:
+// longer than every flag of the verbs that take one.
+const dashedID = 20
+
+// withDashedID puts a client_id that begins with a dash, as one in 64 random ones
+// does, behind a --, where it is no flag.
+func withDashedID(args []string) []string {
+	if len(args) == 0 || !slices.Contains([]string{"get", "update", "delete"}, args[0]) || slices.Contains(args, "--") {
+		return args
+	}
+	for i := 1; i < len(args); i++ {
+		isValue := strings.HasPrefix(args[i-1], "--") && len(args[i-1]) < dashedID && !strings.Contains(args[i-1], "=")
+		if len(args[i]) >= dashedID && args[i][0] == '-' && !isValue && !strings.Contains(args[i], "=") {
+			return append(slices.Delete(slices.Clone(args), i, i+1), "--", args[i])
+		}
+	}
+	return args
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/validate"
+)
+
+func (a *app) buildCommand() *cobra.Command {
+	o := &clientOptions{}
+	cmd := &cobra.Command{
+		Use:   "build",
+		Short: "Build and sign a registration request for a bank",
+		Long: `build makes a registration request from a software statement, a signing key and a
+bank's discovery document, and writes it to standard output, a compact JWT. What is
+not asked for follows from the statement and from what the bank announces. It sends
+nothing; where the discovery document is a file it needs no network.`,
+		Example: `  obdcr build --config conformance.json > request.jwt
+  obdcr build --discovery discovery.json --ssa ssa.jwt --signing-key signing.key --kid KID --aud 0015800001041RHAAY`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.build(c.Context(), c.OutOrStdout(), o) },
+	}
+	o.connectionFlags(cmd)
+	o.requestFlags(cmd)
+	cmd.Flags().StringVar(&o.now, "now", "", "build as at this RFC 3339 `TIME` instead of now")
+	return cmd
+}
+
+func (a *app) build(ctx context.Context, out io.Writer, o *clientOptions) error {
+	t, err := a.connect(ctx, o, "build")
+	if err != nil {
+		return err
+	}
+	request, err := a.newRequest(t, o)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, request)
+	return err
+}
+
+// newRequest builds a request. What the statement or the bank does not allow is a
+// violation.
+func (a *app) newRequest(t *tpp, o *clientOptions) (string, error) {
+	c := t.config
+	if c.Aud == "" {
+		a.note("aud is the bank's issuer; where the bank wants its identifier at the directory, give --aud")
+	}
+	request, err := t.client.Build(strings.TrimSpace(c.SSA), dcr.RequestOptions{
+		Audience: c.Aud, Issuer: c.Issuer, RedirectURIs: c.RedirectURIs, AuthMethod: claims.AuthMethod(o.authMethod),
+		Scopes: o.scopes, SubjectDN: c.TransportCertSubjectDN,
+	})
+	if err != nil {
+		return "", &exitError{exitViolated, errors.New(withoutPackage(err))}
+	}
+	return request, nil
+}
+
+// requestToSend is a request of the user's own, or a new one, which is saved where
+// the user wants it.
+func (a *app) requestToSend(t *tpp, o *clientOptions) (string, error) {
+	var request string
+	var err error
+	if o.request == "" {
+		request, err = a.newRequest(t, o)
+	} else if request, err = a.load(o.request); err != nil {
+		err = orUsage(err, "--request")
+	}
+	if err != nil {
+		return "", err
+	}
+	if request = strings.TrimSpace(request); request == "" {
+		return "", usageError("--request %s: is empty", shownName(o.request))
+	}
+	if o.save == "" {
+		return request, nil
+	}
+	f, err := os.OpenFile(o.save, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", ioError(fmt.Errorf("--save %s: %w", o.save, withoutPath(err)))
+	}
+	_, err = fmt.Fprintln(f, request)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return "", ioError(fmt.Errorf("--save %s: %w", o.save, withoutPath(err)))
+	}
+	return request, nil
+}
+
+// diagnose lints a request that a bank refused, so that its sender learns more than
+// the bank tells.
+func (a *app) diagnose(ctx context.Context, request string, err error) {
+	var refused *dcr.ResponseError
+	if !errors.As(err, &refused) || refused.Status != 400 {
+		return
+	}
+	for _, row := range refused.Rules() {
+		a.note("%s: fix: %s", row.ID, row.Fix)
+	}
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	policy.AuthMethods = nil
+	for _, method := range authMethods() { // which of them it supports, the bank has said
+		policy.AuthMethods = append(policy.AuthMethods, claims.AuthMethod(method))
+	}
+	policy.Widenings = []validate.Widening{validate.WidenClientSecretJWT, validate.WidenClientSecretBasic, validate.WidenClientSecretPost}
+	v, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	if err != nil {
+		return
+	}
+	result, err := dcr.Lint(ctx, dcr.LintInput{Request: request, Validator: v, Now: time.Now()})
+	if err != nil || result.Report.Valid() {
+		return
+	}
+	for _, found := range result.Report.Violations {
+		if found.Severity == validate.SeverityError {
+			a.note("lint: %s %s: %s", found.Rule, found.Pointer, found.Message)
+		}
+	}
+}

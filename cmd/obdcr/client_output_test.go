@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/dcr"
+)
+
+// shownClient is what is written of a bank's answer, and the notes beside it.
+func shownClient(t *testing.T, document string, fresh bool) (out, notes string) {
+	t.Helper()
+	i, err := dcr.ParseClientInformation([]byte(document))
+	require.NoError(t, err)
+	var result, beside bytes.Buffer
+	require.NoError(t, (&app{err: &beside}).writeClient(&result, i, fresh))
+	require.True(t, json.Valid(result.Bytes()), "%s", result.String())
+	return result.String(), beside.String()
+}
+
+func TestABanksAnswerStaysJSONAndIsHarmlessOnATerminal(t *testing.T) {
+	const document = `{"client_id": "x", "client_name": "a` + "\u009b31m\u202e\U000e0001" + `b", "n": 1795280252.50}`
+	out, _ := shownClient(t, document, true)
+	require.NotContains(t, out, "\u009b")
+	require.NotContains(t, out, "\u202e")
+	require.Contains(t, out, "1795280252.50", "numbers stay as they are")
+	var want, got map[string]any
+	require.NoError(t, json.Unmarshal([]byte(document), &want))
+	require.NoError(t, json.Unmarshal([]byte(out), &got))
+	require.Equal(t, want, got)
+}
+
+func TestSecretsAreShownWhereTheyAreNewAlone(t *testing.T) {
+	const document = `{"client_id": "x", "client_secret": "s3cret", "registration_access_token": "t0ken"}`
+	out, notes := shownClient(t, document, true)
+	require.Contains(t, out, "s3cret")
+	require.Contains(t, out, "t0ken")
+	require.Contains(t, notes, "client_secret is shown this once")
+	require.NotContains(t, notes, "s3cret")
+	out, notes = shownClient(t, document, false)
+	require.NotContains(t, out, "s3cret")
+	require.NotContains(t, out, "t0ken")
+	require.Contains(t, notes, "registration_access_token is left out")
+}
+
+func TestAnAnswerThatBreaksTheSpecificationIsShownAndSaidSo(t *testing.T) {
+	_, notes := shownClient(t, `{"client_id": "x", "redirect_uris": "https://a.example/"}`, true)
+	require.Contains(t, notes, "/redirect_uris is string, not ")
+	_, notes = shownClient(t, `{"client_id": "x", "software_statement": "a", "software_statement": "a"}`, true)
+	require.Contains(t, notes, "no strict JSON")
+	_, notes = shownClient(t, `{"client_id": "x", "client_secret": "one", "client_secret": "two"}`, false)
+	require.Contains(t, notes, "client_secret is left out")
+}
+
+func TestAClientIDMayBeginWithADash(t *testing.T) {
+	const id, double = "-ILaw03slDttj9CjloR6xg", "--Law03slDttj9CjloR6xg"
+	for name, c := range map[string]struct{ args, want []string }{
+		"last":                {[]string{"get", "--config", "f", id}, []string{"get", "--config", "f", "--", id}},
+		"first":               {[]string{"delete", double, "--config", "f"}, []string{"delete", "--config", "f", "--", double}},
+		"behind a joined one": {[]string{"update", "--config=f", id}, []string{"update", "--config=f", "--", id}},
+		"a kid":               {[]string{"get", "--kid", id, "x"}, []string{"get", "--kid", id, "x"}},
+		"a kid and an id":     {[]string{"get", "--kid", id, id}, []string{"get", "--kid", id, "--", id}},
+		"told apart already":  {[]string{"get", "--", id}, []string{"get", "--", id}},
+		"a short one":         {[]string{"get", "-h"}, []string{"get", "-h"}},
+		"another verb":        {[]string{"lint", id}, []string{"lint", id}},
+		"nothing":             {nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, withDashedID(c.args)) })
+	}
+	var notes bytes.Buffer
+	code := (&app{err: &notes}).run([]string{"get", id, "--auth-method", "none"}, io.Discard)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, notes.String(), "--auth-method", "the id was taken for one")
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/obieconfig"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// clientBank is a bank with four verbs and a token endpoint, which takes any client
+// certificate of the software.
+type clientBank struct {
+	server *httptest.Server
+	store  *store.Memory
+	tokens *dcr.MemoryTokens
+}
+
+func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
+	t.Helper()
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	policy.Audiences = []string{ssatest.DefaultAudience}
+	policy.AuthMethods = append(policy.AuthMethods, claims.ClientSecretBasic)
+	policy.Widenings = []validate.Widening{validate.WidenClientSecretBasic}
+	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	require.NoError(t, err)
+	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{d.Anchor()}, Clock: time.Now, Skew: time.Minute})
+	require.NoError(t, err)
+	b := &clientBank{}
+	b.store, err = store.NewMemory(time.Now)
+	require.NoError(t, err)
+	b.tokens, err = dcr.NewMemoryTokens(time.Now, rand.Reader)
+	require.NoError(t, err)
+	registrar, err := dcr.NewRegistrar(dcr.Config{Statements: verifier, SoftwareKeys: d.Resolver(), Validator: validator,
+		Store: b.store, Clock: time.Now, Tokens: b.tokens})
+	require.NoError(t, err)
+	registration, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: registrar, Path: "/register", Certificate: cert.FromTLS})
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	mux.Handle("/", registration)
+	mux.HandleFunc("POST /token", b.token)
+	mux.HandleFunc("GET /discovery", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, clientDiscovery(b.server.URL))
+	})
+	mux.HandleFunc("GET /broken", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"issuer": "x"}`) })
+	mux.HandleFunc("GET /busy", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	mux.HandleFunc("GET /losing", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/lost", "token_endpoint": "%[1]s/token"}`, b.server.URL)
+	})
+	mux.HandleFunc("POST /lost", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	b.serve(t, d, mux)
+	return b
+}
+
+func clientDiscovery(address string) string {
+	return fmt.Sprintf(`{"issuer": "%[1]s", "registration_endpoint": "%[1]s/register", "token_endpoint": "%[1]s/token",
+		"token_endpoint_auth_methods_supported": ["private_key_jwt", "tls_client_auth", "client_secret_basic"],
+		"request_object_signing_alg_values_supported": ["PS256"], "scopes_supported": ["openid", "accounts", "payments"]}`, address)
+}
+
+func (b *clientBank) serve(t *testing.T, d *ssatest.Directory, h http.Handler) {
+	t.Helper()
+	certificate, err := d.ServerCertificate("127.0.0.1")
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	pool.AddCert(d.CA)
+	b.server = httptest.NewUnstartedServer(h)
+	b.server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	b.server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool}
+	b.server.StartTLS()
+	t.Cleanup(b.server.Close)
+}
+
+// token issues a token to whoever names a client that exists by its own method. What
+// the credentials hold is for the tests of package dcr.
+func (b *clientBank) token(w http.ResponseWriter, r *http.Request) {
+	id, method := r.PostFormValue("client_id"), claims.TLSClientAuth
+	if name, _, ok := r.BasicAuth(); ok {
+		id, method = name, claims.ClientSecretBasic
+	} else if r.PostFormValue("client_assertion") != "" {
+		method = claims.PrivateKeyJWT
+	}
+	record, err := b.store.Get(r.Context(), id)
+	if err == nil {
+		var registered *claims.Request
+		if registered, err = claims.ParseRequest(record.Metadata); err == nil && registered.TokenEndpointAuthMethod.Or("") != method {
+			err = errors.New("another method")
+		}
+	}
+	if err != nil {
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"error": "invalid_client", "error_description": "unknown client or credentials"}`)
+		return
+	}
+	token, err := b.tokens.Issue(r.Context(), id, sha256.Sum256(r.TLS.PeerCertificates[0].Raw), nil, time.Minute)
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	fmt.Fprintf(w, `{"access_token": %q, "token_type": "Bearer", "expires_in": 60}`, token)
+}
+
+// TestClientScripts runs the verbs of a TPP as their users do, against a bank.
+func TestClientScripts(t *testing.T) {
+	directory, err := ssatest.New(ssatest.Options{})
+	require.NoError(t, err)
+	t.Cleanup(directory.Close)
+	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
+	require.NoError(t, err)
+	bank := newClientBank(t, directory)
+	files := clientFiles(t, directory, software, bank.server.URL+"/discovery")
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/client",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("BANK", bank.server.URL)
+			e.Setenv("KID", software.SigningKeyID)
+			e.Setenv("AUD", ssatest.DefaultAudience)
+			e.Setenv("SOFTWARE", software.SoftwareID)
+			var failed error
+			for name, text := range files {
+				failed = errors.Join(failed, os.WriteFile(filepath.Join(e.WorkDir, name), []byte(text), 0o600))
+			}
+			return failed
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			// member FILE NAME VARIABLE: a member of a JSON object becomes a variable.
+			"member": func(ts *testscript.TestScript, _ bool, args []string) {
+				members := map[string]any{}
+				ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &members))
+				ts.Setenv(args[2], fmt.Sprint(members[args[1]]))
+			},
+		},
+	})
+}
+
+// clientFiles are what a TPP has on its disk.
+func clientFiles(t *testing.T, d *ssatest.Directory, s *ssatest.Software, discovery string) map[string]string {
+	t.Helper()
+	statement, err := s.SSA(nil)
+	require.NoError(t, err)
+	files := map[string]string{
+		"ca.pem": string(d.CAPEM()), "ssa.jwt": statement + "\n", "software.jwks": string(s.JWKS()), "directory.jwks": string(d.JWKS()),
+		"signing.key": keyPEM(t, s.SigningKey), "transport.key": keyPEM(t, s.TransportCertificate.PrivateKey),
+		"transport.pem":  string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.TransportCertificate.Certificate[0]})),
+		"discovery.json": clientDiscovery("https://bank.example"),
+	}
+	config, err := (&obieconfig.Config{SpecVersion: "3.3", WellknownEndpoint: discovery, SSA: statement, Kid: s.SigningKeyID,
+		Aud: ssatest.DefaultAudience, RedirectURIs: s.RedirectURIs, Issuer: s.SoftwareID, PrivateKey: files["signing.key"],
+		TransportRootCAs: []string{files["ca.pem"]}, TransportCert: files["transport.pem"], TransportKey: files["transport.key"],
+		GetImplemented: true, PutImplemented: true, DeleteImplemented: true, Environment: "sandbox", Brand: "Test"}).Marshal()
+	require.NoError(t, err)
+	files["conformance.json"] = string(config)
+	return files
+}
+
+func keyPEM(t *testing.T, key crypto.PrivateKey) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}

@@ -1,0 +1,193 @@
+// Command behindproxy registers a client at a bank whose TLS ends at a proxy. The
+// proxy verifies the client certificate and hands it on in the header Client-Cert
+// (RFC 9440); the bank reads that header from this proxy alone. Then somebody without
+// a certificate writes the header, and gets nowhere.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// header is where the proxy writes the certificate.
+const header = "Client-Cert"
+
+func main() {
+	if _, err := run(context.Background(), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "behindproxy:", err)
+		os.Exit(1)
+	}
+}
+
+// outcome is what the attempts led to, for the test.
+type outcome struct {
+	clientID string // of the TPP with its certificate
+	forged   error  // of the one without
+}
+
+func run(ctx context.Context, out io.Writer) (*outcome, error) {
+	directory, err := ssatest.New(ssatest.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer directory.Close()
+	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
+	if err != nil {
+		return nil, err
+	}
+
+	handler, err := bank(directory)
+	if err != nil {
+		return nil, err
+	}
+	inside := httptest.NewServer(handler) // plain HTTP, in the bank's own network
+	defer inside.Close()
+	fmt.Fprintln(out, "1. bank   listens at", inside.URL, "and reads", header, "from its proxy alone")
+
+	outside, err := proxy(directory, inside.URL)
+	if err != nil {
+		return nil, err
+	}
+	defer outside.Close()
+	fmt.Fprintln(out, "2. proxy  ends TLS at", outside.URL)
+
+	o := &outcome{}
+	tpp, request, err := client(software, dcr.MutualTLS(software.TransportCertificate, roots(directory)), outside.URL)
+	if err != nil {
+		return nil, err
+	}
+	registered, err := tpp.Register(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	o.clientID = registered.ClientID
+	fmt.Fprintln(out, "3. TPP    registers with its certificate, and is client", o.clientID)
+
+	// A stolen request, the victim's certificate in the header, none in the connection.
+	bare := dcr.MutualTLS(tls.Certificate{}, roots(directory))
+	bare.Transport = forging{bare.Transport, software.TransportCertificate.Certificate[0]}
+	thief, request, err := client(software, bare, outside.URL)
+	if err != nil {
+		return nil, err
+	}
+	_, o.forged = thief.Register(ctx, request)
+	fmt.Fprintln(out, "4. thief  has no certificate and writes", header, "himself:", o.forged)
+	return o, nil
+}
+
+// bank is the registration endpoint as it stands behind the proxy.
+func bank(directory *ssatest.Directory) (http.Handler, error) {
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	policy.Audiences = []string{ssatest.DefaultAudience}
+	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{
+		Anchors: []ssa.Anchor{directory.Anchor()}, Clock: time.Now, Skew: policy.ClockSkew,
+	})
+	if err != nil {
+		return nil, err
+	}
+	memory, err := store.NewMemory(time.Now)
+	if err != nil {
+		return nil, err
+	}
+	registrar, err := dcr.NewRegistrar(dcr.Config{
+		Statements: verifier, SoftwareKeys: directory.Resolver(), Validator: validator, Store: memory, Clock: time.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	// The certificate is believed from this network alone: whoever else reaches the
+	// bank directly has none, whatever headers he sends.
+	source, err := cert.FromHeader(cert.HeaderConfig{
+		Header: header, Form: cert.FormRFC9440, Peers: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return dcr.NewHandler(dcr.HandlerConfig{Registrar: registrar, Path: "/register", Certificate: source})
+}
+
+// proxy ends TLS. It removes the header from what comes in, and writes it itself
+// where the TLS connection has a verified certificate.
+func proxy(directory *ssatest.Directory, bank string) (*httptest.Server, error) {
+	target, err := url.Parse(bank)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := directory.ServerCertificate("127.0.0.1")
+	if err != nil {
+		return nil, err
+	}
+	server := httptest.NewUnstartedServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Header.Del(header)
+		if chains := r.In.TLS.VerifiedChains; len(chains) > 0 {
+			r.Out.Header.Set(header, headerOf(chains[0][0].Raw))
+		}
+	}})
+	server.TLS = &tls.Config{
+		Certificates: []tls.Certificate{certificate}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: roots(directory),
+	}
+	server.StartTLS()
+	return server, nil
+}
+
+func roots(directory *ssatest.Directory) *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(directory.CA)
+	return pool
+}
+
+// client is a TPP's side, with a request that is ready to send.
+func client(s *ssatest.Software, http *http.Client, bank string) (*dcr.Client, string, error) {
+	statement, err := s.SSA(nil)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := dcr.NewClient(dcr.ClientConfig{
+		HTTP:     http,
+		Metadata: &dcr.Metadata{Issuer: bank, RegistrationEndpoint: bank + "/register", TokenEndpoint: bank + "/token"},
+		Signer:   s.SigningKey, KeyID: s.SigningKeyID,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	request, err := c.Build(statement, dcr.RequestOptions{Audience: ssatest.DefaultAudience})
+	return c, request, err
+}
+
+// headerOf is a certificate as RFC 9440 section 2.2 writes it.
+func headerOf(der []byte) string { return ":" + base64.StdEncoding.EncodeToString(der) + ":" }
+
+// forging writes a certificate into the header, as only the proxy may.
+type forging struct {
+	next http.RoundTripper
+	der  []byte
+}
+
+func (f forging) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set(header, headerOf(f.der))
+	return f.next.RoundTrip(r)
+}

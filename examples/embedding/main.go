@@ -1,0 +1,125 @@
+// Command embedding puts registration into a bank's existing net/http API, in front
+// of an authorization server of its own: clients are provisioned there, tokens are
+// introspected and revoked there (RFC 7662, RFC 7009), and the roles of a software
+// decide which APIs it may call.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+)
+
+func main() {
+	if _, err := run(context.Background(), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "embedding:", err)
+		os.Exit(1)
+	}
+}
+
+// outcome is what the calls led to, for the test.
+type outcome struct {
+	clientID                          string
+	provisioned, left                 int // clients in the authorization server, before and after the deletion
+	accounts, payments, accountsAfter int // HTTP status
+}
+
+func run(ctx context.Context, out io.Writer) (*outcome, error) {
+	directory, err := ssatest.New(ssatest.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer directory.Close()
+	software, err := directory.NewSoftware(ssatest.SoftwareOptions{Roles: []claims.Role{claims.AISP}})
+	if err != nil {
+		return nil, err
+	}
+	authServer, err := openAuthServer(directory)
+	if err != nil {
+		return nil, err
+	}
+	defer authServer.server.Close()
+	b, err := openBank(directory, authServer)
+	if err != nil {
+		return nil, err
+	}
+	defer b.server.Close()
+	fmt.Fprintln(out, "1. bank   serves its API and /register at", b.server.URL, "with its authorization server at", authServer.server.URL)
+
+	t := &tpp{http: dcr.MutualTLS(software.TransportCertificate, roots(directory)), bank: b.server.URL}
+	defer t.http.CloseIdleConnections()
+	t.client, err = dcr.NewClient(dcr.ClientConfig{
+		HTTP: t.http, Signer: software.SigningKey, KeyID: software.SigningKeyID,
+		Metadata: &dcr.Metadata{RegistrationEndpoint: b.server.URL + "/register", TokenEndpoint: authServer.server.URL + "/token"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	statement, err := software.SSA(nil)
+	if err != nil {
+		return nil, err
+	}
+	return t.story(ctx, out, authServer, statement)
+}
+
+// tpp is an account information service.
+type tpp struct {
+	http   *http.Client
+	client *dcr.Client
+	bank   string
+}
+
+func (t *tpp) story(ctx context.Context, out io.Writer, a *authServer, statement string) (*outcome, error) {
+	request, err := t.client.Build(statement, dcr.RequestOptions{Audience: ssatest.DefaultAudience})
+	if err != nil {
+		return nil, err
+	}
+	registered, err := t.client.Register(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	o := &outcome{clientID: registered.ClientID, provisioned: a.count()}
+	fmt.Fprintf(out, "2. TPP    registers as client %s; the authorization server has %d client\n", o.clientID, o.provisioned)
+
+	token, err := t.client.AccessToken(ctx, registered.Credentials())
+	if err != nil {
+		return nil, err
+	}
+	if o.accounts, err = t.call(ctx, "/accounts", token); err != nil {
+		return nil, err
+	}
+	if o.payments, err = t.call(ctx, "/payments", token); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(out, "3. TPP    has the role AISP: /accounts answers %d, /payments %d\n", o.accounts, o.payments)
+
+	if err := t.client.Delete(ctx, o.clientID, token); err != nil {
+		return nil, err
+	}
+	o.left = a.count()
+	if o.accountsAfter, err = t.call(ctx, "/accounts", token); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(out, "4. TPP    deletes the client; the authorization server has %d, and /accounts answers %d\n", o.left, o.accountsAfter)
+	return o, nil
+}
+
+// call uses one of the bank's APIs.
+func (t *tpp) call(ctx context.Context, path string, token dcr.BearerToken) (status int, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, t.bank+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	r.Header.Set("Authorization", "Bearer "+token.Value)
+	response, err := t.http.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	return response.StatusCode, response.Body.Close()
+}

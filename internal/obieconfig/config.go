@@ -1,0 +1,158 @@
+// Package obieconfig reads and writes the configuration of the OBIE DCR conformance
+// tool (v1.3.1): where a bank is, and with which statement, keys and certificates a
+// TPP registers there. The sandbox writes such a file for the tool; the verbs of a TPP
+// take it instead of a dozen flags.
+//
+// Such a file holds private keys. No error of this package repeats any of it.
+package obieconfig
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Config is the file. All certificates and keys are PEM; the keys are PKCS #8,
+// PKCS #1 or SEC 1. The tool heeds no members beside these, nor does Parse.
+type Config struct {
+	SpecVersion            string   `json:"spec_version"`                        // 3.2 or 3.3
+	WellknownEndpoint      string   `json:"wellknown_endpoint"`                  // the bank's discovery document
+	SSA                    string   `json:"ssa"`                                 // the software statement
+	SSAs                   []string `json:"ssas,omitempty"`                      // instead of SSA, several
+	Kid                    string   `json:"kid"`                                 // of PrivateKey at the directory
+	Aud                    string   `json:"aud"`                                 // the bank's identifier
+	RedirectURIs           []string `json:"redirect_uris"`                       // of the statement's
+	Issuer                 string   `json:"issuer"`                              // iss: the software id
+	PrivateKey             string   `json:"private_key"`                         // signs requests and assertions
+	TransportRootCAs       []string `json:"transport_root_cas"`                  // the bank's server chains to one
+	TransportCert          string   `json:"transport_cert"`                      // client certificate
+	TransportKey           string   `json:"transport_key"`                       // its key
+	TransportCertSubjectDN string   `json:"transport_cert_subject_dn,omitempty"` // tls_client_auth_subject_dn, where the certificate's own will not do
+	GetImplemented         bool     `json:"get_implemented"`
+	PutImplemented         bool     `json:"put_implemented"`
+	DeleteImplemented      bool     `json:"delete_implemented"`
+	Environment            string   `json:"environment"` // named in the tool's report
+	Brand                  string   `json:"brand"`       // named in the tool's report
+}
+
+// Parse reads a configuration. It is an error when it is no JSON object of these
+// members, or lacks one that a registration needs: wellknown_endpoint, kid,
+// private_key, transport_cert, transport_key and a statement.
+func Parse(data []byte) (*Config, error) {
+	c := &Config{}
+	if err := json.Unmarshal(data, c); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) && wrong.Field != "" {
+			return nil, fmt.Errorf("obieconfig: %.64s is a %.20s, not a %s", wrong.Field, wrong.Value, wrong.Type)
+		}
+		return nil, errors.New("obieconfig: not a JSON object with the members of the conformance tool's config.json")
+	}
+	if c.SSA == "" && len(c.SSAs) > 0 {
+		c.SSA = c.SSAs[0]
+	}
+	c.SSA = strings.TrimSpace(c.SSA)
+	for _, m := range []struct{ name, value string }{
+		{"wellknown_endpoint", c.WellknownEndpoint}, {"ssa", c.SSA}, {"kid", c.Kid}, {"private_key", c.PrivateKey},
+		{"transport_cert", c.TransportCert}, {"transport_key", c.TransportKey},
+	} {
+		if m.value == "" {
+			return nil, fmt.Errorf("obieconfig: %s is missing", m.name)
+		}
+	}
+	return c, nil
+}
+
+// Marshal writes the configuration as the tool reads it, with a newline at the end.
+// It holds private keys: write it to a file that only its owner can read.
+func (c *Config) Marshal() ([]byte, error) {
+	text, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("obieconfig: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+// Signer is the private key of requests and assertions.
+func (c *Config) Signer() (crypto.Signer, error) {
+	signer, err := ParseKey([]byte(c.PrivateKey))
+	if err != nil {
+		return nil, fmt.Errorf("obieconfig: private_key: %w", err)
+	}
+	return signer, nil
+}
+
+// Certificate is the client certificate with its chain and key.
+func (c *Config) Certificate() (tls.Certificate, error) {
+	pair, err := tls.X509KeyPair([]byte(c.TransportCert), []byte(c.TransportKey))
+	if err != nil {
+		return tls.Certificate{}, errors.New("obieconfig: transport_cert and transport_key are no certificate in PEM with its key")
+	}
+	return pair, nil
+}
+
+// Roots are the certificates that the bank's server must chain to, nil for the
+// system's where the configuration names none.
+func (c *Config) Roots() (*x509.CertPool, error) {
+	if len(c.TransportRootCAs) == 0 {
+		return nil, nil
+	}
+	roots := x509.NewCertPool()
+	for i, text := range c.TransportRootCAs {
+		if !roots.AppendCertsFromPEM([]byte(text)) {
+			return nil, fmt.Errorf("obieconfig: entry %d of transport_root_cas is no certificate in PEM", i)
+		}
+	}
+	return roots, nil
+}
+
+// errKey says what a key must be, and nothing of the one that was given.
+var errKey = errors.New("no unencrypted RSA or ECDSA private key in PEM (PKCS #8, PKCS #1 or SEC 1)")
+
+// ParseKey reads the first private key of a PEM file.
+func ParseKey(text []byte) (crypto.Signer, error) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		var key any
+		var err error
+		switch block.Type {
+		case "PRIVATE KEY":
+			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+		case "RSA PRIVATE KEY":
+			key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+		case "EC PRIVATE KEY":
+			key, err = x509.ParseECPrivateKey(block.Bytes)
+		default:
+			continue
+		}
+		if err != nil {
+			return nil, errKey
+		}
+		switch k := key.(type) {
+		case *rsa.PrivateKey:
+			return k, nil
+		case *ecdsa.PrivateKey:
+			return k, nil
+		}
+		return nil, errKey
+	}
+	return nil, errKey
+}
+
+// ParseCertificate reads the first certificate of a PEM file.
+func ParseCertificate(text []byte) (*x509.Certificate, error) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			if leaf, err := x509.ParseCertificate(block.Bytes); err == nil {
+				return leaf, nil
+			}
+			break
+		}
+	}
+	return nil, errors.New("no certificate in PEM")
+}
