@@ -132,7 +132,7 @@ func TestRecordsOutliveTheProcess(t *testing.T) {
 }
 
 func TestManyMayOpenANewFileAtOnce(t *testing.T) {
-	for range 5 {
+	for range 3 {
 		path := file(t)
 		opened := make(chan error)
 		const many = 8
