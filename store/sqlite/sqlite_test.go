@@ -224,6 +224,11 @@ func TestAnotherWriterIsWaitedFor(t *testing.T) {
 
 	done := make(chan error)
 	go func() { done <- s.Create(t.Context(), registration("b"), requestOf("b")) }()
+	select {
+	case err := <-done:
+		require.Fail(t, "it was not waited for", "%v", err)
+	case <-time.After(150 * time.Millisecond): // longer than SQLite waits by itself
+	}
 	_, err = conn.ExecContext(t.Context(), "ROLLBACK")
 	require.NoError(t, err)
 	require.NoError(t, <-done)
