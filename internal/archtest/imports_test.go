@@ -120,6 +120,24 @@ func TestOnlyInternalJoseImportsTheLibrary(t *testing.T) {
 	assert.True(t, found, "this test looks for an import that nobody has any more")
 }
 
+// TestOnlyTheSQLiteStoreImportsItsLibraries: who does not use it does not carry a
+// database.
+func TestOnlyTheSQLiteStoreImportsItsLibraries(t *testing.T) {
+	found := 0
+	for _, p := range packages(t) {
+		if !p.Ours() {
+			continue
+		}
+		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			if strings.HasPrefix(imported, "modernc.org/") || strings.HasPrefix(imported, "github.com/pressly/goose") {
+				found++
+				assert.Equal(t, "store/sqlite", p.Room(), "imports %s", imported)
+			}
+		}
+	}
+	assert.NotZero(t, found, "this test looks for imports that nobody has any more")
+}
+
 func TestExamplesUseThePublicAPI(t *testing.T) {
 	found := false
 	for _, p := range packages(t) {

@@ -90,14 +90,16 @@ func (s *Store) Undo(ctx context.Context, id string, version int64) error {
 	}))
 }
 
-// reserve forgets a few reservations that have ended and makes one.
+// reserve makes a reservation. Each purgeEvery of them forget some that have ended.
 func (s *Store) reserve(ctx context.Context, id string, r store.Reservation) error {
 	if r.IsZero() {
 		return nil
 	}
 	now, key := s.clock().Unix(), r.Key()
-	if _, err := s.write.purge.ExecContext(ctx, now, purgeBatch); err != nil {
-		return err
+	if s.write.reservations++; s.write.reservations%purgeEvery == 0 {
+		if _, err := s.write.purge.ExecContext(ctx, now, purgeBatch); err != nil {
+			return err
+		}
 	}
 	return affects(store.ErrReplayed)(s.write.reserve.ExecContext(ctx, key[:], seconds(r.Until), id, now))
 }

@@ -13,10 +13,10 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrateAttempts is how often a migration is begun: where another process makes
-// the same tables at the same moment, one of the two fails, and finds them made
-// when it looks again.
-const migrateAttempts = 3
+// migrateAttempts is how often a migration is begun: where other processes make the
+// same tables at the same moment, all but one of them fail, and find that step done
+// when they look again.
+const migrateAttempts = 10
 
 // migrate brings the tables of the file up to date.
 func migrate(ctx context.Context, path string) error {

@@ -14,12 +14,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"time"
-
-	_ "modernc.org/sqlite" // the driver, in pure Go
 
 	"github.com/obdcr/obdcr/store"
 )
@@ -29,9 +28,11 @@ import (
 var ErrNewer = errors.New("sqlite: the database is newer than this program")
 
 const (
-	busyTimeout = 5 * time.Second // how long to wait for another process
-	readers     = 4               // connections that read
-	purgeBatch  = 4               // ended reservations that one change forgets
+	busyTimeout = 5 * time.Second       // how long to wait for another process
+	busyStep    = 20 * time.Millisecond // how long to do so without a look at the context
+	readers     = 4                     // connections that read
+	purgeEvery  = 16                    // reservations, until some that have ended are forgotten
+	purgeBatch  = 64                    // of them at most, so that the table shrinks
 )
 
 // Config says where the store is.
@@ -89,8 +90,10 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// prepareFile returns the absolute path of a file that can be written, made with
-// mode 0600 where there was none. SQLite gives its other files the same mode.
+// prepareFile returns the absolute path of a file, made with mode 0600 where there
+// was none. SQLite gives its other files the same mode. The file itself is never
+// opened here: where one that a process has open by SQLite is closed again by
+// other means, the system drops the process's locks on it (POSIX fcntl).
 func prepareFile(path string) (string, error) {
 	if path == "" || path == ":memory:" {
 		return "", fmt.Errorf("the path %q names no file", path)
@@ -99,16 +102,30 @@ func prepareFile(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		return "", fmt.Errorf("%s is no regular file", path)
+	case err == nil || !errors.Is(err, fs.ErrNotExist):
+		return path, err
+	}
+	empty, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
 	if err != nil {
 		return "", err
 	}
-	return path, f.Close()
+	if err := errors.Join(empty.Chmod(0o600), empty.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(empty.Name()))
+	}
+	err = os.Link(empty.Name(), path)
+	if errors.Is(err, fs.ErrExist) {
+		err = nil // another process was faster
+	}
+	return path, errors.Join(err, os.Remove(empty.Name()))
 }
 
 // connect opens a pool of connections to the file.
 func connect(path string, size int, pragmas ...string) (*sql.DB, error) {
-	query := url.Values{"_pragma": append([]string{
+	query := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 	}, pragmas...)}

@@ -1,13 +1,19 @@
 package sqlite_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/sqlite"
 	"github.com/obdcr/obdcr/store/storetest"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -19,8 +25,225 @@ func open(t testing.TB, path string) *sqlite.Store {
 	return s
 }
 
-func TestContract(t *testing.T) {
+func file(t testing.TB) string { return filepath.Join(t.TempDir(), "clients.db") }
+
+func TestTheStoreKeepsTheContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, file(t)) }, storetest.Unfinished, storetest.Lister)
+}
+
+// replicas are stores on one file, as two processes have them, that take turns.
+type replicas struct {
+	stores [2]*sqlite.Store
+	turn   *atomic.Uint32
+}
+
+func (r replicas) next() *sqlite.Store { return r.stores[r.turn.Add(1)%2] }
+
+func (r replicas) Create(ctx context.Context, c store.Client, res store.Reservation) error {
+	return r.next().Create(ctx, c, res)
+}
+func (r replicas) Get(ctx context.Context, id string) (store.Client, error) {
+	return r.next().Get(ctx, id)
+}
+func (r replicas) Update(ctx context.Context, c store.Client, res store.Reservation) error {
+	return r.next().Update(ctx, c, res)
+}
+func (r replicas) Delete(ctx context.Context, id string, version int64) error {
+	return r.next().Delete(ctx, id, version)
+}
+func (r replicas) Undo(ctx context.Context, id string, version int64) error {
+	return r.next().Undo(ctx, id, version)
+}
+func (r replicas) ListUnfinished(ctx context.Context, before time.Time, limit int) ([]store.Client, error) {
+	return r.next().ListUnfinished(ctx, before, limit)
+}
+
+func TestTwoStoresOnOneFileKeepTheContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store {
-		return open(t, filepath.Join(t.TempDir(), "clients.db"))
-	}, storetest.Unfinished, storetest.Lister)
+		path := file(t)
+		return replicas{[2]*sqlite.Store{open(t, path), open(t, path)}, new(atomic.Uint32)}
+	}, storetest.Unfinished)
+}
+
+func TestOpenRefusesWhatItCannotUse(t *testing.T) {
+	dir := t.TempDir()
+	other := filepath.Join(dir, "other")
+	require.NoError(t, os.WriteFile(other, []byte("this is no database, and longer than the header of one: "+fmt.Sprint(make([]int, 100))), 0o600))
+	for name, c := range map[string]sqlite.Config{
+		"no clock": {Path: file(t)}, "no path": {Clock: time.Now}, "memory": {Path: ":memory:", Clock: time.Now},
+		"a directory": {Path: dir, Clock: time.Now}, "no directory": {Path: filepath.Join(dir, "none", "clients.db"), Clock: time.Now},
+		"another file": {Path: other, Clock: time.Now},
+	} {
+		_, err := sqlite.Open(t.Context(), c)
+		assert.ErrorContains(t, err, "sqlite: ", name)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := sqlite.Open(ended, sqlite.Config{Path: file(t), Clock: time.Now})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestNobodyElseMayReadTheFiles(t *testing.T) {
+	path := file(t)
+	s := open(t, path)
+	require.NoError(t, s.Create(t.Context(), registration("a"), requestOf("a")))
+	files, err := filepath.Glob(path + "*")
+	require.NoError(t, err)
+	require.Len(t, files, 3)
+	for _, f := range files {
+		info, err := os.Stat(f)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), f)
+	}
+}
+
+func TestThePathMayHoldAnyCharacter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a b?mode=memory&x#y%41;\u00e9.db")
+	s := open(t, path)
+	require.NoError(t, s.Create(t.Context(), registration("a"), requestOf("a")))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.NotZero(t, info.Size())
+}
+
+func TestRecordsOutliveTheProcess(t *testing.T) {
+	path := file(t)
+	first, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Clock: time.Now})
+	require.NoError(t, err)
+	require.NoError(t, first.Create(t.Context(), registration("a"), requestOf("a")))
+	require.NoError(t, first.Close())
+	require.NoError(t, first.Close(), "a second Close does nothing")
+	left, err := filepath.Glob(path + "*")
+	require.NoError(t, err)
+	require.Equal(t, []string{path}, left, "a store that is closed is one file")
+
+	_, err = first.Get(t.Context(), "a")
+	require.Error(t, err)
+	require.NotErrorIs(t, err, store.ErrNotFound, "a store that is closed does not know")
+	err = first.Delete(t.Context(), "a", 1)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, store.ErrNotFound)
+
+	second := open(t, path)
+	got, err := second.Get(t.Context(), "a")
+	require.NoError(t, err)
+	require.Equal(t, registration("a"), got)
+	require.ErrorIs(t, second.Create(t.Context(), registration("b"), requestOf("a")), store.ErrReplayed)
+}
+
+func TestManyMayOpenANewFileAtOnce(t *testing.T) {
+	for range 3 {
+		path := file(t)
+		opened := make(chan error)
+		const many = 8
+		for i := range many {
+			go func() {
+				s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Clock: time.Now})
+				if err == nil {
+					err = errors.Join(s.Create(t.Context(), registration(fmt.Sprint(i)), requestOf(fmt.Sprint(i))), s.Close())
+				}
+				opened <- err
+			}()
+		}
+		for range many {
+			require.NoError(t, <-opened)
+		}
+		all, err := open(t, path).List(t.Context(), "", 100)
+		require.NoError(t, err)
+		require.Len(t, all, many)
+	}
+}
+
+func TestANewerFileIsLeftAlone(t *testing.T) {
+	path := file(t)
+	s := open(t, path)
+	require.NoError(t, s.Create(t.Context(), registration("a"), requestOf("a")))
+	raw, err := rawOpen(path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, raw.Close()) }()
+	_, err = raw.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
+	require.NoError(t, err)
+	_, err = sqlite.Open(t.Context(), sqlite.Config{Path: path, Clock: time.Now})
+	require.ErrorIs(t, err, sqlite.ErrNewer)
+	got, err := s.Get(t.Context(), "a")
+	require.NoError(t, err)
+	require.Equal(t, registration("a"), got)
+}
+
+func TestEndedReservationsAreForgotten(t *testing.T) {
+	var now atomic.Int64
+	now.Store(1000)
+	path := file(t)
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Clock: func() time.Time { return time.Unix(now.Load(), 0) }})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	reserve := func(name string, until int64) error {
+		return s.Create(t.Context(), store.Client{ID: name}, store.Reservation{Namespace: "request", JTI: name, Until: time.Unix(until, 0)})
+	}
+	for i := range 300 {
+		require.NoError(t, reserve(fmt.Sprint(i), 2000))
+	}
+	require.NoError(t, reserve("long", 5000))
+	now.Store(1999)
+	require.ErrorIs(t, reserve("7", 9000), store.ErrReplayed)
+	now.Store(2000)
+	for i := range 160 {
+		require.NoError(t, reserve(fmt.Sprint("later", i), 9000))
+	}
+	raw, err := rawOpen(path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, raw.Close()) }()
+	var left int
+	require.NoError(t, raw.QueryRow("SELECT count(*) FROM reservations WHERE ends_at <= 2000").Scan(&left))
+	require.Zero(t, left)
+	require.ErrorIs(t, reserve("long", 9000), store.ErrReplayed)
+}
+
+// TestAnotherWriterIsWaitedFor: another process holds the file for writing.
+func TestAnotherWriterIsWaitedFor(t *testing.T) {
+	path := file(t)
+	s := open(t, path)
+	require.NoError(t, s.Create(t.Context(), registration("a"), requestOf("a")))
+	raw, err := rawOpen(path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, raw.Close()) }()
+	conn, err := raw.Conn(t.Context())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	_, err = conn.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+	require.NoError(t, err)
+
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	require.ErrorIs(t, s.Create(short, registration("b"), requestOf("b")), context.DeadlineExceeded)
+	require.Less(t, time.Since(began), 4*time.Second, "the context ends the waiting")
+	got, err := s.Get(t.Context(), "a")
+	require.NoError(t, err, "readers do not wait")
+	require.Equal(t, registration("a"), got)
+
+	done := make(chan error)
+	go func() { done <- s.Create(t.Context(), registration("b"), requestOf("b")) }()
+	select {
+	case err := <-done:
+		require.Fail(t, "it was not waited for", "%v", err)
+	case <-time.After(150 * time.Millisecond): // longer than SQLite waits by itself
+	}
+	_, err = conn.ExecContext(t.Context(), "ROLLBACK")
+	require.NoError(t, err)
+	require.NoError(t, <-done)
+}
+
+func TestAContextThatEndsInTheMiddleChangesNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: file(t), Clock: func() time.Time {
+		cancel() // the clock is asked inside of the transaction
+		return time.Now()
+	}})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	require.ErrorIs(t, s.Create(ctx, registration("a"), requestOf("a")), context.Canceled)
+	_, err = s.Get(t.Context(), "a")
+	require.ErrorIs(t, err, store.ErrNotFound)
+	require.NoError(t, s.Create(t.Context(), registration("a"), requestOf("a")), "the jti is not burnt")
 }

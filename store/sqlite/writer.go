@@ -5,6 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/obdcr/obdcr/store"
 )
@@ -33,6 +37,9 @@ type writer struct {
 	conn *sql.Conn
 	turn chan struct{} // holds one element while nobody writes
 
+	reservations uint        // made by this process, for purging
+	prepared     []*sql.Stmt // all of the following
+
 	begin, commit, rollback, get, insert, update, remove *sql.Stmt
 	addUnique, dropUnique, reserve, forget, purge        *sql.Stmt
 }
@@ -53,22 +60,53 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 		insertReservation: &w.reserve, deleteReservation: &w.forget, purgeReservations: &w.purge,
 	} {
 		if *into, err = w.conn.PrepareContext(ctx, query); err != nil {
-			return nil, errors.Join(err, w.conn.Close(), w.db.Close())
+			return nil, errors.Join(err, w.release())
 		}
+		w.prepared = append(w.prepared, *into)
+	}
+	// From here on begin waits for other processes.
+	if _, err := w.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", busyStep.Milliseconds())); err != nil {
+		return nil, errors.Join(err, w.release())
 	}
 	w.turn <- struct{}{}
 	return w, nil
+}
+
+// release closes everything. Statements come first: with one left open SQLite keeps
+// the file open, and its log stays behind.
+func (w *writer) release() error {
+	var errs []error
+	for _, stmt := range w.prepared {
+		errs = append(errs, stmt.Close())
+	}
+	if err := w.conn.Close(); !errors.Is(err, sql.ErrConnDone) {
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, w.db.Close())...)
 }
 
 // close waits for the turn. A second one does nothing.
 func (w *writer) close() error {
 	<-w.turn
 	defer func() { w.turn <- struct{}{} }()
-	err := w.conn.Close()
-	if errors.Is(err, sql.ErrConnDone) {
-		err = nil
+	return w.release()
+}
+
+// start begins a transaction that may write. It waits for other processes in
+// steps, since SQLite does not look at a context while it waits.
+func (w *writer) start(ctx context.Context) error {
+	for waited := time.Duration(0); ; waited += busyStep {
+		_, err := w.begin.ExecContext(ctx)
+		if !isBusy(err) || waited >= busyTimeout {
+			return err
+		}
 	}
-	return errors.Join(err, w.db.Close())
+}
+
+// isBusy tells whether another process holds the file.
+func isBusy(err error) bool {
+	var failure *sqlite.Error
+	return errors.As(err, &failure) && failure.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
 // transact runs do in a transaction. The context ends the waiting for the turn and
@@ -83,7 +121,7 @@ func (w *writer) transact(ctx context.Context, do func(ctx context.Context) erro
 	}
 	defer func() { w.turn <- struct{}{} }()
 	steady := context.WithoutCancel(ctx)
-	_, err := w.begin.ExecContext(ctx)
+	err := w.start(ctx)
 	if err == nil {
 		err = do(steady)
 	}

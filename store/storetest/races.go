@@ -8,9 +8,8 @@ import (
 )
 
 const (
-	rounds = 200 // of each race
-	crowd  = 64  // that create at once
-	few    = 16  // that change at once
+	crowd = 64 // that create at once
+	few   = 16 // that change at once
 )
 
 // race is a case that is repeated, with names of its own for each round.
@@ -23,7 +22,14 @@ func race(name, why string, needs Capability, do func(p *probe, round string)) t
 }
 
 func raceCases() []testCase {
-	return append([]testCase{
+	all := append(createRaces(), changeRaces()...)
+	return append(all, undoRace(),
+		testCase{name: "no update is lost", why: "compare-and-set counts each change once: who retries on ErrConflict builds on what the others did", do: noneLost},
+		testCase{name: "readers see whole records only", why: "a reader between two writes of one change would see what nobody sent", do: noneTorn})
+}
+
+func createRaces() []testCase {
+	return []testCase{
 		race("of 64 with one jti one wins", "a request sent 64 times at once makes one client", "",
 			func(p *probe, round string) {
 				won := winner(together(crowd, func(i int) error {
@@ -47,6 +53,11 @@ func raceCases() []testCase {
 				}), store.ErrExists)
 				p.same(store.Client{ID: round, OrgID: name(round, won), Version: 1, State: store.Active})
 			}),
+	}
+}
+
+func changeRaces() []testCase {
+	return []testCase{
 		race("of 16 updates one wins, whole", "a record made of two requests is one that nobody sent", "",
 			func(p *probe, round string) {
 				p.create(client(round), jti(round), nil)
@@ -100,28 +111,30 @@ func raceCases() []testCase {
 					return p.Update(p.ctx, store.Client{ID: name(round, i), Version: 1, UniqueKey: round}, jti(name(round, i)))
 				}), store.ErrExists)
 			}),
-		race("an undo against the end of its change leaves one of both", "the reconciler of one replica and the handler of another must not both succeed", Unfinished,
-			func(p *probe, round string) {
-				p.create(client(round), jti(round), nil)
-				changed := changing(p, round, jti(name(round, 1)))
-				won := winner(together(2, func(i int) error {
-					if i == 0 {
-						return p.unfinished.Undo(p.ctx, round, 2)
-					}
-					return p.Update(p.ctx, in(changed, store.Active, issued), store.Reservation{})
-				}), store.ErrConflict)
-				if won == 0 {
-					p.same(versioned(client(round), 3))
-					p.free(jti(name(round, 1)))
-					return
+	}
+}
+
+func undoRace() testCase {
+	return race("an undo against the end of its change leaves one of both", "the reconciler of one replica and the handler of another must not both succeed", Unfinished,
+		func(p *probe, round string) {
+			p.create(client(round), jti(round), nil)
+			changed := changing(p, round, jti(name(round, 1)))
+			won := winner(together(2, func(i int) error {
+				if i == 0 {
+					return p.unfinished.Undo(p.ctx, round, 2)
 				}
-				p.burnt(jti(name(round, 1)))
-				if got := p.get(round); got.OrgID != "new org" || got.State != store.Active {
-					failf("the change was finished, and the record is %s of %q", got.State, got.OrgID)
-				}
-			}),
-	}, testCase{name: "no update is lost", why: "compare-and-set counts each change once: who retries on ErrConflict builds on what the others did", do: noneLost},
-		testCase{name: "readers see whole records only", why: "a reader between two writes of one change would see what nobody sent", do: noneTorn})
+				return p.Update(p.ctx, in(changed, store.Active, issued), store.Reservation{})
+			}), store.ErrConflict)
+			if won == 0 {
+				p.same(versioned(client(round), 3))
+				p.free(jti(name(round, 1)))
+				return
+			}
+			p.burnt(jti(name(round, 1)))
+			if got := p.get(round); got.OrgID != "new org" || got.State != store.Active {
+				failf("the change was finished, and the record is %s of %q", got.State, got.OrgID)
+			}
+		})
 }
 
 func name(round string, i int) string { return fmt.Sprint(round, i) }

@@ -60,6 +60,11 @@ func recordCases() []testCase {
 				p.create(c, jti("1"), nil)
 				p.same(versioned(c, 1))
 			}},
+	}
+}
+
+func valueCases() []testCase {
+	return []testCase{
 		{name: "a record that goes in is copied", why: "values, not live pointers: who changes a record later must not change the store",
 			do: func(p *probe) {
 				c := client("a")
@@ -197,6 +202,11 @@ func reservationCases() []testCase {
 				p.create(client("b"), jti("1"), nil)
 				p.burnt(jti("1"))
 			}},
+	}
+}
+
+func forgettingCases() []testCase {
+	return []testCase{
 		{name: "the zero reservation reserves nothing", why: "changes by the bank itself come with no token, any number of them",
 			do: func(p *probe) {
 				p.create(client("a"), store.Reservation{}, nil)

@@ -35,7 +35,7 @@ CREATE TABLE reservations (
     reservation_key BLOB NOT NULL PRIMARY KEY, -- a hash
     ends_at         BIGINT NOT NULL,
     client_id       TEXT NOT NULL
-);
+) WITHOUT ROWID;
 CREATE INDEX reservations_ended ON reservations (ends_at);
 
 -- +goose Down

@@ -1,0 +1,80 @@
+package store_test
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/obdcr/obdcr/store"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestKeyIsWhatItWas: stores keep keys for as long as tokens live. Another form of
+// it would let replays through for that time.
+func TestKeyIsWhatItWas(t *testing.T) {
+	key := store.Reservation{Namespace: "request", Issuer: "4fHuZ6Fy1pLcTLdsTDYvGF", JTI: "00AA-bb"}.Key()
+	// printf 'obdcr replay v1\0\0\0\0\0\0\0\7request\0\0\0\0\0\0\0\0264fHuZ6Fy1pLcTLdsTDYvGF\0\0\0\0\0\0\0\00700aa-bb' | sha256sum
+	assert.Equal(t, "907d59edefd6529c868d9eb83bb33347305db9ef0b1924c1d0d01fcc56004c00", hex.EncodeToString(key[:]))
+	same := store.Reservation{Namespace: "request", Issuer: "4fHuZ6Fy1pLcTLdsTDYvGF", JTI: "00aa-BB", Until: time.Unix(1, 0)}.Key()
+	assert.Equal(t, key, same)
+}
+
+func TestKeyLowersASCIIOnly(t *testing.T) {
+	kelvin := store.Reservation{JTI: "\u212a"}.Key()
+	assert.NotEqual(t, store.Reservation{JTI: "k"}.Key(), kelvin)
+	assert.NotEqual(t, store.Reservation{JTI: "\u00c4"}.Key(), store.Reservation{JTI: "\u00e4"}.Key())
+}
+
+func TestOnlyTheEmptyReservationIsZero(t *testing.T) {
+	assert.True(t, store.Reservation{}.IsZero())
+	for _, r := range []store.Reservation{{Namespace: "a"}, {Issuer: "a"}, {JTI: "a"}, {Until: time.Unix(0, 0)}} {
+		assert.False(t, r.IsZero(), "%+v", r)
+	}
+}
+
+func TestVisibleIsWhatIsInForce(t *testing.T) {
+	previous := &store.Client{ID: "a", Version: 1, State: store.Active}
+	for _, c := range []struct {
+		record  store.Client
+		version int64
+		seen    bool
+	}{
+		{store.Client{ID: "a", Version: 3, State: store.Active}, 3, true},
+		{store.Client{ID: "a", Version: 3}, 3, true},
+		{store.Client{ID: "a", Version: 3, State: store.Updating, Previous: previous}, 1, true},
+		{store.Client{ID: "a", Version: 3, State: store.Updating}, 0, false},
+		{store.Client{ID: "a", Version: 3, State: store.Creating}, 0, false},
+		{store.Client{ID: "a", Version: 3, State: store.Deleting, Previous: previous}, 0, false},
+		{store.Client{ID: "a", Version: 3, State: "other", Previous: previous}, 0, false},
+	} {
+		seen, ok := c.record.Visible()
+		assert.Equal(t, c.seen, ok, "%s", c.record.State)
+		assert.Equal(t, c.version, seen.Version, "%s", c.record.State)
+	}
+}
+
+// TestStatesFollowOneAnother goes through all pairs.
+func TestStatesFollowOneAnother(t *testing.T) {
+	states := []store.State{store.Active, store.Creating, store.Updating, store.Deleting}
+	may := map[store.State]string{
+		store.Active: "active updating deleting", store.Creating: "creating active deleting",
+		store.Updating: "updating active deleting", store.Deleting: "deleting",
+	}
+	since := time.Unix(1_700_000_000, 0)
+	for _, from := range states {
+		for _, to := range states {
+			old := store.Client{ID: "a", Version: 4, State: from, Since: since}
+			got, err := store.ForUpdate(old, store.Client{ID: "a", Version: 4, State: to, Since: since}, store.Reservation{})
+			if !strings.Contains(may[from], string(to)) {
+				require.ErrorIs(t, err, store.ErrState, "%s to %s", from, to)
+				continue
+			}
+			require.NoError(t, err, "%s to %s", from, to)
+			assert.Equal(t, to, got.State)
+			assert.Equal(t, int64(5), got.Version)
+			assert.Equal(t, from == store.Active && to == store.Updating, got.Previous != nil, "%s to %s", from, to)
+		}
+	}
+}

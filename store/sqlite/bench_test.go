@@ -1,0 +1,164 @@
+package sqlite_test
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/sqlite"
+	"github.com/stretchr/testify/require"
+)
+
+// sample is a record of the usual size under a random name, and its request.
+func sample() (store.Client, store.Reservation) {
+	id := rand.Text()
+	return store.Client{
+			ID: id, IssuedAt: time.Unix(1_700_000_000, 0), Environment: "sandbox", SoftwareID: "4fHuZ6Fy1pLcTLdsTDYvGF", OrgID: "0015800001041RHAAY",
+			Metadata: []byte(`"` + strings.Repeat("m", 1200) + `"`), SoftwareStatement: strings.Repeat("s", 3500),
+			Application: claims.Application{Name: "Sample", ID: "4fHuZ6Fy1pLcTLdsTDYvGF", Attributes: []claims.Attribute{
+				{Name: "software_id_sandbox", Values: []string{"4fHuZ6Fy1pLcTLdsTDYvGF"}},
+				{Name: "software_roles_sandbox", Values: []string{"AISP", "PISP"}, List: true},
+			}},
+			SecretHash: make([]byte, 32), Since: time.Unix(1_700_000_000, 0),
+		}, store.Reservation{
+			Namespace: "request", Issuer: "4fHuZ6Fy1pLcTLdsTDYvGF", JTI: id, Until: time.Now().Add(time.Hour),
+		}
+}
+
+// bare writes the same two rows in one transaction by the same driver with the same
+// settings, into tables that have a primary key and nothing else.
+type bare struct {
+	mu                                 sync.Mutex
+	begin, reservation, client, commit *sql.Stmt
+}
+
+func openBare(b *testing.B) *bare {
+	b.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(b.TempDir(), "bare.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, db.Close()) })
+	db.SetMaxOpenConns(1)
+	conn, err := db.Conn(b.Context())
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, conn.Close()) })
+	_, err = conn.ExecContext(b.Context(), `
+		CREATE TABLE clients (id TEXT NOT NULL PRIMARY KEY, version, state, since, issued_at, environment, software_id, org_id,
+			metadata, software_statement, application, unique_key, secret_hash, sealed_secret, reserved, previous);
+		CREATE TABLE reservations (reservation_key BLOB NOT NULL PRIMARY KEY, ends_at, client_id)`)
+	require.NoError(b, err)
+	f := &bare{}
+	for query, into := range map[string]**sql.Stmt{
+		"BEGIN IMMEDIATE": &f.begin, "COMMIT": &f.commit, "INSERT INTO reservations VALUES (?, ?, ?)": &f.reservation,
+		"INSERT INTO clients VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)": &f.client,
+	} {
+		*into, err = conn.PrepareContext(b.Context(), query)
+		require.NoError(b, err)
+	}
+	return f
+}
+
+func (f *bare) write(ctx context.Context, c store.Client, r store.Reservation) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	key := r.Key()
+	application, err := json.Marshal(c.Application)
+	if err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		stmt *sql.Stmt
+		args []any
+	}{
+		{f.begin, nil},
+		{f.reservation, []any{key[:], r.Until.Unix(), c.ID}},
+		{f.client, []any{c.ID, 1, "active", c.Since.Unix(), c.IssuedAt.Unix(), string(c.Environment), c.SoftwareID, c.OrgID, []byte(c.Metadata),
+			[]byte(c.SoftwareStatement), application, "", c.SecretHash, nil, nil, nil}},
+		{f.commit, nil},
+	} {
+		if _, err := step.stmt.ExecContext(ctx, step.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// timed writes n records by some writers and returns how long that took.
+func timed(b *testing.B, writers, n int, write func(context.Context, store.Client, store.Reservation) error) time.Duration {
+	b.Helper()
+	clients, requests := make([]store.Client, n), make([]store.Reservation, n)
+	for i := range n {
+		clients[i], requests[i] = sample()
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	errs := make([]error, writers)
+	began := time.Now()
+	for w := range writers {
+		wg.Go(func() {
+			for errs[w] == nil {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				errs[w] = write(b.Context(), clients[i], requests[i])
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(began)
+	for _, err := range errs {
+		require.NoError(b, err)
+	}
+	return took
+}
+
+// BenchmarkCreate measures Create against its floor, in turns on one file system.
+// of-floor is the throughput as a part of the floor's.
+func BenchmarkCreate(b *testing.B) {
+	const turn = 64
+	for _, writers := range []int{1, 8} {
+		b.Run(fmt.Sprint("writers=", writers), func(b *testing.B) {
+			s, err := sqlite.Open(b.Context(), sqlite.Config{Path: filepath.Join(b.TempDir(), "clients.db"), Clock: time.Now})
+			require.NoError(b, err)
+			b.Cleanup(func() { require.NoError(b, s.Close()) })
+			floor := openBare(b)
+			var create, least time.Duration
+			for done := 0; done < b.N; done += turn {
+				n := min(turn, b.N-done)
+				create += timed(b, writers, n, s.Create)
+				least += timed(b, writers, n, floor.write)
+			}
+			b.ReportMetric(float64(create.Nanoseconds())/float64(b.N), "ns/op")
+			b.ReportMetric(float64(least.Nanoseconds())/float64(b.N), "floor-ns/op")
+			b.ReportMetric(float64(least)/float64(create), "of-floor")
+		})
+	}
+}
+
+// BenchmarkGet reads one of a thousand records.
+func BenchmarkGet(b *testing.B) {
+	s, err := sqlite.Open(b.Context(), sqlite.Config{Path: filepath.Join(b.TempDir(), "clients.db"), Clock: time.Now})
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, s.Close()) })
+	ids := make([]string, 1000)
+	for i := range ids {
+		c, r := sample()
+		require.NoError(b, s.Create(b.Context(), c, r))
+		ids[i] = c.ID
+	}
+	for i := 0; b.Loop(); i++ {
+		if _, err := s.Get(b.Context(), ids[i%len(ids)]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

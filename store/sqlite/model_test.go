@@ -1,0 +1,95 @@
+package sqlite_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/sqlite"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// full is a store with what both of ours have.
+type full interface {
+	store.Store
+	store.Unfinished
+	store.Lister
+}
+
+// TestBothStoresAgree asks the store in memory and the one in SQLite the same
+// things in any order: they give the same answers and hold the same records.
+func TestBothStoresAgree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Unix(1000, 0)
+		clock := func() time.Time { return now }
+		dir, err := os.MkdirTemp("", "agree")
+		require.NoError(t, err)
+		defer func() { require.NoError(t, os.RemoveAll(dir)) }()
+		disk, err := sqlite.Open(context.Background(), sqlite.Config{Path: filepath.Join(dir, "clients.db"), Clock: clock})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, disk.Close()) }()
+		memory, err := store.NewMemory(clock)
+		require.NoError(t, err)
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, "pass")) * time.Second)
+			do := anyStep(t, now)
+			require.Equal(t, fmt.Sprint(do(memory)), fmt.Sprint(do(disk)))
+			require.Equal(t, contents(t, memory), contents(t, disk))
+		}
+	})
+}
+
+// anyStep draws a change, which then can be made in either store.
+func anyStep(t *rapid.T, now time.Time) func(full) error {
+	ctx := context.Background()
+	id, version := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "id"), rapid.Int64Range(1, 4).Draw(t, "version")
+	c := store.Client{
+		ID: id, Version: version, OrgID: fmt.Sprint(now.Unix()), UniqueKey: rapid.SampledFrom([]string{"", "k", "l"}).Draw(t, "key"),
+		State: rapid.SampledFrom([]store.State{"", store.Active, store.Creating, store.Updating, store.Updating, store.Deleting}).Draw(t, "state"),
+		Since: now, IssuedAt: now,
+	}
+	var r store.Reservation
+	if jti := rapid.SampledFrom([]string{"", "1", "2", "3", "4", "5"}).Draw(t, "jti"); jti != "" {
+		r = store.Reservation{Namespace: "request", JTI: jti, Until: now.Add(time.Duration(rapid.IntRange(0, 4).Draw(t, "until")) * time.Second)}
+	}
+	right := rapid.Bool().Draw(t, "right version") // or else any
+	switch rapid.IntRange(0, 4).Draw(t, "verb") {
+	case 0:
+		return func(s full) error { return s.Create(ctx, c, r) }
+	case 1:
+		return func(s full) error { return s.Delete(ctx, id, current(s, id, version, right)) }
+	case 2:
+		return func(s full) error { return s.Undo(ctx, id, current(s, id, version, right)) }
+	}
+	return func(s full) error {
+		c.Version = current(s, id, version, right)
+		return s.Update(ctx, c, r)
+	}
+}
+
+func current(s full, id string, version int64, right bool) int64 {
+	if c, err := s.Get(context.Background(), id); err == nil && right {
+		return c.Version
+	}
+	return version
+}
+
+// contents are all records, and the unfinished ones in their order.
+func contents(t *rapid.T, s full) string {
+	all, err := s.List(context.Background(), "", 10)
+	require.NoError(t, err)
+	unfinished, err := s.ListUnfinished(context.Background(), time.Unix(1<<40, 0), 10)
+	require.NoError(t, err)
+	text := ""
+	for _, c := range append(all, unfinished...) {
+		previous := c.Previous
+		c.Previous = nil
+		text += fmt.Sprintf("%+v %+v\n", c, previous)
+	}
+	return text
+}
