@@ -3,6 +3,7 @@ package ssa
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -110,16 +111,16 @@ type entry struct {
 func (r *RemoteKeys) entryOf(w want) *entry {
 	e := r.entries[w.list][w.url]
 	if e == nil {
-		e = &entry{url: w.url}
-		r.entries[w.list][w.url] = e
+		e = &entry{url: strings.Clone(w.url)} // it may be part of a whole statement
+		r.entries[w.list][e.url] = e
 	}
 	r.touch(e)
 	return e
 }
 
-// fill gives an entry its new set. The address, which is the key of the map, and the
+// replace gives an entry its new set. The address, which is the key of the map, and the
 // kids become one string: whoever has found the address has the kids at hand.
-func (r *RemoteKeys) fill(w want, e *entry, set keySet) {
+func (r *RemoteKeys) replace(w want, e *entry, set keySet) {
 	delete(r.entries[w.list], e.url)
 	text, cut := e.url+set.names, len(e.url)
 	e.url, set.names = text[:cut], text[cut:]

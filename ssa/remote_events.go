@@ -21,7 +21,8 @@ const (
 )
 
 // KeyEvent is one thing that happened, for metrics and logs. No field holds what a
-// sender of tokens could choose at will.
+// sender of tokens could choose at will. Events of a fetch and of those who waited for
+// it come in no fixed order: nobody waits for the observer.
 type KeyEvent struct {
 	Kind KeyEventKind
 	Host string        // of the key set, at most 64 bytes; "" for an address that was refused

@@ -93,7 +93,7 @@ func (r *RemoteKeys) land(w want, e *entry, f *flight) {
 	switch {
 	case f.err == nil:
 		f.set.readAt = f.began
-		r.fill(w, e, f.set)
+		r.replace(w, e, f.set)
 	case errors.Is(f.err, ErrJWKSHost):
 		delete(r.entries[w.list], w.url)
 		event.Host = ""
