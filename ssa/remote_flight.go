@@ -36,7 +36,9 @@ func (r *RemoteKeys) launch(w want, e *entry, now time.Time) *flight {
 
 func (r *RemoteKeys) fly(w want, e *entry, f *flight) {
 	defer func() {
-		_ = recover() // of the caller's transport; f.err still says errAbandoned
+		if panicked := recover(); panicked != nil { // in the caller's transport, say
+			f.err = fmt.Errorf("%w: panic: %.200v", errAbandoned, panicked)
+		}
 		r.land(w, e, f)
 	}()
 	ctx, cancel := context.WithTimeout(r.closed, r.limits.Timeout)

