@@ -106,6 +106,10 @@ func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registrati
 	}
 	v, err := r.verifier.Verify(ctx, in.Token, r.clock())
 	if err != nil {
+		var e *Error
+		if errors.As(err, &e) && e.Status == http.StatusInternalServerError {
+			r.log.Error("a request could not be verified", "error", e.Err)
+		}
 		return nil, err
 	}
 	if err := r.checkCertificate(ctx, v, in.Certificate); err != nil {

@@ -35,7 +35,7 @@ type answer struct {
 	cache  string        // Cache-Control
 	media  string        // Content-Type; JSON where empty
 	after  time.Duration // how long it takes to come
-	panics bool
+	panics any
 }
 
 func good(kids ...string) answer { return answer{status: 200, body: set(kids...)} }
@@ -71,12 +71,14 @@ type source struct {
 	says   answer
 	at     map[string]answer // by path, in place of says
 	asked  []time.Time
+	cache  []string // Cache-Control of each request
 	events []ssa.KeyEvent
 }
 
 func (s *source) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	s.asked = append(s.asked, time.Now())
+	s.cache = append(s.cache, r.Header.Get("Cache-Control"))
 	a, ok := s.at[r.URL.Path]
 	if !ok {
 		a = s.says
@@ -92,8 +94,8 @@ func (s *source) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	switch {
-	case a.panics:
-		panic("the transport is broken")
+	case a.panics != nil:
+		panic(a.panics)
 	case a.status == 0:
 		return nil, errors.New("connection refused")
 	}
@@ -127,15 +129,20 @@ func (s *source) observe(e ssa.KeyEvent) {
 	s.events = append(s.events, e)
 }
 
-// kinds are the events since the last call.
-func (s *source) kinds() (kinds []ssa.KeyEventKind) {
+// told are the events since the last call.
+func (s *source) told() (events []ssa.KeyEvent) {
 	synctest.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.events {
+	events, s.events = s.events, nil
+	return events
+}
+
+// kinds are those of the events since the last call.
+func (s *source) kinds() (kinds []ssa.KeyEventKind) {
+	for _, e := range s.told() {
 		kinds = append(kinds, e.Kind)
 	}
-	s.events = nil
 	return kinds
 }
 
@@ -212,7 +219,7 @@ func TestASetIsFreshForAsLongAsItSaysWithinTheLimits(t *testing.T) {
 				requireUnknown(t, find(keys, "a"), time.Now(), time.Now())
 				require.NoError(t, find(keys, "b"), "the answer replaces the set wholly")
 				require.Equal(t, 2, s.fetches())
-				require.Equal(t, []ssa.KeyEventKind{ssa.KeysFetched, ssa.KeysFetched}, s.kinds())
+				require.ElementsMatch(t, []ssa.KeyEventKind{ssa.KeysFetched, ssa.KeysFetched, ssa.KeysRefused}, s.kinds())
 			})
 		})
 	}
@@ -269,8 +276,9 @@ func TestAnUnknownKidHasTheSetReadOncePerInterval(t *testing.T) {
 		time.Sleep(1)
 		require.NoError(t, find(keys, "x"))
 		require.Equal(t, 3, s.fetches())
-		require.Equal(t, []ssa.KeyEventKind{
-			ssa.KeysFetched, ssa.UnknownKeyRefetch, ssa.KeysFetched, ssa.UnknownKeyBarred, ssa.UnknownKeyRefetch, ssa.KeysFetched,
+		require.ElementsMatch(t, []ssa.KeyEventKind{
+			ssa.KeysFetched, ssa.KeysRefused, ssa.UnknownKeyRefetch, ssa.KeysFetched, ssa.KeysRefused,
+			ssa.UnknownKeyBarred, ssa.UnknownKeyRefetch, ssa.KeysFetched,
 		}, s.kinds())
 	})
 }
@@ -422,7 +430,7 @@ func TestTheSetsUsedLastStay(t *testing.T) {
 		require.Contains(t, s.kinds(), ssa.KeysEvicted)
 		s.say(answer{})
 		requireUnavailable(t, at(2), 10*time.Second) // a failure counts as well, and displaces 1
-		require.Equal(t, []ssa.KeyEventKind{ssa.KeysFailed, ssa.KeysEvicted}, s.kinds())
+		require.ElementsMatch(t, []ssa.KeyEventKind{ssa.KeysFailed, ssa.KeysEvicted, ssa.KeysRefused}, s.kinds())
 		requireUnavailable(t, at(1), 10*time.Second)
 		require.NoError(t, at(4))
 	})
@@ -479,15 +487,19 @@ func TestAnAddressThatNoSourceListsIsRefused(t *testing.T) {
 				err := findAt(context.Background(), keys, url, "a")
 				require.ErrorIs(t, err, ssa.ErrJWKSHost, "%.64q", url)
 				require.NotErrorIs(t, err, ssa.ErrKeySourceUnavailable)
-				require.Less(t, len(err.Error()), 200)
+				requireText(t, err)
+				require.Less(t, len(err.Error()), 260)
 			}
 			_, err := keys.ResolveRevokedKeys(context.Background(), url)
 			require.ErrorIs(t, err, ssa.ErrJWKSHost)
 		}
-		synctest.Wait()
-		for _, e := range s.events {
-			require.NotEqual(t, ssa.KeysEvicted, e.Kind, "it takes no room")
-			require.Contains(t, []string{keystore, ""}, e.Host, "a host that anybody may make up is no label")
+		events := s.told()
+		require.Equal(t, ssa.KeysFetched, events[0].Kind)
+		require.Len(t, events[1:], 9*3)
+		for _, e := range events[1:] {
+			require.Equal(t, ssa.KeysRefused, e.Kind, "it takes no room")
+			require.Empty(t, e.Host, "a host that anybody may make up is no label")
+			require.ErrorIs(t, e.Err, ssa.ErrJWKSHost)
 		}
 		require.NoError(t, find(keys, "a"))
 		require.Equal(t, 1, s.fetches())
@@ -496,11 +508,14 @@ func TestAnAddressThatNoSourceListsIsRefused(t *testing.T) {
 
 func TestPanicsOfTheCallersPartsStayWithThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &source{says: answer{panics: true}}
+		s := &source{says: answer{panics: strings.Repeat("\u00e9", 300)}}
 		keys := remote(t, s, func(c *ssa.RemoteConfig) {
 			c.Observer = func(ssa.KeyEvent) { panic("the observer is broken") }
 		})
-		requireUnavailable(t, find(keys, "a"), 10*time.Second)
+		err := find(keys, "a")
+		requireUnavailable(t, err, 10*time.Second)
+		requireText(t, err)
+		require.Equal(t, 10, strings.Count(err.Error(), `\u00e9`), "no more of it than 64 characters")
 		time.Sleep(10 * time.Second)
 		s.say(good("a"))
 		require.NoError(t, find(keys, "a"))
@@ -533,6 +548,7 @@ func TestRemoteKeysRefuseAContradiction(t *testing.T) {
 		"no source":             func(c *ssa.RemoteConfig) { c.Sources = nil },
 		"a source of no host":   func(c *ssa.RemoteConfig) { c.Sources[0].Hosts = nil },
 		"a host that is none":   func(c *ssa.RemoteConfig) { c.Sources[0].Hosts[0] = "https://a.example" },
+		"a host not of ASCII":   func(c *ssa.RemoteConfig) { c.Sources[0].Hosts[0] = strings.Repeat("\u00e9", 100) },
 		"a host of two sources": func(c *ssa.RemoteConfig) { c.Sources = append(c.Sources, c.Sources[0]) },
 		"too many sets":         func(c *ssa.RemoteConfig) { c.Limits.MaxSets = 1_000_001 },
 		"more keys":             func(c *ssa.RemoteConfig) { c.Limits.MaxKeys = 101 },
@@ -553,6 +569,9 @@ func TestRemoteKeysRefuseAContradiction(t *testing.T) {
 			require.Error(t, err)
 			require.Nil(t, keys)
 			require.True(t, strings.HasPrefix(err.Error(), "ssa: "), err)
+			require.NotContains(t, err.Error(), "fetch:")
+			require.NotContains(t, err.Error(), "source 0")
+			requireText(t, err)
 		})
 	}
 }

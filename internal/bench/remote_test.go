@@ -12,7 +12,9 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,25 +25,37 @@ import (
 // software is how many key sets the cache holds, its bound by default.
 const software = 10_000
 
-// keySets is a full cache of key sets of two RSA keys of 2048 bits each, and the
-// look-ups of all of them in an order that no processor can guess.
+// keySets is a full cache: for each software a set of two RSA keys of 2048 bits, and
+// two sets that withdraw one such key each, as for the software and as for its
+// organisation; and the look-ups of all software in an order that no processor can
+// guess.
 type keySets struct {
 	keys    *ssa.RemoteKeys
 	lookups []ssa.KeyRef
 	mu      sync.Mutex
 	byURL   map[string][]ssa.Key
 	byRef   map[ssa.KeyRef][]ssa.Key
-	bytes   float64 // of heap for each set in the cache
+	bytes   float64 // of heap for each software, without what is withdrawn
+	all     float64 // of heap for each software, with it
 }
 
-// directory answers with the two keys under kids of the address' own.
-type directory [2]crypto.PublicKey
+// directory answers with the two keys under kids of the address' own, and at the
+// addresses of withdrawn keys with one of them. It counts how often it is asked.
+type directory struct {
+	keys  [2]crypto.PublicKey
+	asked *atomic.Int64
+}
 
 func (d directory) RoundTrip(r *http.Request) (*http.Response, error) {
-	set, err := jose.MarshalJWKS([]jose.Key{
-		{ID: kid(r.URL.Path, "sig"), Use: "sig", Public: d[0]},
-		{ID: kid(r.URL.Path, "tls"), Use: "tls", Public: d[1]},
-	})
+	d.asked.Add(1)
+	keys := []jose.Key{
+		{ID: kid(r.URL.Path, "sig"), Use: "sig", Public: d.keys[0]},
+		{ID: kid(r.URL.Path, "tls"), Use: "tls", Public: d.keys[1]},
+	}
+	if strings.Contains(r.URL.Path, "/revoked/") {
+		keys = keys[:1]
+	}
+	set, err := jose.MarshalJWKS(keys)
 	if err != nil {
 		return nil, err
 	}
@@ -60,9 +74,10 @@ func kid(path, use string) string {
 func newKeySets(tb testing.TB) *keySets {
 	tb.Helper()
 	f := newFixture(tb)
+	var asked atomic.Int64
 	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{
 		Sources: []ssa.RemoteSource{{Hosts: []string{"keystore.directory.example"}}}, Clock: time.Now,
-		Transport: directory{f.requestKey, f.statementKey},
+		Transport: directory{[2]crypto.PublicKey{f.requestKey, f.statementKey}, &asked},
 		Limits:    ssa.RemoteLimits{DefaultFresh: 24 * time.Hour},
 	})
 	if err != nil {
@@ -77,9 +92,20 @@ func newKeySets(tb testing.TB) *keySets {
 	}
 	s.bytes = float64(heap()-before) / software
 	for i := range software {
+		for _, of := range []string{"software", "organisation"} {
+			if set, err := keys.ResolveRevokedKeys(context.Background(), revoked(of, i)); err != nil || len(set.Keys) != 1 {
+				tb.Fatal(len(set.Keys), err)
+			}
+		}
+	}
+	s.all = float64(heap()-before) / software
+	for i := range software {
 		own := lookup(i) // the maps have strings of their own, as the cache has
 		found := s.find(tb, own)
 		s.byURL[own.URL], s.byRef[own] = found, found
+	}
+	if n := asked.Load(); n != 3*software {
+		tb.Fatalf("%d sets are not all in the cache: there were %d fetches", 3*software, n)
 	}
 	rand.Shuffle(software, func(i, j int) { s.lookups[i], s.lookups[j] = s.lookups[j], s.lookups[i] })
 	return s
@@ -92,6 +118,11 @@ func lookup(i int) ssa.KeyRef {
 	url := "https://keystore.directory.example" + path
 	text := url + kid(path, "tls")
 	return ssa.KeyRef{URL: text[:len(url)], KeyID: text[len(url):]}
+}
+
+// revoked is an address of withdrawn keys.
+func revoked(of string, i int) string {
+	return fmt.Sprintf("https://keystore.directory.example/0015800001041RHAAY/revoked/%s/%022d.jwks", of, i)
 }
 
 func (s *keySets) find(tb testing.TB, ref ssa.KeyRef) []ssa.Key {
@@ -165,7 +196,8 @@ func perLookup(took []time.Duration) float64 {
 func BenchmarkWarmKey(b *testing.B) {
 	s := newKeySets(b)
 	s.measure(b, func(n int) { s.warm(b, n) })
-	b.ReportMetric(s.bytes, "heap-bytes/software")
+	b.ReportMetric(s.bytes, "heap-bytes/key-set")
+	b.ReportMetric(s.all, "heap-bytes/software")
 }
 
 // BenchmarkWarmKeyFloor is a mutex and a map look-up by the address alone.

@@ -230,6 +230,7 @@ func TestFaultsLeaveNoGoroutineAndNoDescriptor(t *testing.T) {
 	}
 	round()
 	goroutines, files := settled(t, func() bool { return true })
+	before := heap()
 	for range 5 {
 		round()
 	}
@@ -239,6 +240,18 @@ func TestFaultsLeaveNoGoroutineAndNoDescriptor(t *testing.T) {
 	t.Logf("goroutines %d, then %d; descriptors %d, then %d", goroutines, endGoroutines, files, endFiles)
 	assert.LessOrEqual(t, endGoroutines, goroutines)
 	assert.LessOrEqual(t, endFiles, files)
+	after := heap()
+	t.Logf("heap %d KiB, then %d KiB", before>>10, after>>10)
+	assert.LessOrEqual(t, after, before+mostHeap/8, "bytes that are still in use")
+}
+
+// heap is what is in use after a collection.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC() // what was in a pool
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // settled waits until the counts of goroutines and descriptors stand still and done
