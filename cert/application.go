@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/obdcr/obdcr/claims"
@@ -23,68 +24,140 @@ const (
 	attributeAuthority  = "organisation_competent_authority_claims"
 )
 
-// CheckApplication is Check for a registered application: the keys are those at its
-// attribute software_jwks_endpoint of the environment, less those withdrawn at its
-// software_jwks_revoked_endpoint and org_jwks_revoked_endpoint, where it has them.
-// An application without software_jwks_endpoint is refused (ErrNoKeySet), whatever
-// the binding. BySubject compares with its attributes software_id, org_id and
-// organisation_competent_authority_claims.
+// Registered is an application as a bank has registered it. It is a value: nothing
+// of it is kept.
+type Registered struct {
+	Application claims.Application
+	Environment claims.Environment // in which it is registered
+	// Statement is the software statement that it was registered with, byte for
+	// byte, as store.Client.SoftwareStatement keeps it: it was verified then, and is
+	// not again. "" where the bank does not keep it; its attributes must then say
+	// where the withdrawn keys are.
+	Statement string
+}
+
+// CheckApplication is Check for a registered application, with these for a software:
+//
+//   - The key set is at its attribute software_jwks_endpoint of the environment.
+//     Without that it is refused (ErrNoKeySet), whatever the binding.
+//   - Withdrawn keys are at the claims software_jwks_revoked_endpoint and
+//     org_jwks_revoked_endpoint of the Statement, and at its attributes of those
+//     names. A Statement that has neither claim is taken at its word: there are none.
+//     Where neither Statement nor attributes tell, it is refused (ErrNoKeySet),
+//     unless the checker is WithoutRevokedKeysUnsafe.
+//   - BySubject compares with the claims software_id, org_id and
+//     organisation_competent_authority_claims of the Statement, or with its
+//     attributes of those names where the Statement does not tell.
+//
+// The Statement's environment is not judged, and claims are read by their names in
+// the OBIE directory: one without software_jwks_endpoint tells nothing of withdrawn
+// keys.
 //
 // The error is that of Check; a checker without Keys gives a plain one.
-func (c *Checker) CheckApplication(ctx context.Context, leaf *x509.Certificate, app claims.Application, env claims.Environment) (*Report, error) {
+func (c *Checker) CheckApplication(ctx context.Context, leaf *x509.Certificate, r Registered) (*Report, error) {
 	if c.config.Keys == nil {
 		return nil, errors.New("cert: the checker has no Keys, by which it could read an application's key sets")
 	}
-	s, err := c.software(app, env)
+	// What the certificate itself breaks is told first: it is the caller's to mend.
+	good, err := c.certificate(ctx, leaf, r.Environment)
 	if err != nil {
-		// What the certificate itself breaks is told first: it is the caller's to mend.
-		if _, broken := c.certificate(ctx, leaf, env); broken != nil {
-			return nil, broken
-		}
 		return nil, err
 	}
-	return c.Check(ctx, leaf, *s)
+	return c.ownedBy(ctx, good, leaf, &r)
 }
 
-// software reads what the attributes say.
-func (c *Checker) software(app claims.Application, env claims.Environment) (*Software, error) {
-	read := func(name string) (values []string, err error) { return attribute(app, name+"_"+string(env)) }
+// ownedBy judges whether a certificate that is good belongs to an application.
+func (c *Checker) ownedBy(ctx context.Context, good *Report, leaf *x509.Certificate, r *Registered) (*Report, error) {
+	s, err := c.software(r)
+	if err != nil {
+		return nil, err
+	}
+	return c.owned(ctx, good, leaf, s)
+}
+
+// software reads what the attributes and the statement say.
+func (c *Checker) software(r *Registered) (*Software, error) {
+	read := func(name string) (values []string, err error) {
+		return attribute(r.Application, name+"_"+string(r.Environment))
+	}
 	addresses, err := read(attributeKeys)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(addresses) != 1 || addresses[0] == "":
-		return nil, &Error{Kind: ErrNoKeySet, Detail: fmt.Sprintf("the application has no attribute %s_%s with one address", attributeKeys, env)}
+		return nil, noKeySet(fmt.Sprintf("the application has no attribute %s_%s with one address", attributeKeys, r.Environment), nil)
 	}
-	s := &Software{Environment: env, Keys: ssa.SoftwareKeys{Source: c.config.Keys, Address: addresses[0]}}
-	if err := readSubject(s, read); err != nil {
+	statement := &claims.SSA{} // where there is none, none of its claims is present
+	if r.Statement != "" {
+		parsed, err := ssa.Parse(r.Statement)
+		if err != nil {
+			return nil, noKeySet("the application's Statement is no software statement: give it as store.Client.SoftwareStatement keeps it", err)
+		}
+		statement = parsed.UnverifiedClaims()
+	}
+	s := &Software{Environment: r.Environment, Keys: ssa.SoftwareKeys{Source: c.config.Keys, Address: addresses[0]}}
+	if s.Keys.Revoked, err = c.revokedAddresses(statement, read); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{attributeRevoked, attributeOrgRevoked} {
-		values, err := read(name)
-		if err != nil {
-			return nil, err
-		}
-		for _, address := range values {
-			if address != "" { // a claim that is empty counts as absent, as in package claims
-				s.Keys.Revoked = append(s.Keys.Revoked, address)
-			}
-		}
+	if err := readSubject(s, statement, read); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
-// readSubject reads the attributes that BySubject compares with. An application's ID
-// stands in no environment, so that it is not asked.
-func readSubject(s *Software, read func(string) ([]string, error)) error {
+func noKeySet(detail string, cause error) *Error {
+	return &Error{Kind: ErrNoKeySet, Detail: detail, Cause: cause}
+}
+
+// revokedAddresses finds where an application's withdrawn keys are. That there are
+// none is for somebody to say: what is missing says nothing.
+func (c *Checker) revokedAddresses(statement *claims.SSA, read func(string) ([]string, error)) ([]string, error) {
+	told := statement.SoftwareJWKSEndpoint.Valid() || c.config.WithoutRevokedKeysUnsafe
+	var all []string
+	for _, from := range []struct {
+		name  string
+		claim claims.Optional[string]
+	}{
+		{attributeRevoked, statement.SoftwareJWKSRevokedEndpoint},
+		{attributeOrgRevoked, statement.OrgJWKSRevokedEndpoint},
+	} {
+		if from.claim.Present() && !from.claim.Valid() {
+			return nil, noKeySet("the claim "+from.name+" of the application's Statement is no text", nil)
+		}
+		values, err := read(from.name)
+		if err != nil {
+			return nil, err
+		}
+		for _, address := range append([]string{from.claim.Or("")}, values...) {
+			// A claim that is empty counts as absent, as in package claims.
+			if address != "" && !slices.Contains(all, address) {
+				all = append(all, address)
+			}
+		}
+	}
+	if len(all) == 0 && !told {
+		return nil, noKeySet("nothing says where the application's withdrawn keys are: give its Statement (store.Client.SoftwareStatement), "+
+			"or the attributes "+attributeRevoked+" and "+attributeOrgRevoked+" of the environment", nil)
+	}
+	return all, nil
+}
+
+// readSubject reads what BySubject compares with. An application's ID stands in no
+// environment, so that it is not asked.
+func readSubject(s *Software, statement *claims.SSA, read func(string) ([]string, error)) error {
+	s.SoftwareID, s.OrgID = statement.SoftwareID.Or(""), statement.OrgID.Or("")
 	for name, to := range map[string]*string{attributeSoftwareID: &s.SoftwareID, attributeOrgID: &s.OrgID} {
 		values, err := read(name)
 		if err != nil {
 			return err
 		}
-		if len(values) == 1 {
+		if *to == "" && len(values) == 1 {
 			*to = values[0]
 		}
+	}
+	var told bool
+	if s.Authority, told = statement.CompetentAuthority.Get(); told {
+		return nil
 	}
 	objects, err := read(attributeAuthority)
 	if err != nil || len(objects) == 0 {
@@ -108,7 +181,7 @@ func attribute(app claims.Application, name string) ([]string, error) {
 		switch {
 		case a.Name != name:
 		case found:
-			return nil, &Error{Kind: ErrNoKeySet, Detail: "the application has the attribute " + name + " twice"}
+			return nil, noKeySet("the application has the attribute "+name+" twice", nil)
 		default:
 			values, found = a.Values, true
 		}

@@ -2,6 +2,8 @@ package cert_test
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"testing"
@@ -21,12 +23,12 @@ func TestACertificateBelongsToAnApplication(t *testing.T) {
 	source := &keySource{sets: map[string][]ssa.Key{keysAt: {keyOf("a", leaf)}}}
 	checker := p.checker(t, source)
 	app := application("software_id_sandbox", softwareID, "software_jwks_endpoint_sandbox", keysAt)
-	report, err := checker.CheckApplication(ctx, leaf, app, claims.Sandbox)
+	report, err := checker.CheckApplication(ctx, leaf, registered(app))
 	require.NoError(t, err)
 	require.Equal(t, cert.ByPublicKey, report.Binding)
 	require.Len(t, report.Checks, 6)
 
-	report, err = checker.CheckApplication(ctx, other, app, claims.Sandbox)
+	report, err = checker.CheckApplication(ctx, other, registered(app))
 	refused(t, err, cert.ErrNotOwned)
 	require.Nil(t, report)
 }
@@ -47,7 +49,7 @@ func TestApplicationsWithoutAKeySetAreRefused(t *testing.T) {
 	} {
 		source := &keySource{sets: map[string][]ssa.Key{keysAt: {keyOf("a", leaf)}, "": {keyOf("a", leaf)}}}
 		checker := p.checker(t, source, func(c *cert.CheckerConfig) { c.Bindings = append(c.Bindings, cert.BySubject) })
-		_, err := checker.CheckApplication(context.Background(), leaf, app, claims.Sandbox)
+		_, err := checker.CheckApplication(context.Background(), leaf, registered(app))
 		refused(t, err, cert.ErrNoKeySet)
 		require.Empty(t, source.asked, name)
 	}
@@ -71,11 +73,11 @@ func TestKeysThatCannotBeReadAreNobodysFault(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.source.sets = map[string][]ssa.Key{keysAt: {keyOf("a", p.issuing.cert)}}
-			_, err := p.checker(t, &c.source).CheckApplication(ctx, leaf, app, claims.Sandbox)
+			_, err := p.checker(t, &c.source).CheckApplication(ctx, leaf, registered(app))
 			require.Equal(t, c.retry, refused(t, err, ssa.ErrKeySourceUnavailable).RetryAfter)
 		})
 	}
-	_, err := p.checker(t, &keySource{err: fmt.Errorf("x: %w", ssa.ErrJWKSHost)}).CheckApplication(ctx, leaf, app, claims.Sandbox)
+	_, err := p.checker(t, &keySource{err: fmt.Errorf("x: %w", ssa.ErrJWKSHost)}).CheckApplication(ctx, leaf, registered(app))
 	require.ErrorIs(t, refused(t, err, cert.ErrNoKeySet), ssa.ErrJWKSHost)
 }
 
@@ -83,40 +85,103 @@ func TestACertificateIsRefusedBeforeAnyKeyIsFetched(t *testing.T) {
 	p := newPKI(t)
 	source := &keySource{err: ssa.ErrKeySourceUnavailable}
 	_, err := p.checker(t, source).CheckApplication(context.Background(), p.otherIssuing.transport(t),
-		application("software_jwks_endpoint_sandbox", keysAt), claims.Sandbox)
+		registered(application("software_jwks_endpoint_sandbox", keysAt)))
 	refused(t, err, cert.ErrUntrusted)
 	require.Empty(t, source.asked)
 }
 
-func TestRevokedEndpointsOfAnApplicationAreHonoured(t *testing.T) {
+// keptStatement is a software statement that a bank keeps; its signature was checked long ago.
+func keptStatement(t testing.TB, claims string) string {
+	t.Helper()
+	encode := base64.RawURLEncoding.EncodeToString
+	token := encode([]byte(`{"alg":"PS256","kid":"d"}`)) + "." + encode([]byte(claims)) + "." + encode([]byte("signature"))
+	_, err := ssa.Parse(token)
+	require.NoError(t, err)
+	return token
+}
+
+// registered is an application of the sandbox whose statement says that no keys are
+// withdrawn anywhere.
+func registered(app claims.Application) cert.Registered {
+	const token = "eyJhbGciOiJQUzI1NiIsImtpZCI6ImQifQ.eyJzb2Z0d2FyZV9qd2tzX2VuZHBvaW50Ijoia2V5cyJ9.c2lnbmF0dXJl"
+	return cert.Registered{Application: app, Environment: claims.Sandbox, Statement: token}
+}
+
+func TestWithdrawnKeysOfAnApplicationAreRefused(t *testing.T) {
 	p, ctx := newPKI(t), context.Background()
 	leaf := p.issuing.transport(t)
+	const none = "https://keystore.example/none"
+	const keys, of, ofOrg = `"software_jwks_endpoint":"` + keysAt + `"`, `"software_jwks_revoked_endpoint":"` + revokedAt + `"`,
+		`"org_jwks_revoked_endpoint":"` + orgRevoked + `"`
 	for _, c := range []struct {
-		name       string
-		attributes []string
-		kind       error
+		name, statement string
+		attributes      []string
+		kind            error // nil: passes
+		unsafe          error // the same where the checker is WithoutRevokedKeysUnsafe
 	}{
-		{"none is named", nil, nil},
-		{"that of the software", []string{"software_jwks_revoked_endpoint_sandbox", revokedAt}, cert.ErrRevoked},
-		{"that of the organisation", []string{"org_jwks_revoked_endpoint_sandbox", orgRevoked}, cert.ErrRevoked},
-		{"both", []string{"software_jwks_revoked_endpoint_sandbox", "https://keystore.example/none", "org_jwks_revoked_endpoint_sandbox", orgRevoked}, cert.ErrRevoked},
-		{"one that lists nothing", []string{"software_jwks_revoked_endpoint_sandbox", "https://keystore.example/none"}, nil},
-		{"one that is empty", []string{"software_jwks_revoked_endpoint_sandbox", ""}, nil},
-		{"that of the other environment", []string{"software_jwks_revoked_endpoint_production", revokedAt}, nil},
-		{"one that is there twice", []string{"org_jwks_revoked_endpoint_sandbox", "", "org_jwks_revoked_endpoint_sandbox", orgRevoked}, cert.ErrNoKeySet},
+		{"nothing says where they are", "", nil, cert.ErrNoKeySet, nil},
+		{"an attribute for the software", "", []string{"software_jwks_revoked_endpoint_sandbox", revokedAt}, cert.ErrRevoked, cert.ErrRevoked},
+		{"an attribute for the organisation", "", []string{"org_jwks_revoked_endpoint_sandbox", orgRevoked}, cert.ErrRevoked, cert.ErrRevoked},
+		{"both attributes", "", []string{"software_jwks_revoked_endpoint_sandbox", none, "org_jwks_revoked_endpoint_sandbox", orgRevoked}, cert.ErrRevoked, cert.ErrRevoked},
+		{"an attribute whose set lists nothing", "", []string{"software_jwks_revoked_endpoint_sandbox", none}, nil, nil},
+		{"an attribute that is empty", "", []string{"software_jwks_revoked_endpoint_sandbox", ""}, cert.ErrNoKeySet, nil},
+		{"an attribute of the other environment", "", []string{"software_jwks_revoked_endpoint_production", none}, cert.ErrNoKeySet, nil},
+		{"an attribute that is there twice", "", []string{"org_jwks_revoked_endpoint_sandbox", "", "org_jwks_revoked_endpoint_sandbox", orgRevoked}, cert.ErrNoKeySet, cert.ErrNoKeySet},
+		{"a statement for the software", "{" + keys + "," + of + "}", nil, cert.ErrRevoked, cert.ErrRevoked},
+		{"a statement for the organisation", "{" + keys + "," + ofOrg + "}", nil, cert.ErrRevoked, cert.ErrRevoked},
+		{"a statement that says none", "{" + keys + "}", nil, nil, nil},
+		{"a statement that says none, and an attribute", "{" + keys + "}", []string{"org_jwks_revoked_endpoint_sandbox", orgRevoked}, cert.ErrRevoked, cert.ErrRevoked},
+		{"a statement with a claim of another type", "{" + keys + `,"org_jwks_revoked_endpoint":["x"]}`, nil, cert.ErrNoKeySet, cert.ErrNoKeySet},
+		{"a statement with other names of claims", `{"jwks":"x","revoked":"y"}`, nil, cert.ErrNoKeySet, nil},
+		{"a statement that is none", "broken", nil, cert.ErrNoKeySet, cert.ErrNoKeySet},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			source := &keySource{sets: map[string][]ssa.Key{keysAt: {keyOf("a", leaf)}}, revoked: map[string]ssa.KeySet{
 				revokedAt: {Keys: []ssa.Key{keyOf("a", leaf)}}, orgRevoked: {Skipped: []ssa.SkippedKey{{ID: "a"}}}}}
-			_, err := p.checker(t, source).CheckApplication(ctx, leaf,
-				application(append([]string{"software_jwks_endpoint_sandbox", keysAt}, c.attributes...)...), claims.Sandbox)
-			if c.kind == nil {
-				require.NoError(t, err)
-			} else {
-				refused(t, err, c.kind)
+			client := registered(application(append([]string{"software_jwks_endpoint_sandbox", keysAt}, c.attributes...)...))
+			client.Statement = c.statement
+			if c.statement != "" && c.statement != "broken" {
+				client.Statement = keptStatement(t, c.statement)
+			}
+			for unsafe, want := range map[bool]error{false: c.kind, true: c.unsafe} {
+				checker := p.checker(t, source, func(config *cert.CheckerConfig) { config.WithoutRevokedKeysUnsafe = unsafe })
+				_, err := checker.CheckApplication(ctx, leaf, client)
+				if want == nil {
+					require.NoError(t, err, "unsafe: %v", unsafe)
+				} else {
+					refused(t, err, want)
+				}
 			}
 		})
 	}
+}
+
+func TestARefusalForWantOfWithdrawnKeysNamesTheFix(t *testing.T) {
+	p := newPKI(t)
+	_, err := p.checker(t, &keySource{}).CheckApplication(context.Background(), p.issuing.transport(t), cert.Registered{
+		Application: application("software_jwks_endpoint_sandbox", keysAt), Environment: claims.Sandbox})
+	detail := refused(t, err, cert.ErrNoKeySet).Detail
+	for _, fix := range []string{"store.Client.SoftwareStatement", "software_jwks_revoked_endpoint", "org_jwks_revoked_endpoint"} {
+		require.Contains(t, detail, fix)
+	}
+}
+
+func TestAStatementGivesWhatTheSubjectIsComparedWith(t *testing.T) {
+	p, ctx := newPKI(t), context.Background()
+	checker := p.checker(t, &keySource{}, func(c *cert.CheckerConfig) { c.Bindings = []cert.Binding{cert.BySubject} })
+	legacy, qwac := p.issuing.transport(t), p.issuing.transport(t, subjectOf("PSDGB-FCA-123456", "tpp.example"))
+	of := func(organisation string, attributes ...string) cert.Registered {
+		client := registered(application(append([]string{"software_jwks_endpoint_sandbox", keysAt}, attributes...)...))
+		client.Statement = keptStatement(t, `{"software_jwks_endpoint":"k","software_id":"`+softwareID+`","org_id":"`+organisation+`",
+			"organisation_competent_authority_claims":{"authority_id":"FCAGBR","registration_id":"123456"}}`)
+		return client
+	}
+	for _, leaf := range []*x509.Certificate{legacy, qwac} {
+		_, err := checker.CheckApplication(ctx, leaf, of(orgID))
+		require.NoError(t, err)
+	}
+	_, err := checker.CheckApplication(ctx, legacy, of("another", "org_id_sandbox", orgID))
+	refused(t, err, cert.ErrNotOwned)
 }
 
 func TestAKeyThatWasPublishedAMomentAgoIsFound(t *testing.T) {
@@ -128,14 +193,14 @@ func TestAKeyThatWasPublishedAMomentAgoIsFound(t *testing.T) {
 		source.sets[ref.URL] = append(source.sets[ref.URL], keyOf("new", leaf))
 		return &ssa.UnknownKeyError{ReadAt: noon, RetryAt: noon.Add(30 * time.Second)}
 	}
-	_, err := p.checker(t, source).CheckApplication(ctx, leaf, app, claims.Sandbox)
+	_, err := p.checker(t, source).CheckApplication(ctx, leaf, registered(app))
 	require.NoError(t, err)
 	require.Len(t, source.asked, 3)
 
 	source.unknown = func(ssa.KeyRef) error {
 		return &ssa.UnknownKeyError{ReadAt: noon, RetryAt: noon.Add(30 * time.Second)}
 	}
-	_, err = p.checker(t, source).CheckApplication(ctx, p.issuing.transport(t), app, claims.Sandbox)
+	_, err = p.checker(t, source).CheckApplication(ctx, p.issuing.transport(t), registered(app))
 	require.Contains(t, refused(t, err, cert.ErrNotOwned).Detail, "can be read again from 2026-11-21T12:00:30Z on")
 }
 
@@ -146,19 +211,19 @@ func TestASubjectIsComparedWithTheAttributes(t *testing.T) {
 	const authority = "organisation_competent_authority_claims_sandbox"
 	base := []string{"software_jwks_endpoint_sandbox", keysAt, "software_id_sandbox", softwareID}
 
-	_, err := checker.CheckApplication(ctx, legacy, application(append(base, "org_id_sandbox", orgID)...), claims.Sandbox)
+	_, err := checker.CheckApplication(ctx, legacy, registered(application(append(base, "org_id_sandbox", orgID)...)))
 	require.NoError(t, err)
-	_, err = checker.CheckApplication(ctx, legacy, application(base...), claims.Sandbox)
+	_, err = checker.CheckApplication(ctx, legacy, registered(application(base...)))
 	refused(t, err, cert.ErrNotOwned)
-	_, err = checker.CheckApplication(ctx, legacy, application(append(base, "org_id_production", orgID)...), claims.Sandbox)
+	_, err = checker.CheckApplication(ctx, legacy, registered(application(append(base, "org_id_production", orgID)...)))
 	refused(t, err, cert.ErrNotOwned)
 
 	object := `{"authority_id":"FCAGBR","registration_id":"123456","status":"Active"}`
-	_, err = checker.CheckApplication(ctx, qwac, application(append(base, authority, object)...), claims.Sandbox)
+	_, err = checker.CheckApplication(ctx, qwac, registered(application(append(base, authority, object)...)))
 	require.NoError(t, err)
-	_, err = checker.CheckApplication(ctx, qwac, application(append(base, authority, `{"authority_id":1}`)...), claims.Sandbox)
+	_, err = checker.CheckApplication(ctx, qwac, registered(application(append(base, authority, `{"authority_id":1}`)...)))
 	refused(t, err, cert.ErrNotOwned)
-	_, err = checker.CheckApplication(ctx, qwac, application(append(base, authority, `}`)...), claims.Sandbox)
+	_, err = checker.CheckApplication(ctx, qwac, registered(application(append(base, authority, `}`)...)))
 	refused(t, err, cert.ErrNotOwned)
 }
 
@@ -168,7 +233,7 @@ func TestSoftwareOfADirectory(t *testing.T) {
 	d, err := ssatest.New(ssatest.Options{})
 	require.NoError(t, err)
 	t.Cleanup(d.Close)
-	enrol := func() (*ssatest.Software, claims.Application) {
+	enrol := func() (*ssatest.Software, cert.Registered) {
 		s, err := d.NewSoftware(ssatest.SoftwareOptions{})
 		require.NoError(t, err)
 		mapper, err := claims.NewAttributeMapper(claims.AttributeConfig{Declarations: claims.DefaultAttributes()})
@@ -179,7 +244,7 @@ func TestSoftwareOfADirectory(t *testing.T) {
 		require.NoError(t, err)
 		app, err := mapper.Map(statement.UnverifiedClaims(), claims.Sandbox)
 		require.NoError(t, err)
-		return s, app
+		return s, cert.Registered{Application: app, Environment: claims.Sandbox, Statement: token}
 	}
 	software, app := enrol()
 	stranger, _ := enrol()
@@ -191,12 +256,12 @@ func TestSoftwareOfADirectory(t *testing.T) {
 			c.Bindings, c.Keys = []cert.Binding{binding}, d.Resolver()
 		})
 		ctx := context.Background()
-		report, err := checker.CheckApplication(ctx, software.TransportCertificate.Leaf, app, claims.Sandbox)
+		report, err := checker.CheckApplication(ctx, software.TransportCertificate.Leaf, app)
 		require.NoError(t, err)
 		require.Equal(t, cert.Identity{Profile: cert.ProfileOBTransport, SoftwareID: software.SoftwareID, OrgID: software.OrgID}, report.Identity)
-		_, err = checker.CheckApplication(ctx, stranger.TransportCertificate.Leaf, app, claims.Sandbox)
+		_, err = checker.CheckApplication(ctx, stranger.TransportCertificate.Leaf, app)
 		refused(t, err, cert.ErrNotOwned)
-		_, err = checker.CheckApplication(ctx, software.SigningCertificate.Leaf, app, claims.Sandbox)
+		_, err = checker.CheckApplication(ctx, software.SigningCertificate.Leaf, app)
 		refused(t, err, cert.ErrUsage)
 	}
 }
@@ -204,6 +269,6 @@ func TestSoftwareOfADirectory(t *testing.T) {
 func TestCheckersWithoutKeysJudgeNoApplication(t *testing.T) {
 	p := newPKI(t)
 	checker := p.checker(t, nil, func(c *cert.CheckerConfig) { c.Keys = nil })
-	_, err := checker.CheckApplication(context.Background(), p.issuing.transport(t), application(), claims.Sandbox)
+	_, err := checker.CheckApplication(context.Background(), p.issuing.transport(t), registered(application()))
 	require.ErrorContains(t, err, "no Keys")
 }

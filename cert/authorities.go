@@ -2,6 +2,10 @@ package cert
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -11,6 +15,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/quote"
 )
 
 // maxAuthorities bounds a PEM file of CAs, in bytes.
@@ -45,7 +50,7 @@ func ParseAuthorities(data []byte) ([]*x509.Certificate, error) {
 	for i, der := range blocks {
 		c, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, fmt.Errorf("cert: block %d of the PEM file is no certificate: %w", i+1, err)
+			return nil, fmt.Errorf("cert: block %d of the PEM file is no certificate: %w", i+1, clipped{err})
 		}
 		all = append(all, c)
 	}
@@ -59,7 +64,7 @@ func pemBlocks(data []byte, kind string) ([][]byte, error) {
 	var all [][]byte
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != kind {
-			return nil, fmt.Errorf("cert: block %d of the PEM file is of type %+.64q, not %s", len(all)+1, block.Type, kind)
+			return nil, fmt.Errorf("cert: block %d of the PEM file is of type %s, not %s", len(all)+1, quote.ASCII(block.Type), kind)
 		}
 		all = append(all, block.Bytes)
 	}
@@ -82,7 +87,7 @@ func NewAuthorities(list map[claims.Environment][]*x509.Certificate, now time.Ti
 	var errs []error
 	for _, env := range slices.Sorted(maps.Keys(list)) {
 		if env != claims.Sandbox && env != claims.Production {
-			errs = append(errs, fmt.Errorf("cert: environment %+.20q of the CAs is neither sandbox nor production", string(env)))
+			errs = append(errs, fmt.Errorf("cert: environment %s of the CAs is neither sandbox nor production", quote.ASCII(string(env))))
 			continue
 		}
 		store, err := newTrustStore(list[env], now)
@@ -121,7 +126,7 @@ func newTrustStore(list []*x509.Certificate, now time.Time) (*trustStore, error)
 		_, err := c.Verify(x509.VerifyOptions{Roots: s.roots, Intermediates: s.issuing, CurrentTime: now,
 			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s does not lead to a root that is listed and valid: list its issuer %+.64q", nameOf(c), c.Issuer.String()))
+			errs = append(errs, fmt.Errorf("%s does not lead to a root that is listed and valid: list its issuer %s", nameOf(c), quote.ASCII(c.Issuer.String())))
 		}
 	}
 	return s, errors.Join(errs...)
@@ -150,7 +155,7 @@ func selfSigned(c *x509.Certificate) bool {
 	return bytes.Equal(c.RawSubject, c.RawIssuer) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
-func nameOf(c *x509.Certificate) string { return fmt.Sprintf("%+.64q", c.Subject.String()) }
+func nameOf(c *x509.Certificate) string { return quote.ASCII(c.Subject.String()) }
 
 func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
@@ -166,9 +171,10 @@ func (a *Authorities) Certificates() []*x509.Certificate {
 
 // Chain judges a client certificate at a time: its validity, that it is made for
 // TLS clients (extended key usage clientAuth, key usage digitalSignature, where it
-// states either; RFC 5280 section 4.2.1), and its signatures up to a root of the
-// environment (section 6). It returns the chain from the leaf to the root. The
-// error is an *Error of kind ErrNoCertificate, ErrExpired, ErrUsage or ErrUntrusted.
+// states either; RFC 5280 section 4.2.1) with a key that is strong enough (RSA of
+// 2048 bits, P-256 or Ed25519 at least), and its signatures up to a root of the
+// environment (section 6). It returns a chain from the leaf to the root, the first
+// where CAs that have signed each other give several. The error is an *Error of kind ErrNoCertificate, ErrExpired, ErrUsage or ErrUntrusted.
 func (a *Authorities) Chain(env claims.Environment, leaf *x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
 	if err := checkValidity(leaf, now); err != nil {
 		return nil, err
@@ -176,20 +182,25 @@ func (a *Authorities) Chain(env claims.Environment, leaf *x509.Certificate, now 
 	if err := checkUsage(leaf); err != nil {
 		return nil, err
 	}
-	return a.chain(env, leaf, now)
+	chains, err := a.chains(env, leaf, now)
+	if err != nil {
+		return nil, err
+	}
+	return chains[0], nil
 }
 
-func (a *Authorities) chain(env claims.Environment, leaf *x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
+// chains finds all chains of a certificate, one at least.
+func (a *Authorities) chains(env claims.Environment, leaf *x509.Certificate, now time.Time) ([][]*x509.Certificate, error) {
 	store, ok := a.stores[env]
 	if !ok {
-		return nil, &Error{Kind: ErrUntrusted, Detail: fmt.Sprintf("no CA is listed for the environment %+.20q", string(env))}
+		return nil, &Error{Kind: ErrUntrusted, Detail: "no CA is listed for the environment " + quote.ASCII(string(env))}
 	}
 	chains, err := store.verify(leaf, now)
 	if err == nil {
-		return chains[0], nil
+		return chains, nil
 	}
 	refusal := &Error{Kind: ErrUntrusted, Cause: err,
-		Detail: fmt.Sprintf("its issuer %+.64q leads to no root of the %s: if it should, list its issuing and root CA", leaf.Issuer.String(), env)}
+		Detail: fmt.Sprintf("its issuer %s leads to no root of the %s: if it should, list its issuing and root CA", quote.ASCII(leaf.Issuer.String()), env)}
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
 	switch {
@@ -251,5 +262,26 @@ func checkUsage(leaf *x509.Certificate) error {
 	case leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
 		return &Error{Kind: ErrUsage, Detail: "its key usage lacks digitalSignature"}
 	}
-	return nil
+	return checkStrength(leaf)
+}
+
+// minRSA is the least length of an RSA key, in bits (NIST SP 800-57 part 1, table 2:
+// 112 bits of security). The curves that are taken have 128 bits or more.
+const minRSA = 2048
+
+func checkStrength(leaf *x509.Certificate) error {
+	switch key := leaf.PublicKey.(type) {
+	case *rsa.PublicKey:
+		if bits := key.N.BitLen(); bits < minRSA {
+			return &Error{Kind: ErrUsage, Detail: fmt.Sprintf("its RSA key has %d bits, of %d at least", bits, minRSA)}
+		}
+		return nil
+	case *ecdsa.PublicKey:
+		if key.Curve == elliptic.P256() || key.Curve == elliptic.P384() || key.Curve == elliptic.P521() {
+			return nil
+		}
+	case ed25519.PublicKey:
+		return nil
+	}
+	return &Error{Kind: ErrUsage, Detail: "its key is neither RSA nor on P-256, P-384, P-521 or Ed25519"}
 }

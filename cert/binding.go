@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/quote"
 	"github.com/obdcr/obdcr/ssa"
 )
 
@@ -24,10 +25,15 @@ const (
 	ByThumbprint Binding = "thumbprint"
 	// BySubject: the subject names the software or its organisation in the way of
 	// the certificate's profile. OB Transport: CN is the software's id and OU the
-	// organisation's. OBWAC: CN is the organisation's id. QWAC:
-	// organizationIdentifier is a registration of the organisation, in whole, or by
-	// authority and number as PSDGB-FCA-123456 is FCAGBR and 123456; never CN. An
-	// OBWAC and a QWAC name the organisation alone, and serve all its software.
+	// organisation's. OBWAC: CN is the organisation's id, and organizationIdentifier
+	// one of its registrations, if any is known. QWAC: organizationIdentifier is a
+	// registration of the organisation, in whole, or by authority and number as
+	// PSDGB-FCA-123456 is FCAGBR and 123456; never CN. An OBWAC and a QWAC name the
+	// organisation alone, and serve all its software.
+	//
+	// Every CA of the Authorities then vouches for every subject: one that lets its
+	// customers write them could give anybody's certificate away. List those alone
+	// that check them, as the directory does and a qualified trust service provider.
 	BySubject Binding = "subject"
 )
 
@@ -35,7 +41,7 @@ const (
 func (b Binding) unfit(before []Binding) string {
 	switch {
 	case b != ByPublicKey && b != ByThumbprint && b != BySubject:
-		return fmt.Sprintf("is %+.20q, none of public_key, thumbprint, subject", string(b))
+		return fmt.Sprintf("is %s, none of public_key, thumbprint, subject", quote.ASCII(string(b)))
 	case slices.Contains(before, b):
 		return "is " + string(b) + " again"
 	}
@@ -88,7 +94,7 @@ func (known *softwareKeys) withdraws(leaf *x509.Certificate, thumbprint [32]byte
 	for i := range known.published {
 		k := &known.published[i]
 		if k.ID != "" && relates(leaf, thumbprint, k) && hasID(known.withdrawn, k.ID) {
-			return fmt.Sprintf("the directory has withdrawn its key %+.64q: the TPP is to use a new one", k.ID)
+			return fmt.Sprintf("the directory has withdrawn its key %s: the TPP is to use a new one", quote.ASCII(k.ID))
 		}
 	}
 	return ""
@@ -106,7 +112,7 @@ func hasID(set *ssa.KeySet, id string) bool {
 
 func samePublicKey(leaf *x509.Certificate, public crypto.PublicKey) bool {
 	key, ok := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && public != nil && key.Equal(public)
+	return ok && key.Equal(public)
 }
 
 func boundByKey(keys []ssa.Key, what string, matches func(*ssa.Key) bool) (note, why string) {
@@ -117,7 +123,7 @@ func boundByKey(keys []ssa.Key, what string, matches func(*ssa.Key) bool) (note,
 		case keys[i].Use == "enc":
 			encryption = true
 		default:
-			return fmt.Sprintf("key %+.64q of the set", keys[i].ID), ""
+			return fmt.Sprintf("key %s of the set", quote.ASCII(keys[i].ID)), ""
 		}
 	}
 	if encryption {
@@ -140,10 +146,13 @@ func boundBySubject(id Identity, s *Software) (note, why string) {
 		if s.OrgID == "" {
 			return "", "the id of the software's organisation is needed to compare the subject"
 		}
-		if id.OrgID == s.OrgID {
-			return "CN is the organisation's id", ""
+		switch {
+		case id.OrgID != s.OrgID:
+			return "", "the CN of its subject is not the id of the software's organisation"
+		case contradicts(id.OrganizationIdentifier, s.Authority.Claims):
+			return "", "its CN is the organisation's id, but its organizationIdentifier is none of the organisation's registrations"
 		}
-		return "", "the CN of its subject is not the id of the software's organisation"
+		return "CN is the organisation's id", ""
 	case ProfileQWAC:
 		if slices.ContainsFunc(s.Authority.Claims, func(a claims.AuthorityClaims) bool { return registered(id.OrganizationIdentifier, a) }) {
 			return "organizationIdentifier is a registration of the organisation", ""
@@ -151,6 +160,22 @@ func boundBySubject(id Identity, s *Software) (note, why string) {
 		return "", "the organizationIdentifier of its subject is no registration of the software's organisation"
 	}
 	return "", fmt.Sprintf("its subject is of the profile %s, which names no software", id.Profile)
+}
+
+// contradicts says whether registrations of an organisation are known, and an
+// organizationIdentifier is none of them. Where it is of an authority that the
+// directory may spell in any way, the number decides: the CN binds already.
+func contradicts(identifier string, list []claims.AuthorityClaims) bool {
+	known := false
+	id, err := ParseOrganizationIdentifier(identifier)
+	for _, a := range list {
+		number := a.RegistrationID.Or("")
+		if registered(identifier, a) || err == nil && id.Country != "GB" && id.ID == number {
+			return false
+		}
+		known = known || number != ""
+	}
+	return known
 }
 
 // registered says whether an organizationIdentifier is a registration: written in

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/quote"
 	"github.com/obdcr/obdcr/ssa"
 )
 
@@ -27,9 +28,15 @@ type CheckerConfig struct {
 	// Authorities are the CAs that are believed. Nil leaves the chain to the TLS
 	// layer, and the report says so; BySubject and Revocation are then errors.
 	Authorities *Authorities
-	Revocation  RevocationChecker       // nil: not consulted, and the report says so
-	Clock       func() time.Time        // required
-	Keys        ssa.SoftwareKeyResolver // for CheckApplication and Middleware; nil where only Check is called
+	// Revocation is asked about each chain that x509 finds, until one of them is good.
+	// Nil: not consulted, and the report says so.
+	Revocation RevocationChecker
+	Clock      func() time.Time        // required
+	Keys       ssa.SoftwareKeyResolver // for CheckApplication and Middleware; nil where only Check is called
+	// WithoutRevokedKeysUnsafe lets CheckApplication and Middleware pass an
+	// application of which nothing says where its withdrawn keys are: a key that the
+	// directory has withdrawn opens the door as long as it stands in the set.
+	WithoutRevokedKeysUnsafe bool
 }
 
 // Checker judges certificates. It is safe for concurrent use.
@@ -83,17 +90,22 @@ func (c *Checker) Check(ctx context.Context, leaf *x509.Certificate, s Software)
 	if err != nil {
 		return nil, err
 	}
+	return c.owned(ctx, good, leaf, &s)
+}
+
+// owned judges whether a certificate that is good belongs to a software.
+func (c *Checker) owned(ctx context.Context, good *Report, leaf *x509.Certificate, s *Software) (*Report, error) {
 	if s.Keys.Source == nil {
 		if slices.ContainsFunc(c.config.Bindings, func(b Binding) bool { return b != BySubject }) {
 			return nil, errors.New("cert: the software's Keys have no Source")
 		}
-		return c.belongs(good, leaf, &s, &softwareKeys{})
+		return c.belongs(good, leaf, s, &softwareKeys{})
 	}
 	known, err := readKeys(ctx, s.Keys)
 	if err != nil {
 		return nil, err
 	}
-	report, err := c.belongs(good, leaf, &s, known)
+	report, err := c.belongs(good, leaf, s, known)
 	if !errors.Is(err, ErrNotOwned) {
 		return report, err
 	}
@@ -101,7 +113,7 @@ func (c *Checker) Check(ctx context.Context, leaf *x509.Certificate, s Software)
 	if failure != nil {
 		return nil, failure
 	}
-	report, err = c.belongs(good, leaf, &s, known)
+	report, err = c.belongs(good, leaf, s, known)
 	var refusal *Error
 	if barred != nil && errors.As(err, &refusal) && refusal.Kind == ErrNotOwned {
 		refusal.Cause = barred
@@ -113,7 +125,7 @@ func (c *Checker) Check(ctx context.Context, leaf *x509.Certificate, s Software)
 // certificate judges a certificate for itself.
 func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env claims.Environment) (*Report, error) {
 	if env != claims.Sandbox && env != claims.Production {
-		return nil, fmt.Errorf("cert: environment %+.20q of the software is neither sandbox nor production", string(env))
+		return nil, fmt.Errorf("cert: environment %s of the software is neither sandbox nor production", quote.ASCII(string(env)))
 	}
 	now := c.config.Clock()
 	if err := checkValidity(leaf, now); err != nil {
@@ -129,24 +141,41 @@ func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env c
 	report.add(CheckValidity, Passed, "")
 	report.add(CheckUsage, Passed, "")
 	if c.config.Authorities == nil {
-		report.add(CheckChain, NotConsulted, "the TLS layer has verified the chain: no Authorities are configured")
+		report.add(CheckChain, NotConsulted, "left to the TLS layer: no Authorities are configured")
 		report.add(CheckRevocation, NotConsulted, "no RevocationChecker is configured")
 		return report, nil
 	}
-	chain, err := c.config.Authorities.chain(env, leaf, now)
+	chains, err := c.config.Authorities.chains(env, leaf, now)
 	if err != nil {
 		return nil, err
 	}
+	chain, outcome, note := chains[0], NotConsulted, "no RevocationChecker is configured"
+	if c.config.Revocation != nil {
+		if chain, err = c.unrevoked(ctx, chains, now); err != nil {
+			return nil, err
+		}
+		outcome, note = Passed, ""
+	}
 	report.add(CheckChain, Passed, "to the "+string(env)+" root "+nameOf(chain[len(chain)-1]))
-	if c.config.Revocation == nil {
-		report.add(CheckRevocation, NotConsulted, "no RevocationChecker is configured")
-		return report, nil
-	}
-	if err := c.config.Revocation.CheckRevocation(ctx, chain, now); err != nil {
-		return nil, revocationError(err)
-	}
-	report.add(CheckRevocation, Passed, "")
+	report.add(CheckRevocation, outcome, note)
 	return report, nil
+}
+
+// unrevoked finds a chain of which no certificate is revoked: one CA may have been
+// signed by several, and one of those may have gone. Where it finds none, the status
+// is unknown as long as that of any chain is.
+func (c *Checker) unrevoked(ctx context.Context, chains [][]*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
+	var refusal *Error
+	for _, chain := range chains {
+		err := c.config.Revocation.CheckRevocation(ctx, chain, now)
+		if err == nil {
+			return chain, nil
+		}
+		if refusal == nil || refusal.Kind == ErrRevoked {
+			refusal = revocationError(err)
+		}
+	}
+	return nil, refusal
 }
 
 // revocationError gives an error of a RevocationChecker its kind. Whatever does not
@@ -155,7 +184,7 @@ func revocationError(err error) *Error {
 	var e *Error
 	switch {
 	case errors.As(err, &e) && (e.Kind == ErrRevoked || e.Kind == ErrRevocationUnknown):
-		return e
+		return &Error{Kind: e.Kind, Detail: clip(e.Detail), Cause: e.Cause, RetryAfter: e.RetryAfter}
 	case errors.Is(err, ErrRevoked):
 		return &Error{Kind: ErrRevoked, Detail: "the revocation checker says so", Cause: err}
 	}

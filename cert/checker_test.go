@@ -2,6 +2,12 @@ package cert_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -110,6 +116,14 @@ func TestASubjectBindsInTheWayOfItsProfile(t *testing.T) {
 		{"OBWAC", obwac, cert.Software{OrgID: orgID}, true},
 		{"OBWAC, another organisation", obwac, cert.Software{OrgID: "0015800000TestOrgB", SoftwareID: orgID}, false},
 		{"OBWAC, nothing known", obwac, cert.Software{}, false},
+		{"OBWAC, the directory's own registration", obwac, cert.Software{OrgID: orgID, Authority: register("OBGBR", "Unknown"+orgID)}, true},
+		{"OBWAC, a registration of another", obwac, cert.Software{OrgID: orgID, Authority: register("OBGBR", "Unknown0015800000TestOrgB")}, false},
+		{"OBWAC, a registration elsewhere", obwac, cert.Software{OrgID: orgID, Authority: register("FCAGBR", "Unknown"+orgID)}, false},
+		{"OBWAC, a registration without a number", obwac, cert.Software{OrgID: orgID, Authority: register("FCAGBR", "")}, true},
+		{"OBWAC of production", subjectOf("PSDGB-FCA-123456", orgID), cert.Software{OrgID: orgID, Authority: register("FCAGBR", "123456")}, true},
+		{"OBWAC of production, another number", subjectOf("PSDGB-FCA-123456", orgID), cert.Software{OrgID: orgID, Authority: register("FCAGBR", "654321")}, false},
+		{"OBWAC of an authority elsewhere", subjectOf("PSDIE-CBI-C12345", orgID), cert.Software{OrgID: orgID, Authority: register("CBIIRL", "C12345")}, true},
+		{"OBWAC of an authority elsewhere, another number", subjectOf("PSDIE-CBI-C12345", orgID), cert.Software{OrgID: orgID, Authority: register("CBIIRL", "C54321")}, false},
 		{"QWAC, authority and number", qwac, cert.Software{Authority: register("FCAGBR", "123456")}, true},
 		{"QWAC, in whole", qwac, cert.Software{Authority: register("any", "PSDGB-FCA-123456")}, true},
 		{"QWAC, the number at another authority", qwac, cert.Software{Authority: register("OBGBR", "123456")}, false},
@@ -118,6 +132,7 @@ func TestASubjectBindsInTheWayOfItsProfile(t *testing.T) {
 		{"QWAC, nothing known", qwac, cert.Software{}, false},
 		{"QWAC of another scheme, the number alone", subjectOf("NTRGB-123456", "tpp.example"),
 			cert.Software{Authority: register("GBR", "123456")}, false},
+		{"legacy without C", func(c *x509.Certificate) { c.Subject.Country = nil }, cert.Software{SoftwareID: softwareID, OrgID: orgID}, true},
 		{"no profile", func(c *x509.Certificate) { c.Subject.OrganizationalUnit = nil }, cert.Software{SoftwareID: softwareID, OrgID: orgID}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -141,6 +156,7 @@ func TestReportsSayWhatWasNotConsulted(t *testing.T) {
 	report, err := bare.Check(ctx, leaf, s)
 	require.NoError(t, err)
 	require.Equal(t, "validity=passed usage=passed chain=not_consulted revocation=not_consulted revoked_keys=not_consulted binding=passed ", outcomes(report))
+	require.Equal(t, "left to the TLS layer: no Authorities are configured", report.Checks[2].Note)
 
 	report, err = p.checker(t, &keySource{}).Check(ctx, leaf, s)
 	require.NoError(t, err)
@@ -191,6 +207,93 @@ func TestOnlyGoodNewsOfRevocationPasses(t *testing.T) {
 	refused(t, check(revocation(func() error { return fmt.Errorf("responder: %w", cert.ErrRevoked) })), cert.ErrRevoked)
 	refused(t, check(revocation(func() error { return errors.New("responder: timeout") })), cert.ErrRevocationUnknown)
 	refused(t, check(revocation(func() error { return &cert.Error{Kind: cert.ErrUntrusted} })), cert.ErrRevocationUnknown)
+}
+
+// crossSigned is an issuing CA that two roots have signed, and a client of it.
+func crossSigned(t *testing.T) (p *pki, roots [2]*ca, below [2]*x509.Certificate, issuing *ca, leaf *x509.Certificate) {
+	t.Helper()
+	roots = [2]*ca{newRoot(t, "Root A"), newRoot(t, "Root B")}
+	issuing = roots[0].issuing(t, "Issuing")
+	below = [2]*x509.Certificate{issuing.cert, roots[1].sign(t, caTemplate("Issuing", nil), issuing.key.Public())}
+	p = &pki{authorities: authorities(t, []*x509.Certificate{roots[0].cert, roots[1].cert, below[0], below[1]})}
+	return p, roots, below, issuing, issuing.transport(t)
+}
+
+func TestOneChainWithoutARevokedCertificateSuffices(t *testing.T) {
+	p, roots, below, issuing, leaf := crossSigned(t)
+	cas := p.authorities.Certificates()
+	good := func(c *ca) []byte { return c.list(t, nil) }
+	bad := func(i int) []byte { return roots[i].list(t, nil, below[i]) }
+	for _, c := range []struct {
+		name  string
+		lists [][]byte
+		kind  error
+		root  string // of the chain that counted
+	}{
+		{"both are good", [][]byte{good(roots[0]), good(roots[1]), good(issuing)}, nil, "Root"},
+		{"the first has revoked it", [][]byte{bad(0), good(roots[1]), good(issuing)}, nil, "Root B"},
+		{"the second has revoked it", [][]byte{good(roots[0]), bad(1), good(issuing)}, nil, "Root A"},
+		{"the first says nothing", [][]byte{good(roots[1]), good(issuing)}, nil, "Root B"},
+		{"both have revoked it", [][]byte{bad(0), bad(1), good(issuing)}, cert.ErrRevoked, ""},
+		{"one has revoked it, one says nothing", [][]byte{bad(0), good(issuing)}, cert.ErrRevocationUnknown, ""},
+		{"one says nothing, one has revoked it", [][]byte{bad(1), good(issuing)}, cert.ErrRevocationUnknown, ""},
+		{"the client itself is revoked", [][]byte{good(roots[0]), good(roots[1]), issuing.list(t, nil, leaf)}, cert.ErrRevoked, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			lists, err := cert.NewCRLs(cas, c.lists...)
+			require.NoError(t, err)
+			checker := p.checker(t, &keySource{}, func(config *cert.CheckerConfig) { config.Revocation = lists })
+			report, err := checker.Check(context.Background(), leaf, cert.Software{Environment: claims.Sandbox, Keys: published(keyOf("a", leaf))})
+			if c.kind != nil {
+				refused(t, err, c.kind)
+				return
+			}
+			require.NoError(t, err)
+			require.Contains(t, report.Checks[2].Note, c.root)
+		})
+	}
+}
+
+func TestKeysThatAreTooWeakAreRefused(t *testing.T) {
+	p, ctx := newPKI(t), context.Background()
+	rsaKey := func(bits int) crypto.PublicKey {
+		key, err := rsa.GenerateKey(rand.Reader, bits)
+		require.NoError(t, err)
+		return key.Public()
+	}
+	onCurve := func(curve elliptic.Curve) crypto.PublicKey {
+		key, err := ecdsa.GenerateKey(curve, rand.Reader)
+		require.NoError(t, err)
+		return key.Public()
+	}
+	edwards, _, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		name   string
+		public crypto.PublicKey
+		strong bool
+	}{
+		{"RSA of 2048 bits", rsaKey(2048), true},
+		{"RSA of 2040 bits", rsaKey(2040), false},
+		{"RSA of 1024 bits", rsaKey(1024), false},
+		{"P-224", onCurve(elliptic.P224()), false},
+		{"P-256", onCurve(elliptic.P256()), true},
+		{"P-384", onCurve(elliptic.P384()), true},
+		{"Ed25519", edwards, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			leaf := p.issuing.sign(t, &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature}, c.public)
+			_, err := p.checker(t, &keySource{}).Check(ctx, leaf, cert.Software{Environment: claims.Sandbox, Keys: published(keyOf("a", leaf))})
+			_, chain := p.authorities.Chain(claims.Sandbox, leaf, noon)
+			if c.strong {
+				require.NoError(t, err)
+				require.NoError(t, chain)
+				return
+			}
+			refused(t, err, cert.ErrUsage)
+			refused(t, chain, cert.ErrUsage)
+		})
+	}
 }
 
 func TestKeysThatTheDirectoryHasWithdrawnAreRefusedThoughTheyAreInTheSet(t *testing.T) {

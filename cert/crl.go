@@ -3,6 +3,7 @@ package cert
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -13,6 +14,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/obdcr/obdcr/internal/quote"
 )
 
 const (
@@ -33,8 +36,9 @@ type CRLs struct {
 	fsys    fs.FS
 	names   []string
 
-	mu    sync.RWMutex
-	lists map[issuer]*revocationList
+	mu     sync.RWMutex
+	lists  map[issuer]*revocationList // in use
+	newest map[issuer]edition         // ever in use, also of those that are no more
 }
 
 // issuer is a CA by name and key: two CAs may bear one name.
@@ -45,8 +49,40 @@ func issuerOf(ca *x509.Certificate) issuer {
 }
 
 type revocationList struct {
-	thisUpdate, nextUpdate time.Time
-	revoked                map[string]time.Time // when, by serial number
+	edition
+	nextUpdate time.Time
+	revoked    map[string]time.Time // when, by serial number
+}
+
+// edition says which of an issuer's lists one is.
+type edition struct {
+	thisUpdate time.Time
+	number     *big.Int // CRLNumber; nil where the list has none
+	content    [sha256.Size]byte
+}
+
+// replaces says whether a list may come after another of its issuer. Their times
+// decide, and their numbers (RFC 5280 section 5.2.3) where both have one: neither may
+// go back, and two of the same time and number must say the same.
+func (e *edition) replaces(old *edition) bool {
+	numbers := 0
+	if e.number != nil && old.number != nil {
+		numbers = e.number.Cmp(old.number)
+	}
+	switch times := e.thisUpdate.Compare(old.thisUpdate); {
+	case times < 0 || numbers < 0:
+		return false
+	case times == 0 && numbers == 0:
+		return e.content == old.content
+	}
+	return true
+}
+
+func (e *edition) String() string {
+	if e.number == nil {
+		return "the one of " + date(e.thisUpdate)
+	}
+	return fmt.Sprintf("number %.64s of %s", e.number.String(), date(e.thisUpdate))
 }
 
 // NewCRLs makes a RevocationChecker of lists that are in memory, each DER or PEM.
@@ -104,7 +140,7 @@ func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 		return nil, fileError(name, err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("cert: file %+.64q is longer than %d bytes", name, limit)
+		return nil, fmt.Errorf("cert: file %s is longer than %d bytes", quote.ASCII(name), limit)
 	}
 	return data, nil
 }
@@ -115,12 +151,14 @@ func fileError(name string, err error) error {
 	if errors.As(err, &path) {
 		err = path.Err
 	}
-	return fmt.Errorf("cert: file %+.64q cannot be read: %w", name, err)
+	return fmt.Errorf("cert: file %s cannot be read: %w", quote.ASCII(name), clipped{err})
 }
 
 // Replace puts lists in the place of those in use: all of them or, on error, none.
-// A list that is older than the one in use by its issuer is an error, for it could
-// bring back what has been revoked since.
+// A list that is older than one that was ever in use by its issuer, or has a lower
+// CRLNumber, is an error, for it could bring back what has been revoked since; so is
+// another list of the same time and number. Of several lists by one issuer the newest
+// counts, on the same terms. What was in use is known as long as c lives.
 func (c *CRLs) Replace(lists ...[]byte) error {
 	if len(lists) == 0 {
 		return errors.New("cert: there is no revocation list; leave the checker's Revocation nil to consult none")
@@ -139,17 +177,31 @@ func (c *CRLs) Replace(lists ...[]byte) error {
 			if err != nil {
 				return fmt.Errorf("cert: revocation list %d %w", i+1, err)
 			}
-			if held := fresh[by]; held == nil || list.thisUpdate.After(held.thisUpdate) {
-				fresh[by] = list
+			if held := fresh[by]; held != nil && !list.replaces(&held.edition) {
+				if !held.replaces(&list.edition) {
+					return fmt.Errorf("cert: revocation list %d contradicts another by its CA: %s and %s", i+1, &list.edition, &held.edition)
+				}
+				continue
 			}
+			fresh[by] = list
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for by, list := range fresh {
-		if held := c.lists[by]; held != nil && held.thisUpdate.After(list.thisUpdate) {
-			return fmt.Errorf("cert: a revocation list of %s is older than the one in use, of %s", date(list.thisUpdate), date(held.thisUpdate))
+		if held, ok := c.newest[by]; ok && !list.replaces(&held) {
+			return fmt.Errorf("cert: a revocation list is older than one that was in use, or contradicts it: %s and %s", &list.edition, &held)
 		}
+	}
+	if c.newest == nil {
+		c.newest = map[issuer]edition{}
+	}
+	for by, list := range fresh {
+		next := list.edition
+		if next.number == nil { // a list without a number must not hide the way back
+			next.number = c.newest[by].number
+		}
+		c.newest[by] = next
 	}
 	c.lists = fresh
 	return nil
@@ -160,7 +212,7 @@ func (c *CRLs) Replace(lists ...[]byte) error {
 func (c *CRLs) parse(der []byte) (issuer, *revocationList, error) {
 	parsed, err := x509.ParseRevocationList(der)
 	if err != nil {
-		return issuer{}, nil, fmt.Errorf("cannot be read: %w", err)
+		return issuer{}, nil, fmt.Errorf("cannot be read: %w", clipped{err})
 	}
 	if why := unusable(parsed); why != "" {
 		return issuer{}, nil, errors.New(why)
@@ -169,13 +221,14 @@ func (c *CRLs) parse(der []byte) (issuer, *revocationList, error) {
 	if err != nil {
 		return issuer{}, nil, err
 	}
-	list := &revocationList{thisUpdate: parsed.ThisUpdate, nextUpdate: parsed.NextUpdate,
+	list := &revocationList{nextUpdate: parsed.NextUpdate,
+		edition: edition{thisUpdate: parsed.ThisUpdate, number: parsed.Number, content: sha256.Sum256(parsed.RawTBSRevocationList)},
 		revoked: make(map[string]time.Time, len(parsed.RevokedCertificateEntries))}
 	for _, entry := range parsed.RevokedCertificateEntries {
 		for _, extension := range entry.Extensions {
 			// Such as certificateIssuer: the entry would be about another CA's certificate.
 			if extension.Critical {
-				return issuer{}, nil, fmt.Errorf("has an entry with the critical extension %s", extension.Id)
+				return issuer{}, nil, fmt.Errorf("has an entry with the critical extension %.64s", extension.Id.String())
 			}
 		}
 		list.revoked[serial(entry.SerialNumber)] = entry.RevocationTime
@@ -200,7 +253,7 @@ func unusable(l *x509.RevocationList) string {
 		case extension.Id.Equal(oidDistributionPoint):
 			return "is an indirect or partial list (issuing distribution point): supply the issuer's complete one"
 		case extension.Critical:
-			return "has the unknown critical extension " + extension.Id.String()
+			return fmt.Sprintf("has the unknown critical extension %.64s", extension.Id.String())
 		}
 	}
 	switch l.SignatureAlgorithm {
@@ -215,7 +268,7 @@ func unusable(l *x509.RevocationList) string {
 
 // signer finds the issuer whose name and signature a list bears.
 func (c *CRLs) signer(l *x509.RevocationList) (*x509.Certificate, error) {
-	err := fmt.Errorf("is by %+.64q, which is none of the CAs", l.Issuer.String())
+	err := fmt.Errorf("is by %s, which is none of the CAs", quote.ASCII(l.Issuer.String()))
 	for _, ca := range c.issuers {
 		if !bytes.Equal(ca.RawSubject, l.RawIssuer) {
 			continue
@@ -224,7 +277,7 @@ func (c *CRLs) signer(l *x509.RevocationList) (*x509.Certificate, error) {
 		if bad == nil {
 			return ca, nil
 		}
-		err = fmt.Errorf("is not signed by %s, whose name it bears: %w", nameOf(ca), bad)
+		err = fmt.Errorf("is not signed by %s, whose name it bears: %w", nameOf(ca), clipped{bad})
 	}
 	return nil, err
 }

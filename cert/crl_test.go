@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
+	"math/big"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -84,33 +85,41 @@ func TestAStatusThatNoListTellsIsUnknown(t *testing.T) {
 	refused(t, new(cert.CRLs).CheckRevocation(ctx, chain, noon), cert.ErrRevocationUnknown)
 }
 
-// endless makes a list without nextUpdate, which crypto/x509 does not.
-func endless(t *testing.T, by *ca) []byte {
+// listContent is what an issuer signs of a list.
+type listContent struct {
+	Version    int
+	Algorithm  pkix.AlgorithmIdentifier
+	Issuer     asn1.RawValue
+	ThisUpdate time.Time
+	NextUpdate time.Time        `asn1:"optional"`
+	Extensions []pkix.Extension `asn1:"optional,explicit,tag:0"`
+}
+
+// remade signs a changed list as crypto/x509 makes none.
+func remade(t *testing.T, by *ca, der []byte, change func(*listContent)) []byte {
 	t.Helper()
 	var list struct {
-		Content struct {
-			Version    int
-			Algorithm  pkix.AlgorithmIdentifier
-			Issuer     asn1.RawValue
-			ThisUpdate time.Time
-			NextUpdate time.Time        `asn1:"optional"`
-			Extensions []pkix.Extension `asn1:"optional,explicit,tag:0"`
-		}
+		Content   listContent
 		Algorithm pkix.AlgorithmIdentifier
 		Signature asn1.BitString
 	}
-	_, err := asn1.Unmarshal(by.list(t, nil), &list)
+	_, err := asn1.Unmarshal(der, &list)
 	require.NoError(t, err)
-	list.Content.NextUpdate = time.Time{}
+	change(&list.Content)
 	content, err := asn1.Marshal(list.Content)
 	require.NoError(t, err)
 	hash := sha256.Sum256(content)
 	signature, err := ecdsa.SignASN1(rand.Reader, by.key, hash[:])
 	require.NoError(t, err)
 	list.Signature = asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}
-	der, err := asn1.Marshal(list)
+	made, err := asn1.Marshal(list)
 	require.NoError(t, err)
-	return der
+	return made
+}
+
+func endless(t *testing.T, by *ca) []byte {
+	t.Helper()
+	return remade(t, by, by.list(t, nil), func(content *listContent) { content.NextUpdate = time.Time{} })
 }
 
 func TestListsThatCannotBeBelievedAreNotLoaded(t *testing.T) {
@@ -182,6 +191,100 @@ func TestRevocationListsAreReadAgainFromFiles(t *testing.T) {
 	require.Error(t, p.lists(t).Reload(), "lists that are from no files")
 	_, err = cert.LoadCRLFiles(files, p.authorities.Certificates())
 	require.Error(t, err)
+}
+
+// numbered makes a list of a CRLNumber and a time, in minutes after eleven.
+func numbered(t *testing.T, by *ca, number, minutes int64, revoked ...*x509.Certificate) []byte {
+	t.Helper()
+	return by.list(t, func(l *x509.RevocationList) {
+		l.Number, l.ThisUpdate = big.NewInt(number), noon.Add(time.Duration(minutes-60)*time.Minute)
+	}, revoked...)
+}
+
+func TestRevocationListsNeverGoBack(t *testing.T) {
+	p := newPKI(t)
+	leaf, other := p.issuing.transport(t), p.issuing.transport(t)
+	root := p.root.list(t, nil)
+	for _, c := range []struct {
+		name   string
+		next   []byte
+		refuse bool
+	}{
+		{"the same again", numbered(t, p.issuing, 5, 10, leaf), false},
+		{"newer and higher", numbered(t, p.issuing, 6, 20), false},
+		{"newer of the same number", numbered(t, p.issuing, 5, 20), false},
+		{"higher of the same time", numbered(t, p.issuing, 6, 10), false},
+		{"older and lower", numbered(t, p.issuing, 4, 5), true},
+		{"older of the same number", numbered(t, p.issuing, 5, 5), true},
+		{"lower of the same time", numbered(t, p.issuing, 4, 10), true},
+		{"newer, but lower", numbered(t, p.issuing, 4, 20), true},
+		{"higher, but older", numbered(t, p.issuing, 6, 5), true},
+		{"another of the same time and number", numbered(t, p.issuing, 5, 10, other), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			lists, err := cert.NewCRLs(p.authorities.Certificates(), root, numbered(t, p.issuing, 5, 10, leaf))
+			require.NoError(t, err)
+			check := func() error { return lists.CheckRevocation(context.Background(), chainOf(t, p, leaf), noon) }
+			if c.refuse {
+				require.ErrorContains(t, lists.Replace(root, c.next), "older than one that was in use, or contradicts it")
+				refused(t, check(), cert.ErrRevoked)
+			}
+			// Nor by way of a time without any list of the issuer.
+			require.NoError(t, lists.Replace(root))
+			refused(t, check(), cert.ErrRevocationUnknown)
+			err = lists.Replace(root, c.next)
+			require.Equal(t, c.refuse, err != nil)
+			if c.refuse {
+				refused(t, check(), cert.ErrRevocationUnknown)
+			}
+			// What is refused leaves no trace.
+			require.NoError(t, lists.Replace(root, numbered(t, p.issuing, 7, 30)))
+			require.NoError(t, check())
+		})
+	}
+}
+
+func TestOfSeveralListsByOneCATheNewestCounts(t *testing.T) {
+	p, ctx := newPKI(t), context.Background()
+	leaf, other := p.issuing.transport(t), p.issuing.transport(t)
+	root := p.root.list(t, nil)
+	for _, c := range []struct {
+		name       string
+		one, two   []byte
+		contradict bool
+	}{
+		{"by time", numbered(t, p.issuing, 1, 10), numbered(t, p.issuing, 2, 20, leaf), false},
+		{"by number", numbered(t, p.issuing, 1, 10), numbered(t, p.issuing, 2, 10, leaf), false},
+		{"one twice", numbered(t, p.issuing, 1, 10, leaf), numbered(t, p.issuing, 1, 10, leaf), false},
+		{"time against number", numbered(t, p.issuing, 2, 10), numbered(t, p.issuing, 1, 20, leaf), true},
+		{"of one time and number", numbered(t, p.issuing, 1, 10, other), numbered(t, p.issuing, 1, 10, leaf), true},
+	} {
+		for _, order := range [][][]byte{{root, c.one, c.two}, {root, c.two, c.one}} {
+			lists, err := cert.NewCRLs(p.authorities.Certificates(), order...)
+			if c.contradict {
+				require.ErrorContains(t, err, "contradicts another by its CA", c.name)
+				continue
+			}
+			require.NoError(t, err, c.name)
+			refused(t, lists.CheckRevocation(ctx, chainOf(t, p, leaf), noon), cert.ErrRevoked)
+		}
+	}
+}
+
+// unnumbered takes the extensions from a list, the number among them.
+func unnumbered(t *testing.T, by *ca, der []byte) []byte {
+	t.Helper()
+	return remade(t, by, der, func(content *listContent) { content.Extensions = nil })
+}
+
+func TestAListWithoutANumberDoesNotHideTheWayBack(t *testing.T) {
+	p := newPKI(t)
+	lists, err := cert.NewCRLs(p.authorities.Certificates(), numbered(t, p.issuing, 5, 10))
+	require.NoError(t, err)
+	require.Error(t, lists.Replace(unnumbered(t, p.issuing, numbered(t, p.issuing, 1, 5))))
+	require.NoError(t, lists.Replace(unnumbered(t, p.issuing, numbered(t, p.issuing, 1, 20))))
+	require.Error(t, lists.Replace(numbered(t, p.issuing, 4, 30)))
+	require.NoError(t, lists.Replace(numbered(t, p.issuing, 6, 30)))
 }
 
 func TestRevocationListsMayBeReplacedInUse(t *testing.T) {

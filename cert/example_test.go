@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
-	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/store"
 )
 
 // A token endpoint that lets a client in only with a certificate of its software.
@@ -33,10 +33,19 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
+	clients, err := store.NewMemory(time.Now) // the one that the bank registers clients in
+	if err != nil {
+		panic(err)
+	}
 	protect, err := cert.Middleware(cert.MiddlewareConfig{
 		Source: cert.FromTLS, Checker: checker,
-		Application: func(r *http.Request) (claims.Application, claims.Environment, error) {
-			return claims.Application{}, "", cert.ErrUnknownClient // look r.FormValue("client_id") up instead
+		Client: func(r *http.Request) (cert.Registered, error) {
+			client, err := clients.Get(r.Context(), r.FormValue("client_id"))
+			if errors.Is(err, store.ErrNotFound) {
+				return cert.Registered{}, cert.ErrUnknownClient
+			}
+			return cert.Registered{Application: client.Application, Environment: client.Environment,
+				Statement: client.SoftwareStatement}, err
 		},
 	})
 	if err != nil {

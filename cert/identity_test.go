@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/internal/dn"
 )
 
 var (
@@ -108,7 +110,12 @@ func TestIdentifyTellsProfilesApart(t *testing.T) {
 		"QWAC with a long name for a CN":   {transportCert(eidasSubject(t, number, "RevolvingPayments1x")), cert.Identity{Profile: cert.ProfileQWAC, OrganizationIdentifier: number}},
 		"QWAC with a legal name for a CN":  {transportCert(eidasSubject(t, number, "AcmePaymentsFrance")), cert.Identity{Profile: cert.ProfileQWAC, OrganizationIdentifier: number}},
 		"QWAC of the trade register":       {transportCert(eidasSubject(t, "NTRFR-123456789", someOrg)), cert.Identity{Profile: cert.ProfileQWAC, OrganizationIdentifier: "NTRFR-123456789"}},
-		"QWAC without CN":                  {transportCert(rawSubject(t, rdn{typeOrgID, number}), qualifiedWeb), cert.Identity{Profile: cert.ProfileQWAC, OrganizationIdentifier: number}},
+		"QWAC without CN":                  {transportCert(rawSubject(t, rdn{typeC, "FR"}, rdn{typeO, "Acme SA"}, rdn{typeOrgID, number}), qualifiedWeb), cert.Identity{Profile: cert.ProfileQWAC, OrganizationIdentifier: number}},
+		"QWAC without C and O":             {transportCert(rawSubject(t, rdn{typeOrgID, number}), qualifiedWeb), unknown},
+		"OB Transport without C":           {transportCert(rawSubject(t, rdn{typeO, "OpenBanking"}, rdn{typeOU, someOrg}, rdn{typeCN, someSoftware})), legacy},
+		"OB Signing without C":             {signingCert(rawSubject(t, rdn{typeO, "OpenBanking"}, rdn{typeOU, someOrg}, rdn{typeCN, someSoftware})), sign},
+		"legacy names and one more":        {transportCert(rawSubject(t, rdn{typeO, "OpenBanking"}, rdn{typeOU, someOrg}, rdn{typeCN, someSoftware}, rdn{asn1.ObjectIdentifier{2, 5, 4, 7}, "London"})), unknown},
+		"OBWAC with the CN of another":     {transportCert(rawSubject(t, rdn{typeC, "GB"}, rdn{typeO, "Acme, Ltd"}, rdn{typeOrgID, someOBID}, rdn{typeCN, "0015800001HQQrZAAX"})), cert.Identity{Profile: cert.ProfileQWAC, OrganizationIdentifier: someOBID}},
 		"QSeal":                            {signingCert(eidasSubject(t, number, "Acme SA"), qualifiedSeal), cert.Identity{Profile: cert.ProfileQSeal, OrganizationIdentifier: number}},
 		"QSeal that TLS clients may use":   {withTLS(signingCert(eidasSubject(t, number, "Acme SA"), qualifiedSeal)), cert.Identity{Profile: cert.ProfileQSeal, OrganizationIdentifier: number}},
 		"QWAC with nonRepudiation":         {withTLS(signingCert(eidasSubject(t, number, "Acme SA"), qualifiedWeb)), cert.Identity{Profile: cert.ProfileQWAC, OrganizationIdentifier: number}},
@@ -121,7 +128,7 @@ func TestIdentifyTellsProfilesApart(t *testing.T) {
 		"a CA":                             {&x509.Certificate{RawSubject: legacySubject(t), IsCA: true, KeyUsage: transportUsage, ExtKeyUsage: tlsUse}, unknown},
 		"signs certificates":               {certificate(legacySubject(t), transportUsage|x509.KeyUsageCertSign, tlsUse), unknown},
 		"legacy names, but qualified":      {transportCert(legacySubject(t), qualifiedWeb), unknown},
-		"legacy names of another O":        {transportCert(rawSubject(t, rdn{typeO, "Acme"}, rdn{typeOU, someOrg}, rdn{typeCN, someSoftware})), unknown},
+		"legacy names of another O":        {transportCert(rawSubject(t, rdn{typeC, "GB"}, rdn{typeO, "Acme"}, rdn{typeOU, someOrg}, rdn{typeCN, someSoftware})), unknown},
 		"no OU":                            {transportCert(rawSubject(t, rdn{typeO, "OpenBanking"}, rdn{typeCN, someSoftware})), unknown},
 		"no CN":                            {transportCert(rawSubject(t, rdn{typeO, "OpenBanking"}, rdn{typeOU, someOrg})), unknown},
 		"CN twice":                         {transportCert(rawSubject(t, rdn{typeO, "OpenBanking"}, rdn{typeOU, someOrg}, rdn{typeCN, "a"}, rdn{typeCN, "b"})), unknown},
@@ -138,6 +145,52 @@ func TestIdentifyTellsProfilesApart(t *testing.T) {
 			assert.Equal(t, c.want, got)
 		})
 	}
+}
+
+// What the subject tells is told once: the form that internal/dn finds, by which a
+// request's subject is matched, is the form of the profile here.
+func TestTheFormOfASubjectIsThatOfItsProfile(t *testing.T) {
+	forms := map[dn.Profile][]cert.Profile{
+		dn.ProfileOB:      {cert.ProfileOBTransport, cert.ProfileOBSigning},
+		dn.ProfileOBPSD2:  {cert.ProfileOBWAC, cert.ProfileOBSeal},
+		dn.ProfileEIDAS:   {cert.ProfileQWAC, cert.ProfileQSeal},
+		dn.ProfileUnknown: {cert.ProfileUnknown, cert.ProfileUnknown},
+	}
+	found := map[dn.Profile]bool{}
+	for _, c := range []string{"", ",C=GB", ",C=GB,C=GB"} {
+		for _, cn := range []string{"", "CN=" + someOrg + ",", "CN=" + someSoftware + ",", "CN=api.acme.example,", "CN=a,CN=b,"} {
+			for _, middle := range []string{"", "OU=" + someOrg + ",", "2.5.4.97=PSDGB-FCA-123456,", "2.5.4.97=" + someOBID + ",", "2.5.4.97=PSDGB-123456,", "2.5.4.97=NTRGB-1,serialNumber=1,"} {
+				for _, o := range []string{"O=OpenBanking", "O=openbanking ", "O=Acme"} {
+					name, err := dn.Parse(cn + middle + o + c)
+					require.NoError(t, err)
+					want := forms[dn.ProfileOf(name)]
+					found[dn.ProfileOf(name)] = true
+					subject := rawName(t, name)
+					for i, leaf := range []*x509.Certificate{transportCert(subject), signingCert(subject)} {
+						got, err := cert.Identify(leaf)
+						require.NoError(t, err)
+						assert.Equal(t, want[i], got.Profile, name)
+					}
+				}
+			}
+		}
+	}
+	assert.Len(t, found, len(forms))
+}
+
+func rawName(t *testing.T, name dn.Name) []byte {
+	t.Helper()
+	var all []rdn
+	for _, r := range name.Reversed() {
+		var oid asn1.ObjectIdentifier
+		for _, arc := range strings.Split(r[0].OID, ".") {
+			n, err := strconv.Atoi(arc)
+			require.NoError(t, err)
+			oid = append(oid, n)
+		}
+		all = append(all, rdn{oid, r[0].Value})
+	}
+	return rawSubject(t, all...)
 }
 
 func withTLS(c *x509.Certificate) *x509.Certificate {

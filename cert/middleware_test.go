@@ -1,6 +1,8 @@
 package cert_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -21,16 +23,14 @@ func TestMiddlewareNeedsAllItsParts(t *testing.T) {
 	p := newPKI(t)
 	whole := cert.MiddlewareConfig{
 		Source: cert.FromTLS, Checker: p.checker(t, &keySource{}),
-		Application: func(*http.Request) (claims.Application, claims.Environment, error) {
-			return claims.Application{}, "", nil
-		},
+		Client: func(*http.Request) (cert.Registered, error) { return cert.Registered{}, nil },
 	}
 	_, err := cert.Middleware(whole)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*cert.MiddlewareConfig){
-		"source":      func(c *cert.MiddlewareConfig) { c.Source = nil },
-		"checker":     func(c *cert.MiddlewareConfig) { c.Checker = nil },
-		"application": func(c *cert.MiddlewareConfig) { c.Application = nil },
+		"source":  func(c *cert.MiddlewareConfig) { c.Source = nil },
+		"checker": func(c *cert.MiddlewareConfig) { c.Checker = nil },
+		"client":  func(c *cert.MiddlewareConfig) { c.Client = nil },
 		"keys": func(c *cert.MiddlewareConfig) {
 			c.Checker = p.checker(t, nil, func(c *cert.CheckerConfig) { c.Keys = nil })
 		},
@@ -81,10 +81,10 @@ func TestATokenEndpointBehindTheMiddleware(t *testing.T) {
 						config.Revocation = c.lists
 					}
 				}),
-				Application: func(r *http.Request) (claims.Application, claims.Environment, error) {
+				Client: func(r *http.Request) (cert.Registered, error) {
 					require.NotNil(t, c.leaf, "nobody without a certificate has a client looked up")
 					require.Equal(t, "me", r.FormValue("client_id"))
-					return c.app, claims.Sandbox, c.find
+					return registered(c.app), c.find
 				},
 				Refused: func(_ *http.Request, err error) { heard = err },
 			})
@@ -123,25 +123,115 @@ func TestATokenEndpointBehindTheMiddleware(t *testing.T) {
 	}
 }
 
-func TestAnUnknownClientLooksLikeAnothersClient(t *testing.T) {
-	p := newPKI(t)
-	answer := func(app claims.Application, find error) string {
-		wrap, err := cert.Middleware(cert.MiddlewareConfig{
-			Source:      func(*http.Request) (*x509.Certificate, error) { return p.issuing.transport(t), nil },
-			Checker:     p.checker(t, &keySource{}),
-			Application: func(*http.Request) (claims.Application, claims.Environment, error) { return app, claims.Sandbox, find },
-		})
-		require.NoError(t, err)
+// door is a middleware before clients that are known, and what it answers for one.
+type door struct {
+	leaf   *x509.Certificate
+	source keySource
+	lists  cert.RevocationChecker
+	known  map[string]cert.Registered
+	asked  int // how often a client was looked up
+}
+
+func (d *door) open(t *testing.T, p *pki) (ask func(client string) string) {
+	t.Helper()
+	wrap, err := cert.Middleware(cert.MiddlewareConfig{
+		Source:  func(*http.Request) (*x509.Certificate, error) { return d.leaf, nil },
+		Checker: p.checker(t, &d.source, func(c *cert.CheckerConfig) { c.Revocation = d.lists }),
+		Client: func(r *http.Request) (cert.Registered, error) {
+			d.asked++
+			name, _, _ := r.BasicAuth()
+			client, ok := d.known[name]
+			if !ok {
+				return client, cert.ErrUnknownClient
+			}
+			return client, nil
+		},
+	})
+	require.NoError(t, err)
+	return func(client string) string {
 		r := httptest.NewRequest("POST", "/token", nil)
-		r.SetBasicAuth("me", "guess")
+		r.SetBasicAuth(client, "guess")
 		w := httptest.NewRecorder()
-		wrap(http.NotFoundHandler()).ServeHTTP(w, r)
-		require.Equal(t, `Basic realm="token"`, w.Header().Get("WWW-Authenticate"))
-		return w.Result().Status + w.Body.String()
+		wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("a token")) })).ServeHTTP(w, r)
+		var whole strings.Builder
+		require.NoError(t, w.Result().Write(&whole))
+		return whole.String()
 	}
-	anothers := answer(application("software_jwks_endpoint_sandbox", keysAt), nil)
-	require.Equal(t, anothers, answer(claims.Application{}, cert.ErrUnknownClient))
-	require.Equal(t, anothers, answer(claims.Application{}, nil))
+}
+
+func TestAnswersDoNotTellWhichClientsThereAre(t *testing.T) {
+	p := newPKI(t)
+	good, withdrawn, revoked := p.issuing.transport(t), p.issuing.transport(t), p.issuing.transport(t)
+	clients := map[string]cert.Registered{
+		"known":            registered(application("software_jwks_endpoint_sandbox", keysAt, "org_jwks_revoked_endpoint_sandbox", orgRevoked)),
+		"without keys":     registered(application()),
+		"without a word":   {Application: application("software_jwks_endpoint_sandbox", keysAt), Environment: claims.Sandbox},
+		"of another world": {Application: application("software_jwks_endpoint_production", keysAt), Environment: claims.Production},
+	}
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		name   string
+		leaf   *x509.Certificate
+		status string
+		early  bool // refused before the client is looked up
+	}{
+		{"none", nil, "401", true},
+		{"expired", p.issuing.transport(t, func(c *x509.Certificate) { c.NotAfter = noon.Add(-time.Second) }), "401", true},
+		{"for servers", p.issuing.transport(t, func(c *x509.Certificate) { c.ExtKeyUsage = c.ExtKeyUsage[:1] }), "401", true},
+		{"weak", p.issuing.sign(t, &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature}, weak.Public()), "401", true},
+		{"of no CA", newRoot(t, "Stranger").transport(t), "401", true},
+		{"revoked", revoked, "401", true},
+		{"of which nobody knows whether it is revoked", p.otherIssuing.transport(t), "503", true},
+		{"another's", p.issuing.transport(t), "401", false},
+		{"withdrawn", withdrawn, "401", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := &door{leaf: c.leaf, known: clients, lists: p.lists(t, revoked), source: keySource{
+				sets:    map[string][]ssa.Key{keysAt: {keyOf("a", good), keyOf("b", withdrawn)}},
+				revoked: map[string]ssa.KeySet{orgRevoked: {Skipped: []ssa.SkippedKey{{ID: "b"}}}}}}
+			ask := d.open(t, p)
+			unknown := ask("unknown")
+			require.Contains(t, unknown, " "+c.status+" ")
+			for client := range clients {
+				require.Equal(t, unknown, ask(client), client)
+			}
+			require.Equal(t, unknown, ask("unknown"))
+			require.Equal(t, c.early, d.asked == 0)
+			require.Equal(t, c.status == "401", strings.Contains(unknown, `Basic realm="token"`))
+			d.leaf = good
+			require.Contains(t, ask("known"), "a token")
+		})
+	}
+}
+
+func TestACertificateOfAnotherEnvironmentDoesNotTellWhichClientsThereAre(t *testing.T) {
+	p := newPKI(t)
+	d := &door{leaf: p.otherIssuing.transport(t), known: map[string]cert.Registered{
+		"known": registered(application("software_jwks_endpoint_sandbox", keysAt)),
+	}}
+	d.source.sets = map[string][]ssa.Key{keysAt: {keyOf("a", d.leaf)}}
+	ask := d.open(t, p)
+	require.Contains(t, ask("known"), " 401 ")
+	require.Equal(t, ask("known"), ask("unknown"))
+}
+
+func TestAnUnknownClientSharesTheOutageOfTheLastKnown(t *testing.T) {
+	p := newPKI(t)
+	d := &door{leaf: p.issuing.transport(t), known: map[string]cert.Registered{
+		"known": registered(application("software_jwks_endpoint_sandbox", keysAt)),
+	}}
+	d.source.err = &ssa.KeySourceError{Host: "keystore.example", RetryAfter: 7 * time.Second, Cause: errors.New("timeout")}
+	ask := d.open(t, p)
+	require.Contains(t, ask("unknown"), " 401 ", "no client is known yet")
+	known := ask("known")
+	require.Contains(t, known, " 503 ")
+	require.Contains(t, known, "Retry-After: 7")
+	require.Equal(t, known, ask("unknown"))
+	d.source.err = nil
+	d.source.sets = map[string][]ssa.Key{keysAt: {keyOf("a", d.leaf)}}
+	require.Contains(t, ask("known"), "a token")
+	require.Contains(t, ask("unknown"), " 401 ", "what lets the last client in lets nobody else in")
 }
 
 func TestNoReportWithoutTheMiddleware(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/quote"
 )
 
 // maxPolicy is the greatest length of a policy file, in bytes.
@@ -38,7 +39,7 @@ type PolicyError struct {
 func (e *PolicyError) Error() string {
 	text := "cert: policy: " + e.Member + " " + e.Reason
 	if e.Cause != nil {
-		text += ": " + e.Cause.Error()
+		text += ": " + clip(e.Cause.Error())
 	}
 	return text
 }
@@ -62,7 +63,7 @@ func ParsePolicy(data []byte, fsys fs.FS) (*Policy, error) {
 	}
 	v, err := jsonscan.Parse(string(data))
 	if err != nil {
-		return nil, fmt.Errorf("cert: policy: %w", err)
+		return nil, fmt.Errorf("cert: policy: %w", clipped{err})
 	}
 	if v.Kind() != jsonscan.Object {
 		return nil, fmt.Errorf("cert: policy: is a JSON %s, not an object", v.Kind())
@@ -77,7 +78,7 @@ func ParsePolicy(data []byte, fsys fs.FS) (*Policy, error) {
 		case "crls":
 			names, err = texts[string](name, value)
 		default:
-			err = &PolicyError{Member: echo(name), Reason: "is unknown: there are bindings, authorities and crls"}
+			err = &PolicyError{Member: quote.ASCII(name), Reason: "is unknown: there are bindings, authorities and crls"}
 		}
 		if err != nil {
 			return nil, err
@@ -115,7 +116,7 @@ func readAuthorities(v jsonscan.Value, fsys fs.FS) (map[claims.Environment][]*x5
 	for name, value := range v.Members() {
 		env, place := claims.Environment(name), "authorities/"+name
 		if env != claims.Sandbox && env != claims.Production {
-			return nil, &PolicyError{Member: "authorities/" + echo(name), Reason: "is neither sandbox nor production"}
+			return nil, &PolicyError{Member: "authorities/" + quote.ASCII(name), Reason: "is neither sandbox nor production"}
 		}
 		files, err := texts[string](place, value)
 		if err != nil {
@@ -151,8 +152,6 @@ func texts[T ~string](place string, v jsonscan.Value) ([]T, error) {
 	}
 	return all, nil
 }
-
-func echo(name string) string { return fmt.Sprintf("%+.64q", name) }
 
 // Config gives the configuration of a Checker that the policy says: its bindings,
 // its CAs as NewAuthorities judges them at now, its revocation lists. The caller

@@ -35,7 +35,7 @@ type LintInput struct {
 	Certificate  *validate.Certificate // transport certificate; nil judges no subject
 	Environment  claims.Environment    // of the directory that issued the statement; empty if unknown
 	StatementKey ssa.KeyResolver       // the directory's keys; nil checks no signature
-	SoftwareKey  ssa.KeyResolver       // the software's keys; nil checks no signature
+	SoftwareKey  ssa.KeyResolver       // the keys of the software that are not withdrawn; nil checks no signature
 }
 
 // LintResult is what Lint found.

@@ -144,6 +144,10 @@ func (r *Registrar) register(ctx context.Context, in RegisterInput, o *operation
 	}
 	v, err := r.verifier.Verify(ctx, in.Token, r.clock())
 	if err != nil {
+		var e *Error
+		if errors.As(err, &e) && e.Status == http.StatusInternalServerError {
+			r.log.Error("a request could not be verified", "error", e.Err)
+		}
 		return nil, err
 	}
 	o.environment = v.statement.Environment()

@@ -34,7 +34,8 @@ func (v *Verified) Statement() *ssa.Verified { return v.statement }
 // Verify takes a request from bytes to one whose signatures are good: the shape of
 // both tokens, the statement by a trust anchor, the request by a key of the
 // software, whose address comes from the verified statement. The error is an
-// *Error: status 400, or 503 where a key set cannot be read.
+// *Error: status 400, 503 where a key set cannot be read, or 500 where the bank's own
+// resolver has no source for it.
 func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (*Verified, error) {
 	request, violation := parseRequest(token)
 	if violation != nil {
@@ -50,6 +51,9 @@ func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (
 	}
 	input.SSAHeader = request.statement.UnverifiedHeader()
 	statement, err := c.Statements.Verify(ctx, request.statement)
+	if errors.Is(err, ssa.ErrJWKSHost) {
+		return nil, internalError(err)
+	}
 	if err != nil {
 		return nil, c.refuseStatement(input, err)
 	}
@@ -95,13 +99,18 @@ func (c VerifyConfig) refuseHeader(input *validate.Input, err error) *Error {
 }
 
 // refuseRequest reports what is wrong with the request's signature, and with the
-// statement if something is: that step comes first, also before an outage.
+// statement if something is: that step comes first, also before an outage, and before
+// an address that the anchor admits and the key resolver does not.
 func (c VerifyConfig) refuseRequest(input *validate.Input, err error) *Error {
-	if !errors.Is(err, ssa.ErrKeySourceUnavailable) {
+	misconfigured := errors.Is(err, ssa.ErrJWKSHost)
+	if !misconfigured && !errors.Is(err, ssa.ErrKeySourceUnavailable) {
 		return c.refuse(input, requestViolation(err), err)
 	}
 	if report := c.Validator.Judge(input); !report.Valid() {
 		return refused(report, err)
+	}
+	if misconfigured {
+		return internalError(err)
 	}
 	return unavailable(err, keysUnreadable)
 }

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/fetch"
+	"github.com/obdcr/obdcr/internal/quote"
 )
 
 // Anchor is a directory whose statements a bank believes.
@@ -21,7 +21,10 @@ type Anchor struct {
 	Keys        KeyResolver        // where its keys come from
 	Algorithms  []claims.Algorithm // allowed for its signatures
 	MaxAge      time.Duration      // greatest age of a statement that has no exp
-	JWKSHosts   []string           // host or host:port of software key sets; empty admits none
+	// JWKSHosts are the hosts of software key sets, as RemoteSource.Hosts are: host or
+	// host:port, 443 where there is none, in any case of ASCII letters. Empty admits
+	// none. A RemoteKeys that fetches the sets needs a source for each of them.
+	JWKSHosts []string
 	// ClaimNames maps a claim's name in package claims to the one this directory
 	// uses instead; nil for the OBIE directory. The names of RFC 7519 stay theirs.
 	ClaimNames map[string]string
@@ -32,7 +35,7 @@ func (a *Anchor) check() error {
 	case a.Issuer == "":
 		return errors.New("it has no issuer")
 	case a.Environment != claims.Sandbox && a.Environment != claims.Production:
-		return fmt.Errorf("its environment is %.20q, not sandbox or production", string(a.Environment))
+		return fmt.Errorf("its environment is %s, not sandbox or production", quote.ASCII(string(a.Environment)))
 	case a.Keys == nil:
 		return errors.New("it has no key resolver")
 	case len(a.Algorithms) == 0:
@@ -42,12 +45,12 @@ func (a *Anchor) check() error {
 	}
 	for _, alg := range a.Algorithms {
 		if alg != claims.PS256 && alg != claims.ES256 && alg != claims.RS256 {
-			return fmt.Errorf("algorithm %.20q is none that may be allowed", string(alg))
+			return fmt.Errorf("algorithm %s is none that may be allowed", quote.ASCII(string(alg)))
 		}
 	}
 	for _, host := range a.JWKSHosts {
-		if u, err := url.Parse("https://" + host); err != nil || host == "" || u.Host != host {
-			return fmt.Errorf("%.64q is no host or host:port, as JWKSHosts must be", host)
+		if _, err := fetch.CanonicalHost(host); err != nil {
+			return fmt.Errorf("%s is no host or host:port, as JWKSHosts must be: %w", quote.ASCII(host), err)
 		}
 	}
 	return a.checkNames()
@@ -63,9 +66,9 @@ func (a *Anchor) checkNames() error {
 		case ours == "" || their == "":
 			return errors.New("its mapping of claim names has an empty name")
 		case slices.Contains(registered, ours) || slices.Contains(registered, their):
-			return fmt.Errorf("its mapping of claim names moves %.64q to %.64q; registered claims stay", ours, their)
+			return fmt.Errorf("its mapping of claim names moves %s to %s; registered claims stay", quote.ASCII(ours), quote.ASCII(their))
 		case theirs[their] != "":
-			return fmt.Errorf("its mapping of claim names gives %.64q to two claims", their)
+			return fmt.Errorf("its mapping of claim names gives %s to two claims", quote.ASCII(their))
 		}
 		theirs[their] = ours
 	}
@@ -74,22 +77,21 @@ func (a *Anchor) checkNames() error {
 
 var registered = []string{"iss", "iat", "exp", "nbf", "jti", "aud", "sub"}
 
-// admits says why the address of a key set is not allowed, "" if it is.
+// admits says why the address of a key set is not allowed, "" if it is. It reads the
+// address and the list as RemoteKeys does: what it admits there is a source for, or
+// the bank has forgotten one.
 func (a *Anchor) admits(address string) string {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil || u.Scheme != "https" || u.Host == "" || u.Opaque != "":
-		return "the address of the key set is no https URL"
-	case u.User != nil || u.Fragment != "" || strings.Contains(address, "#"):
-		return "the address of the key set has userinfo or a fragment"
+	host, err := fetch.Host(address)
+	var refusal *fetch.Error
+	if errors.As(err, &refusal) {
+		return "the address of the key set is refused: " + refusal.Detail
 	}
-	for _, host := range a.JWKSHosts {
-		// EqualFold alone would take U+212A for a k.
-		if len(host) == len(u.Host) && strings.EqualFold(host, u.Host) {
+	for _, listed := range a.JWKSHosts {
+		if canonical, err := fetch.CanonicalHost(listed); err == nil && canonical == host {
 			return ""
 		}
 	}
-	return "the host of the key set is not on the list"
+	return "the host of the key set is not on the list, or not with this port"
 }
 
 func (a Anchor) clone() *Anchor {

@@ -3,6 +3,7 @@ package ssa_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,24 +22,31 @@ func TestContradictoryConfigurationsAreRefused(t *testing.T) {
 		return ssa.VerifierConfig{Anchors: []ssa.Anchor{d.Anchor(), a}, Clock: clock}
 	}
 	for name, c := range map[string]ssa.VerifierConfig{
-		"nothing":              {},
-		"no anchor":            {Clock: clock},
-		"no clock":             {Anchors: []ssa.Anchor{d.Anchor()}},
-		"negative skew":        {Anchors: []ssa.Anchor{d.Anchor()}, Clock: clock, Skew: -1},
-		"skew of an hour":      {Anchors: []ssa.Anchor{d.Anchor()}, Clock: clock, Skew: time.Hour},
-		"empty anchor":         anchor(func(a *ssa.Anchor) { *a = ssa.Anchor{} }),
-		"no issuer":            anchor(func(a *ssa.Anchor) { a.Issuer = "" }),
-		"no environment":       anchor(func(a *ssa.Anchor) { a.Environment = "" }),
-		"unknown environment":  anchor(func(a *ssa.Anchor) { a.Environment = "prdtst" }),
-		"no keys":              anchor(func(a *ssa.Anchor) { a.Keys = nil }),
-		"no algorithm":         anchor(func(a *ssa.Anchor) { a.Algorithms = nil }),
-		"algorithm none":       anchor(func(a *ssa.Anchor) { a.Algorithms = []claims.Algorithm{claims.PS256, claims.AlgNone} }),
-		"algorithm HS256":      anchor(func(a *ssa.Anchor) { a.Algorithms = []claims.Algorithm{"HS256"} }),
-		"no greatest age":      anchor(func(a *ssa.Anchor) { a.MaxAge = 0 }),
-		"negative age":         anchor(func(a *ssa.Anchor) { a.MaxAge = -time.Hour }),
-		"host with a scheme":   anchor(func(a *ssa.Anchor) { a.JWKSHosts = []string{"https://keystore.example"} }),
-		"host with a path":     anchor(func(a *ssa.Anchor) { a.JWKSHosts = []string{"keystore.example/keys"} }),
-		"host with userinfo":   anchor(func(a *ssa.Anchor) { a.JWKSHosts = []string{"user@keystore.example"} }),
+		"nothing":             {},
+		"no anchor":           {Clock: clock},
+		"no clock":            {Anchors: []ssa.Anchor{d.Anchor()}},
+		"negative skew":       {Anchors: []ssa.Anchor{d.Anchor()}, Clock: clock, Skew: -1},
+		"skew of an hour":     {Anchors: []ssa.Anchor{d.Anchor()}, Clock: clock, Skew: time.Hour},
+		"empty anchor":        anchor(func(a *ssa.Anchor) { *a = ssa.Anchor{} }),
+		"no issuer":           anchor(func(a *ssa.Anchor) { a.Issuer = "" }),
+		"no environment":      anchor(func(a *ssa.Anchor) { a.Environment = "" }),
+		"unknown environment": anchor(func(a *ssa.Anchor) { a.Environment = "prdtst" }),
+		"no keys":             anchor(func(a *ssa.Anchor) { a.Keys = nil }),
+		"no algorithm":        anchor(func(a *ssa.Anchor) { a.Algorithms = nil }),
+		"algorithm none":      anchor(func(a *ssa.Anchor) { a.Algorithms = []claims.Algorithm{claims.PS256, claims.AlgNone} }),
+		"algorithm HS256":     anchor(func(a *ssa.Anchor) { a.Algorithms = []claims.Algorithm{"HS256"} }),
+		"no greatest age":     anchor(func(a *ssa.Anchor) { a.MaxAge = 0 }),
+		"negative age":        anchor(func(a *ssa.Anchor) { a.MaxAge = -time.Hour }),
+		"host with a scheme":  anchor(func(a *ssa.Anchor) { a.JWKSHosts = []string{"https://keystore.example"} }),
+		"host with a path":    anchor(func(a *ssa.Anchor) { a.JWKSHosts = []string{"keystore.example/keys"} }),
+		"host with userinfo":  anchor(func(a *ssa.Anchor) { a.JWKSHosts = []string{"user@keystore.example"} }),
+		"host with odd port":  anchor(func(a *ssa.Anchor) { a.JWKSHosts = []string{"keystore.example:https"} }),
+		"host not of ASCII":   anchor(func(a *ssa.Anchor) { a.JWKSHosts = []string{strings.Repeat("\u00e9", 90)} }),
+		"name not of ASCII":   anchor(func(a *ssa.Anchor) { a.Name, a.MaxAge = strings.Repeat("\u00e9", 90), 0 }),
+		"claims not of ASCII": anchor(func(a *ssa.Anchor) { a.ClaimNames = map[string]string{"\u00e9": "iss"} }),
+		"claim twice, the same": anchor(func(a *ssa.Anchor) {
+			a.ClaimNames = map[string]string{"org_id": "\u00e9", "software_id": "\u00e9"}
+		}),
 		"empty host":           anchor(func(a *ssa.Anchor) { a.JWKSHosts = []string{""} }),
 		"issuer mapped":        anchor(func(a *ssa.Anchor) { a.ClaimNames = map[string]string{"iss": "issuer"} }),
 		"claim mapped to iss":  anchor(func(a *ssa.Anchor) { a.ClaimNames = map[string]string{"org_id": "iss"} }),

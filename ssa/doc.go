@@ -9,5 +9,8 @@
 // whose signature was checked, and its environment is the anchor's.
 //
 // Keys come from a [KeyResolver], one method. [StaticKeys] and [ParseJWKS] make
-// resolvers of keys that are known already.
+// resolvers of keys that are known already; [RemoteKeys] reads key sets over https,
+// of directories and of software, and keeps them. Which keys of a software were
+// withdrawn comes from a [RevokedKeyResolver], which RemoteKeys is too;
+// [SoftwareKeys] leaves them out. [KnownDirectories] are data for anchors.
 package ssa

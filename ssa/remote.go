@@ -3,7 +3,7 @@ package ssa
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +37,8 @@ import (
 // looks at the table again; in the midst of an outage (twice FailureMemory from the
 // last failure) whoever could have stale keys has them without waiting. Whoever began
 // the fetch takes its result: a set that was read for this very look-up is not read
-// again.
+// again. A fetch for a kid that the kept keys, if any, do not have goes past the caches
+// of proxies between (Cache-Control: no-cache), which may have kept an older set.
 //
 // A good answer replaces the kept keys wholly. An answer that is no key set of at
 // least one usable key (another status than 200, HTML, too large, empty) is a failed
@@ -51,8 +52,9 @@ type RemoteKeys struct {
 	closed   context.Context // of all flights
 	close    context.CancelFunc
 
-	mu      sync.Mutex // held for a few map and slice operations, never over a fetch or a callback
+	mu      sync.Mutex // held for look-ups and for making room, never over a fetch or a callback
 	entries [lists]map[string]*entry
+	flights [lists]int // that are under way
 	looks   uint64
 }
 
@@ -73,7 +75,7 @@ func NewRemoteKeys(c RemoteConfig) (*RemoteKeys, error) {
 	}
 	client, err := fetch.New(guard)
 	if err != nil {
-		return nil, fmt.Errorf("ssa: remote keys: %w", err)
+		return nil, errors.New("ssa: remote keys: " + strings.TrimPrefix(err.Error(), "fetch: "))
 	}
 	r := &RemoteKeys{client: client, clock: c.Clock, limits: limits, observer: c.Observer}
 	r.closed, r.close = context.WithCancel(context.Background())
@@ -99,8 +101,8 @@ func (r *RemoteKeys) ResolveKeys(ctx context.Context, ref KeyRef) ([]Key, error)
 	r.mu.Lock()
 	// The first row of the table, alone: it is what nearly every look-up comes to.
 	if e := r.entries[published][ref.URL]; e != nil && e.fresh(now) {
+		r.touch(e) // first, as the processor then waits for entry and kids at once
 		if keys := e.find(ref.KeyID); len(keys) > 0 {
-			r.touch(e)
 			r.mu.Unlock()
 			return keys, nil
 		}
@@ -130,6 +132,7 @@ func (r *RemoteKeys) look(ctx context.Context, w want) (KeySet, error) {
 	last := errDisplaced
 	for range maxWaits {
 		d := r.decide(w, read)
+		r.tell(d.dropped)
 		r.tell(d.event)
 		if d.flight == nil {
 			return d.set, d.err
@@ -137,20 +140,25 @@ func (r *RemoteKeys) look(ctx context.Context, w want) (KeySet, error) {
 		select {
 		case <-d.flight.done:
 		case <-ctx.Done():
-			return KeySet{}, unavailable(w, 0, ctx.Err())
+			return r.giveUp(w, ctx.Err())
 		}
 		switch set, found := d.flight.set.pick(w); {
 		case found:
 			return set, nil
-		case errors.Is(d.flight.err, ErrJWKSHost):
-			return KeySet{}, d.flight.err
 		case d.flight.err != nil:
 			last = d.flight.err
 		default:
 			read = read || d.launched
 		}
 	}
-	return KeySet{}, unavailable(w, 0, last)
+	return r.giveUp(w, last)
+}
+
+// giveUp ends a look-up that has waited for a fetch.
+func (r *RemoteKeys) giveUp(w want, cause error) (KeySet, error) {
+	err := unavailable(w, 0, cause)
+	r.tell(w.event(KeysRefused, err))
+	return KeySet{}, err
 }
 
 // decision is what a look-up comes to: a set, an error, or a flight to wait for.
@@ -160,30 +168,42 @@ type decision struct {
 	flight   *flight
 	launched bool // by this decision
 	event    KeyEvent
+	dropped  KeyEvent
+}
+
+func refusal(w want, kind KeyEventKind, err error) decision {
+	return decision{err: err, event: w.event(kind, err)}
 }
 
 // decide is the table above.
-func (r *RemoteKeys) decide(w want, read bool) decision {
+func (r *RemoteKeys) decide(w want, read bool) (d decision) {
 	now := r.clock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.entryOf(w)
-	dropped := r.dropExpired(e, now)
+	e, err := r.entryOf(w)
+	if err != nil {
+		return decision{err: err, event: KeyEvent{Kind: KeysRefused, Withdrawn: w.list == withdrawn, Err: err}}
+	}
+	e.heed(now, &r.limits)
+	dropped := r.dropExpired(w, e, now)
+	defer func() { d.dropped = dropped }()
 	set, found := e.pick(w)
 	fresh := e.fresh(now)
 	switch {
 	case fresh && found:
 		return decision{set: set}
 	case e.flight != nil && !(found && e.failure != nil && now.Before(e.retryAt.Add(r.limits.FailureMemory))):
-		return decision{flight: e.flight, event: dropped}
+		return decision{flight: e.flight}
 	case fresh:
 		return r.decideUnknown(w, e, now, read)
 	case e.flight == nil && !now.Before(e.retryAt):
-		return decision{flight: r.launch(w, e, now), launched: true, event: dropped}
+		return decision{flight: r.launch(w, e, now, found), launched: true}
 	case found:
-		return decision{set: set, event: KeyEvent{Kind: KeysServedStale, Host: hostOf(w.url), Err: e.failure, Keys: len(e.inOrder)}}
+		event := w.event(KeysServedStale, e.failure)
+		event.Keys = len(e.inOrder)
+		return decision{set: set, event: event}
 	}
-	return decision{err: unavailable(w, e.retryAt.Sub(now), e.failure), event: dropped}
+	return refusal(w, KeysRefused, unavailable(w, e.retryAt.Sub(now), e.failure))
 }
 
 // decideUnknown is the part of the table on kids that a fresh set does not have.
@@ -192,31 +212,28 @@ func (r *RemoteKeys) decideUnknown(w want, e *entry, now time.Time, read bool) d
 	if e.failure != nil && next.Before(e.retryAt) {
 		next = e.retryAt
 	}
-	barred := KeyEvent{Kind: UnknownKeyBarred, Host: hostOf(w.url)}
 	switch {
 	case read:
 		if next.Before(now) {
 			next = now
 		}
-		return decision{err: &UnknownKeyError{ReadAt: e.readAt, RetryAt: next}}
+		return refusal(w, KeysRefused, &UnknownKeyError{ReadAt: e.readAt, RetryAt: next})
 	case now.Before(next) && e.failure != nil:
-		return decision{err: unavailable(w, next.Sub(now), e.failure), event: barred}
+		return refusal(w, UnknownKeyBarred, unavailable(w, next.Sub(now), e.failure))
 	case now.Before(next):
-		return decision{err: &UnknownKeyError{ReadAt: e.readAt, RetryAt: next}, event: barred}
+		return refusal(w, UnknownKeyBarred, &UnknownKeyError{ReadAt: e.readAt, RetryAt: next})
 	}
 	e.unknownAt = now
-	return decision{
-		flight: r.launch(w, e, now), launched: true,
-		event: KeyEvent{Kind: UnknownKeyRefetch, Host: hostOf(w.url)},
-	}
+	return decision{flight: r.launch(w, e, now, false), launched: true, event: w.event(UnknownKeyRefetch, nil)}
 }
 
 // dropExpired drops keys that an outage has outlived.
-func (r *RemoteKeys) dropExpired(e *entry, now time.Time) (event KeyEvent) {
+func (r *RemoteKeys) dropExpired(w want, e *entry, now time.Time) KeyEvent {
 	if e.failure == nil || e.freshUntil.IsZero() || now.Before(e.freshUntil.Add(r.limits.MaxStale)) {
 		return KeyEvent{}
 	}
-	event = KeyEvent{Kind: KeysExpiredStale, Host: hostOf(e.url), Err: e.failure, Keys: len(e.inOrder)}
+	event := w.event(KeysExpiredStale, e.failure)
+	event.Keys = len(e.inOrder)
 	e.keySet = keySet{}
 	return event
 }

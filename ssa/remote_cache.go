@@ -3,6 +3,7 @@ package ssa
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -25,10 +26,11 @@ type want struct {
 // keySet is the answer of one fetch. Its keys are shared with whoever has asked and
 // never change.
 type keySet struct {
-	freshUntil time.Time // zero where there has been no answer
-	names      string    // the kids of keys, each behind its length in a byte
-	keys       []Key     // those of one kid side by side, else in the order of the set
-	inOrder    []Key     // keys, in the order of the set
+	freshUntil time.Time     // zero where there has been no answer
+	life       time.Duration // how long it was fresh from the moment it came
+	names      string        // the kids of keys, each behind its length in a byte
+	keys       []Key         // those of one kid side by side, else in the order of the set
+	inOrder    []Key         // keys, in the order of the set
 	skipped    []SkippedKey
 	readAt     time.Time // when the fetch began: what the source published later is not in it
 }
@@ -63,7 +65,11 @@ func grouped(keys []Key) []Key {
 	return keys
 }
 
-func (s *keySet) fresh(now time.Time) bool { return now.Before(s.freshUntil) }
+// fresh is true for no longer than the set's life, whatever the clock does.
+func (s *keySet) fresh(now time.Time) bool {
+	left := s.freshUntil.Sub(now)
+	return left > 0 && left <= s.life
+}
 
 // pick finds what is wanted, whether it is fresh or not.
 func (s *keySet) pick(w want) (set KeySet, found bool) {
@@ -106,20 +112,38 @@ type entry struct {
 }
 
 // entryOf finds or makes the entry and marks it as the last one used. Room is made
-// when the fetch has ended: an address that is refused must not displace a set.
-func (r *RemoteKeys) entryOf(w want) *entry {
+// when the fetch has ended. The error, for an address that no source admits, wraps
+// ErrJWKSHost.
+func (r *RemoteKeys) entryOf(w want) (*entry, error) {
 	e := r.entries[w.list][w.url]
 	if e == nil {
-		e = &entry{url: w.url}
-		r.entries[w.list][w.url] = e
+		if err := r.client.Admits(w.url); err != nil {
+			return nil, &unlistedError{host: hostOf(w.url), cause: err}
+		}
+		e = &entry{url: strings.Clone(w.url)} // it may be part of a whole statement
+		r.entries[w.list][e.url] = e
 	}
 	r.touch(e)
-	return e
+	return e, nil
 }
 
-// fill gives an entry its new set. The address, which is the key of the map, and the
+// heed bounds what was settled under a clock that has gone back since: from now on it
+// holds for no longer than it did then.
+func (e *entry) heed(now time.Time, limits *RemoteLimits) {
+	bound := func(moment *time.Time, span time.Duration) {
+		if latest := now.Add(span); moment.After(latest) {
+			*moment = latest
+		}
+	}
+	bound(&e.freshUntil, e.life)
+	bound(&e.readAt, 0)
+	bound(&e.retryAt, limits.FailureMemory)
+	bound(&e.unknownAt, 0)
+}
+
+// replace gives an entry its new set. The address, which is the key of the map, and the
 // kids become one string: whoever has found the address has the kids at hand.
-func (r *RemoteKeys) fill(w want, e *entry, set keySet) {
+func (r *RemoteKeys) replace(w want, e *entry, set keySet) {
 	delete(r.entries[w.list], e.url)
 	text, cut := e.url+set.names, len(e.url)
 	e.url, set.names = text[:cut], text[cut:]
@@ -132,25 +156,32 @@ func (r *RemoteKeys) touch(e *entry) {
 	e.lastUsed = r.looks
 }
 
-// evict takes out the entry that was not used for the longest time while there are
-// too many. To look at all of them costs less than the fetch that has just ended.
-// An entry with a flight stays: its keys may have to be served stale.
-func (r *RemoteKeys) evict() (events []KeyEvent) {
-	for len(r.entries[published])+len(r.entries[withdrawn]) > r.limits.MaxSets {
-		var oldest *entry
-		var from list
-		for l := range lists {
-			for _, e := range r.entries[l] {
-				if e.flight == nil && (oldest == nil || e.lastUsed < oldest.lastUsed) {
-					oldest, from = e, l
-				}
-			}
+// evict makes room in a list that has more sets than it may: the hundredth part that
+// was not used for the longest time goes, so that a look at all of them is made once in
+// so many fetches. What is being fetched stays, and does not count until it has come:
+// its keys may have to be served stale.
+func (r *RemoteKeys) evict(l list) (events []KeyEvent) {
+	most := r.limits.MaxSets
+	if l == withdrawn {
+		most *= 2
+	}
+	entries := r.entries[l]
+	surplus := len(entries) - r.flights[l] - most
+	if surplus <= 0 {
+		return nil
+	}
+	idle := make([]*entry, 0, most+surplus)
+	for _, e := range entries {
+		if e.flight == nil {
+			idle = append(idle, e)
 		}
-		if oldest == nil {
-			break
-		}
-		delete(r.entries[from], oldest.url)
-		events = append(events, KeyEvent{Kind: KeysEvicted, Host: hostOf(oldest.url), Keys: len(oldest.inOrder)})
+	}
+	slices.SortFunc(idle, func(a, b *entry) int { return cmp.Compare(a.lastUsed, b.lastUsed) })
+	for _, e := range idle[:surplus-1+max(most/100, 1)] {
+		delete(entries, e.url)
+		event := want{list: l, url: e.url}.event(KeysEvicted, nil)
+		event.Keys = len(e.inOrder)
+		events = append(events, event)
 	}
 	return events
 }

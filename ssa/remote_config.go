@@ -1,12 +1,14 @@
 package ssa
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/internal/jose"
@@ -15,7 +17,8 @@ import (
 // RemoteSource is a group of hosts of key sets under one trust, as a rule those of
 // one trust anchor.
 type RemoteSource struct {
-	// Hosts are host or host:port, 443 where there is none, as Anchor.JWKSHosts are.
+	// Hosts are host or host:port, 443 where there is none, in any case of ASCII
+	// letters, as Anchor.JWKSHosts are: keys.example and Keys.example:443 are one.
 	// IPv6 addresses stand in brackets. An IP address here permits itself, public or
 	// not, to addresses that name it, and not to names that lead to it.
 	Hosts []string
@@ -32,7 +35,12 @@ type RemoteSource struct {
 // RemoteLimits bound what RemoteKeys fetches and keeps. The zero value of a field
 // stands for its default; there is no value for "without limit".
 type RemoteLimits struct {
-	MaxSets  int   // key sets in the cache, 1..1_000_000; 10_000 by default
+	// MaxSets is how many sets of keys in use are kept, those of the directories
+	// themselves among them; 1..1_000_000, 10_000 by default. Twice as many sets of
+	// withdrawn keys are kept beside them, as software may have two. One that is full
+	// gives up the hundredth part that was not used for the longest time, at least one
+	// set.
+	MaxSets  int
 	MaxKeys  int   // entries of one set, usable or not, 1..100; 100 by default
 	MaxBytes int64 // bytes of one set, 1..1 MiB; 1 MiB by default
 
@@ -58,16 +66,19 @@ type RemoteLimits struct {
 
 // RemoteConfig configures RemoteKeys.
 type RemoteConfig struct {
-	Sources []RemoteSource   // at least one; no host in two of them
-	Clock   func() time.Time // required; time.Now in production
+	Sources []RemoteSource // at least one; no host in two of them
+	// Clock is required; time.Now in production. Where it goes back, what was settled
+	// before (freshness, the memory of a failure, the bar to unknown kids) holds for as
+	// long again as it would from now, and no longer.
+	Clock func() time.Time
 	// Transport replaces the guarded transport, for a bank whose way out is a proxy:
 	// it decides where to connect and whom to trust, so Roots, Networks and Resolver
 	// must then be unset. It must heed the request's context.
 	Transport http.RoundTripper
 	Resolver  *net.Resolver // nil for net.DefaultResolver
 	Limits    RemoteLimits
-	// Observer hears of everything but look-ups that the cache answers with a fresh
-	// key. It is called from many goroutines, must not block, and a panic in it is
+	// Observer hears of every fetch, and of every look-up that ends with stale keys or
+	// with an error. It is called from many goroutines, must not block, and a panic in it is
 	// dropped: no look-up fails for the sake of a metric.
 	Observer func(KeyEvent)
 }
@@ -84,7 +95,7 @@ func (l RemoteLimits) withDefaults() (RemoteLimits, error) {
 	fill(&l.UnknownKeyInterval, 30*time.Second)
 	fill(&l.FailureMemory, 10*time.Second)
 	fill(&l.MaxStale, time.Hour)
-	return l, errors.Join(
+	return l, cmp.Or( // the first of them
 		within("MaxSets", l.MaxSets, 1, 1_000_000),
 		within("MaxKeys", l.MaxKeys, 1, jose.MaxJWKSKeys),
 		within("MaxBytes", l.MaxBytes, 1, jose.MaxJWKSSize),
@@ -108,7 +119,8 @@ func fill[T int | int64 | time.Duration](field *T, value T) {
 
 func within[T int | int64 | time.Duration](name string, value, least, most T) error {
 	if value < least || value > most {
-		return fmt.Errorf("ssa: the limit %s is %v, not within %v and %v", name, value, least, most)
+		text := fmt.Sprintf("ssa: the limit %s is %v, not within %v and %v", name, value, least, most)
+		return errors.New(strings.ReplaceAll(text, "\u00b5", "u")) // of microseconds
 	}
 	return nil
 }

@@ -37,6 +37,18 @@ func (e *KeySourceError) Error() string {
 // Unwrap gives ErrKeySourceUnavailable and the cause.
 func (e *KeySourceError) Unwrap() []error { return []error{ErrKeySourceUnavailable, e.Cause} }
 
+// unlistedError says that no source admits an address. It wraps ErrJWKSHost.
+type unlistedError struct {
+	host  string // at most 64 bytes of ASCII, "" for what is no host
+	cause error  // a *fetch.Error
+}
+
+func (e *unlistedError) Error() string {
+	return fmt.Sprintf("ssa: %v: host %q: %v", ErrJWKSHost, e.host, e.cause)
+}
+
+func (e *unlistedError) Unwrap() []error { return []error{ErrJWKSHost, e.cause} }
+
 func unavailable(w want, wait time.Duration, cause error) error {
 	seconds := (wait + time.Second - 1) / time.Second
 	return &KeySourceError{Host: hostOf(w.url), RetryAfter: max(seconds, 1) * time.Second, Cause: cause}

@@ -15,19 +15,29 @@ const (
 	KeysFailed        KeyEventKind = "failed"              // a fetch came to nothing that can be used
 	KeysServedStale   KeyEventKind = "served_stale"        // a look-up was answered with keys that are no longer fresh
 	KeysExpiredStale  KeyEventKind = "expired_stale"       // the outage outlasted MaxStale; the keys are dropped
-	KeysEvicted       KeyEventKind = "evicted"             // a set made room for another
+	KeysEvicted       KeyEventKind = "evicted"             // a set made room for others
+	KeysRefused       KeyEventKind = "refused"             // a look-up ended with an error, other than by unknown_key_barred
 	UnknownKeyRefetch KeyEventKind = "unknown_key_refetch" // an unknown kid has the set fetched again
-	UnknownKeyBarred  KeyEventKind = "unknown_key_barred"  // an unknown kid did not: another did within UnknownKeyInterval
+	UnknownKeyBarred  KeyEventKind = "unknown_key_barred"  // a look-up of an unknown kid was refused: another had the set fetched within UnknownKeyInterval
 )
 
 // KeyEvent is one thing that happened, for metrics and logs. No field holds what a
-// sender of tokens could choose at will.
+// sender of tokens could choose at will. Events of a fetch and of those who waited for
+// it come in no fixed order: nobody waits for the observer.
 type KeyEvent struct {
-	Kind KeyEventKind
-	Host string        // of the key set, at most 64 bytes; "" for an address that was refused
-	Err  error         // why the last fetch failed: failed, served_stale, expired_stale
+	Kind      KeyEventKind
+	Withdrawn bool   // of a set of withdrawn keys, and not of one of keys in use
+	Host      string // of the key set, at most 64 bytes; "" for an address that no source admits
+	// Err is why the last fetch failed: failed, served_stale, expired_stale; and what
+	// the look-up ended with: refused, unknown_key_barred.
+	Err  error
 	Keys int           // usable keys of the set: fetched, served_stale, expired_stale, evicted
 	Took time.Duration // fetched, failed
+}
+
+// event is one about what is wanted, at an address that a source admits.
+func (w want) event(kind KeyEventKind, err error) KeyEvent {
+	return KeyEvent{Kind: kind, Withdrawn: w.list == withdrawn, Host: hostOf(w.url), Err: err}
 }
 
 // tell must not be called with the mutex held. An event without kind is none.

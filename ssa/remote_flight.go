@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/internal/fetch"
+	"github.com/obdcr/obdcr/internal/quote"
 )
 
 // errAbandoned stands for a fetch that ended without a result, by a panic of the
@@ -23,38 +24,46 @@ type flight struct {
 	done  chan struct{} // closed when what follows is final
 	began time.Time
 	set   keySet
-	err   error // why there is no set; wraps ErrJWKSHost where the address was refused
+	err   error // why there is no set
 }
 
-// launch starts the flight of an entry. The mutex is held.
-func (r *RemoteKeys) launch(w want, e *entry, now time.Time) *flight {
+// launch starts the flight of an entry, past the caches between where it is for a kid
+// that is not among the keys at hand: what a proxy has kept may be older than these.
+// The mutex is held.
+func (r *RemoteKeys) launch(w want, e *entry, now time.Time, found bool) *flight {
 	f := &flight{done: make(chan struct{}), began: now, err: errAbandoned}
 	e.flight = f
-	go r.fly(w, e, f)
+	r.flights[w.list]++
+	get := r.client.Get
+	if w.kid != "" && !found {
+		get = r.client.GetCurrent
+	}
+	go r.fly(w, e, f, get)
 	return f
 }
 
-func (r *RemoteKeys) fly(w want, e *entry, f *flight) {
+type getter func(ctx context.Context, address string) (*fetch.Response, error)
+
+func (r *RemoteKeys) fly(w want, e *entry, f *flight, get getter) {
 	defer func() {
-		_ = recover() // of the caller's transport; f.err still says errAbandoned
+		if panicked := recover(); panicked != nil { // in the caller's transport, say
+			f.err = fmt.Errorf("%w: panic: %s", errAbandoned, quote.ASCII(fmt.Sprint(panicked)))
+		}
 		r.land(w, e, f)
 	}()
 	ctx, cancel := context.WithTimeout(r.closed, r.limits.Timeout)
 	defer cancel()
-	f.set, f.err = r.read(ctx, w)
+	f.set, f.err = r.read(ctx, w, get)
 }
 
 // read fetches and parses a set. Only what is a good answer at that address makes
 // one; everything else leaves the keys that are there in place.
-func (r *RemoteKeys) read(ctx context.Context, w want) (keySet, error) {
+func (r *RemoteKeys) read(ctx context.Context, w want, get getter) (keySet, error) {
 	if r.closed.Err() != nil {
 		return keySet{}, errClosed
 	}
-	answer, err := r.client.Get(ctx, w.url)
-	switch {
-	case errors.Is(err, fetch.ErrAddress):
-		return keySet{}, fmt.Errorf("ssa: %w: %w", ErrJWKSHost, err)
-	case err != nil:
+	answer, err := get(ctx, w.url)
+	if err != nil {
 		return keySet{}, err
 	}
 	var set KeySet
@@ -77,31 +86,29 @@ func (r *RemoteKeys) read(ctx context.Context, w want) (keySet, error) {
 		life = min(max(answer.MaxAge, r.limits.MinFresh), r.limits.MaxFresh)
 	}
 	result := newKeySet(set)
-	result.freshUntil = r.clock().Add(life)
+	result.freshUntil, result.life = r.clock().Add(life), life
 	return result, nil
 }
 
 // land makes the result of a flight known to the cache and to those who wait.
 func (r *RemoteKeys) land(w want, e *entry, f *flight) {
 	now := r.clock()
-	event := KeyEvent{Kind: KeysFetched, Host: hostOf(w.url), Keys: len(f.set.inOrder), Took: now.Sub(f.began)}
+	event := w.event(KeysFetched, nil)
 	if f.err != nil {
-		event.Kind, event.Err = KeysFailed, f.err
+		event = w.event(KeysFailed, f.err)
 	}
+	event.Keys, event.Took = len(f.set.inOrder), max(now.Sub(f.began), 0)
 	r.mu.Lock()
 	e.flight = nil
-	switch {
-	case f.err == nil:
+	r.flights[w.list]--
+	if f.err == nil {
 		f.set.readAt = f.began
-		r.fill(w, e, f.set)
-	case errors.Is(f.err, ErrJWKSHost):
-		delete(r.entries[w.list], w.url)
-		event.Host = ""
-	default:
+		r.replace(w, e, f.set)
+	} else {
 		e.failure, e.retryAt = f.err, now.Add(r.limits.FailureMemory)
 	}
 	r.touch(e)
-	evicted := r.evict()
+	evicted := r.evict(w.list)
 	r.mu.Unlock()
 	close(f.done)
 	r.tell(event)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -66,7 +67,8 @@ func (s *Signed) Token() string { return s.token }
 // Verify checks the header, finds the one key that the header's kid names in the
 // set at url, and verifies the signature with it, by an algorithm that is allowed.
 // The errors tell apart ErrAlgorithm, ErrMalformed (a header that must not be),
-// ErrKeyNotFound, ErrKeyRevoked, ErrBadSignature and ErrKeySourceUnavailable.
+// ErrKeyNotFound, ErrKeyRevoked, ErrBadSignature, ErrKeySourceUnavailable, and
+// ErrJWKSHost: the resolver has no source for the host, which the bank must mend.
 func (s *Signed) Verify(ctx context.Context, keys KeyResolver, url string, allowed []claims.Algorithm) error {
 	if s.jws == nil {
 		return &Error{Kind: ErrMalformed, Header: true, Detail: "there is no token"}
@@ -157,6 +159,14 @@ func resolverError(err error) error {
 	if errors.Is(err, ErrKeyNotFound) {
 		return &Error{Kind: ErrKeyNotFound, Pointer: "/kid", Header: true, Cause: err,
 			Detail: "no key of the set has this kid; publish the signing key, or sign with a published one"}
+	}
+	if errors.Is(err, ErrJWKSHost) {
+		host := ""
+		if unlisted := (*unlistedError)(nil); errors.As(err, &unlisted) {
+			host = " " + strconv.Quote(unlisted.host)
+		}
+		return &Error{Kind: ErrJWKSHost, Cause: err, Detail: "the bank's key resolver has no source for the host" + host +
+			" of the key set, which the trust anchor admits; add it to RemoteConfig.Sources"}
 	}
 	// Whatever else a resolver says is its own trouble, never the sender's.
 	return &Error{Kind: ErrKeySourceUnavailable, Cause: err, Detail: "the keys cannot be had at the moment; try again later"}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/quote"
 )
 
 // VerifierConfig configures a Verifier.
@@ -42,7 +43,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	for i := range c.Anchors {
 		a := c.Anchors[i].clone()
 		if err := a.check(); err != nil {
-			return nil, fmt.Errorf("ssa: trust anchor %d (%.64s): %w", i, a.Name, err)
+			return nil, fmt.Errorf("ssa: trust anchor %d (%s): %w", i, quote.ASCII(a.Name), err)
 		}
 		v.anchors[a.Issuer] = append(v.anchors[a.Issuer], a)
 	}
@@ -53,7 +54,8 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 // of its keys, decodes the claims from the verified bytes, and checks age,
 // validity times and environment. Several anchors may share an issuer, as the OBIE
 // directory's sandbox and production do: the one whose key it is counts. The error
-// is an *Error.
+// is an *Error; of kind ErrJWKSHost where an anchor's Keys may not ask for its own
+// JWKSURL, which the bank alone can mend.
 func (v *Verifier) Verify(ctx context.Context, s *Statement) (*Verified, error) {
 	if s == nil || s.signed == nil {
 		return nil, malformed("", "there is no statement")
@@ -88,8 +90,8 @@ func unknownIssuer() *Error {
 }
 
 // worse keeps the refusal that says more: a bad signature above all (the key was
-// there), then a source that cannot be asked (the key may be there), then a key
-// that is not there. An algorithm that one anchor refuses another may allow.
+// there), then a source that may not be asked or cannot be (the key may be there; the
+// first does not pass by itself), then a key that is not there. An algorithm that one anchor refuses another may allow.
 func worse(old *Error, err error) *Error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -104,6 +106,8 @@ func worse(old *Error, err error) *Error {
 func weight(e *Error) int {
 	switch e.Kind {
 	case ErrBadSignature:
+		return 4
+	case ErrJWKSHost:
 		return 3
 	case ErrKeySourceUnavailable:
 		return 2
@@ -117,7 +121,7 @@ func ruleOf(e *Error) string {
 	switch e.Kind {
 	case ErrAlgorithm:
 		return "ssa.header.alg"
-	case ErrKeyNotFound, ErrKeySourceUnavailable:
+	case ErrKeyNotFound, ErrKeySourceUnavailable, ErrJWKSHost:
 		return "ssa.key.found"
 	case ErrBadSignature:
 		return "ssa.signature"

@@ -24,7 +24,7 @@ import (
 )
 
 func (a *app) dnCommand() *cobra.Command {
-	var output string
+	var output, at string
 	cmd := &cobra.Command{
 		Use:   "dn CERT|-",
 		Short: "Show the subject of a certificate as a registration request needs it, and as others write it",
@@ -39,11 +39,15 @@ of them, and the certificate's thumbprints.`,
 			if output != "text" && output != "json" {
 				return usageError("-o %q is none of text, json", cut(output))
 			}
+			now, err := timeOf(at)
+			if err != nil {
+				return err
+			}
 			leaf, err := a.readCertificate(args[0])
 			if err != nil {
 				return err
 			}
-			shown, err := describeSubject(leaf)
+			shown, err := describeSubject(leaf, now)
 			if err != nil {
 				return &exitError{exitViolated, fmt.Errorf("%s: %w", shownName(args[0]), err)}
 			}
@@ -55,6 +59,7 @@ of them, and the certificate's thumbprints.`,
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "format: text, json")
+	cmd.Flags().StringVar(&at, "now", "", "warn as at this RFC 3339 `TIME` instead of now")
 	complete(cmd, "output", []string{"text", "json"})
 	return cmd
 }
@@ -127,7 +132,7 @@ type thumbprintsJSON struct {
 	X5TS256 string `json:"x5t#S256"`
 }
 
-func describeSubject(leaf *x509.Certificate) (*shownSubject, error) {
+func describeSubject(leaf *x509.Certificate, now time.Time) (*shownSubject, error) {
 	name, err := dn.FromDER(leaf.RawSubject)
 	if err != nil {
 		return nil, fmt.Errorf("the subject cannot be read: %w", plainly(err))
@@ -155,7 +160,7 @@ func describeSubject(leaf *x509.Certificate) (*shownSubject, error) {
 		shown.Warnings = append(shown.Warnings, "whose it is cannot be told: "+plainly(err).Error())
 	}
 	shown.Identity = identity
-	shown.warn(leaf, name)
+	shown.warn(leaf, name, now)
 	return shown, nil
 }
 
@@ -214,7 +219,7 @@ func takenUnder(text string, name dn.Name) validate.SubjectDNMatch {
 }
 
 // warn says why a bank might refuse the name.
-func (s *shownSubject) warn(leaf *x509.Certificate, name dn.Name) {
+func (s *shownSubject) warn(leaf *x509.Certificate, name dn.Name, now time.Time) {
 	list := s.Warnings
 	switch profile := s.Identity.Profile; {
 	case leaf.IsCA:
@@ -223,6 +228,12 @@ func (s *shownSubject) warn(leaf *x509.Certificate, name dn.Name) {
 		list = append(list, "this is no OB Transport certificate, OBWAC or QWAC, as far as its subject and usage tell: a bank may not know whose it is")
 	case !profile.Transport():
 		list = append(list, "this certificate is for signing: the name has to be that of the transport certificate")
+	}
+	switch day := time.DateOnly; {
+	case now.After(leaf.NotAfter):
+		list = append(list, "it has expired on "+leaf.NotAfter.UTC().Format(day)+": a bank refuses it")
+	case now.Before(leaf.NotBefore):
+		list = append(list, "it is not valid before "+leaf.NotBefore.UTC().Format(day)+": a bank refuses it until then")
 	}
 	if s.Characters > maxSubjectDN {
 		list = append(list, strconv.Itoa(s.Characters)+" characters: versions 3.2 and 3.3 take at most "+strconv.Itoa(maxSubjectDN)+

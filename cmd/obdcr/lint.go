@@ -117,11 +117,15 @@ func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, 
 	if err := a.writeReport(out, name, alone, o.output, result); err != nil {
 		return ioError(err)
 	}
+	unread := unreadableKeys(result.Unavailable)
 	switch {
 	case !result.Report.Valid():
+		if unread != nil {
+			a.note("%v", unread)
+		}
 		return &exitError{code: exitViolated}
-	case result.Unavailable != nil:
-		return ioError(unreadableKeys(result.Unavailable))
+	case unread != nil:
+		return ioError(unread)
 	}
 	return nil
 }

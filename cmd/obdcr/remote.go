@@ -23,8 +23,8 @@ func isURL(name string) bool {
 // address trusts it, so that it may be on any network.
 func (a *app) remoteKeys(flag, address, ca string) (ssa.KeyResolver, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" || u.Host == "" {
-		return nil, usageError("--%s: the address of a key set is an https URL", flag)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Contains(address, "#") {
+		return nil, usageError("--%s: the address of a key set is an https URL, without userinfo and fragment", flag)
 	}
 	roots, err := a.loadRoots(ca)
 	if err != nil {
@@ -43,13 +43,17 @@ func (a *app) remoteKeys(flag, address, ca string) (ssa.KeyResolver, error) {
 	return at{keys, address}, nil
 }
 
-// unreadableKeys says which key set could not be read, and why.
+// unreadableKeys says which key set could not be read, and why; nil for nil.
 func unreadableKeys(err error) error {
 	var source *ssa.KeySourceError
-	if errors.As(err, &source) {
-		return fmt.Errorf("the key set at %s cannot be read: %w", source.Host, plainly(source.Cause))
+	if err == nil || !errors.As(err, &source) {
+		return err
 	}
-	return plainly(err)
+	hint := ""
+	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
+		hint = "; give the authority's certificate with --ca"
+	}
+	return fmt.Errorf("the key set at %s cannot be read: %w%s", source.Host, plainly(source.Cause), hint)
 }
 
 // loadRoots reads the certificates that servers must chain to, nil for the system's.

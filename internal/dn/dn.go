@@ -7,7 +7,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"unicode"
 )
 
 const (
@@ -147,40 +146,30 @@ func fold(s string) string {
 	return b.String()
 }
 
-// isBlank: what RFC 4518 section 2.2 maps to a blank.
+// isBlank: what RFC 4518 section 2.2 maps to a blank, in full.
 func isBlank(c rune) bool {
-	return c == ' ' || '\t' <= c && c <= '\r' || c == 0x85 || c > 0x7f && unicode.In(c, unicode.Z)
-}
-
-// mapsToNothing: what RFC 4518 section 2.2 maps to nothing, and that hides in a
-// text most easily.
-func mapsToNothing(c rune) bool {
 	switch {
-	case c < 0x20 || 0x7f <= c && c <= 0x9f: // controls that are no blanks
-		return true
-	case c == 0xad, c == 0x34f, c == 0x1806, 0x180b <= c && c <= 0x180d, 0x200b <= c && c <= 0x200f,
-		0x202a <= c && c <= 0x202e, 0x2060 <= c && c <= 0x206f, 0xfe00 <= c && c <= 0xfe0f, c == 0xfeff, c == 0xfffc:
+	case c == ' ', '\t' <= c && c <= '\r', c == 0x85, c == 0xa0, c == 0x1680, 0x2000 <= c && c <= 0x200a,
+		c == 0x2028, c == 0x2029, c == 0x202f, c == 0x205f, c == 0x3000:
 		return true
 	}
 	return false
 }
 
-// Get returns the text values of the attributes with the given OID or name, most
-// specific first.
-func (n Name) Get(attribute string) []string {
-	oid, ok := typeOID(attribute)
-	if !ok {
-		return nil
+// mapsToNothing: what RFC 4518 section 2.2 maps to nothing, in full and no more, or
+// two names that differ would compare equal. The RFC writes FF00-FE0F where it means
+// the variation selectors FE00-FE0F (RFC 3454 table B.1).
+func mapsToNothing(c rune) bool {
+	switch {
+	case c < ' ', 0x7f <= c && c <= 0x9f: // controls; isBlank has taken those that are blanks
+		return true
+	case c == 0xad, c == 0x34f, c == 0x6dd, c == 0x70f, c == 0x1806, 0x180b <= c && c <= 0x180e,
+		0x200b <= c && c <= 0x200f, 0x202a <= c && c <= 0x202e, 0x2060 <= c && c <= 0x2063, 0x206a <= c && c <= 0x206f,
+		0xfe00 <= c && c <= 0xfe0f, c == 0xfeff, 0xfff9 <= c && c <= 0xfffc,
+		0x1d173 <= c && c <= 0x1d17a, c == 0xe0001, 0xe0020 <= c && c <= 0xe007f:
+		return true
 	}
-	var values []string
-	for _, r := range n {
-		for i := range r {
-			if r[i].OID == oid && r[i].Raw == nil {
-				values = append(values, r[i].Value)
-			}
-		}
-	}
-	return values
+	return false
 }
 
 // First says whether the name begins with the attribute of the given OID or name.

@@ -4,8 +4,10 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -87,6 +89,45 @@ func TestOtherNames(t *testing.T) {
 	}
 }
 
+// toNothing and toBlank are the lists of RFC 4518 section 2.2, with its slips put right (it writes
+// FF00-FE0F for FE00-FE0F).
+const (
+	toNothing = "00AD 1806 034F 180B-180D FE00-FE0F FFFC 0000-0008 000E-001F 007F-0084 0086-009F 06DD 070F 180E 200C-200F " +
+		"202A-202E 2060-2063 206A-206F FEFF FFF9-FFFB 1D173-1D17A E0001 E0020-E007F 200B"
+	toBlank = "0009-000D 0085 0020 00A0 1680 2000-200A 2028-2029 202F 205F 3000"
+)
+
+func codePoints(t *testing.T, list string) map[rune]bool {
+	t.Helper()
+	all := map[rune]bool{}
+	for _, field := range strings.Fields(list) {
+		from, to, found := strings.Cut(field, "-")
+		if !found {
+			to = from
+		}
+		first, err := strconv.ParseInt(from, 16, 32)
+		require.NoError(t, err)
+		last, err := strconv.ParseInt(to, 16, 32)
+		require.NoError(t, err)
+		for c := first; c <= last; c++ {
+			all[rune(c)] = true
+		}
+	}
+	return all
+}
+
+func TestEveryCharacterIsMappedAsRFC4518Says(t *testing.T) {
+	nothing, blank := codePoints(t, toNothing), codePoints(t, toBlank)
+	name := func(value string) dn.Name { return dn.Name{{{OID: dn.OIDCommonName, Value: value}}} }
+	without, apart := name("ab"), name("a b")
+	for c := rune(0); c <= unicode.MaxRune; c++ {
+		with := name("a" + string(c) + "b")
+		if dn.Equal(with, without) != nothing[c] || dn.Equal(with, apart) != blank[c] {
+			t.Errorf("U+%04X: to nothing %v, to a blank %v", c, nothing[c], blank[c])
+		}
+	}
+}
+
 func TestMultiValuedRDNsIgnoreOrder(t *testing.T) {
 	a, err := dn.Parse("CN=a+serialNumber=1,C=GB")
 	require.NoError(t, err)
@@ -99,10 +140,13 @@ func TestMultiValuedRDNsIgnoreOrder(t *testing.T) {
 func TestAttributeTypes(t *testing.T) {
 	n, err := dn.Parse("jurisdictionC=GB,businessCategory=Private Organization,SERIALNUMBER=42,1.3.6.1.4.1.311.60.2.1.2=Kent,DC=example,emailAddress=a@b.example")
 	require.NoError(t, err)
-	assert.Equal(t, []string{"GB"}, n.Get("1.3.6.1.4.1.311.60.2.1.3"))
-	assert.Equal(t, []string{"Kent"}, n.Get("jurisdictionST"))
-	assert.Equal(t, []string{"42"}, n.Get("serialNumber"))
-	assert.Empty(t, n.Get("no such type"))
+	for attribute, want := range map[string]string{"1.3.6.1.4.1.311.60.2.1.3": "GB", "jurisdictionST": "Kent", "serialNumber": "42"} {
+		value, ok := n.Only(attribute)
+		assert.True(t, ok)
+		assert.Equal(t, want, value)
+	}
+	_, ok := n.Only("no such type")
+	assert.False(t, ok)
 	assert.True(t, n.First("jurisdictionC"))
 	assert.False(t, n.First("CN"))
 	assert.False(t, dn.Name(nil).First("CN"))
@@ -153,7 +197,9 @@ func TestStringTypes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n, err := dn.FromDER(subject(t, attribute(oidCN, c.value)))
 			require.NoError(t, err)
-			assert.Equal(t, []string{c.want}, n.Get("CN"))
+			value, ok := n.Only("CN")
+			assert.True(t, ok)
+			assert.Equal(t, c.want, value)
 		})
 	}
 	n, err := dn.FromDER(subject(t, attribute(oidCN, 5)))

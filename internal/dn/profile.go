@@ -10,8 +10,9 @@ type Profile uint8
 // The profiles of subjects.
 const (
 	ProfileUnknown Profile = iota
-	// ProfileOB has the OBIE directory's older form: C=GB, O=OpenBanking, the
-	// organisation's id in OU, the software's in CN (OB Transport, OB Signing).
+	// ProfileOB has the OBIE directory's older form: O=OpenBanking, the
+	// organisation's id in OU, the software's in CN, and C=GB or no C at all (OB
+	// Transport, OB Signing).
 	ProfileOB
 	// ProfileOBPSD2 has the OBIE directory's form for PSD2: C, the legal name in
 	// O, organizationIdentifier, the organisation's id in CN (OBWAC, OBSeal).
@@ -38,27 +39,38 @@ const (
 // ProfileOf tells the profile by a certificate's subject. It is ProfileUnknown
 // where an attribute that binds stands twice, and where the subject is that of a
 // CA, say. It proves nothing: whether the issuer may issue such subjects is for
-// the chain to say.
+// the chain to say, and what the certificate is for is for its extensions.
 func ProfileOf(subject Name) Profile {
-	cn, hasCN := subject.Only(OIDCommonName)
 	o, hasO := subject.Only(OIDOrganization)
-	if _, hasC := subject.Only(OIDCountry); !hasC || !hasO {
-		return ProfileUnknown
-	}
-	if ou, ok := subject.Only(OIDOrganizationalUnit); ok && hasCN && subject.attributes() == 4 {
-		if fold(o) == "openbanking" && base62(ou, maxOrgID) && base62(cn, maxSoftwareID) {
-			return ProfileOB
-		}
-		return ProfileUnknown
-	}
-	id, ok := subject.Only(OIDOrganizationIdentifier)
+	_, hasC := subject.Only(OIDCountry)
 	switch {
-	case !ok || !organizationID(id):
+	case !hasO:
 		return ProfileUnknown
-	case hasCN && subject.attributes() == 4 && directoryCN(cn, id):
+	case directoryOU(subject, o, hasC):
+		return ProfileOB
+	}
+	text, _ := subject.Only(OIDOrganizationIdentifier)
+	id, err := ParseOrganizationID(text)
+	if !hasC || err != nil || subject.count(OIDCommonName) > 1 {
+		return ProfileUnknown
+	}
+	if cn, ok := subject.Only(OIDCommonName); ok && subject.attributes() == 4 && directoryCN(cn, &id) {
 		return ProfileOBPSD2
 	}
 	return ProfileEIDAS
+}
+
+// directoryOU says whether a subject has the older form: these attributes and no
+// other, so that a CA of the same O has it not.
+func directoryOU(subject Name, o string, hasC bool) bool {
+	cn, hasCN := subject.Only(OIDCommonName)
+	ou, hasOU := subject.Only(OIDOrganizationalUnit)
+	most := 3
+	if hasC {
+		most = 4
+	}
+	return hasCN && hasOU && subject.attributes() == most &&
+		fold(o) == "openbanking" && base62(ou, maxOrgID) && base62(cn, maxSoftwareID)
 }
 
 // Binding returns the OIDs of the attributes that bind a certificate of the
@@ -80,22 +92,30 @@ func (p Profile) Binding() []string {
 // one in the whole name and it is a text.
 func (n Name) Only(attribute string) (value string, ok bool) {
 	oid, known := typeOID(attribute)
-	if !known {
+	if !known || n.count(oid) != 1 {
 		return "", false
 	}
-	count := 0
 	for _, r := range n {
 		for i := range r {
 			if r[i].OID == oid {
 				value, ok = r[i].Value, r[i].Raw == nil
+			}
+		}
+	}
+	return value, ok
+}
+
+// count says how many values of an attribute, text or not, all RDNs have.
+func (n Name) count(oid string) int {
+	count := 0
+	for _, r := range n {
+		for i := range r {
+			if r[i].OID == oid {
 				count++
 			}
 		}
 	}
-	if count != 1 || !ok {
-		return "", false
-	}
-	return value, true
+	return count
 }
 
 // attributes counts the attributes of all RDNs.
@@ -111,27 +131,14 @@ func (n Name) attributes() int {
 // end of the organizationIdentifier that the directory's sandbox makes up, or 18
 // letters and digits, where a trust service provider would write a host or a
 // company's name.
-func directoryCN(cn, id string) bool {
-	if rest, ok := strings.CutPrefix(id, "PSDGB-OB-"); ok {
-		return base62(cn, maxOrgID) && strings.HasSuffix(rest, cn)
-	}
-	return strings.HasPrefix(id, "PSD") && len(cn) == maxOrgID && base62(cn, maxOrgID) && strings.ContainsAny(cn, "0123456789")
-}
-
-// organizationID: ETSI EN 319 412-1 section 5.1.4, three letters for the scheme (or
-// two and a colon), two for the country (EV adds + and a subdivision), a hyphen and
-// an identifier.
-func organizationID(s string) bool {
-	head, id, found := strings.Cut(s, "-")
-	if !found || id == "" || len(head) < 5 || len(head) > 5 && head[5] != '+' {
+func directoryCN(cn string, id *OrganizationID) bool {
+	switch {
+	case id.Scheme != schemePSD || !base62(cn, maxOrgID):
 		return false
+	case id.Country == "GB" && id.Authority == "OB":
+		return id.ID == "Unknown"+cn
 	}
-	for i := range 5 {
-		if (head[i] < 'A' || head[i] > 'Z') && (i != 2 || head[i] != ':') {
-			return false
-		}
-	}
-	return true
+	return len(cn) == maxOrgID && strings.ContainsAny(cn, "0123456789")
 }
 
 // base62: at least one letter or digit, and at most so many.

@@ -109,6 +109,14 @@ func TestNamesWithSlashes(t *testing.T) {
 func TestProfilesOfSubjects(t *testing.T) {
 	for text, want := range map[string]dn.Profile{
 		"CN=9b5usDpbNtmxDcTzs7GzKp,OU=0015800001HQQrZAAX,O=OpenBanking,C=GB":                                 dn.ProfileOB,
+		"CN=9b5usDpbNtmxDcTzs7GzKp,OU=0015800001HQQrZAAX,O=OpenBanking":                                      dn.ProfileOB,
+		"CN=9b5usDpbNtmxDcTzs7GzKp,OU=0015800001HQQrZAAX,O=OpenBanking,L=London":                             dn.ProfileUnknown,
+		"CN=9b5usDpbNtmxDcTzs7GzKp,OU=0015800001HQQrZAAX,O=OpenBanking,C=GB,C=GB":                            dn.ProfileUnknown,
+		"CN=9b5usDpbNtmxDcTzs7GzKp,OU=0015800001HQQrZAAX,O=OpenBanking,2.5.4.97=VATGB-1":                     dn.ProfileUnknown,
+		"CN=0015800001HQQrZAAX,CN=x,2.5.4.97=PSDGB-FCA-123456,O=Acme,C=GB":                                   dn.ProfileUnknown,
+		"CN=X,2.5.4.97=PSDGB-OB-Unknown0015800001HQQrZAAX,O=Acme,C=GB":                                       dn.ProfileEIDAS,
+		"CN=0015800001HQQrZAAX,2.5.4.97=NTRGB-123456,O=Acme,C=GB":                                            dn.ProfileEIDAS,
+		"CN=0015800001HQQrZAAX,2.5.4.97=PSDGB-123456,O=Acme,C=GB":                                            dn.ProfileUnknown,
 		"CN=9b5usDpbNtmxDcTzs7GzKp,OU=0015800001HQQrZAAX,O=Somebody,C=GB":                                    dn.ProfileUnknown,
 		"CN=9b5usDpbNtmxDcTzs7GzKp,CN=x,OU=0015800001HQQrZAAX,O=OpenBanking,C=GB":                            dn.ProfileUnknown,
 		"CN=Open Banking Test Issuing CA,OU=Test PKI,O=OpenBanking,C=GB":                                     dn.ProfileUnknown,

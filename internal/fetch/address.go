@@ -9,30 +9,30 @@ import (
 	"strings"
 )
 
+// Host returns the host of an address as CanonicalHost writes it. An address that no
+// Client would fetch, whatever its hosts, is an *Error of kind ErrAddress.
+func Host(address string) (string, error) {
+	_, host, refusal := parse(address)
+	if refusal != nil {
+		return "", refusal
+	}
+	return host, nil
+}
+
+// Admits returns nil for an address that Get would send a request for, and else an
+// *Error of kind ErrAddress.
+func (c *Client) Admits(address string) error {
+	if _, _, refusal := c.target(address); refusal != nil {
+		return refusal
+	}
+	return nil
+}
+
 // target finds the source of an address and writes its host in the canonical form.
 func (c *Client) target(address string) (*url.URL, *source, *Error) {
-	if len(address) > maxAddress {
-		return nil, nil, refuse(ErrAddress, "it is longer than 2048 bytes")
-	}
-	for i := range len(address) {
-		if address[i] <= ' ' || address[i] >= 0x7f {
-			return nil, nil, refuse(ErrAddress, "it is no URI, which is of visible ASCII (RFC 3986)")
-		}
-	}
-	u, err := url.Parse(address)
-	switch {
-	case err != nil:
-		return nil, nil, &Error{Kind: ErrAddress, Detail: "it is no URI", Cause: err}
-	case u.Scheme != "https" || u.Opaque != "" || u.Host == "":
-		return nil, nil, refuse(ErrAddress, "it is no https URL")
-	case u.User != nil:
-		return nil, nil, refuse(ErrAddress, "it has userinfo")
-	case strings.Contains(address, "#"):
-		return nil, nil, refuse(ErrAddress, "it has a fragment")
-	}
-	host, err := canonicalHost(u.Host)
-	if err != nil {
-		return nil, nil, &Error{Kind: ErrAddress, Detail: "its host: " + err.Error(), Cause: err}
+	u, host, refusal := parse(address)
+	if refusal != nil {
+		return nil, nil, refusal
 	}
 	s := c.hosts[host]
 	if s == nil {
@@ -42,9 +42,38 @@ func (c *Client) target(address string) (*url.URL, *source, *Error) {
 	return u, s, nil
 }
 
-// canonicalHost checks a host or host:port and writes it as host:port: names in lower
-// case, IP addresses in the one form of RFC 5952, port 443 where there is none.
-func canonicalHost(text string) (string, error) {
+func parse(address string) (*url.URL, string, *Error) {
+	if len(address) > maxAddress {
+		return nil, "", refuse(ErrAddress, "it is longer than 2048 bytes")
+	}
+	for i := range len(address) {
+		if address[i] <= ' ' || address[i] >= 0x7f {
+			return nil, "", refuse(ErrAddress, "it is no URI, which is of visible ASCII (RFC 3986)")
+		}
+	}
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return nil, "", &Error{Kind: ErrAddress, Detail: "it is no URI", Cause: err}
+	case u.Scheme != "https" || u.Opaque != "" || u.Host == "":
+		return nil, "", refuse(ErrAddress, "it is no https URL")
+	case u.User != nil:
+		return nil, "", refuse(ErrAddress, "it has userinfo")
+	case strings.Contains(address, "#"):
+		return nil, "", refuse(ErrAddress, "it has a fragment")
+	}
+	host, err := CanonicalHost(u.Host)
+	if err != nil {
+		return nil, "", &Error{Kind: ErrAddress, Detail: "its host: " + err.Error(), Cause: err}
+	}
+	return u, host, nil
+}
+
+// CanonicalHost checks a host or host:port and writes it as host:port: names in lower
+// case, IP addresses in the one form of RFC 5952, port 443 where there is none. Two
+// texts mean the same host and port if, and only if, they are written alike so. The
+// error says what is wrong, and does not quote the text.
+func CanonicalHost(text string) (string, error) {
 	host, port := text, "443"
 	if strings.LastIndexByte(text, ':') > strings.LastIndexByte(text, ']') {
 		var err error

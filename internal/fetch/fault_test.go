@@ -230,6 +230,7 @@ func TestFaultsLeaveNoGoroutineAndNoDescriptor(t *testing.T) {
 	}
 	round()
 	goroutines, files := settled(t, func() bool { return true })
+	before := heap()
 	for range 5 {
 		round()
 	}
@@ -239,6 +240,18 @@ func TestFaultsLeaveNoGoroutineAndNoDescriptor(t *testing.T) {
 	t.Logf("goroutines %d, then %d; descriptors %d, then %d", goroutines, endGoroutines, files, endFiles)
 	assert.LessOrEqual(t, endGoroutines, goroutines)
 	assert.LessOrEqual(t, endFiles, files)
+	after := heap()
+	t.Logf("heap %d KiB, then %d KiB", before>>10, after>>10)
+	assert.LessOrEqual(t, after, before+mostHeap/8, "bytes that are still in use")
+}
+
+// heap is what is in use after a collection.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC() // what was in a pool
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // settled waits until the counts of goroutines and descriptors stand still and done
@@ -480,19 +493,16 @@ func TestNoProxyOfTheEnvironmentIsHeeded(t *testing.T) {
 func TestADialEndsThoughNobodyWaitsForIt(t *testing.T) {
 	silent := &host{port: listen(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })}
 	hanging := silent.config()
-	hanging.Resolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		t.Cleanup(func() { _ = ours.Close() })
-		return theirs, nil
+	hanging.Resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}}
 	for name, cfg := range map[string]fetch.Config{"TLS": silent.config(), "DNS": hanging} {
 		cfg.Timeout = 100 * time.Millisecond
 		client := newClient(t, cfg)
 		goroutines, files := runtime.NumGoroutine(), descriptors(t)
-		for range 5 {
-			_, err := client.Get(t.Context(), silent.url("/"))
-			refused(t, err, fetch.ErrNetwork, name)
-		}
+		_, err := client.Get(t.Context(), silent.url("/"))
+		refused(t, err, fetch.ErrNetwork, name)
 		endGoroutines, endFiles := settled(t, func() bool {
 			return runtime.NumGoroutine() <= goroutines && descriptors(t) <= files
 		})

@@ -17,12 +17,14 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/obdcr/obdcr/internal/quote"
 )
 
 // Source is a group of hosts under one trust.
 type Source struct {
-	// Hosts are names or IP addresses, each with or without a port; 443 where there
-	// is none. IPv6 addresses stand in brackets. An IP address here permits itself,
+	// Hosts are names or IP addresses, each with or without a port, as CanonicalHost
+	// reads them: 443 where there is none, names in any case. IPv6 addresses stand in brackets. An IP address here permits itself,
 	// public or not, to addresses that name it, and not to names that lead to it.
 	Hosts []string
 	// Roots verify the hosts' certificates; nil for those of the system.
@@ -80,7 +82,8 @@ type Response struct {
 	HasMaxAge bool // whether the answer said anything of that
 }
 
-// New checks the configuration. A contradiction or an empty setting is an error.
+// New checks the configuration. A contradiction or an empty setting is an error, which
+// names a source by one of its hosts.
 func New(cfg Config) (*Client, error) {
 	switch {
 	case len(cfg.Sources) == 0:
@@ -94,18 +97,19 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{hosts: map[string]*source{}, maxBytes: cfg.MaxBytes, timeout: cfg.Timeout}
 	for i := range cfg.Sources {
-		if err := c.add(&cfg, &cfg.Sources[i]); err != nil {
-			return nil, fmt.Errorf("fetch: source %d: %w", i, err)
+		from := &cfg.Sources[i]
+		if len(from.Hosts) == 0 {
+			return nil, errors.New("fetch: a source has no host")
+		}
+		if err := c.add(&cfg, from); err != nil {
+			return nil, fmt.Errorf("fetch: the source of host %s: %w", quote.ASCII(from.Hosts[0]), err)
 		}
 	}
 	return c, nil
 }
 
 func (c *Client) add(cfg *Config, from *Source) error {
-	switch {
-	case len(from.Hosts) == 0:
-		return errors.New("it has no host")
-	case cfg.Transport != nil && (from.Roots != nil || len(from.Networks) > 0):
+	if cfg.Transport != nil && (from.Roots != nil || len(from.Networks) > 0) {
 		return errors.New("a transport of the caller's own would not heed its roots and networks")
 	}
 	s := &source{transport: cfg.Transport}
@@ -118,7 +122,7 @@ func (c *Client) add(cfg *Config, from *Source) error {
 	for _, t := range from.MediaTypes {
 		name := mediaType(t)
 		if name == "" || strings.Contains(t, ";") {
-			return fmt.Errorf("%.64q is no media type", t)
+			return fmt.Errorf("%s is no media type", quote.ASCII(t))
 		}
 		s.mediaTypes = append(s.mediaTypes, name)
 	}
@@ -127,12 +131,12 @@ func (c *Client) add(cfg *Config, from *Source) error {
 		c.own, s.transport = append(c.own, own), own
 	}
 	for _, h := range from.Hosts {
-		host, err := canonicalHost(h)
+		host, err := CanonicalHost(h)
 		if err != nil {
-			return fmt.Errorf("%.64q: %w", h, err)
+			return fmt.Errorf("host %s: %w", quote.ASCII(h), err)
 		}
 		if other := c.hosts[host]; other != nil && other != s {
-			return fmt.Errorf("%.64q is a host of another source too", h)
+			return fmt.Errorf("%s is a host of another source too", quote.ASCII(h))
 		}
 		c.hosts[host] = s
 	}
@@ -167,6 +171,17 @@ func (s *source) guarded(cfg *Config, roots *x509.CertPool) *http.Transport {
 
 // Get fetches an address. Every error is an *Error.
 func (c *Client) Get(ctx context.Context, address string) (*Response, error) {
+	return c.get(ctx, address, nil)
+}
+
+// GetCurrent is Get past the caches between: it sends Cache-Control: no-cache, by which
+// they may answer with nothing that they have not just asked for (RFC 9111 section
+// 5.2.1.4).
+func (c *Client) GetCurrent(ctx context.Context, address string) (*Response, error) {
+	return c.get(ctx, address, []string{"no-cache"})
+}
+
+func (c *Client) get(ctx context.Context, address string, cacheControl []string) (*Response, error) {
 	u, s, refusal := c.target(address)
 	if refusal != nil {
 		return nil, refusal
@@ -185,6 +200,9 @@ func (c *Client) Get(ctx context.Context, address string) (*Response, error) {
 		},
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
+	if cacheControl != nil {
+		request.Header["Cache-Control"] = cacheControl
+	}
 	// The transport itself, not an http.Client: that would follow redirects.
 	answer, err := s.transport.RoundTrip(request)
 	if err != nil {

@@ -63,6 +63,58 @@ func TestAnAnswerIsReadWhole(t *testing.T) {
 	}
 }
 
+func TestACurrentAnswerIsAskedForPastTheCachesBetween(t *testing.T) {
+	var sent []http.Header
+	client := newClient(t, inMemory(roundTrip(func(r *http.Request) (*http.Response, error) {
+		sent = append(sent, r.Header)
+		return memory(200, jsonHeader, keySet)(r)
+	}), "keys.test"))
+	for _, get := range []func(context.Context, string) (*fetch.Response, error){client.Get, client.GetCurrent} {
+		_, err := get(t.Context(), "https://keys.test/")
+		require.NoError(t, err)
+	}
+	assert.NotContains(t, sent[0], "Cache-Control")
+	assert.Equal(t, []string{"no-cache"}, sent[1]["Cache-Control"])
+	assert.Equal(t, sent[0]["Accept"], sent[1]["Accept"])
+}
+
+func TestAHostHasOneCanonicalForm(t *testing.T) {
+	for text, want := range map[string]string{
+		"Keys.Test": "keys.test:443", "keys.test:443": "keys.test:443", "KEYS.test:8443": "keys.test:8443",
+		"192.0.2.1": "192.0.2.1:443", "[2001:DB8:0::1]:444": "[2001:db8::1]:444",
+	} {
+		host, err := fetch.CanonicalHost(text)
+		require.NoError(t, err)
+		assert.Equal(t, want, host)
+		host, err = fetch.Host("HTTPS://" + text + "/a?b")
+		require.NoError(t, err)
+		assert.Equal(t, want, host)
+	}
+	for _, text := range []string{"", ":443", "keys.test:", "keys.test:0", "keys.test/", "u@keys.test", "2001:db8::1", "k\u00e9ys.test"} {
+		_, err := fetch.CanonicalHost(text)
+		assert.Error(t, err, text)
+		host, err := fetch.Host("https://" + text + "#")
+		refused(t, err, fetch.ErrAddress)
+		assert.Empty(t, host)
+	}
+}
+
+func TestAConfigurationErrorNamesTheHostAndIsASCII(t *testing.T) {
+	for _, change := range []func(*fetch.Source){
+		func(s *fetch.Source) { s.Hosts = nil },
+		func(s *fetch.Source) { s.Hosts = []string{strings.Repeat("\u00e9", 200)} },
+		func(s *fetch.Source) { s.MediaTypes = []string{strings.Repeat("\u00e9", 200)} },
+		func(s *fetch.Source) { s.Networks = []netip.Prefix{{}} },
+	} {
+		cfg := fetch.Config{Sources: []fetch.Source{{Hosts: []string{"keys.test"}}}, MaxBytes: 1, Timeout: 1}
+		change(&cfg.Sources[0])
+		_, err := fetch.New(cfg)
+		require.Error(t, err)
+		assert.Regexp(t, `^fetch: [ -~]{10,260}$`, err.Error())
+		assert.NotContains(t, err.Error(), "source 0")
+	}
+}
+
 func TestConnectionsAreUsedAgainUntilClosed(t *testing.T) {
 	var mu sync.Mutex
 	connections := map[string]bool{}

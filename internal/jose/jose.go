@@ -15,7 +15,6 @@ package jose
 
 import (
 	"errors"
-	"strconv"
 )
 
 // The algorithms that this package knows (RFC 7518 section 3.1). All others are
@@ -64,20 +63,3 @@ func (e *Error) Error() string { return "jose: " + e.Kind.Error() + ": " + e.Det
 func (e *Error) Unwrap() error { return e.Kind }
 
 func fail(kind error, detail string) error { return &Error{Kind: kind, Detail: detail} }
-
-// show quotes input for an error text: ASCII, and at most 64 characters of it.
-func show(s string) string {
-	const most = 64
-	cut := len(s) > most
-	if cut {
-		s = s[:most]
-	}
-	q := strconv.QuoteToASCII(s)
-	if len(q) > most {
-		q, cut = q[:most-1]+`"`, true
-	}
-	if cut {
-		q += "..."
-	}
-	return q
-}

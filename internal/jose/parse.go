@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/quote"
 )
 
 // encoding is base64url without padding whose unused last bits are zero
@@ -153,7 +154,7 @@ func checkMember(name string, value jsonscan.Value) error {
 	case refused:
 		return fail(ErrHeader, name+" must not be present: "+reason)
 	case strings.HasPrefix(name, "x5"):
-		return fail(ErrHeader, show(name)+" must not be present: the key comes from the signer's registered key set, never from the token")
+		return fail(ErrHeader, quote.ASCII(name)+" must not be present: the key comes from the signer's registered key set, never from the token")
 	case name == "typ":
 		if typ, clean := value.Text(); !clean || typ != "JWT" {
 			return fail(ErrHeader, `typ must be "JWT" or absent`)

@@ -8,6 +8,8 @@ import (
 	"encoding/asn1"
 	"math/big"
 	"strconv"
+
+	"github.com/obdcr/obdcr/internal/quote"
 )
 
 // Sign makes a compact JWS over payload. alg is PS256, ES256 or RS256 and must fit
@@ -59,7 +61,7 @@ func signDigest(signer crypto.Signer, alg string, digest [sha256.Size]byte) ([]b
 	}
 	signature, err := signer.Sign(rand.Reader, digest[:], opts)
 	if err != nil {
-		return nil, fail(ErrSignature, "the signing key failed: "+show(err.Error()))
+		return nil, fail(ErrSignature, "the signing key failed: "+quote.ASCII(err.Error()))
 	}
 	if alg == ES256 {
 		if signature, err = fixedSize(signature); err != nil {

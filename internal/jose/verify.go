@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/obdcr/obdcr/internal/quote"
 )
 
 // Key is a public key with what its JWK says about it (RFC 7517 section 4).
@@ -74,7 +76,7 @@ func checkAlgorithm(alg string, allowed []string) error {
 	}
 	got := "alg is absent or not a string"
 	if alg != "" {
-		got = "alg is " + show(alg)
+		got = "alg is " + quote.ASCII(alg)
 	}
 	return fail(ErrAlgorithm, got+"; use one of "+strings.Join(allowed, ", "))
 }
@@ -83,9 +85,9 @@ func checkAlgorithm(alg string, allowed []string) error {
 func checkKeyFor(key Key, alg string) error {
 	switch {
 	case key.Algorithm != "" && key.Algorithm != alg:
-		return fail(ErrKey, "the key is for "+show(key.Algorithm)+", the header says "+alg)
+		return fail(ErrKey, "the key is for "+quote.ASCII(key.Algorithm)+", the header says "+alg)
 	case key.Use != "" && key.Use != "sig":
-		return fail(ErrKey, "the key's use is "+show(key.Use)+`, not "sig"`)
+		return fail(ErrKey, "the key's use is "+quote.ASCII(key.Use)+`, not "sig"`)
 	case key.Ops != nil && !slices.Contains(key.Ops, "verify"):
 		return fail(ErrKey, `the key's key_ops do not hold "verify"`)
 	}

@@ -1,0 +1,49 @@
+package cert
+
+import (
+	"bytes"
+	"crypto/x509"
+	"slices"
+
+	"github.com/obdcr/obdcr/internal/dn"
+	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/obdcr/obdcr/ssa"
+)
+
+// CompareKnown holds the CAs that a bank lists for an environment against what is
+// publicly known of its directory. It returns the subjects of the directory's CAs
+// that are not in the list, and those of the list that are none of the directory's,
+// both as RFC 4514 writes them: a root is to be among the roots, an issuing CA among
+// the issuing ones. Only names are compared (RFC 4514, RFC 4518), and anybody can make
+// a CA of any name: it finds a file that was forgotten or mistaken, and proves nothing.
+// A directory replaces its CAs, so that neither is an error in itself.
+func CompareKnown(known ssa.KnownDirectory, list []*x509.Certificate) (missing, foreign []string) {
+	var names [2][]dn.Name // of the issuing CAs and of the roots that are listed
+	for _, c := range list {
+		name, err := dn.FromDER(c.RawSubject)
+		kind, subjects := 0, known.IssuingSubjects
+		if bytes.Equal(c.RawSubject, c.RawIssuer) {
+			kind, subjects = 1, known.RootSubjects
+		}
+		names[kind] = append(names[kind], name)
+		switch {
+		case err != nil:
+			foreign = append(foreign, quote.ASCII(c.Subject.String()))
+		case !slices.ContainsFunc(subjects, func(subject string) bool { return sameName(subject, name) }):
+			foreign = append(foreign, name.String())
+		}
+	}
+	for kind, subjects := range [2][]string{known.IssuingSubjects, known.RootSubjects} {
+		for _, subject := range subjects {
+			if !slices.ContainsFunc(names[kind], func(name dn.Name) bool { return sameName(subject, name) }) {
+				missing = append(missing, subject)
+			}
+		}
+	}
+	return missing, foreign
+}
+
+func sameName(subject string, name dn.Name) bool {
+	parsed, err := dn.Parse(subject)
+	return err == nil && dn.Equal(parsed, name)
+}
