@@ -15,8 +15,8 @@ import (
 	"github.com/obdcr/obdcr/ssa"
 )
 
-// unlisted is a resolver that lists none of the directory's hosts.
-func unlisted(t *testing.T, w *world) *ssa.RemoteKeys {
+// missingHost is a resolver that lists none of the directory's hosts.
+func missingHost(t *testing.T, w *world) *ssa.RemoteKeys {
 	t.Helper()
 	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{
 		Sources: []ssa.RemoteSource{{Hosts: []string{"elsewhere.example"}}}, Clock: w.config.Clock,
@@ -31,11 +31,11 @@ func unlisted(t *testing.T, w *world) *ssa.RemoteKeys {
 func TestAHostThatTheBankForgotToListIsAnInternalError(t *testing.T) {
 	for name, change := range map[string]func(*testing.T, *world, *dcr.Config){
 		"of the software's keys": func(t *testing.T, w *world, c *dcr.Config) {
-			c.SoftwareKeys = unlisted(t, w)
+			c.SoftwareKeys = missingHost(t, w)
 		},
 		"of the directory's own": func(t *testing.T, w *world, c *dcr.Config) {
 			anchor := w.directory.Anchor()
-			anchor.Keys, anchor.JWKSURL = unlisted(t, w), w.directory.URL()+"/keys.jwks"
+			anchor.Keys, anchor.JWKSURL = missingHost(t, w), w.directory.URL()+"/keys.jwks"
 			var err error
 			c.Statements, err = ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{anchor}, Clock: c.Clock, Skew: time.Minute})
 			require.NoError(t, err)

@@ -1,6 +1,6 @@
 // Command obdcr is Open Banking Dynamic Client Registration on the command line: it
 // checks registration requests and software statements before a bank does, decodes
-// them, and explains the rules.
+// them, explains the rules, and registers clients.
 //
 // Results go to standard output and everything else to standard error. It exits with
 // 0 when all is well, 1 when what it was given breaks a rule, 2 when it was called
@@ -34,6 +34,7 @@ func main() {
 // app is one run of the command.
 type app struct {
 	in    io.Reader
+	out   io.Writer // for a command that tells its result before it ends
 	err   io.Writer
 	color bool
 	read  bool // standard input has been read
@@ -66,8 +67,9 @@ func ioError(err error) error { return &exitError{exitIO, err} }
 // Whatever fails without an exit code of its own was called wrongly.
 func (a *app) run(args []string, out io.Writer) int {
 	var result bytes.Buffer
+	a.out = out
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(withDashedID(args))
 	root.SetIn(a.in)
 	root.SetOut(&result)
 	root.SetErr(a.err)
@@ -102,7 +104,7 @@ func (a *app) root() *cobra.Command {
 		Use:   "obdcr",
 		Short: "Dynamic Client Registration for UK Open Banking",
 		Long: `obdcr checks, decodes and explains registration requests and software
-statements of UK Open Banking Dynamic Client Registration.
+statements of UK Open Banking Dynamic Client Registration, and registers clients.
 
 Exit codes: 0 fine, 1 a rule is broken, 2 wrong usage, 3 network or I/O.`,
 		Args:          cobra.NoArgs,
@@ -118,7 +120,8 @@ Exit codes: 0 fine, 1 a rule is broken, 2 wrong usage, 3 network or I/O.`,
 	}
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(a.lintCommand(), a.inspectCommand(), explainCommand(), rulesCommand(),
-		a.attributesCommand(), a.dnCommand(), versionCommand())
+		a.attributesCommand(), a.dnCommand(), a.buildCommand(), a.registerCommand(), a.getCommand(), a.updateCommand(),
+		a.deleteCommand(), a.sandboxCommand(), versionCommand())
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
