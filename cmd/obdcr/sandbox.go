@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/sandbox"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// sandboxGrace is how long a sandbox finishes what it is answering.
+const sandboxGrace = 10 * time.Second
+
+// sandboxOptions are the flags of sandbox.
+type sandboxOptions struct {
+	dir, listen, portal, directory string
+	store, profile, policy         string
+	authMethods                    []string
+	chaos                          bool
+}
+
+func (a *app) sandboxCommand() *cobra.Command {
+	o := &sandboxOptions{}
+	cmd := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Run a directory and a bank on this machine, to try registration",
+		Long: `sandbox runs a whole ecosystem on loopback: a directory that issues software
+statements, and a bank that registers clients. It makes keys and certificates, a TPP
+with a request that is ready to send, and a configuration for the OBIE DCR conformance
+tool in one folder, and says what to try next. A second start finds all as it was.
+
+The directory signs whatever it is asked to, and misbehaves on demand: trust none of
+it outside. SIGINT (Ctrl-C) or SIGTERM ends it; a second one at once.`,
+		Example: `  obdcr sandbox
+  obdcr sandbox --listen 127.0.0.1:0 --directory 127.0.0.1:0 --store memory
+  obdcr sandbox --auth-methods client_secret_jwt --profile obie-3.2`,
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(c *cobra.Command, _ []string) error {
+			config, err := a.sandboxConfig(c, o)
+			if err != nil {
+				return err
+			}
+			return a.sandbox(c.Context(), config)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.dir, "dir", sandbox.DefaultDir, "where everything is kept, a `FOLDER`")
+	f.StringVar(&o.listen, "listen", sandbox.DefaultListen, "the bank's `HOST:PORT` on loopback; port 0 picks a free one")
+	f.StringVar(&o.portal, "portal", sandbox.DefaultPortal, "the portal's `HOST:PORT`; there is no portal yet")
+	f.StringVar(&o.directory, "directory", sandbox.DefaultDirectory, "the directory's `HOST:PORT`")
+	f.StringVar(&o.store, "store", sandbox.StoreSQLite, "where clients are kept: sqlite, memory (postgres://... is not built yet)")
+	f.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules of the bank: "+list(validate.Profiles()))
+	f.StringSliceVar(&o.authMethods, "auth-methods", texts(validate.DefaultPolicy(validate.OBIE33).AuthMethods),
+		"what clients may authenticate with: "+list(allAuthMethods()))
+	f.StringVar(&o.policy, "policy", "", "the bank's policy, a JSON `FILE`")
+	f.BoolVar(&o.chaos, "chaos", false, "refuse and delay a few percent of all answers")
+	complete(cmd, "store", []string{sandbox.StoreSQLite, sandbox.StoreMemory})
+	complete(cmd, "profile", texts(validate.Profiles()))
+	complete(cmd, "auth-methods", texts(allAuthMethods()))
+	return cmd
+}
+
+func allAuthMethods() []claims.AuthMethod {
+	return []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost}
+}
+
+// sandboxConfig reads the flags. An address that was not given is that of the last
+// time, and methods that were not given are those of the policy.
+func (a *app) sandboxConfig(c *cobra.Command, o *sandboxOptions) (sandbox.Config, error) {
+	config := sandbox.Config{
+		Dir: o.dir, Store: o.store, Profile: validate.Profile(o.profile), Chaos: o.chaos,
+		Logger: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{ReplaceAttr: shortTime})),
+	}
+	for flag, to := range map[string]*string{"listen": &config.Listen, "portal": &config.Portal, "directory": &config.Directory} {
+		if c.Flags().Changed(flag) {
+			*to = c.Flag(flag).Value.String()
+		}
+	}
+	if c.Flags().Changed("auth-methods") {
+		for _, m := range o.authMethods {
+			config.AuthMethods = append(config.AuthMethods, claims.AuthMethod(m))
+		}
+		if config.AuthMethods == nil {
+			return config, usageError("--auth-methods is empty: name one of %s", list(allAuthMethods()))
+		}
+	}
+	if o.policy != "" {
+		text, err := a.load(o.policy)
+		if err != nil {
+			return config, orUsage(err, "--policy")
+		}
+		config.Policy = []byte(text)
+	}
+	return config, nil
+}
+
+// shortTime shows the time of a log line to the second.
+func shortTime(_ []string, attribute slog.Attr) slog.Attr {
+	if attribute.Key == slog.TimeKey {
+		return slog.String(slog.TimeKey, attribute.Value.Time().UTC().Format(time.RFC3339))
+	}
+	return attribute
+}
+
+// sandbox serves until a signal.
+func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
+	ctx, restore := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer restore()
+	s, err := sandbox.Start(ctx, config)
+	var wrong *sandbox.UsageError
+	switch {
+	case errors.As(err, &wrong):
+		return usageError("%w", plainly(wrong))
+	case err != nil && ctx.Err() != nil:
+		return nil // stopped while it started
+	case err != nil:
+		return ioError(ofSandbox(err))
+	}
+	if err := welcome(a.out, config.Dir, s.Ready); err != nil {
+		return errors.Join(ioError(err), closeSandbox(s))
+	}
+	select {
+	case <-ctx.Done():
+		restore() // a second signal ends the process
+		a.note("stopping; once more ends it at once")
+		err = nil
+	case err = <-s.Failed():
+	}
+	if err = errors.Join(err, closeSandbox(s)); err != nil {
+		return ioError(ofSandbox(err))
+	}
+	return nil
+}
+
+// ofSandbox makes an error of a sandbox one for people.
+func ofSandbox(err error) error {
+	return plainly(errors.New(strings.TrimPrefix(err.Error(), "sandbox: ")))
+}
+
+func closeSandbox(s *sandbox.Sandbox) error {
+	ctx, cancel := context.WithTimeout(context.Background(), sandboxGrace)
+	defer cancel()
+	return s.Close(ctx)
+}
+
+// welcome says where everything is and what to try next.
+func welcome(out io.Writer, dir string, at sandbox.Ready) error {
+	file := func(name string) string { return shellWord(filepath.Join(dir, filepath.FromSlash(name))) }
+	text := fmt.Sprintf(`The sandbox is up, by profile %s with store %s. Its files are in %s.
+
+  bank       %s
+             discovery     %s
+             registration  %s
+             tokens        %s
+             and /openapi.yaml /healthz /readyz /metrics
+  directory  %s
+             key sets      /keys.jwks /{org_id}/{software_id}.jwks
+             to test with  POST /ssa, PUT on key sets, POST /rotate, PUT /faults, GET /fetches
+
+Try next, in another terminal:
+
+  # what the bank supports
+  curl --cacert %s %s
+  # send the request that is ready (once: its jti is used up then)
+  curl --cacert %s --cert %s --key %s \
+       -H 'Content-Type: application/jwt' --data-binary @%s %s
+  # or let obdcr make one, register it, and look at it
+  %s register --config %s
+  # another statement, for a software with one role alone
+  curl --cacert %s -d '{"software_roles": ["AISP"]}' %s/ssa
+
+A TPP's keys and tokens are in %s. %s is
+for the OBIE DCR conformance tool, which trusts the bank with SSL_CERT_FILE=%s.
+Ctrl-C ends the sandbox.
+`,
+		at.Profile, at.Store, shellWord(dir), at.Bank, at.Discovery, at.RegistrationEndpoint, at.TokenEndpoint, at.Directory,
+		file("ca.pem"), at.Discovery,
+		file("ca.pem"), file("tpp/transport.pem"), file("tpp/transport.key"), file("tpp/request.jwt"), at.RegistrationEndpoint,
+		ownName(os.Args[0]), file("conformance.json"), file("ca.pem"), at.Directory, file("tpp"), file("conformance.json"), file("ca.pem"))
+	_, err := io.WriteString(out, text)
+	return err
+}
+
+// ownName is how this command is called: as it was, or, where go run built it in a
+// folder of its own, by that.
+func ownName(called string) string {
+	if strings.Contains(called, string(filepath.Separator)+"go-build") {
+		return "go run ./cmd/obdcr"
+	}
+	return shellWord(filepath.Base(called))
+}
+
+// shellWord quotes a name for a POSIX shell where it needs that.
+func shellWord(name string) string {
+	if name != "" && !strings.ContainsFunc(name, func(c rune) bool {
+		return !strings.ContainsRune("/._-+:@%,", c) && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+	}) {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/internal/sandbox"
+)
+
+// buffer is written by one goroutine and read by another.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+// String is what was written so far.
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// running is a sandbox in a process of its own.
+type running struct {
+	cmd      *exec.Cmd
+	dir      string
+	out, err *buffer
+	ready    sandbox.Ready
+}
+
+// obdcr is this command, as a program.
+func obdcr(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	name := filepath.Join(t.TempDir(), "obdcr")
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	require.NoError(t, os.Symlink(self, name)) // the tests' main sees its name
+	return name
+}
+
+func runSandbox(t *testing.T, dir string, args ...string) *running {
+	t.Helper()
+	r := &running{dir: dir, out: &buffer{}, err: &buffer{}}
+	r.cmd = exec.Command(obdcr(t), append([]string{"sandbox", "--dir", dir, "--listen", "127.0.0.1:0", "--directory", "127.0.0.1:0"}, args...)...)
+	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
+	require.NoError(t, r.cmd.Start())
+	t.Cleanup(func() { _ = r.cmd.Process.Kill() })
+	require.Eventually(t, func() bool {
+		text, err := os.ReadFile(filepath.Join(dir, "ready.json"))
+		return err == nil && json.Unmarshal(text, &r.ready) == nil
+	}, time.Minute, 20*time.Millisecond, "%s", r.err)
+	return r
+}
+
+func (r *running) client(t *testing.T) *http.Client {
+	t.Helper()
+	roots := x509.NewCertPool()
+	ca, err := os.ReadFile(filepath.Join(r.dir, "ca.pem"))
+	require.NoError(t, err)
+	require.True(t, roots.AppendCertsFromPEM(ca))
+	pair, err := tls.LoadX509KeyPair(filepath.Join(r.dir, "tpp/transport.pem"), filepath.Join(r.dir, "tpp/transport.key"))
+	require.NoError(t, err)
+	return &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}}}}
+}
+
+// call runs the command in this process.
+func call(args ...string) (code int, out, errors string) {
+	var o, e bytes.Buffer
+	code = (&app{in: strings.NewReader(""), err: &e}).run(args, &o)
+	return code, o.String(), e.String()
+}
+
+func TestSandboxServesUntilASignal(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "it's here")
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		r := runSandbox(t, dir, "--portal", "127.0.0.1:0")
+		response, err := r.client(t).Get(r.ready.Discovery)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, 200, response.StatusCode)
+		require.Eventually(t, func() bool { return strings.Contains(r.out.String(), "Ctrl-C ends the sandbox.") }, 10*time.Second, 10*time.Millisecond)
+		for _, word := range []string{r.ready.Bank, r.ready.Directory, r.ready.RegistrationEndpoint, r.ready.TokenEndpoint, r.ready.Discovery,
+			`'` + strings.ReplaceAll(filepath.Join(dir, "ca.pem"), "'", `'\''`) + `'`, "  obdcr register --config '"} {
+			require.Contains(t, r.out.String(), word)
+		}
+		require.NotContains(t, r.out.String()+r.err.String(), "PRIVATE KEY")
+		require.NoError(t, r.cmd.Process.Signal(signal))
+		require.NoError(t, r.cmd.Wait(), "exit code 0: %s", r.err)
+		require.NoFileExists(t, filepath.Join(dir, "ready.json"))
+	}
+}
+
+func TestASecondSignalEndsTheSandboxAtOnce(t *testing.T) {
+	r := runSandbox(t, t.TempDir(), "--store", "memory")
+	// A request whose body does not come holds up the end.
+	body, feed := io.Pipe()
+	t.Cleanup(func() { _ = feed.Close() })
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, r.ready.RegistrationEndpoint, body)
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/jwt")
+	request.Header.Set("Expect", "100-continue") // the body is sent once the bank reads it
+	client := r.client(t)
+	client.Transport.(*http.Transport).ExpectContinueTimeout = 20 * time.Second
+	go func() {
+		response, err := client.Do(request)
+		if err == nil {
+			_ = response.Body.Close()
+		}
+	}()
+	_, err = feed.Write([]byte("begun"))
+	require.NoError(t, err)
+	require.NoError(t, r.cmd.Process.Signal(os.Interrupt))
+	require.Eventually(t, func() bool { return strings.Contains(r.err.String(), "once more ends it at once") }, 10*time.Second, 10*time.Millisecond)
+	ended := make(chan error, 1)
+	go func() { ended <- r.cmd.Wait() }()
+	require.Eventually(t, func() bool { // the first takes a moment to let go of signals
+		_ = r.cmd.Process.Signal(os.Interrupt)
+		select {
+		case err := <-ended:
+			ended <- err
+			return true
+		default:
+			return false
+		}
+	}, 5*time.Second, 10*time.Millisecond)
+	var exit *exec.ExitError
+	require.ErrorAs(t, <-ended, &exit)
+	require.False(t, exit.Exited(), "it was ended by the signal")
+}
+
+func TestSandboxAndTheVerbsOfATPP(t *testing.T) {
+	r := runSandbox(t, t.TempDir())
+	config := filepath.Join(r.dir, "conformance.json")
+	code, out, errors := call("register", "--config", config)
+	require.Zero(t, code, errors)
+	var client struct {
+		ID string `json:"client_id"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &client))
+	for _, verb := range []string{"get", "update", "delete"} {
+		code, _, errors = call(verb, client.ID, "--config", config)
+		require.Zero(t, code, "%s: %s", verb, errors)
+	}
+	code, _, _ = call("get", client.ID, "--config", config)
+	require.Equal(t, exitViolated, code)
+	kid, err := os.ReadFile(filepath.Join(r.dir, "tpp/signing.kid"))
+	require.NoError(t, err)
+	of := func(name string) string { return filepath.Join(r.dir, filepath.FromSlash(name)) }
+	code, _, errors = call("register", "--discovery", r.ready.Discovery, "--ca", of("ca.pem"), "--cert", of("tpp/transport.pem"),
+		"--key", of("tpp/transport.key"), "--signing-key", of("tpp/signing.key"), "--kid", string(kid), "--ssa", of("tpp/ssa.jwt"))
+	require.Zero(t, code, errors)
+	code, out, errors = call("lint", filepath.Join(r.dir, "tpp/request.jwt"), "--ca", filepath.Join(r.dir, "ca.pem"), "--aud", r.ready.Audience,
+		"--ssa-jwks", r.ready.Directory+"/keys.jwks", "--cert", filepath.Join(r.dir, "tpp/transport.pem"))
+	require.Zero(t, code, out+errors)
+}
+
+func TestSandboxSaysWhatIsWrong(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	folder := t.TempDir()
+	file := filepath.Join(folder, "file")
+	require.NoError(t, os.WriteFile(file, []byte("{"), 0o600))
+	for _, c := range []struct {
+		code int
+		says string
+		args []string
+	}{
+		{exitIO, "is taken", []string{"--listen", taken.Addr().String()}},
+		{exitIO, "is taken", []string{"--listen", "127.0.0.1:0", "--directory", taken.Addr().String()}},
+		{exitIO, "not a directory", []string{"--dir", filepath.Join(file, "below")}},
+		{exitIO, "no such file", []string{"--policy", filepath.Join(folder, "none")}},
+		{exitUsage, "not built yet", []string{"--store", "postgres://bank@localhost/bank"}},
+		{exitUsage, "sqlite or memory", []string{"--store", "oracle"}},
+		{exitUsage, "--policy", []string{"--policy", file}},
+		{exitUsage, "use one of", []string{"--profile", "obie-1"}},
+		{exitUsage, "auth_methods", []string{"--auth-methods", "private_key_jwt,password"}},
+		{exitUsage, "is empty", []string{"--auth-methods", ""}},
+		{exitUsage, "loopback", []string{"--listen", "192.0.2.1:443"}},
+		{exitUsage, "host:port", []string{"--portal", "here"}},
+		{exitUsage, "unknown flag", []string{"--nonsense"}},
+		{exitUsage, "unknown command", []string{"now"}},
+	} {
+		args := append([]string{"sandbox", "--dir", filepath.Join(folder, "sandbox")}, c.args...)
+		code, out, errors := call(args...)
+		require.Equal(t, c.code, code, "%v: %s", c.args, errors)
+		require.Contains(t, errors, c.says, c.args)
+		require.NotContains(t, errors, "sandbox: ", "the package is nobody's business")
+		require.Empty(t, out)
+		require.NoFileExists(t, filepath.Join(folder, "sandbox", "ready.json"))
+	}
+}
+
+func TestNamesAreQuotedForAShell(t *testing.T) {
+	for name, want := range map[string]string{
+		"obdcr-sandbox/ca.pem": "obdcr-sandbox/ca.pem", "a b": "'a b'", "": "''", "it's": `'it'\''s'`, "$x": "'$x'",
+	} {
+		require.Equal(t, want, shellWord(name))
+	}
+	require.Equal(t, "go run ./cmd/obdcr", ownName(filepath.FromSlash("/tmp/go-build12/b001/exe/obdcr")))
+	require.Equal(t, "obdcr", ownName(filepath.FromSlash("/usr/local/bin/obdcr")))
+}

@@ -1,0 +1,152 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"time"
+)
+
+const (
+	caLife    = 20 * 365 * 24 * time.Hour
+	leafLife  = 395 * 24 * time.Hour // 13 months, as the directory gives
+	leafRenew = 30 * 24 * time.Hour  // left to live when another is issued at a start
+	backdate  = time.Hour            // clocks differ
+)
+
+// documentSigning is the extended key usage of the directory's signing certificates.
+var documentSigning = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 10, 3, 12}
+
+// authority is the CA of all certificates here.
+type authority struct {
+	key  *rsa.PrivateKey
+	cert *x509.Certificate
+	now  time.Time
+}
+
+// openAuthority reads ca.key and ca.pem, or makes what is missing.
+func openAuthority(f folder, now time.Time) (*authority, error) {
+	_, hasKey, err := f.read("ca.key")
+	if err != nil {
+		return nil, err
+	}
+	found, err := f.certificate("ca.pem")
+	if err != nil {
+		return nil, err
+	}
+	if found != nil && !hasKey {
+		return nil, fmt.Errorf("sandbox: ca.key is missing beside %s: put it back, or remove ca.pem too for a new CA", f.path("ca.pem"))
+	}
+	a := &authority{now: now, cert: found}
+	if a.key, err = f.key("ca.key"); err != nil {
+		return nil, err
+	}
+	if found != nil {
+		if !a.key.PublicKey.Equal(found.PublicKey) {
+			return nil, fmt.Errorf("sandbox: ca.key is not the key of %s: put the right one back, or remove both for a new CA", f.path("ca.pem"))
+		}
+		return a, nil
+	}
+	a.cert, err = a.issue(&x509.Certificate{
+		Subject:  pkix.Name{Country: []string{"GB"}, Organization: []string{"obdcr"}, CommonName: "obdcr sandbox CA"},
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true,
+	}, &a.key.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	return a, f.write("ca.pem", marshalCertificate(a.cert), public)
+}
+
+func marshalCertificate(c *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+}
+
+// issue signs a certificate. The CA's own is signed by itself.
+func (a *authority) issue(template *x509.Certificate, key *rsa.PublicKey) (*x509.Certificate, error) {
+	serial := make([]byte, 16)
+	_, _ = rand.Read(serial) // never fails
+	serial[0] = serial[0]&0x7f | 0x40
+	template.SerialNumber = new(big.Int).SetBytes(serial)
+	template.NotBefore, template.NotAfter = a.now.Add(-backdate), a.now.Add(leafLife)
+	parent := a.cert
+	if parent == nil {
+		parent, template.NotAfter = template, a.now.Add(caLife)
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, template, parent, key, a.key)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: certificate: %w", err)
+	}
+	return x509.ParseCertificate(raw)
+}
+
+// pair is a certificate with its key.
+type pair struct {
+	cert *x509.Certificate
+	key  *rsa.PrivateKey
+}
+
+func (p pair) tls() tls.Certificate {
+	return tls.Certificate{Certificate: [][]byte{p.cert.Raw}, PrivateKey: p.key, Leaf: p.cert}
+}
+
+// keep reads a certificate and its key, NAME.pem and NAME.key. It makes a key where
+// there is none, and issues a certificate where there is none of this CA for the key
+// that lives on for a while.
+func (a *authority) keep(f folder, name string, template *x509.Certificate) (pair, error) {
+	key, err := f.key(name + ".key")
+	if err != nil {
+		return pair{}, err
+	}
+	found, err := f.certificate(name + ".pem")
+	if err != nil {
+		return pair{}, err
+	}
+	if found != nil && key.PublicKey.Equal(found.PublicKey) && found.CheckSignatureFrom(a.cert) == nil &&
+		a.now.After(found.NotBefore) && a.now.Add(leafRenew).Before(found.NotAfter) {
+		return pair{found, key}, nil
+	}
+	issued, err := a.issue(template, &key.PublicKey)
+	if err != nil {
+		return pair{}, err
+	}
+	return pair{issued, key}, f.write(name+".pem", marshalCertificate(issued), public)
+}
+
+// serverTemplate is for the servers here.
+func serverTemplate() *x509.Certificate {
+	return &x509.Certificate{
+		Subject:     pkix.Name{Country: []string{"GB"}, Organization: []string{"obdcr"}, CommonName: "obdcr sandbox"},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:    []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+}
+
+// subject is the name of an OB certificate, encoded in the order C, O, OU, CN.
+func subject(org, software string) pkix.Name {
+	return pkix.Name{Country: []string{"GB"}, Organization: []string{"OpenBanking"},
+		OrganizationalUnit: []string{org}, CommonName: software}
+}
+
+func transportTemplate(org, software string) *x509.Certificate {
+	return &x509.Certificate{
+		Subject: subject(org, software), KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+}
+
+func signingTemplate(org, software string) *x509.Certificate {
+	return &x509.Certificate{
+		Subject:            subject(org, software),
+		KeyUsage:           x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment,
+		UnknownExtKeyUsage: []asn1.ObjectIdentifier{documentSigning},
+	}
+}

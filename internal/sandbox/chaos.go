@@ -1,0 +1,37 @@
+package sandbox
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// What share of the answers chaos refuses, what share it delays, and by how much.
+const (
+	chaosRefused  = 0.03
+	chaosDelayed  = 0.03
+	chaosMinDelay = 200 * time.Millisecond
+	chaosMaxDelay = 3 * time.Second
+)
+
+// chaos refuses and delays a few percent of all answers, but for those about the
+// process itself. random gives numbers within [0, 1).
+func chaos(next http.Handler, random func() float64) http.Handler {
+	spared := []string{"/healthz", "/readyz", "/metrics"}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if slices.Contains(spared, r.URL.Path) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		switch n := random(); {
+		case n < chaosRefused:
+			w.Header().Set("Retry-After", "1")
+			complain(w, http.StatusServiceUnavailable, "refused by --chaos")
+			return
+		case n < chaosRefused+chaosDelayed:
+			spread := float64(chaosMaxDelay - chaosMinDelay)
+			wait(r, chaosMinDelay+time.Duration(random()*spread))
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,163 @@
+package sandbox
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// Addresses where nothing else is said.
+const (
+	DefaultDir       = "obdcr-sandbox"
+	DefaultListen    = "127.0.0.1:8443"
+	DefaultPortal    = "127.0.0.1:8444"
+	DefaultDirectory = "127.0.0.1:8445"
+)
+
+// Audience is the bank's identifier at the directory.
+const Audience = "0015800000obdcrSbx"
+
+// The stores that the sandbox knows.
+const (
+	StoreSQLite = "sqlite"
+	StoreMemory = "memory"
+)
+
+// UsageError says that a Config cannot be used as it is.
+type UsageError struct{ Reason string }
+
+// Error gives the reason.
+func (e *UsageError) Error() string { return e.Reason }
+
+func usage(format string, args ...any) error {
+	return &UsageError{Reason: fmt.Sprintf(format, args...)}
+}
+
+// Config says what to start. The zero value of each field stands for its default.
+type Config struct {
+	Dir string // where files are kept, made where there is none; DefaultDir
+	// Listen, Directory and Portal are host:port on loopback: 127.0.0.1, [::1] or
+	// localhost. Port 0 takes the port of the last time, or, where that is taken or
+	// there is none, a free one. Where empty, that of the last time, or the default.
+	// There is no portal yet, so that nothing listens there.
+	Listen, Directory, Portal string
+
+	Store       string              // StoreSQLite (the default) or StoreMemory
+	Profile     validate.Profile    // validate.OBIE33
+	AuthMethods []claims.AuthMethod // offered; those of Policy, or private_key_jwt and tls_client_auth
+	// Policy is the bank's, in its JSON form. Where it names no audience, Audience is
+	// accepted, and the issuer's address where it admits addresses.
+	Policy []byte
+	Chaos  bool // refuse and delay a few percent of all answers
+
+	Clock  func() time.Time // time.Now
+	Random func() float64   // decides for Chaos, within [0, 1); math/rand/v2
+	Logger *slog.Logger     // nil logs nothing
+}
+
+func (c *Config) setDefaults() {
+	if c.Dir == "" {
+		c.Dir = DefaultDir
+	}
+	if c.Store == "" {
+		c.Store = StoreSQLite
+	}
+	if c.Profile == "" {
+		c.Profile = validate.OBIE33
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Random == nil {
+		c.Random = rand.Float64
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// check finds what is wrong before anything is made.
+func (c *Config) check() error {
+	for _, a := range []struct{ flag, address string }{{"listen", c.Listen}, {"directory", c.Directory}, {"portal", c.Portal}} {
+		if a.address == "" {
+			continue
+		}
+		if _, _, err := splitLoopback(a.address); err != nil {
+			return usage("--%s %.64q: %v", a.flag, a.address, err)
+		}
+	}
+	switch {
+	case c.Store == StoreSQLite || c.Store == StoreMemory:
+	case strings.HasPrefix(c.Store, "postgres://") || strings.HasPrefix(c.Store, "postgresql://"):
+		return usage("--store postgres://...: that store is not built yet: use %s or %s", StoreSQLite, StoreMemory)
+	default:
+		return usage("--store %.64q: use %s or %s", c.Store, StoreSQLite, StoreMemory)
+	}
+	return nil
+}
+
+// splitLoopback takes an address apart that the sandbox's certificates are good for.
+func splitLoopback(address string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, fmt.Errorf("is no host:port")
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	if host != "127.0.0.1" && host != "::1" && host != "localhost" {
+		return "", 0, fmt.Errorf("the sandbox serves loopback alone, 127.0.0.1, [::1] or localhost: anybody who reaches its directory can have any statement signed")
+	}
+	port, err = strconv.Atoi(text)
+	if err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("its port is no number of 0..65535")
+	}
+	return host, port, nil
+}
+
+// ofPolicy says what is wrong with a policy, once.
+func ofPolicy(err error) string { return strings.ReplaceAll(err.Error(), "validate: policy: ", "") }
+
+// policy is the bank's policy for an issuer.
+func (c *Config) policy(issuer string) (validate.Policy, error) {
+	if !c.Profile.Valid() {
+		return validate.Policy{}, usage("--profile %.64q: use one of %v", string(c.Profile), validate.Profiles())
+	}
+	p := validate.DefaultPolicy(c.Profile)
+	p.AudienceKinds = []validate.AudienceKind{validate.AudienceID, validate.AudienceURL}
+	if c.Policy != nil {
+		var err error
+		if p, err = validate.ParsePolicy(c.Policy, c.Profile); err != nil {
+			return validate.Policy{}, usage("--policy: %s", ofPolicy(err))
+		}
+	}
+	if len(p.Audiences) == 0 {
+		if slices.Contains(p.AudienceKinds, validate.AudienceID) {
+			p.Audiences = append(p.Audiences, Audience)
+		}
+		if slices.Contains(p.AudienceKinds, validate.AudienceURL) {
+			p.Audiences = append(p.Audiences, issuer)
+		}
+	}
+	if c.AuthMethods != nil {
+		p.AuthMethods = slices.Clone(c.AuthMethods)
+		for _, m := range p.AuthMethods {
+			widening := validate.Widening(m)
+			if strings.HasPrefix(string(m), "client_secret_") && !slices.Contains(p.Widenings, widening) {
+				p.Widenings = append(p.Widenings, widening)
+			}
+		}
+	}
+	if !slices.Contains(p.SigningAlgorithms, claims.PS256) {
+		return validate.Policy{}, usage("--policy: signing_algorithms lacks PS256, by which all keys of the sandbox sign")
+	}
+	return p, nil
+}

@@ -1,0 +1,287 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// setCache is the Cache-Control of key sets. A bank holds them for a minute at least.
+const setCache = "max-age=5"
+
+// maxFetched bounds the paths whose fetches are counted.
+const maxFetched = 10_000
+
+// maxVerb is the greatest length of what a test verb is sent, but for a key set.
+const maxVerb = 1 << 20
+
+// directory issues statements and serves key sets. It is safe for concurrent use.
+type directory struct {
+	files folder
+	url   string // without a slash at the end
+	state *state
+	clock func() time.Time
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	keys    *directoryKeys
+	put     published
+	builtin map[string][]byte // sets that are there unless somebody puts others
+	fetched map[string]int
+	faults  faults
+}
+
+func newDirectory(c *Config, f folder, s *state, url string) (*directory, error) {
+	d := &directory{files: f, url: url, state: s, clock: c.Clock, log: c.Logger, builtin: map[string][]byte{}, fetched: map[string]int{}}
+	var err error
+	if d.keys, err = openDirectoryKeys(f); err != nil {
+		return nil, err
+	}
+	if d.put, err = openPublished(f); err != nil {
+		return nil, err
+	}
+	d.builtin["/"+s.OrgID+"/"+s.OrgID+".jwks"] = []byte(emptySet)
+	return d, nil
+}
+
+// mint signs a statement for the sandbox's TPP, with changes, and returns its claims
+// too.
+func (d *directory) mint(changes map[string]json.RawMessage) (token string, payload []byte, err error) {
+	payload, err = json.Marshal(statementClaims(d.url, d.state.OrgID, d.state.SoftwareID, d.clock(), changes))
+	if err != nil {
+		return "", nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	token, err = d.keys.sign(payload)
+	return token, payload, err
+}
+
+// ServeHTTP serves key sets and test verbs.
+func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	switch path {
+	case "/ssa":
+		d.verb(w, r, maxVerb, map[string]verb{http.MethodPost: d.mintSSA})
+		return
+	case "/rotate":
+		d.verb(w, r, maxVerb, map[string]verb{http.MethodPost: d.rotate})
+		return
+	case "/faults":
+		d.verb(w, r, maxVerb, map[string]verb{http.MethodPut: d.putFault, http.MethodDelete: d.clearFaults})
+		return
+	case "/fetches":
+		d.verb(w, r, maxVerb, map[string]verb{http.MethodGet: d.fetches})
+		return
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		d.fetch(w, r)
+		return
+	}
+	if _, _, _, ok := setPath(path); ok {
+		d.verb(w, r, maxPublished, map[string]verb{http.MethodPut: d.publish, http.MethodGet: nil})
+		return
+	}
+	d.verb(w, r, maxVerb, map[string]verb{http.MethodGet: nil})
+}
+
+// verb does what is asked for with the body of a request.
+type verb func(w http.ResponseWriter, r *http.Request, body []byte)
+
+func (d *directory) verb(w http.ResponseWriter, r *http.Request, most int64, by map[string]verb) {
+	do := by[r.Method]
+	if do == nil {
+		allowed := make([]string, 0, len(by))
+		for _, m := range []string{http.MethodDelete, http.MethodGet, http.MethodPost, http.MethodPut} {
+			if _, ok := by[m]; ok {
+				allowed = append(allowed, m)
+			}
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		complain(w, http.StatusMethodNotAllowed, "use "+strings.Join(allowed, " or "))
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		complain(w, http.StatusRequestEntityTooLarge, "the body is too large")
+	case err != nil:
+		complain(w, http.StatusBadRequest, "the body could not be read")
+	default:
+		do(w, r, body)
+	}
+}
+
+// complain tells a person what is wrong.
+func complain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, text, status)
+}
+
+func (d *directory) failed(w http.ResponseWriter, err error) {
+	d.log.Error("the directory failed", "error", err)
+	complain(w, http.StatusInternalServerError, "the directory could not do it; its log says why")
+}
+
+// fetch answers for a key set, as faults want it.
+func (d *directory) fetch(w http.ResponseWriter, r *http.Request) {
+	a := d.find(r.URL.Path)
+	if f := d.faults.next(r.URL.Path); f != nil {
+		wait(r, time.Duration(f.DelayMS)*time.Millisecond)
+		f.change(&a)
+	}
+	if a.status == http.StatusOK {
+		w.Header().Set("Cache-Control", setCache)
+	}
+	a.write(w)
+}
+
+// wait holds an answer up. Where nobody waits for it any more, or the sandbox stops,
+// it breaks the connection off: to return would answer 200.
+func wait(r *http.Request, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return
+	case <-r.Context().Done():
+	case <-stopping(r.Context()):
+	}
+	panic(http.ErrAbortHandler)
+}
+
+type stoppingKey struct{}
+
+// stopping is closed when the sandbox stops, which finishes what is being answered
+// but does not wait for what is held up on purpose.
+func stopping(ctx context.Context) <-chan struct{} {
+	stop, _ := ctx.Value(stoppingKey{}).(<-chan struct{})
+	return stop
+}
+
+// find is the right answer for a path, and counts the question.
+func (d *directory) find(path string) answer {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, known := d.fetched[path]; known || len(d.fetched) < maxFetched {
+		d.fetched[path]++
+	}
+	const jwkSet = "application/jwk-set+json"
+	if path == "/keys.jwks" {
+		return answer{status: http.StatusOK, mediaType: jwkSet, body: d.keys.jwks}
+	}
+	set, ok := d.put[path]
+	if !ok {
+		set, ok = d.builtin[path]
+	}
+	if !ok {
+		_, _, ok, _ = setPath(path)
+		set = []byte(emptySet)
+	}
+	if !ok {
+		return answer{status: http.StatusNotFound, mediaType: "text/plain; charset=utf-8", body: []byte("nothing is published here\n")}
+	}
+	return answer{status: http.StatusOK, mediaType: jwkSet, body: set}
+}
+
+// The test verbs.
+
+func (d *directory) mintSSA(w http.ResponseWriter, _ *http.Request, body []byte) {
+	changes, err := parseChanges(body)
+	if err != nil {
+		complain(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	token, _, err := d.mint(changes)
+	if err != nil {
+		complain(w, http.StatusBadRequest, "such a statement cannot be signed: it is too large")
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "application/jwt")
+	_, _ = io.WriteString(w, token)
+}
+
+func (d *directory) publish(w http.ResponseWriter, r *http.Request, body []byte) {
+	d.mu.Lock()
+	all, err := d.put.with(d.files, r.URL.Path, body)
+	if err == nil {
+		d.put = all
+	}
+	d.mu.Unlock()
+	if err != nil {
+		d.failed(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (d *directory) rotate(w http.ResponseWriter, r *http.Request, _ []byte) {
+	query := r.URL.Query()
+	drop := query.Get("drop")
+	if drop != "" && drop != "old" || len(query) > 1 || len(query) == 1 && !query.Has("drop") {
+		complain(w, http.StatusBadRequest, "the only query is drop=old")
+		return
+	}
+	d.mu.Lock()
+	change := d.keys.rotate
+	if drop == "old" {
+		change = d.keys.dropOld
+	}
+	err := change()
+	kids := d.keys.kids()
+	d.mu.Unlock()
+	if err != nil {
+		d.failed(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Kid       string   `json:"kid"`
+		Published []string `json:"published"`
+	}{kids[0], kids})
+}
+
+func (d *directory) putFault(w http.ResponseWriter, _ *http.Request, body []byte) {
+	f, err := parseFault(body)
+	if err != nil {
+		complain(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	d.faults.put(f)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (d *directory) clearFaults(w http.ResponseWriter, _ *http.Request, _ []byte) {
+	d.faults.clear()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (d *directory) fetches(w http.ResponseWriter, _ *http.Request, _ []byte) {
+	d.mu.Lock()
+	counts := maps.Clone(d.fetched)
+	d.mu.Unlock()
+	writeJSON(w, http.StatusOK, counts)
+}
+
+// writeJSON answers with a document that is not to be kept.
+func writeJSON(w http.ResponseWriter, status int, document any) {
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	header.Set("Pragma", "no-cache")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// What is sent here always encodes; a client that is gone reads nothing.
+	_ = json.NewEncoder(w).Encode(document)
+}

@@ -1,0 +1,129 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"slices"
+
+	"github.com/obdcr/obdcr/internal/jose"
+)
+
+// Files of the directory's own keys.
+const (
+	directoryKeyFile  = "directory.key"
+	directoryJWKSFile = "directory.jwks"
+)
+
+// directoryKeys are the keys that sign statements: the current one first, then those
+// before it that are still published. Each change is on the disk before it holds.
+type directoryKeys struct {
+	files   folder
+	current *rsa.PrivateKey
+	public  []jose.Key
+	jwks    []byte
+}
+
+// openDirectoryKeys reads directory.key and directory.jwks, or makes what is missing.
+func openDirectoryKeys(f folder) (*directoryKeys, error) {
+	k := &directoryKeys{files: f}
+	var err error
+	if k.current, err = f.key(directoryKeyFile); err != nil {
+		return nil, err
+	}
+	text, ok, err := f.read(directoryJWKSFile)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		if k.public, _, err = jose.ParseJWKS(text); err != nil {
+			return nil, fmt.Errorf("sandbox: %s: %w; remove it for a new one", f.path(directoryJWKSFile), err)
+		}
+	}
+	at := slices.IndexFunc(k.public, func(p jose.Key) bool { return k.current.PublicKey.Equal(p.Public) })
+	own := jose.Key{}
+	if at >= 0 {
+		own = k.public[at]
+		k.public = slices.Delete(k.public, at, at+1)
+	} else if own, err = directoryKey(&k.current.PublicKey); err != nil {
+		return nil, err
+	}
+	k.public = slices.Insert(k.public, 0, own)
+	return k, k.publish(k.public)
+}
+
+// directoryKey is a key as it is published: without alg, like the directory's own,
+// and with a kid of 44 characters.
+func directoryKey(key *rsa.PublicKey) (jose.Key, error) {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return jose.Key{}, fmt.Errorf("sandbox: %w", err)
+	}
+	sum := sha256.Sum256(der)
+	return jose.Key{ID: base64.StdEncoding.EncodeToString(sum[:]), Use: "sig", Public: key}, nil
+}
+
+func (k *directoryKeys) publish(keys []jose.Key) error {
+	jwks, err := jose.MarshalJWKS(keys)
+	if err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	if err := k.files.write(directoryJWKSFile, append(jwks, '\n'), public); err != nil {
+		return err
+	}
+	k.public, k.jwks = keys, jwks
+	return nil
+}
+
+// rotate signs with a new key from now on. The set is written first, so that whatever
+// directory.key holds is always in it.
+func (k *directoryKeys) rotate() error {
+	key, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	own, err := directoryKey(&key.PublicKey)
+	if err != nil {
+		return err
+	}
+	keys := slices.Insert(slices.Clone(k.public), 0, own)
+	if err := k.publish(keys[:min(len(keys), jose.MaxJWKSKeys)]); err != nil {
+		return err
+	}
+	if err := k.files.writeKey(directoryKeyFile, key); err != nil {
+		return err
+	}
+	k.current = key
+	return nil
+}
+
+// dropOld publishes the key alone that signs now.
+func (k *directoryKeys) dropOld() error {
+	for _, p := range k.public {
+		if k.current.PublicKey.Equal(p.Public) {
+			return k.publish([]jose.Key{p})
+		}
+	}
+	return fmt.Errorf("sandbox: the signing key is not published")
+}
+
+func (k *directoryKeys) sign(payload []byte) (string, error) {
+	for _, p := range k.public {
+		if k.current.PublicKey.Equal(p.Public) {
+			return jose.Sign(payload, k.current, jose.PS256, p.ID, "JWT")
+		}
+	}
+	return "", fmt.Errorf("sandbox: the signing key is not published")
+}
+
+// kids are those of the keys that are published, the one that signs first.
+func (k *directoryKeys) kids() []string {
+	ids := make([]string, len(k.public))
+	for i, p := range k.public {
+		ids[i] = p.ID
+	}
+	return ids
+}

@@ -1,0 +1,94 @@
+package sandbox
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/ssa"
+)
+
+// metrics count what the bank does. No label holds what a sender could choose.
+type metrics struct {
+	registry   *prometheus.Registry
+	operations *prometheus.CounterVec
+	rules      *prometheus.CounterVec
+	tokens     *prometheus.CounterVec
+	keys       *prometheus.CounterVec
+	requests   *prometheus.HistogramVec
+}
+
+func newMetrics() *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	m := &metrics{
+		registry:   prometheus.NewRegistry(),
+		operations: counter("obdcr_operations_total", "Operations on clients, by outcome.", "operation", "outcome", "environment"),
+		rules:      counter("obdcr_broken_rules_total", "Rules that refused requests broke.", "rule"),
+		tokens:     counter("obdcr_token_requests_total", "Requests for access tokens, by outcome.", "method", "outcome"),
+		keys:       counter("obdcr_key_set_events_total", "What happened to cached key sets.", "kind"),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "obdcr_http_request_duration_seconds", Help: "Answers of the bank, by route.", Buckets: prometheus.DefBuckets,
+		}, []string{"route", "method", "status"}),
+	}
+	m.registry.MustRegister(m.operations, m.rules, m.tokens, m.keys, m.requests,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+func (m *metrics) event(e dcr.Event) {
+	m.operations.WithLabelValues(string(e.Operation), string(e.Outcome), string(e.Environment)).Inc()
+	for _, rule := range e.Rules {
+		m.rules.WithLabelValues(rule).Inc()
+	}
+}
+
+func (m *metrics) token(method claims.AuthMethod, outcome string) {
+	if method == "" {
+		method = "none"
+	}
+	m.tokens.WithLabelValues(string(method), outcome).Inc()
+}
+
+func (m *metrics) keyEvent(e ssa.KeyEvent) { m.keys.WithLabelValues(string(e.Kind)).Inc() }
+
+// measure times a handler.
+func (m *metrics) measure(route string, next http.Handler) http.Handler {
+	known := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began, seen := time.Now(), &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(seen, r)
+		method := r.Method
+		if !slices.Contains(known, method) {
+			method = "other"
+		}
+		m.requests.WithLabelValues(route, method, strconv.Itoa(seen.status)).Observe(time.Since(began).Seconds())
+	})
+}
+
+// statusWriter remembers the status.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

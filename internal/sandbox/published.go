@@ -1,0 +1,69 @@
+package sandbox
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"os"
+	"strings"
+)
+
+// maxPublished is the greatest length of a key set that is published here, several
+// times that which a bank reads.
+const maxPublished = 4 << 20
+
+// emptySet is at a revoked address where nobody has published another.
+const emptySet = `{"keys":[]}`
+
+// published are the key sets that were put, by path. Each has a file, of its path,
+// a newline, and the bytes.
+type published map[string][]byte
+
+func openPublished(f folder) (published, error) {
+	entries, err := os.ReadDir(f.path(publishedDir))
+	if err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	all := published{}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		data, ok, err := f.read(publishedDir + "/" + e.Name())
+		if err != nil {
+			return nil, err
+		}
+		path, set, cut := bytes.Cut(data, []byte("\n"))
+		if ok && cut {
+			all[string(path)] = set
+		}
+	}
+	return all, nil
+}
+
+// with is a copy with one more set, which is on the disk then.
+func (p published) with(f folder, path string, set []byte) (published, error) {
+	sum := sha256.Sum256([]byte(path))
+	if err := f.write(publishedDir+"/"+hex.EncodeToString(sum[:]), append([]byte(path+"\n"), set...), public); err != nil {
+		return nil, err
+	}
+	all := maps.Clone(p)
+	all[path] = set
+	return all, nil
+}
+
+// setPath takes the path of a key set apart: /{org}/{name}.jwks or, revoked,
+// /{org}/revoked/{name}.jwks.
+func setPath(path string) (org, name string, revoked, ok bool) {
+	parts := strings.Split(path, "/")
+	if len(parts) == 4 && parts[2] == "revoked" {
+		revoked, parts = true, []string{parts[0], parts[1], parts[3]}
+	}
+	if len(parts) != 3 || parts[0] != "" || parts[1] == "" || strings.ContainsAny(path, "\r\n\x00") {
+		return "", "", false, false
+	}
+	name, ok = strings.CutSuffix(parts[2], ".jwks")
+	return parts[1], name, revoked, ok && name != ""
+}

@@ -1,0 +1,72 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+)
+
+// Names of files that are the sandbox's own business.
+const (
+	stateFile    = "state/sandbox.json"
+	sealingFile  = "state/sealing.key"
+	serverName   = "state/server"
+	publishedDir = "state/published"
+	lockFile     = "state/lock"
+)
+
+// state is what has to be the same at the next start.
+type state struct {
+	OrgID      string `json:"org_id"` // of the TPP in tpp/
+	SoftwareID string `json:"software_id"`
+	Listen     string `json:"listen,omitempty"` // host:port that was served
+	Directory  string `json:"directory,omitempty"`
+}
+
+// openState reads the state, or begins one. The ids of a TPP whose certificate is
+// there already are those of its subject.
+func openState(f folder) (*state, error) {
+	s := &state{}
+	if _, err := f.readJSON(stateFile, s); err != nil {
+		return nil, err
+	}
+	if s.OrgID == "" || s.SoftwareID == "" {
+		found, err := f.certificate("tpp/transport.pem")
+		if err != nil {
+			return nil, err
+		}
+		s.adopt(found)
+	}
+	return s, s.save(f)
+}
+
+func (s *state) adopt(c *x509.Certificate) {
+	if c != nil && c.Subject.CommonName != "" && len(c.Subject.OrganizationalUnit) == 1 {
+		s.SoftwareID, s.OrgID = c.Subject.CommonName, c.Subject.OrganizationalUnit[0]
+		return
+	}
+	s.SoftwareID, s.OrgID = base62(22), "0015800000"+base62(8)
+}
+
+func (s *state) save(f folder) error { return f.writeJSON(stateFile, s, public) }
+
+const base62Digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// base62 is n random letters and digits.
+func base62(n int) string {
+	text := make([]byte, 0, n)
+	for b := make([]byte, 1); len(text) < n; {
+		_, _ = rand.Read(b) // never fails
+		if i := int(b[0]) & 63; i < len(base62Digits) {
+			text = append(text, base62Digits[i])
+		}
+	}
+	return string(text)
+}
+
+// keyID is the kid of a participant's key, 27 characters that say nothing.
+func keyID(key *x509.Certificate) string {
+	sum := sha256.Sum256(key.RawSubjectPublicKeyInfo)
+	return base64.RawURLEncoding.EncodeToString(sum[:20])
+}
