@@ -4,7 +4,8 @@
 //   - validate: the rules a request must satisfy, profiles, policy, report.
 //   - ssa: trust in software statements: anchors, key resolvers, verification.
 //   - cert: client certificates: whose they are, and whether they are good.
-//   - dcr: the protocol: verify, judge and register a request; lint; build one.
+//   - dcr: the protocol: register, read, update and delete clients; tokens, hooks and
+//     provisioning; lint; the TPP's client.
 //   - store: where registered clients are kept.
 //
 // # Which function do I want
@@ -13,8 +14,9 @@
 //   - A bank that reads key sets over https: [github.com/obdcr/obdcr/ssa.NewRemoteKeys].
 //   - A bank's token endpoint that wants to know whose a certificate is: [github.com/obdcr/obdcr/cert.Middleware].
 //   - A TPP that checks a request first: [github.com/obdcr/obdcr/dcr.Lint].
-//   - A TPP that builds a request: [github.com/obdcr/obdcr/dcr.BuildRequest].
+//   - A TPP that registers: [github.com/obdcr/obdcr/dcr.NewClient].
 //   - A test suite: the fake directory of [github.com/obdcr/obdcr/ssa/ssatest].
+//   - Whoever writes a store: [github.com/obdcr/obdcr/store/storetest].
 //
 // # Compatibility
 //

@@ -104,7 +104,7 @@ func TestAValidRequestIsRegisteredAsItWasSent(t *testing.T) {
 	stored, err := w.store.Get(context.Background(), registration.Client.ID)
 	require.NoError(t, err)
 	require.Equal(t, registration.Client, stored)
-	require.Len(t, stored.ID, 22)
+	require.Regexp(t, `^[A-Za-z][A-Za-z0-9_-]{22}$`, stored.ID)
 	require.Equal(t, w.now.UTC(), stored.IssuedAt)
 	require.Equal(t, claims.Sandbox, stored.Environment)
 	require.Equal(t, request.SoftwareStatement.Or(""), stored.SoftwareStatement)

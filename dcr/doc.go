@@ -2,8 +2,9 @@
 // registration request and the software statement inside it, judges both by the
 // rules of package validate, and registers the client.
 //
-//   - [NewRegistrar] and [Registrar.Register] are a bank's side, [NewHandler] the
-//     same over HTTP and mutual TLS.
+//   - [NewRegistrar] is a bank's side: [Registrar.Register], [Registrar.Get],
+//     [Registrar.Update], [Registrar.Delete], and [Registrar.RegisterFromSSA] for a
+//     statement alone. [NewHandler] is the same over HTTP and mutual TLS.
 //   - [Lint] is a TPP's side: the same rules on a request that need not be valid,
 //     with every violation at once.
 //   - [Client] is a TPP's side over mutual TLS: it builds and signs a request for a

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	clientIDBytes = 16 // 128 random bits, 22 characters
+	clientIDBytes = 17 // 135 random bits, 23 characters
 	secretBytes   = 24 // 192 random bits, 32 characters
 )
 
@@ -252,11 +252,12 @@ func (r *Registrar) addSecret(c *store.Client, method claims.AuthMethod) (string
 	return secret, err
 }
 
-// token makes an unguessable URL-safe text of n random bytes.
+// token makes an unguessable URL-safe text of n random bytes, all but one bit of them.
 func (r *Registrar) token(n int) (string, error) {
 	b := make([]byte, n)
 	if _, err := io.ReadFull(r.random, b); err != nil {
 		return "", fmt.Errorf("dcr: no randomness: %w", err)
 	}
+	b[0] &= 0x7f // so that it begins with a letter: a command line takes - for a flag
 	return base64.RawURLEncoding.EncodeToString(b), nil
 }
