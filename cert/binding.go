@@ -2,6 +2,7 @@ package cert
 
 import (
 	"crypto"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
@@ -111,6 +112,10 @@ func hasID(set *ssa.KeySet, id string) bool {
 }
 
 func samePublicKey(leaf *x509.Certificate, public crypto.PublicKey) bool {
+	if a, ok := leaf.PublicKey.(*rsa.PublicKey); ok { // whose Equal hides how long it takes, which nobody needs here
+		b, ok := public.(*rsa.PublicKey)
+		return ok && a.E == b.E && a.N.Cmp(b.N) == 0
+	}
 	key, ok := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && key.Equal(public)
 }

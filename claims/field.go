@@ -3,6 +3,7 @@ package claims
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
 )
@@ -11,6 +12,7 @@ import (
 // a T, and how it is written back.
 type field[T any] struct {
 	name  string
+	key   string // the name as JSON, with its colon
 	read  func(r *reader, into *T, v jsonscan.Value)
 	write func(from *T) (any, bool)
 	// nullable: the directory sends null where it means absent.
@@ -35,7 +37,7 @@ func table[T any](rows ...field[T]) fields[T] {
 func row[T, V any](name string, member func(*T) *Optional[V],
 	read func(*reader, jsonscan.Value) (V, bool), write func(V) any) field[T] {
 	return field[T]{
-		name: name,
+		name: name, key: strconv.Quote(name) + ":",
 		read: func(r *reader, into *T, v jsonscan.Value) {
 			if value, ok := read(r, v); ok {
 				member(into).set(value)
@@ -57,7 +59,7 @@ func word[T any, V ~string](name string, at func(*T) *Optional[V]) field[T] {
 	return row(name, at, func(r *reader, v jsonscan.Value) (V, bool) {
 		s, ok := r.text(v, true)
 		return V(s), ok
-	}, plain)
+	}, func(v V) any { return string(v) })
 }
 
 // free is a string for people to read.
@@ -89,10 +91,11 @@ func boolean[T any](name string, at func(*T) *Optional[bool]) field[T] {
 
 func words[T any, V ~string](name string, at func(*T) *Optional[[]V]) field[T] {
 	return row(name, at, listOf[V], func(list []V) any {
-		if list == nil {
-			return []V{} // an empty list, not null
+		texts := make([]string, len(list)) // an empty list, not null
+		for i, v := range list {
+			texts[i] = string(v)
 		}
-		return list
+		return texts
 	})
 }
 
@@ -174,16 +177,19 @@ func invert(names map[string]string) map[string]string {
 	return theirs
 }
 
+// usualSize holds most claim sets without being grown, in bytes.
+const usualSize = 4 << 10
+
 // encode writes the members that are present, in the table's order, then others
 // as they stand. Of others, one that has the name of a row is left out: it would be
 // read back as that row.
 func (f fields[T]) encode(from *T, others []Member) ([]byte, error) {
-	out := []byte{'{'}
+	out := append(make([]byte, 0, usualSize), '{')
 	var err error
 	for _, row := range f.rows {
 		if value, ok := row.write(from); ok {
-			if out, err = appendMember(out, row.name, value); err != nil {
-				return nil, err
+			if out, err = appendMember(out, row.key, value); err != nil {
+				return nil, fmt.Errorf("claims: member %.64q: %w", row.name, err)
 			}
 		}
 	}
@@ -191,28 +197,33 @@ func (f fields[T]) encode(from *T, others []Member) ([]byte, error) {
 		if _, known := f.index[m.Name]; known {
 			continue
 		}
-		if out, err = appendMember(out, m.Name, m.Raw); err != nil {
-			return nil, err
+		if out, err = appendMember(out, string(jsonscan.AppendString(nil, m.Name))+":", m.Raw); err != nil {
+			return nil, fmt.Errorf("claims: member %.64q: %w", m.Name, err)
 		}
 	}
 	return append(out, '}'), nil
 }
 
-func appendMember(out []byte, name string, value any) ([]byte, error) {
+func appendMember(out []byte, key string, value any) ([]byte, error) {
 	if len(out) > 1 {
 		out = append(out, ',')
 	}
-	key, err := json.Marshal(name)
-	if err != nil {
-		return nil, err
-	}
-	out = append(append(out, key...), ':')
-	if raw, ok := value.(json.RawMessage); ok {
-		// encoding/json would respell it.
-		if _, err := jsonscan.Parse(string(raw)); err != nil {
-			return nil, fmt.Errorf("claims: member %.64q: %w", name, err)
+	out = append(out, key...)
+	switch v := value.(type) {
+	case string:
+		return jsonscan.AppendString(out, v), nil
+	case []string:
+		out = append(out, '[')
+		for i, text := range v {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			out = jsonscan.AppendString(out, text)
 		}
-		return append(out, raw...), nil
+		return append(out, ']'), nil
+	case json.RawMessage: // which encoding/json would respell
+		_, err := jsonscan.Parse(string(v))
+		return append(out, v...), err
 	}
 	text, err := json.Marshal(value)
 	return append(out, text...), err

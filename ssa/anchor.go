@@ -28,8 +28,11 @@ type Anchor struct {
 	// ClaimNames maps a claim's name in package claims to the one this directory
 	// uses instead; nil for the OBIE directory. The names of RFC 7519 stay theirs.
 	ClaimNames map[string]string
+
+	hosts []string // JWKSHosts as fetch.CanonicalHost writes them
 }
 
+// check refuses an anchor that could not be used, and reads its list of hosts.
 func (a *Anchor) check() error {
 	switch {
 	case a.Issuer == "":
@@ -49,9 +52,11 @@ func (a *Anchor) check() error {
 		}
 	}
 	for _, host := range a.JWKSHosts {
-		if _, err := fetch.CanonicalHost(host); err != nil {
+		canonical, err := fetch.CanonicalHost(host)
+		if err != nil {
 			return fmt.Errorf("%s is no host or host:port, as JWKSHosts must be: %w", quote.ASCII(host), err)
 		}
+		a.hosts = append(a.hosts, canonical)
 	}
 	return a.checkNames()
 }
@@ -86,17 +91,15 @@ func (a *Anchor) admits(address string) string {
 	if errors.As(err, &refusal) {
 		return "the address of the key set is refused: " + refusal.Detail
 	}
-	for _, listed := range a.JWKSHosts {
-		if canonical, err := fetch.CanonicalHost(listed); err == nil && canonical == host {
-			return ""
-		}
+	if slices.Contains(a.hosts, host) {
+		return ""
 	}
 	return "the host of the key set is not on the list, or not with this port"
 }
 
 func (a Anchor) clone() *Anchor {
 	a.Algorithms, a.JWKSHosts = slices.Clone(a.Algorithms), slices.Clone(a.JWKSHosts)
-	a.ClaimNames = maps.Clone(a.ClaimNames)
+	a.ClaimNames, a.hosts = maps.Clone(a.ClaimNames), nil
 	if a.Name == "" {
 		a.Name = a.Issuer
 	}

@@ -103,6 +103,9 @@ func (v *Verified) Anchor() string { return v.anchor.Name }
 // Token returns the statement as it was sent, byte for byte.
 func (v *Verified) Token() string { return v.statement.Token() }
 
+// Payload returns the claims as they were sent, the JSON that the signature covers.
+func (v *Verified) Payload() string { return v.statement.Signed().UnverifiedPayload() }
+
 // SoftwareJWKS returns the address of the software's key set, which the anchor's
 // list of hosts admits: https, a host (or host:port) on the list, no userinfo. The
 // error is an *Error of kind ErrJWKSHost.

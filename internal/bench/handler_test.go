@@ -17,15 +17,17 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// endpoint is a registration endpoint on the store in memory, and a software that
-// registers there.
+// turn is how many clients are registered before others are signed.
+const turn = 64
+
+// endpoint is a registration endpoint, and a software that registers there.
 type endpoint struct {
 	handler                  http.Handler
 	software                 *ssatest.Software
 	requestKey, statementKey *rsa.PublicKey
 }
 
-func newEndpoint(tb testing.TB) *endpoint {
+func newEndpoint(tb testing.TB, clients store.Store) *endpoint {
 	tb.Helper()
 	must := func(err error) {
 		tb.Helper()
@@ -48,10 +50,8 @@ func newEndpoint(tb testing.TB) *endpoint {
 	must(err)
 	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{directory.Anchor()}, Clock: time.Now, Skew: time.Minute})
 	must(err)
-	memory, err := store.NewMemory(time.Now)
-	must(err)
 	registrar, err := dcr.NewRegistrar(dcr.Config{Statements: verifier, SoftwareKeys: directory.Resolver(),
-		Validator: validator, Store: memory, Clock: time.Now})
+		Validator: validator, Store: clients, Clock: time.Now})
 	must(err)
 	leaf := e.software.TransportCertificate.Leaf
 	e.handler, err = dcr.NewHandler(dcr.HandlerConfig{Registrar: registrar, Path: "/register",
@@ -60,42 +60,67 @@ func newEndpoint(tb testing.TB) *endpoint {
 	return e
 }
 
-// post registers a client by a request of its own. It returns how long that took
-// beside the making of the request, and how long the floor takes for its two tokens.
-func (e *endpoint) post(b *testing.B) (took, least time.Duration) {
-	claims := e.software.Request(ssatest.DefaultAudience)
-	token, err := e.software.Sign(&claims)
+// posting is a request that was not sent yet. Signing takes ten times as long as
+// registering, and is the TPP's to do.
+type posting struct {
+	token, statement string
+	request          *http.Request
+	answer           *httptest.ResponseRecorder
+}
+
+func (e *endpoint) sign(b *testing.B, n int) []*posting {
+	b.Helper()
+	postings := make([]*posting, n)
+	for i := range postings {
+		claims := e.software.Request(ssatest.DefaultAudience)
+		token, err := e.software.Sign(&claims)
+		if err != nil {
+			b.Fatal(err)
+		}
+		p := &posting{token: token, statement: claims.SoftwareStatement.Or(""), answer: httptest.NewRecorder(),
+			request: httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(token))}
+		p.request.Header.Set("Content-Type", "application/jwt")
+		postings[i] = p
+	}
+	return postings
+}
+
+// post registers a client through the handler.
+func (e *endpoint) post(b *testing.B, p *posting) {
+	e.handler.ServeHTTP(p.answer, p.request)
+	if p.answer.Code != http.StatusCreated {
+		b.Error(p.answer.Code, p.answer.Body)
+	}
+}
+
+// least does for the same two tokens what cannot be avoided.
+func (e *endpoint) least(b *testing.B, p *posting) {
+	floor(b, p.statement, e.statementKey)
+	floor(b, p.token, e.requestKey)
+}
+
+// BenchmarkPOST registers clients through the handler with the store in memory, in
+// turns with the floor of the core: what cannot be avoided for the same two tokens.
+func BenchmarkPOST(b *testing.B) {
+	memory, err := store.NewMemory(time.Now)
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(token))
-	r.Header.Set("Content-Type", "application/jwt")
-	w := httptest.NewRecorder()
-	start := time.Now()
-	e.handler.ServeHTTP(w, r)
-	took = time.Since(start)
-	if w.Code != http.StatusCreated {
-		b.Fatal(w.Code, w.Body)
-	}
-	start = time.Now()
-	floor(b, claims.SoftwareStatement.Or(""), e.statementKey)
-	floor(b, token, e.requestKey)
-	return took, time.Since(start)
-}
-
-// BenchmarkPOSTRatio registers clients through the handler, in turns with the floor
-// of the core: what cannot be avoided for the signatures of the same two tokens.
-func BenchmarkPOSTRatio(b *testing.B) {
-	e := newEndpoint(b)
+	e := newEndpoint(b, memory)
 	var posts, floors []time.Duration
-	for b.Loop() {
-		post, least := e.post(b)
-		posts, floors = append(posts, post), append(floors, least)
+	for len(posts) < b.N {
+		for _, p := range e.sign(b, min(turn, b.N-len(posts))) {
+			start := time.Now()
+			e.post(b, p)
+			posts = append(posts, time.Since(start))
+			start = time.Now()
+			e.least(b, p)
+			floors = append(floors, time.Since(start))
+		}
 	}
 	post, least := median(posts), median(floors)
-	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(post), "post-ns")
-	b.ReportMetric(float64(least), "floor-ns")
+	b.ReportMetric(float64(post), "ns/op")
+	b.ReportMetric(float64(least), "floor-ns/op")
 	b.ReportMetric(float64(post)/float64(least), "ratio")
 }
 

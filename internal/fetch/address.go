@@ -83,9 +83,9 @@ func CanonicalHost(text string) (string, error) {
 		if strings.HasPrefix(text, "[") {
 			host = "[" + host + "]"
 		}
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
-		return "", errors.New("its port is no number of 1..65535")
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
+			return "", errors.New("its port is no number of 1..65535")
+		}
 	}
 	name, err := canonicalName(host)
 	if err != nil {
@@ -111,13 +111,14 @@ func canonicalName(host string) (string, error) {
 	return lowerName(host)
 }
 
+var errName = errors.New("it is neither a DNS name of letters, digits and hyphens nor an IP address")
+
 // lowerName checks a DNS name: letters, digits, hyphens and underscores in labels of
 // 1..63 (RFC 1123 section 2.1). One whose last label begins with a digit is an IPv4
 // address to some resolvers (2130706433, 127.1, 0x7f000001), and no name of the DNS.
 func lowerName(name string) (string, error) {
-	wrong := errors.New("it is neither a DNS name of letters, digits and hyphens nor an IP address")
 	if len(name) > 253 {
-		return "", wrong
+		return "", errName
 	}
 	lower := []byte(name)
 	for i, b := range lower {
@@ -126,17 +127,19 @@ func lowerName(name string) (string, error) {
 			lower[i] = b + 'a' - 'A' // of ASCII alone: strings.ToLower makes U+212A a k
 		case b >= 'a' && b <= 'z', b >= '0' && b <= '9', b == '-', b == '_', b == '.':
 		default:
-			return "", wrong
+			return "", errName
 		}
 	}
-	labels := strings.Split(string(lower), ".")
-	for _, l := range labels {
+	name = string(lower)
+	last := ""
+	for l := range strings.SplitSeq(name, ".") {
 		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' {
-			return "", wrong
+			return "", errName
 		}
+		last = l
 	}
-	if last := labels[len(labels)-1]; last[0] >= '0' && last[0] <= '9' {
-		return "", wrong
+	if last[0] >= '0' && last[0] <= '9' {
+		return "", errName
 	}
-	return string(lower), nil
+	return name, nil
 }

@@ -44,7 +44,7 @@ func Parse(token string) (*JWS, error) {
 	}
 	sizes := [3]int{first, second - first - 1, len(token) - second - 1}
 	// The room stays on the stack; a token that does not fit moves to the heap.
-	var room [16 << 10]byte
+	var room [8 << 10]byte
 	buf := append(room[:0], token...)
 	buf = slices.Grow(buf, encoding.DecodedLen(len(token)))
 
@@ -90,14 +90,7 @@ func findDots(token string) (first, second int, err error) {
 }
 
 func (j *JWS) readHeader() error {
-	object, err := jsonscan.Parse(j.header)
-	if err != nil {
-		return fail(ErrMalformed, "the header is not strict JSON: "+err.Error())
-	}
-	if object.Kind() != jsonscan.Object {
-		return fail(ErrMalformed, "the header is a JSON "+object.Kind().String()+", not an object")
-	}
-	for name, value := range object.Members() {
+	object, err := jsonscan.Scan(j.header, func(name string, value jsonscan.Value) {
 		text, clean := value.Text()
 		switch {
 		case name == "alg" && clean:
@@ -108,6 +101,12 @@ func (j *JWS) readHeader() error {
 		if j.refused == nil {
 			j.refused = checkMember(name, value)
 		}
+	})
+	if err != nil {
+		return fail(ErrMalformed, "the header is not strict JSON: "+err.Error())
+	}
+	if object.Kind() != jsonscan.Object {
+		return fail(ErrMalformed, "the header is a JSON "+object.Kind().String()+", not an object")
 	}
 	return nil
 }

@@ -13,8 +13,12 @@ const Max = 64
 // printable ASCII, cut before the escape that would make it longer than Max. Dots
 // behind the quotation mark say that it was cut.
 func ASCII(s string) string {
-	quoted := []byte{'"'}
+	quoted := append(make([]byte, 0, Max+len(`""...`)), '"')
 	for rest := s; rest != ""; {
+		if c := rest[0]; c >= ' ' && c <= '~' && c != '"' && c != '\\' && len(quoted)-1 < Max {
+			quoted, rest = append(quoted, c), rest[1:]
+			continue
+		}
 		_, size := utf8.DecodeRuneInString(rest)
 		shown := strconv.QuoteToASCII(rest[:size])
 		shown = shown[1 : len(shown)-1]

@@ -1,0 +1,55 @@
+package sandbox
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestABucketFillsAgain(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	l := newLimiter(func() time.Time { return now })
+	for range limitBurst {
+		_, ok := l.Allow("a")
+		require.True(t, ok)
+	}
+	after, ok := l.Allow("a")
+	require.False(t, ok)
+	require.Equal(t, 10*time.Millisecond, after)
+	_, ok = l.Allow("b")
+	require.True(t, ok, "each has its own")
+	now = now.Add(after)
+	_, ok = l.Allow("a")
+	require.True(t, ok)
+	_, ok = l.Allow("a")
+	require.False(t, ok)
+	now = now.Add(time.Hour)
+	for range limitBurst {
+		_, ok := l.Allow("a")
+		require.True(t, ok, "the burst, and no more")
+	}
+	_, ok = l.Allow("a")
+	require.False(t, ok)
+	now = now.Add(-time.Hour)
+	_, ok = l.Allow("a")
+	require.False(t, ok, "a clock that goes back gives nothing")
+}
+
+func TestBucketsAreBounded(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	l := newLimiter(func() time.Time { return now })
+	for i := range maxBuckets {
+		l.Allow(strconv.Itoa(i))
+	}
+	l.Allow("one more")
+	require.Len(t, l.buckets, 1, "none was full again: all are forgotten")
+	for i := range maxBuckets - 1 {
+		l.Allow(strconv.Itoa(i))
+	}
+	now = now.Add(time.Minute)
+	l.buckets["0"].left, l.buckets["0"].at = 0, now
+	l.Allow("another")
+	require.Len(t, l.buckets, 2, "those that are full again are forgotten first")
+}
