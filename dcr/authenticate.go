@@ -37,26 +37,10 @@ func noSuchClient(err error) *Error {
 
 // authenticate finds the client, in the order that Get describes.
 func (r *Registrar) authenticate(ctx context.Context, clientID string, by Caller, o *operation) (*owned, error) {
-	switch {
-	case r.tokens == nil:
-		return nil, &Error{Status: http.StatusMethodNotAllowed, Description: "this bank registers clients, and does no more by this interface", Err: ErrNotOffered}
-	case by.Certificate == nil && by.Token == "":
-		return nil, unauthorized("a client certificate is required", challenge, nil)
-	case by.Certificate == nil:
-		return nil, unauthorized("a client certificate is required", challengeInvalidToken, nil)
-	case by.Token == "":
-		return nil, unauthorized("an access token is required", challenge, nil)
-	}
-	token, err := r.introspect(ctx, by)
-	if err != nil {
-		return nil, err
-	}
-	client, found, err := r.lookUp(ctx, token.ClientID)
+	client, err := r.identify(ctx, by)
 	switch {
 	case err != nil:
 		return nil, err
-	case !found || token.IssuedAt.Before(client.IssuedAt):
-		return nil, r.revoked(ctx, by.Token, noSuchClient(ErrInvalidToken))
 	case clientID != client.ID:
 		return nil, r.revoked(ctx, by.Token, r.foreign(ctx, clientID))
 	}
@@ -66,6 +50,32 @@ func (r *Registrar) authenticate(ctx context.Context, clientID string, by Caller
 		return nil, err
 	}
 	return &owned{client: client, statement: statement}, nil
+}
+
+// identify finds the client of a token.
+func (r *Registrar) identify(ctx context.Context, by Caller) (client store.Client, err error) {
+	switch {
+	case r.tokens == nil:
+		return client, &Error{Status: http.StatusMethodNotAllowed, Description: "this bank registers clients, and does no more by this interface", Err: ErrNotOffered}
+	case by.Certificate == nil && by.Token == "":
+		return client, unauthorized("a client certificate is required", challenge, nil)
+	case by.Certificate == nil:
+		return client, unauthorized("a client certificate is required", challengeInvalidToken, nil)
+	case by.Token == "":
+		return client, unauthorized("an access token is required", challenge, nil)
+	}
+	token, err := r.introspect(ctx, by)
+	if err != nil {
+		return client, err
+	}
+	client, found, err := r.lookUp(ctx, token.ClientID)
+	switch {
+	case err != nil:
+		return client, err
+	case !found || token.IssuedAt.Add(r.policy.ClockSkew).Before(client.IssuedAt):
+		return client, r.revoked(ctx, by.Token, noSuchClient(ErrInvalidToken))
+	}
+	return client, nil
 }
 
 // introspect asks for the token, and wants it to be bound to the certificate.
@@ -78,7 +88,6 @@ func (r *Registrar) introspect(ctx context.Context, by Caller) (AccessToken, err
 	case errors.Is(err, ErrInvalidToken):
 		return AccessToken{}, noSuchClient(err)
 	case err != nil:
-		r.log.Error("an access token cannot be introspected", "error", err)
 		return AccessToken{}, unavailable(err, "access tokens cannot be checked at the moment")
 	case token.ClientID == "" || token.IssuedAt.IsZero(),
 		!token.Expiry.IsZero() && !r.clock().Before(token.Expiry),
@@ -108,7 +117,6 @@ func (r *Registrar) lookUp(ctx context.Context, id string) (store.Client, bool, 
 	case errors.Is(err, store.ErrNotFound):
 		return store.Client{}, false, nil
 	case err != nil:
-		r.log.Error("a client cannot be read", "error", err)
 		return store.Client{}, false, unavailable(err, "clients cannot be read at the moment")
 	}
 	client, visible := record.Visible()

@@ -1,9 +1,6 @@
 package dcr
 
 import (
-	"bytes"
-	"encoding/json"
-	"maps"
 	"slices"
 
 	"github.com/obdcr/obdcr/claims"
@@ -31,9 +28,6 @@ type Change struct {
 	After       *store.Client // nil at delete
 	RolesGained []claims.Role // software roles that the new statement has and the old one had not
 	RolesLost   []claims.Role // the reverse
-	// Members are the registered members that are not as before, by name, sorted;
-	// all of them at create and delete. An array in another order is not as before.
-	Members []string
 }
 
 // side is one side of a change. The zero side is no client.
@@ -42,20 +36,23 @@ type side struct {
 	roles  []claims.Role
 }
 
-// compare gives copies of the records, so that a hook which writes to them changes
-// nothing.
 func compare(op Operation, before, after side) Change {
-	return Change{Operation: op, Before: copyOf(before.client), After: copyOf(after.client),
-		RolesGained: without(after.roles, before.roles), RolesLost: without(before.roles, after.roles),
-		Members: changedMembers(before.client, after.client)}
+	return Change{Operation: op, Before: before.client, After: after.client,
+		RolesGained: without(after.roles, before.roles), RolesLost: without(before.roles, after.roles)}
+}
+
+// copied is the change for a hook: one that writes to the records changes nothing.
+func (c Change) copied() Change {
+	c.Before, c.After = copyOf(c.Before), copyOf(c.After)
+	c.RolesGained, c.RolesLost = slices.Clone(c.RolesGained), slices.Clone(c.RolesLost)
+	return c
 }
 
 func copyOf(c *store.Client) *store.Client {
 	if c == nil {
 		return nil
 	}
-	record := *c
-	record.Metadata = bytes.Clone(c.Metadata)
+	record := c.Clone()
 	return &record
 }
 
@@ -75,28 +72,37 @@ func without(a, b []claims.Role) []claims.Role {
 	return kept
 }
 
-func changedMembers(before, after *store.Client) []string {
-	old, current := membersOf(before), membersOf(after)
-	changed := map[string]bool{}
-	for name, value := range old {
-		if !bytes.Equal(value, current[name]) {
-			changed[name] = true
+// Members returns the registered members that are not as before, by name, sorted;
+// all of them at create and delete. An array in another order is not as before.
+func (c Change) Members() []string {
+	old, current := registeredOf(c.Before), registeredOf(c.After)
+	var changed []string
+	for len(old) > 0 || len(current) > 0 {
+		switch {
+		case len(current) == 0 || len(old) > 0 && old[0].name < current[0].name:
+			changed, old = append(changed, old[0].name), old[1:]
+		case len(old) == 0 || current[0].name < old[0].name:
+			changed, current = append(changed, current[0].name), current[1:]
+		default:
+			if old[0].value != current[0].value {
+				changed = append(changed, old[0].name)
+			}
+			old, current = old[1:], current[1:]
 		}
 	}
-	for name := range current {
-		if _, known := old[name]; !known {
-			changed[name] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(changed))
+	return changed
 }
 
-// membersOf decodes what describe has encoded; a record that somebody else has
-// written into the store, and not as JSON, has no members.
-func membersOf(c *store.Client) map[string]json.RawMessage {
-	members := map[string]json.RawMessage{}
-	if c == nil || json.Unmarshal(c.Metadata, &members) != nil {
+// registeredOf gives the members that describe has encoded, sorted; a record that
+// somebody else has written into the store, and not as JSON, has no members.
+func registeredOf(c *store.Client) []member {
+	if c == nil {
 		return nil
 	}
+	members, err := appendMembers(make([]member, 0, 32), string(c.Metadata))
+	if err != nil {
+		return nil
+	}
+	sortMembers(members)
 	return members
 }

@@ -21,8 +21,8 @@ import (
 type ClientConfig struct {
 	HTTP        *http.Client      // required: mutual TLS with the bank, as MutualTLS makes it
 	Metadata    *Metadata         // required: where the bank is and what it supports, from Discover
-	Signer      crypto.Signer     // required: the key that signs requests and client assertions
-	KeyID       string            // required: its kid at the directory
+	Signer      crypto.Signer     // the key that signs requests and client assertions; nil for a client that does neither
+	KeyID       string            // its kid at the directory; required with Signer
 	Algorithm   claims.Algorithm  // PS256 or ES256; where empty, by the kind of the key
 	Certificate *x509.Certificate // transport certificate; required for tls_client_auth alone
 	Clock       func() time.Time  // time.Now where nil
@@ -50,8 +50,11 @@ type Client struct {
 // NewClient checks what it is given. Endpoints that are no https addresses are
 // refused.
 func NewClient(c ClientConfig) (*Client, error) {
-	if c.HTTP == nil || c.Metadata == nil || c.Signer == nil || c.KeyID == "" {
-		return nil, errors.New("dcr: a client needs HTTP, Metadata, Signer and KeyID")
+	if c.HTTP == nil || c.Metadata == nil {
+		return nil, errors.New("dcr: a client needs HTTP and Metadata")
+	}
+	if (c.Signer == nil) != (c.KeyID == "") {
+		return nil, errors.New("dcr: a client has both Signer and KeyID, or neither")
 	}
 	for _, endpoint := range []string{c.Metadata.RegistrationEndpoint, c.Metadata.TokenEndpoint} {
 		if _, err := httpsURL(endpoint); err != nil {
@@ -81,6 +84,9 @@ func NewClient(c ClientConfig) (*Client, error) {
 }
 
 func isECDSA(signer crypto.Signer) bool {
+	if signer == nil {
+		return false
+	}
 	_, is := signer.Public().(*ecdsa.PublicKey)
 	return is
 }

@@ -30,12 +30,14 @@ type RequestOptions struct {
 	GrantTypes   []claims.GrantType
 	// ResponseTypes are code and code id_token, as far as supported, where nil.
 	ResponseTypes []claims.ResponseType
-	Algorithm     claims.Algorithm  // for all that the client will sign; PS256 where empty
-	SubjectDN     string            // for tls_client_auth, instead of the certificate's subject
-	Certificate   *x509.Certificate // transport certificate, for tls_client_auth
-	Lifetime      time.Duration     // exp - iat; 30 minutes where 0
-	Now           time.Time         // iat; required
-	Random        io.Reader         // of jti; crypto/rand where nil
+	Algorithm     claims.Algorithm // for all that the client will sign; PS256 where empty
+	// ApplicationType is web where empty; banks do not announce it.
+	ApplicationType claims.ApplicationType
+	SubjectDN       string            // for tls_client_auth, instead of the certificate's subject
+	Certificate     *x509.Certificate // transport certificate, for tls_client_auth
+	Lifetime        time.Duration     // exp - iat; 30 minutes where 0
+	Now             time.Time         // iat; required
+	Random          io.Reader         // of jti; crypto/rand where nil
 }
 
 // authMethods is the order in which a method is chosen: those of FAPI-RW first.
@@ -104,7 +106,10 @@ func buildFor(m *Metadata, token string, o RequestOptions) (c claims.Request, er
 		return c, err
 	}
 	c.Scope = claims.Some(claims.Scope{Words: scopes.Or(nil)})
-	c.ApplicationType = claims.Some(claims.Web)
+	if o.ApplicationType == "" {
+		o.ApplicationType = claims.Web
+	}
+	c.ApplicationType = claims.Some(o.ApplicationType)
 	return c, nil
 }
 
@@ -150,19 +155,15 @@ func authentication(c *claims.Request, m *Metadata, o *RequestOptions) error {
 	if alg == "" {
 		alg = claims.PS256
 	}
-	for _, announced := range []struct {
-		member string
-		list   []claims.Algorithm
-	}{
-		{"request_object_signing_alg_values_supported", m.RequestObjectAlgorithms},
-		{"id_token_signing_alg_values_supported", m.IDTokenAlgorithms},
-	} {
-		if announced.list != nil && !slices.Contains(announced.list, alg) {
-			return fmt.Errorf("the bank does not announce %q in %s", validate.Echo(string(alg)), announced.member)
-		}
+	if m.RequestObjectAlgorithms != nil && !slices.Contains(m.RequestObjectAlgorithms, alg) {
+		return fmt.Errorf("the bank does not announce %q in request_object_signing_alg_values_supported", validate.Echo(string(alg)))
+	}
+	idToken, err := idTokenAlgorithm(m.IDTokenAlgorithms)
+	if err != nil {
+		return err
 	}
 	c.TokenEndpointAuthMethod = claims.Some(o.AuthMethod)
-	c.IDTokenSignedResponseAlg, c.RequestObjectSigningAlg = claims.Some(alg), claims.Some(alg)
+	c.IDTokenSignedResponseAlg, c.RequestObjectSigningAlg = claims.Some(idToken), claims.Some(alg)
 	switch o.AuthMethod {
 	case claims.PrivateKeyJWT, claims.ClientSecretJWT:
 		if m.AuthSigningAlgorithms != nil && !slices.Contains(m.AuthSigningAlgorithms, alg) {
@@ -173,6 +174,17 @@ func authentication(c *claims.Request, m *Metadata, o *RequestOptions) error {
 		return subject(c, o)
 	}
 	return nil
+}
+
+// idTokenAlgorithm is what ID tokens are to be signed with. The bank signs them, so
+// that the client's own algorithm does not matter.
+func idTokenAlgorithm(announced []claims.Algorithm) (claims.Algorithm, error) {
+	for _, alg := range []claims.Algorithm{claims.PS256, claims.ES256} {
+		if announced == nil || slices.Contains(announced, alg) {
+			return alg, nil
+		}
+	}
+	return "", errors.New("the bank announces neither PS256 nor ES256 in id_token_signing_alg_values_supported")
 }
 
 // subject sets tls_client_auth_subject_dn, an RFC 4514 name.

@@ -3,6 +3,7 @@ package dcr_test
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -172,6 +173,40 @@ func TestADiscoveryDocumentIsReadStrictly(t *testing.T) {
 	require.Equal(t, "https://mtls.b.example/t", m.TokenEndpoint)
 	require.Equal(t, "https://mtls.b.example/r", m.RegistrationEndpoint)
 	require.Equal(t, "https://b.example/t", m.TokenAudience)
+}
+
+func TestIDTokensAreSignedByAnAlgorithmOfTheBank(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	statement, err := w.software.SSA(nil)
+	require.NoError(t, err)
+	for want, announced := range map[claims.Algorithm][]string{"ES256": {"RS256", "ES256"}, "PS256": {"ES256", "PS256"}, "": {"RS256"}} {
+		m := bankMetadata(t, func(d map[string]any) { d["id_token_signing_alg_values_supported"] = announced })
+		c, err := dcr.BuildFor(m, statement, dcr.RequestOptions{Now: w.now, Algorithm: claims.PS256})
+		if want == "" {
+			require.ErrorContains(t, err, "id_token_signing_alg_values_supported")
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, want, c.IDTokenSignedResponseAlg.Or(""))
+		require.Equal(t, claims.PS256, c.RequestObjectSigningAlg.Or(""), "that is the client's own")
+		require.Equal(t, claims.Web, c.ApplicationType.Or(""))
+	}
+	c, err := dcr.BuildFor(bankMetadata(t, nil), statement, dcr.RequestOptions{Now: w.now, ApplicationType: claims.Mobile})
+	require.NoError(t, err)
+	require.Equal(t, claims.Mobile, c.ApplicationType.Or(""))
+}
+
+func TestAClientWithoutASigningKeyDoesWhatNeedsNone(t *testing.T) {
+	c := dcr.ClientConfig{HTTP: http.DefaultClient, Metadata: bankMetadata(t, nil)}
+	client, err := dcr.NewClient(c)
+	require.NoError(t, err)
+	_, err = client.AccessToken(t.Context(), dcr.Credentials{ClientID: "x", Method: claims.PrivateKeyJWT})
+	require.ErrorContains(t, err, "Signer")
+	w, _ := newWorld(t, nil)
+	statement, err := w.software.SSA(nil)
+	require.NoError(t, err)
+	_, err = client.Build(statement, dcr.RequestOptions{})
+	require.ErrorContains(t, err, "signer")
 }
 
 func TestAClientNeedsItsCollaborators(t *testing.T) {

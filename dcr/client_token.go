@@ -130,6 +130,9 @@ func (c *Client) authenticate(form url.Values, by Credentials) (authorization st
 
 // assertion makes a client assertion (OIDC Core section 9, RFC 7523 section 3).
 func (c *Client) assertion(by Credentials) (string, error) {
+	if by.Method == claims.PrivateKeyJWT && c.signer == nil {
+		return "", errors.New("private_key_jwt needs the client's Signer")
+	}
 	jti, err := newUUID(c.random)
 	if err != nil {
 		return "", err

@@ -71,6 +71,7 @@ func NewDiscoveryHandler(d Discovery) (http.Handler, error) {
 		header.Set("X-Content-Type-Options", "nosniff")
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			header.Set("Allow", "GET, HEAD")
+			header.Set("Cache-Control", "no-store")
 			http.Error(w, "the discovery document is read by GET", http.StatusMethodNotAllowed)
 			return
 		}
@@ -89,20 +90,20 @@ func (d *Discovery) document() (*discoveryDocument, error) {
 		Issuer: d.Issuer, RegistrationEndpoint: d.RegistrationEndpoint, TokenEndpoint: d.TokenEndpoint,
 		AuthorizationEndpoint: d.AuthorizationEndpoint, JWKSURI: d.JWKSURI, IntrospectionEndpoint: d.IntrospectionEndpoint,
 		RevocationEndpoint: d.RevocationEndpoint, BackchannelEndpoint: d.BackchannelEndpoint,
-		Scopes:              announced(p, "scope", p.Scopes),
-		ResponseTypes:       announced(p, "response_types", p.ResponseTypes),
-		GrantTypes:          announced(p, "grant_types", p.GrantTypes),
+		Scopes:              offered(p, "scope", p.Scopes),
+		ResponseTypes:       offered(p, "response_types", p.ResponseTypes),
+		GrantTypes:          offered(p, "grant_types", p.GrantTypes),
 		SubjectTypes:        []string{"public"},
 		IDTokenAlgs:         preferred(p, "id_token_signed_response_alg", p.MemberAlgorithms.IDToken),
 		RequestObjectAlgs:   preferred(p, "request_object_signing_alg", p.MemberAlgorithms.RequestObject),
 		RequestParameter:    true,
 		RequestURIParameter: false,
-		TokenAuthMethods:    announced(p, "token_endpoint_auth_method", p.AuthMethods),
+		TokenAuthMethods:    offered(p, "token_endpoint_auth_method", p.AuthMethods),
 		TokenAuthAlgs:       preferred(p, "token_endpoint_auth_signing_alg", p.MemberAlgorithms.TokenEndpointAuth),
 		CertificateBound:    true,
 	}
 	if slices.Contains(document.GrantTypes, claims.CIBA) {
-		document.DeliveryModes = announced(p, "backchannel_token_delivery_mode", []claims.DeliveryMode{claims.Poll, claims.Ping})
+		document.DeliveryModes = offered(p, "backchannel_token_delivery_mode", []claims.DeliveryMode{claims.Poll, claims.Ping})
 		document.BackchannelAlgs = preferred(p, "backchannel_authentication_request_signing_alg", p.MemberAlgorithms.Backchannel)
 		document.UserCode = new(bool)
 	}
@@ -156,17 +157,9 @@ func checkEndpoint(address string) error {
 	return nil
 }
 
-// announced are the supported values that the policy does not narrow away.
-func announced[T ~string](p *validate.Policy, member string, supported []T) []T {
-	allowed, narrowed := p.AllowedValues[member]
-	return slices.DeleteFunc(slices.Clone(supported), func(v T) bool {
-		return narrowed && !slices.Contains(allowed, string(v))
-	})
-}
-
-// preferred is announced with PS256 first.
+// preferred is offered with PS256 first.
 func preferred(p *validate.Policy, member string, supported []claims.Algorithm) []claims.Algorithm {
-	values := announced(p, member, supported)
+	values := slices.Clone(offered(p, member, supported))
 	if i := slices.Index(values, claims.PS256); i > 0 {
 		values = slices.Insert(slices.Delete(values, i, i+1), 0, claims.PS256)
 	}

@@ -86,6 +86,7 @@ func TestDiscoveryIsReadByGETAndHEADAlone(t *testing.T) {
 		require.Equal(t, status, response.StatusCode, method)
 		if status == 405 {
 			require.Equal(t, "GET, HEAD", response.Header.Get("Allow"))
+			require.Equal(t, "no-store", response.Header.Get("Cache-Control"))
 		}
 	}
 }

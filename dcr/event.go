@@ -1,7 +1,9 @@
 package dcr
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 
@@ -21,8 +23,12 @@ const (
 	OutcomeNotOffered   Outcome = "not_offered"  // 405
 	OutcomeUnavailable  Outcome = "unavailable"  // 503
 	OutcomeFailed       Outcome = "failed"       // 500
-	OutcomeUnfinished   Outcome = "unfinished"   // a deletion that is left to Reconcile, or a change that Reconcile had to leave
-	OutcomeUndone       Outcome = "undone"       // Reconcile took a change back
+	// OutcomeUnfinished is a deletion that is left to Reconcile, or a change that
+	// Reconcile had to leave. With a store of four verbs it is a client that is deleted
+	// and whose tokens could not be revoked: nobody tries again, and each of them is
+	// refused here by the look-up of its client until it ends.
+	OutcomeUnfinished Outcome = "unfinished"
+	OutcomeUndone     Outcome = "undone" // Reconcile took a change back
 )
 
 // Event is what happened, for metrics: each field has few values, none of which a
@@ -44,19 +50,39 @@ type operation struct {
 
 func (r *Registrar) begin(name Operation) *operation { return &operation{registrar: r, name: name} }
 
-// end tells the observer, once.
-func (o *operation) end(err error) {
+// end tells the observer, once, and the log what went wrong on the bank's side.
+func (o *operation) end(ctx context.Context, err error) {
 	event := Event{Operation: o.name, Outcome: OutcomeDone, Environment: o.environment}
 	var e *Error
 	switch {
 	case errors.As(err, &e):
 		event.Outcome, event.Rules = outcomeOf(e.Status), brokenRules(e.Report)
+		o.log(ctx, e)
 	case err != nil:
 		event.Outcome = OutcomeFailed
 	case o.unfinished:
 		event.Outcome = OutcomeUnfinished
 	}
-	o.registrar.observer(event)
+	o.registrar.observe(event)
+}
+
+// log tells of an outage or a fault, unless its sender has just hung up.
+func (o *operation) log(ctx context.Context, e *Error) {
+	level := slog.LevelError
+	if ctx.Err() != nil {
+		level = slog.LevelInfo
+	}
+	if e.Status < http.StatusInternalServerError || !o.registrar.log.Enabled(ctx, level) {
+		return
+	}
+	e.logged = true
+	o.registrar.log.Log(ctx, level, "a request failed", "operation", o.name, "status", e.Status, "description", e.Description, "error", e.Err)
+}
+
+func (r *Registrar) observe(event Event) {
+	if err := guarded(func() error { r.observer(event); return nil }); err != nil {
+		r.log.Error("the observer failed", "operation", event.Operation, "error", err)
+	}
 }
 
 func outcomeOf(status int) Outcome {

@@ -133,10 +133,7 @@ func offeredMethods(c HandlerConfig) ([]string, error) {
 // client would repeat its request, or its token, at the other place.
 func (h *handler) outer(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header := w.Header()
-		header.Set("Cache-Control", "no-store")
-		header.Set("Pragma", "no-cache")
-		header.Set("X-Content-Type-Options", "nosniff")
+		protect(w.Header())
 		if r.Body != nil && r.Body != http.NoBody {
 			// The server reads the body even if no verb does. A writer without deadlines, as
 			// in tests, has nothing to wait for.

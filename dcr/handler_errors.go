@@ -11,6 +11,13 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
+// protect keeps an answer from caches, and its type from guesses.
+func protect(header http.Header) {
+	header.Set("Cache-Control", "no-store")
+	header.Set("Pragma", "no-cache")
+	header.Set("X-Content-Type-Options", "nosniff")
+}
+
 // asError is the refusal that an error of the Registrar is; any other error is a
 // fault of ours, of which the sender learns nothing.
 func asError(err error) *Error {
@@ -29,6 +36,10 @@ func writeError(w http.ResponseWriter, e *Error, tokenSent bool) {
 	switch e.Status {
 	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", challengeOf(e, tokenSent))
+	case http.StatusForbidden:
+		if e.Challenge != "" {
+			header.Set("WWW-Authenticate", e.Challenge)
+		}
 	case http.StatusTooManyRequests:
 		header.Set("Retry-After", wholeSeconds(e.RetryAfter))
 	case http.StatusServiceUnavailable:
@@ -69,7 +80,7 @@ func wholeSeconds(d time.Duration) string {
 // in it.
 func (h *handler) logRefusal(q request, e *Error) {
 	level := slog.LevelInfo
-	if e.Status >= http.StatusInternalServerError && q.Context().Err() == nil {
+	if e.Status >= http.StatusInternalServerError && q.Context().Err() == nil && !e.logged {
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{slog.String("method", q.Method), slog.Int("status", e.Status), slog.String("description", e.Description)}
@@ -85,7 +96,7 @@ func (h *handler) logRefusal(q request, e *Error) {
 	if rules := brokenRules(e.Report); len(rules) > 0 {
 		attrs = append(attrs, slog.Any("rules", rules))
 	}
-	if e.Err != nil {
+	if e.Err != nil && !e.logged {
 		attrs = append(attrs, slog.String("cause", e.Err.Error()))
 	}
 	h.log.LogAttrs(q.Context(), level, "registration request refused", attrs...)

@@ -1,9 +1,9 @@
 package dcr
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"os"
@@ -16,18 +16,21 @@ import (
 // maxSegment is the length up to which a path segment can be a client identifier.
 const maxSegment = 64
 
+// mostRoom is how much is made ready for what a client says that it will send, in bytes.
+const mostRoom = 8 << 10
+
 func (h *handler) register(ctx context.Context, w http.ResponseWriter, q request) (int, []byte, error) {
 	token, err := h.readToken(w, q.Request)
 	if err != nil {
 		return 0, nil, err
 	}
 	registration, err := h.registrar.Register(ctx, RegisterInput{Token: token, Certificate: q.caller.Certificate})
-	return h.answer(h.registrar.policy.CreatedStatus, registration, err)
+	return answered(h.registrar.policy.CreatedStatus, registration, err)
 }
 
 func (h *handler) get(ctx context.Context, _ http.ResponseWriter, q request) (int, []byte, error) {
 	registration, err := h.registrar.Get(ctx, q.clientID, q.caller)
-	return h.answer(http.StatusOK, registration, err)
+	return answered(http.StatusOK, registration, err)
 }
 
 func (h *handler) update(ctx context.Context, w http.ResponseWriter, q request) (int, []byte, error) {
@@ -39,19 +42,18 @@ func (h *handler) update(ctx context.Context, w http.ResponseWriter, q request) 
 		}
 	}
 	registration, err := h.registrar.Update(ctx, q.clientID, token, q.caller)
-	return h.answer(http.StatusOK, registration, err)
+	return answered(http.StatusOK, registration, err)
 }
 
 func (h *handler) delete(ctx context.Context, _ http.ResponseWriter, q request) (int, []byte, error) {
 	return http.StatusNoContent, nil, h.registrar.Delete(ctx, q.clientID, q.caller)
 }
 
-func (h *handler) answer(status int, registration *Registration, err error) (int, []byte, error) {
+func answered(status int, registration *Registration, err error) (int, []byte, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	body, err := Response(registration.Client, registration.Secret, h.registrar.policy)
-	return status, body, err
+	return status, registration.response, nil
 }
 
 // readToken reads a request's body within its limits of type, size and time.
@@ -59,7 +61,9 @@ func (h *handler) readToken(w http.ResponseWriter, r *http.Request) (string, err
 	if !isJOSE(r.Header) {
 		return "", &Error{Status: http.StatusUnsupportedMediaType, Description: "send Content-Type application/jwt or application/jose, and no Content-Encoding"}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxRequestBody))
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength, 0), mostRoom)) + bytes.MinRead)
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxRequestBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -73,7 +77,7 @@ func (h *handler) readToken(w http.ResponseWriter, r *http.Request) (string, err
 	// The server goes on reading to see whether the client leaves, and would take the
 	// end of this deadline for that. Nothing more of this request is to come.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-	return string(body), nil
+	return body.String(), nil
 }
 
 // isJOSE says whether the body is of one of the two types, once and not encoded.

@@ -31,8 +31,9 @@ type IntrospectionConfig struct {
 	// ClientID and ClientSecret authenticate by client_secret_basic (RFC 6749 section
 	// 2.3.1). Without a secret the ID is sent in the form, as clients do that are known
 	// by their certificate (RFC 8705 section 2); without an ID nothing is sent.
-	ClientID, ClientSecret string
-	Timeout                time.Duration // for each call; 5 s where 0
+	ClientID     string
+	ClientSecret string        `json:"-"`
+	Timeout      time.Duration // for each call; 5 s where 0
 }
 
 // Introspection is Tokens for any authorization server that has token introspection

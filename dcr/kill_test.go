@@ -57,6 +57,7 @@ type order struct {
 	Now       time.Time
 	Database  string
 	Server    string // directory of the authorization server
+	Replay    string // directory of the jti; "" where the store has them
 }
 
 // obey does what the order says. It does not return where the point is reached.
@@ -130,9 +131,61 @@ func (o *order) bank(ctx context.Context) (*dcr.Registrar, *sqlite.Store, error)
 	if o.Fail {
 		server.fail = failOnce("provision")
 	}
-	r, err := dcr.NewRegistrar(dcr.Config{Statements: verifier, SoftwareKeys: keys, Validator: validator, Store: clients,
-		Clock: clock, Tokens: server, Provisioner: server})
+	config := dcr.Config{Statements: verifier, SoftwareKeys: keys, Validator: validator, Store: clients,
+		Clock: clock, Tokens: server, Provisioner: server}
+	if o.Replay != "" {
+		config.Replay = fileReplay{dir: o.Replay, clock: clock}
+	}
+	r, err := dcr.NewRegistrar(config)
 	return r, clients, err
+}
+
+// fileReplay is a Replay that keeps each jti in a file, for one process at a time: with
+// the end of its lease, or of its reservation once that is confirmed.
+type fileReplay struct {
+	dir   string
+	clock func() time.Time
+}
+
+type fileHold struct {
+	Until     time.Time
+	Confirmed bool
+}
+
+func (f fileReplay) file(r store.Reservation) string {
+	key := r.Key()
+	return filepath.Join(f.dir, hex.EncodeToString(key[:]))
+}
+
+func (f fileReplay) held(r store.Reservation) (h fileHold, ok bool) {
+	text, err := os.ReadFile(f.file(r))
+	return h, err == nil && json.Unmarshal(text, &h) == nil && f.clock().Before(h.Until)
+}
+
+func (f fileReplay) put(r store.Reservation, h fileHold) error {
+	text, err := json.Marshal(h)
+	return errors.Join(err, os.WriteFile(f.file(r), text, 0o600))
+}
+
+func (f fileReplay) Reserve(_ context.Context, r store.Reservation, lease time.Duration) error {
+	if _, ok := f.held(r); ok {
+		return store.ErrReplayed
+	}
+	return f.put(r, fileHold{Until: f.clock().Add(lease)})
+}
+
+func (f fileReplay) Confirm(_ context.Context, r store.Reservation) error {
+	if h, ok := f.held(r); !ok || h.Confirmed {
+		return store.ErrReplayed
+	}
+	return f.put(r, fileHold{Until: r.Until, Confirmed: true})
+}
+
+func (f fileReplay) Release(_ context.Context, r store.Reservation) error {
+	if h, ok := f.held(r); !ok || h.Confirmed {
+		return nil
+	}
+	return os.Remove(f.file(r))
 }
 
 // fileServer is an authorization server that keeps all it knows in files, so that it
@@ -283,6 +336,7 @@ type end int
 
 const (
 	asBefore end = iota // as if the request had never come: it may come again
+	burnt               // as if it had never come, but it may not come again
 	asAsked             // as if it had been answered: it may not come again
 )
 
@@ -305,6 +359,23 @@ func TestAChangeThatIsKilledAtAnyPointEndsAsBeforeOrAsAsked(t *testing.T) {
 				k.order.Point = point
 				k.kill(t, k.order)
 				k.check(t, c.end)
+			})
+		}
+	}
+}
+
+// TestAReplayOfItsOwnBurnsTheJTIOfAChangeThatIsKilledAfterTheConfirmation: up to there
+// the lease ends by itself.
+func TestAReplayOfItsOwnBurnsTheJTIOfAChangeThatIsKilledAfterTheConfirmation(t *testing.T) {
+	for _, op := range []dcr.Operation{dcr.OpCreate, dcr.OpUpdate} {
+		for point, want := range map[string]end{"provisioned": asBefore, "confirmed": burnt, "ended": asAsked} {
+			t.Run(string(op)+"."+point, func(t *testing.T) {
+				k := newKillTest(t, op)
+				k.order.Replay, k.order.Point = t.TempDir(), string(op)+"."+point
+				k.kill(t, k.order)
+				k.order.Now = k.order.Now.Add(2 * dcr.ChangeTimeout)
+				k.world.now = k.order.Now
+				k.check(t, want)
 			})
 		}
 	}
@@ -358,7 +429,7 @@ func (k *killTest) check(t *testing.T, want end) {
 		left, err := s.ListUnfinished(context.Background(), k.world.now.Add(time.Hour), 10)
 		require.NoError(t, err)
 		require.Empty(t, left)
-		if want == asBefore {
+		if want != asAsked {
 			after, err := s.Get(context.Background(), k.before.ID)
 			require.NoError(t, err)
 			after.Version = k.before.Version
@@ -417,6 +488,10 @@ func (k *killTest) repeat(t *testing.T, r *dcr.Registrar, want end) {
 		return
 	}
 	require.Equal(t, []string{"request.jti.replayed"}, ruleIDs(refusal.Report))
+	if want == burnt {
+		_, err = r.Update(ctx, k.before.ID, k.world.token(t, oneRedirect), by)
+		require.NoError(t, err, "a new request is taken")
+	}
 }
 
 // fastDir is a directory in memory where the system has one: what a disk does is

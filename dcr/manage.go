@@ -4,18 +4,18 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 
-	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
 
 // ErrNotOffered lies behind the 405 of Get, Update and Delete at a registrar
-// without Tokens.
+// without Tokens, and of RegisterFromSSA where the policy leaves it no method.
 var ErrNotOffered = errors.New("dcr: this bank does not offer the verb")
 
 // Caller is who asks for a registered client.
 type Caller struct {
-	Token       string            // the bearer access token; "" where none was sent
+	Token       string            `json:"-"` // the bearer access token; "" where none was sent
 	Certificate *x509.Certificate // of the mutual TLS connection; nil where there is none
 }
 
@@ -25,8 +25,9 @@ type Caller struct {
 //   - 401 without a certificate, and without a token
 //   - 401 for a token that is not valid; 503 where that cannot be told now
 //   - 401 where the token is bound to another certificate
-//   - 401 where the token's client does not exist, or was issued after the token;
-//     the token is revoked
+//   - 401 where the token's client does not exist, or was issued after the token by
+//     more than the policy's clock_skew: the clock of the authorization server may be
+//     behind; the token is revoked
 //   - 401 where the client is not the token's, whether it exists or not; the token
 //     is revoked. By policy (foreign_token) 403 where it exists.
 //   - 401 where the certificate is not one of the client's software; 503 where that
@@ -36,18 +37,27 @@ type Caller struct {
 // updated is as before.
 func (r *Registrar) Get(ctx context.Context, clientID string, by Caller) (*Registration, error) {
 	o := r.begin(OpRead)
+	registration, err := r.get(ctx, clientID, by, o)
+	o.end(ctx, err)
+	return registration, err
+}
+
+func (r *Registrar) get(ctx context.Context, clientID string, by Caller, o *operation) (*Registration, error) {
 	s, err := r.authenticate(ctx, clientID, by, o)
-	o.end(err)
 	if err != nil {
 		return nil, err
 	}
-	return &Registration{Client: s.client}, nil
+	response, err := r.respond(&s.client, s.statement, "")
+	if err != nil {
+		return nil, err
+	}
+	return &Registration{Client: s.client, response: response}, nil
 }
 
 // Update replaces what is registered of a client by a new request, a compact JWS,
 // with every check of Register and those of Get before. Besides, the software, its
-// organisation and the environment must be as they were, and a client_id in the
-// request that of the client (400). The client keeps its client_id,
+// organisation, the environment and the directory must be as they were, and a
+// client_id in the request that of the client (400). The client keeps its client_id,
 // client_id_issued_at, access tokens, and its secret unless the new authentication
 // method needs another one (then Registration.Secret is that) or none.
 //
@@ -57,7 +67,7 @@ func (r *Registrar) Get(ctx context.Context, clientID string, by Caller) (*Regis
 func (r *Registrar) Update(ctx context.Context, clientID string, request string, by Caller) (*Registration, error) {
 	o := r.begin(OpUpdate)
 	registration, err := r.update(ctx, clientID, request, by, o)
-	o.end(err)
+	o.end(ctx, err)
 	return registration, err
 }
 
@@ -87,7 +97,7 @@ func (r *Registrar) update(ctx context.Context, clientID, request string, by Cal
 // changed meanwhile.
 func (r *Registrar) replace(ctx context.Context, s *owned, v *Verified, leaf *x509.Certificate) (*Registration, error) {
 	v.input.Certificate = &validate.Certificate{RawSubject: leaf.RawSubject}
-	if v.input.Extra = moved(s.client, v); len(v.input.Extra) == 0 {
+	if v.input.Extra = moved(s, v); len(v.input.Extra) == 0 {
 		// The statement may name another key set than the one before.
 		if err := r.checkCertificate(ctx, v, leaf); err != nil {
 			return nil, err
@@ -97,12 +107,16 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *Verified, leaf *x5
 	if !report.Valid() {
 		return nil, refused(report, nil)
 	}
-	client, secret, err := r.rebuild(v, s.client)
+	client, secret, err := r.rebuild(v, s)
 	if err != nil {
 		return nil, err
 	}
 	change := compare(OpUpdate, side{&s.client, rolesOf(s.statement)}, side{&client, rolesOf(v.statement)})
 	if err := r.approve(ctx, change); err != nil {
+		return nil, err
+	}
+	response, err := r.respond(&client, v.statement, secret)
+	if err != nil {
 		return nil, err
 	}
 	stored, err := r.change(ctx, client, s.client, secret, r.reservation(v))
@@ -112,14 +126,14 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *Verified, leaf *x5
 	if err != nil {
 		return nil, r.storeError(v, err)
 	}
-	change.After = copyOf(&stored)
+	change.After = &stored
 	r.done(ctx, change)
-	return &Registration{Client: stored, Secret: secret, Report: report, Change: &change}, nil
+	return &Registration{Client: stored, Secret: secret, Report: report, Change: &change, response: response}, nil
 }
 
 // moved reports what would make another client of this one.
-func moved(c store.Client, v *Verified) []validate.Violation {
-	sent, statement := v.request.claims, v.statement.Claims()
+func moved(s *owned, v *Verified) []validate.Violation {
+	c, sent, statement := &s.client, v.request.claims, v.statement.Claims()
 	var found []validate.Violation
 	add := func(broken bool, rule string, d validate.Document, pointer, message string) {
 		if broken {
@@ -128,23 +142,29 @@ func moved(c store.Client, v *Verified) []validate.Violation {
 	}
 	id, named := sent.ClientID.Get()
 	add(named && id != c.ID, ruleClientID, validate.DocRequest, "/client_id", "is not the client that is updated")
-	add(softwareID(sent, statement) != c.SoftwareID, ruleSoftwareID, validate.DocRequest, "/software_id",
-		"the request is of another software than the client")
+	if s.statement.Claims().SoftwareID.Present() && !statement.SoftwareID.Present() {
+		add(true, ruleSoftwareID, validate.DocSSA, "/software_id", "the statement does not name the software any more, as that of the client does")
+	} else {
+		add(softwareID(sent, statement) != c.SoftwareID, ruleSoftwareID, validate.DocRequest, "/software_id",
+			"the request is of another software than the client")
+	}
 	add(statement.OrgID.Or("") != c.OrgID, ruleOrgID, validate.DocSSA, "/org_id",
 		"the statement is of another organisation than the client")
 	add(v.statement.Environment() != c.Environment, ruleEnvironment, validate.DocSSA, "/software_environment",
 		"the statement is of another environment than the client")
+	add(statement.Issuer.Or("") != c.Issuer, ruleIssuer, validate.DocSSA, "/iss",
+		"the statement is of another directory than the client")
 	return found
 }
 
 // Delete removes a client and its tokens, after the checks of Get. From the moment
 // that it is decided nobody sees the client and none of its tokens is accepted; a
-// nil error says so. What could not be done at once elsewhere, Reconcile does. A
-// refusal is an *Error: 403 by Hooks.Approve, 503 where the client is being changed.
+// nil error says so. What could not be done at once elsewhere, Reconcile does, if the
+// Store has store.Unfinished (OutcomeUnfinished). A refusal is an *Error: 403 by Hooks.Approve, 503 where the client is being changed.
 func (r *Registrar) Delete(ctx context.Context, clientID string, by Caller) error {
 	o := r.begin(OpDelete)
 	err := r.delete(ctx, clientID, by, o)
-	o.end(err)
+	o.end(ctx, err)
 	return err
 }
 
@@ -163,8 +183,7 @@ func (r *Registrar) delete(ctx context.Context, clientID string, by Caller, o *o
 		case errors.Is(err, errLost):
 			continue
 		case err != nil:
-			r.log.Error("the client cannot be deleted", "client_id", s.client.ID, "error", err)
-			return unavailable(err, "the client cannot be deleted at the moment")
+			return unavailable(fmt.Errorf("client %s: %w", s.client.ID, err), "the client cannot be deleted at the moment")
 		}
 		o.unfinished = !finished
 		r.done(ctx, change)

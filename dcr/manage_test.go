@@ -120,14 +120,15 @@ func TestATokenOfUnknownBindingOrAgeIsRefused(t *testing.T) {
 		change func(*dcr.AccessToken)
 		status int
 	}{
-		"as it should be":          {func(*dcr.AccessToken) {}, 200},
-		"that does not end":        {func(a *dcr.AccessToken) { a.Expiry = time.Time{} }, 200},
-		"that has ended":           {func(a *dcr.AccessToken) { a.Expiry = b.now }, 401},
-		"of no client":             {func(a *dcr.AccessToken) { a.ClientID = "" }, 401},
-		"of no certificate":        {func(a *dcr.AccessToken) { a.CertificateSHA256 = [32]byte{} }, 401},
-		"of no time":               {func(a *dcr.AccessToken) { a.IssuedAt = time.Time{} }, 401},
-		"older than the client":    {func(a *dcr.AccessToken) { a.IssuedAt = b.now.Add(-time.Second) }, 401},
-		"of a client that is gone": {func(a *dcr.AccessToken) { a.ClientID = "gone" }, 401},
+		"as it should be":           {func(*dcr.AccessToken) {}, 200},
+		"that does not end":         {func(a *dcr.AccessToken) { a.Expiry = time.Time{} }, 200},
+		"that has ended":            {func(a *dcr.AccessToken) { a.Expiry = b.now }, 401},
+		"of no client":              {func(a *dcr.AccessToken) { a.ClientID = "" }, 401},
+		"of no certificate":         {func(a *dcr.AccessToken) { a.CertificateSHA256 = [32]byte{} }, 401},
+		"of no time":                {func(a *dcr.AccessToken) { a.IssuedAt = time.Time{} }, 401},
+		"of a clock that is behind": {func(a *dcr.AccessToken) { a.IssuedAt = b.now.Add(-time.Minute) }, 200},
+		"older than the client":     {func(a *dcr.AccessToken) { a.IssuedAt = b.now.Add(-time.Minute - 1) }, 401},
+		"of a client that is gone":  {func(a *dcr.AccessToken) { a.ClientID = "gone" }, 401},
 	} {
 		token := good
 		c.change(&token)
@@ -209,7 +210,7 @@ func TestAnUpdateReplacesWhatIsRegisteredAndKeepsIdentityAndTokens(t *testing.T)
 	require.NotEqual(t, first.SoftwareStatement, stored.SoftwareStatement)
 	require.Empty(t, updated.Secret)
 	require.True(t, b.alive(by.Token), "an update never touches tokens")
-	require.Equal(t, []string{"redirect_uris", "software_statement"}, updated.Change.Members)
+	require.Equal(t, []string{"redirect_uris", "software_statement"}, updated.Change.Members())
 	require.Equal(t, dcr.OpUpdate, updated.Change.Operation)
 	require.Equal(t, first, *updated.Change.Before)
 	require.Equal(t, stored, *updated.Change.After)
@@ -236,7 +237,7 @@ func TestAnUpdateTellsWhichRolesAreGainedAndLost(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []claims.Role{claims.CBPII}, updated.Change.RolesGained)
 	require.Equal(t, []claims.Role{claims.PISP}, updated.Change.RolesLost)
-	require.Contains(t, updated.Change.Members, "scope")
+	require.Contains(t, updated.Change.Members(), "scope")
 
 	before := everything(t, b.records)
 	_, err = b.Update(context.Background(), id, b.token(t, func(c *claims.Request) {

@@ -2,9 +2,7 @@ package dcr
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
+	"net/http"
 	"slices"
 	"time"
 
@@ -28,18 +26,22 @@ const manualLifetime = time.Minute
 // and of each other member the first value that the policy offers; tls_client_auth is
 // passed over, since there is no certificate whose subject would be registered. All
 // rules then judge that, but those about a request's header and jti. A policy that
-// demands more members (required_members) refuses it.
+// demands more members (required_members) refuses it. Where the policy offers
+// tls_client_auth alone, nothing can be registered in this way: 405, ErrNotOffered.
 //
 // Errors and effects are those of Register. A statement may be used again, as in
 // requests: registrations, a policy, says how often software is registered.
 func (r *Registrar) RegisterFromSSA(ctx context.Context, statement string) (*Registration, error) {
 	o := r.begin(OpCreate)
 	registration, err := r.registerFromSSA(ctx, statement, o)
-	o.end(err)
+	o.end(ctx, err)
 	return registration, err
 }
 
 func (r *Registrar) registerFromSSA(ctx context.Context, text string, o *operation) (*Registration, error) {
+	if len(r.manualMethods()) == 0 {
+		return nil, &Error{Status: http.StatusMethodNotAllowed, Description: "this bank registers nobody by a statement alone", Err: ErrNotOffered}
+	}
 	now := r.clock()
 	input := &validate.Input{Now: now}
 	parsed, err := ssa.Parse(text)
@@ -64,17 +66,19 @@ func (r *Registrar) registerFromSSA(ctx context.Context, text string, o *operati
 		store.Reservation{})
 }
 
+// manualMethods are those that need no client certificate to be registered.
+func (r *Registrar) manualMethods() []claims.AuthMethod {
+	return slices.DeleteFunc(slices.Clone(offered(&r.policy, "token_endpoint_auth_method", r.policy.AuthMethods)),
+		func(m claims.AuthMethod) bool { return m == claims.TLSClientAuth })
+}
+
 // modest is the request that a statement alone stands for.
 func (r *Registrar) modest(statement *ssa.Verified, now time.Time) (*claims.Request, error) {
-	id, err := r.uuid()
+	id, err := newUUID(r.random)
 	if err != nil {
 		return nil, err
 	}
-	methods := slices.DeleteFunc(slices.Clone(offered(r, "token_endpoint_auth_method", r.policy.AuthMethods)),
-		func(m claims.AuthMethod) bool { return m == claims.TLSClientAuth })
-	if len(methods) == 0 {
-		return nil, errors.New("dcr: manual registration needs an authentication method other than tls_client_auth in the policy")
-	}
+	methods := r.manualMethods()
 	c, algorithms := statement.Claims(), r.policy.MemberAlgorithms
 	issuer := c.SoftwareID
 	if r.policy.IssuerKinds[0] == validate.IssuerOrgID {
@@ -88,14 +92,14 @@ func (r *Registrar) modest(statement *ssa.Verified, now time.Time) (*claims.Requ
 		SoftwareStatement:       claims.Some(statement.Token()),
 		TokenEndpointAuthMethod: claims.Some(methods[0]),
 		GrantTypes: claims.Some(keep([]claims.GrantType{claims.AuthorizationCode, claims.ClientCredentials, claims.RefreshToken},
-			offered(r, "grant_types", r.policy.GrantTypes))),
+			offered(&r.policy, "grant_types", r.policy.GrantTypes))),
 		Scope:                    claims.Some(claims.Scope{Words: r.defaultScopes(c)}),
-		ApplicationType:          first(offered(r, "application_type", r.policy.ApplicationTypes)),
-		IDTokenSignedResponseAlg: first(offered(r, "id_token_signed_response_alg", algorithms.IDToken)),
-		RequestObjectSigningAlg:  first(offered(r, "request_object_signing_alg", algorithms.RequestObject)),
+		ApplicationType:          first(offered(&r.policy, "application_type", r.policy.ApplicationTypes)),
+		IDTokenSignedResponseAlg: first(offered(&r.policy, "id_token_signed_response_alg", algorithms.IDToken)),
+		RequestObjectSigningAlg:  first(offered(&r.policy, "request_object_signing_alg", algorithms.RequestObject)),
 	}
 	if methods[0] == claims.PrivateKeyJWT || methods[0] == claims.ClientSecretJWT {
-		request.TokenEndpointAuthSigningAlg = first(offered(r, "token_endpoint_auth_signing_alg", algorithms.TokenEndpointAuth))
+		request.TokenEndpointAuthSigningAlg = first(offered(&r.policy, "token_endpoint_auth_signing_alg", algorithms.TokenEndpointAuth))
 	}
 	return request, nil
 }
@@ -106,14 +110,4 @@ func first[T any](values []T) claims.Optional[T] {
 		return claims.Optional[T]{}
 	}
 	return claims.Some(values[0])
-}
-
-// uuid makes a random UUID (RFC 9562, version 4).
-func (r *Registrar) uuid() (string, error) {
-	var b [16]byte
-	if _, err := io.ReadFull(r.random, b[:]); err != nil {
-		return "", fmt.Errorf("dcr: no randomness: %w", err)
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
 }

@@ -99,8 +99,9 @@ func TestManualRegistrationFollowsThePolicy(t *testing.T) {
 
 	mtls := newOffice(t, func(p *validate.Policy) { p.AuthMethods = []claims.AuthMethod{claims.TLSClientAuth} }, nil)
 	_, err = mtls.RegisterFromSSA(context.Background(), mtls.statement(t, nil))
-	require.Equal(t, http.StatusInternalServerError, refusalOf(t, err).Status)
-	require.Equal(t, dcr.OutcomeFailed, mtls.lastEvent().Outcome)
+	require.Equal(t, http.StatusMethodNotAllowed, refusalOf(t, err).Status)
+	require.ErrorIs(t, err, dcr.ErrNotOffered)
+	require.Equal(t, dcr.OutcomeNotOffered, mtls.lastEvent().Outcome)
 	demanding := newOffice(t, func(p *validate.Policy) { p.RequiredMembers = []string{"tls_client_auth_subject_dn"} }, nil)
 	_, err = demanding.RegisterFromSSA(context.Background(), demanding.statement(t, nil))
 	require.Contains(t, ruleIDs(refusalOf(t, err).Report), "request.required_by_policy")

@@ -176,6 +176,7 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 				return s.request(t, m, p, strings.NewReader(s.token(t, func(c *claims.Request) { c.TokenEndpointAuthMethod = claims.Some(claims.ClientSecretBasic) })))
 			}},
 		{name: "a broken record", methods: "GET", status: 500, registry: func(c *dcr.Config) { c.Store = brokenRecords{c.Store} }},
+		{name: "keys that the bank forgot to list", methods: "DELETE", status: 500, registry: func(c *dcr.Config) { c.SoftwareKeys = missingHost(t, s.world) }},
 		{name: "no store", methods: "POST GET PUT DELETE", status: 503, registry: func(c *dcr.Config) { c.Store = noStore{c.Store} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

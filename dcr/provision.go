@@ -3,6 +3,7 @@ package dcr
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/obdcr/obdcr/store"
 )
@@ -10,10 +11,10 @@ import (
 // Provisioner makes OAuth clients in the bank's authorization server. Both methods
 // may be called again with what they have done already, after a crash say, and then
 // have the same result; they must be safe for concurrent use, and end when the
-// context does.
+// context does. A panic counts as an error.
 type Provisioner interface {
 	// Provision makes the client, or replaces it by this one. secret is its client
-	// secret where that is new or can be read; "" where client.SecretHash is nil,
+	// secret where that is new or sealed; "" where client.SecretHash is nil,
 	// and also where the client keeps, or after a failed update has again, the one
 	// that hashes to it. So an authorization server that checks secrets itself
 	// forgets a secret only when the next one but one replaces it.
@@ -23,16 +24,25 @@ type Provisioner interface {
 	Deprovision(ctx context.Context, clientID string) error
 }
 
-// readableSecret is the secret of a client whose record holds it sealed.
-func (r *Registrar) readableSecret(c store.Client) string {
+// readableSecret is the secret of a client whose record holds it sealed, "" where it
+// does not. An authorization server that were told of none would go on with another
+// one than the client has: that it does not open is an error.
+func (r *Registrar) readableSecret(c store.Client) (string, error) {
 	if c.SealedSecret == nil {
-		return ""
+		return "", nil
 	}
-	secret, err := r.OpenSecret(c)
-	if err != nil {
-		r.log.Error("a sealed secret cannot be read", "client_id", c.ID, "error", err)
-	}
-	return secret
+	return r.OpenSecret(c)
+}
+
+// guarded calls what the bank has supplied. A panic in it is an error: a change that
+// has begun must come to one of its ends.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if found := recover(); found != nil {
+			err = fmt.Errorf("dcr: panic: %.200q", fmt.Sprint(found))
+		}
+	}()
+	return do()
 }
 
 // takeBack compensates for a create or an update that failed half-way. What it
@@ -40,7 +50,7 @@ func (r *Registrar) readableSecret(c store.Client) string {
 func (r *Registrar) takeBack(ctx context.Context, op Operation, c store.Client) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
 	defer cancel()
-	if err := r.revert(ctx, c); err != nil {
+	if err := guarded(func() error { return r.revert(ctx, c) }); err != nil {
 		r.log.Error("a change is left to Reconcile", "operation", op, "client_id", c.ID, "error", err)
 	}
 }
@@ -65,7 +75,11 @@ func (r *Registrar) revert(ctx context.Context, c store.Client) error {
 // provision brings the authorization server to what is in force of a record.
 func (r *Registrar) provision(ctx context.Context, record store.Client) error {
 	if c, visible := record.Visible(); visible {
-		return r.provisioner.Provision(ctx, c, r.readableSecret(c))
+		secret, err := r.readableSecret(c)
+		if err != nil {
+			return err
+		}
+		return r.provisioner.Provision(ctx, c.Clone(), secret)
 	}
 	return r.provisioner.Deprovision(ctx, record.ID)
 }

@@ -2,7 +2,11 @@ package dcr_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -15,11 +19,7 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-const (
-	raceRounds        = 200
-	provisionedRounds = 25 // of the races with an authorization server
-	crowd             = 64
-)
+const crowd = 64
 
 // onEachStore runs a race on every store, alone and with an authorization server.
 func onEachStore(t *testing.T, policy func(*validate.Policy), race func(t *testing.T, rounds int, b *office, server *authorizationServer)) {
@@ -33,14 +33,14 @@ func onEachStore(t *testing.T, policy func(*validate.Policy), race func(t *testi
 		},
 	} {
 		for _, provisioned := range []bool{false, true} {
-			kind, rounds := name, raceRounds
+			kind := name
 			if provisioned {
-				kind, rounds = name+", provisioned", provisionedRounds
+				kind = name + ", provisioned"
 			}
 			t.Run(kind, func(t *testing.T) {
 				w, _ := newWorld(t, policy)
 				server := newAuthorizationServer()
-				race(t, rounds, openOffice(t, w, open(t, w), func(c *dcr.Config) {
+				race(t, raceRounds, openOffice(t, w, open(t, w), func(c *dcr.Config) {
 					c.Observer = nil
 					if provisioned {
 						c.Provisioner = server
@@ -261,6 +261,63 @@ func TestOfManyDeletionsOneIsTheLast(t *testing.T) {
 			require.Empty(t, b.settled(t, server))
 			require.Empty(t, server.holds())
 			require.False(t, b.alive(by.Token))
+		}
+	})
+}
+
+// sent serves a request by the handler of the bank, without a connection.
+func (b *office) sent(t *testing.T) func(method, path, body, access string) (status int) {
+	t.Helper()
+	h, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: b.Registrar, Path: "/register", Certificate: presents(b.certificate(t, b.software))})
+	require.NoError(t, err)
+	return func(method, path, body, access string) int {
+		r := httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/jwt")
+		r.Header.Set("Authorization", "Bearer "+access)
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, r)
+		return answer.Code
+	}
+}
+
+func TestOfManyIdenticalPOSTsOneIsAnsweredWith201(t *testing.T) {
+	onEachStore(t, nil, func(t *testing.T, rounds int, b *office, server *authorizationServer) {
+		send := b.sent(t)
+		for range rounds {
+			token, statuses := b.token(t, nil), make([]int, crowd)
+			atOnce(repeated(crowd, func(i int) error {
+				statuses[i] = send(http.MethodPost, "/register", token, "")
+				return nil
+			})...)
+			slices.Sort(statuses)
+			require.Equal(t, []int{201, 400}, slices.Compact(slices.Clone(statuses)))
+			require.Equal(t, 400, statuses[1])
+			require.Len(t, b.settled(t, server), 1)
+			b.clear(t, server)
+		}
+	})
+}
+
+func TestAPUTAndADELETELeaveTheOneOrTheOther(t *testing.T) {
+	onEachStore(t, nil, func(t *testing.T, rounds int, b *office, server *authorizationServer) {
+		send := b.sent(t)
+		for range rounds {
+			id := b.enrol(t, nil).Client.ID
+			token, access := b.token(t, oneRedirect), b.caller(t, id).Token
+			var put, del int
+			atOnce(func() error { put = send(http.MethodPut, "/register/"+id, token, access); return nil },
+				func() error { del = send(http.MethodDelete, "/register/"+id, "", access); return nil })
+			shown := b.settled(t, server)
+			if del == http.StatusNoContent {
+				require.Contains(t, []int{200, 401, 503}, put)
+				require.Empty(t, shown, "nothing rises again")
+				require.Empty(t, server.holds())
+				require.Equal(t, 401, send(http.MethodGet, "/register/"+id, "", access))
+				continue
+			}
+			require.Equal(t, [2]int{200, 503}, [2]int{put, del}, "the deletion met an update that won")
+			require.Len(t, shown, 1)
+			b.clear(t, server)
 		}
 	})
 }

@@ -26,11 +26,14 @@ type ReconcileReport struct {
 // seconds; give it more than ChangeTimeout while other processes serve requests,
 // and 0 where none does, at the start say. It may run in several processes at once.
 //
-// The error says that the store cannot be asked, or has not the methods of
+// The error says that olderThan is negative, that the store cannot be asked, or has not the methods of
 // store.Unfinished; or it wraps the first error of the changes that Failed, which
 // the next call tries again.
 func (r *Registrar) Reconcile(ctx context.Context, olderThan time.Duration) (ReconcileReport, error) {
 	var report ReconcileReport
+	if olderThan < 0 {
+		return report, errors.New("dcr: reconcile: the age is negative")
+	}
 	if r.unfinished == nil {
 		return report, errors.New("dcr: reconcile: the store has not the methods of store.Unfinished")
 	}
@@ -78,18 +81,17 @@ func (r *Registrar) conclude(ctx context.Context, c store.Client, report *Reconc
 	if err == nil {
 		c.Version++
 		r.reached("reconcile.taken")
+		end := r.revert
 		if c.State == store.Deleting {
-			event.Outcome, count = OutcomeDone, &report.Finished
-			err = r.erase(ctx, c)
-		} else {
-			err = r.revert(ctx, c)
+			event.Outcome, count, end = OutcomeDone, &report.Finished, r.erase
 		}
+		err = guarded(func() error { return end(ctx, c) })
 	}
 	if err != nil {
 		event.Outcome, count = OutcomeUnfinished, &report.Failed
 		r.log.Error("a change cannot be ended", "state", c.State, "client_id", c.ID, "error", err)
 	}
 	*count++
-	r.observer(event)
+	r.observe(event)
 	return err
 }

@@ -3,7 +3,6 @@ package dcr
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +22,7 @@ const (
 
 // build makes the record of a valid request for a new client.
 func (r *Registrar) build(v *Verified) (store.Client, string, error) {
-	client, err := r.describe(v)
+	client, method, err := r.describe(v)
 	if err != nil {
 		return store.Client{}, "", err
 	}
@@ -32,7 +31,7 @@ func (r *Registrar) build(v *Verified) (store.Client, string, error) {
 	}
 	client.IssuedAt = r.now()
 	client.Since = client.IssuedAt
-	secret, err := r.addSecret(&client, methodOf(client))
+	secret, err := r.addSecret(&client, method)
 	if err != nil {
 		return store.Client{}, "", internalError(err)
 	}
@@ -42,16 +41,14 @@ func (r *Registrar) build(v *Verified) (store.Client, string, error) {
 // rebuild makes the record of a valid request for a client that there is. It keeps
 // client_id, client_id_issued_at, and the secret as long as the authentication
 // method can use it; the text is that of a new secret, "" where there is none.
-func (r *Registrar) rebuild(v *Verified, before store.Client) (store.Client, string, error) {
-	client, err := r.describe(v)
+func (r *Registrar) rebuild(v *Verified, s *owned) (store.Client, string, error) {
+	before := &s.client
+	client, method, err := r.describe(v)
 	if err != nil {
 		return store.Client{}, "", err
 	}
 	client.ID, client.IssuedAt, client.Version, client.Since = before.ID, before.IssuedAt, before.Version, r.now()
-	if before.UniqueKey == "" && r.policy.Registrations == validate.RegistrationsOnePerSoftware {
-		client.UniqueKey = "" // it is older than the policy, and so may be another of the software
-	}
-	method := methodOf(client)
+	client.UniqueKey = r.keptKey(s, &client, v.statement.Claims())
 	sealed := method == claims.ClientSecretJWT
 	switch {
 	case !needsSecret(method):
@@ -70,43 +67,35 @@ func (r *Registrar) rebuild(v *Verified, before store.Client) (store.Client, str
 	return client, secret, nil
 }
 
-// describe makes what of a record follows from the request alone.
-func (r *Registrar) describe(v *Verified) (store.Client, error) {
+// describe makes what of a record follows from the request alone, and says how the
+// client authenticates at the token endpoint.
+func (r *Registrar) describe(v *Verified) (store.Client, claims.AuthMethod, error) {
 	statement := v.statement.Claims()
 	app, err := r.attributes.Map(statement, v.statement.Environment())
 	if err != nil {
-		return store.Client{}, r.verifier.refuse(v.input, validate.Violation{
+		return store.Client{}, "", r.verifier.refuse(v.input, validate.Violation{
 			Rule: "ssa.attributes.required", Document: validate.DocSSA, Message: trimPrefix(err)}, err)
 	}
 	registered := r.registered(v)
 	if empty := emptied(v.request.claims, registered); empty != "" {
-		return store.Client{}, r.verifier.refuse(v.input, validate.Violation{Rule: empty + ".supported",
+		return store.Client{}, "", r.verifier.refuse(v.input, validate.Violation{Rule: empty + ".supported",
 			Document: validate.DocRequest, Pointer: "/" + empty, Message: "holds nothing that this bank supports"}, nil)
 	}
-	metadata, err := json.Marshal(registered)
+	metadata, err := registered.MarshalJSON()
 	if err != nil {
-		return store.Client{}, internalError(err)
+		return store.Client{}, "", internalError(err)
 	}
 	client := store.Client{
-		State: store.Active, Environment: v.statement.Environment(),
+		State: store.Active, Environment: v.statement.Environment(), Issuer: statement.Issuer.Or(""),
 		SoftwareID: softwareID(registered, statement), OrgID: statement.OrgID.Or(""),
 		Metadata: metadata, SoftwareStatement: v.statement.Token(), Application: app,
 	}
-	client.UniqueKey = r.uniqueKey(client, statement)
-	return client, nil
+	client.UniqueKey = r.uniqueKey(&client, statement)
+	return client, registered.TokenEndpointAuthMethod.Or(""), nil
 }
 
 // now is the time as records keep it.
 func (r *Registrar) now() time.Time { return r.clock().UTC().Truncate(time.Second) }
-
-// methodOf is how a client authenticates at the token endpoint.
-func methodOf(c store.Client) claims.AuthMethod {
-	registered, err := claims.ParseRequest(c.Metadata)
-	if err != nil {
-		return "" // describe has written it
-	}
-	return registered.TokenEndpointAuthMethod.Or("")
-}
 
 func needsSecret(method claims.AuthMethod) bool {
 	switch method {
@@ -117,7 +106,7 @@ func needsSecret(method claims.AuthMethod) bool {
 }
 
 func internalError(err error) *Error {
-	return &Error{Status: http.StatusInternalServerError, Description: "the registration could not be made", Err: err}
+	return &Error{Status: http.StatusInternalServerError, Description: "the request could not be served, by a fault of the bank's", Err: err}
 }
 
 // registered is the request as it is registered: without what concerns the token
@@ -148,7 +137,7 @@ func (r *Registrar) registered(v *Verified) *claims.Request {
 // defaultResponseTypes are those of a request that names none: code id_token, or
 // code at a bank that offers nothing else.
 func (r *Registrar) defaultResponseTypes() []claims.ResponseType {
-	if slices.Contains(offered(r, "response_types", r.policy.ResponseTypes), claims.CodeIDToken) {
+	if slices.Contains(offered(&r.policy, "response_types", r.policy.ResponseTypes), claims.CodeIDToken) {
 		return []claims.ResponseType{claims.CodeIDToken}
 	}
 	return []claims.ResponseType{claims.Code}
@@ -158,19 +147,20 @@ func (r *Registrar) defaultResponseTypes() []claims.ResponseType {
 // changes such values instead of refusing them.
 func (r *Registrar) adjust(c *claims.Request) {
 	if types, ok := c.GrantTypes.Get(); ok && r.policy.CanAdjust("grant_types") {
-		c.GrantTypes = claims.Some(keep(types, offered(r, "grant_types", r.policy.GrantTypes)))
+		c.GrantTypes = claims.Some(keep(types, offered(&r.policy, "grant_types", r.policy.GrantTypes)))
 	}
 	if types, ok := c.ResponseTypes.Get(); ok && r.policy.CanAdjust("response_types") {
-		c.ResponseTypes = claims.Some(keep(types, offered(r, "response_types", r.policy.ResponseTypes)))
+		c.ResponseTypes = claims.Some(keep(types, offered(&r.policy, "response_types", r.policy.ResponseTypes)))
 	}
 	if scope, ok := c.Scope.Get(); ok && r.policy.CanAdjust("scope") {
-		c.Scope = claims.Some(claims.Scope{Words: keep(scope.Words, offered(r, "scope", r.policy.Scopes))})
+		c.Scope = claims.Some(claims.Scope{Words: keep(scope.Words, offered(&r.policy, "scope", r.policy.Scopes))})
 	}
 }
 
-// offered are the supported values that the policy does not narrow away.
-func offered[T ~string](r *Registrar, member string, supported []T) []T {
-	allowed, narrowed := r.policy.AllowedValues[member]
+// offered are the supported values that the policy does not narrow away. They must
+// not be changed.
+func offered[T ~string](p *validate.Policy, member string, supported []T) []T {
+	allowed, narrowed := p.AllowedValues[member]
 	if !narrowed {
 		return supported
 	}
@@ -213,22 +203,42 @@ func (r *Registrar) defaultScopes(statement *claims.SSA) []string {
 	for _, role := range statement.SoftwareRoles.Or(claims.Roles{}).Values {
 		allowed = append(allowed, r.policy.ScopesOf(role)...)
 	}
-	return keep(keep(r.policy.DefaultScopes, allowed), offered(r, "scope", r.policy.Scopes))
+	return keep(keep(r.policy.DefaultScopes, allowed), offered(&r.policy, "scope", r.policy.Scopes))
 }
 
 func softwareID(c *claims.Request, statement *claims.SSA) string {
 	return statement.SoftwareID.Or(c.SoftwareID.Or(""))
 }
 
-// uniqueKey is what the policy allows to be registered once only.
-func (r *Registrar) uniqueKey(c store.Client, statement *claims.SSA) string {
+// uniqueKey is what the policy allows to be registered once only. A directory's names
+// are its own.
+func (r *Registrar) uniqueKey(c *store.Client, statement *claims.SSA) string {
 	switch r.policy.Registrations {
 	case validate.RegistrationsOnePerSoftware:
-		return fmt.Sprintf("software %s %q", c.Environment, c.SoftwareID)
+		return fmt.Sprintf("software %s %q %q", c.Environment, c.Issuer, c.SoftwareID)
 	case validate.RegistrationsOnePerClientName:
-		return fmt.Sprintf("name %s %q", c.Environment, statement.SoftwareClientName.Or(""))
+		return nameKey(c, statement)
 	}
 	return ""
+}
+
+func nameKey(c *store.Client, statement *claims.SSA) string {
+	return fmt.Sprintf("name %s %q %q", c.Environment, c.Issuer, statement.SoftwareClientName.Or(""))
+}
+
+// keptKey is the unique key of an updated client: the one it has, as long as what the
+// policy goes by is the same. Its policy may be another than that of today, under
+// which it may be one of several; an update must not fail for that.
+func (r *Registrar) keptKey(s *owned, c *store.Client, statement *claims.SSA) string {
+	held, before := s.client.UniqueKey, s.statement.Claims()
+	key, name := r.uniqueKey(c, statement), nameKey(&s.client, before)
+	switch {
+	case key != r.uniqueKey(&s.client, before):
+		return key
+	case held == name && name != nameKey(c, statement):
+		return "" // the name that it holds is its own no more
+	}
+	return held
 }
 
 // addSecret gives the client a secret where its method needs one. The record keeps

@@ -28,7 +28,7 @@ type Config struct {
 	Certificates *cert.Checker           // nil: the client certificate's public key is in the software's key set
 	Clock        func() time.Time        // required; time.Now in production
 	Random       io.Reader               // crypto/rand.Reader where nil
-	SealingKey   []byte                  // 32 bytes; required where the policy admits client_secret_jwt
+	SealingKey   []byte                  `json:"-"` // 32 bytes; required where the policy admits client_secret_jwt
 	Logger       *slog.Logger            // nil logs nothing
 	// Tokens are asked by Get, Update and Delete, which a registrar without them
 	// does not offer (405).
@@ -117,16 +117,18 @@ func NewRegistrar(c Config) (*Registrar, error) {
 
 // RegisterInput is a request to register a client.
 type RegisterInput struct {
-	Token       string            // the request, a compact JWS
+	Token       string            `json:"-"` // the request, a compact JWS
 	Certificate *x509.Certificate // the client's certificate of the mutual TLS connection
 }
 
 // Registration is a registered client.
 type Registration struct {
 	Client store.Client
-	Secret string           // the client secret, shown this once; "" where there is none
+	Secret string           `json:"-"` // the client secret, shown this once; "" where there is none
 	Report *validate.Report // warnings and notices; nil from Get
 	Change *Change          // what was done; nil from Get
+
+	response []byte // made before anything is stored: a client that is stored has an answer
 }
 
 // Register verifies, judges and stores a request, in the order of the walk that
@@ -134,7 +136,7 @@ type Registration struct {
 func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registration, error) {
 	o := r.begin(OpCreate)
 	registration, err := r.register(ctx, in, o)
-	o.end(err)
+	o.end(ctx, err)
 	return registration, err
 }
 
@@ -144,10 +146,6 @@ func (r *Registrar) register(ctx context.Context, in RegisterInput, o *operation
 	}
 	v, err := r.verifier.Verify(ctx, in.Token, r.clock())
 	if err != nil {
-		var e *Error
-		if errors.As(err, &e) && e.Status == http.StatusInternalServerError {
-			r.log.Error("a request could not be verified", "error", e.Err)
-		}
 		return nil, err
 	}
 	o.environment = v.statement.Environment()
@@ -172,13 +170,17 @@ func (r *Registrar) admit(ctx context.Context, v *Verified, reservation store.Re
 	if err := r.approve(ctx, change); err != nil {
 		return nil, err
 	}
+	response, err := r.respond(&client, v.statement, secret)
+	if err != nil {
+		return nil, err
+	}
 	stored, err := r.create(ctx, client, secret, reservation)
 	if err != nil {
 		return nil, r.storeError(v, err)
 	}
-	change.After = copyOf(&stored)
+	change.After = &stored
 	r.done(ctx, change)
-	return &Registration{Client: stored, Secret: secret, Report: report, Change: &change}, nil
+	return &Registration{Client: stored, Secret: secret, Report: report, Change: &change, response: response}, nil
 }
 
 // checkCertificate wants the client certificate to be good and of the software.
@@ -208,10 +210,21 @@ func (r *Registrar) storeError(v *Verified, err error) error {
 	case errors.Is(err, store.ErrReplayed):
 		return r.verifier.refuse(v.input, validate.Violation{Rule: ruleReplayed, Document: validate.DocRequest, Pointer: "/jti",
 			Step: validate.StepReplay, Message: "a request with this jti was sent before; the client it made, if any, is found by GET"}, err)
+	case errors.Is(err, store.ErrLeaving):
+		return unavailable(err, "the client that was registered before is still being deleted")
 	case errors.Is(err, store.ErrExists):
-		return &Error{Status: http.StatusBadRequest, Code: validate.InvalidClientMetadata,
-			Description: "this software is registered already, and this bank registers a software once", Err: err}
+		return &Error{Status: http.StatusBadRequest, Code: validate.InvalidClientMetadata, Description: r.taken(), Err: err}
 	}
-	r.log.Error("the registration cannot be stored", "error", err)
 	return unavailable(err, "the registration cannot be stored at the moment")
+}
+
+// taken is what the sender learns where what it asks for is registered already.
+func (r *Registrar) taken() string {
+	switch r.policy.Registrations {
+	case validate.RegistrationsOnePerSoftware:
+		return "this software is registered already, and this bank registers a software once"
+	case validate.RegistrationsOnePerClientName:
+		return "software of this name is registered already, and this bank registers a name once"
+	}
+	return "what is to be registered once is registered already"
 }

@@ -2,6 +2,9 @@ package dcr
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/obdcr/obdcr/ssa"
@@ -14,50 +17,62 @@ var flattened = []string{"software_", "org_", "organisation_", "ob_"}
 
 // Response returns the JSON document that describes a registered client to its TPP
 // (OBIE DCR, response; RFC 7591 section 3.2.1): the registered members, the SSA's
-// claims beside them, and the members that the server sets. secret is "" where
-// there is none to show. Contacts are left out: they are personal data.
+// claims beside them, and the members that the server sets, sorted by name. secret is
+// "" where there is none to show. Contacts are left out: they are personal data.
 func Response(c store.Client, secret string, policy validate.Policy) ([]byte, error) {
-	members := map[string]json.RawMessage{}
-	if err := json.Unmarshal(c.Metadata, &members); err != nil {
+	statement, err := ssa.Parse(c.SoftwareStatement)
+	if err != nil {
 		return nil, err
 	}
-	if err := flatten(c.SoftwareStatement, members); err != nil {
-		return nil, err
-	}
-	set := map[string]any{"client_id": c.ID, "client_id_issued_at": c.IssuedAt.Unix()}
-	if secret != "" {
-		set["client_secret"], set["client_secret_expires_at"] = secret, 0
-	}
-	if policy.ResponseScopeAsArray {
-		var scope string
-		if err := json.Unmarshal(members["scope"], &scope); err != nil {
-			return nil, err
-		}
-		set["scope"] = strings.Fields(scope)
-	}
-	for name, value := range set {
-		text, err := json.Marshal(value)
-		if err != nil {
-			return nil, err
-		}
-		members[name] = text
-	}
-	return json.Marshal(members)
+	return respond(&c, statement.Signed().UnverifiedPayload(), secret, policy.ResponseScopeAsArray)
 }
 
-// flatten adds the SSA's claims. None overwrites a member that is set already.
-func flatten(token string, members map[string]json.RawMessage) error {
-	payload, err := statementPayload(token)
+// respond makes the response from a verified statement. An error is an *Error.
+func (r *Registrar) respond(c *store.Client, statement *ssa.Verified, secret string) ([]byte, error) {
+	body, err := respond(c, statement.Payload(), secret, r.policy.ResponseScopeAsArray)
 	if err != nil {
-		return err
+		return nil, internalError(fmt.Errorf("client %s: %w", c.ID, err))
 	}
-	for name, value := range payload {
-		if _, set := members[name]; set || name == "org_contacts" || !hasPrefix(name, flattened) {
-			continue
+	return body, nil
+}
+
+// respond makes the response from the record and the payload of its statement. A
+// member that the server sets hides others of its name, and a registered one a claim.
+func respond(c *store.Client, payload, secret string, scopeAsArray bool) ([]byte, error) {
+	members := append(make([]member, 0, 96),
+		member{"client_id", quoted(c.ID)}, member{"client_id_issued_at", strconv.FormatInt(c.IssuedAt.Unix(), 10)})
+	if secret != "" {
+		members = append(members, member{"client_secret", quoted(secret)}, member{"client_secret_expires_at", "0"})
+	}
+	members, err := appendMembers(members, string(c.Metadata))
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(members, func(m member) bool { return m.name == "scope" }); i >= 0 && scopeAsArray {
+		if members[i].value, err = asArray(members[i].value); err != nil {
+			return nil, err
 		}
-		members[name] = value
 	}
-	return nil
+	own := len(members)
+	if members, err = appendMembers(members, payload); err != nil {
+		return nil, err
+	}
+	repeated := slices.DeleteFunc(members[own:], func(m member) bool {
+		return m.name == "org_contacts" || !hasPrefix(m.name, flattened)
+	})
+	members = members[:own+len(repeated)]
+	sortMembers(members)
+	return objectOf(members), nil
+}
+
+// asArray makes an array of a string of words.
+func asArray(value string) (string, error) {
+	var text string
+	if err := json.Unmarshal([]byte(value), &text); err != nil {
+		return "", err
+	}
+	words, err := json.Marshal(strings.Fields(text))
+	return string(words), err
 }
 
 func hasPrefix(name string, prefixes []string) bool {
@@ -67,14 +82,4 @@ func hasPrefix(name string, prefixes []string) bool {
 		}
 	}
 	return false
-}
-
-func statementPayload(token string) (map[string]json.RawMessage, error) {
-	statement, err := ssa.Parse(token)
-	if err != nil {
-		return nil, err
-	}
-	payload := map[string]json.RawMessage{}
-	err = json.Unmarshal([]byte(statement.Signed().UnverifiedPayload()), &payload)
-	return payload, err
 }

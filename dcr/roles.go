@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/obdcr/obdcr/claims"
@@ -120,8 +118,9 @@ func (a APIRoles) MaySubscribe(app claims.Application, env claims.Environment, a
 }
 
 // RoleLookup finds the application that a request comes from, and its environment,
-// by the access token say. A nil error vouches for both. An *Error is answered with
-// its status, any other error with 503.
+// by the access token say; [Registrar.RoleLookup] makes one. A nil error vouches for
+// both. An *Error with a status from 400 to 599 is answered with that, any other error
+// with 503.
 type RoleLookup func(*http.Request) (claims.Application, claims.Environment, error)
 
 // RequireRole makes a middleware that lets through only the requests of applications
@@ -144,28 +143,42 @@ func RequireRole(table APIRoles, api string, lookup RoleLookup) (func(http.Handl
 			app, env, err := lookup(r)
 			switch {
 			case err != nil:
-				refuseLookup(w, err)
+				refuseLookup(w, r, err)
 			case open || MaySubscribe(app, env, roles).Allowed:
 				next.ServeHTTP(w, r)
 			default:
-				w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope"`)
-				http.Error(w, "the application has not the role that this API needs", http.StatusForbidden)
+				protect(w.Header())
+				writeError(w, &Error{Status: http.StatusForbidden, Challenge: `Bearer error="insufficient_scope"`,
+					Description: "the application has not the role that this API needs"}, true)
 			}
 		})
 	}, nil
 }
 
 // refuseLookup answers where it is not known who asks.
-func refuseLookup(w http.ResponseWriter, err error) {
+func refuseLookup(w http.ResponseWriter, r *http.Request, err error) {
 	var e *Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || e == nil || e.Status < 400 || e.Status > 599 {
 		e = unavailable(err, "the application cannot be looked up at the moment")
 	}
-	if e.Challenge != "" {
-		w.Header().Set("WWW-Authenticate", e.Challenge)
+	answer, tokenSent := *e, bearerToken(r.Header) != ""
+	if answer.Status == http.StatusUnauthorized {
+		answer.Challenge = apiChallenge(challengeOf(e, tokenSent))
 	}
-	if e.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	if answer.Description == "" {
+		answer.Description = http.StatusText(answer.Status)
 	}
-	http.Error(w, e.Description, e.Status)
+	protect(w.Header())
+	writeError(w, &answer, tokenSent)
+}
+
+// apiChallenge is a challenge at an API: its realm is not that of the registration.
+func apiChallenge(text string) string {
+	switch text {
+	case challenge:
+		return "Bearer"
+	case challengeInvalidToken:
+		return `Bearer error="invalid_token"`
+	}
+	return text
 }

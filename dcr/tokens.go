@@ -14,7 +14,7 @@ var ErrInvalidToken = errors.New("dcr: the access token is not valid")
 type AccessToken struct {
 	ClientID          string    // whom it was issued to
 	CertificateSHA256 [32]byte  // thumbprint of the certificate it is bound to (RFC 8705 section 3.1)
-	IssuedAt          time.Time // when; a zero time is refused
+	IssuedAt          time.Time // when, by the clock of who issued it; a zero time is refused
 	Expiry            time.Time // when it ends; zero where that is not said
 	Scope             []string  // what it is for
 }

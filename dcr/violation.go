@@ -25,6 +25,7 @@ const (
 	ruleSoftwareID       = "software_id.unchanged"
 	ruleOrgID            = "ssa.org_id.unchanged"
 	ruleEnvironment      = "ssa.environment.unchanged"
+	ruleIssuer           = "ssa.issuer.unchanged"
 )
 
 // Error is a refused request.
@@ -36,6 +37,8 @@ type Error struct {
 	RetryAfter  time.Duration    // with 503: when to try again
 	Challenge   string           // with 401: the value of WWW-Authenticate (RFC 6750 section 3)
 	Err         error            // what lies behind it, for logs
+
+	logged bool // what lies behind it is in the Registrar's log
 }
 
 // Error gives status and description in one line.
@@ -44,7 +47,12 @@ func (e *Error) Error() string {
 }
 
 // Unwrap gives what lies behind the refusal.
-func (e *Error) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // refused makes a refusal of a report that is not valid.
 func refused(report *validate.Report, err error) *Error {
@@ -96,8 +104,9 @@ func unauthorized(what, challenge string, err error) *Error {
 	return &Error{Status: http.StatusUnauthorized, Description: what, Challenge: challenge, Err: err}
 }
 
-// certificateError is the refusal of a client certificate: 401, or 503 where its
-// revocation status cannot be had.
+// certificateError is the refusal of a client certificate: 401, 503 where its
+// revocation status cannot be had, or 500 where the bank's resolver has no source for
+// the keys of its software.
 func certificateError(err error) error {
 	var e *cert.Error
 	switch {
@@ -105,6 +114,8 @@ func certificateError(err error) error {
 		return nil
 	case !errors.As(err, &e):
 		return internalError(err)
+	case errors.Is(e.Cause, ssa.ErrJWKSHost):
+		return internalError(e.Cause)
 	case e.Kind == ssa.ErrKeySourceUnavailable:
 		return unavailable(err, keysUnreadable)
 	case e.Kind == cert.ErrRevocationUnknown:

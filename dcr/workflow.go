@@ -3,6 +3,7 @@ package dcr
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -27,11 +28,12 @@ type Hooks struct {
 	// Approve is asked before anything is stored, with everything else checked but
 	// the jti, and once more where the record changed meanwhile. A *Refusal refuses:
 	// with 400 unapproved_software_statement at create and update, with 403 at
-	// delete. Any other error is an outage, 503. Nil approves everything. It must
-	// not change what the Change points to.
+	// delete. Any other error, and a panic, is an outage, 503. Nil approves
+	// everything. The records are its own: what it does to them changes nothing.
 	Approve func(ctx context.Context, change Change) error
 	// Done is told of each change after the fact, at most once: a process that dies
-	// between the two tells nobody. It cannot undo it. Nil for nobody.
+	// between the two tells nobody. It cannot undo it. Its context outlives the
+	// sender's by ChangeTimeout at most. Nil for nobody.
 	Done func(ctx context.Context, change Change)
 }
 
@@ -41,13 +43,21 @@ type Refusal struct {
 }
 
 // Error gives the reason.
-func (r *Refusal) Error() string { return "dcr: refused: " + r.Reason }
+func (r *Refusal) Error() string { return "dcr: refused: " + r.reason() }
+
+// reason is that of a Refusal, nil or not.
+func (r *Refusal) reason() string {
+	if r == nil || r.Reason == "" {
+		return "the bank does not approve"
+	}
+	return r.Reason
+}
 
 // approve asks the bank.
 func (r *Registrar) approve(ctx context.Context, change Change) error {
 	var err error
 	if r.hooks.Approve != nil {
-		err = r.hooks.Approve(ctx, change)
+		err = guarded(func() error { return r.hooks.Approve(ctx, change.copied()) })
 	}
 	var refusal *Refusal
 	switch {
@@ -55,18 +65,22 @@ func (r *Registrar) approve(ctx context.Context, change Change) error {
 		r.reached(string(change.Operation) + ".approved")
 		return nil
 	case !errors.As(err, &refusal):
-		r.log.Error("the bank's approval cannot be had", "operation", change.Operation, "error", err)
 		return unavailable(err, "the bank's approval cannot be had at the moment")
 	case change.Operation == OpDelete:
-		return &Error{Status: http.StatusForbidden, Description: wireText(refusal.Reason), Err: err}
+		return &Error{Status: http.StatusForbidden, Description: wireText(refusal.reason()), Err: err}
 	}
-	return &Error{Status: http.StatusBadRequest, Code: validate.UnapprovedSoftwareStatement, Description: wireText(refusal.Reason), Err: err}
+	return &Error{Status: http.StatusBadRequest, Code: validate.UnapprovedSoftwareStatement, Description: wireText(refusal.reason()), Err: err}
 }
 
 func (r *Registrar) done(ctx context.Context, change Change) {
 	r.reached(string(change.Operation) + ".ended")
-	if r.hooks.Done != nil {
-		r.hooks.Done(ctx, change)
+	if r.hooks.Done == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
+	defer cancel()
+	if err := guarded(func() error { r.hooks.Done(ctx, change.copied()); return nil }); err != nil {
+		r.log.Error("the bank's hook failed", "operation", change.Operation, "error", err)
 	}
 }
 
@@ -78,9 +92,6 @@ func wireText(text string) string {
 		}
 		return c
 	}, text)
-	if clean == "" {
-		return "the bank does not approve"
-	}
 	return clean[:min(len(clean), validate.MaxDescription)]
 }
 
@@ -140,6 +151,12 @@ func (r *Registrar) stage(ctx context.Context, c store.Client, secret string, re
 	if c.State == store.Updating {
 		op = OpUpdate
 	}
+	if secret == "" && r.provisioner != nil {
+		var err error
+		if secret, err = r.readableSecret(c); err != nil {
+			return store.Client{}, unavailable(fmt.Errorf("client %s: %w", c.ID, err), notSetUp)
+		}
+	}
 	held := reservation
 	if r.replay != nil {
 		if err := r.replay.Reserve(ctx, held, replayLease); err != nil {
@@ -155,22 +172,29 @@ func (r *Registrar) stage(ctx context.Context, c store.Client, secret string, re
 	r.reached(string(op) + ".begun")
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
 	defer cancel()
-	if err := r.finish(work, op, &c, secret, held); err != nil {
-		r.log.Error("a change was taken back", "operation", op, "client_id", c.ID, "error", err)
+	answer := notSetUp
+	err = guarded(func() error { return r.prepare(work, op, c, secret, held) })
+	if err == nil {
+		if r.replay != nil { // which has no way back from here on
+			answer += "; sign a new request, the jti of this one is used"
+		}
+		err = guarded(func() error { return r.show(work, &c) })
+	}
+	if err != nil {
 		r.takeBack(ctx, op, c)
 		r.release(ctx, held)
-		return store.Client{}, unavailable(err, "the client cannot be set up at the moment")
+		return store.Client{}, unavailable(fmt.Errorf("client %s was taken back: %w", c.ID, err), answer)
 	}
 	return c, nil
 }
 
-// finish does the steps after the first write.
-func (r *Registrar) finish(ctx context.Context, op Operation, c *store.Client, secret string, held store.Reservation) error {
+// notSetUp is what the sender learns of a change that was taken back.
+const notSetUp = "the client cannot be set up at the moment"
+
+// prepare does what is to be done elsewhere before a record can be shown.
+func (r *Registrar) prepare(ctx context.Context, op Operation, c store.Client, secret string, held store.Reservation) error {
 	if r.provisioner != nil {
-		if secret == "" {
-			secret = r.readableSecret(*c)
-		}
-		if err := r.provisioner.Provision(ctx, *c, secret); err != nil {
+		if err := r.provisioner.Provision(ctx, c.Clone(), secret); err != nil {
 			return err
 		}
 		r.reached(string(op) + ".provisioned")
@@ -181,6 +205,11 @@ func (r *Registrar) finish(ctx context.Context, op Operation, c *store.Client, s
 		}
 		r.reached(string(op) + ".confirmed")
 	}
+	return nil
+}
+
+// show makes a record Active.
+func (r *Registrar) show(ctx context.Context, c *store.Client) error {
 	active := *c
 	active.State, active.Since, active.Previous = store.Active, r.now(), nil
 	if err := r.store.Update(ctx, active, store.Reservation{}); err != nil {
@@ -192,7 +221,7 @@ func (r *Registrar) finish(ctx context.Context, op Operation, c *store.Client, s
 }
 
 // release ends the lease on a jti whose change did not happen. It ends by itself
-// where that fails.
+// where that fails. It does nothing to a jti that is confirmed.
 func (r *Registrar) release(ctx context.Context, held store.Reservation) {
 	if r.replay == nil {
 		return
@@ -227,7 +256,7 @@ func (r *Registrar) remove(ctx context.Context, c store.Client) (finished bool, 
 	r.reached("delete.begun")
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
 	defer cancel()
-	if err := r.erase(work, c); err != nil {
+	if err := guarded(func() error { return r.erase(work, c) }); err != nil {
 		r.log.Error("a deletion is left to Reconcile", "client_id", c.ID, "error", err)
 		return false, nil
 	}

@@ -87,7 +87,7 @@ func TestADeletionSaysWhatIsLost(t *testing.T) {
 	require.Nil(t, change.After)
 	require.Equal(t, b.software.Roles, change.RolesLost)
 	require.Empty(t, change.RolesGained)
-	require.Equal(t, created.Change.Members, change.Members)
+	require.Equal(t, created.Change.Members(), change.Members())
 }
 
 func provisioned(t *testing.T) (*office, *authorizationServer) {

@@ -1,15 +1,12 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/obdcr/obdcr/claims"
 )
 
 // purgeBatch is how many reservations one Create or Update looks at to forget
@@ -68,8 +65,11 @@ func (m *Memory) Create(ctx context.Context, c Client, r Reservation) error {
 	if m.replayed(r) {
 		return ErrReplayed
 	}
-	if _, taken := m.clients[c.ID]; taken || m.uniqueTaken(c) {
+	if _, taken := m.clients[c.ID]; taken {
 		return ErrExists
+	}
+	if err := m.uniqueTaken(c); err != nil {
+		return err
 	}
 	m.put(c)
 	m.reserve(r, c.ID)
@@ -86,7 +86,7 @@ func (m *Memory) Get(ctx context.Context, id string) (Client, error) {
 	if !ok {
 		return Client{}, ErrNotFound
 	}
-	return clone(c), nil
+	return c.Clone(), nil
 }
 
 // Update implements Store.
@@ -103,11 +103,11 @@ func (m *Memory) Update(ctx context.Context, c Client, r Reservation) error {
 		return ErrReplayed
 	}
 	c, err := ForUpdate(old, c, r)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case m.uniqueTaken(c):
-		return ErrExists
+	}
+	if err := m.uniqueTaken(c); err != nil {
+		return err
 	}
 	m.remove(old)
 	m.put(c)
@@ -182,7 +182,7 @@ func (m *Memory) list(ctx context.Context, limit int, wanted func(Client) bool, 
 	slices.SortFunc(found, order)
 	found = found[:min(len(found), max(limit, 0))]
 	for i, c := range found {
-		found[i] = clone(c)
+		found[i] = c.Clone()
 	}
 	return found, nil
 }
@@ -197,7 +197,7 @@ func uniqueKeys(c Client) []string {
 }
 
 func (m *Memory) put(c Client) {
-	m.clients[c.ID] = clone(c)
+	m.clients[c.ID] = c.Clone()
 	for _, key := range uniqueKeys(c) {
 		m.unique[key] = c.ID
 	}
@@ -210,9 +210,15 @@ func (m *Memory) remove(c Client) {
 	}
 }
 
-func (m *Memory) uniqueTaken(c Client) bool {
+func (m *Memory) uniqueTaken(c Client) error {
 	holder, taken := m.unique[c.UniqueKey]
-	return c.UniqueKey != "" && taken && holder != c.ID
+	switch {
+	case c.UniqueKey == "" || !taken || holder == c.ID:
+		return nil
+	case m.clients[holder].State == Deleting:
+		return ErrLeaving
+	}
+	return ErrExists
 }
 
 func (m *Memory) replayed(r Reservation) bool {
@@ -242,26 +248,6 @@ func (m *Memory) reserve(r Reservation, id string) {
 		}
 		delete(m.reserved, oldest)
 	}
-}
-
-func clone(c Client) Client {
-	c.Metadata = bytes.Clone(c.Metadata)
-	c.SecretHash = bytes.Clone(c.SecretHash)
-	c.SealedSecret = bytes.Clone(c.SealedSecret)
-	c.Reserved = bytes.Clone(c.Reserved)
-	if c.Application.Attributes != nil {
-		attributes := make([]claims.Attribute, len(c.Application.Attributes))
-		for i, a := range c.Application.Attributes {
-			a.Values = slices.Clone(a.Values)
-			attributes[i] = a
-		}
-		c.Application.Attributes = attributes
-	}
-	if c.Previous != nil {
-		previous := clone(*c.Previous)
-		c.Previous = &previous
-	}
-	return c
 }
 
 // keyOf reads Reserved of a record.

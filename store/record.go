@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type Client struct {
 	ID                string             // client_id
 	IssuedAt          time.Time          // client_id_issued_at, whole seconds
 	Environment       claims.Environment // of the trust anchor that verified the statement
+	Issuer            string             // of that trust anchor: iss of the statement
 	SoftwareID        string
 	OrgID             string
 	Metadata          json.RawMessage    // the registered members: a claims.Request without iss, iat, nbf, exp, aud, jti
@@ -39,6 +41,23 @@ type Client struct {
 	Since             time.Time          // when State was entered, whole seconds, by the clock of who changed it
 	Previous          *Client            // set by the store: of an Updating record, the Active one still in force
 	Reserved          []byte             // set by the store: Key of the reservation that Undo forgets; nil for none
+}
+
+// Clone returns a copy that shares no memory with c: neither can change the other.
+func (c Client) Clone() Client {
+	c.Metadata = bytes.Clone(c.Metadata)
+	c.SecretHash = bytes.Clone(c.SecretHash)
+	c.SealedSecret = bytes.Clone(c.SealedSecret)
+	c.Reserved = bytes.Clone(c.Reserved)
+	c.Application.Attributes = slices.Clone(c.Application.Attributes)
+	for i, a := range c.Application.Attributes {
+		c.Application.Attributes[i].Values = slices.Clone(a.Values)
+	}
+	if c.Previous != nil {
+		previous := c.Previous.Clone()
+		c.Previous = &previous
+	}
+	return c
 }
 
 // Visible returns what of a record others may see: an Active one itself, of an

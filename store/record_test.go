@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/store"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -77,4 +78,24 @@ func TestStatesFollowOneAnother(t *testing.T) {
 			assert.Equal(t, from == store.Active && to == store.Updating, got.Previous != nil, "%s to %s", from, to)
 		}
 	}
+}
+
+func TestACloneSharesNothing(t *testing.T) {
+	fresh := func() store.Client {
+		c := store.Client{ID: "a", Issuer: "i", Metadata: []byte("m"), SecretHash: []byte("h"), SealedSecret: []byte("s"), Reserved: []byte("r"),
+			Application: claims.Application{Name: "n", Attributes: []claims.Attribute{{Name: "a", Values: []string{"v"}}}}}
+		previous := c
+		previous.Metadata, previous.SealedSecret = []byte("m"), []byte("s")
+		c.Previous = &previous
+		return c
+	}
+	original := fresh()
+	clone := original.Clone()
+	require.Equal(t, fresh(), clone)
+	for _, bytes := range [][]byte{clone.Metadata, clone.SecretHash, clone.SealedSecret, clone.Reserved, clone.Previous.Metadata, clone.Previous.SealedSecret} {
+		bytes[0] = 'x'
+	}
+	clone.Application.Attributes[0].Values[0], clone.Application.Attributes[0].Name, clone.Previous.ID = "x", "x", "x"
+	require.Equal(t, fresh(), original)
+	require.Equal(t, store.Client{ID: "b"}, store.Client{ID: "b"}.Clone(), "what is nil stays so")
 }

@@ -14,6 +14,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -24,6 +25,9 @@ var (
 	ErrExists   = errors.New("store: a client with this unique key is registered")
 	ErrConflict = errors.New("store: the record was changed meanwhile")
 	ErrState    = errors.New("store: the state of the record does not admit this")
+	// ErrLeaving is an ErrExists that will pass: the record with the unique key is
+	// Deleting, and gives the key free at its end.
+	ErrLeaving = fmt.Errorf("%w, and is being deleted", ErrExists)
 )
 
 // Store keeps clients. All methods are safe for concurrent use; records go in and
@@ -46,7 +50,8 @@ type Store interface {
 	// transaction. Its State is Active or Creating. On any error neither is
 	// stored. ErrState: see ForCreate. ErrReplayed: the jti was used before, which
 	// is said first where the next holds too. ErrExists: its ID or UniqueKey is
-	// taken.
+	// taken; ErrLeaving, which wraps that, where its ID is not and who holds the
+	// UniqueKey is Deleting.
 	Create(ctx context.Context, c Client, r Reservation) error
 	// Get returns the record as it is, in whatever state, or ErrNotFound. What
 	// others may see of it is Visible.
@@ -54,7 +59,8 @@ type Store interface {
 	// Update replaces the record if its Version still is c.Version, and counts
 	// that up; it commits the reservation with it. What it writes is ForUpdate.
 	// ErrNotFound, ErrReplayed, ErrConflict, ErrState and ErrExists change
-	// nothing; where several hold, the first of them is said.
+	// nothing; where several hold, the first of them is said. ErrExists is
+	// ErrLeaving in the same case as at Create.
 	Update(ctx context.Context, c Client, r Reservation) error
 	// Delete removes the record, in whatever state, if its Version still is
 	// version: ErrNotFound, ErrConflict. Its jti stays reserved.

@@ -80,6 +80,16 @@ var requestTrustRules = []Rule{
 		Fix:      "register another client in the other environment",
 	},
 	{
+		// The names of software and organisations are the directory's own.
+		ID:       "ssa.issuer.unchanged",
+		Summary:  "The statement in an update is of the directory that the client was registered by.",
+		Reason:   "Two directories can give one identifier to two softwares: a client would change its owner.",
+		Example:  `{"iss": "another directory that the bank trusts"}`,
+		Citation: statementModel("iss"),
+		Document: DocSSA,
+		Fix:      "send a statement of the same directory, or register another client",
+	},
+	{
 		// Never accepted twice.
 		ID:       "request.jti.replayed",
 		Summary:  "jti has not been seen before from this issuer.",

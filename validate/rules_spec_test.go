@@ -117,6 +117,7 @@ var specRows = map[string][]string{
 
 	"PUT: client_id of the body is the path's":                       {"client_id.matches"},
 	"PUT: never another software, organisation or environment (400)": {"software_id.unchanged", "ssa.org_id.unchanged", "ssa.environment.unchanged"},
+	"PUT: never another directory, whose names these are (400)":      {"ssa.issuer.unchanged"},
 }
 
 func TestEachClauseHasItsRules(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 )
 
 // columns are those of a client, in the order of values and scan.
-const columns = `id, version, state, since, issued_at, environment, software_id, org_id,
+const columns = `id, version, state, since, issued_at, environment, issuer, software_id, org_id,
 	metadata, software_statement, application, unique_key, secret_hash, sealed_secret, reserved, previous`
 
 // values returns what the columns get.
@@ -26,7 +26,7 @@ func values(c store.Client) ([]any, error) {
 		}
 	}
 	return []any{
-		c.ID, c.Version, string(c.State), c.Since.Unix(), c.IssuedAt.Unix(), string(c.Environment), c.SoftwareID, c.OrgID,
+		c.ID, c.Version, string(c.State), c.Since.Unix(), c.IssuedAt.Unix(), string(c.Environment), c.Issuer, c.SoftwareID, c.OrgID,
 		[]byte(c.Metadata), []byte(c.SoftwareStatement), string(application), c.UniqueKey, c.SecretHash, c.SealedSecret,
 		c.Reserved, previous,
 	}, nil
@@ -42,7 +42,7 @@ func scan(row scanner) (store.Client, error) {
 		since, issuedAt                                  int64
 		metadata, statement, application, kept, reserved []byte
 	)
-	if err := row.Scan(&c.ID, &c.Version, &c.State, &since, &issuedAt, &c.Environment, &c.SoftwareID, &c.OrgID,
+	if err := row.Scan(&c.ID, &c.Version, &c.State, &since, &issuedAt, &c.Environment, &c.Issuer, &c.SoftwareID, &c.OrgID,
 		&metadata, &statement, &application, &c.UniqueKey, &c.SecretHash, &c.SealedSecret, &reserved, &kept); err != nil {
 		return store.Client{}, err
 	}
@@ -70,6 +70,7 @@ type previousClient struct {
 	Since        int64              `json:"since"`
 	IssuedAt     int64              `json:"issued_at"`
 	Environment  claims.Environment `json:"environment"`
+	Issuer       string             `json:"issuer"`
 	SoftwareID   string             `json:"software_id"`
 	OrgID        string             `json:"org_id"`
 	Metadata     []byte             `json:"metadata"`
@@ -83,7 +84,7 @@ type previousClient struct {
 func keep(c store.Client) previousClient {
 	return previousClient{
 		ID: c.ID, Version: c.Version, Since: c.Since.Unix(), IssuedAt: c.IssuedAt.Unix(), Environment: c.Environment,
-		SoftwareID: c.SoftwareID, OrgID: c.OrgID, Metadata: c.Metadata, Statement: []byte(c.SoftwareStatement),
+		Issuer: c.Issuer, SoftwareID: c.SoftwareID, OrgID: c.OrgID, Metadata: c.Metadata, Statement: []byte(c.SoftwareStatement),
 		Application: c.Application, UniqueKey: c.UniqueKey, SecretHash: c.SecretHash, SealedSecret: c.SealedSecret,
 	}
 }
@@ -92,7 +93,7 @@ func (p previousClient) client() *store.Client {
 	return &store.Client{
 		ID: p.ID, Version: p.Version, State: store.Active,
 		Since: time.Unix(p.Since, 0).UTC(), IssuedAt: time.Unix(p.IssuedAt, 0).UTC(), Environment: p.Environment,
-		SoftwareID: p.SoftwareID, OrgID: p.OrgID, Metadata: p.Metadata, SoftwareStatement: string(p.Statement),
+		Issuer: p.Issuer, SoftwareID: p.SoftwareID, OrgID: p.OrgID, Metadata: p.Metadata, SoftwareStatement: string(p.Statement),
 		Application: p.Application, UniqueKey: p.UniqueKey, SecretHash: p.SecretHash, SealedSecret: p.SealedSecret,
 	}
 }

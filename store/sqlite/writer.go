@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"modernc.org/sqlite"
@@ -14,13 +15,14 @@ import (
 )
 
 const (
-	placeholders = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+	placeholders = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 
 	insertClient = "INSERT INTO clients (" + columns + ") VALUES (" + placeholders + ") ON CONFLICT DO NOTHING"
 	updateClient = "UPDATE clients SET (" + columns + ") = (" + placeholders + ") WHERE id = ?"
 	deleteClient = "DELETE FROM clients WHERE id = ?"
 	insertUnique = "INSERT INTO unique_keys (unique_key, client_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 	deleteUnique = "DELETE FROM unique_keys WHERE client_id = ?"
+	selectHolder = "SELECT state FROM clients JOIN unique_keys ON client_id = id WHERE unique_keys.unique_key = ?"
 
 	// A reservation that has ended gives way, even before it was purged.
 	insertReservation = `INSERT INTO reservations (reservation_key, ends_at, client_id) VALUES (?, ?, ?)
@@ -40,8 +42,8 @@ type writer struct {
 	reservations uint        // made by this process, for purging
 	prepared     []*sql.Stmt // all of the following
 
-	begin, commit, rollback, get, insert, update, remove *sql.Stmt
-	addUnique, dropUnique, reserve, forget, purge        *sql.Stmt
+	begin, commit, rollback, get, insert, update, remove  *sql.Stmt
+	addUnique, dropUnique, holder, reserve, forget, purge *sql.Stmt
 }
 
 func newWriter(ctx context.Context, path string) (*writer, error) {
@@ -56,7 +58,7 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 	for query, into := range map[string]**sql.Stmt{
 		"BEGIN IMMEDIATE": &w.begin, "COMMIT": &w.commit, "ROLLBACK": &w.rollback, selectClient: &w.get,
 		insertClient: &w.insert, updateClient: &w.update, deleteClient: &w.remove,
-		insertUnique: &w.addUnique, deleteUnique: &w.dropUnique,
+		insertUnique: &w.addUnique, deleteUnique: &w.dropUnique, selectHolder: &w.holder,
 		insertReservation: &w.reserve, deleteReservation: &w.forget, purgeReservations: &w.purge,
 	} {
 		if *into, err = w.conn.PrepareContext(ctx, query); err != nil {
@@ -119,7 +121,12 @@ func (w *writer) transact(ctx context.Context, do func(ctx context.Context) erro
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { w.turn <- struct{}{} }()
+	defer func() {
+		w.turn <- struct{}{}
+		// Whoever gets the turn goes on at once, not when this goroutine has nothing more
+		// to do: meanwhile nobody would write.
+		runtime.Gosched()
+	}()
 	steady := context.WithoutCancel(ctx)
 	err := w.start(ctx)
 	if err == nil {
@@ -158,7 +165,8 @@ func (w *writer) replace(ctx context.Context, c store.Client) error {
 	return err
 }
 
-// hold takes the unique keys of a record: ErrExists where another has one.
+// hold takes the unique keys of a record: ErrExists where another has one, ErrLeaving
+// where that is Deleting.
 func (w *writer) hold(ctx context.Context, c store.Client) error {
 	keys := []string{c.UniqueKey}
 	if c.Previous != nil && c.Previous.UniqueKey != c.UniqueKey {
@@ -168,11 +176,27 @@ func (w *writer) hold(ctx context.Context, c store.Client) error {
 		if key == "" {
 			continue
 		}
-		if err := affects(store.ErrExists)(w.addUnique.ExecContext(ctx, key, c.ID)); err != nil {
+		err := affects(store.ErrExists)(w.addUnique.ExecContext(ctx, key, c.ID))
+		if errors.Is(err, store.ErrExists) {
+			return w.taken(ctx, key)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// taken is the answer to who wants a unique key that another record has.
+func (w *writer) taken(ctx context.Context, key string) error {
+	var state store.State
+	if err := w.holder.QueryRowContext(ctx, key).Scan(&state); err != nil {
+		return err
+	}
+	if state == store.Deleting {
+		return store.ErrLeaving
+	}
+	return store.ErrExists
 }
 
 // rehold changes the unique keys that old holds to those of c.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"time"
 
 	"github.com/obdcr/obdcr/store"
@@ -64,6 +65,7 @@ func uniqueCases() []testCase {
 				p.update(versioned(in(client("b"), store.Deleting, issued), 1), store.Reservation{}, nil)
 				p.holds("key of b")
 			}},
+		{name: "a unique key whose holder is Deleting is ErrLeaving", why: "whoever comes back while the old client is being removed is told to wait, not that it has a client", do: leavingHolder},
 		{name: "an Updating record holds the old unique key and the new", why: "either may be the one that stays",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
@@ -77,6 +79,25 @@ func uniqueCases() []testCase {
 				p.holds("new")
 			}},
 	}
+}
+
+func leavingHolder(p *probe) {
+	taken := store.Client{ID: "b", UniqueKey: "key of a"}
+	refused := func(wanted error) {
+		p.create(taken, jti("2"), wanted)
+		p.update(versioned(store.Client{ID: "c", UniqueKey: "key of a"}, 1), jti("2"), wanted)
+	}
+	p.create(store.Client{ID: "c"}, store.Reservation{}, nil)
+	p.create(client("a"), jti("1"), nil)
+	if err := p.Create(p.ctx, taken, jti("2")); errors.Is(err, store.ErrLeaving) {
+		failf("Create: got error %v, and who holds the key stays", err)
+	}
+	p.update(versioned(in(client("a"), store.Deleting, issued), 1), store.Reservation{}, nil)
+	refused(store.ErrLeaving)
+	refused(store.ErrExists)
+	p.create(store.Client{ID: "c"}, jti("2"), store.ErrExists)
+	p.delete("a", 2, nil)
+	p.create(taken, jti("2"), nil)
 }
 
 func changeCases() []testCase {
@@ -212,7 +233,7 @@ func stateCases() []testCase {
 func changing(p *probe, id string, r store.Reservation) store.Client {
 	previous := p.get(id)
 	c := in(previous, store.Updating, issued.Add(time.Minute))
-	c.OrgID, c.Metadata, c.UniqueKey, c.SecretHash = "new org", []byte(`{"new" : true}`), "new key of "+id, nil
+	c.Issuer, c.OrgID, c.Metadata, c.UniqueKey, c.SecretHash = "new issuer", "new org", []byte(`{"new" : true}`), "new key of "+id, nil
 	p.update(c, r, nil)
 	c.Version, c.Previous = 2, &previous
 	if !r.IsZero() {

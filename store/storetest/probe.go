@@ -118,7 +118,7 @@ func jti(id string) store.Reservation {
 // client is a record with all members, distinct in each by its ID.
 func client(id string) store.Client {
 	return store.Client{
-		ID: id, IssuedAt: issued, Environment: "sandbox", SoftwareID: "software of " + id, OrgID: "org of " + id,
+		ID: id, IssuedAt: issued, Environment: "sandbox", Issuer: "issuer of " + id, SoftwareID: "software of " + id, OrgID: "org of " + id,
 		Metadata:          []byte(`{"client_name": "` + id + `" , "b":1.0,"a":"\u0041 \/ <&>"}`),
 		SoftwareStatement: "header." + id + ".signature",
 		Application: claims.Application{Name: "App of " + id, ID: "software of " + id, Attributes: []claims.Attribute{
@@ -156,7 +156,7 @@ func difference(got, wanted store.Client) string {
 	}{
 		{"ID", got.ID == wanted.ID}, {"Version", got.Version == wanted.Version}, {"State", got.State == wanted.State},
 		{"Since", got.Since.Equal(wanted.Since)}, {"IssuedAt", got.IssuedAt.Equal(wanted.IssuedAt)},
-		{"Environment", got.Environment == wanted.Environment}, {"SoftwareID", got.SoftwareID == wanted.SoftwareID},
+		{"Environment", got.Environment == wanted.Environment}, {"Issuer", got.Issuer == wanted.Issuer}, {"SoftwareID", got.SoftwareID == wanted.SoftwareID},
 		{"OrgID", got.OrgID == wanted.OrgID}, {"Metadata", bytes.Equal(got.Metadata, wanted.Metadata)},
 		{"SoftwareStatement", got.SoftwareStatement == wanted.SoftwareStatement},
 		{"Application", sameApplication(got.Application, wanted.Application)}, {"UniqueKey", got.UniqueKey == wanted.UniqueKey},

@@ -120,6 +120,8 @@ func (m *model) put(c store.Client) {
 		c.IssuedAt = c.IssuedAt.Add(time.Millisecond)
 	case m.is("cuts off at 64 KiB") && len(c.SoftwareStatement) > 1<<16:
 		c.SoftwareStatement = c.SoftwareStatement[:1<<16]
+	case m.is("drops the issuer"):
+		c.Issuer = ""
 	case m.is("keeps no old content"):
 		c.Previous = nil
 	case m.is("keeps no key of the reservation"):
@@ -135,9 +137,9 @@ func (m *model) id(id string) string {
 	return id
 }
 
-func (m *model) taken(c store.Client) bool {
+func (m *model) taken(c store.Client) error {
 	if c.UniqueKey == "" || m.is("checks no unique key") {
-		return false
+		return nil
 	}
 	for _, other := range m.clients {
 		same := other.UniqueKey == c.UniqueKey || other.Previous != nil && other.Previous.UniqueKey == c.UniqueKey && !m.is("frees the old key at once")
@@ -145,10 +147,13 @@ func (m *model) taken(c store.Client) bool {
 			same = strings.EqualFold(other.UniqueKey, c.UniqueKey)
 		}
 		if same && other.ID != c.ID && (other.State == store.Active || !m.is("sees Active records only") || other.State == store.Updating) {
-			return true
+			if other.State == store.Deleting != m.is("mistakes who leaves") {
+				return store.ErrLeaving
+			}
+			return store.ErrExists
 		}
 	}
-	return false
+	return nil
 }
 
 func (m *model) Create(ctx context.Context, c store.Client, r store.Reservation) error {
@@ -173,8 +178,11 @@ func (m *model) Create(ctx context.Context, c store.Client, r store.Reservation)
 	if m.replayed(r) {
 		return store.ErrReplayed
 	}
-	if exists && !m.is("overwrites") || m.taken(c) {
+	if exists && !m.is("overwrites") {
 		return store.ErrExists
+	}
+	if err := m.taken(c); err != nil {
+		return err
 	}
 	m.between()
 	m.put(c)
@@ -238,8 +246,8 @@ func (m *model) Update(ctx context.Context, c store.Client, r store.Reservation)
 			}
 		}
 	}
-	if m.taken(c) {
-		return store.ErrExists
+	if err := m.taken(c); err != nil {
+		return err
 	}
 	m.between()
 	if m.is("tears its writes") {
@@ -389,6 +397,8 @@ func TestABrokenStoreIsFound(t *testing.T) {
 		"keeps ten reservations":            "forgetting what has ended forgets nothing else",
 		"rewrites the metadata":             "a record comes back as it was written",
 		"drops the secret":                  "a record comes back as it was written",
+		"drops the issuer":                  "a record comes back as it was written",
+		"mistakes who leaves":               "a unique key whose holder is Deleting is ErrLeaving",
 		"keeps parts of a second":           "times are kept in whole seconds of UTC",
 		"cuts off at 64 KiB":                "a large record comes back whole",
 		"keeps no old content":              "an Updating record keeps what is in force",

@@ -8,6 +8,7 @@ CREATE TABLE clients (
     since              BIGINT NOT NULL,
     issued_at          BIGINT NOT NULL,
     environment        TEXT NOT NULL,
+    issuer             TEXT NOT NULL, -- iss of the statement
     software_id        TEXT NOT NULL,
     org_id             TEXT NOT NULL,
     metadata           BLOB,          -- JSON, byte for byte as it came in

@@ -1,0 +1,51 @@
+package dcr
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/obdcr/obdcr/internal/jsonscan"
+)
+
+// member is a member of a JSON object: its name, and its value as it stands there.
+type member struct{ name, value string }
+
+// appendMembers appends the members of one JSON object, in its order.
+func appendMembers(members []member, object string) ([]member, error) {
+	document, err := jsonscan.Scan(object, func(name string, v jsonscan.Value) {
+		members = append(members, member{name, v.Raw()})
+	})
+	if err == nil && document.Kind() != jsonscan.Object {
+		err = errors.New("dcr: the members are no JSON object")
+	}
+	return members, err
+}
+
+// sortMembers sorts by name; those of one name stay in their order.
+func sortMembers(members []member) {
+	slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(a.name, b.name) })
+}
+
+// objectOf writes an object of sorted members. Of those with one name it takes the
+// first.
+func objectOf(sorted []member) []byte {
+	size := len("{}")
+	for _, m := range sorted {
+		size += len(m.name) + len(m.value) + len(`"":,`)
+	}
+	out := append(make([]byte, 0, size), '{')
+	for i, m := range sorted {
+		if i > 0 && m.name == sorted[i-1].name {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(jsonscan.AppendString(out, m.name), ':')
+		out = append(out, m.value...)
+	}
+	return append(out, '}')
+}
+
+func quoted(text string) string { return string(jsonscan.AppendString(nil, text)) }

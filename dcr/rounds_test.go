@@ -1,0 +1,6 @@
+//go:build !race
+
+package dcr_test
+
+// raceRounds is how often each race is run.
+const raceRounds = 200
