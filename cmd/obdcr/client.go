@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -23,7 +24,9 @@ type clientOptions struct {
 	config, discovery, ca, cert, key, signingKey, kid, ssa string
 	aud, iss, authMethod, subjectDN, now                   string
 	redirectURIs, scopes                                   []string
-	request, save, client, output                          string
+	request, save, client, clientOut                       string
+	applicationType                                        string
+	lifetime                                               time.Duration
 }
 
 func authMethods() []string {
@@ -43,20 +46,26 @@ func (o *clientOptions) connectionFlags(c *cobra.Command) {
 	f.StringVar(&o.kid, "kid", "", "the `ID` of the signing key at the directory")
 }
 
+// statementFlag takes a software statement.
+func (o *clientOptions) statementFlag(c *cobra.Command, use string) {
+	c.Flags().StringVar(&o.ssa, "ssa", "", "the software statement, a `FILE`"+use)
+}
+
 // requestFlags say what is to be registered.
 func (o *clientOptions) requestFlags(c *cobra.Command) {
+	o.statementFlag(c, "")
 	f := c.Flags()
-	f.StringVar(&o.ssa, "ssa", "", "the software statement, a `FILE`")
 	f.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` at the directory; without it its issuer")
 	f.StringVar(&o.iss, "iss", "", "the `ID` of who asks; without it the software's")
 	f.StringArrayVar(&o.redirectURIs, "redirect-uri", nil, "a redirect `URI`, once for each; without it the statement's")
 	f.StringArrayVar(&o.scopes, "scope", nil, "a `SCOPE`, once for each; without it openid and what the roles allow")
 	f.StringVar(&o.subjectDN, "subject-dn", "", "tls_client_auth_subject_dn, a `NAME`; without it the certificate's subject")
-	o.methodFlag(c, "how the client is to authenticate")
+	f.StringVar(&o.applicationType, "application-type", "", "application_type, a `TYPE`; without it web")
+	f.DurationVar(&o.lifetime, "lifetime", 0, "for how long the request is valid, a `DURATION` such as 5m; without it 30m, which some banks find too long")
 }
 
-func (o *clientOptions) methodFlag(c *cobra.Command, what string) {
-	c.Flags().StringVar(&o.authMethod, "auth-method", "", what+", a `METHOD`; without it the first that the bank announces of "+strings.Join(authMethods(), ", "))
+func (o *clientOptions) methodFlag(c *cobra.Command, what, otherwise string) {
+	c.Flags().StringVar(&o.authMethod, "auth-method", "", what+", a `METHOD`; without it "+otherwise+" of "+strings.Join(authMethods(), ", "))
 	complete(c, "auth-method", authMethods())
 }
 
@@ -64,6 +73,11 @@ func (o *clientOptions) methodFlag(c *cobra.Command, what string) {
 func (o *clientOptions) sendFlags(c *cobra.Command) {
 	c.Flags().StringVar(&o.request, "request", "", "send this signed request, a `FILE`, instead of building one")
 	c.Flags().StringVar(&o.save, "save", "", "write the request to a new `FILE` before it is sent")
+}
+
+// outFlag says where a bank's whole answer goes.
+func (o *clientOptions) outFlag(c *cobra.Command, existing string) {
+	c.Flags().StringVar(&o.clientOut, "client-out", "", "keep the bank's whole answer, with the client's secret, in a `FILE` of mode 0600 for --client"+existing)
 }
 
 // knownFlag says what is known of a client that is registered.
@@ -75,6 +89,9 @@ func (o *clientOptions) knownFlag(c *cobra.Command) {
 func (a *app) configuration(o *clientOptions) (*obieconfig.Config, error) {
 	if o.authMethod != "" && !slices.Contains(authMethods(), o.authMethod) {
 		return nil, usageError("--auth-method %q is none of %s", cut(o.authMethod), strings.Join(authMethods(), ", "))
+	}
+	if o.lifetime < 0 || o.lifetime%time.Second != 0 {
+		return nil, usageError("--lifetime is a duration of whole seconds: 5m")
 	}
 	c := &obieconfig.Config{}
 	if o.config != "" {
@@ -100,7 +117,9 @@ func (a *app) configuration(o *clientOptions) (*obieconfig.Config, error) {
 		if err != nil {
 			return nil, orUsage(err, "--"+f.flag)
 		}
-		*f.to = strings.TrimSpace(text)
+		if *f.to = strings.TrimSpace(text); *f.to == "" {
+			return nil, usageError("--%s %s: is empty", f.flag, shownName(f.file))
+		}
 	}
 	if o.ca != "" {
 		text, err := a.load(o.ca)
@@ -123,23 +142,6 @@ func (a *app) configuration(o *clientOptions) (*obieconfig.Config, error) {
 	return c, nil
 }
 
-// lacking names the flag of the first setting that is missing.
-func lacking(c *obieconfig.Config, o *clientOptions, verb string) error {
-	needed := []struct{ flag, value string }{{"discovery", c.WellknownEndpoint}, {"signing-key", c.PrivateKey}, {"kid", c.Kid}}
-	if verb != "build" {
-		needed = append(needed, struct{ flag, value string }{"cert", c.TransportCert}, struct{ flag, value string }{"key", c.TransportKey})
-	}
-	if (verb == "build" || verb == "register" || verb == "update") && o.request == "" {
-		needed = append(needed, struct{ flag, value string }{"ssa", c.SSA})
-	}
-	for _, n := range needed {
-		if n.value == "" {
-			return usageError("%s needs --config, or --%s", verb, n.flag)
-		}
-	}
-	return nil
-}
-
 // tpp is a client of a bank, and what it was made from.
 type tpp struct {
 	client   *dcr.Client
@@ -147,18 +149,24 @@ type tpp struct {
 	config   *obieconfig.Config
 }
 
-// connect reads the settings and the bank's discovery document.
-func (a *app) connect(ctx context.Context, o *clientOptions, verb string) (*tpp, error) {
+// connect reads the settings and the bank's discovery document. by is what is known
+// of how the client authenticates; a method that is not is filled in, the first that
+// the bank announces.
+func (a *app) connect(ctx context.Context, o *clientOptions, verb string, by *dcr.Credentials) (*tpp, error) {
 	c, err := a.configuration(o)
 	if err != nil {
 		return nil, err
 	}
-	if err := lacking(c, o, verb); err != nil {
+	if err := lacking(c, o, verb, *by); err != nil {
 		return nil, err
 	}
-	signer, err := c.Signer()
-	if err != nil {
-		return nil, usageError("the signing key: %s", withoutPackage(err))
+	var signer crypto.Signer
+	if c.PrivateKey != "" && c.Kid != "" { // else nothing is signed
+		if signer, err = c.Signer(); err != nil {
+			return nil, usageError("the signing key: %s", withoutPackage(err))
+		}
+	} else {
+		c.Kid = ""
 	}
 	roots, err := c.Roots()
 	if err != nil {
@@ -171,6 +179,12 @@ func (a *app) connect(ctx context.Context, o *clientOptions, verb string) (*tpp,
 	metadata, err := a.metadata(ctx, c, o, roots)
 	if err != nil {
 		return nil, err
+	}
+	if by.Method == "" {
+		by.Method = metadata.AuthMethod()
+		if err := lacking(c, o, verb, *by); err != nil {
+			return nil, err
+		}
 	}
 	clock := time.Now
 	if o.now != "" {
@@ -258,6 +272,9 @@ func (a *app) bankError(err error) error {
 		a.note("%s", text)
 		if refused.RetryAfter > 0 {
 			a.note("try again after %s", refused.RetryAfter.Round(time.Second))
+		}
+		if refused.Verb == "token" && (refused.Status == http.StatusUnauthorized || refused.Code == "invalid_client") {
+			a.note("if the client is registered with another method or secret, give --client, what register printed of it, or --auth-method")
 		}
 		if refused.Temporary() || refused.Verb == "discover" || refused.Status < 400 {
 			return &exitError{code: exitIO}

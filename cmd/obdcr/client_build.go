@@ -24,41 +24,48 @@ func (a *app) buildCommand() *cobra.Command {
 		Long: `build makes a registration request from a software statement, a signing key and a
 bank's discovery document, and writes it to standard output, a compact JWT. What is
 not asked for follows from the statement and from what the bank announces. It sends
-nothing; where the discovery document is a file it needs no network.`,
+nothing; where the discovery document is a file it needs no network. The output can be
+sent as it is: it has no newline at its end unless it goes to a terminal.`,
 		Example: `  obdcr build --config conformance.json > request.jwt
   obdcr build --discovery discovery.json --ssa ssa.jwt --signing-key signing.key --kid KID --aud 0015800001041RHAAY`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: func(c *cobra.Command, _ []string) error { return a.build(c.Context(), c.OutOrStdout(), o) },
 	}
 	o.connectionFlags(cmd)
 	o.requestFlags(cmd)
+	o.methodFlag(cmd, "how the client is to authenticate", firstAnnounced)
 	cmd.Flags().StringVar(&o.now, "now", "", "build as at this RFC 3339 `TIME` instead of now")
 	return cmd
 }
 
 func (a *app) build(ctx context.Context, out io.Writer, o *clientOptions) error {
-	t, err := a.connect(ctx, o, "build")
+	by := dcr.Credentials{Method: claims.AuthMethod(o.authMethod)}
+	t, err := a.connect(ctx, o, "build", &by)
 	if err != nil {
 		return err
 	}
-	request, err := a.newRequest(t, o)
+	request, err := a.newRequest(t, o, by.Method)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, request)
+	if a.terminal { // elsewhere a newline would be sent to the bank, which refuses it
+		request += "\n"
+	}
+	_, err = io.WriteString(out, request)
 	return err
 }
 
 // newRequest builds a request. What the statement or the bank does not allow is a
 // violation.
-func (a *app) newRequest(t *tpp, o *clientOptions) (string, error) {
+func (a *app) newRequest(t *tpp, o *clientOptions, method claims.AuthMethod) (string, error) {
 	c := t.config
 	if c.Aud == "" {
 		a.note("aud is the bank's issuer; where the bank wants its identifier at the directory, give --aud")
 	}
 	request, err := t.client.Build(strings.TrimSpace(c.SSA), dcr.RequestOptions{
-		Audience: c.Aud, Issuer: c.Issuer, RedirectURIs: c.RedirectURIs, AuthMethod: claims.AuthMethod(o.authMethod),
-		Scopes: o.scopes, SubjectDN: c.TransportCertSubjectDN,
+		Audience: c.Aud, Issuer: c.Issuer, RedirectURIs: c.RedirectURIs, AuthMethod: method,
+		Scopes: o.scopes, SubjectDN: c.TransportCertSubjectDN, Lifetime: o.lifetime,
+		ApplicationType: claims.ApplicationType(o.applicationType),
 	})
 	if err != nil {
 		return "", &exitError{exitViolated, errors.New(withoutPackage(err))}
@@ -68,11 +75,11 @@ func (a *app) newRequest(t *tpp, o *clientOptions) (string, error) {
 
 // requestToSend is a request of the user's own, or a new one, which is saved where
 // the user wants it.
-func (a *app) requestToSend(t *tpp, o *clientOptions) (string, error) {
+func (a *app) requestToSend(t *tpp, o *clientOptions, method claims.AuthMethod) (string, error) {
 	var request string
 	var err error
 	if o.request == "" {
-		request, err = a.newRequest(t, o)
+		request, err = a.newRequest(t, o, method)
 	} else if request, err = a.load(o.request); err != nil {
 		err = orUsage(err, "--request")
 	}
@@ -89,7 +96,7 @@ func (a *app) requestToSend(t *tpp, o *clientOptions) (string, error) {
 	if err != nil {
 		return "", ioError(fmt.Errorf("--save %s: %w", o.save, withoutPath(err)))
 	}
-	_, err = fmt.Fprintln(f, request)
+	_, err = io.WriteString(f, request)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return "", ioError(fmt.Errorf("--save %s: %w", o.save, withoutPath(err)))
 	}

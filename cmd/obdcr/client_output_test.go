@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,7 +18,7 @@ func shownClient(t *testing.T, document string, fresh bool) (out, notes string) 
 	i, err := dcr.ParseClientInformation([]byte(document))
 	require.NoError(t, err)
 	var result, beside bytes.Buffer
-	require.NoError(t, (&app{err: &beside}).writeClient(&result, i, fresh))
+	require.NoError(t, (&app{err: &beside}).writeClient(&result, i, shownSecrets{hidden: !fresh}))
 	require.True(t, json.Valid(result.Bytes()), "%s", result.String())
 	return result.String(), beside.String()
 }
@@ -75,4 +76,24 @@ func TestAClientIDMayBeginWithADash(t *testing.T) {
 	code := (&app{err: &notes}).run([]string{"get", id, "--auth-method", "none"}, io.Discard)
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, notes.String(), "--auth-method", "the id was taken for one")
+}
+
+func TestASecretThatCannotBeKeptIsShown(t *testing.T) {
+	i, err := dcr.ParseClientInformation([]byte(`{"client_id": "x", "client_secret": "s3cret"}`))
+	require.NoError(t, err)
+	var result, notes bytes.Buffer
+	a := &app{err: &notes, terminal: true}
+	k, err := a.keeper(&clientOptions{clientOut: filepath.Join(t.TempDir(), "client.json")}, false)
+	require.NoError(t, err)
+	t.Cleanup(k.discard)
+	require.NoError(t, k.file.Close()) // as a disk that is full
+	err = a.writeNew(&result, i, k)
+	var exit *exitError
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, exitIO, exit.code)
+	require.Contains(t, result.String(), "s3cret")
+	require.Contains(t, notes.String(), "goes to standard output instead")
+	require.Contains(t, notes.String(), "on your terminal now; --client-out FILE")
+	require.NotContains(t, notes.String(), "s3cret")
+	require.NoFileExists(t, k.name)
 }

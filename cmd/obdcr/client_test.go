@@ -16,6 +16,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +75,11 @@ func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
 	mux.HandleFunc("GET /losing", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/lost", "token_endpoint": "%[1]s/token"}`, b.server.URL)
 	})
+	// The same bank, with a token endpoint that does not mind the method.
+	mux.HandleFunc("GET /lenient", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, strings.Replace(clientDiscovery(b.server.URL), "/token\"", "/any-token\"", 1))
+	})
+	mux.HandleFunc("POST /any-token", func(w http.ResponseWriter, r *http.Request) { b.issue(w, r, r.PostFormValue("client_id")) })
 	mux.HandleFunc("POST /lost", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	b.serve(t, d, mux)
 	return b
@@ -119,6 +125,10 @@ func (b *clientBank) token(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"error": "invalid_client", "error_description": "unknown client or credentials"}`)
 		return
 	}
+	b.issue(w, r, id)
+}
+
+func (b *clientBank) issue(w http.ResponseWriter, r *http.Request, id string) {
 	token, err := b.tokens.Issue(r.Context(), id, sha256.Sum256(r.TLS.PeerCertificates[0].Raw), nil, time.Minute)
 	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
@@ -153,6 +163,20 @@ func TestClientScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
+			// oneline FILE: it holds one line without an end, which can be sent as it is.
+			"oneline": func(ts *testscript.TestScript, _ bool, args []string) {
+				if text := ts.ReadFile(args[0]); text == "" || strings.ContainsAny(text, "\r\n ") {
+					ts.Fatalf("%s cannot be sent as it is", args[0])
+				}
+			},
+			// owners FILE: nobody but its owner can read it.
+			"owners": func(ts *testscript.TestScript, _ bool, args []string) {
+				info, err := os.Stat(ts.MkAbs(args[0]))
+				ts.Check(err)
+				if info.Mode().Perm() != 0o600 {
+					ts.Fatalf("%s has mode %v", args[0], info.Mode())
+				}
+			},
 			// member FILE NAME VARIABLE: a member of a JSON object becomes a variable.
 			"member": func(ts *testscript.TestScript, _ bool, args []string) {
 				members := map[string]any{}

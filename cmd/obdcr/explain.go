@@ -150,7 +150,7 @@ func rulesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "List all rules",
-		Args:  cobra.NoArgs,
+		Args:  noArgument,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch output {
 			case "json":

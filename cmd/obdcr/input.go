@@ -115,10 +115,14 @@ func (a *app) loadKeys(flag, name, ca string) (ssa.KeyResolver, error) {
 	return keys, nil
 }
 
-// orUsage leaves an error that has an exit code as it is; any other is wrong usage.
+// orUsage names the flag whose file could not be read. An error that has an exit code
+// keeps it; any other is wrong usage.
 func orUsage(err error, what string) error {
 	var exit *exitError
 	if errors.As(err, &exit) {
+		if exit.code == exitIO {
+			return ioError(fmt.Errorf("%s %w", what, exit.cause))
+		}
 		return err
 	}
 	return usageError("%s: %w", what, err)

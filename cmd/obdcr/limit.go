@@ -1,14 +1,11 @@
-package sandbox
+package main
 
 import (
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/hex"
 	"sync"
 	"time"
 )
 
-// What each client certificate may ask for.
+// What each client certificate may ask the sandbox for.
 const (
 	limitRate  = 100 // requests a second
 	limitBurst = 200
@@ -16,7 +13,7 @@ const (
 	maxBuckets = 10_000
 )
 
-// limiter is a token bucket for each key.
+// limiter is a token bucket for each key. It implements dcr.Limiter.
 type limiter struct {
 	clock func() time.Time
 	rate  float64 // a second
@@ -75,10 +72,4 @@ func (l *limiter) makeRoom(now time.Time) {
 	if len(l.buckets) >= maxBuckets {
 		clear(l.buckets)
 	}
-}
-
-// thumbprint is the key of a certificate's bucket.
-func thumbprint(c *x509.Certificate) string {
-	sum := sha256.Sum256(c.Raw)
-	return hex.EncodeToString(sum[:])
 }

@@ -3,8 +3,8 @@
 // them, explains the rules, and registers clients.
 //
 // Results go to standard output and everything else to standard error. It exits with
-// 0 when all is well, 1 when what it was given breaks a rule, 2 when it was called
-// wrongly, and 3 when something could not be read or written.
+// 0 when all is well, 1 when what it was given breaks a rule or a bank refused it, 2
+// when it was called wrongly, and 3 when something could not be read or written.
 package main
 
 import (
@@ -27,17 +27,18 @@ const (
 )
 
 func main() {
-	a := &app{in: os.Stdin, err: os.Stderr, color: wantsColor(os.Stdout)}
+	a := &app{in: os.Stdin, err: os.Stderr, color: wantsColor(os.Stdout), terminal: isTerminal(os.Stdout)}
 	os.Exit(a.run(os.Args[1:], os.Stdout))
 }
 
 // app is one run of the command.
 type app struct {
-	in    io.Reader
-	out   io.Writer // for a command that tells its result before it ends
-	err   io.Writer
-	color bool
-	read  bool // standard input has been read
+	in       io.Reader
+	out      io.Writer // for a command that tells its result before it ends
+	err      io.Writer
+	color    bool
+	terminal bool // the result goes to one
+	read     bool // standard input has been read
 }
 
 // exitError ends the command with a code. Without a cause it does so silently, since
@@ -106,7 +107,8 @@ func (a *app) root() *cobra.Command {
 		Long: `obdcr checks, decodes and explains registration requests and software
 statements of UK Open Banking Dynamic Client Registration, and registers clients.
 
-Exit codes: 0 fine, 1 a rule is broken, 2 wrong usage, 3 network or I/O.`,
+Exit codes: 0 fine, 1 a rule is broken or a bank refused, 2 wrong usage, 3 network or
+I/O, or a bank that cannot answer now.`,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -46,7 +46,7 @@ it outside. SIGINT (Ctrl-C) or SIGTERM ends it; a second one at once.`,
 		Example: `  obdcr sandbox
   obdcr sandbox --listen 127.0.0.1:0 --directory 127.0.0.1:0 --store memory
   obdcr sandbox --auth-methods client_secret_jwt --profile obie-3.2`,
-		Args:              cobra.NoArgs,
+		Args:              noArgument,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, _ []string) error {
 			config, err := a.sandboxConfig(c, o)
@@ -66,7 +66,7 @@ it outside. SIGINT (Ctrl-C) or SIGTERM ends it; a second one at once.`,
 	f.StringSliceVar(&o.authMethods, "auth-methods", texts(validate.DefaultPolicy(validate.OBIE33).AuthMethods),
 		"what clients may authenticate with: "+list(allAuthMethods()))
 	f.StringVar(&o.policy, "policy", "", "the bank's policy, a JSON `FILE`")
-	f.BoolVar(&o.chaos, "chaos", false, "refuse and delay a few percent of all answers")
+	f.BoolVar(&o.chaos, "chaos", false, "refuse and delay a few percent of all answers of bank and directory, but of /healthz, /readyz and /metrics")
 	complete(cmd, "store", []string{sandbox.StoreSQLite, sandbox.StoreMemory})
 	complete(cmd, "profile", texts(validate.Profiles()))
 	complete(cmd, "auth-methods", texts(allAuthMethods()))
@@ -81,7 +81,7 @@ func allAuthMethods() []claims.AuthMethod {
 // time, and methods that were not given are those of the policy.
 func (a *app) sandboxConfig(c *cobra.Command, o *sandboxOptions) (sandbox.Config, error) {
 	config := sandbox.Config{
-		Dir: o.dir, Store: o.store, Profile: validate.Profile(o.profile), Chaos: o.chaos,
+		Dir: o.dir, Store: o.store, Profile: validate.Profile(o.profile), Chaos: o.chaos, Limiter: newLimiter(time.Now),
 		Logger: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{ReplaceAttr: shortTime})),
 	}
 	for flag, to := range map[string]*string{"listen": &config.Listen, "portal": &config.Portal, "directory": &config.Directory} {
@@ -129,7 +129,7 @@ func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
 	case err != nil:
 		return ioError(ofSandbox(err))
 	}
-	if err := welcome(a.out, config.Dir, s.Ready); err != nil {
+	if err := welcome(a.out, config.Dir, s); err != nil {
 		return errors.Join(ioError(err), closeSandbox(s))
 	}
 	select {
@@ -157,7 +157,11 @@ func closeSandbox(s *sandbox.Sandbox) error {
 }
 
 // welcome says where everything is and what to try next.
-func welcome(out io.Writer, dir string, at sandbox.Ready) error {
+func welcome(out io.Writer, dir string, s *sandbox.Sandbox) error {
+	at, flags := s.Ready, ""
+	for _, flag := range s.RegisterFlags {
+		flags += " " + shellWord(flag)
+	}
 	file := func(name string) string { return shellWord(filepath.Join(dir, filepath.FromSlash(name))) }
 	text := fmt.Sprintf(`The sandbox is up, by profile %s with store %s. Its files are in %s.
 
@@ -170,6 +174,10 @@ func welcome(out io.Writer, dir string, at sandbox.Ready) error {
              key sets      /keys.jwks /{org_id}/{software_id}.jwks
              to test with  POST /ssa, PUT on key sets, POST /rotate, PUT /faults, GET /fetches
 
+The bank keeps the key sets that it has read. A key or kid that it does not know has it
+read the set again at once, but only once in 30 s; it sees that a key was withdrawn
+after up to a minute, and remembers for 10 s that a set could not be read.
+
 Try next, in another terminal:
 
   # what the bank supports
@@ -178,7 +186,7 @@ Try next, in another terminal:
   curl --cacert %s --cert %s --key %s \
        -H 'Content-Type: application/jwt' --data-binary @%s %s
   # or let obdcr make one, register it, and look at it
-  %s register --config %s
+  %s register --config %s%s
   # another statement, for a software with one role alone
   curl --cacert %s -d '{"software_roles": ["AISP"]}' %s/ssa
 
@@ -189,18 +197,18 @@ Ctrl-C ends the sandbox.
 		at.Profile, at.Store, shellWord(dir), at.Bank, at.Discovery, at.RegistrationEndpoint, at.TokenEndpoint, at.Directory,
 		file("ca.pem"), at.Discovery,
 		file("ca.pem"), file("tpp/transport.pem"), file("tpp/transport.key"), file("tpp/request.jwt"), at.RegistrationEndpoint,
-		ownName(os.Args[0]), file("conformance.json"), file("ca.pem"), at.Directory, file("tpp"), file("conformance.json"), file("ca.pem"))
+		ownName(os.Args[0]), file("conformance.json"), flags, file("ca.pem"), at.Directory, file("tpp"), file("conformance.json"), file("ca.pem"))
 	_, err := io.WriteString(out, text)
 	return err
 }
 
-// ownName is how this command is called: as it was, or, where go run built it in a
-// folder of its own, by that.
+// ownName is how this command is called again: as it was, or, where go run built it in
+// a folder of its own, by that.
 func ownName(called string) string {
 	if strings.Contains(called, string(filepath.Separator)+"go-build") {
 		return "go run ./cmd/obdcr"
 	}
-	return shellWord(filepath.Base(called))
+	return shellWord(called)
 }
 
 // shellWord quotes a name for a POSIX shell where it needs that.

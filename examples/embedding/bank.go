@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strings"
 	"time"
 
@@ -38,11 +40,13 @@ var apiRoles = dcr.APIRoles{Roles: map[string][]claims.Role{
 	"payments": {claims.PISP},
 }}
 
+// registrationPath is where clients register.
+const registrationPath = "/register"
+
 // bank is the API with registration in it.
 type bank struct {
 	server    *httptest.Server
 	registrar *dcr.Registrar
-	tokens    dcr.Tokens
 }
 
 func openBank(d *ssatest.Directory, a *authServer) (*bank, error) {
@@ -55,25 +59,63 @@ func openBank(d *ssatest.Directory, a *authServer) (*bank, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bank{tokens: tokens}
+	b := &bank{}
 	if b.registrar, err = newRegistrar(d, tokens, clientsOf{toAuthServer, a.server.URL}); err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	registration, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: b.registrar, Path: "/register", Certificate: cert.FromTLS})
+	// Whose changes stopped half-way in an earlier life are ended before anybody asks.
+	if _, err := b.registrar.Reconcile(context.Background(), 0); err != nil {
+		return nil, err
+	}
+	registration, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: b.registrar, Path: registrationPath, Certificate: cert.FromTLS})
 	if err != nil {
 		return nil, err
 	}
-	mux.Handle("/register", registration)
-	mux.Handle("/register/", registration)
+	application, err := b.registrar.RoleLookup(cert.FromTLS)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
 	for name, handler := range existingAPI() {
-		only, err := dcr.RequireRole(apiRoles, name, b.application)
+		only, err := dcr.RequireRole(apiRoles, name, application)
 		if err != nil {
 			return nil, err
 		}
 		mux.Handle("GET /"+name, only(handler))
 	}
-	return b, b.serve(d, mux)
+	return b, b.serve(d, before(mux, registrationPath, registration))
+}
+
+// before gives a handler what is at its path and below, in whatever spelling, and a mux
+// the rest: a ServeMux answers //register with a redirect, and a client would send its
+// request, or its token, once more.
+func before(mux http.Handler, at string, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(path.Clean(r.URL.Path)+"/", at+"/") {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// reconcile ends changes that stop half-way, because the authorization server is out
+// for a while say, until the context ends. A process that lives on calls it in a
+// goroutine of its own.
+func (b *bank) reconcile(ctx context.Context, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		// Younger ones may be under way.
+		if _, err := b.registrar.Reconcile(ctx, 2*dcr.ChangeTimeout); err != nil && ctx.Err() == nil {
+			log.Println("reconcile:", err)
+		}
+	}
 }
 
 func newRegistrar(d *ssatest.Directory, tokens dcr.Tokens, clients dcr.Provisioner) (*dcr.Registrar, error) {
@@ -108,24 +150,6 @@ func (b *bank) serve(d *ssatest.Directory, handler http.Handler) error {
 	}
 	b.server.StartTLS()
 	return nil
-}
-
-// application finds who calls an API. Get checks all there is to check: that the
-// token is bound to the certificate, and that the client is registered still.
-func (b *bank) application(r *http.Request) (claims.Application, claims.Environment, error) {
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	access, err := b.tokens.Introspect(r.Context(), token)
-	if errors.Is(err, dcr.ErrInvalidToken) {
-		return claims.Application{}, "", &dcr.Error{Status: http.StatusUnauthorized, Challenge: `Bearer error="invalid_token"`, Description: "the access token is not valid"}
-	}
-	if err != nil {
-		return claims.Application{}, "", err
-	}
-	found, err := b.registrar.Get(r.Context(), access.ClientID, dcr.Caller{Token: token, Certificate: r.TLS.PeerCertificates[0]})
-	if err != nil {
-		return claims.Application{}, "", err
-	}
-	return found.Client.Application, found.Client.Environment, nil
 }
 
 // clientsOf makes clients in the authorization server over its own interface. It is

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
@@ -28,6 +29,7 @@ type outcome struct {
 	clientID                          string
 	provisioned, left                 int // clients in the authorization server, before and after the deletion
 	accounts, payments, accountsAfter int // HTTP status
+	doubled                           int // HTTP status of a path with two slashes
 }
 
 func run(ctx context.Context, out io.Writer) (*outcome, error) {
@@ -50,6 +52,9 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 		return nil, err
 	}
 	defer b.server.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go b.reconcile(ctx, time.Minute)
 	fmt.Fprintln(out, "1. bank   serves its API and /register at", b.server.URL, "with its authorization server at", authServer.server.URL)
 
 	t := &tpp{http: dcr.MutualTLS(software.TransportCertificate, roots(directory)), bank: b.server.URL}
@@ -95,6 +100,9 @@ func (t *tpp) story(ctx context.Context, out io.Writer, a *authServer, statement
 		return nil, err
 	}
 	if o.payments, err = t.call(ctx, "/payments", token); err != nil {
+		return nil, err
+	}
+	if o.doubled, err = t.call(ctx, "//register/"+o.clientID, token); err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(out, "3. TPP    has the role AISP: /accounts answers %d, /payments %d\n", o.accounts, o.payments)

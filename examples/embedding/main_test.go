@@ -16,6 +16,7 @@ func TestAClientIsProvisionedServedByItsRolesAndGoneEverywhere(t *testing.T) {
 	require.Equal(t, 1, o.provisioned)
 	require.Equal(t, http.StatusOK, o.accounts)
 	require.Equal(t, http.StatusForbidden, o.payments, "the software has no role for it")
+	require.Equal(t, http.StatusNotFound, o.doubled, "it is not redirected with the token")
 	require.Zero(t, o.left)
 	require.Equal(t, http.StatusUnauthorized, o.accountsAfter)
 	require.Contains(t, out.String(), "client "+o.clientID)

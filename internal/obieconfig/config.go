@@ -43,11 +43,11 @@ type Config struct {
 }
 
 // Parse reads a configuration. It is an error when it is no JSON object of these
-// members, or lacks one that a registration needs: wellknown_endpoint, kid,
-// private_key, transport_cert, transport_key and a statement.
+// members. What is left out is empty: which members are needed depends on what is
+// done with them.
 func Parse(data []byte) (*Config, error) {
 	c := &Config{}
-	if err := json.Unmarshal(data, c); err != nil {
+	if err := json.Unmarshal(data, &c); err != nil || c == nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) && wrong.Field != "" {
 			return nil, fmt.Errorf("obieconfig: %.64s is a %.20s, not a %s", wrong.Field, wrong.Value, wrong.Type)
@@ -58,14 +58,6 @@ func Parse(data []byte) (*Config, error) {
 		c.SSA = c.SSAs[0]
 	}
 	c.SSA = strings.TrimSpace(c.SSA)
-	for _, m := range []struct{ name, value string }{
-		{"wellknown_endpoint", c.WellknownEndpoint}, {"ssa", c.SSA}, {"kid", c.Kid}, {"private_key", c.PrivateKey},
-		{"transport_cert", c.TransportCert}, {"transport_key", c.TransportKey},
-	} {
-		if m.value == "" {
-			return nil, fmt.Errorf("obieconfig: %s is missing", m.name)
-		}
-	}
 	return c, nil
 }
 

@@ -36,6 +36,9 @@ type bank struct {
 	remote *ssa.RemoteKeys
 	store  store.Store
 	close  func() error // of the store
+
+	registrar *dcr.Registrar
+	metadata  *dcr.Metadata // as announced
 }
 
 // parts are what a bank is made of.
@@ -95,7 +98,8 @@ func openStore(ctx context.Context, c *Config, f folder) (store.Store, func() er
 	}
 	s, err := sqlite.Open(ctx, sqlite.Config{Path: f.path(databaseFile), Clock: c.Clock})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("sandbox: the store %s cannot be opened: %w; put a good one back, or move it away to begin without clients",
+			f.path(databaseFile), err)
 	}
 	return s, s.Close, nil
 }
@@ -123,20 +127,19 @@ func (b *bank) build(p parts) error {
 	if err != nil {
 		return err
 	}
-	sealing, err := p.files.secret(sealingFile, 32)
+	sealing, err := b.sealingKey(p.files)
 	if err != nil {
 		return err
 	}
-	registrar, err := dcr.NewRegistrar(dcr.Config{
+	b.registrar, err = dcr.NewRegistrar(dcr.Config{
 		Statements: statements, SoftwareKeys: b.remote, Validator: p.validator, Store: b.store, Certificates: checker,
 		Clock: c.Clock, SealingKey: sealing, Logger: c.Logger, Tokens: tokens, Observer: p.metrics.event,
 	})
 	if err != nil {
 		return err
 	}
-	limit := newLimiter(c.Clock)
 	registration, err := dcr.NewHandler(dcr.HandlerConfig{
-		Registrar: registrar, Path: registerPath, Certificate: cert.FromTLS, Limiter: limit, Logger: c.Logger,
+		Registrar: b.registrar, Path: registerPath, Certificate: cert.FromTLS, Limiter: c.Limiter, Logger: c.Logger,
 	})
 	if err != nil {
 		return err
@@ -147,12 +150,35 @@ func (b *bank) build(p parts) error {
 	if err != nil {
 		return err
 	}
+	if b.metadata, err = announced(discovery); err != nil {
+		return err
+	}
 	b.route(p, registration, discovery, &tokenEndpoint{
 		policy: p.policy, audiences: []string{p.ready.TokenEndpoint, p.ready.Bank}, clock: c.Clock, store: b.store, tokens: tokens,
-		replay: replay, statements: statements, keys: b.remote, checker: checker, open: registrar.OpenSecret, limiter: limit,
+		replay: replay, statements: statements, keys: b.remote, checker: checker, open: b.registrar.OpenSecret, limiter: c.Limiter,
 		log: c.Logger, told: p.metrics.token,
 	})
 	return nil
+}
+
+// sealingKey is the key of the secrets in the store. A new one would open none of
+// them.
+func (b *bank) sealingKey(f folder) ([]byte, error) {
+	_, there, err := f.read(sealingFile)
+	if err != nil {
+		return nil, err
+	}
+	if lister, ok := b.store.(store.Lister); ok && !there {
+		first, err := lister.List(context.Background(), "", 1)
+		if err != nil {
+			return nil, fmt.Errorf("sandbox: %s: %w", f.path(databaseFile), err)
+		}
+		if len(first) > 0 {
+			return nil, fmt.Errorf("sandbox: %s is missing, and %s holds clients whose secrets it opens: put it back, or remove %s too to begin without clients",
+				f.path(sealingFile), f.path(databaseFile), databaseFile)
+		}
+	}
+	return f.secret(sealingFile, 32)
 }
 
 func (b *bank) route(p parts, registration, discovery, token http.Handler) {
@@ -173,15 +199,15 @@ func (b *bank) route(p parts, registration, discovery, token http.Handler) {
 // ServeHTTP finds the route. No path is mended or redirected: a client would repeat
 // its POST there.
 func (b *bank) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.Path
-	if strings.HasPrefix(path, registerPath+"/") {
+	path := r.URL.EscapedPath()
+	if id, below := strings.CutPrefix(path, registerPath+"/"); below && id != "" && id != "." && id != ".." && !strings.Contains(id, "/") {
 		path = registerPath
 	}
 	if h := b.routes[path]; h != nil {
 		h.ServeHTTP(w, r)
 		return
 	}
-	complain(w, http.StatusNotFound, "there is nothing here: "+discoveryPath+" says what there is")
+	complain(w, http.StatusNotFound, nothingHere)
 }
 
 // only lets one method through, and HEAD with GET.
@@ -191,7 +217,11 @@ func only(method string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w.Header().Set("Allow", method)
+		allowed := method
+		if method == http.MethodGet {
+			allowed += ", " + http.MethodHead
+		}
+		w.Header().Set("Allow", allowed)
 		complain(w, http.StatusMethodNotAllowed, "use "+method)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -252,19 +253,40 @@ func TestTheBanksOtherPages(t *testing.T) {
 	} {
 		require.Contains(t, metrics, line)
 	}
-	for _, path := range []string{"/", "//register", "/register/", "/Register", "/token/", "/nothing", "//healthz"} {
+	for _, path := range []string{"/", "//register", "/register/", "/register/a/b", "/register/..", "/register/./a", "/Register", "/token/", "/nothing", "//healthz"} {
 		r := send(t, w.mutual(), http.MethodPost, w.Ready.Bank+path, "")
 		require.Equal(t, 404, r.status, path)
+		require.Equal(t, "there is nothing here\n", r.body, path)
 	}
+	require.Equal(t, "there is nothing here\n", w.get("/nothing").body)
+	require.Equal(t, "there is nothing here\n", w.get("/a/b/c").body)
 	r := send(t, w.client(), http.MethodDelete, w.Ready.Bank+"/healthz", "")
 	require.Equal(t, 405, r.status)
-	require.Equal(t, "GET", r.header.Get("Allow"))
+	require.Equal(t, "GET, HEAD", r.header.Get("Allow"))
+	require.Equal(t, 200, send(t, w.client(), http.MethodHead, w.Ready.Bank+"/healthz", "").status)
+	r = send(t, w.client(), http.MethodPost, w.Ready.Directory+softwarePath(w), "")
+	require.Equal(t, 405, r.status)
+	require.Equal(t, "GET, HEAD, PUT", r.header.Get("Allow"))
+	require.Equal(t, "GET, HEAD", send(t, w.client(), http.MethodPost, w.Ready.Directory+"/keys.jwks", "").header.Get("Allow"))
 	require.Equal(t, 405, send(t, w.mutual(), http.MethodPatch, w.Ready.RegistrationEndpoint, "").status)
 }
 
+// burst lets each key through so often.
+type burst struct {
+	mu   sync.Mutex
+	left map[string]int
+}
+
+// Allow implements dcr.Limiter.
+func (b *burst) Allow(key string) (time.Duration, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left[key]++
+	return 10 * time.Millisecond, b.left[key] <= 200
+}
+
 func TestEachCertificateIsLimited(t *testing.T) {
-	fixed := time.Now()
-	w := start(t, sandbox.Config{Clock: func() time.Time { return fixed }})
+	w := start(t, sandbox.Config{Limiter: &burst{left: map[string]int{}}})
 	client := w.mutual()
 	other, _ := w.secondTPP()
 	refused := map[int]int{}

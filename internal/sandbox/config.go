@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -57,6 +58,10 @@ type Config struct {
 	// accepted, and the issuer's address where it admits addresses.
 	Policy []byte
 	Chaos  bool // refuse and delay a few percent of all answers
+
+	// Limiter holds back each client certificate, at registration and tokens together;
+	// nil holds back none.
+	Limiter dcr.Limiter
 
 	Clock  func() time.Time // time.Now
 	Random func() float64   // decides for Chaos, within [0, 1); math/rand/v2
@@ -126,10 +131,15 @@ func splitLoopback(address string) (host string, port int, err error) {
 // ofPolicy says what is wrong with a policy, once.
 func ofPolicy(err error) string { return strings.ReplaceAll(err.Error(), "validate: policy: ", "") }
 
+// authMethods are those that the token endpoint knows.
+var authMethods = []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost}
+
+func joined[T ~string](words []T) string { return strings.Join(texts(words), ", ") }
+
 // policy is the bank's policy for an issuer.
 func (c *Config) policy(issuer string) (validate.Policy, error) {
 	if !c.Profile.Valid() {
-		return validate.Policy{}, usage("--profile %.64q: use one of %v", string(c.Profile), validate.Profiles())
+		return validate.Policy{}, usage("--profile %.64q: use one of %s", string(c.Profile), joined(validate.Profiles()))
 	}
 	p := validate.DefaultPolicy(c.Profile)
 	p.AudienceKinds = []validate.AudienceKind{validate.AudienceID, validate.AudienceURL}
@@ -145,6 +155,11 @@ func (c *Config) policy(issuer string) (validate.Policy, error) {
 		}
 		if slices.Contains(p.AudienceKinds, validate.AudienceURL) {
 			p.Audiences = append(p.Audiences, issuer)
+		}
+	}
+	for _, m := range c.AuthMethods {
+		if !slices.Contains(authMethods, m) {
+			return validate.Policy{}, usage("--auth-methods %.64q: use some of %s", string(m), joined(authMethods))
 		}
 	}
 	if c.AuthMethods != nil {

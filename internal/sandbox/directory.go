@@ -86,10 +86,10 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, _, _, ok := setPath(path); ok {
-		d.verb(w, r, maxPublished, map[string]verb{http.MethodPut: d.publish, http.MethodGet: nil})
+		d.verb(w, r, maxPublished, map[string]verb{http.MethodPut: d.publish, http.MethodGet: nil, http.MethodHead: nil})
 		return
 	}
-	d.verb(w, r, maxVerb, map[string]verb{http.MethodGet: nil})
+	d.verb(w, r, maxVerb, map[string]verb{http.MethodGet: nil, http.MethodHead: nil})
 }
 
 // verb does what is asked for with the body of a request.
@@ -99,7 +99,7 @@ func (d *directory) verb(w http.ResponseWriter, r *http.Request, most int64, by 
 	do := by[r.Method]
 	if do == nil {
 		allowed := make([]string, 0, len(by))
-		for _, m := range []string{http.MethodDelete, http.MethodGet, http.MethodPost, http.MethodPut} {
+		for _, m := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut} {
 			if _, ok := by[m]; ok {
 				allowed = append(allowed, m)
 			}
@@ -170,6 +170,9 @@ func stopping(ctx context.Context) <-chan struct{} {
 	return stop
 }
 
+// nothingHere is all that a path is answered with where there is nothing.
+const nothingHere = "there is nothing here"
+
 // find is the right answer for a path, and counts the question.
 func (d *directory) find(path string) answer {
 	d.mu.Lock()
@@ -190,7 +193,7 @@ func (d *directory) find(path string) answer {
 		set = []byte(emptySet)
 	}
 	if !ok {
-		return answer{status: http.StatusNotFound, mediaType: "text/plain; charset=utf-8", body: []byte("nothing is published here\n")}
+		return answer{status: http.StatusNotFound, mediaType: "text/plain; charset=utf-8", body: []byte(nothingHere + "\n")}
 	}
 	return answer{status: http.StatusOK, mediaType: jwkSet, body: set}
 }

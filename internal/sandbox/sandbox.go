@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -41,6 +42,9 @@ type Ready struct {
 // Sandbox is a running one. Only Start makes one that works.
 type Sandbox struct {
 	Ready Ready
+	// RegisterFlags are what the verb register needs beside --config conformance.json,
+	// by the bank's policy; mostly nothing.
+	RegisterFlags []string
 
 	files          folder
 	log            *slog.Logger
@@ -49,7 +53,8 @@ type Sandbox struct {
 	failed         chan error
 	bankAt, keysAt net.Listener
 	stop           chan struct{} // closed by Close
-	lock           *os.File      // of the folder
+	work           sync.WaitGroup
+	lock           *os.File // of the folder
 }
 
 // Start makes what is missing in the folder and serves. Close the sandbox when done.
@@ -128,12 +133,11 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	if err != nil {
 		return err
 	}
+	s.bank.reconcile(ctx, 0, c.Logger) // nobody changes clients yet
 	s.serve(c, server, ca.cert, d)
-	statement, err := party.writeTokens(c, s.files, d, policy, &s.Ready)
+	s.RegisterFlags, err = party.writeFiles(ctx, c, s.files, d, ca, &s.Ready,
+		&asked{policy: &policy, validator: validator, metadata: s.bank.metadata, leaf: party.transport.cert, now: c.Clock()})
 	if err != nil {
-		return err
-	}
-	if err := party.writeConformance(c, s.files, ca, &s.Ready, statement); err != nil {
 		return err
 	}
 	return s.files.writeJSON(readyFile, s.Ready, public)
@@ -211,6 +215,11 @@ func (s *Sandbox) serve(c *Config, own pair, ca *x509.Certificate, d *directory)
 	}
 	s.run(s.bankAt, mutual, bankHandler, bankTimeout)
 	s.run(s.keysAt, base, directoryHandler, 0)
+	ticker := time.NewTicker(reconcileEvery)
+	s.work.Go(func() {
+		defer ticker.Stop()
+		s.bank.reconcileAt(ticker.C, s.stop, c.Logger)
+	})
 }
 
 func (s *Sandbox) run(l net.Listener, config *tls.Config, h http.Handler, readTimeout time.Duration) {
@@ -246,6 +255,7 @@ func (s *Sandbox) Failed() <-chan error { return s.failed }
 func (s *Sandbox) Close(ctx context.Context) error {
 	err := s.files.remove(readyFile)
 	close(s.stop)
+	s.work.Wait()
 	for _, server := range s.servers {
 		if shut := server.Shutdown(ctx); shut != nil {
 			err = errors.Join(err, shut, server.Close())
@@ -256,6 +266,8 @@ func (s *Sandbox) Close(ctx context.Context) error {
 
 // abandon gives up what a start that failed has taken.
 func (s *Sandbox) abandon() error {
+	close(s.stop)
+	s.work.Wait()
 	for _, server := range s.servers {
 		_ = server.Close() // its listener is closed below
 	}

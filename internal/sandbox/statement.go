@@ -17,6 +17,9 @@ func redirectURIs() []string {
 	return []string{"https://tpp.example/callback", "https://tpp.example/app/callback"}
 }
 
+// softwareRoles are those of the TPP's software.
+func softwareRoles() []string { return []string{"AISP", "PISP", "CBPII"} }
+
 // statementClaims are the claims of a valid statement, those that the OBIE directory
 // sends, with changes: a value sets a claim, null removes it. What names the
 // software's and the organisation's key sets follows the ids that the changes set.
@@ -41,7 +44,7 @@ func statementClaims(base, org, software string, now time.Time, changes map[stri
 		"software_policy_uri":            "https://tpp.example/policy",
 		"software_tos_uri":               "https://tpp.example/tos",
 		"software_redirect_uris":         redirectURIs(),
-		"software_roles":                 []string{"AISP", "PISP", "CBPII"},
+		"software_roles":                 softwareRoles(),
 		"software_jwks_endpoint":         at + "/" + url.PathEscape(software) + ".jwks",
 		"software_jwks_revoked_endpoint": at + "/revoked/" + url.PathEscape(software) + ".jwks",
 		"software_on_behalf_of_org":      nil,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
@@ -43,7 +44,7 @@ type tokenEndpoint struct {
 	keys       ssa.SoftwareKeyResolver
 	checker    *cert.Checker
 	open       func(store.Client) (string, error) // the sealed secret
-	limiter    *limiter
+	limiter    dcr.Limiter                        // nil for none
 	log        *slog.Logger
 	told       func(method claims.AuthMethod, outcome string) // for metrics
 }
@@ -120,11 +121,17 @@ func (t *tokenEndpoint) grant(w http.ResponseWriter, r *http.Request, by *creden
 	if err != nil || leaf == nil {
 		return nil, notTheClient("a client certificate is required")
 	}
-	if wait, ok := t.limiter.Allow(thumbprint(leaf)); !ok {
-		return nil, &tokenError{status: http.StatusTooManyRequests, code: unavailable, description: "too many requests with this certificate", retryAfter: wait}
+	thumbprint := sha256.Sum256(leaf.Raw)
+	if t.limiter != nil {
+		if wait, ok := t.limiter.Allow(hex.EncodeToString(thumbprint[:])); !ok { // as at registration
+			return nil, &tokenError{status: http.StatusTooManyRequests, code: unavailable, description: "too many requests with this certificate", retryAfter: wait}
+		}
 	}
 	form, refusal := readForm(w, r)
 	if refusal != nil {
+		return nil, refusal
+	}
+	if refusal = knownGrant(form); refusal != nil {
 		return nil, refusal
 	}
 	if refusal = by.read(r, form); refusal != nil {
@@ -141,7 +148,7 @@ func (t *tokenEndpoint) grant(w http.ResponseWriter, r *http.Request, by *creden
 	if refusal != nil {
 		return nil, refusal
 	}
-	token, err := t.tokens.Issue(r.Context(), client.ID, sha256.Sum256(leaf.Raw), scope, tokenLife)
+	token, err := t.tokens.Issue(r.Context(), client.ID, thumbprint, scope, tokenLife)
 	if err != nil {
 		t.log.Error("no token can be issued", "error", err)
 		return nil, outage("no token can be issued at the moment", tokenRetry)
@@ -197,15 +204,22 @@ func (t *tokenEndpoint) client(ctx context.Context, by *credentials) (store.Clie
 	return client, registered, nil
 }
 
+// knownGrant wants the one grant that there is. What the request lacks is told before
+// who sends it is judged.
+func knownGrant(form url.Values) *tokenError {
+	switch form.Get("grant_type") {
+	case "":
+		return badRequest(invalidRequest, "grant_type is missing")
+	case string(claims.ClientCredentials):
+		return nil
+	}
+	return badRequest("unsupported_grant_type", "the sandbox knows client_credentials alone")
+}
+
 // judgeGrant wants a grant and a scope that the client registered. A scope that is
 // empty or left out is all of it.
 func judgeGrant(form url.Values, registered *claims.Request) ([]string, *tokenError) {
-	switch grant := form.Get("grant_type"); {
-	case grant == "":
-		return nil, badRequest(invalidRequest, "grant_type is missing")
-	case grant != string(claims.ClientCredentials):
-		return nil, badRequest("unsupported_grant_type", "the sandbox knows client_credentials alone")
-	case !slices.Contains(registered.GrantTypes.Or(nil), claims.ClientCredentials):
+	if !slices.Contains(registered.GrantTypes.Or(nil), claims.ClientCredentials) {
 		return nil, badRequest("unauthorized_client", "the client did not register the grant type client_credentials")
 	}
 	all := registered.Scope.Or(claims.Scope{}).Words

@@ -2,9 +2,11 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"strings"
+	"time"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
@@ -45,19 +47,84 @@ func openTPP(a *authority, f folder, s *state) (*tpp, error) {
 	return p, nil
 }
 
-// writeTokens mints a statement and a request afresh. It returns the statement.
-func (p *tpp) writeTokens(c *Config, f folder, d *directory, policy validate.Policy, ready *Ready) (string, error) {
+// writeFiles mints a statement and a request afresh, and writes them and the
+// configuration of the conformance tool. What the bank's policy would refuse of it is
+// logged. It returns what register needs beside the configuration.
+func (p *tpp) writeFiles(ctx context.Context, c *Config, f folder, d *directory, ca *authority, ready *Ready, a *asked) ([]string, error) {
 	statement, payload, err := d.mint(nil)
 	if err != nil {
-		return "", fmt.Errorf("sandbox: statement: %w", err)
+		return nil, fmt.Errorf("sandbox: statement: %w", err)
 	}
-	request, err := p.request(c, statement, policy, ready)
+	options := a.options(p)
+	request, err := dcr.BuildFor(a.metadata, statement, options)
 	if err != nil {
-		return "", err
+		return nil, usage("--policy: no request can be made for it: %v", err)
 	}
+	a.complete(&request)
+	token, err := dcr.BuildRequest(request, p.signing.key, p.kid, claims.PS256)
+	if err != nil {
+		return nil, err
+	}
+	if rules, why := a.refusals(ctx, token); why != "" {
+		c.Logger.Warn("the bank's policy refuses tpp/request.jwt", "rules", rules, "why", why)
+	}
+	if err := p.writeTokens(f, statement, payload, token); err != nil {
+		return nil, err
+	}
+	config, err := p.configuration(c, ca, ready, a, statement)
+	if err != nil {
+		return nil, err
+	}
+	text, err := config.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: conformance.json: %w", err)
+	}
+	return p.judgeConfiguration(ctx, c, a, config, options), f.write("conformance.json", text, private)
+}
+
+// judgeConfiguration logs what the policy would refuse of what register makes of
+// conformance.json alone, and of what the conformance tool does, and gives the flags
+// that mend the former.
+func (p *tpp) judgeConfiguration(ctx context.Context, c *Config, a *asked, config *obieconfig.Config, options dcr.RequestOptions) []string {
+	var flags []string
+	for _, by := range []struct {
+		name     string
+		lifetime time.Duration
+	}{{"register", 0}, {"the conformance tool", toolLifetime}} {
+		usual, rules, why := p.ofConfiguration(ctx, a, config, by.lifetime)
+		if why == "" {
+			continue
+		}
+		attributes := []any{"rules", rules, "why", why}
+		if by.lifetime == 0 {
+			if flags = a.flags(options, usual); len(flags) > 0 {
+				attributes = append(attributes, "register_with", strings.Join(flags, " "))
+			}
+		}
+		c.Logger.Warn("the bank's policy refuses what "+by.name+" makes of conformance.json alone", attributes...)
+	}
+	return flags
+}
+
+// ofConfiguration is a request that is made of conformance.json alone, if one can be,
+// and what the policy has against it.
+func (p *tpp) ofConfiguration(ctx context.Context, a *asked, config *obieconfig.Config, lifetime time.Duration) (request *claims.Request, rules, why string) {
+	made, err := a.fromConfiguration(config, lifetime)
+	if err != nil {
+		return nil, "", err.Error()
+	}
+	token, err := dcr.BuildRequest(made, p.signing.key, p.kid, claims.PS256)
+	if err != nil {
+		return nil, "", err.Error()
+	}
+	rules, why = a.refusals(ctx, token)
+	return &made, rules, why
+}
+
+func (p *tpp) writeTokens(f folder, statement string, payload []byte, request string) error {
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, payload, "", "  "); err != nil {
-		return "", fmt.Errorf("sandbox: statement: %w", err)
+		return fmt.Errorf("sandbox: statement: %w", err)
 	}
 	indented.WriteByte('\n')
 	// Tokens end without a newline, so that the files can be sent as they are.
@@ -66,57 +133,32 @@ func (p *tpp) writeTokens(c *Config, f folder, d *directory, policy validate.Pol
 		data []byte
 	}{{"tpp/ssa.jwt", []byte(statement)}, {"tpp/ssa.json", indented.Bytes()}, {"tpp/request.jwt", []byte(request)}} {
 		if err := f.write(file.name, file.data, public); err != nil {
-			return "", err
+			return err
 		}
 	}
-	return statement, nil
+	return nil
 }
 
-// request is a registration request that the bank's policy admits.
-func (p *tpp) request(c *Config, statement string, policy validate.Policy, ready *Ready) (string, error) {
-	bank := &dcr.Metadata{
-		Issuer: ready.Bank, RegistrationEndpoint: ready.RegistrationEndpoint, TokenEndpoint: ready.TokenEndpoint,
-		AuthMethods: policy.AuthMethods, AuthSigningAlgorithms: policy.MemberAlgorithms.TokenEndpointAuth,
-		RequestObjectAlgorithms: policy.MemberAlgorithms.RequestObject, IDTokenAlgorithms: policy.MemberAlgorithms.IDToken,
-		ResponseTypes: policy.ResponseTypes, GrantTypes: policy.GrantTypes, Scopes: policy.Scopes,
-	}
-	options := dcr.RequestOptions{
-		Audience: policy.Audiences[0], Certificate: p.transport.cert, Lifetime: policy.MaxLifetime, Now: c.Clock(),
-	}
-	if !slices.Contains(policy.IssuerKinds, validate.IssuerSoftwareID) {
-		options.Issuer = p.org
-	}
-	asked, err := dcr.BuildFor(bank, statement, options)
-	if err != nil {
-		return "", usage("--policy: no request can be made for it: %v", err)
-	}
-	return dcr.BuildRequest(asked, p.signing.key, p.kid, claims.PS256)
-}
-
-// writeConformance writes the configuration of the OBIE DCR conformance tool.
-func (p *tpp) writeConformance(c *Config, f folder, a *authority, ready *Ready, statement string) error {
+// configuration is that of the OBIE DCR conformance tool.
+func (p *tpp) configuration(c *Config, ca *authority, ready *Ready, a *asked, statement string) (*obieconfig.Config, error) {
 	signingKey, err := marshalKey(p.signing.key)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	transportKey, err := marshalKey(p.transport.key)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	version := "3.3"
 	if c.Profile == validate.OBIE32 {
 		version = "3.2"
 	}
-	text, err := (&obieconfig.Config{
+	return &obieconfig.Config{
 		SpecVersion: version, WellknownEndpoint: ready.Discovery, SSA: statement, Kid: p.kid, Aud: ready.Audience,
-		RedirectURIs: redirectURIs(), Issuer: p.software, PrivateKey: string(signingKey),
-		TransportRootCAs: []string{string(marshalCertificate(a.cert))},
+		RedirectURIs: a.redirectURIs(), Issuer: a.issuer(p), PrivateKey: string(signingKey),
+		TransportRootCAs: []string{string(marshalCertificate(ca.cert))},
 		TransportCert:    string(marshalCertificate(p.transport.cert)), TransportKey: string(transportKey),
 		GetImplemented: true, PutImplemented: true, DeleteImplemented: true,
 		Environment: "sandbox", Brand: "obdcr sandbox",
-	}).Marshal()
-	if err != nil {
-		return fmt.Errorf("sandbox: conformance.json: %w", err)
-	}
-	return f.write("conformance.json", text, private)
+	}, nil
 }

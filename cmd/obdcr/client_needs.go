@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/obieconfig"
+)
+
+// need is a setting that a verb cannot do without.
+type need struct{ flag, member, value string }
+
+// needs are the settings of a verb for a method at the token endpoint, "" where that
+// is not known yet. Nobody is asked for a key that nothing is signed with.
+func (o *clientOptions) needs(c *obieconfig.Config, verb string, by dcr.Credentials) []need {
+	all := []need{{"--discovery", "wellknown_endpoint", c.WellknownEndpoint}}
+	builds := verb != "get" && verb != "delete" && o.request == ""
+	manages := verb == "get" || verb == "update" || verb == "delete"
+	subject := c.TransportCert + c.TransportCertSubjectDN
+	switch {
+	case verb != "build":
+		all = append(all, need{"--cert", "transport_cert", c.TransportCert}, need{"--key", "transport_key", c.TransportKey})
+	case by.Method == claims.TLSClientAuth:
+		all = append(all, need{"--cert", "transport_cert", subject})
+	}
+	if builds || manages && by.Method == claims.PrivateKeyJWT {
+		all = append(all, need{"--signing-key", "private_key", c.PrivateKey}, need{"--kid", "kid", c.Kid})
+	}
+	if builds {
+		all = append(all, need{"--ssa", "ssa", c.SSA})
+	}
+	if manages && hasSecret(by.Method) {
+		all = append(all, need{flag: "--client", value: by.Secret})
+	}
+	return all
+}
+
+// lacking names the flags of all settings that are missing.
+func lacking(c *obieconfig.Config, o *clientOptions, verb string, by dcr.Credentials) error {
+	var flags, members []string
+	secret := false
+	for _, n := range o.needs(c, verb, by) {
+		switch {
+		case n.value != "":
+		case n.member == "":
+			secret = true
+		default:
+			flags, members = append(flags, n.flag), append(members, n.member)
+		}
+	}
+	if !secret && flags == nil {
+		return nil
+	}
+	what := verb
+	if by.Method != "" && verb != "build" && verb != "register" {
+		what += " by " + string(by.Method)
+	}
+	text := ""
+	switch {
+	case flags == nil:
+	case o.config == "":
+		text = fmt.Sprintf(" --config, or %s", strings.Join(flags, ", "))
+	default:
+		text = fmt.Sprintf(" %s: --config %s has no %s", strings.Join(flags, ", "), shownName(o.config), strings.Join(members, ", "))
+	}
+	switch {
+	case secret && text != "":
+		text += "; and --client, what register printed, with the client's secret"
+	case secret:
+		text = " the client's secret: give --client, what register printed"
+	case by.Method == "" && o.needsLater(c, verb):
+		text += "; and, where the method is private_key_jwt, --signing-key and --kid"
+	}
+	return usageError("%s needs%s", what, text)
+}
+
+// needsLater tells whether keys may be missing that only private_key_jwt needs.
+func (o *clientOptions) needsLater(c *obieconfig.Config, verb string) bool {
+	signs := verb == "get" || verb == "delete" || verb == "update" && o.request != ""
+	return signs && (c.PrivateKey == "" || c.Kid == "")
+}
+
+func hasSecret(method claims.AuthMethod) bool {
+	return strings.HasPrefix(string(method), "client_secret")
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/obdcr/obdcr/dcr"
+)
+
+// secretMembers of an answer are shown by the verbs alone that make them.
+var secretMembers = []string{"client_secret", "registration_access_token"}
+
+// keeper keeps an answer in the file that --client-out names. The zero keeper keeps
+// nothing.
+type keeper struct {
+	name   string
+	file   *os.File // beside it, renamed when it is whole
+	secret string   // of the client, where an answer leaves it out
+}
+
+// keeper makes sure, before anything is sent, that the answer can be kept.
+func (a *app) keeper(o *clientOptions, replace bool) (*keeper, error) {
+	k := &keeper{name: o.clientOut}
+	if k.name == "" {
+		return k, nil
+	}
+	if _, err := os.Lstat(k.name); err == nil && !replace {
+		return nil, ioError(fmt.Errorf("--client-out %s: %w: another client's secret may be in it", k.name, fs.ErrExist))
+	}
+	var err error
+	if k.file, err = os.CreateTemp(filepath.Dir(k.name), ".client-*"); err != nil { // 0600
+		return nil, ioError(fmt.Errorf("--client-out %s: %w", k.name, withoutPath(err)))
+	}
+	return k, nil
+}
+
+// discard removes what is not kept.
+func (k *keeper) discard() {
+	if k.file != nil {
+		_ = k.file.Close() // nothing of worth is in it
+		_ = os.Remove(k.file.Name())
+		k.file = nil
+	}
+}
+
+// keep writes the file, in whole or not at all.
+func (k *keeper) keep(document []byte) error {
+	document = append(withSecret(document, k.secret), '\n')
+	_, err := k.file.Write(document)
+	if err = errors.Join(err, k.file.Sync(), k.file.Close()); err == nil {
+		err = os.Rename(k.file.Name(), k.name)
+	}
+	if err != nil {
+		return err
+	}
+	k.file = nil
+	return nil
+}
+
+// withSecret is an answer with the client's secret, where it has none.
+func withSecret(document []byte, secret string) []byte {
+	members := map[string]json.RawMessage{}
+	if secret == "" || json.Unmarshal(document, &members) != nil || members["client_secret"] != nil {
+		return document
+	}
+	members["client_secret"], _ = json.Marshal(secret) // a string always encodes
+	if longer, err := json.Marshal(members); err == nil {
+		return longer
+	}
+	return document
+}
+
+// writeNew writes an answer that may hold a new secret, and keeps it.
+func (a *app) writeNew(out io.Writer, i *dcr.ClientInformation, k *keeper) error {
+	if k.file == nil {
+		return a.writeClient(out, i, shownSecrets{})
+	}
+	if err := k.keep(i.Document); err != nil {
+		// The secret must not be lost over it.
+		a.note("--client-out %s: %v: the whole answer goes to standard output instead", k.name, withoutPath(err))
+		return errors.Join(a.writeClient(out, i, shownSecrets{}), &exitError{code: exitIO})
+	}
+	a.note("the whole answer is in %s: give it as --client", k.name)
+	return a.writeClient(out, i, shownSecrets{hidden: true, kept: true})
+}
+
+// shownSecrets says what becomes of the secrets in an answer.
+type shownSecrets struct{ hidden, kept bool }
+
+// writeClient writes what a bank says of a client, as sent, with or without the
+// secrets in it.
+func (a *app) writeClient(out io.Writer, i *dcr.ClientInformation, s shownSecrets) error {
+	document := []byte(i.Document)
+	for _, name := range secretMembers {
+		shorter, found := without(document, name)
+		switch {
+		case !found:
+			continue
+		case !s.hidden:
+			a.note("%s is shown this once: keep it where nobody else can read it", name)
+			if a.terminal {
+				a.note("%s is on your terminal now; --client-out FILE keeps it in a file instead", name)
+			}
+			continue
+		case !s.kept:
+			a.note("%s is left out", name)
+		}
+		document = shorter
+	}
+	for _, f := range i.Faults {
+		a.note("the bank's answer: %s is %s, not %s", f.Pointer, f.Got, f.Want)
+	}
+	if i.Metadata == nil {
+		a.note("the bank's answer is no strict JSON: a member stands in it twice, say")
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, bytes.TrimSpace(document), "", "  "); err != nil {
+		return ioError(errors.New("the bank's answer cannot be shown"))
+	}
+	_, err := fmt.Fprintln(out, visibleJSON(indented.String()))
+	return err
+}
+
+// without is an object without a member, and whether it had one.
+func without(object []byte, name string) ([]byte, bool) {
+	members := map[string]json.RawMessage{}
+	if json.Unmarshal(object, &members) != nil {
+		return object, false
+	}
+	if _, there := members[name]; !there {
+		return object, false
+	}
+	delete(members, name)
+	shorter, err := json.Marshal(members)
+	return shorter, err == nil
+}
+
+// visibleJSON makes JSON text harmless on a terminal, and leaves it JSON.
+func visibleJSON(text string) string {
+	var b strings.Builder
+	for _, c := range text {
+		switch {
+		case c == '\n' || !hidden(c):
+			b.WriteRune(c)
+		case c > 0xffff:
+			high, low := utf16.EncodeRune(c)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, c)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+)
+
+func (a *app) register(ctx context.Context, out io.Writer, o *clientOptions) error {
+	t, err := a.connect(ctx, o, "register", &dcr.Credentials{Method: claims.AuthMethod(o.authMethod)})
+	if err != nil {
+		return err
+	}
+	keep, err := a.keeper(o, false)
+	if err != nil {
+		return err
+	}
+	defer keep.discard()
+	request, err := a.requestToSend(t, o, claims.AuthMethod(o.authMethod))
+	if err != nil {
+		return err
+	}
+	information, err := t.client.Register(ctx, request)
+	if err != nil {
+		return a.refusedRequest(ctx, out, request, err)
+	}
+	a.note("registered as %s", information.ClientID)
+	return a.writeNew(out, information, keep)
+}
+
+func (a *app) get(ctx context.Context, out io.Writer, id string, o *clientOptions) error {
+	s, err := a.asClient(ctx, id, o, "get")
+	if err != nil {
+		return err
+	}
+	information, err := s.client.Get(ctx, id, s.token)
+	if err != nil {
+		return a.bankError(err)
+	}
+	return a.writeClient(out, information, shownSecrets{hidden: true})
+}
+
+func (a *app) update(ctx context.Context, out io.Writer, id string, o *clientOptions) error {
+	s, err := a.asClient(ctx, id, o, "update")
+	if err != nil {
+		return err
+	}
+	keep, err := a.keeper(o, true)
+	if err != nil {
+		return err
+	}
+	defer keep.discard()
+	registered, err := a.registeredMethod(ctx, s, o)
+	if err != nil {
+		return err
+	}
+	method := claims.AuthMethod(o.authMethod)
+	if method == "" {
+		method = registered
+	}
+	request, err := a.requestToSend(s.tpp, o, method)
+	if err != nil {
+		return err
+	}
+	if asked := methodOf(request); asked != "" && asked != registered {
+		a.note("the client's method changes from %s to %s", registered, asked)
+	} else if hasSecret(registered) {
+		keep.secret = s.by.Secret // an answer that leaves it out leaves it as it was
+	}
+	information, err := s.client.Update(ctx, id, request, s.token)
+	if err != nil {
+		return a.refusedRequest(ctx, out, request, err)
+	}
+	a.note("updated %s", information.ClientID)
+	return a.writeNew(out, information, keep)
+}
+
+func (a *app) delete(ctx context.Context, id string, o *clientOptions) error {
+	s, err := a.asClient(ctx, id, o, "delete")
+	if err != nil {
+		return err
+	}
+	if err := s.client.Delete(ctx, id, s.token); err != nil {
+		return a.bankError(err)
+	}
+	a.note("deleted %s", id)
+	return nil
+}
+
+// session is a TPP with an access token in a client's name.
+type session struct {
+	*tpp
+	by    dcr.Credentials // with which the token was got
+	token dcr.BearerToken
+	told  bool // by is what the user says, not a guess
+}
+
+// asClient connects and gets an access token in a client's name.
+func (a *app) asClient(ctx context.Context, id string, o *clientOptions, verb string) (*session, error) {
+	s := &session{by: dcr.Credentials{ClientID: id, Method: claims.AuthMethod(o.authMethod)}}
+	if o.client != "" {
+		text, err := a.load(o.client)
+		if err != nil {
+			return nil, orUsage(err, "--client")
+		}
+		known, err := dcr.ParseClientInformation([]byte(text))
+		if err != nil || known.ClientID != id {
+			return nil, usageError("--client %s: it is not what register printed of client %s", shownName(o.client), cut(id))
+		}
+		if s.by = known.Credentials(); s.by.Method == "" {
+			s.by.Method = claims.AuthMethod(o.authMethod)
+		}
+	}
+	s.told = s.by.Method != ""
+	var err error
+	if s.tpp, err = a.connect(ctx, o, verb, &s.by); err != nil {
+		return nil, err
+	}
+	if s.token, err = s.client.AccessToken(ctx, s.by); err != nil {
+		return nil, a.bankError(err)
+	}
+	return s, nil
+}
+
+// registeredMethod is the method that the client has now: as the user says, else as
+// the bank says, else that by which it let the client in.
+func (a *app) registeredMethod(ctx context.Context, s *session, o *clientOptions) (claims.AuthMethod, error) {
+	if s.told {
+		return s.by.Method, nil
+	}
+	found, err := s.client.Get(ctx, s.by.ClientID, s.token)
+	var refused *dcr.ResponseError
+	switch {
+	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
+		return "", a.bankError(err)
+	case err != nil:
+		a.note("what is registered cannot be read (%s): the client is taken to be registered with %s", withoutPackage(err), s.by.Method)
+		return s.by.Method, nil
+	}
+	if method := found.Credentials().Method; method != "" {
+		return method, nil
+	}
+	return s.by.Method, nil
+}
+
+// methodOf is the method that a request asks for, "" where it cannot be read.
+func methodOf(request string) claims.AuthMethod {
+	parsed, err := dcr.ParseRequest(request)
+	if err != nil {
+		return ""
+	}
+	return parsed.UnverifiedClaims().TokenEndpointAuthMethod.Or("")
+}
+
+// refusedRequest tells of a request that came to nothing. The bank's error is the
+// result.
+func (a *app) refusedRequest(ctx context.Context, out io.Writer, request string, err error) error {
+	end := a.bankError(err)
+	var refused *dcr.ResponseError
+	if errors.As(err, &refused) && refused.Code != "" {
+		result := struct {
+			Status      int    `json:"status"`
+			Code        string `json:"error"`
+			Description string `json:"error_description"`
+		}{refused.Status, refused.Code, refused.Description}
+		if err := writeJSON(out, result); err != nil {
+			return ioError(err)
+		}
+	}
+	if errors.As(err, &refused) && dcr.MayHaveHappened(err) {
+		a.note("a bank that answers %d may have done it all the same", refused.Status)
+	}
+	a.diagnose(ctx, request, err)
+	return end
+}
