@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"path"
-	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
@@ -28,17 +26,13 @@ func Example() {
 	anchors := []ssa.Anchor{directory.Anchor()}
 	verifier, _ := ssa.NewVerifier(ssa.VerifierConfig{Anchors: anchors, Clock: time.Now, Skew: policy.ClockSkew})
 	clients, _ := store.NewMemory(time.Now)
-	registrar, _ := dcr.NewRegistrar(dcr.Config{Statements: verifier, SoftwareKeys: directory.Resolver(),
-		Validator: validator, Store: clients, Clock: time.Now})
+	registrar, _ := dcr.NewRegistrar(dcr.Config{
+		Statements: verifier, SoftwareKeys: directory.Resolver(),
+		Validator: validator, Store: clients, Clock: time.Now,
+	})
 	register, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: registrar, Path: "/register", Certificate: cert.FromTLS})
 	api := http.NewServeMux() // what the bank serves already
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(path.Clean(r.URL.Path)+"/", "/register/") {
-			register.ServeHTTP(w, r) // before the mux, which would redirect //register
-		} else {
-			api.ServeHTTP(w, r)
-		}
-	})}
+	server := &http.Server{Handler: register.Before(api)}
 	fmt.Println("ready:", err == nil && server.Handler != nil)
 	// Output: ready: true
 }

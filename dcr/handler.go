@@ -44,7 +44,10 @@ type HandlerConfig struct {
 	Logger *slog.Logger
 }
 
-type handler struct {
+// Handler serves the registration endpoint. Only NewHandler makes one that works.
+type Handler struct {
+	path        string
+	site        http.Handler // what is served below the path
 	registrar   *Registrar
 	certificate cert.Source
 	limiter     Limiter
@@ -77,8 +80,8 @@ type verb func(context.Context, http.ResponseWriter, request) (int, []byte, erro
 // stored or its type guessed.
 //
 // Other paths are 404, also those with an empty or a dot segment or a slash at the
-// end: nothing is redirected. Mount the handler before a mux that would do so.
-func NewHandler(c HandlerConfig) (http.Handler, error) {
+// end: nothing is redirected. Put it before a mux, which would do so, by [Handler.Before].
+func NewHandler(c HandlerConfig) (*Handler, error) {
 	if c.Registrar == nil || c.Certificate == nil {
 		return nil, errors.New("dcr: a handler needs a Registrar and a certificate source")
 	}
@@ -89,7 +92,7 @@ func NewHandler(c HandlerConfig) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{registrar: c.Registrar, certificate: c.Certificate, limiter: c.Limiter,
+	h := &Handler{path: c.Path, registrar: c.Registrar, certificate: c.Certificate, limiter: c.Limiter,
 		methods: methods, bodyTimeout: c.BodyTimeout, log: c.Logger}
 	switch {
 	case c.BodyTimeout < 0:
@@ -104,7 +107,25 @@ func NewHandler(c HandlerConfig) (http.Handler, error) {
 	mux.Handle(c.Path, h.resource(map[string]verb{http.MethodPost: h.register}))
 	mux.Handle(c.Path+"/{ClientId}", h.resource(map[string]verb{
 		http.MethodGet: h.get, http.MethodPut: h.update, http.MethodDelete: h.delete}))
-	return h.outer(mux), nil
+	h.site = h.outer(mux)
+	return h, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.site.ServeHTTP(w, r) }
+
+// Before returns a handler of a bank's whole API: requests for the registration
+// endpoint go to h, however their path is written, and all others to rest. A
+// [http.ServeMux] in front would redirect //register, and a client would send its
+// request there again.
+func (h *Handler) Before(rest http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(path.Clean(r.URL.Path)+"/", h.path+"/") {
+			h.ServeHTTP(w, r)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	})
 }
 
 // verbs are those of the specification, in the order of Allow.
@@ -131,7 +152,7 @@ func offeredMethods(c HandlerConfig) ([]string, error) {
 
 // outer sets what every answer has, and keeps from the mux what it would redirect: a
 // client would repeat its request, or its token, at the other place.
-func (h *handler) outer(mux *http.ServeMux) http.Handler {
+func (h *Handler) outer(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		protect(w.Header())
 		if r.Body != nil && r.Body != http.NoBody {
@@ -148,7 +169,7 @@ func (h *handler) outer(mux *http.ServeMux) http.Handler {
 }
 
 // resource serves one path.
-func (h *handler) resource(known map[string]verb) http.Handler {
+func (h *Handler) resource(known map[string]verb) http.Handler {
 	var allowed []string
 	for _, m := range verbs {
 		if known[m] != nil && slices.Contains(h.methods, m) {
@@ -166,7 +187,7 @@ func (h *handler) resource(known map[string]verb) http.Handler {
 	})
 }
 
-func (h *handler) serve(w http.ResponseWriter, r *http.Request, do verb) {
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, do verb) {
 	q := request{Request: r, caller: Caller{Token: bearerToken(r.Header)}}
 	if id := r.PathValue("ClientId"); isClientID(id) {
 		q.clientID = id
@@ -192,7 +213,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, do verb) {
 }
 
 // admit wants a client certificate, and not too many requests by it.
-func (h *handler) admit(r *http.Request) (*x509.Certificate, error) {
+func (h *Handler) admit(r *http.Request) (*x509.Certificate, error) {
 	leaf, err := h.certificate(r)
 	if err != nil || leaf == nil {
 		return nil, &Error{Status: http.StatusUnauthorized, Description: "a client certificate is required", Err: err}

@@ -78,7 +78,7 @@ func wholeSeconds(d time.Duration) string {
 
 // logRefusal tells the bank what the answer leaves out. Neither token nor request is
 // in it.
-func (h *handler) logRefusal(q request, e *Error) {
+func (h *Handler) logRefusal(q request, e *Error) {
 	level := slog.LevelInfo
 	if e.Status >= http.StatusInternalServerError && q.Context().Err() == nil && !e.logged {
 		level = slog.LevelError

@@ -19,7 +19,7 @@ const maxSegment = 64
 // mostRoom is how much is made ready for what a client says that it will send, in bytes.
 const mostRoom = 8 << 10
 
-func (h *handler) register(ctx context.Context, w http.ResponseWriter, q request) (int, []byte, error) {
+func (h *Handler) register(ctx context.Context, w http.ResponseWriter, q request) (int, []byte, error) {
 	token, err := h.readToken(w, q.Request)
 	if err != nil {
 		return 0, nil, err
@@ -28,12 +28,12 @@ func (h *handler) register(ctx context.Context, w http.ResponseWriter, q request
 	return answered(h.registrar.policy.CreatedStatus, registration, err)
 }
 
-func (h *handler) get(ctx context.Context, _ http.ResponseWriter, q request) (int, []byte, error) {
+func (h *Handler) get(ctx context.Context, _ http.ResponseWriter, q request) (int, []byte, error) {
 	registration, err := h.registrar.Get(ctx, q.clientID, q.caller)
 	return answered(http.StatusOK, registration, err)
 }
 
-func (h *handler) update(ctx context.Context, w http.ResponseWriter, q request) (int, []byte, error) {
+func (h *Handler) update(ctx context.Context, w http.ResponseWriter, q request) (int, []byte, error) {
 	var token string
 	if q.caller.Token != "" { // without one the Registrar refuses, and nothing need be read
 		var err error
@@ -45,7 +45,7 @@ func (h *handler) update(ctx context.Context, w http.ResponseWriter, q request) 
 	return answered(http.StatusOK, registration, err)
 }
 
-func (h *handler) delete(ctx context.Context, _ http.ResponseWriter, q request) (int, []byte, error) {
+func (h *Handler) delete(ctx context.Context, _ http.ResponseWriter, q request) (int, []byte, error) {
 	return http.StatusNoContent, nil, h.registrar.Delete(ctx, q.clientID, q.caller)
 }
 
@@ -57,7 +57,7 @@ func answered(status int, registration *Registration, err error) (int, []byte, e
 }
 
 // readToken reads a request's body within its limits of type, size and time.
-func (h *handler) readToken(w http.ResponseWriter, r *http.Request) (string, error) {
+func (h *Handler) readToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	if !isJOSE(r.Header) {
 		return "", &Error{Status: http.StatusUnsupportedMediaType, Description: "send Content-Type application/jwt or application/jose, and no Content-Encoding"}
 	}

@@ -11,7 +11,6 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"path"
 	"strings"
 	"time"
 
@@ -83,20 +82,7 @@ func openBank(d *ssatest.Directory, a *authServer) (*bank, error) {
 		}
 		mux.Handle("GET /"+name, only(handler))
 	}
-	return b, b.serve(d, before(mux, registrationPath, registration))
-}
-
-// before gives a handler what is at its path and below, in whatever spelling, and a mux
-// the rest: a ServeMux answers //register with a redirect, and a client would send its
-// request, or its token, once more.
-func before(mux http.Handler, at string, handler http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(path.Clean(r.URL.Path)+"/", at+"/") {
-			handler.ServeHTTP(w, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
+	return b, b.serve(d, registration.Before(mux)) // a mux before it would redirect //register
 }
 
 // reconcile ends changes that stop half-way, because the authorization server is out
