@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -38,6 +39,8 @@ type writer struct {
 	db   *sql.DB
 	conn *sql.Conn
 	turn chan struct{} // holds one element while nobody writes
+
+	waiting atomic.Int32 // how many wait for the turn
 
 	reservations uint        // made by this process, for purging
 	prepared     []*sql.Stmt // all of the following
@@ -116,16 +119,21 @@ func isBusy(err error) bool {
 // takes long, and an interrupted statement would leave the transaction in doubt.
 // So an error, whatever it is, means that nothing was changed.
 func (w *writer) transact(ctx context.Context, do func(ctx context.Context) error) error {
+	w.waiting.Add(1)
 	select {
 	case <-w.turn:
+		w.waiting.Add(-1)
 	case <-ctx.Done():
+		w.waiting.Add(-1)
 		return ctx.Err()
 	}
 	defer func() {
 		w.turn <- struct{}{}
-		// Whoever gets the turn goes on at once, not when this goroutine has nothing more
-		// to do: meanwhile nobody would write.
-		runtime.Gosched()
+		if w.waiting.Load() > 0 {
+			// Whoever gets the turn goes on at once, not when this goroutine has nothing
+			// more to do: meanwhile nobody would write.
+			runtime.Gosched()
+		}
 	}()
 	steady := context.WithoutCancel(ctx)
 	err := w.start(ctx)
