@@ -58,13 +58,10 @@ type RemoteKeys struct {
 	looks   uint64
 }
 
-// NewRemoteKeys checks the configuration; a contradiction, a missing clock or source
-// and a limit out of its range are errors. Nothing is fetched before the first
+// NewRemoteKeys checks the configuration; a contradiction, a missing source and a
+// limit out of its range are errors. Nothing is fetched before the first
 // look-up.
 func NewRemoteKeys(c RemoteConfig) (*RemoteKeys, error) {
-	if c.Clock == nil {
-		return nil, errors.New("ssa: remote keys need a clock")
-	}
 	limits, err := c.Limits.withDefaults()
 	if err != nil {
 		return nil, err
@@ -78,11 +75,21 @@ func NewRemoteKeys(c RemoteConfig) (*RemoteKeys, error) {
 		return nil, errors.New("ssa: remote keys: " + strings.TrimPrefix(err.Error(), "fetch: "))
 	}
 	r := &RemoteKeys{client: client, clock: c.Clock, limits: limits, observer: c.Observer}
+	if r.clock == nil {
+		r.clock = steadyClock()
+	}
 	r.closed, r.close = context.WithCancel(context.Background())
 	for l := range r.entries {
 		r.entries[l] = map[string]*entry{}
 	}
 	return r, nil
+}
+
+// steadyClock tells the time by the monotonic clock alone, from now on. Where a
+// look-up does little else, reading the wall clock too, as time.Now does, counts.
+func steadyClock() func() time.Time {
+	start := time.Now()
+	return func() time.Time { return start.Add(time.Since(start)) }
 }
 
 // Close breaks off what is being fetched and gives up idle connections. Afterwards

@@ -67,9 +67,9 @@ type RemoteLimits struct {
 // RemoteConfig configures RemoteKeys.
 type RemoteConfig struct {
 	Sources []RemoteSource // at least one; no host in two of them
-	// Clock is required; time.Now in production. Where it goes back, what was settled
-	// before (freshness, the memory of a failure, the bar to unknown kids) holds for as
-	// long again as it would from now, and no longer.
+	// Clock is for tests; nil for the system's, which production wants. Where it goes
+	// back, what was settled before (freshness, the memory of a failure, the bar to
+	// unknown kids) holds for as long again as it would from now, and no longer.
 	Clock func() time.Time
 	// Transport replaces the guarded transport, for a bank whose way out is a proxy:
 	// it decides where to connect and whom to trust, so Roots, Networks and Resolver

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"time"
 
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
@@ -20,7 +19,6 @@ func ExampleNewRemoteKeys() {
 	defer directory.Close()
 	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{
 		Sources: []ssa.RemoteSource{directory.RemoteSource()}, // hosts, and their CA
-		Clock:   time.Now,
 	})
 	if err != nil {
 		log.Fatal(err)

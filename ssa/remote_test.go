@@ -544,7 +544,6 @@ func TestAfterCloseNothingIsFetched(t *testing.T) {
 
 func TestRemoteKeysRefuseAContradiction(t *testing.T) {
 	for name, change := range map[string]func(*ssa.RemoteConfig){
-		"no clock":              func(c *ssa.RemoteConfig) { c.Clock = nil },
 		"no source":             func(c *ssa.RemoteConfig) { c.Sources = nil },
 		"a source of no host":   func(c *ssa.RemoteConfig) { c.Sources[0].Hosts = nil },
 		"a host that is none":   func(c *ssa.RemoteConfig) { c.Sources[0].Hosts[0] = "https://a.example" },
@@ -595,7 +594,7 @@ func TestLimitsMayBeLowered(t *testing.T) {
 
 func TestAStatementIsVerifiedWithKeysFromTheNetwork(t *testing.T) {
 	d := newDirectory(t, ssatest.Options{Clock: time.Now})
-	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: []ssa.RemoteSource{d.RemoteSource()}, Clock: time.Now})
+	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: []ssa.RemoteSource{d.RemoteSource()}})
 	require.NoError(t, err)
 	t.Cleanup(keys.Close)
 	anchor := d.Anchor()

@@ -76,7 +76,7 @@ func newKeySets(tb testing.TB) *keySets {
 	f := newFixture(tb)
 	var asked atomic.Int64
 	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{
-		Sources: []ssa.RemoteSource{{Hosts: []string{"keystore.directory.example"}}}, Clock: time.Now,
+		Sources:   []ssa.RemoteSource{{Hosts: []string{"keystore.directory.example"}}},
 		Transport: directory{[2]crypto.PublicKey{f.requestKey, f.statementKey}, &asked},
 		Limits:    ssa.RemoteLimits{DefaultFresh: 24 * time.Hour},
 	})
