@@ -23,7 +23,7 @@ func Example() {
 		panic(err)
 	}
 	directory := ssa.KnownDirectories()[0]
-	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: []ssa.RemoteSource{directory.Source()}, Clock: time.Now})
+	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: []ssa.RemoteSource{directory.Source()}})
 	if err != nil {
 		panic(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/obdcr/obdcr/ssa"
 )
@@ -35,7 +34,6 @@ func (a *app) remoteKeys(flag, address, ca string) (ssa.KeyResolver, error) {
 			Hosts: []string{u.Host}, Roots: roots,
 			Networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
 		}},
-		Clock: time.Now,
 	})
 	if err != nil {
 		return nil, usageError("--%s: %w", flag, plainly(err))

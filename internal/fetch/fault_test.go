@@ -260,7 +260,7 @@ func settled(t testing.TB, done func() bool) (goroutines, files int) {
 	still := 0
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range 250 {
+	for range 1000 { // 20 s: a hung look-up of the resolver may take 10
 		g, f := runtime.NumGoroutine(), descriptors(t)
 		if still++; g != goroutines || f != files {
 			still = 0
