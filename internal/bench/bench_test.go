@@ -28,7 +28,14 @@ type fixture struct {
 	statementKey     *rsa.PublicKey
 }
 
-func newFixture(tb testing.TB) *fixture {
+// party is a directory, a software of it, and what a bank verifies its requests by.
+type party struct {
+	software                 *ssatest.Software
+	verify                   dcr.VerifyConfig
+	requestKey, statementKey *rsa.PublicKey
+}
+
+func newParty(tb testing.TB) *party {
 	tb.Helper()
 	must := func(err error) {
 		tb.Helper()
@@ -41,8 +48,7 @@ func newFixture(tb testing.TB) *fixture {
 	tb.Cleanup(directory.Close)
 	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
 	must(err)
-	request := software.Request(ssatest.DefaultAudience)
-	token, err := software.Sign(&request)
+	set, err := ssa.ParseJWKS(directory.JWKS())
 	must(err)
 	policy := validate.DefaultPolicy(validate.OBIE33)
 	policy.Audiences = []string{ssatest.DefaultAudience}
@@ -50,12 +56,25 @@ func newFixture(tb testing.TB) *fixture {
 	must(err)
 	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{directory.Anchor()}, Clock: time.Now, Skew: time.Minute})
 	must(err)
-	f := &fixture{token: token, statement: request.SoftwareStatement.Or("")}
-	f.verify = dcr.VerifyConfig{Statements: verifier, SoftwareKeys: directory.Resolver(), Validator: validator}
-	f.requestKey = software.SigningKey.Public().(*rsa.PublicKey)
-	set, err := ssa.ParseJWKS(directory.JWKS())
-	must(err)
-	f.statementKey = set.Keys[0].Public.(*rsa.PublicKey)
+	return &party{
+		software:   software,
+		verify:     dcr.VerifyConfig{Statements: verifier, SoftwareKeys: directory.Resolver(), Validator: validator},
+		requestKey: software.SigningKey.Public().(*rsa.PublicKey), statementKey: set.Keys[0].Public.(*rsa.PublicKey),
+	}
+}
+
+func newFixture(tb testing.TB) *fixture {
+	tb.Helper()
+	p := newParty(tb)
+	request := p.software.Request(ssatest.DefaultAudience)
+	token, err := p.software.Sign(&request)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f := &fixture{
+		token: token, statement: request.SoftwareStatement.Or(""), verify: p.verify,
+		requestKey: p.requestKey, statementKey: p.statementKey,
+	}
 	f.input = f.decoded(tb)
 	return f
 }

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"crypto/rsa"
 	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
@@ -11,10 +10,8 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/dcr"
-	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
-	"github.com/obdcr/obdcr/validate"
 )
 
 // turn is how many clients are registered before others are signed.
@@ -22,42 +19,25 @@ const turn = 64
 
 // endpoint is a registration endpoint, and a software that registers there.
 type endpoint struct {
-	handler                  http.Handler
-	software                 *ssatest.Software
-	requestKey, statementKey *rsa.PublicKey
+	*party
+	handler http.Handler
 }
 
 func newEndpoint(tb testing.TB, clients store.Store) *endpoint {
 	tb.Helper()
-	must := func(err error) {
-		tb.Helper()
-		if err != nil {
-			tb.Fatal(err)
-		}
+	p := newParty(tb)
+	registrar, err := dcr.NewRegistrar(dcr.Config{Statements: p.verify.Statements, SoftwareKeys: p.verify.SoftwareKeys,
+		Validator: p.verify.Validator, Store: clients, Clock: time.Now})
+	if err != nil {
+		tb.Fatal(err)
 	}
-	directory, err := ssatest.New(ssatest.Options{})
-	must(err)
-	tb.Cleanup(directory.Close)
-	e := &endpoint{}
-	e.software, err = directory.NewSoftware(ssatest.SoftwareOptions{})
-	must(err)
-	set, err := ssa.ParseJWKS(directory.JWKS())
-	must(err)
-	e.requestKey, e.statementKey = e.software.SigningKey.Public().(*rsa.PublicKey), set.Keys[0].Public.(*rsa.PublicKey)
-	policy := validate.DefaultPolicy(validate.OBIE33)
-	policy.Audiences = []string{ssatest.DefaultAudience}
-	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
-	must(err)
-	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{directory.Anchor()}, Clock: time.Now, Skew: time.Minute})
-	must(err)
-	registrar, err := dcr.NewRegistrar(dcr.Config{Statements: verifier, SoftwareKeys: directory.Resolver(),
-		Validator: validator, Store: clients, Clock: time.Now})
-	must(err)
-	leaf := e.software.TransportCertificate.Leaf
-	e.handler, err = dcr.NewHandler(dcr.HandlerConfig{Registrar: registrar, Path: "/register",
+	leaf := p.software.TransportCertificate.Leaf
+	handler, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: registrar, Path: "/register",
 		Certificate: func(*http.Request) (*x509.Certificate, error) { return leaf, nil }})
-	must(err)
-	return e
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &endpoint{p, handler}
 }
 
 // posting is a request that was not sent yet. Signing takes ten times as long as

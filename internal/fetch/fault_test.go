@@ -255,12 +255,12 @@ func heap() uint64 {
 }
 
 // settled waits until the counts of goroutines and descriptors stand still and done
-// says yes, or a few seconds have gone by, and returns them.
+// says yes, or 20 seconds have gone by, and returns them.
 func settled(t testing.TB, done func() bool) (goroutines, files int) {
 	still := 0
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range 1000 { // 20 s: a hung look-up of the resolver may take 10
+	for range 1000 { // a hung look-up of the resolver may take 10 s
 		g, f := runtime.NumGoroutine(), descriptors(t)
 		if still++; g != goroutines || f != files {
 			still = 0
