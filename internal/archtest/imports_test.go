@@ -220,7 +220,7 @@ func exposedSpecs(d *ast.GenDecl) []ast.Node {
 				nodes = append(nodes, s.Type)
 			}
 		case *ast.TypeSpec:
-			if !s.Name.IsExported() {
+			if !s.Name.IsExported() || s.Assign.IsValid() { // an alias gives an internal type its public name
 				continue
 			}
 			structure, ok := s.Type.(*ast.StructType)
