@@ -238,7 +238,7 @@ func TestTheCertificateMustBelongToTheSoftware(t *testing.T) {
 
 type failing struct{ store.Store }
 
-func (failing) Create(context.Context, store.Client, store.Reservation) error {
+func (failing) Create(context.Context, store.Client, store.Change) error {
 	return errors.New("disk")
 }
 

@@ -198,7 +198,7 @@ func TestReconcileRefusesANegativeAge(t *testing.T) {
 	b, _ := provisioned(t)
 	record := b.enrol(t, nil).Client
 	record.State, record.Since = store.Deleting, b.now
-	require.NoError(t, b.records.Update(context.Background(), record, store.Reservation{}))
+	require.NoError(t, b.records.Update(context.Background(), record, store.Change{}))
 	report, err := b.Reconcile(context.Background(), -time.Second)
 	require.ErrorContains(t, err, "negative")
 	require.Zero(t, report)
@@ -225,7 +225,7 @@ func TestASealedSecretThatDoesNotOpenIsAnOutage(t *testing.T) {
 	record, err := b.records.Get(ctx, id)
 	require.NoError(t, err)
 	record.State, record.Since = store.Updating, b.now
-	require.NoError(t, b.records.Update(ctx, record, store.Reservation{}))
+	require.NoError(t, b.records.Update(ctx, record, store.Change{}))
 	report, err := other.Reconcile(ctx, 0)
 	require.ErrorContains(t, err, "sealed")
 	require.Equal(t, dcr.ReconcileReport{Failed: 1}, report)
@@ -239,11 +239,11 @@ func TestASealedSecretThatDoesNotOpenIsAnOutage(t *testing.T) {
 // shut cannot make a record Active again.
 type shut struct{ records }
 
-func (s shut) Update(ctx context.Context, c store.Client, v store.Reservation) error {
+func (s shut) Update(ctx context.Context, c store.Client, with store.Change) error {
 	if c.State == store.Active {
 		return errOut
 	}
-	return s.records.Update(ctx, c, v)
+	return s.records.Update(ctx, c, with)
 }
 
 func TestALastWriteThatFailsBurnsTheJTIOfAReplayStoreOfItsOwn(t *testing.T) {
@@ -307,8 +307,8 @@ func TestAnOutageIsLoggedOnce(t *testing.T) {
 // failing4 is a store of which every verb fails.
 type failing4 struct{ records }
 
-func (failing4) Create(context.Context, store.Client, store.Reservation) error { return errOut }
-func (failing4) Get(context.Context, string) (store.Client, error)             { return store.Client{}, errOut }
+func (failing4) Create(context.Context, store.Client, store.Change) error { return errOut }
+func (failing4) Get(context.Context, string) (store.Client, error)        { return store.Client{}, errOut }
 
 func TestAFaultOfTheBanksIsLoggedAtPUTToo(t *testing.T) {
 	b := newOffice(t, nil, nil)
@@ -340,8 +340,8 @@ func TestAFaultOfTheBanksIsLoggedAtPUTToo(t *testing.T) {
 // scribbling writes to the record that it was given, once that is stored.
 type scribbling struct{ records }
 
-func (s scribbling) Create(ctx context.Context, c store.Client, r store.Reservation) error {
-	err := s.records.Create(ctx, c.Clone(), r)
+func (s scribbling) Create(ctx context.Context, c store.Client, with store.Change) error {
+	err := s.records.Create(ctx, c.Clone(), with)
 	spoil(&c)
 	return err
 }

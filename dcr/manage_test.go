@@ -294,7 +294,7 @@ func deleteOthers(b *office, keep string) error {
 	all, err := b.records.List(context.Background(), "", 100)
 	for _, c := range all {
 		if c.ID != keep {
-			err = errors.Join(err, b.records.Delete(context.Background(), c.ID, c.Version))
+			err = errors.Join(err, b.records.Delete(context.Background(), c.ID, c.Version, store.Change{}))
 		}
 	}
 	return err
@@ -500,12 +500,12 @@ type racing struct {
 	write func()
 }
 
-func (r *racing) Update(ctx context.Context, c store.Client, v store.Reservation) error {
+func (r *racing) Update(ctx context.Context, c store.Client, with store.Change) error {
 	if r.times > 0 {
 		r.times--
 		r.write()
 	}
-	return r.records.Update(ctx, c, v)
+	return r.records.Update(ctx, c, with)
 }
 
 func TestALostUpdateIsJudgedOnceMoreAndThenRefused(t *testing.T) {
@@ -516,7 +516,7 @@ func TestALostUpdateIsJudgedOnceMoreAndThenRefused(t *testing.T) {
 		record, err := b.records.Get(ctx, id)
 		require.NoError(t, err)
 		record.UniqueKey = "touched"
-		require.NoError(t, b.records.Update(ctx, record, store.Reservation{}))
+		require.NoError(t, b.records.Update(ctx, record, store.Change{}))
 	}
 	r := &racing{records: b.records, write: touch}
 	asked := 0
@@ -602,7 +602,7 @@ func (b blindTo) Get(ctx context.Context, id string) (store.Client, error) {
 
 type failingWrites struct{ records }
 
-func (failingWrites) Update(context.Context, store.Client, store.Reservation) error { return errOut }
+func (failingWrites) Update(context.Context, store.Client, store.Change) error { return errOut }
 
 func TestKeysThatTheBankNoLongerKnowsOpenNothing(t *testing.T) {
 	b := newOffice(t, nil, nil)

@@ -215,7 +215,7 @@ func (s brokenRecords) Get(ctx context.Context, id string) (store.Client, error)
 
 type noStore struct{ store.Store }
 
-func (noStore) Create(context.Context, store.Client, store.Reservation) error {
+func (noStore) Create(context.Context, store.Client, store.Change) error {
 	return context.DeadlineExceeded
 }
 

@@ -72,7 +72,7 @@ func (r *Registrar) conclude(ctx context.Context, c store.Client, report *Reconc
 	// an earlier process or another Reconcile, fails at its next step. It also moves
 	// the record behind all others, so that one that fails holds up none.
 	c.Since = r.now()
-	err := r.store.Update(ctx, c, store.Reservation{})
+	err := r.store.Update(ctx, c, store.Change{})
 	if errors.Is(lost(err), errLost) {
 		return nil // somebody else ends it
 	}

@@ -104,13 +104,13 @@ func (r *Registrar) staged() bool { return r.provisioner != nil || r.replay != n
 // would not take away.
 func (r *Registrar) create(ctx context.Context, c store.Client, secret string, reservation store.Reservation) (store.Client, error) {
 	if !r.staged() {
-		err := r.store.Create(ctx, c, reservation)
+		err := r.store.Create(ctx, c, store.Change{Reservation: reservation})
 		c.Version = 1
 		return c, err
 	}
 	c.State = store.Creating
 	return r.stage(ctx, c, secret, reservation, func(reservation store.Reservation) (store.Client, error) {
-		err := r.store.Create(ctx, c, reservation)
+		err := r.store.Create(ctx, c, store.Change{Reservation: reservation})
 		c.Version = 1
 		return c, err
 	})
@@ -120,7 +120,7 @@ func (r *Registrar) create(ctx context.Context, c store.Client, secret string, r
 // of create, and errLost.
 func (r *Registrar) change(ctx context.Context, c, before store.Client, secret string, reservation store.Reservation) (store.Client, error) {
 	write := func(reservation store.Reservation) (store.Client, error) {
-		err := r.store.Update(ctx, c, reservation)
+		err := r.store.Update(ctx, c, store.Change{Reservation: reservation})
 		c.Version++
 		return c, lost(err)
 	}
@@ -212,7 +212,7 @@ func (r *Registrar) prepare(ctx context.Context, op Operation, c store.Client, s
 func (r *Registrar) show(ctx context.Context, c *store.Client) error {
 	active := *c
 	active.State, active.Since, active.Previous = store.Active, r.now(), nil
-	if err := r.store.Update(ctx, active, store.Reservation{}); err != nil {
+	if err := r.store.Update(ctx, active, store.Change{}); err != nil {
 		return err
 	}
 	active.Version++
@@ -237,7 +237,7 @@ func (r *Registrar) release(ctx context.Context, held store.Reservation) {
 // changed meanwhile; nothing was done then, nor with any other error.
 func (r *Registrar) remove(ctx context.Context, c store.Client) (finished bool, err error) {
 	if r.unfinished == nil {
-		if err := r.store.Delete(ctx, c.ID, c.Version); err != nil {
+		if err := r.store.Delete(ctx, c.ID, c.Version, store.Change{}); err != nil {
 			return false, lost(err)
 		}
 		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
@@ -249,7 +249,7 @@ func (r *Registrar) remove(ctx context.Context, c store.Client) (finished bool, 
 		return err == nil, nil
 	}
 	c.State, c.Since = store.Deleting, r.now()
-	if err := r.store.Update(ctx, c, store.Reservation{}); err != nil {
+	if err := r.store.Update(ctx, c, store.Change{}); err != nil {
 		return false, lost(err)
 	}
 	c.Version++
@@ -277,7 +277,7 @@ func (r *Registrar) erase(ctx context.Context, c store.Client) error {
 		}
 		r.reached("delete.deprovisioned")
 	}
-	if err := lost(r.store.Delete(ctx, c.ID, c.Version)); err != nil && !errors.Is(err, errLost) {
+	if err := lost(r.store.Delete(ctx, c.ID, c.Version, store.Change{})); err != nil && !errors.Is(err, errLost) {
 		return err
 	}
 	return nil // or another process has taken the deletion over

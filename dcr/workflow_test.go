@@ -388,7 +388,7 @@ func TestReconcileMeetsAStoreThatIsOut(t *testing.T) {
 
 	record := b.enrol(t, nil).Client
 	record.State, record.Since = store.Deleting, b.now
-	require.NoError(t, b.records.Update(context.Background(), record, store.Reservation{}))
+	require.NoError(t, b.records.Update(context.Background(), record, store.Change{}))
 	out = openOffice(t, b.world, failingWrites{b.records}, nil)
 	report, err := out.Reconcile(context.Background(), 0)
 	require.ErrorIs(t, err, errOut)
@@ -409,7 +409,7 @@ func TestReconcileGetsThroughMoreThanItReadsAtATime(t *testing.T) {
 	const changes = 250
 	for i := range changes {
 		record.ID = strings.Repeat("a", i+1)
-		require.NoError(t, b.records.Create(context.Background(), record, store.Reservation{}))
+		require.NoError(t, b.records.Create(context.Background(), record, store.Change{}))
 	}
 	server.fail = func(string) error { return errOut }
 	report, err := b.Reconcile(context.Background(), 0)

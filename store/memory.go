@@ -53,8 +53,8 @@ func (m *Memory) lock(ctx context.Context) error {
 }
 
 // Create implements Store.
-func (m *Memory) Create(ctx context.Context, c Client, r Reservation) error {
-	c, err := ForCreate(c, r)
+func (m *Memory) Create(ctx context.Context, c Client, with Change) error {
+	c, err := ForCreate(c, with)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (m *Memory) Create(ctx context.Context, c Client, r Reservation) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	if m.replayed(r) {
+	if m.replayed(with.Reservation) {
 		return ErrReplayed
 	}
 	if _, taken := m.clients[c.ID]; taken {
@@ -72,7 +72,7 @@ func (m *Memory) Create(ctx context.Context, c Client, r Reservation) error {
 		return err
 	}
 	m.put(c)
-	m.reserve(r, c.ID)
+	m.reserve(with.Reservation, c.ID)
 	return nil
 }
 
@@ -90,7 +90,7 @@ func (m *Memory) Get(ctx context.Context, id string) (Client, error) {
 }
 
 // Update implements Store.
-func (m *Memory) Update(ctx context.Context, c Client, r Reservation) error {
+func (m *Memory) Update(ctx context.Context, c Client, with Change) error {
 	if err := m.lock(ctx); err != nil {
 		return err
 	}
@@ -99,10 +99,10 @@ func (m *Memory) Update(ctx context.Context, c Client, r Reservation) error {
 	switch {
 	case !ok:
 		return ErrNotFound
-	case m.replayed(r):
+	case m.replayed(with.Reservation):
 		return ErrReplayed
 	}
-	c, err := ForUpdate(old, c, r)
+	c, err := ForUpdate(old, c, with)
 	if err != nil {
 		return err
 	}
@@ -111,22 +111,22 @@ func (m *Memory) Update(ctx context.Context, c Client, r Reservation) error {
 	}
 	m.remove(old)
 	m.put(c)
-	m.reserve(r, c.ID)
+	m.reserve(with.Reservation, c.ID)
 	return nil
 }
 
 // Delete implements Store.
-func (m *Memory) Delete(ctx context.Context, id string, version int64) error {
+func (m *Memory) Delete(ctx context.Context, id string, version int64, with Change) error {
 	if err := m.lock(ctx); err != nil {
 		return err
 	}
 	defer m.mu.Unlock()
 	old, ok := m.clients[id]
-	switch {
-	case !ok:
+	if !ok {
 		return ErrNotFound
-	case old.Version != version:
-		return ErrConflict
+	}
+	if err := ForDelete(old, version, with); err != nil {
+		return err
 	}
 	m.remove(old)
 	return nil

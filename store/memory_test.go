@@ -20,7 +20,7 @@ func TestMemoryForgetsReservationsWhenTheyEnd(t *testing.T) {
 	require.NoError(t, err)
 	until := now.Add(time.Hour)
 	create := func(id, jti string) error {
-		return m.Create(t.Context(), store.Client{ID: id}, store.Reservation{Namespace: "request", JTI: jti, Until: until})
+		return m.Create(t.Context(), store.Client{ID: id}, store.Change{Reservation: store.Reservation{Namespace: "request", JTI: jti, Until: until}})
 	}
 	require.NoError(t, create("a", "1"))
 	now = until.Add(-1)
@@ -41,7 +41,7 @@ func TestMemoryGrowsNoFurther(t *testing.T) {
 	for i := range 1000 {
 		now = now.Add(time.Second)
 		r := store.Reservation{Namespace: "request", JTI: fmt.Sprint(i), Until: now.Add(10 * time.Second)}
-		require.NoError(t, m.Create(t.Context(), store.Client{ID: fmt.Sprint(i)}, r))
+		require.NoError(t, m.Create(t.Context(), store.Client{ID: fmt.Sprint(i)}, store.Change{Reservation: r}))
 		require.NoError(t, replay.Reserve(t.Context(), r, 10*time.Second))
 	}
 	require.Less(t, m.Reservations(), 30)

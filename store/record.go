@@ -82,10 +82,11 @@ var transitions = map[State][]State{
 }
 
 // ForCreate returns the record that Create writes for c: Version 1, times in whole
-// seconds UTC, no Previous, and Reserved set where it is Creating and r not zero.
+// seconds UTC, no Previous, and Reserved set where it is Creating and the change has
+// a reservation.
 // An error wraps ErrState where State is neither Active nor Creating or where a
 // Creating record has no Since; an empty ID is another error.
-func ForCreate(c Client, r Reservation) (Client, error) {
+func ForCreate(c Client, with Change) (Client, error) {
 	if c.ID == "" {
 		return Client{}, errors.New("store: a record needs an ID")
 	}
@@ -97,9 +98,8 @@ func ForCreate(c Client, r Reservation) (Client, error) {
 		return Client{}, fmt.Errorf("%w: a new record is %s", ErrState, c.State)
 	}
 	c.Version, c.Previous, c.Reserved = 1, nil, nil
-	if c.State == Creating && !r.IsZero() {
-		key := r.Key()
-		c.Reserved = key[:]
+	if c.State == Creating {
+		c.Reserved = with.reserved()
 	}
 	return c, nil
 }
@@ -111,10 +111,10 @@ func ForCreate(c Client, r Reservation) (Client, error) {
 //   - Reserved is likewise that of the change under way; nil once it is Active.
 //
 // ErrConflict: c.Version is not that of old. ErrState: old is not Active and either
-// r is not zero (a change under way has its reservation) or State may not follow
+// there is a reservation (a change under way has its reservation) or State may not follow
 // (Active and Creating and Updating may become Active or Deleting or stay, Active
 // may become Updating, Deleting stays), or a record not Active has no Since.
-func ForUpdate(old, c Client, r Reservation) (Client, error) {
+func ForUpdate(old, c Client, with Change) (Client, error) {
 	if old.Version != c.Version {
 		return Client{}, ErrConflict
 	}
@@ -125,7 +125,7 @@ func ForUpdate(old, c Client, r Reservation) (Client, error) {
 	if !slices.Contains(transitions[old.State], c.State) {
 		return Client{}, fmt.Errorf("%w: it is %s and cannot become %s", ErrState, old.State, c.State)
 	}
-	if old.State != Active && !r.IsZero() {
+	if old.State != Active && !with.Reservation.IsZero() {
 		return Client{}, fmt.Errorf("%w: it is %s and takes no other request", ErrState, old.State)
 	}
 	c.Version++
@@ -138,12 +138,22 @@ func ForUpdate(old, c Client, r Reservation) (Client, error) {
 		if c.State == Updating {
 			c.Previous = &old
 		}
-		if !r.IsZero() {
-			key := r.Key()
-			c.Reserved = key[:]
-		}
+		c.Reserved = with.reserved()
 	}
 	return c, nil
+}
+
+// ForDelete tells whether Delete may remove old, whose Version has to be version.
+// ErrConflict: it is not. A change with a reservation is another error: no signed
+// request asks for a deletion, so there is no jti to burn.
+func ForDelete(old Client, version int64, with Change) error {
+	if !with.Reservation.IsZero() {
+		return errors.New("store: a deletion reserves no jti")
+	}
+	if old.Version != version {
+		return ErrConflict
+	}
+	return nil
 }
 
 // ForUndo returns what Undo leaves of a record whose Version has to be version: nil

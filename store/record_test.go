@@ -67,7 +67,7 @@ func TestStatesFollowOneAnother(t *testing.T) {
 	for _, from := range states {
 		for _, to := range states {
 			old := store.Client{ID: "a", Version: 4, State: from, Since: since}
-			got, err := store.ForUpdate(old, store.Client{ID: "a", Version: 4, State: to, Since: since}, store.Reservation{})
+			got, err := store.ForUpdate(old, store.Client{ID: "a", Version: 4, State: to, Since: since}, store.Change{})
 			if !strings.Contains(may[from], string(to)) {
 				require.ErrorIs(t, err, store.ErrState, "%s to %s", from, to)
 				continue

@@ -2,8 +2,8 @@
 // own store fulfils; [Memory] is one for tests and sandboxes, store/sqlite one for
 // a single machine. Package store/storetest tests a store against the contract.
 //
-// A registration burns the request's jti: Create and Update take the reservation
-// and commit it together with the record, so that a fault leaves neither.
+// A registration burns the request's jti: Create and Update take the reservation in
+// a [Change] and commit it together with the record, so that a fault leaves neither.
 //
 // A registration may concern a second system too, the bank's authorization server,
 // and no transaction spans both. So a record says how far its change has come
@@ -35,8 +35,8 @@ var (
 // Err values means that the store cannot answer now, and that nothing was changed;
 // so does the error of a context that ended.
 //
-// Who writes a store computes its records with [ForCreate], [ForUpdate] and
-// [ForUndo], and inherits the rules about states from them.
+// Who writes a store computes its records with [ForCreate], [ForUpdate], [ForDelete]
+// and [ForUndo], and inherits the rules about states from them.
 //
 // A UniqueKey other than "" is held by one record alone, which one unique index
 // decides. An Updating record holds its own and that of its Previous, so that its
@@ -46,25 +46,27 @@ var (
 // A reservation belongs to the record it was made with and outlives that: after
 // Delete its jti is still refused. Undo alone forgets it.
 type Store interface {
-	// Create commits the reservation and the record, with Version 1, in one
-	// transaction. Its State is Active or Creating. On any error neither is
-	// stored. ErrState: see ForCreate. ErrReplayed: the jti was used before, which
+	// Create commits the record, with Version 1, and the change in one transaction. Its
+	// State is Active or Creating. On any error neither is stored. ErrState: see
+	// ForCreate. ErrReplayed: the jti was used before, which
 	// is said first where the next holds too. ErrExists: its ID or UniqueKey is
 	// taken; ErrLeaving, which wraps that, where its ID is not and who holds the
 	// UniqueKey is Deleting.
-	Create(ctx context.Context, c Client, r Reservation) error
+	Create(ctx context.Context, c Client, with Change) error
 	// Get returns the record as it is, in whatever state, or ErrNotFound. What
 	// others may see of it is Visible.
 	Get(ctx context.Context, id string) (Client, error)
 	// Update replaces the record if its Version still is c.Version, and counts
-	// that up; it commits the reservation with it. What it writes is ForUpdate.
+	// that up; it commits the change in the same transaction. What it writes is ForUpdate.
 	// ErrNotFound, ErrReplayed, ErrConflict, ErrState and ErrExists change
 	// nothing; where several hold, the first of them is said. ErrExists is
 	// ErrLeaving in the same case as at Create.
-	Update(ctx context.Context, c Client, r Reservation) error
+	Update(ctx context.Context, c Client, with Change) error
 	// Delete removes the record, in whatever state, if its Version still is
-	// version: ErrNotFound, ErrConflict. Its jti stays reserved.
-	Delete(ctx context.Context, id string, version int64) error
+	// version: ErrNotFound, ErrConflict. It commits the change in the same
+	// transaction. Its jti stays reserved. A change with a reservation is refused:
+	// see ForDelete.
+	Delete(ctx context.Context, id string, version int64, with Change) error
 }
 
 // Unfinished finds changes that stopped half-way, and takes them back. Stores for

@@ -26,11 +26,11 @@ type keeping struct {
 	rows []kept
 }
 
-func (k *keeping) Create(ctx context.Context, c store.Client, r store.Reservation) error {
+func (k *keeping) Create(ctx context.Context, c store.Client, with store.Change) error {
 	k.mu.Lock()
-	k.rows = append(k.rows, kept{c, r})
+	k.rows = append(k.rows, kept{c, with.Reservation})
 	k.mu.Unlock()
-	return k.Store.Create(ctx, c, r)
+	return k.Store.Create(ctx, c, with)
 }
 
 // timed does n things by some workers and returns how long that took.

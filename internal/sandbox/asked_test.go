@@ -111,7 +111,7 @@ func planted(t *testing.T, dir string, c store.Client) {
 	s, err := sqlite.Open(context.Background(), sqlite.Config{Path: filepath.Join(dir, "obdcr.db"), Clock: time.Now})
 	require.NoError(t, err)
 	c.Metadata, c.Environment = json.RawMessage(`{}`), claims.Sandbox
-	require.NoError(t, s.Create(context.Background(), c, store.Reservation{}))
+	require.NoError(t, s.Create(context.Background(), c, store.Change{}))
 	require.NoError(t, s.Close())
 }
 

@@ -20,7 +20,7 @@ func TestChangesThatStoppedHalfWayAreEndedAtEachTick(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, s.Close(ctx)) })
 	now := time.Now()
 	for id, since := range map[string]time.Time{"stopped": now.Add(-3 * dcr.ChangeTimeout), "under-way": now} {
-		require.NoError(t, s.bank.store.Create(ctx, store.Client{ID: id, State: store.Creating, Since: since, Metadata: json.RawMessage(`{}`)}, store.Reservation{}))
+		require.NoError(t, s.bank.store.Create(ctx, store.Client{ID: id, State: store.Creating, Since: since, Metadata: json.RawMessage(`{}`)}, store.Change{}))
 	}
 	ticks, stop, ended := make(chan time.Time), make(chan struct{}), make(chan struct{})
 	go func() {

@@ -20,7 +20,7 @@ import (
 )
 
 // sample is a record of the usual size under a random name, and its request.
-func sample() (store.Client, store.Reservation) {
+func sample() (store.Client, store.Change) {
 	id := rand.Text()
 	return store.Client{
 			ID: id, IssuedAt: time.Unix(1_700_000_000, 0), Environment: "sandbox", SoftwareID: "4fHuZ6Fy1pLcTLdsTDYvGF", OrgID: "0015800001041RHAAY",
@@ -30,9 +30,9 @@ func sample() (store.Client, store.Reservation) {
 				{Name: "software_roles_sandbox", Values: []string{"AISP", "PISP"}, List: true},
 			}},
 			SecretHash: make([]byte, 32), Since: time.Unix(1_700_000_000, 0),
-		}, store.Reservation{
+		}, store.Change{Reservation: store.Reservation{
 			Namespace: "request", Issuer: "4fHuZ6Fy1pLcTLdsTDYvGF", JTI: id, Until: time.Now().Add(time.Hour),
-		}
+		}}
 }
 
 // bare writes the same two rows in one transaction by the same driver with the same
@@ -67,10 +67,10 @@ func openBare(b *testing.B) *bare {
 	return f
 }
 
-func (f *bare) write(ctx context.Context, c store.Client, r store.Reservation) error {
+func (f *bare) write(ctx context.Context, c store.Client, with store.Change) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key := r.Key()
+	key := with.Reservation.Key()
 	application, err := json.Marshal(c.Application)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (f *bare) write(ctx context.Context, c store.Client, r store.Reservation) e
 		args []any
 	}{
 		{f.begin, nil},
-		{f.reservation, []any{key[:], r.Until.Unix(), c.ID}},
+		{f.reservation, []any{key[:], with.Reservation.Until.Unix(), c.ID}},
 		{f.client, []any{c.ID, 1, "active", c.Since.Unix(), c.IssuedAt.Unix(), string(c.Environment), c.SoftwareID, c.OrgID, []byte(c.Metadata),
 			[]byte(c.SoftwareStatement), application, "", c.SecretHash, nil, nil, nil}},
 		{f.commit, nil},
@@ -93,9 +93,9 @@ func (f *bare) write(ctx context.Context, c store.Client, r store.Reservation) e
 }
 
 // timed writes n records by some writers and returns how long that took.
-func timed(b *testing.B, writers, n int, write func(context.Context, store.Client, store.Reservation) error) time.Duration {
+func timed(b *testing.B, writers, n int, write func(context.Context, store.Client, store.Change) error) time.Duration {
 	b.Helper()
-	clients, requests := make([]store.Client, n), make([]store.Reservation, n)
+	clients, requests := make([]store.Client, n), make([]store.Change, n)
 	for i := range n {
 		clients[i], requests[i] = sample()
 	}
@@ -152,8 +152,8 @@ func BenchmarkGet(b *testing.B) {
 	b.Cleanup(func() { require.NoError(b, s.Close()) })
 	ids := make([]string, 1000)
 	for i := range ids {
-		c, r := sample()
-		require.NoError(b, s.Create(b.Context(), c, r))
+		c, with := sample()
+		require.NoError(b, s.Create(b.Context(), c, with))
 		ids[i] = c.ID
 	}
 	for i := 0; b.Loop(); i++ {

@@ -7,8 +7,8 @@ import (
 )
 
 // Create implements store.Store.
-func (s *Store) Create(ctx context.Context, c store.Client, r store.Reservation) error {
-	c, err := store.ForCreate(c, r)
+func (s *Store) Create(ctx context.Context, c store.Client, with store.Change) error {
+	c, err := store.ForCreate(c, with)
 	if err != nil {
 		return err
 	}
@@ -17,7 +17,7 @@ func (s *Store) Create(ctx context.Context, c store.Client, r store.Reservation)
 		return failed("create", err)
 	}
 	return failed("create", s.write.transact(ctx, func(ctx context.Context) error {
-		if err := s.reserve(ctx, c.ID, r); err != nil {
+		if err := s.reserve(ctx, c.ID, with.Reservation); err != nil {
 			return err
 		}
 		if err := affects(store.ErrExists)(s.write.insert.ExecContext(ctx, row...)); err != nil {
@@ -28,16 +28,16 @@ func (s *Store) Create(ctx context.Context, c store.Client, r store.Reservation)
 }
 
 // Update implements store.Store.
-func (s *Store) Update(ctx context.Context, c store.Client, r store.Reservation) error {
+func (s *Store) Update(ctx context.Context, c store.Client, with store.Change) error {
 	return failed("update", s.write.transact(ctx, func(ctx context.Context) error {
 		old, err := s.write.client(ctx, c.ID)
 		if err != nil {
 			return err
 		}
-		if err := s.reserve(ctx, c.ID, r); err != nil {
+		if err := s.reserve(ctx, c.ID, with.Reservation); err != nil {
 			return err
 		}
-		c, err := store.ForUpdate(old, c, r)
+		c, err := store.ForUpdate(old, c, with)
 		if err != nil {
 			return err
 		}
@@ -49,14 +49,14 @@ func (s *Store) Update(ctx context.Context, c store.Client, r store.Reservation)
 }
 
 // Delete implements store.Store.
-func (s *Store) Delete(ctx context.Context, id string, version int64) error {
+func (s *Store) Delete(ctx context.Context, id string, version int64, with store.Change) error {
 	return failed("delete", s.write.transact(ctx, func(ctx context.Context) error {
 		old, err := s.write.client(ctx, id)
 		if err != nil {
 			return err
 		}
-		if old.Version != version {
-			return store.ErrConflict
+		if err := store.ForDelete(old, version, with); err != nil {
+			return err
 		}
 		_, err = s.write.remove.ExecContext(ctx, id)
 		return err

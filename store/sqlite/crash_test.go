@@ -53,8 +53,8 @@ func registration(name string) store.Client {
 	}
 }
 
-func requestOf(name string) store.Reservation {
-	return store.Reservation{Namespace: "request", Issuer: "tpp", JTI: name, Until: time.Unix(1<<40, 0)}
+func requestOf(name string) store.Change {
+	return store.Change{Reservation: store.Reservation{Namespace: "request", Issuer: "tpp", JTI: name, Until: time.Unix(1<<40, 0)}}
 }
 
 // crashWriters register a name in the file and acknowledge it. One does so rightly.
@@ -66,9 +66,9 @@ var crashWriters = map[string]func(s *sqlite.Store, raw *sql.DB, name string, ac
 		return errors.Join(acknowledge(), s.Create(context.Background(), registration(name), requestOf(name)))
 	},
 	"two transactions": func(s *sqlite.Store, raw *sql.DB, name string, acknowledge func() error) error {
-		key := requestOf(name).Key()
+		key := requestOf(name).Reservation.Key()
 		_, err := raw.Exec("INSERT INTO reservations (reservation_key, ends_at, client_id) VALUES (?, ?, ?)", key[:], int64(1)<<40, name)
-		return errors.Join(err, s.Create(context.Background(), registration(name), store.Reservation{}), acknowledge())
+		return errors.Join(err, s.Create(context.Background(), registration(name), store.Change{}), acknowledge())
 	},
 	"half of the record first": func(s *sqlite.Store, raw *sql.DB, name string, acknowledge func() error) error {
 		c := registration(name)
@@ -191,7 +191,7 @@ func faultsAfter(t *testing.T, path string, acknowledged []string) (faults []str
 	}
 	require.NoError(t, rows.Err())
 	for id, key := range reserved {
-		if wanted := requestOf(id).Key(); !seen["software "+id] || key != string(wanted[:]) {
+		if wanted := requestOf(id).Reservation.Key(); !seen["software "+id] || key != string(wanted[:]) {
 			complain("the jti of %s is burnt without a record", id)
 		}
 	}

@@ -25,7 +25,7 @@ func Example() {
 	}
 	defer clients.Close()
 
-	request := store.Reservation{Namespace: "request", Issuer: "software", JTI: "1", Until: time.Now().Add(time.Hour)}
+	request := store.Change{Reservation: store.Reservation{Namespace: "request", Issuer: "software", JTI: "1", Until: time.Now().Add(time.Hour)}}
 	fmt.Println(clients.Create(ctx, store.Client{ID: "first"}, request))
 	fmt.Println(clients.Create(ctx, store.Client{ID: "second"}, request))
 	c, err := clients.Get(ctx, "first")

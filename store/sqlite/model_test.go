@@ -53,22 +53,22 @@ func anyStep(t *rapid.T, now time.Time) func(full) error {
 		State: rapid.SampledFrom([]store.State{"", store.Active, store.Creating, store.Updating, store.Updating, store.Deleting}).Draw(t, "state"),
 		Since: now, IssuedAt: now,
 	}
-	var r store.Reservation
+	var with store.Change
 	if jti := rapid.SampledFrom([]string{"", "1", "2", "3", "4", "5"}).Draw(t, "jti"); jti != "" {
-		r = store.Reservation{Namespace: "request", JTI: jti, Until: now.Add(time.Duration(rapid.IntRange(0, 4).Draw(t, "until")) * time.Second)}
+		with.Reservation = store.Reservation{Namespace: "request", JTI: jti, Until: now.Add(time.Duration(rapid.IntRange(0, 4).Draw(t, "until")) * time.Second)}
 	}
 	right := rapid.Bool().Draw(t, "right version") // or else any
 	switch rapid.IntRange(0, 4).Draw(t, "verb") {
 	case 0:
-		return func(s full) error { return s.Create(ctx, c, r) }
+		return func(s full) error { return s.Create(ctx, c, with) }
 	case 1:
-		return func(s full) error { return s.Delete(ctx, id, current(s, id, version, right)) }
+		return func(s full) error { return s.Delete(ctx, id, current(s, id, version, right), store.Change{}) }
 	case 2:
 		return func(s full) error { return s.Undo(ctx, id, current(s, id, version, right)) }
 	}
 	return func(s full) error {
 		c.Version = current(s, id, version, right)
-		return s.Update(ctx, c, r)
+		return s.Update(ctx, c, with)
 	}
 }
 

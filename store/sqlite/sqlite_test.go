@@ -39,17 +39,17 @@ type replicas struct {
 
 func (r replicas) next() *sqlite.Store { return r.stores[r.turn.Add(1)%2] }
 
-func (r replicas) Create(ctx context.Context, c store.Client, res store.Reservation) error {
-	return r.next().Create(ctx, c, res)
+func (r replicas) Create(ctx context.Context, c store.Client, with store.Change) error {
+	return r.next().Create(ctx, c, with)
 }
 func (r replicas) Get(ctx context.Context, id string) (store.Client, error) {
 	return r.next().Get(ctx, id)
 }
-func (r replicas) Update(ctx context.Context, c store.Client, res store.Reservation) error {
-	return r.next().Update(ctx, c, res)
+func (r replicas) Update(ctx context.Context, c store.Client, with store.Change) error {
+	return r.next().Update(ctx, c, with)
 }
-func (r replicas) Delete(ctx context.Context, id string, version int64) error {
-	return r.next().Delete(ctx, id, version)
+func (r replicas) Delete(ctx context.Context, id string, version int64, with store.Change) error {
+	return r.next().Delete(ctx, id, version, with)
 }
 func (r replicas) Undo(ctx context.Context, id string, version int64) error {
 	return r.next().Undo(ctx, id, version)
@@ -120,7 +120,7 @@ func TestRecordsOutliveTheProcess(t *testing.T) {
 	_, err = first.Get(t.Context(), "a")
 	require.Error(t, err)
 	require.NotErrorIs(t, err, store.ErrNotFound, "a store that is closed does not know")
-	err = first.Delete(t.Context(), "a", 1)
+	err = first.Delete(t.Context(), "a", 1, store.Change{})
 	require.Error(t, err)
 	require.NotErrorIs(t, err, store.ErrNotFound)
 
@@ -178,7 +178,7 @@ func TestEndedReservationsAreForgotten(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
 	reserve := func(name string, until int64) error {
-		return s.Create(t.Context(), store.Client{ID: name}, store.Reservation{Namespace: "request", JTI: name, Until: time.Unix(until, 0)})
+		return s.Create(t.Context(), store.Client{ID: name}, store.Change{Reservation: store.Reservation{Namespace: "request", JTI: name, Until: time.Unix(until, 0)}})
 	}
 	for i := range 300 {
 		require.NoError(t, reserve(fmt.Sprint(i), 2000))

@@ -36,11 +36,11 @@ func TestAContextEndsTheWaitForTheTurn(t *testing.T) {
 	<-s.write.turn
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- s.Create(ctx, store.Client{ID: "a"}, store.Reservation{}) }()
+	go func() { done <- s.Create(ctx, store.Client{ID: "a"}, store.Change{}) }()
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
 	s.write.turn <- struct{}{}
-	require.NoError(t, s.Create(t.Context(), store.Client{ID: "a"}, store.Reservation{}))
+	require.NoError(t, s.Create(t.Context(), store.Client{ID: "a"}, store.Change{}))
 }
 
 // TestAFullDiskChangesNothing: a transaction that cannot be written leaves no part
@@ -52,8 +52,8 @@ func TestAFullDiskChangesNothing(t *testing.T) {
 	_, err := s.write.conn.ExecContext(t.Context(), "PRAGMA max_page_count = "+pages)
 	require.NoError(t, err)
 	large := store.Client{ID: "a", UniqueKey: "key", Metadata: make([]byte, 1<<20)}
-	r := store.Reservation{Namespace: "request", Issuer: "tpp", JTI: "1", Until: time.Now().Add(time.Hour)}
-	err = s.Create(t.Context(), large, r)
+	with := store.Change{Reservation: store.Reservation{Namespace: "request", Issuer: "tpp", JTI: "1", Until: time.Now().Add(time.Hour)}}
+	err = s.Create(t.Context(), large, with)
 	require.ErrorContains(t, err, "sqlite: create: ")
 	for _, answer := range []error{store.ErrReplayed, store.ErrExists, store.ErrConflict, store.ErrState, store.ErrNotFound} {
 		require.NotErrorIs(t, err, answer)
@@ -62,7 +62,7 @@ func TestAFullDiskChangesNothing(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 	_, err = s.write.conn.ExecContext(t.Context(), "PRAGMA max_page_count = 1000000")
 	require.NoError(t, err)
-	require.NoError(t, s.Create(t.Context(), large, r))
+	require.NoError(t, s.Create(t.Context(), large, with))
 }
 
 // TestAForgottenTransactionIsEnded: whatever left the writer inside of one, the
@@ -71,6 +71,6 @@ func TestAForgottenTransactionIsEnded(t *testing.T) {
 	s := openForTest(t)
 	_, err := s.write.begin.ExecContext(t.Context())
 	require.NoError(t, err)
-	require.Error(t, s.Create(t.Context(), store.Client{ID: "a"}, store.Reservation{}))
-	require.NoError(t, s.Create(t.Context(), store.Client{ID: "a"}, store.Reservation{}))
+	require.Error(t, s.Create(t.Context(), store.Client{ID: "a"}, store.Change{}))
+	require.NoError(t, s.Create(t.Context(), store.Client{ID: "a"}, store.Change{}))
 }

@@ -89,7 +89,7 @@ func leavingHolder(p *probe) {
 	}
 	p.create(store.Client{ID: "c"}, store.Reservation{}, nil)
 	p.create(client("a"), jti("1"), nil)
-	if err := p.Create(p.ctx, taken, jti("2")); errors.Is(err, store.ErrLeaving) {
+	if err := p.Create(p.ctx, taken, request("2")); errors.Is(err, store.ErrLeaving) {
 		failf("Create: got error %v, and who holds the key stays", err)
 	}
 	p.update(versioned(in(client("a"), store.Deleting, issued), 1), store.Reservation{}, nil)
@@ -127,6 +127,15 @@ func changeCases() []testCase {
 				p.delete("a", 1, store.ErrConflict)
 				p.delete("a", 3, store.ErrConflict)
 				p.same(versioned(client("a"), 2))
+			}},
+		{name: "Delete with a reservation is refused and changes nothing", why: "no signed request asks for a deletion: a jti that were dropped without a word would be free for a replay",
+			do: func(p *probe) {
+				p.create(client("a"), jti("1"), nil)
+				if p.Delete(p.ctx, "a", 1, request("2")) == nil {
+					failf("Delete with a reservation succeeded")
+				}
+				p.same(versioned(client("a"), 1))
+				p.free(jti("2"))
 			}},
 		{name: "a deleted record is gone", why: "it is not seen, not changed back into being, and not deleted twice",
 			do: func(p *probe) {

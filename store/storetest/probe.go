@@ -56,15 +56,15 @@ type probe struct {
 }
 
 func (p *probe) create(c store.Client, r store.Reservation, wanted error) {
-	want(fmt.Sprintf("Create(%q)", c.ID), p.Create(p.ctx, c, r), wanted)
+	want(fmt.Sprintf("Create(%q)", c.ID), p.Create(p.ctx, c, store.Change{Reservation: r}), wanted)
 }
 
 func (p *probe) update(c store.Client, r store.Reservation, wanted error) {
-	want(fmt.Sprintf("Update(%q, version %d)", c.ID, c.Version), p.Update(p.ctx, c, r), wanted)
+	want(fmt.Sprintf("Update(%q, version %d)", c.ID, c.Version), p.Update(p.ctx, c, store.Change{Reservation: r}), wanted)
 }
 
 func (p *probe) delete(id string, version int64, wanted error) {
-	want(fmt.Sprintf("Delete(%q, %d)", id, version), p.Delete(p.ctx, id, version), wanted)
+	want(fmt.Sprintf("Delete(%q, %d)", id, version), p.Delete(p.ctx, id, version, store.Change{}), wanted)
 }
 
 func (p *probe) undo(id string, version int64, wanted error) {
@@ -114,6 +114,9 @@ func (p *probe) vacant(key string) {
 func jti(id string) store.Reservation {
 	return store.Reservation{Namespace: "request", Issuer: "software", JTI: id, Until: farAhead}
 }
+
+// request is a change that a request with that jti asked for.
+func request(id string) store.Change { return store.Change{Reservation: jti(id)} }
 
 // client is a record with all members, distinct in each by its ID.
 func client(id string) store.Client {

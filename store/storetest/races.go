@@ -33,14 +33,14 @@ func createRaces() []testCase {
 		race("of 64 with one jti one wins", "a request sent 64 times at once makes one client", "",
 			func(p *probe, round string) {
 				won := winner(together(crowd, func(i int) error {
-					return p.Create(p.ctx, store.Client{ID: name(round, i)}, jti(round))
+					return p.Create(p.ctx, store.Client{ID: name(round, i)}, request(round))
 				}), store.ErrReplayed)
 				p.only(round, crowd, won)
 			}),
 		race("of 64 with one unique key one wins", "one registration per software holds at the worst moment too", "",
 			func(p *probe, round string) {
 				won := winner(together(crowd, func(i int) error {
-					return p.Create(p.ctx, store.Client{ID: name(round, i), UniqueKey: round}, jti(name(round, i)))
+					return p.Create(p.ctx, store.Client{ID: name(round, i), UniqueKey: round}, request(name(round, i)))
 				}), store.ErrExists)
 				p.only(round, crowd, won)
 				p.burnt(jti(name(round, won)))
@@ -49,7 +49,7 @@ func createRaces() []testCase {
 		race("of 64 with one ID one wins", "two records under one ID are two owners of one secret", "",
 			func(p *probe, round string) {
 				won := winner(together(crowd, func(i int) error {
-					return p.Create(p.ctx, store.Client{ID: round, OrgID: name(round, i)}, jti(name(round, i)))
+					return p.Create(p.ctx, store.Client{ID: round, OrgID: name(round, i)}, request(name(round, i)))
 				}), store.ErrExists)
 				p.same(store.Client{ID: round, OrgID: name(round, won), Version: 1, State: store.Active})
 			}),
@@ -62,7 +62,7 @@ func changeRaces() []testCase {
 			func(p *probe, round string) {
 				p.create(client(round), jti(round), nil)
 				won := winner(together(few, func(i int) error {
-					return p.Update(p.ctx, mixed(round, 1, i), jti(name(round, i)))
+					return p.Update(p.ctx, mixed(round, 1, i), request(name(round, i)))
 				}), store.ErrConflict)
 				p.same(mixed(round, 2, won))
 				p.free(jti(name(round, (won+1)%few)))
@@ -72,9 +72,9 @@ func changeRaces() []testCase {
 				p.create(client(round), jti(round), nil)
 				won := winner(together(2, func(i int) error {
 					if i == 0 {
-						return p.Update(p.ctx, mixed(round, 1, 7), jti(name(round, 0)))
+						return p.Update(p.ctx, mixed(round, 1, 7), request(name(round, 0)))
 					}
-					return p.Delete(p.ctx, round, 1)
+					return p.Delete(p.ctx, round, 1, store.Change{})
 				}), store.ErrConflict, store.ErrNotFound)
 				if won == 0 {
 					p.same(mixed(round, 2, 7))
@@ -86,7 +86,7 @@ func changeRaces() []testCase {
 		race("of 16 deletes one wins", "each success revokes tokens and tells the bank's workflow: once is right", "",
 			func(p *probe, round string) {
 				p.create(client(round), jti(round), nil)
-				winner(together(few, func(int) error { return p.Delete(p.ctx, round, 1) }), store.ErrNotFound)
+				winner(together(few, func(int) error { return p.Delete(p.ctx, round, 1, store.Change{}) }), store.ErrNotFound)
 				p.absent(round)
 			}),
 		race("a jti is used once by create and update together", "both look into one table, in one transaction", "",
@@ -94,9 +94,9 @@ func changeRaces() []testCase {
 				p.create(store.Client{ID: round}, store.Reservation{}, nil)
 				won := winner(together(2, func(i int) error {
 					if i == 0 {
-						return p.Update(p.ctx, store.Client{ID: round, Version: 1}, jti(round))
+						return p.Update(p.ctx, store.Client{ID: round, Version: 1}, request(round))
 					}
-					return p.Create(p.ctx, store.Client{ID: name(round, 1)}, jti(round))
+					return p.Create(p.ctx, store.Client{ID: name(round, 1)}, request(round))
 				}), store.ErrReplayed)
 				if got := p.get(round).Version; got != int64(2-won) {
 					failf("Version is %d, want %d", got, 2-won)
@@ -108,7 +108,7 @@ func changeRaces() []testCase {
 					p.create(store.Client{ID: name(round, i)}, store.Reservation{}, nil)
 				}
 				winner(together(2, func(i int) error {
-					return p.Update(p.ctx, store.Client{ID: name(round, i), Version: 1, UniqueKey: round}, jti(name(round, i)))
+					return p.Update(p.ctx, store.Client{ID: name(round, i), Version: 1, UniqueKey: round}, request(name(round, i)))
 				}), store.ErrExists)
 			}),
 	}
@@ -123,7 +123,7 @@ func undoRace() testCase {
 				if i == 0 {
 					return p.unfinished.Undo(p.ctx, round, 2)
 				}
-				return p.Update(p.ctx, in(changed, store.Active, issued), store.Reservation{})
+				return p.Update(p.ctx, in(changed, store.Active, issued), store.Change{})
 			}), store.ErrConflict)
 			if won == 0 {
 				p.same(versioned(client(round), 3))
@@ -169,7 +169,7 @@ func noneLost(p *probe) {
 				return err
 			}
 			c.OrgID += string(rune('a' + i))
-			switch err := p.Update(p.ctx, c, store.Reservation{}); {
+			switch err := p.Update(p.ctx, c, store.Change{}); {
 			case err == nil:
 				done++
 			case !errors.Is(err, store.ErrConflict):
@@ -198,7 +198,7 @@ func noneTorn(p *probe) {
 			if i > 1 {
 				continue
 			}
-			if err := p.Update(p.ctx, mixed("a", c.Version, i*rounds+n), store.Reservation{}); err != nil && !errors.Is(err, store.ErrConflict) {
+			if err := p.Update(p.ctx, mixed("a", c.Version, i*rounds+n), store.Change{}); err != nil && !errors.Is(err, store.ErrConflict) {
 				return err
 			}
 		}

@@ -28,7 +28,7 @@ func recordCases() []testCase {
 		{name: "an empty ID is refused",
 			why: "nobody could be given such a client",
 			do: func(p *probe) {
-				if p.Create(p.ctx, store.Client{}, jti("1")) == nil {
+				if p.Create(p.ctx, store.Client{}, request("1")) == nil {
 					failf("Create without an ID succeeded")
 				}
 				p.free(jti("1"))
@@ -128,8 +128,8 @@ func endedContext(p *probe) {
 	other.OrgID = "other"
 	_, got := p.Get(ended, "a")
 	for verb, err := range map[string]error{
-		"Create": p.Create(ended, client("b"), jti("2")), "Update": p.Update(ended, other, jti("3")),
-		"Delete": p.Delete(ended, "a", 1), "Get": got,
+		"Create": p.Create(ended, client("b"), request("2")), "Update": p.Update(ended, other, request("3")),
+		"Delete": p.Delete(ended, "a", 1, store.Change{}), "Get": got,
 	} {
 		if !errors.Is(err, context.Canceled) {
 			failf("%s: got error %v, want %v", verb, err, context.Canceled)

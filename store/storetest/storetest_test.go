@@ -156,14 +156,15 @@ func (m *model) taken(c store.Client) error {
 	return nil
 }
 
-func (m *model) Create(ctx context.Context, c store.Client, r store.Reservation) error {
+func (m *model) Create(ctx context.Context, c store.Client, with store.Change) error {
+	r := with.Reservation
 	unlock, err := m.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	given := c
-	if c, err = store.ForCreate(c, r); err != nil && !(m.is("takes any state") && c.ID == "") {
+	if c, err = store.ForCreate(c, with); err != nil && !(m.is("takes any state") && c.ID == "") {
 		return err
 	} else if err != nil {
 		c = given
@@ -209,7 +210,8 @@ func (m *model) Get(ctx context.Context, id string) (store.Client, error) {
 	return m.copied(c), nil
 }
 
-func (m *model) Update(ctx context.Context, c store.Client, r store.Reservation) error {
+func (m *model) Update(ctx context.Context, c store.Client, with store.Change) error {
+	r := with.Reservation
 	unlock, err := m.lock(ctx)
 	if err != nil {
 		return err
@@ -228,7 +230,7 @@ func (m *model) Update(ctx context.Context, c store.Client, r store.Reservation)
 		c.Version = old.Version
 	}
 	given := c
-	if c, err = store.ForUpdate(old, c, r); err != nil && !m.is("takes any state") {
+	if c, err = store.ForUpdate(old, c, with); err != nil && !m.is("takes any state") {
 		return err
 	} else if err != nil {
 		c = given
@@ -261,7 +263,7 @@ func (m *model) Update(ctx context.Context, c store.Client, r store.Reservation)
 	return nil
 }
 
-func (m *model) Delete(ctx context.Context, id string, version int64) error {
+func (m *model) Delete(ctx context.Context, id string, version int64, with store.Change) error {
 	unlock, err := m.lock(ctx)
 	if err != nil {
 		return err
@@ -273,8 +275,13 @@ func (m *model) Delete(ctx context.Context, id string, version int64) error {
 		return nil
 	case !ok:
 		return store.ErrNotFound
-	case old.Version != version && !m.is("deletes any version"):
-		return store.ErrConflict
+	case m.is("deletes any version"):
+		version = old.Version
+	case m.is("deletes with a reservation"):
+		with = store.Change{}
+	}
+	if err := store.ForDelete(old, version, with); err != nil {
+		return err
 	}
 	m.between()
 	delete(m.clients, m.id(id))
@@ -419,6 +426,7 @@ func TestABrokenStoreIsFound(t *testing.T) {
 		"moves a unique key onto another":   "Update to a unique key of another changes nothing",
 		"deletes what is not there":         "of 16 deletes one wins",
 		"deletes any version":               "Delete of a stale version is ErrConflict and changes nothing",
+		"deletes with a reservation":        "Delete with a reservation is refused and changes nothing",
 		"forgets the jti with the client":   "a jti outlives its client",
 		"undoes any version":                "Undo of a stale version is ErrConflict",
 		"undoes by deleting":                "Undo of an Updating record leaves what was before",
