@@ -54,7 +54,7 @@ type Registered struct {
 // keys.
 //
 // The error is that of Check; a checker without Keys gives a plain one.
-func (c *Checker) CheckApplication(ctx context.Context, leaf *x509.Certificate, r Registered) (*Report, error) {
+func (c *Checker) CheckApplication(ctx context.Context, leaf *x509.Certificate, r Registered) (*Acceptance, error) {
 	if c.config.Keys == nil {
 		return nil, errors.New("cert: the checker has no Keys, by which it could read an application's key sets")
 	}
@@ -67,7 +67,7 @@ func (c *Checker) CheckApplication(ctx context.Context, leaf *x509.Certificate, 
 }
 
 // ownedBy judges whether a certificate that is good belongs to an application.
-func (c *Checker) ownedBy(ctx context.Context, good *Report, leaf *x509.Certificate, r *Registered) (*Report, error) {
+func (c *Checker) ownedBy(ctx context.Context, good *Acceptance, leaf *x509.Certificate, r *Registered) (*Acceptance, error) {
 	s, err := c.software(r)
 	if err != nil {
 		return nil, err

@@ -233,7 +233,7 @@ func TestSoftwareOfADirectory(t *testing.T) {
 	d, err := ssatest.New(ssatest.Options{})
 	require.NoError(t, err)
 	t.Cleanup(d.Close)
-	enrol := func() (*ssatest.Software, cert.Registered) {
+	enrol := func() (*ssatest.EnrolledSoftware, cert.Registered) {
 		s, err := d.NewSoftware(ssatest.SoftwareOptions{})
 		require.NoError(t, err)
 		mapper, err := claims.NewAttributeMapper(claims.AttributeConfig{Declarations: claims.DefaultAttributes()})

@@ -85,7 +85,7 @@ type Software struct {
 // Where no key of the set matches, the source is asked once more for a kid that it
 // cannot know, the certificate's thumbprint, so that one that caches reads the set
 // again if it may: the TPP may have published its new key a moment ago.
-func (c *Checker) Check(ctx context.Context, leaf *x509.Certificate, s Software) (*Report, error) {
+func (c *Checker) Check(ctx context.Context, leaf *x509.Certificate, s Software) (*Acceptance, error) {
 	good, err := c.certificate(ctx, leaf, s.Environment)
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (c *Checker) Check(ctx context.Context, leaf *x509.Certificate, s Software)
 }
 
 // owned judges whether a certificate that is good belongs to a software.
-func (c *Checker) owned(ctx context.Context, good *Report, leaf *x509.Certificate, s *Software) (*Report, error) {
+func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certificate, s *Software) (*Acceptance, error) {
 	if s.Keys.Source == nil {
 		if slices.ContainsFunc(c.config.Bindings, func(b Binding) bool { return b != BySubject }) {
 			return nil, errors.New("cert: the software's Keys have no Source")
@@ -123,7 +123,7 @@ func (c *Checker) owned(ctx context.Context, good *Report, leaf *x509.Certificat
 }
 
 // certificate judges a certificate for itself.
-func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env claims.Environment) (*Report, error) {
+func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env claims.Environment) (*Acceptance, error) {
 	if env != claims.Sandbox && env != claims.Production {
 		return nil, fmt.Errorf("cert: environment %s of the software is neither sandbox nor production", quote.ASCII(string(env)))
 	}
@@ -134,7 +134,7 @@ func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env c
 	if err := checkUsage(leaf); err != nil {
 		return nil, err
 	}
-	report := &Report{Identity: Identity{Profile: ProfileUnknown}}
+	report := &Acceptance{Identity: Identity{Profile: ProfileUnknown}}
 	if identity, err := Identify(leaf); err == nil {
 		report.Identity = identity
 	}

@@ -10,10 +10,10 @@
 //     [Registered] it, and refuses with invalid_client. Its answers do not tell which
 //     clients there are.
 //
-// What is not configured is not silently passed over: the [Report] lists it as not
+// What is not configured is not silently passed over: the [Acceptance] lists it as not
 // consulted. What is configured and cannot be answered is a refusal: a revocation
 // list that is out of date, or a key set that cannot be read, is never taken for
 // good news. Nor is silence: a client of which nothing says where its withdrawn keys
-// are is refused. A [Policy] holds the configuration in a file, and [CompareKnown]
+// are is refused. A [TrustPolicy] holds the configuration in a file, and [CompareKnown]
 // finds CAs that it lacks.
 package cert

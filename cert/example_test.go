@@ -14,7 +14,7 @@ import (
 
 // A token endpoint that lets a client in only with a certificate of its software.
 func Example() {
-	policy, err := cert.ParsePolicy([]byte(`{"bindings": ["public_key", "thumbprint"]}`), os.DirFS("/etc/bank"))
+	policy, err := cert.ParseTrustPolicy([]byte(`{"bindings": ["public_key", "thumbprint"]}`), os.DirFS("/etc/bank"))
 	if err != nil {
 		panic(err)
 	}

@@ -11,32 +11,32 @@ import (
 // ErrSubject says that the subject of a certificate is no distinguished name.
 var ErrSubject = errors.New("unreadable subject")
 
-// Profile is a kind of certificate that TPPs hold, by its subject and its use.
-type Profile string
+// SubjectProfile is a kind of certificate that TPPs hold, by its subject and its use.
+type SubjectProfile string
 
 // The transport profiles are for TLS clients, the signing profiles for tokens.
 const (
-	ProfileUnknown     Profile = "unknown"      // no profile below, as every certificate of a CA
-	ProfileOBTransport Profile = "ob_transport" // legacy of Open Banking: O=OpenBanking, OU={org_id}, CN={software_id}, perhaps C
-	ProfileOBSigning   Profile = "ob_signing"   // the same for signing
-	ProfileOBWAC       Profile = "obwac"        // Open Banking's own kind of QWAC: organizationIdentifier, CN={org_id}
-	ProfileOBSeal      Profile = "obseal"       // the same for signing
-	ProfileQWAC        Profile = "qwac"         // eIDAS, website authentication: organizationIdentifier
-	ProfileQSeal       Profile = "qseal"        // eIDAS, electronic seal: organizationIdentifier
+	ProfileUnknown     SubjectProfile = "unknown"      // no profile below, as every certificate of a CA
+	ProfileOBTransport SubjectProfile = "ob_transport" // legacy of Open Banking: O=OpenBanking, OU={org_id}, CN={software_id}, perhaps C
+	ProfileOBSigning   SubjectProfile = "ob_signing"   // the same for signing
+	ProfileOBWAC       SubjectProfile = "obwac"        // Open Banking's own kind of QWAC: organizationIdentifier, CN={org_id}
+	ProfileOBSeal      SubjectProfile = "obseal"       // the same for signing
+	ProfileQWAC        SubjectProfile = "qwac"         // eIDAS, website authentication: organizationIdentifier
+	ProfileQSeal       SubjectProfile = "qseal"        // eIDAS, electronic seal: organizationIdentifier
 )
 
 // Transport says whether certificates of the profile are for TLS clients.
-func (p Profile) Transport() bool {
+func (p SubjectProfile) Transport() bool {
 	return p == ProfileOBTransport || p == ProfileOBWAC || p == ProfileQWAC
 }
 
 // Identity is what the subject of a certificate says about its holder. A field
 // that the profile does not bind is empty; ProfileUnknown has none.
 type Identity struct {
-	Profile                Profile `json:"profile"`
-	SoftwareID             string  `json:"software_id,omitempty"`             // of the legacy profiles: CN
-	OrgID                  string  `json:"org_id,omitempty"`                  // of the legacy profiles OU, of OBWAC and OBSeal CN
-	OrganizationIdentifier string  `json:"organization_identifier,omitempty"` // of all others, as ParseOrganizationIdentifier reads it
+	Profile                SubjectProfile `json:"profile"`
+	SoftwareID             string         `json:"software_id,omitempty"`             // of the legacy profiles: CN
+	OrgID                  string         `json:"org_id,omitempty"`                  // of the legacy profiles OU, of OBWAC and OBSeal CN
+	OrganizationIdentifier string         `json:"organization_identifier,omitempty"` // of all others, as ParseOrganizationIdentifier reads it
 }
 
 // Identify tells the profile of a certificate and whom its subject names. It
@@ -79,7 +79,7 @@ func identify(name dn.Name, u usage, qualified bool) Identity {
 	if u == useOther {
 		return Identity{Profile: ProfileUnknown}
 	}
-	profile := func(transport, signing Profile) Profile {
+	profile := func(transport, signing SubjectProfile) SubjectProfile {
 		if u == useTransport {
 			return transport
 		}

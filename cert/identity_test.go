@@ -150,7 +150,7 @@ func TestIdentifyTellsProfilesApart(t *testing.T) {
 // What the subject tells is told once: the form that internal/dn finds, by which a
 // request's subject is matched, is the form of the profile here.
 func TestTheFormOfASubjectIsThatOfItsProfile(t *testing.T) {
-	forms := map[dn.Profile][]cert.Profile{
+	forms := map[dn.Profile][]cert.SubjectProfile{
 		dn.ProfileOB:      {cert.ProfileOBTransport, cert.ProfileOBSigning},
 		dn.ProfileOBPSD2:  {cert.ProfileOBWAC, cert.ProfileOBSeal},
 		dn.ProfileEIDAS:   {cert.ProfileQWAC, cert.ProfileQSeal},
@@ -219,10 +219,10 @@ func TestIdentifyRefusesWhatItCannotRead(t *testing.T) {
 }
 
 func TestTransportProfiles(t *testing.T) {
-	for _, p := range []cert.Profile{cert.ProfileOBTransport, cert.ProfileOBWAC, cert.ProfileQWAC} {
+	for _, p := range []cert.SubjectProfile{cert.ProfileOBTransport, cert.ProfileOBWAC, cert.ProfileQWAC} {
 		assert.True(t, p.Transport(), p)
 	}
-	for _, p := range []cert.Profile{cert.ProfileOBSigning, cert.ProfileOBSeal, cert.ProfileQSeal, cert.ProfileUnknown, ""} {
+	for _, p := range []cert.SubjectProfile{cert.ProfileOBSigning, cert.ProfileOBSeal, cert.ProfileQSeal, cert.ProfileUnknown, ""} {
 		assert.False(t, p.Transport(), p)
 	}
 }

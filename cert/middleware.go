@@ -34,17 +34,17 @@ type MiddlewareConfig struct {
 // storeRetry is when a client may try again while clients cannot be looked up.
 const storeRetry = 10 * time.Second
 
-type reportKey struct{}
+type acceptanceKey struct{}
 
-// ReportFrom returns the report of the certificate that Middleware has accepted. It
+// AcceptanceFrom returns the report of the certificate that Middleware has accepted. It
 // must not be changed.
-func ReportFrom(ctx context.Context) (*Report, bool) {
-	report, ok := ctx.Value(reportKey{}).(*Report)
+func AcceptanceFrom(ctx context.Context) (*Acceptance, bool) {
+	report, ok := ctx.Value(acceptanceKey{}).(*Acceptance)
 	return report, ok
 }
 
 // Middleware lets a request pass only if its certificate belongs to its client, as
-// Checker.CheckApplication says; the next handler finds the report by ReportFrom.
+// Checker.CheckApplication says; the next handler finds the report by AcceptanceFrom.
 // Any other request is answered with a JSON error that is not to be stored (RFC 6749
 // section 5.2): 401 invalid_client, or 503 temporarily_unavailable with Retry-After
 // where a key set, the revocation status or the client cannot be read at the moment.
@@ -74,7 +74,7 @@ func Middleware(c MiddlewareConfig) (func(http.Handler) http.Handler, error) {
 				refuse(w, r, answers, err)
 				return
 			}
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), reportKey{}, report)))
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), acceptanceKey{}, report)))
 		})
 	}, nil
 }
@@ -85,7 +85,7 @@ type gate struct {
 }
 
 // judge accepts a request, or refuses it and says from which answers to take.
-func (g *gate) judge(r *http.Request) (*Report, []answer, error) {
+func (g *gate) judge(r *http.Request) (*Acceptance, []answer, error) {
 	leaf, err := g.Source(r)
 	if err != nil {
 		return nil, ofCertificate, &Error{Kind: ErrNoCertificate, Cause: err, Detail: "the source of certificates refuses what was sent"}
@@ -110,7 +110,7 @@ func (g *gate) judge(r *http.Request) (*Report, []answer, error) {
 	return report, ofClient, err
 }
 
-func (g *gate) belongs(ctx context.Context, standing map[claims.Environment]verdict, leaf *x509.Certificate, client *Registered) (*Report, error) {
+func (g *gate) belongs(ctx context.Context, standing map[claims.Environment]verdict, leaf *x509.Certificate, client *Registered) (*Acceptance, error) {
 	found, ok := standing[client.Environment]
 	switch {
 	case !ok:
@@ -138,7 +138,7 @@ func (g *gate) unknown(ctx context.Context, standing map[claims.Environment]verd
 
 // verdict is what a certificate is in an environment.
 type verdict struct {
-	good    *Report
+	good    *Acceptance
 	refusal error // nil where it is good
 }
 

@@ -92,7 +92,7 @@ func TestATokenEndpointBehindTheMiddleware(t *testing.T) {
 			served := false
 			token := wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				served = true
-				report, ok := cert.ReportFrom(r.Context())
+				report, ok := cert.AcceptanceFrom(r.Context())
 				require.True(t, ok)
 				require.Equal(t, cert.ByPublicKey, report.Binding)
 				require.Equal(t, "me", r.FormValue("client_id"), "the body is still there")
@@ -235,6 +235,6 @@ func TestAnUnknownClientSharesTheOutageOfTheLastKnown(t *testing.T) {
 }
 
 func TestNoReportWithoutTheMiddleware(t *testing.T) {
-	_, ok := cert.ReportFrom(t.Context())
+	_, ok := cert.AcceptanceFrom(t.Context())
 	require.False(t, ok)
 }

@@ -240,7 +240,7 @@ func refused(t testing.TB, err, kind error) *cert.Error {
 	return e
 }
 
-func outcomes(r *cert.Report) string {
+func outcomes(r *cert.Acceptance) string {
 	text := ""
 	for _, c := range r.Checks {
 		text += fmt.Sprintf("%s=%s ", c.Name, c.Outcome)

@@ -81,7 +81,7 @@ func TestPublicSamplesCertificatesAreClassified(t *testing.T) {
 	if !found {
 		return
 	}
-	number := map[cert.Profile]int{}
+	number := map[cert.SubjectProfile]int{}
 	for _, s := range samples {
 		t.Run(filepath.Base(s.File), func(t *testing.T) {
 			id, err := cert.Identify(s.certificate)
@@ -95,7 +95,7 @@ func TestPublicSamplesCertificatesAreClassified(t *testing.T) {
 			}
 		})
 	}
-	assert.Equal(t, map[cert.Profile]int{
+	assert.Equal(t, map[cert.SubjectProfile]int{
 		cert.ProfileOBTransport: 8, cert.ProfileOBSigning: 1, cert.ProfileOBWAC: 4, cert.ProfileOBSeal: 2, cert.ProfileUnknown: 5,
 	}, number)
 }

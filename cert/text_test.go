@@ -42,8 +42,8 @@ func TestErrorsRepeatLittleOfAnyInput(t *testing.T) {
 	_, nowhere := p.authorities.Chain(claims.Environment(long), leaf, noon)
 	_, software := with(func(*cert.CheckerConfig) {}).Check(ctx, leaf, cert.Software{Environment: claims.Environment(long)})
 	_, binding := cert.NewChecker(cert.CheckerConfig{Bindings: []cert.Binding{cert.Binding(long)}, Clock: clock})
-	_, member := cert.ParsePolicy([]byte(`{"`+long+`": 1}`), fstest.MapFS{})
-	_, file := cert.ParsePolicy([]byte(`{"bindings": ["subject"], "authorities": {"sandbox": ["`+long+`"]}}`), fstest.MapFS{})
+	_, member := cert.ParseTrustPolicy([]byte(`{"`+long+`": 1}`), fstest.MapFS{})
+	_, file := cert.ParseTrustPolicy([]byte(`{"bindings": ["subject"], "authorities": {"sandbox": ["`+long+`"]}}`), fstest.MapFS{})
 	for name, err := range map[string]error{
 		"a list": list, "a block": block, "an expired CA": expired, "a CA without root": orphan, "an environment": environment,
 		"an issuer": untrusted, "an environment without CAs": nowhere, "an environment of software": software,

@@ -63,7 +63,7 @@ func ExampleClient() {
 }
 
 // exampleBank is a bank that trusts a directory, and a software of that directory.
-func exampleBank() (*ssatest.Directory, *ssatest.Software, *httptest.Server) {
+func exampleBank() (*ssatest.Directory, *ssatest.EnrolledSoftware, *httptest.Server) {
 	directory, err := ssatest.New(ssatest.Options{})
 	must(err)
 	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})

@@ -39,7 +39,7 @@ func TestABuiltRequestIsValidByEveryMethodAndAlgorithm(t *testing.T) {
 	allowEveryMethod(&policy)
 	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
 	require.NoError(t, err)
-	for _, software := range []*ssatest.Software{w.software, elliptic} {
+	for _, software := range []*ssatest.EnrolledSoftware{w.software, elliptic} {
 		for _, method := range everyMethod {
 			leaf := w.certificate(t, software)
 			client, err := dcr.NewClient(dcr.ClientConfig{HTTP: w.directory.Client(), Metadata: bankMetadata(t, nil),

@@ -20,7 +20,7 @@ import (
 // world is a directory, a software and a bank that trusts the directory.
 type world struct {
 	directory *ssatest.Directory
-	software  *ssatest.Software
+	software  *ssatest.EnrolledSoftware
 	store     *store.Memory
 	config    dcr.Config
 	now       time.Time
@@ -54,7 +54,7 @@ func newWorld(t *testing.T, change func(*validate.Policy)) (*world, *dcr.Registr
 	return w, r
 }
 
-func (w *world) certificate(t *testing.T, s *ssatest.Software) *x509.Certificate {
+func (w *world) certificate(t *testing.T, s *ssatest.EnrolledSoftware) *x509.Certificate {
 	t.Helper()
 	cert, err := x509.ParseCertificate(s.TransportCertificate.Certificate[0])
 	require.NoError(t, err)

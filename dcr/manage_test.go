@@ -254,7 +254,7 @@ func TestAnUpdateNeverMovesAClient(t *testing.T) {
 	client := b.enrol(t, nil).Client
 	other := b.other(t, ssatest.SoftwareOptions{})
 	elsewhere := b.other(t, ssatest.SoftwareOptions{SoftwareID: b.software.SoftwareID, OrgID: "0015800000TestOrgB"})
-	of := func(s *ssatest.Software, change func(*claims.Request)) string {
+	of := func(s *ssatest.EnrolledSoftware, change func(*claims.Request)) string {
 		request := s.Request(ssatest.DefaultAudience)
 		if change != nil {
 			change(&request)

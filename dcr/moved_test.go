@@ -18,7 +18,7 @@ import (
 
 // twoDirectories is a bank that trusts a second directory, in the same environment,
 // which has software under the names of the first one's.
-func twoDirectories(t *testing.T, policy func(*validate.Policy)) (*office, *ssatest.Software) {
+func twoDirectories(t *testing.T, policy func(*validate.Policy)) (*office, *ssatest.EnrolledSoftware) {
 	t.Helper()
 	w, _ := newWorld(t, policy)
 	second, err := ssatest.New(ssatest.Options{Clock: w.config.Clock, Issuer: "Another Ltd"})
@@ -34,7 +34,7 @@ func twoDirectories(t *testing.T, policy func(*validate.Policy)) (*office, *ssat
 	return b, same
 }
 
-func requestOf(t *testing.T, s *ssatest.Software) string {
+func requestOf(t *testing.T, s *ssatest.EnrolledSoftware) string {
 	t.Helper()
 	request := s.Request(ssatest.DefaultAudience)
 	token, err := s.Sign(&request)

@@ -194,7 +194,7 @@ func failOnce(verb string) func(string) error {
 }
 
 // other enrols another software of the same organisation.
-func (w *world) other(t *testing.T, o ssatest.SoftwareOptions) *ssatest.Software {
+func (w *world) other(t *testing.T, o ssatest.SoftwareOptions) *ssatest.EnrolledSoftware {
 	t.Helper()
 	s, err := w.directory.NewSoftware(o)
 	require.NoError(t, err)

@@ -27,7 +27,7 @@ func newDirectory(t testing.TB, opts ssatest.Options) *ssatest.Directory {
 	return d
 }
 
-func newSoftware(t testing.TB, d *ssatest.Directory) *ssatest.Software {
+func newSoftware(t testing.TB, d *ssatest.Directory) *ssatest.EnrolledSoftware {
 	t.Helper()
 	s, err := d.NewSoftware(ssatest.SoftwareOptions{})
 	require.NoError(t, err)
@@ -42,14 +42,14 @@ func newVerifier(t testing.TB, anchors ...ssa.Anchor) *ssa.Verifier {
 }
 
 // mint is a good statement with changes.
-func mint(t testing.TB, s *ssatest.Software, changes map[string]any) string {
+func mint(t testing.TB, s *ssatest.EnrolledSoftware, changes map[string]any) string {
 	t.Helper()
 	token, err := s.SSA(changes)
 	require.NoError(t, err)
 	return token
 }
 
-func forge(t testing.TB, s *ssatest.Software, f ssatest.Forgery) string {
+func forge(t testing.TB, s *ssatest.EnrolledSoftware, f ssatest.Forgery) string {
 	t.Helper()
 	token, err := s.SSAWith(nil, f)
 	require.NoError(t, err)

@@ -188,7 +188,7 @@ func TestClientScripts(t *testing.T) {
 }
 
 // clientFiles are what a TPP has on its disk.
-func clientFiles(t *testing.T, d *ssatest.Directory, s *ssatest.Software, discovery string) map[string]string {
+func clientFiles(t *testing.T, d *ssatest.Directory, s *ssatest.EnrolledSoftware, discovery string) map[string]string {
 	t.Helper()
 	statement, err := s.SSA(nil)
 	require.NoError(t, err)

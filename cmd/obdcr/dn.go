@@ -255,7 +255,7 @@ const (
 )
 
 // profileTitles say in words what cert.Identify found.
-var profileTitles = map[cert.Profile]string{
+var profileTitles = map[cert.SubjectProfile]string{
 	cert.ProfileOBTransport: "OB Transport certificate", cert.ProfileOBSigning: "OB Signing certificate",
 	cert.ProfileOBWAC: "OBWAC", cert.ProfileOBSeal: "OBSeal", cert.ProfileQWAC: "QWAC", cert.ProfileQSeal: "QSealC",
 }

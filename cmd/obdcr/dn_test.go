@@ -220,7 +220,7 @@ func checkShown(t *testing.T, file string, leaf *x509.Certificate, own dn.Name) 
 		}
 		assert.Equal(t, r.match, written[r.text], "%s: %s", r.tool, r.text)
 	}
-	assert.Equal(t, map[cert.Profile]dn.Profile{
+	assert.Equal(t, map[cert.SubjectProfile]dn.Profile{
 		cert.ProfileOBTransport: dn.ProfileOB, cert.ProfileOBSigning: dn.ProfileOB,
 		cert.ProfileOBWAC: dn.ProfileOBPSD2, cert.ProfileOBSeal: dn.ProfileOBPSD2,
 		cert.ProfileQWAC: dn.ProfileEIDAS, cert.ProfileQSeal: dn.ProfileEIDAS,

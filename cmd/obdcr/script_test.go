@@ -84,7 +84,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-func newSoftware(t *testing.T) (*ssatest.Directory, *ssatest.Software) {
+func newSoftware(t *testing.T) (*ssatest.Directory, *ssatest.EnrolledSoftware) {
 	t.Helper()
 	directory, err := ssatest.New(ssatest.Options{Deterministic: true, Clock: func() time.Time { return scriptTime }})
 	require.NoError(t, err)
@@ -98,7 +98,7 @@ func newSoftware(t *testing.T) (*ssatest.Directory, *ssatest.Software) {
 // name=JSON or -name, those of the statement with ssa: before the name.
 type minter struct {
 	directory *ssatest.Directory
-	software  *ssatest.Software
+	software  *ssatest.EnrolledSoftware
 }
 
 func (m minter) mint(kind string, changes []string) (string, error) {

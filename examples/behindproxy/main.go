@@ -160,7 +160,7 @@ func roots(directory *ssatest.Directory) *x509.CertPool {
 }
 
 // client is a TPP's side, with a request that is ready to send.
-func client(s *ssatest.Software, http *http.Client, bank string) (*dcr.Client, string, error) {
+func client(s *ssatest.EnrolledSoftware, http *http.Client, bank string) (*dcr.Client, string, error) {
 	statement, err := s.SSA(nil)
 	if err != nil {
 		return nil, "", err

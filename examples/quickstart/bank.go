@@ -86,7 +86,7 @@ type answer struct {
 }
 
 // post sends a request the way a TPP does.
-func (b *bank) post(ctx context.Context, d *ssatest.Directory, s *ssatest.Software, token string) (answer, error) {
+func (b *bank) post(ctx context.Context, d *ssatest.Directory, s *ssatest.EnrolledSoftware, token string) (answer, error) {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{
 		Certificates: []tls.Certificate{s.TransportCertificate}, RootCAs: pool(d),
 	}}

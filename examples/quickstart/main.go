@@ -83,7 +83,7 @@ func printClient(ctx context.Context, out io.Writer, b *bank, a answer) error {
 
 // mistakes sends a request with three faults: a redirect URI that the SSA does not
 // list, an algorithm outside FAPI, and a lifetime of a day.
-func (o *outcome) mistakes(ctx context.Context, out io.Writer, d *ssatest.Directory, s *ssatest.Software) error {
+func (o *outcome) mistakes(ctx context.Context, out io.Writer, d *ssatest.Directory, s *ssatest.EnrolledSoftware) error {
 	faulty := s.Request(ssatest.DefaultAudience)
 	faulty.RedirectURIs = claims.Some([]string{"https://elsewhere.example.com/cb"})
 	faulty.IDTokenSignedResponseAlg = claims.Some(claims.RS256)

@@ -30,7 +30,7 @@ type fixture struct {
 
 // party is a directory, a software of it, and what a bank verifies its requests by.
 type party struct {
-	software                 *ssatest.Software
+	software                 *ssatest.EnrolledSoftware
 	verify                   dcr.VerifyConfig
 	requestKey, statementKey *rsa.PublicKey
 }

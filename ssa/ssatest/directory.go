@@ -49,9 +49,9 @@ type Directory struct {
 	server *server
 
 	mu        sync.Mutex
-	software  map[string]*Software // by path of the key set
-	published map[string]*document // key sets by path
-	count     uint64               // of identifiers handed out
+	software  map[string]*EnrolledSoftware // by path of the key set
+	published map[string]*document         // key sets by path
+	count     uint64                       // of identifiers handed out
 	enrolment int
 }
 
@@ -69,7 +69,7 @@ func New(opts Options) (*Directory, error) {
 	if opts.Algorithm == "" {
 		opts.Algorithm = claims.PS256
 	}
-	d := &Directory{opts: opts, software: map[string]*Software{}, published: map[string]*document{}}
+	d := &Directory{opts: opts, software: map[string]*EnrolledSoftware{}, published: map[string]*document{}}
 	switch opts.Environment {
 	case claims.Sandbox:
 		d.set = sandboxSet

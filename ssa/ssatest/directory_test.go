@@ -32,7 +32,7 @@ func newDirectory(t testing.TB, opts ssatest.Options) *ssatest.Directory {
 	return d
 }
 
-func newSoftware(t testing.TB, d *ssatest.Directory, opts ssatest.SoftwareOptions) *ssatest.Software {
+func newSoftware(t testing.TB, d *ssatest.Directory, opts ssatest.SoftwareOptions) *ssatest.EnrolledSoftware {
 	t.Helper()
 	s, err := d.NewSoftware(opts)
 	require.NoError(t, err)

@@ -2,7 +2,7 @@
 // issues software statements and certificates and serves key sets over TLS on
 // loopback.
 //
-// [New] starts a [Directory], [Directory.NewSoftware] enrols a [Software], which
+// [New] starts a [Directory], [Directory.NewSoftware] enrols an [EnrolledSoftware], which
 // mints statements with any claim changed or removed, signs registration requests
 // and has a transport certificate. What must be refused is made with a [Forgery].
 //

@@ -25,9 +25,9 @@ type SoftwareOptions struct {
 	Algorithm    claims.Algorithm // of its signatures: PS256 (when empty) or ES256
 }
 
-// Software is a TPP's software that is enrolled at a Directory. It is safe for
+// EnrolledSoftware is a TPP's software that is enrolled at a Directory. It is safe for
 // concurrent use; its fields must not be changed.
-type Software struct {
+type EnrolledSoftware struct {
 	OrgID        string
 	SoftwareID   string
 	ClientName   string
@@ -48,7 +48,7 @@ type Software struct {
 
 // NewSoftware enrols a software with keys and certificates of its own and serves
 // its key set. The same software twice is an error.
-func (d *Directory) NewSoftware(opts SoftwareOptions) (*Software, error) {
+func (d *Directory) NewSoftware(opts SoftwareOptions) (*EnrolledSoftware, error) {
 	d.mu.Lock()
 	number := d.enrolment
 	d.enrolment++
@@ -56,7 +56,7 @@ func (d *Directory) NewSoftware(opts SoftwareOptions) (*Software, error) {
 	if d.opts.Deterministic && number >= maxEmbeddedSoftware {
 		return nil, fmt.Errorf("ssatest: a deterministic directory has keys for %d software only", maxEmbeddedSoftware)
 	}
-	s := &Software{
+	s := &EnrolledSoftware{
 		OrgID: opts.OrgID, SoftwareID: opts.SoftwareID, ClientName: opts.ClientName, Roles: slices.Clone(opts.Roles),
 		RedirectURIs: slices.Clone(opts.RedirectURIs), Algorithm: opts.Algorithm, directory: d,
 	}
@@ -82,7 +82,7 @@ func (d *Directory) NewSoftware(opts SoftwareOptions) (*Software, error) {
 	return s, nil
 }
 
-func (s *Software) setDefaults(number int) {
+func (s *EnrolledSoftware) setDefaults(number int) {
 	if s.OrgID == "" {
 		s.OrgID = "0015800000TestOrgA"
 	}
@@ -103,7 +103,7 @@ func (s *Software) setDefaults(number int) {
 	}
 }
 
-func (s *Software) makeKeys(place int) error {
+func (s *EnrolledSoftware) makeKeys(place int) error {
 	d := s.directory
 	bare, err := d.set.signer(s.Algorithm, place)
 	if err != nil {
@@ -140,28 +140,28 @@ func (s *Software) makeKeys(place int) error {
 }
 
 // newKeyID is 27 characters, as participants' kids are.
-func (s *Software) newKeyID(use string) string {
+func (s *EnrolledSoftware) newKeyID(use string) string {
 	sum := sha256.Sum256([]byte(s.path() + use + string(s.directory.opts.Environment)))
 	return base64.RawURLEncoding.EncodeToString(sum[:20])
 }
 
-func (s *Software) path() string { return "/" + s.OrgID + "/" + s.SoftwareID + ".jwks" }
+func (s *EnrolledSoftware) path() string { return "/" + s.OrgID + "/" + s.SoftwareID + ".jwks" }
 
 // JWKSURL is the address of the software's key set, its software_jwks_endpoint.
-func (s *Software) JWKSURL() string {
+func (s *EnrolledSoftware) JWKSURL() string {
 	return s.directory.URL() + "/" + url.PathEscape(s.OrgID) + "/" + url.PathEscape(s.SoftwareID) + ".jwks"
 }
 
 // JWKS is the software's key set as served: a signing key and a transport key,
 // with certificates and without alg.
-func (s *Software) JWKS() []byte { return slices.Clone(s.jwks) }
+func (s *EnrolledSoftware) JWKS() []byte { return slices.Clone(s.jwks) }
 
 // Keys is the software's key set, parsed.
-func (s *Software) Keys() ssa.KeySet { return ssa.KeySet{Keys: slices.Clone(s.keys.Keys)} }
+func (s *EnrolledSoftware) Keys() ssa.KeySet { return ssa.KeySet{Keys: slices.Clone(s.keys.Keys)} }
 
 // Sign signs a payload with the software's key. Bytes and strings are signed as
 // they are; a map, a *claims.Request and all else is marshalled to JSON.
-func (s *Software) Sign(payload any) (string, error) {
+func (s *EnrolledSoftware) Sign(payload any) (string, error) {
 	body, err := marshal(payload)
 	if err != nil {
 		return "", err
@@ -170,7 +170,7 @@ func (s *Software) Sign(payload any) (string, error) {
 }
 
 // SignWith is Sign for tokens that must be refused.
-func (s *Software) SignWith(payload any, f Forgery) (string, error) {
+func (s *EnrolledSoftware) SignWith(payload any, f Forgery) (string, error) {
 	return f.orElse(s.Algorithm, s.SigningKeyID, s.SigningKey).token(payload)
 }
 

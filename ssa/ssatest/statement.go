@@ -21,7 +21,7 @@ const lifetime = 10 * time.Minute
 
 // Claims are the claims of a fresh statement for the software: those that the OBIE
 // directory sends, with a new jti and the iat of now. The caller may change them.
-func (s *Software) Claims() map[string]any {
+func (s *EnrolledSoftware) Claims() map[string]any {
 	d := s.directory
 	mode, authority := "Test", "OBGBR"
 	if d.opts.Environment == claims.Production {
@@ -64,7 +64,7 @@ func (s *Software) Claims() map[string]any {
 }
 
 // authorised are the software's roles without those of the Crown Dependencies.
-func (s *Software) authorised() []claims.Role {
+func (s *EnrolledSoftware) authorised() []claims.Role {
 	roles := []claims.Role{}
 	for _, r := range s.Roles {
 		if !strings.HasPrefix(string(r), "CD_") {
@@ -77,7 +77,7 @@ func (s *Software) authorised() []claims.Role {
 // SSA mints a statement for the software, with its Claims and the changes made to
 // them: a value replaces or adds a claim, nil removes one. For a JSON null give
 // json.RawMessage("null").
-func (s *Software) SSA(changes map[string]any) (string, error) {
+func (s *EnrolledSoftware) SSA(changes map[string]any) (string, error) {
 	c := s.Claims()
 	apply(c, changes)
 	body, err := json.Marshal(c)
@@ -89,7 +89,7 @@ func (s *Software) SSA(changes map[string]any) (string, error) {
 }
 
 // SSAWith is SSA for statements that must be refused.
-func (s *Software) SSAWith(changes map[string]any, f Forgery) (string, error) {
+func (s *EnrolledSoftware) SSAWith(changes map[string]any, f Forgery) (string, error) {
 	c := s.Claims()
 	apply(c, changes)
 	return s.directory.SignWith(c, f)
@@ -105,7 +105,7 @@ func (d *Directory) SignWith(payload any, f Forgery) (string, error) {
 // fresh statement: private_key_jwt, all its redirect URIs, the scopes of its
 // roles. The audience is DefaultAudience where none is given; several make a list.
 // Sign makes a token of it.
-func (s *Software) Request(audience ...string) claims.Request {
+func (s *EnrolledSoftware) Request(audience ...string) claims.Request {
 	d := s.directory
 	if len(audience) == 0 {
 		audience = []string{DefaultAudience}
@@ -136,7 +136,7 @@ func (s *Software) Request(audience ...string) claims.Request {
 }
 
 // scopes are openid and what the roles allow.
-func (s *Software) scopes() []string {
+func (s *EnrolledSoftware) scopes() []string {
 	words := []string{"openid"}
 	for _, role := range s.Roles {
 		word := map[claims.Role]string{

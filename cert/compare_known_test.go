@@ -89,7 +89,7 @@ func TestPublicSamplesTransportCertificatesAreOwned(t *testing.T) {
 		return
 	}
 	cas, _ := publicCAs(samples)
-	number := map[cert.Profile]int{}
+	number := map[cert.SubjectProfile]int{}
 	for _, s := range samples {
 		identity := s.identity()
 		if !identity.Profile.Transport() {
@@ -118,5 +118,5 @@ func TestPublicSamplesTransportCertificatesAreOwned(t *testing.T) {
 		}
 		number[identity.Profile]++
 	}
-	assert.Equal(t, map[cert.Profile]int{cert.ProfileOBTransport: 8, cert.ProfileOBWAC: 4}, number)
+	assert.Equal(t, map[cert.SubjectProfile]int{cert.ProfileOBTransport: 8, cert.ProfileOBWAC: 4}, number)
 }

@@ -1,15 +1,15 @@
 package cert
 
-// Outcome is how a check of a certificate that is not refused went.
-type Outcome string
+// CheckOutcome is how a check of a certificate that is not refused went.
+type CheckOutcome string
 
 // The outcomes of a check. A check that fails refuses the certificate.
 const (
-	Passed       Outcome = "passed"
-	NotConsulted Outcome = "not_consulted" // nothing is configured that could answer
+	Passed       CheckOutcome = "passed"
+	NotConsulted CheckOutcome = "not_consulted" // nothing is configured that could answer
 )
 
-// The checks of a Report, in their order.
+// The checks of an Acceptance, in their order.
 const (
 	CheckValidity    = "validity"     // notBefore and notAfter
 	CheckUsage       = "usage"        // key usage and extended key usage
@@ -21,18 +21,18 @@ const (
 
 // CheckResult is one check of a certificate.
 type CheckResult struct {
-	Name    string  `json:"name"` // one of the Check constants
-	Outcome Outcome `json:"outcome"`
-	Note    string  `json:"note,omitempty"` // for people: by what, or why not
+	Name    string       `json:"name"` // one of the Check constants
+	Outcome CheckOutcome `json:"outcome"`
+	Note    string       `json:"note,omitempty"` // for people: by what, or why not
 }
 
-// Report says on what grounds a certificate was accepted.
-type Report struct {
+// Acceptance says on what grounds a certificate was accepted.
+type Acceptance struct {
 	Identity Identity      `json:"identity"` // what the subject says; proof only with Binding BySubject
 	Binding  Binding       `json:"binding"`  // the one that held
 	Checks   []CheckResult `json:"checks"`   // in the order of the Check constants
 }
 
-func (r *Report) add(name string, outcome Outcome, note string) {
+func (r *Acceptance) add(name string, outcome CheckOutcome, note string) {
 	r.Checks = append(r.Checks, CheckResult{Name: name, Outcome: outcome, Note: note})
 }

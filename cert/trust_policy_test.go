@@ -26,7 +26,7 @@ func policyFiles(t testing.TB, p *pki) fstest.MapFS {
 
 func TestAPolicyMakesAChecker(t *testing.T) {
 	p := newPKI(t)
-	policy, err := cert.ParsePolicy([]byte(`{"bindings": ["thumbprint", "public_key"],
+	policy, err := cert.ParseTrustPolicy([]byte(`{"bindings": ["thumbprint", "public_key"],
 		"authorities": {"sandbox": ["sandbox.pem"], "production": ["production.pem"]},
 		"crls": ["root.crl", "issuing.crl"]}`), policyFiles(t, p))
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func TestAPolicyMakesAChecker(t *testing.T) {
 }
 
 func TestASmallPolicyLeavesTheChainToTheTLSLayer(t *testing.T) {
-	policy, err := cert.ParsePolicy([]byte(`{"bindings": ["public_key"]}`), fstest.MapFS{})
+	policy, err := cert.ParseTrustPolicy([]byte(`{"bindings": ["public_key"]}`), fstest.MapFS{})
 	require.NoError(t, err)
 	config, err := policy.Config(noon)
 	require.NoError(t, err)
@@ -78,23 +78,23 @@ func TestPoliciesAreReadStrictly(t *testing.T) {
 		{"lists by other CAs", `{"bindings": ["public_key"], "authorities": {"production": ["production.pem"]}, "crls": ["root.crl"]}`, "none of the CAs"},
 		{"too long", `{"bindings": ["public_key"]` + strings.Repeat(" ", 64<<10) + `}`, "longer than"},
 	} {
-		policy, err := cert.ParsePolicy([]byte(c.policy), files)
+		policy, err := cert.ParseTrustPolicy([]byte(c.policy), files)
 		require.ErrorContains(t, err, c.says, c.name)
 		require.ErrorContains(t, err, "cert: policy: ", c.name)
 		require.Nil(t, policy, c.name)
 	}
-	_, err := cert.ParsePolicy([]byte(`{"bindings": ["public_key"], "authorities": {"sandbox": ["nowhere.pem"]}}`), files)
+	_, err := cert.ParseTrustPolicy([]byte(`{"bindings": ["public_key"], "authorities": {"sandbox": ["nowhere.pem"]}}`), files)
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	var fault *cert.PolicyError
+	var fault *cert.TrustPolicyError
 	require.ErrorAs(t, err, &fault)
 	require.Equal(t, "authorities/sandbox/0", fault.Member)
-	_, err = cert.ParsePolicy([]byte(`{"bindings": ["public_key"]}`), nil)
+	_, err = cert.ParseTrustPolicy([]byte(`{"bindings": ["public_key"]}`), nil)
 	require.Error(t, err)
 }
 
 // Whatever is read has a binding, and reads no chain as the TLS layer's matter but
 // where the policy says nothing about authorities.
-func FuzzParsePolicy(f *testing.F) {
+func FuzzParseTrustPolicy(f *testing.F) {
 	files := policyFiles(f, newPKI(f))
 	for _, seed := range []string{
 		`{"bindings": ["public_key"]}`, `{"bindings": ["subject"], "authorities": {"sandbox": ["sandbox.pem"]}}`,
@@ -103,7 +103,7 @@ func FuzzParsePolicy(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		policy, err := cert.ParsePolicy([]byte(text), files)
+		policy, err := cert.ParseTrustPolicy([]byte(text), files)
 		if err != nil {
 			require.Nil(t, policy)
 			return

@@ -15,8 +15,8 @@ import (
 // maxPolicy is the greatest length of a policy file, in bytes.
 const maxPolicy = 64 << 10
 
-// Policy is what a bank believes about certificates, in a file.
-type Policy struct {
+// TrustPolicy is what a bank believes about certificates, in a file.
+type TrustPolicy struct {
 	// Bindings is the member bindings, such as ["public_key", "thumbprint"].
 	Bindings []Binding
 	// Authorities are read from the files of the member authorities, such as
@@ -28,15 +28,15 @@ type Policy struct {
 	CRLs *CRLs
 }
 
-// PolicyError says which member of a policy is wrong.
-type PolicyError struct {
+// TrustPolicyError says which member of a policy is wrong.
+type TrustPolicyError struct {
 	Member string // path, such as authorities/sandbox/0; at most 64 characters of each name
 	Reason string // what is wrong with it
 	Cause  error  // what reading its file gave, if that failed
 }
 
 // Error gives the member and the reason.
-func (e *PolicyError) Error() string {
+func (e *TrustPolicyError) Error() string {
 	text := "cert: policy: " + e.Member + " " + e.Reason
 	if e.Cause != nil {
 		text += ": " + clip(e.Cause.Error())
@@ -45,16 +45,16 @@ func (e *PolicyError) Error() string {
 }
 
 // Unwrap gives the cause to errors.Is and errors.As.
-func (e *PolicyError) Unwrap() error { return e.Cause }
+func (e *TrustPolicyError) Unwrap() error { return e.Cause }
 
-// ParsePolicy reads a policy from its JSON form: an object with the member bindings
+// ParseTrustPolicy reads a policy from its JSON form: an object with the member bindings
 // and, if the bank wants, authorities and crls. The files they name are read from
 // fsys, such as os.DirFS("/etc/bank").
 //
 // It is strict: an unknown, duplicate or null member, a value of the wrong type, an
 // empty list, an unknown binding and a file that cannot be read are errors that name
-// the member (*PolicyError). Whether the CAs are good at a time is said by Config.
-func ParsePolicy(data []byte, fsys fs.FS) (*Policy, error) {
+// the member (*TrustPolicyError). Whether the CAs are good at a time is said by Config.
+func ParseTrustPolicy(data []byte, fsys fs.FS) (*TrustPolicy, error) {
 	if fsys == nil {
 		return nil, errors.New("cert: policy: there is no file system to read its files from")
 	}
@@ -68,7 +68,7 @@ func ParsePolicy(data []byte, fsys fs.FS) (*Policy, error) {
 	if v.Kind() != jsonscan.Object {
 		return nil, fmt.Errorf("cert: policy: is a JSON %s, not an object", v.Kind())
 	}
-	p, names := &Policy{}, []string(nil)
+	p, names := &TrustPolicy{}, []string(nil)
 	for name, value := range v.Members() {
 		switch name {
 		case "bindings":
@@ -78,45 +78,45 @@ func ParsePolicy(data []byte, fsys fs.FS) (*Policy, error) {
 		case "crls":
 			names, err = texts[string](name, value)
 		default:
-			err = &PolicyError{Member: quote.ASCII(name), Reason: "is unknown: there are bindings, authorities and crls"}
+			err = &TrustPolicyError{Member: quote.ASCII(name), Reason: "is unknown: there are bindings, authorities and crls"}
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
 	if len(p.Bindings) == 0 {
-		return nil, &PolicyError{Member: "bindings", Reason: "is missing: list public_key, thumbprint or subject"}
+		return nil, &TrustPolicyError{Member: "bindings", Reason: "is missing: list public_key, thumbprint or subject"}
 	}
 	for i, b := range p.Bindings {
 		if why := b.unfit(p.Bindings[:i]); why != "" {
-			return nil, &PolicyError{Member: fmt.Sprintf("bindings/%d", i), Reason: why}
+			return nil, &TrustPolicyError{Member: fmt.Sprintf("bindings/%d", i), Reason: why}
 		}
 	}
 	if names == nil {
 		return p, nil
 	}
 	if p.Authorities == nil {
-		return nil, &PolicyError{Member: "crls", Reason: "needs authorities, whose signatures the lists bear"}
+		return nil, &TrustPolicyError{Member: "crls", Reason: "needs authorities, whose signatures the lists bear"}
 	}
 	var issuers []*x509.Certificate
 	for _, list := range p.Authorities {
 		issuers = append(issuers, list...)
 	}
 	if p.CRLs, err = LoadCRLFiles(fsys, issuers, names...); err != nil {
-		return nil, &PolicyError{Member: "crls", Reason: "cannot be used", Cause: err}
+		return nil, &TrustPolicyError{Member: "crls", Reason: "cannot be used", Cause: err}
 	}
 	return p, nil
 }
 
 func readAuthorities(v jsonscan.Value, fsys fs.FS) (map[claims.Environment][]*x509.Certificate, error) {
 	if v.Kind() != jsonscan.Object || v.Len() == 0 {
-		return nil, &PolicyError{Member: "authorities", Reason: "is not an object of lists of files, by environment"}
+		return nil, &TrustPolicyError{Member: "authorities", Reason: "is not an object of lists of files, by environment"}
 	}
 	all := map[claims.Environment][]*x509.Certificate{}
 	for name, value := range v.Members() {
 		env, place := claims.Environment(name), "authorities/"+name
 		if env != claims.Sandbox && env != claims.Production {
-			return nil, &PolicyError{Member: "authorities/" + quote.ASCII(name), Reason: "is neither sandbox nor production"}
+			return nil, &TrustPolicyError{Member: "authorities/" + quote.ASCII(name), Reason: "is neither sandbox nor production"}
 		}
 		files, err := texts[string](place, value)
 		if err != nil {
@@ -130,7 +130,7 @@ func readAuthorities(v jsonscan.Value, fsys fs.FS) (map[claims.Environment][]*x5
 				all[env] = append(all[env], list...)
 			}
 			if err != nil {
-				return nil, &PolicyError{Member: fmt.Sprintf("%s/%d", place, i), Reason: "cannot be used", Cause: err}
+				return nil, &TrustPolicyError{Member: fmt.Sprintf("%s/%d", place, i), Reason: "cannot be used", Cause: err}
 			}
 		}
 	}
@@ -140,13 +140,13 @@ func readAuthorities(v jsonscan.Value, fsys fs.FS) (map[claims.Environment][]*x5
 // texts reads a list of strings that has one at least, none of them empty.
 func texts[T ~string](place string, v jsonscan.Value) ([]T, error) {
 	if v.Kind() != jsonscan.Array || v.Len() == 0 {
-		return nil, &PolicyError{Member: place, Reason: "is not an array of one or more strings"}
+		return nil, &TrustPolicyError{Member: place, Reason: "is not an array of one or more strings"}
 	}
 	var all []T
 	for i, e := range v.Elements() {
 		text, clean := e.Text()
 		if e.Kind() != jsonscan.String || !clean || text == "" {
-			return nil, &PolicyError{Member: fmt.Sprintf("%s/%d", place, i), Reason: "is not a string with text"}
+			return nil, &TrustPolicyError{Member: fmt.Sprintf("%s/%d", place, i), Reason: "is not a string with text"}
 		}
 		all = append(all, T(text))
 	}
@@ -156,7 +156,7 @@ func texts[T ~string](place string, v jsonscan.Value) ([]T, error) {
 // Config gives the configuration of a Checker that the policy says: its bindings,
 // its CAs as NewAuthorities judges them at now, its revocation lists. The caller
 // adds Clock and Keys.
-func (p *Policy) Config(now time.Time) (CheckerConfig, error) {
+func (p *TrustPolicy) Config(now time.Time) (CheckerConfig, error) {
 	c := CheckerConfig{Bindings: p.Bindings}
 	if p.Authorities != nil {
 		var err error
