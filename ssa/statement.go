@@ -5,6 +5,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // Statement is a software statement whose signature is not checked. Only Parse
@@ -43,7 +44,7 @@ func issuerOf(payload string) (issuer claims.Optional[string], err error) {
 }
 
 func malformed(pointer, text string) *Error {
-	return &Error{Kind: ErrMalformed, Rule: "ssa.jws", Pointer: pointer, Detail: text}
+	return &Error{Kind: ErrMalformed, Rule: rule.SSAJWS, Pointer: pointer, Detail: text}
 }
 
 // UnverifiedClaims are the claims as anybody may have written them. Members of the
@@ -158,6 +159,6 @@ func (v *Verified) admit(claim, address string) error {
 }
 
 func hostError(claim, text string) error {
-	return &Error{Kind: ErrJWKSHost, Rule: "ssa.jwks_endpoint.host", Pointer: claim,
+	return &Error{Kind: ErrJWKSHost, Rule: rule.SSAJWKSEndpointHost, Pointer: claim,
 		Detail: text + "; the trust anchor lists the hosts that are allowed"}
 }

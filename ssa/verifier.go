@@ -11,6 +11,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // VerifierConfig configures a Verifier.
@@ -85,7 +86,7 @@ func (v *Verifier) anchorsOf(s *Statement) ([]*Anchor, error) {
 }
 
 func unknownIssuer() *Error {
-	return &Error{Kind: ErrUnknownIssuer, Rule: "ssa.issuer.trusted", Pointer: "/iss",
+	return &Error{Kind: ErrUnknownIssuer, Rule: rule.SSAIssuerTrusted, Pointer: "/iss",
 		Detail: "no trust anchor has the issuer of this statement; fetch it from a directory that this bank trusts"}
 }
 
@@ -120,13 +121,13 @@ func weight(e *Error) int {
 func ruleOf(e *Error) string {
 	switch e.Kind {
 	case ErrAlgorithm:
-		return "ssa.header.alg"
+		return rule.SSAHeaderAlg
 	case ErrKeyNotFound, ErrKeySourceUnavailable, ErrJWKSHost:
-		return "ssa.key.found"
+		return rule.SSAKeyFound
 	case ErrBadSignature:
-		return "ssa.signature"
+		return rule.SSASignature
 	}
-	return "ssa.jws"
+	return rule.SSAJWS
 }
 
 // judge reads the claims in the anchor's own names and checks what the anchor says
@@ -142,11 +143,11 @@ func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
 	}
 	refusal := v.checkTimes(c, a)
 	if env, ok := c.SoftwareEnvironment.Get(); ok && refusal == nil && contradicts(env, a.Environment) {
-		refusal = &Error{Kind: ErrNotApproved, Rule: "ssa.environment", Pointer: "/software_environment",
+		refusal = &Error{Kind: ErrNotApproved, Rule: rule.SSAEnvironment, Pointer: "/software_environment",
 			Detail: "the statement is of another environment than its trust anchor, " + string(a.Environment)}
 	}
 	if len(faults) > 0 {
-		refusal = &Error{Kind: ErrMalformed, Rule: "ssa.member.type", Pointer: faults[0].Pointer,
+		refusal = &Error{Kind: ErrMalformed, Rule: rule.SSAMemberType, Pointer: faults[0].Pointer,
 			Detail: (&claims.FaultError{Faults: faults}).Error()}
 	}
 	if refusal != nil {
@@ -169,29 +170,29 @@ func contradicts(claimed string, env claims.Environment) bool {
 
 func (v *Verifier) checkTimes(c *claims.SSA, a *Anchor) *Error {
 	now, skew := v.clock().Unix(), int64(v.skew/time.Second)
-	fail := func(kind error, rule, pointer, text string) *Error {
-		return &Error{Kind: kind, Rule: rule, Pointer: pointer, Detail: text}
+	fail := func(kind error, id, pointer, text string) *Error {
+		return &Error{Kind: kind, Rule: id, Pointer: pointer, Detail: text}
 	}
 	iat, hasIAT := c.IssuedAt.Get()
 	exp, hasEXP := c.Expiry.Get()
 	if nbf, ok := c.NotBefore.Get(); ok && nbf > now+skew {
-		return fail(ErrNotYetValid, "ssa.nbf", "/nbf", "the statement is not valid yet")
+		return fail(ErrNotYetValid, rule.SSANbf, "/nbf", "the statement is not valid yet")
 	}
 	if hasIAT && iat > now+skew {
-		return fail(ErrNotYetValid, "ssa.iat.future", "/iat", "the statement was issued in the future; iat counts seconds")
+		return fail(ErrNotYetValid, rule.SSAIatFuture, "/iat", "the statement was issued in the future; iat counts seconds")
 	}
 	if hasEXP {
 		if exp <= now-skew {
-			return fail(ErrTooOld, "ssa.exp.past", "/exp", "the statement has expired; fetch a new one")
+			return fail(ErrTooOld, rule.SSAExpPast, "/exp", "the statement has expired; fetch a new one")
 		}
 		return nil
 	}
 	most := int64(a.MaxAge / time.Second)
 	switch {
 	case !hasIAT:
-		return fail(ErrMalformed, "ssa.iat.required", "/iat", "the statement has neither exp nor iat, so its age is unknown")
+		return fail(ErrMalformed, rule.SSAIatRequired, "/iat", "the statement has neither exp nor iat, so its age is unknown")
 	case iat < math.MinInt32 || now-iat > most+skew:
-		return fail(ErrTooOld, "ssa.age", "/iat", "the statement is older than "+strconv.FormatInt(most, 10)+" s; fetch a new one")
+		return fail(ErrTooOld, rule.SSAAge, "/iat", "the statement is older than "+strconv.FormatInt(most, 10)+" s; fetch a new one")
 	}
 	return nil
 }

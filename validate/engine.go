@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // MaxViolations is the greatest number of violations that a Report holds; it
@@ -152,9 +153,9 @@ func (v *Validator) Judge(in *Input) *Report {
 	if v == nil || len(v.rules) == 0 || in.empty() {
 		r := &Report{}
 		r.add(Violation{
-			Rule: "validate.input", Severity: SeverityError, Document: DocRequest, Code: InvalidClientMetadata,
+			Rule: rule.ValidateInput, Severity: SeverityError, Document: DocRequest, Code: InvalidClientMetadata,
 			Step: StepValidate, Message: "nothing to judge: the validator or its input is empty",
-			Fix: "make the Validator with New and give Judge an Input",
+			Fix: inputFix,
 		})
 		return r
 	}
@@ -189,13 +190,13 @@ func (v *Validator) judge(in *Input) *Report {
 	*c = Case{in: in, policy: &v.policy, profile: v.profile, now: in.Now.Unix(), report: r}
 	there := presence(in)
 	for i := range v.runs {
-		rule := &v.runs[i]
-		if rule.check == nil || there&rule.document == 0 || rule.when != nil && !rule.when(c) {
+		row := &v.runs[i]
+		if row.check == nil || there&row.document == 0 || row.when != nil && !row.when(c) {
 			r.outcomes[i] = outcomeNotApplicable
 			continue
 		}
 		c.rule, c.hit = i, false
-		rule.check(c)
+		row.check(c)
 		if c.hit {
 			r.outcomes[i] = outcomeFailed
 		}

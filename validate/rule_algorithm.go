@@ -5,16 +5,21 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // algorithmRules are the rows about the members that name an algorithm, but for
 // that of CIBA.
 func algorithmRules() []Rule {
-	const tokenAlg = "token_endpoint_auth_signing_alg"
+	const (
+		tokenAlg   = "token_endpoint_auth_signing_alg"
+		idTokenAlg = "id_token_signed_response_alg"
+		objectAlg  = "request_object_signing_alg"
+	)
 	rows := []Rule{
 		{
 			// Required with private_key_jwt and client_secret_jwt.
-			ID:       tokenAlg + ".required",
+			ID:       rule.TokenEndpointAuthSigningAlgRequired,
 			Summary:  "token_endpoint_auth_signing_alg is present with private_key_jwt and client_secret_jwt.",
 			Reason:   "The bank must know which algorithm the client's assertions use.",
 			Example:  `{"token_endpoint_auth_method": "private_key_jwt"}`,
@@ -27,7 +32,7 @@ func algorithmRules() []Rule {
 		},
 		{
 			// With client_secret_jwt accepted and not enforced.
-			ID:       tokenAlg + ".not_enforced",
+			ID:       rule.TokenEndpointAuthSigningAlgNotEnforced,
 			Summary:  "With client_secret_jwt token_endpoint_auth_signing_alg is accepted and not enforced.",
 			Reason:   "Clients name PS256 here and sign their assertions HS256 with the secret.",
 			Example:  `{"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "PS256"}`,
@@ -42,7 +47,7 @@ func algorithmRules() []Rule {
 			},
 		},
 		{
-			ID:       tokenAlg + ".unused",
+			ID:       rule.TokenEndpointAuthSigningAlgUnused,
 			Summary:  "With the other methods token_endpoint_auth_signing_alg has no effect.",
 			Reason:   "Those clients sign no assertion.",
 			Example:  `{"token_endpoint_auth_method": "tls_client_auth", "token_endpoint_auth_signing_alg": "PS256"}`,
@@ -60,31 +65,39 @@ func algorithmRules() []Rule {
 			},
 		},
 	}
-	for _, name := range [...]string{"id_token_signed_response_alg", "request_object_signing_alg"} {
-		pointer := "/" + name // made once, not at each check
-		rows = append(rows, Rule{
-			ID:       name + ".required",
-			Summary:  name + " is present.",
-			Reason:   "OpenID Connect's own default, RS256, is not in FAPI-RW's set.",
-			Example:  `{"application_type": "web"}`,
-			Citation: dictionary(name),
-			Fix:      "set " + name + " to PS256 or ES256",
-			Check: func(c *Case) {
-				m, _ := algorithmMember(c.Req(), name)
-				requireMember(c, m.Present(), pointer)
-			},
-		})
+	return append(rows,
+		algorithmRequiredRow(rule.IDTokenSignedResponseAlgRequired, idTokenAlg),
+		algorithmRequiredRow(rule.RequestObjectSigningAlgRequired, objectAlg),
+		algorithmRow(rule.TokenEndpointAuthSigningAlgAlgorithm, tokenAlg, dictionary(tokenAlg)),
+		algorithmSupportRow(rule.TokenEndpointAuthSigningAlgSupported, tokenAlg, dictionary(tokenAlg)),
+		algorithmRow(rule.IDTokenSignedResponseAlgAlgorithm, idTokenAlg, dictionary(idTokenAlg)),
+		algorithmSupportRow(rule.IDTokenSignedResponseAlgSupported, idTokenAlg, dictionary(idTokenAlg)),
+		algorithmRow(rule.RequestObjectSigningAlgAlgorithm, objectAlg, dictionary(objectAlg)),
+		algorithmSupportRow(rule.RequestObjectSigningAlgSupported, objectAlg, dictionary(objectAlg)),
+	)
+}
+
+// algorithmRequiredRow is the row that wants a member.
+func algorithmRequiredRow(id, name string) Rule {
+	pointer := "/" + name // made once, not at each check
+	return Rule{
+		ID:       id,
+		Summary:  name + " is present.",
+		Reason:   "OpenID Connect's own default, RS256, is not in FAPI-RW's set.",
+		Example:  `{"application_type": "web"}`,
+		Citation: dictionary(name),
+		Fix:      "set " + name + " to PS256 or ES256",
+		Check: func(c *Case) {
+			m, _ := algorithmMember(c.Req(), name)
+			requireMember(c, m.Present(), pointer)
+		},
 	}
-	for _, name := range [...]string{tokenAlg, "id_token_signed_response_alg", "request_object_signing_alg"} {
-		rows = append(rows, algorithmRow(name, dictionary(name)), algorithmSupportRow(name, dictionary(name)))
-	}
-	return rows
 }
 
 // algorithmRow is the row that holds a member to FAPI-RW's set.
-func algorithmRow(name string, cite Citation) Rule {
+func algorithmRow(id, name string, cite Citation) Rule {
 	return Rule{
-		ID:       name + ".algorithm",
+		ID:       id,
 		Summary:  name + " is PS256 or ES256, or what the bank's policy names besides.",
 		Reason:   "FAPI-RW admits PS256 and ES256 alone; none and HMAC prove nothing.",
 		Example:  `{"` + name + `": "RS256"}`,
@@ -100,9 +113,9 @@ func algorithmRow(name string, cite Citation) Rule {
 }
 
 // algorithmSupportRow is the row that holds a member to what the bank supports.
-func algorithmSupportRow(name string, cite Citation) Rule {
+func algorithmSupportRow(id, name string, cite Citation) Rule {
 	return Rule{
-		ID:       name + ".supported",
+		ID:       id,
 		Summary:  "The bank supports the " + name + ".",
 		Reason:   "A bank may support one algorithm of FAPI-RW's set and not the other.",
 		Example:  `{"` + name + `": "ES256"}`,

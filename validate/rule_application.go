@@ -4,12 +4,13 @@ import (
 	"slices"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // applicationRules are the rows about application_type.
 var applicationRules = []Rule{
 	{
-		ID:       "application_type.required",
+		ID:       rule.ApplicationTypeRequired,
 		Summary:  "application_type is present.",
 		Reason:   "The data dictionary requires it; the seeds do not.",
 		Example:  `{"scope": "openid accounts"}`,
@@ -22,7 +23,7 @@ var applicationRules = []Rule{
 	},
 	{
 		// Web or mobile up to 3.3.
-		ID:       "application_type.web_or_mobile",
+		ID:       rule.ApplicationTypeWebOrMobile,
 		Summary:  "application_type is web or mobile.",
 		Reason:   "Versions 3.2 and 3.3 know no other; native came with 3.4.",
 		Example:  `{"application_type": "native"}`,
@@ -33,7 +34,7 @@ var applicationRules = []Rule{
 	},
 	{
 		// Web or native in 3.4.
-		ID:       "application_type.web_or_native",
+		ID:       rule.ApplicationTypeWebOrNative,
 		Summary:  "application_type is web or native.",
 		Reason:   "Version 3.4 has native where earlier ones had mobile.",
 		Example:  `{"application_type": "mobile"}`,
@@ -44,7 +45,7 @@ var applicationRules = []Rule{
 	},
 	{
 		// The seed: must be web, if sent.
-		ID:       "application_type.web",
+		ID:       rule.ApplicationTypeWeb,
 		Summary:  "application_type, if sent, is web.",
 		Reason:   "The seeds register web applications alone.",
 		Example:  `{"application_type": "mobile"}`,
@@ -54,7 +55,7 @@ var applicationRules = []Rule{
 		Check:    func(c *Case) { checkApplicationType(c, claims.Web) },
 	},
 	{
-		ID:       "application_type.supported",
+		ID:       rule.ApplicationTypeSupported,
 		Summary:  "The bank supports the application_type.",
 		Reason:   "A bank may register web applications alone.",
 		Example:  `{"application_type": "mobile"}`,

@@ -4,12 +4,13 @@ import (
 	"slices"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // authMethodRules are the rows about token_endpoint_auth_method.
 var authMethodRules = []Rule{
 	{
-		ID:       "token_endpoint_auth_method.required",
+		ID:       rule.TokenEndpointAuthMethodRequired,
 		Summary:  "token_endpoint_auth_method is present.",
 		Reason:   "OAuth's own default, client_secret_basic, is not FAPI-compliant.",
 		Example:  `{"grant_types": ["client_credentials"]}`,
@@ -20,7 +21,7 @@ var authMethodRules = []Rule{
 		},
 	},
 	{
-		ID:      "token_endpoint_auth_method.known",
+		ID:      rule.TokenEndpointAuthMethodKnown,
 		Summary: "token_endpoint_auth_method is one of the five that the data dictionary names.",
 		Reason:  "No other method is defined for these clients.",
 		Example: `{"token_endpoint_auth_method": "none"}`, Citation: dictionary("token_endpoint_auth_method"),
@@ -33,7 +34,7 @@ var authMethodRules = []Rule{
 	},
 	{
 		// And supported by the bank.
-		ID:       "token_endpoint_auth_method.supported",
+		ID:       rule.TokenEndpointAuthMethodSupported,
 		Summary:  "The bank supports the token_endpoint_auth_method.",
 		Reason:   "The client could not authenticate otherwise.",
 		Example:  `{"token_endpoint_auth_method": "client_secret_basic"}`,
@@ -48,7 +49,7 @@ var authMethodRules = []Rule{
 	},
 	{
 		// Only private_key_jwt and tls_client_auth are FAPI-compliant.
-		ID:       "token_endpoint_auth_method.fapi",
+		ID:       rule.TokenEndpointAuthMethodFAPI,
 		Summary:  "token_endpoint_auth_method is one that FAPI-RW admits, private_key_jwt or tls_client_auth.",
 		Reason:   "A shared secret can leak on either side.",
 		Example:  `{"token_endpoint_auth_method": "client_secret_basic"}`,

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // The members of CIBA.
@@ -18,7 +19,7 @@ const (
 func cibaRules() []Rule {
 	rows := []Rule{
 		{
-			ID:       "backchannel.version",
+			ID:       rule.BackchannelVersion,
 			Summary:  "Members of CIBA are ignored in versions before 3.3.",
 			Reason:   "Version 3.2 has no CIBA.",
 			Example:  `{"backchannel_token_delivery_mode": "poll"}`,
@@ -34,11 +35,11 @@ func cibaRules() []Rule {
 				}
 			},
 		},
-		cibaRequired(memberMode, "poll or ping", asksForCIBA),
-		cibaForbidden(memberMode, func(r *claims.Request) bool { return !asksForCIBA(r) }),
+		cibaRequired(rule.BackchannelTokenDeliveryModeRequired, memberMode, "poll or ping", asksForCIBA),
+		cibaForbidden(rule.BackchannelTokenDeliveryModeForbidden, memberMode, func(r *claims.Request) bool { return !asksForCIBA(r) }),
 		{
 			// Poll or ping, never push (FAPI-CIBA).
-			ID:       memberMode + ".known",
+			ID:       rule.BackchannelTokenDeliveryModeKnown,
 			Summary:  "backchannel_token_delivery_mode is poll or ping, never push.",
 			Reason:   "Push sends tokens to an address; FAPI-CIBA forbids it.",
 			Example:  `{"backchannel_token_delivery_mode": "push"}`,
@@ -53,21 +54,24 @@ func cibaRules() []Rule {
 				}
 			},
 		},
-		cibaRequired(memberCIBAAlg, "PS256 or ES256", asksForCIBA),
-		cibaForbidden(memberCIBAAlg, func(r *claims.Request) bool { return !asksForCIBA(r) }),
+		cibaRequired(rule.BackchannelAuthenticationRequestSigningAlgRequired, memberCIBAAlg, "PS256 or ES256", asksForCIBA),
+		cibaForbidden(rule.BackchannelAuthenticationRequestSigningAlgForbidden, memberCIBAAlg, func(r *claims.Request) bool { return !asksForCIBA(r) }),
 	}
 	// PS256 or ES256.
-	for _, row := range [...]Rule{algorithmRow(memberCIBAAlg, fapiCIBA()), algorithmSupportRow(memberCIBAAlg, dictionary(memberCIBAAlg))} {
+	for _, row := range [...]Rule{
+		algorithmRow(rule.BackchannelAuthenticationRequestSigningAlgAlgorithm, memberCIBAAlg, fapiCIBA()),
+		algorithmSupportRow(rule.BackchannelAuthenticationRequestSigningAlgSupported, memberCIBAAlg, dictionary(memberCIBAAlg)),
+	} {
 		row.Profiles = profilesSince33()
 		when := row.When
 		row.When = func(c *Case) bool { return asksForCIBA(c.Req()) && (when == nil || when(c)) }
 		rows = append(rows, row)
 	}
 	return append(rows,
-		cibaForbidden(memberUserCode, func(r *claims.Request) bool { return !asksForCIBA(r) }),
+		cibaForbidden(rule.BackchannelUserCodeParameterSupportedForbidden, memberUserCode, func(r *claims.Request) bool { return !asksForCIBA(r) }),
 		Rule{
 			// Only with ciba, and then false.
-			ID:       memberUserCode + ".false",
+			ID:       rule.BackchannelUserCodeParameterSupportedFalse,
 			Summary:  "backchannel_user_code_parameter_supported, if sent, is false.",
 			Reason:   "These banks identify users without a user code.",
 			Example:  `{"backchannel_user_code_parameter_supported": true}`,
@@ -89,7 +93,7 @@ func cibaRules() []Rule {
 func cibaEndpointRules() []Rule {
 	endpoint := func(id, summary, fix string, faults uriFault) Rule {
 		return Rule{
-			ID:       memberEndpoint + "." + id,
+			ID:       id,
 			Summary:  summary,
 			Reason:   "The bank posts there from inside its network, so the host is judged like that of a redirect URI.",
 			Example:  `{"backchannel_client_notification_endpoint": "https://127.0.0.1/ciba"}`,
@@ -110,24 +114,24 @@ func cibaEndpointRules() []Rule {
 	}
 	return []Rule{
 		// Present exactly with ciba and a mode other than poll.
-		cibaRequired(memberEndpoint, "an https address", func(r *claims.Request) bool {
+		cibaRequired(rule.BackchannelClientNotificationEndpointRequired, memberEndpoint, "an https address", func(r *claims.Request) bool {
 			return asksForCIBA(r) && r.BackchannelTokenDeliveryMode.Or("") == claims.Ping
 		}),
-		cibaForbidden(memberEndpoint, func(r *claims.Request) bool { return !asksForCIBA(r) || polls(r) }),
-		endpoint("https", "The notification endpoint is an absolute https URI.",
+		cibaForbidden(rule.BackchannelClientNotificationEndpointForbidden, memberEndpoint, func(r *claims.Request) bool { return !asksForCIBA(r) || polls(r) }),
+		endpoint(rule.BackchannelClientNotificationEndpointHTTPS, "The notification endpoint is an absolute https URI.",
 			"write the whole address, starting with https://", uriRelative|uriNotHTTPS),
-		endpoint("length", "The notification endpoint has at most 256 characters.",
+		endpoint(rule.BackchannelClientNotificationEndpointLength, "The notification endpoint has at most 256 characters.",
 			"shorten the address", uriTooLong),
-		endpoint("host", "The notification endpoint keeps the grammar of redirect URIs: a public host name, no user, fragment or wildcard.",
+		endpoint(rule.BackchannelClientNotificationEndpointHost, "The notification endpoint keeps the grammar of redirect URIs: a public host name, no user, fragment or wildcard.",
 			"use a public host name and a plain path", uriAnyFault&^(uriRelative|uriNotHTTPS|uriTooLong)),
 	}
 }
 
 // cibaRequired is the row that wants a member of CIBA wherever when holds.
-func cibaRequired(name, want string, when func(*claims.Request) bool) Rule {
+func cibaRequired(id, name, want string, when func(*claims.Request) bool) Rule {
 	pointer := "/" + name // made once, not at each check
 	return Rule{
-		ID:       name + ".required",
+		ID:       id,
 		Summary:  name + " is present where CIBA has need of it.",
 		Reason:   "The bank cannot serve the CIBA grant without it.",
 		Example:  `{"grant_types": ["client_credentials", "urn:openid:params:grant-type:ciba"]}`,
@@ -140,10 +144,10 @@ func cibaRequired(name, want string, when func(*claims.Request) bool) Rule {
 }
 
 // cibaForbidden is the row that refuses a member of CIBA wherever when holds.
-func cibaForbidden(name string, when func(*claims.Request) bool) Rule {
+func cibaForbidden(id, name string, when func(*claims.Request) bool) Rule {
 	pointer := "/" + name
 	return Rule{
-		ID:       name + ".forbidden",
+		ID:       id,
 		Summary:  name + " is absent where CIBA has no use for it.",
 		Reason:   "A member without effect hides a mistake in grant_types or in the delivery mode.",
 		Example:  `{"grant_types": ["client_credentials"], "` + name + `": "..."}`,

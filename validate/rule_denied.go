@@ -3,13 +3,15 @@ package validate
 import (
 	"slices"
 	"strings"
+
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // deniedRules are the rows about what this bank has put on its deny list. Where a
 // list is empty, its row does not apply.
 var deniedRules = []Rule{
 	{
-		ID:       "ssa.denied.jti",
+		ID:       rule.SSADeniedJTI,
 		Summary:  "The statement is not on the bank's deny list.",
 		Reason:   "A single statement can be withdrawn while its signature still holds.",
 		Example:  `{"jti": "3d1b3595efac4e36"}`,
@@ -24,7 +26,7 @@ var deniedRules = []Rule{
 		},
 	},
 	{
-		ID:       "ssa.denied.software",
+		ID:       rule.SSADeniedSoftware,
 		Summary:  "The software is not on the bank's deny list.",
 		Reason:   "A bank can refuse one software of an organisation, whatever the directory says of it.",
 		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp"}`,
@@ -38,7 +40,7 @@ var deniedRules = []Rule{
 		},
 	},
 	{
-		ID:       "ssa.denied.organisation",
+		ID:       rule.SSADeniedOrganisation,
 		Summary:  "The organisation is not on the bank's deny list.",
 		Reason:   "A bank can refuse an organisation, whatever the directory says of it.",
 		Example:  `{"org_id": "0015800001041RHAAY"}`,

@@ -4,12 +4,13 @@ import (
 	"slices"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // grantRules are the rows about grant_types.
 var grantRules = []Rule{
 	{
-		ID:       "grant_types.required",
+		ID:       rule.GrantTypesRequired,
 		Summary:  "grant_types is present.",
 		Reason:   "OAuth's own default has no client_credentials, which every client here needs.",
 		Example:  `{"response_types": ["code id_token"]}`,
@@ -18,7 +19,7 @@ var grantRules = []Rule{
 		Check:    func(c *Case) { requireMember(c, c.Req().GrantTypes.Present(), "/grant_types") },
 	},
 	{
-		ID:       "grant_types.not_empty",
+		ID:       rule.GrantTypesNotEmpty,
 		Summary:  "grant_types has an entry.",
 		Reason:   "A client with no grant type can do nothing.",
 		Example:  `{"grant_types": []}`,
@@ -31,7 +32,7 @@ var grantRules = []Rule{
 		},
 	},
 	{
-		ID:       "grant_types.known",
+		ID:       rule.GrantTypesKnown,
 		Summary:  "Each grant type is one that the specification names.",
 		Reason:   "No other grant type is defined for these clients.",
 		Example:  `{"grant_types": ["password"]}`,
@@ -43,7 +44,7 @@ var grantRules = []Rule{
 	},
 	{
 		// CIBA from 3.3 on.
-		ID:       "grant_types.ciba.version",
+		ID:       rule.GrantTypesCIBAVersion,
 		Summary:  "The CIBA grant type is not in versions before 3.3.",
 		Reason:   "Version 3.2 has no CIBA.",
 		Example:  `{"grant_types": ["urn:openid:params:grant-type:ciba"]}`,
@@ -56,7 +57,7 @@ var grantRules = []Rule{
 	},
 	{
 		// jwt-bearer from 3.4 on.
-		ID:       "grant_types.jwt_bearer.version",
+		ID:       rule.GrantTypesJWTBearerVersion,
 		Summary:  "The jwt-bearer grant type is not in versions before 3.4.",
 		Reason:   "Versions 3.2 and 3.3 do not list it, though requests in the wild do.",
 		Example:  `{"grant_types": ["urn:ietf:params:oauth:grant-type:jwt-bearer"]}`,
@@ -68,7 +69,7 @@ var grantRules = []Rule{
 		},
 	},
 	{
-		ID:       "grant_types.supported",
+		ID:       rule.GrantTypesSupported,
 		Summary:  "The bank supports each grant type.",
 		Reason:   "The client could not use it otherwise.",
 		Example:  `{"grant_types": ["refresh_token"]}`,
@@ -82,7 +83,7 @@ var grantRules = []Rule{
 		},
 	},
 	{
-		ID:       "grant_types.duplicate",
+		ID:       rule.GrantTypesDuplicate,
 		Summary:  "No grant type is listed twice.",
 		Reason:   "The second has no effect.",
 		Example:  `{"grant_types": ["client_credentials", "client_credentials"]}`,
@@ -146,7 +147,7 @@ func checkTwice[T ~string](c *Case, list []T, pointer string) {
 var responseTypeRules = []Rule{
 	{
 		// When left out, code id_token.
-		ID:       "response_types.default",
+		ID:       rule.ResponseTypesDefault,
 		Summary:  "Without response_types a client of the authorization_code grant is registered with the bank's default: code id_token, or code at a bank that supports nothing else.",
 		Reason:   "The sender should know what it asks for: OAuth's own default is code.",
 		Example:  `{"grant_types": ["authorization_code"]}`,
@@ -161,7 +162,7 @@ var responseTypeRules = []Rule{
 		},
 	},
 	{
-		ID:       "response_types.not_empty",
+		ID:       rule.ResponseTypesNotEmpty,
 		Summary:  "response_types, if sent with the authorization_code grant, has an entry.",
 		Reason:   "A client that sends users to the bank needs a response type.",
 		Example:  `{"response_types": []}`,
@@ -175,7 +176,7 @@ var responseTypeRules = []Rule{
 		},
 	},
 	{
-		ID:       "response_types.known",
+		ID:       rule.ResponseTypesKnown,
 		Summary:  "Each response type is code or code id_token.",
 		Reason:   "With any other, tokens travel through the browser.",
 		Example:  `{"response_types": ["token"]}`,
@@ -187,7 +188,7 @@ var responseTypeRules = []Rule{
 	},
 	{
 		// A bank may refuse all but code.
-		ID:       "response_types.supported",
+		ID:       rule.ResponseTypesSupported,
 		Summary:  "The bank supports each response type.",
 		Reason:   "A bank may support one of the two alone.",
 		Example:  `{"response_types": ["code"]}`,
@@ -202,7 +203,7 @@ var responseTypeRules = []Rule{
 	},
 	{
 		// Consistent with grant_types.
-		ID:       "response_types.consistent",
+		ID:       rule.ResponseTypesConsistent,
 		Summary:  "Response types that return a code come with the grant type authorization_code.",
 		Reason:   "A code that cannot be exchanged is of no use.",
 		Example:  `{"grant_types": ["client_credentials"], "response_types": ["code"]}`,
@@ -216,7 +217,7 @@ var responseTypeRules = []Rule{
 		},
 	},
 	{
-		ID:       "response_types.duplicate",
+		ID:       rule.ResponseTypesDuplicate,
 		Summary:  "No response type is listed twice.",
 		Reason:   "The second has no effect.",
 		Example:  `{"response_types": ["code", "code"]}`,

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // maxKeyID is the greatest length of a kid. The text has no limit; a kid is an
@@ -15,7 +16,7 @@ const maxKeyID = 128
 var headerRules = []Rule{
 	{
 		// "alg" names the algorithm of the signature.
-		ID:       "header.alg.required",
+		ID:       rule.HeaderAlgRequired,
 		Summary:  "The request's header names its algorithm.",
 		Reason:   "Without alg nobody knows how to check the signature.",
 		Example:  `{"kid": "hcgex1mTXPpA8QBZkqLRMv7WFY0", "typ": "JWT"}`,
@@ -25,7 +26,7 @@ var headerRules = []Rule{
 	},
 	{
 		// FAPI-RW 8.6: PS256 or ES256, never none.
-		ID:       "header.alg",
+		ID:       rule.HeaderAlg,
 		Summary:  "The request is signed with PS256 or ES256, or with what the bank's policy names besides.",
 		Reason:   "none and HMAC prove nothing about the sender, and FAPI-RW retired RS256.",
 		Example:  `{"alg": "RS256"}`,
@@ -34,7 +35,7 @@ var headerRules = []Rule{
 		Check:    func(c *Case) { checkSigningAlgorithm(c, c.Header()) },
 	},
 	{
-		ID:       "header.kid.required",
+		ID:       rule.HeaderKIDRequired,
 		Summary:  "The request's header names the signing key.",
 		Reason:   "The key is looked up by kid in the directory's JWKS of the software.",
 		Example:  `{"alg": "PS256"}`,
@@ -43,7 +44,7 @@ var headerRules = []Rule{
 		Check:    func(c *Case) { requireMember(c, c.Header().KeyID.Present(), "/kid") },
 	},
 	{
-		ID:       "header.kid.format",
+		ID:       rule.HeaderKIDFormat,
 		Summary:  "kid has 1 to 128 characters.",
 		Reason:   "A kid is an opaque index into a key set; an empty one names no key.",
 		Example:  `{"alg": "PS256", "kid": ""}`,
@@ -52,7 +53,7 @@ var headerRules = []Rule{
 		Check:    func(c *Case) { checkKeyID(c, c.Header()) },
 	},
 	{
-		ID:       "header.typ",
+		ID:       rule.HeaderTyp,
 		Summary:  "typ is absent or JWT.",
 		Reason:   "A token of another type must not pass for a registration request.",
 		Example:  `{"alg": "PS256", "typ": "at+jwt"}`,
@@ -61,7 +62,7 @@ var headerRules = []Rule{
 		Check:    func(c *Case) { checkType(c, c.Header()) },
 	},
 	{
-		ID:       "header.crit",
+		ID:       rule.HeaderCrit,
 		Summary:  "The header asks for no extension: no crit, b64, zip or enc.",
 		Reason:   "An extension that the receiver does not know changes what the signature covers.",
 		Example:  `{"alg": "PS256", "b64": false, "crit": ["b64"]}`,
@@ -73,7 +74,7 @@ var headerRules = []Rule{
 	},
 	{
 		// No key or key address inside the token.
-		ID:       "header.embedded_key",
+		ID:       rule.HeaderEmbeddedKey,
 		Summary:  "The header carries no key and no address of one: no jwk, jku, x5u, x5c, x5t.",
 		Reason:   "A key that comes with the token proves nothing: the directory's JWKS is the only source.",
 		Example:  `{"alg": "PS256", "jku": "https://tpp.example/keys.jwks"}`,
@@ -82,7 +83,7 @@ var headerRules = []Rule{
 		Check:    func(c *Case) { checkNoMembers(c, c.Header(), keyMember, "carries a key or the address of one") },
 	},
 	{
-		ID:       "header.unknown_member",
+		ID:       rule.HeaderUnknownMember,
 		Summary:  "Other members of the header are ignored.",
 		Reason:   "A claim that was put into the header by mistake has no effect there.",
 		Example:  `{"alg": "PS256", "kid": "k", "iss": "9b5usDpbNtmxDcTzs7GzKp"}`,
@@ -92,7 +93,7 @@ var headerRules = []Rule{
 		Check:    func(c *Case) { checkUnknownHeader(c, c.Header()) },
 	},
 	{
-		ID:       "header.member.type",
+		ID:       rule.HeaderMemberType,
 		Summary:  "alg, kid and typ are strings.",
 		Reason:   "A member of another type cannot be read.",
 		Example:  `{"alg": "PS256", "kid": 7}`,

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // Lengths of the identifiers that the directory gives out.
@@ -15,7 +16,7 @@ const (
 // identityRules are the rows about who sends a request, and its identifier.
 var identityRules = []Rule{
 	{
-		ID:       "iss.required",
+		ID:       rule.IssRequired,
 		Summary:  "iss is present.",
 		Reason:   "It says which software registers.",
 		Example:  `{"aud": "0015800001041RHAAY"}`,
@@ -25,7 +26,7 @@ var identityRules = []Rule{
 	},
 	{
 		// iss: base62 ...
-		ID:       "iss.format",
+		ID:       rule.IssFormat,
 		Summary:  "iss consists of letters and digits alone.",
 		Reason:   "The directory's identifiers are base62; a name or an address is none.",
 		Example:  `{"iss": "WSO2 TPP"}`,
@@ -35,7 +36,7 @@ var identityRules = []Rule{
 	},
 	{
 		// ... of 1..22 characters
-		ID:       "iss.length",
+		ID:       rule.IssLength,
 		Summary:  "iss has 1 to 22 characters.",
 		Reason:   "The directory's identifiers are no longer than that.",
 		Example:  `{"iss": "9b5usDpbNtmxDcTzs7GzKp9b5usDpb"}`,
@@ -45,7 +46,7 @@ var identityRules = []Rule{
 	},
 	{
 		// For a directory-issued SSA iss is the software_id.
-		ID:       "iss.is_software_id",
+		ID:       rule.IssIsSoftwareID,
 		Summary:  "iss is the software_id of the statement, or its org_id where the bank's policy says so.",
 		Reason:   "The statement's software sends the request, and nobody on its behalf.",
 		Example:  `{"iss": "0015800001041RHAAY"}`,
@@ -55,7 +56,7 @@ var identityRules = []Rule{
 		Check:    checkIssuer,
 	},
 	{
-		ID:       "jti.required",
+		ID:       rule.JTIRequired,
 		Summary:  "jti is present.",
 		Reason:   "It keeps a request from being sent twice.",
 		Example:  `{"iss": "9b5usDpbNtmxDcTzs7GzKp"}`,
@@ -65,7 +66,7 @@ var identityRules = []Rule{
 	},
 	{
 		// The text's pattern is upper case, the OpenAPI's takes both.
-		ID:       "jti.uuid_v4",
+		ID:       rule.JTIUUIDv4,
 		Summary:  "jti is a UUID of version 4, in either case.",
 		Reason:   "A random identifier of 122 bits collides with nobody's.",
 		Example:  `{"jti": "4f1cc1b1a9b84f77a3c7d2d5b9a3c111"}`,
@@ -120,7 +121,7 @@ func softwareID(c *Case) (string, bool) {
 // softwareIDRules are the rows about the request's software_id.
 var softwareIDRules = []Rule{
 	{
-		ID:       "software_id.format",
+		ID:       rule.SoftwareIDFormat,
 		Summary:  "software_id consists of letters and digits alone.",
 		Reason:   "The directory's identifiers are base62.",
 		Example:  `{"software_id": "my-software"}`,
@@ -129,7 +130,7 @@ var softwareIDRules = []Rule{
 		Check:    func(c *Case) { checkBase62(c, c.Req().SoftwareID, "/software_id") },
 	},
 	{
-		ID:       "software_id.length",
+		ID:       rule.SoftwareIDLength,
 		Summary:  "software_id has 1 to 22 characters.",
 		Reason:   "The directory's identifiers are no longer than that.",
 		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp9b5usDpb"}`,
@@ -138,7 +139,7 @@ var softwareIDRules = []Rule{
 		Check:    func(c *Case) { checkLength(c, c.Req().SoftwareID, "/software_id", maxSoftwareID) },
 	},
 	{
-		ID:       "software_id.matches_ssa",
+		ID:       rule.SoftwareIDMatchesSSA,
 		Summary:  "software_id is the one of the software statement.",
 		Reason:   "Only the directory says which software it is.",
 		Example:  `{"software_id": "aaaaaaaaaaaaaaaaaaaaaa"}`,
@@ -158,7 +159,7 @@ var softwareIDRules = []Rule{
 // audienceRules are the rows about aud.
 var audienceRules = []Rule{
 	{
-		ID:       "aud.required",
+		ID:       rule.AudRequired,
 		Summary:  "aud is present and names somebody.",
 		Reason:   "A request made for one bank must not be usable at another.",
 		Example:  `{"iss": "9b5usDpbNtmxDcTzs7GzKp"}`,
@@ -170,7 +171,7 @@ var audienceRules = []Rule{
 		},
 	},
 	{
-		ID:       "aud.single",
+		ID:       rule.AudSingle,
 		Summary:  "aud is a string, not an array, unless the bank's policy takes both.",
 		Reason:   "The data dictionary has one identifier there.",
 		Example:  `{"aud": ["0015800001041RHAAY"]}`,
@@ -184,7 +185,7 @@ var audienceRules = []Rule{
 	},
 	{
 		// The bank's identifier at the directory: base62, up to 18.
-		ID:       "aud.format",
+		ID:       rule.AudFormat,
 		Summary:  "aud is an identifier of the directory (base62, up to 18 characters), or of the shape that the bank's policy names.",
 		Reason:   "The directory knows banks by such identifiers; many banks take their issuer URL instead, by policy.",
 		Example:  `{"aud": "https://auth.bank.example"}`,
@@ -202,7 +203,7 @@ var audienceRules = []Rule{
 	},
 	{
 		// The bank may insist on it.
-		ID:       "aud.is_bank",
+		ID:       rule.AudIsBank,
 		Summary:  "aud names this bank.",
 		Reason:   "A request made for another bank is not for this one.",
 		Example:  `{"aud": "0015800001041REAAY"}`,

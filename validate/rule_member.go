@@ -9,6 +9,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // maxPointerName is the greatest length of a sender's own member name in a
@@ -19,7 +20,7 @@ const maxPointerName = 128
 // not meant for requests, or narrowed by the bank's policy.
 var memberRules = []Rule{
 	{
-		ID:       "request.member.type",
+		ID:       rule.RequestMemberType,
 		Summary:  "Each member has the JSON type that the data dictionary gives it.",
 		Reason:   "A member of another type cannot be read, so no other rule looks at it.",
 		Example:  `{"exp": "1700003600"}`,
@@ -32,7 +33,7 @@ var memberRules = []Rule{
 		},
 	},
 	{
-		ID:       "redirect_uris.type",
+		ID:       rule.RedirectURIsType,
 		Summary:  "redirect_uris is an array of strings.",
 		Reason:   "A list that cannot be read must not count as an empty or absent one.",
 		Example:  `{"redirect_uris": "https://app.example.com/cb"}`,
@@ -45,7 +46,7 @@ var memberRules = []Rule{
 	},
 	{
 		// client_secret and its like are never in a request.
-		ID:       "request.response_member",
+		ID:       rule.RequestResponseMember,
 		Summary:  "Members of the response alone are not in a request.",
 		Reason:   "The server sets client_secret, client_id_issued_at, client_secret_expires_at and registration_*; it ignores them here.",
 		Example:  `{"client_secret": "s3cr3t"}`,
@@ -61,7 +62,7 @@ var memberRules = []Rule{
 		},
 	},
 	{
-		ID:       "request.unknown_member",
+		ID:       rule.RequestUnknownMember,
 		Summary:  "Members that the data dictionary does not name are ignored.",
 		Reason:   "A misspelt member has no effect, and the sender should know.",
 		Example:  `{"redirect_uri": "https://app.example.com/cb"}`,
@@ -78,7 +79,7 @@ var memberRules = []Rule{
 	},
 	{
 		// A TPP may ask for a client_id; a bank may ignore it.
-		ID:       "client_id.ignored",
+		ID:       rule.ClientIDIgnored,
 		Summary:  "client_id in a request is a wish that the bank may ignore.",
 		Reason:   "The authorization server gives out client identifiers.",
 		Example:  `{"client_id": "my-client"}`,
@@ -92,7 +93,7 @@ var memberRules = []Rule{
 		},
 	},
 	{
-		ID:       "request.required_by_policy",
+		ID:       rule.RequestRequiredByPolicy,
 		Summary:  "Each member that the bank's policy requires is present.",
 		Reason:   "The bank cannot register a client without it.",
 		Example:  `{"required_members": ["software_id"]}`,
@@ -109,7 +110,7 @@ var memberRules = []Rule{
 	},
 	{
 		// A bank that does not support a value refuses it or changes it.
-		ID:       "request.allowed_by_policy",
+		ID:       rule.RequestAllowedByPolicy,
 		Summary:  "Each value is among those that the bank's policy allows for its member.",
 		Reason:   "The bank supports no other value.",
 		Example:  `{"allowed_values": {"response_types": ["code"]}}`,

@@ -3,6 +3,8 @@ package validate
 import (
 	"slices"
 	"strconv"
+
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // redirectRules are the rows about redirect_uris as a list. Those about each
@@ -10,7 +12,7 @@ import (
 var redirectRules = []Rule{
 	{
 		// The seeds require it; the data dictionary has 0..*.
-		ID:       "redirect_uris.required",
+		ID:       rule.RedirectURIsRequired,
 		Summary:  "redirect_uris is present, in profile wso2 and where the bank's policy requires it.",
 		Reason:   "The seeds register only what the request names.",
 		Example:  `{"software_statement": "..."}`,
@@ -23,7 +25,7 @@ var redirectRules = []Rule{
 	},
 	{
 		// When left out, all of the SSA's are meant.
-		ID:       "redirect_uris.default",
+		ID:       rule.RedirectURIsDefault,
 		Summary:  "Without redirect_uris the client is registered with all of the statement's.",
 		Reason:   "The sender should know what it asks for.",
 		Example:  `{"software_statement": "..."}`,
@@ -39,7 +41,7 @@ var redirectRules = []Rule{
 		},
 	},
 	{
-		ID:       "redirect_uris.not_empty",
+		ID:       rule.RedirectURIsNotEmpty,
 		Summary:  "redirect_uris, if sent, has an entry.",
 		Reason:   "An empty list asks for a client that nobody can be sent back to; it is not the same as leaving it out.",
 		Example:  `{"redirect_uris": []}`,
@@ -52,7 +54,7 @@ var redirectRules = []Rule{
 		},
 	},
 	{
-		ID:       "redirect_uris.count",
+		ID:       rule.RedirectURIsCount,
 		Summary:  "redirect_uris has at most as many entries as the bank takes, 50 by default.",
 		Reason:   "Each entry is compared at each authorization.",
 		Example:  `{"redirect_uris": ["https://app.example.com/1", "..."]}`,
@@ -65,7 +67,7 @@ var redirectRules = []Rule{
 		},
 	},
 	{
-		ID:       "redirect_uris.duplicate",
+		ID:       rule.RedirectURIsDuplicate,
 		Summary:  "No redirect URI is listed twice.",
 		Reason:   "A list with duplicates was put together by mistake.",
 		Example:  `{"redirect_uris": ["https://app.example.com/cb", "https://app.example.com/cb"]}`,
@@ -83,7 +85,7 @@ var redirectRules = []Rule{
 	},
 	{
 		// Equal to or a subset of the SSA's, compared exactly.
-		ID:       "redirect_uris.subset_of_ssa",
+		ID:       rule.RedirectURIsSubsetOfSSA,
 		Summary:  "Each redirect URI is, byte for byte, one of the statement's software_redirect_uris.",
 		Reason:   "The directory vouches for those addresses; any other could be an attacker's.",
 		Example:  `{"redirect_uris": ["https://app.example.com/other"]}`,
@@ -105,7 +107,7 @@ var redirectRules = []Rule{
 	},
 	{
 		// The SSA's own, when the request leaves it to them, must pass too.
-		ID:       "ssa.software_redirect_uris.usable",
+		ID:       rule.SSASoftwareRedirectURIsUsable,
 		Summary:  "Where a request leaves redirect_uris out, each of the statement's can be registered.",
 		Reason:   "The directory does not enforce the rules for redirect URIs, and what it lists is what would be registered.",
 		Example:  `{"software_redirect_uris": ["https://localhost/cb"]}`,
@@ -116,7 +118,7 @@ var redirectRules = []Rule{
 		Check:    checkStatementURIs,
 	},
 	{
-		ID:       "ssa.software_redirect_uris.unfit",
+		ID:       rule.SSASoftwareRedirectURIsUnfit,
 		Summary:  "A redirect URI of the statement that breaks the rules cannot be registered.",
 		Reason:   "The directory lists what it is given, https://localhost even.",
 		Example:  `{"software_redirect_uris": ["https://127.0.0.1"]}`,

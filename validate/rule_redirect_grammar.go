@@ -1,10 +1,12 @@
 package validate
 
+import "github.com/obdcr/obdcr/internal/rule"
+
 // redirectGrammarRules are the rows about each single redirect URI.
 var redirectGrammarRules = []Rule{
 	{
 		// Absolute ...
-		ID:       "redirect_uris.absolute",
+		ID:       rule.RedirectURIsAbsolute,
 		Summary:  "Each redirect URI is absolute, with a scheme and a host.",
 		Reason:   "A relative reference leads wherever the page that uses it happens to be.",
 		Example:  `{"redirect_uris": ["/cb"]}`,
@@ -14,7 +16,7 @@ var redirectGrammarRules = []Rule{
 	},
 	{
 		// ... https
-		ID:       "redirect_uris.https",
+		ID:       rule.RedirectURIsHTTPS,
 		Summary:  "Each redirect URI has the scheme https.",
 		Reason:   "Codes and tokens must not travel in the clear, nor to whichever app claims a scheme.",
 		Example:  `{"redirect_uris": ["http://app.example.com/cb"]}`,
@@ -24,7 +26,7 @@ var redirectGrammarRules = []Rule{
 	},
 	{
 		// Each up to 256 characters.
-		ID:       "redirect_uris.length",
+		ID:       rule.RedirectURIsLength,
 		Summary:  "Each redirect URI has at most 256 characters.",
 		Reason:   "The data dictionary sets that limit.",
 		Example:  `{"redirect_uris": ["https://app.example.com/cb?state=..."]}`,
@@ -33,7 +35,7 @@ var redirectGrammarRules = []Rule{
 		Check:    checkRedirects(uriTooLong),
 	},
 	{
-		ID:       "redirect_uris.characters",
+		ID:       rule.RedirectURIsCharacters,
 		Summary:  "Each redirect URI has only the characters of RFC 3986, others percent-encoded.",
 		Reason:   "Blanks, backslashes and other scripts are read differently by different programs.",
 		Example:  `{"redirect_uris": ["https://app.example.com\\cb"]}`,
@@ -42,7 +44,7 @@ var redirectGrammarRules = []Rule{
 		Check:    checkRedirects(uriCharacters),
 	},
 	{
-		ID:       "redirect_uris.userinfo",
+		ID:       rule.RedirectURIsUserinfo,
 		Summary:  "No redirect URI has a user name or password.",
 		Reason:   "What stands before @ looks like a host to people and to some programs.",
 		Example:  `{"redirect_uris": ["https://bank.example@attacker.example/cb"]}`,
@@ -51,7 +53,7 @@ var redirectGrammarRules = []Rule{
 		Check:    checkRedirects(uriUserinfo),
 	},
 	{
-		ID:       "redirect_uris.fragment",
+		ID:       rule.RedirectURIsFragment,
 		Summary:  "No redirect URI has a fragment, not even an empty one.",
 		Reason:   "The answer of the hybrid flow is appended as the fragment.",
 		Example:  `{"redirect_uris": ["https://app.example.com/cb#"]}`,
@@ -61,7 +63,7 @@ var redirectGrammarRules = []Rule{
 	},
 	{
 		// Host not localhost, nor loopback, nor *.localhost.
-		ID:       "redirect_uris.localhost",
+		ID:       rule.RedirectURIsLocalhost,
 		Summary:  "No redirect URI leads to localhost or a name below it.",
 		Reason:   "Whatever listens on the user's machine would get the code.",
 		Example:  `{"redirect_uris": ["https://localhost/cb"]}`,
@@ -70,7 +72,7 @@ var redirectGrammarRules = []Rule{
 		Check:    checkRedirects(uriLocalhost),
 	},
 	{
-		ID:       "redirect_uris.ip",
+		ID:       rule.RedirectURIsIP,
 		Summary:  "No redirect URI has an IP address for a host, in any spelling.",
 		Reason:   "127.0.0.1 has many spellings (0x7f.1, 2130706433), and an address proves no owner.",
 		Example:  `{"redirect_uris": ["https://2130706433/cb"]}`,
@@ -79,7 +81,7 @@ var redirectGrammarRules = []Rule{
 		Check:    checkRedirects(uriIPAddress),
 	},
 	{
-		ID:       "redirect_uris.host",
+		ID:       rule.RedirectURIsHost,
 		Summary:  "Each redirect URI has an ASCII host name with a dot, of labels of 1 to 63 letters, digits and hyphens.",
 		Reason:   "A name without a dot is somebody's local machine; any other host is read differently by different programs.",
 		Example:  `{"redirect_uris": ["https://intranet/cb"]}`,
@@ -88,7 +90,7 @@ var redirectGrammarRules = []Rule{
 		Check:    checkRedirects(uriHostName),
 	},
 	{
-		ID:       "redirect_uris.punycode",
+		ID:       rule.RedirectURIsPunycode,
 		Summary:  "Each xn-- label of a host decodes.",
 		Reason:   "Browsers refuse a label that does not.",
 		Example:  `{"redirect_uris": ["https://xn--a.example/cb"]}`,
@@ -97,7 +99,7 @@ var redirectGrammarRules = []Rule{
 		Check:    checkRedirects(uriPunycode),
 	},
 	{
-		ID:       "redirect_uris.port",
+		ID:       rule.RedirectURIsPort,
 		Summary:  "A port, if there is one, is 1 to 65535.",
 		Reason:   "An empty port and port 0 are read differently by different programs.",
 		Example:  `{"redirect_uris": ["https://app.example.com:/cb"]}`,
@@ -106,7 +108,7 @@ var redirectGrammarRules = []Rule{
 		Check:    checkRedirects(uriPort),
 	},
 	{
-		ID:       "redirect_uris.dot_segments",
+		ID:       rule.RedirectURIsDotSegments,
 		Summary:  "No redirect URI has a path segment . or .., percent-encoded or not.",
 		Reason:   "Browsers resolve it, so that the user ends up at another path than the one compared.",
 		Example:  `{"redirect_uris": ["https://app.example.com/cb/../admin"]}`,
@@ -115,7 +117,7 @@ var redirectGrammarRules = []Rule{
 		Check:    checkRedirects(uriDotSegment),
 	},
 	{
-		ID:       "redirect_uris.wildcard",
+		ID:       rule.RedirectURIsWildcard,
 		Summary:  "No redirect URI has an asterisk.",
 		Reason:   "Redirect URIs are compared exactly; a pattern would match nothing, or too much elsewhere.",
 		Example:  `{"redirect_uris": ["https://*.example.com/cb"]}`,

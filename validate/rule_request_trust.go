@@ -1,10 +1,12 @@
 package validate
 
+import "github.com/obdcr/obdcr/internal/rule"
+
 // requestTrustRules are the rows about a request that only the steps with keys
 // and a memory can judge.
 var requestTrustRules = []Rule{
 	{
-		ID:       "request.jws",
+		ID:       rule.RequestJWS,
 		Summary:  "The request is a compact JWS with one strict JSON object for a payload.",
 		Reason:   "Anything else can be read in more than one way.",
 		Example:  `{"payload": "e30", "signatures": []}`,
@@ -14,7 +16,7 @@ var requestTrustRules = []Rule{
 	},
 	{
 		// kid of a signing key in the directory's JWKS of that software.
-		ID:       "request.key.found",
+		ID:       rule.RequestKeyFound,
 		Summary:  "The request's kid is in the software's JWKS, as a signing key.",
 		Reason:   "A key that the directory does not publish for the software proves nothing.",
 		Example:  `{"alg": "PS256", "kid": "unknown"}`,
@@ -25,7 +27,7 @@ var requestTrustRules = []Rule{
 	},
 	{
 		// A key that is listed there must not be used, even if it is still in the set.
-		ID:       "request.key.revoked",
+		ID:       rule.RequestKeyRevoked,
 		Summary:  "The request's key is listed at none of the statement's two revoked addresses.",
 		Reason:   "Whoever stole a withdrawn key signs with it as well as its owner.",
 		Example:  `{"alg": "PS256", "kid": "a kid listed at software_jwks_revoked_endpoint"}`,
@@ -35,7 +37,7 @@ var requestTrustRules = []Rule{
 		Fix:      "sign with another key of the software; a withdrawn one does not come back",
 	},
 	{
-		ID:       "request.signature",
+		ID:       rule.RequestSignature,
 		Summary:  "The signature over the request holds.",
 		Reason:   "Otherwise somebody else wrote or changed it.",
 		Example:  `{"jws": "a request signed by another key under the right kid"}`,
@@ -45,7 +47,7 @@ var requestTrustRules = []Rule{
 	},
 	{
 		// client_id in the body of a PUT is that of the path.
-		ID:       "client_id.matches",
+		ID:       rule.ClientIDMatches,
 		Summary:  "client_id in an update is that of the client which is updated.",
 		Reason:   "Whoever names two clients in one request means neither for certain.",
 		Example:  `{"client_id": "another client"}`,
@@ -54,7 +56,7 @@ var requestTrustRules = []Rule{
 	},
 	{
 		// A client never moves to another software, organisation or environment.
-		ID:       "software_id.unchanged",
+		ID:       rule.SoftwareIDUnchanged,
 		Summary:  "An update is of the software that the client was registered for.",
 		Reason:   "A client's consents and tokens were given to one software.",
 		Example:  `{"software_id": "another software"}`,
@@ -62,7 +64,7 @@ var requestTrustRules = []Rule{
 		Fix:      "register another client for another software",
 	},
 	{
-		ID:       "ssa.org_id.unchanged",
+		ID:       rule.SSAOrgIDUnchanged,
 		Summary:  "The statement in an update is of the organisation that the client was registered for.",
 		Reason:   "A client's consents and tokens were given to one organisation.",
 		Example:  `{"org_id": "another organisation"}`,
@@ -71,7 +73,7 @@ var requestTrustRules = []Rule{
 		Fix:      "register another client for another organisation",
 	},
 	{
-		ID:       "ssa.environment.unchanged",
+		ID:       rule.SSAEnvironmentUnchanged,
 		Summary:  "The statement in an update is of the environment that the client was registered in.",
 		Reason:   "A client of the sandbox must not become one of production, nor the reverse.",
 		Example:  `{"software_environment": "production"}`,
@@ -81,7 +83,7 @@ var requestTrustRules = []Rule{
 	},
 	{
 		// The names of software and organisations are the directory's own.
-		ID:       "ssa.issuer.unchanged",
+		ID:       rule.SSAIssuerUnchanged,
 		Summary:  "The statement in an update is of the directory that the client was registered by.",
 		Reason:   "Two directories can give one identifier to two softwares: a client would change its owner.",
 		Example:  `{"iss": "another directory that the bank trusts"}`,
@@ -91,7 +93,7 @@ var requestTrustRules = []Rule{
 	},
 	{
 		// Never accepted twice.
-		ID:       "request.jti.replayed",
+		ID:       rule.RequestJTIReplayed,
 		Summary:  "jti has not been seen before from this issuer.",
 		Reason:   "Whoever gets hold of a request must not be able to send it again.",
 		Example:  `{"jti": "the jti of an earlier request"}`,

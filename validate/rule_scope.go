@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // maxScope is the greatest length of scope in characters.
@@ -13,7 +14,7 @@ const maxScope = 256
 // scopeRules are the rows about scope. They all point at /scope.
 var scopeRules = []Rule{
 	{
-		ID:       "scope.required",
+		ID:       rule.ScopeRequired,
 		Summary:  "scope is present.",
 		Reason:   "It says which APIs the client is for.",
 		Example:  `{"grant_types": ["client_credentials"]}`,
@@ -24,7 +25,7 @@ var scopeRules = []Rule{
 	},
 	{
 		// The seed: optional, defaults assigned.
-		ID:       "scope.default",
+		ID:       rule.ScopeDefault,
 		Summary:  "Without scope the client is given the bank's default scopes, as far as its roles allow them.",
 		Reason:   "The sender should know what it gets.",
 		Example:  `{"grant_types": ["client_credentials"]}`,
@@ -39,7 +40,7 @@ var scopeRules = []Rule{
 		},
 	},
 	{
-		ID:       "scope.string",
+		ID:       rule.ScopeString,
 		Summary:  "scope is a space-delimited string, unless the bank's policy takes an array too.",
 		Reason:   "OAuth defines it so; some banks have had an array.",
 		Example:  `{"scope": ["openid", "accounts"]}`,
@@ -54,7 +55,7 @@ var scopeRules = []Rule{
 	},
 	{
 		// Space-delimited, RFC 6749: one blank between words of visible ASCII.
-		ID:       "scope.syntax",
+		ID:       rule.ScopeSyntax,
 		Summary:  "scope consists of words of visible ASCII without quotes and backslashes, with one blank between them.",
 		Reason:   "OAuth's grammar leaves room for nothing else.",
 		Example:  `{"scope": "openid  accounts"}`,
@@ -70,7 +71,7 @@ var scopeRules = []Rule{
 		},
 	},
 	{
-		ID:       "scope.length",
+		ID:       rule.ScopeLength,
 		Summary:  "scope has at most 256 characters.",
 		Reason:   "The data dictionary sets that limit.",
 		Example:  `{"scope": "openid accounts ..."}`,
@@ -84,7 +85,7 @@ var scopeRules = []Rule{
 	},
 	{
 		// At least openid.
-		ID:       "scope.openid",
+		ID:       rule.ScopeOpenID,
 		Summary:  "scope has the word openid.",
 		Reason:   "These clients are OpenID Connect clients.",
 		Example:  `{"scope": "accounts"}`,
@@ -97,7 +98,7 @@ var scopeRules = []Rule{
 		},
 	},
 	{
-		ID:       "scope.supported",
+		ID:       rule.ScopeSupported,
 		Summary:  "The bank supports each scope.",
 		Reason:   "A misspelt scope must not switch a check of roles off.",
 		Example:  `{"scope": "openid acounts"}`,
@@ -110,7 +111,7 @@ var scopeRules = []Rule{
 	},
 	{
 		// Within what the SSA's roles allow; unknown roles allow nothing.
-		ID:       "scope.within_roles",
+		ID:       rule.ScopeWithinRoles,
 		Summary:  "Each scope is one that a role of the software allows.",
 		Reason:   "An account information provider must not get at payments.",
 		Example:  `{"scope": "openid payments"}`,
@@ -127,7 +128,7 @@ var scopeRules = []Rule{
 		},
 	},
 	{
-		ID:       "scope.duplicate",
+		ID:       rule.ScopeDuplicate,
 		Summary:  "No scope is named twice.",
 		Reason:   "The second has no effect.",
 		Example:  `{"scope": "openid accounts accounts"}`,

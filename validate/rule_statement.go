@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // refetch is the fix for whatever the directory alone can mend.
@@ -14,7 +15,7 @@ const refetch = "fetch the software statement from the directory again and send 
 // statement. A server answers for it when it parses the statement.
 var statementMemberRules = []Rule{
 	{
-		ID:       "software_statement.required",
+		ID:       rule.SoftwareStatementRequired,
 		Summary:  "software_statement is present.",
 		Reason:   "Without the directory's word nothing in the request can be trusted.",
 		Example:  `{"redirect_uris": ["https://app.example.com/cb"]}`,
@@ -25,7 +26,7 @@ var statementMemberRules = []Rule{
 		Check:    func(c *Case) { requireMember(c, c.Req().SoftwareStatement.Present(), "/software_statement") },
 	},
 	{
-		ID:       "software_statement.type",
+		ID:       rule.SoftwareStatementType,
 		Summary:  "software_statement is a string.",
 		Reason:   "The statement is sent as the compact JWS that the directory signed.",
 		Example:  `{"software_statement": {"software_id": "9b5usDpbNtmxDcTzs7GzKp"}}`,
@@ -39,7 +40,7 @@ var statementMemberRules = []Rule{
 	},
 	{
 		// A compact JWS of the directory, byte for byte.
-		ID:       "ssa.jws",
+		ID:       rule.SSAJWS,
 		Summary:  "software_statement is a compact JWS with one strict JSON object for a payload.",
 		Reason:   "Anything else was not signed by the directory, or was changed on the way.",
 		Example:  `{"software_statement": "eyJhbGciOiJub25lIn0.e30"}`,
@@ -58,7 +59,7 @@ func statementRules() []Rule {
 // statementTypeRules are the rows about claims of the wrong type.
 var statementTypeRules = []Rule{
 	{
-		ID:       "ssa.member.type",
+		ID:       rule.SSAMemberType,
 		Summary:  "Each claim has the JSON type that the directory's model gives it.",
 		Reason:   "A claim of another type cannot be read, so no other rule looks at it.",
 		Example:  `{"org_id": 15800001041}`,
@@ -69,7 +70,7 @@ var statementTypeRules = []Rule{
 		},
 	},
 	{
-		ID:       "ssa.software_redirect_uris.type",
+		ID:       rule.SSASoftwareRedirectURIsType,
 		Summary:  "software_redirect_uris is an array of strings.",
 		Reason:   "A list that cannot be read must not count as one that allows anything.",
 		Example:  `{"software_redirect_uris": "https://app.example.com/cb"}`,
@@ -85,7 +86,7 @@ var statementTypeRules = []Rule{
 // statementClaimRules are the rows about the values of single claims.
 var statementClaimRules = []Rule{
 	{
-		ID:       "ssa.software_id.format",
+		ID:       rule.SSASoftwareIDFormat,
 		Summary:  "software_id is base62, of 1 to 22 characters.",
 		Reason:   "Look-alikes of 23 and 28 characters occur, and a request's iss and software_id cannot equal them.",
 		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp9b5usD"}`,
@@ -99,7 +100,7 @@ var statementClaimRules = []Rule{
 		},
 	},
 	{
-		ID:       "ssa.software_client_id.differs",
+		ID:       rule.SSASoftwareClientIDDiffers,
 		Summary:  "software_client_id equals software_id.",
 		Reason:   "It does in the OBIE directory's statements; banks use either.",
 		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp", "software_client_id": "other"}`,
@@ -115,7 +116,7 @@ var statementClaimRules = []Rule{
 		},
 	},
 	{
-		ID:       "ssa.software_client_name.length",
+		ID:       rule.SSASoftwareClientNameLength,
 		Summary:  "software_client_name has at most 40 characters.",
 		Reason:   "The directory's form takes no more, and bank screens are made for that.",
 		Example:  `{"software_client_name": "A name that goes on, and on, and on, and on"}`,
@@ -129,7 +130,7 @@ var statementClaimRules = []Rule{
 		},
 	},
 	{
-		ID:       "ssa.software_roles.array",
+		ID:       rule.SSASoftwareRolesArray,
 		Summary:  "software_roles is an array, unless the bank's policy takes a string too.",
 		Reason:   "The OBIE directory sends an array; other directories a space-separated string.",
 		Example:  `{"software_roles": "AISP PISP"}`,
@@ -144,7 +145,7 @@ var statementClaimRules = []Rule{
 	},
 	{
 		// Unknown roles allow nothing.
-		ID:       "ssa.software_roles.known",
+		ID:       rule.SSASoftwareRolesKnown,
 		Summary:  "Each role is one that the bank's role map has; others allow nothing.",
 		Reason:   "A misspelt role must not open every API.",
 		Example:  `{"software_roles": ["AISP", "AIPS"]}`,
@@ -161,7 +162,7 @@ var statementClaimRules = []Rule{
 		},
 	},
 	{
-		ID:       "ssa.attributes.required",
+		ID:       rule.SSAAttributesRequired,
 		Summary:  "The statement has every claim that the bank's application attributes require.",
 		Reason:   "The bank stores the claim on the application.",
 		Example:  `{"attributes": [{"name": "org_name", "claim": "org_name", "required": true}]}`,
@@ -171,7 +172,7 @@ var statementClaimRules = []Rule{
 		Check:    checkAttributes,
 	},
 	{
-		ID:       "ssa.unknown_member",
+		ID:       rule.SSAUnknownMember,
 		Summary:  "Claims that the directory's model does not name are ignored.",
 		Reason:   "They are kept in the statement and have no effect.",
 		Example:  `{"software_colour": "green"}`,
@@ -190,24 +191,24 @@ var statementClaimRules = []Rule{
 func statementRequired() []Rule {
 	var rows []Rule
 	for _, claim := range [...]struct {
-		name, reason string
-		code         Code
-		severity     Severity
+		id, name, reason string
+		code             Code
+		severity         Severity
 	}{
-		{"iss", "It says which directory issued the statement.", "", ""},
-		{"iat", "The age of a statement without exp is counted from it.", "", ""},
-		{"jti", "It tells one statement from another.", "", ""},
-		{"software_id", "It says which software the statement is about.", "", ""},
-		{"software_client_name", "The application is named after it.", "", ""},
-		{"software_redirect_uris", "A missing or empty list must not count as one that allows anything.", InvalidRedirectURI, ""},
-		{"software_roles", "Without a role the software may use no API.", "", ""},
-		{"software_jwks_endpoint", "The keys that sign requests are published there.", "", ""},
-		{"org_id", "It says whose software it is.", "", ""},
-		{"org_status", "The directory always says whether an organisation is active.", "", SeverityWarning},
+		{rule.SSAIssRequired, "iss", "It says which directory issued the statement.", "", ""},
+		{rule.SSAIatRequired, "iat", "The age of a statement without exp is counted from it.", "", ""},
+		{rule.SSAJTIRequired, "jti", "It tells one statement from another.", "", ""},
+		{rule.SSASoftwareIDRequired, "software_id", "It says which software the statement is about.", "", ""},
+		{rule.SSASoftwareClientNameRequired, "software_client_name", "The application is named after it.", "", ""},
+		{rule.SSASoftwareRedirectURIsRequired, "software_redirect_uris", "A missing or empty list must not count as one that allows anything.", InvalidRedirectURI, ""},
+		{rule.SSASoftwareRolesRequired, "software_roles", "Without a role the software may use no API.", "", ""},
+		{rule.SSASoftwareJWKSEndpointRequired, "software_jwks_endpoint", "The keys that sign requests are published there.", "", ""},
+		{rule.SSAOrgIDRequired, "org_id", "It says whose software it is.", "", ""},
+		{rule.SSAOrgStatusRequired, "org_status", "The directory always says whether an organisation is active.", "", SeverityWarning},
 	} {
 		pointer := "/" + claim.name // made once, not at each check
 		rows = append(rows, Rule{
-			ID:       "ssa." + claim.name + ".required",
+			ID:       claim.id,
 			Summary:  claim.name + " is present and not empty.",
 			Reason:   claim.reason,
 			Example:  `{"software_client_description": "a statement without ` + claim.name + `"}`,

@@ -1,13 +1,16 @@
 package validate
 
-import "github.com/obdcr/obdcr/claims"
+import (
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/rule"
+)
 
 // statementAddressRules are the rows about addresses in a statement, its mode
 // and its environment.
 func statementAddressRules() []Rule {
 	rows := []Rule{
 		{
-			ID:       "ssa.software_mode.known",
+			ID:       rule.SSASoftwareModeKnown,
 			Summary:  "software_mode, if sent, is Live or Test.",
 			Reason:   "The directory knows no other; older statements have it in other cases.",
 			Example:  `{"software_mode": "Demo"}`,
@@ -21,7 +24,7 @@ func statementAddressRules() []Rule {
 			},
 		},
 		{
-			ID:       "ssa.software_environment.known",
+			ID:       rule.SSASoftwareEnvironmentKnown,
 			Summary:  "software_environment, if sent, is sandbox or production.",
 			Reason:   "The environment is decided by the trust anchor; another word here says nothing.",
 			Example:  `{"software_environment": "prdtst"}`,
@@ -37,22 +40,22 @@ func statementAddressRules() []Rule {
 		},
 	}
 	for _, a := range [...]struct {
-		name     string
+		id, name string
 		severity Severity
 		reason   string
 	}{
-		{"software_jwks_endpoint", SeverityError, "The keys of the software are fetched from there."},
-		{"software_jwks_revoked_endpoint", SeverityWarning, "The revoked keys of the software are fetched from there."},
-		{"org_jwks_endpoint", SeverityWarning, "The keys of the organisation are fetched from there."},
-		{"org_jwks_revoked_endpoint", SeverityWarning, "The revoked keys of the organisation are fetched from there."},
-		{"software_client_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
-		{"software_logo_uri", SeverityNotice, "It is shown to people as a picture, and never fetched."},
-		{"software_policy_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
-		{"software_tos_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
-		{"ob_registry_tos", SeverityNotice, "It is shown to people as a link, and never fetched."},
+		{rule.SSASoftwareJWKSEndpointHTTPS, "software_jwks_endpoint", SeverityError, "The keys of the software are fetched from there."},
+		{rule.SSASoftwareJWKSRevokedEndpointHTTPS, "software_jwks_revoked_endpoint", SeverityWarning, "The revoked keys of the software are fetched from there."},
+		{rule.SSAOrgJWKSEndpointHTTPS, "org_jwks_endpoint", SeverityWarning, "The keys of the organisation are fetched from there."},
+		{rule.SSAOrgJWKSRevokedEndpointHTTPS, "org_jwks_revoked_endpoint", SeverityWarning, "The revoked keys of the organisation are fetched from there."},
+		{rule.SSASoftwareClientURIHTTPS, "software_client_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
+		{rule.SSASoftwareLogoURIHTTPS, "software_logo_uri", SeverityNotice, "It is shown to people as a picture, and never fetched."},
+		{rule.SSASoftwarePolicyURIHTTPS, "software_policy_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
+		{rule.SSASoftwareToSURIHTTPS, "software_tos_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
+		{rule.SSAOBRegistryToSHTTPS, "ob_registry_tos", SeverityNotice, "It is shown to people as a link, and never fetched."},
 	} {
 		rows = append(rows, Rule{
-			ID:       "ssa." + a.name + ".https",
+			ID:       a.id,
 			Summary:  a.name + ", if sent, is an absolute https URI.",
 			Reason:   a.reason,
 			Example:  `{"` + a.name + `": "http://keystore.example/keys"}`,

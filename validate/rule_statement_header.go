@@ -1,11 +1,13 @@
 package validate
 
+import "github.com/obdcr/obdcr/internal/rule"
+
 // statementHeaderRules are the rows about the JOSE header of the software
 // statement. That the key is found and the signature holds is among
 // statementTrustRules.
 var statementHeaderRules = []Rule{
 	{
-		ID:       "ssa.header.alg.required",
+		ID:       rule.SSAHeaderAlgRequired,
 		Summary:  "The statement's header names its algorithm.",
 		Reason:   "Without alg nobody knows how to check the directory's signature.",
 		Example:  `{"kid": "Hza9v5bgDJcOnhcUZ7BMwbSL", "typ": "JWT"}`,
@@ -15,7 +17,7 @@ var statementHeaderRules = []Rule{
 	},
 	{
 		// An unsigned statement (alg none, self-signed) is refused.
-		ID:       "ssa.header.alg",
+		ID:       rule.SSAHeaderAlg,
 		Summary:  "The statement is signed with PS256 or ES256, or with what the bank's policy names besides.",
 		Reason:   "An unsigned statement, or one under HMAC, can be written by anybody.",
 		Example:  `{"alg": "none"}`,
@@ -24,7 +26,7 @@ var statementHeaderRules = []Rule{
 		Check:    func(c *Case) { checkSigningAlgorithm(c, c.SSAHeader()) },
 	},
 	{
-		ID:       "ssa.header.kid.required",
+		ID:       rule.SSAHeaderKIDRequired,
 		Summary:  "The statement's header names the directory's key.",
 		Reason:   "The key is looked up by kid in the directory's JWKS.",
 		Example:  `{"alg": "PS256", "typ": "JWT"}`,
@@ -33,7 +35,7 @@ var statementHeaderRules = []Rule{
 		Check:    func(c *Case) { requireMember(c, c.SSAHeader().KeyID.Present(), "/kid") },
 	},
 	{
-		ID:       "ssa.header.kid.format",
+		ID:       rule.SSAHeaderKIDFormat,
 		Summary:  "kid has 1 to 128 characters.",
 		Reason:   "A kid is an opaque index into a key set; an empty one names no key.",
 		Example:  `{"alg": "PS256", "kid": ""}`,
@@ -42,7 +44,7 @@ var statementHeaderRules = []Rule{
 		Check:    func(c *Case) { checkKeyID(c, c.SSAHeader()) },
 	},
 	{
-		ID:       "ssa.header.typ",
+		ID:       rule.SSAHeaderTyp,
 		Summary:  "typ is absent or JWT.",
 		Reason:   "A token of another type must not pass for a software statement.",
 		Example:  `{"alg": "PS256", "typ": "at+jwt"}`,
@@ -51,7 +53,7 @@ var statementHeaderRules = []Rule{
 		Check:    func(c *Case) { checkType(c, c.SSAHeader()) },
 	},
 	{
-		ID:       "ssa.header.crit",
+		ID:       rule.SSAHeaderCrit,
 		Summary:  "The header asks for no extension: no crit, b64, zip or enc.",
 		Reason:   "An extension that the receiver does not know changes what the signature covers.",
 		Example:  `{"alg": "PS256", "b64": false, "crit": ["b64"]}`,
@@ -62,7 +64,7 @@ var statementHeaderRules = []Rule{
 		},
 	},
 	{
-		ID:       "ssa.header.embedded_key",
+		ID:       rule.SSAHeaderEmbeddedKey,
 		Summary:  "The header carries no key and no address of one: no jwk, jku, x5u, x5c, x5t.",
 		Reason:   "A statement that brings its own key is self-signed, whatever its issuer says.",
 		Example:  `{"alg": "PS256", "jwk": {"kty": "RSA"}}`,
@@ -71,7 +73,7 @@ var statementHeaderRules = []Rule{
 		Check:    func(c *Case) { checkNoMembers(c, c.SSAHeader(), keyMember, "carries a key or the address of one") },
 	},
 	{
-		ID:       "ssa.header.unknown_member",
+		ID:       rule.SSAHeaderUnknownMember,
 		Summary:  "Other members of the statement's header are ignored.",
 		Reason:   "They have no effect.",
 		Example:  `{"alg": "PS256", "kid": "k", "cty": "json"}`,
@@ -81,7 +83,7 @@ var statementHeaderRules = []Rule{
 		Check:    func(c *Case) { checkUnknownHeader(c, c.SSAHeader()) },
 	},
 	{
-		ID:       "ssa.header.member.type",
+		ID:       rule.SSAHeaderMemberType,
 		Summary:  "alg, kid and typ are strings.",
 		Reason:   "A member of another type cannot be read.",
 		Example:  `{"alg": "PS256", "kid": 7}`,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // statementTrustRules are the rows about a statement's signature, age and
@@ -13,7 +14,7 @@ import (
 var statementTrustRules = []Rule{
 	{
 		// Which directories are trusted is the bank's decision.
-		ID:       "ssa.issuer.trusted",
+		ID:       rule.SSAIssuerTrusted,
 		Summary:  "The statement's issuer is a directory that the bank trusts.",
 		Reason:   "Anybody can write any issuer; trust is pinned per issuer and environment.",
 		Example:  `{"iss": "My own directory"}`,
@@ -22,7 +23,7 @@ var statementTrustRules = []Rule{
 	},
 	{
 		// Key found by kid in the directory's JWKS.
-		ID:       "ssa.key.found",
+		ID:       rule.SSAKeyFound,
 		Summary:  "The statement's kid is in the directory's JWKS.",
 		Reason:   "A key that the directory does not publish proves nothing.",
 		Example:  `{"alg": "PS256", "kid": "unknown"}`,
@@ -31,7 +32,7 @@ var statementTrustRules = []Rule{
 		Fix:      "fetch a fresh SSA; the directory may have changed its key",
 	},
 	{
-		ID:       "ssa.signature",
+		ID:       rule.SSASignature,
 		Summary:  "The directory's signature over the statement holds.",
 		Reason:   "Otherwise somebody else wrote or changed it.",
 		Example:  `{"software_statement": "a statement signed by the TPP itself"}`,
@@ -39,7 +40,7 @@ var statementTrustRules = []Rule{
 		Fix:      refetch,
 	},
 	{
-		ID:       "ssa.jwks_endpoint.host",
+		ID:       rule.SSAJWKSEndpointHost,
 		Summary:  "software_jwks_endpoint is on a host that belongs to the directory.",
 		Reason:   "Keys are fetched from there; any other host could be anybody's.",
 		Example:  `{"software_jwks_endpoint": "https://attacker.example/keys.jwks"}`,
@@ -48,7 +49,7 @@ var statementTrustRules = []Rule{
 	},
 	{
 		// One historic batch had iat in milliseconds.
-		ID:       "ssa.iat.range",
+		ID:       rule.SSAIatRange,
 		Summary:  "iat is a time in seconds since 1970.",
 		Reason:   "Milliseconds give a time fifty thousand years ahead.",
 		Example:  `{"iat": 1700000000000}`,
@@ -57,7 +58,7 @@ var statementTrustRules = []Rule{
 		Check:    func(c *Case) { checkSeconds(c, c.SSA().IssuedAt, "/iat") },
 	},
 	{
-		ID:       "ssa.iat.future",
+		ID:       rule.SSAIatFuture,
 		Summary:  "iat is not in the future, clock skew forgiven.",
 		Reason:   "A statement from the future would stay fresh for longer than the bank allows.",
 		Example:  `{"iat": 4102444800}`,
@@ -67,7 +68,7 @@ var statementTrustRules = []Rule{
 	},
 	{
 		// Too old: the directory leaves it to the bank.
-		ID:       "ssa.age",
+		ID:       rule.SSAAge,
 		Summary:  "A statement without exp is no older than the bank takes, a day by default.",
 		Reason:   "An organisation can lose its authorisation on any day.",
 		Example:  `{"iat": 1500000000}`,
@@ -82,7 +83,7 @@ var statementTrustRules = []Rule{
 		},
 	},
 	{
-		ID:       "ssa.exp.range",
+		ID:       rule.SSAExpRange,
 		Summary:  "exp, if sent, is a time in seconds since 1970.",
 		Reason:   "Milliseconds give a time fifty thousand years ahead.",
 		Example:  `{"exp": 1700000600000}`,
@@ -91,7 +92,7 @@ var statementTrustRules = []Rule{
 		Check:    func(c *Case) { checkSeconds(c, c.SSA().Expiry, "/exp") },
 	},
 	{
-		ID:       "ssa.exp.past",
+		ID:       rule.SSAExpPast,
 		Summary:  "exp, if sent, is not in the past, clock skew forgiven.",
 		Reason:   "An expired statement must be refused.",
 		Example:  `{"exp": 1500000000}`,
@@ -100,7 +101,7 @@ var statementTrustRules = []Rule{
 		Check:    func(c *Case) { checkNotExpired(c, c.SSA().Expiry) },
 	},
 	{
-		ID:       "ssa.nbf",
+		ID:       rule.SSANbf,
 		Summary:  "nbf, if sent, is not in the future, clock skew forgiven.",
 		Reason:   "Before nbf a token must not be accepted.",
 		Example:  `{"nbf": 4102444800}`,
@@ -119,7 +120,7 @@ var statementTrustRules = []Rule{
 var statementApprovalRules = []Rule{
 	{
 		// An organisation that is not active.
-		ID:       "ssa.org_status.active",
+		ID:       rule.SSAOrgStatusActive,
 		Summary:  "org_status, if sent, is Active.",
 		Reason:   "A revoked or withdrawn organisation must not register.",
 		Example:  `{"org_status": "Revoked"}`,
@@ -132,7 +133,7 @@ var statementApprovalRules = []Rule{
 		},
 	},
 	{
-		ID:       "ssa.competent_authority.active",
+		ID:       rule.SSACompetentAuthorityActive,
 		Summary:  "The competent authority's status of the organisation, if sent, is Active.",
 		Reason:   "An organisation without its authorisation must not register.",
 		Example:  `{"organisation_competent_authority_claims": {"status": "Revoked"}}`,
@@ -147,7 +148,7 @@ var statementApprovalRules = []Rule{
 		},
 	},
 	{
-		ID:       "ssa.competent_authority.roles",
+		ID:       rule.SSACompetentAuthorityRoles,
 		Summary:  "Each role of the software is one that the competent authority authorised.",
 		Reason:   "The software would act in a role that the organisation does not hold.",
 		Example:  `{"software_roles": ["PISP"], "organisation_competent_authority_claims": {"authorisations": [{"member_state": "GB", "roles": ["AISP"]}]}}`,
@@ -166,7 +167,7 @@ var statementApprovalRules = []Rule{
 	},
 	{
 		// A software that is not live.
-		ID:       "ssa.software_mode.live",
+		ID:       rule.SSASoftwareModeLive,
 		Summary:  "In production software_mode is not Test.",
 		Reason:   "A software in test is not meant for customers.",
 		Example:  `{"software_mode": "Test"}`,
@@ -181,7 +182,7 @@ var statementApprovalRules = []Rule{
 	},
 	{
 		// A role it does not serve.
-		ID:       "ssa.software_roles.served",
+		ID:       rule.SSASoftwareRolesServed,
 		Summary:  "The software has a role that this bank serves.",
 		Reason:   "Its client could use no API here.",
 		Example:  `{"software_roles": ["CBPII"]}`,
@@ -196,7 +197,7 @@ var statementApprovalRules = []Rule{
 	},
 	{
 		// An environment that contradicts the trust anchor's.
-		ID:       "ssa.environment",
+		ID:       rule.SSAEnvironment,
 		Summary:  "software_environment, if it is sandbox or production, is the environment of the trust anchor that verified the statement.",
 		Reason:   "Sandbox and production must not mix.",
 		Example:  `{"software_environment": "sandbox"}`,

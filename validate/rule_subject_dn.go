@@ -3,6 +3,7 @@ package validate
 import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/dn"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // Greatest lengths of tls_client_auth_subject_dn.
@@ -17,7 +18,7 @@ const memberDN = "tls_client_auth_subject_dn"
 var subjectDNRules = []Rule{
 	{
 		// Present exactly when the method is tls_client_auth ...
-		ID:       memberDN + ".required",
+		ID:       rule.TLSClientAuthSubjectDNRequired,
 		Summary:  "tls_client_auth_subject_dn is present with tls_client_auth.",
 		Reason:   "The bank tells the client's certificate by its subject.",
 		Example:  `{"token_endpoint_auth_method": "tls_client_auth"}`,
@@ -28,7 +29,7 @@ var subjectDNRules = []Rule{
 	},
 	{
 		// ... and only then.
-		ID:       memberDN + ".forbidden",
+		ID:       rule.TLSClientAuthSubjectDNForbidden,
 		Summary:  "tls_client_auth_subject_dn is absent with any other method.",
 		Reason:   "It would name a certificate that the client does not authenticate with.",
 		Example:  `{"token_endpoint_auth_method": "private_key_jwt", "tls_client_auth_subject_dn": "CN=x"}`,
@@ -45,7 +46,7 @@ var subjectDNRules = []Rule{
 	},
 	{
 		// An RFC 4514 name.
-		ID:       memberDN + ".format",
+		ID:       rule.TLSClientAuthSubjectDNFormat,
 		Summary:  "tls_client_auth_subject_dn is a distinguished name as RFC 4514 writes it.",
 		Reason:   "It is compared with the certificate attribute by attribute.",
 		Example:  `{"tls_client_auth_subject_dn": "/C=GB/O=OpenBanking"}`,
@@ -60,7 +61,7 @@ var subjectDNRules = []Rule{
 		},
 	},
 	{
-		ID:       memberDN + ".length",
+		ID:       rule.TLSClientAuthSubjectDNLength,
 		Summary:  "tls_client_auth_subject_dn has at most 128 characters.",
 		Reason:   "Versions up to 3.3 set that limit.",
 		Example:  `{"tls_client_auth_subject_dn": "CN=...,O=..."}`,
@@ -71,7 +72,7 @@ var subjectDNRules = []Rule{
 		Check:    func(c *Case) { checkDNLength(c, maxDN) },
 	},
 	{
-		ID:       memberDN + ".length_3.4",
+		ID:       rule.TLSClientAuthSubjectDNLength34,
 		Summary:  "tls_client_auth_subject_dn has at most 512 characters.",
 		Reason:   "Version 3.4 sets that limit.",
 		Example:  `{"tls_client_auth_subject_dn": "CN=...,O=..."}`,
@@ -82,7 +83,7 @@ var subjectDNRules = []Rule{
 		Check:    func(c *Case) { checkDNLength(c, maxDN34) },
 	},
 	{
-		ID:       memberDN + ".cn_first",
+		ID:       rule.TLSClientAuthSubjectDNCNFirst,
 		Summary:  "tls_client_auth_subject_dn starts with CN.",
 		Reason:   "Version 3.4 has that pattern.",
 		Example:  `{"tls_client_auth_subject_dn": "C=GB,O=OpenBanking,CN=9b5usDpbNtmxDcTzs7GzKp"}`,
@@ -99,7 +100,7 @@ var subjectDNRules = []Rule{
 	},
 	{
 		// Equal to the certificate's subject.
-		ID:       memberDN + ".matches_certificate",
+		ID:       rule.TLSClientAuthSubjectDNMatchesCertificate,
 		Summary:  "tls_client_auth_subject_dn is the subject of the client certificate.",
 		Reason:   "Another certificate's name would let its holder in, and keep the client out.",
 		Example:  `{"tls_client_auth_subject_dn": "CN=somebody else"}`,

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // lastSecond is the end of the year 9999. Times in milliseconds lie beyond it.
@@ -12,7 +13,7 @@ const lastSecond = 253402300799
 // timeRules are the rows about iat, exp and nbf of a request.
 var timeRules = []Rule{
 	{
-		ID:       "iat.required",
+		ID:       rule.IatRequired,
 		Summary:  "iat is present.",
 		Reason:   "The lifetime of a request is counted from it.",
 		Example:  `{"exp": 1700003600}`,
@@ -21,7 +22,7 @@ var timeRules = []Rule{
 		Check:    func(c *Case) { requireMember(c, c.Req().IssuedAt.Present(), "/iat") },
 	},
 	{
-		ID:       "iat.range",
+		ID:       rule.IatRange,
 		Summary:  "iat is a time in seconds since 1970.",
 		Reason:   "Milliseconds give a time fifty thousand years ahead.",
 		Example:  `{"iat": 1700000000000}`,
@@ -30,7 +31,7 @@ var timeRules = []Rule{
 		Check:    func(c *Case) { checkSeconds(c, c.Req().IssuedAt, "/iat") },
 	},
 	{
-		ID:       "iat.future",
+		ID:       rule.IatFuture,
 		Summary:  "iat is not in the future, clock skew forgiven.",
 		Reason:   "A request from the future would live longer than the bank allows.",
 		Example:  `{"iat": 4102444800}`,
@@ -39,7 +40,7 @@ var timeRules = []Rule{
 		Check:    func(c *Case) { checkNotFuture(c, c.Req().IssuedAt, "/iat", "is in the future") },
 	},
 	{
-		ID:       "exp.required",
+		ID:       rule.ExpRequired,
 		Summary:  "exp is present.",
 		Reason:   "A request that never expires can be sent again for ever.",
 		Example:  `{"iat": 1700000000}`,
@@ -48,7 +49,7 @@ var timeRules = []Rule{
 		Check:    func(c *Case) { requireMember(c, c.Req().Expiry.Present(), "/exp") },
 	},
 	{
-		ID:       "exp.range",
+		ID:       rule.ExpRange,
 		Summary:  "exp is a time in seconds since 1970.",
 		Reason:   "Milliseconds give a time fifty thousand years ahead.",
 		Example:  `{"exp": 1700003600000}`,
@@ -57,7 +58,7 @@ var timeRules = []Rule{
 		Check:    func(c *Case) { checkSeconds(c, c.Req().Expiry, "/exp") },
 	},
 	{
-		ID:       "exp.past",
+		ID:       rule.ExpPast,
 		Summary:  "exp is not in the past, clock skew forgiven.",
 		Reason:   "An expired request must be refused.",
 		Example:  `{"exp": 1500000000}`,
@@ -66,7 +67,7 @@ var timeRules = []Rule{
 		Check:    func(c *Case) { checkNotExpired(c, c.Req().Expiry) },
 	},
 	{
-		ID:       "exp.after_iat",
+		ID:       rule.ExpAfterIat,
 		Summary:  "exp is later than iat.",
 		Reason:   "A request that expires before it was made was never valid.",
 		Example:  `{"iat": 1700000000, "exp": 1700000000}`,
@@ -76,7 +77,7 @@ var timeRules = []Rule{
 	},
 	{
 		// Skew and longest lifetime are policy.
-		ID:       "exp.lifetime",
+		ID:       rule.ExpLifetime,
 		Summary:  "exp - iat is no longer than the bank's longest lifetime, an hour by default.",
 		Reason:   "The bank remembers each jti until its request expires.",
 		Example:  `{"iat": 1700000000, "exp": 1889388800}`,
@@ -85,7 +86,7 @@ var timeRules = []Rule{
 		Check:    checkLifetime,
 	},
 	{
-		ID:       "nbf.range",
+		ID:       rule.NbfRange,
 		Summary:  "nbf, if sent, is a time in seconds since 1970.",
 		Reason:   "Milliseconds give a time fifty thousand years ahead.",
 		Example:  `{"nbf": 1700000000000}`,
@@ -95,7 +96,7 @@ var timeRules = []Rule{
 	},
 	{
 		// Honoured when sent.
-		ID:       "nbf.future",
+		ID:       rule.NbfFuture,
 		Summary:  "nbf, if sent, is not in the future, clock skew forgiven.",
 		Reason:   "Before nbf a token must not be accepted.",
 		Example:  `{"nbf": 4102444800}`,

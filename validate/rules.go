@@ -125,6 +125,7 @@ func Rules() []Rule {
 		{request, cibaRules()},
 		{request, cibaEndpointRules()},
 		{request, memberRules},
+		{request, inputRules},
 	} {
 		for _, row := range part.rows {
 			all = append(all, complete(row, part.at))

@@ -115,6 +115,8 @@ var specRows = map[string][]string{
 	"statement: the bank's deny list":               {"ssa.denied.jti", "ssa.denied.software", "ssa.denied.organisation"},
 	"attributes: a required one that the SSA lacks": {"ssa.attributes.required"},
 
+	"something to judge": {"validate.input"},
+
 	"PUT: client_id of the body is the path's":                       {"client_id.matches"},
 	"PUT: never another software, organisation or environment (400)": {"software_id.unchanged", "ssa.org_id.unchanged", "ssa.environment.unchanged"},
 	"PUT: never another directory, whose names these are (400)":      {"ssa.issuer.unchanged"},

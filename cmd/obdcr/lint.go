@@ -171,9 +171,9 @@ func setAudience(p *validate.Policy, aud string) {
 // unreadable reports an input that is not even looked at, with the rule's own fix
 // where none is given.
 func unreadable(in *dcr.LintInput, alone bool, why, fix string) *validate.Report {
-	v := validate.Violation{Rule: "request.jws", Document: validate.DocHeader, Message: "the request " + why, Fix: fix}
+	v := validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocHeader, Message: "the request " + why, Fix: fix}
 	if alone {
-		v = validate.Violation{Rule: "ssa.jws", Document: validate.DocSSA, Message: "the software statement " + why, Fix: fix}
+		v = validate.Violation{Rule: validate.RuleSSAJWS, Document: validate.DocSSA, Message: "the software statement " + why, Fix: fix}
 	}
 	return in.Validator.Judge(&validate.Input{Now: in.Now, Extra: []validate.Violation{v}})
 }

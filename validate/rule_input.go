@@ -1,0 +1,19 @@
+package validate
+
+import "github.com/obdcr/obdcr/internal/rule"
+
+// inputFix is the fix of the row about the input.
+const inputFix = "make the Validator with New and give Judge an Input"
+
+// inputRules are the rows about what is handed to the validator. Judge reports
+// them before it looks at any other row.
+var inputRules = []Rule{
+	{
+		ID:       rule.ValidateInput,
+		Summary:  "There is a request or a software statement to judge.",
+		Reason:   "A report about nothing must not pass for a valid one.",
+		Example:  `{"request": null, "software_statement": null}`,
+		Citation: rfc("7591", "3.1"),
+		Fix:      inputFix,
+	},
+}
