@@ -83,28 +83,28 @@ func wider(than, match validate.SubjectDNMatch) bool {
 	return slices.Index(waysOfComparing, than) >= slices.Index(waysOfComparing, match)
 }
 
-// text is a rendering and the strictest way of comparing that takes it.
-type text struct {
+// spelling is a subject as text and the strictest way of comparing that takes it.
+type spelling struct {
 	tool, text string
 	match      validate.SubjectDNMatch
 }
 
 // textsOf are all renderings of a subject. Go moves the types that it does not know
 // to the end, or drops them.
-func textsOf(leaf *x509.Certificate) []text {
-	var all []text
+func textsOf(leaf *x509.Certificate) []spelling {
+	var all []spelling
 	unknown := false
 	for _, a := range leaf.Subject.Names {
 		unknown = unknown || fewNames[a.Type.String()] == ""
 	}
 	for _, w := range writers {
-		all = append(all, text{w.tool, w.write(leaf), w.stricter})
+		all = append(all, spelling{w.tool, w.write(leaf), w.stricter})
 	}
 	moved, dropped := validate.DNMatchExact, validate.DNMatchExact
 	if unknown {
 		moved, dropped = validate.DNMatchAnyOrder, validate.DNMatchImmutable
 	}
-	return append(all, text{"Go", leaf.Subject.String(), moved}, text{"Go, known types", leaf.Subject.ToRDNSequence().String(), dropped})
+	return append(all, spelling{"Go", leaf.Subject.String(), moved}, spelling{"Go, known types", leaf.Subject.ToRDNSequence().String(), dropped})
 }
 
 // matcher judges by one way of comparing.

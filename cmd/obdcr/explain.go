@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -88,7 +88,7 @@ func judged(r *validate.Rule) string {
 }
 
 func unknownRule(id string) error {
-	near := nearest(id, ruleIDs())
+	near := text.Nearest(id, ruleIDs())
 	if len(near) == 0 {
 		return usageError("there is no rule %q: see obdcr rules", cut(id))
 	}
@@ -97,53 +97,6 @@ func unknownRule(id string) error {
 
 // cut shortens what a message repeats.
 func cut(s string) string { return validate.Echo(s) }
-
-// nearest returns at most five words that are like text, the likest first: those
-// with few letters changed, and those that contain it.
-func nearest(text string, words []string) []string {
-	type candidate struct {
-		word string
-		far  int
-	}
-	var near []candidate
-	text = strings.ToLower(cut(text))
-	for _, w := range words {
-		far := distance(text, w)
-		if len(text) > 2 && strings.Contains(w, text) {
-			far = 1
-		}
-		if far <= max(2, len(w)/3) {
-			near = append(near, candidate{w, far})
-		}
-	}
-	slices.SortStableFunc(near, func(a, b candidate) int { return cmp.Compare(a.far, b.far) })
-	var out []string
-	for _, c := range near[:min(len(near), 5)] {
-		out = append(out, c.word)
-	}
-	return out
-}
-
-// distance is the Levenshtein distance of two short texts.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
-}
 
 func rulesCommand() *cobra.Command {
 	var output string

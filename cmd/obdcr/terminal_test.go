@@ -65,10 +65,3 @@ func TestWhatCannotBeReadOrWrittenIsCode3(t *testing.T) {
 	assert.Contains(t, notes.String(), "stdin: input/output error")
 	assert.Empty(t, out.String())
 }
-
-func TestNearestFindsWhatWasMeant(t *testing.T) {
-	assert.Equal(t, "header.alg", nearest("header.algo", ruleIDs())[0])
-	assert.LessOrEqual(t, len(nearest("required", ruleIDs())), 5)
-	assert.Empty(t, nearest(strings.Repeat("z", 1<<20), ruleIDs()))
-	assert.Equal(t, 3, distance("kitten", "sitting"))
-}

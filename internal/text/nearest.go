@@ -1,0 +1,63 @@
+package text
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// maxNearest is how many words Nearest returns at most.
+const maxNearest = 5
+
+// Nearest returns the words that somebody may have meant who wrote another one, the
+// likest first: those that contain it, and those that differ from it in few letters.
+// The case of letters does not count; a word that differs in nothing else is returned
+// alone. Words that are equally like keep their order.
+func Nearest(written string, words []string) []string {
+	type candidate struct {
+		word string
+		far  int
+	}
+	var near []candidate
+	written = strings.ToLower(Echo(written))
+	for _, word := range words {
+		lower := strings.ToLower(word)
+		if lower == written {
+			return []string{word}
+		}
+		far := distance(written, lower)
+		if len(written) > 2 && strings.Contains(lower, written) {
+			far = 1
+		}
+		if far <= max(2, len(word)/3) {
+			near = append(near, candidate{word, far})
+		}
+	}
+	slices.SortStableFunc(near, func(a, b candidate) int { return cmp.Compare(a.far, b.far) })
+	var found []string
+	for _, c := range near[:min(len(near), maxNearest)] {
+		found = append(found, c.word)
+	}
+	return found
+}
+
+// distance is the Levenshtein distance of two short texts, in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
