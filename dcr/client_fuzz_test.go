@@ -16,6 +16,7 @@ import (
 func FuzzParseMetadata(f *testing.F) {
 	f.Add([]byte(discoveryOf("https://bank.example")))
 	f.Add([]byte(`{"registration_endpoint": "https://a/r", "token_endpoint": "https://a/t", "mtls_endpoint_aliases": {"token_endpoint": "https://b/t"}}`))
+	f.Add([]byte(`{"registration_endpoint": "https://a/r", "mtls_endpoint_aliases": {"token_endpoint": "https://b/t"}}`))
 	f.Add([]byte(`{"registration_endpoint": "https://@a/", "token_endpoint": "HTTPS://a#"}`))
 	f.Fuzz(func(t *testing.T, document []byte) {
 		m, err := dcr.ParseMetadata(document)

@@ -83,7 +83,7 @@ func ParseMetadata(document []byte) (*Metadata, error) {
 		Scopes:                  listMember[string](read, "scopes_supported"),
 		Document:                document,
 	}
-	m.TokenAudience = m.TokenEndpoint
+	m.TokenAudience = m.TokenEndpoint // an alias stands beside it, never in its place (RFC 8414 section 2)
 	if aliases, there := object.Member("mtls_endpoint_aliases"); there {
 		if alias := read.endpoint(aliases, "registration_endpoint"); alias != "" {
 			m.RegistrationEndpoint = alias
@@ -97,7 +97,7 @@ func ParseMetadata(document []byte) (*Metadata, error) {
 		return nil, read.err
 	case m.RegistrationEndpoint == "":
 		return nil, errors.New("dcr: the discovery document names no registration_endpoint")
-	case m.TokenEndpoint == "":
+	case m.TokenAudience == "":
 		return nil, errors.New("dcr: the discovery document names no token_endpoint")
 	}
 	return m, nil

@@ -147,10 +147,12 @@ func TestWhatABankDoesNotOfferIsToldBeforeItIsSent(t *testing.T) {
 func TestADiscoveryDocumentIsReadStrictly(t *testing.T) {
 	const good = `"registration_endpoint": "https://b.example/r", "token_endpoint": "https://b.example/t"`
 	for name, c := range map[string]struct{ document, want string }{
-		"no JSON":                     {"<html>", "discovery document"},
-		"no object":                   {"[]", "no JSON object"},
-		"no registration":             {`{"token_endpoint": "https://b.example/t"}`, "no registration_endpoint"},
-		"no token endpoint":           {`{"registration_endpoint": "https://b.example/r"}`, "no token_endpoint"},
+		"no JSON":           {"<html>", "discovery document"},
+		"no object":         {"[]", "no JSON object"},
+		"no registration":   {`{"token_endpoint": "https://b.example/t"}`, "no registration_endpoint"},
+		"no token endpoint": {`{"registration_endpoint": "https://b.example/r"}`, "no token_endpoint"},
+		"a token endpoint for mutual TLS alone": {`{"registration_endpoint": "https://b.example/r",
+			"mtls_endpoint_aliases": {"token_endpoint": "https://mtls.b.example/t"}}`, "no token_endpoint"},
 		"a member twice":              {`{` + good + `, "issuer": "a", "issuer": "b"}`, "discovery document"},
 		"an endpoint without TLS":     {`{"registration_endpoint": "http://b.example/r", "token_endpoint": "https://b.example/t"}`, "https"},
 		"an endpoint with a user":     {`{"registration_endpoint": "https://a@b.example/r", "token_endpoint": "https://b.example/t"}`, "user information"},
