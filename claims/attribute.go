@@ -2,7 +2,6 @@ package claims
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -57,9 +56,26 @@ type Application struct {
 // attribute.
 type MissingAttributeError struct{ Name, Claim string }
 
-// Error names the attribute and the claim.
-func (e *MissingAttributeError) Error() string {
-	return fmt.Sprintf("claims: the software statement lacks %s, which the required attribute %s needs", e.Claim, e.Name)
+// Error is the detail behind the name of the package.
+func (e *MissingAttributeError) Error() string { return "claims: " + e.Detail() }
+
+// Detail names the attribute and the claim.
+func (e *MissingAttributeError) Detail() string {
+	return fmt.Sprintf("the software statement lacks %s, which the required attribute %s needs", e.Claim, e.Name)
+}
+
+// AttributeError says what is wrong with the declarations of attributes, or with the
+// attributes that are to be mapped.
+type AttributeError struct{ detail string }
+
+// Error is the detail behind the name of the package.
+func (e *AttributeError) Error() string { return "claims: " + e.detail }
+
+// Detail says what is wrong, and of which attribute.
+func (e *AttributeError) Detail() string { return e.detail }
+
+func attributeError(format string, args ...any) error {
+	return &AttributeError{detail: fmt.Sprintf(format, args...)}
 }
 
 // AttributeMapper maps claims to attributes and back. Its declarations are checked.
@@ -70,22 +86,22 @@ type AttributeMapper struct {
 
 // NewAttributeMapper checks the declarations: at least one, each with a name and a
 // claim, no name twice, and no name or claim that already ends in an environment,
-// since two attributes could then collide.
+// since two attributes could then collide. The error is an *AttributeError.
 func NewAttributeMapper(c AttributeConfig) (*AttributeMapper, error) {
 	if len(c.Declarations) == 0 {
-		return nil, errors.New("claims: no attribute is declared")
+		return nil, attributeError("no attribute is declared")
 	}
 	seen := map[string]bool{}
 	for _, d := range c.Declarations {
 		switch {
 		case d.Name == "" || d.Claim == "":
-			return nil, fmt.Errorf("claims: attribute %q needs a name and a claim", d.Name)
+			return nil, attributeError("attribute %q needs a name and a claim", d.Name)
 		case seen["name "+d.Name]:
-			return nil, fmt.Errorf("claims: attribute %q is declared twice", d.Name)
+			return nil, attributeError("attribute %q is declared twice", d.Name)
 		case seen["claim "+d.Claim]:
-			return nil, fmt.Errorf("claims: claim %q feeds two attributes; it could not be mapped back", d.Claim)
+			return nil, attributeError("claim %q feeds two attributes; it could not be mapped back", d.Claim)
 		case environmentOf(d.Name) != "" || environmentOf(d.Claim) != "":
-			return nil, fmt.Errorf("claims: attribute %q: name and claim must not end in an environment", d.Name)
+			return nil, attributeError("attribute %q: name and claim must not end in an environment", d.Name)
 		}
 		seen["name "+d.Name], seen["claim "+d.Claim] = true, true
 	}
@@ -96,10 +112,10 @@ func NewAttributeMapper(c AttributeConfig) (*AttributeMapper, error) {
 
 // Map returns the application that a software statement of that environment
 // describes. A required claim that is absent or empty gives a
-// *MissingAttributeError, an environment that is none an error.
+// *MissingAttributeError, an environment that is none an *AttributeError.
 func (m *AttributeMapper) Map(s *SSA, env Environment) (Application, error) {
 	if env != Sandbox && env != Production {
-		return Application{}, fmt.Errorf("claims: environment %.20q is neither sandbox nor production", string(env))
+		return Application{}, attributeError("environment %.20q is neither sandbox nor production", string(env))
 	}
 	app := Application{ID: s.SoftwareID.Or(""), Name: s.SoftwareClientName.Or("")}
 	if m.nameByID || app.Name == "" {
@@ -121,7 +137,7 @@ func (m *AttributeMapper) Map(s *SSA, env Environment) (Application, error) {
 
 // Claims maps attributes back: the claims by name, and the environment that all of
 // them carry. Attributes that are not declared, of two environments, or given twice
-// are errors.
+// are an *AttributeError.
 func (m *AttributeMapper) Claims(attributes []Attribute) (map[string]Attribute, Environment, error) {
 	claims, env := map[string]Attribute{}, Environment("")
 	for _, a := range attributes {
@@ -129,12 +145,12 @@ func (m *AttributeMapper) Claims(attributes []Attribute) (map[string]Attribute, 
 		claim := m.claimOf(strings.TrimSuffix(a.Name, "_"+string(e)))
 		switch {
 		case e == "" || claim == "":
-			return nil, "", fmt.Errorf("claims: attribute %.64q is not declared", a.Name)
+			return nil, "", attributeError("attribute %.64q is not declared", a.Name)
 		case env != "" && env != e:
-			return nil, "", fmt.Errorf("claims: attribute %.64q is not of environment %s like the others", a.Name, env)
+			return nil, "", attributeError("attribute %.64q is not of environment %s like the others", a.Name, env)
 		}
 		if _, twice := claims[claim]; twice {
-			return nil, "", fmt.Errorf("claims: attribute %.64q is given twice", a.Name)
+			return nil, "", attributeError("attribute %.64q is given twice", a.Name)
 		}
 		env = e
 		a.Name = claim

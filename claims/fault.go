@@ -26,8 +26,11 @@ func (f Fault) String() string {
 // FaultError holds every fault of a document, in the order of its members.
 type FaultError struct{ Faults []Fault }
 
-// Error names the first few faults and counts the rest.
-func (e *FaultError) Error() string {
+// Error is the detail behind the name of the package.
+func (e *FaultError) Error() string { return "claims: " + e.Detail() }
+
+// Detail names the first few faults and counts the rest.
+func (e *FaultError) Detail() string {
 	var parts []string
 	for i, f := range e.Faults {
 		if i == 3 {
@@ -36,7 +39,7 @@ func (e *FaultError) Error() string {
 		}
 		parts = append(parts, f.String())
 	}
-	return "claims: " + strings.Join(parts, "; ")
+	return strings.Join(parts, "; ")
 }
 
 // reader decodes single members and collects their faults.

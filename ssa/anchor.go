@@ -9,7 +9,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/fetch"
-	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Anchor is a directory whose statements a bank believes.
@@ -38,7 +38,7 @@ func (a *Anchor) check() error {
 	case a.Issuer == "":
 		return errors.New("it has no issuer")
 	case a.Environment != claims.Sandbox && a.Environment != claims.Production:
-		return fmt.Errorf("its environment is %s, not sandbox or production", quote.ASCII(string(a.Environment)))
+		return fmt.Errorf("its environment is %s, not sandbox or production", text.Quote(string(a.Environment)))
 	case a.Keys == nil:
 		return errors.New("it has no key resolver")
 	case len(a.Algorithms) == 0:
@@ -48,13 +48,13 @@ func (a *Anchor) check() error {
 	}
 	for _, alg := range a.Algorithms {
 		if alg != claims.PS256 && alg != claims.ES256 && alg != claims.RS256 {
-			return fmt.Errorf("algorithm %s is none that may be allowed", quote.ASCII(string(alg)))
+			return fmt.Errorf("algorithm %s is none that may be allowed", text.Quote(string(alg)))
 		}
 	}
 	for _, host := range a.JWKSHosts {
 		canonical, err := fetch.CanonicalHost(host)
 		if err != nil {
-			return fmt.Errorf("%s is no host or host:port, as JWKSHosts must be: %w", quote.ASCII(host), err)
+			return fmt.Errorf("%s is no host or host:port, as JWKSHosts must be: %w", text.Quote(host), err)
 		}
 		a.hosts = append(a.hosts, canonical)
 	}
@@ -71,9 +71,9 @@ func (a *Anchor) checkNames() error {
 		case ours == "" || their == "":
 			return errors.New("its mapping of claim names has an empty name")
 		case slices.Contains(registered, ours) || slices.Contains(registered, their):
-			return fmt.Errorf("its mapping of claim names moves %s to %s; registered claims stay", quote.ASCII(ours), quote.ASCII(their))
+			return fmt.Errorf("its mapping of claim names moves %s to %s; registered claims stay", text.Quote(ours), text.Quote(their))
 		case theirs[their] != "":
-			return fmt.Errorf("its mapping of claim names gives %s to two claims", quote.ASCII(their))
+			return fmt.Errorf("its mapping of claim names gives %s to two claims", text.Quote(their))
 		}
 		theirs[their] = ours
 	}

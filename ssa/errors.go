@@ -2,11 +2,13 @@ package ssa
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/obdcr/obdcr/claims"
 )
 
-// What can be wrong with a statement or with getting its key, for errors.Is.
+// The kinds of an Error: what can be wrong with a token, a key set, or with getting a
+// key. They are for errors.Is.
 var (
 	ErrMalformed            = errors.New("malformed")
 	ErrUnknownIssuer        = errors.New("unknown issuer")
@@ -21,15 +23,15 @@ var (
 	ErrKeySourceUnavailable = errors.New("key source unavailable")
 )
 
-// Error says what is wrong with a statement. Its text is ASCII and repeats no
-// input beyond 64 characters.
+// Error says what is wrong with a token or with a key set. Its text is ASCII and
+// repeats no input beyond 64 characters.
 type Error struct {
 	Kind    error  // one of the Err values
 	Rule    string // ID of the rule that is broken, as in package validate
 	Pointer string // RFC 6901, into the statement's header or claims
 	Header  bool   // Pointer is into the header
-	Detail  string // what is wrong, and what would be right
-	Cause   error  // what a key resolver said, if it was its failure
+	Detail  string // what is wrong, and what would be right; without package and kind
+	Cause   error  // what lies beneath: a key resolver's error, or a parser's
 
 	// Claims, Faults and Environment are those of a statement whose signature is good
 	// but which is refused all the same; Claims is nil where it is not.
@@ -53,4 +55,17 @@ func (e *Error) Unwrap() []error {
 		return []error{e.Kind}
 	}
 	return []error{e.Kind, e.Cause}
+}
+
+// ConfigError says why a configuration is refused: by NewVerifier or NewRemoteKeys.
+type ConfigError struct{ detail string }
+
+// Error is the detail behind the name of the package.
+func (e *ConfigError) Error() string { return "ssa: " + e.detail }
+
+// Detail says what is wrong with the configuration.
+func (e *ConfigError) Detail() string { return e.detail }
+
+func configError(format string, args ...any) error {
+	return &ConfigError{detail: fmt.Sprintf(format, args...)}
 }

@@ -61,7 +61,7 @@ func (s KeySet) ResolveKeys(_ context.Context, ref KeyRef) ([]Key, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("ssa: %w: no key of the set has this kid", ErrKeyNotFound)
+		return nil, &Error{Kind: ErrKeyNotFound, Pointer: "/kid", Header: true, Detail: "no key of the set has this kid"}
 	}
 	return found, nil
 }
@@ -72,14 +72,14 @@ func StaticKeys(keys ...Key) KeyResolver { return KeySet{Keys: append([]Key(nil)
 // ParseJWKS reads a JWK Set (RFC 7517 section 5) of at most 1 MiB and 100 keys. Keys
 // that are unknown, broken, private, symmetric or too weak are skipped and listed; a
 // broken x5c alone does not lose a key. A document that is no set, or that has no
-// usable key, is an error that wraps ErrMalformed.
+// usable key, is an *Error of kind ErrMalformed.
 func ParseJWKS(data []byte) (KeySet, error) {
 	set, err := readSet(data)
 	if err != nil {
 		return KeySet{}, err
 	}
 	if len(set.Keys) == 0 {
-		return KeySet{}, fmt.Errorf("ssa: %w: %s", ErrMalformed, unusable(set.Skipped))
+		return KeySet{}, &Error{Kind: ErrMalformed, Detail: unusable(set.Skipped)}
 	}
 	return set, nil
 }
@@ -97,7 +97,7 @@ func unusable(skipped []SkippedKey) string {
 func readSet(data []byte) (KeySet, error) {
 	parsed, skipped, err := jose.ParseJWKS(data)
 	if err != nil {
-		return KeySet{}, fmt.Errorf("ssa: %w: %w", ErrMalformed, err)
+		return KeySet{}, &Error{Kind: ErrMalformed, Detail: detailOf(err), Cause: err}
 	}
 	set := KeySet{Keys: make([]Key, 0, len(parsed))}
 	for i := range parsed {

@@ -3,7 +3,6 @@ package ssa
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -72,7 +71,9 @@ func NewRemoteKeys(c RemoteConfig) (*RemoteKeys, error) {
 	}
 	client, err := fetch.New(guard)
 	if err != nil {
-		return nil, errors.New("ssa: remote keys: " + strings.TrimPrefix(err.Error(), "fetch: "))
+		var refused *fetch.Error
+		errors.As(err, &refused)
+		return nil, configError("remote keys: %s", refused.Detail)
 	}
 	r := &RemoteKeys{client: client, clock: c.Clock, limits: limits, observer: c.Observer}
 	if r.clock == nil {

@@ -3,7 +3,6 @@ package ssa
 import (
 	"cmp"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -119,8 +118,8 @@ func fill[T int | int64 | time.Duration](field *T, value T) {
 
 func within[T int | int64 | time.Duration](name string, value, least, most T) error {
 	if value < least || value > most {
-		text := fmt.Sprintf("ssa: the limit %s is %v, not within %v and %v", name, value, least, most)
-		return errors.New(strings.ReplaceAll(text, "\u00b5", "u")) // of microseconds
+		detail := fmt.Sprintf("the limit %s is %v, not within %v and %v", name, value, least, most)
+		return configError("%s", strings.ReplaceAll(detail, "\u00b5", "u")) // of microseconds
 	}
 	return nil
 }

@@ -12,10 +12,15 @@ type UnknownKeyError struct {
 	RetryAt time.Time // from when on an unknown kid has the set read again
 }
 
-// Error says when the set was read and when to try again.
+// Error is the detail behind package and kind.
 func (e *UnknownKeyError) Error() string {
-	return fmt.Sprintf("ssa: %v: the key set, read at %s, has no key of this kid; it can be read again from %s on",
-		ErrKeyNotFound, e.ReadAt.UTC().Format(time.RFC3339), e.RetryAt.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("ssa: %v: %s", ErrKeyNotFound, e.Detail())
+}
+
+// Detail says when the set was read and when to try again.
+func (e *UnknownKeyError) Detail() string {
+	return fmt.Sprintf("the key set, read at %s, has no key of this kid; it can be read again from %s on",
+		e.ReadAt.UTC().Format(time.RFC3339), e.RetryAt.UTC().Format(time.RFC3339))
 }
 
 // Unwrap gives ErrKeyNotFound.
@@ -29,10 +34,13 @@ type KeySourceError struct {
 	Cause      error         // what the last attempt came to
 }
 
-// Error gives host and cause.
+// Error is the detail behind package and kind.
 func (e *KeySourceError) Error() string {
-	return fmt.Sprintf("ssa: %v: %s: %v", ErrKeySourceUnavailable, e.Host, e.Cause)
+	return fmt.Sprintf("ssa: %v: %s", ErrKeySourceUnavailable, e.Detail())
 }
+
+// Detail gives host and cause.
+func (e *KeySourceError) Detail() string { return fmt.Sprintf("%s: %v", e.Host, e.Cause) }
 
 // Unwrap gives ErrKeySourceUnavailable and the cause.
 func (e *KeySourceError) Unwrap() []error { return []error{ErrKeySourceUnavailable, e.Cause} }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/internal/fetch"
-	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // errAbandoned stands for a fetch that ended without a result, by a panic of the
@@ -47,7 +47,7 @@ type getter func(ctx context.Context, address string) (*fetch.Response, error)
 func (r *RemoteKeys) fly(w want, e *entry, f *flight, get getter) {
 	defer func() {
 		if panicked := recover(); panicked != nil { // in the caller's transport, say
-			f.err = fmt.Errorf("%w: panic: %s", errAbandoned, quote.ASCII(fmt.Sprint(panicked)))
+			f.err = fmt.Errorf("%w: panic: %s", errAbandoned, text.Quote(fmt.Sprint(panicked)))
 		}
 		r.land(w, e, f)
 	}()

@@ -3,7 +3,6 @@ package ssa
 import (
 	"context"
 	"crypto"
-	"fmt"
 	"slices"
 )
 
@@ -55,7 +54,8 @@ func (s SoftwareKeys) ResolveKeys(ctx context.Context, ref KeyRef) ([]Key, error
 			return nil, err
 		}
 		if keys = withdrawn.without(keys); len(keys) == 0 {
-			return nil, fmt.Errorf("ssa: %w: %w", ErrKeyNotFound, ErrKeyRevoked)
+			return nil, &Error{Kind: ErrKeyRevoked, Pointer: "/kid", Header: true, Cause: ErrKeyNotFound,
+				Detail: "every key that was asked for is withdrawn"}
 		}
 	}
 	return keys, nil

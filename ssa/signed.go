@@ -22,16 +22,24 @@ type Signed struct {
 }
 
 // ParseSigned reads a compact JWS (RFC 7515 section 7.1): exactly three parts of
-// canonical base64url, one header object without duplicates. The error wraps
-// ErrMalformed.
+// canonical base64url, one header object without duplicates. The error is an *Error of
+// kind ErrMalformed.
 func ParseSigned(token string) (*Signed, error) {
+	s, refusal := parseSigned(token)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return s, nil
+}
+
+func parseSigned(token string) (*Signed, *Error) {
 	jws, err := jose.Parse(token)
 	if err != nil {
-		return nil, fmt.Errorf("ssa: %w: %w", ErrMalformed, err)
+		return nil, &Error{Kind: ErrMalformed, Detail: detailOf(err), Cause: err}
 	}
 	header, _, err := claims.DecodeHeader(jws.HeaderJSON())
-	if err != nil {
-		return nil, fmt.Errorf("ssa: %w: %w", ErrMalformed, err)
+	if err != nil { // jose.Parse has read the same bytes
+		return nil, &Error{Kind: ErrMalformed, Header: true, Detail: err.Error(), Cause: err}
 	}
 	return &Signed{jws: jws, header: header, token: token}, nil
 }
@@ -92,7 +100,7 @@ func (s *Signed) Verify(ctx context.Context, keys KeyResolver, url string, allow
 	}
 	err = s.jws.Verify(jose.Key{ID: key.ID, Algorithm: string(key.Algorithm), Use: key.Use, Ops: key.ops, Public: key.Public}, names)
 	if err != nil {
-		return &Error{Kind: ErrBadSignature, Pointer: "/kid", Header: true, Detail: detail(err)}
+		return &Error{Kind: ErrBadSignature, Pointer: "/kid", Header: true, Detail: detailOf(err)}
 	}
 	return nil
 }
@@ -110,9 +118,9 @@ func (s *Signed) CheckHeader(allowed []claims.Algorithm) error {
 func (s *Signed) checkHeader(allowed []string) error {
 	if err := s.jws.Gate(allowed); err != nil {
 		if errors.Is(err, jose.ErrAlgorithm) {
-			return &Error{Kind: ErrAlgorithm, Pointer: "/alg", Header: true, Detail: detail(err)}
+			return &Error{Kind: ErrAlgorithm, Pointer: "/alg", Header: true, Detail: detailOf(err)}
 		}
-		return &Error{Kind: ErrMalformed, Header: true, Detail: detail(err)}
+		return &Error{Kind: ErrMalformed, Header: true, Detail: detailOf(err)}
 	}
 	if _, ok := s.jws.KeyID(); !ok {
 		return &Error{Kind: ErrMalformed, Pointer: "/kid", Header: true, Detail: "the header has no kid; name the signing key"}
@@ -172,7 +180,8 @@ func resolverError(err error) error {
 	return &Error{Kind: ErrKeySourceUnavailable, Cause: err, Detail: "the keys cannot be had at the moment; try again later"}
 }
 
-func detail(err error) string {
+// detailOf is what an error of package jose says is wrong.
+func detailOf(err error) string {
 	var e *jose.Error
 	if errors.As(err, &e) {
 		return e.Detail

@@ -18,9 +18,9 @@ type Statement struct {
 // Parse reads a software statement: a compact JWS over one strict JSON object. It
 // checks no signature. The error is an *Error of kind ErrMalformed.
 func Parse(token string) (*Statement, error) {
-	signed, err := ParseSigned(token)
-	if err != nil {
-		return nil, malformed("", "the software statement is no compact JWS: "+detail(err))
+	signed, refusal := parseSigned(token)
+	if refusal != nil {
+		return nil, malformed("", "the software statement is no compact JWS: "+refusal.Detail)
 	}
 	issuer, err := issuerOf(signed.UnverifiedPayload())
 	if err != nil {

@@ -3,15 +3,14 @@ package ssa
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/internal/quote"
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // VerifierConfig configures a Verifier.
@@ -34,17 +33,17 @@ type Verifier struct {
 func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	switch {
 	case len(c.Anchors) == 0:
-		return nil, errors.New("ssa: a verifier needs at least one trust anchor")
+		return nil, configError("a verifier needs at least one trust anchor")
 	case c.Clock == nil:
-		return nil, errors.New("ssa: a verifier needs a clock")
+		return nil, configError("a verifier needs a clock")
 	case c.Skew < 0 || c.Skew > 5*time.Minute:
-		return nil, errors.New("ssa: the clock skew must be within 0 and 5 minutes")
+		return nil, configError("the clock skew must be within 0 and 5 minutes")
 	}
 	v := &Verifier{anchors: map[string][]*Anchor{}, clock: c.Clock, skew: c.Skew}
 	for i := range c.Anchors {
 		a := c.Anchors[i].clone()
 		if err := a.check(); err != nil {
-			return nil, fmt.Errorf("ssa: trust anchor %d (%s): %w", i, quote.ASCII(a.Name), err)
+			return nil, configError("trust anchor %d (%s): %v", i, text.Quote(a.Name), err)
 		}
 		v.anchors[a.Issuer] = append(v.anchors[a.Issuer], a)
 	}
@@ -148,7 +147,7 @@ func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
 	}
 	if len(faults) > 0 {
 		refusal = &Error{Kind: ErrMalformed, Rule: rule.SSAMemberType, Pointer: faults[0].Pointer,
-			Detail: (&claims.FaultError{Faults: faults}).Error()}
+			Detail: (&claims.FaultError{Faults: faults}).Detail()}
 	}
 	if refusal != nil {
 		refusal.Claims, refusal.Faults, refusal.Environment = c, faults, a.Environment

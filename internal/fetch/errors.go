@@ -20,11 +20,13 @@ var (
 	// ErrAnswer: an answer came and is not one to use: its status (redirects are not
 	// followed), media type, content coding or size.
 	ErrAnswer = errors.New("fetch: answer refused")
+	// ErrConfig: New refused the configuration.
+	ErrConfig = errors.New("fetch: configuration refused")
 )
 
 // Error says why there is no response.
 type Error struct {
-	Kind   error  // ErrAddress, ErrNetwork, ErrForbiddenNetwork or ErrAnswer
+	Kind   error  // ErrAddress, ErrNetwork, ErrForbiddenNetwork, ErrAnswer or ErrConfig
 	Detail string // ASCII, of our own words: it quotes neither the address nor the peer
 	// Cause is what lay beneath, nil where nothing did. Its text may quote the peer
 	// at length, and so is no part of this error's.
@@ -42,6 +44,7 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Cause}
 }
 
+// refuse makes an error without a cause.
 func refuse(kind error, detail string) *Error { return &Error{Kind: kind, Detail: detail} }
 
 // failure sorts an error of the transport.

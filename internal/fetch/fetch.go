@@ -18,7 +18,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Source is a group of hosts under one trust.
@@ -82,27 +82,28 @@ type Response struct {
 	HasMaxAge bool // whether the answer said anything of that
 }
 
-// New checks the configuration. A contradiction or an empty setting is an error, which
-// names a source by one of its hosts.
+// New checks the configuration. A contradiction or an empty setting is an *Error of
+// kind ErrConfig, which names a source by one of its hosts.
 func New(cfg Config) (*Client, error) {
 	switch {
 	case len(cfg.Sources) == 0:
-		return nil, errors.New("fetch: there is no source")
+		return nil, refuse(ErrConfig, "there is no source")
 	case cfg.MaxBytes <= 0 || cfg.MaxBytes > MaxBytesLimit:
-		return nil, fmt.Errorf("fetch: the longest body must be 1..%d bytes", MaxBytesLimit)
+		return nil, refuse(ErrConfig, fmt.Sprintf("the longest body must be 1..%d bytes", MaxBytesLimit))
 	case cfg.Timeout <= 0:
-		return nil, errors.New("fetch: the timeout must be above zero")
+		return nil, refuse(ErrConfig, "the timeout must be above zero")
 	case cfg.Transport != nil && cfg.Resolver != nil:
-		return nil, errors.New("fetch: a transport of the caller's own would not use the resolver")
+		return nil, refuse(ErrConfig, "a transport of the caller's own would not use the resolver")
 	}
 	c := &Client{hosts: map[string]*source{}, maxBytes: cfg.MaxBytes, timeout: cfg.Timeout}
 	for i := range cfg.Sources {
 		from := &cfg.Sources[i]
 		if len(from.Hosts) == 0 {
-			return nil, errors.New("fetch: a source has no host")
+			return nil, refuse(ErrConfig, "a source has no host")
 		}
 		if err := c.add(&cfg, from); err != nil {
-			return nil, fmt.Errorf("fetch: the source of host %s: %w", quote.ASCII(from.Hosts[0]), err)
+			return nil, &Error{Kind: ErrConfig, Cause: err,
+				Detail: "the source of host " + text.Quote(from.Hosts[0]) + ": " + err.Error()}
 		}
 	}
 	return c, nil
@@ -122,7 +123,7 @@ func (c *Client) add(cfg *Config, from *Source) error {
 	for _, t := range from.MediaTypes {
 		name := mediaType(t)
 		if name == "" || strings.Contains(t, ";") {
-			return fmt.Errorf("%s is no media type", quote.ASCII(t))
+			return fmt.Errorf("%s is no media type", text.Quote(t))
 		}
 		s.mediaTypes = append(s.mediaTypes, name)
 	}
@@ -133,10 +134,10 @@ func (c *Client) add(cfg *Config, from *Source) error {
 	for _, h := range from.Hosts {
 		host, err := CanonicalHost(h)
 		if err != nil {
-			return fmt.Errorf("host %s: %w", quote.ASCII(h), err)
+			return fmt.Errorf("host %s: %w", text.Quote(h), err)
 		}
 		if other := c.hosts[host]; other != nil && other != s {
-			return fmt.Errorf("%s is a host of another source too", quote.ASCII(h))
+			return fmt.Errorf("%s is a host of another source too", text.Quote(h))
 		}
 		c.hosts[host] = s
 	}

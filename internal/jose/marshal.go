@@ -77,7 +77,7 @@ func appendPublic(out []byte, public crypto.PublicKey) []byte {
 		out = append(out, `","e":"`...)
 		out = encoding.AppendEncode(out, big.NewInt(int64(pub.E)).Bytes())
 	case *ecdsa.PublicKey:
-		point, _ := pub.Bytes() // 4, x, y
+		point, _ := uncompressed(pub)
 		out = append(out, `"kty":"EC","crv":"P-256","x":"`...)
 		out = encoding.AppendEncode(out, point[1:1+p256Size])
 		out = append(out, `","y":"`...)

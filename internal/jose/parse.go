@@ -2,14 +2,13 @@ package jose
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/base64"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
-	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // encoding is base64url without padding whose unused last bits are zero
@@ -19,7 +18,7 @@ var encoding = base64.RawURLEncoding.Strict()
 // JWS is a well-formed compact JWS. Nothing it holds has been verified. Only
 // Parse makes one; the zero JWS is refused by Gate and Verify.
 type JWS struct {
-	digest    [sha256.Size]byte // of the signing input: the token up to its second dot
+	input     string // what is signed: the token up to its second dot
 	header    string
 	payload   string
 	signature []byte
@@ -64,9 +63,9 @@ func Parse(token string) (*JWS, error) {
 		src = src[min(size+1, len(src)):]
 	}
 	// One string for both parts, which nobody can change.
-	text := string(buf[len(token):ends[1]])
+	decoded := string(buf[len(token):ends[1]])
 	headerSize := ends[0] - len(token)
-	j := &JWS{digest: sha256.Sum256(buf[:second]), header: text[:headerSize], payload: text[headerSize:],
+	j := &JWS{input: token[:second], header: decoded[:headerSize], payload: decoded[headerSize:],
 		signature: bytes.Clone(buf[ends[1]:ends[2]])}
 	if err := j.readHeader(); err != nil {
 		return nil, err
@@ -91,12 +90,12 @@ func findDots(token string) (first, second int, err error) {
 
 func (j *JWS) readHeader() error {
 	object, err := jsonscan.Scan(j.header, func(name string, value jsonscan.Value) {
-		text, clean := value.Text()
+		word, clean := value.Text()
 		switch {
 		case name == "alg" && clean:
-			j.alg = text
+			j.alg = word
 		case name == "kid" && clean:
-			j.kid, j.hasKid = text, true
+			j.kid, j.hasKid = word, true
 		}
 		if j.refused == nil {
 			j.refused = checkMember(name, value)
@@ -153,7 +152,7 @@ func checkMember(name string, value jsonscan.Value) error {
 	case refused:
 		return fail(ErrHeader, name+" must not be present: "+reason)
 	case strings.HasPrefix(name, "x5"):
-		return fail(ErrHeader, quote.ASCII(name)+" must not be present: the key comes from the signer's registered key set, never from the token")
+		return fail(ErrHeader, text.Quote(name)+" must not be present: the key comes from the signer's registered key set, never from the token")
 	case name == "typ":
 		if typ, clean := value.Text(); !clean || typ != "JWT" {
 			return fail(ErrHeader, `typ must be "JWT" or absent`)

@@ -2,22 +2,28 @@ package jose
 
 import (
 	"crypto"
-	"crypto/rand"
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha256"
-	"encoding/asn1"
-	"math/big"
+	"errors"
+	"io"
 	"strconv"
 
-	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Sign makes a compact JWS over payload. alg is PS256, ES256 or RS256 and must fit
 // the signer's key, which may live in an HSM; kid has 1 to 128 bytes; typ is left
 // out when empty (Gate accepts no other than "JWT"). The result is one that Parse
-// reads back. The error is an *Error of kind ErrAlgorithm, ErrHeader, ErrKey, or
-// ErrSignature when the signer itself fails; ErrMalformed for a token that would
-// be too long.
+// reads back and whose signature was verified with the signer's public key. The error
+// is an *Error of kind ErrAlgorithm, ErrHeader, ErrKey, or ErrSignature when the
+// signer itself fails; ErrMalformed for a token that would be too long.
+//
+// The JOSE library makes the signature and nothing else. This package writes the
+// token, since the library does not escape the names of members.
 func Sign(payload []byte, signer crypto.Signer, alg, kid, typ string) (string, error) {
 	if err := checkAlgorithm(alg, []string{PS256, ES256, RS256}); err != nil {
 		return "", err
@@ -43,7 +49,7 @@ func Sign(payload []byte, signer crypto.Signer, alg, kid, typ string) (string, e
 	token := encoding.AppendEncode(nil, header)
 	token = append(token, '.')
 	token = encoding.AppendEncode(token, payload)
-	signature, err := signDigest(signer, alg, sha256.Sum256(token))
+	signature, err := signInput(signer, alg, token)
 	if err != nil {
 		return "", err
 	}
@@ -54,37 +60,43 @@ func Sign(payload []byte, signer crypto.Signer, alg, kid, typ string) (string, e
 	return string(token), nil
 }
 
-func signDigest(signer crypto.Signer, alg string, digest [sha256.Size]byte) ([]byte, error) {
-	var opts crypto.SignerOpts = crypto.SHA256
-	if alg == PS256 {
-		opts = &rsa.PSSOptions{SaltLength: sha256.Size, Hash: crypto.SHA256}
-	}
-	signature, err := signer.Sign(rand.Reader, digest[:], opts)
+// signInput signs the token up to its second dot and verifies what came out: a device
+// may hold another key than it says, or fail halfway.
+func signInput(signer crypto.Signer, alg string, input []byte) ([]byte, error) {
+	library, err := jws.NewSigner(jwa.SignatureAlgorithm(alg))
 	if err != nil {
-		return nil, fail(ErrSignature, "the signing key failed: "+quote.ASCII(err.Error()))
+		return nil, fail(ErrAlgorithm, "the JOSE library does not sign with "+alg)
 	}
-	if alg == ES256 {
-		if signature, err = fixedSize(signature); err != nil {
-			return nil, err
-		}
+	signature, err := library.Sign(input, device{signer})
+	if err != nil {
+		return nil, fail(ErrSignature, "the signing key failed: "+text.Quote(err.Error()))
 	}
+	digest := sha256.Sum256(input)
 	if !verifyDigest(signer.Public(), alg, digest[:], signature) {
 		return nil, fail(ErrSignature, "the signing key made a signature that its public key does not verify")
 	}
 	return signature, nil
 }
 
-// fixedSize turns an ASN.1 ECDSA signature into the form of RFC 7518 section 3.4.
-func fixedSize(signature []byte) ([]byte, error) {
-	var pair struct{ R, S *big.Int }
-	rest, err := asn1.Unmarshal(signature, &pair)
-	if err != nil || len(rest) > 0 || !fits(pair.R) || !fits(pair.S) {
-		return nil, fail(ErrSignature, "the signing key made no ECDSA signature for P-256")
-	}
-	out := make([]byte, 2*p256Size)
-	pair.R.FillBytes(out[:p256Size])
-	pair.S.FillBytes(out[p256Size:])
-	return out, nil
-}
+// device is the caller's key as the JOSE library uses it.
+type device struct{ crypto.Signer }
 
-func fits(n *big.Int) bool { return n.Sign() > 0 && n.BitLen() <= 8*p256Size }
+var errNoSignature = errors.New("it made no ECDSA signature that its public key verifies")
+
+// Sign asks the key for a signature. The salt of PSS gets its length as a number (RFC
+// 7518 section 3.5), where the library has a constant that a device may not know. An
+// ECDSA signature is verified before the library sees it: the library panics when a
+// number in it is longer than 32 bytes.
+func (d device) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if _, isPSS := opts.(*rsa.PSSOptions); isPSS {
+		opts = &rsa.PSSOptions{SaltLength: sha256.Size, Hash: crypto.SHA256}
+	}
+	signature, err := d.Signer.Sign(random, digest, opts)
+	if err != nil {
+		return nil, err
+	}
+	if public, isECDSA := d.Public().(*ecdsa.PublicKey); isECDSA && !ecdsa.VerifyASN1(public, digest, signature) {
+		return nil, errNoSignature
+	}
+	return signature, nil
+}

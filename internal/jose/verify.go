@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Key is a public key with what its JWK says about it (RFC 7517 section 4).
@@ -40,10 +40,18 @@ func (j *JWS) Verify(key Key, allowed []string) error {
 	if err := checkKeyFor(key, j.alg); err != nil {
 		return err
 	}
-	if !verifyDigest(key.Public, j.alg, j.digest[:], j.signature) {
+	digest := j.digest()
+	if !verifyDigest(key.Public, j.alg, digest[:], j.signature) {
 		return fail(ErrSignature, "the token was changed, or signed with another key")
 	}
 	return nil
+}
+
+// digest hashes what is signed. Verify asks for it last, so that a token that is refused
+// by its header or for its key costs no hash.
+func (j *JWS) digest() [sha256.Size]byte {
+	var room [8 << 10]byte // on the stack, as in Parse
+	return sha256.Sum256(append(room[:0], j.input...))
 }
 
 func verifyDigest(public crypto.PublicKey, alg string, digest, signature []byte) bool {
@@ -76,7 +84,7 @@ func checkAlgorithm(alg string, allowed []string) error {
 	}
 	got := "alg is absent or not a string"
 	if alg != "" {
-		got = "alg is " + quote.ASCII(alg)
+		got = "alg is " + text.Quote(alg)
 	}
 	return fail(ErrAlgorithm, got+"; use one of "+strings.Join(allowed, ", "))
 }
@@ -85,9 +93,9 @@ func checkAlgorithm(alg string, allowed []string) error {
 func checkKeyFor(key Key, alg string) error {
 	switch {
 	case key.Algorithm != "" && key.Algorithm != alg:
-		return fail(ErrKey, "the key is for "+quote.ASCII(key.Algorithm)+", the header says "+alg)
+		return fail(ErrKey, "the key is for "+text.Quote(key.Algorithm)+", the header says "+alg)
 	case key.Use != "" && key.Use != "sig":
-		return fail(ErrKey, "the key's use is "+quote.ASCII(key.Use)+`, not "sig"`)
+		return fail(ErrKey, "the key's use is "+text.Quote(key.Use)+`, not "sig"`)
 	case key.Ops != nil && !slices.Contains(key.Ops, "verify"):
 		return fail(ErrKey, `the key's key_ops do not hold "verify"`)
 	}
@@ -120,15 +128,26 @@ func checkPublic(public crypto.PublicKey) error {
 		}
 		return checkRSA(pub)
 	case *ecdsa.PublicKey:
-		if pub == nil || pub.Curve != elliptic.P256() || pub.X == nil || pub.Y == nil {
+		if pub == nil || pub.Curve != elliptic.P256() {
 			return fail(ErrKey, "the ECDSA key is not on P-256")
 		}
-		if _, err := pub.Bytes(); err != nil {
-			return fail(ErrKey, "the ECDSA key is not a point on P-256")
+		if _, err := uncompressed(pub); err != nil {
+			return fail(ErrKey, err.Error())
 		}
 		return nil
 	}
 	return fail(ErrKey, "the key is neither RSA nor ECDSA")
+}
+
+// uncompressed is the point of a key (SEC 1 section 2.3.3): 4, x, y. A key without
+// coordinates is an error here, where crypto/ecdsa panics.
+func uncompressed(pub *ecdsa.PublicKey) (point []byte, err error) {
+	defer func() {
+		if recover() != nil || err != nil {
+			point, err = nil, errNoPoint
+		}
+	}()
+	return pub.Bytes()
 }
 
 func checkRSA(pub *rsa.PublicKey) error {

@@ -7,9 +7,9 @@
 package jsonscan
 
 import (
-	"fmt"
 	"math"
 	"math/bits"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -27,10 +27,12 @@ type SyntaxError struct {
 	Reason string // what is wrong, in ASCII, without any of the input
 }
 
-// Error gives reason and place in one line.
-func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("json: %s at byte %d", e.Reason, e.Offset)
-}
+// Error is the detail behind the name of the format.
+func (e *SyntaxError) Error() string { return "json: " + e.Detail() }
+
+// Detail gives reason and place in one line, for texts that say themselves what was
+// read.
+func (e *SyntaxError) Detail() string { return e.Reason + " at byte " + strconv.Itoa(e.Offset) }
 
 // Parse checks the whole of doc and returns its one value, a view into doc that
 // copies nothing. The error is a *SyntaxError, and the value then unusable.
