@@ -33,6 +33,5 @@
 //
 // # Showing a report
 //
-// [Report.WriteText], [Report.WriteJSON], [Report.WriteSARIF] and
-// [Report.WriteJUnit] render one for people, programs, code scanning and CI.
+// Package validate/report writes one for people, programs, code scanning and CI.
 package validate

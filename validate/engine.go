@@ -130,20 +130,23 @@ func (v *Validator) SigningAlgorithms() []claims.Algorithm {
 // fresh slice.
 func (v *Validator) Rules() []Rule { return slices.Clone(v.rules) }
 
-// outcome is what became of one rule.
-type outcome byte
+// Outcome is what became of one rule.
+type Outcome uint8
 
+// The outcomes. A rule that the report was not judged by has OutcomeNone. A rule
+// with a warning or a notice has OutcomeFailed, as one with an error.
 const (
-	outcomePassed outcome = iota
-	outcomeNotApplicable
-	outcomeFailed
+	OutcomeNone Outcome = iota
+	OutcomePassed
+	OutcomeNotApplicable
+	OutcomeFailed
 )
 
 // judgement holds what one Judge needs, so that it is one allocation.
 type judgement struct {
 	report Report
 	kase   Case
-	room   [192]outcome
+	room   [192]Outcome
 }
 
 // Judge runs every rule over in and reports all violations at once. It neither
@@ -183,7 +186,7 @@ func (v *Validator) judge(in *Input) *Report {
 	r.validator, r.Profile = v, v.profile
 	r.outcomes = j.room[:0]
 	if len(v.rules) > len(j.room) {
-		r.outcomes = make([]outcome, 0, len(v.rules))
+		r.outcomes = make([]Outcome, 0, len(v.rules))
 	}
 	r.outcomes = r.outcomes[:len(v.rules)]
 	c := &j.kase
@@ -192,13 +195,15 @@ func (v *Validator) judge(in *Input) *Report {
 	for i := range v.runs {
 		row := &v.runs[i]
 		if row.check == nil || there&row.document == 0 || row.when != nil && !row.when(c) {
-			r.outcomes[i] = outcomeNotApplicable
+			r.outcomes[i] = OutcomeNotApplicable
 			continue
 		}
 		c.rule, c.hit = i, false
 		row.check(c)
 		if c.hit {
-			r.outcomes[i] = outcomeFailed
+			r.outcomes[i] = OutcomeFailed
+		} else {
+			r.outcomes[i] = OutcomePassed
 		}
 	}
 	*c = Case{} // the report must not keep the input alive

@@ -32,7 +32,7 @@ type Report struct {
 	More int
 
 	validator *Validator
-	outcomes  []outcome
+	outcomes  []Outcome
 	errors    int // violations by severity, those counted in More too
 	warnings  int
 	notices   int
@@ -57,13 +57,34 @@ func (r *Report) Count(s Severity) int {
 }
 
 // Passed lists the IDs of the rules that applied and were kept.
-func (r *Report) Passed() []string { return r.ids(outcomePassed) }
+func (r *Report) Passed() []string { return r.ids(OutcomePassed) }
 
 // NotApplicable lists the IDs of the rules that did not apply, or that are
 // judged outside the table and reported nothing.
-func (r *Report) NotApplicable() []string { return r.ids(outcomeNotApplicable) }
+func (r *Report) NotApplicable() []string { return r.ids(OutcomeNotApplicable) }
 
-func (r *Report) ids(want outcome) []string {
+// Rules returns the rules that were judged by, in their order and in a fresh slice;
+// none where nothing was judged.
+func (r *Report) Rules() []Rule {
+	if r.validator == nil {
+		return nil
+	}
+	return r.validator.Rules()
+}
+
+// Outcome says what became of the rule with that ID.
+func (r *Report) Outcome(id string) Outcome {
+	if r.validator == nil {
+		return OutcomeNone
+	}
+	at, known := r.validator.byID[id]
+	if !known {
+		return OutcomeNone
+	}
+	return r.outcomes[at]
+}
+
+func (r *Report) ids(want Outcome) []string {
 	ids := make([]string, 0, r.count(want))
 	for i, o := range r.outcomes {
 		if o == want {
@@ -73,7 +94,7 @@ func (r *Report) ids(want outcome) []string {
 	return ids
 }
 
-func (r *Report) count(want outcome) (n int) {
+func (r *Report) count(want Outcome) (n int) {
 	for _, o := range r.outcomes {
 		if o == want {
 			n++
@@ -112,7 +133,7 @@ func (r *Report) addExtra(extra []Violation) {
 		at, known := r.validator.byID[v.Rule]
 		if known {
 			row := &r.validator.rules[at]
-			if r.outcomes[at] == outcomeFailed && !row.External {
+			if r.outcomes[at] == OutcomeFailed && !row.External {
 				continue
 			}
 			v.fill(row)
@@ -123,7 +144,7 @@ func (r *Report) addExtra(extra []Violation) {
 	}
 	for i := range extra {
 		if at, known := r.validator.byID[extra[i].Rule]; known {
-			r.outcomes[at] = outcomeFailed
+			r.outcomes[at] = OutcomeFailed
 		}
 	}
 }

@@ -81,6 +81,18 @@ const (
 	SeverityNotice  Severity = "notice"
 )
 
+// SignatureState says what is known of a signature. The rules see none: whoever has
+// the keys checks it and reports a bad one through [Input.Extra].
+type SignatureState string
+
+// The states. A signature is not checked where there is no key set, or where it
+// cannot be read.
+const (
+	SignatureValid      SignatureState = "valid"
+	SignatureInvalid    SignatureState = "invalid"
+	SignatureNotChecked SignatureState = "not_checked"
+)
+
 // Step is the step of the walk at which a server would notice a violation. The
 // wire answers for the earliest step that failed.
 type Step uint8

@@ -16,6 +16,7 @@ import (
 	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
+	"github.com/obdcr/obdcr/validate/report"
 )
 
 // outputs are the formats of a report.
@@ -216,19 +217,19 @@ func (a *app) withStatement(request, name string) (statement, with string, err e
 func (a *app) writeReport(out io.Writer, name string, alone bool, format string, r *dcr.LintResult) error {
 	switch format {
 	case "json":
-		return r.Report.WriteJSON(out, validate.SignatureStates{
+		return report.JSON(out, r.Report, report.Signatures{
 			Request: validate.SignatureState(r.Request), SSA: validate.SignatureState(r.Statement)})
 	case "sarif":
-		return r.Report.WriteSARIF(out, name)
+		return report.SARIF(out, r.Report, name)
 	case "junit":
-		return r.Report.WriteJUnit(out, shownName(name))
+		return report.JUnit(out, r.Report, shownName(name))
 	}
-	return r.Report.WriteText(out, a.headline(name, alone, r))
+	return report.Text(out, r.Report, a.headline(name, alone, r))
 }
 
 // headline says what was judged and what is known of its signatures.
-func (a *app) headline(name string, alone bool, r *dcr.LintResult) validate.TextOptions {
-	o := validate.TextOptions{Name: shownName(name), Documents: r.Documents, Color: a.color}
+func (a *app) headline(name string, alone bool, r *dcr.LintResult) report.TextOptions {
+	o := report.TextOptions{Name: shownName(name), Documents: r.Documents, Color: a.color}
 	signed, payload := validate.DocHeader, validate.DocRequest
 	if alone {
 		signed, payload = validate.DocSSAHeader, validate.DocSSA

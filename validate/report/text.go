@@ -1,4 +1,4 @@
-package validate
+package report
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/validate"
 )
 
 // TextOptions says what a report for people shows besides its violations. All
@@ -26,17 +28,17 @@ type TextOptions struct {
 	// Documents are the JSON texts that the violations point into, as they
 	// were judged. A violation whose document is not here is shown without its
 	// line.
-	Documents map[Document][]byte
+	Documents map[validate.Document][]byte
 	// Color adds ANSI colours.
 	Color bool
 }
 
-// WriteText renders the report for people: a headline, each violation with the
-// line of the pretty-printed document and a caret under the value, what is
-// cited and how to fix it, and a count; a valid report says so. Whatever comes
-// from the input is shown printable. The error is that of w.
-func (r *Report) WriteText(w io.Writer, o TextOptions) error {
-	t := &textWriter{o: o, lines: map[Document][]jsonscan.Line{}}
+// Text writes the report for people: a headline, the violations, and a count. Each
+// violation shows the line of the indented document with a caret under the value,
+// what is cited, and how to mend it. Whatever comes from the input is made
+// printable. The error is that of w.
+func Text(w io.Writer, r *validate.Report, o TextOptions) error {
+	t := &textWriter{o: o, lines: map[validate.Document][]jsonscan.Line{}}
 	t.headline()
 	for i := range r.Violations {
 		t.violation(&r.Violations[i])
@@ -52,7 +54,7 @@ func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 type textWriter struct {
 	b     bytes.Buffer
 	o     TextOptions
-	lines map[Document][]jsonscan.Line
+	lines map[validate.Document][]jsonscan.Line
 }
 
 // ANSI codes.
@@ -67,11 +69,11 @@ func (t *textWriter) paint(code, s string) string {
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
 }
 
-func color(s Severity) string {
+func color(s validate.Severity) string {
 	switch s {
-	case SeverityWarning:
+	case validate.SeverityWarning:
 		return yellow
-	case SeverityNotice:
+	case validate.SeverityNotice:
 		return cyan
 	}
 	return red
@@ -81,9 +83,9 @@ func color(s Severity) string {
 func (t *textWriter) headline() {
 	var parts []string
 	if t.o.Name != "" {
-		parts = append(parts, t.paint(bold, show(t.o.Name)))
+		parts = append(parts, t.paint(bold, text.Show(t.o.Name)))
 	}
-	signed := Echo(t.o.Algorithm)
+	signed := text.Echo(t.o.Algorithm)
 	if t.o.KeyID != "" {
 		signed = strings.TrimSpace(signed + "  kid " + shortKeyID(t.o.KeyID))
 	}
@@ -93,7 +95,7 @@ func (t *textWriter) headline() {
 	if t.o.Issuer != "" || t.o.SSANote != "" {
 		from := "SSA"
 		if t.o.Issuer != "" {
-			from += " from " + Echo(t.o.Issuer)
+			from += " from " + text.Echo(t.o.Issuer)
 		}
 		parts = append(parts, noted(from, t.o.SSANote))
 	}
@@ -111,22 +113,22 @@ func noted(s, note string) string {
 
 // shortKeyID shows enough of a kid to recognise it.
 func shortKeyID(kid string) string {
-	kid = Echo(kid)
+	kid = text.Echo(kid)
 	if r := []rune(kid); len(r) > 8 {
 		return string(r[:5]) + "..."
 	}
 	return kid
 }
 
-func (t *textWriter) violation(v *Violation) {
+func (t *textWriter) violation(v *validate.Violation) {
 	fmt.Fprintf(&t.b, "%s  %s   %s\n",
-		t.paint(color(v.Severity), fmt.Sprintf("%-7s", v.Severity)), t.paint(bold, show(v.Rule)), placeOf(v))
+		t.paint(color(v.Severity), fmt.Sprintf("%-7s", v.Severity)), t.paint(bold, text.Show(v.Rule)), placeOf(v))
 	t.excerpt(v)
 	if v.Want != "" {
 		t.remark("want: " + v.Want)
 	}
 	cited := v.Citation.String()
-	if v.Severity == SeverityError {
+	if v.Severity == validate.SeverityError {
 		cited += "; the bank would answer " + string(v.Code)
 	}
 	if cited != "" {
@@ -137,20 +139,20 @@ func (t *textWriter) violation(v *Violation) {
 	}
 }
 
-func (t *textWriter) remark(s string) { t.b.WriteString("      = " + show(s) + "\n") }
+func (t *textWriter) remark(s string) { t.b.WriteString("      = " + text.Show(s) + "\n") }
 
 // placeOf gives the pointer, and the document when it isn't the request.
-func placeOf(v *Violation) string {
-	at := show(v.Pointer)
+func placeOf(v *validate.Violation) string {
+	at := text.Show(v.Pointer)
 	if at == "" {
 		at = "the whole"
 	}
 	switch v.Document {
-	case DocHeader:
+	case validate.DocHeader:
 		return at + " of the header"
-	case DocSSA:
+	case validate.DocSSA:
 		return at + " of the software statement"
-	case DocSSAHeader:
+	case validate.DocSSAHeader:
 		return at + " of the software statement's header"
 	}
 	if v.Pointer == "" {
@@ -164,13 +166,13 @@ const maxColumns = 100
 
 // excerpt quotes the line of the value and puts carets and message under it; of
 // what is absent there is only the message.
-func (t *textWriter) excerpt(v *Violation) {
+func (t *textWriter) excerpt(v *validate.Violation) {
 	line, number := t.find(v.Document, v.Pointer)
 	if number == 0 {
-		fmt.Fprintf(&t.b, "      | %s\n", show(v.Message))
+		fmt.Fprintf(&t.b, "      | %s\n", text.Show(v.Message))
 		return
 	}
-	shown := []rune(show(line.Text))
+	shown := []rune(text.Show(line.Text))
 	start := utf8.RuneCountInString(line.Text[:line.Start])
 	end := utf8.RuneCountInString(line.Text[:line.End])
 	if len(shown) > maxColumns {
@@ -179,12 +181,12 @@ func (t *textWriter) excerpt(v *Violation) {
 	start, end = min(start, len(shown)-1), min(end, len(shown))
 	carets := strings.Repeat("^", max(end-start, 1))
 	fmt.Fprintf(&t.b, "%5d | %s\n", number, string(shown))
-	fmt.Fprintf(&t.b, "      | %s%s %s\n", strings.Repeat(" ", start), t.paint(color(v.Severity), carets), show(v.Message))
+	fmt.Fprintf(&t.b, "      | %s%s %s\n", strings.Repeat(" ", start), t.paint(color(v.Severity), carets), text.Show(v.Message))
 }
 
 // find returns the line on which the value of pointer begins, and its number
 // from 1; number 0 means there is none.
-func (t *textWriter) find(d Document, pointer string) (jsonscan.Line, int) {
+func (t *textWriter) find(d validate.Document, pointer string) (jsonscan.Line, int) {
 	lines, ok := t.lines[d]
 	if !ok {
 		lines = jsonscan.Indent(string(t.o.Documents[d]))
@@ -202,9 +204,9 @@ func (t *textWriter) find(d Document, pointer string) (jsonscan.Line, int) {
 }
 
 // total: 2 errors, 1 warning
-func (t *textWriter) total(r *Report) {
+func (t *textWriter) total(r *validate.Report) {
 	var counts []string
-	for _, s := range []Severity{SeverityError, SeverityWarning, SeverityNotice} {
+	for _, s := range []validate.Severity{validate.SeverityError, validate.SeverityWarning, validate.SeverityNotice} {
 		if n := r.Count(s); n > 0 {
 			counts = append(counts, plural(n, string(s)))
 		}
@@ -219,7 +221,7 @@ func (t *textWriter) total(r *Report) {
 			line += ", "
 		}
 		fmt.Fprintf(&t.b, "%s (%s): %s%s passed, %d not applicable\n", t.paint(green, "valid"), r.Profile, line,
-			plural(r.count(outcomePassed), "rule"), r.count(outcomeNotApplicable))
+			plural(len(r.Passed()), "rule"), len(r.NotApplicable()))
 	}
 }
 
@@ -228,12 +230,4 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return strconv.Itoa(n) + " " + noun + "s"
-}
-
-// show makes text fit for a terminal, rune by rune, so that columns stay.
-func show(s string) string {
-	if printableASCII(s) {
-		return s
-	}
-	return strings.Map(printable, s)
 }

@@ -1,9 +1,11 @@
-package validate
+package report
 
 import (
 	"io"
 	"net/url"
 	"path/filepath"
+
+	"github.com/obdcr/obdcr/validate"
 )
 
 // The parts of SARIF 2.1.0 (OASIS, 2020) that a report needs.
@@ -20,12 +22,12 @@ type (
 		Properties sarifRunBag   `json:"properties"`
 	}
 	sarifRunBag struct {
-		Profile       Profile    `json:"profile"`
-		Valid         bool       `json:"valid"`
-		Wire          *WireError `json:"wire"`
-		More          int        `json:"more"`
-		Passed        int        `json:"passed"`
-		NotApplicable int        `json:"notApplicable"`
+		Profile       validate.Profile    `json:"profile"`
+		Valid         bool                `json:"valid"`
+		Wire          *validate.WireError `json:"wire"`
+		More          int                 `json:"more"`
+		Passed        int                 `json:"passed"`
+		NotApplicable int                 `json:"notApplicable"`
 	}
 	sarifTool struct {
 		Driver sarifDriver `json:"driver"`
@@ -51,12 +53,12 @@ type (
 		Level string `json:"level"`
 	}
 	sarifBag struct {
-		Document Document `json:"document"`
-		Code     Code     `json:"code"`
-		Citation string   `json:"citation,omitempty"`
-		Pointer  string   `json:"pointer,omitempty"`
-		Got      string   `json:"got,omitempty"`
-		Want     string   `json:"want,omitempty"`
+		Document validate.Document `json:"document"`
+		Code     validate.Code     `json:"code"`
+		Citation string            `json:"citation,omitempty"`
+		Pointer  string            `json:"pointer,omitempty"`
+		Got      string            `json:"got,omitempty"`
+		Want     string            `json:"want,omitempty"`
 	}
 	sarifResult struct {
 		RuleID     string          `json:"ruleId"`
@@ -91,12 +93,13 @@ const (
 	sarifHomepage = "https://github.com/obdcr/obdcr"
 )
 
-// WriteSARIF renders the report as SARIF 2.1.0 with the metadata of each rule that
-// has a result; the numbers passed and notApplicable tell of the rest. Results point at the file name (left out when empty, "-"
-// becomes "stdin"), line 1, since a compact JWT has one line, and by a logical
-// location at document and pointer. The error is that of w.
-func (r *Report) WriteSARIF(w io.Writer, name string) error {
-	rules, index := r.sarifRules()
+// SARIF writes the report as SARIF 2.1.0, with the metadata of each rule that has
+// a result. The numbers passed and notApplicable tell of the other rules. A result
+// points at line 1 of the file name, since a compact JWT has one line, and names
+// document and pointer as its logical location. An empty name is left out, and "-"
+// becomes "stdin". The error is that of w.
+func SARIF(w io.Writer, r *validate.Report, name string) error {
+	rules, index := sarifRules(r)
 	run := sarifRun{
 		Tool: sarifTool{Driver: sarifDriver{
 			Name: "obdcr", InformationURI: sarifHomepage, Rules: rules,
@@ -105,7 +108,7 @@ func (r *Report) WriteSARIF(w io.Writer, name string) error {
 		Results:    make([]sarifResult, 0, len(r.Violations)),
 		Properties: sarifRunBag{
 			Profile: r.Profile, Valid: r.Valid(), Wire: r.Wire(), More: r.More,
-			Passed: r.count(outcomePassed), NotApplicable: r.count(outcomeNotApplicable),
+			Passed: len(r.Passed()), NotApplicable: len(r.NotApplicable()),
 		},
 	}
 	file := artifact(name)
@@ -129,18 +132,18 @@ func artifact(name string) *sarifPhysical {
 
 // sarifRules returns the rules that have results, in the order of these, and the
 // index of each by its ID.
-func (r *Report) sarifRules() (rules []sarifRule, index map[string]int) {
-	rules, index = []sarifRule{}, map[string]int{}
-	if r.validator == nil {
-		return rules, index
+func sarifRules(r *validate.Report) (rules []sarifRule, index map[string]int) {
+	table := map[string]validate.Rule{}
+	for _, row := range r.Rules() {
+		table[row.ID] = row
 	}
+	rules, index = []sarifRule{}, map[string]int{}
 	for i := range r.Violations {
 		id := r.Violations[i].Rule
-		at, known := r.validator.byID[id]
+		row, known := table[id]
 		if _, twice := index[id]; twice || !known {
 			continue
 		}
-		row := &r.validator.rules[at]
 		index[id] = len(rules)
 		rules = append(rules, sarifRule{
 			ID: row.ID, ShortDescription: sarifTextOf(row.Summary), FullDescription: sarifTextOf(row.Reason),
@@ -159,7 +162,7 @@ func sarifTextOf(s string) *sarifText {
 	return &sarifText{Text: s}
 }
 
-func sarifResultOf(v *Violation, file *sarifPhysical, index map[string]int) sarifResult {
+func sarifResultOf(v *validate.Violation, file *sarifPhysical, index map[string]int) sarifResult {
 	text := v.Message
 	if v.Fix != "" {
 		text += " (fix: " + v.Fix + ")"
@@ -178,11 +181,11 @@ func sarifResultOf(v *Violation, file *sarifPhysical, index map[string]int) sari
 	return result
 }
 
-func sarifLevel(s Severity) string {
+func sarifLevel(s validate.Severity) string {
 	switch s {
-	case SeverityWarning:
+	case validate.SeverityWarning:
 		return "warning"
-	case SeverityNotice:
+	case validate.SeverityNotice:
 		return "note"
 	}
 	return "error"

@@ -1,4 +1,4 @@
-package validate_test
+package report_test
 
 import (
 	"bytes"
@@ -9,14 +9,17 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/validate"
+	"github.com/obdcr/obdcr/validate/report"
 )
 
 var updateGolden = flag.Bool("update-golden", false, "rewrite the golden renderings")
@@ -30,7 +33,7 @@ const (
 
 // shownRules are rows of every kind that a rendering shows.
 func shownRules() []validate.Rule {
-	report := func(pointer, got, want, message string) func(*validate.Case) {
+	reports := func(pointer, got, want, message string) func(*validate.Case) {
 		return func(c *validate.Case) { c.ReportValue(pointer, got, want, message) }
 	}
 	cite := func(section string) validate.Citation {
@@ -41,40 +44,61 @@ func shownRules() []validate.Rule {
 			ID: "redirect_uris.subset_of_ssa", Summary: "Each redirect URI is one of the SSA's.", Reason: "Others are nobody's.",
 			Citation: cite("data dictionary, redirect_uris"), Document: validate.DocRequest, Code: validate.InvalidRedirectURI,
 			Fix:   "register the URI with the directory and fetch a new SSA, or leave it out",
-			Check: report("/redirect_uris/1", "https://app.example/cb2", "", "not one of the SSA's 1 software_redirect_uris"),
+			Check: reports("/redirect_uris/1", "https://app.example/cb2", "", "not one of the SSA's 1 software_redirect_uris"),
 		},
 		{
 			ID: "jti.required", Summary: "jti is present.", Citation: cite("data dictionary, jti"), Document: validate.DocRequest,
-			Fix: "add jti, a UUID v4", Check: report("/jti", "", "a UUID v4", "is missing"),
+			Fix: "add jti, a UUID v4", Check: reports("/jti", "", "a UUID v4", "is missing"),
 		},
 		{
 			ID: "unknown.members", Summary: "Members are known.", Citation: cite(""), Document: validate.DocRequest,
-			Severity: validate.SeverityNotice, Check: report("/naïve", "", "", "is unknown"),
+			Severity: validate.SeverityNotice, Check: reports("/naïve", "", "", "is unknown"),
 		},
 		{
 			ID: "software_statement.short", Summary: "The statement is short.", Citation: cite(""), Document: validate.DocRequest,
-			Severity: validate.SeverityWarning, Check: report("/software_statement", "", "", "is wide"),
+			Severity: validate.SeverityWarning, Check: reports("/software_statement", "", "", "is wide"),
 		},
 		{
 			ID: "ssa.age", Summary: "The statement is fresh.", Citation: cite("software statement"), Document: validate.DocSSA,
 			Code: validate.InvalidSoftwareStatement, Step: validate.StepVerifySSA, Fix: "fetch a new SSA",
-			Check: report("/iat", "1600000000", "", "is more than 24h ago"),
+			Check: reports("/iat", "1600000000", "", "is more than 24h ago"),
 		},
 		{
 			ID: "ssa.roles", Summary: "There is a role.", Citation: cite("software statement"), Document: validate.DocSSA,
-			Severity: validate.SeverityWarning, Check: report("/software_roles", "", "", "a list"),
+			Severity: validate.SeverityWarning, Check: reports("/software_roles", "", "", "a list"),
 		},
 		{ID: "passes", Summary: "Passes.", Document: validate.DocRequest, Check: func(*validate.Case) {}},
 		{ID: "request.signature", Summary: "The signature is valid.", Document: validate.DocHeader, External: true},
 	}
 }
 
-func shownInput() *validate.Input {
-	return &validate.Input{Request: &claims.Request{}, SSA: &claims.SSA{}, Now: judgedAt}
+// many is a rule that reports n violations.
+func many(n int, severity validate.Severity) validate.Rule {
+	return validate.Rule{
+		ID: "many", Summary: "holds", Document: validate.DocRequest, Severity: severity,
+		Check: func(c *validate.Case) {
+			for i := range n {
+				c.Report("/many/"+strconv.Itoa(i), "is wrong")
+			}
+		},
+	}
 }
 
-func shownOptions() validate.TextOptions {
-	return validate.TextOptions{
+func validator(t *testing.T, rules ...validate.Rule) *validate.Validator {
+	t.Helper()
+	v, err := validate.New(validate.Config{
+		Profile: validate.OBIE33, Policy: validate.DefaultPolicy(validate.OBIE33), Rules: rules,
+	})
+	require.NoError(t, err)
+	return v
+}
+
+func shownInput() *validate.Input {
+	return &validate.Input{Request: &claims.Request{}, SSA: &claims.SSA{}, Now: time.Unix(1_700_000_000, 0)}
+}
+
+func shownOptions() report.TextOptions {
+	return report.TextOptions{
 		Name: "request.jwt", Algorithm: "PS256", KeyID: "hcgexkJ9dTRR6iQ", Issuer: "OpenBanking Ltd",
 		SSANote: "signature not checked: give --ssa-jwks",
 		Documents: map[validate.Document][]byte{
@@ -88,7 +112,7 @@ func golden(t *testing.T, name string, write func(io.Writer) error) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	require.NoError(t, write(&b))
-	path := filepath.Join("testdata", "render", name)
+	path := filepath.Join("testdata", name)
 	if *updateGolden {
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, os.WriteFile(path, b.Bytes(), 0o644))
@@ -101,17 +125,17 @@ func golden(t *testing.T, name string, write func(io.Writer) error) []byte {
 
 func TestText(t *testing.T) {
 	r := validator(t, shownRules()...).Judge(shownInput())
-	golden(t, "invalid.txt", func(w io.Writer) error { return r.WriteText(w, shownOptions()) })
+	golden(t, "invalid.txt", func(w io.Writer) error { return report.Text(w, r, shownOptions()) })
 	colored := shownOptions()
 	colored.Color = true
-	golden(t, "invalid_color.txt", func(w io.Writer) error { return r.WriteText(w, colored) })
+	golden(t, "invalid_color.txt", func(w io.Writer) error { return report.Text(w, r, colored) })
 	valid := validator(t, shownRules()[6:]...).Judge(shownInput())
-	golden(t, "valid.txt", func(w io.Writer) error { return valid.WriteText(w, shownOptions()) })
+	golden(t, "valid.txt", func(w io.Writer) error { return report.Text(w, valid, shownOptions()) })
 	warned := validator(t, shownRules()[5:]...).Judge(shownInput())
-	golden(t, "warned.txt", func(w io.Writer) error { return warned.WriteText(w, validate.TextOptions{}) })
-	many := validator(t, row("many", 250)).Judge(someRequest())
+	golden(t, "warned.txt", func(w io.Writer) error { return report.Text(w, warned, report.TextOptions{}) })
+	much := validator(t, many(250, validate.SeverityError)).Judge(shownInput())
 	var b strings.Builder
-	require.NoError(t, many.WriteText(&b, validate.TextOptions{}))
+	require.NoError(t, report.Text(&b, much, report.TextOptions{}))
 	assert.True(t, strings.HasSuffix(b.String(), "and 50 more violations not shown\n250 errors\n"))
 }
 
@@ -128,24 +152,24 @@ error    redirect_uris.subset_of_ssa   /redirect_uris/1
 	o := shownOptions()
 	o.Documents[validate.DocRequest] = []byte(`{"iss":"a","iat":1,"exp":2,"redirect_uris":["https://app.example/cb","https://app.example/cb2"]}`)
 	var b strings.Builder
-	require.NoError(t, validator(t, shownRules()[0]).Judge(shownInput()).WriteText(&b, o))
+	require.NoError(t, report.Text(&b, validator(t, shownRules()[0]).Judge(shownInput()), o))
 	assert.Equal(t, want, b.String())
 }
 
 func TestTextNeverSteersTheTerminal(t *testing.T) {
 	nasty := "\x1b[31m\u202e\x9b\r\n"
-	o := validate.TextOptions{
+	o := report.TextOptions{
 		Name: nasty, Algorithm: nasty, KeyID: nasty, Issuer: nasty,
 		Documents: map[validate.Document][]byte{validate.DocRequest: []byte(`{"a":"` + "\u009b\u202e" + `"}`)},
 	}
-	r := validator(t, with(row("a", 0), func(r *validate.Rule) {
-		r.Check = func(c *validate.Case) {
-			c.ReportValue("/a", nasty, nasty, nasty)
-			c.ReportValue("/"+nasty, nasty, nasty, nasty)
-		}
-	})).Judge(someRequest())
+	steers := many(0, validate.SeverityError)
+	steers.Check = func(c *validate.Case) {
+		c.ReportValue("/a", nasty, nasty, nasty)
+		c.ReportValue("/"+nasty, nasty, nasty, nasty)
+	}
+	r := validator(t, steers).Judge(shownInput())
 	var b strings.Builder
-	require.NoError(t, r.WriteText(&b, o))
+	require.NoError(t, report.Text(&b, r, o))
 	for _, c := range b.String() {
 		assert.False(t, c != '\n' && c < ' ' || c == 0x9b || c == 0x202e, "%q", c)
 	}
@@ -154,10 +178,10 @@ func TestTextNeverSteersTheTerminal(t *testing.T) {
 func TestJSON(t *testing.T) {
 	r := validator(t, shownRules()...).Judge(shownInput())
 	golden(t, "invalid.json", func(w io.Writer) error {
-		return r.WriteJSON(w, validate.SignatureStates{Request: validate.SignatureValid})
+		return report.JSON(w, r, report.Signatures{Request: validate.SignatureValid})
 	})
 	valid := validator(t, shownRules()[6:]...).Judge(shownInput())
-	b := golden(t, "valid.json", func(w io.Writer) error { return valid.WriteJSON(w, validate.SignatureStates{}) })
+	b := golden(t, "valid.json", func(w io.Writer) error { return report.JSON(w, valid, report.Signatures{}) })
 	var got map[string]any
 	require.NoError(t, json.Unmarshal(b, &got))
 	assert.Nil(t, got["wire"])
@@ -167,7 +191,7 @@ func TestJSON(t *testing.T) {
 
 func TestSARIF(t *testing.T) {
 	r := validator(t, shownRules()...).Judge(shownInput())
-	b := golden(t, "invalid.sarif", func(w io.Writer) error { return r.WriteSARIF(w, "some dir/request.jwt") })
+	b := golden(t, "invalid.sarif", func(w io.Writer) error { return report.SARIF(w, r, "some dir/request.jwt") })
 	var log struct {
 		Version string
 		Runs    []struct {
@@ -189,17 +213,17 @@ func TestSARIF(t *testing.T) {
 	}
 	for name, uri := range map[string]string{"-": `"uri": "stdin"`, "a:b%c": `"uri": "./a:b%25c"`} {
 		var out strings.Builder
-		require.NoError(t, r.WriteSARIF(&out, name))
+		require.NoError(t, report.SARIF(&out, r, name))
 		assert.Contains(t, out.String(), uri)
 	}
 	var out strings.Builder
-	require.NoError(t, r.WriteSARIF(&out, ""))
+	require.NoError(t, report.SARIF(&out, r, ""))
 	assert.NotContains(t, out.String(), "physicalLocation")
 }
 
 func TestJUnit(t *testing.T) {
 	r := validator(t, shownRules()...).Judge(shownInput())
-	b := golden(t, "invalid.xml", func(w io.Writer) error { return r.WriteJUnit(w, "request.jwt") })
+	b := golden(t, "invalid.xml", func(w io.Writer) error { return report.JUnit(w, r, "request.jwt") })
 	var suites struct {
 		Tests    int `xml:"tests,attr"`
 		Failures int `xml:"failures,attr"`
@@ -217,9 +241,9 @@ func TestJUnit(t *testing.T) {
 	for severity, failures := range map[validate.Severity]string{
 		validate.SeverityError: `failures="2"`, validate.SeverityNotice: `failures="0"`,
 	} {
-		many := validator(t, with(row("many", 250), func(r *validate.Rule) { r.Severity = severity })).Judge(someRequest())
+		much := validator(t, many(250, severity)).Judge(shownInput())
 		var out strings.Builder
-		require.NoError(t, many.WriteJUnit(&out, "x"))
+		require.NoError(t, report.JUnit(&out, much, "x"))
 		assert.Contains(t, out.String(), failures)
 		assert.Contains(t, out.String(), "50 more violations")
 	}
@@ -229,12 +253,12 @@ func TestRenderingsOfAReportThatWasNotJudged(t *testing.T) {
 	var none *validate.Validator
 	for _, r := range []*validate.Report{{}, none.Judge(nil)} {
 		var b strings.Builder
-		require.NoError(t, r.WriteText(&b, validate.TextOptions{}))
+		require.NoError(t, report.Text(&b, r, report.TextOptions{}))
 		assert.NotContains(t, b.String(), "valid (")
-		require.NoError(t, r.WriteSARIF(&b, "x"))
-		require.NoError(t, r.WriteJUnit(&b, "x"))
+		require.NoError(t, report.SARIF(&b, r, "x"))
+		require.NoError(t, report.JUnit(&b, r, "x"))
 		b.Reset()
-		require.NoError(t, r.WriteJSON(&b, validate.SignatureStates{}))
+		require.NoError(t, report.JSON(&b, r, report.Signatures{}))
 		assert.Contains(t, b.String(), `"valid": false`)
 	}
 }
@@ -248,8 +272,8 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, errPipe }
 
 func TestRenderingsGiveTheWritersError(t *testing.T) {
 	r := validator(t, shownRules()...).Judge(shownInput())
-	require.ErrorIs(t, r.WriteText(brokenPipe{}, shownOptions()), errPipe)
-	require.ErrorIs(t, r.WriteJSON(brokenPipe{}, validate.SignatureStates{}), errPipe)
-	require.ErrorIs(t, r.WriteSARIF(brokenPipe{}, "x"), errPipe)
-	require.ErrorIs(t, r.WriteJUnit(brokenPipe{}, "x"), errPipe)
+	require.ErrorIs(t, report.Text(brokenPipe{}, r, shownOptions()), errPipe)
+	require.ErrorIs(t, report.JSON(brokenPipe{}, r, report.Signatures{}), errPipe)
+	require.ErrorIs(t, report.SARIF(brokenPipe{}, r, "x"), errPipe)
+	require.ErrorIs(t, report.JUnit(brokenPipe{}, r, "x"), errPipe)
 }

@@ -1,10 +1,12 @@
-package validate
+package report
 
 import (
 	"encoding/xml"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/obdcr/obdcr/validate"
 )
 
 type (
@@ -39,12 +41,12 @@ type (
 	}
 )
 
-// WriteJUnit renders the report as JUnit XML: a suite of the given name with one
-// test case for each rule that was judged by. An error is a failure, a rule that
-// does not apply is skipped, warnings and notices stand in system-out of a case
-// that passes. The error is that of w.
-func (r *Report) WriteJUnit(w io.Writer, name string) error {
-	suite := junitSuite{Name: name, Cases: r.junitCases()}
+// JUnit writes the report as JUnit XML: a suite of that name with one test case for
+// each rule of the report. A rule with an error fails, and a rule that does not
+// apply is skipped. A case that passes has its warnings and notices in system-out.
+// The error is that of w.
+func JUnit(w io.Writer, r *validate.Report, name string) error {
+	suite := junitSuite{Name: name, Cases: junitCases(r)}
 	for i := range suite.Cases {
 		c := &suite.Cases[i]
 		if c.Failure != nil {
@@ -57,25 +59,23 @@ func (r *Report) WriteJUnit(w io.Writer, name string) error {
 	suite.Tests = len(suite.Cases)
 	text, err := xml.MarshalIndent(junitSuites{Tests: suite.Tests, Failures: suite.Failures, Suite: suite}, "", "  ")
 	if err != nil {
-		return fmt.Errorf("validate: junit: %w", err)
+		return fmt.Errorf("report: junit: %w", err)
 	}
 	_, err = io.WriteString(w, xml.Header+string(text)+"\n")
 	return err
 }
 
-func (r *Report) junitCases() []junitCase {
+func junitCases(r *validate.Report) []junitCase {
 	class := "obdcr." + strings.ReplaceAll(string(r.Profile), ".", "_")
 	var cases []junitCase
 	at := map[string]int{}
-	if r.validator != nil {
-		for i := range r.validator.rules {
-			c := junitCase{ClassName: class, Name: r.validator.rules[i].ID}
-			if r.outcomes[i] == outcomeNotApplicable {
-				c.Skipped = &junitSkipped{Message: "not applicable"}
-			}
-			at[c.Name] = len(cases)
-			cases = append(cases, c)
+	for _, row := range r.Rules() {
+		c := junitCase{ClassName: class, Name: row.ID}
+		if r.Outcome(row.ID) == validate.OutcomeNotApplicable {
+			c.Skipped = &junitSkipped{Message: "not applicable"}
 		}
+		at[c.Name] = len(cases)
+		cases = append(cases, c)
 	}
 	for i := range r.Violations {
 		v := &r.Violations[i]
@@ -92,7 +92,7 @@ func (r *Report) junitCases() []junitCase {
 		if text := plural(r.More, "more violation"); r.Valid() {
 			c.Out = text
 		} else {
-			c.Failure = &junitFailure{Message: text, Type: string(SeverityError), Text: "not shown, since there are too many"}
+			c.Failure = &junitFailure{Message: text, Type: string(validate.SeverityError), Text: "not shown, since there are too many"}
 		}
 		cases = append(cases, c)
 	}
@@ -100,7 +100,7 @@ func (r *Report) junitCases() []junitCase {
 }
 
 // add puts a violation into its case.
-func (c *junitCase) add(v *Violation) {
+func (c *junitCase) add(v *validate.Violation) {
 	text := string(v.Document) + " " + v.Pointer + ": " + v.Message
 	if v.Want != "" {
 		text += "; want " + v.Want
@@ -114,7 +114,7 @@ func (c *junitCase) add(v *Violation) {
 	text += "\n"
 	c.Skipped = nil
 	switch {
-	case v.Severity == SeverityWarning || v.Severity == SeverityNotice:
+	case v.Severity == validate.SeverityWarning || v.Severity == validate.SeverityNotice:
 		c.Out += string(v.Severity) + ": " + text
 	case c.Failure == nil:
 		c.Failure = &junitFailure{Message: v.Pointer + ": " + v.Message, Type: string(v.Code), Text: text}
