@@ -14,6 +14,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/sqlite"
 	"github.com/obdcr/obdcr/validate"
@@ -40,7 +41,7 @@ func onEachStore(t *testing.T, policy func(*validate.Policy), race func(t *testi
 			t.Run(kind, func(t *testing.T) {
 				w, _ := newWorld(t, policy)
 				server := newAuthorizationServer()
-				race(t, raceRounds, openOffice(t, w, open(t, w), func(c *dcr.Config) {
+				race(t, fulltest.Rounds(20), openOffice(t, w, open(t, w), func(c *dcr.Config) {
 					c.Observer = nil
 					if provisioned {
 						c.Provisioner = server

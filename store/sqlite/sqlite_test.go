@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/sqlite"
 	"github.com/obdcr/obdcr/store/storetest"
@@ -28,7 +29,10 @@ func open(t testing.TB, path string) *sqlite.Store {
 func file(t testing.TB) string { return filepath.Join(t.TempDir(), "clients.db") }
 
 func TestTheStoreKeepsTheContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return open(t, file(t)) }, storetest.Unfinished, storetest.Lister)
+	storetest.Run(t, storetest.Config{
+		Open:   func(t *testing.T) store.Store { return open(t, file(t)) },
+		Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister}, Rounds: fulltest.Rounds(20),
+	})
 }
 
 // replicas are stores on one file, as two processes have them, that take turns.
@@ -59,10 +63,13 @@ func (r replicas) ListUnfinished(ctx context.Context, before time.Time, limit in
 }
 
 func TestTwoStoresOnOneFileKeepTheContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store {
-		path := file(t)
-		return replicas{[2]*sqlite.Store{open(t, path), open(t, path)}, new(atomic.Uint32)}
-	}, storetest.Unfinished)
+	storetest.Run(t, storetest.Config{
+		Open: func(t *testing.T) store.Store {
+			path := file(t)
+			return replicas{[2]*sqlite.Store{open(t, path), open(t, path)}, new(atomic.Uint32)}
+		},
+		Wanted: []storetest.Capability{storetest.Unfinished}, Rounds: fulltest.Rounds(20),
+	})
 }
 
 func TestOpenRefusesWhatItCannotUse(t *testing.T) {

@@ -53,6 +53,7 @@ type probe struct {
 	ctx        context.Context
 	unfinished store.Unfinished
 	lister     store.Lister
+	rounds     int // how often each race is run
 }
 
 func (p *probe) create(c store.Client, r store.Reservation, wanted error) {

@@ -15,7 +15,7 @@ const (
 // race is a case that is repeated, with names of its own for each round.
 func race(name, why string, needs Capability, do func(p *probe, round string)) testCase {
 	return testCase{name: name, why: why, needs: needs, do: func(p *probe) {
-		for i := range rounds {
+		for i := range p.rounds {
 			do(p, fmt.Sprint("r", i, "."))
 		}
 	}}
@@ -187,7 +187,7 @@ func noneLost(p *probe) {
 func noneTorn(p *probe) {
 	p.create(mixed("a", 0, 0), jti("1"), nil)
 	errs := together(few, func(i int) error {
-		for n := range rounds / 4 {
+		for n := range p.rounds {
 			c, err := p.Get(p.ctx, "a")
 			if err != nil {
 				return err
@@ -198,7 +198,7 @@ func noneTorn(p *probe) {
 			if i > 1 {
 				continue
 			}
-			if err := p.Update(p.ctx, mixed("a", c.Version, i*rounds+n), store.Change{}); err != nil && !errors.Is(err, store.ErrConflict) {
+			if err := p.Update(p.ctx, mixed("a", c.Version, i*p.rounds+n), store.Change{}); err != nil && !errors.Is(err, store.ErrConflict) {
 				return err
 			}
 		}

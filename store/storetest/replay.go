@@ -15,15 +15,16 @@ type replayCase struct {
 	do   func(*replayProbe)
 }
 
-func (c replayCase) run(ctx context.Context, r store.Replay, pass func(time.Duration)) error {
-	return caught(func() { c.do(&replayProbe{Replay: r, ctx: ctx, pass: pass}) })
+func (c replayCase) run(ctx context.Context, r store.Replay, pass func(time.Duration), rounds int) error {
+	return caught(func() { c.do(&replayProbe{Replay: r, ctx: ctx, pass: pass, rounds: rounds}) })
 }
 
 // replayProbe asks a store.Replay, and ends the case where the answer is wrong.
 type replayProbe struct {
 	store.Replay
-	ctx  context.Context
-	pass func(time.Duration)
+	ctx    context.Context
+	pass   func(time.Duration)
+	rounds int // how often each race is run
 }
 
 const lease = time.Minute
@@ -147,7 +148,7 @@ func limitCases() []replayCase {
 			}},
 		{"of 64 that reserve one jti one wins", "a request sent 64 times at once makes one client",
 			func(p *replayProbe) {
-				for i := range rounds {
+				for i := range p.rounds {
 					winner(together(crowd, func(int) error { return p.Reserve(p.ctx, jti(fmt.Sprint(i)), lease) }), store.ErrReplayed)
 				}
 			}},
@@ -157,7 +158,7 @@ func limitCases() []replayCase {
 }
 
 func oneConfirms(p *replayProbe) {
-	for i := range rounds {
+	for i := range p.rounds {
 		r := jti(fmt.Sprint(i))
 		confirmed := 0
 		for place, err := range together(crowd, func(place int) error {

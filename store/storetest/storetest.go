@@ -1,15 +1,18 @@
 // Package storetest tests a store against the contract of package store. It needs
-// the standard library alone, and six lines of whoever wrote a store:
+// the standard library alone, and a few lines of whoever wrote a store:
 //
 //	func TestStore(t *testing.T) {
-//		storetest.Run(t, func(t *testing.T) store.Store {
-//			return openAnEmptyStore(t)
-//		}, storetest.Unfinished, storetest.Lister)
+//		storetest.Run(t, storetest.Config{
+//			Open:   func(t *testing.T) store.Store { return openAnEmptyStore(t) },
+//			Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister},
+//		})
 //	}
 //
-// A store passes or it fails; each failure comes with the reason why the contract
-// asks for what was missing. Nothing is skipped: what the caller names is wanted,
-// and what the store has beyond that is tested all the same.
+// [RunReplay] does the same for a store.Replay.
+//
+// Each failure comes with the reason why the contract asks for what was missing. No
+// case is skipped: a capability that Wanted names must be there, and one that the
+// store has beyond that is tested as well.
 package storetest
 
 import (
@@ -23,7 +26,7 @@ import (
 // Capability is an interface that a store may have beside store.Store.
 type Capability string
 
-// The capabilities, for Run.
+// The capabilities, for Config.
 const (
 	Unfinished Capability = "store.Unfinished"
 	Lister     Capability = "store.Lister"
@@ -51,15 +54,45 @@ type testCase struct {
 	do    func(*probe)
 }
 
-// Run tests stores that open makes: each case gets an empty one of its own, which
-// open closes by t.Cleanup. A capability that is wanted and that the store lacks is
-// a failure.
-//
-// Reservations are tested with ends long ago and far ahead, so any clock will do.
-func Run(t *testing.T, open func(t *testing.T) store.Store, wanted ...Capability) {
+// Config says which store to test, and how thoroughly.
+type Config struct {
+	// Open makes an empty store and closes it by t.Cleanup. Each case gets a store of
+	// its own. Open is required.
+	Open func(t *testing.T) store.Store
+	// Wanted are the capabilities that the store must have.
+	Wanted []Capability
+	// Rounds is how often each race is run. Zero means 20, or 5 with go test -short. A
+	// store that is new deserves 200.
+	Rounds int
+}
+
+// ReplayConfig says which store.Replay to test, and how thoroughly.
+type ReplayConfig struct {
+	// Open makes an empty replay store, and a function that lets time pass for it: by a
+	// clock of its own, or by sleeping. The suite asks for two minutes at most. Open is
+	// required.
+	Open func(t *testing.T) (r store.Replay, pass func(time.Duration))
+	// Rounds is how often each race is run, as in Config.
+	Rounds int
+}
+
+// roundsOr returns the rounds asked for, or else the default.
+func roundsOr(asked int) int {
+	switch {
+	case asked > 0:
+		return asked
+	case testing.Short():
+		return 5
+	}
+	return 20
+}
+
+// Run tests a store. Reservations are tested with ends long ago and far ahead, so any
+// clock will do.
+func Run(t *testing.T, config Config) {
 	t.Helper()
-	first := open(t)
-	for _, capability := range wanted {
+	first := config.Open(t)
+	for _, capability := range config.Wanted {
 		if !capability.of(first) {
 			t.Errorf("the store has no %s", capability)
 		}
@@ -69,22 +102,20 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, wanted ...Capability
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
-			if err := c.run(t.Context(), open(t)); err != nil {
+			if err := c.run(t.Context(), config.Open(t), roundsOr(config.Rounds)); err != nil {
 				t.Errorf("%v\nwhy: %s", err, c.why)
 			}
 		})
 	}
 }
 
-// RunReplay tests a store.Replay: open makes an empty one for each case, and a
-// function that lets time pass for it, by a clock of its own or by sleeping. The
-// suite asks for two minutes at most.
-func RunReplay(t *testing.T, open func(t *testing.T) (r store.Replay, pass func(time.Duration))) {
+// RunReplay tests a store.Replay.
+func RunReplay(t *testing.T, config ReplayConfig) {
 	t.Helper()
 	for _, c := range replayCases() {
 		t.Run(c.name, func(t *testing.T) {
-			r, pass := open(t)
-			if err := c.run(t.Context(), r, pass); err != nil {
+			r, pass := config.Open(t)
+			if err := c.run(t.Context(), r, pass, roundsOr(config.Rounds)); err != nil {
 				t.Errorf("%v\nwhy: %s", err, c.why)
 			}
 		})
@@ -102,8 +133,8 @@ func cases() []testCase {
 	return all
 }
 
-func (c testCase) run(ctx context.Context, s store.Store) error {
-	p := &probe{ctx: ctx, Store: s}
+func (c testCase) run(ctx context.Context, s store.Store, rounds int) error {
+	p := &probe{ctx: ctx, Store: s, rounds: rounds}
 	p.unfinished, _ = s.(store.Unfinished)
 	p.lister, _ = s.(store.Lister)
 	return caught(func() { c.do(p) })

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -381,7 +382,10 @@ func (m complete) list(wanted func(store.Client) bool) []store.Client {
 }
 
 func TestAPlainStoreKeepsTheContract(t *testing.T) {
-	Run(t, func(*testing.T) store.Store { return complete{newModel("")} }, Unfinished, Lister)
+	Run(t, Config{
+		Open:   func(*testing.T) store.Store { return complete{newModel("")} },
+		Wanted: []Capability{Unfinished, Lister}, Rounds: fulltest.Rounds(20),
+	})
 }
 
 // TestABrokenStoreIsFound: each fault is found, by the case that is about it.
@@ -443,7 +447,7 @@ func TestABrokenStoreIsFound(t *testing.T) {
 		t.Run(fault, func(t *testing.T) {
 			i := slices.IndexFunc(all, func(c testCase) bool { return c.name == name })
 			require.GreaterOrEqual(t, i, 0, "there is no case %q", name)
-			assert.Error(t, all[i].run(t.Context(), complete{newModel(fault)}))
+			assert.Error(t, all[i].run(t.Context(), complete{newModel(fault)}, 200))
 		})
 	}
 }

@@ -1,0 +1,37 @@
+// Package fulltest says how often a test repeats what it cannot show at once: races,
+// killed processes, random documents. For tests only.
+//
+// A laptop gets few repetitions, the -short flag fewer still, and OBDCR_FULL=1 in the
+// environment, which the project's own run sets, ten times as many. No test is left out.
+package fulltest
+
+import (
+	"os"
+	"testing"
+)
+
+// variable asks for the full number of repetitions, unless it is empty or 0.
+const variable = "OBDCR_FULL"
+
+// Rounds returns how often to repeat what is repeated usual times on a laptop: a
+// quarter of that, but once at least, with -short; ten times as often where the
+// environment asks for everything; twice as often where the race detector is on as
+// well, which makes the code ten times slower and sees in a few rounds what there is
+// to see. The flags have to be parsed.
+func Rounds(usual int) int {
+	return rounds(usual, testing.Short(), asked(os.Getenv(variable)), raceDetector)
+}
+
+func asked(value string) bool { return value != "" && value != "0" }
+
+func rounds(usual int, short, full, race bool) int {
+	switch {
+	case short:
+		return max(usual/4, 1)
+	case full && race:
+		return 2 * usual
+	case full:
+		return 10 * usual
+	}
+	return usual
+}
