@@ -1,5 +1,7 @@
 package cert
 
+import "crypto/x509"
+
 // CheckOutcome is how a check of a certificate that is not refused went.
 type CheckOutcome string
 
@@ -26,13 +28,15 @@ type CheckResult struct {
 	Note    string       `json:"note,omitempty"` // for people: by what, or why not
 }
 
-// Acceptance says on what grounds a certificate was accepted.
+// Acceptance says on what grounds a certificate was accepted as that of a software.
 type Acceptance struct {
-	Identity Identity      `json:"identity"` // what the subject says; proof only with Binding BySubject
-	Binding  Binding       `json:"binding"`  // the one that held
-	Checks   []CheckResult `json:"checks"`   // in the order of the Check constants
+	Certificate *x509.Certificate `json:"-"`        // the one that was accepted
+	Software    Software          `json:"-"`        // whose it is, as the caller of Check gave it
+	Identity    Identity          `json:"identity"` // what the subject says; proof only with Binding BySubject
+	Binding     Binding           `json:"binding"`  // the one that held
+	Checks      []CheckResult     `json:"checks"`   // in the order of the Check constants
 }
 
-func (r *Acceptance) add(name string, outcome CheckOutcome, note string) {
-	r.Checks = append(r.Checks, CheckResult{Name: name, Outcome: outcome, Note: note})
+func (a *Acceptance) add(name string, outcome CheckOutcome, note string) {
+	a.Checks = append(a.Checks, CheckResult{Name: name, Outcome: outcome, Note: note})
 }

@@ -24,6 +24,8 @@ const (
 	attributeAuthority  = "organisation_competent_authority_claims"
 )
 
+var errWithoutKeys = errors.New("cert: the checker has no Keys, by which it could read an application's key sets")
+
 // Registered is an application as a bank has registered it. It is a value: nothing
 // of it is kept.
 type Registered struct {
@@ -56,51 +58,55 @@ type Registered struct {
 // The error is that of Check; a checker without Keys gives a plain one.
 func (c *Checker) CheckApplication(ctx context.Context, leaf *x509.Certificate, r Registered) (*Acceptance, error) {
 	if c.config.Keys == nil {
-		return nil, errors.New("cert: the checker has no Keys, by which it could read an application's key sets")
+		return nil, errWithoutKeys
 	}
 	// What the certificate itself breaks is told first: it is the caller's to mend.
 	good, err := c.certificate(ctx, leaf, r.Environment)
 	if err != nil {
 		return nil, err
 	}
-	return c.ownedBy(ctx, good, leaf, &r)
-}
-
-// ownedBy judges whether a certificate that is good belongs to an application.
-func (c *Checker) ownedBy(ctx context.Context, good *Acceptance, leaf *x509.Certificate, r *Registered) (*Acceptance, error) {
-	s, err := c.software(r)
+	s, err := c.Software(r)
 	if err != nil {
 		return nil, err
 	}
-	return c.owned(ctx, good, leaf, s)
+	return c.owned(ctx, good, leaf, &s)
 }
 
-// software reads what the attributes and the statement say.
-func (c *Checker) software(r *Registered) (*Software, error) {
+// Software is the software of a registered application, with what CheckApplication
+// takes from its attributes and its Statement. The error is an *Error of kind
+// ErrNoKeySet or ErrNotOwned, or a plain one where the checker has no Keys or the
+// environment is none.
+func (c *Checker) Software(r Registered) (Software, error) {
+	if c.config.Keys == nil {
+		return Software{}, errWithoutKeys
+	}
+	if err := checkEnvironment(r.Environment); err != nil {
+		return Software{}, err
+	}
 	read := func(name string) (values []string, err error) {
 		return attribute(r.Application, name+"_"+string(r.Environment))
 	}
 	addresses, err := read(attributeKeys)
 	switch {
 	case err != nil:
-		return nil, err
+		return Software{}, err
 	case len(addresses) != 1 || addresses[0] == "":
-		return nil, noKeySet(fmt.Sprintf("the application has no attribute %s_%s with one address", attributeKeys, r.Environment), nil)
+		return Software{}, noKeySet(fmt.Sprintf("the application has no attribute %s_%s with one address", attributeKeys, r.Environment), nil)
 	}
 	statement := &claims.SSA{} // where there is none, none of its claims is present
 	if r.Statement != "" {
 		parsed, err := ssa.Parse(r.Statement)
 		if err != nil {
-			return nil, noKeySet("the application's Statement is no software statement: give it as store.Client.SoftwareStatement keeps it", err)
+			return Software{}, noKeySet("the application's Statement is no software statement: give it as store.Client.SoftwareStatement keeps it", err)
 		}
 		statement = parsed.UnverifiedClaims()
 	}
-	s := &Software{Environment: r.Environment, Keys: ssa.SoftwareKeys{Source: c.config.Keys, Address: addresses[0]}}
+	s := Software{Environment: r.Environment, Keys: ssa.SoftwareKeys{Source: c.config.Keys, Address: addresses[0]}}
 	if s.Keys.Revoked, err = c.revokedAddresses(statement, read); err != nil {
-		return nil, err
+		return Software{}, err
 	}
-	if err := readSubject(s, statement, read); err != nil {
-		return nil, err
+	if err := readSubject(&s, statement, read); err != nil {
+		return Software{}, err
 	}
 	return s, nil
 }

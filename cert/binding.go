@@ -52,7 +52,7 @@ func (b Binding) unfit(before []Binding) string {
 // belongs judges whether a certificate that is good belongs to the software. It adds
 // to a copy of the report.
 func (c *Checker) belongs(good *Acceptance, leaf *x509.Certificate, s *Software, known *softwareKeys) (*Acceptance, error) {
-	report := &Acceptance{Identity: good.Identity, Checks: slices.Clone(good.Checks)}
+	report := &Acceptance{Certificate: leaf, Software: *s, Identity: good.Identity, Checks: slices.Clone(good.Checks)}
 	thumbprint := sha256.Sum256(leaf.Raw)
 	if known.withdrawn == nil {
 		report.add(CheckRevokedKeys, NotConsulted, "no set of withdrawn keys is named")

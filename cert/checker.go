@@ -31,7 +31,7 @@ type CheckerConfig struct {
 	// Revocation is asked about each chain that x509 finds, until one of them is good.
 	// Nil: not consulted, and the report says so.
 	Revocation RevocationChecker
-	Clock      func() time.Time        // required
+	Clock      func() time.Time        // nil: time.Now
 	Keys       ssa.SoftwareKeyResolver // for CheckApplication and Middleware; nil where only Check is called
 	// WithoutRevokedKeysUnsafe lets CheckApplication and Middleware pass an
 	// application of which nothing says where its withdrawn keys are: a key that the
@@ -44,12 +44,10 @@ type Checker struct {
 	config CheckerConfig
 }
 
-// NewChecker checks the configuration: a clock, one binding or more, each known and
-// named once, and nothing that needs a part that is nil.
+// NewChecker checks the configuration: one binding or more, each known and named once,
+// and nothing that needs a part that is nil.
 func NewChecker(c CheckerConfig) (*Checker, error) {
 	switch {
-	case c.Clock == nil:
-		return nil, errors.New("cert: a checker needs a Clock")
 	case len(c.Bindings) == 0:
 		return nil, errors.New("cert: a checker needs a binding: public_key, thumbprint or subject")
 	case c.Authorities == nil && slices.Contains(c.Bindings, BySubject):
@@ -63,17 +61,30 @@ func NewChecker(c CheckerConfig) (*Checker, error) {
 		}
 	}
 	c.Bindings = slices.Clone(c.Bindings)
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
 	return &Checker{config: c}, nil
 }
 
-// Software is what a certificate may belong to. Take it from a verified software
-// statement, or from the record of a client that was registered with one.
+// Software is what a certificate may belong to. SoftwareOf makes it from a verified
+// statement, Checker.Software from an application as it was registered.
 type Software struct {
 	Environment claims.Environment // of the trust anchor
 	SoftwareID  string             // for BySubject
 	OrgID       string             // for BySubject
 	Authority   claims.Authority   // organisation_competent_authority_claims, for BySubject
 	Keys        ssa.SoftwareKeys   // where its keys are, and the withdrawn ones; without a Source for BySubject alone
+}
+
+// SoftwareOf is the software of a verified statement, with the keys that
+// ssa.Verified.SoftwareKeys gives for it.
+func SoftwareOf(statement *ssa.Verified, keys ssa.SoftwareKeys) Software {
+	c := statement.Claims()
+	return Software{
+		Environment: statement.Environment(), SoftwareID: c.SoftwareID.Or(""), OrgID: c.OrgID.Or(""),
+		Authority: c.CompetentAuthority.Or(claims.Authority{}), Keys: keys,
+	}
 }
 
 // Check judges whether a client certificate is good and belongs to a software. A
@@ -122,10 +133,17 @@ func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certif
 	return report, err
 }
 
+func checkEnvironment(env claims.Environment) error {
+	if env != claims.Sandbox && env != claims.Production {
+		return fmt.Errorf("cert: environment %s of the software is neither sandbox nor production", quote.ASCII(string(env)))
+	}
+	return nil
+}
+
 // certificate judges a certificate for itself.
 func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env claims.Environment) (*Acceptance, error) {
-	if env != claims.Sandbox && env != claims.Production {
-		return nil, fmt.Errorf("cert: environment %s of the software is neither sandbox nor production", quote.ASCII(string(env)))
+	if err := checkEnvironment(env); err != nil {
+		return nil, err
 	}
 	now := c.config.Clock()
 	if err := checkValidity(leaf, now); err != nil {

@@ -30,7 +30,6 @@ func (f revocation) CheckRevocation(context.Context, []*x509.Certificate, time.T
 func TestCheckersThatCouldFailOpenAreNotMade(t *testing.T) {
 	p, source := newPKI(t), &keySource{}
 	for name, change := range map[string]func(*cert.CheckerConfig){
-		"no clock":                       func(c *cert.CheckerConfig) { c.Clock = nil },
 		"no binding":                     func(c *cert.CheckerConfig) { c.Bindings = nil },
 		"an unknown binding":             func(c *cert.CheckerConfig) { c.Bindings = []cert.Binding{"name"} },
 		"a binding twice":                func(c *cert.CheckerConfig) { c.Bindings = append(c.Bindings, c.Bindings[0]) },

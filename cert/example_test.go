@@ -28,7 +28,7 @@ func Example() {
 		panic(err)
 	}
 	defer keys.Close()
-	config.Clock, config.Keys = time.Now, keys
+	config.Keys = keys
 	checker, err := cert.NewChecker(config)
 	if err != nil {
 		panic(err)
@@ -39,13 +39,17 @@ func Example() {
 	}
 	protect, err := cert.Middleware(cert.MiddlewareConfig{
 		Source: cert.FromTLS, Checker: checker,
-		Client: func(r *http.Request) (cert.Registered, error) {
-			client, err := clients.Get(r.Context(), r.FormValue("client_id"))
-			if errors.Is(err, store.ErrNotFound) {
-				return cert.Registered{}, cert.ErrUnknownClient
+		Client: func(r *http.Request) (cert.Software, error) {
+			record, err := clients.Get(r.Context(), r.FormValue("client_id"))
+			client, visible := record.Visible()
+			switch {
+			case errors.Is(err, store.ErrNotFound), err == nil && !visible:
+				return cert.Software{}, cert.ErrUnknownClient
+			case err != nil:
+				return cert.Software{}, err
 			}
-			return cert.Registered{Application: client.Application, Environment: client.Environment,
-				Statement: client.SoftwareStatement}, err
+			return checker.Software(cert.Registered{Application: client.Application, Environment: client.Environment,
+				Statement: client.SoftwareStatement})
 		},
 	})
 	if err != nil {

@@ -3,14 +3,9 @@ package cert
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/ssa"
@@ -19,69 +14,73 @@ import (
 // MiddlewareConfig configures Middleware.
 type MiddlewareConfig struct {
 	Source  Source   // required: where the certificate is found
-	Checker *Checker // required, with Keys
-	// Client finds the application of the client that a request names, such as by
-	// client_id; required. With package store, it is Application, Environment and
-	// SoftwareStatement of the store.Client. It must leave the body readable, as
-	// http.Request.FormValue does. No such client is an error that wraps
-	// ErrUnknownClient; any other error is an outage (503).
-	Client func(*http.Request) (Registered, error)
-	// Refused hears of each refusal and why, for the bank's log: the answer says
-	// less. Nil: nobody does.
-	Refused func(*http.Request, error)
+	Checker *Checker // required
+	// Client finds the software of the client that a request names, such as by
+	// client_id; required. SoftwareOf and Checker.Software make a Software. Client
+	// must leave the body readable, as http.Request.FormValue does. An error that
+	// wraps ErrUnknownClient says that there is no such client, and one that wraps
+	// ErrNoKeySet that nobody can tell any more where its keys are: both are refused
+	// (401). Any other error is an outage (503), but for an *Error, which is what it
+	// says.
+	Client func(*http.Request) (Software, error)
+	// Refused hears of each request that does not pass, for the bank's log and
+	// metrics. Nil: nobody does.
+	Refused func(*http.Request, Denial)
 }
-
-// storeRetry is when a client may try again while clients cannot be looked up.
-const storeRetry = 10 * time.Second
 
 type acceptanceKey struct{}
 
-// AcceptanceFrom returns the report of the certificate that Middleware has accepted. It
-// must not be changed.
+// AcceptanceFrom returns what Middleware has accepted: the certificate, the client's
+// software with its keys, and the grounds. It must not be changed.
 func AcceptanceFrom(ctx context.Context) (*Acceptance, bool) {
-	report, ok := ctx.Value(acceptanceKey{}).(*Acceptance)
-	return report, ok
+	accepted, ok := ctx.Value(acceptanceKey{}).(*Acceptance)
+	return accepted, ok
 }
 
-// Middleware lets a request pass only if its certificate belongs to its client, as
-// Checker.CheckApplication says; the next handler finds the report by AcceptanceFrom.
-// Any other request is answered with a JSON error that is not to be stored (RFC 6749
-// section 5.2): 401 invalid_client, or 503 temporarily_unavailable with Retry-After
-// where a key set, the revocation status or the client cannot be read at the moment.
+// Middleware lets a request pass only if its certificate belongs to the software of
+// its client, as Checker.Check says. The next handler finds the Acceptance by
+// AcceptanceFrom. Middleware answers any other request itself, as Denial describes.
 //
-// The answers do not tell which clients there are. A certificate that is good in no
-// environment is refused for what is wrong with it before the client is looked up;
-// whatever is refused afterwards is refused in the same words, whether the client is
-// unknown, another's, of the other environment or without a key set. An outage of key
-// sets would show known clients alone: so an unknown client is judged by the key set
-// of the client that was known last, and shares its outage and its time. What remains
-// is that key sets are cached one by one, and may be down one by one.
+// Middleware judges the certificate, then calls Client, then judges whether the
+// certificate belongs to the software. An endpoint that must read the request first
+// (the body, the sub of a client assertion) is a handler in front of Middleware: it
+// puts what it has read into the request's context, where Client finds it.
+//
+// The answers do not tell which clients there are:
+//   - A certificate that is good in no environment is refused before Client is called.
+//   - Every refusal after that has the same words: for an unknown client, for the
+//     client of somebody else, for one of the other environment, and for one without
+//     a key set.
+//   - An outage of a key set would show that the client is known. So Middleware checks
+//     an unknown client against the last known client's keys, and answers an outage of
+//     those with the same words and the same Retry-After.
+//
+// One thing can still show that a client is known: each key set is cached and fails
+// alone, so the last known client's may be up while another one is down.
 func Middleware(c MiddlewareConfig) (func(http.Handler) http.Handler, error) {
-	switch {
-	case c.Source == nil || c.Checker == nil || c.Client == nil:
+	if c.Source == nil || c.Checker == nil || c.Client == nil {
 		return nil, errors.New("cert: the middleware needs a Source, a Checker and a Client")
-	case c.Checker.config.Keys == nil:
-		return nil, errors.New("cert: the checker of a middleware needs Keys")
 	}
 	g := &gate{MiddlewareConfig: c}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			report, answers, err := g.judge(r)
+			accepted, answers, err := g.judge(r)
 			if err != nil {
+				denial := denialOf(answers, err)
 				if c.Refused != nil {
-					c.Refused(r, err)
+					c.Refused(r, denial)
 				}
-				refuse(w, r, answers, err)
+				denial.write(w, r)
 				return
 			}
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), acceptanceKey{}, report)))
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), acceptanceKey{}, accepted)))
 		})
 	}, nil
 }
 
 type gate struct {
 	MiddlewareConfig
-	last atomic.Pointer[Registered] // the client that was known last
+	last atomic.Pointer[Software] // of the client that was known last
 }
 
 // judge accepts a request, or refuses it and says from which answers to take.
@@ -97,31 +96,31 @@ func (g *gate) judge(r *http.Request) (*Acceptance, []answer, error) {
 	if err != nil {
 		return nil, ofCertificate, err
 	}
-	client, err := g.Client(r)
-	switch {
-	case err == nil:
-		g.last.Store(&client)
-	case errors.Is(err, ErrUnknownClient):
-		return nil, ofClient, g.unknown(r.Context(), standing, leaf, err)
-	default:
+	software, err := g.Client(r)
+	if err != nil {
+		if denialOf(ofClient, err).Status == http.StatusUnauthorized {
+			err = g.unknown(r.Context(), standing, leaf, err)
+		}
 		return nil, ofClient, err
 	}
-	report, err := g.belongs(r.Context(), standing, leaf, &client)
-	return report, ofClient, err
+	g.last.Store(&software)
+	accepted, err := g.belongs(r.Context(), standing, leaf, &software)
+	return accepted, ofClient, err
 }
 
-func (g *gate) belongs(ctx context.Context, standing map[claims.Environment]verdict, leaf *x509.Certificate, client *Registered) (*Acceptance, error) {
-	found, ok := standing[client.Environment]
+func (g *gate) belongs(ctx context.Context, standing map[claims.Environment]verdict, leaf *x509.Certificate, s *Software) (*Acceptance, error) {
+	found, ok := standing[s.Environment]
 	switch {
 	case !ok:
-		return nil, errors.New("cert: the environment of the client is neither sandbox nor production")
+		return nil, checkEnvironment(s.Environment)
 	case found.refusal != nil:
 		return nil, found.refusal
 	}
-	return g.Checker.ownedBy(ctx, found.good, leaf, client)
+	return g.Checker.owned(ctx, found.good, leaf, s)
 }
 
-// unknown refuses an unknown client as the last known one would be refused now.
+// unknown refuses a client without a Software: as unknown, or for an outage where the
+// keys of the last known client cannot be read now.
 func (g *gate) unknown(ctx context.Context, standing map[claims.Environment]verdict, leaf *x509.Certificate, unknown error) error {
 	last := g.last.Load()
 	if last == nil {
@@ -131,7 +130,7 @@ func (g *gate) unknown(ctx context.Context, standing map[claims.Environment]verd
 	var outage *Error
 	if errors.As(err, &outage) && outage.Kind == ssa.ErrKeySourceUnavailable {
 		return &Error{Kind: outage.Kind, Cause: unknown, RetryAfter: outage.RetryAfter,
-			Detail: "the client is unknown, and is answered as one whose key set cannot be read"}
+			Detail: "the client is unknown or without a key set, and is answered as one whose key set cannot be read"}
 	}
 	return unknown
 }
@@ -162,65 +161,4 @@ func (c *Checker) standing(ctx context.Context, leaf *x509.Certificate) (map[cla
 		return all, nil
 	}
 	return nil, refusal
-}
-
-// answer is what a client learns of a refusal. The bank's log has the rest.
-type answer struct {
-	kind   error // nil: any other
-	status int
-	text   string
-}
-
-// ofCertificate are the answers before the client is looked up, and tell nothing of it.
-var ofCertificate = []answer{
-	{ErrNoCertificate, http.StatusUnauthorized, "a client certificate is required"},
-	{ErrUntrusted, http.StatusUnauthorized, "the client certificate is of no CA that is accepted here"},
-	{ErrExpired, http.StatusUnauthorized, "the client certificate or its CA is out of its validity"},
-	{ErrUsage, http.StatusUnauthorized, "the client certificate is not for TLS clients, or its key is too weak"},
-	{ErrRevoked, http.StatusUnauthorized, "the client certificate is revoked"},
-	{nil, http.StatusServiceUnavailable, "the revocation status cannot be read at the moment"},
-}
-
-// ofClient are the answers afterwards: one for all that waiting does not mend, one for
-// all that it does, a fault of the bank's own store among it.
-var ofClient = []answer{
-	{ErrUnknownClient, http.StatusUnauthorized, notTheClients},
-	{ErrUntrusted, http.StatusUnauthorized, notTheClients},
-	{ErrExpired, http.StatusUnauthorized, notTheClients},
-	{ErrUsage, http.StatusUnauthorized, notTheClients},
-	{ErrRevoked, http.StatusUnauthorized, notTheClients},
-	{ErrNotOwned, http.StatusUnauthorized, notTheClients},
-	{ErrNoKeySet, http.StatusUnauthorized, notTheClients},
-	{nil, http.StatusServiceUnavailable, "the client cannot be checked at the moment"},
-}
-
-const notTheClients = "the client certificate does not belong to the client"
-
-// refuse answers by the kind of the error.
-func refuse(w http.ResponseWriter, r *http.Request, answers []answer, err error) {
-	kind, retry := err, storeRetry
-	var e *Error
-	if errors.As(err, &e) {
-		kind, retry = e.Kind, e.RetryAfter
-	}
-	found := answers[slices.IndexFunc(answers, func(a answer) bool { return a.kind == nil || errors.Is(kind, a.kind) })]
-	status, text := found.status, found.text
-	header, code := w.Header(), "invalid_client"
-	header.Set("Cache-Control", "no-store")
-	header.Set("Pragma", "no-cache")
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Content-Type", "application/json")
-	if status == http.StatusServiceUnavailable {
-		code = "temporarily_unavailable"
-		header.Set("Retry-After", strconv.Itoa(max(1, int((retry+time.Second-1)/time.Second))))
-	} else if scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Basic") {
-		// RFC 6749 section 5.2 wants the scheme that the client has tried.
-		header.Set("WWW-Authenticate", `Basic realm="token"`)
-	}
-	w.WriteHeader(status)
-	// Two strings always encode; a client that is gone reads nothing.
-	_ = json.NewEncoder(w).Encode(struct {
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
-	}{code, text})
 }

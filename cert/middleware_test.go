@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -23,7 +24,7 @@ func TestMiddlewareNeedsAllItsParts(t *testing.T) {
 	p := newPKI(t)
 	whole := cert.MiddlewareConfig{
 		Source: cert.FromTLS, Checker: p.checker(t, &keySource{}),
-		Client: func(*http.Request) (cert.Registered, error) { return cert.Registered{}, nil },
+		Client: func(*http.Request) (cert.Software, error) { return cert.Software{}, nil },
 	}
 	_, err := cert.Middleware(whole)
 	require.NoError(t, err)
@@ -31,9 +32,6 @@ func TestMiddlewareNeedsAllItsParts(t *testing.T) {
 		"source":  func(c *cert.MiddlewareConfig) { c.Source = nil },
 		"checker": func(c *cert.MiddlewareConfig) { c.Checker = nil },
 		"client":  func(c *cert.MiddlewareConfig) { c.Client = nil },
-		"keys": func(c *cert.MiddlewareConfig) {
-			c.Checker = p.checker(t, nil, func(c *cert.CheckerConfig) { c.Keys = nil })
-		},
 	} {
 		config := whole
 		change(&config)
@@ -48,79 +46,101 @@ func TestATokenEndpointBehindTheMiddleware(t *testing.T) {
 	set := map[string][]ssa.Key{keysAt: {keyOf("a", leaf), keyOf("b", revoked)}}
 	whole := application("software_jwks_endpoint_sandbox", keysAt)
 	outage := &ssa.KeySourceError{Host: "keystore.example", RetryAfter: 7 * time.Second, Cause: errors.New("secret detail")}
-	for _, c := range []struct {
-		name   string
-		leaf   *x509.Certificate
-		source error // of the certificate
-		app    claims.Application
-		find   error // of the application
-		outage error
-		lists  *cert.CRLs
-		status int
-		retry  string
-		kind   error
-	}{
+	moved := fmt.Errorf("%w: %w", cert.ErrNoKeySet, &ssa.Error{Kind: ssa.ErrJWKSHost, Detail: "secret detail"})
+	_, none := p.checker(t, &keySource{}).Software(cert.Registered{Application: whole, Environment: "test"})
+	for _, c := range []visit{
 		{name: "the software's certificate", leaf: leaf, app: whole, status: 200},
 		{name: "no certificate", app: whole, status: 401, kind: cert.ErrNoCertificate},
 		{name: "a source that refuses", leaf: leaf, source: errors.New("peer not listed"), app: whole, status: 401, kind: cert.ErrNoCertificate},
 		{name: "another software's certificate", leaf: other, app: whole, status: 401, kind: cert.ErrNotOwned},
 		{name: "the other environment's certificate", leaf: p.otherIssuing.transport(t), app: whole, status: 401, kind: cert.ErrUntrusted},
 		{name: "an application without a key set", leaf: leaf, app: application(), status: 401, kind: cert.ErrNoKeySet},
+		{name: "an application of no environment", leaf: leaf, find: none, status: 503, retry: "10"},
 		{name: "an unknown client", leaf: leaf, find: cert.ErrUnknownClient, status: 401, kind: cert.ErrUnknownClient},
+		{name: "a client whose keys the directory has moved", leaf: leaf, find: moved, status: 401, kind: cert.ErrNoKeySet},
 		{name: "a revoked certificate", leaf: revoked, app: whole, lists: p.lists(t, revoked), status: 401, kind: cert.ErrRevoked},
 		{name: "no list to tell", leaf: leaf, app: whole, lists: new(cert.CRLs), status: 503, retry: "60", kind: cert.ErrRevocationUnknown},
 		{name: "a key set that is down", leaf: leaf, app: whole, outage: outage, status: 503, retry: "7", kind: ssa.ErrKeySourceUnavailable},
 		{name: "a store that is down", leaf: leaf, find: errors.New("connection refused"), status: 503, retry: "10"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var heard error
-			wrap, err := cert.Middleware(cert.MiddlewareConfig{
-				Source: func(*http.Request) (*x509.Certificate, error) { return c.leaf, c.source },
-				Checker: p.checker(t, &keySource{sets: set, err: c.outage}, func(config *cert.CheckerConfig) {
-					if c.lists != nil {
-						config.Revocation = c.lists
-					}
-				}),
-				Client: func(r *http.Request) (cert.Registered, error) {
-					require.NotNil(t, c.leaf, "nobody without a certificate has a client looked up")
-					require.Equal(t, "me", r.FormValue("client_id"))
-					return registered(c.app), c.find
-				},
-				Refused: func(_ *http.Request, err error) { heard = err },
-			})
-			require.NoError(t, err)
-			served := false
-			token := wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				served = true
-				report, ok := cert.AcceptanceFrom(r.Context())
-				require.True(t, ok)
-				require.Equal(t, cert.ByPublicKey, report.Binding)
-				require.Equal(t, "me", r.FormValue("client_id"), "the body is still there")
-			}))
-			r := httptest.NewRequest("POST", "/token", strings.NewReader("client_id=me"))
-			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			w := httptest.NewRecorder()
-			token.ServeHTTP(w, r)
+			w, served, heard := c.pay(t, p, &keySource{sets: set, err: c.outage})
 			require.Equal(t, c.status, w.Code)
 			require.Equal(t, c.status == 200, served)
 			require.Equal(t, c.retry, w.Header().Get("Retry-After"))
 			if c.status == 200 {
-				require.NoError(t, heard)
+				require.Empty(t, heard)
 				return
 			}
+			require.Len(t, heard, 1)
+			denial := heard[0]
+			require.Error(t, denial.Err)
 			if c.kind != nil {
-				require.ErrorIs(t, heard, c.kind)
+				require.ErrorIs(t, denial.Err, c.kind)
 			}
-			require.Error(t, heard)
+			require.Equal(t, c.status, denial.Status)
+			require.Equal(t, c.retry != "", denial.RetryAfter > 0)
+			require.Equal(t, map[int]string{401: "invalid_client", 503: "temporarily_unavailable"}[c.status], denial.Code)
 			require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 			require.Equal(t, "application/json", w.Header().Get("Content-Type"))
 			var body map[string]string
 			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
-			require.Equal(t, map[int]string{401: "invalid_client", 503: "temporarily_unavailable"}[c.status], body["error"])
-			require.NotContains(t, body["error_description"], "secret")
-			require.Regexp(t, `^[ !#-\[\]-~]+$`, body["error_description"], "RFC 6749 section 5.2")
+			require.Equal(t, map[string]string{"error": denial.Code, "error_description": denial.Description}, body)
+			require.NotContains(t, denial.Description, "secret")
+			require.Regexp(t, `^[ !#-\[\]-~]+$`, denial.Description, "RFC 6749 section 5.2")
 		})
 	}
+}
+
+// visit is a request to a token endpoint behind a middleware, and what comes of it.
+type visit struct {
+	name   string
+	leaf   *x509.Certificate
+	source error // of the certificate
+	app    claims.Application
+	find   error // of the application
+	outage error
+	lists  *cert.CRLs
+	status int
+	retry  string
+	kind   error
+}
+
+func (c *visit) pay(t *testing.T, p *pki, keys *keySource) (w *httptest.ResponseRecorder, served bool, heard []cert.Denial) {
+	t.Helper()
+	checker := p.checker(t, keys, func(config *cert.CheckerConfig) {
+		if c.lists != nil {
+			config.Revocation = c.lists
+		}
+	})
+	wrap, err := cert.Middleware(cert.MiddlewareConfig{
+		Source:  func(*http.Request) (*x509.Certificate, error) { return c.leaf, c.source },
+		Checker: checker,
+		Client: func(r *http.Request) (cert.Software, error) {
+			require.NotNil(t, c.leaf, "nobody without a certificate has a client looked up")
+			require.Equal(t, "me", r.FormValue("client_id"))
+			if c.find != nil {
+				return cert.Software{Environment: "test"}, c.find
+			}
+			return checker.Software(registered(c.app))
+		},
+		Refused: func(_ *http.Request, d cert.Denial) { heard = append(heard, d) },
+	})
+	require.NoError(t, err)
+	token := wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		served = true
+		accepted, ok := cert.AcceptanceFrom(r.Context())
+		require.True(t, ok)
+		require.Equal(t, cert.ByPublicKey, accepted.Binding)
+		require.Same(t, c.leaf, accepted.Certificate)
+		require.Equal(t, keysAt, accepted.Software.Keys.Address)
+		require.Equal(t, "me", r.FormValue("client_id"), "the body is still there")
+	}))
+	r := httptest.NewRequest("POST", "/token", strings.NewReader("client_id=me"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w = httptest.NewRecorder()
+	token.ServeHTTP(w, r)
+	return w, served, heard
 }
 
 // door is a middleware before clients that are known, and what it answers for one.
@@ -134,17 +154,18 @@ type door struct {
 
 func (d *door) open(t *testing.T, p *pki) (ask func(client string) string) {
 	t.Helper()
+	checker := p.checker(t, &d.source, func(c *cert.CheckerConfig) { c.Revocation = d.lists })
 	wrap, err := cert.Middleware(cert.MiddlewareConfig{
 		Source:  func(*http.Request) (*x509.Certificate, error) { return d.leaf, nil },
-		Checker: p.checker(t, &d.source, func(c *cert.CheckerConfig) { c.Revocation = d.lists }),
-		Client: func(r *http.Request) (cert.Registered, error) {
+		Checker: checker,
+		Client: func(r *http.Request) (cert.Software, error) {
 			d.asked++
 			name, _, _ := r.BasicAuth()
 			client, ok := d.known[name]
 			if !ok {
-				return client, cert.ErrUnknownClient
+				return cert.Software{}, cert.ErrUnknownClient
 			}
-			return client, nil
+			return checker.Software(client)
 		},
 	})
 	require.NoError(t, err)
@@ -219,7 +240,8 @@ func TestACertificateOfAnotherEnvironmentDoesNotTellWhichClientsThereAre(t *test
 func TestAnUnknownClientSharesTheOutageOfTheLastKnown(t *testing.T) {
 	p := newPKI(t)
 	d := &door{leaf: p.issuing.transport(t), known: map[string]cert.Registered{
-		"known": registered(application("software_jwks_endpoint_sandbox", keysAt)),
+		"known":        registered(application("software_jwks_endpoint_sandbox", keysAt)),
+		"without keys": registered(application()),
 	}}
 	d.source.err = &ssa.KeySourceError{Host: "keystore.example", RetryAfter: 7 * time.Second, Cause: errors.New("timeout")}
 	ask := d.open(t, p)
@@ -227,6 +249,7 @@ func TestAnUnknownClientSharesTheOutageOfTheLastKnown(t *testing.T) {
 	known := ask("known")
 	require.Contains(t, known, " 503 ")
 	require.Contains(t, known, "Retry-After: 7")
+	require.Equal(t, known, ask("without keys"))
 	require.Equal(t, known, ask("unknown"))
 	d.source.err = nil
 	d.source.sets = map[string][]ssa.Key{keysAt: {keyOf("a", d.leaf)}}
@@ -234,7 +257,20 @@ func TestAnUnknownClientSharesTheOutageOfTheLastKnown(t *testing.T) {
 	require.Contains(t, ask("unknown"), " 401 ", "what lets the last client in lets nobody else in")
 }
 
-func TestNoReportWithoutTheMiddleware(t *testing.T) {
+func TestASoftwareOfNoEnvironmentIsAnOutageOfTheBanks(t *testing.T) {
+	p := newPKI(t)
+	wrap, err := cert.Middleware(cert.MiddlewareConfig{
+		Source:  func(*http.Request) (*x509.Certificate, error) { return p.issuing.transport(t), nil },
+		Checker: p.checker(t, &keySource{}),
+		Client:  func(*http.Request) (cert.Software, error) { return cert.Software{Environment: "test"}, nil },
+	})
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	wrap(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest("POST", "/token", nil))
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+}
+
+func TestNoAcceptanceWithoutTheMiddleware(t *testing.T) {
 	_, ok := cert.AcceptanceFrom(t.Context())
 	require.False(t, ok)
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
-	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
@@ -164,10 +163,7 @@ func (r *Registrar) owns(ctx context.Context, c store.Client, leaf *x509.Certifi
 	if err != nil {
 		return nil, refuse(err)
 	}
-	_, err = r.certificates.Check(ctx, leaf, cert.Software{
-		Environment: c.Environment, SoftwareID: c.SoftwareID, OrgID: c.OrgID,
-		Authority: statement.Claims().CompetentAuthority.Or(claims.Authority{}), Keys: keys,
-	})
+	_, err = r.certificates.Check(ctx, leaf, cert.SoftwareOf(statement, keys))
 	err = certificateError(err)
 	var e *Error
 	if errors.As(err, &e) && e.Status == http.StatusUnauthorized {

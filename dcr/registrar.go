@@ -185,11 +185,7 @@ func (r *Registrar) admit(ctx context.Context, v *Verified, reservation store.Re
 
 // checkCertificate wants the client certificate to be good and of the software.
 func (r *Registrar) checkCertificate(ctx context.Context, v *Verified, leaf *x509.Certificate) error {
-	statement := v.statement.Claims()
-	_, err := r.certificates.Check(ctx, leaf, cert.Software{
-		Environment: v.statement.Environment(), SoftwareID: statement.SoftwareID.Or(""), OrgID: statement.OrgID.Or(""),
-		Authority: statement.CompetentAuthority.Or(claims.Authority{}), Keys: v.keys,
-	})
+	_, err := r.certificates.Check(ctx, leaf, cert.SoftwareOf(v.statement, v.keys))
 	return certificateError(err)
 }
 

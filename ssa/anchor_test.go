@@ -24,7 +24,6 @@ func TestContradictoryConfigurationsAreRefused(t *testing.T) {
 	for name, c := range map[string]ssa.VerifierConfig{
 		"nothing":             {},
 		"no anchor":           {Clock: clock},
-		"no clock":            {Anchors: []ssa.Anchor{d.Anchor()}},
 		"negative skew":       {Anchors: []ssa.Anchor{d.Anchor()}, Clock: clock, Skew: -1},
 		"skew of an hour":     {Anchors: []ssa.Anchor{d.Anchor()}, Clock: clock, Skew: time.Hour},
 		"empty anchor":        anchor(func(a *ssa.Anchor) { *a = ssa.Anchor{} }),

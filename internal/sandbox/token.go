@@ -246,10 +246,7 @@ func (t *tokenEndpoint) authenticate(ctx context.Context, by *credentials, leaf 
 	if err != nil {
 		return notTheClient("the keys of the client's software are not known any more: the directory has moved")
 	}
-	_, err = t.checker.Check(ctx, leaf, cert.Software{
-		Environment: c.Environment, SoftwareID: c.SoftwareID, OrgID: c.OrgID,
-		Authority: statement.Claims().CompetentAuthority.Or(claims.Authority{}), Keys: keys,
-	})
+	_, err = t.checker.Check(ctx, leaf, cert.SoftwareOf(statement, keys))
 	if refusal := certificateRefusal(err); refusal != nil {
 		return refusal
 	}

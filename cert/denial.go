@@ -1,0 +1,96 @@
+package cert
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/internal/text"
+)
+
+// outageRetry is when a client may try again after an outage that names no time.
+const outageRetry = 10 * time.Second
+
+// Denial is how Middleware answers a request that does not pass: with a JSON error
+// that must not be stored (RFC 6749 section 5.2). A Denial never says which clients
+// there are; Err, which the client does not see, says all.
+type Denial struct {
+	Status      int           // 401, or 503 where a key set, the revocation status or the client cannot be read at the moment
+	Code        string        // invalid_client or temporarily_unavailable
+	Description string        // error_description
+	RetryAfter  time.Duration // of a 503: when to try again; else 0
+	Err         error         // why
+}
+
+// answer is what a client learns of errors of a kind.
+type answer struct {
+	kind   error // nil: any other
+	status int
+	text   string
+}
+
+// ofCertificate are the answers before the client is looked up, and tell nothing of it.
+var ofCertificate = []answer{
+	{ErrNoCertificate, http.StatusUnauthorized, "a client certificate is required"},
+	{ErrUntrusted, http.StatusUnauthorized, "the client certificate is of no CA that is accepted here"},
+	{ErrExpired, http.StatusUnauthorized, "the client certificate or its CA is out of its validity"},
+	{ErrUsage, http.StatusUnauthorized, "the client certificate is not for TLS clients, or its key is too weak"},
+	{ErrRevoked, http.StatusUnauthorized, "the client certificate is revoked"},
+	{nil, http.StatusServiceUnavailable, "the revocation status cannot be read at the moment"},
+}
+
+// ofClient are the answers afterwards: one for all that waiting does not mend, one for
+// all that it does, a fault of the bank's own store among it.
+var ofClient = []answer{
+	{ErrUnknownClient, http.StatusUnauthorized, notTheClients},
+	{ErrUntrusted, http.StatusUnauthorized, notTheClients},
+	{ErrExpired, http.StatusUnauthorized, notTheClients},
+	{ErrUsage, http.StatusUnauthorized, notTheClients},
+	{ErrRevoked, http.StatusUnauthorized, notTheClients},
+	{ErrNotOwned, http.StatusUnauthorized, notTheClients},
+	{ErrNoKeySet, http.StatusUnauthorized, notTheClients},
+	{nil, http.StatusServiceUnavailable, "the client cannot be checked at the moment"},
+}
+
+const notTheClients = "the client certificate does not belong to the client"
+
+// denialOf finds the answer to an error by its kind.
+func denialOf(answers []answer, err error) Denial {
+	kind, retry := err, time.Duration(0)
+	var e *Error
+	if errors.As(err, &e) {
+		kind, retry = e.Kind, e.RetryAfter
+	}
+	found := answers[slices.IndexFunc(answers, func(a answer) bool { return a.kind == nil || errors.Is(kind, a.kind) })]
+	d := Denial{Status: found.status, Code: "invalid_client", Description: found.text, Err: err}
+	if d.Status == http.StatusServiceUnavailable {
+		d.Code, d.RetryAfter = "temporarily_unavailable", retry
+		if retry <= 0 {
+			d.RetryAfter = outageRetry
+		}
+	}
+	return d
+}
+
+func (d *Denial) write(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	text.NoStore(header)
+	header.Set("Content-Type", "application/json")
+	if d.RetryAfter > 0 {
+		text.RetryAfter(header, d.RetryAfter)
+	}
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if d.Status == http.StatusUnauthorized && strings.EqualFold(scheme, "Basic") {
+		// RFC 6749 section 5.2 wants the scheme that the client has tried.
+		header.Set("WWW-Authenticate", `Basic realm="token"`)
+	}
+	w.WriteHeader(d.Status)
+	// Two strings always encode; a client that is gone reads nothing.
+	_ = json.NewEncoder(w).Encode(struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}{d.Code, d.Description})
+}
