@@ -33,10 +33,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	clients, err := store.NewMemory(time.Now) // the one that the bank registers clients in
-	if err != nil {
-		panic(err)
-	}
+	clients := store.NewMemory(nil) // the one that the bank registers clients in
 	protect, err := cert.Middleware(cert.MiddlewareConfig{
 		Source: cert.FromTLS, Checker: checker,
 		Client: func(r *http.Request) (cert.Software, error) {

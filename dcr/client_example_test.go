@@ -74,8 +74,7 @@ func exampleBank() (*ssatest.Directory, *ssatest.EnrolledSoftware, *httptest.Ser
 	must(err)
 	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{directory.Anchor()}, Clock: time.Now, Skew: time.Minute})
 	must(err)
-	memory, err := store.NewMemory(time.Now)
-	must(err)
+	memory := store.NewMemory(time.Now)
 	registrar, err := dcr.NewRegistrar(dcr.Config{Statements: verifier, SoftwareKeys: directory.Resolver(), Validator: validator,
 		Store: memory, Clock: time.Now})
 	must(err)

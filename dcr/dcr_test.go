@@ -45,8 +45,7 @@ func newWorld(t *testing.T, change func(*validate.Policy)) (*world, *dcr.Registr
 	require.NoError(t, err)
 	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{w.directory.Anchor()}, Clock: clock, Skew: time.Minute})
 	require.NoError(t, err)
-	w.store, err = store.NewMemory(clock)
-	require.NoError(t, err)
+	w.store = store.NewMemory(clock)
 	w.config = dcr.Config{Statements: verifier, SoftwareKeys: w.directory.Resolver(), Validator: validator,
 		Store: w.store, Clock: clock, SealingKey: make([]byte, 32)}
 	r, err := dcr.NewRegistrar(w.config)

@@ -25,7 +25,7 @@ func Example() {
 	validator, _ := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
 	anchors := []ssa.Anchor{directory.Anchor()}
 	verifier, _ := ssa.NewVerifier(ssa.VerifierConfig{Anchors: anchors, Clock: time.Now, Skew: policy.ClockSkew})
-	clients, _ := store.NewMemory(time.Now)
+	clients := store.NewMemory(time.Now)
 	registrar, _ := dcr.NewRegistrar(dcr.Config{
 		Statements: verifier, SoftwareKeys: directory.Resolver(),
 		Validator: validator, Store: clients, Clock: time.Now,

@@ -248,8 +248,7 @@ func (s shut) Update(ctx context.Context, c store.Client, with store.Change) err
 
 func TestALastWriteThatFailsBurnsTheJTIOfAReplayStoreOfItsOwn(t *testing.T) {
 	w, _ := newWorld(t, nil)
-	replay, err := store.NewMemoryReplay(w.config.Clock)
-	require.NoError(t, err)
+	replay := store.NewMemoryReplay(w.config.Clock)
 	change := func(c *dcr.Config) { c.Replay = replay }
 	broken, whole := openOffice(t, w, shut{w.store}, change), openOffice(t, w, w.store, change)
 	token := w.token(t, nil)

@@ -450,9 +450,7 @@ func TestAStoreOfFourVerbsWillDoWithoutAProvisioner(t *testing.T) {
 	for _, change := range []func(*dcr.Config){
 		func(c *dcr.Config) { c.Provisioner = newAuthorizationServer() },
 		func(c *dcr.Config) {
-			replay, err := store.NewMemoryReplay(c.Clock)
-			require.NoError(t, err)
-			c.Replay = replay
+			c.Replay = store.NewMemoryReplay(c.Clock)
 		},
 	} {
 		config := b.config

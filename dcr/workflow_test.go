@@ -337,8 +337,7 @@ func (r replayed) Confirm(ctx context.Context, v store.Reservation) error {
 
 func TestAReplayStoreOfItsOwnHoldsTheJTIByALease(t *testing.T) {
 	w, _ := newWorld(t, nil)
-	memory, err := store.NewMemoryReplay(w.config.Clock)
-	require.NoError(t, err)
+	memory := store.NewMemoryReplay(w.config.Clock)
 	open := func(confirm error) *office {
 		return openOffice(t, w, w.store, func(c *dcr.Config) { c.Replay = replayed{memory, confirm} })
 	}
@@ -364,7 +363,7 @@ func TestAReplayStoreOfItsOwnHoldsTheJTIByALease(t *testing.T) {
 	_, refusal = w.register(t, b.Registrar, token)
 	require.Equal(t, []string{"request.jti.replayed"}, ruleIDs(refusal.Report))
 	id := registration.Client.ID
-	_, err = b.Update(context.Background(), id, token, b.caller(t, id))
+	_, err := b.Update(context.Background(), id, token, b.caller(t, id))
 	require.Equal(t, []string{"request.jti.replayed"}, ruleIDs(refusalOf(t, err).Report))
 	require.Equal(t, before, everything(t, w.store))
 	_, err = b.Update(context.Background(), id, w.token(t, oneRedirect), b.caller(t, id))

@@ -8,15 +8,12 @@ import (
 	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/storetest"
-	"github.com/stretchr/testify/require"
 )
 
 func TestMemoryKeepsTheContract(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		Open: func(t *testing.T) store.Store {
-			m, err := store.NewMemory(time.Now)
-			require.NoError(t, err)
-			return m
+			return store.NewMemory(time.Now)
 		},
 		Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister}, Rounds: fulltest.Rounds(20),
 	})
@@ -26,13 +23,7 @@ func TestMemoryReplayKeepsTheContract(t *testing.T) {
 	storetest.RunReplay(t, storetest.ReplayConfig{Rounds: fulltest.Rounds(20), Open: func(t *testing.T) (store.Replay, func(time.Duration)) {
 		var now atomic.Int64
 		now.Store(time.Now().UnixNano())
-		m, err := store.NewMemoryReplay(func() time.Time { return time.Unix(0, now.Load()) })
-		require.NoError(t, err)
+		m := store.NewMemoryReplay(func() time.Time { return time.Unix(0, now.Load()) })
 		return m, func(d time.Duration) { now.Add(int64(d)) }
 	}})
-}
-
-func TestMemoryReplayNeedsAClock(t *testing.T) {
-	_, err := store.NewMemoryReplay(nil)
-	require.Error(t, err)
 }

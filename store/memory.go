@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -31,15 +30,16 @@ type reserved struct {
 	id    string
 }
 
-// NewMemory returns an empty store. The clock says when reservations end.
-func NewMemory(clock func() time.Time) (*Memory, error) {
+// NewMemory returns an empty store. The clock says when reservations end; nil means
+// time.Now.
+func NewMemory(clock func() time.Time) *Memory {
 	if clock == nil {
-		return nil, errors.New("store: a memory store needs a clock")
+		clock = time.Now
 	}
 	return &Memory{
 		clock: clock, clients: map[string]Client{}, unique: map[string]string{},
 		reserved: map[[32]byte]reserved{},
-	}, nil
+	}
 }
 
 // lock waits for the mutex, unless the context has ended. Who calls it unlocks.

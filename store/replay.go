@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 )
@@ -24,12 +23,12 @@ type hold struct {
 }
 
 // NewMemoryReplay returns an empty one. The clock says when leases and reservations
-// end.
-func NewMemoryReplay(clock func() time.Time) (*MemoryReplay, error) {
+// end; nil means time.Now.
+func NewMemoryReplay(clock func() time.Time) *MemoryReplay {
 	if clock == nil {
-		return nil, errors.New("store: a memory replay needs a clock")
+		clock = time.Now
 	}
-	return &MemoryReplay{clock: clock, held: map[[32]byte]hold{}}, nil
+	return &MemoryReplay{clock: clock, held: map[[32]byte]hold{}}
 }
 
 // Reserve implements Replay.

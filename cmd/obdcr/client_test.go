@@ -52,8 +52,7 @@ func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
 	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{d.Anchor()}, Clock: time.Now, Skew: time.Minute})
 	require.NoError(t, err)
 	b := &clientBank{}
-	b.store, err = store.NewMemory(time.Now)
-	require.NoError(t, err)
+	b.store = store.NewMemory(time.Now)
 	b.tokens, err = dcr.NewMemoryTokens(time.Now, rand.Reader)
 	require.NoError(t, err)
 	registrar, err := dcr.NewRegistrar(dcr.Config{Statements: verifier, SoftwareKeys: d.Resolver(), Validator: validator,

@@ -107,10 +107,7 @@ func bank(directory *ssatest.Directory) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	memory, err := store.NewMemory(time.Now)
-	if err != nil {
-		return nil, err
-	}
+	memory := store.NewMemory(time.Now)
 	registrar, err := dcr.NewRegistrar(dcr.Config{
 		Statements: verifier, SoftwareKeys: directory.Resolver(), Validator: validator, Store: memory, Clock: time.Now,
 	})

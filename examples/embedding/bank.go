@@ -115,10 +115,7 @@ func newRegistrar(d *ssatest.Directory, tokens dcr.Tokens, clients dcr.Provision
 	if err != nil {
 		return nil, err
 	}
-	memory, err := store.NewMemory(time.Now) // store/sqlite in a bank
-	if err != nil {
-		return nil, err
-	}
+	memory := store.NewMemory(time.Now) // store/sqlite in a bank
 	return dcr.NewRegistrar(dcr.Config{
 		Statements: verifier, SoftwareKeys: d.Resolver(), Validator: validator, Store: memory, Clock: time.Now,
 		Tokens: tokens, Provisioner: clients,

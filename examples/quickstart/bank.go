@@ -37,9 +37,7 @@ func openBank(directory *ssatest.Directory) (*bank, error) {
 	if b.validator, err = validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy}); err != nil {
 		return nil, err
 	}
-	if b.store, err = store.NewMemory(b.now); err != nil {
-		return nil, err
-	}
+	b.store = store.NewMemory(b.now)
 	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{
 		Anchors: []ssa.Anchor{directory.Anchor()}, Clock: b.now, Skew: policy.ClockSkew,
 	})

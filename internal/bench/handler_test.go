@@ -82,10 +82,7 @@ func (e *endpoint) least(b *testing.B, p *posting) {
 // BenchmarkPOST registers clients through the handler with the store in memory, in
 // turns with the floor of the core: what cannot be avoided for the same two tokens.
 func BenchmarkPOST(b *testing.B) {
-	memory, err := store.NewMemory(time.Now)
-	if err != nil {
-		b.Fatal(err)
-	}
+	memory := store.NewMemory(time.Now)
 	e := newEndpoint(b, memory)
 	var posts, floors []time.Duration
 	for len(posts) < b.N {

@@ -93,8 +93,7 @@ func remoteKeys(p parts) (*ssa.RemoteKeys, error) {
 
 func openStore(ctx context.Context, c *Config, f folder) (store.Store, func() error, error) {
 	if c.Store == StoreMemory {
-		s, err := store.NewMemory(c.Clock)
-		return s, func() error { return nil }, err
+		return store.NewMemory(c.Clock), func() error { return nil }, nil
 	}
 	s, err := sqlite.Open(ctx, sqlite.Config{Path: f.path(databaseFile), Clock: c.Clock})
 	if err != nil {
@@ -123,10 +122,7 @@ func (b *bank) build(p parts) error {
 	if err != nil {
 		return err
 	}
-	replay, err := store.NewMemoryReplay(c.Clock)
-	if err != nil {
-		return err
-	}
+	replay := store.NewMemoryReplay(c.Clock)
 	sealing, err := b.sealingKey(p.files)
 	if err != nil {
 		return err

@@ -33,8 +33,7 @@ func TestBothStoresAgree(t *testing.T) {
 		disk, err := sqlite.Open(context.Background(), sqlite.Config{Path: filepath.Join(dir, "clients.db"), Clock: clock})
 		require.NoError(t, err)
 		defer func() { require.NoError(t, disk.Close()) }()
-		memory, err := store.NewMemory(clock)
-		require.NoError(t, err)
+		memory := store.NewMemory(clock)
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, "pass")) * time.Second)
 			do := anyStep(t, now)

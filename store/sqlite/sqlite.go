@@ -38,7 +38,7 @@ const (
 // Config says where the store is.
 type Config struct {
 	Path  string           // required: the file, made with mode 0600 where there is none
-	Clock func() time.Time // required: says when reservations end; time.Now in production
+	Clock func() time.Time // says when reservations end; nil means time.Now
 }
 
 // Store is a store in one SQLite file. Only Open makes one that works. Its methods
@@ -62,7 +62,7 @@ var (
 // the opening alone. Close the store when done.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Clock == nil {
-		return nil, errors.New("sqlite: a store needs a clock")
+		c.Clock = time.Now
 	}
 	path, err := prepareFile(c.Path)
 	if err != nil {
