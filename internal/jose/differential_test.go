@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
@@ -40,6 +41,48 @@ func TestAcceptedMeansAcceptedByTheLibrary(t *testing.T) {
 	})
 	require.NotZero(t, accepted, "no token was accepted: the test says nothing")
 	require.NotZero(t, refused, "no token was refused: the test says nothing")
+}
+
+// TestTheLibraryVerifiesWhatIsSignedHere, and reads the same header and payload.
+func TestTheLibraryVerifiesWhatIsSignedHere(t *testing.T) {
+	signers := map[string]crypto.Signer{jose.PS256: rsaKey(), jose.RS256: rsaKey(), jose.ES256: ecKey()}
+	rapid.Check(t, func(t *rapid.T) {
+		alg := rapid.SampledFrom(all).Draw(t, "alg")
+		kid := rapid.StringN(1, 30, jose.MaxKeyIDSize).Filter(plainText).Draw(t, "kid")
+		typ := rapid.SampledFrom([]string{"", "JWT", "\"a\\"}).Draw(t, "typ")
+		payload := rapid.SliceOfN(rapid.Byte(), 0, 100).Draw(t, "payload")
+		token, err := jose.Sign(payload, signers[alg], alg, kid, typ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := jws.Verify([]byte(token), jws.WithKey(jwa.SignatureAlgorithm(alg), signers[alg].Public()))
+		if err != nil || string(got) != string(payload) {
+			t.Fatalf("the library reads %q: %v", got, err)
+		}
+		header := must(jws.Parse([]byte(token))).Signatures()[0].ProtectedHeaders()
+		if header.KeyID() != kid || header.Type() != typ || header.Algorithm().String() != alg {
+			t.Fatalf("the library reads another header: %v", header)
+		}
+	})
+}
+
+func plainText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
+
+// TestWhatTheLibrarySignsVerifiesHere: what a TPP of the same library sends is
+// accepted.
+func TestWhatTheLibrarySignsVerifiesHere(t *testing.T) {
+	for alg, key := range map[jwa.SignatureAlgorithm]crypto.Signer{jwa.PS256: rsaKey(), jwa.RS256: rsaKey(), jwa.ES256: ecKey()} {
+		header := jws.NewHeaders()
+		require.NoError(t, header.Set(jws.KeyIDKey, "k1"))
+		require.NoError(t, header.Set(jws.TypeKey, "JWT"))
+		token := string(must(jws.Sign([]byte(`{"a":1}`), jws.WithKey(alg, key, jws.WithProtectedHeaders(header)))))
+		j, err := jose.Parse(token)
+		require.NoError(t, err)
+		require.NoError(t, j.Verify(jose.Key{Public: key.Public()}, []string{alg.String()}))
+		require.Equal(t, `{"a":1}`, j.Payload())
+		kid, _ := j.KeyID()
+		require.Equal(t, "k1", kid)
+	}
 }
 
 func drawToken(t *rapid.T) string {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"math/big"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,7 +92,8 @@ func TestUnusableKeysAreSkippedAndHarmNoOther(t *testing.T) {
 		"symmetric":            {map[string]any{"kty": "oct", "k": "AA"}, "key type"},
 		"no key type":          {map[string]any{"kty": nil}, "key type"},
 		"kty in lower case":    {map[string]any{"kty": "rsa"}, "key type"},
-		"kty number":           {map[string]any{"kty": 1}, "kty"},
+		"kty number":           {map[string]any{"kty": 1}, "kty is not"},
+		"n number":             {map[string]any{"n": 1}, "n is not"},
 		"private exponent":     {map[string]any{"d": "AQAB"}, "private"},
 		"private exponent 0":   {map[string]any{"d": 0}, "private"},
 		"prime":                {map[string]any{"p": "AQAB"}, "private"},
@@ -150,6 +152,8 @@ func TestUnusableCurveKeysAreSkipped(t *testing.T) {
 		"P-384":                  {"crv", "P-384", "curve"},
 		"secp256k1":              {"crv", "secp256k1", "curve"},
 		"no curve":               {"crv", "", "curve"},
+		"crv number":             {"crv", 1, "crv is not"},
+		"x number":               {"x", 1, "x is not"},
 		"off the curve":          {"y", good["x"], "not a point"},
 		"coordinate too short":   {"x", "AQ", "octets"},
 		"coordinate of 33 bytes": {"x", strings.Repeat("A", 44), "octets"},
@@ -187,7 +191,10 @@ func TestOddMembersDoNotLoseTheKey(t *testing.T) {
 		"x5c null":                    {"x5c", nil, 0},
 		"x5c of another key":          {"x5c", []string{foreign}, 0},
 		"x5c broken behind the first": {"x5c", []string{cert, "AAAA"}, 0},
-		"x5c without end":             {"x5c", strings.Split(strings.Repeat(cert+",", 11), ","), 0},
+		"x5c of ten":                  {"x5c", slices.Repeat([]string{cert}, 10), 10},
+		"x5c of eleven":               {"x5c", slices.Repeat([]string{cert}, 11), 0},
+		"x5c with text behind":        {"x5c", []string{cert + "%%%%"}, 0},
+		"x5c with a byte behind":      {"x5c", []string{base64.StdEncoding.EncodeToString(append(certificate(t, rsaKey()), 0))}, 0},
 		"x5t number":                  {"x5t", 1, 0},
 		"x5t#S256 number":             {"x5t#S256", 1, 0},
 		"x5t#S256 of SHA-1's length":  {"x5t#S256", "AAAAAAAAAAAAAAAAAAAAAAAAAAA", 0},

@@ -1,9 +1,15 @@
 package jose_test
 
 import (
+	"bytes"
 	"crypto"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/asn1"
 	"errors"
 	"io"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -40,7 +46,66 @@ type hsm struct {
 
 func (h hsm) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return h.answer, h.err }
 
+// spoilt is a signing key that changes its answers.
+type spoilt struct {
+	crypto.Signer
+	change func(signature []byte) []byte
+}
+
+func (s spoilt) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	signature, err := s.Signer.Sign(random, digest, opts)
+	return s.change(signature), err
+}
+
+// salted is an RSA key that makes salts of its own length.
+type salted struct {
+	*rsa.PrivateKey
+	length int
+}
+
+func (s salted) Sign(random io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, error) {
+	return s.PrivateKey.Sign(random, digest, &rsa.PSSOptions{SaltLength: s.length, Hash: crypto.SHA256})
+}
+
+// recorder is a signing key that keeps what it was asked for.
+type recorder struct {
+	crypto.Signer
+	digest *[]byte
+	opts   *crypto.SignerOpts
+}
+
+func (r recorder) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	*r.digest, *r.opts = bytes.Clone(digest), opts
+	return r.Signer.Sign(random, digest, opts)
+}
+
+func TestADeviceIsAskedAsCryptoDoes(t *testing.T) {
+	for name, c := range map[string]struct {
+		key  crypto.Signer
+		alg  string
+		opts crypto.SignerOpts
+	}{
+		"PS256, with the salt's length as a number": {rsaKey(), jose.PS256, &rsa.PSSOptions{SaltLength: 32, Hash: crypto.SHA256}},
+		"RS256": {rsaKey(), jose.RS256, crypto.SHA256},
+		"ES256": {ecKey(), jose.ES256, crypto.SHA256},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var digest []byte
+			var opts crypto.SignerOpts
+			token, err := jose.Sign([]byte(`{}`), recorder{c.key, &digest, &opts}, c.alg, "k", "")
+			require.NoError(t, err)
+			sum := sha256.Sum256([]byte(token[:strings.LastIndexByte(token, '.')]))
+			assert.Equal(t, sum[:], digest)
+			assert.Equal(t, c.opts, opts)
+		})
+	}
+}
+
+// ecdsaDER is an ECDSA signature of these two numbers.
+func ecdsaDER(r, s *big.Int) []byte { return must(asn1.Marshal(struct{ R, S *big.Int }{r, s})) }
+
 func TestSignRefuses(t *testing.T) {
+	huge := new(big.Int).Lsh(big.NewInt(1), 320)
 	for name, c := range map[string]struct {
 		signer        crypto.Signer
 		alg, kid, typ string
@@ -63,6 +128,14 @@ func TestSignRefuses(t *testing.T) {
 		"device without ASN.1":    {hsm{Signer: ecKey(), answer: make([]byte, 64)}, "ES256", "k", "", jose.ErrSignature},
 		"device with zeros":       {hsm{Signer: ecKey(), answer: []byte{0x30, 6, 2, 1, 0, 2, 1, 0}}, "ES256", "k", "", jose.ErrSignature},
 		"device with negatives":   {hsm{Signer: ecKey(), answer: []byte{0x30, 6, 2, 1, 0xff, 2, 1, 1}}, "ES256", "k", "", jose.ErrSignature},
+		"device with large r":     {hsm{Signer: ecKey(), answer: ecdsaDER(huge, big.NewInt(1))}, "ES256", "k", "", jose.ErrSignature},
+		"device with large s":     {hsm{Signer: ecKey(), answer: ecdsaDER(big.NewInt(1), huge)}, "ES256", "k", "", jose.ErrSignature},
+		"device with more behind": {spoilt{ecKey(), func(s []byte) []byte { return append(s, 0) }}, "ES256", "k", "", jose.ErrSignature},
+		"device of other ECDSA":   {hsm{Signer: ecKey(), answer: es256DER(newEC(elliptic.P256()))("x")}, "ES256", "k", "", jose.ErrSignature},
+		"device with a short RSA": {spoilt{rsaKey(), func(s []byte) []byte { return s[1:] }}, "PS256", "k", "", jose.ErrSignature},
+		"device with salt of 20":  {salted{rsaKey(), 20}, "PS256", "k", "", jose.ErrSignature},
+		"device with long salt":   {salted{rsaKey(), rsa.PSSSaltLengthAuto}, "PS256", "k", "", jose.ErrSignature},
+		"device that signs PSS":   {salted{rsaKey(), 32}, "RS256", "k", "", jose.ErrSignature},
 	} {
 		t.Run(name, func(t *testing.T) {
 			token, err := jose.Sign([]byte(`{}`), c.signer, c.alg, c.kid, c.typ)
@@ -70,6 +143,4 @@ func TestSignRefuses(t *testing.T) {
 			assert.Empty(t, token)
 		})
 	}
-	_, err := jose.Sign(make([]byte, jose.MaxTokenSize), rsaKey(), "PS256", "k", "")
-	requireError(t, err, jose.ErrMalformed)
 }

@@ -132,7 +132,7 @@ func checkPublic(public crypto.PublicKey) error {
 			return fail(ErrKey, "the ECDSA key is not on P-256")
 		}
 		if _, err := uncompressed(pub); err != nil {
-			return fail(ErrKey, err.Error())
+			return fail(ErrKey, errNoPoint.Error())
 		}
 		return nil
 	}
@@ -143,8 +143,8 @@ func checkPublic(public crypto.PublicKey) error {
 // coordinates is an error here, where crypto/ecdsa panics.
 func uncompressed(pub *ecdsa.PublicKey) (point []byte, err error) {
 	defer func() {
-		if recover() != nil || err != nil {
-			point, err = nil, errNoPoint
+		if recover() != nil {
+			err = errNoPoint
 		}
 	}()
 	return pub.Bytes()

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"math/big"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -185,37 +186,41 @@ func TestKeyGate(t *testing.T) {
 	small := forge(goodHeader, `{}`, pss(smallRSA(), 32))
 	pub := func(n *big.Int, e int) *rsa.PublicKey { return &rsa.PublicKey{N: n, E: e} }
 	n := rsaKey().N
-	offCurve := &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}
+	offCurve := newEC(elliptic.P224()).PublicKey // its coordinates fit, and are those of no point on P-256
+	offCurve.Curve = elliptic.P256()
+	halfPoint := ecKey().PublicKey
+	reflect.ValueOf(&halfPoint).Elem().FieldByName("Y").SetZero()
 	for name, c := range map[string]struct {
 		token string
 		key   jose.Key
 	}{
-		"no key":                     {rsaToken, jose.Key{}},
-		"empty RSA key":              {rsaToken, jose.Key{Public: (*rsa.PublicKey)(nil)}},
-		"RSA key without modulus":    {rsaToken, jose.Key{Public: &rsa.PublicKey{E: 65537}}},
-		"RSA key by value":           {rsaToken, jose.Key{Public: rsaKey().PublicKey}},
-		"private RSA key":            {rsaToken, jose.Key{Public: rsaKey()}},
-		"secret":                     {rsaToken, jose.Key{Public: []byte("secret")}},
-		"RSA of 1024 bits":           {small, jose.Key{Public: smallRSA().Public()}},
-		"RSA of 8193 bits":           {rsaToken, jose.Key{Public: pub(new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 8192), big.NewInt(1)), 65537)}},
-		"exponent 1":                 {rsaToken, jose.Key{Public: pub(n, 1)}},
-		"exponent 3":                 {rsaToken, jose.Key{Public: pub(n, 3)}},
-		"exponent even":              {rsaToken, jose.Key{Public: pub(n, 65538)}},
-		"exponent negative":          {rsaToken, jose.Key{Public: pub(n, -65537)}},
-		"modulus even":               {rsaToken, jose.Key{Public: pub(new(big.Int).Sub(n, big.NewInt(1)), 65537)}},
-		"modulus negative":           {rsaToken, jose.Key{Public: pub(new(big.Int).Neg(n), 65537)}},
-		"key for another algorithm":  {rsaToken, jose.Key{Public: rsaKey().Public(), Algorithm: "RS256"}},
-		"key for encryption":         {rsaToken, jose.Key{Public: rsaKey().Public(), Use: "enc"}},
-		"key for transport":          {rsaToken, jose.Key{Public: rsaKey().Public(), Use: "tls"}},
-		"key_ops without verify":     {rsaToken, jose.Key{Public: rsaKey().Public(), Ops: []string{"sign"}}},
-		"key_ops empty":              {rsaToken, jose.Key{Public: rsaKey().Public(), Ops: []string{}}},
-		"ECDSA key for PS256":        {rsaToken, ecJOSE()},
-		"RSA key for ES256":          {ecToken, rsaJOSE()},
-		"empty ECDSA key":            {ecToken, jose.Key{Public: (*ecdsa.PublicKey)(nil)}},
-		"ECDSA key without a point":  {ecToken, jose.Key{Public: &ecdsa.PublicKey{Curve: elliptic.P256()}}},
-		"ECDSA key off the curve":    {ecToken, jose.Key{Public: offCurve}},
-		"ECDSA key on P-384":         {ecToken, jose.Key{Public: p384Key().Public()}},
-		"key that is a public value": {ecToken, jose.Key{Public: crypto.PublicKey(1)}},
+		"no key":                      {rsaToken, jose.Key{}},
+		"empty RSA key":               {rsaToken, jose.Key{Public: (*rsa.PublicKey)(nil)}},
+		"RSA key without modulus":     {rsaToken, jose.Key{Public: &rsa.PublicKey{E: 65537}}},
+		"RSA key by value":            {rsaToken, jose.Key{Public: rsaKey().PublicKey}},
+		"private RSA key":             {rsaToken, jose.Key{Public: rsaKey()}},
+		"secret":                      {rsaToken, jose.Key{Public: []byte("secret")}},
+		"RSA of 1024 bits":            {small, jose.Key{Public: smallRSA().Public()}},
+		"RSA of 8193 bits":            {rsaToken, jose.Key{Public: pub(new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 8192), big.NewInt(1)), 65537)}},
+		"exponent 1":                  {rsaToken, jose.Key{Public: pub(n, 1)}},
+		"exponent 3":                  {rsaToken, jose.Key{Public: pub(n, 3)}},
+		"exponent even":               {rsaToken, jose.Key{Public: pub(n, 65538)}},
+		"exponent negative":           {rsaToken, jose.Key{Public: pub(n, -65537)}},
+		"modulus even":                {rsaToken, jose.Key{Public: pub(new(big.Int).Sub(n, big.NewInt(1)), 65537)}},
+		"modulus negative":            {rsaToken, jose.Key{Public: pub(new(big.Int).Neg(n), 65537)}},
+		"key for another algorithm":   {rsaToken, jose.Key{Public: rsaKey().Public(), Algorithm: "RS256"}},
+		"key for encryption":          {rsaToken, jose.Key{Public: rsaKey().Public(), Use: "enc"}},
+		"key for transport":           {rsaToken, jose.Key{Public: rsaKey().Public(), Use: "tls"}},
+		"key_ops without verify":      {rsaToken, jose.Key{Public: rsaKey().Public(), Ops: []string{"sign"}}},
+		"key_ops empty":               {rsaToken, jose.Key{Public: rsaKey().Public(), Ops: []string{}}},
+		"ECDSA key for PS256":         {rsaToken, ecJOSE()},
+		"RSA key for ES256":           {ecToken, rsaJOSE()},
+		"empty ECDSA key":             {ecToken, jose.Key{Public: (*ecdsa.PublicKey)(nil)}},
+		"ECDSA key without a point":   {ecToken, jose.Key{Public: &ecdsa.PublicKey{Curve: elliptic.P256()}}},
+		"ECDSA key off the curve":     {ecToken, jose.Key{Public: &offCurve}},
+		"ECDSA key with half a point": {ecToken, jose.Key{Public: &halfPoint}},
+		"ECDSA key on P-384":          {ecToken, jose.Key{Public: p384Key().Public()}},
+		"key that is a public value":  {ecToken, jose.Key{Public: crypto.PublicKey(1)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireError(t, verify(c.token, c.key, all), jose.ErrKey)
