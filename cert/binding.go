@@ -1,8 +1,6 @@
 package cert
 
 import (
-	"crypto"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
@@ -67,7 +65,7 @@ func (c *Checker) belongs(good *Acceptance, leaf *x509.Certificate, s *Software,
 		var note, why string
 		switch b {
 		case ByPublicKey:
-			note, why = boundByKey(known.published, "its public key", func(k *ssa.Key) bool { return samePublicKey(leaf, k.Public) })
+			note, why = boundByKey(known.published, "its public key", func(k *ssa.Key) bool { return k.Is(leaf.PublicKey) })
 		case ByThumbprint:
 			note, why = boundByKey(known.published, "its thumbprint", func(k *ssa.Key) bool { return slices.Contains(k.CertificateSHA256, thumbprint) })
 		case BySubject:
@@ -102,22 +100,13 @@ func (known *softwareKeys) withdraws(leaf *x509.Certificate, thumbprint [32]byte
 }
 
 func relates(leaf *x509.Certificate, thumbprint [32]byte, k *ssa.Key) bool {
-	return samePublicKey(leaf, k.Public) || slices.Contains(k.CertificateSHA256, thumbprint)
+	return k.Is(leaf.PublicKey) || slices.Contains(k.CertificateSHA256, thumbprint)
 }
 
 // hasID looks among the keys that cannot be used too: they are withdrawn no less.
 func hasID(set *ssa.KeySet, id string) bool {
 	return slices.ContainsFunc(set.Keys, func(k ssa.Key) bool { return k.ID == id }) ||
 		slices.ContainsFunc(set.Skipped, func(k ssa.SkippedKey) bool { return k.ID == id })
-}
-
-func samePublicKey(leaf *x509.Certificate, public crypto.PublicKey) bool {
-	if a, ok := leaf.PublicKey.(*rsa.PublicKey); ok { // whose Equal hides how long it takes, which nobody needs here
-		b, ok := public.(*rsa.PublicKey)
-		return ok && a.E == b.E && a.N.Cmp(b.N) == 0
-	}
-	key, ok := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && key.Equal(public)
 }
 
 func boundByKey(keys []ssa.Key, what string, matches func(*ssa.Key) bool) (note, why string) {

@@ -24,6 +24,10 @@ type Key struct {
 	ops               []string // key_ops
 }
 
+// Is reports whether k is the key of somebody who holds public, such as the public
+// key of a certificate.
+func (k *Key) Is(public crypto.PublicKey) bool { return jose.SamePublicKey(k.Public, public) }
+
 // KeyRef says which key is asked for.
 type KeyRef struct {
 	URL   string // address of the JWKS; "" where the resolver has but one set

@@ -2,7 +2,6 @@ package ssa
 
 import (
 	"context"
-	"crypto"
 	"slices"
 )
 
@@ -81,12 +80,7 @@ func (s KeySet) without(keys []Key) []Key {
 		return keys
 	}
 	return slices.DeleteFunc(slices.Clone(keys), func(k Key) bool {
-		return slices.ContainsFunc(s.Keys, func(r Key) bool { return r.ID != "" && r.ID == k.ID || r.sameAs(k.Public) }) ||
+		return slices.ContainsFunc(s.Keys, func(r Key) bool { return r.ID != "" && r.ID == k.ID || r.Is(k.Public) }) ||
 			slices.ContainsFunc(s.Skipped, func(r SkippedKey) bool { return r.ID != "" && r.ID == k.ID })
 	})
-}
-
-func (k *Key) sameAs(other crypto.PublicKey) bool {
-	public, ok := k.Public.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && public.Equal(other)
 }

@@ -123,17 +123,32 @@ func checkDNLength(c *Case, most int) {
 	}
 }
 
-// sameSubject compares a name with the certificate's own, RDN by RDN.
-func sameSubject(match SubjectDNMatch, got, want dn.Name) bool {
-	switch match {
-	case DNMatchReversed:
-		return dn.EqualEither(got, want)
-	case DNMatchAnyOrder:
-		return dn.EqualUnordered(got, want)
-	case DNMatchImmutable:
-		return dn.EqualImmutable(got, want)
+// Same reports whether a distinguished name, written as RFC 4514 says, is taken for
+// the subject of a certificate (x509.Certificate.RawSubject). The error says that
+// either is no distinguished name.
+func (m SubjectDNMatch) Same(name string, rawSubject []byte) (bool, error) {
+	sent, err := dn.Parse(name)
+	if err != nil {
+		return false, err
 	}
-	return dn.Equal(got, want)
+	subject, err := dn.FromDER(rawSubject)
+	if err != nil {
+		return false, err
+	}
+	return m.same(sent, subject), nil
+}
+
+// same compares a name with the certificate's own, RDN by RDN.
+func (m SubjectDNMatch) same(sent, subject dn.Name) bool {
+	switch m {
+	case DNMatchReversed:
+		return dn.EqualEither(sent, subject)
+	case DNMatchAnyOrder:
+		return dn.EqualUnordered(sent, subject)
+	case DNMatchImmutable:
+		return dn.EqualImmutable(sent, subject)
+	}
+	return dn.Equal(sent, subject)
 }
 
 // subjectAsRFC4514 is what a name in OpenSSL's older form should have been; any
@@ -168,7 +183,7 @@ func checkSubjectDN(c *Case) {
 		c.Report("/tls_client_auth_subject_dn", "cannot be compared: the certificate's subject cannot be read")
 		return
 	}
-	if !sameSubject(c.Policy().SubjectDNMatch, got, want) {
+	if !c.Policy().SubjectDNMatch.same(got, want) {
 		c.ReportValue("/tls_client_auth_subject_dn", text, spelled(want), "is not the subject of the client certificate")
 	}
 }

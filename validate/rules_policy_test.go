@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/dn"
 )
 
 // judged is a vector and exactly the errors it gives.
@@ -165,6 +166,33 @@ func TestSubjectsOfCertificates(t *testing.T) {
 		{"a broken certificate", mtls(goodDN).over(&Certificate{RawSubject: []byte{1}}), []string{differs}},
 		{"no certificate to compare with", mtls(goodDN), nil},
 	})
+}
+
+func TestASubjectIsComparedAsThePolicySays(t *testing.T) {
+	subject := certificateOf(t, testSoftware).RawSubject // C=GB, O, OU and CN in this order
+	const (
+		reversed  = "C=GB,O=OpenBanking,OU=" + testOrg + ",CN=" + testSoftware
+		unordered = "C=GB,CN=" + testSoftware + ",O=OpenBanking,OU=" + testOrg
+		partial   = "CN=" + testSoftware + ",OU=" + testOrg
+	)
+	names := []string{goodDN, reversed, unordered, partial, "CN=" + testSoftware}
+	for match, most := range map[SubjectDNMatch]int{ // how many of the names are taken
+		DNMatchExact: 1, DNMatchReversed: 2, DNMatchAnyOrder: 3, DNMatchImmutable: 4,
+	} {
+		for i, name := range names {
+			same, err := match.Same(name, subject)
+			require.NoError(t, err)
+			assert.Equal(t, i < most, same, "%s %s", match, name)
+		}
+		for _, name := range []string{"/C=GB", "CN"} {
+			same, err := match.Same(name, subject)
+			assert.ErrorIs(t, err, dn.ErrSyntax)
+			assert.False(t, same)
+		}
+		same, err := match.Same(goodDN, []byte{1})
+		assert.ErrorIs(t, err, dn.ErrSyntax)
+		assert.False(t, same)
+	}
 }
 
 // The seeds' own sample breaks the seeds' own rules: each fault is reported.

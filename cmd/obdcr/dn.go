@@ -194,26 +194,20 @@ func renderings(leaf *x509.Certificate, name dn.Name) []rendering {
 		{Form: "go_known", title: "Go, known types", Text: leaf.Subject.ToRDNSequence().String()},
 	}
 	for i := range list {
-		list[i].Match = takenUnder(list[i].Text, name)
+		list[i].Match = takenUnder(list[i].Text, leaf)
 	}
 	return list
 }
 
 // takenUnder is the strictest way of comparing by which a bank takes a text for the
-// name.
-func takenUnder(text string, name dn.Name) validate.SubjectDNMatch {
-	sent, err := dn.Parse(text)
-	switch {
-	case err != nil:
-		return ""
-	case dn.Equal(sent, name):
-		return validate.DNMatchExact
-	case dn.EqualEither(sent, name):
-		return validate.DNMatchReversed
-	case dn.EqualUnordered(sent, name):
-		return validate.DNMatchAnyOrder
-	case dn.EqualImmutable(sent, name):
-		return validate.DNMatchImmutable
+// subject of a certificate.
+func takenUnder(text string, leaf *x509.Certificate) validate.SubjectDNMatch {
+	for _, match := range []validate.SubjectDNMatch{
+		validate.DNMatchExact, validate.DNMatchReversed, validate.DNMatchAnyOrder, validate.DNMatchImmutable,
+	} {
+		if same, err := match.Same(text, leaf.RawSubject); err == nil && same {
+			return match
+		}
 	}
 	return ""
 }

@@ -300,7 +300,7 @@ func certificates(e *entry, public crypto.PublicKey) [][]byte {
 			return nil
 		}
 		certified, err := certifiedKey(der)
-		if err != nil || i == 0 && !samePublicKey(certified, public) {
+		if err != nil || i == 0 && !SamePublicKey(certified, public) {
 			return nil
 		}
 		chain = append(chain, der)
@@ -329,12 +329,14 @@ func certifiedKey(der []byte) (crypto.PublicKey, error) {
 	return x509.ParsePKIXPublicKey(cert.Signed.Key.FullBytes)
 }
 
-func samePublicKey(a, b crypto.PublicKey) bool {
-	switch key := a.(type) {
-	case *rsa.PublicKey:
-		return key.Equal(b)
-	case *ecdsa.PublicKey:
-		return key.Equal(b)
+// SamePublicKey reports whether two public keys are the same. It compares RSA keys
+// itself: rsa.PublicKey.Equal takes constant time and is slow, and public keys need
+// no such care.
+func SamePublicKey(a, b crypto.PublicKey) bool {
+	if key, ok := a.(*rsa.PublicKey); ok {
+		other, ok := b.(*rsa.PublicKey)
+		return ok && key.E == other.E && key.N.Cmp(other.N) == 0
 	}
-	return false
+	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && key.Equal(b)
 }

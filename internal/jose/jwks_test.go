@@ -3,7 +3,10 @@ package jose_test
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -257,4 +260,23 @@ func TestThumbprintRefusesOtherKeys(t *testing.T) {
 		_, err := jose.Thumbprint(public)
 		requireError(t, err, jose.ErrKey)
 	}
+}
+
+func TestPublicKeysAreTheSameByTypeAndValue(t *testing.T) {
+	rsaA, ecA := rsaKey().Public().(*rsa.PublicKey), ecKey().Public().(*ecdsa.PublicKey)
+	edwards, _, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	same := []crypto.PublicKey{rsaA, ecA, edwards}
+	for i, a := range same {
+		for k, b := range same {
+			assert.Equal(t, i == k, jose.SamePublicKey(a, b), "%T %T", a, b)
+		}
+		assert.False(t, jose.SamePublicKey(a, nil))
+		assert.False(t, jose.SamePublicKey(nil, a))
+	}
+	copied := &rsa.PublicKey{N: new(big.Int).Set(rsaA.N), E: rsaA.E}
+	assert.True(t, jose.SamePublicKey(rsaA, copied))
+	assert.False(t, jose.SamePublicKey(rsaA, &rsa.PublicKey{N: rsaA.N, E: 3}), "another exponent")
+	assert.False(t, jose.SamePublicKey(rsaA, &rsa.PublicKey{N: new(big.Int).Add(rsaA.N, big.NewInt(2)), E: rsaA.E}), "another modulus")
+	assert.False(t, jose.SamePublicKey(ecA, newEC(elliptic.P256()).Public()))
 }

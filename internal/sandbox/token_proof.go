@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/internal/dn"
 	"github.com/obdcr/obdcr/internal/jose"
 	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/ssa"
@@ -116,21 +115,11 @@ func textOf(object jsonscan.Value, name string) string {
 // checkSubject compares the certificate's subject with the registered one, as the
 // policy says.
 func (t *tokenEndpoint) checkSubject(leaf *x509.Certificate, registered *claims.Request) *tokenError {
-	want, err := dn.Parse(registered.TLSClientAuthSubjectDN.Or(""))
-	got, unreadable := dn.FromDER(leaf.RawSubject)
-	if err != nil || unreadable != nil {
+	same, err := t.policy.SubjectDNMatch.Same(registered.TLSClientAuthSubjectDN.Or(""), leaf.RawSubject)
+	switch {
+	case err != nil:
 		return notTheClient("the subject of the certificate cannot be compared")
-	}
-	same := dn.Equal
-	switch t.policy.SubjectDNMatch {
-	case validate.DNMatchReversed:
-		same = dn.EqualEither
-	case validate.DNMatchAnyOrder:
-		same = dn.EqualUnordered
-	case validate.DNMatchImmutable:
-		same = dn.EqualImmutable
-	}
-	if !same(want, got) {
+	case !same:
 		return notTheClient("the subject of the certificate is not tls_client_auth_subject_dn")
 	}
 	return nil
