@@ -37,8 +37,9 @@ type app struct {
 	out      io.Writer // for a command that tells its result before it ends
 	err      io.Writer
 	color    bool
-	terminal bool // the result goes to one
-	read     bool // standard input has been read
+	terminal bool   // the result goes to one
+	read     bool   // standard input has been read
+	stopping func() // for tests: called once a sandbox has been told to stop; nil for none
 }
 
 // exitError ends the command with a code. Without a cause it does so silently, since

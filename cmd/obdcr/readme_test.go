@@ -51,7 +51,7 @@ func TestTheREADMEsCommandsDoWhatItSays(t *testing.T) {
 				runSandbox(t, filepath.Join(dir, "obdcr-sandbox"))
 				continue
 			}
-			cmd := exec.Command(obdcr(t), args...)
+			cmd := exec.Command(program(t, "obdcr"), args...)
 			cmd.Dir = dir
 			out, err := cmd.CombinedOutput()
 			require.NoError(t, err, "%s\n%s", line, out)

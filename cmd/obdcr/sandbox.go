@@ -136,6 +136,9 @@ func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
 	case <-ctx.Done():
 		restore() // a second signal ends the process
 		a.note("stopping; once more ends it at once")
+		if a.stopping != nil {
+			a.stopping()
+		}
 		err = nil
 	case err = <-s.Failed():
 	}

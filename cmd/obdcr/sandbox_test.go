@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -24,58 +23,101 @@ import (
 	"github.com/obdcr/obdcr/internal/sandbox"
 )
 
-// buffer is written by one goroutine and read by another.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+// output is what a process has written so far.
+type output struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	changed chan struct{} // closed by the next Write
 }
 
+func newOutput() *output { return &output{changed: make(chan struct{})} }
+
 // Write implements io.Writer.
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	close(o.changed)
+	o.changed = make(chan struct{})
+	return o.text.Write(p)
+}
+
+// now is the text so far, and a channel that is closed once there is more.
+func (o *output) now() (text string, more <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String(), o.changed
 }
 
 // String is what was written so far.
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
+func (o *output) String() string {
+	text, _ := o.now()
+	return text
 }
 
 // running is a sandbox in a process of its own.
 type running struct {
 	cmd      *exec.Cmd
 	dir      string
-	out, err *buffer
+	out, err *output
+	ended    chan struct{} // closed when the process has ended
+	exit     error         // what it ended with, from then on
 	ready    sandbox.Ready
 }
 
-// obdcr is this command, as a program.
-func obdcr(t *testing.T) string {
+// program is this command under a name that the tests' main knows, as a program.
+func program(t *testing.T, name string) string {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	name := filepath.Join(t.TempDir(), "obdcr")
+	path := filepath.Join(t.TempDir(), name)
 	if runtime.GOOS == "windows" {
-		name += ".exe"
+		path += ".exe"
 	}
-	require.NoError(t, os.Symlink(self, name)) // the tests' main sees its name
-	return name
+	require.NoError(t, os.Symlink(self, path))
+	return path
+}
+
+// says waits until the output has the words. It waits for as long as the process runs:
+// a slow machine is no fault.
+func (r *running) says(t *testing.T, o *output, words string) {
+	t.Helper()
+	for {
+		text, more := o.now()
+		if strings.Contains(text, words) {
+			return
+		}
+		select {
+		case <-more:
+		case <-r.ended:
+			require.Contains(t, o.String(), words, "it has ended (%v): %s", r.exit, r.err)
+			return
+		}
+	}
 }
 
 func runSandbox(t *testing.T, dir string, args ...string) *running {
 	t.Helper()
-	r := &running{dir: dir, out: &buffer{}, err: &buffer{}}
-	r.cmd = exec.Command(obdcr(t), append([]string{"sandbox", "--dir", dir, "--listen", "127.0.0.1:0", "--directory", "127.0.0.1:0"}, args...)...)
+	return runSandboxAs(t, "obdcr", dir, args...)
+}
+
+func runSandboxAs(t *testing.T, name, dir string, args ...string) *running {
+	t.Helper()
+	r := &running{dir: dir, out: newOutput(), err: newOutput(), ended: make(chan struct{})}
+	r.cmd = exec.Command(program(t, name), append([]string{"sandbox", "--dir", dir, "--listen", "127.0.0.1:0", "--directory", "127.0.0.1:0"}, args...)...)
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
 	require.NoError(t, r.cmd.Start())
-	t.Cleanup(func() { _ = r.cmd.Process.Kill() })
-	require.Eventually(t, func() bool {
-		text, err := os.ReadFile(filepath.Join(dir, "ready.json"))
-		return err == nil && json.Unmarshal(text, &r.ready) == nil
-	}, time.Minute, 20*time.Millisecond, "%s", r.err)
+	go func() {
+		r.exit = r.cmd.Wait()
+		close(r.ended)
+	}()
+	t.Cleanup(func() {
+		_ = r.cmd.Process.Kill()
+		<-r.ended
+	})
+	r.says(t, r.out, "Ctrl-C ends the sandbox.")
+	text, err := os.ReadFile(filepath.Join(dir, "ready.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &r.ready))
 	return r
 }
 
@@ -108,53 +150,27 @@ func TestSandboxServesUntilASignal(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())
 		require.Equal(t, 200, response.StatusCode)
-		require.Eventually(t, func() bool { return strings.Contains(r.out.String(), "Ctrl-C ends the sandbox.") }, 10*time.Second, 10*time.Millisecond)
 		for _, word := range []string{r.ready.Bank, r.ready.Directory, r.ready.RegistrationEndpoint, r.ready.TokenEndpoint, r.ready.Discovery,
 			`'` + strings.ReplaceAll(filepath.Join(dir, "ca.pem"), "'", `'\''`) + `'`, "  obdcr register --config '", "only once in 30 s"} {
 			require.Contains(t, r.out.String(), word)
 		}
 		require.NotContains(t, r.out.String()+r.err.String(), "PRIVATE KEY")
 		require.NoError(t, r.cmd.Process.Signal(signal))
-		require.NoError(t, r.cmd.Wait(), "exit code 0: %s", r.err)
+		<-r.ended
+		require.NoError(t, r.exit, "exit code 0: %s", r.err)
 		require.NoFileExists(t, filepath.Join(dir, "ready.json"))
 	}
 }
 
+// TestASecondSignalEndsTheSandboxAtOnce: this one would never end by itself.
 func TestASecondSignalEndsTheSandboxAtOnce(t *testing.T) {
-	r := runSandbox(t, t.TempDir(), "--store", "memory")
-	// A request whose body does not come holds up the end.
-	body, feed := io.Pipe()
-	t.Cleanup(func() { _ = feed.Close() })
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, r.ready.RegistrationEndpoint, body)
-	require.NoError(t, err)
-	request.Header.Set("Content-Type", "application/jwt")
-	request.Header.Set("Expect", "100-continue") // the body is sent once the bank reads it
-	client := r.client(t)
-	client.Transport.(*http.Transport).ExpectContinueTimeout = 20 * time.Second
-	go func() {
-		response, err := client.Do(request)
-		if err == nil {
-			_ = response.Body.Close()
-		}
-	}()
-	_, err = feed.Write([]byte("begun"))
-	require.NoError(t, err)
+	r := runSandboxAs(t, "obdcr-held", t.TempDir(), "--store", "memory")
 	require.NoError(t, r.cmd.Process.Signal(os.Interrupt))
-	require.Eventually(t, func() bool { return strings.Contains(r.err.String(), "once more ends it at once") }, 10*time.Second, 10*time.Millisecond)
-	ended := make(chan error, 1)
-	go func() { ended <- r.cmd.Wait() }()
-	require.Eventually(t, func() bool { // the first takes a moment to let go of signals
-		_ = r.cmd.Process.Signal(os.Interrupt)
-		select {
-		case err := <-ended:
-			ended <- err
-			return true
-		default:
-			return false
-		}
-	}, 5*time.Second, 10*time.Millisecond)
+	r.says(t, r.err, "once more ends it at once")
+	require.NoError(t, r.cmd.Process.Signal(os.Interrupt))
+	<-r.ended
 	var exit *exec.ExitError
-	require.ErrorAs(t, <-ended, &exit)
+	require.ErrorAs(t, r.exit, &exit)
 	require.False(t, exit.Exited(), "it was ended by the signal")
 }
 

@@ -21,7 +21,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"obdcr": main})
+	testscript.Main(m, map[string]func(){
+		"obdcr": main,
+		// This one never comes to its end by itself.
+		"obdcr-held": func() {
+			a := &app{in: os.Stdin, err: os.Stderr, stopping: func() { select {} }}
+			os.Exit(a.run(os.Args[1:], os.Stdout))
+		},
+	})
 }
 
 // scriptTime is when the scripts happen, $NOW.

@@ -184,12 +184,10 @@ func TestABadAnswerIsRefusedWithinTheHeapBound(t *testing.T) {
 			}
 			var r *fetch.Response
 			var err error
-			start := time.Now()
 			grown := allocated(func() { r, err = client.Get(t.Context(), h.url(fmt.Sprintf("/%d", i))) })
 			assert.Nil(t, r)
 			refused(t, err, f.kind)
 			assert.Equal(t, f.slow, strings.HasSuffix(err.Error(), "it took too long"), "%v", err)
-			assert.Less(t, time.Since(start), 5*time.Second)
 			assert.LessOrEqual(t, grown, uint64(mostHeap), "bytes allocated")
 			t.Logf("%d KiB allocated, client and server: %v", grown>>10, err)
 
@@ -229,14 +227,12 @@ func TestFaultsLeaveNoGoroutineAndNoDescriptor(t *testing.T) {
 		client.Close()
 	}
 	round()
-	goroutines, files := settled(t, func() bool { return true })
+	goroutines, files := settled(t, func(int, int) bool { return true })
 	before := heap()
 	for range 5 {
 		round()
 	}
-	endGoroutines, endFiles := settled(t, func() bool {
-		return runtime.NumGoroutine() <= goroutines && descriptors(t) <= files
-	})
+	endGoroutines, endFiles := settled(t, func(g, f int) bool { return g <= goroutines && f <= files })
 	t.Logf("goroutines %d, then %d; descriptors %d, then %d", goroutines, endGoroutines, files, endFiles)
 	assert.LessOrEqual(t, endGoroutines, goroutines)
 	assert.LessOrEqual(t, endFiles, files)
@@ -254,19 +250,19 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// settled waits until the counts of goroutines and descriptors stand still and done
-// says yes, or 20 seconds have gone by, and returns them.
-func settled(t testing.TB, done func() bool) (goroutines, files int) {
+// settled counts goroutines and descriptors until the counts stand still and done says
+// yes to them, or a minute has gone by, and returns them.
+func settled(t testing.TB, done func(goroutines, files int) bool) (goroutines, files int) {
 	still := 0
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range 1000 { // a hung look-up of the resolver may take 10 s
+	for range 3000 { // a hung look-up of the resolver may take 10 s
 		g, f := runtime.NumGoroutine(), descriptors(t)
 		if still++; g != goroutines || f != files {
 			still = 0
 		}
 		goroutines, files = g, f
-		if still >= 10 && done() {
+		if still >= 10 && done(goroutines, files) {
 			break
 		}
 		<-tick.C
@@ -302,13 +298,13 @@ func TestAHostThatHungIsAskedAgain(t *testing.T) {
 		}
 		answer(200, map[string]string{"Content-Type": "application/json"}, keySet)(w, r)
 	}), nil)
-	cfg := h.config()
-	cfg.Timeout = time.Second
-	client := newClient(t, cfg)
+	client := newClient(t, h.config())
+	impatient, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
 	var wg sync.WaitGroup
 	for range 200 { // more than there may be connections
 		wg.Go(func() {
-			_, err := client.Get(t.Context(), h.url("/"))
+			_, err := client.Get(impatient, h.url("/"))
 			refused(t, err, fetch.ErrNetwork)
 		})
 	}
@@ -500,12 +496,10 @@ func TestADialEndsThoughNobodyWaitsForIt(t *testing.T) {
 	for name, cfg := range map[string]fetch.Config{"TLS": silent.config(), "DNS": hanging} {
 		cfg.Timeout = 100 * time.Millisecond
 		client := newClient(t, cfg)
-		goroutines, files := runtime.NumGoroutine(), descriptors(t)
+		goroutines, files := settled(t, func(int, int) bool { return true })
 		_, err := client.Get(t.Context(), silent.url("/"))
 		refused(t, err, fetch.ErrNetwork, name)
-		endGoroutines, endFiles := settled(t, func() bool {
-			return runtime.NumGoroutine() <= goroutines && descriptors(t) <= files
-		})
+		endGoroutines, endFiles := settled(t, func(g, f int) bool { return g <= goroutines && f <= files })
 		assert.LessOrEqual(t, endGoroutines, goroutines, name)
 		assert.LessOrEqual(t, endFiles, files, name)
 	}

@@ -222,9 +222,7 @@ func TestAnotherWriterIsWaitedFor(t *testing.T) {
 
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	began := time.Now()
-	require.ErrorIs(t, s.Create(short, registration("b"), requestOf("b")), context.DeadlineExceeded)
-	require.Less(t, time.Since(began), 4*time.Second, "the context ends the waiting")
+	require.ErrorIs(t, s.Create(short, registration("b"), requestOf("b")), context.DeadlineExceeded, "the context ends the waiting")
 	got, err := s.Get(t.Context(), "a")
 	require.NoError(t, err, "readers do not wait")
 	require.Equal(t, registration("a"), got)
