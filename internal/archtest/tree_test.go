@@ -145,3 +145,20 @@ func packages(t *testing.T) map[string]goPackage {
 	require.NoError(t, err)
 	return all
 }
+
+// nestedModules returns the folders below the root that are modules of their own.
+func nestedModules(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Name() == "go.mod" && filepath.Dir(path) != root {
+			rel, relErr := filepath.Rel(root, filepath.Dir(path))
+			require.NoError(t, relErr)
+			all = append(all, filepath.ToSlash(rel))
+		}
+		return err
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	return all
+}

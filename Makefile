@@ -1,0 +1,38 @@
+# Everyday commands, each one line of Go or of .ci/run: see docs/development.md.
+# A test holds that help lists every target.
+.DEFAULT_GOAL := help
+.PHONY: help test short race fuzz lint bench docs api ci sandbox
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+test: ## run all tests, as a laptop can: within two minutes
+	go test ./...
+
+short: ## run all tests with few repetitions, for the inner loop
+	go test -short ./...
+
+race: ## run all tests under the race detector
+	go test -race ./...
+
+fuzz: ## run every fuzz target for a moment; OBDCR_FUZZTIME=1m for longer
+	.ci/run fuzz
+
+lint: ## check format, vet, golangci-lint and known vulnerabilities
+	OBDCR_CI_PARTIAL=1 .ci/run format vet golangci govulncheck
+
+bench: ## run the benchmarks
+	.ci/run benchmarks
+
+docs: ## render the documents again that are made from the code
+	go test ./validate -run 'TestRulesDoc|TestEachRuleIDIsExported' -update
+	go test ./internal/archtest -run TestREADMEShowsTheExample -update
+
+api: ## print what changed in the public API and record it anew
+	.ci/api record
+
+ci: ## run everything that a change has to pass
+	.ci/run
+
+sandbox: ## start a directory and a bank on loopback
+	go run ./cmd/obdcr sandbox

@@ -1,0 +1,119 @@
+package archtest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// tool runs a program in the root of the module and returns what it prints. The
+// second result is false where the program is not installed; .ci/run sees to it that
+// it is.
+func tool(t *testing.T, name string, args ...string) (string, bool) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Logf("left out: there is no %s", name)
+		return "", false
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Dir = root
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return string(out), true
+}
+
+func submatches(expression, text string) []string {
+	var found []string
+	for _, m := range regexp.MustCompile(expression).FindAllStringSubmatch(text, -1) {
+		found = append(found, m[1])
+	}
+	return found
+}
+
+func TestMakeHelpListsEveryTarget(t *testing.T) {
+	targets := submatches(`(?m)^([a-z]+):`, readFile(t, "Makefile"))
+	require.NotEmpty(t, targets)
+	assert.ElementsMatch(t, targets, strings.Fields(submatches(`(?m)^\.PHONY: (.*)$`, readFile(t, "Makefile"))[0]))
+	help, ran := tool(t, "make", "--no-print-directory")
+	if !ran {
+		return
+	}
+	assert.Equal(t, targets, submatches(`(?m)^  ([a-z]+) +[a-z]`, help))
+	assert.Len(t, strings.Split(strings.TrimSpace(help), "\n"), len(targets), "one line each")
+}
+
+func TestStagesThatTheMakefileNamesExist(t *testing.T) {
+	stages := strings.Fields(submatches(`(?m)^stages=\(([a-z ]+)\)$`, readFile(t, ".ci/run"))[0])
+	assert.ElementsMatch(t, stages, submatches(`(?m)^stage_([a-z]+)\(\)`, readFile(t, ".ci/run")))
+	named := submatches(`\.ci/run ([a-z ]+)`, readFile(t, "Makefile"))
+	require.NotEmpty(t, named)
+	for _, name := range strings.Fields(strings.Join(named, " ")) {
+		assert.Contains(t, stages, name)
+	}
+}
+
+// TestTheChangelogNamesIncompatibleChanges runs the script that compares the public
+// API over a report and a changelog made up for it.
+func TestTheChangelogNamesIncompatibleChanges(t *testing.T) {
+	const changelog = "# Changelog\n\n## Unreleased\n\n### Added\n- `dcr.Added` and `store`.\n\n### Changed\n" +
+		"- `ssa.Config` has no clock; `tpp.Client.Register` takes\n  a context, `dcr/server.New` two.\n\n### Removed\n- `dcr/roles`.\n\n" +
+		"## 0.1.0\n\n### Changed\n- `cert.Old`.\n"
+	const before, after = "Incompatible changes:\n", "Compatible changes:\n- ./cert.New: added\n"
+	for name, c := range map[string]struct {
+		change string
+		named  bool
+	}{
+		"a function":                           {"./dcr/server.New: changed from func() to func(int)", true},
+		"a method":                             {"./dcr/tpp.(*Client).Register: changed from func() to func(int)", true},
+		"a field of a type that is named":      {"./ssa.Config.Clock: removed", true},
+		"the method set of a type":             {"./ssa.Config, method set of *Config: removed", true},
+		"a package":                            {"package github.com/obdcr/obdcr/dcr/roles: removed", true},
+		"a name in a package that is named":    {"./dcr/roles.Role: removed", true},
+		"a program":                            {"package github.com/obdcr/obdcr/cmd/obdcr: removed", true},
+		"a method that nobody names":           {"./dcr/tpp.(*Client).Get: removed", false},
+		"a package that nobody names":          {"package github.com/obdcr/obdcr/dcr/tpp: removed", false},
+		"a name that is longer":                {"./dcr/server.NewServer: removed", false},
+		"the same name in another package":     {"./dcr/upstream.New: removed", false},
+		"what is named as added":               {"./dcr.Added: removed", false},
+		"a package that is named as added":     {"package github.com/obdcr/obdcr/store: removed", false},
+		"what an earlier release named":        {"./cert.Old: removed", false},
+		"a type of which a method is named":    {"./dcr/tpp.Client: removed", false},
+		"a type without a name in the section": {"./claims.Request: removed", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			report, log := filepath.Join(t.TempDir(), "report"), filepath.Join(t.TempDir(), "CHANGELOG.md")
+			require.NoError(t, os.WriteFile(report, []byte(before+"- "+c.change+"\n"+after), 0o600))
+			require.NoError(t, os.WriteFile(log, []byte(changelog), 0o600))
+			unnamed, ran := tool(t, "bash", ".ci/api", "unnamed", report, log)
+			if !ran {
+				return
+			}
+			if c.named {
+				assert.Empty(t, unnamed)
+				return
+			}
+			assert.Equal(t, c.change+"\n", unnamed)
+		})
+	}
+}
+
+// TestWorkflowsOnlyCallTheScript: what a change has to pass stands in one place.
+func TestWorkflowsOnlyCallTheScript(t *testing.T) {
+	text := readFile(t, ".github/workflows/ci.yml")
+	assert.Equal(t, []string{".ci/run"}, submatches(`(?m)^ +(?:- )?run: (.*)$`, text))
+	for _, action := range submatches(`uses: (\S+)`, text) {
+		assert.Regexp(t, `^actions/[a-z-]+@[0-9a-f]{40}$`, action, "an action is pinned by its commit")
+	}
+	modules := submatches(`(?m)directory: (.*)$`, readFile(t, ".github/dependabot.yml"))
+	for _, module := range nestedModules(t) {
+		assert.True(t, slices.Contains(modules, "/"+module), "dependabot does not look after %s", module)
+	}
+}
