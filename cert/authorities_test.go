@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -16,36 +17,48 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-func TestAuthoritiesAreRefusedWithTheFix(t *testing.T) {
+func TestAuthoritiesThatCannotServeAreRefused(t *testing.T) {
 	root := newRoot(t, "Root")
 	issuing := root.issuing(t, "Issuing")
-	for _, c := range []struct {
-		name string
-		list []*x509.Certificate
-		says string
-	}{
-		{"nothing is listed", nil, "none is listed"},
-		{"a nil certificate", []*x509.Certificate{nil}, "certificate 0 is nil"},
-		{"an expired root", []*x509.Certificate{newRoot(t, "Old", func(c *x509.Certificate) { c.NotAfter = noon.Add(-time.Second) }).cert},
-			"expired on 2026-11-21T11:59:59Z: list the one that replaces it"},
-		{"a root of the future", []*x509.Certificate{newRoot(t, "New", func(c *x509.Certificate) { c.NotBefore = noon.Add(time.Second) }).cert},
-			"is not valid before 2026-11-21T12:00:01Z"},
-		{"a client certificate", []*x509.Certificate{root.cert, root.transport(t)}, "is no CA"},
-		{"a CA that may not sign certificates", []*x509.Certificate{newRoot(t, "CRLs only", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }).cert},
-			"keyCertSign"},
-		{"an issuing CA without its root", []*x509.Certificate{issuing.cert}, `list its issuer "CN=Root,O=OpenBanking,C=GB"`},
-		{"an issuing CA with another root of the name", []*x509.Certificate{newRoot(t, "Root").cert, issuing.cert}, "does not lead to a root"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			_, err := cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{claims.Sandbox: c.list}, noon)
-			require.ErrorContains(t, err, c.says)
-			require.ErrorContains(t, err, "cert: CAs of sandbox: ")
-		})
+	listed := func(env claims.Environment, list ...*x509.Certificate) error {
+		_, err := cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{env: list}, noon)
+		return err
 	}
+	require.NoError(t, listed(claims.Sandbox, root.cert, issuing.cert))
+	at := func(from, until time.Time) *x509.Certificate {
+		return newRoot(t, "Other", func(c *x509.Certificate) { c.NotBefore, c.NotAfter = from, until }).cert
+	}
+	require.NoError(t, listed(claims.Sandbox, at(noon, noon)))
+	for name, list := range map[string][]*x509.Certificate{
+		"nothing is listed":                           nil,
+		"a nil certificate":                           {root.cert, nil},
+		"an expired root":                             {at(noon.Add(-time.Hour), noon.Add(-time.Second))},
+		"a root of the future":                        {at(noon.Add(time.Second), noon.Add(time.Hour))},
+		"a client certificate":                        {root.cert, root.transport(t)},
+		"a CA that may not sign certificates":         {newRoot(t, "CRLs only", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }).cert},
+		"an issuing CA without its root":              {issuing.cert},
+		"an issuing CA with another root of the name": {newRoot(t, "Root").cert, issuing.cert},
+	} {
+		require.Error(t, listed(claims.Sandbox, list...), name)
+	}
+	require.Error(t, listed("prdtst", root.cert), "an environment that is none")
 	_, err := cert.NewAuthorities(nil, noon)
 	require.Error(t, err)
-	_, err = cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{"prdtst": {root.cert}}, noon)
-	require.ErrorContains(t, err, `"prdtst"`)
+}
+
+// leaves counts the errors that were joined into one, at whatever depth.
+func leaves(err error) int {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		n := 0
+		for _, e := range joined.Unwrap() {
+			n += leaves(e)
+		}
+		return n
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return leaves(inner)
+	}
+	return 1
 }
 
 func TestAllFaultyAuthoritiesAreNamedAtOnce(t *testing.T) {
@@ -53,9 +66,7 @@ func TestAllFaultyAuthoritiesAreNamedAtOnce(t *testing.T) {
 	_, err := cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{
 		claims.Sandbox: {old.cert, old.issuing(t, "Below").cert}, claims.Production: {newRoot(t, "Root").transport(t)},
 	}, noon)
-	for _, want := range []string{"CN=Old", "CN=Below", "CAs of production"} {
-		require.ErrorContains(t, err, want)
-	}
+	require.Equal(t, 3, leaves(err), "%v", err)
 }
 
 func TestPEMFilesOfAuthorities(t *testing.T) {
@@ -78,7 +89,7 @@ func TestPEMFilesOfAuthorities(t *testing.T) {
 		"too long":                  bytes.Repeat([]byte("#"), 1<<20+1),
 	} {
 		_, err := cert.ParseAuthorities(data)
-		require.ErrorContains(t, err, "cert: ", name)
+		require.Error(t, err, name)
 	}
 }
 

@@ -194,8 +194,6 @@ func requireUnknown(t testing.TB, err error, readAt, retryAt time.Time) {
 	require.NotErrorIs(t, err, ssa.ErrKeySourceUnavailable)
 	assert.Equal(t, readAt, e.ReadAt)
 	assert.Equal(t, retryAt, e.RetryAt)
-	assert.Contains(t, err.Error(), readAt.UTC().Format(time.RFC3339))
-	assert.Contains(t, err.Error(), retryAt.UTC().Format(time.RFC3339))
 }
 
 func TestASetIsFreshForAsLongAsItSaysWithinTheLimits(t *testing.T) {
@@ -329,10 +327,12 @@ func TestAFailureIsForgottenWithTheNextGoodAnswer(t *testing.T) {
 }
 
 func TestTheCauseSaysWhatTheSourceAnswered(t *testing.T) {
-	for want, says := range map[string]answer{
-		"404": {status: 404}, "410": {status: 410}, "503": {status: 503}, "empty": {status: 200, body: `{"keys":[]}`},
-	} {
-		require.ErrorContains(t, find(remote(t, &source{says: says}), "a"), want)
+	seen := map[string]answer{}
+	for _, says := range []answer{{status: 404}, {status: 410}, {status: 503}, {status: 200, body: `{"keys":[]}`}} {
+		err := find(remote(t, &source{says: says}), "a")
+		require.Error(t, err)
+		require.NotContains(t, seen, err.Error(), "%v is told from the others", says)
+		seen[err.Error()] = says
 	}
 }
 
