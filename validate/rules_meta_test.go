@@ -1,35 +1,12 @@
 package validate
 
 import (
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
-
-// allVectors gathers the vectors of every rule.
-func allVectors(t *testing.T) map[string]ruleVectors {
-	t.Helper()
-	all := map[string]ruleVectors{
-		memberDN + ".matches_certificate": {
-			fail: mtls(goodDN).over(certificateOf(t, "somebody else")),
-			pass: mtls(goodDN).over(certificateOf(t, testSoftware)).ptr(),
-		},
-	}
-	for _, part := range []map[string]ruleVectors{
-		identityVectors(), redirectVectors(), metadataVectors(), cibaVectors(), statementVectors(),
-	} {
-		for id, v := range part {
-			require.NotContains(t, all, id)
-			all[id] = v
-		}
-	}
-	return all
-}
 
 func TestEachRuleIsComplete(t *testing.T) {
 	id := regexp.MustCompile(`^[a-z0-9_]+(\.[a-z0-9_.]+)+$`)
@@ -54,45 +31,6 @@ func TestEachRuleIsComplete(t *testing.T) {
 	}
 }
 
-func TestEachRuleHasVectors(t *testing.T) {
-	var rules []string
-	for _, r := range Rules() {
-		if !r.External {
-			rules = append(rules, r.ID)
-		}
-	}
-	assert.ElementsMatch(t, rules, slices.Collect(maps.Keys(allVectors(t))))
-}
-
-func TestAFaultIsReportedByItsRuleAlone(t *testing.T) {
-	for id, v := range allVectors(t) {
-		t.Run(id, func(t *testing.T) {
-			rule, ok := RuleByID(id)
-			require.True(t, ok)
-			report := v.fail.judge(t)
-			assert.Contains(t, found(report, rule.Severity), id)
-			want := v.also
-			if rule.Severity == SeverityError {
-				want = append([]string{id}, want...)
-			}
-			assert.ElementsMatch(t, want, found(report, SeverityError))
-			pass := vector{profile: v.fail.profile}
-			if v.pass != nil {
-				pass = *v.pass
-			}
-			good := pass.judge(t)
-			assert.Contains(t, good.Passed(), id, "the passing vector does not reach the rule")
-			assert.True(t, good.Valid(), "%v", found(good, SeverityError))
-		})
-	}
-}
-
-func TestTheBaseIsWithoutAnyViolation(t *testing.T) {
-	for _, p := range Profiles() {
-		assert.Empty(t, vector{profile: p}.judge(t).Violations, p)
-	}
-}
-
 func TestRulesIsFresh(t *testing.T) {
 	a := Rules()
 	for i := range a {
@@ -107,22 +45,4 @@ func TestRulesIsFresh(t *testing.T) {
 	}
 	_, ok := RuleByID("no.such.rule")
 	assert.False(t, ok)
-}
-
-func TestPassingRulesAllocateNothingEach(t *testing.T) {
-	judge, err := New(Config{Profile: OBIE33, Policy: DefaultPolicy(OBIE33)})
-	require.NoError(t, err)
-	in := vector{}.input(t)
-	require.Empty(t, judge.Judge(in).Violations)
-	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { judge.Judge(in) }), 20.0, "of more than a hundred rules")
-}
-
-func BenchmarkJudge(b *testing.B) {
-	judge, err := New(Config{Profile: OBIE33, Policy: DefaultPolicy(OBIE33)})
-	require.NoError(b, err)
-	in := vector{}.input(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		judge.Judge(in)
-	}
 }

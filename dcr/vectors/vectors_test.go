@@ -1,0 +1,148 @@
+package vectors_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/dcr/vectors"
+	"github.com/obdcr/obdcr/validate"
+)
+
+func load(t testing.TB) []vectors.Vector {
+	t.Helper()
+	all, err := vectors.Load()
+	require.NoError(t, err)
+	return all
+}
+
+// judge returns what a table of rules finds in a vector, as an expectation of one
+// profile.
+func judge(v *vectors.Vector, p validate.Profile, rules []validate.Rule) (vectors.Expectation, error) {
+	policy, err := v.PolicyFor(p)
+	if err != nil {
+		return vectors.Expectation{}, err
+	}
+	validator, err := validate.New(validate.Config{Profile: p, Policy: policy, Rules: rules})
+	if err != nil {
+		return vectors.Expectation{}, err
+	}
+	input, err := v.Input()
+	if err != nil {
+		return vectors.Expectation{}, err
+	}
+	report := validator.Judge(input)
+	found := vectors.Expectation{
+		Profiles: []validate.Profile{p}, Outcome: report.Outcome(v.Rule), Valid: report.Valid(), Violations: []vectors.Finding{},
+	}
+	if wire := report.Wire(); wire != nil {
+		found.Wire = wire.Error
+	}
+	for _, violation := range report.Violations {
+		found.Violations = append(found.Violations, vectors.Finding{
+			Rule: violation.Rule, Severity: violation.Severity, Code: violation.Code,
+			Document: violation.Document, Pointer: violation.Pointer,
+		})
+	}
+	return found, nil
+}
+
+// differs says whether what was found is not what is expected.
+func differs(want, got vectors.Expectation) bool {
+	return want.Outcome != got.Outcome || want.Valid != got.Valid || want.Wire != got.Wire ||
+		!slices.Equal(sorted(want.Violations), sorted(got.Violations))
+}
+
+func sorted(list []vectors.Finding) []vectors.Finding {
+	return slices.SortedFunc(slices.Values(list), func(a, b vectors.Finding) int {
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Pointer, b.Pointer), cmp.Compare(a.Document, b.Document),
+			cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Code, b.Code))
+	})
+}
+
+// inFile writes what was found as a file would hold it.
+func inFile(t testing.TB, e vectors.Expectation) string {
+	t.Helper()
+	text, err := json.MarshalIndent(map[string]any{
+		"profiles": e.Profiles, "outcome": outcomes[e.Outcome], "valid": e.Valid, "wire": e.Wire, "violations": e.Violations,
+	}, "", "  ")
+	require.NoError(t, err)
+	return string(text)
+}
+
+var outcomes = map[validate.Outcome]string{
+	validate.OutcomeNone: "none", validate.OutcomePassed: "passed",
+	validate.OutcomeNotApplicable: "not_applicable", validate.OutcomeFailed: "failed",
+}
+
+func TestEachVectorIsJudgedAsItExpects(t *testing.T) {
+	for _, v := range load(t) {
+		t.Run(v.Name, func(t *testing.T) {
+			for _, p := range validate.Profiles() {
+				want, named := v.ExpectedIn(p)
+				got, err := judge(&v, p, nil)
+				if !named {
+					assert.Error(t, err, "%s has such a policy: say what is expected there", p)
+					continue
+				}
+				require.NoError(t, err)
+				if differs(want, got) {
+					t.Errorf("%s\nin %s this is expected:\n%s\nand this was found:\n%s", v.Comment, p, inFile(t, want), inFile(t, got))
+				}
+			}
+		})
+	}
+}
+
+// Each rule has a vector that breaks it and no other rule of weight, and one that
+// keeps it in a request that is accepted. A rule that does not always apply has one
+// that it does not apply to.
+func TestEachRuleHasItsVectors(t *testing.T) {
+	type seen struct{ alone, passed, notApplicable bool }
+	rules := map[string]*seen{}
+	for _, v := range load(t) {
+		if v.Rule == "" {
+			continue
+		}
+		s := rules[v.Rule]
+		if s == nil {
+			s = &seen{}
+			rules[v.Rule] = s
+		}
+		for _, e := range v.Expect {
+			others := slices.ContainsFunc(e.Violations, func(f vectors.Finding) bool {
+				return f.Severity == validate.SeverityError && f.Rule != v.Rule
+			})
+			s.alone = s.alone || e.Outcome == validate.OutcomeFailed && !others
+			s.passed = s.passed || e.Outcome == validate.OutcomePassed && e.Valid
+			s.notApplicable = s.notApplicable || e.Outcome == validate.OutcomeNotApplicable
+		}
+	}
+	for _, r := range validate.Rules() {
+		s := rules[r.ID]
+		if !assert.NotNil(t, s, "%s has no file", r.ID) {
+			continue
+		}
+		delete(rules, r.ID)
+		assert.True(t, s.alone, "no vector breaks %s alone", r.ID)
+		assert.True(t, s.passed || r.External, "no accepted vector keeps %s", r.ID)
+		assert.True(t, s.notApplicable || r.When == nil && !r.External, "%s applies to all of its vectors", r.ID)
+	}
+	assert.Empty(t, rules, "files about rules that the table does not have")
+}
+
+// A fault that the documents show is not reported by a step outside of the table,
+// and the other way round.
+func TestExtraFindingsAreOfRulesThatTheTableCannotJudge(t *testing.T) {
+	for _, v := range load(t) {
+		for _, id := range v.Extra {
+			row, known := validate.RuleByID(id)
+			require.True(t, known, "%s: %s", v.Name, id)
+			assert.True(t, row.External, "%s: %s", v.Name, id)
+		}
+	}
+}
