@@ -3,7 +3,6 @@ package cert
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +23,7 @@ const (
 	attributeAuthority  = "organisation_competent_authority_claims"
 )
 
-var errWithoutKeys = errors.New("cert: the checker has no Keys, by which it could read an application's key sets")
+var errWithoutKeys = configError("the checker has no Keys, by which it could read an application's key sets")
 
 // Registered is an application as a bank has registered it. It is a value: nothing
 // of it is kept.
@@ -55,7 +54,7 @@ type Registered struct {
 // the OBIE directory: one without software_jwks_endpoint tells nothing of withdrawn
 // keys.
 //
-// The error is that of Check; a checker without Keys gives a plain one.
+// The error is that of Check; a checker without Keys gives a *ConfigError.
 func (c *Checker) CheckApplication(ctx context.Context, leaf *x509.Certificate, r Registered) (*Acceptance, error) {
 	if c.config.Keys == nil {
 		return nil, errWithoutKeys
@@ -74,7 +73,7 @@ func (c *Checker) CheckApplication(ctx context.Context, leaf *x509.Certificate, 
 
 // Software is the software of a registered application, with what CheckApplication
 // takes from its attributes and its Statement. The error is an *Error of kind
-// ErrNoKeySet or ErrNotOwned, or a plain one where the checker has no Keys or the
+// ErrNoKeySet or ErrNotOwned, or a *ConfigError where the checker has no Keys or the
 // environment is none.
 func (c *Checker) Software(r Registered) (Software, error) {
 	if c.config.Keys == nil {

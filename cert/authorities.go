@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // maxAuthorities bounds a PEM file of CAs, in bytes.
@@ -37,20 +37,20 @@ type trustStore struct {
 // another type, and a certificate that cannot be parsed are errors.
 func ParseAuthorities(data []byte) ([]*x509.Certificate, error) {
 	if len(data) > maxAuthorities {
-		return nil, fmt.Errorf("cert: the file of CAs is longer than %d bytes", maxAuthorities)
+		return nil, configError("the file of CAs is longer than %d bytes", maxAuthorities)
 	}
 	blocks, err := pemBlocks(data, "CERTIFICATE")
 	if err != nil {
-		return nil, err
+		return nil, configError("%w", err)
 	}
 	if len(blocks) == 0 {
-		return nil, errors.New("cert: the file of CAs holds no PEM block of type CERTIFICATE; convert DER to PEM")
+		return nil, configError("the file of CAs holds no PEM block of type CERTIFICATE; convert DER to PEM")
 	}
 	all := make([]*x509.Certificate, 0, len(blocks))
 	for i, der := range blocks {
 		c, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, fmt.Errorf("cert: block %d of the PEM file is no certificate: %w", i+1, clipped{err})
+			return nil, configError("block %d of the PEM file is no certificate: %w", i+1, text.Bounded{Err: err})
 		}
 		all = append(all, c)
 	}
@@ -64,12 +64,12 @@ func pemBlocks(data []byte, kind string) ([][]byte, error) {
 	var all [][]byte
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != kind {
-			return nil, fmt.Errorf("cert: block %d of the PEM file is of type %s, not %s", len(all)+1, quote.ASCII(block.Type), kind)
+			return nil, fmt.Errorf("block %d of the PEM file is of type %s, not %s", len(all)+1, text.Quote(block.Type), kind)
 		}
 		all = append(all, block.Bytes)
 	}
 	if len(all) != begun {
-		return nil, fmt.Errorf("cert: the PEM file begins %d blocks, of which %d can be read", begun, len(all))
+		return nil, fmt.Errorf("the PEM file begins %d blocks, of which %d can be read", begun, len(all))
 	}
 	return all, nil
 }
@@ -78,26 +78,26 @@ func pemBlocks(data []byte, kind string) ([][]byte, error) {
 // environment. Both are to be listed, for a client need not send its issuing CA, and
 // a proxy seldom passes it on. A self-signed certificate is a root. One that is
 // expired or not yet valid at now, is no CA, may not sign certificates, or does not
-// lead to a listed root is an error; all such faults are joined.
+// lead to a listed root is a fault. The *ConfigError tells all faults.
 func NewAuthorities(list map[claims.Environment][]*x509.Certificate, now time.Time) (*Authorities, error) {
 	if len(list) == 0 {
-		return nil, errors.New("cert: no CA is listed for any environment")
+		return nil, configError("no CA is listed for any environment")
 	}
 	a := &Authorities{stores: map[claims.Environment]*trustStore{}}
 	var errs []error
 	for _, env := range slices.Sorted(maps.Keys(list)) {
 		if env != claims.Sandbox && env != claims.Production {
-			errs = append(errs, fmt.Errorf("cert: environment %s of the CAs is neither sandbox nor production", quote.ASCII(string(env))))
+			errs = append(errs, fmt.Errorf("environment %s of the CAs is neither sandbox nor production", text.Quote(string(env))))
 			continue
 		}
 		store, err := newTrustStore(list[env], now)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("cert: CAs of %s: %w", env, err))
+			errs = append(errs, fmt.Errorf("CAs of %s: %w", env, err))
 		}
 		a.stores[env] = store
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, configError("%w", err)
 	}
 	return a, nil
 }
@@ -126,7 +126,7 @@ func newTrustStore(list []*x509.Certificate, now time.Time) (*trustStore, error)
 		_, err := c.Verify(x509.VerifyOptions{Roots: s.roots, Intermediates: s.issuing, CurrentTime: now,
 			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s does not lead to a root that is listed and valid: list its issuer %s", nameOf(c), quote.ASCII(c.Issuer.String())))
+			errs = append(errs, fmt.Errorf("%s does not lead to a root that is listed and valid: list its issuer %s", nameOf(c), text.Quote(c.Issuer.String())))
 		}
 	}
 	return s, errors.Join(errs...)
@@ -155,7 +155,7 @@ func selfSigned(c *x509.Certificate) bool {
 	return bytes.Equal(c.RawSubject, c.RawIssuer) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
-func nameOf(c *x509.Certificate) string { return quote.ASCII(c.Subject.String()) }
+func nameOf(c *x509.Certificate) string { return text.Quote(c.Subject.String()) }
 
 func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
@@ -193,14 +193,14 @@ func (a *Authorities) Chain(env claims.Environment, leaf *x509.Certificate, now 
 func (a *Authorities) chains(env claims.Environment, leaf *x509.Certificate, now time.Time) ([][]*x509.Certificate, error) {
 	store, ok := a.stores[env]
 	if !ok {
-		return nil, &Error{Kind: ErrUntrusted, Detail: "no CA is listed for the environment " + quote.ASCII(string(env))}
+		return nil, &Error{Kind: ErrUntrusted, Detail: "no CA is listed for the environment " + text.Quote(string(env))}
 	}
 	chains, err := store.verify(leaf, now)
 	if err == nil {
 		return chains, nil
 	}
 	refusal := &Error{Kind: ErrUntrusted, Cause: err,
-		Detail: fmt.Sprintf("its issuer %s leads to no root of the %s: if it should, list its issuing and root CA", quote.ASCII(leaf.Issuer.String()), env)}
+		Detail: fmt.Sprintf("its issuer %s leads to no root of the %s: if it should, list its issuing and root CA", text.Quote(leaf.Issuer.String()), env)}
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
 	switch {

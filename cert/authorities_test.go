@@ -39,11 +39,11 @@ func TestAuthoritiesThatCannotServeAreRefused(t *testing.T) {
 		"an issuing CA without its root":              {issuing.cert},
 		"an issuing CA with another root of the name": {newRoot(t, "Root").cert, issuing.cert},
 	} {
-		require.Error(t, listed(claims.Sandbox, list...), name)
+		misconfigured(t, listed(claims.Sandbox, list...), name)
 	}
-	require.Error(t, listed("prdtst", root.cert), "an environment that is none")
+	misconfigured(t, listed("prdtst", root.cert), "an environment that is none")
 	_, err := cert.NewAuthorities(nil, noon)
-	require.Error(t, err)
+	misconfigured(t, err, "no environment")
 }
 
 // leaves counts the errors that were joined into one, at whatever depth.
@@ -89,7 +89,7 @@ func TestPEMFilesOfAuthorities(t *testing.T) {
 		"too long":                  bytes.Repeat([]byte("#"), 1<<20+1),
 	} {
 		_, err := cert.ParseAuthorities(data)
-		require.Error(t, err, name)
+		misconfigured(t, err, name)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 )
 
@@ -40,7 +40,7 @@ const (
 func (b Binding) unfit(before []Binding) string {
 	switch {
 	case b != ByPublicKey && b != ByThumbprint && b != BySubject:
-		return fmt.Sprintf("is %s, none of public_key, thumbprint, subject", quote.ASCII(string(b)))
+		return fmt.Sprintf("is %s, none of public_key, thumbprint, subject", text.Quote(string(b)))
 	case slices.Contains(before, b):
 		return "is " + string(b) + " again"
 	}
@@ -93,7 +93,7 @@ func (known *softwareKeys) withdraws(leaf *x509.Certificate, thumbprint [32]byte
 	for i := range known.published {
 		k := &known.published[i]
 		if k.ID != "" && relates(leaf, thumbprint, k) && hasID(known.withdrawn, k.ID) {
-			return fmt.Sprintf("the directory has withdrawn its key %s: the TPP is to use a new one", quote.ASCII(k.ID))
+			return fmt.Sprintf("the directory has withdrawn its key %s: the TPP is to use a new one", text.Quote(k.ID))
 		}
 	}
 	return ""
@@ -117,7 +117,7 @@ func boundByKey(keys []ssa.Key, what string, matches func(*ssa.Key) bool) (note,
 		case keys[i].Use == "enc":
 			encryption = true
 		default:
-			return fmt.Sprintf("key %s of the set", quote.ASCII(keys[i].ID)), ""
+			return fmt.Sprintf("key %s of the set", text.Quote(keys[i].ID)), ""
 		}
 	}
 	if encryption {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 )
 
@@ -49,15 +49,15 @@ type Checker struct {
 func NewChecker(c CheckerConfig) (*Checker, error) {
 	switch {
 	case len(c.Bindings) == 0:
-		return nil, errors.New("cert: a checker needs a binding: public_key, thumbprint or subject")
+		return nil, configError("a checker needs a binding: public_key, thumbprint or subject")
 	case c.Authorities == nil && slices.Contains(c.Bindings, BySubject):
-		return nil, errors.New("cert: the binding subject needs Authorities: a subject is as good as the CA that wrote it")
+		return nil, configError("the binding subject needs Authorities: a subject is as good as the CA that wrote it")
 	case c.Authorities == nil && c.Revocation != nil:
-		return nil, errors.New("cert: Revocation needs Authorities, which find the chain")
+		return nil, configError("Revocation needs Authorities, which find the chain")
 	}
 	for i, b := range c.Bindings {
 		if why := b.unfit(c.Bindings[:i]); why != "" {
-			return nil, fmt.Errorf("cert: binding %d %s", i, why)
+			return nil, configError("binding %d %s", i, why)
 		}
 	}
 	c.Bindings = slices.Clone(c.Bindings)
@@ -89,7 +89,7 @@ func SoftwareOf(statement *ssa.Verified, keys ssa.SoftwareKeys) Software {
 
 // Check judges whether a client certificate is good and belongs to a software. A
 // nil error means that it does, and the report says on what grounds. The error is an
-// *Error otherwise, or a plain one where the software's environment is none. A key
+// *Error otherwise, or a *ConfigError where the software's environment is none. A key
 // source that cannot be asked is of kind ssa.ErrKeySourceUnavailable, with the time
 // to wait.
 //
@@ -108,7 +108,7 @@ func (c *Checker) Check(ctx context.Context, leaf *x509.Certificate, s Software)
 func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certificate, s *Software) (*Acceptance, error) {
 	if s.Keys.Source == nil {
 		if slices.ContainsFunc(c.config.Bindings, func(b Binding) bool { return b != BySubject }) {
-			return nil, errors.New("cert: the software's Keys have no Source")
+			return nil, configError("the software's Keys have no Source")
 		}
 		return c.belongs(good, leaf, s, &softwareKeys{})
 	}
@@ -135,7 +135,7 @@ func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certif
 
 func checkEnvironment(env claims.Environment) error {
 	if env != claims.Sandbox && env != claims.Production {
-		return fmt.Errorf("cert: environment %s of the software is neither sandbox nor production", quote.ASCII(string(env)))
+		return configError("environment %s of the software is neither sandbox nor production", text.Quote(string(env)))
 	}
 	return nil
 }
@@ -202,7 +202,7 @@ func revocationError(err error) *Error {
 	var e *Error
 	switch {
 	case errors.As(err, &e) && (e.Kind == ErrRevoked || e.Kind == ErrRevocationUnknown):
-		return &Error{Kind: e.Kind, Detail: clip(e.Detail), Cause: e.Cause, RetryAfter: e.RetryAfter}
+		return &Error{Kind: e.Kind, Detail: bounded(e.Detail), Cause: e.Cause, RetryAfter: e.RetryAfter}
 	case errors.Is(err, ErrRevoked):
 		return &Error{Kind: ErrRevoked, Detail: "the revocation checker says so", Cause: err}
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/obdcr/obdcr/internal/dn"
-	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 )
 
@@ -28,7 +28,7 @@ func CompareKnown(known ssa.KnownDirectory, list []*x509.Certificate) (missing, 
 		names[kind] = append(names[kind], name)
 		switch {
 		case err != nil:
-			foreign = append(foreign, quote.ASCII(c.Subject.String()))
+			foreign = append(foreign, text.Quote(c.Subject.String()))
 		case !slices.ContainsFunc(subjects, func(subject string) bool { return sameName(subject, name) }):
 			foreign = append(foreign, name.String())
 		}

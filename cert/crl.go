@@ -15,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 const (
@@ -103,7 +103,7 @@ func NewCRLs(issuers []*x509.Certificate, lists ...[]byte) (*CRLs, error) {
 // reads again.
 func LoadCRLFiles(fsys fs.FS, issuers []*x509.Certificate, names ...string) (*CRLs, error) {
 	if fsys == nil || len(names) == 0 {
-		return nil, errors.New("cert: no file of revocation lists is named")
+		return nil, configError("no file of revocation lists is named")
 	}
 	c := &CRLs{issuers: slices.Clone(issuers), fsys: fsys, names: slices.Clone(names)}
 	if err := c.Reload(); err != nil {
@@ -117,7 +117,7 @@ func LoadCRLFiles(fsys fs.FS, issuers []*x509.Certificate, names ...string) (*CR
 // publish.
 func (c *CRLs) Reload() error {
 	if len(c.names) == 0 {
-		return errors.New("cert: the revocation lists are not from files; use Replace")
+		return configError("the revocation lists are not from files; use Replace")
 	}
 	lists := make([][]byte, 0, len(c.names))
 	for _, name := range c.names {
@@ -140,7 +140,7 @@ func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 		return nil, fileError(name, err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("cert: file %s is longer than %d bytes", quote.ASCII(name), limit)
+		return nil, configError("file %s is longer than %d bytes", text.Quote(name), limit)
 	}
 	return data, nil
 }
@@ -151,7 +151,7 @@ func fileError(name string, err error) error {
 	if errors.As(err, &path) {
 		err = path.Err
 	}
-	return fmt.Errorf("cert: file %s cannot be read: %w", quote.ASCII(name), clipped{err})
+	return configError("file %s cannot be read: %w", text.Quote(name), text.Bounded{Err: err})
 }
 
 // Replace puts lists in the place of those in use: all of them or, on error, none.
@@ -161,7 +161,7 @@ func fileError(name string, err error) error {
 // counts, on the same terms. What was in use is known as long as c lives.
 func (c *CRLs) Replace(lists ...[]byte) error {
 	if len(lists) == 0 {
-		return errors.New("cert: there is no revocation list; leave the checker's Revocation nil to consult none")
+		return configError("there is no revocation list; leave the checker's Revocation nil to consult none")
 	}
 	fresh := map[issuer]*revocationList{}
 	for i, data := range lists {
@@ -169,17 +169,17 @@ func (c *CRLs) Replace(lists ...[]byte) error {
 		if bytes.Contains(data, []byte("-----BEGIN ")) {
 			var err error
 			if ders, err = pemBlocks(data, "X509 CRL"); err != nil {
-				return fmt.Errorf("cert: revocation list %d: %w", i+1, err)
+				return configError("revocation list %d: %w", i+1, err)
 			}
 		}
 		for _, der := range ders {
 			by, list, err := c.parse(der)
 			if err != nil {
-				return fmt.Errorf("cert: revocation list %d %w", i+1, err)
+				return configError("revocation list %d %w", i+1, err)
 			}
 			if held := fresh[by]; held != nil && !list.replaces(&held.edition) {
 				if !held.replaces(&list.edition) {
-					return fmt.Errorf("cert: revocation list %d contradicts another by its CA: %s and %s", i+1, &list.edition, &held.edition)
+					return configError("revocation list %d contradicts another by its CA: %s and %s", i+1, &list.edition, &held.edition)
 				}
 				continue
 			}
@@ -190,7 +190,7 @@ func (c *CRLs) Replace(lists ...[]byte) error {
 	defer c.mu.Unlock()
 	for by, list := range fresh {
 		if held, ok := c.newest[by]; ok && !list.replaces(&held) {
-			return fmt.Errorf("cert: a revocation list is older than one that was in use, or contradicts it: %s and %s", &list.edition, &held)
+			return configError("a revocation list is older than one that was in use, or contradicts it: %s and %s", &list.edition, &held)
 		}
 	}
 	if c.newest == nil {
@@ -212,7 +212,7 @@ func (c *CRLs) Replace(lists ...[]byte) error {
 func (c *CRLs) parse(der []byte) (issuer, *revocationList, error) {
 	parsed, err := x509.ParseRevocationList(der)
 	if err != nil {
-		return issuer{}, nil, fmt.Errorf("cannot be read: %w", clipped{err})
+		return issuer{}, nil, fmt.Errorf("cannot be read: %w", text.Bounded{Err: err})
 	}
 	if why := unusable(parsed); why != "" {
 		return issuer{}, nil, errors.New(why)
@@ -268,7 +268,7 @@ func unusable(l *x509.RevocationList) string {
 
 // signer finds the issuer whose name and signature a list bears.
 func (c *CRLs) signer(l *x509.RevocationList) (*x509.Certificate, error) {
-	err := fmt.Errorf("is by %s, which is none of the CAs", quote.ASCII(l.Issuer.String()))
+	err := fmt.Errorf("is by %s, which is none of the CAs", text.Quote(l.Issuer.String()))
 	for _, ca := range c.issuers {
 		if !bytes.Equal(ca.RawSubject, l.RawIssuer) {
 			continue
@@ -277,7 +277,7 @@ func (c *CRLs) signer(l *x509.RevocationList) (*x509.Certificate, error) {
 		if bad == nil {
 			return ca, nil
 		}
-		err = fmt.Errorf("is not signed by %s, whose name it bears: %w", nameOf(ca), clipped{bad})
+		err = fmt.Errorf("is not signed by %s, whose name it bears: %w", nameOf(ca), text.Bounded{Err: bad})
 	}
 	return nil, err
 }

@@ -2,7 +2,10 @@ package cert
 
 import (
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Why a certificate is refused, for errors.Is. A key set that cannot be read at the
@@ -32,7 +35,7 @@ type Error struct {
 }
 
 // Error gives kind and detail in one line.
-func (e *Error) Error() string { return "cert: " + e.Kind.Error() + ": " + clip(e.Detail) }
+func (e *Error) Error() string { return "cert: " + e.Kind.Error() + ": " + bounded(e.Detail) }
 
 // Unwrap gives kind and cause to errors.Is and errors.As.
 func (e *Error) Unwrap() []error {
@@ -40,4 +43,24 @@ func (e *Error) Unwrap() []error {
 		return []error{e.Kind}
 	}
 	return []error{e.Kind, e.Cause}
+}
+
+// bounded brings a text that another package made within the bounds of this one's.
+func bounded(s string) string { return text.ASCII(s, text.MaxDescription) }
+
+// ConfigError says why this package refuses a setting, a file or a list that a bank
+// gave it. Where reading a file failed, it wraps what the file system said.
+type ConfigError struct{ cause error }
+
+// Error gives the detail behind the name of the package.
+func (e *ConfigError) Error() string { return "cert: " + e.Detail() }
+
+// Detail says what is wrong, and what would be right.
+func (e *ConfigError) Detail() string { return e.cause.Error() }
+
+// Unwrap gives what lies beneath to errors.Is and errors.As.
+func (e *ConfigError) Unwrap() error { return e.cause }
+
+func configError(format string, args ...any) error {
+	return &ConfigError{fmt.Errorf(format, args...)}
 }

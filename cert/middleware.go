@@ -59,7 +59,7 @@ func AcceptanceFrom(ctx context.Context) (*Acceptance, bool) {
 // alone, so the last known client's may be up while another one is down.
 func Middleware(c MiddlewareConfig) (func(http.Handler) http.Handler, error) {
 	if c.Source == nil || c.Checker == nil || c.Client == nil {
-		return nil, errors.New("cert: the middleware needs a Source, a Checker and a Client")
+		return nil, configError("the middleware needs a Source, a Checker and a Client")
 	}
 	g := &gate{MiddlewareConfig: c}
 	return func(next http.Handler) http.Handler {

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // ErrQCStatements says that a certificate's qcStatements break RFC 3739 or ETSI TS
@@ -255,9 +255,5 @@ func utf8String(v asn1.RawValue) (string, bool) {
 		return "", false
 	}
 	s := string(v.Bytes)
-	return s, utf8.RuneCountInString(s) <= maxPSD2Text && printable(s)
-}
-
-func printable(s string) bool {
-	return s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+	return s, utf8.RuneCountInString(s) <= maxPSD2Text && text.Legible(s)
 }

@@ -3,7 +3,6 @@ package cert
 import (
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -90,22 +89,22 @@ type HeaderConfig struct {
 // certificate. FromHeader's own error says what c lacks.
 func FromHeader(c HeaderConfig) (Source, error) {
 	if !isToken(c.Header) {
-		return nil, errors.New("cert: a header source needs the name of its header")
+		return nil, configError("a header source needs the name of its header")
 	}
 	if !slices.Contains(Forms(), c.Form) {
-		return nil, fmt.Errorf("cert: the form of header %.64s must be one of %v", c.Header, Forms())
+		return nil, configError("the form of header %.64s must be one of %v", c.Header, Forms())
 	}
 	if len(c.Peers) == 0 {
-		return nil, errors.New("cert: a header source needs the networks of its proxies")
+		return nil, configError("a header source needs the networks of its proxies")
 	}
 	for i, p := range c.Peers {
 		switch {
 		case !p.IsValid():
-			return nil, fmt.Errorf("cert: network %d of the proxies is invalid", i)
+			return nil, configError("network %d of the proxies is invalid", i)
 		case p.Bits() == 0:
-			return nil, fmt.Errorf("cert: network %d of the proxies is everybody", i)
+			return nil, configError("network %d of the proxies is everybody", i)
 		case p.Addr().Is4In6():
-			return nil, fmt.Errorf("cert: network %d of the proxies must be written as IPv4", i)
+			return nil, configError("network %d of the proxies must be written as IPv4", i)
 		}
 	}
 	h := &headerSource{name: http.CanonicalHeaderKey(c.Header), form: c.Form, peers: slices.Clone(c.Peers)}

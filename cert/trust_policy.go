@@ -9,7 +9,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jsonscan"
-	"github.com/obdcr/obdcr/internal/quote"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // maxPolicy is the greatest length of a policy file, in bytes.
@@ -37,11 +37,20 @@ type TrustPolicyError struct {
 
 // Error gives the member and the reason.
 func (e *TrustPolicyError) Error() string {
-	text := "cert: policy: " + e.Member + " " + e.Reason
-	if e.Cause != nil {
-		text += ": " + clip(e.Cause.Error())
+	return "cert: policy: " + e.Detail()
+}
+
+// Detail is the same without the name of the package.
+func (e *TrustPolicyError) Detail() string {
+	detail := e.Member + " " + e.Reason
+	var config *ConfigError
+	switch {
+	case errors.As(e.Cause, &config):
+		detail += ": " + bounded(config.Detail())
+	case e.Cause != nil:
+		detail += ": " + bounded(e.Cause.Error())
 	}
-	return text
+	return detail
 }
 
 // Unwrap gives the cause to errors.Is and errors.As.
@@ -56,17 +65,17 @@ func (e *TrustPolicyError) Unwrap() error { return e.Cause }
 // the member (*TrustPolicyError). Whether the CAs are good at a time is said by Config.
 func ParseTrustPolicy(data []byte, fsys fs.FS) (*TrustPolicy, error) {
 	if fsys == nil {
-		return nil, errors.New("cert: policy: there is no file system to read its files from")
+		return nil, configError("policy: there is no file system to read its files from")
 	}
 	if len(data) > maxPolicy {
-		return nil, fmt.Errorf("cert: policy: longer than %d bytes", maxPolicy)
+		return nil, configError("policy: longer than %d bytes", maxPolicy)
 	}
 	v, err := jsonscan.Parse(string(data))
 	if err != nil {
-		return nil, fmt.Errorf("cert: policy: %w", clipped{err})
+		return nil, configError("policy: %w", text.Bounded{Err: err})
 	}
 	if v.Kind() != jsonscan.Object {
-		return nil, fmt.Errorf("cert: policy: is a JSON %s, not an object", v.Kind())
+		return nil, configError("policy: is a JSON %s, not an object", v.Kind())
 	}
 	p, names := &TrustPolicy{}, []string(nil)
 	for name, value := range v.Members() {
@@ -78,7 +87,7 @@ func ParseTrustPolicy(data []byte, fsys fs.FS) (*TrustPolicy, error) {
 		case "crls":
 			names, err = texts[string](name, value)
 		default:
-			err = &TrustPolicyError{Member: quote.ASCII(name), Reason: "is unknown: there are bindings, authorities and crls"}
+			err = &TrustPolicyError{Member: text.Quote(name), Reason: "is unknown: there are bindings, authorities and crls"}
 		}
 		if err != nil {
 			return nil, err
@@ -116,7 +125,7 @@ func readAuthorities(v jsonscan.Value, fsys fs.FS) (map[claims.Environment][]*x5
 	for name, value := range v.Members() {
 		env, place := claims.Environment(name), "authorities/"+name
 		if env != claims.Sandbox && env != claims.Production {
-			return nil, &TrustPolicyError{Member: "authorities/" + quote.ASCII(name), Reason: "is neither sandbox nor production"}
+			return nil, &TrustPolicyError{Member: "authorities/" + text.Quote(name), Reason: "is neither sandbox nor production"}
 		}
 		files, err := texts[string](place, value)
 		if err != nil {

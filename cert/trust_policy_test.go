@@ -57,39 +57,49 @@ func TestASmallPolicyLeavesTheChainToTheTLSLayer(t *testing.T) {
 func TestPoliciesAreReadStrictly(t *testing.T) {
 	files := policyFiles(t, newPKI(t))
 	files["empty.pem"] = &fstest.MapFile{}
-	for _, c := range []struct{ name, policy, says string }{
-		{"no JSON", `{`, "policy"},
-		{"no object", `[]`, "not an object"},
-		{"an unknown member", `{"bindings": ["public_key"], "crl": []}`, `"crl" is unknown`},
-		{"a duplicate member", `{"bindings": ["public_key"], "bindings": ["subject"]}`, "policy"},
-		{"no bindings", `{}`, "bindings is missing"},
+	const known = `{"bindings": ["public_key"], `
+	for _, c := range []struct{ name, policy, member string }{ // member "": the policy as a whole
+		{"no JSON", `{`, ""},
+		{"no object", `[]`, ""},
+		{"too long", `{"bindings": ["public_key"]` + strings.Repeat(" ", 64<<10) + `}`, ""},
+		{"a duplicate member", known + `"bindings": ["subject"]}`, ""},
+		{"an unknown member", known + `"crl": []}`, `"crl"`},
+		{"no bindings", `{}`, "bindings"},
 		{"null bindings", `{"bindings": null}`, "bindings"},
 		{"empty bindings", `{"bindings": []}`, "bindings"},
 		{"a binding that is no string", `{"bindings": ["public_key", 1]}`, "bindings/1"},
-		{"an unknown binding", `{"bindings": ["public_key", "Subject"]}`, "bindings/1 is \"Subject\""},
-		{"a binding twice", `{"bindings": ["subject", "subject"]}`, "bindings/1 is subject again"},
-		{"an empty file name", `{"bindings": ["public_key"], "authorities": {"sandbox": [""]}}`, "authorities/sandbox/0"},
-		{"no environment", `{"bindings": ["public_key"], "authorities": {}}`, "authorities"},
-		{"another environment", `{"bindings": ["public_key"], "authorities": {"prdtst": ["sandbox.pem"]}}`, "authorities/\"prdtst\""},
-		{"a file that is not there", `{"bindings": ["public_key"], "authorities": {"sandbox": ["nowhere.pem"]}}`, "nowhere.pem"},
-		{"a file out of the folder", `{"bindings": ["public_key"], "authorities": {"sandbox": ["../sandbox.pem"]}}`, "authorities/sandbox/0"},
-		{"a file without a CA", `{"bindings": ["public_key"], "authorities": {"sandbox": ["sandbox.pem", "empty.pem"]}}`, "authorities/sandbox/1"},
-		{"lists without CAs", `{"bindings": ["public_key"], "crls": ["root.crl"]}`, "crls needs authorities"},
-		{"lists by other CAs", `{"bindings": ["public_key"], "authorities": {"production": ["production.pem"]}, "crls": ["root.crl"]}`, "none of the CAs"},
-		{"too long", `{"bindings": ["public_key"]` + strings.Repeat(" ", 64<<10) + `}`, "longer than"},
+		{"an unknown binding", `{"bindings": ["public_key", "Subject"]}`, "bindings/1"},
+		{"a binding twice", `{"bindings": ["subject", "subject"]}`, "bindings/1"},
+		{"an empty list of files", known + `"authorities": {"sandbox": []}}`, "authorities/sandbox"},
+		{"a file name that is no string", known + `"authorities": {"sandbox": ["sandbox.pem", 1]}}`, "authorities/sandbox/1"},
+		{"an empty file name", known + `"authorities": {"sandbox": [""]}}`, "authorities/sandbox/0"},
+		{"no environment", known + `"authorities": {}}`, "authorities"},
+		{"another environment", known + `"authorities": {"prdtst": ["sandbox.pem"]}}`, `authorities/"prdtst"`},
+		{"a file that is not there", known + `"authorities": {"sandbox": ["nowhere.pem"]}}`, "authorities/sandbox/0"},
+		{"a file out of the folder", known + `"authorities": {"sandbox": ["../sandbox.pem"]}}`, "authorities/sandbox/0"},
+		{"a file without a CA", known + `"authorities": {"sandbox": ["sandbox.pem", "empty.pem"]}}`, "authorities/sandbox/1"},
+		{"an empty list of lists", known + `"authorities": {"sandbox": ["sandbox.pem"]}, "crls": []}`, "crls"},
+		{"a list whose name is no string", known + `"authorities": {"sandbox": ["sandbox.pem"]}, "crls": ["root.crl", 1]}`, "crls/1"},
+		{"a list without a name", known + `"authorities": {"sandbox": ["sandbox.pem"]}, "crls": [""]}`, "crls/0"},
+		{"lists without CAs", known + `"crls": ["root.crl"]}`, "crls"},
+		{"lists by other CAs", known + `"authorities": {"production": ["production.pem"]}, "crls": ["root.crl"]}`, "crls"},
 	} {
 		policy, err := cert.ParseTrustPolicy([]byte(c.policy), files)
-		require.ErrorContains(t, err, c.says, c.name)
-		require.ErrorContains(t, err, "cert: policy: ", c.name)
 		require.Nil(t, policy, c.name)
+		var fault *cert.TrustPolicyError
+		if c.member == "" {
+			misconfigured(t, err, c.name)
+			continue
+		}
+		require.ErrorAs(t, err, &fault, c.name)
+		require.Equal(t, c.member, fault.Member, c.name)
+		require.Equal(t, "cert: policy: "+fault.Detail(), fault.Error(), c.name)
+		require.NotContains(t, fault.Detail(), "cert: ", c.name)
 	}
 	_, err := cert.ParseTrustPolicy([]byte(`{"bindings": ["public_key"], "authorities": {"sandbox": ["nowhere.pem"]}}`), files)
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	var fault *cert.TrustPolicyError
-	require.ErrorAs(t, err, &fault)
-	require.Equal(t, "authorities/sandbox/0", fault.Member)
 	_, err = cert.ParseTrustPolicy([]byte(`{"bindings": ["public_key"]}`), nil)
-	require.Error(t, err)
+	misconfigured(t, err, "no files")
 }
 
 // Whatever is read has a binding, and reads no chain as the TLS layer's matter but

@@ -3,8 +3,8 @@ package dn
 import (
 	"errors"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // OrganizationID is an organizationIdentifier (2.5.4.97) in its parts.
@@ -46,7 +46,7 @@ func ParseOrganizationID(s string) (OrganizationID, error) {
 			return OrganizationID{}, errAuthority
 		}
 	}
-	if !printable(o.ID) {
+	if !text.Legible(o.ID) {
 		return OrganizationID{}, errText
 	}
 	return o, nil
@@ -73,8 +73,4 @@ func isCountry(s string) bool {
 
 func capitals(s string) bool {
 	return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" && s != ""
-}
-
-func printable(s string) bool {
-	return s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }

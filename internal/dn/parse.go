@@ -120,7 +120,7 @@ func (p *parser) plain() (string, error) {
 		c := p.s[p.pos]
 		switch {
 		case c == ',' || c == '+':
-			return text(p, b[:keep])
+			return p.text(b[:keep])
 		case c == '\\':
 			e, err := p.escape()
 			if err != nil {
@@ -138,7 +138,7 @@ func (p *parser) plain() (string, error) {
 		}
 		p.pos++
 	}
-	return text(p, b[:keep])
+	return p.text(b[:keep])
 }
 
 // quoted reads a value in quotation marks.
@@ -149,7 +149,7 @@ func (p *parser) quoted() (string, error) {
 		switch c := p.s[p.pos]; c {
 		case '"':
 			p.pos++
-			return text(p, b)
+			return p.text(b)
 		case '\\':
 			e, err := p.escape()
 			if err != nil {
@@ -164,7 +164,8 @@ func (p *parser) quoted() (string, error) {
 	return "", p.fault("the closing quotation mark is missing")
 }
 
-func text(p *parser, b []byte) (string, error) {
+// text makes a value of its bytes, which escapes may have given.
+func (p *parser) text(b []byte) (string, error) {
 	if !utf8.Valid(b) {
 		return "", p.fault("escaped bytes that are invalid UTF-8 end")
 	}

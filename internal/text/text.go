@@ -35,6 +35,12 @@ func Printable(s string) bool {
 	return true
 }
 
+// Legible reports whether s is a text that people can read: valid UTF-8 of printable
+// characters and blanks, one at least.
+func Legible(s string) bool {
+	return s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) })
+}
+
 // ASCII bounds a message: at most limit characters, with a question mark for each
 // that is not printable ASCII, and dots at the end where it was cut.
 func ASCII(s string, limit int) string {

@@ -101,6 +101,14 @@ func TestWordsAreListed(t *testing.T) {
 	assert.Equal(t, []string{}, text.Strings([]word(nil)))
 }
 
+func TestALegibleTextHasPrintableCharactersAlone(t *testing.T) {
+	for s, want := range map[string]bool{
+		"a": true, "caf\u00e9 7": true, " ": true, "": false, "a\n": false, "a\x00": false, "\xff": false, "\u202e": false, "\u00a0": false,
+	} {
+		assert.Equal(t, want, text.Legible(s), "%q", s)
+	}
+}
+
 func FuzzCleaning(f *testing.F) {
 	for _, s := range []string{"", "a", "\xff\xfe", strings.Repeat("\U0001f511", 20), strings.Repeat("\x00", 70), `"\` + "\u2028"} {
 		f.Add(s)

@@ -17,6 +17,15 @@ import (
 	"github.com/obdcr/obdcr/ssa"
 )
 
+// misconfigured wants a refusal of what a bank gave this package.
+func misconfigured(t *testing.T, err error, name string) {
+	t.Helper()
+	var config *cert.ConfigError
+	require.ErrorAs(t, err, &config, name)
+	require.Equal(t, "cert: "+config.Detail(), config.Error(), name)
+	require.NotContains(t, config.Detail(), "cert: ", name)
+}
+
 // inQuotes finds what an error repeats of an input.
 var inQuotes = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
