@@ -71,7 +71,7 @@ func stringList(name string, at func(any) shape) expectation {
 func wordsOrList(name string, at func(any) shape) expectation {
 	e := stringList(name, at)
 	delete(e.wrong, `"a"`)
-	e.valid = append(e.valid, `"openid"`, `"openid accounts"`, `" openid  accounts "`)
+	e.valid = append(e.valid, `"`+strings.Repeat(" ", 999)+`"`, `"openid"`, `"openid accounts"`, `" openid  accounts "`)
 	e.empty = append(e.empty, `""`)
 	e.wrong[`"a\u0000"`], e.wrong[`"`+strings.Repeat(" ", 1000)+`"`] = "", ""
 	return e

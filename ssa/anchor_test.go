@@ -57,10 +57,20 @@ func TestContradictoryConfigurationsAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			v, err := ssa.NewVerifier(c)
-			require.Error(t, err)
 			require.Nil(t, v)
+			var refused *ssa.ConfigError
+			require.ErrorAs(t, err, &refused)
+			require.Equal(t, "ssa: "+refused.Detail(), err.Error())
 			requireText(t, err)
 		})
+	}
+}
+
+func TestClocksMayDifferByFiveMinutes(t *testing.T) {
+	d := newDirectory(t, ssatest.Options{})
+	for skew, admitted := range map[time.Duration]bool{0: true, 5 * time.Minute: true, 5*time.Minute + 1: false} {
+		_, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{d.Anchor()}, Clock: clock, Skew: skew})
+		require.Equal(t, admitted, err == nil, skew)
 	}
 }
 

@@ -1,6 +1,7 @@
 package dn_test
 
 import (
+	"bytes"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
@@ -181,6 +182,66 @@ func TestFromDERRefuses(t *testing.T) {
 	n, err := dn.FromDER([]byte{0x30, 0})
 	require.NoError(t, err)
 	assert.Empty(t, n)
+}
+
+// rdn encodes a name of one RDN with the attribute so many times.
+func rdn(t *testing.T, count int) []byte {
+	t.Helper()
+	one, err := asn1.Marshal(attribute(oidCN, "a"))
+	require.NoError(t, err)
+	set, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSet, IsCompound: true, Bytes: bytes.Repeat(one, count)})
+	require.NoError(t, err)
+	name, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: set})
+	require.NoError(t, err)
+	return name
+}
+
+func TestAnRDNIsLimitedAsANameIs(t *testing.T) {
+	name, err := dn.FromDER(rdn(t, dn.MaxRDNs))
+	require.NoError(t, err)
+	require.Len(t, name, 1)
+	assert.Len(t, name[0], dn.MaxRDNs)
+	_, err = dn.FromDER(rdn(t, dn.MaxRDNs+1))
+	require.ErrorIs(t, err, dn.ErrSyntax)
+}
+
+// Three octets are not always an attribute type of X.520, 2.5.4 and a number.
+func TestObjectIdentifiersOfThreeOctets(t *testing.T) {
+	for dotted, der := range map[string]string{
+		"2.5.4.127": "\x55\x04\x7f",
+		"2.5.5.3":   "\x55\x05\x03",
+		"1.2.4.3":   "\x2a\x04\x03",
+		"2.5.515":   "\x55\x84\x03",
+	} {
+		name, err := dn.FromDER([]byte("\x30\x0c\x31\x0a\x30\x08\x06\x03" + der + "\x0c\x01a"))
+		require.NoError(t, err, dotted)
+		assert.Equal(t, dotted, name[0][0].OID)
+	}
+	for _, der := range []string{"\x55\x04\x83", "\x55\x84\x83", "\x55\x80\x03"} {
+		_, err := dn.FromDER([]byte("\x30\x0c\x31\x0a\x30\x08\x06\x03" + der + "\x0c\x01a"))
+		require.ErrorIs(t, err, dn.ErrSyntax, "%x", der)
+	}
+}
+
+func TestBlanksAtTheEndsOfAValueAreIgnored(t *testing.T) {
+	name := func(value string) dn.Name { return dn.Name{{{OID: dn.OIDCommonName, Value: value}}} }
+	for _, value := range []string{" ab", "ab ", "  ab  ", "\tab\u00a0", "\u00ad ab"} {
+		assert.True(t, dn.Equal(name(value), name("AB")), "%q", value)
+		assert.False(t, dn.Equal(name(value), name("a b")), "%q", value)
+	}
+}
+
+func TestSubdivisionsOfACountry(t *testing.T) {
+	for country, want := range map[string]bool{
+		"US+A": true, "US+Z": true, "US+0": true, "US+9": true, "US+ABC": true, "US+A0Z": true,
+		"US+": false, "US+ABCD": false, "US+@": false, "US+[": false, "US+/": false, "US+:": false, "US+a": false,
+	} {
+		id, err := dn.ParseOrganizationID("NTR" + country + "-1")
+		require.Equal(t, want, err == nil, country)
+		if want {
+			assert.Equal(t, dn.OrganizationID{Scheme: "NTR", Country: country, ID: "1"}, id)
+		}
+	}
 }
 
 func TestStringTypes(t *testing.T) {

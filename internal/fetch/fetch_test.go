@@ -269,8 +269,27 @@ func TestJSONAndWhatTheSourceAdmitsAreTheMediaTypes(t *testing.T) {
 	}
 }
 
+func TestABodyOfExactlyTheGreatestLengthIsRead(t *testing.T) {
+	for length, want := range map[int]bool{1 << 20: true, 1<<20 + 1: false} {
+		text := strings.Repeat(" ", length)
+		client := newClient(t, inMemory(roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Header: jsonHeader, ContentLength: int64(length), Body: io.NopCloser(strings.NewReader(text))}, nil
+		}), "keys.test"))
+		answer, err := client.Get(t.Context(), "https://keys.test/")
+		if !want {
+			refused(t, err, fetch.ErrAnswer)
+			continue
+		}
+		require.NoError(t, err)
+		assert.Equal(t, length, len(answer.Body)) // Len would print the body
+	}
+}
+
 func TestTheIdentityCodingMayBeNamed(t *testing.T) {
-	for coding, want := range map[string]bool{"": true, "identity": true, "Identity, identity": true, "gzip": false, "identity, gzip": false, "x": false} {
+	for coding, want := range map[string]bool{
+		"": true, "identity": true, "Identity, identity": true, "gzip": false, "identity, gzip": false, "x": false,
+		`"gzip\`: false, `identity, "\`: false, `"identity, identity`: false, // quoted strings that do not end
+	} {
 		header := http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {coding}}
 		_, err := newClient(t, inMemory(memory(200, header, keySet), "keys.test")).Get(t.Context(), "https://keys.test/")
 		assert.Equal(t, want, err == nil, coding)
@@ -295,6 +314,8 @@ func TestFreshnessIsReadFromCacheControlAndAge(t *testing.T) {
 		{[]string{`max-age="60"`}, "", time.Minute, true},
 		{[]string{"public", "max-age=60"}, "", time.Minute, true},
 		{[]string{"max-age=60, max-age=30"}, "", 30 * time.Second, true},
+		{[]string{`a\,max-age=60`}, "", time.Minute, true}, // a backslash escapes inside quotes alone
+		{[]string{`a="\",max-age=60"`}, "", 0, false},
 		{[]string{"max-age=60"}, "20", 40 * time.Second, true},
 		{[]string{"max-age=60"}, "60", 0, true},
 		{[]string{"max-age=60"}, "99999999999999999999", 0, true},
@@ -448,7 +469,7 @@ func TestAConfigurationThatIsNoneIsRefused(t *testing.T) {
 		cfg := good()
 		change(&cfg)
 		_, err := fetch.New(cfg)
-		assert.Error(t, err, name)
+		refused(t, err, fetch.ErrConfig, name)
 	}
 	for _, h := range []string{
 		"", ":443", "keys.test:", "keys.test:0", "keys.test:x", "keys.test:65536", "keys.test:0443", "https://keys.test",

@@ -138,7 +138,7 @@ func refused(t testing.TB, err error, kind error, why ...any) {
 		return
 	}
 	assert.ErrorIs(t, err, kind, why...)
-	for _, other := range []error{fetch.ErrAddress, fetch.ErrNetwork, fetch.ErrForbiddenNetwork, fetch.ErrAnswer} {
+	for _, other := range []error{fetch.ErrAddress, fetch.ErrNetwork, fetch.ErrForbiddenNetwork, fetch.ErrAnswer, fetch.ErrConfig} {
 		assert.True(t, other == kind || e.Kind != other, why...)
 	}
 	assert.Regexp(t, `^[ -~]{10,200}$`, err.Error(), why...)

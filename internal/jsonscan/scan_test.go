@@ -223,6 +223,23 @@ func TestRefusesDuplicateNames(t *testing.T) {
 	})
 }
 
+// Few names are compared one by one, more are sorted: at no number does the last one
+// stand for the second time unnoticed.
+func TestTheLastNameOfAnyNumberIsNoDuplicate(t *testing.T) {
+	for n := 1; n <= 130; n++ {
+		open := strings.TrimSuffix(members(n), "}")
+		_, err := Parse(open + "}")
+		require.NoError(t, err)
+		for _, again := range []string{"m0", `\u006d0`, fmt.Sprint("m", n-1)} {
+			_, err := Parse(open + `,"` + again + `":0}`)
+			var syntax *SyntaxError
+			require.ErrorAs(t, err, &syntax, "%d and %s", n, again)
+			require.Equal(t, &SyntaxError{Offset: len(open) + 1, Reason: reasonTwice}, syntax)
+			require.Equal(t, "json: "+syntax.Detail(), err.Error())
+		}
+	}
+}
+
 func TestNamesWithEqualSumsAreToldApart(t *testing.T) {
 	// The sum knows length, last and middle byte; these agree in all three.
 	v, err := Parse(`{"abcde":1,"xbcye":2,"axcze":3}`)
