@@ -33,7 +33,7 @@ var specRows = map[string][]string{
 	"redirect_uris: the grammar": {"redirect_uris.host", "redirect_uris.punycode", "redirect_uris.port", "redirect_uris.dot_segments",
 		"redirect_uris.wildcard", "redirect_uris.characters"},
 	"redirect_uris: empty, duplicates, number, type": {"redirect_uris.not_empty", "redirect_uris.duplicate", "redirect_uris.count", "redirect_uris.type"},
-	"redirect_uris: required by the seeds":           {"redirect_uris.required"},
+	"redirect_uris: required in profile wso2":        {"redirect_uris.required"},
 
 	"token_endpoint_auth_method: once":                                   {"token_endpoint_auth_method.required"},
 	"token_endpoint_auth_method: one of five":                            {"token_endpoint_auth_method.known"},
@@ -61,7 +61,7 @@ var specRows = map[string][]string{
 	"scope: up to 256": {"scope.length"}, "scope: openid": {"scope.openid"}, "scope: roles": {"scope.within_roles", "scope.supported"},
 	"software_statement: once": {"software_statement.required"}, "software_statement: byte for byte": {"ssa.jws", "software_statement.type", "ssa.signature"},
 	"application_type: once": {"application_type.required"}, "application_type: 3.2, 3.3": {"application_type.web_or_mobile"},
-	"application_type: the seed": {"application_type.web"}, "application_type: 3.4": {"application_type.web_or_native"},
+	"application_type: profile wso2": {"application_type.web"}, "application_type: 3.4": {"application_type.web_or_native"},
 	"application_type: supported":         {"application_type.supported"},
 	"id_token_signed_response_alg: once":  {"id_token_signed_response_alg.required"},
 	"id_token_signed_response_alg: FAPI":  {"id_token_signed_response_alg.algorithm", "id_token_signed_response_alg.supported"},
