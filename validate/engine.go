@@ -43,10 +43,10 @@ type run struct {
 // dictionary names the profile's own version instead. It refuses an unknown
 // profile, a rule table that is empty or broken (ErrRules), and a policy that is
 // empty, contradictory, or wider than the profile's FAPI rules without naming the
-// widening (*PolicyError).
+// widening (PolicyErrors).
 func New(cfg Config) (*Validator, error) {
 	if !cfg.Profile.Valid() {
-		return nil, fmt.Errorf("validate: unknown profile %q: use one of %v", Echo(string(cfg.Profile)), Profiles())
+		return nil, unknownProfile(cfg.Profile)
 	}
 	if err := cfg.Policy.check(cfg.Profile); err != nil {
 		return nil, err
@@ -77,6 +77,10 @@ func New(cfg Config) (*Validator, error) {
 		return nil, fmt.Errorf("%w: no rule for profile %s", ErrRules, cfg.Profile)
 	}
 	return v, nil
+}
+
+func unknownProfile(p Profile) error {
+	return fmt.Errorf("validate: unknown profile %q: use one of %v", Echo(string(p)), Profiles())
 }
 
 // ErrRules says that a rule table can't be used.

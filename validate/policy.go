@@ -9,12 +9,12 @@ import (
 )
 
 // Policy is what a bank decides where the specification leaves it a choice.
-// Start from [DefaultPolicy], or read one with [ParsePolicy]; the zero value is
-// refused by [New], since an empty list never means "anything goes". The JSON
-// name of each member stands behind its comment.
+// Start from [DefaultPolicy], or read one with [ParsePolicy]. [New] refuses the zero
+// value, since an empty list never means "anything goes". Each comment ends with the
+// JSON name of its member in parentheses; docs/policy.md has an example of each.
 type Policy struct {
 	// Audiences are the accepted values of aud: the bank's identifiers. Where
-	// it is empty only the shape of aud is judged, which suits a lint; a
+	// there is none, only the shape of aud is judged. That suits a lint; a
 	// Registrar demands at least one. (audiences)
 	Audiences []string
 	// AudienceKinds are the shapes that aud may have. (audience_kinds)
@@ -30,7 +30,7 @@ type Policy struct {
 	ResponseTypes []claims.ResponseType
 	// Scopes may be asked for. (scopes)
 	Scopes []string
-	// RoleScopes are the scopes that each software role allows; a role that is
+	// RoleScopes are the scopes that each software role allows. A role that is
 	// not a key allows nothing. See [Policy.ScopesOf]. (role_scopes)
 	RoleScopes map[claims.Role][]string
 	// ApplicationTypes may be asked for. (application_types)
@@ -41,14 +41,14 @@ type Policy struct {
 	// RequiredMembers must be present though the profile does not require
 	// them. (required_members)
 	RequiredMembers []string
-	// AllowedValues narrows the values of a member, named as in the request, to
-	// a list. Each entry of an array, each word of scope must be in it.
+	// AllowedValues narrows members of the request, by their names there, to lists
+	// of values. Each entry of an array and each word of scope must be in the list.
 	// (allowed_values)
 	AllowedValues map[string][]string
-	// Adjustable are the members whose unsupported values are left out, and the
-	// change said in the response, instead of refused: grant_types,
-	// response_types and scope, no other. A scope that no role of the software
-	// allows is refused all the same. (adjustable)
+	// Adjustable are the members whose unsupported values are left out instead of
+	// refused: grant_types, response_types and scope, no other. The response says
+	// what has changed. A scope that no role of the software allows is refused all
+	// the same. (adjustable)
 	Adjustable []string
 	// DefaultScopes are assigned to a request that names no scope, as far as
 	// its roles allow them. (default_scopes)
@@ -84,11 +84,11 @@ type Policy struct {
 	// RolesAsString admits software_roles as a space-separated string.
 	// (roles_as_string)
 	RolesAsString bool
-	// ServedRoles are the software roles this bank serves; a statement with
+	// ServedRoles are the software roles that this bank serves. A statement with
 	// none of them is unapproved. See [Policy.Serves]. (served_roles)
 	ServedRoles []claims.Role
 	// DeniedStatements are the jti of software statements that are unapproved,
-	// whatever else they say; compared without regard to case, as a replay is.
+	// whatever else they say. Their case does not count, as in a replay.
 	// (denied_statements)
 	DeniedStatements []string
 	// DeniedSoftware are the software_id of software that is unapproved.
@@ -109,8 +109,8 @@ type Policy struct {
 	// another. (foreign_token)
 	ForeignToken ForeignToken
 	// Widenings names each way in which this policy is knowingly wider than the
-	// FAPI rules of the profile. One that is used and not named is refused by
-	// [New]. (widenings)
+	// FAPI rules of the profile. [New] refuses a policy that uses one without its
+	// name. (widenings)
 	Widenings []Widening
 }
 
@@ -146,8 +146,8 @@ const (
 // SoftwareIDSource says whose software_id counts.
 type SoftwareIDSource string
 
-// SoftwareIDFromSSA: the statement's counts, and a request's must be equal to
-// it. SoftwareIDFromHint: a statement that has none leaves it to the request's.
+// With SoftwareIDFromSSA the statement's software_id counts, and a request's must be
+// equal to it. With SoftwareIDFromHint a request's counts where the statement has none.
 const (
 	SoftwareIDFromSSA  SoftwareIDSource = "ssa"
 	SoftwareIDFromHint SoftwareIDSource = "request_hint"
@@ -252,7 +252,7 @@ func DefaultPolicy(p Profile) Policy {
 		AuthMethods:       []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth},
 		GrantTypes:        profileGrants(p),
 		ResponseTypes:     []claims.ResponseType{claims.Code, claims.CodeIDToken},
-		Scopes:            []string{"openid", "accounts", "payments", "fundsconfirmations"},
+		Scopes:            slices.Clone(standardScopes),
 		RoleScopes: map[claims.Role][]string{
 			claims.AISP: {"accounts"}, claims.PISP: {"payments"},
 			claims.CBPII: {"fundsconfirmations"}, claims.ASPSP: {},
@@ -261,7 +261,7 @@ func DefaultPolicy(p Profile) Policy {
 		MemberAlgorithms: MemberAlgorithms{
 			IDToken: fapi(), RequestObject: fapi(), TokenEndpointAuth: fapi(), Backchannel: fapi(),
 		},
-		DefaultScopes:   []string{"openid", "accounts", "payments", "fundsconfirmations"},
+		DefaultScopes:   slices.Clone(standardScopes),
 		SoftwareIDFrom:  SoftwareIDFromSSA,
 		IssuerKinds:     []IssuerKind{IssuerSoftwareID},
 		SubjectDNMatch:  DNMatchExact,

@@ -2,203 +2,92 @@ package validate
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/jsonform"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
-// PolicyError says which member of a policy can't be used, and why. Several are
-// joined: errors.As finds the first.
-type PolicyError struct {
-	Member string // JSON name, with a path below it where there is one: role_scopes/AISP
-	Reason string // what is wrong and what would do
-}
-
-// Error names member and reason.
-func (e *PolicyError) Error() string { return "validate: policy: " + e.Member + ": " + e.Reason }
-
-// policyCheck collects what is wrong with a policy.
-type policyCheck struct {
-	p       *Policy
-	profile Profile
-	errs    []error
-}
-
-func (c *policyCheck) fault(member, format string, args ...any) {
-	c.errs = append(c.errs, &PolicyError{Member: member, Reason: fmt.Sprintf(format, args...)})
-}
-
-// check refuses a policy that is empty, contradictory or wider than named.
+// check refuses a policy that is empty, contradictory or wider than it says. The error
+// is PolicyErrors.
 func (p *Policy) check(profile Profile) error {
-	if !profile.Valid() {
-		return fmt.Errorf("validate: unknown profile %q: use one of %v", Echo(string(profile)), Profiles())
-	}
-	c := &policyCheck{p: p, profile: profile}
-	c.widenings()
-	c.audiences()
-	c.algorithms()
-	c.methodsAndTypes()
-	c.scopes()
-	c.members()
-	c.choices()
-	c.denied()
-	c.amounts()
-	c.attributes()
-	return errors.Join(c.errs...)
+	faults := policyTable.Check(p)
+	checkProfile(&faults, profile, "grant_types", p.GrantTypes, profileGrants(profile), grantTypes)
+	checkProfile(&faults, profile, "application_types", p.ApplicationTypes, profileApplicationTypes(profile), applicationTypes)
+	return policyErrors(faults)
 }
 
-// among holds a list to what is known: not empty, nothing unknown, nothing twice.
-func among[T ~string](c *policyCheck, member string, list, known []T) {
-	if len(list) == 0 {
-		c.fault(member, "is empty, which would mean nothing at all: name at least one of %s", joinWords(known))
-		return
-	}
-	seen := make(map[T]bool, len(list))
+// checkProfile refuses values that this profile does not know. The table refuses those
+// that no profile knows.
+func checkProfile[T ~string](f *jsonform.Faults, profile Profile, place string, list, known, all []T) {
 	for _, v := range list {
-		switch {
-		case !slices.Contains(known, v):
-			c.fault(member, "%q is none of %s", Echo(string(v)), joinWords(known))
-		case seen[v]:
-			c.fault(member, "%q stands twice", Echo(string(v)))
+		if slices.Contains(all, v) && !slices.Contains(known, v) {
+			f.Add(place, "%q is not of profile %s, which knows %s", string(v), profile, text.List(known))
 		}
-		seen[v] = true
 	}
 }
 
-// one holds a choice to what is known.
-func one[T ~string](c *policyCheck, member string, v T, known ...T) {
-	if !slices.Contains(known, v) {
-		c.fault(member, "%q is none of %s", Echo(string(v)), joinWords(known))
+// checkWidened refuses values beyond FAPI-RW that are not named as widenings.
+func checkWidened[T ~string](f *jsonform.Faults, p *Policy, place string, list []T) {
+	for _, v := range list {
+		if w := Widening(v); slices.Contains(widenings, w) && !slices.Contains(p.Widenings, w) {
+			f.Add(place, "%s is wider than FAPI-RW allows: leave it out, or name it in widenings", w)
+		}
 	}
 }
 
-func joinWords[T ~string](words []T) string { return strings.Join(texts(words), ", ") }
-
-// texts are words as plain strings.
-func texts[T ~string](words []T) []string {
-	list := make([]string, len(words))
-	for i, w := range words {
-		list[i] = string(w)
-	}
-	return list
-}
-
-func (c *policyCheck) widenings() {
-	if len(c.p.Widenings) > 0 {
-		among(c, "widenings", c.p.Widenings,
-			[]Widening{WidenRS256, WidenClientSecretJWT, WidenClientSecretBasic, WidenClientSecretPost})
-	}
-}
-
-// named demands that a value beyond FAPI-RW is named as a widening.
-func (c *policyCheck) named(member, value string) {
-	if !slices.Contains(c.p.Widenings, Widening(value)) {
-		c.fault(member, "%s is wider than FAPI-RW allows: leave it out, or name it in widenings", value)
-	}
-}
-
-func (c *policyCheck) audiences() {
-	among(c, "audience_kinds", c.p.AudienceKinds, []AudienceKind{AudienceID, AudienceURL, AudienceList})
-	id, url := slices.Contains(c.p.AudienceKinds, AudienceID), slices.Contains(c.p.AudienceKinds, AudienceURL)
-	if !id && !url && len(c.p.AudienceKinds) > 0 {
-		c.fault("audience_kinds", "a list needs entries of some kind: add id or url")
-	}
-	for _, a := range c.p.Audiences {
+func checkPolicyAudiences(f *jsonform.Faults, p *Policy) {
+	for _, a := range p.Audiences {
 		switch {
 		case a == "":
-			c.fault("audiences", "an empty audience would accept an empty aud")
-		case !audienceShape(c.p, a):
-			c.fault("audiences", "%q has no shape that audience_kinds admits (%s): no request could name it: "+
-				"id is 1 to %d letters and digits, url an https URL", Echo(a), joinWords(c.p.AudienceKinds), maxOrgID)
+			f.Add("audiences", "an empty audience would accept an empty aud")
+		case !audienceShape(p, a):
+			f.Add("audiences", "%q has no shape that audience_kinds admits (%s): no request could name it: "+
+				"id is 1 to %d letters and digits, url an https URL", Echo(a), text.List(p.AudienceKinds), maxOrgID)
 		}
 	}
 }
 
-func (c *policyCheck) algorithms() {
-	m := &c.p.MemberAlgorithms
-	for _, l := range []struct {
-		member string
-		list   []claims.Algorithm
-	}{
-		{"signing_algorithms", c.p.SigningAlgorithms},
-		{"member_algorithms/id_token", m.IDToken},
-		{"member_algorithms/request_object", m.RequestObject},
-		{"member_algorithms/token_endpoint_auth", m.TokenEndpointAuth},
-	} {
-		among(c, l.member, l.list, []claims.Algorithm{claims.PS256, claims.ES256, claims.RS256})
-		if slices.Contains(l.list, claims.RS256) {
-			c.named(l.member, string(WidenRS256))
-		}
-	}
-	if len(m.Backchannel) > 0 || slices.Contains(c.p.GrantTypes, claims.CIBA) {
-		among(c, "member_algorithms/backchannel", m.Backchannel, []claims.Algorithm{claims.PS256, claims.ES256})
+func checkPolicyAudienceKinds(f *jsonform.Faults, p *Policy) {
+	if slices.Equal(p.AudienceKinds, []AudienceKind{AudienceList}) {
+		f.Add("audience_kinds", "a list needs entries of some kind: add id or url")
 	}
 }
 
-func (c *policyCheck) methodsAndTypes() {
-	among(c, "auth_methods", c.p.AuthMethods, []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth,
-		claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost})
-	for _, m := range c.p.AuthMethods {
-		if strings.HasPrefix(string(m), "client_secret_") {
-			c.named("auth_methods", Echo(string(m)))
-		}
+func checkPolicyMemberAlgorithms(f *jsonform.Faults, p *Policy) {
+	m := &p.MemberAlgorithms
+	checkWidened(f, p, "member_algorithms/id_token", m.IDToken)
+	checkWidened(f, p, "member_algorithms/request_object", m.RequestObject)
+	checkWidened(f, p, "member_algorithms/token_endpoint_auth", m.TokenEndpointAuth)
+	if len(m.Backchannel) == 0 && slices.Contains(p.GrantTypes, claims.CIBA) {
+		f.Add("member_algorithms/backchannel", "is empty, though grant_types has CIBA: name PS256 or ES256, or leave CIBA out")
 	}
-	among(c, "grant_types", c.p.GrantTypes, profileGrants(c.profile))
-	among(c, "response_types", c.p.ResponseTypes, []claims.ResponseType{claims.Code, claims.CodeIDToken})
-	among(c, "application_types", c.p.ApplicationTypes, profileApplicationTypes(c.profile))
 }
 
-// scopes holds the three scope lists together, so that a misspelt word shows
+// checkPolicyScopes holds the scopes to those of the roles, so that a misspelt word shows
 // here and not as a request that nobody can send.
-func (c *policyCheck) scopes() {
-	standard := []string{"openid", "accounts", "payments", "fundsconfirmations"}
+func checkPolicyScopes(f *jsonform.Faults, p *Policy) {
 	reachable := []string{"openid"}
-	if len(c.p.RoleScopes) == 0 {
-		c.fault("role_scopes", "is empty, so that no role allows anything")
-	}
-	for role, scopes := range c.p.RoleScopes {
-		place := "role_scopes/" + Echo(string(role))
-		if role == "" {
-			c.fault(place, "an empty role")
-		}
-		for _, s := range scopes {
-			if !slices.Contains(c.p.Scopes, s) && !slices.Contains(standard, s) {
-				c.fault(place, "%q is not in scopes", Echo(s))
-			}
-		}
+	for _, scopes := range p.RoleScopes {
 		reachable = append(reachable, scopes...)
 	}
-	c.scopeList("scopes", c.p.Scopes, reachable, "is allowed by no role of role_scopes")
-	c.scopeList("default_scopes", c.p.DefaultScopes, c.p.Scopes, "is not in scopes")
-	for _, r := range c.p.ServedRoles {
-		if c.p.ScopesOf(r) == nil {
-			c.fault("served_roles", "%q has no entry in role_scopes", Echo(string(r)))
-		}
-	}
-	if len(c.p.ServedRoles) == 0 {
-		c.fault("served_roles", "is empty, so that every statement would be unapproved")
-	}
+	checkScopeList(f, "scopes", p.Scopes, reachable, "is allowed by no role of role_scopes")
 }
 
-func (c *policyCheck) scopeList(member string, list, known []string, otherwise string) {
+func checkScopeList(f *jsonform.Faults, place string, list, known []string, otherwise string) {
 	if !slices.Contains(list, "openid") {
-		c.fault(member, "openid is missing, which every request must ask for")
+		f.Add(place, "openid is missing, which every request must ask for")
 	}
-	seen := make(map[string]bool, len(list))
 	for _, s := range list {
 		switch {
 		case !isScopeToken(s):
-			c.fault(member, "%q is no scope word (RFC 6749 section 3.3)", Echo(s))
-		case seen[s]:
-			c.fault(member, "%q stands twice", Echo(s))
+			f.Add(place, "%q is no scope word (RFC 6749 section 3.3)", Echo(s))
 		case !slices.Contains(known, s):
-			c.fault(member, "%q %s", Echo(s), otherwise)
+			f.Add(place, "%q %s", Echo(s), otherwise)
 		}
-		seen[s] = true
 	}
 }
 
@@ -212,53 +101,46 @@ func isScopeToken(s string) bool {
 	return s != ""
 }
 
-// adjustableMembers are those that a bank may change and still register the
-// client that was asked for: lists, of which the unsupported values are left out.
-// Of a single value nothing would be left; there the bank would have to choose.
-var adjustableMembers = []string{"grant_types", "response_types", "scope"}
+func checkPolicyRoleScopes(f *jsonform.Faults, p *Policy) {
+	if len(p.RoleScopes) == 0 {
+		f.Add("role_scopes", "is empty, so that no role allows anything")
+	}
+	for _, role := range slices.Sorted(maps.Keys(p.RoleScopes)) {
+		place := "role_scopes/" + Echo(string(role))
+		if role == "" {
+			f.Add(place, "an empty role")
+		}
+		for _, s := range p.RoleScopes[role] {
+			if !slices.Contains(p.Scopes, s) && !slices.Contains(standardScopes, s) {
+				f.Add(place, "%q is not in scopes", Echo(s))
+			}
+		}
+	}
+}
 
-func (c *policyCheck) members() {
-	if len(c.p.RequiredMembers) > 0 {
-		among(c, "required_members", c.p.RequiredMembers, memberNames[:])
+func checkPolicyServedRoles(f *jsonform.Faults, p *Policy) {
+	for _, r := range p.ServedRoles {
+		if p.ScopesOf(r) == nil {
+			f.Add("served_roles", "%q has no entry in role_scopes", Echo(string(r)))
+		}
 	}
-	if len(c.p.Adjustable) > 0 {
-		c.adjustable()
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.p.AllowedValues)) {
+}
+
+// checkPolicyAllowedValues refuses a member whose values cannot be listed, and values that the
+// policy's own list of supported ones lacks: they would look allowed, and every
+// request for them would be refused.
+func checkPolicyAllowedValues(f *jsonform.Faults, p *Policy) {
+	for _, name := range slices.Sorted(maps.Keys(p.AllowedValues)) {
 		place := "allowed_values/" + Echo(name)
-		switch {
-		case !slices.Contains(memberNames[:], name) || slices.Contains([]string{"iat", "exp", "nbf"}, name):
-			c.fault(place, "is no member of a request whose values can be listed")
-		case len(c.p.AllowedValues[name]) == 0:
-			c.fault(place, "is empty, so that nothing would be allowed")
-		default:
-			c.allowed(place, name)
+		if !slices.Contains(memberNames[:], name) || slices.Contains([]string{"iat", "exp", "nbf"}, name) {
+			f.Add(place, "is no member of a request whose values can be listed")
+			continue
 		}
-	}
-}
-
-// adjustable refuses members that are no list of supported values.
-func (c *policyCheck) adjustable() {
-	seen := make(map[string]bool, len(c.p.Adjustable))
-	for _, name := range c.p.Adjustable {
-		switch {
-		case !slices.Contains(adjustableMembers, name):
-			c.fault("adjustable", "%q can't be adjusted, only %s can: unsupported values of any other member are refused",
-				Echo(name), joinWords(adjustableMembers))
-		case seen[name]:
-			c.fault("adjustable", "%q stands twice", Echo(name))
-		}
-		seen[name] = true
-	}
-}
-
-// allowed refuses values that the member's own list of supported ones lacks: they
-// would look allowed, and every request for them would be refused.
-func (c *policyCheck) allowed(place, name string) {
-	supported, limited := c.p.supported(name)
-	for _, v := range c.p.AllowedValues[name] {
-		if limited && !slices.Contains(supported, v) {
-			c.fault(place, "%q is none of %s, which this policy supports", Echo(v), joinWords(supported))
+		supported, limited := p.supported(name)
+		for _, v := range p.AllowedValues[name] {
+			if limited && !slices.Contains(supported, v) {
+				f.Add(place, "%q is none of %s, which this policy supports", Echo(v), text.List(supported))
+			}
 		}
 	}
 }
@@ -267,117 +149,51 @@ func (c *policyCheck) allowed(place, name string) {
 func (p *Policy) supported(name string) (values []string, limited bool) {
 	switch name {
 	case "grant_types":
-		return texts(p.GrantTypes), true
+		return text.Strings(p.GrantTypes), true
 	case "response_types":
-		return texts(p.ResponseTypes), true
+		return text.Strings(p.ResponseTypes), true
 	case "scope":
 		return p.Scopes, true
 	case "token_endpoint_auth_method":
-		return texts(p.AuthMethods), true
+		return text.Strings(p.AuthMethods), true
 	case "application_type":
-		return texts(p.ApplicationTypes), true
+		return text.Strings(p.ApplicationTypes), true
 	case "id_token_signed_response_alg":
-		return texts(p.MemberAlgorithms.IDToken), true
+		return text.Strings(p.MemberAlgorithms.IDToken), true
 	case "request_object_signing_alg":
-		return texts(p.MemberAlgorithms.RequestObject), true
+		return text.Strings(p.MemberAlgorithms.RequestObject), true
 	case "token_endpoint_auth_signing_alg":
-		values = texts(p.MemberAlgorithms.TokenEndpointAuth)
+		values = text.Strings(p.MemberAlgorithms.TokenEndpointAuth)
 		if slices.Contains(p.AuthMethods, claims.ClientSecretJWT) { // not enforced there
 			values = append(values, "PS256", "ES256", "HS256", "HS384", "HS512")
 		}
 		return values, true
 	case "backchannel_authentication_request_signing_alg":
-		return texts(p.MemberAlgorithms.Backchannel), true
+		return text.Strings(p.MemberAlgorithms.Backchannel), true
 	}
 	return nil, false
 }
 
-func (c *policyCheck) choices() {
-	one(c, "software_id_from", c.p.SoftwareIDFrom, SoftwareIDFromSSA, SoftwareIDFromHint)
-	among(c, "issuer_kinds", c.p.IssuerKinds, []IssuerKind{IssuerSoftwareID, IssuerOrgID})
-	one(c, "subject_dn_match", c.p.SubjectDNMatch, DNMatchExact, DNMatchReversed, DNMatchAnyOrder, DNMatchImmutable)
-	one(c, "registrations", c.p.Registrations, RegistrationsMany, RegistrationsOnePerSoftware, RegistrationsOnePerClientName)
-	one(c, "error_detail", c.p.ErrorDetail, DetailFirst, DetailAll)
-	one(c, "foreign_token", c.p.ForeignToken, ForeignTokenUnauthorized, ForeignTokenForbidden)
-}
-
-func (c *policyCheck) amounts() {
-	if c.p.CreatedStatus != 201 && c.p.CreatedStatus != 200 {
-		c.fault("created_status", "%d is neither 201 nor 200", c.p.CreatedStatus)
-	}
-	if c.p.MaxRedirectURIs < 1 || c.p.MaxRedirectURIs > 1000 {
-		c.fault("max_redirect_uris", "%d is not within 1..1000", c.p.MaxRedirectURIs)
-	}
-	for _, d := range []struct {
-		member    string
-		value     time.Duration
-		low, high time.Duration
-	}{
-		{"clock_skew_seconds", c.p.ClockSkew, 0, maxSkew},
-		{"max_lifetime_seconds", c.p.MaxLifetime, time.Second, maxDuration},
-		{"ssa_max_age_seconds", c.p.SSAMaxAge, time.Second, maxDuration},
-	} {
-		if d.value < d.low || d.value > d.high || d.value%time.Second != 0 {
-			c.fault(d.member, "%s is not a number of whole seconds within %d..%d",
-				d.value, d.low/time.Second, d.high/time.Second)
+// checkDenied refuses entries that no statement could have: a deny list that is
+// misspelt would deny nobody.
+func checkDenied(f *jsonform.Faults, place string, list []string) {
+	for _, id := range list {
+		switch {
+		case id == "":
+			f.Add(place, "an empty entry denies nobody: leave it out")
+		case strings.TrimSpace(id) != id || !text.Printable(id):
+			f.Add(place, "%q is no identifier: blanks and characters that are not printable ASCII stand in none", Echo(id))
 		}
 	}
 }
 
-const (
-	maxSkew     = time.Hour                 // more would be no skew
-	maxDuration = 10 * 365 * 24 * time.Hour // keeps sums of times far from overflow
-)
-
-func (c *policyCheck) attributes() {
+func checkPolicyAttributes(f *jsonform.Faults, p *Policy) {
 	_, err := claims.NewAttributeMapper(claims.AttributeConfig{
-		Declarations:                   c.p.Attributes,
-		UseSoftwareIDAsApplicationName: c.p.UseSoftwareIDAsApplicationName,
+		Declarations:                   p.Attributes,
+		UseSoftwareIDAsApplicationName: p.UseSoftwareIDAsApplicationName,
 	})
-	if err != nil {
-		c.fault("attributes", "%s", strings.TrimPrefix(err.Error(), "claims: "))
+	var wrong *claims.AttributeError
+	if errors.As(err, &wrong) {
+		f.Add("attributes", "%s", wrong.Detail())
 	}
-}
-
-// clone copies a policy with all that it points to.
-func (p *Policy) clone() Policy {
-	q := *p
-	q.Audiences = slices.Clone(p.Audiences)
-	q.AudienceKinds = slices.Clone(p.AudienceKinds)
-	q.SigningAlgorithms = slices.Clone(p.SigningAlgorithms)
-	q.AuthMethods = slices.Clone(p.AuthMethods)
-	q.GrantTypes = slices.Clone(p.GrantTypes)
-	q.ResponseTypes = slices.Clone(p.ResponseTypes)
-	q.Scopes = slices.Clone(p.Scopes)
-	q.RoleScopes = cloneLists(p.RoleScopes)
-	q.ApplicationTypes = slices.Clone(p.ApplicationTypes)
-	q.MemberAlgorithms = MemberAlgorithms{
-		IDToken:           slices.Clone(p.MemberAlgorithms.IDToken),
-		RequestObject:     slices.Clone(p.MemberAlgorithms.RequestObject),
-		TokenEndpointAuth: slices.Clone(p.MemberAlgorithms.TokenEndpointAuth),
-		Backchannel:       slices.Clone(p.MemberAlgorithms.Backchannel),
-	}
-	q.RequiredMembers = slices.Clone(p.RequiredMembers)
-	q.AllowedValues = cloneLists(p.AllowedValues)
-	q.Adjustable = slices.Clone(p.Adjustable)
-	q.DefaultScopes = slices.Clone(p.DefaultScopes)
-	q.IssuerKinds = slices.Clone(p.IssuerKinds)
-	q.Attributes = slices.Clone(p.Attributes)
-	q.ServedRoles = slices.Clone(p.ServedRoles)
-	q.DeniedStatements = slices.Clone(p.DeniedStatements)
-	q.DeniedSoftware = slices.Clone(p.DeniedSoftware)
-	q.DeniedOrganisations = slices.Clone(p.DeniedOrganisations)
-	q.Widenings = slices.Clone(p.Widenings)
-	return q
-}
-
-func cloneLists[K ~string](m map[K][]string) map[K][]string {
-	if m == nil {
-		return nil
-	}
-	c := make(map[K][]string, len(m))
-	for k, list := range m {
-		c[k] = slices.Clone(list)
-	}
-	return c
 }

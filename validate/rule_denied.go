@@ -54,29 +54,3 @@ var deniedRules = []Rule{
 		},
 	},
 }
-
-// denied refuses entries that no statement could have: a deny list that is misspelt
-// would deny nobody.
-func (c *policyCheck) denied() {
-	for _, l := range []struct {
-		member string
-		list   []string
-	}{
-		{"denied_statements", c.p.DeniedStatements},
-		{"denied_software", c.p.DeniedSoftware},
-		{"denied_organisations", c.p.DeniedOrganisations},
-	} {
-		seen := make(map[string]bool, len(l.list))
-		for _, id := range l.list {
-			switch {
-			case id == "":
-				c.fault(l.member, "an empty entry denies nobody: leave it out")
-			case strings.TrimSpace(id) != id || !printableASCII(id):
-				c.fault(l.member, "%q is no identifier: blanks and characters that are not printable ASCII stand in none", Echo(id))
-			case seen[id]:
-				c.fault(l.member, "%q stands twice", Echo(id))
-			}
-			seen[id] = true
-		}
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -78,7 +79,7 @@ func (e *plainError) Error() string {
 
 // packageWords are what errors of this module and of x509 begin with.
 func packageWords() []string {
-	return []string{"ssa", "jose", "json", "claims", "validate", "policy", "cert", "fetch", "x509", "malformed"}
+	return []string{"ssa", "jose", "json", "claims", "validate", "cert", "fetch", "x509", "malformed"}
 }
 
 func (e *plainError) Unwrap() error { return e.cause }
@@ -159,20 +160,24 @@ func (a *app) loadCertificate(name string) (*validate.Certificate, error) {
 // given.
 func (a *app) loadPolicy(name string, profile validate.Profile) (validate.Policy, error) {
 	if !profile.Valid() {
-		return validate.Policy{}, usageError("--profile %q is none of %s", profile, list(validate.Profiles()))
+		return validate.Policy{}, unknownProfile(profile)
 	}
 	if name == "" {
 		return validate.DefaultPolicy(profile), nil
 	}
-	text, err := a.load(name)
+	document, err := a.load(name)
 	if err != nil {
 		return validate.Policy{}, orUsage(err, "--policy")
 	}
-	policy, err := validate.ParsePolicy([]byte(text), profile)
+	policy, err := validate.ParsePolicy([]byte(document), profile)
 	if err != nil {
-		return validate.Policy{}, usageError("--policy %s: %w", shownName(name), plainly(err))
+		return validate.Policy{}, usageError("--policy %s: %s", shownName(name), text.Detail(err))
 	}
 	return policy, nil
+}
+
+func unknownProfile(p validate.Profile) error {
+	return usageError("--profile %q is none of %s", cut(string(p)), list(validate.Profiles()))
 }
 
 // timeOf reads --now, the present where it is empty.

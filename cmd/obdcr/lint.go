@@ -14,6 +14,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 	"github.com/obdcr/obdcr/validate/report"
@@ -142,7 +143,7 @@ func (a *app) lintInput(o *lintOptions) (in dcr.LintInput, err error) {
 		setAudience(&policy, o.aud)
 	}
 	if in.Validator, err = validate.New(validate.Config{Profile: profile, Policy: policy}); err != nil {
-		return in, usageError("%w", plainly(err))
+		return in, usageError("%s", text.Detail(err))
 	}
 	if in.Now, err = timeOf(o.now); err != nil {
 		return in, err

@@ -123,7 +123,7 @@ I/O, or a bank that cannot answer now.`,
 	}
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(a.lintCommand(), a.inspectCommand(), explainCommand(), rulesCommand(),
-		a.attributesCommand(), a.dnCommand(), a.buildCommand(), a.registerCommand(), a.getCommand(), a.updateCommand(),
+		policyCommand(), a.attributesCommand(), a.dnCommand(), a.buildCommand(), a.registerCommand(), a.getCommand(), a.updateCommand(),
 		a.deleteCommand(), a.sandboxCommand(), versionCommand())
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -111,7 +112,7 @@ func (c *Config) check() error {
 
 // splitLoopback takes an address apart that the sandbox's certificates are good for.
 func splitLoopback(address string) (host string, port int, err error) {
-	host, text, err := net.SplitHostPort(address)
+	host, number, err := net.SplitHostPort(address)
 	if err != nil {
 		return "", 0, fmt.Errorf("is no host:port")
 	}
@@ -121,15 +122,12 @@ func splitLoopback(address string) (host string, port int, err error) {
 	if host != "127.0.0.1" && host != "::1" && host != "localhost" {
 		return "", 0, fmt.Errorf("the sandbox serves loopback alone, 127.0.0.1, [::1] or localhost: anybody who reaches its directory can have any statement signed")
 	}
-	port, err = strconv.Atoi(text)
+	port, err = strconv.Atoi(number)
 	if err != nil || port < 0 || port > 65535 {
 		return "", 0, fmt.Errorf("its port is no number of 0..65535")
 	}
 	return host, port, nil
 }
-
-// ofPolicy says what is wrong with a policy, once.
-func ofPolicy(err error) string { return strings.ReplaceAll(err.Error(), "validate: policy: ", "") }
 
 // authMethods are those that the token endpoint knows.
 var authMethods = []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost}
@@ -146,7 +144,7 @@ func (c *Config) policy(issuer string) (validate.Policy, error) {
 	if c.Policy != nil {
 		var err error
 		if p, err = validate.ParsePolicy(c.Policy, c.Profile); err != nil {
-			return validate.Policy{}, usage("--policy: %s", ofPolicy(err))
+			return validate.Policy{}, usage("--policy: %s", text.Detail(err))
 		}
 	}
 	if len(p.Audiences) == 0 {

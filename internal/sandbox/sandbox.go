@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -83,7 +84,7 @@ func (c *Config) judge(issuer string) (validate.Policy, *validate.Validator, err
 	}
 	v, err := validate.New(validate.Config{Profile: c.Profile, Policy: policy})
 	if err != nil {
-		return validate.Policy{}, nil, usage("the policy: %s", ofPolicy(err))
+		return validate.Policy{}, nil, usage("the policy: %s", text.Detail(err))
 	}
 	return policy, v, nil
 }

@@ -1,0 +1,199 @@
+// Package jsonform describes a JSON document by a table, one row a member. From the
+// table follow a strict reader, a writer, a copy, a check of the values, a JSON Schema
+// and a page for people, so that none of them can forget a member.
+//
+// Make a [Table] of rows, each with a [Type] bound to a field by [At]. [Open] a
+// document, read it with [Table.Read], and hold it to the table with [Table.Check].
+package jsonform
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
+)
+
+// Fault is one thing that is wrong with a document.
+type Fault struct {
+	Place  string // the names that lead to it, with "/" between; "" for the document as such
+	Reason string // what is wrong and what would do; what it repeats of the input is bounded
+}
+
+// Faults collects what is wrong with a document, in the order of its discovery.
+type Faults []Fault
+
+// Add notes that something is wrong at a place.
+func (f *Faults) Add(place, format string, args ...any) {
+	*f = append(*f, Fault{Place: place, Reason: fmt.Sprintf(format, args...)})
+}
+
+// Row is one member of a JSON object that is a T in Go.
+type Row[T any] struct {
+	Name    string // of the member in JSON
+	Field   Field[T]
+	Doc     string // what the member means, its unit, and what its absence means, as Markdown
+	Example string // a value, as JSON
+	// Check finds what the Type cannot know, in other members too; nil where there is
+	// nothing more to find.
+	Check func(f *Faults, of *T)
+}
+
+// Field binds the field of a T that holds a member to the member's type. [At] makes one.
+type Field[T any] func(of *T) Bound
+
+// Bound is a field and how it stands in JSON.
+type Bound interface {
+	// read reads a value into the field.
+	read(f *Faults, place string, v jsonscan.Value)
+	// write appends the field as JSON.
+	write(out []byte) []byte
+	// detach makes the field a copy of what it was.
+	detach()
+	// check adds a fault for whatever the field must not be.
+	check(f *Faults, place string)
+	// schema describes the member.
+	schema() *Schema
+}
+
+// At makes a Field of a way to a V and of the V's type.
+func At[T, V any](at func(*T) *V, of Type[V]) Field[T] {
+	return func(in *T) Bound { return binding[V]{at(in), of} }
+}
+
+// binding is a V and its type.
+type binding[V any] struct {
+	to *V
+	of Type[V]
+}
+
+func (b binding[V]) read(f *Faults, place string, v jsonscan.Value) { b.of.Read(f, place, v, b.to) }
+func (b binding[V]) write(out []byte) []byte                        { return b.of.Write(out, *b.to) }
+func (b binding[V]) detach()                                        { *b.to = b.of.Clone(*b.to) }
+func (b binding[V]) check(f *Faults, place string)                  { b.of.Check(f, place, *b.to) }
+func (b binding[V]) schema() *Schema                                { return b.of.Schema() }
+
+// Table is the rows of a JSON object, in the order in which they are written. Each
+// field of the T has one row.
+type Table[T any] []Row[T]
+
+// Open checks that a document is one strict JSON object of at most limit bytes.
+// Otherwise it gives the one fault, at the member where one stands there, as a
+// duplicate does.
+func Open(doc string, limit int) (jsonscan.Value, Faults) {
+	var f Faults
+	if len(doc) > limit {
+		f.Add("", "is longer than %d bytes", limit)
+		return jsonscan.Value{}, f
+	}
+	v, err := jsonscan.Parse(doc)
+	var syntax *jsonscan.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		f.Add(memberAt(doc, syntax.Offset), "is no strict JSON: %s at byte %d", syntax.Reason, syntax.Offset)
+	case v.Kind() != jsonscan.Object:
+		f.Add("", "is a JSON %s, not an object", v.Kind())
+	}
+	return v, f
+}
+
+// memberAt is the name of the member that begins at a byte of a document, "" where
+// none does.
+func memberAt(doc string, offset int) string {
+	if offset < len(doc) && doc[offset] == '"' {
+		if name, _, ok := strings.Cut(doc[offset+1:], `"`); ok {
+			return text.Echo(name)
+		}
+	}
+	return ""
+}
+
+// Read reads the members of an object into a T and leaves what the object does not
+// name as it is. An unknown member and a value of the wrong type are faults. After a
+// fault the T is of no use.
+func (t Table[T]) Read(v jsonscan.Value, into *T) Faults {
+	var f Faults
+	t.read(&f, "", v, into)
+	return f
+}
+
+func (t Table[T]) read(f *Faults, place string, v jsonscan.Value, into *T) {
+	for name, value := range v.Members() {
+		at := below(place, name)
+		if row := t.row(name); row != nil {
+			row.Field(into).read(f, at, value)
+		} else {
+			f.Add(at, "is unknown%s", t.meant(name))
+		}
+	}
+}
+
+// row is the row of a member, nil where there is none.
+func (t Table[T]) row(name string) *Row[T] {
+	for i := range t {
+		if t[i].Name == name {
+			return &t[i]
+		}
+	}
+	return nil
+}
+
+// meant proposes the members that an unknown one may stand for.
+func (t Table[T]) meant(name string) string {
+	if near := text.Nearest(name, t.Names()); len(near) > 0 {
+		return ": did you mean to write " + strings.Join(near, " or ") + "?"
+	}
+	return ""
+}
+
+// Names are the members in the order of the table.
+func (t Table[T]) Names() []string {
+	names := make([]string, len(t))
+	for i := range t {
+		names[i] = t[i].Name
+	}
+	return names
+}
+
+// Write appends the object of a T: all members, in the order of the table.
+func (t Table[T]) Write(out []byte, of *T) []byte {
+	open := byte('{')
+	for i := range t {
+		out = append(jsonscan.AppendString(append(out, open), t[i].Name), ':')
+		out, open = t[i].Field(of).write(out), ','
+	}
+	return append(out, '}')
+}
+
+// Clone copies a T with all that its fields point to.
+func (t Table[T]) Clone(of T) T {
+	for i := range t {
+		t[i].Field(&of).detach()
+	}
+	return of
+}
+
+// Check finds what is wrong with the values of a T.
+func (t Table[T]) Check(of *T) Faults {
+	var f Faults
+	t.check(&f, "", of)
+	return f
+}
+
+func (t Table[T]) check(f *Faults, place string, of *T) {
+	for i := range t {
+		t[i].Field(of).check(f, below(place, t[i].Name))
+		if t[i].Check != nil {
+			t[i].Check(f, of)
+		}
+	}
+}
+
+// below is the place of a member of the object at another place.
+func below(place, name string) string {
+	if place == "" {
+		return text.Echo(name)
+	}
+	return place + "/" + text.Echo(name)
+}

@@ -1,0 +1,279 @@
+package jsonform
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
+)
+
+// Type is one kind of JSON value that is a V in Go.
+type Type[V any] interface {
+	// Read reads a value into a V, or adds a fault.
+	Read(f *Faults, place string, v jsonscan.Value, into *V)
+	// Write appends a V as JSON.
+	Write(out []byte, v V) []byte
+	// Clone copies a V with all that it points to.
+	Clone(v V) V
+	// Check adds a fault for whatever a V must not be.
+	Check(f *Faults, place string, v V)
+	// Schema describes the values that Read and Check let pass. It may let more pass.
+	Schema() *Schema
+}
+
+// wrongType adds the fault that a value is of another type.
+func wrongType(f *Faults, place string, v jsonscan.Value, want string) {
+	f.Add(place, "is %s, not %s", v.Kind(), want)
+}
+
+// Text is a string.
+type Text[T ~string] struct {
+	Known []T // where not empty: the values that it may have
+}
+
+// Read takes a string that holds neither NUL nor half a character.
+func (Text[T]) Read(f *Faults, place string, v jsonscan.Value, into *T) {
+	s, clean := v.Text()
+	switch {
+	case v.Kind() != jsonscan.String:
+		wrongType(f, place, v, "a string")
+	case !clean:
+		f.Add(place, "holds a character that no text may hold")
+	default:
+		*into = T(s)
+	}
+}
+
+// Write writes a string.
+func (Text[T]) Write(out []byte, v T) []byte { return jsonscan.AppendString(out, string(v)) }
+
+// Clone gives v.
+func (Text[T]) Clone(v T) T { return v }
+
+// Check refuses what is not known.
+func (t Text[T]) Check(f *Faults, place string, v T) {
+	if len(t.Known) > 0 && !slices.Contains(t.Known, v) {
+		f.Add(place, "%q is none of %s", text.Echo(string(v)), text.List(t.Known))
+	}
+}
+
+// Schema is a string, of the known ones where there are some.
+func (t Text[T]) Schema() *Schema { return &Schema{Type: "string", Enum: text.Strings(t.Known)} }
+
+// Texts is an array of strings. An empty one and none are the same, and are written
+// as an empty array.
+type Texts[T ~string] struct {
+	Known  []T  // where not empty: the values that its entries may have
+	Filled bool // it has at least one entry
+	Once   bool // no entry stands twice
+}
+
+// Read takes an array of strings. It stops at the first entry that is none.
+func (Texts[T]) Read(f *Faults, place string, v jsonscan.Value, into *[]T) {
+	if v.Kind() != jsonscan.Array {
+		wrongType(f, place, v, "an array of strings")
+		return
+	}
+	list, before := []T{}, len(*f)
+	for i, entry := range v.Elements() {
+		var s T
+		Text[T]{}.Read(f, place+"/"+strconv.Itoa(i), entry, &s)
+		if len(*f) > before {
+			return
+		}
+		list = append(list, s)
+	}
+	*into = list
+}
+
+// Write writes an array.
+func (Texts[T]) Write(out []byte, list []T) []byte {
+	out = append(out, '[')
+	for i, v := range list {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = jsonscan.AppendString(out, string(v))
+	}
+	return append(out, ']')
+}
+
+// Clone copies the list.
+func (Texts[T]) Clone(list []T) []T { return slices.Clone(list) }
+
+// Check refuses an empty list, entries that are not known and entries that stand twice.
+func (t Texts[T]) Check(f *Faults, place string, list []T) {
+	if t.Filled && len(list) == 0 {
+		t.checkEmpty(f, place)
+	}
+	seen := make(map[T]bool, len(list))
+	for _, v := range list {
+		if t.Once && seen[v] {
+			f.Add(place, "%q stands twice", text.Echo(string(v)))
+		} else {
+			Text[T]{Known: t.Known}.Check(f, place, v)
+		}
+		seen[v] = true
+	}
+}
+
+func (t Texts[T]) checkEmpty(f *Faults, place string) {
+	if len(t.Known) > 0 {
+		f.Add(place, "is empty, which would mean nothing at all: name at least one of %s", text.List(t.Known))
+		return
+	}
+	f.Add(place, "is empty, which would mean nothing at all")
+}
+
+// Schema is an array of strings.
+func (t Texts[T]) Schema() *Schema {
+	s := &Schema{Type: "array", Items: Text[T]{Known: t.Known}.Schema(), UniqueItems: t.Once}
+	if t.Filled {
+		s.MinItems = 1
+	}
+	return s
+}
+
+// Lists is an object of arrays of strings, with names that are not fixed.
+type Lists[K, V ~string] struct {
+	Of Texts[V]
+}
+
+// Read takes an object of arrays. It stops at the first that is none.
+func (l Lists[K, V]) Read(f *Faults, place string, v jsonscan.Value, into *map[K][]V) {
+	if v.Kind() != jsonscan.Object {
+		wrongType(f, place, v, "an object of arrays")
+		return
+	}
+	lists, before := map[K][]V{}, len(*f)
+	for name, value := range v.Members() {
+		var list []V
+		l.Of.Read(f, below(place, name), value, &list)
+		if len(*f) > before {
+			return
+		}
+		lists[K(name)] = list
+	}
+	*into = lists
+}
+
+// Write writes an object, its members by name.
+func (l Lists[K, V]) Write(out []byte, lists map[K][]V) []byte {
+	out = append(out, '{')
+	for i, name := range slices.Sorted(maps.Keys(lists)) {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(jsonscan.AppendString(out, string(name)), ':')
+		out = l.Of.Write(out, lists[name])
+	}
+	return append(out, '}')
+}
+
+// Clone copies the map and its lists.
+func (l Lists[K, V]) Clone(lists map[K][]V) map[K][]V {
+	lists = maps.Clone(lists)
+	for name, list := range lists {
+		lists[name] = l.Of.Clone(list)
+	}
+	return lists
+}
+
+// Check holds each list to what a list may be.
+func (l Lists[K, V]) Check(f *Faults, place string, lists map[K][]V) {
+	for _, name := range slices.Sorted(maps.Keys(lists)) {
+		l.Of.Check(f, below(place, string(name)), lists[name])
+	}
+}
+
+// Schema is an object of arrays.
+func (l Lists[K, V]) Schema() *Schema {
+	return &Schema{Type: "object", Additional: l.Of.Schema()}
+}
+
+// Bool is true or false.
+type Bool struct{}
+
+// Read takes true and false.
+func (Bool) Read(f *Faults, place string, v jsonscan.Value, into *bool) {
+	if v.Kind() != jsonscan.Bool {
+		wrongType(f, place, v, "true or false")
+		return
+	}
+	*into = v.Bool()
+}
+
+// Write writes true or false.
+func (Bool) Write(out []byte, v bool) []byte { return strconv.AppendBool(out, v) }
+
+// Clone gives v.
+func (Bool) Clone(v bool) bool { return v }
+
+// Check finds nothing.
+func (Bool) Check(*Faults, string, bool) {}
+
+// Schema is a boolean.
+func (Bool) Schema() *Schema { return &Schema{Type: "boolean"} }
+
+// Int is a whole number within bounds.
+type Int struct{ Low, High int }
+
+// Read takes a whole number of 32 bits; the bounds are for Check.
+func (Int) Read(f *Faults, place string, v jsonscan.Value, into *int) {
+	n, ok := v.Int64()
+	if !ok || n < math.MinInt32 || n > math.MaxInt32 {
+		wrongType(f, place, v, "an integer of usual size")
+		return
+	}
+	*into = int(n)
+}
+
+// Write writes a number.
+func (Int) Write(out []byte, v int) []byte { return strconv.AppendInt(out, int64(v), 10) }
+
+// Clone gives v.
+func (Int) Clone(v int) int { return v }
+
+// Check refuses what is out of bounds.
+func (t Int) Check(f *Faults, place string, v int) {
+	if v < t.Low || v > t.High {
+		f.Add(place, "%d is not within %d..%d", v, t.Low, t.High)
+	}
+}
+
+// Schema is an integer within the bounds.
+func (t Int) Schema() *Schema { return &Schema{Type: "integer", Minimum: &t.Low, Maximum: &t.High} }
+
+// Seconds is a duration, in JSON a number of whole seconds within bounds.
+type Seconds struct{ Low, High time.Duration }
+
+// Read takes a whole number; the bounds are for Check.
+func (Seconds) Read(f *Faults, place string, v jsonscan.Value, into *time.Duration) {
+	var n int
+	Int{}.Read(f, place, v, &n)
+	*into = time.Duration(n) * time.Second
+}
+
+// Write writes the whole seconds.
+func (Seconds) Write(out []byte, v time.Duration) []byte {
+	return strconv.AppendInt(out, int64(v/time.Second), 10)
+}
+
+// Clone gives v.
+func (Seconds) Clone(v time.Duration) time.Duration { return v }
+
+// Check refuses what is out of bounds, and fractions of a second.
+func (t Seconds) Check(f *Faults, place string, v time.Duration) {
+	if v < t.Low || v > t.High || v%time.Second != 0 {
+		f.Add(place, "%s is not a number of whole seconds within %d..%d", v, t.Low/time.Second, t.High/time.Second)
+	}
+}
+
+// Schema is an integer within the bounds.
+func (t Seconds) Schema() *Schema {
+	return Int{Low: int(t.Low / time.Second), High: int(t.High / time.Second)}.Schema()
+}
