@@ -130,9 +130,9 @@ func ForUpdate(old, c Client, with Change) (Client, error) {
 	}
 	c.Version++
 	c.Previous, c.Reserved = nil, nil
-	switch {
-	case c.State == Active:
-	case c.State == old.State:
+	switch c.State {
+	case Active:
+	case old.State:
 		c.Previous, c.Reserved = old.Previous, old.Reserved
 	default:
 		if c.State == Updating {

@@ -36,7 +36,7 @@ func (a *app) load(name string) (string, error) {
 		if err != nil {
 			return "", ioError(fmt.Errorf("%s: %w", name, withoutPath(err)))
 		}
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // it is only read
 		from = f
 	}
 	data, err := io.ReadAll(io.LimitReader(from, maxInput+1))

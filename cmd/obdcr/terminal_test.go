@@ -17,10 +17,10 @@ func TestColourOnATerminalAloneAndNeverWithNoColor(t *testing.T) {
 	t.Setenv("NO_COLOR", "")
 	device, err := os.Open(os.DevNull) // a character device, as a terminal is
 	require.NoError(t, err)
-	defer device.Close()
+	t.Cleanup(func() { assert.NoError(t, device.Close()) })
 	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	require.NoError(t, err)
-	defer file.Close()
+	t.Cleanup(func() { assert.NoError(t, file.Close()) })
 
 	assert.True(t, wantsColor(device))
 	assert.False(t, wantsColor(file), "a file")

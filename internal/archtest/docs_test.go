@@ -85,7 +85,7 @@ func TestREADMEShowsTheExample(t *testing.T) {
 
 // TestCommandsInDocumentsExist: whatever is shown after go run or go test is there.
 func TestCommandsInDocumentsExist(t *testing.T) {
-	command := regexp.MustCompile("go (run|test)((?: -[a-z]+(?: '[^']*'| [0-9a-z]+)?)*) (\\./[a-z/.]+)")
+	command := regexp.MustCompile(`go (run|test)((?: -[a-z]+(?: '[^']*'| [0-9a-z]+)?)*) (\./[a-z/.]+)`)
 	seen := map[string]bool{}
 	for name, text := range documents(t) {
 		for _, m := range command.FindAllStringSubmatch(text, -1) {

@@ -44,7 +44,7 @@ func openDirectoryKeys(f folder) (*directoryKeys, error) {
 		}
 	}
 	at := slices.IndexFunc(k.public, func(p jose.Key) bool { return k.current.PublicKey.Equal(p.Public) })
-	own := jose.Key{}
+	var own jose.Key
 	if at >= 0 {
 		own = k.public[at]
 		k.public = slices.Delete(k.public, at, at+1)

@@ -52,7 +52,7 @@ func (f folder) write(name string, data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
-	defer os.Remove(temporary.Name()) // gone already where all went well
+	defer os.Remove(temporary.Name()) //nolint:errcheck // gone already where all went well
 	_, err = temporary.Write(data)
 	err = errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close())
 	if err == nil {

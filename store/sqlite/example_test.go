@@ -18,12 +18,12 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	clients, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(dir, "clients.db"), Clock: time.Now})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer clients.Close()
+	defer func() { _ = clients.Close() }()
 
 	request := store.Change{Reservation: store.Reservation{Namespace: "request", Issuer: "software", JTI: "1", Until: time.Now().Add(time.Hour)}}
 	fmt.Println(clients.Create(ctx, store.Client{ID: "first"}, request))
