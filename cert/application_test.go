@@ -29,7 +29,7 @@ func TestACertificateBelongsToAnApplication(t *testing.T) {
 	require.Len(t, report.Checks, 6)
 
 	report, err = checker.CheckApplication(ctx, other, registered(app))
-	_ = refused(t, err, cert.ErrNotOwned)
+	refused(t, err, cert.ErrNotOwned)
 	require.Nil(t, report)
 }
 
@@ -50,7 +50,7 @@ func TestApplicationsWithoutAKeySetAreRefused(t *testing.T) {
 		source := &keySource{sets: map[string][]ssa.Key{keysAt: {keyOf("a", leaf)}, "": {keyOf("a", leaf)}}}
 		checker := p.checker(t, source, func(c *cert.CheckerConfig) { c.Bindings = append(c.Bindings, cert.BySubject) })
 		_, err := checker.CheckApplication(context.Background(), leaf, registered(app))
-		_ = refused(t, err, cert.ErrNoKeySet)
+		refused(t, err, cert.ErrNoKeySet)
 		require.Empty(t, source.asked, name)
 	}
 }
@@ -86,7 +86,7 @@ func TestACertificateIsRefusedBeforeAnyKeyIsFetched(t *testing.T) {
 	source := &keySource{err: ssa.ErrKeySourceUnavailable}
 	_, err := p.checker(t, source).CheckApplication(context.Background(), p.otherIssuing.transport(t),
 		registered(application("software_jwks_endpoint_sandbox", keysAt)))
-	_ = refused(t, err, cert.ErrUntrusted)
+	refused(t, err, cert.ErrUntrusted)
 	require.Empty(t, source.asked)
 }
 

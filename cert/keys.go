@@ -38,25 +38,25 @@ func readKeys(ctx context.Context, from ssa.SoftwareKeys) (*softwareKeys, error)
 
 // readPublished reads all keys of the set, the withdrawn ones too, so that a refusal
 // can tell them apart. An empty set is no failure: nothing matches.
-func (k *softwareKeys) readPublished(ctx context.Context, from ssa.SoftwareKeys) error {
+func (known *softwareKeys) readPublished(ctx context.Context, from ssa.SoftwareKeys) error {
 	keys, err := from.Source.ResolveKeys(ctx, ssa.KeyRef{URL: from.Address})
 	if err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
 		return keySourceError(err)
 	}
-	k.published = keys
+	known.published = keys
 	return nil
 }
 
 // readAgain asks for the key set anew. It says until when the resolver may not, if
 // that is why nothing has changed.
-func (k *softwareKeys) readAgain(ctx context.Context, leaf *x509.Certificate, from ssa.SoftwareKeys) (barred *ssa.UnknownKeyError, failure error) {
+func (known *softwareKeys) readAgain(ctx context.Context, leaf *x509.Certificate, from ssa.SoftwareKeys) (barred *ssa.UnknownKeyError, failure error) {
 	thumbprint := sha256.Sum256(leaf.Raw)
 	_, err := from.Source.ResolveKeys(ctx, ssa.KeyRef{URL: from.Address, KeyID: base64.RawURLEncoding.EncodeToString(thumbprint[:])})
 	if err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
 		return nil, keySourceError(err)
 	}
 	errors.As(err, &barred)
-	return barred, k.readPublished(ctx, from)
+	return barred, known.readPublished(ctx, from)
 }
 
 // keySourceError gives an error of a key resolver its kind. An address that the

@@ -30,7 +30,7 @@ func TestNoSecretIsPrintedOrLogged(t *testing.T) {
 		"request":  dcr.RegisterInput{Token: secret, Certificate: leaf},
 		"bank":     introspection, `"bank"`: tokens, "registrar": config,
 	} {
-		hex, decimal := fmt.Sprintf("%x", secret), fmt.Sprint([]byte(secret))
+		hex, decimal := fmt.Sprintf("%x", secret), fmt.Sprintf("%d", []byte(secret))
 		decimal = decimal[1 : len(decimal)-1]
 		inside := struct{ V any }{value}
 		var log bytes.Buffer

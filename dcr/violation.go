@@ -143,7 +143,7 @@ func requestViolation(err error) validate.Violation {
 	var e *ssa.Error
 	if errors.As(err, &e) {
 		v.Pointer, v.Message = e.Pointer, e.Kind.Error()+": "+e.Detail
-		switch e.Kind {
+		switch e.Kind { //nolint:errorlint // a sentinel as it is
 		case ssa.ErrKeyNotFound, ssa.ErrKeySourceUnavailable:
 			v.Rule = ruleRequestKey
 		case ssa.ErrKeyRevoked:

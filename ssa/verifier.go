@@ -105,7 +105,7 @@ func worse(old *Error, err error) *Error {
 }
 
 func weight(e *Error) int {
-	switch e.Kind {
+	switch e.Kind { //nolint:errorlint // a sentinel as it is
 	case ErrBadSignature:
 		return 4
 	case ErrJWKSHost:
@@ -119,7 +119,7 @@ func weight(e *Error) int {
 }
 
 func ruleOf(e *Error) string {
-	switch e.Kind {
+	switch e.Kind { //nolint:errorlint // a sentinel as it is
 	case ErrAlgorithm:
 		return rule.SSAHeaderAlg
 	case ErrKeyNotFound, ErrKeySourceUnavailable, ErrJWKSHost:

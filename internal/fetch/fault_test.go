@@ -404,7 +404,7 @@ func TestANameThatChangesItsMindIsRefused(t *testing.T) {
 }
 
 func TestAmongSeveralAddressesOnlyPermittedOnesAreConnectedTo(t *testing.T) {
-	h := serve(t, http.HandlerFunc(answer(200, map[string]string{"Content-Type": "application/json"}, keySet)), nil)
+	h := serve(t, answer(200, map[string]string{"Content-Type": "application/json"}, keySet), nil)
 	cfg := h.config()
 	cfg.Resolver = resolver(func() []string { return []string{"127.0.0.2", "10.0.0.1", "127.0.0.1"} })
 	_, err := newClient(t, cfg).Get(t.Context(), h.url("/"))

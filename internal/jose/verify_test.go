@@ -245,8 +245,8 @@ func TestRefusedHeadersCanBeShown(t *testing.T) {
 	assert.Equal(t, "none", j.Algorithm())
 	_, found := j.KeyID()
 	assert.False(t, found)
-	assert.JSONEq(t, `{"alg":"none","kid":7}`, string(j.HeaderJSON()))
-	assert.Equal(t, "claims", string(j.Payload()))
+	assert.JSONEq(t, `{"alg":"none","kid":7}`, j.HeaderJSON())
+	assert.Equal(t, "claims", j.Payload())
 	requireError(t, j.Gate(fapi), jose.ErrAlgorithm)
 }
 
