@@ -182,6 +182,7 @@ func TestUntrustedTokensAreRefusedBeforeAnythingInThemIsUsed(t *testing.T) {
 		"no JWS at all":             {"hello", "request.jws", validate.InvalidClientMetadata},
 		"newline behind":            {sign(ssatest.Forgery{}) + "\n", "request.jws", validate.InvalidClientMetadata},
 		"unsigned request":          {sign(ssatest.Forgery{Algorithm: "none", Unsigned: true}), "header.alg", validate.InvalidClientMetadata},
+		"unsigned, not even claims": {"eyJhbGciOiJub25lIn0.W10.", "header.alg", validate.InvalidClientMetadata}, // {"alg":"none"} over []
 		"HMAC-signed request":       {sign(ssatest.Forgery{Algorithm: "HS256", Secret: []byte("s")}), "header.alg", validate.InvalidClientMetadata},
 		"RS256 request":             {sign(ssatest.Forgery{Algorithm: "RS256"}), "header.alg", validate.InvalidClientMetadata},
 		"request by a foreign key":  {sign(ssatest.Forgery{Key: foreign}), "request.signature", validate.InvalidClientMetadata},

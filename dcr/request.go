@@ -18,7 +18,11 @@ type Request struct {
 // object, whose software_statement is itself one. The error is an *Error with
 // status 400; it names the rule that is broken.
 func ParseRequest(token string) (*Request, error) {
-	r, violation := parseRequest(token)
+	signed, violation := parseToken(token)
+	if violation != nil {
+		return nil, refusal(*violation)
+	}
+	r, violation := parseClaims(signed)
 	if violation == nil {
 		r.statement, violation = parseStatement(r)
 	}
@@ -38,13 +42,18 @@ func (r *Request) UnverifiedHeader() *claims.Header { return r.signed.Unverified
 // Statement is the software statement inside, not verified either.
 func (r *Request) Statement() *ssa.Statement { return r.statement }
 
-// parseRequest reads all but the statement inside.
-func parseRequest(token string) (*Request, *validate.Violation) {
+// parseToken reads the request as a JWS, and nothing of its payload.
+func parseToken(token string) (*ssa.Signed, *validate.Violation) {
 	signed, err := ssa.ParseSigned(token)
 	if err != nil {
 		return nil, &validate.Violation{Rule: ruleRequestJWS, Document: validate.DocHeader,
 			Message: "the request is no compact JWS: " + trimPrefix(err)}
 	}
+	return signed, nil
+}
+
+// parseClaims reads all of the request but the statement inside.
+func parseClaims(signed *ssa.Signed) (*Request, *validate.Violation) {
 	c, faults, err := claims.DecodeRequest(signed.UnverifiedPayload())
 	if err != nil {
 		return nil, &validate.Violation{Rule: ruleRequestJWS, Document: validate.DocRequest,

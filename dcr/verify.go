@@ -37,14 +37,19 @@ func (v *Verified) Statement() *ssa.Verified { return v.statement }
 // *Error: status 400, 503 where a key set cannot be read, or 500 where the bank's own
 // resolver has no source for it.
 func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (*Verified, error) {
-	request, violation := parseRequest(token)
+	signed, violation := parseToken(token)
 	if violation != nil {
 		return nil, c.refuse(&validate.Input{Now: now}, *violation, nil)
 	}
-	input := &validate.Input{Header: request.UnverifiedHeader(), Now: now}
+	input := &validate.Input{Header: signed.UnverifiedHeader(), Now: now}
 	allowed := c.Validator.SigningAlgorithms()
-	if err := request.signed.CheckHeader(allowed); err != nil {
+	// The header comes first: what it rules out costs neither a hash nor a look at the claims.
+	if err := signed.CheckHeader(allowed); err != nil {
 		return nil, c.refuseHeader(input, err)
+	}
+	request, violation := parseClaims(signed)
+	if violation != nil {
+		return nil, c.refuse(&validate.Input{Now: now}, *violation, nil)
 	}
 	if request.statement, violation = parseStatement(request); violation != nil {
 		return nil, c.refuse(input, *violation, nil)
