@@ -124,3 +124,12 @@ func putText(into map[string]any, name string, value Optional[string]) {
 		into[name] = s
 	}
 }
+
+// authorityText is the JSON text of the claim.
+func authorityText(a Authority) string {
+	raw, err := json.Marshal(writeAuthority(a))
+	if err != nil {
+		return ""
+	}
+	return string(raw)
+}

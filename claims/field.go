@@ -6,17 +6,60 @@ import (
 	"strconv"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // field is one row of a claim set's table: the member's name, how it is read into
-// a T, and how it is written back.
+// a T, how it is written back, and what it holds as text.
 type field[T any] struct {
-	name  string
-	key   string // the name as JSON, with its colon
-	read  func(r *reader, into *T, v jsonscan.Value)
-	write func(from *T) (any, bool)
+	name   string
+	key    string // the name as JSON, with its colon
+	about  label
+	read   func(r *reader, into *T, v jsonscan.Value)
+	write  func(from *T) (any, bool)
+	values values[T]
 	// nullable: the directory sends null where it means absent.
 	nullable bool
+}
+
+// values show a member as a list of texts.
+type values[T any] struct {
+	state func(from *T) presence
+	count func(from *T) int // of a valid member
+	text  func(from *T, i int) string
+	blank func(from *T) bool
+}
+
+// view says what values of type V are as a list of texts.
+type view[V any] struct {
+	count func(V) int
+	text  func(V, int) string
+	blank func(V) bool
+}
+
+// one is the view of a member with one value.
+func one[V any](text func(V) string) view[V] {
+	return view[V]{
+		func(V) int { return 1 },
+		func(v V, _ int) string { return text(v) },
+		func(V) bool { return false },
+	}
+}
+
+// oneText is the view of a member with one text.
+func oneText[V ~string]() view[V] {
+	v := one(func(v V) string { return string(v) })
+	v.blank = func(v V) bool { return v == "" }
+	return v
+}
+
+// several is the view of a member with a list of words.
+func several[V any, W ~string](words func(V) []W) view[V] {
+	return view[V]{
+		func(v V) int { return len(words(v)) },
+		func(v V, i int) string { return string(words(v)[i]) },
+		func(v V) bool { return len(words(v)) == 0 },
+	}
 }
 
 // fields finds rows by name and keeps their order for writing.
@@ -33,11 +76,11 @@ func table[T any](rows ...field[T]) fields[T] {
 	return f
 }
 
-// row makes a field from a way to the member, a reader and a writer.
+// row makes a field from a way to the member, a reader, a writer and a view.
 func row[T, V any](name string, member func(*T) *Optional[V],
-	read func(*reader, jsonscan.Value) (V, bool), write func(V) any) field[T] {
+	read func(*reader, jsonscan.Value) (V, bool), write func(V) any, s view[V]) field[T] {
 	return field[T]{
-		name: name, key: strconv.Quote(name) + ":",
+		name: name, key: strconv.Quote(name) + ":", about: label{pointer: jsonscan.AppendPointer("", name)},
 		read: func(r *reader, into *T, v jsonscan.Value) {
 			if value, ok := read(r, v); ok {
 				member(into).set(value)
@@ -49,24 +92,32 @@ func row[T, V any](name string, member func(*T) *Optional[V],
 			value, ok := member(from).Get()
 			return write(value), ok
 		},
+		values: values[T]{
+			state: func(from *T) presence { return member(from).state },
+			count: func(from *T) int { return s.count(member(from).value) },
+			text:  func(from *T, i int) string { return s.text(member(from).value, i) },
+			blank: func(from *T) bool { return s.blank(member(from).value) },
+		},
 	}
 }
 
 func plain[V any](v V) any { return v }
+
+func itself[V any](v V) V { return v }
 
 // word is a string with a format: an identifier, an address, a value of an enum.
 func word[T any, V ~string](name string, at func(*T) *Optional[V]) field[T] {
 	return row(name, at, func(r *reader, v jsonscan.Value) (V, bool) {
 		s, ok := r.text(v, true)
 		return V(s), ok
-	}, func(v V) any { return string(v) })
+	}, func(v V) any { return string(v) }, oneText[V]())
 }
 
 // free is a string for people to read.
 func free[T any](name string, at func(*T) *Optional[string]) field[T] {
 	return row(name, at, func(r *reader, v jsonscan.Value) (string, bool) {
 		return r.text(v, false)
-	}, plain)
+	}, plain, oneText[string]())
 }
 
 func integer[T any](name string, at func(*T) *Optional[int64]) field[T] {
@@ -76,7 +127,7 @@ func integer[T any](name string, at func(*T) *Optional[int64]) field[T] {
 			r.wrong(v, "integer")
 		}
 		return n, ok
-	}, plain)
+	}, plain, one(func(n int64) string { return strconv.FormatInt(n, 10) }))
 }
 
 func boolean[T any](name string, at func(*T) *Optional[bool]) field[T] {
@@ -86,23 +137,21 @@ func boolean[T any](name string, at func(*T) *Optional[bool]) field[T] {
 			return false, false
 		}
 		return v.Bool(), true
-	}, plain)
+	}, plain, one(strconv.FormatBool))
 }
 
 func words[T any, V ~string](name string, at func(*T) *Optional[[]V]) field[T] {
-	return row(name, at, listOf[V], func(list []V) any {
-		texts := make([]string, len(list)) // an empty list, not null
-		for i, v := range list {
-			texts[i] = string(v)
-		}
-		return texts
-	})
+	f := row(name, at, listOf[V], func(list []V) any {
+		return text.Strings(list) // an empty list, not null
+	}, several(itself[[]V]))
+	f.about.array = true
+	return f
 }
 
 func raw[T any](name string, at func(*T) *Optional[json.RawMessage]) field[T] {
 	return row(name, at, func(_ *reader, v jsonscan.Value) (json.RawMessage, bool) {
 		return json.RawMessage(v.Raw()), true
-	}, plain)
+	}, plain, one(func(raw json.RawMessage) string { return string(raw) }))
 }
 
 // orNull makes a field take null as absent.
@@ -214,19 +263,19 @@ func appendMember(out []byte, key string, value any) ([]byte, error) {
 		return jsonscan.AppendString(out, v), nil
 	case []string:
 		out = append(out, '[')
-		for i, text := range v {
+		for i, word := range v {
 			if i > 0 {
 				out = append(out, ',')
 			}
-			out = jsonscan.AppendString(out, text)
+			out = jsonscan.AppendString(out, word)
 		}
 		return append(out, ']'), nil
 	case json.RawMessage: // which encoding/json would respell
 		_, err := jsonscan.Parse(string(v))
 		return append(out, v...), err
 	}
-	text, err := json.Marshal(value)
-	return append(out, text...), err
+	encoded, err := json.Marshal(value)
+	return append(out, encoded...), err
 }
 
 // parseObject checks a payload, one strict JSON object and nothing else, and shows

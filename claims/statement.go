@@ -16,10 +16,12 @@ var ssaFields = table(
 	word("software_client_id", func(s *SSA) *Optional[string] { return &s.SoftwareClientID }),
 	free("software_client_name", func(s *SSA) *Optional[string] { return &s.SoftwareClientName }),
 	orNull(free("software_client_description", func(s *SSA) *Optional[string] { return &s.SoftwareClientDescription })),
-	row("software_version", func(s *SSA) *Optional[SoftwareVersion] { return &s.SoftwareVersion }, readVersion, writeVersion),
+	row("software_version", func(s *SSA) *Optional[SoftwareVersion] { return &s.SoftwareVersion }, readVersion, writeVersion,
+		one(func(v SoftwareVersion) string { return v.Text })),
 	orNull(word("software_client_uri", func(s *SSA) *Optional[string] { return &s.SoftwareClientURI })),
 	words("software_redirect_uris", func(s *SSA) *Optional[[]string] { return &s.SoftwareRedirectURIs }),
-	row("software_roles", func(s *SSA) *Optional[Roles] { return &s.SoftwareRoles }, readRoles, writeRoles),
+	row("software_roles", func(s *SSA) *Optional[Roles] { return &s.SoftwareRoles }, readRoles, writeRoles,
+		several(func(r Roles) []Role { return r.Values })),
 	word("software_jwks_endpoint", func(s *SSA) *Optional[string] { return &s.SoftwareJWKSEndpoint }),
 	word("software_jwks_revoked_endpoint", func(s *SSA) *Optional[string] { return &s.SoftwareJWKSRevokedEndpoint }),
 	word("software_mode", func(s *SSA) *Optional[string] { return &s.SoftwareMode }),
@@ -35,7 +37,7 @@ var ssaFields = table(
 	word("org_jwks_endpoint", func(s *SSA) *Optional[string] { return &s.OrgJWKSEndpoint }),
 	word("org_jwks_revoked_endpoint", func(s *SSA) *Optional[string] { return &s.OrgJWKSRevokedEndpoint }),
 	row("organisation_competent_authority_claims", func(s *SSA) *Optional[Authority] { return &s.CompetentAuthority },
-		readAuthority, writeAuthority),
+		readAuthority, writeAuthority, one(authorityText)),
 	orNull(free("ob_registry_tos", func(s *SSA) *Optional[string] { return &s.OBRegistryToS })),
 )
 

@@ -202,13 +202,9 @@ func (v *Validator) judge(in *Input) *Report {
 			r.outcomes[i] = OutcomeNotApplicable
 			continue
 		}
-		c.rule, c.hit = i, false
+		c.rule, c.outcome = i, OutcomePassed
 		row.check(c)
-		if c.hit {
-			r.outcomes[i] = OutcomeFailed
-		} else {
-			r.outcomes[i] = OutcomePassed
-		}
+		r.outcomes[i] = c.outcome
 	}
 	*c = Case{} // the report must not keep the input alive
 	r.addExtra(in.Extra)

@@ -96,6 +96,6 @@ func (c *Case) Report(pointer, message string) { c.ReportValue(pointer, "", "", 
 // values. What was found is shortened by [Echo]; pass what would do through it where
 // it repeats input.
 func (c *Case) ReportValue(pointer, got, want, message string) {
-	c.hit = true
+	c.outcome = OutcomeFailed
 	c.report.addFromRule(c.rule, pointer, Echo(got), want, message)
 }

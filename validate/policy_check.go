@@ -132,46 +132,21 @@ func checkPolicyServedRoles(f *jsonform.Faults, p *Policy) {
 func checkPolicyAllowedValues(f *jsonform.Faults, p *Policy) {
 	for _, name := range slices.Sorted(maps.Keys(p.AllowedValues)) {
 		place := "allowed_values/" + Echo(name)
-		if !slices.Contains(memberNames[:], name) || slices.Contains([]string{"iat", "exp", "nbf"}, name) {
+		if !slices.Contains(claims.RequestMembers(), name) || slices.Contains([]string{"iat", "exp", "nbf"}, name) {
 			f.Add(place, "is no member of a request whose values can be listed")
 			continue
 		}
-		supported, limited := p.supported(name)
+		limit, limited := supportedBy(name)
+		if !limited {
+			continue
+		}
+		words := limit.words(p)
 		for _, v := range p.AllowedValues[name] {
-			if limited && !slices.Contains(supported, v) {
-				f.Add(place, "%q is none of %s, which this policy supports", Echo(v), text.List(supported))
+			if !slices.Contains(words, v) {
+				f.Add(place, "%q is none of %s, which this policy supports", Echo(v), text.List(words))
 			}
 		}
 	}
-}
-
-// supported returns the values of a member that the policy has a list of.
-func (p *Policy) supported(name string) (values []string, limited bool) {
-	switch name {
-	case "grant_types":
-		return text.Strings(p.GrantTypes), true
-	case "response_types":
-		return text.Strings(p.ResponseTypes), true
-	case "scope":
-		return p.Scopes, true
-	case "token_endpoint_auth_method":
-		return text.Strings(p.AuthMethods), true
-	case "application_type":
-		return text.Strings(p.ApplicationTypes), true
-	case "id_token_signed_response_alg":
-		return text.Strings(p.MemberAlgorithms.IDToken), true
-	case "request_object_signing_alg":
-		return text.Strings(p.MemberAlgorithms.RequestObject), true
-	case "token_endpoint_auth_signing_alg":
-		values = text.Strings(p.MemberAlgorithms.TokenEndpointAuth)
-		if slices.Contains(p.AuthMethods, claims.ClientSecretJWT) { // not enforced there
-			values = append(values, "PS256", "ES256", "HS256", "HS384", "HS512")
-		}
-		return values, true
-	case "backchannel_authentication_request_signing_alg":
-		return text.Strings(p.MemberAlgorithms.Backchannel), true
-	}
-	return nil, false
 }
 
 // checkDenied refuses entries that no statement could have: a deny list that is

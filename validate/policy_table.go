@@ -117,7 +117,7 @@ var policyTable = jsonform.Table[Policy]{
 	{
 		Name: "required_members",
 		Field: jsonform.At(func(p *Policy) *[]string { return &p.RequiredMembers },
-			jsonform.Texts[string]{Known: memberNames[:], Once: true}),
+			jsonform.Texts[string]{Known: claims.RequestMembers(), Once: true}),
 		Doc:     "The members that a request must have though the profile does not require them.",
 		Example: `["software_id"]`,
 	},

@@ -141,7 +141,7 @@ func anyPolicy(t *rapid.T, profile Profile) Policy {
 	p.Scopes = append([]string{"openid", "fx"}, some(t, "scopes", 0, []string{"accounts"})...)
 	p.DefaultScopes = append(some(t, "default_scopes", 0, p.Scopes[1:]), "openid")
 	p.ServedRoles = some(t, "served_roles", 1, []claims.Role{"AISP", "PISP", "CD_PISP"})
-	p.RequiredMembers = some(t, "required_members", 0, memberNames[:])
+	p.RequiredMembers = some(t, "required_members", 0, claims.RequestMembers())
 	p.AllowedValues = map[string][]string{"response_types": some(t, "allowed_values", 1, []string{string(p.ResponseTypes[0])}), "jti": {"\u00e9\"\\\n"}}
 	p.Adjustable = some(t, "adjustable", 0, adjustableMembers)
 	p.IssuerKinds = some(t, "issuer_kinds", 1, []IssuerKind{IssuerSoftwareID, IssuerOrgID})

@@ -175,7 +175,7 @@ type Case struct {
 	now     int64
 	report  *Report
 	rule    int
-	hit     bool
+	outcome Outcome
 	faults  uriFault // of the requested redirect URIs, once scanned
 	scanned bool
 }

@@ -29,8 +29,8 @@ func cibaRules() []Rule {
 			Fix:      "leave the member out, or ask the bank for version 3.3",
 			Check: func(c *Case) {
 				for _, name := range [...]string{memberMode, memberEndpoint, memberCIBAAlg, memberUserCode} {
-					if hasMember(c.Req(), name) {
-						c.Report("/"+name, "belongs to version 3.3 and is ignored")
+					if m := c.Req().Member(name); m.Present() {
+						c.Report(m.Pointer(), "belongs to version 3.3 and is ignored")
 					}
 				}
 			},
@@ -59,8 +59,8 @@ func cibaRules() []Rule {
 	}
 	// PS256 or ES256.
 	for _, row := range [...]Rule{
-		algorithmRow(rule.BackchannelAuthenticationRequestSigningAlgAlgorithm, memberCIBAAlg, fapiCIBA()),
-		algorithmSupportRow(rule.BackchannelAuthenticationRequestSigningAlgSupported, memberCIBAAlg, dictionary(memberCIBAAlg)),
+		algorithmRow(rule.BackchannelAuthenticationRequestSigningAlgAlgorithm, &cibaAlg, fapiCIBA()),
+		algorithmSupportRow(rule.BackchannelAuthenticationRequestSigningAlgSupported, &cibaAlg, dictionary(memberCIBAAlg)),
 	} {
 		row.Profiles = profilesSince33()
 		when := row.When
@@ -129,7 +129,7 @@ func cibaEndpointRules() []Rule {
 
 // cibaRequired is the row that wants a member of CIBA wherever when holds.
 func cibaRequired(id, name, want string, when func(*claims.Request) bool) Rule {
-	pointer := "/" + name // made once, not at each check
+	member := claims.RequestMember(name)
 	return Rule{
 		ID:       id,
 		Summary:  name + " is present where CIBA has need of it.",
@@ -139,13 +139,13 @@ func cibaRequired(id, name, want string, when func(*claims.Request) bool) Rule {
 		Profiles: profilesSince33(),
 		Fix:      "set " + name + " to " + want + ", or leave the CIBA grant type out",
 		When:     func(c *Case) bool { return when(c.Req()) },
-		Check:    func(c *Case) { requireMember(c, hasMember(c.Req(), name), pointer) },
+		Check:    func(c *Case) { requires(c, member(c.Req())) },
 	}
 }
 
 // cibaForbidden is the row that refuses a member of CIBA wherever when holds.
 func cibaForbidden(id, name string, when func(*claims.Request) bool) Rule {
-	pointer := "/" + name
+	member := claims.RequestMember(name)
 	return Rule{
 		ID:       id,
 		Summary:  name + " is absent where CIBA has no use for it.",
@@ -156,16 +156,11 @@ func cibaForbidden(id, name string, when func(*claims.Request) bool) Rule {
 		Fix:      "leave " + name + " out, or ask for the CIBA grant type and a mode that uses it",
 		When:     func(c *Case) bool { return c.Req().GrantTypes.Valid() && when(c.Req()) },
 		Check: func(c *Case) {
-			if hasMember(c.Req(), name) && !faulty(c, pointer) {
-				c.Report(pointer, "is there, but nothing asked for uses it")
+			if m := member(c.Req()); m.Valid() {
+				c.Report(m.Pointer(), "is there, but nothing asked for uses it")
 			}
 		},
 	}
-}
-
-// faulty says whether the request's member at pointer is of the wrong type.
-func faulty(c *Case, pointer string) bool {
-	return slices.ContainsFunc(c.Faults(DocRequest), func(f claims.Fault) bool { return within(f.Pointer, pointer) })
 }
 
 // asksForCIBA says whether the request asks for the CIBA grant type.

@@ -103,13 +103,6 @@ var headerRules = []Rule{
 	},
 }
 
-// requireMember reports a member that is not there at all.
-func requireMember(c *Case, present bool, pointer string) {
-	if !present {
-		c.Report(pointer, "is missing")
-	}
-}
-
 // checkSigningAlgorithm reports an alg that may sign neither requests nor
 // statements.
 func checkSigningAlgorithm(c *Case, h *claims.Header) {

@@ -206,7 +206,7 @@ func statementRequired() []Rule {
 		{rule.SSAOrgIDRequired, "org_id", "It says whose software it is.", "", ""},
 		{rule.SSAOrgStatusRequired, "org_status", "The directory always says whether an organisation is active.", "", SeverityWarning},
 	} {
-		pointer := "/" + claim.name // made once, not at each check
+		member := claims.SSAMember(claim.name)
 		rows = append(rows, Rule{
 			ID:       claim.id,
 			Summary:  claim.name + " is present and not empty.",
@@ -220,12 +220,12 @@ func statementRequired() []Rule {
 				if claim.name == "software_id" && !c.SSA().SoftwareID.Present() && hinted(c) {
 					return
 				}
-				switch {
-				case hasClaim(c.SSA(), claim.name):
+				switch m := member(c.SSA()); {
+				case m.Present() && !m.Empty():
 				case claim.name == "software_redirect_uris":
-					c.Report(pointer, "is missing or empty")
+					c.Report(m.Pointer(), "is missing or empty")
 				default:
-					c.Report(pointer, "is missing")
+					c.Report(m.Pointer(), "is missing")
 				}
 			},
 		})
@@ -237,72 +237,6 @@ func statementRequired() []Rule {
 func hinted(c *Case) bool {
 	_, ok := softwareID(c)
 	return ok
-}
-
-// filled says whether a claim is there, be it of the wrong type, and not empty.
-func filled(claim claims.Optional[string]) bool {
-	s, ok := claim.Get()
-	return claim.Present() && (!ok || s != "")
-}
-
-// hasClaim says whether the statement has the claim and it is not empty. One of
-// the wrong type counts as there: the type is reported elsewhere.
-func hasClaim(s *claims.SSA, name string) bool {
-	switch name {
-	case "iat":
-		return s.IssuedAt.Present()
-	case "software_redirect_uris":
-		uris, ok := s.SoftwareRedirectURIs.Get()
-		return s.SoftwareRedirectURIs.Present() && (!ok || len(uris) > 0)
-	case "software_roles":
-		roles, ok := s.SoftwareRoles.Get()
-		return s.SoftwareRoles.Present() && (!ok || len(roles.Values) > 0)
-	case "exp":
-		return s.Expiry.Present()
-	case "nbf":
-		return s.NotBefore.Present()
-	case "software_version":
-		return s.SoftwareVersion.Present()
-	case "org_contacts":
-		return s.OrgContacts.Present()
-	case "organisation_competent_authority_claims":
-		return s.CompetentAuthority.Present()
-	}
-	if claim, ok := textClaim(s, name); ok {
-		return filled(claim)
-	}
-	return slices.ContainsFunc(s.Unknown, func(m claims.Member) bool { return m.Name == name })
-}
-
-// textClaim returns the claim of that name if it is plain text.
-func textClaim(s *claims.SSA, name string) (claims.Optional[string], bool) {
-	switch name {
-	case "iss":
-		return s.Issuer, true
-	case "jti":
-		return s.JWTID, true
-	case "software_id":
-		return s.SoftwareID, true
-	case "software_client_id":
-		return s.SoftwareClientID, true
-	case "software_client_name":
-		return s.SoftwareClientName, true
-	case "software_client_description":
-		return s.SoftwareClientDescription, true
-	case "software_mode":
-		return s.SoftwareMode, true
-	case "software_environment":
-		return s.SoftwareEnvironment, true
-	case "software_on_behalf_of_org":
-		return s.SoftwareOnBehalfOfOrg, true
-	case "org_id":
-		return s.OrgID, true
-	case "org_name":
-		return s.OrgName, true
-	case "org_status":
-		return s.OrgStatus, true
-	}
-	return addressClaim(s, name)
 }
 
 // requiresAttributes says whether the policy requires any attribute.
@@ -319,8 +253,8 @@ func checkAttributes(c *Case) {
 			"software_roles", "software_jwks_endpoint", "org_id":
 			continue
 		}
-		if a.Required && !hasClaim(c.SSA(), a.Claim) {
-			c.Report(pointerTo(a.Claim), "is missing, and the attribute "+strconv.Quote(Echo(a.Name))+" requires it")
+		if m := c.SSA().Member(a.Claim); a.Required && (!m.Present() || m.Empty()) {
+			c.Report(m.Pointer(), "is missing, and the attribute "+strconv.Quote(Echo(a.Name))+" requires it")
 		}
 	}
 }

@@ -54,6 +54,7 @@ func statementAddressRules() []Rule {
 		{rule.SSASoftwareToSURIHTTPS, "software_tos_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
 		{rule.SSAOBRegistryToSHTTPS, "ob_registry_tos", SeverityNotice, "It is shown to people as a link, and never fetched."},
 	} {
+		member := claims.SSAMember(a.name)
 		rows = append(rows, Rule{
 			ID:       a.id,
 			Summary:  a.name + ", if sent, is an absolute https URI.",
@@ -63,39 +64,16 @@ func statementAddressRules() []Rule {
 			Severity: a.severity,
 			Fix:      "correct the address at the directory and fetch a new SSA",
 			Check: func(c *Case) {
-				claim, _ := addressClaim(c.SSA(), a.name)
-				if u, ok := claim.Get(); ok && u != "" {
-					if f := scanURI(u, uriRelative|uriNotHTTPS|uriUserinfo|uriCharacters); f != 0 {
-						c.ReportValue("/"+a.name, u, "an https URI", f.message())
-					}
+				m := member(c.SSA())
+				u := m.Text()
+				if u == "" {
+					return
+				}
+				if f := scanURI(u, uriRelative|uriNotHTTPS|uriUserinfo|uriCharacters); f != 0 {
+					c.ReportValue(m.Pointer(), u, "an https URI", f.message())
 				}
 			},
 		})
 	}
 	return rows
-}
-
-// addressClaim returns the claim of that name if it is an address.
-func addressClaim(s *claims.SSA, name string) (claims.Optional[string], bool) {
-	switch name {
-	case "software_jwks_endpoint":
-		return s.SoftwareJWKSEndpoint, true
-	case "software_jwks_revoked_endpoint":
-		return s.SoftwareJWKSRevokedEndpoint, true
-	case "org_jwks_endpoint":
-		return s.OrgJWKSEndpoint, true
-	case "org_jwks_revoked_endpoint":
-		return s.OrgJWKSRevokedEndpoint, true
-	case "software_client_uri":
-		return s.SoftwareClientURI, true
-	case "software_logo_uri":
-		return s.SoftwareLogoURI, true
-	case "software_policy_uri":
-		return s.SoftwarePolicyURI, true
-	case "software_tos_uri":
-		return s.SoftwareToSURI, true
-	case "ob_registry_tos":
-		return s.OBRegistryToS, true
-	}
-	return claims.Optional[string]{}, false
 }

@@ -61,17 +61,17 @@ func splitURI(s string) (p uriParts) {
 	}
 	p.hier = true
 	start := n + 3
-	p.authEnd = start
-	for p.authEnd < len(s) {
-		if b := s[p.authEnd]; b == '/' || b == '?' || b == '#' {
-			break
+	authority := s[start:]
+	for _, end := range [...]byte{'/', '?', '#'} {
+		if at := strings.IndexByte(authority, end); at >= 0 {
+			authority = authority[:at]
 		}
-		p.authEnd++
 	}
+	p.authEnd = start + len(authority)
 	p.hostStart = start
-	if at := strings.LastIndexByte(s[start:p.authEnd], '@'); at >= 0 {
+	if strings.IndexByte(authority, '@') >= 0 {
 		p.userinfo = true
-		p.hostStart = start + at + 1
+		p.hostStart = start + strings.LastIndexByte(authority, '@') + 1
 	}
 	p.host = s[p.hostStart:p.authEnd]
 	if strings.HasPrefix(p.host, "[") || strings.Count(p.host, ":") > 1 {
@@ -86,6 +86,9 @@ func splitURI(s string) (p uriParts) {
 // schemeLen returns the length of the scheme of s, 0 when it has none (RFC 3986
 // section 3.1).
 func schemeLen(s string) int {
+	if strings.HasPrefix(s, "https:") {
+		return len("https")
+	}
 	for i := range len(s) {
 		switch b := s[i]; {
 		case isAlpha(b):
@@ -139,8 +142,11 @@ func plainlyFree(s string, want uriFault) (free uriFault) {
 	if !strings.HasPrefix(s, start) {
 		return 0
 	}
-	s = s[len(start)-1:]
 	free = uriRelative | uriNotHTTPS
+	if want&uriCharacters != 0 && uriText(s) {
+		free |= uriCharacters // a host in brackets would not pass, and is looked at in parts
+	}
+	s = s[len(start)-1:]
 	if want&uriUserinfo != 0 && strings.IndexByte(s, '@') < 0 {
 		free |= uriUserinfo
 	}

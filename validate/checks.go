@@ -1,0 +1,107 @@
+package validate
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/jsonscan"
+)
+
+// maxPointerName is the greatest length of a sender's own member name in a
+// pointer.
+const maxPointerName = 128
+
+// requireMember reports a member that is not there at all.
+func requireMember(c *Case, present bool, pointer string) {
+	if !present {
+		c.Report(pointer, "is missing")
+	}
+}
+
+// requires reports a member that is not there at all.
+func requires(c *Case, m claims.MemberValue) {
+	if !m.Present() {
+		c.Report(m.Pointer(), "is missing")
+	}
+}
+
+// reportFaults reports the members of document d that are of the wrong type and
+// that mine picks by pointer.
+func reportFaults(c *Case, d Document, mine func(pointer string) bool) {
+	for _, f := range c.Faults(d) {
+		if mine(f.Pointer) {
+			c.ReportValue(f.Pointer, f.Got, f.Want, "is of the wrong type")
+		}
+	}
+}
+
+// everyMember picks every pointer.
+func everyMember(string) bool { return true }
+
+// within says whether pointer is member itself or something in it.
+func within(pointer, member string) bool {
+	rest, ok := strings.CutPrefix(pointer, member)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// pointerTo returns the RFC 6901 pointer to a member, shortened where a sender
+// chose a very long name.
+func pointerTo(name string) string {
+	if len(name) > maxPointerName {
+		name = strings.ToValidUTF8(name[:maxPointerName], "") + "..."
+	}
+	return jsonscan.AppendPointer("", name)
+}
+
+// entry returns the pointer to an entry of an array.
+func entry(pointer string, i int) string { return pointer + "/" + strconv.Itoa(i) }
+
+// joined lists values for a message.
+func joined[T ~string](values []T) string {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = string(v)
+	}
+	return Echo(strings.Join(words, ", "))
+}
+
+// decimal and utc write numbers and times for a message.
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+func utc(seconds int64) string {
+	return time.Unix(seconds, 0).UTC().Format(time.RFC3339)
+}
+
+// checkLength reports text that is empty or longer than most characters.
+func checkLength(c *Case, member claims.Optional[string], pointer string, most int) {
+	s, ok := member.Get()
+	if ok && (s == "" || len(s) > most && utf8.RuneCountInString(s) > most) {
+		c.ReportValue(pointer, s, "1 to "+strconv.Itoa(most)+" characters", lengthMessage(s))
+	}
+}
+
+// lengthMessage says how long s is.
+func lengthMessage(s string) string {
+	if s == "" {
+		return "is empty"
+	}
+	return "has " + strconv.Itoa(utf8.RuneCountInString(s)) + " characters"
+}
+
+// listReport reports entries of one array. Behind as many violations as a report
+// holds it builds no more pointers, so that a huge list stays cheap.
+type listReport struct {
+	c    *Case
+	base string
+	n    int
+}
+
+func (l *listReport) add(i int, got, want, message string) {
+	pointer := l.base
+	if l.n++; l.n <= MaxViolations {
+		pointer = entry(l.base, i)
+	}
+	l.c.ReportValue(pointer, got, want, message)
+}

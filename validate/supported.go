@@ -1,0 +1,52 @@
+package validate
+
+import (
+	"slices"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/text"
+)
+
+// supported is a member of a request whose values must all be in one list, which
+// is the policy's as a rule. A rule of its own refuses the others.
+type supported struct {
+	member string
+	words  func(*Policy) []string // the list, for people and for the policy's own check
+	has    func(c *Case, value string) bool
+}
+
+// listed is the row of a member that a list of the policy limits.
+func listed[T ~string](member string, list func(*Policy) []T) supported {
+	return supported{
+		member: member,
+		words:  func(p *Policy) []string { return text.Strings(list(p)) },
+		has:    func(c *Case, value string) bool { return slices.Contains(list(c.Policy()), T(value)) },
+	}
+}
+
+// supportedMembers are the members that a list limits.
+var supportedMembers = []supported{
+	listed("grant_types", func(p *Policy) []claims.GrantType { return p.GrantTypes }),
+	listed("response_types", func(p *Policy) []claims.ResponseType { return p.ResponseTypes }),
+	listed("scope", func(p *Policy) []string { return p.Scopes }),
+	listed("token_endpoint_auth_method", func(p *Policy) []claims.AuthMethod { return p.AuthMethods }),
+	listed("application_type", func(p *Policy) []claims.ApplicationType { return p.ApplicationTypes }),
+	listed(idTokenAlg.name, idTokenAlg.list),
+	listed(requestObjectAlg.name, requestObjectAlg.list),
+	listed(cibaAlg.name, cibaAlg.list),
+	{
+		member: tokenAlg.name,
+		words:  supportedTokenAlgorithms,
+		has:    func(c *Case, value string) bool { return tokenAlg.supports(c, claims.Algorithm(value)) },
+	},
+	listed(memberMode, func(*Policy) []claims.DeliveryMode { return []claims.DeliveryMode{claims.Poll, claims.Ping} }),
+}
+
+// supportedBy returns the row of a member, and whether a list limits it.
+func supportedBy(member string) (supported, bool) {
+	i := slices.IndexFunc(supportedMembers, func(s supported) bool { return s.member == member })
+	if i < 0 {
+		return supported{}, false
+	}
+	return supportedMembers[i], true
+}
