@@ -4,8 +4,11 @@
 //   - validate: the rules a request must satisfy, profiles, policy, report.
 //   - ssa: trust in software statements: anchors, key resolvers, verification.
 //   - cert: client certificates: whose they are, and whether they are good.
-//   - dcr: the protocol: register, read, update and delete clients; tokens, hooks and
-//     provisioning; lint; the TPP's client.
+//   - dcr: a bank's side: register, read, update and delete clients; hooks and
+//     provisioning.
+//   - dcr/token: what a bank asks its authorization server about access tokens.
+//   - dcr/roles: which roles open which of a bank's APIs.
+//   - dcr/tpp: a TPP's side: build, lint and send a request, and manage the client.
 //   - store: where registered clients are kept.
 //
 // # Which function do I want
@@ -13,8 +16,10 @@
 //   - A bank that registers clients: [github.com/obdcr/obdcr/dcr.NewRegistrar].
 //   - A bank that reads key sets over https: [github.com/obdcr/obdcr/ssa.NewRemoteKeys].
 //   - A bank's token endpoint that wants to know whose a certificate is: [github.com/obdcr/obdcr/cert.Middleware].
-//   - A TPP that checks a request first: [github.com/obdcr/obdcr/dcr.Lint].
-//   - A TPP that registers: [github.com/obdcr/obdcr/dcr.NewClient].
+//   - A bank whose authorization server knows the tokens: [github.com/obdcr/obdcr/dcr/token.NewIntrospection].
+//   - A bank's other APIs that open by role: [github.com/obdcr/obdcr/dcr/roles.Require].
+//   - A TPP that checks a request first: [github.com/obdcr/obdcr/dcr/tpp.Lint].
+//   - A TPP that registers: [github.com/obdcr/obdcr/dcr/tpp.NewClient].
 //   - A test suite: the fake directory of [github.com/obdcr/obdcr/ssa/ssatest].
 //   - Whoever writes a store: [github.com/obdcr/obdcr/store/storetest].
 //

@@ -9,18 +9,17 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
 
-const (
-	// maxAccessToken is the greatest length of an access token that is looked up.
-	maxAccessToken = 4096
-	// revokeTimeout bounds the revocation of a token that was misused, and the like,
-	// which go on where the sender hangs up.
-	revokeTimeout = 5 * time.Second
-)
+// revokeTimeout bounds the revocation of a token that was misused, and the like,
+// which go on where the sender hangs up.
+const revokeTimeout = 5 * time.Second
 
 // owned is a client whose owner has been authenticated.
 type owned struct {
@@ -36,12 +35,12 @@ func noSuchClient(err error) *Error {
 
 // authenticate finds the client, in the order that Get describes.
 func (r *Registrar) authenticate(ctx context.Context, clientID string, by Caller, o *operation) (*owned, error) {
-	client, err := r.identify(ctx, by)
+	client, access, err := r.identify(ctx, by)
 	switch {
 	case err != nil:
 		return nil, err
 	case clientID != client.ID:
-		return nil, r.revoked(ctx, by.Token, r.foreign(ctx, clientID))
+		return nil, r.revoked(ctx, by.Token, access, r.foreign(ctx, clientID))
 	}
 	o.environment = client.Environment
 	statement, err := r.owns(ctx, client, by.Certificate)
@@ -52,61 +51,47 @@ func (r *Registrar) authenticate(ctx context.Context, clientID string, by Caller
 }
 
 // identify finds the client of a token.
-func (r *Registrar) identify(ctx context.Context, by Caller) (client store.Client, err error) {
+func (r *Registrar) identify(ctx context.Context, by Caller) (client store.Client, access token.AccessToken, err error) {
 	switch {
 	case r.tokens == nil:
-		return client, &Error{Status: http.StatusMethodNotAllowed, Description: "this bank registers clients, and does no more by this interface", Err: ErrNotOffered}
-	case by.Certificate == nil && by.Token == "":
-		return client, unauthorized("a client certificate is required", challenge, nil)
+		return client, access, &Error{Status: http.StatusMethodNotAllowed, Description: "this bank registers clients, and does no more by this interface", Err: ErrNotOffered}
+	case by.Certificate == nil && by.Token.IsZero():
+		return client, access, unauthorized("a client certificate is required", challenge, nil)
 	case by.Certificate == nil:
-		return client, unauthorized("a client certificate is required", challengeInvalidToken, nil)
-	case by.Token == "":
-		return client, unauthorized("an access token is required", challenge, nil)
+		return client, access, unauthorized("a client certificate is required", challengeInvalidToken, nil)
+	case by.Token.IsZero():
+		return client, access, unauthorized("an access token is required", challenge, nil)
 	}
-	token, err := r.introspect(ctx, by)
-	if err != nil {
-		return client, err
+	if access, err = r.introspect(ctx, by); err != nil {
+		return client, access, err
 	}
-	client, found, err := r.lookUp(ctx, token.ClientID)
+	client, found, err := r.lookUp(ctx, access.ClientID)
 	switch {
 	case err != nil:
-		return client, err
-	case !found || token.IssuedAt.Add(r.policy.ClockSkew).Before(client.IssuedAt):
-		return client, r.revoked(ctx, by.Token, noSuchClient(ErrInvalidToken))
+		return client, access, err
+	case !found || access.IssuedAt.Add(r.policy.ClockSkew).Before(client.IssuedAt):
+		return client, access, r.revoked(ctx, by.Token, access, noSuchClient(token.ErrInvalid))
 	}
-	return client, nil
+	return client, access, nil
 }
 
 // introspect asks for the token, and wants it to be bound to the certificate.
-func (r *Registrar) introspect(ctx context.Context, by Caller) (AccessToken, error) {
-	if !isBearer(by.Token) {
-		return AccessToken{}, noSuchClient(ErrInvalidToken)
+func (r *Registrar) introspect(ctx context.Context, by Caller) (token.AccessToken, error) {
+	if !text.IsBearer(by.Token.Reveal(), token.MaxLength) {
+		return token.AccessToken{}, noSuchClient(token.ErrInvalid)
 	}
-	token, err := r.tokens.Introspect(ctx, by.Token)
+	access, err := r.tokens.Introspect(ctx, by.Token)
 	switch {
-	case errors.Is(err, ErrInvalidToken):
-		return AccessToken{}, noSuchClient(err)
+	case errors.Is(err, token.ErrInvalid):
+		return token.AccessToken{}, noSuchClient(err)
 	case err != nil:
-		return AccessToken{}, unavailable(err, "access tokens cannot be checked at the moment")
-	case token.ClientID == "" || token.IssuedAt.IsZero(),
-		!token.Expiry.IsZero() && !r.clock().Before(token.Expiry),
-		token.CertificateSHA256 != sha256.Sum256(by.Certificate.Raw):
-		return AccessToken{}, noSuchClient(ErrInvalidToken)
+		return token.AccessToken{}, Unavailable(err, "access tokens cannot be checked at the moment")
+	case access.ClientID == "" || access.IssuedAt.IsZero(),
+		!access.Expiry.IsZero() && !r.clock().Before(access.Expiry),
+		access.CertificateSHA256 != sha256.Sum256(by.Certificate.Raw):
+		return token.AccessToken{}, noSuchClient(token.ErrInvalid)
 	}
-	return token, nil
-}
-
-// isBearer says whether a text can be an access token (RFC 6750 section 2.1).
-func isBearer(token string) bool {
-	for i := range len(token) {
-		switch b := token[i]; {
-		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9':
-		case b == '-', b == '.', b == '_', b == '~', b == '+', b == '/', b == '=':
-		default:
-			return false
-		}
-	}
-	return len(token) <= maxAccessToken
+	return access, nil
 }
 
 // lookUp finds a client as it is in force.
@@ -116,7 +101,7 @@ func (r *Registrar) lookUp(ctx context.Context, id string) (store.Client, bool, 
 	case errors.Is(err, store.ErrNotFound):
 		return store.Client{}, false, nil
 	case err != nil:
-		return store.Client{}, false, unavailable(err, "clients cannot be read at the moment")
+		return store.Client{}, false, Unavailable(err, "clients cannot be read at the moment")
 	}
 	client, visible := record.Visible()
 	return client, visible, nil
@@ -126,24 +111,24 @@ func (r *Registrar) lookUp(ctx context.Context, id string) (store.Client, bool, 
 // bank that wants to tell has the address looked up.
 func (r *Registrar) foreign(ctx context.Context, clientID string) error {
 	if r.policy.ForeignToken != validate.ForeignTokenForbidden {
-		return noSuchClient(ErrInvalidToken)
+		return noSuchClient(token.ErrInvalid)
 	}
 	_, found, err := r.lookUp(ctx, clientID)
 	switch {
 	case err != nil:
 		return err
 	case !found:
-		return noSuchClient(ErrInvalidToken)
+		return noSuchClient(token.ErrInvalid)
 	}
-	return &Error{Status: http.StatusForbidden, Description: "the access token is of another client", Err: ErrInvalidToken}
+	return &Error{Status: http.StatusForbidden, Description: "the access token is of another client", Err: token.ErrInvalid}
 }
 
 // revoked revokes a token that was used where it is no good. The answer is the same
 // where that fails: it is refused either way.
-func (r *Registrar) revoked(ctx context.Context, token string, answer error) error {
+func (r *Registrar) revoked(ctx context.Context, bearer claims.Secret, access token.AccessToken, answer error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
-	if err := r.tokens.Revoke(ctx, token); err != nil {
+	if _, err := r.tokens.Revoke(ctx, token.Revocation{Token: bearer, Access: access}); err != nil {
 		r.log.Error("a misused access token cannot be revoked", "error", err)
 	}
 	return answer

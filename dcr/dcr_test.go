@@ -8,13 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
-	"github.com/stretchr/testify/require"
 )
 
 // world is a directory, a software and a bank that trusts the directory.
@@ -47,7 +49,7 @@ func newWorld(t *testing.T, change func(*validate.Policy)) (*world, *dcr.Registr
 	require.NoError(t, err)
 	w.store = store.NewMemory(clock)
 	w.config = dcr.Config{Statements: verifier, SoftwareKeys: w.directory.Resolver(), Validator: validator,
-		Store: w.store, Clock: clock, SealingKey: make([]byte, 32)}
+		Store: w.store, Clock: clock, SealingKey: claims.NewSecret(string(make([]byte, 32)))}
 	r, err := dcr.NewRegistrar(w.config)
 	require.NoError(t, err)
 	return w, r
@@ -73,7 +75,7 @@ func (w *world) token(t *testing.T, change func(*claims.Request)) string {
 
 func (w *world) register(t *testing.T, r *dcr.Registrar, token string) (*dcr.Registration, *dcr.Error) {
 	t.Helper()
-	registration, err := r.Register(context.Background(), dcr.RegisterInput{Token: token, Certificate: w.certificate(t, w.software)})
+	registration, err := r.Register(context.Background(), dcr.RegisterInput{Token: claims.NewSecret(token), Certificate: w.certificate(t, w.software)})
 	if err == nil {
 		return registration, nil
 	}
@@ -96,7 +98,7 @@ func ruleIDs(report *validate.Report) []string {
 func TestAValidRequestIsRegisteredAsItWasSent(t *testing.T) {
 	w, r := newWorld(t, nil)
 	request := w.software.Request(ssatest.DefaultAudience)
-	token, err := dcr.BuildRequest(request, w.software.SigningKey, w.software.SigningKeyID, claims.PS256)
+	token, err := tpp.BuildRequest(request, w.software.SigningKey, w.software.SigningKeyID, claims.PS256)
 	require.NoError(t, err)
 	registration, refusal := w.register(t, r, token)
 	require.Nil(t, refusal)
@@ -109,7 +111,7 @@ func TestAValidRequestIsRegisteredAsItWasSent(t *testing.T) {
 	require.Equal(t, request.SoftwareStatement.Or(""), stored.SoftwareStatement)
 	require.Empty(t, registration.Secret)
 
-	body, err := dcr.Response(stored, "", w.config.Validator.Policy())
+	body, err := dcr.Response(stored, claims.Secret{}, w.config.Validator.Policy())
 	require.NoError(t, err)
 	var members map[string]any
 	require.NoError(t, json.Unmarshal(body, &members))
@@ -229,7 +231,7 @@ func TestTheCertificateMustBelongToTheSoftware(t *testing.T) {
 	other, err := w.directory.NewSoftware(ssatest.SoftwareOptions{})
 	require.NoError(t, err)
 	for name, cert := range map[string]*x509.Certificate{"none": nil, "of another software": w.certificate(t, other)} {
-		_, err := r.Register(context.Background(), dcr.RegisterInput{Token: w.token(t, nil), Certificate: cert})
+		_, err := r.Register(context.Background(), dcr.RegisterInput{Token: claims.NewSecret(w.token(t, nil)), Certificate: cert})
 		var refusal *dcr.Error
 		require.ErrorAs(t, err, &refusal, name)
 		require.Equal(t, 401, refusal.Status, name)
@@ -281,10 +283,10 @@ func TestAClientSecretIsShownOnceAndStoredAsAHash(t *testing.T) {
 	for _, method := range []claims.AuthMethod{claims.ClientSecretBasic, claims.ClientSecretJWT} {
 		registration, refusal := w.register(t, r, w.token(t, func(c *claims.Request) { c.TokenEndpointAuthMethod = claims.Some(method) }))
 		require.Nil(t, refusal)
-		require.Len(t, registration.Secret, 32)
+		require.Len(t, registration.Secret.Reveal(), 32)
 		require.Len(t, registration.Client.SecretHash, 32)
 		require.Equal(t, method == claims.ClientSecretJWT, registration.Client.SealedSecret != nil)
-		require.NotContains(t, string(registration.Client.SealedSecret), registration.Secret)
+		require.NotContains(t, string(registration.Client.SealedSecret), registration.Secret.Reveal())
 	}
 }
 
@@ -305,8 +307,7 @@ func TestARegistrarRefusesWhatIsMissing(t *testing.T) {
 		"keys":       func(c *dcr.Config) { c.SoftwareKeys = nil },
 		"validator":  func(c *dcr.Config) { c.Validator = nil },
 		"store":      func(c *dcr.Config) { c.Store = nil },
-		"clock":      func(c *dcr.Config) { c.Clock = nil },
-		"short key":  func(c *dcr.Config) { c.SealingKey = []byte("short") },
+		"short key":  func(c *dcr.Config) { c.SealingKey = claims.NewSecret("short") },
 		"audience": func(c *dcr.Config) {
 			v, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: validate.DefaultPolicy(validate.OBIE33)})
 			require.NoError(t, err)

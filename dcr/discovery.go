@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/uri"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -132,7 +132,7 @@ func (d *Discovery) check() error {
 		if e.address == "" && !e.required {
 			continue
 		}
-		if err := checkEndpoint(e.address); err != nil {
+		if _, err := uri.Endpoint(e.address); err != nil {
 			return fmt.Errorf("dcr: discovery: %s %w", e.name, err)
 		}
 	}
@@ -141,18 +141,6 @@ func (d *Discovery) check() error {
 		return errors.New("dcr: discovery: the Issuer must have no query")
 	case strings.HasSuffix(d.RegistrationEndpoint, "/") || strings.ContainsRune(d.RegistrationEndpoint, '?'):
 		return errors.New("dcr: discovery: client identifiers are appended to the RegistrationEndpoint: no query, no slash at its end")
-	}
-	return nil
-}
-
-// checkEndpoint wants an absolute https address that may be published.
-func checkEndpoint(address string) error {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil || u.Scheme != "https" || u.Host == "":
-		return errors.New("must be an absolute https address")
-	case u.User != nil || strings.ContainsRune(address, '#'):
-		return errors.New("must have neither userinfo nor a fragment")
 	}
 	return nil
 }

@@ -6,10 +6,11 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/validate"
-	"github.com/stretchr/testify/require"
 )
 
 func discovery(change func(*dcr.Discovery)) dcr.Discovery {

@@ -1,15 +1,14 @@
-// Package dcr is the protocol of OBIE Dynamic Client Registration: it verifies a
+// Package dcr is a bank's side of OBIE Dynamic Client Registration: it verifies a
 // registration request and the software statement inside it, judges both by the
 // rules of package validate, and registers the client.
 //
-//   - [NewRegistrar] is a bank's side: [Registrar.Register], [Registrar.Get],
-//     [Registrar.Update], [Registrar.Delete], and [Registrar.RegisterFromSSA] for a
-//     statement alone. [NewHandler] is the same over HTTP and mutual TLS.
-//   - [Lint] is a TPP's side: the same rules on a request that need not be valid,
-//     with every violation at once.
-//   - [Client] is a TPP's side over mutual TLS: it builds and signs a request for a
-//     bank from its discovery document, sends it, and reads, updates and deletes what
-//     is registered. [BuildFor] and [BuildRequest] are its first two steps alone.
+// Call [NewRegistrar] first, then [NewHandler] with the Registrar to serve HTTP over
+// mutual TLS. A bank with an HTTP layer of its own calls [Registrar.Register],
+// [Registrar.Get], [Registrar.Update] and [Registrar.Delete] itself.
+// [Registrar.RegisterFromSSA] registers from a statement alone.
+//
+// Package dcr/token has what a Registrar asks about access tokens, package dcr/roles
+// guards a bank's other APIs, and package dcr/tpp is the TPP's side.
 //
 // The order of the checks is fixed, and each uses only what the ones before it have
 // proved: the request's shape, the statement's shape, the statement's signature by

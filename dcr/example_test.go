@@ -9,6 +9,7 @@ import (
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
@@ -43,7 +44,7 @@ func ExampleLint() {
 	if err != nil {
 		panic(err)
 	}
-	result, err := dcr.Lint(context.Background(), dcr.LintInput{
+	result, err := tpp.Lint(context.Background(), tpp.LintInput{
 		Request: `{"grant_types": "client_credentials"}`, Validator: validator, Now: time.Unix(1_790_000_000, 0),
 	})
 	if err != nil {
@@ -67,7 +68,7 @@ func ExampleBuildRequest() {
 	if err != nil {
 		panic(err)
 	}
-	token, err := dcr.BuildRequest(software.Request(), software.SigningKey, software.SigningKeyID, claims.PS256)
+	token, err := tpp.BuildRequest(software.Request(), software.SigningKey, software.SigningKeyID, claims.PS256)
 	if err != nil {
 		panic(err)
 	}

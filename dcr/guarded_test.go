@@ -1,7 +1,6 @@
 package dcr_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
@@ -41,10 +40,10 @@ func spoil(c *store.Client) {
 // spoiling is an authorization server that writes to what it gets.
 type spoiling struct{ *authorizationServer }
 
-func (s spoiling) Provision(ctx context.Context, c store.Client, secret string) error {
-	err := s.authorizationServer.Provision(ctx, c, secret)
-	spoil(&c)
-	return err
+func (s spoiling) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provisioned, error) {
+	done, err := s.authorizationServer.Provision(ctx, p)
+	spoil(&p.Client)
+	return done, err
 }
 
 func TestWhatABankDoesToARecordDoesNotChangeWhatIsStored(t *testing.T) {
@@ -103,7 +102,7 @@ func TestDoneOutlivesTheSender(t *testing.T) {
 			told++
 		}
 	})
-	_, err := b.Register(ctx, dcr.RegisterInput{Token: b.token(t, nil), Certificate: b.certificate(t, b.software)})
+	_, err := b.Register(ctx, dcr.RegisterInput{Token: claims.NewSecret(b.token(t, nil)), Certificate: b.certificate(t, b.software)})
 	require.NoError(t, err)
 	require.Equal(t, 1, told)
 }
@@ -130,7 +129,7 @@ func TestAPanicOfTheBanksCodeLeavesNothingHalfDone(t *testing.T) {
 		var err error
 		switch op {
 		case dcr.OpCreate:
-			_, err = loud.Register(ctx, dcr.RegisterInput{Token: token, Certificate: b.certificate(t, b.software)})
+			_, err = loud.Register(ctx, dcr.RegisterInput{Token: claims.NewSecret(token), Certificate: b.certificate(t, b.software)})
 		case dcr.OpUpdate:
 			_, err = loud.Update(ctx, created.ID, token, loud.caller(t, created.ID))
 		case dcr.OpDelete:
@@ -213,7 +212,7 @@ func TestASealedSecretThatDoesNotOpenIsAnOutage(t *testing.T) {
 	created := b.enrol(t, secretJWT)
 	id := created.Client.ID
 	other := openOffice(t, b.world, b.records, func(c *dcr.Config) {
-		c.Provisioner, c.SealingKey = server, bytes.Repeat([]byte{1}, 32)
+		c.Provisioner, c.SealingKey = server, claims.NewSecret(strings.Repeat("\x01", 32))
 	})
 	before := everything(t, b.records)
 	token := b.token(t, func(c *claims.Request) { secretJWT(c); oneRedirect(c) })
@@ -293,7 +292,7 @@ func TestAnOutageIsLoggedOnce(t *testing.T) {
 			}
 			r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(w.token(t, nil)))
 			r.Header.Set("Content-Type", "application/jwt")
-			r.Header.Set("Authorization", "Bearer "+b.caller(t, id).Token)
+			r.Header.Set("Authorization", "Bearer "+b.caller(t, id).Token.Reveal())
 			answer := httptest.NewRecorder()
 			h.ServeHTTP(answer, r)
 			require.Equal(t, http.StatusServiceUnavailable, answer.Code, method)

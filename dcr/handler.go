@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"path"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 const (
@@ -64,7 +67,7 @@ type request struct {
 }
 
 // verb does the work of a request, and returns the status and body of its answer.
-type verb func(context.Context, http.ResponseWriter, request) (int, []byte, error)
+type verb func(context.Context, http.ResponseWriter, request) (int, string, error)
 
 // NewHandler serves the registration endpoint (OBIE DCR, endpoints):
 //
@@ -154,7 +157,7 @@ func offeredMethods(c HandlerConfig) ([]string, error) {
 // client would repeat its request, or its token, at the other place.
 func (h *Handler) outer(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		protect(w.Header())
+		text.NoStore(w.Header())
 		if r.Body != nil && r.Body != http.NoBody {
 			// The server reads the body even if no verb does. A writer without deadlines, as
 			// in tests, has nothing to wait for.
@@ -188,13 +191,13 @@ func (h *Handler) resource(known map[string]verb) http.Handler {
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, do verb) {
-	q := request{Request: r, caller: Caller{Token: bearerToken(r.Header)}}
+	q := request{Request: r, caller: Caller{Token: token.FromHeader(r.Header)}}
 	if id := r.PathValue("ClientId"); isClientID(id) {
 		q.clientID = id
 	}
 	leaf, err := h.admit(r)
 	var status int
-	var body []byte
+	var body string
 	if err == nil {
 		q.caller.Certificate = leaf
 		status, body, err = do(r.Context(), w, q)
@@ -202,14 +205,14 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, do verb) {
 	if err != nil {
 		refusal := asError(err)
 		h.logRefusal(q, refusal)
-		writeError(w, refusal, q.caller.Token != "" && r.Method != http.MethodPost)
+		refusal.Answer(w, !q.caller.Token.IsZero() && r.Method != http.MethodPost)
 		return
 	}
-	if body != nil {
+	if body != "" {
 		w.Header().Set("Content-Type", "application/json")
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // if the client is gone: the record stays, and GET finds it
+	_, _ = io.WriteString(w, body) // if the client is gone: the record stays, and GET finds it
 }
 
 // admit wants a client certificate, and not too many requests by it.

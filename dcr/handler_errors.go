@@ -5,18 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
-	"time"
 
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
-
-// protect keeps an answer from caches, and its type from guesses.
-func protect(header http.Header) {
-	header.Set("Cache-Control", "no-store")
-	header.Set("Pragma", "no-cache")
-	header.Set("X-Content-Type-Options", "nosniff")
-}
 
 // asError is the refusal that an error of the Registrar is; any other error is a
 // fault of ours, of which the sender learns nothing.
@@ -28,10 +20,12 @@ func asError(err error) *Error {
 	return internalError(err)
 }
 
-// writeError answers with error and error_description alone (RFC 7591 section
-// 3.2.2), or with a bare status where the specification gives no object. tokenSent
-// says that the request carried an access token where one is wanted.
-func writeError(w http.ResponseWriter, e *Error, tokenSent bool) {
+// Answer writes the refusal: error and error_description alone (RFC 7591 section
+// 3.2.2), or a line of text where the specification gives no object; with
+// WWW-Authenticate or Retry-After where the status has one. tokenSent says that the
+// request carried an access token where one is wanted (RFC 6750 section 3.1). The
+// caller sets what keeps an answer out of caches.
+func (e *Error) Answer(w http.ResponseWriter, tokenSent bool) {
 	header := w.Header()
 	switch e.Status {
 	case http.StatusUnauthorized:
@@ -41,13 +35,13 @@ func writeError(w http.ResponseWriter, e *Error, tokenSent bool) {
 			header.Set("WWW-Authenticate", e.Challenge)
 		}
 	case http.StatusTooManyRequests:
-		header.Set("Retry-After", wholeSeconds(e.RetryAfter))
+		text.RetryAfter(header, e.RetryAfter)
 	case http.StatusServiceUnavailable:
 		wait := e.RetryAfter
 		if wait <= 0 {
 			wait = retryAfter
 		}
-		header.Set("Retry-After", wholeSeconds(wait))
+		text.RetryAfter(header, wait)
 	}
 	if e.Code == "" {
 		http.Error(w, e.Description, e.Status)
@@ -69,11 +63,6 @@ func challengeOf(e *Error, tokenSent bool) string {
 		return challengeInvalidToken
 	}
 	return challenge
-}
-
-// wholeSeconds rounds up: whoever comes back in time must not be too early.
-func wholeSeconds(d time.Duration) string {
-	return strconv.FormatInt(max(1, int64((d+time.Second-1)/time.Second)), 10)
 }
 
 // logRefusal tells the bank what the answer leaves out. Neither token nor request is

@@ -14,9 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/dcr"
-	"github.com/stretchr/testify/require"
 )
 
 func TestOnlyTheTwoMediaTypesAreRead(t *testing.T) {

@@ -8,11 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
-	"github.com/stretchr/testify/require"
 )
 
 const (
@@ -306,10 +308,12 @@ func TestRefusalsAreLoggedWithoutWhatTheyCarried(t *testing.T) {
 
 type tokensDown struct{}
 
-func (tokensDown) Introspect(context.Context, string) (dcr.AccessToken, error) {
-	return dcr.AccessToken{}, context.DeadlineExceeded
+func (tokensDown) Introspect(context.Context, claims.Secret) (token.AccessToken, error) {
+	return token.AccessToken{}, context.DeadlineExceeded
 }
-func (tokensDown) Revoke(context.Context, string) error       { return nil }
+func (tokensDown) Revoke(context.Context, token.Revocation) (token.Revoked, error) {
+	return token.Revoked{}, nil
+}
 func (tokensDown) RevokeClient(context.Context, string) error { return nil }
 
 func TestAHandlerServesManyAtOnce(t *testing.T) {

@@ -15,19 +15,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
-	"github.com/stretchr/testify/require"
 )
 
 // site is a bank that offers all verbs, and its document.
 type site struct {
 	*world
 	registrar *dcr.Registrar
-	tokens    *dcr.MemoryTokens
+	tokens    *token.Memory
 	api       *document
 	log       *syncedBuffer
 	change    func(*validate.Policy)
@@ -39,8 +41,7 @@ func newSite(t *testing.T, change func(*validate.Policy)) *site {
 	s := &site{api: readDocument(t), log: &syncedBuffer{}, change: change}
 	s.world, _ = newWorld(t, nil)
 	var err error
-	s.tokens, err = dcr.NewMemoryTokens(func() time.Time { return s.now }, rand.Reader)
-	require.NoError(t, err)
+	s.tokens = token.NewMemory(func() time.Time { return s.now }, rand.Reader)
 	s.config.Tokens, s.config.Validator = s.tokens, s.validator(t, nil)
 	s.registrar, err = dcr.NewRegistrar(s.config)
 	require.NoError(t, err)
@@ -76,11 +77,11 @@ func (s *site) accessToken(t *testing.T, clientID string) string {
 	t.Helper()
 	token, err := s.tokens.Issue(context.Background(), clientID, sha256.Sum256(s.certificate(t, s.software).Raw), nil, time.Minute)
 	require.NoError(t, err)
-	return token
+	return token.Reveal()
 }
 
 func (s *site) valid(token string) bool {
-	_, err := s.tokens.Introspect(context.Background(), token)
+	_, err := s.tokens.Introspect(context.Background(), claims.NewSecret(token))
 	return err == nil
 }
 

@@ -10,9 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/dcr"
-	"github.com/stretchr/testify/require"
 )
 
 func newBank(t *testing.T, w *world, r *dcr.Registrar) (*httptest.Server, *http.Client) {

@@ -7,9 +7,9 @@ import (
 	"mime"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -19,41 +19,41 @@ const maxSegment = 64
 // mostRoom is how much is made ready for what a client says that it will send, in bytes.
 const mostRoom = 8 << 10
 
-func (h *Handler) register(ctx context.Context, w http.ResponseWriter, q request) (int, []byte, error) {
+func (h *Handler) register(ctx context.Context, w http.ResponseWriter, q request) (int, string, error) {
 	token, err := h.readToken(w, q.Request)
 	if err != nil {
-		return 0, nil, err
+		return 0, "", err
 	}
-	registration, err := h.registrar.Register(ctx, RegisterInput{Token: token, Certificate: q.caller.Certificate})
+	registration, err := h.registrar.Register(ctx, RegisterInput{Token: claims.NewSecret(token), Certificate: q.caller.Certificate})
 	return answered(h.registrar.policy.CreatedStatus, registration, err)
 }
 
-func (h *Handler) get(ctx context.Context, _ http.ResponseWriter, q request) (int, []byte, error) {
+func (h *Handler) get(ctx context.Context, _ http.ResponseWriter, q request) (int, string, error) {
 	registration, err := h.registrar.Get(ctx, q.clientID, q.caller)
 	return answered(http.StatusOK, registration, err)
 }
 
-func (h *Handler) update(ctx context.Context, w http.ResponseWriter, q request) (int, []byte, error) {
+func (h *Handler) update(ctx context.Context, w http.ResponseWriter, q request) (int, string, error) {
 	var token string
-	if q.caller.Token != "" { // without one the Registrar refuses, and nothing need be read
+	if !q.caller.Token.IsZero() { // without one the Registrar refuses, and nothing need be read
 		var err error
 		if token, err = h.readToken(w, q.Request); err != nil {
-			return 0, nil, err
+			return 0, "", err
 		}
 	}
 	registration, err := h.registrar.Update(ctx, q.clientID, token, q.caller)
 	return answered(http.StatusOK, registration, err)
 }
 
-func (h *Handler) delete(ctx context.Context, _ http.ResponseWriter, q request) (int, []byte, error) {
-	return http.StatusNoContent, nil, h.registrar.Delete(ctx, q.clientID, q.caller)
+func (h *Handler) delete(ctx context.Context, _ http.ResponseWriter, q request) (int, string, error) {
+	return http.StatusNoContent, "", h.registrar.Delete(ctx, q.clientID, q.caller)
 }
 
-func answered(status int, registration *Registration, err error) (int, []byte, error) {
+func answered(status int, registration *Registration, err error) (int, string, error) {
 	if err != nil {
-		return 0, nil, err
+		return 0, "", err
 	}
-	return status, registration.response, nil
+	return status, registration.response.Reveal(), nil
 }
 
 // readToken reads a request's body within its limits of type, size and time.
@@ -88,20 +88,6 @@ func isJOSE(header http.Header) bool {
 	}
 	media, _, err := mime.ParseMediaType(types[0])
 	return err == nil && (media == "application/jwt" || media == "application/jose")
-}
-
-// bearerToken returns the token of the one Authorization header (RFC 6750 section
-// 2.1), "" where there is none, another scheme, or more than one header.
-func bearerToken(header http.Header) string {
-	values := header.Values("Authorization")
-	if len(values) != 1 {
-		return ""
-	}
-	scheme, token, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimLeft(token, " ")
 }
 
 // isClientID says whether a path segment can be a client identifier at all. One that

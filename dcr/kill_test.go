@@ -23,6 +23,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
@@ -82,10 +83,10 @@ func obey(file string) error {
 	if err != nil {
 		return err
 	}
-	by := dcr.Caller{Token: o.Access, Certificate: leaf}
+	by := dcr.Caller{Token: claims.NewSecret(o.Access), Certificate: leaf}
 	switch o.Operation {
 	case dcr.OpCreate:
-		_, err = r.Register(ctx, dcr.RegisterInput{Token: o.Request, Certificate: leaf})
+		_, err = r.Register(ctx, dcr.RegisterInput{Token: claims.NewSecret(o.Request), Certificate: leaf})
 	case dcr.OpUpdate:
 		_, err = r.Update(ctx, o.ClientID, o.Request, by)
 	case dcr.OpDelete:
@@ -209,37 +210,41 @@ func (s fileServer) drop(name string) error {
 	return nil
 }
 
-func (s fileServer) Provision(_ context.Context, c store.Client, _ string) error {
-	return errors.Join(s.put("client-"+c.ID, string(c.Metadata)), s.fail("provision"))
+func (s fileServer) Provision(_ context.Context, p dcr.Provisioning) (dcr.Provisioned, error) {
+	return dcr.Provisioned{}, errors.Join(s.put("client-"+p.Client.ID, string(p.Client.Metadata)), s.fail("provision"))
 }
 
-func (s fileServer) Deprovision(_ context.Context, id string) error { return s.drop("client-" + id) }
+func (s fileServer) Deprovision(_ context.Context, d dcr.Deprovisioning) error {
+	return s.drop("client-" + d.ClientID)
+}
 
-func tokenFile(token string) string {
-	sum := sha256.Sum256([]byte(token))
+func tokenFile(access claims.Secret) string {
+	sum := sha256.Sum256([]byte(access.Reveal()))
 	return "token-" + hex.EncodeToString(sum[:])
 }
 
-func (s fileServer) issue(id string, leaf *x509.Certificate) (string, error) {
-	token := rand.Text()
-	return token, s.put(tokenFile(token), dcr.AccessToken{ClientID: id, CertificateSHA256: thumbprint(leaf), IssuedAt: s.clock()})
+func (s fileServer) issue(id string, leaf *x509.Certificate) (claims.Secret, error) {
+	access := claims.NewSecret(rand.Text())
+	return access, s.put(tokenFile(access), token.AccessToken{ClientID: id, CertificateSHA256: thumbprint(leaf), IssuedAt: s.clock()})
 }
 
-func (s fileServer) Introspect(_ context.Context, token string) (dcr.AccessToken, error) {
-	text, err := os.ReadFile(filepath.Join(s.dir, tokenFile(token)))
+func (s fileServer) Introspect(_ context.Context, access claims.Secret) (token.AccessToken, error) {
+	text, err := os.ReadFile(filepath.Join(s.dir, tokenFile(access)))
 	if errors.Is(err, os.ErrNotExist) {
-		return dcr.AccessToken{}, dcr.ErrInvalidToken
+		return token.AccessToken{}, token.ErrInvalid
 	}
-	var found dcr.AccessToken
+	var found token.AccessToken
 	return found, errors.Join(err, json.Unmarshal(text, &found))
 }
 
-func (s fileServer) Revoke(_ context.Context, token string) error { return s.drop(tokenFile(token)) }
+func (s fileServer) Revoke(_ context.Context, r token.Revocation) (token.Revoked, error) {
+	return token.Revoked{}, s.drop(tokenFile(r.Token))
+}
 
 func (s fileServer) RevokeClient(_ context.Context, id string) error {
 	names, err := filepath.Glob(filepath.Join(s.dir, "token-*"))
 	for _, name := range names {
-		var found dcr.AccessToken
+		var found token.AccessToken
 		text, failure := os.ReadFile(name)
 		err = errors.Join(err, failure, json.Unmarshal(text, &found))
 		if found.ClientID == id {
@@ -288,16 +293,16 @@ func newKillTest(t *testing.T, op dcr.Operation) *killTest {
 		require.NoError(t, err)
 	})
 	k.order.ClientID = k.before.ID
-	k.order.Access = k.access(t)
+	k.order.Access = k.access(t).Reveal()
 	k.order.Request = w.token(t, oneRedirect)
 	return k
 }
 
-func (k *killTest) access(t *testing.T) string {
+func (k *killTest) access(t *testing.T) claims.Secret {
 	t.Helper()
-	token, err := k.server.issue(k.before.ID, k.world.certificate(t, k.world.software))
+	access, err := k.server.issue(k.before.ID, k.world.certificate(t, k.world.software))
 	require.NoError(t, err)
-	return token
+	return access
 }
 
 // open opens the bank in this process for a while.
@@ -458,7 +463,8 @@ func (k *killTest) seen(t *testing.T, r *dcr.Registrar, s *sqlite.Store, want en
 	}
 	require.Len(t, shown, clients)
 	require.Equal(t, !changed, string(k.before.Metadata) == string(got.Client.Metadata))
-	require.NoError(t, k.server.Revoke(context.Background(), access))
+	_, err = k.server.Revoke(context.Background(), token.Revocation{Token: access})
+	require.NoError(t, err)
 }
 
 // repeat sends the same again.
@@ -469,7 +475,7 @@ func (k *killTest) repeat(t *testing.T, r *dcr.Registrar, want end) {
 	var err error
 	switch k.order.Operation {
 	case dcr.OpCreate:
-		_, err = r.Register(ctx, dcr.RegisterInput{Token: k.order.Request, Certificate: by.Certificate})
+		_, err = r.Register(ctx, dcr.RegisterInput{Token: claims.NewSecret(k.order.Request), Certificate: by.Certificate})
 	case dcr.OpUpdate:
 		_, err = r.Update(ctx, k.before.ID, k.order.Request, by)
 	default:

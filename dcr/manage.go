@@ -5,7 +5,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -15,8 +19,39 @@ var ErrNotOffered = errors.New("dcr: this bank does not offer the verb")
 
 // Caller is who asks for a registered client.
 type Caller struct {
-	Token       string            `json:"-"` // the bearer access token; "" where none was sent
+	Token       claims.Secret     // the bearer access token; zero where none was sent
 	Certificate *x509.Certificate // of the mutual TLS connection; nil where there is none
+}
+
+// CallerOf reads the caller from a request: the token of its one Authorization header
+// (Bearer, RFC 6750 section 2.1), and the client certificate from the source. The
+// error is an *Error, 401, where there is no certificate.
+func CallerOf(r *http.Request, source cert.Source) (Caller, error) {
+	leaf, err := source(r)
+	if err != nil || leaf == nil {
+		return Caller{}, unauthorized("a client certificate is required", "", err)
+	}
+	return Caller{Token: token.FromHeader(r.Header), Certificate: leaf}, nil
+}
+
+// HasTokens tells whether the Registrar has Tokens, and so offers Get, Update, Delete
+// and Application.
+func (r *Registrar) HasTokens() bool { return r.tokens != nil }
+
+// Application returns the application of the client that asks, and its environment,
+// for the bank's other APIs. It makes the checks of Get but for the path: the token is
+// valid and bound to the certificate, its client is still registered and not younger
+// than the token, and the certificate is one of its software now. A refusal is an
+// *Error, 401, 405 or 503. The Observer is not told.
+func (r *Registrar) Application(ctx context.Context, by Caller) (claims.Application, claims.Environment, error) {
+	client, _, err := r.identify(ctx, by)
+	if err != nil {
+		return claims.Application{}, "", err
+	}
+	if _, err := r.owns(ctx, client, by.Certificate); err != nil {
+		return claims.Application{}, "", err
+	}
+	return client.Application, client.Environment, nil
 }
 
 // Get returns a client as it is registered, without a secret. It refuses with an
@@ -47,7 +82,7 @@ func (r *Registrar) get(ctx context.Context, clientID string, by Caller, o *oper
 	if err != nil {
 		return nil, err
 	}
-	response, err := r.respond(&s.client, s.statement, "")
+	response, err := r.respond(&s.client, s.statement, claims.Secret{})
 	if err != nil {
 		return nil, err
 	}
@@ -88,14 +123,14 @@ func (r *Registrar) update(ctx context.Context, clientID, request string, by Cal
 		return nil, err
 	}
 	if registration, err = r.replace(ctx, s, v, by.Certificate); errors.Is(err, errLost) {
-		return nil, unavailable(err, "the client is being changed by another request at the moment")
+		return nil, Unavailable(err, "the client is being changed by another request at the moment")
 	}
 	return registration, err
 }
 
 // replace judges an update against the record and stores it. errLost: the record
 // changed meanwhile.
-func (r *Registrar) replace(ctx context.Context, s *owned, v *Verified, leaf *x509.Certificate) (*Registration, error) {
+func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, leaf *x509.Certificate) (*Registration, error) {
 	v.input.Certificate = &validate.Certificate{RawSubject: leaf.RawSubject}
 	if v.input.Extra = moved(s, v); len(v.input.Extra) == 0 {
 		// The statement may name another key set than the one before.
@@ -132,7 +167,7 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *Verified, leaf *x5
 }
 
 // moved reports what would make another client of this one.
-func moved(s *owned, v *Verified) []validate.Violation {
+func moved(s *owned, v *VerifiedRequest) []validate.Violation {
 	c, sent, statement := &s.client, v.request.claims, v.statement.Claims()
 	var found []validate.Violation
 	add := func(broken bool, rule string, d validate.Document, pointer, message string) {
@@ -141,18 +176,18 @@ func moved(s *owned, v *Verified) []validate.Violation {
 		}
 	}
 	id, named := sent.ClientID.Get()
-	add(named && id != c.ID, ruleClientID, validate.DocRequest, "/client_id", "is not the client that is updated")
+	add(named && id != c.ID, validate.RuleClientIDMatches, validate.DocRequest, "/client_id", "is not the client that is updated")
 	if s.statement.Claims().SoftwareID.Present() && !statement.SoftwareID.Present() {
-		add(true, ruleSoftwareID, validate.DocSSA, "/software_id", "the statement does not name the software any more, as that of the client does")
+		add(true, validate.RuleSoftwareIDUnchanged, validate.DocSSA, "/software_id", "the statement does not name the software any more, as that of the client does")
 	} else {
-		add(softwareID(sent, statement) != c.SoftwareID, ruleSoftwareID, validate.DocRequest, "/software_id",
+		add(softwareID(sent, statement) != c.SoftwareID, validate.RuleSoftwareIDUnchanged, validate.DocRequest, "/software_id",
 			"the request is of another software than the client")
 	}
-	add(statement.OrgID.Or("") != c.OrgID, ruleOrgID, validate.DocSSA, "/org_id",
+	add(statement.OrgID.Or("") != c.OrgID, validate.RuleSSAOrgIDUnchanged, validate.DocSSA, "/org_id",
 		"the statement is of another organisation than the client")
-	add(v.statement.Environment() != c.Environment, ruleEnvironment, validate.DocSSA, "/software_environment",
+	add(v.statement.Environment() != c.Environment, validate.RuleSSAEnvironmentUnchanged, validate.DocSSA, "/software_environment",
 		"the statement is of another environment than the client")
-	add(statement.Issuer.Or("") != c.Issuer, ruleIssuer, validate.DocSSA, "/iss",
+	add(statement.Issuer.Or("") != c.Issuer, validate.RuleSSAIssuerUnchanged, validate.DocSSA, "/iss",
 		"the statement is of another directory than the client")
 	return found
 }
@@ -183,11 +218,11 @@ func (r *Registrar) delete(ctx context.Context, clientID string, by Caller, o *o
 		case errors.Is(err, errLost):
 			continue
 		case err != nil:
-			return unavailable(fmt.Errorf("client %s: %w", s.client.ID, err), "the client cannot be deleted at the moment")
+			return Unavailable(fmt.Errorf("client %s: %w", s.client.ID, err), "the client cannot be deleted at the moment")
 		}
 		o.unfinished = !finished
 		r.done(ctx, change)
 		return nil
 	}
-	return unavailable(errLost, "the client is being changed by another request at the moment")
+	return Unavailable(errLost, "the client is being changed by another request at the moment")
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
@@ -45,10 +46,10 @@ func TestTheOwnerOfAClientGetsItAsItIsRegistered(t *testing.T) {
 }
 
 // brokenTokens is an authorization server that is out.
-type brokenTokens struct{ dcr.Tokens }
+type brokenTokens struct{ token.Tokens }
 
-func (brokenTokens) Introspect(context.Context, string) (dcr.AccessToken, error) {
-	return dcr.AccessToken{}, errOut
+func (brokenTokens) Introspect(context.Context, claims.Secret) (token.AccessToken, error) {
+	return token.AccessToken{}, errOut
 }
 
 func TestManagementAuthenticatesInOrder(t *testing.T) {
@@ -57,7 +58,7 @@ func TestManagementAuthenticatesInOrder(t *testing.T) {
 	client := b.enrol(t, nil).Client
 	stranger := b.other(t, ssatest.SoftwareOptions{})
 	strangers := b.certificate(t, stranger)
-	issue := func(id string, thumb [32]byte) string {
+	issue := func(id string, thumb [32]byte) claims.Secret {
 		token, err := b.tokens.Issue(ctx, id, thumb, nil, time.Hour)
 		require.NoError(t, err)
 		return token
@@ -72,9 +73,9 @@ func TestManagementAuthenticatesInOrder(t *testing.T) {
 		"nothing at all":                            {dcr.Caller{}, 401, bareChallenge},
 		"no certificate":                            {dcr.Caller{Token: good.Token}, 401, invalidChallenge},
 		"no token":                                  {dcr.Caller{Certificate: good.Certificate}, 401, bareChallenge},
-		"a token that nobody issued":                {dcr.Caller{Token: "nobody", Certificate: good.Certificate}, 401, invalidChallenge},
-		"a token with a line break":                 {dcr.Caller{Token: "a\nb", Certificate: good.Certificate}, 401, invalidChallenge},
-		"a token without end":                       {dcr.Caller{Token: strings.Repeat("a", 5000), Certificate: good.Certificate}, 401, invalidChallenge},
+		"a token that nobody issued":                {dcr.Caller{Token: claims.NewSecret("nobody"), Certificate: good.Certificate}, 401, invalidChallenge},
+		"a token with a line break":                 {dcr.Caller{Token: claims.NewSecret("a\nb"), Certificate: good.Certificate}, 401, invalidChallenge},
+		"a token without end":                       {dcr.Caller{Token: claims.NewSecret(strings.Repeat("a", 5000)), Certificate: good.Certificate}, 401, invalidChallenge},
 		"the token with another certificate":        {dcr.Caller{Token: good.Token, Certificate: strangers}, 401, invalidChallenge},
 		"a certificate that is not of the software": {dcr.Caller{Token: issue(client.ID, thumbprint(strangers)), Certificate: strangers}, 401, invalidChallenge},
 	} {
@@ -103,11 +104,11 @@ func TestManagementAuthenticatesInOrder(t *testing.T) {
 
 // fixedTokens says of every token the same.
 type fixedTokens struct {
-	dcr.Tokens
-	token dcr.AccessToken
+	token.Tokens
+	token token.AccessToken
 }
 
-func (f fixedTokens) Introspect(context.Context, string) (dcr.AccessToken, error) {
+func (f fixedTokens) Introspect(context.Context, claims.Secret) (token.AccessToken, error) {
 	return f.token, nil
 }
 
@@ -115,24 +116,24 @@ func TestATokenOfUnknownBindingOrAgeIsRefused(t *testing.T) {
 	b := newOffice(t, nil, nil)
 	client := b.enrol(t, nil).Client
 	by := b.caller(t, client.ID)
-	good := dcr.AccessToken{ClientID: client.ID, CertificateSHA256: thumbprint(by.Certificate), IssuedAt: b.now, Expiry: b.now.Add(time.Minute)}
+	good := token.AccessToken{ClientID: client.ID, CertificateSHA256: thumbprint(by.Certificate), IssuedAt: b.now, Expiry: b.now.Add(time.Minute)}
 	for name, c := range map[string]struct {
-		change func(*dcr.AccessToken)
+		change func(*token.AccessToken)
 		status int
 	}{
-		"as it should be":           {func(*dcr.AccessToken) {}, 200},
-		"that does not end":         {func(a *dcr.AccessToken) { a.Expiry = time.Time{} }, 200},
-		"that has ended":            {func(a *dcr.AccessToken) { a.Expiry = b.now }, 401},
-		"of no client":              {func(a *dcr.AccessToken) { a.ClientID = "" }, 401},
-		"of no certificate":         {func(a *dcr.AccessToken) { a.CertificateSHA256 = [32]byte{} }, 401},
-		"of no time":                {func(a *dcr.AccessToken) { a.IssuedAt = time.Time{} }, 401},
-		"of a clock that is behind": {func(a *dcr.AccessToken) { a.IssuedAt = b.now.Add(-time.Minute) }, 200},
-		"older than the client":     {func(a *dcr.AccessToken) { a.IssuedAt = b.now.Add(-time.Minute - 1) }, 401},
-		"of a client that is gone":  {func(a *dcr.AccessToken) { a.ClientID = "gone" }, 401},
+		"as it should be":           {func(*token.AccessToken) {}, 200},
+		"that does not end":         {func(a *token.AccessToken) { a.Expiry = time.Time{} }, 200},
+		"that has ended":            {func(a *token.AccessToken) { a.Expiry = b.now }, 401},
+		"of no client":              {func(a *token.AccessToken) { a.ClientID = "" }, 401},
+		"of no certificate":         {func(a *token.AccessToken) { a.CertificateSHA256 = [32]byte{} }, 401},
+		"of no time":                {func(a *token.AccessToken) { a.IssuedAt = time.Time{} }, 401},
+		"of a clock that is behind": {func(a *token.AccessToken) { a.IssuedAt = b.now.Add(-time.Minute) }, 200},
+		"older than the client":     {func(a *token.AccessToken) { a.IssuedAt = b.now.Add(-time.Minute - 1) }, 401},
+		"of a client that is gone":  {func(a *token.AccessToken) { a.ClientID = "gone" }, 401},
 	} {
-		token := good
-		c.change(&token)
-		registrar := openOffice(t, b.world, b.records, func(config *dcr.Config) { config.Tokens = fixedTokens{config.Tokens, token} })
+		access := good
+		c.change(&access)
+		registrar := openOffice(t, b.world, b.records, func(config *dcr.Config) { config.Tokens = fixedTokens{config.Tokens, access} })
 		_, err := registrar.Get(context.Background(), client.ID, by)
 		if c.status == 200 {
 			require.NoError(t, err, name)
@@ -368,7 +369,7 @@ func TestASecretLivesAsLongAsTheMethodCanUseIt(t *testing.T) {
 		updated, err := b.Update(context.Background(), id, b.token(t, ask(step.method)), b.caller(t, id))
 		require.NoError(t, err)
 		now := updated.Client
-		require.Equal(t, step.issued, updated.Secret != "", step.method)
+		require.Equal(t, step.issued, !updated.Secret.IsZero(), step.method)
 		require.Equal(t, step.hash, now.SecretHash != nil, step.method)
 		require.Equal(t, step.value, now.SealedSecret != nil, step.method)
 		if step.hash && !step.issued {
@@ -462,9 +463,11 @@ func TestAStoreOfFourVerbsWillDoWithoutAProvisioner(t *testing.T) {
 }
 
 // deafTokens revokes nothing.
-type deafTokens struct{ dcr.Tokens }
+type deafTokens struct{ token.Tokens }
 
-func (deafTokens) Revoke(context.Context, string) error       { return errOut }
+func (deafTokens) Revoke(context.Context, token.Revocation) (token.Revoked, error) {
+	return token.Revoked{}, errOut
+}
 func (deafTokens) RevokeClient(context.Context, string) error { return errOut }
 
 func TestATokenThatCannotBeRevokedIsRefusedAllTheSame(t *testing.T) {

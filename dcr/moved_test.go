@@ -59,7 +59,7 @@ func TestTheNamesOfTwoDirectoriesAreNotOneSoftware(t *testing.T) {
 	for _, registrations := range []validate.Registrations{validate.RegistrationsOnePerSoftware, validate.RegistrationsOnePerClientName} {
 		b, same := twoDirectories(t, func(p *validate.Policy) { p.Registrations = registrations })
 		first := b.enrol(t, nil).Client
-		second, err := b.Register(context.Background(), dcr.RegisterInput{Token: requestOf(t, same), Certificate: b.certificate(t, same)})
+		second, err := b.Register(context.Background(), dcr.RegisterInput{Token: claims.NewSecret(requestOf(t, same)), Certificate: b.certificate(t, same)})
 		require.NoError(t, err, registrations)
 		require.NotEqual(t, first.UniqueKey, second.Client.UniqueKey)
 		require.Equal(t, "Another Ltd", second.Client.Issuer)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
@@ -34,7 +35,7 @@ type office struct {
 	*world
 	*dcr.Registrar
 	records records
-	tokens  *dcr.MemoryTokens
+	tokens  *token.Memory
 	events  []dcr.Event
 	mu      sync.Mutex
 }
@@ -50,8 +51,7 @@ func openOffice(t *testing.T, w *world, s records, change func(*dcr.Config)) *of
 	t.Helper()
 	b := &office{world: w, records: s}
 	var err error
-	b.tokens, err = dcr.NewMemoryTokens(w.config.Clock, rand.Reader)
-	require.NoError(t, err)
+	b.tokens = token.NewMemory(w.config.Clock, rand.Reader)
 	config := w.config
 	config.Store, config.Tokens = s, b.tokens
 	config.Observer = func(e dcr.Event) {
@@ -88,14 +88,14 @@ func (b *office) enrol(t *testing.T, change func(*claims.Request)) *dcr.Registra
 func (b *office) caller(t *testing.T, id string) dcr.Caller {
 	t.Helper()
 	leaf := b.certificate(t, b.software)
-	token, err := b.tokens.Issue(context.Background(), id, thumbprint(leaf), nil, time.Hour)
+	access, err := b.tokens.Issue(context.Background(), id, thumbprint(leaf), nil, time.Hour)
 	require.NoError(t, err)
-	return dcr.Caller{Token: token, Certificate: leaf}
+	return dcr.Caller{Token: access, Certificate: leaf}
 }
 
 // alive says whether a token is valid still.
-func (b *office) alive(token string) bool {
-	_, err := b.tokens.Introspect(context.Background(), token)
+func (b *office) alive(access claims.Secret) bool {
+	_, err := b.tokens.Introspect(context.Background(), access)
 	return err == nil
 }
 
@@ -125,38 +125,39 @@ func wire(e *dcr.Error) [5]any {
 type authorizationServer struct {
 	mu      sync.Mutex
 	clients map[string]string // by ID: what is registered
-	secrets map[string]string
+	secrets map[string]claims.Secret
 	fail    func(verb string) error
 }
 
 func newAuthorizationServer() *authorizationServer {
-	return &authorizationServer{clients: map[string]string{}, secrets: map[string]string{}, fail: func(string) error { return nil }}
+	return &authorizationServer{clients: map[string]string{}, secrets: map[string]claims.Secret{}, fail: func(string) error { return nil }}
 }
 
-func (a *authorizationServer) Provision(_ context.Context, c store.Client, secret string) error {
+func (a *authorizationServer) Provision(_ context.Context, p dcr.Provisioning) (dcr.Provisioned, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := a.fail("provision"); err != nil {
-		return err
+		return dcr.Provisioned{}, err
 	}
-	a.clients[c.ID] = string(c.Metadata)
+	id := p.Client.ID
+	a.clients[id] = string(p.Client.Metadata)
 	switch {
-	case secret != "":
-		a.secrets[c.ID] = secret
-	case c.SecretHash == nil:
-		delete(a.secrets, c.ID)
+	case !p.Secret.IsZero():
+		a.secrets[id] = p.Secret
+	case p.Client.SecretHash == nil:
+		delete(a.secrets, id)
 	}
-	return a.fail("provisioned") // an answer that is lost
+	return dcr.Provisioned{}, a.fail("provisioned") // an answer that is lost
 }
 
-func (a *authorizationServer) Deprovision(_ context.Context, id string) error {
+func (a *authorizationServer) Deprovision(_ context.Context, d dcr.Deprovisioning) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := a.fail("deprovision"); err != nil {
 		return err
 	}
-	delete(a.clients, id)
-	delete(a.secrets, id)
+	delete(a.clients, d.ClientID)
+	delete(a.secrets, d.ClientID)
 	return nil
 }
 

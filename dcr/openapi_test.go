@@ -16,12 +16,13 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
+	"github.com/stretchr/testify/require"
+
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
-	"github.com/stretchr/testify/require"
 )
 
 // document is the OpenAPI document, and which of its answers were seen.
@@ -262,7 +263,7 @@ func TestResponsesAreOfTheDocumentedSchema(t *testing.T) {
 			registration, refusal := s.register(t, s.registrar, token)
 			require.Nil(t, refusal)
 			for _, asArray := range []bool{false, true} {
-				for _, secret := range []string{registration.Secret, ""} {
+				for _, secret := range []claims.Secret{registration.Secret, {}} {
 					policy := s.config.Validator.Policy()
 					policy.ResponseScopeAsArray = asArray
 					body, err := dcr.Response(registration.Client, secret, policy)
@@ -289,7 +290,7 @@ func TestTheDocumentRefusesWhatMustNotBeThere(t *testing.T) {
 	s := newSite(t, nil)
 	registration, refusal := s.register(t, s.registrar, s.token(t, nil))
 	require.Nil(t, refusal)
-	body, err := dcr.Response(registration.Client, "", s.config.Validator.Policy())
+	body, err := dcr.Response(registration.Client, claims.Secret{}, s.config.Validator.Policy())
 	require.NoError(t, err)
 	for name, change := range map[string]func(map[string]any){
 		"jti of the request":                  func(m map[string]any) { m["jti"] = "x" },

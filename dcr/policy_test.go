@@ -5,12 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/validate"
-	"github.com/stretchr/testify/require"
 )
 
 func TestAnAdjustableMemberIsChangedAndNeverEmptied(t *testing.T) {
@@ -75,7 +77,7 @@ func TestServerAndLintAgreeOnTheWire(t *testing.T) {
 			token := w.token(t, func(c *claims.Request) { c.SoftwareStatement = claims.Some(statement) })
 			_, refusal := w.register(t, r, token)
 			require.NotNil(t, refusal)
-			result := w.lint(t, dcr.LintInput{Request: token, Environment: claims.Sandbox, StatementKey: w.directory.Anchor().Keys})
+			result := w.lint(t, tpp.LintInput{Request: token, Environment: claims.Sandbox, StatementKey: w.directory.Anchor().Keys})
 			require.Equal(t, refusal.Code, result.Report.Wire().Error)
 		})
 	}
@@ -93,7 +95,7 @@ func TestLintReadsTheStatementByteForByte(t *testing.T) {
 		},
 	} {
 		token := w.token(t, func(c *claims.Request) { c.SoftwareStatement = claims.Some(change(c.SoftwareStatement.Or(""))) })
-		result := w.lint(t, dcr.LintInput{Request: token})
+		result := w.lint(t, tpp.LintInput{Request: token})
 		require.Contains(t, ruleIDs(result.Report), "ssa.jws")
 		require.Equal(t, validate.InvalidSoftwareStatement, result.Report.Wire().Error)
 	}
@@ -105,9 +107,9 @@ func TestLintJudgesTheClaimsOfAMalformedToken(t *testing.T) {
 	header, rest, _ := strings.Cut(token, ".")
 	payload, _, _ := strings.Cut(rest, ".")
 	for _, text := range []string{header + "." + payload, token + "==", token + ".x"} {
-		result := w.lint(t, dcr.LintInput{Request: text})
+		result := w.lint(t, tpp.LintInput{Request: text})
 		require.Contains(t, ruleIDs(result.Report), "request.jws")
 		require.Contains(t, ruleIDs(result.Report), "application_type.web_or_mobile")
-		require.Equal(t, dcr.SignatureNotChecked, result.Request)
+		require.Equal(t, tpp.SignatureNotChecked, result.Request)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -13,23 +14,37 @@ import (
 // have the same result; they must be safe for concurrent use, and end when the
 // context does. A panic counts as an error.
 type Provisioner interface {
-	// Provision makes the client, or replaces it by this one. secret is its client
-	// secret where that is new or sealed; "" where client.SecretHash is nil,
-	// and also where the client keeps, or after a failed update has again, the one
-	// that hashes to it. So an authorization server that checks secrets itself
-	// forgets a secret only when the next one but one replaces it.
-	Provision(ctx context.Context, client store.Client, secret string) error
+	// Provision makes the client, or replaces it by this one.
+	Provision(ctx context.Context, p Provisioning) (Provisioned, error)
 	// Deprovision removes the client with all its tokens and grants. That there is
 	// none is no error.
-	Deprovision(ctx context.Context, clientID string) error
+	Deprovision(ctx context.Context, d Deprovisioning) error
 }
 
-// readableSecret is the secret of a client whose record holds it sealed, "" where it
-// does not. An authorization server that were told of none would go on with another
-// one than the client has: that it does not open is an error.
-func (r *Registrar) readableSecret(c store.Client) (string, error) {
+// Provisioning is a client that is to be in the authorization server.
+type Provisioning struct {
+	Client store.Client // a copy: what is done to it changes nothing
+	// Secret is the client secret where that is new or sealed. It is zero where
+	// Client.SecretHash is nil, and also where the client keeps the secret that hashes
+	// to it, or has that one again after a failed update. So an authorization server
+	// that checks secrets itself must keep the last two.
+	Secret claims.Secret
+}
+
+// Provisioned is what the authorization server has decided. It has no members yet.
+type Provisioned struct{}
+
+// Deprovisioning is a client that is to leave the authorization server.
+type Deprovisioning struct {
+	ClientID string
+}
+
+// readableSecret is the secret of a client whose record holds it sealed, zero where
+// it does not. A secret that does not open is an error: without it the authorization
+// server would keep an old secret that the client no longer has.
+func (r *Registrar) readableSecret(c store.Client) (claims.Secret, error) {
 	if c.SealedSecret == nil {
-		return "", nil
+		return claims.Secret{}, nil
 	}
 	return r.OpenSecret(c)
 }
@@ -55,9 +70,10 @@ func (r *Registrar) takeBack(ctx context.Context, op Operation, c store.Client) 
 	}
 }
 
-// revert undoes a record that is Creating or Updating, elsewhere first: as long as
-// the record says so, the change can be found. Where another process has taken the
-// change over, what this one did elsewhere must not outlast what that one does.
+// revert undoes a record that is Creating or Updating. It does so in the
+// authorization server first: as long as the record shows the change, the change can
+// be found. If another process took the change over, revert brings the authorization
+// server to what the store says now.
 func (r *Registrar) revert(ctx context.Context, c store.Client) error {
 	if r.provisioner != nil {
 		if err := r.provision(ctx, c); err != nil {
@@ -79,9 +95,10 @@ func (r *Registrar) provision(ctx context.Context, record store.Client) error {
 		if err != nil {
 			return err
 		}
-		return r.provisioner.Provision(ctx, c.Clone(), secret)
+		_, err = r.provisioner.Provision(ctx, Provisioning{Client: c.Clone(), Secret: secret})
+		return err
 	}
-	return r.provisioner.Deprovision(ctx, record.ID)
+	return r.provisioner.Deprovision(ctx, Deprovisioning{ClientID: record.ID})
 }
 
 // align brings the authorization server to what the store says now.

@@ -114,7 +114,7 @@ func (b *office) clear(t *testing.T, server *authorizationServer) {
 	t.Helper()
 	require.NoError(t, deleteOthers(b, ""))
 	for id := range server.holds() {
-		require.NoError(t, server.Deprovision(context.Background(), id))
+		require.NoError(t, server.Deprovision(context.Background(), dcr.Deprovisioning{ClientID: id}))
 	}
 }
 
@@ -122,7 +122,7 @@ func (b *office) clear(t *testing.T, server *authorizationServer) {
 func (b *office) post(t *testing.T, token string) func() error {
 	leaf := b.certificate(t, b.software)
 	return func() error {
-		_, err := b.Register(context.Background(), dcr.RegisterInput{Token: token, Certificate: leaf})
+		_, err := b.Register(context.Background(), dcr.RegisterInput{Token: claims.NewSecret(token), Certificate: leaf})
 		return err
 	}
 }
@@ -304,7 +304,7 @@ func TestAPUTAndADELETELeaveTheOneOrTheOther(t *testing.T) {
 		send := b.sent(t)
 		for range rounds {
 			id := b.enrol(t, nil).Client.ID
-			token, access := b.token(t, oneRedirect), b.caller(t, id).Token
+			token, access := b.token(t, oneRedirect), b.caller(t, id).Token.Reveal()
 			var put, del int
 			atOnce(func() error { put = send(http.MethodPut, "/register/"+id, token, access); return nil },
 				func() error { del = send(http.MethodDelete, "/register/"+id, "", access); return nil })

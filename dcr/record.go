@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/internal/verdict"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -21,19 +23,19 @@ const (
 )
 
 // build makes the record of a valid request for a new client.
-func (r *Registrar) build(v *Verified) (store.Client, string, error) {
+func (r *Registrar) build(v *VerifiedRequest) (store.Client, claims.Secret, error) {
 	client, method, err := r.describe(v)
 	if err != nil {
-		return store.Client{}, "", err
+		return store.Client{}, claims.Secret{}, err
 	}
 	if client.ID, err = r.token(clientIDBytes); err != nil {
-		return store.Client{}, "", internalError(err)
+		return store.Client{}, claims.Secret{}, internalError(err)
 	}
 	client.IssuedAt = r.now()
 	client.Since = client.IssuedAt
 	secret, err := r.addSecret(&client, method)
 	if err != nil {
-		return store.Client{}, "", internalError(err)
+		return store.Client{}, claims.Secret{}, internalError(err)
 	}
 	return client, secret, nil
 }
@@ -41,40 +43,40 @@ func (r *Registrar) build(v *Verified) (store.Client, string, error) {
 // rebuild makes the record of a valid request for a client that there is. It keeps
 // client_id, client_id_issued_at, and the secret as long as the authentication
 // method can use it; the text is that of a new secret, "" where there is none.
-func (r *Registrar) rebuild(v *Verified, s *owned) (store.Client, string, error) {
+func (r *Registrar) rebuild(v *VerifiedRequest, s *owned) (store.Client, claims.Secret, error) {
 	before := &s.client
 	client, method, err := r.describe(v)
 	if err != nil {
-		return store.Client{}, "", err
+		return store.Client{}, claims.Secret{}, err
 	}
 	client.ID, client.IssuedAt, client.Version, client.Since = before.ID, before.IssuedAt, before.Version, r.now()
 	client.UniqueKey = r.keptKey(s, &client, v.statement.Claims())
 	sealed := method == claims.ClientSecretJWT
 	switch {
 	case !needsSecret(method):
-		return client, "", nil
+		return client, claims.Secret{}, nil
 	case before.SecretHash != nil && (!sealed || before.SealedSecret != nil):
 		client.SecretHash = before.SecretHash
 		if sealed {
 			client.SealedSecret = before.SealedSecret
 		}
-		return client, "", nil
+		return client, claims.Secret{}, nil
 	}
 	secret, err := r.addSecret(&client, method)
 	if err != nil {
-		return store.Client{}, "", internalError(err)
+		return store.Client{}, claims.Secret{}, internalError(err)
 	}
 	return client, secret, nil
 }
 
 // describe makes what of a record follows from the request alone, and says how the
 // client authenticates at the token endpoint.
-func (r *Registrar) describe(v *Verified) (store.Client, claims.AuthMethod, error) {
+func (r *Registrar) describe(v *VerifiedRequest) (store.Client, claims.AuthMethod, error) {
 	statement := v.statement.Claims()
 	app, err := r.attributes.Map(statement, v.statement.Environment())
 	if err != nil {
 		return store.Client{}, "", r.verifier.refuse(v.input, validate.Violation{
-			Rule: "ssa.attributes.required", Document: validate.DocSSA, Message: trimPrefix(err)}, err)
+			Rule: "ssa.attributes.required", Document: validate.DocSSA, Message: verdict.Plain(err)}, err)
 	}
 	registered := r.registered(v)
 	if empty := emptied(v.request.claims, registered); empty != "" {
@@ -111,7 +113,7 @@ func internalError(err error) *Error {
 
 // registered is the request as it is registered: without what concerns the token
 // alone, and with the defaults that the specification gives.
-func (r *Registrar) registered(v *Verified) *claims.Request {
+func (r *Registrar) registered(v *VerifiedRequest) *claims.Request {
 	c, statement := *v.request.claims, v.statement.Claims()
 	none := claims.Request{}
 	c.Issuer, c.IssuedAt, c.Expiry, c.NotBefore = none.Issuer, none.IssuedAt, none.Expiry, none.NotBefore
@@ -147,13 +149,13 @@ func (r *Registrar) defaultResponseTypes() []claims.ResponseType {
 // changes such values instead of refusing them.
 func (r *Registrar) adjust(c *claims.Request) {
 	if types, ok := c.GrantTypes.Get(); ok && r.policy.CanAdjust("grant_types") {
-		c.GrantTypes = claims.Some(keep(types, offered(&r.policy, "grant_types", r.policy.GrantTypes)))
+		c.GrantTypes = claims.Some(text.Keep(types, offered(&r.policy, "grant_types", r.policy.GrantTypes)))
 	}
 	if types, ok := c.ResponseTypes.Get(); ok && r.policy.CanAdjust("response_types") {
-		c.ResponseTypes = claims.Some(keep(types, offered(&r.policy, "response_types", r.policy.ResponseTypes)))
+		c.ResponseTypes = claims.Some(text.Keep(types, offered(&r.policy, "response_types", r.policy.ResponseTypes)))
 	}
 	if scope, ok := c.Scope.Get(); ok && r.policy.CanAdjust("scope") {
-		c.Scope = claims.Some(claims.Scope{Words: keep(scope.Words, offered(&r.policy, "scope", r.policy.Scopes))})
+		c.Scope = claims.Some(claims.Scope{Words: text.Keep(scope.Words, offered(&r.policy, "scope", r.policy.Scopes))})
 	}
 }
 
@@ -186,16 +188,6 @@ func emptied(sent, registered *claims.Request) string {
 	return ""
 }
 
-func keep[T comparable](values, supported []T) []T {
-	var kept []T
-	for _, v := range values {
-		if slices.Contains(supported, v) {
-			kept = append(kept, v)
-		}
-	}
-	return kept
-}
-
 // defaultScopes are the policy's default scopes as far as the software's roles
 // allow them; openid needs no role.
 func (r *Registrar) defaultScopes(statement *claims.SSA) []string {
@@ -203,7 +195,7 @@ func (r *Registrar) defaultScopes(statement *claims.SSA) []string {
 	for _, role := range statement.SoftwareRoles.Or(claims.Roles{}).Values {
 		allowed = append(allowed, r.policy.ScopesOf(role)...)
 	}
-	return keep(keep(r.policy.DefaultScopes, allowed), offered(&r.policy, "scope", r.policy.Scopes))
+	return text.Keep(text.Keep(r.policy.DefaultScopes, allowed), offered(&r.policy, "scope", r.policy.Scopes))
 }
 
 func softwareID(c *claims.Request, statement *claims.SSA) string {
@@ -226,9 +218,9 @@ func nameKey(c *store.Client, statement *claims.SSA) string {
 	return fmt.Sprintf("name %s %q %q", c.Environment, c.Issuer, statement.SoftwareClientName.Or(""))
 }
 
-// keptKey is the unique key of an updated client: the one it has, as long as what the
-// policy goes by is the same. Its policy may be another than that of today, under
-// which it may be one of several; an update must not fail for that.
+// keptKey is the unique key of an updated client. It keeps the old key unless software
+// or name changed: the policy may have changed since, and the client may be one of
+// several under that of today. An update must not fail for that.
 func (r *Registrar) keptKey(s *owned, c *store.Client, statement *claims.SSA) string {
 	held, before := s.client.UniqueKey, s.statement.Claims()
 	key, name := r.uniqueKey(c, statement), nameKey(&s.client, before)
@@ -243,31 +235,32 @@ func (r *Registrar) keptKey(s *owned, c *store.Client, statement *claims.SSA) st
 
 // addSecret gives the client a secret where its method needs one. The record keeps
 // the hash, and the sealed value for the one method that needs it.
-func (r *Registrar) addSecret(c *store.Client, method claims.AuthMethod) (string, error) {
+func (r *Registrar) addSecret(c *store.Client, method claims.AuthMethod) (claims.Secret, error) {
 	if !needsSecret(method) {
-		return "", nil
+		return claims.Secret{}, nil
 	}
 	secret, err := r.token(secretBytes)
 	if err != nil {
-		return "", err
+		return claims.Secret{}, err
 	}
 	hash := sha256.Sum256([]byte(secret))
 	c.SecretHash = hash[:]
 	if method == claims.ClientSecretJWT && r.sealer == nil {
-		return "", errors.New("dcr: client_secret_jwt without a sealing key")
+		return claims.Secret{}, errors.New("dcr: client_secret_jwt without a sealing key")
 	}
 	if method == claims.ClientSecretJWT {
 		c.SealedSecret, err = r.sealer.seal(r.random, c.ID, secret)
 	}
-	return secret, err
+	return claims.NewSecret(secret), err
 }
 
-// token makes an unguessable URL-safe text of n random bytes, all but one bit of them.
+// token makes an unguessable URL-safe text of n random bytes. The top bit is cleared,
+// so that the text starts with a letter: a command line takes - for a flag.
 func (r *Registrar) token(n int) (string, error) {
 	b := make([]byte, n)
 	if _, err := io.ReadFull(r.random, b); err != nil {
 		return "", fmt.Errorf("dcr: no randomness: %w", err)
 	}
-	b[0] &= 0x7f // so that it begins with a letter: a command line takes - for a flag
+	b[0] &= 0x7f
 	return base64.RawURLEncoding.EncodeToString(b), nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
@@ -26,13 +27,13 @@ type Config struct {
 	Validator    *validate.Validator     // required: profile and policy, with at least one audience
 	Store        store.Store             // required
 	Certificates *cert.Checker           // nil: the client certificate's public key is in the software's key set
-	Clock        func() time.Time        // required; time.Now in production
+	Clock        func() time.Time        // time.Now where nil
 	Random       io.Reader               // crypto/rand.Reader where nil
-	SealingKey   []byte                  `json:"-"` // 32 bytes; required where the policy admits client_secret_jwt
+	SealingKey   claims.Secret           // 32 bytes; required where the policy admits client_secret_jwt
 	Logger       *slog.Logger            // nil logs nothing
 	// Tokens are asked by Get, Update and Delete, which a registrar without them
 	// does not offer (405).
-	Tokens Tokens
+	Tokens token.Tokens
 	// Hooks are the bank's own steps around each change.
 	Hooks Hooks
 	// Provisioner makes the clients in the bank's authorization server; nil where
@@ -56,7 +57,7 @@ type Registrar struct {
 	attributes   *claims.AttributeMapper
 	certificates *cert.Checker
 	log          *slog.Logger
-	tokens       Tokens
+	tokens       token.Tokens
 	hooks        Hooks
 	provisioner  Provisioner
 	replay       store.Replay
@@ -69,8 +70,8 @@ type Registrar struct {
 // without audiences, client_secret_jwt without a sealing key, and a Provisioner or a
 // Replay with a Store that has not the methods of store.Unfinished.
 func NewRegistrar(c Config) (*Registrar, error) {
-	if c.Statements == nil || c.SoftwareKeys == nil || c.Validator == nil || c.Store == nil || c.Clock == nil {
-		return nil, errors.New("dcr: a registrar needs Statements, SoftwareKeys, Validator, Store and Clock")
+	if c.Statements == nil || c.SoftwareKeys == nil || c.Validator == nil || c.Store == nil {
+		return nil, errors.New("dcr: a registrar needs Statements, SoftwareKeys, Validator and Store")
 	}
 	policy := c.Validator.Policy()
 	if len(policy.Audiences) == 0 {
@@ -89,6 +90,9 @@ func NewRegistrar(c Config) (*Registrar, error) {
 	if r.observer == nil {
 		r.observer = func(Event) {}
 	}
+	if r.clock == nil {
+		r.clock = time.Now
+	}
 	if r.random == nil {
 		r.random = rand.Reader
 	}
@@ -97,7 +101,7 @@ func NewRegistrar(c Config) (*Registrar, error) {
 	}
 	var err error
 	if r.certificates = c.Certificates; r.certificates == nil {
-		r.certificates, err = cert.NewChecker(cert.CheckerConfig{Bindings: []cert.Binding{cert.ByPublicKey}, Clock: c.Clock})
+		r.certificates, err = cert.NewChecker(cert.CheckerConfig{Bindings: []cert.Binding{cert.ByPublicKey}, Clock: r.clock})
 		if err != nil {
 			return nil, err
 		}
@@ -107,8 +111,8 @@ func NewRegistrar(c Config) (*Registrar, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if slices.Contains(policy.AuthMethods, claims.ClientSecretJWT) || c.SealingKey != nil {
-		if r.sealer, err = newSealer(c.SealingKey); err != nil {
+	if slices.Contains(policy.AuthMethods, claims.ClientSecretJWT) || !c.SealingKey.IsZero() {
+		if r.sealer, err = newSealer([]byte(c.SealingKey.Reveal())); err != nil {
 			return nil, err
 		}
 	}
@@ -117,18 +121,18 @@ func NewRegistrar(c Config) (*Registrar, error) {
 
 // RegisterInput is a request to register a client.
 type RegisterInput struct {
-	Token       string            `json:"-"` // the request, a compact JWS
+	Token       claims.Secret     // the request, a compact JWS
 	Certificate *x509.Certificate // the client's certificate of the mutual TLS connection
 }
 
 // Registration is a registered client.
 type Registration struct {
 	Client store.Client
-	Secret string           `json:"-"` // the client secret, shown this once; "" where there is none
+	Secret claims.Secret    // the client secret, shown this once; zero where there is none
 	Report *validate.Report // warnings and notices; nil from Get
 	Change *Change          // what was done; nil from Get
 
-	response []byte // made before anything is stored: a client that is stored has an answer
+	response claims.Secret // the body of the answer, the secret in it; made before anything is stored: a client that is stored has an answer
 }
 
 // Register verifies, judges and stores a request, in the order of the walk that
@@ -144,7 +148,7 @@ func (r *Registrar) register(ctx context.Context, in RegisterInput, o *operation
 	if in.Certificate == nil {
 		return nil, unauthorized("a client certificate is required", challenge, nil)
 	}
-	v, err := r.verifier.Verify(ctx, in.Token, r.clock())
+	v, err := r.verifier.Verify(ctx, in.Token.Reveal(), r.clock())
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +161,7 @@ func (r *Registrar) register(ctx context.Context, in RegisterInput, o *operation
 }
 
 // admit judges a verified request, makes the record and stores it.
-func (r *Registrar) admit(ctx context.Context, v *Verified, reservation store.Reservation) (*Registration, error) {
+func (r *Registrar) admit(ctx context.Context, v *VerifiedRequest, reservation store.Reservation) (*Registration, error) {
 	report := r.verifier.Validator.Judge(v.input)
 	if !report.Valid() {
 		return nil, refused(report, nil)
@@ -184,12 +188,12 @@ func (r *Registrar) admit(ctx context.Context, v *Verified, reservation store.Re
 }
 
 // checkCertificate wants the client certificate to be good and of the software.
-func (r *Registrar) checkCertificate(ctx context.Context, v *Verified, leaf *x509.Certificate) error {
+func (r *Registrar) checkCertificate(ctx context.Context, v *VerifiedRequest, leaf *x509.Certificate) error {
 	_, err := r.certificates.Check(ctx, leaf, cert.SoftwareOf(v.statement, v.keys))
 	return certificateError(err)
 }
 
-func (r *Registrar) reservation(v *Verified) store.Reservation {
+func (r *Registrar) reservation(v *VerifiedRequest) store.Reservation {
 	c := v.request.claims
 	return store.Reservation{
 		Namespace: "request", Issuer: c.Issuer.Or(""), JTI: strings.ToLower(c.JWTID.Or("")),
@@ -198,20 +202,20 @@ func (r *Registrar) reservation(v *Verified) store.Reservation {
 }
 
 // storeError is the answer to what went wrong where the record was written.
-func (r *Registrar) storeError(v *Verified, err error) error {
+func (r *Registrar) storeError(v *VerifiedRequest, err error) error {
 	var e *Error
 	switch {
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, store.ErrReplayed):
-		return r.verifier.refuse(v.input, validate.Violation{Rule: ruleReplayed, Document: validate.DocRequest, Pointer: "/jti",
+		return r.verifier.refuse(v.input, validate.Violation{Rule: validate.RuleRequestJTIReplayed, Document: validate.DocRequest, Pointer: "/jti",
 			Step: validate.StepReplay, Message: "a request with this jti was sent before; the client it made, if any, is found by GET"}, err)
 	case errors.Is(err, store.ErrLeaving):
-		return unavailable(err, "the client that was registered before is still being deleted")
+		return Unavailable(err, "the client that was registered before is still being deleted")
 	case errors.Is(err, store.ErrExists):
 		return &Error{Status: http.StatusBadRequest, Code: validate.InvalidClientMetadata, Description: r.taken(), Err: err}
 	}
-	return unavailable(err, "the registration cannot be stored at the moment")
+	return Unavailable(err, "the registration cannot be stored at the moment")
 }
 
 // taken is what the sender learns where what it asks for is registered already.

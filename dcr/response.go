@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
@@ -18,51 +19,52 @@ var flattened = []string{"software_", "org_", "organisation_", "ob_"}
 // Response returns the JSON document that describes a registered client to its TPP
 // (OBIE DCR, response; RFC 7591 section 3.2.1): the registered members, the SSA's
 // claims beside them, and the members that the server sets, sorted by name. secret is
-// "" where there is none to show. Contacts are left out: they are personal data.
-func Response(c store.Client, secret string, policy validate.Policy) ([]byte, error) {
+// zero where there is none to show. Contacts are left out: they are personal data.
+func Response(c store.Client, secret claims.Secret, policy validate.Policy) ([]byte, error) {
 	statement, err := ssa.Parse(c.SoftwareStatement)
 	if err != nil {
 		return nil, err
 	}
-	return respond(&c, statement.Signed().UnverifiedPayload(), secret, policy.ResponseScopeAsArray)
+	body, err := respond(&c, statement.Signed().UnverifiedPayload(), secret, policy.ResponseScopeAsArray)
+	return []byte(body), err
 }
 
 // respond makes the response from a verified statement. An error is an *Error.
-func (r *Registrar) respond(c *store.Client, statement *ssa.Verified, secret string) ([]byte, error) {
+func (r *Registrar) respond(c *store.Client, statement *ssa.Verified, secret claims.Secret) (claims.Secret, error) {
 	body, err := respond(c, statement.Payload(), secret, r.policy.ResponseScopeAsArray)
 	if err != nil {
-		return nil, internalError(fmt.Errorf("client %s: %w", c.ID, err))
+		return claims.Secret{}, internalError(fmt.Errorf("client %s: %w", c.ID, err))
 	}
-	return body, nil
+	return claims.NewSecret(body), nil
 }
 
 // respond makes the response from the record and the payload of its statement. A
 // member that the server sets hides others of its name, and a registered one a claim.
-func respond(c *store.Client, payload, secret string, scopeAsArray bool) ([]byte, error) {
+func respond(c *store.Client, payload string, secret claims.Secret, scopeAsArray bool) (string, error) {
 	members := append(make([]member, 0, 96),
 		member{"client_id", quoted(c.ID)}, member{"client_id_issued_at", strconv.FormatInt(c.IssuedAt.Unix(), 10)})
-	if secret != "" {
-		members = append(members, member{"client_secret", quoted(secret)}, member{"client_secret_expires_at", "0"})
+	if !secret.IsZero() {
+		members = append(members, member{"client_secret", quoted(secret.Reveal())}, member{"client_secret_expires_at", "0"})
 	}
 	members, err := appendMembers(members, string(c.Metadata))
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if i := slices.IndexFunc(members, func(m member) bool { return m.name == "scope" }); i >= 0 && scopeAsArray {
 		if members[i].value, err = asArray(members[i].value); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
 	own := len(members)
 	if members, err = appendMembers(members, payload); err != nil {
-		return nil, err
+		return "", err
 	}
 	repeated := slices.DeleteFunc(members[own:], func(m member) bool {
 		return m.name == "org_contacts" || !hasPrefix(m.name, flattened)
 	})
 	members = members[:own+len(repeated)]
 	sortMembers(members)
-	return objectOf(members), nil
+	return string(objectOf(members)), nil
 }
 
 // asArray makes an array of a string of words.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -51,9 +52,10 @@ func (s *sealer) open(clientID string, sealed []byte) (string, error) {
 // OpenSecret returns the secret of a client that was registered for
 // client_secret_jwt, whose assertions are signed with the secret itself. It is an
 // error that the record holds no sealed secret, or one of another key or client.
-func (r *Registrar) OpenSecret(c store.Client) (string, error) {
+func (r *Registrar) OpenSecret(c store.Client) (claims.Secret, error) {
 	if r.sealer == nil || c.SealedSecret == nil {
-		return "", errors.New("dcr: the client has no sealed secret, or the registrar no SealingKey")
+		return claims.Secret{}, errors.New("dcr: the client has no sealed secret, or the registrar no SealingKey")
 	}
-	return r.sealer.open(c.ID, c.SealedSecret)
+	secret, err := r.sealer.open(c.ID, c.SealedSecret)
+	return claims.NewSecret(secret), err
 }

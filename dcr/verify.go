@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/obdcr/obdcr/dcr/internal/verdict"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -16,27 +17,27 @@ type VerifyConfig struct {
 	Validator    *validate.Validator     // its policy names the algorithms
 }
 
-// Verified is a request whose own signature and whose statement's are good. It is
+// VerifiedRequest is a request whose own signature and whose statement's are good. It is
 // not judged yet. Only Verify makes one.
-type Verified struct {
-	request   *Request
+type VerifiedRequest struct {
+	request   *UnverifiedRequest
 	statement *ssa.Verified
 	keys      ssa.SoftwareKeys // of the software
 	input     *validate.Input
 }
 
 // Input is what the rules are to judge. It must not be changed.
-func (v *Verified) Input() *validate.Input { return v.input }
+func (v *VerifiedRequest) Input() *validate.Input { return v.input }
 
 // Statement is the verified software statement.
-func (v *Verified) Statement() *ssa.Verified { return v.statement }
+func (v *VerifiedRequest) Statement() *ssa.Verified { return v.statement }
 
 // Verify takes a request from bytes to one whose signatures are good: the shape of
 // both tokens, the statement by a trust anchor, the request by a key of the
 // software, whose address comes from the verified statement. The error is an
 // *Error: status 400, 503 where a key set cannot be read, or 500 where the bank's own
 // resolver has no source for it.
-func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (*Verified, error) {
+func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (*VerifiedRequest, error) {
 	signed, violation := parseToken(token)
 	if violation != nil {
 		return nil, c.refuse(&validate.Input{Now: now}, *violation, nil)
@@ -71,7 +72,7 @@ func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (
 		return nil, c.refuseRequest(input, err)
 	}
 	input.Request, input.RequestFaults = request.claims, request.faults
-	return &Verified{request: request, statement: statement, keys: keys, input: input}, nil
+	return &VerifiedRequest{request: request, statement: statement, keys: keys, input: input}, nil
 }
 
 // refuse reports a violation that was found outside the rule table.
@@ -82,7 +83,7 @@ func (c VerifyConfig) refuse(input *validate.Input, v validate.Violation, err er
 
 func (c VerifyConfig) refuseStatement(input *validate.Input, err error) *Error {
 	if errors.Is(err, ssa.ErrKeySourceUnavailable) {
-		return unavailable(err, "the directory's keys cannot be read at the moment")
+		return Unavailable(err, "the directory's keys cannot be read at the moment")
 	}
 	var e *ssa.Error
 	if errors.As(err, &e) && e.Claims != nil {
@@ -92,7 +93,7 @@ func (c VerifyConfig) refuseStatement(input *validate.Input, err error) *Error {
 			return refused(report, err)
 		}
 	}
-	return c.refuse(input, statementViolation(err), err)
+	return c.refuse(input, verdict.Statement(err), err)
 }
 
 // refuseHeader lets the rules say what is wrong with the request's header.
@@ -100,7 +101,7 @@ func (c VerifyConfig) refuseHeader(input *validate.Input, err error) *Error {
 	if report := c.Validator.JudgeHeaders(input); !report.Valid() {
 		return refused(report, err)
 	}
-	return c.refuse(input, requestViolation(err), err)
+	return c.refuse(input, verdict.Request(err), err)
 }
 
 // refuseRequest reports what is wrong with the request's signature, and with the
@@ -109,7 +110,7 @@ func (c VerifyConfig) refuseHeader(input *validate.Input, err error) *Error {
 func (c VerifyConfig) refuseRequest(input *validate.Input, err error) *Error {
 	misconfigured := errors.Is(err, ssa.ErrJWKSHost)
 	if !misconfigured && !errors.Is(err, ssa.ErrKeySourceUnavailable) {
-		return c.refuse(input, requestViolation(err), err)
+		return c.refuse(input, verdict.Request(err), err)
 	}
 	if report := c.Validator.Judge(input); !report.Valid() {
 		return refused(report, err)
@@ -117,5 +118,5 @@ func (c VerifyConfig) refuseRequest(input *validate.Input, err error) *Error {
 	if misconfigured {
 		return internalError(err)
 	}
-	return unavailable(err, keysUnreadable)
+	return Unavailable(err, keysUnreadable)
 }

@@ -12,22 +12,6 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// The rules that are judged outside the table, where tokens and keys are.
-const (
-	ruleRequestJWS       = "request.jws"
-	ruleRequestKey       = "request.key.found"
-	ruleRequestRevoked   = "request.key.revoked"
-	ruleRequestSignature = "request.signature"
-	ruleReplayed         = "request.jti.replayed"
-	ruleSSARequired      = "software_statement.required"
-	ruleSSAJWS           = "ssa.jws"
-	ruleClientID         = "client_id.matches"
-	ruleSoftwareID       = "software_id.unchanged"
-	ruleOrgID            = "ssa.org_id.unchanged"
-	ruleEnvironment      = "ssa.environment.unchanged"
-	ruleIssuer           = "ssa.issuer.unchanged"
-)
-
 // Error is a refused request.
 type Error struct {
 	Status      int              // HTTP status: 400, 401, 403, 405, 500 or 503
@@ -78,9 +62,10 @@ const keysUnreadable = "the key set of the software cannot be read at the moment
 // retryAfter is when to try again what failed without a time of its own.
 const retryAfter = 10 * time.Second
 
-// unavailable is an outage of something of the bank's or the directory's, with the
-// time to wait, where what failed gives one.
-func unavailable(err error, what string) *Error {
+// Unavailable makes the refusal for an outage of something of the bank's or the
+// directory's: 503, with what as the description and err behind it. RetryAfter is the
+// time that err gives, if its cause is a key source, and 10 seconds otherwise.
+func Unavailable(err error, what string) *Error {
 	e := &Error{Status: http.StatusServiceUnavailable, Description: what, RetryAfter: retryAfter, Err: err}
 	var source *ssa.KeySourceError
 	var refused *cert.Error
@@ -96,9 +81,20 @@ func unavailable(err error, what string) *Error {
 // The values of WWW-Authenticate: without an error code where no token was sent
 // (RFC 6750 section 3.1).
 const (
-	challenge             = `Bearer realm="registration"`
+	challenge             = "Bearer " + realm
 	challengeInvalidToken = challenge + `, error="invalid_token"`
+	realm                 = `realm="registration"`
 )
+
+// WithoutRealm is a challenge of this package as another API of the bank sends it:
+// without the realm of the registration endpoint. Any other challenge stays as it is.
+func WithoutRealm(challenge string) string {
+	rest, found := strings.CutPrefix(challenge, "Bearer "+realm)
+	if !found {
+		return challenge
+	}
+	return strings.TrimSuffix("Bearer "+strings.TrimPrefix(rest, ", "), " ")
+}
 
 func unauthorized(what, challenge string, err error) *Error {
 	return &Error{Status: http.StatusUnauthorized, Description: what, Challenge: challenge, Err: err}
@@ -117,50 +113,9 @@ func certificateError(err error) error {
 	case errors.Is(e.Cause, ssa.ErrJWKSHost):
 		return internalError(e.Cause)
 	case e.Kind == ssa.ErrKeySourceUnavailable:
-		return unavailable(err, keysUnreadable)
+		return Unavailable(err, keysUnreadable)
 	case e.Kind == cert.ErrRevocationUnknown:
-		return unavailable(err, "the revocation status of the client certificate cannot be read at the moment")
+		return Unavailable(err, "the revocation status of the client certificate cannot be read at the moment")
 	}
 	return unauthorized("the client certificate is refused: "+e.Kind.Error()+": "+e.Detail, challenge, err)
-}
-
-// statementViolation tells what package ssa found wrong with a statement.
-func statementViolation(err error) validate.Violation {
-	var e *ssa.Error
-	if !errors.As(err, &e) {
-		return validate.Violation{Rule: ruleSSAJWS, Document: validate.DocSSA, Message: trimPrefix(err)}
-	}
-	v := validate.Violation{Rule: e.Rule, Pointer: e.Pointer, Document: validate.DocSSA, Message: e.Kind.Error() + ": " + e.Detail}
-	if e.Header {
-		v.Document = validate.DocSSAHeader
-	}
-	return v
-}
-
-// requestViolation tells what is wrong with the request's own signature.
-func requestViolation(err error) validate.Violation {
-	v := validate.Violation{Rule: ruleRequestSignature, Document: validate.DocHeader, Message: trimPrefix(err)}
-	var e *ssa.Error
-	if errors.As(err, &e) {
-		v.Pointer, v.Message = e.Pointer, e.Kind.Error()+": "+e.Detail
-		switch e.Kind { //nolint:errorlint // a sentinel as it is
-		case ssa.ErrKeyNotFound, ssa.ErrKeySourceUnavailable:
-			v.Rule = ruleRequestKey
-		case ssa.ErrKeyRevoked:
-			v.Rule = ruleRequestRevoked
-		case ssa.ErrAlgorithm:
-			v.Rule = "header.alg"
-		case ssa.ErrMalformed:
-			v.Rule = ruleRequestJWS
-		}
-	}
-	return v
-}
-
-func trimPrefix(err error) string {
-	text := err.Error()
-	for _, prefix := range []string{"ssa: ", "claims: ", "malformed: ", "jose: ", "malformed: ", "json: "} {
-		text = strings.TrimPrefix(text, prefix)
-	}
-	return text
 }

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -20,7 +21,8 @@ const ChangeTimeout = 30 * time.Second
 // replayLease is how long a jti is held for a change, with a Replay of its own.
 const replayLease = 2 * ChangeTimeout
 
-// errLost says that the record is not any more what the request was judged against.
+// errLost says that another writer changed the record after the request was judged:
+// it must be judged again.
 var errLost = errors.New("dcr: the record was changed meanwhile")
 
 // Hooks are a bank's own steps around each change.
@@ -65,11 +67,11 @@ func (r *Registrar) approve(ctx context.Context, change Change) error {
 		r.reached(string(change.Operation) + ".approved")
 		return nil
 	case !errors.As(err, &refusal):
-		return unavailable(err, "the bank's approval cannot be had at the moment")
+		return Unavailable(err, "the bank's approval cannot be had at the moment")
 	case change.Operation == OpDelete:
-		return &Error{Status: http.StatusForbidden, Description: wireText(refusal.reason()), Err: err}
+		return &Error{Status: http.StatusForbidden, Description: text.ASCII(refusal.reason(), text.MaxDescription), Err: err}
 	}
-	return &Error{Status: http.StatusBadRequest, Code: validate.UnapprovedSoftwareStatement, Description: wireText(refusal.reason()), Err: err}
+	return &Error{Status: http.StatusBadRequest, Code: validate.UnapprovedSoftwareStatement, Description: text.ASCII(refusal.reason(), text.MaxDescription), Err: err}
 }
 
 func (r *Registrar) done(ctx context.Context, change Change) {
@@ -84,17 +86,6 @@ func (r *Registrar) done(ctx context.Context, change Change) {
 	}
 }
 
-// wireText is a text as an answer may hold it.
-func wireText(text string) string {
-	clean := strings.Map(func(c rune) rune {
-		if c < ' ' || c > '~' {
-			return '?'
-		}
-		return c
-	}, text)
-	return clean[:min(len(clean), validate.MaxDescription)]
-}
-
 // staged says whether a create or an update takes more than one step: the record
 // alone does not make it.
 func (r *Registrar) staged() bool { return r.provisioner != nil || r.replay != nil }
@@ -102,7 +93,7 @@ func (r *Registrar) staged() bool { return r.provisioner != nil || r.replay != n
 // create stores a new client and returns its record. An error is an *Error or the
 // store's; nothing was stored then, or nothing that anybody sees and that Reconcile
 // would not take away.
-func (r *Registrar) create(ctx context.Context, c store.Client, secret string, reservation store.Reservation) (store.Client, error) {
+func (r *Registrar) create(ctx context.Context, c store.Client, secret claims.Secret, reservation store.Reservation) (store.Client, error) {
 	if !r.staged() {
 		err := r.store.Create(ctx, c, store.Change{Reservation: reservation})
 		c.Version = 1
@@ -118,7 +109,7 @@ func (r *Registrar) create(ctx context.Context, c store.Client, secret string, r
 
 // change stores a new content of a client and returns its record; errors are those
 // of create, and errLost.
-func (r *Registrar) change(ctx context.Context, c, before store.Client, secret string, reservation store.Reservation) (store.Client, error) {
+func (r *Registrar) change(ctx context.Context, c, before store.Client, secret claims.Secret, reservation store.Reservation) (store.Client, error) {
 	write := func(reservation store.Reservation) (store.Client, error) {
 		err := r.store.Update(ctx, c, store.Change{Reservation: reservation})
 		c.Version++
@@ -131,7 +122,7 @@ func (r *Registrar) change(ctx context.Context, c, before store.Client, secret s
 	return r.stage(ctx, c, secret, reservation, write)
 }
 
-// lost tells what a store says of a record that somebody else has changed.
+// lost maps ErrConflict, ErrState and ErrNotFound of a store to errLost.
 func lost(err error) error {
 	for _, sign := range []error{store.ErrConflict, store.ErrState, store.ErrNotFound} {
 		if errors.Is(err, sign) {
@@ -142,19 +133,19 @@ func lost(err error) error {
 }
 
 // stage writes a record that nobody sees yet, does what is to be done elsewhere, and
-// shows the record. From the first write on the change goes its way to one of its
-// two ends, whether the sender waits for it or not.
-func (r *Registrar) stage(ctx context.Context, c store.Client, secret string, reservation store.Reservation,
+// shows the record. After the first write the change always ends either Active or
+// undone, even if the sender hangs up.
+func (r *Registrar) stage(ctx context.Context, c store.Client, secret claims.Secret, reservation store.Reservation,
 	write func(store.Reservation) (store.Client, error),
 ) (store.Client, error) {
 	op := OpCreate
 	if c.State == store.Updating {
 		op = OpUpdate
 	}
-	if secret == "" && r.provisioner != nil {
+	if secret.IsZero() && r.provisioner != nil {
 		var err error
 		if secret, err = r.readableSecret(c); err != nil {
-			return store.Client{}, unavailable(fmt.Errorf("client %s: %w", c.ID, err), notSetUp)
+			return store.Client{}, Unavailable(fmt.Errorf("client %s: %w", c.ID, err), notSetUp)
 		}
 	}
 	held := reservation
@@ -183,7 +174,7 @@ func (r *Registrar) stage(ctx context.Context, c store.Client, secret string, re
 	if err != nil {
 		r.takeBack(ctx, op, c)
 		r.release(ctx, held)
-		return store.Client{}, unavailable(fmt.Errorf("client %s was taken back: %w", c.ID, err), answer)
+		return store.Client{}, Unavailable(fmt.Errorf("client %s was taken back: %w", c.ID, err), answer)
 	}
 	return c, nil
 }
@@ -192,9 +183,9 @@ func (r *Registrar) stage(ctx context.Context, c store.Client, secret string, re
 const notSetUp = "the client cannot be set up at the moment"
 
 // prepare does what is to be done elsewhere before a record can be shown.
-func (r *Registrar) prepare(ctx context.Context, op Operation, c store.Client, secret string, held store.Reservation) error {
+func (r *Registrar) prepare(ctx context.Context, op Operation, c store.Client, secret claims.Secret, held store.Reservation) error {
 	if r.provisioner != nil {
-		if err := r.provisioner.Provision(ctx, c.Clone(), secret); err != nil {
+		if _, err := r.provisioner.Provision(ctx, Provisioning{Client: c.Clone(), Secret: secret}); err != nil {
 			return err
 		}
 		r.reached(string(op) + ".provisioned")
@@ -272,7 +263,7 @@ func (r *Registrar) erase(ctx context.Context, c store.Client) error {
 		r.reached("delete.revoked")
 	}
 	if r.provisioner != nil {
-		if err := r.provisioner.Deprovision(ctx, c.ID); err != nil {
+		if err := r.provisioner.Deprovision(ctx, Deprovisioning{ClientID: c.ID}); err != nil {
 			return err
 		}
 		r.reached("delete.deprovisioned")

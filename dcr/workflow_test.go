@@ -304,9 +304,9 @@ type late struct {
 	first func()
 }
 
-func (l *late) Provision(ctx context.Context, c store.Client, secret string) error {
+func (l *late) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provisioned, error) {
 	l.once.Do(l.first)
-	return l.authorizationServer.Provision(ctx, c, secret)
+	return l.authorizationServer.Provision(ctx, p)
 }
 
 func TestASenderThatHangsUpLeavesNothingHalfDone(t *testing.T) {
@@ -315,7 +315,7 @@ func TestASenderThatHangsUpLeavesNothingHalfDone(t *testing.T) {
 	hasty := openOffice(t, b.world, b.records, func(c *dcr.Config) {
 		c.Provisioner = &late{authorizationServer: server, first: cancel}
 	})
-	_, err := hasty.Register(ctx, dcr.RegisterInput{Token: b.token(t, nil), Certificate: b.certificate(t, b.software)})
+	_, err := hasty.Register(ctx, dcr.RegisterInput{Token: claims.NewSecret(b.token(t, nil)), Certificate: b.certificate(t, b.software)})
 	require.NoError(t, err)
 	require.Error(t, ctx.Err())
 	require.Len(t, inForce(t, b.records), 1)

@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/dcr"
-	"github.com/obdcr/obdcr/internal/obieconfig"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
+	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
 // clientOptions are the flags of the verbs of a TPP.
@@ -142,17 +142,17 @@ func (a *app) configuration(o *clientOptions) (*obieconfig.Config, error) {
 	return c, nil
 }
 
-// tpp is a client of a bank, and what it was made from.
-type tpp struct {
-	client   *dcr.Client
-	metadata *dcr.Metadata
+// connection is a client of a bank, and what it was made from.
+type connection struct {
+	client   *tpp.Client
+	metadata *tpp.Metadata
 	config   *obieconfig.Config
 }
 
 // connect reads the settings and the bank's discovery document. by is what is known
 // of how the client authenticates; a method that is not is filled in, the first that
 // the bank announces.
-func (a *app) connect(ctx context.Context, o *clientOptions, verb string, by *dcr.Credentials) (*tpp, error) {
+func (a *app) connect(ctx context.Context, o *clientOptions, verb string, by *tpp.Credentials) (*connection, error) {
 	c, err := a.configuration(o)
 	if err != nil {
 		return nil, err
@@ -194,12 +194,12 @@ func (a *app) connect(ctx context.Context, o *clientOptions, verb string, by *dc
 		}
 		clock = func() time.Time { return now }
 	}
-	client, err := dcr.NewClient(dcr.ClientConfig{HTTP: dcr.MutualTLS(pair, roots), Metadata: metadata, Signer: signer,
+	client, err := tpp.NewClient(tpp.Config{HTTP: tpp.MutualTLS(pair, roots), Metadata: metadata, Signer: signer,
 		KeyID: c.Kid, Certificate: leaf, Clock: clock})
 	if err != nil {
 		return nil, usageError("%s", withoutPackage(err))
 	}
-	return &tpp{client: client, metadata: metadata, config: c}, nil
+	return &connection{client: client, metadata: metadata, config: c}, nil
 }
 
 // transport is the client certificate. Only build does without it.
@@ -228,13 +228,13 @@ func certificateOf(text string) (*x509.Certificate, error) {
 }
 
 // metadata reads the bank's discovery document from a file or over the network.
-func (a *app) metadata(ctx context.Context, c *obieconfig.Config, o *clientOptions, roots *x509.CertPool) (*dcr.Metadata, error) {
+func (a *app) metadata(ctx context.Context, c *obieconfig.Config, o *clientOptions, roots *x509.CertPool) (*tpp.Metadata, error) {
 	if !isURL(c.WellknownEndpoint) {
 		text, err := a.load(c.WellknownEndpoint)
 		if err != nil {
 			return nil, orUsage(err, "--discovery")
 		}
-		m, err := dcr.ParseMetadata([]byte(text))
+		m, err := tpp.ParseMetadata([]byte(text))
 		if err != nil {
 			return nil, usageError("--discovery %s: %s", shownName(c.WellknownEndpoint), withoutPackage(err))
 		}
@@ -252,7 +252,7 @@ func (a *app) metadata(ctx context.Context, c *obieconfig.Config, o *clientOptio
 			roots = system
 		}
 	}
-	m, err := dcr.Discover(ctx, c.WellknownEndpoint, &http.Client{Transport: &http.Transport{
+	m, err := tpp.Discover(ctx, c.WellknownEndpoint, &http.Client{Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}}})
 	if err != nil {
 		return nil, a.bankError(err)
@@ -263,7 +263,7 @@ func (a *app) metadata(ctx context.Context, c *obieconfig.Config, o *clientOptio
 // bankError tells what a bank answered, or why it did not, and ends the command:
 // with 1 where it refused, with 3 where it may be otherwise later.
 func (a *app) bankError(err error) error {
-	var refused *dcr.ResponseError
+	var refused *tpp.ResponseError
 	if errors.As(err, &refused) {
 		text := strings.TrimSpace(fmt.Sprintf("%s: the bank answered %d %s", refused.Verb, refused.Status, refused.Code))
 		if refused.Description != "" {
@@ -281,7 +281,7 @@ func (a *app) bankError(err error) error {
 		}
 		return &exitError{code: exitViolated}
 	}
-	var lost *dcr.NoAnswerError
+	var lost *tpp.NoAnswerError
 	if errors.As(err, &lost) {
 		a.note("%s", withoutPackage(lost))
 		if lost.Verb == "discover" && lost.Err != nil && lost.Status != 0 {
@@ -298,7 +298,7 @@ func (a *app) bankError(err error) error {
 // withoutPackage is the text of an error without the package that it is from.
 func withoutPackage(err error) string {
 	text := err.Error()
-	for _, prefix := range []string{"dcr: ", "obieconfig: "} {
+	for _, prefix := range []string{"tpp: ", "obieconfig: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return text

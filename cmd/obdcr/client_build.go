@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -39,7 +39,7 @@ sent as it is: it has no newline at its end unless it goes to a terminal.`,
 }
 
 func (a *app) build(ctx context.Context, out io.Writer, o *clientOptions) error {
-	by := dcr.Credentials{Method: claims.AuthMethod(o.authMethod)}
+	by := tpp.Credentials{Method: claims.AuthMethod(o.authMethod)}
 	t, err := a.connect(ctx, o, "build", &by)
 	if err != nil {
 		return err
@@ -57,12 +57,12 @@ func (a *app) build(ctx context.Context, out io.Writer, o *clientOptions) error 
 
 // newRequest builds a request. What the statement or the bank does not allow is a
 // violation.
-func (a *app) newRequest(t *tpp, o *clientOptions, method claims.AuthMethod) (string, error) {
+func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMethod) (string, error) {
 	c := t.config
 	if c.Aud == "" {
 		a.note("aud is the bank's issuer; where the bank wants its identifier at the directory, give --aud")
 	}
-	request, err := t.client.Build(strings.TrimSpace(c.SSA), dcr.RequestOptions{
+	request, err := t.client.Build(strings.TrimSpace(c.SSA), tpp.RequestOptions{
 		Audience: c.Aud, Issuer: c.Issuer, RedirectURIs: c.RedirectURIs, AuthMethod: method,
 		Scopes: o.scopes, SubjectDN: c.TransportCertSubjectDN, Lifetime: o.lifetime,
 		ApplicationType: claims.ApplicationType(o.applicationType),
@@ -75,7 +75,7 @@ func (a *app) newRequest(t *tpp, o *clientOptions, method claims.AuthMethod) (st
 
 // requestToSend is a request of the user's own, or a new one, which is saved where
 // the user wants it.
-func (a *app) requestToSend(t *tpp, o *clientOptions, method claims.AuthMethod) (string, error) {
+func (a *app) requestToSend(t *connection, o *clientOptions, method claims.AuthMethod) (string, error) {
 	var request string
 	var err error
 	if o.request == "" {
@@ -106,7 +106,7 @@ func (a *app) requestToSend(t *tpp, o *clientOptions, method claims.AuthMethod) 
 // diagnose lints a request that a bank refused, so that its sender learns more than
 // the bank tells.
 func (a *app) diagnose(ctx context.Context, request string, err error) {
-	var refused *dcr.ResponseError
+	var refused *tpp.ResponseError
 	if !errors.As(err, &refused) || refused.Status != 400 {
 		return
 	}
@@ -123,7 +123,7 @@ func (a *app) diagnose(ctx context.Context, request string, err error) {
 	if err != nil {
 		return
 	}
-	result, err := dcr.Lint(ctx, dcr.LintInput{Request: request, Validator: v, Now: time.Now()})
+	result, err := tpp.Lint(ctx, tpp.LintInput{Request: request, Validator: v, Now: time.Now()})
 	if err != nil || result.Report.Valid() {
 		return
 	}

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/dcr"
-	"github.com/obdcr/obdcr/internal/obieconfig"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
+	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
 // need is a setting that a verb cannot do without.
@@ -14,7 +14,7 @@ type need struct{ flag, member, value string }
 
 // needs are the settings of a verb for a method at the token endpoint, "" where that
 // is not known yet. Nobody is asked for a key that nothing is signed with.
-func (o *clientOptions) needs(c *obieconfig.Config, verb string, by dcr.Credentials) []need {
+func (o *clientOptions) needs(c *obieconfig.Config, verb string, by tpp.Credentials) []need {
 	all := []need{{"--discovery", "wellknown_endpoint", c.WellknownEndpoint}}
 	builds := verb != "get" && verb != "delete" && o.request == ""
 	manages := verb == "get" || verb == "update" || verb == "delete"
@@ -32,13 +32,13 @@ func (o *clientOptions) needs(c *obieconfig.Config, verb string, by dcr.Credenti
 		all = append(all, need{"--ssa", "ssa", c.SSA})
 	}
 	if manages && hasSecret(by.Method) {
-		all = append(all, need{flag: "--client", value: by.Secret})
+		all = append(all, need{flag: "--client", value: by.Secret.Reveal()})
 	}
 	return all
 }
 
 // lacking names the flags of all settings that are missing.
-func lacking(c *obieconfig.Config, o *clientOptions, verb string, by dcr.Credentials) error {
+func lacking(c *obieconfig.Config, o *clientOptions, verb string, by tpp.Credentials) error {
 	var flags, members []string
 	secret := false
 	for _, n := range o.needs(c, verb, by) {

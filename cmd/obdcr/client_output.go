@@ -12,7 +12,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
-	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
 // secretMembers of an answer are shown by the verbs alone that make them.
@@ -79,11 +79,11 @@ func withSecret(document []byte, secret string) []byte {
 }
 
 // writeNew writes an answer that may hold a new secret, and keeps it.
-func (a *app) writeNew(out io.Writer, i *dcr.ClientInformation, k *keeper) error {
+func (a *app) writeNew(out io.Writer, i *tpp.ClientInformation, k *keeper) error {
 	if k.file == nil {
 		return a.writeClient(out, i, shownSecrets{})
 	}
-	if err := k.keep(i.Document); err != nil {
+	if err := k.keep([]byte(i.Document.Reveal())); err != nil {
 		// The secret must not be lost over it.
 		a.note("--client-out %s: %v: the whole answer goes to standard output instead", k.name, withoutPath(err))
 		return errors.Join(a.writeClient(out, i, shownSecrets{}), &exitError{code: exitIO})
@@ -97,8 +97,8 @@ type shownSecrets struct{ hidden, kept bool }
 
 // writeClient writes what a bank says of a client, as sent, with or without the
 // secrets in it.
-func (a *app) writeClient(out io.Writer, i *dcr.ClientInformation, s shownSecrets) error {
-	document := []byte(i.Document)
+func (a *app) writeClient(out io.Writer, i *tpp.ClientInformation, s shownSecrets) error {
+	document := []byte(i.Document.Reveal())
 	for _, name := range secretMembers {
 		shorter, found := without(document, name)
 		switch {

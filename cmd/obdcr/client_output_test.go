@@ -9,13 +9,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
 // shownClient is what is written of a bank's answer, and the notes beside it.
 func shownClient(t *testing.T, document string, fresh bool) (out, notes string) {
 	t.Helper()
-	i, err := dcr.ParseClientInformation([]byte(document))
+	i, err := tpp.ParseClientInformation([]byte(document))
 	require.NoError(t, err)
 	var result, beside bytes.Buffer
 	require.NoError(t, (&app{err: &beside}).writeClient(&result, i, shownSecrets{hidden: !fresh}))
@@ -79,7 +79,7 @@ func TestAClientIDMayBeginWithADash(t *testing.T) {
 }
 
 func TestASecretThatCannotBeKeptIsShown(t *testing.T) {
-	i, err := dcr.ParseClientInformation([]byte(`{"client_id": "x", "client_secret": "s3cret"}`))
+	i, err := tpp.ParseClientInformation([]byte(`{"client_id": "x", "client_secret": "s3cret"}`))
 	require.NoError(t, err)
 	var result, notes bytes.Buffer
 	a := &app{err: &notes, terminal: true}

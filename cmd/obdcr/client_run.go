@@ -8,10 +8,11 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
 func (a *app) register(ctx context.Context, out io.Writer, o *clientOptions) error {
-	t, err := a.connect(ctx, o, "register", &dcr.Credentials{Method: claims.AuthMethod(o.authMethod)})
+	t, err := a.connect(ctx, o, "register", &tpp.Credentials{Method: claims.AuthMethod(o.authMethod)})
 	if err != nil {
 		return err
 	}
@@ -62,14 +63,14 @@ func (a *app) update(ctx context.Context, out io.Writer, id string, o *clientOpt
 	if method == "" {
 		method = registered
 	}
-	request, err := a.requestToSend(s.tpp, o, method)
+	request, err := a.requestToSend(s.connection, o, method)
 	if err != nil {
 		return err
 	}
 	if asked := methodOf(request); asked != "" && asked != registered {
 		a.note("the client's method changes from %s to %s", registered, asked)
 	} else if hasSecret(registered) {
-		keep.secret = s.by.Secret // an answer that leaves it out leaves it as it was
+		keep.secret = s.by.Secret.Reveal() // an answer that leaves it out leaves it as it was
 	}
 	information, err := s.client.Update(ctx, id, request, s.token)
 	if err != nil {
@@ -93,21 +94,21 @@ func (a *app) delete(ctx context.Context, id string, o *clientOptions) error {
 
 // session is a TPP with an access token in a client's name.
 type session struct {
-	*tpp
-	by    dcr.Credentials // with which the token was got
-	token dcr.BearerToken
+	*connection
+	by    tpp.Credentials // with which the token was got
+	token tpp.BearerToken
 	told  bool // by is what the user says, not a guess
 }
 
 // asClient connects and gets an access token in a client's name.
 func (a *app) asClient(ctx context.Context, id string, o *clientOptions, verb string) (*session, error) {
-	s := &session{by: dcr.Credentials{ClientID: id, Method: claims.AuthMethod(o.authMethod)}}
+	s := &session{by: tpp.Credentials{ClientID: id, Method: claims.AuthMethod(o.authMethod)}}
 	if o.client != "" {
 		text, err := a.load(o.client)
 		if err != nil {
 			return nil, orUsage(err, "--client")
 		}
-		known, err := dcr.ParseClientInformation([]byte(text))
+		known, err := tpp.ParseClientInformation([]byte(text))
 		if err != nil || known.ClientID != id {
 			return nil, usageError("--client %s: it is not what register printed of client %s", shownName(o.client), cut(id))
 		}
@@ -117,7 +118,7 @@ func (a *app) asClient(ctx context.Context, id string, o *clientOptions, verb st
 	}
 	s.told = s.by.Method != ""
 	var err error
-	if s.tpp, err = a.connect(ctx, o, verb, &s.by); err != nil {
+	if s.connection, err = a.connect(ctx, o, verb, &s.by); err != nil {
 		return nil, err
 	}
 	if s.token, err = s.client.AccessToken(ctx, s.by); err != nil {
@@ -133,7 +134,7 @@ func (a *app) registeredMethod(ctx context.Context, s *session, o *clientOptions
 		return s.by.Method, nil
 	}
 	found, err := s.client.Get(ctx, s.by.ClientID, s.token)
-	var refused *dcr.ResponseError
+	var refused *tpp.ResponseError
 	switch {
 	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
 		return "", a.bankError(err)
@@ -160,7 +161,7 @@ func methodOf(request string) claims.AuthMethod {
 // result.
 func (a *app) refusedRequest(ctx context.Context, out io.Writer, request string, err error) error {
 	end := a.bankError(err)
-	var refused *dcr.ResponseError
+	var refused *tpp.ResponseError
 	if errors.As(err, &refused) && refused.Code != "" {
 		result := struct {
 			Status      int    `json:"status"`
@@ -171,7 +172,7 @@ func (a *app) refusedRequest(ctx context.Context, out io.Writer, request string,
 			return ioError(err)
 		}
 	}
-	if errors.As(err, &refused) && dcr.MayHaveHappened(err) {
+	if errors.As(err, &refused) && tpp.MayHaveHappened(err) {
 		a.note("a bank that answers %d may have done it all the same", refused.Status)
 	}
 	a.diagnose(ctx, request, err)

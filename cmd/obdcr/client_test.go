@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -25,8 +24,9 @@ import (
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
 	"github.com/obdcr/obdcr/dcr"
-	"github.com/obdcr/obdcr/internal/obieconfig"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
@@ -38,7 +38,7 @@ import (
 type clientBank struct {
 	server *httptest.Server
 	store  *store.Memory
-	tokens *dcr.MemoryTokens
+	tokens *token.Memory
 }
 
 func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
@@ -53,8 +53,7 @@ func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
 	require.NoError(t, err)
 	b := &clientBank{}
 	b.store = store.NewMemory(time.Now)
-	b.tokens, err = dcr.NewMemoryTokens(time.Now, rand.Reader)
-	require.NoError(t, err)
+	b.tokens = token.NewMemory(nil, nil)
 	registrar, err := dcr.NewRegistrar(dcr.Config{Statements: verifier, SoftwareKeys: d.Resolver(), Validator: validator,
 		Store: b.store, Clock: time.Now, Tokens: b.tokens})
 	require.NoError(t, err)
@@ -133,7 +132,7 @@ func (b *clientBank) issue(w http.ResponseWriter, r *http.Request, id string) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	fmt.Fprintf(w, `{"access_token": %q, "token_type": "Bearer", "expires_in": 60}`, token)
+	fmt.Fprintf(w, `{"access_token": %q, "token_type": "Bearer", "expires_in": 60}`, token.Reveal())
 }
 
 // TestClientScripts runs the verbs of a TPP as their users do, against a bank.

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
@@ -100,7 +100,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, 
 	if err != nil && !errors.Is(err, errTooLarge) {
 		return err
 	}
-	result := &dcr.LintResult{Request: dcr.SignatureNotChecked, Statement: dcr.SignatureNotChecked}
+	result := &tpp.LintResult{Request: tpp.SignatureNotChecked, Statement: tpp.SignatureNotChecked}
 	switch {
 	case err != nil:
 		result.Report = unreadable(&in, alone, "is larger than 1 MiB", "send a smaller file: a token has a few KiB, at most 1 MiB is read")
@@ -112,7 +112,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, 
 				return err
 			}
 		}
-		if result, err = dcr.Lint(ctx, in); err != nil {
+		if result, err = tpp.Lint(ctx, in); err != nil {
 			return usageError("%w", plainly(err))
 		}
 	}
@@ -133,7 +133,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, 
 }
 
 // lintInput makes everything but the tokens.
-func (a *app) lintInput(o *lintOptions) (in dcr.LintInput, err error) {
+func (a *app) lintInput(o *lintOptions) (in tpp.LintInput, err error) {
 	profile := validate.Profile(o.profile)
 	policy, err := a.loadPolicy(o.policy, profile)
 	if err != nil {
@@ -172,7 +172,7 @@ func setAudience(p *validate.Policy, aud string) {
 
 // unreadable reports an input that is not even looked at, with the rule's own fix
 // where none is given.
-func unreadable(in *dcr.LintInput, alone bool, why, fix string) *validate.Report {
+func unreadable(in *tpp.LintInput, alone bool, why, fix string) *validate.Report {
 	v := validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocHeader, Message: "the request " + why, Fix: fix}
 	if alone {
 		v = validate.Violation{Rule: validate.RuleSSAJWS, Document: validate.DocSSA, Message: "the software statement " + why, Fix: fix}
@@ -215,7 +215,7 @@ func (a *app) withStatement(request, name string) (statement, with string, err e
 }
 
 // writeReport writes the report in one of the outputs.
-func (a *app) writeReport(out io.Writer, name string, alone bool, format string, r *dcr.LintResult) error {
+func (a *app) writeReport(out io.Writer, name string, alone bool, format string, r *tpp.LintResult) error {
 	switch format {
 	case "json":
 		return report.JSON(out, r.Report, report.Signatures{
@@ -229,7 +229,7 @@ func (a *app) writeReport(out io.Writer, name string, alone bool, format string,
 }
 
 // headline says what was judged and what is known of its signatures.
-func (a *app) headline(name string, alone bool, r *dcr.LintResult) report.TextOptions {
+func (a *app) headline(name string, alone bool, r *tpp.LintResult) report.TextOptions {
 	o := report.TextOptions{Name: shownName(name), Documents: r.Documents, Color: a.color}
 	signed, payload := validate.DocHeader, validate.DocRequest
 	if alone {
@@ -244,7 +244,7 @@ func (a *app) headline(name string, alone bool, r *dcr.LintResult) report.TextOp
 	_, isRead := r.Documents[payload]
 	switch {
 	case alone:
-	case r.Request != dcr.SignatureNotChecked:
+	case r.Request != tpp.SignatureNotChecked:
 		o.RequestNote = "signature " + string(r.Request)
 	case isRead && !isSigned:
 		o.RequestNote = "claims alone, not signed"
@@ -258,10 +258,10 @@ func (a *app) headline(name string, alone bool, r *dcr.LintResult) report.TextOp
 	return o
 }
 
-func statementNote(r *dcr.LintResult) string {
+func statementNote(r *tpp.LintResult) string {
 	_, signed := r.Documents[validate.DocSSAHeader]
 	switch {
-	case r.Statement != dcr.SignatureNotChecked:
+	case r.Statement != tpp.SignatureNotChecked:
 		return "signature " + string(r.Statement)
 	case !signed:
 		return "claims alone, not signed"

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/internal/sandbox"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
 	"github.com/obdcr/obdcr/validate"
 )
 

@@ -20,7 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/obdcr/obdcr/internal/sandbox"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
 )
 
 // output is what a process has written so far.

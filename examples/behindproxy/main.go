@@ -21,6 +21,7 @@ import (
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
@@ -70,11 +71,11 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 	fmt.Fprintln(out, "2. proxy  ends TLS at", outside.URL)
 
 	o := &outcome{}
-	tpp, request, err := client(software, dcr.MutualTLS(software.TransportCertificate, roots(directory)), outside.URL)
+	party, request, err := client(software, tpp.MutualTLS(software.TransportCertificate, roots(directory)), outside.URL)
 	if err != nil {
 		return nil, err
 	}
-	registered, err := tpp.Register(ctx, request)
+	registered, err := party.Register(ctx, request)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 	fmt.Fprintln(out, "3. TPP    registers with its certificate, and is client", o.clientID)
 
 	// A stolen request, the victim's certificate in the header, none in the connection.
-	bare := dcr.MutualTLS(tls.Certificate{}, roots(directory))
+	bare := tpp.MutualTLS(tls.Certificate{}, roots(directory))
 	bare.Transport = forging{bare.Transport, software.TransportCertificate.Certificate[0]}
 	thief, request, err := client(software, bare, outside.URL)
 	if err != nil {
@@ -157,20 +158,20 @@ func roots(directory *ssatest.Directory) *x509.CertPool {
 }
 
 // client is a TPP's side, with a request that is ready to send.
-func client(s *ssatest.EnrolledSoftware, http *http.Client, bank string) (*dcr.Client, string, error) {
+func client(s *ssatest.EnrolledSoftware, http *http.Client, bank string) (*tpp.Client, string, error) {
 	statement, err := s.SSA(nil)
 	if err != nil {
 		return nil, "", err
 	}
-	c, err := dcr.NewClient(dcr.ClientConfig{
+	c, err := tpp.NewClient(tpp.Config{
 		HTTP:     http,
-		Metadata: &dcr.Metadata{Issuer: bank, RegistrationEndpoint: bank + "/register", TokenEndpoint: bank + "/token"},
+		Metadata: &tpp.Metadata{Issuer: bank, RegistrationEndpoint: bank + "/register", TokenEndpoint: bank + "/token"},
 		Signer:   s.SigningKey, KeyID: s.SigningKeyID,
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	request, err := c.Build(statement, dcr.RequestOptions{Audience: ssatest.DefaultAudience})
+	request, err := c.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience})
 	return c, request, err
 }
 

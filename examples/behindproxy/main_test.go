@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
 func TestOnlyTheProxyIsBelieved(t *testing.T) {
@@ -15,7 +15,7 @@ func TestOnlyTheProxyIsBelieved(t *testing.T) {
 	o, err := run(t.Context(), &out)
 	require.NoError(t, err)
 	require.NotEmpty(t, o.clientID)
-	var refused *dcr.ResponseError
+	var refused *tpp.ResponseError
 	require.ErrorAs(t, o.forged, &refused)
 	require.Equal(t, http.StatusUnauthorized, refused.Status)
 	require.Contains(t, out.String(), "client "+o.clientID)

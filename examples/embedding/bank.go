@@ -17,6 +17,8 @@ import (
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/roles"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
@@ -34,7 +36,7 @@ func existingAPI() map[string]http.HandlerFunc {
 
 // apiRoles is the bank's own table: which role opens which API. An API that is not
 // in it is closed.
-var apiRoles = dcr.APIRoles{Roles: map[string][]claims.Role{
+var apiRoles = roles.Table{Roles: map[string][]claims.Role{
 	"accounts": {claims.AISP},
 	"payments": {claims.PISP},
 }}
@@ -51,9 +53,9 @@ type bank struct {
 func openBank(d *ssatest.Directory, a *authServer) (*bank, error) {
 	// One HTTP client for the way to the authorization server.
 	toAuthServer := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots(d)}}}
-	tokens, err := dcr.NewIntrospection(dcr.IntrospectionConfig{
+	tokens, err := token.NewIntrospection(token.IntrospectionConfig{
 		IntrospectionURL: a.server.URL + "/introspect", RevocationURL: a.server.URL + "/revoke",
-		HTTPClient: toAuthServer, ClientID: bankID, ClientSecret: bankSecret,
+		HTTPClient: toAuthServer, ClientID: bankID, ClientSecret: claims.NewSecret(bankSecret),
 	})
 	if err != nil {
 		return nil, err
@@ -70,13 +72,13 @@ func openBank(d *ssatest.Directory, a *authServer) (*bank, error) {
 	if err != nil {
 		return nil, err
 	}
-	application, err := b.registrar.RoleLookup(cert.FromTLS)
+	application, err := roles.ByToken(b.registrar, cert.FromTLS)
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	for name, handler := range existingAPI() {
-		only, err := dcr.RequireRole(apiRoles, name, application)
+		only, err := roles.Require(apiRoles, name, application)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +106,7 @@ func (b *bank) reconcile(ctx context.Context, every time.Duration) {
 	}
 }
 
-func newRegistrar(d *ssatest.Directory, tokens dcr.Tokens, clients dcr.Provisioner) (*dcr.Registrar, error) {
+func newRegistrar(d *ssatest.Directory, tokens token.Tokens, clients dcr.Provisioner) (*dcr.Registrar, error) {
 	policy := validate.DefaultPolicy(validate.OBIE33)
 	policy.Audiences = []string{ssatest.DefaultAudience}
 	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
@@ -143,22 +145,22 @@ type clientsOf struct {
 }
 
 // Provision implements dcr.Provisioner.
-func (c clientsOf) Provision(ctx context.Context, client store.Client, _ string) error {
-	for _, a := range client.Application.Attributes {
+func (c clientsOf) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provisioned, error) {
+	for _, a := range p.Client.Application.Attributes {
 		if strings.HasPrefix(a.Name, "software_jwks_endpoint_") && len(a.Values) == 1 {
 			body, err := json.Marshal(oauthClient{JWKSURI: a.Values[0]})
 			if err != nil {
-				return err
+				return dcr.Provisioned{}, err
 			}
-			return c.send(ctx, http.MethodPut, client.ID, body)
+			return dcr.Provisioned{}, c.send(ctx, http.MethodPut, p.Client.ID, body)
 		}
 	}
-	return errors.New("embedding: the client has no key set")
+	return dcr.Provisioned{}, errors.New("embedding: the client has no key set")
 }
 
 // Deprovision implements dcr.Provisioner.
-func (c clientsOf) Deprovision(ctx context.Context, clientID string) error {
-	return c.send(ctx, http.MethodDelete, clientID, nil)
+func (c clientsOf) Deprovision(ctx context.Context, d dcr.Deprovisioning) error {
+	return c.send(ctx, http.MethodDelete, d.ClientID, nil)
 }
 
 func (c clientsOf) send(ctx context.Context, method, clientID string, body []byte) error {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
@@ -57,11 +57,11 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 	go b.reconcile(ctx, time.Minute)
 	fmt.Fprintln(out, "1. bank   serves its API and /register at", b.server.URL, "with its authorization server at", authServer.server.URL)
 
-	t := &tpp{http: dcr.MutualTLS(software.TransportCertificate, roots(directory)), bank: b.server.URL}
+	t := &thirdParty{http: tpp.MutualTLS(software.TransportCertificate, roots(directory)), bank: b.server.URL}
 	defer t.http.CloseIdleConnections()
-	t.client, err = dcr.NewClient(dcr.ClientConfig{
+	t.client, err = tpp.NewClient(tpp.Config{
 		HTTP: t.http, Signer: software.SigningKey, KeyID: software.SigningKeyID,
-		Metadata: &dcr.Metadata{RegistrationEndpoint: b.server.URL + "/register", TokenEndpoint: authServer.server.URL + "/token"},
+		Metadata: &tpp.Metadata{RegistrationEndpoint: b.server.URL + "/register", TokenEndpoint: authServer.server.URL + "/token"},
 	})
 	if err != nil {
 		return nil, err
@@ -73,15 +73,15 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 	return t.story(ctx, out, authServer, statement)
 }
 
-// tpp is an account information service.
-type tpp struct {
+// thirdParty is an account information service.
+type thirdParty struct {
 	http   *http.Client
-	client *dcr.Client
+	client *tpp.Client
 	bank   string
 }
 
-func (t *tpp) story(ctx context.Context, out io.Writer, a *authServer, statement string) (*outcome, error) {
-	request, err := t.client.Build(statement, dcr.RequestOptions{Audience: ssatest.DefaultAudience})
+func (t *thirdParty) story(ctx context.Context, out io.Writer, a *authServer, statement string) (*outcome, error) {
+	request, err := t.client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience})
 	if err != nil {
 		return nil, err
 	}
@@ -119,12 +119,12 @@ func (t *tpp) story(ctx context.Context, out io.Writer, a *authServer, statement
 }
 
 // call uses one of the bank's APIs.
-func (t *tpp) call(ctx context.Context, path string, token dcr.BearerToken) (status int, err error) {
+func (t *thirdParty) call(ctx context.Context, path string, token tpp.BearerToken) (status int, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, t.bank+path, nil)
 	if err != nil {
 		return 0, err
 	}
-	r.Header.Set("Authorization", "Bearer "+token.Value)
+	r.Header.Set("Authorization", "Bearer "+token.Value.Reveal())
 	response, err := t.http.Do(r)
 	if err != nil {
 		return 0, err

@@ -11,7 +11,7 @@ import (
 	"os"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
@@ -54,7 +54,7 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 	fmt.Fprintln(out, "3. bank       trusts that directory and registers at", b.server.URL+path)
 
 	o := &outcome{bank: b, request: software.Request(ssatest.DefaultAudience)}
-	token, err := dcr.BuildRequest(o.request, software.SigningKey, software.SigningKeyID, claims.PS256)
+	token, err := tpp.BuildRequest(o.request, software.SigningKey, software.SigningKeyID, claims.PS256)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (o *outcome) mistakes(ctx context.Context, out io.Writer, d *ssatest.Direct
 	faulty.RedirectURIs = claims.Some([]string{"https://elsewhere.example.com/cb"})
 	faulty.IDTokenSignedResponseAlg = claims.Some(claims.RS256)
 	faulty.Expiry = claims.Some(faulty.IssuedAt.Or(0) + 24*60*60)
-	token, err := dcr.BuildRequest(faulty, s.SigningKey, s.SigningKeyID, claims.PS256)
+	token, err := tpp.BuildRequest(faulty, s.SigningKey, s.SigningKeyID, claims.PS256)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (o *outcome) mistakes(ctx context.Context, out io.Writer, d *ssatest.Direct
 		return err
 	}
 	fmt.Fprintf(out, "7. TPP        posts a request with three mistakes; the bank answers %d %s\n", o.faulty.status, o.faulty.code)
-	result, err := dcr.Lint(ctx, dcr.LintInput{Request: token, Validator: o.bank.validator, Now: o.bank.now(),
+	result, err := tpp.Lint(ctx, tpp.LintInput{Request: token, Validator: o.bank.validator, Now: o.bank.now(),
 		StatementKey: d.Anchor().Keys, SoftwareKey: d.Resolver()})
 	if err != nil {
 		return err

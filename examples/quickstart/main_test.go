@@ -6,8 +6,9 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/obdcr/obdcr/claims"
 	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
 )
 
 func TestQuickstartRegistersAndThenFindsThreeMistakesAtOnce(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 )
 
 // core is what a bank imports.
-var core = []string{"claims", "validate", "ssa", "cert", "dcr", "store"}
+var core = []string{"claims", "validate", "ssa", "cert", "dcr", "dcr/token", "dcr/tpp", "dcr/roles", "store"}
 
 // thirdParty are jwx and the modules it brings. Nothing else may reach a bank's
 // binary through the core packages.
@@ -31,12 +31,15 @@ var thirdParty = []string{
 // others too. Beside them, internal packages that need the standard library alone
 // are open to all.
 var mayKnow = map[string][]string{
-	"claims":   {},
-	"validate": {"claims"},
-	"ssa":      {"claims", "internal/jose"},
-	"cert":     {"claims", "internal/jose", "ssa"},
-	"store":    {"claims"},
-	"dcr":      {"claims", "internal/jose", "validate", "ssa", "cert", "store"},
+	"claims":    {},
+	"validate":  {"claims"},
+	"ssa":       {"claims", "internal/jose"},
+	"cert":      {"claims", "internal/jose", "ssa"},
+	"store":     {"claims"},
+	"dcr":       {"claims", "internal/jose", "validate", "ssa", "cert", "store", "dcr/token", "dcr/internal/verdict"},
+	"dcr/token": {"claims"},
+	"dcr/tpp":   {"claims", "internal/jose", "validate", "ssa", "dcr/internal/verdict"},
+	"dcr/roles": {"claims", "internal/jose", "validate", "ssa", "cert", "store", "dcr", "dcr/token", "dcr/internal/verdict"},
 }
 
 func room(t *testing.T, name string) goPackage {

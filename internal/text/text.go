@@ -9,6 +9,7 @@ package text
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -184,3 +185,14 @@ func Strings[T ~string](words []T) []string {
 
 // List writes words as a list for people: a, b, c.
 func List[T ~string](words []T) string { return strings.Join(Strings(words), ", ") }
+
+// Keep returns those words that are among the allowed ones, in their order.
+func Keep[T ~string](words, allowed []T) []T {
+	var kept []T
+	for _, w := range words {
+		if slices.Contains(allowed, w) {
+			kept = append(kept, w)
+		}
+	}
+	return kept
+}

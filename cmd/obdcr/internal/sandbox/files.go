@@ -1,0 +1,171 @@
+package sandbox
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
+)
+
+// keyBits is the size of all keys, that of the OBIE directory.
+const keyBits = 2048
+
+// Modes of files. What holds a secret is for its owner alone.
+const (
+	private = 0o600
+	public  = 0o644
+)
+
+// folder is where the files are. Each is written at once or not at all.
+type folder string
+
+func (f folder) path(name string) string { return filepath.Join(string(f), filepath.FromSlash(name)) }
+
+// read returns the bytes of a file, and whether there is one.
+func (f folder) read(name string) ([]byte, bool, error) {
+	data, err := os.ReadFile(f.path(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, fmt.Errorf("sandbox: %w", err)
+	}
+	return data, true, nil
+}
+
+// write replaces a file by one that is on the disk in whole.
+func (f folder) write(name string, data []byte, mode fs.FileMode) error {
+	path := f.path(name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	defer os.Remove(temporary.Name()) //nolint:errcheck // gone already where all went well
+	_, err = temporary.Write(data)
+	err = errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("sandbox: %s: %w", name, err)
+	}
+	return nil
+}
+
+func (f folder) remove(name string) error {
+	if err := os.Remove(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	return nil
+}
+
+// writeJSON writes an indented document with a newline at its end.
+func (f folder) writeJSON(name string, value any, mode fs.FileMode) error {
+	text, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return fmt.Errorf("sandbox: %s: %w", name, err)
+	}
+	return f.write(name, append(text, '\n'), mode)
+}
+
+// readJSON reads a document of ours, and says whether there is one.
+func (f folder) readJSON(name string, into any) (bool, error) {
+	text, ok, err := f.read(name)
+	if err != nil || !ok {
+		return false, err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return false, fmt.Errorf("sandbox: %s is damaged: %w; remove it, or the whole folder", f.path(name), err)
+	}
+	return true, nil
+}
+
+// key reads an RSA key, or makes one where there is none.
+func (f folder) key(name string) (*rsa.PrivateKey, error) {
+	text, ok, err := f.read(name)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return f.newKey(name)
+	}
+	signer, err := obieconfig.ParseKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %s: %w", f.path(name), err)
+	}
+	key, ok := signer.(*rsa.PrivateKey)
+	if !ok || key.N.BitLen() < keyBits {
+		return nil, fmt.Errorf("sandbox: %s is no RSA key of %d bits or more: remove it for a new one", f.path(name), keyBits)
+	}
+	return key, nil
+}
+
+func (f folder) newKey(name string) (*rsa.PrivateKey, error) {
+	key, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return key, f.writeKey(name, key)
+}
+
+func (f folder) writeKey(name string, key crypto.PrivateKey) error {
+	text, err := marshalKey(key)
+	if err != nil {
+		return err
+	}
+	return f.write(name, text, private)
+}
+
+func marshalKey(key crypto.PrivateKey) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+}
+
+// secret reads n random bytes, or makes them where there are none.
+func (f folder) secret(name string, n int) ([]byte, error) {
+	data, ok, err := f.read(name)
+	if err != nil {
+		return nil, err
+	}
+	if ok && len(data) != n {
+		return nil, fmt.Errorf("sandbox: %s does not hold %d bytes: put it back, or remove it with the store", f.path(name), n)
+	}
+	if ok {
+		return data, nil
+	}
+	data = make([]byte, n)
+	_, _ = rand.Read(data) // never fails
+	return data, f.write(name, data, private)
+}
+
+// certificate reads a certificate in PEM; nil where there is none that can be read.
+func (f folder) certificate(name string) (*x509.Certificate, error) {
+	data, ok, err := f.read(name)
+	if err != nil || !ok {
+		return nil, err
+	}
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return nil, nil
+	}
+	found, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, nil // another is issued in its place
+	}
+	return found, nil
+}

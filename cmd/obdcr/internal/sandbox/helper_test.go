@@ -1,0 +1,244 @@
+package sandbox_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
+	"github.com/obdcr/obdcr/internal/jose"
+)
+
+// clock is the real one, put forward.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time             { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) putForward(d time.Duration) { c.ahead.Add(int64(d)) }
+
+// keys is where made has put them, "" before.
+var keys string
+
+// made is a folder with keys, made once: they take their time.
+var made = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "sandbox-keys-*")
+	if err != nil {
+		return "", err
+	}
+	keys = dir
+	s, err := sandbox.Start(context.Background(), sandbox.Config{Dir: dir, Listen: "127.0.0.1:0", Directory: "127.0.0.1:0", Store: sandbox.StoreMemory})
+	if err != nil {
+		return "", err
+	}
+	return dir, s.Close(context.Background())
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if keys != "" {
+		_ = os.RemoveAll(keys)
+	}
+	os.Exit(code)
+}
+
+// folderWithKeys is a fresh folder in which no key has to be made.
+func folderWithKeys(t testing.TB) string {
+	t.Helper()
+	from, err := made()
+	require.NoError(t, err)
+	to := t.TempDir()
+	for _, name := range []string{"ca.pem", "ca.key", "directory.key", "directory.jwks", "tpp/transport.pem", "tpp/transport.key",
+		"tpp/signing.pem", "tpp/signing.key", "state/server.pem", "state/server.key"} {
+		data, err := os.ReadFile(filepath.Join(from, name))
+		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(to, name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(to, name), data, 0o600))
+	}
+	return to
+}
+
+// world is a sandbox with the files of its folder.
+type world struct {
+	*sandbox.Sandbox
+	t      testing.TB
+	dir    string
+	closed bool
+}
+
+// start runs a sandbox on free ports until the test ends.
+func start(t testing.TB, c sandbox.Config) *world {
+	t.Helper()
+	if c.Dir == "" {
+		c.Dir = folderWithKeys(t)
+	}
+	if c.Listen == "" {
+		c.Listen, c.Directory = "127.0.0.1:0", "127.0.0.1:0"
+	}
+	if c.Store == "" {
+		c.Store = sandbox.StoreMemory
+	}
+	s, err := sandbox.Start(context.Background(), c)
+	require.NoError(t, err)
+	w := &world{Sandbox: s, t: t, dir: c.Dir}
+	t.Cleanup(w.stop)
+	return w
+}
+
+func (w *world) stop() {
+	if w.closed {
+		return
+	}
+	w.closed = true
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	require.NoError(w.t, w.Close(ctx))
+}
+
+func (w *world) file(name string) []byte {
+	w.t.Helper()
+	data, err := os.ReadFile(filepath.Join(w.dir, name))
+	require.NoError(w.t, err)
+	return data
+}
+
+func (w *world) json(name string, into any) {
+	w.t.Helper()
+	require.NoError(w.t, json.Unmarshal(w.file(name), into))
+}
+
+func (w *world) key(name string) *rsa.PrivateKey {
+	w.t.Helper()
+	key, err := obieconfig.ParseKey(w.file(name))
+	require.NoError(w.t, err)
+	return key.(*rsa.PrivateKey)
+}
+
+func (w *world) certificate(name string) *x509.Certificate {
+	w.t.Helper()
+	block, rest := pem.Decode(w.file(name))
+	require.NotNil(w.t, block)
+	require.Empty(w.t, rest)
+	c, err := x509.ParseCertificate(block.Bytes)
+	require.NoError(w.t, err)
+	return c
+}
+
+// client trusts ca.pem, and has the transport certificate where it is to have one.
+func (w *world) client(certificates ...tls.Certificate) *http.Client {
+	w.t.Helper()
+	roots := x509.NewCertPool()
+	require.True(w.t, roots.AppendCertsFromPEM(w.file("ca.pem")))
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: certificates, MinVersion: tls.VersionTLS12}}
+	w.t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, Timeout: 20 * time.Second}
+}
+
+func (w *world) transport() tls.Certificate {
+	w.t.Helper()
+	pair, err := tls.X509KeyPair(w.file("tpp/transport.pem"), w.file("tpp/transport.key"))
+	require.NoError(w.t, err)
+	return pair
+}
+
+func (w *world) mutual() *http.Client { return w.client(w.transport()) }
+
+// reply is an answer with its body read.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (r reply) error(t testing.TB) string {
+	t.Helper()
+	var e struct{ Error string }
+	require.NoError(t, json.Unmarshal([]byte(r.body), &e), r.body)
+	return e.Error
+}
+
+func send(t testing.TB, client *http.Client, method, address, body string, headers ...string) reply {
+	t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, address, strings.NewReader(body))
+	require.NoError(t, err)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := client.Do(r)
+	require.NoError(t, err)
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	return reply{response.StatusCode, response.Header, string(text)}
+}
+
+func (w *world) get(path string) reply {
+	w.t.Helper()
+	return send(w.t, w.client(), http.MethodGet, w.Ready.Directory+path, "")
+}
+
+func (w *world) put(path string, body string) reply {
+	w.t.Helper()
+	return send(w.t, w.client(), http.MethodPut, w.Ready.Directory+path, body)
+}
+
+// ssa mints a statement with changes, a JSON object.
+func (w *world) ssa(changes string) string {
+	w.t.Helper()
+	r := send(w.t, w.client(), http.MethodPost, w.Ready.Directory+"/ssa", changes)
+	require.Equal(w.t, http.StatusOK, r.status, r.body)
+	require.Equal(w.t, "application/jwt", r.header.Get("Content-Type"))
+	return r.body
+}
+
+// register sends a request.
+func (w *world) register(client *http.Client, token string) reply {
+	w.t.Helper()
+	return send(w.t, client, http.MethodPost, w.Ready.RegistrationEndpoint, token, "Content-Type", "application/jwt")
+}
+
+func (w *world) token(client *http.Client, form url.Values, headers ...string) reply {
+	w.t.Helper()
+	return send(w.t, client, http.MethodPost, w.Ready.TokenEndpoint, form.Encode(),
+		append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
+}
+
+func compact(t testing.TB, text []byte) string {
+	t.Helper()
+	var out bytes.Buffer
+	require.NoError(t, json.Compact(&out, text))
+	return out.String()
+}
+
+func sameKey(a, b crypto.PublicKey) bool {
+	k, ok := a.(*rsa.PublicKey)
+	return ok && k.Equal(b)
+}
+
+// publishTransport adds a transport key to the set of the sandbox's TPP.
+func publishTransport(t testing.TB, w *world, key *rsa.PrivateKey) {
+	t.Helper()
+	jwks, err := jose.MarshalJWKS([]jose.Key{
+		{ID: string(w.file("tpp/signing.kid")), Use: "sig", Public: &w.key("tpp/signing.key").PublicKey},
+		{ID: "old", Use: "tls", Public: &w.key("tpp/transport.key").PublicKey},
+		{ID: "new", Use: "tls", Public: &key.PublicKey},
+	})
+	require.NoError(t, err)
+	require.Equal(t, 204, w.put(softwarePath(w), string(jwks)).status)
+}

@@ -1,0 +1,164 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
+	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/jose"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// party is the TPP whose files are in tpp/.
+type party struct {
+	org, software      string
+	transport, signing pair
+	kid                string // of the signing key
+	jwks               []byte
+}
+
+// openTPP reads the TPP's keys and certificates, or makes what is missing.
+func openTPP(a *authority, f folder, s *state) (*party, error) {
+	p := &party{org: s.OrgID, software: s.SoftwareID}
+	var err error
+	if p.transport, err = a.keep(f, "tpp/transport", transportTemplate(p.org, p.software)); err != nil {
+		return nil, err
+	}
+	if p.signing, err = a.keep(f, "tpp/signing", signingTemplate(p.org, p.software)); err != nil {
+		return nil, err
+	}
+	p.kid = keyID(p.signing.cert)
+	if err := f.write("tpp/signing.kid", []byte(p.kid), public); err != nil {
+		return nil, err
+	}
+	p.jwks, err = jose.MarshalJWKS([]jose.Key{
+		{ID: p.kid, Use: "sig", Public: p.signing.cert.PublicKey, Certificates: [][]byte{p.signing.cert.Raw}},
+		{ID: keyID(p.transport.cert), Use: "tls", Public: p.transport.cert.PublicKey, Certificates: [][]byte{p.transport.cert.Raw}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return p, nil
+}
+
+// writeFiles mints a statement and a request afresh, and writes them and the
+// configuration of the conformance tool. What the bank's policy would refuse of it is
+// logged. It returns what register needs beside the configuration.
+func (p *party) writeFiles(ctx context.Context, c *Config, f folder, d *directory, ca *authority, ready *Ready, a *asked) ([]string, error) {
+	statement, payload, err := d.mint(nil)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: statement: %w", err)
+	}
+	options := a.options(p)
+	request, err := tpp.BuildFor(a.metadata, statement, options)
+	if err != nil {
+		return nil, usage("--policy: no request can be made for it: %v", err)
+	}
+	a.complete(&request)
+	token, err := tpp.BuildRequest(request, p.signing.key, p.kid, claims.PS256)
+	if err != nil {
+		return nil, err
+	}
+	if rules, why := a.refusals(ctx, token); why != "" {
+		c.Logger.Warn("the bank's policy refuses tpp/request.jwt", "rules", rules, "why", why)
+	}
+	if err := p.writeTokens(f, statement, payload, token); err != nil {
+		return nil, err
+	}
+	config, err := p.configuration(c, ca, ready, a, statement)
+	if err != nil {
+		return nil, err
+	}
+	text, err := config.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: conformance.json: %w", err)
+	}
+	return p.judgeConfiguration(ctx, c, a, config, options), f.write("conformance.json", text, private)
+}
+
+// judgeConfiguration logs what the policy would refuse of what register makes of
+// conformance.json alone, and of what the conformance tool does, and gives the flags
+// that mend the former.
+func (p *party) judgeConfiguration(ctx context.Context, c *Config, a *asked, config *obieconfig.Config, options tpp.RequestOptions) []string {
+	var flags []string
+	for _, by := range []struct {
+		name     string
+		lifetime time.Duration
+	}{{"register", 0}, {"the conformance tool", toolLifetime}} {
+		usual, rules, why := p.ofConfiguration(ctx, a, config, by.lifetime)
+		if why == "" {
+			continue
+		}
+		attributes := []any{"rules", rules, "why", why}
+		if by.lifetime == 0 {
+			if flags = a.flags(options, usual); len(flags) > 0 {
+				attributes = append(attributes, "register_with", strings.Join(flags, " "))
+			}
+		}
+		c.Logger.Warn("the bank's policy refuses what "+by.name+" makes of conformance.json alone", attributes...)
+	}
+	return flags
+}
+
+// ofConfiguration is a request that is made of conformance.json alone, if one can be,
+// and what the policy has against it.
+func (p *party) ofConfiguration(ctx context.Context, a *asked, config *obieconfig.Config, lifetime time.Duration) (request *claims.Request, rules, why string) {
+	made, err := a.fromConfiguration(config, lifetime)
+	if err != nil {
+		return nil, "", err.Error()
+	}
+	token, err := tpp.BuildRequest(made, p.signing.key, p.kid, claims.PS256)
+	if err != nil {
+		return nil, "", err.Error()
+	}
+	rules, why = a.refusals(ctx, token)
+	return &made, rules, why
+}
+
+func (p *party) writeTokens(f folder, statement string, payload []byte, request string) error {
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, payload, "", "  "); err != nil {
+		return fmt.Errorf("sandbox: statement: %w", err)
+	}
+	indented.WriteByte('\n')
+	// Tokens end without a newline, so that the files can be sent as they are.
+	for _, file := range []struct {
+		name string
+		data []byte
+	}{{"tpp/ssa.jwt", []byte(statement)}, {"tpp/ssa.json", indented.Bytes()}, {"tpp/request.jwt", []byte(request)}} {
+		if err := f.write(file.name, file.data, public); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// configuration is that of the OBIE DCR conformance tool.
+func (p *party) configuration(c *Config, ca *authority, ready *Ready, a *asked, statement string) (*obieconfig.Config, error) {
+	signingKey, err := marshalKey(p.signing.key)
+	if err != nil {
+		return nil, err
+	}
+	transportKey, err := marshalKey(p.transport.key)
+	if err != nil {
+		return nil, err
+	}
+	version := "3.3"
+	if c.Profile == validate.OBIE32 {
+		version = "3.2"
+	}
+	return &obieconfig.Config{
+		SpecVersion: version, WellknownEndpoint: ready.Discovery, SSA: statement, Kid: p.kid, Aud: ready.Audience,
+		RedirectURIs: a.redirectURIs(), Issuer: a.issuer(p), PrivateKey: string(signingKey),
+		TransportRootCAs: []string{string(marshalCertificate(ca.cert))},
+		TransportCert:    string(marshalCertificate(p.transport.cert)), TransportKey: string(transportKey),
+		GetImplemented: true, PutImplemented: true, DeleteImplemented: true,
+		Environment: "sandbox", Brand: "obdcr sandbox",
+	}, nil
+}

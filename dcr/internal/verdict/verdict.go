@@ -1,0 +1,53 @@
+// Package verdict says how a finding of package ssa reads as a violation of a rule:
+// the same on a bank's side and on a TPP's.
+package verdict
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// Statement tells what package ssa found wrong with a software statement.
+func Statement(err error) validate.Violation {
+	var e *ssa.Error
+	if !errors.As(err, &e) {
+		return validate.Violation{Rule: validate.RuleSSAJWS, Document: validate.DocSSA, Message: Plain(err)}
+	}
+	v := validate.Violation{Rule: e.Rule, Pointer: e.Pointer, Document: validate.DocSSA, Message: e.Kind.Error() + ": " + e.Detail}
+	if e.Header {
+		v.Document = validate.DocSSAHeader
+	}
+	return v
+}
+
+// Request tells what is wrong with the signature of the request itself.
+func Request(err error) validate.Violation {
+	v := validate.Violation{Rule: validate.RuleRequestSignature, Document: validate.DocHeader, Message: Plain(err)}
+	var e *ssa.Error
+	if errors.As(err, &e) {
+		v.Pointer, v.Message = e.Pointer, e.Kind.Error()+": "+e.Detail
+		switch e.Kind { //nolint:errorlint // a sentinel as it is
+		case ssa.ErrKeyNotFound, ssa.ErrKeySourceUnavailable:
+			v.Rule = validate.RuleRequestKeyFound
+		case ssa.ErrKeyRevoked:
+			v.Rule = validate.RuleRequestKeyRevoked
+		case ssa.ErrAlgorithm:
+			v.Rule = validate.RuleHeaderAlg
+		case ssa.ErrMalformed:
+			v.Rule = validate.RuleRequestJWS
+		}
+	}
+	return v
+}
+
+// Plain is the text of an error without the names of the packages it came through.
+func Plain(err error) string {
+	text := err.Error()
+	for _, prefix := range []string{"ssa: ", "claims: ", "malformed: ", "jose: ", "malformed: ", "json: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return text
+}

@@ -1,0 +1,115 @@
+package dcr
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/internal/verdict"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// manualLifetime is what a request that is made for a statement would live.
+const manualLifetime = time.Minute
+
+// RegisterFromSSA registers a client from a software statement alone, a compact JWS:
+// what a bank's portal does for a TPP's technical contact (manual registration). Who
+// may do so is for the portal to say: there is no request, no signature of the
+// software's and no client certificate here.
+//
+// The statement is verified as in a request. Everything else is what a modest
+// request would ask for: the statement's redirect URIs and software_id, the policy's
+// default scopes as far as the roles allow them, the code flow with refresh tokens,
+// and of each other member the first value that the policy offers; tls_client_auth is
+// passed over, since there is no certificate whose subject would be registered. All
+// rules then judge that, but those about a request's header and jti. A policy that
+// demands more members (required_members) refuses it. Where the policy offers
+// tls_client_auth alone, nothing can be registered in this way: 405, ErrNotOffered.
+//
+// Errors and effects are those of Register. A statement may be used again, as in
+// requests: registrations, a policy, says how often software is registered.
+func (r *Registrar) RegisterFromSSA(ctx context.Context, statement string) (*Registration, error) {
+	o := r.begin(OpCreate)
+	registration, err := r.registerFromSSA(ctx, statement, o)
+	o.end(ctx, err)
+	return registration, err
+}
+
+func (r *Registrar) registerFromSSA(ctx context.Context, text string, o *operation) (*Registration, error) {
+	if len(r.manualMethods()) == 0 {
+		return nil, &Error{Status: http.StatusMethodNotAllowed, Description: "this bank registers nobody by a statement alone", Err: ErrNotOffered}
+	}
+	now := r.clock()
+	input := &validate.Input{Now: now}
+	parsed, err := ssa.Parse(text)
+	if err != nil {
+		return nil, r.verifier.refuse(input, verdict.Statement(err), err)
+	}
+	input.SSAHeader = parsed.UnverifiedHeader()
+	statement, err := r.verifier.Statements.Verify(ctx, parsed)
+	if err != nil {
+		return nil, r.verifier.refuseStatement(input, err)
+	}
+	input.SSA, input.Environment = statement.Claims(), statement.Environment()
+	o.environment = statement.Environment()
+	keys, err := statement.SoftwareKeys(r.verifier.SoftwareKeys)
+	if err != nil {
+		return nil, r.verifier.refuseStatement(input, err)
+	}
+	if input.Request, err = r.modest(statement, now); err != nil {
+		return nil, internalError(err)
+	}
+	return r.admit(ctx, &VerifiedRequest{request: &UnverifiedRequest{claims: input.Request, statement: parsed}, statement: statement, keys: keys, input: input},
+		store.Reservation{})
+}
+
+// manualMethods are those that need no client certificate to be registered.
+func (r *Registrar) manualMethods() []claims.AuthMethod {
+	return slices.DeleteFunc(slices.Clone(offered(&r.policy, "token_endpoint_auth_method", r.policy.AuthMethods)),
+		func(m claims.AuthMethod) bool { return m == claims.TLSClientAuth })
+}
+
+// modest is the request that a statement alone stands for.
+func (r *Registrar) modest(statement *ssa.Verified, now time.Time) (*claims.Request, error) {
+	id, err := claims.NewJTI(r.random)
+	if err != nil {
+		return nil, err
+	}
+	methods := r.manualMethods()
+	c, algorithms := statement.Claims(), r.policy.MemberAlgorithms
+	issuer := c.SoftwareID
+	if r.policy.IssuerKinds[0] == validate.IssuerOrgID {
+		issuer = c.OrgID
+	}
+	request := &claims.Request{
+		Issuer: issuer, IssuedAt: claims.Some(now.Unix()), JWTID: claims.Some(id),
+		Expiry:       claims.Some(now.Add(min(manualLifetime, r.policy.MaxLifetime)).Unix()),
+		Audience:     claims.Some(claims.StringOrList{Values: r.policy.Audiences[:1]}),
+		RedirectURIs: c.SoftwareRedirectURIs, SoftwareID: c.SoftwareID,
+		SoftwareStatement:       claims.Some(statement.Token()),
+		TokenEndpointAuthMethod: claims.Some(methods[0]),
+		GrantTypes: claims.Some(text.Keep([]claims.GrantType{claims.AuthorizationCode, claims.ClientCredentials, claims.RefreshToken},
+			offered(&r.policy, "grant_types", r.policy.GrantTypes))),
+		Scope:                    claims.Some(claims.Scope{Words: r.defaultScopes(c)}),
+		ApplicationType:          first(offered(&r.policy, "application_type", r.policy.ApplicationTypes)),
+		IDTokenSignedResponseAlg: first(offered(&r.policy, "id_token_signed_response_alg", algorithms.IDToken)),
+		RequestObjectSigningAlg:  first(offered(&r.policy, "request_object_signing_alg", algorithms.RequestObject)),
+	}
+	if methods[0] == claims.PrivateKeyJWT || methods[0] == claims.ClientSecretJWT {
+		request.TokenEndpointAuthSigningAlg = first(offered(&r.policy, "token_endpoint_auth_signing_alg", algorithms.TokenEndpointAuth))
+	}
+	return request, nil
+}
+
+// first is the first of the values, absent where there is none.
+func first[T any](values []T) claims.Optional[T] {
+	if len(values) == 0 {
+		return claims.Optional[T]{}
+	}
+	return claims.Some(values[0])
+}

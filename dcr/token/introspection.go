@@ -1,0 +1,230 @@
+package token
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/internal/uri"
+)
+
+const (
+	maxIntrospection     = 64 << 10 // bytes of an answer
+	introspectionTimeout = 5 * time.Second
+)
+
+// IntrospectionConfig says how an authorization server is asked about tokens.
+type IntrospectionConfig struct {
+	IntrospectionURL string // required: RFC 7662 endpoint, https
+	RevocationURL    string // required: RFC 7009 endpoint, https
+	// HTTPClient reaches both, over mutual TLS where the server wants that. Its
+	// redirect policy is not used: no redirect is followed. Nil for one with the
+	// system's roots, which needs ClientID.
+	HTTPClient *http.Client
+	// ClientID and ClientSecret authenticate by client_secret_basic (RFC 6749 section
+	// 2.3.1). Without a secret the ID is sent in the form, as clients do that are known
+	// by their certificate (RFC 8705 section 2); without an ID nothing is sent.
+	ClientID     string
+	ClientSecret claims.Secret
+	Timeout      time.Duration // for each call; 5 s where 0
+}
+
+// Introspection is Tokens for any authorization server that has token introspection
+// (RFC 7662) and revocation (RFC 7009). It is safe for concurrent use.
+type Introspection struct {
+	config IntrospectionConfig
+	client http.Client
+}
+
+var _ Tokens = (*Introspection)(nil)
+
+// NewIntrospection checks the configuration: two https addresses without fragment or
+// userinfo, and a way to authenticate.
+func NewIntrospection(c IntrospectionConfig) (*Introspection, error) {
+	for name, address := range map[string]string{"IntrospectionURL": c.IntrospectionURL, "RevocationURL": c.RevocationURL} {
+		if _, err := uri.Endpoint(address); err != nil {
+			return nil, fmt.Errorf("token: introspection: %s %w", name, err)
+		}
+	}
+	switch {
+	case !c.ClientSecret.IsZero() && c.ClientID == "":
+		return nil, errors.New("token: introspection: a ClientSecret needs its ClientID")
+	case c.HTTPClient == nil && c.ClientSecret.IsZero():
+		return nil, errors.New("token: introspection: nothing authenticates the calls; give an HTTPClient, or ClientID and ClientSecret")
+	case c.Timeout < 0:
+		return nil, errors.New("token: introspection: the Timeout is negative")
+	case c.Timeout == 0:
+		c.Timeout = introspectionTimeout
+	}
+	i := &Introspection{config: c}
+	if c.HTTPClient != nil {
+		i.client = *c.HTTPClient
+	}
+	// A redirect would carry the token to an address that nobody has configured.
+	i.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return i, nil
+}
+
+// Introspect implements Tokens. The error wraps ErrInvalid for a token that is
+// not active, for one of another type than Bearer (a refresh token, say), and for one
+// of which client_id, iat or the thumbprint in cnf (x5t#S256) is not said: without
+// them it is bound to nobody. Any answer but 200 with one strict JSON object of at
+// most 64 KiB is an outage. No error holds anything of the token.
+func (i *Introspection) Introspect(ctx context.Context, token claims.Secret) (AccessToken, error) {
+	if !text.IsBearer(token.Reveal(), MaxLength) {
+		return AccessToken{}, fmt.Errorf("%w: it is no b64token of at most %d characters", ErrInvalid, MaxLength)
+	}
+	answer, err := i.post(ctx, i.config.IntrospectionURL, token.Reveal())
+	if err != nil {
+		return AccessToken{}, fmt.Errorf("token: introspection: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return AccessToken{}, fmt.Errorf("token: introspection: the authorization server answered %d", answer.StatusCode)
+	}
+	if media, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return AccessToken{}, errors.New("token: introspection: the answer is not application/json")
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxIntrospection+1))
+	if err != nil {
+		return AccessToken{}, fmt.Errorf("token: introspection: the answer broke off: %w", err)
+	}
+	if len(body) > maxIntrospection {
+		return AccessToken{}, fmt.Errorf("token: introspection: the answer has more than %d bytes", maxIntrospection)
+	}
+	return readIntrospection(string(body))
+}
+
+// Revoke implements Tokens. An authorization server answers 200 for a token that it
+// does not know, too (RFC 7009 section 2.2).
+func (i *Introspection) Revoke(ctx context.Context, r Revocation) (Revoked, error) {
+	if !text.IsBearer(r.Token.Reveal(), MaxLength) {
+		return Revoked{}, nil // nobody has issued it
+	}
+	answer, err := i.post(ctx, i.config.RevocationURL, r.Token.Reveal())
+	if err != nil {
+		return Revoked{}, fmt.Errorf("token: revocation: %w", err)
+	}
+	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, maxIntrospection)) // so that the connection is used again
+	if answer.StatusCode != http.StatusOK {
+		return Revoked{}, fmt.Errorf("token: revocation: the authorization server answered %d", answer.StatusCode)
+	}
+	return Revoked{}, nil
+}
+
+// RevokeClient implements Tokens. RFC 7009 revokes single tokens only, so it does
+// nothing: the tokens of a client that is gone, or came back under the same
+// client_id, die by the look-up of the client and its client_id_issued_at after each
+// introspection, and at the bank's other APIs when the Provisioner removes the client.
+func (i *Introspection) RevokeClient(context.Context, string) error { return nil }
+
+func (i *Introspection) post(ctx context.Context, address, token string) (*http.Response, error) {
+	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
+	if i.config.ClientID != "" && i.config.ClientSecret.IsZero() {
+		form.Set("client_id", i.config.ClientID)
+	}
+	ctx, cancel := context.WithTimeout(ctx, i.config.Timeout)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Accept", "application/json")
+	if !i.config.ClientSecret.IsZero() {
+		request.SetBasicAuth(url.QueryEscape(i.config.ClientID), url.QueryEscape(i.config.ClientSecret.Reveal()))
+	}
+	answer, err := i.client.Do(request)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	answer.Body = &cancelling{ReadCloser: answer.Body, cancel: cancel}
+	return answer, nil
+}
+
+// cancelling ends the timeout of a call when its answer has been read.
+type cancelling struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (c *cancelling) Close() error {
+	defer c.cancel()
+	return c.ReadCloser.Close()
+}
+
+// readIntrospection reads an answer (RFC 7662 section 2.2, RFC 8705 section 3.2).
+func readIntrospection(body string) (AccessToken, error) {
+	members, err := jsonscan.Parse(body)
+	if err != nil {
+		return AccessToken{}, fmt.Errorf("token: introspection: %w", err)
+	}
+	active, _ := members.Member("active")
+	if members.Kind() != jsonscan.Object || active.Kind() != jsonscan.Bool {
+		return AccessToken{}, errors.New("token: introspection: the answer does not say whether the token is active")
+	}
+	if !active.Bool() {
+		return AccessToken{}, fmt.Errorf("%w: the authorization server says so", ErrInvalid)
+	}
+	var t AccessToken
+	if kind, said := member(members, "token_type"); said && !strings.EqualFold(kind, "Bearer") {
+		return AccessToken{}, fmt.Errorf("%w: its type is %+.64q", ErrInvalid, kind)
+	}
+	if t.ClientID, _ = member(members, "client_id"); t.ClientID == "" {
+		return AccessToken{}, fmt.Errorf("%w: the introspection names no client_id", ErrInvalid)
+	}
+	if t.CertificateSHA256, err = confirmation(members); err != nil {
+		return AccessToken{}, err
+	}
+	if t.IssuedAt = instant(members, "iat"); t.IssuedAt.IsZero() {
+		return AccessToken{}, fmt.Errorf("%w: the introspection names no iat", ErrInvalid)
+	}
+	if exp, said := members.Member("exp"); said {
+		if t.Expiry = instant(members, "exp"); t.Expiry.IsZero() {
+			return AccessToken{}, fmt.Errorf("%w: exp is no time but a %s", ErrInvalid, exp.Kind())
+		}
+	}
+	scope, _ := member(members, "scope")
+	t.Scope = strings.Fields(scope)
+	return t, nil
+}
+
+func confirmation(members jsonscan.Value) (thumbprint [32]byte, err error) {
+	cnf, _ := members.Member("cnf")
+	value, said := member(cnf, "x5t#S256")
+	if !said {
+		return thumbprint, fmt.Errorf("%w: the introspection names no certificate (cnf, x5t#S256)", ErrInvalid)
+	}
+	sum, err := base64.RawURLEncoding.Strict().DecodeString(value)
+	if err != nil || len(sum) != len(thumbprint) || len(value) != base64.RawURLEncoding.EncodedLen(len(sum)) {
+		return thumbprint, fmt.Errorf("%w: the x5t#S256 of the introspection is no SHA-256 in base64url", ErrInvalid)
+	}
+	return [32]byte(sum), nil
+}
+
+func member(members jsonscan.Value, name string) (value string, said bool) {
+	m, _ := members.Member(name)
+	return m.Text()
+}
+
+// instant is zero for what is no positive number of seconds.
+func instant(members jsonscan.Value, name string) time.Time {
+	m, _ := members.Member(name)
+	seconds, ok := m.Int64()
+	if !ok || seconds <= 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
+}

@@ -1,0 +1,152 @@
+package token
+
+import (
+	"container/heap"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// MaxInMemory is how many tokens that have not ended a Memory holds.
+const MaxInMemory = 100_000
+
+// accessTokenBytes of randomness are in a token: 256 bits, 43 characters.
+const accessTokenBytes = 32
+
+// Memory issues access tokens and keeps them in memory, as hashes: Tokens for
+// sandboxes, tests, and a bank with one process. Only NewMemory makes one that
+// works. It is safe for concurrent use.
+type Memory struct {
+	clock  func() time.Time
+	random io.Reader
+
+	mu     sync.Mutex
+	tokens map[[32]byte]*heldToken
+	ends   tokenQueue // the next to end first
+}
+
+type heldToken struct {
+	key   [32]byte // SHA-256 of the token
+	token AccessToken
+	place int // in the queue
+}
+
+// NewMemory returns an empty one. A nil clock is time.Now, a nil random is
+// crypto/rand.Reader.
+func NewMemory(clock func() time.Time, random io.Reader) *Memory {
+	if clock == nil {
+		clock = time.Now
+	}
+	if random == nil {
+		random = rand.Reader
+	}
+	return &Memory{clock: clock, random: random, tokens: map[[32]byte]*heldToken{}}
+}
+
+// Issue makes a token for a client, bound to the certificate with this SHA-256
+// thumbprint, that ends after life, which is at least a second; times are in whole
+// seconds, as on the wire. It is an error that MaxInMemory are held, of which
+// none has ended.
+func (m *Memory) Issue(_ context.Context, clientID string, certificate [32]byte, scope []string, life time.Duration) (claims.Secret, error) {
+	if clientID == "" || certificate == [32]byte{} || life < time.Second {
+		return claims.Secret{}, errors.New("token: a token needs a client, a certificate and a lifetime of a second or more")
+	}
+	b := make([]byte, accessTokenBytes)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, err := io.ReadFull(m.random, b); err != nil {
+		return claims.Secret{}, fmt.Errorf("token: no randomness: %w", err)
+	}
+	now := m.clock().UTC().Truncate(time.Second)
+	m.forgetEnded(now)
+	if len(m.tokens) >= MaxInMemory {
+		return claims.Secret{}, errors.New("token: too many access tokens are in use")
+	}
+	text := base64.RawURLEncoding.EncodeToString(b)
+	t := &heldToken{key: sha256.Sum256([]byte(text)), token: AccessToken{
+		ClientID: clientID, CertificateSHA256: certificate, IssuedAt: now, Expiry: now.Add(life), Scope: slices.Clone(scope)}}
+	m.tokens[t.key] = t
+	heap.Push(&m.ends, t)
+	return claims.NewSecret(text), nil
+}
+
+// Introspect implements Tokens.
+func (m *Memory) Introspect(_ context.Context, token claims.Secret) (AccessToken, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.tokens[sha256.Sum256([]byte(token.Reveal()))]
+	if !ok || !m.clock().Before(t.token.Expiry) {
+		return AccessToken{}, ErrInvalid
+	}
+	found := t.token
+	found.Scope = slices.Clone(found.Scope)
+	return found, nil
+}
+
+// Revoke implements Tokens.
+func (m *Memory) Revoke(_ context.Context, r Revocation) (Revoked, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if t, ok := m.tokens[sha256.Sum256([]byte(r.Token.Reveal()))]; ok {
+		m.forget(t)
+	}
+	return Revoked{}, nil
+}
+
+// RevokeClient implements Tokens.
+func (m *Memory) RevokeClient(_ context.Context, clientID string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.tokens {
+		if t.token.ClientID == clientID {
+			m.forget(t)
+		}
+	}
+	return nil
+}
+
+func (m *Memory) forgetEnded(now time.Time) {
+	for len(m.ends) > 0 && !now.Before(m.ends[0].token.Expiry) {
+		m.forget(m.ends[0])
+	}
+}
+
+func (m *Memory) forget(t *heldToken) {
+	delete(m.tokens, t.key)
+	heap.Remove(&m.ends, t.place)
+}
+
+// tokenQueue is a heap by the time of the end.
+type tokenQueue []*heldToken
+
+func (q tokenQueue) Len() int           { return len(q) }
+func (q tokenQueue) Less(i, j int) bool { return q[i].token.Expiry.Before(q[j].token.Expiry) }
+func (q tokenQueue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].place, q[j].place = i, j
+}
+
+// Push implements heap.Interface.
+func (q *tokenQueue) Push(x any) {
+	t, _ := x.(*heldToken) // Issue pushes nothing else
+	t.place = len(*q)
+	*q = append(*q, t)
+}
+
+// Pop implements heap.Interface.
+func (q *tokenQueue) Pop() any {
+	last := len(*q) - 1
+	t := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	return t
+}

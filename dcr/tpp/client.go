@@ -1,0 +1,215 @@
+package tpp
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/internal/uri"
+)
+
+// Config is what a Client works with.
+type Config struct {
+	HTTP        *http.Client      // required: mutual TLS with the bank, as MutualTLS makes it
+	Metadata    *Metadata         // required: where the bank is and what it supports, from Discover
+	Signer      crypto.Signer     // the key that signs requests and client assertions; nil for a client that does neither
+	KeyID       string            // its kid at the directory; required with Signer
+	Algorithm   claims.Algorithm  // PS256 or ES256; where empty, by the kind of the key
+	Certificate *x509.Certificate // transport certificate; required for tls_client_auth alone
+	Clock       func() time.Time  // time.Now where nil
+	Random      io.Reader         // crypto/rand where nil
+}
+
+// Client is a TPP's side of dynamic client registration: it builds and signs
+// requests, sends them over mutual TLS, and reads the answers. It is safe for
+// concurrent use.
+//
+// It follows no redirect, reads at most 512 KiB of an answer, ends an exchange after
+// 30 seconds or with its context, and sends nothing twice. Where an answer was lost,
+// [MayHaveHappened] and [NoAnswerError.Next] say what that means.
+type Client struct {
+	http        *http.Client
+	metadata    Metadata
+	signer      crypto.Signer
+	keyID       string
+	algorithm   claims.Algorithm
+	certificate *x509.Certificate
+	clock       func() time.Time
+	random      io.Reader
+}
+
+// NewClient checks what it is given. Endpoints that are no https addresses are
+// refused.
+func NewClient(c Config) (*Client, error) {
+	if c.HTTP == nil || c.Metadata == nil {
+		return nil, errors.New("tpp: a client needs HTTP and Metadata")
+	}
+	if (c.Signer == nil) != (c.KeyID == "") {
+		return nil, errors.New("tpp: a client has both Signer and KeyID, or neither")
+	}
+	for _, endpoint := range []string{c.Metadata.RegistrationEndpoint, c.Metadata.TokenEndpoint} {
+		if _, err := uri.Endpoint(endpoint); err != nil {
+			return nil, fmt.Errorf("tpp: an endpoint of the bank %w", err)
+		}
+	}
+	client := &Client{http: plainClient(c.HTTP), metadata: *c.Metadata, signer: c.Signer, keyID: c.KeyID,
+		algorithm: c.Algorithm, certificate: c.Certificate, clock: c.Clock, random: c.Random}
+	if client.algorithm == "" {
+		if client.algorithm = claims.PS256; isECDSA(c.Signer) {
+			client.algorithm = claims.ES256
+		}
+	}
+	if client.algorithm != claims.PS256 && client.algorithm != claims.ES256 {
+		return nil, fmt.Errorf("tpp: algorithm %.20q is not one of PS256 and ES256", string(client.algorithm))
+	}
+	if client.metadata.TokenAudience == "" {
+		client.metadata.TokenAudience = client.metadata.TokenEndpoint
+	}
+	if client.clock == nil {
+		client.clock = time.Now
+	}
+	if client.random == nil {
+		client.random = rand.Reader
+	}
+	return client, nil
+}
+
+func isECDSA(signer crypto.Signer) bool {
+	if signer == nil {
+		return false
+	}
+	_, is := signer.Public().(*ecdsa.PublicKey)
+	return is
+}
+
+// Build makes and signs a registration request, as BuildFor makes its claims, with
+// what the client knows: time, randomness, certificate and algorithm. The result
+// serves Register and Update, once. Keep it until the answer is there.
+func (c *Client) Build(statement string, o RequestOptions) (string, error) {
+	if o.Now.IsZero() {
+		o.Now = c.clock()
+	}
+	if o.Random == nil {
+		o.Random = c.random
+	}
+	if o.Algorithm == "" {
+		o.Algorithm = c.algorithm
+	}
+	if o.Certificate == nil {
+		o.Certificate = c.certificate
+	}
+	request, err := BuildFor(&c.metadata, statement, o)
+	if err != nil {
+		return "", err
+	}
+	return BuildRequest(request, c.signer, c.keyID, c.algorithm)
+}
+
+// Register sends a signed request (POST). What it returns may hold a secret that the
+// bank shows this once. The error is a *ResponseError, or a *NoAnswerError after
+// which the client may be registered.
+func (c *Client) Register(ctx context.Context, request string) (*ClientInformation, error) {
+	return c.send(ctx, verbRegister, http.MethodPost, c.metadata.RegistrationEndpoint, request, "",
+		http.StatusCreated, http.StatusOK)
+}
+
+// Get reads what is registered. A bank answers 401 for a client that is not there,
+// or not the token's, and revokes the token.
+func (c *Client) Get(ctx context.Context, clientID string, token BearerToken) (*ClientInformation, error) {
+	return c.manage(ctx, verbGet, http.MethodGet, clientID, "", token, http.StatusOK)
+}
+
+// Update replaces what is registered by a signed request (PUT), which says
+// everything, also what does not change. Tokens stay valid. The error is a
+// *ResponseError, or a *NoAnswerError after which the change may have been made.
+func (c *Client) Update(ctx context.Context, clientID, request string, token BearerToken) (*ClientInformation, error) {
+	return c.manage(ctx, verbUpdate, http.MethodPut, clientID, request, token, http.StatusOK)
+}
+
+// Delete removes the client and its tokens. The error is a *ResponseError, or a
+// *NoAnswerError after which the client may be gone.
+func (c *Client) Delete(ctx context.Context, clientID string, token BearerToken) error {
+	_, err := c.manage(ctx, verbDelete, http.MethodDelete, clientID, "", token, http.StatusNoContent)
+	return err
+}
+
+// manage asks for one client, and wants the answer to be about that one.
+func (c *Client) manage(ctx context.Context, verb, method, clientID, request string, token BearerToken, want int) (*ClientInformation, error) {
+	if !usableClientID(clientID) {
+		return nil, fmt.Errorf("tpp: %s: the client_id is unusable", verb)
+	}
+	if !text.IsBearer(token.Value.Reveal(), maxToken) {
+		return nil, fmt.Errorf("tpp: %s: the access token is unusable", verb)
+	}
+	u, err := uri.Endpoint(c.metadata.RegistrationEndpoint)
+	if err != nil {
+		return nil, fmt.Errorf("tpp: %s: the registration endpoint %w", verb, err)
+	}
+	address := *u
+	path := strings.TrimSuffix(u.EscapedPath(), "/") + "/" + url.PathEscape(clientID)
+	if address.Path, err = url.PathUnescape(path); err != nil {
+		return nil, fmt.Errorf("tpp: %s: the registration endpoint has an unusable path", verb)
+	}
+	address.RawPath = path
+	information, err := c.send(ctx, verb, method, address.String(), request, token.Value.Reveal(), want)
+	if err == nil && information != nil && information.ClientID != clientID {
+		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: want, Detail: "it describes another client"}
+	}
+	return information, err
+}
+
+// send makes one exchange and reads the client from its answer, nil where the verb
+// has none.
+func (c *Client) send(ctx context.Context, verb, method, address, request, token string, want ...int) (*ClientInformation, error) {
+	var body io.Reader
+	if request != "" {
+		body = strings.NewReader(request)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return nil, fmt.Errorf("tpp: %s: the registration endpoint is no URL", verb)
+	}
+	if request != "" {
+		r.Header.Set("Content-Type", "application/jwt")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	a, err := exchange(c.http, verb, r)
+	if err != nil {
+		return nil, err
+	}
+	for _, status := range want {
+		if a.status != status {
+			continue
+		}
+		if verb == verbDelete {
+			return nil, nil
+		}
+		information, err := ParseClientInformation(a.body)
+		if err != nil {
+			return nil, &NoAnswerError{Verb: verb, Sent: true, Status: a.status, Detail: detailOf(err), Err: err}
+		}
+		return information, nil
+	}
+	return nil, unwanted(verb, a, c.clock())
+}
+
+func detailOf(err error) string {
+	var e errAnswer
+	if errors.As(err, &e) {
+		return string(e)
+	}
+	return err.Error()
+}

@@ -1,0 +1,225 @@
+package tpp
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/internal/verdict"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// SignatureState says what is known of a signature.
+type SignatureState string
+
+// The states. A key set that cannot be read leaves a signature not checked.
+const (
+	SignatureValid      SignatureState = "valid"
+	SignatureInvalid    SignatureState = "invalid"
+	SignatureNotChecked SignatureState = "not_checked"
+)
+
+// LintInput is what a TPP knows of a request before it sends it.
+type LintInput struct {
+	// Request is a compact JWS, or the claims alone as a JSON object. Empty means
+	// that Statement is judged alone.
+	Request string
+	// Statement is the software statement where the request does not hold it: a
+	// compact JWS, or its claims as a JSON object.
+	Statement    string
+	Validator    *validate.Validator   // required
+	Now          time.Time             // when the request would arrive
+	Certificate  *validate.Certificate // transport certificate; nil judges no subject
+	Environment  claims.Environment    // of the directory that issued the statement; empty if unknown
+	StatementKey ssa.KeyResolver       // the directory's keys; nil checks no signature
+	SoftwareKey  ssa.KeyResolver       // the keys of the software that are not withdrawn; nil checks no signature
+}
+
+// LintResult is what Lint found.
+type LintResult struct {
+	Report    *validate.Report
+	Documents map[validate.Document][]byte // what could be decoded, UNVERIFIED
+	Request   SignatureState               // of the request's signature
+	Statement SignatureState               // of the statement's signature
+	// Unavailable is why a key set could not be read; nil otherwise.
+	Unavailable error
+}
+
+// Lint judges a request as a bank's server would, and goes on where a server would
+// stop, so that it reports every violation at once. What it reads is unverified
+// unless the signatures turn out valid; it serves to write better requests, never
+// to accept one. The error says that the input cannot be judged at all: there is
+// no validator, or nothing to judge.
+func Lint(ctx context.Context, in LintInput) (*LintResult, error) {
+	switch {
+	case in.Validator == nil:
+		return nil, errors.New("tpp: lint needs a validator")
+	case in.Request == "" && in.Statement == "":
+		return nil, errors.New("tpp: there is nothing to lint")
+	}
+	l := &linter{in: in, input: validate.Input{Now: in.Now, Certificate: in.Certificate, Environment: in.Environment}, result: LintResult{
+		Documents: map[validate.Document][]byte{}, Request: SignatureNotChecked, Statement: SignatureNotChecked}}
+	signed := l.readStatements(l.readRequest())
+	l.checkSignatures(ctx, signed)
+	l.result.Report = in.Validator.Judge(&l.input)
+	return &l.result, nil
+}
+
+type linter struct {
+	in     LintInput
+	input  validate.Input
+	result LintResult
+	signed *ssa.Signed // the request
+}
+
+func (l *linter) add(v validate.Violation) { l.input.Extra = append(l.input.Extra, v) }
+
+// readRequest decodes the request and returns the statement inside it.
+func (l *linter) readRequest() string {
+	text := fileText(l.in.Request)
+	if text == "" {
+		return ""
+	}
+	payload := text
+	if !isObject(text) {
+		signed, err := ssa.ParseSigned(text)
+		if err != nil {
+			l.add(validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocHeader,
+				Message: "the request is no compact JWS: " + verdict.Plain(err)})
+			if payload = salvage(text); payload == "" {
+				return ""
+			}
+		} else {
+			l.signed = signed
+			l.input.Header, l.input.HeaderFaults = l.header(signed, validate.DocHeader)
+			payload = signed.UnverifiedPayload()
+		}
+	}
+	c, faults, err := claims.DecodeRequest(payload)
+	if err != nil {
+		l.add(validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocRequest,
+			Message: "the payload of the request is no strict JSON object: " + verdict.Plain(err)})
+		return ""
+	}
+	l.input.Request, l.input.RequestFaults = c, faults
+	l.result.Documents[validate.DocRequest] = []byte(payload)
+	return c.SoftwareStatement.Or("")
+}
+
+func (l *linter) header(signed *ssa.Signed, document validate.Document) (*claims.Header, []claims.Fault) {
+	l.result.Documents[document] = []byte(signed.UnverifiedHeaderJSON())
+	header, faults, err := claims.DecodeHeader(signed.UnverifiedHeaderJSON())
+	if err != nil {
+		return nil, nil // ParseSigned has decoded the same bytes
+	}
+	return header, faults
+}
+
+// readStatements decodes the statement that was given apart, which may be a file's
+// text or its claims, or else the one of the request, byte for byte. It returns the
+// statement if it is a JWS.
+func (l *linter) readStatements(embedded string) *ssa.Signed {
+	text := fileText(l.in.Statement)
+	switch {
+	case isObject(text):
+		return l.readClaims(text, nil)
+	case text == "":
+		text = embedded
+	}
+	if text == "" {
+		return nil
+	}
+	signed, err := ssa.ParseSigned(text)
+	if err != nil {
+		l.addStatement("the software statement is no compact JWS: " + verdict.Plain(err))
+		if payload := salvage(text); payload != "" {
+			return l.readClaims(payload, nil)
+		}
+		return nil
+	}
+	l.input.SSAHeader, l.input.SSAHeaderFaults = l.header(signed, validate.DocSSAHeader)
+	return l.readClaims(signed.UnverifiedPayload(), signed)
+}
+
+func (l *linter) readClaims(payload string, signed *ssa.Signed) *ssa.Signed {
+	c, faults, err := claims.DecodeSSA(payload, nil)
+	if err != nil {
+		l.addStatement("the payload of the software statement is no strict JSON object: " + verdict.Plain(err))
+		return signed
+	}
+	l.input.SSA, l.input.SSAFaults = c, faults
+	l.result.Documents[validate.DocSSA] = []byte(payload)
+	return signed
+}
+
+func (l *linter) addStatement(message string) {
+	v := validate.Violation{Rule: validate.RuleSSAJWS, Document: validate.DocSSA, Message: message}
+	if l.input.Request != nil && l.in.Statement == "" {
+		v.Document, v.Pointer = validate.DocRequest, "/software_statement"
+	}
+	l.add(v)
+}
+
+// checkSignatures verifies what there are keys for. A fault of a header is left to
+// the rules, which report it in more detail.
+func (l *linter) checkSignatures(ctx context.Context, statement *ssa.Signed) {
+	policy := l.in.Validator.Policy()
+	if l.in.StatementKey != nil && statement != nil {
+		err := statement.Verify(ctx, l.in.StatementKey, "", policy.SigningAlgorithms)
+		l.result.Statement = l.state(err, func(e *ssa.Error) validate.Violation {
+			e.Rule = map[error]string{ssa.ErrKeyNotFound: "ssa.key.found", ssa.ErrBadSignature: "ssa.signature"}[e.Kind]
+			return verdict.Statement(e)
+		})
+	}
+	if l.in.SoftwareKey != nil && l.signed != nil {
+		address := ""
+		if l.input.SSA != nil {
+			address = l.input.SSA.SoftwareJWKSEndpoint.Or("")
+		}
+		err := l.signed.Verify(ctx, l.in.SoftwareKey, address, policy.SigningAlgorithms)
+		l.result.Request = l.state(err, func(e *ssa.Error) validate.Violation { return verdict.Request(e) })
+	}
+}
+
+func (l *linter) state(err error, violation func(*ssa.Error) validate.Violation) SignatureState {
+	var e *ssa.Error
+	switch {
+	case err == nil:
+		return SignatureValid
+	case !errors.As(err, &e) || errors.Is(err, ssa.ErrKeySourceUnavailable):
+		l.result.Unavailable = err
+		return SignatureNotChecked
+	case errors.Is(err, ssa.ErrKeyNotFound), errors.Is(err, ssa.ErrBadSignature):
+		l.add(violation(e))
+	}
+	return SignatureInvalid
+}
+
+func isObject(text string) bool { return strings.HasPrefix(text, "{") }
+
+// fileText is a file's text without the line break at its end, and without blanks
+// around it if it is a JSON object.
+func fileText(text string) string {
+	if trimmed := strings.TrimSpace(text); isObject(trimmed) {
+		return trimmed
+	}
+	return strings.TrimRight(text, "\r\n")
+}
+
+// salvage decodes the payload of a token that is no compact JWS as far as it can:
+// a lint judges its claims all the same. It gives "" where nothing can be read.
+func salvage(text string) string {
+	parts := strings.Split(text, ".")
+	if len(parts) < 2 {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	if err != nil || !isObject(string(payload)) {
+		return ""
+	}
+	return string(payload)
+}

@@ -1,0 +1,172 @@
+package tpp
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/jose"
+	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// assertionLifetime is for how long a client assertion is valid.
+const assertionLifetime = 5 * time.Minute
+
+// Credentials are what a registered client authenticates with at the token endpoint.
+type Credentials struct {
+	ClientID string
+	Method   claims.AuthMethod // as registered
+	Secret   claims.Secret     // of the client_secret methods
+}
+
+// maxToken is the greatest length of an access token that is sent, in bytes.
+const maxToken = 16 << 10
+
+// BearerToken is an access token.
+type BearerToken struct {
+	Value   claims.Secret // to be sent
+	Expires time.Time     // zero where the bank does not say
+	Scope   string        // as granted; "" where the bank does not say
+}
+
+// AccessToken asks the token endpoint for a token of the client_credentials grant
+// (RFC 6749 section 4.4), with which a client is got, updated and deleted. The client
+// authenticates by its registered method, over mutual TLS in any case. Scopes may be
+// left out. The error is a *ResponseError, with code invalid_client for one that the
+// bank does not know, a *NoAnswerError, or one about the credentials.
+func (c *Client) AccessToken(ctx context.Context, by Credentials, scopes ...string) (BearerToken, error) {
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if len(scopes) > 0 {
+		form.Set("scope", strings.Join(scopes, " "))
+	}
+	authorization, err := c.authenticate(form, by)
+	if err != nil {
+		return BearerToken{}, fmt.Errorf("tpp: token: %w", err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.metadata.TokenEndpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return BearerToken{}, errors.New("tpp: token: the token endpoint is no URL")
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	a, err := exchange(c.http, verbToken, r)
+	if err != nil {
+		return BearerToken{}, err
+	}
+	if a.status != http.StatusOK {
+		return BearerToken{}, unwanted(verbToken, a, c.clock())
+	}
+	token, detail := readToken6749(a.body, c.clock())
+	if detail != "" {
+		return BearerToken{}, &NoAnswerError{Verb: verbToken, Status: a.status, Detail: detail}
+	}
+	return token, nil
+}
+
+// authenticate adds what the method needs to the form, or gives an Authorization.
+func (c *Client) authenticate(form url.Values, by Credentials) (authorization string, err error) {
+	if !usableClientID(by.ClientID) {
+		return "", errors.New("the client_id is unusable")
+	}
+	switch by.Method {
+	case claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost:
+		if by.Secret.IsZero() {
+			return "", fmt.Errorf("%s needs the client's secret", by.Method)
+		}
+	}
+	switch by.Method {
+	case claims.PrivateKeyJWT, claims.ClientSecretJWT:
+		assertion, err := c.assertion(by)
+		if err != nil {
+			return "", err
+		}
+		form.Set("client_id", by.ClientID)
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", assertion)
+	case claims.TLSClientAuth:
+		form.Set("client_id", by.ClientID)
+	case claims.ClientSecretPost:
+		form.Set("client_id", by.ClientID)
+		form.Set("client_secret", by.Secret.Reveal())
+	case claims.ClientSecretBasic: // RFC 6749 section 2.3.1: form-encoded first
+		pair := url.QueryEscape(by.ClientID) + ":" + url.QueryEscape(by.Secret.Reveal())
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(pair)), nil
+	default:
+		return "", fmt.Errorf("%q is no authentication method that this client has", validate.Echo(string(by.Method)))
+	}
+	return "", nil
+}
+
+// assertion makes a client assertion (OIDC Core section 9, RFC 7523 section 3).
+func (c *Client) assertion(by Credentials) (string, error) {
+	if by.Method == claims.PrivateKeyJWT && c.signer == nil {
+		return "", errors.New("private_key_jwt needs the client's Signer")
+	}
+	jti, err := claims.NewJTI(c.random)
+	if err != nil {
+		return "", err
+	}
+	now := c.clock()
+	payload, err := json.Marshal(map[string]any{
+		"iss": by.ClientID, "sub": by.ClientID, "aud": c.metadata.TokenAudience, "jti": jti,
+		"iat": now.Unix(), "exp": now.Add(assertionLifetime).Unix(),
+	})
+	if err != nil {
+		return "", err
+	}
+	if by.Method == claims.ClientSecretJWT {
+		return signHS256(payload, by.Secret.Reveal()), nil
+	}
+	token, err := jose.Sign(payload, c.signer, string(c.algorithm), c.keyID, "JWT")
+	if err != nil {
+		return "", fmt.Errorf("client assertion: %w", err)
+	}
+	return token, nil
+}
+
+// signHS256 makes a compact JWS with the secret's bytes as key, which is what
+// client_secret_jwt is; nothing else here is ever signed with a shared key.
+func signHS256(payload []byte, secret string) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	text := encode([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + encode(payload)
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(text))
+	return text + "." + encode(mac.Sum(nil))
+}
+
+// readToken6749 reads the answer of a token endpoint (RFC 6749 section 5.1). The
+// detail says what is wrong with it.
+func readToken6749(body []byte, now time.Time) (token BearerToken, detail string) {
+	object, err := jsonscan.Parse(string(body))
+	if err != nil || object.Kind() != jsonscan.Object {
+		return token, "it is no strict JSON object"
+	}
+	token.Value, token.Scope = claims.NewSecret(textMember(object, "access_token")), textMember(object, "scope")
+	if !text.IsBearer(token.Value.Reveal(), maxToken) {
+		return BearerToken{}, "it has no usable access_token"
+	}
+	if !strings.EqualFold(textMember(object, "token_type"), "Bearer") {
+		return BearerToken{}, "its token_type is not Bearer"
+	}
+	if v, there := object.Member("expires_in"); there {
+		seconds, ok := v.Int64()
+		if !ok || seconds < 0 || seconds > int64(100*365*24*time.Hour/time.Second) {
+			return BearerToken{}, "its expires_in is no number of seconds"
+		}
+		token.Expires = now.Add(time.Duration(seconds) * time.Second)
+	}
+	return token, ""
+}

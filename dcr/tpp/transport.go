@@ -1,0 +1,82 @@
+package tpp
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// clientTimeout bounds an exchange with a bank, from DNS to the last byte.
+	clientTimeout = 30 * time.Second
+	// maxAnswer is the greatest length of an answer that a Client reads, in bytes.
+	maxAnswer = 512 << 10
+)
+
+// MutualTLS makes the HTTP client of a TPP: TLS 1.2 or later, the certificate shown
+// to every server that asks, whatever CAs it names, and servers that chain to roots
+// (nil for the system's). Proxies of the environment are used; TLS goes through them.
+func MutualTLS(certificate tls.Certificate, roots *x509.CertPool) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment,
+			TLSClientConfig: &tls.Config{
+				MinVersion: tls.VersionTLS12,
+				RootCAs:    roots,
+				// Banks name root CAs where the certificate comes from an intermediate one,
+				// and Certificates would then keep it back.
+				GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate, nil },
+			},
+			ForceAttemptHTTP2:      true,
+			TLSHandshakeTimeout:    10 * time.Second,
+			ResponseHeaderTimeout:  clientTimeout,
+			IdleConnTimeout:        time.Minute,
+			MaxResponseHeaderBytes: 64 << 10,
+		},
+	}
+}
+
+// answer is an answer of at most maxAnswer bytes.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// plainClient is a copy that follows no redirect, since that would repeat a request
+// somewhere else, and keeps no cookie.
+func plainClient(c *http.Client) *http.Client {
+	plain := *c
+	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	plain.Jar = nil
+	return &plain
+}
+
+// exchange sends a request once and reads the answer. Every error is a *NoAnswerError.
+func exchange(c *http.Client, verb string, r *http.Request) (*answer, error) {
+	var sent atomic.Bool
+	ctx, cancel := context.WithTimeout(r.Context(), clientTimeout)
+	defer cancel()
+	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { sent.Store(true) },
+	}))
+	r.Header.Set("Accept", "application/json")
+	response, err := c.Do(r)
+	if err != nil {
+		return nil, &NoAnswerError{Verb: verb, Sent: sent.Load() && !notProcessed(err), Detail: networkDetail(err), Err: err}
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err != nil {
+		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: response.StatusCode, Detail: networkDetail(err), Err: err}
+	}
+	if len(body) > maxAnswer {
+		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: response.StatusCode, Detail: "it is longer than 524288 bytes"}
+	}
+	return &answer{status: response.StatusCode, header: response.Header, body: body}, nil
+}

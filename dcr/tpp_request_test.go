@@ -1,0 +1,236 @@
+package dcr_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/validate"
+)
+
+func bankMetadata(t *testing.T, change func(map[string]any)) *tpp.Metadata {
+	t.Helper()
+	members := map[string]any{}
+	require.NoError(t, json.Unmarshal([]byte(discoveryOf("https://bank.example")), &members))
+	if change != nil {
+		change(members)
+	}
+	text, err := json.Marshal(members)
+	require.NoError(t, err)
+	m, err := tpp.ParseMetadata(text)
+	require.NoError(t, err)
+	return m
+}
+
+func TestABuiltRequestIsValidByEveryMethodAndAlgorithm(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	elliptic, err := w.directory.NewSoftware(ssatest.SoftwareOptions{Algorithm: claims.ES256})
+	require.NoError(t, err)
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	policy.Audiences = []string{ssatest.DefaultAudience}
+	allowEveryMethod(&policy)
+	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	require.NoError(t, err)
+	for _, software := range []*ssatest.EnrolledSoftware{w.software, elliptic} {
+		for _, method := range everyMethod {
+			leaf := w.certificate(t, software)
+			client, err := tpp.NewClient(tpp.Config{HTTP: w.directory.Client(), Metadata: bankMetadata(t, nil),
+				Signer: software.SigningKey, KeyID: software.SigningKeyID, Certificate: leaf, Clock: w.config.Clock})
+			require.NoError(t, err)
+			statement, err := software.SSA(nil)
+			require.NoError(t, err)
+			request, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: method})
+			require.NoError(t, err)
+			result, err := tpp.Lint(t.Context(), tpp.LintInput{Request: request, Validator: validator, Now: w.now,
+				Certificate: &validate.Certificate{RawSubject: leaf.RawSubject}, StatementKey: w.directory.Anchor().Keys, SoftwareKey: w.directory.Resolver()})
+			require.NoError(t, err)
+			assert.Empty(t, ruleIDs(result.Report), "%s %s", software.Algorithm, method)
+			assert.Equal(t, tpp.SignatureValid, result.Request)
+			again, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: method})
+			require.NoError(t, err)
+			assert.NotEqual(t, request, again, "each has its own jti")
+		}
+	}
+}
+
+func TestWhatIsNotAskedForFollowsFromTheBankAndTheStatement(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	statement, err := w.software.SSA(nil)
+	require.NoError(t, err)
+	m := bankMetadata(t, func(d map[string]any) {
+		d["token_endpoint_auth_methods_supported"] = []string{"tls_client_auth", "client_secret_basic"}
+		d["scopes_supported"] = []string{"openid", "payments"}
+		d["response_types_supported"] = []string{"code"}
+		d["grant_types_supported"] = []string{"client_credentials", "authorization_code"}
+	})
+	random := bytes.NewReader(bytes.Repeat([]byte{0xff}, 16))
+	c, err := tpp.BuildFor(m, statement, tpp.RequestOptions{Certificate: w.certificate(t, w.software), Now: w.now, Random: random})
+	require.NoError(t, err)
+	assert.Equal(t, claims.TLSClientAuth, c.TokenEndpointAuthMethod.Or(""))
+	assert.Equal(t, "CN="+w.software.SoftwareID+",OU="+w.software.OrgID+",O=OpenBanking,C=GB", c.TLSClientAuthSubjectDN.Or(""))
+	assert.False(t, c.TokenEndpointAuthSigningAlg.Present())
+	assert.Equal(t, "openid payments", c.Scope.Or(claims.Scope{}).String())
+	assert.Equal(t, []claims.ResponseType{claims.Code}, c.ResponseTypes.Or(nil))
+	assert.Equal(t, []string{"https://bank.example"}, c.Audience.Or(claims.StringOrList{}).Values, "without an audience it is the issuer")
+	assert.Equal(t, w.software.SoftwareID, c.Issuer.Or(""))
+	assert.Equal(t, int64(30*60), c.Expiry.Or(0)-c.IssuedAt.Or(0))
+	assert.Equal(t, w.software.RedirectURIs, c.RedirectURIs.Or(nil))
+	assert.Equal(t, "ffffffff-ffff-4fff-bfff-ffffffffffff", c.JWTID.Or(""))
+	assert.Equal(t, statement, c.SoftwareStatement.Or(""), "byte for byte")
+}
+
+func TestABankWithoutListsIsAskedForTheUsual(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	statement, err := w.software.SSA(nil)
+	require.NoError(t, err)
+	m, err := tpp.ParseMetadata([]byte(`{"registration_endpoint": "https://b.example/r", "token_endpoint": "https://b.example/t"}`))
+	require.NoError(t, err)
+	_, err = tpp.BuildFor(m, statement, tpp.RequestOptions{Now: w.now})
+	require.ErrorContains(t, err, "names no issuer")
+	c, err := tpp.BuildFor(m, statement, tpp.RequestOptions{Now: w.now, Audience: "x"})
+	require.NoError(t, err)
+	assert.Equal(t, claims.PrivateKeyJWT, c.TokenEndpointAuthMethod.Or(""))
+	assert.Equal(t, claims.PS256, c.TokenEndpointAuthSigningAlg.Or(""))
+	assert.Equal(t, "openid accounts payments", c.Scope.Or(claims.Scope{}).String())
+}
+
+func TestWhatABankDoesNotOfferIsToldBeforeItIsSent(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	statement, err := w.software.SSA(nil)
+	require.NoError(t, err)
+	bare, err := w.software.SSA(map[string]any{"software_id": nil, "software_redirect_uris": nil})
+	require.NoError(t, err)
+	only := func(member string, values ...string) func(map[string]any) {
+		return func(d map[string]any) { d[member] = values }
+	}
+	for name, c := range map[string]struct {
+		statement string
+		change    func(map[string]any)
+		options   tpp.RequestOptions
+		want      string
+	}{
+		"a statement that is none":          {"x", nil, tpp.RequestOptions{}, "no compact JWT"},
+		"a statement without software_id":   {bare, nil, tpp.RequestOptions{}, "software_id"},
+		"a statement without URIs":          {bare, nil, tpp.RequestOptions{Issuer: "x"}, "no redirect URI"},
+		"a method":                          {statement, only("token_endpoint_auth_methods_supported", "tls_client_auth"), tpp.RequestOptions{AuthMethod: "private_key_jwt"}, "private_key_jwt"},
+		"no method of OBIE's":               {statement, only("token_endpoint_auth_methods_supported", "none"), tpp.RequestOptions{}, "no token_endpoint_auth_method"},
+		"an algorithm":                      {statement, only("request_object_signing_alg_values_supported", "none"), tpp.RequestOptions{}, "request_object_signing_alg"},
+		"an algorithm of ID tokens":         {statement, only("id_token_signing_alg_values_supported", "RS256"), tpp.RequestOptions{}, "id_token_signing_alg"},
+		"an algorithm of assertions":        {statement, only("token_endpoint_auth_signing_alg_values_supported", "RS256"), tpp.RequestOptions{}, "token_endpoint_auth_signing_alg"},
+		"a grant type":                      {statement, nil, tpp.RequestOptions{GrantTypes: []claims.GrantType{claims.CIBA}}, "ciba"},
+		"any response type":                 {statement, only("response_types_supported", "token"), tpp.RequestOptions{}, "response_types"},
+		"a scope":                           {statement, nil, tpp.RequestOptions{Scopes: []string{"email"}}, "email"},
+		"tls_client_auth without a subject": {statement, nil, tpp.RequestOptions{AuthMethod: claims.TLSClientAuth}, "certificate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.options.Now, c.options.Audience = w.now, "x"
+			_, err := tpp.BuildFor(bankMetadata(t, c.change), c.statement, c.options)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+	_, err = tpp.BuildFor(nil, statement, tpp.RequestOptions{Now: w.now})
+	require.Error(t, err)
+	_, err = tpp.BuildFor(bankMetadata(t, nil), statement, tpp.RequestOptions{})
+	require.ErrorContains(t, err, "time")
+	_, err = tpp.BuildFor(bankMetadata(t, nil), statement, tpp.RequestOptions{Now: w.now, Random: strings.NewReader("short")})
+	require.ErrorContains(t, err, "randomness")
+}
+
+func TestADiscoveryDocumentIsReadStrictly(t *testing.T) {
+	const good = `"registration_endpoint": "https://b.example/r", "token_endpoint": "https://b.example/t"`
+	for name, c := range map[string]struct{ document, want string }{
+		"no JSON":           {"<html>", "discovery document"},
+		"no object":         {"[]", "no JSON object"},
+		"no registration":   {`{"token_endpoint": "https://b.example/t"}`, "no registration_endpoint"},
+		"no token endpoint": {`{"registration_endpoint": "https://b.example/r"}`, "no token_endpoint"},
+		"a token endpoint for mutual TLS alone": {`{"registration_endpoint": "https://b.example/r",
+			"mtls_endpoint_aliases": {"token_endpoint": "https://mtls.b.example/t"}}`, "no token_endpoint"},
+		"a member twice":              {`{` + good + `, "issuer": "a", "issuer": "b"}`, "discovery document"},
+		"an endpoint without TLS":     {`{"registration_endpoint": "http://b.example/r", "token_endpoint": "https://b.example/t"}`, "https"},
+		"an endpoint with a user":     {`{"registration_endpoint": "https://a@b.example/r", "token_endpoint": "https://b.example/t"}`, "user information"},
+		"a fragment":                  {`{"registration_endpoint": "https://b.example/r#", "token_endpoint": "https://b.example/t"}`, "fragment"},
+		"an endpoint of a wrong type": {`{"registration_endpoint": 7, "token_endpoint": "https://b.example/t"}`, "no string"},
+		"a list that is none":         {`{` + good + `, "scopes_supported": "openid"}`, "no array"},
+		"a list of numbers":           {`{` + good + `, "scopes_supported": [1]}`, "scopes_supported"},
+		"an alias without TLS":        {`{` + good + `, "mtls_endpoint_aliases": {"token_endpoint": "http://b.example/t"}}`, "https"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := tpp.ParseMetadata([]byte(c.document))
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+	m, err := tpp.ParseMetadata([]byte(`{` + good + `, "Issuer": "a", "scopes_supported": null,
+		"mtls_endpoint_aliases": {"token_endpoint": "https://mtls.b.example/t", "registration_endpoint": "https://mtls.b.example/r"}}`))
+	require.NoError(t, err)
+	require.Empty(t, m.Issuer)
+	require.Nil(t, m.Scopes)
+	require.Equal(t, "https://mtls.b.example/t", m.TokenEndpoint)
+	require.Equal(t, "https://mtls.b.example/r", m.RegistrationEndpoint)
+	require.Equal(t, "https://b.example/t", m.TokenAudience)
+}
+
+func TestIDTokensAreSignedByAnAlgorithmOfTheBank(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	statement, err := w.software.SSA(nil)
+	require.NoError(t, err)
+	for want, announced := range map[claims.Algorithm][]string{"ES256": {"RS256", "ES256"}, "PS256": {"ES256", "PS256"}, "": {"RS256"}} {
+		m := bankMetadata(t, func(d map[string]any) { d["id_token_signing_alg_values_supported"] = announced })
+		c, err := tpp.BuildFor(m, statement, tpp.RequestOptions{Now: w.now, Algorithm: claims.PS256})
+		if want == "" {
+			require.ErrorContains(t, err, "id_token_signing_alg_values_supported")
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, want, c.IDTokenSignedResponseAlg.Or(""))
+		require.Equal(t, claims.PS256, c.RequestObjectSigningAlg.Or(""), "that is the client's own")
+		require.Equal(t, claims.Web, c.ApplicationType.Or(""))
+	}
+	c, err := tpp.BuildFor(bankMetadata(t, nil), statement, tpp.RequestOptions{Now: w.now, ApplicationType: claims.Mobile})
+	require.NoError(t, err)
+	require.Equal(t, claims.Mobile, c.ApplicationType.Or(""))
+}
+
+func TestAClientWithoutASigningKeyDoesWhatNeedsNone(t *testing.T) {
+	c := tpp.Config{HTTP: http.DefaultClient, Metadata: bankMetadata(t, nil)}
+	client, err := tpp.NewClient(c)
+	require.NoError(t, err)
+	_, err = client.AccessToken(t.Context(), tpp.Credentials{ClientID: "x", Method: claims.PrivateKeyJWT})
+	require.ErrorContains(t, err, "Signer")
+	w, _ := newWorld(t, nil)
+	statement, err := w.software.SSA(nil)
+	require.NoError(t, err)
+	_, err = client.Build(statement, tpp.RequestOptions{})
+	require.ErrorContains(t, err, "signer")
+}
+
+func TestAClientNeedsItsCollaborators(t *testing.T) {
+	w, _ := newWorld(t, nil)
+	good := tpp.Config{HTTP: w.directory.Client(), Metadata: bankMetadata(t, nil), Signer: w.software.SigningKey, KeyID: "kid"}
+	_, err := tpp.NewClient(good)
+	require.NoError(t, err)
+	for name, change := range map[string]func(*tpp.Config){
+		"HTTP":      func(c *tpp.Config) { c.HTTP = nil },
+		"Metadata":  func(c *tpp.Config) { c.Metadata = nil },
+		"Signer":    func(c *tpp.Config) { c.Signer = nil },
+		"KeyID":     func(c *tpp.Config) { c.KeyID = "" },
+		"algorithm": func(c *tpp.Config) { c.Algorithm = claims.RS256 },
+		"endpoint": func(c *tpp.Config) {
+			c.Metadata = &tpp.Metadata{RegistrationEndpoint: "http://b.example/r", TokenEndpoint: "https://b.example/t"}
+		},
+	} {
+		c := good
+		change(&c)
+		_, err := tpp.NewClient(c)
+		require.Error(t, err, name)
+	}
+	_, err = tpp.Discover(t.Context(), "http://bank.example/", nil)
+	require.ErrorContains(t, err, "https")
+}
