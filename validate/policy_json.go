@@ -95,10 +95,7 @@ func (e *PolicyError) Error() string { return "validate: policy: " + e.Detail() 
 
 // Detail is member and reason, for a message that says already what is read.
 func (e *PolicyError) Detail() string {
-	if e.Member == "" {
-		return e.Reason
-	}
-	return e.Member + ": " + e.Reason
+	return jsonform.Fault{Place: e.Member, Reason: e.Reason}.Detail()
 }
 
 // PolicyErrors is all that is wrong with a policy, at least one fault. errors.As also

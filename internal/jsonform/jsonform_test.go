@@ -167,6 +167,9 @@ func TestValuesThatAreNotAdmittedAreNamed(t *testing.T) {
 		assert.Equal(t, []string{"plants"}, places(gardenTable.Check(&g)), list)
 	}
 	g := sample()
+	g.Plants = make([]kind, 1000)
+	assert.Len(t, gardenTable.Check(&g), jsonform.MaxFaults)
+	g = sample()
 	g.Gates, g.Sheds = 0, nil
 	assert.Equal(t, []string{"gates"}, places(gardenTable.Check(&g)))
 }

@@ -21,11 +21,34 @@ type Fault struct {
 	Reason string // what is wrong and what would do; what it repeats of the input is bounded
 }
 
+// Detail is place and reason.
+func (f Fault) Detail() string {
+	if f.Place == "" {
+		return f.Reason
+	}
+	return f.Place + ": " + f.Reason
+}
+
+// MaxFaults is how many faults of one document are kept; the first ones are.
+const MaxFaults = 100
+
 // Faults collects what is wrong with a document, in the order of its discovery.
 type Faults []Fault
 
+// Detail is the detail of each fault, one a line.
+func (f Faults) Detail() string {
+	lines := make([]string, len(f))
+	for i, fault := range f {
+		lines[i] = fault.Detail()
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Add notes that something is wrong at a place.
 func (f *Faults) Add(place, format string, args ...any) {
+	if len(*f) == MaxFaults {
+		return
+	}
 	*f = append(*f, Fault{Place: place, Reason: fmt.Sprintf(format, args...)})
 }
 
@@ -124,7 +147,7 @@ func (t Table[T]) read(f *Faults, place string, v jsonscan.Value, into *T) {
 		if row := t.row(name); row != nil {
 			row.Field(into).read(f, at, value)
 		} else {
-			f.Add(at, "is unknown%s", t.meant(name))
+			f.Add(at, "is unknown%s", meant(name, t.Names()))
 		}
 	}
 }
@@ -139,9 +162,9 @@ func (t Table[T]) row(name string) *Row[T] {
 	return nil
 }
 
-// meant proposes the members that an unknown one may stand for.
-func (t Table[T]) meant(name string) string {
-	if near := text.Nearest(name, t.Names()); len(near) > 0 {
+// meant asks for what an unknown word may stand for.
+func meant(word string, known []string) string {
+	if near := text.Nearest(word, known); len(near) > 0 {
 		return ": did you mean to write " + strings.Join(near, " or ") + "?"
 	}
 	return ""

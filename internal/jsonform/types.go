@@ -57,7 +57,7 @@ func (Text[T]) Clone(v T) T { return v }
 // Check refuses what is not known.
 func (t Text[T]) Check(f *Faults, place string, v T) {
 	if len(t.Known) > 0 && !slices.Contains(t.Known, v) {
-		f.Add(place, "%q is none of %s", text.Echo(string(v)), text.List(t.Known))
+		f.Add(place, "%q is none of %s%s", text.Echo(string(v)), text.List(t.Known), meant(string(v), text.Strings(t.Known)))
 	}
 }
 
