@@ -20,11 +20,15 @@ func TestKeyIsWhatItWas(t *testing.T) {
 	assert.Equal(t, "907d59edefd6529c868d9eb83bb33347305db9ef0b1924c1d0d01fcc56004c00", hex.EncodeToString(key[:]))
 	same := store.Reservation{Namespace: "request", Issuer: "4fHuZ6Fy1pLcTLdsTDYvGF", JTI: "00aa-BB", Until: time.Unix(1, 0)}.Key()
 	assert.Equal(t, key, same)
+	assert.Equal(t, store.Reservation{JTI: "az"}.Key(), store.Reservation{JTI: "AZ"}.Key(), "from the first letter to the last")
 }
 
 func TestKeyLowersASCIIOnly(t *testing.T) {
 	kelvin := store.Reservation{JTI: "\u212a"}.Key()
 	assert.NotEqual(t, store.Reservation{JTI: "k"}.Key(), kelvin)
+	for upper, lower := range map[string]string{"@": "`", "[": "{"} {
+		assert.NotEqual(t, store.Reservation{JTI: lower}.Key(), store.Reservation{JTI: upper}.Key(), "the bytes beside the letters")
+	}
 	assert.NotEqual(t, store.Reservation{JTI: "\u00c4"}.Key(), store.Reservation{JTI: "\u00e4"}.Key())
 }
 
