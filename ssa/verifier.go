@@ -105,7 +105,8 @@ func worse(old *Error, err error) *Error {
 }
 
 func weight(e *Error) int {
-	switch e.Kind { //nolint:errorlint // a sentinel as it is
+	//nolint:errorlint // a sentinel as it is
+	switch e.Kind {
 	case ErrBadSignature:
 		return 4
 	case ErrJWKSHost:
@@ -119,7 +120,8 @@ func weight(e *Error) int {
 }
 
 func ruleOf(e *Error) string {
-	switch e.Kind { //nolint:errorlint // a sentinel as it is
+	//nolint:errorlint // a sentinel as it is
+	switch e.Kind {
 	case ErrAlgorithm:
 		return rule.SSAHeaderAlg
 	case ErrKeyNotFound, ErrKeySourceUnavailable, ErrJWKSHost:

@@ -35,7 +35,7 @@ func TestAcceptedMeansAcceptedByTheLibrary(t *testing.T) {
 		if err != nil {
 			t.Fatalf("accepted here, refused by the library: %v", err)
 		}
-		if string(payload) != string(j.Payload()) {
+		if string(payload) != j.Payload() {
 			t.Fatalf("the library reads another payload: %q, not %q", payload, j.Payload())
 		}
 	})
