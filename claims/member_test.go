@@ -98,10 +98,10 @@ func TestAClaimIsFoundByItsName(t *testing.T) {
 	s := statement(t, `{"software_roles":"AISP PISP","software_version":1.10,"org_contacts":[{"name":"x"}],"software_redirect_uris":[""],`+
 		`"organisation_competent_authority_claims":{"status":"Active"},"software_logo_uri":null,"colour":7}`)
 	for name, want := range map[string][]string{
-		"software_roles":         {"AISP", "PISP"},
-		"software_version":       {"1.10"},
-		"org_contacts":           {`[{"name":"x"}]`},
-		"software_redirect_uris": {""},
+		"software_roles":                          {"AISP", "PISP"},
+		"software_version":                        {"1.10"},
+		"org_contacts":                            {`[{"name":"x"}]`},
+		"software_redirect_uris":                  {""},
 		"organisation_competent_authority_claims": {`{"status":"Active"}`},
 		"software_logo_uri":                       nil,
 		"colour":                                  {"7"},
