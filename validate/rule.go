@@ -1,5 +1,9 @@
 package validate
 
+import (
+	"github.com/obdcr/obdcr/internal/uri"
+)
+
 // Profile names a version of the OBIE Dynamic Client Registration
 // specification, or a dialect of it, whose rules a request is judged by.
 type Profile string
@@ -176,6 +180,6 @@ type Case struct {
 	report  *Report
 	rule    int
 	outcome Outcome
-	faults  uriFault // of the requested redirect URIs, once scanned
+	faults  uri.Fault // of the requested redirect URIs, once scanned
 	scanned bool
 }

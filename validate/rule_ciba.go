@@ -5,6 +5,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/uri"
 )
 
 // The members of CIBA.
@@ -91,7 +92,7 @@ func cibaRules() []Rule {
 // cibaEndpointRules are the rows about the notification endpoint. Nobody
 // contacts it at registration.
 func cibaEndpointRules() []Rule {
-	endpoint := func(id, summary, fix string, faults uriFault) Rule {
+	endpoint := func(id, summary, fix string, faults uri.Fault) Rule {
 		return Rule{
 			ID:       id,
 			Summary:  summary,
@@ -106,8 +107,8 @@ func cibaEndpointRules() []Rule {
 				if !ok {
 					return
 				}
-				if f := scanURI(u, faults); f != 0 {
-					c.ReportValue("/"+memberEndpoint, u, "", f.message())
+				if f := uri.Scan(u, faults); f != 0 {
+					c.ReportValue("/"+memberEndpoint, u, "", f.Message())
 				}
 			},
 		}
@@ -119,11 +120,11 @@ func cibaEndpointRules() []Rule {
 		}),
 		cibaForbidden(rule.BackchannelClientNotificationEndpointForbidden, memberEndpoint, func(r *claims.Request) bool { return !asksForCIBA(r) || polls(r) }),
 		endpoint(rule.BackchannelClientNotificationEndpointHTTPS, "The notification endpoint is an absolute https URI.",
-			"write the whole address, starting with https://", uriRelative|uriNotHTTPS),
+			"write the whole address, starting with https://", uri.Relative|uri.NotHTTPS),
 		endpoint(rule.BackchannelClientNotificationEndpointLength, "The notification endpoint has at most 256 characters.",
-			"shorten the address", uriTooLong),
+			"shorten the address", uri.TooLong),
 		endpoint(rule.BackchannelClientNotificationEndpointHost, "The notification endpoint keeps the grammar of redirect URIs: a public host name, no user, fragment or wildcard.",
-			"use a public host name and a plain path", uriAnyFault&^(uriRelative|uriNotHTTPS|uriTooLong)),
+			"use a public host name and a plain path", uri.Any&^(uri.Relative|uri.NotHTTPS|uri.TooLong)),
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/internal/uri"
 )
 
 // Lengths of the identifiers that the directory gives out.
@@ -243,7 +245,7 @@ func audienceShape(p *Policy, v string) bool {
 				return true
 			}
 		case AudienceURL:
-			if scanURI(v, uriRelative|uriNotHTTPS|uriCharacters|uriTooLong|uriFragment) == 0 {
+			if uri.Scan(v, uri.Relative|uri.NotHTTPS|uri.Characters|uri.TooLong|uri.Fragment) == 0 {
 				return true
 			}
 		}
@@ -262,7 +264,7 @@ func checkBase62(c *Case, member claims.Optional[string], pointer string) {
 // isBase62 says whether s is not empty and has only ASCII letters and digits.
 func isBase62(s string) bool {
 	for i := range len(s) {
-		if !isAlpha(s[i]) && !isDigit(s[i]) {
+		if !text.IsLetter(s[i]) && !text.IsDigit(s[i]) {
 			return false
 		}
 	}
@@ -280,7 +282,7 @@ func isUUIDv4(s string) bool {
 			if s[i] != '-' {
 				return false
 			}
-		} else if !isHex(s[i]) {
+		} else if !text.IsHex(s[i]) {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/uri"
 )
 
 // redirectRules are the rows about redirect_uris as a list. Those about each
@@ -158,8 +159,8 @@ func checkStatementURIs(c *Case) {
 	}
 	l := listReport{c: c, base: base}
 	for i, u := range uris {
-		if fault := scanURI(u, uriAnyFault); fault != 0 {
-			l.add(i, u, "", fault.message())
+		if fault := uri.Scan(u, uri.Any); fault != 0 {
+			l.add(i, u, "", fault.Message())
 		}
 	}
 }

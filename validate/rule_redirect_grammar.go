@@ -1,6 +1,9 @@
 package validate
 
-import "github.com/obdcr/obdcr/internal/rule"
+import (
+	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/uri"
+)
 
 // redirectGrammarRules are the rows about each single redirect URI.
 var redirectGrammarRules = []Rule{
@@ -12,7 +15,7 @@ var redirectGrammarRules = []Rule{
 		Example:  `{"redirect_uris": ["/cb"]}`,
 		Citation: dictionary("redirect_uris"),
 		Fix:      "write the whole URI, starting with https://",
-		Check:    checkRedirects(uriRelative),
+		Check:    checkRedirects(uri.Relative),
 	},
 	{
 		// ... https
@@ -22,7 +25,7 @@ var redirectGrammarRules = []Rule{
 		Example:  `{"redirect_uris": ["http://app.example.com/cb"]}`,
 		Citation: dictionary("redirect_uris"),
 		Fix:      "use https",
-		Check:    checkRedirects(uriNotHTTPS),
+		Check:    checkRedirects(uri.NotHTTPS),
 	},
 	{
 		// Each up to 256 characters.
@@ -32,7 +35,7 @@ var redirectGrammarRules = []Rule{
 		Example:  `{"redirect_uris": ["https://app.example.com/cb?state=..."]}`,
 		Citation: dictionary("redirect_uris"),
 		Fix:      "shorten the URI",
-		Check:    checkRedirects(uriTooLong),
+		Check:    checkRedirects(uri.TooLong),
 	},
 	{
 		ID:       rule.RedirectURIsCharacters,
@@ -41,7 +44,7 @@ var redirectGrammarRules = []Rule{
 		Example:  `{"redirect_uris": ["https://app.example.com\\cb"]}`,
 		Citation: rfc("3986", "2"),
 		Fix:      "percent-encode the character, at the directory too",
-		Check:    checkRedirects(uriCharacters),
+		Check:    checkRedirects(uri.Characters),
 	},
 	{
 		ID:       rule.RedirectURIsUserinfo,
@@ -50,7 +53,7 @@ var redirectGrammarRules = []Rule{
 		Example:  `{"redirect_uris": ["https://bank.example@attacker.example/cb"]}`,
 		Citation: dictionary("redirect_uris"),
 		Fix:      "remove everything up to the @ from the host",
-		Check:    checkRedirects(uriUserinfo),
+		Check:    checkRedirects(uri.Userinfo),
 	},
 	{
 		ID:       rule.RedirectURIsFragment,
@@ -59,7 +62,7 @@ var redirectGrammarRules = []Rule{
 		Example:  `{"redirect_uris": ["https://app.example.com/cb#"]}`,
 		Citation: rfc("6749", "3.1.2"),
 		Fix:      "remove the # and what follows",
-		Check:    checkRedirects(uriFragment),
+		Check:    checkRedirects(uri.Fragment),
 	},
 	{
 		// Host not localhost, nor loopback, nor *.localhost.
@@ -69,7 +72,7 @@ var redirectGrammarRules = []Rule{
 		Example:  `{"redirect_uris": ["https://localhost/cb"]}`,
 		Citation: dictionary("redirect_uris"),
 		Fix:      "use a public host name",
-		Check:    checkRedirects(uriLocalhost),
+		Check:    checkRedirects(uri.Localhost),
 	},
 	{
 		ID:       rule.RedirectURIsIP,
@@ -78,7 +81,7 @@ var redirectGrammarRules = []Rule{
 		Example:  `{"redirect_uris": ["https://2130706433/cb"]}`,
 		Citation: dictionary("redirect_uris"),
 		Fix:      "use a public host name",
-		Check:    checkRedirects(uriIPAddress),
+		Check:    checkRedirects(uri.IPAddress),
 	},
 	{
 		ID:       rule.RedirectURIsHost,
@@ -87,7 +90,7 @@ var redirectGrammarRules = []Rule{
 		Example:  `{"redirect_uris": ["https://intranet/cb"]}`,
 		Citation: dictionary("redirect_uris"),
 		Fix:      "use a public host name, in its xn-- form if it is not ASCII",
-		Check:    checkRedirects(uriHostName),
+		Check:    checkRedirects(uri.HostName),
 	},
 	{
 		ID:       rule.RedirectURIsPunycode,
@@ -96,7 +99,7 @@ var redirectGrammarRules = []Rule{
 		Example:  `{"redirect_uris": ["https://xn--a.example/cb"]}`,
 		Citation: rfc("5891", "5.4"),
 		Fix:      "encode the host name again",
-		Check:    checkRedirects(uriPunycode),
+		Check:    checkRedirects(uri.Punycode),
 	},
 	{
 		ID:       rule.RedirectURIsPort,
@@ -105,7 +108,7 @@ var redirectGrammarRules = []Rule{
 		Example:  `{"redirect_uris": ["https://app.example.com:/cb"]}`,
 		Citation: rfc("3986", "3.2.3"),
 		Fix:      "correct the port or leave it out with its colon",
-		Check:    checkRedirects(uriPort),
+		Check:    checkRedirects(uri.Port),
 	},
 	{
 		ID:       rule.RedirectURIsDotSegments,
@@ -114,7 +117,7 @@ var redirectGrammarRules = []Rule{
 		Example:  `{"redirect_uris": ["https://app.example.com/cb/../admin"]}`,
 		Citation: rfc("3986", "6.2.2.3"),
 		Fix:      "write the path that is meant",
-		Check:    checkRedirects(uriDotSegment),
+		Check:    checkRedirects(uri.DotSegment),
 	},
 	{
 		ID:       rule.RedirectURIsWildcard,
@@ -123,21 +126,21 @@ var redirectGrammarRules = []Rule{
 		Example:  `{"redirect_uris": ["https://*.example.com/cb"]}`,
 		Citation: rfc("9700", "2.1"),
 		Fix:      "list each redirect URI in full",
-		Check:    checkRedirects(uriWildcard),
+		Check:    checkRedirects(uri.Wildcard),
 	},
 }
 
 // checkRedirects returns a Check that reports each requested redirect URI that
 // has the fault.
-func checkRedirects(fault uriFault) func(*Case) {
+func checkRedirects(fault uri.Fault) func(*Case) {
 	return func(c *Case) {
 		if c.redirectFaults()&fault == 0 {
 			return
 		}
 		l := listReport{c: c, base: "/redirect_uris"}
 		for i, u := range requestedURIs(c) {
-			if scanURI(u, fault) != 0 {
-				l.add(i, u, "", fault.message())
+			if uri.Scan(u, fault) != 0 {
+				l.add(i, u, "", fault.Message())
 			}
 		}
 	}
@@ -145,39 +148,12 @@ func checkRedirects(fault uriFault) func(*Case) {
 
 // redirectFaults are the faults that any of the requested redirect URIs has. They
 // are looked for once a Case, for all the rules that ask.
-func (c *Case) redirectFaults() uriFault {
+func (c *Case) redirectFaults() uri.Fault {
 	if !c.scanned {
 		c.scanned = true
 		for _, u := range requestedURIs(c) {
-			c.faults |= scanURI(u, uriAnyFault)
+			c.faults |= uri.Scan(u, uri.Any)
 		}
 	}
 	return c.faults
-}
-
-// message says what is wrong, by the first of the faults.
-func (f uriFault) message() string {
-	for _, m := range [...]struct {
-		fault   uriFault
-		message string
-	}{
-		{uriRelative, "is not an absolute URI with a host"},
-		{uriNotHTTPS, "has another scheme than https"},
-		{uriTooLong, "has more than 256 characters"},
-		{uriLocalhost, "leads to localhost"},
-		{uriIPAddress, "has an IP address for a host"},
-		{uriPunycode, "has a broken xn-- label in its host"},
-		{uriWildcard, "has an asterisk"},
-		{uriHostName, "has a host that is not a public ASCII name with a dot"},
-		{uriUserinfo, "has a user name before its host"},
-		{uriFragment, "has a fragment"},
-		{uriPort, "has a port outside 1..65535"},
-		{uriDotSegment, "has a . or .. segment in its path"},
-		{uriCharacters, "has a character that is not allowed there"},
-	} {
-		if f&m.fault != 0 {
-			return m.message
-		}
-	}
-	return ""
 }

@@ -3,6 +3,8 @@ package validate
 import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/internal/uri"
 )
 
 // statementAddressRules are the rows about addresses in a statement, its mode
@@ -18,7 +20,7 @@ func statementAddressRules() []Rule {
 			Severity: SeverityWarning,
 			Fix:      refetch,
 			Check: func(c *Case) {
-				if m, ok := c.SSA().SoftwareMode.Get(); ok && !equalFold(m, "live") && !equalFold(m, "test") {
+				if m, ok := c.SSA().SoftwareMode.Get(); ok && !text.EqualFold(m, "live") && !text.EqualFold(m, "test") {
 					c.ReportValue("/software_mode", m, "Live or Test", "is not Live or Test")
 				}
 			},
@@ -33,7 +35,7 @@ func statementAddressRules() []Rule {
 			Fix:      refetch,
 			Check: func(c *Case) {
 				e, ok := c.SSA().SoftwareEnvironment.Get()
-				if ok && !equalFold(e, string(claims.Sandbox)) && !equalFold(e, string(claims.Production)) {
+				if ok && !text.EqualFold(e, string(claims.Sandbox)) && !text.EqualFold(e, string(claims.Production)) {
 					c.ReportValue("/software_environment", e, "sandbox or production", "is not sandbox or production")
 				}
 			},
@@ -69,8 +71,8 @@ func statementAddressRules() []Rule {
 				if u == "" {
 					return
 				}
-				if f := scanURI(u, uriRelative|uriNotHTTPS|uriUserinfo|uriCharacters); f != 0 {
-					c.ReportValue(m.Pointer(), u, "an https URI", f.message())
+				if f := uri.Scan(u, uri.Relative|uri.NotHTTPS|uri.Userinfo|uri.Characters); f != 0 {
+					c.ReportValue(m.Pointer(), u, "an https URI", f.Message())
 				}
 			},
 		})

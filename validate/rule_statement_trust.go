@@ -7,6 +7,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // statementTrustRules are the rows about a statement's signature, age and
@@ -127,7 +128,7 @@ var statementApprovalRules = []Rule{
 		Citation: statementModel("org_status"),
 		Fix:      "have the organisation's status restored at the directory and fetch a new SSA",
 		Check: func(c *Case) {
-			if s, ok := c.SSA().OrgStatus.Get(); ok && !equalFold(s, "active") {
+			if s, ok := c.SSA().OrgStatus.Get(); ok && !text.EqualFold(s, "active") {
 				c.ReportValue("/org_status", s, "Active", "is not Active")
 			}
 		},
@@ -141,7 +142,7 @@ var statementApprovalRules = []Rule{
 		Fix:      "have the authorisation restored at the authority and fetch a new SSA",
 		Check: func(c *Case) {
 			for i, a := range c.SSA().CompetentAuthority.Or(claims.Authority{}).Claims {
-				if s, ok := a.Status.Get(); ok && !equalFold(s, "active") {
+				if s, ok := a.Status.Get(); ok && !text.EqualFold(s, "active") {
 					c.ReportValue(authorityPointer(c, i)+"/status", s, "Active", "is not Active")
 				}
 			}
@@ -175,7 +176,7 @@ var statementApprovalRules = []Rule{
 		Fix:      "set the software to Live at the directory and fetch a new SSA",
 		When:     func(c *Case) bool { return c.Environment() == claims.Production },
 		Check: func(c *Case) {
-			if m, ok := c.SSA().SoftwareMode.Get(); ok && equalFold(m, "test") {
+			if m, ok := c.SSA().SoftwareMode.Get(); ok && text.EqualFold(m, "test") {
 				c.ReportValue("/software_mode", m, "Live", "is Test, in production")
 			}
 		},
@@ -217,7 +218,7 @@ var statementApprovalRules = []Rule{
 // Names that are neither, such as those of a directory's test stages, do not.
 func contradicts(claimed string, env claims.Environment) bool {
 	for _, e := range [...]claims.Environment{claims.Sandbox, claims.Production} {
-		if equalFold(claimed, string(e)) {
+		if text.EqualFold(claimed, string(e)) {
 			return e != env
 		}
 	}

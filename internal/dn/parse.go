@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Parse reads a name from its RFC 4514 text: names of attribute types in any
@@ -191,7 +193,7 @@ func (p *parser) escape() (byte, error) {
 // hexValue reads # and the hexadecimal DER of a value.
 func (p *parser) hexValue(a *Attribute) error {
 	end := p.pos + 1
-	for end < len(p.s) && isHex(p.s[end]) {
+	for end < len(p.s) && text.IsHex(p.s[end]) {
 		end++
 	}
 	der, err := hex.DecodeString(p.s[p.pos+1 : end])
@@ -206,8 +208,4 @@ func (p *parser) hexValue(a *Attribute) error {
 	a.tag = tag
 	a.Value, a.Raw = decodeValue(tag, content, der)
 	return nil
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }

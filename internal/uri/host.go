@@ -1,9 +1,11 @@
-package validate
+package uri
 
 import (
 	"math"
 	"strings"
 	"unicode"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Limits of DNS names, RFC 1035 section 2.3.4.
@@ -14,27 +16,27 @@ const (
 
 // hostFault returns the one fault of a host name, 0 when it has none: an ASCII
 // DNS name of at least two labels that is not localhost and that no program
-// takes for an IP address. An asterisk is left to uriWildcard.
-func hostFault(h string) uriFault {
+// takes for an IP address. An asterisk is left to Wildcard.
+func hostFault(h string) Fault {
 	bare := strings.TrimSuffix(h, ".")
 	switch {
 	case h == "":
-		return uriHostName
+		return HostName
 	case isLocalhost(bare):
-		return uriLocalhost
+		return Localhost
 	case isIPAddress(h, bare):
-		return uriIPAddress
+		return IPAddress
 	case len(h) > maxHost || strings.IndexByte(h, '.') < 0:
-		return uriHostName
+		return HostName
 	}
 	for rest, more := h, true; more; {
 		var label string
 		label, rest, more = strings.Cut(rest, ".")
 		if !hostLabel(label) {
-			return uriHostName
+			return HostName
 		}
-		if len(label) >= 4 && equalFold(label[:4], "xn--") && !validPunycode(label[4:]) {
-			return uriPunycode
+		if len(label) >= 4 && text.EqualFold(label[:4], "xn--") && !validPunycode(label[4:]) {
+			return Punycode
 		}
 	}
 	return 0
@@ -45,7 +47,7 @@ func hostFault(h string) uriFault {
 // old hosts files give to it.
 func isLocalhost(h string) bool {
 	for _, name := range [...]string{"localhost", "localhost.localdomain"} {
-		if n := len(h) - len(name); n >= 0 && equalFold(h[n:], name) && (n == 0 || h[n-1] == '.') {
+		if n := len(h) - len(name); n >= 0 && text.EqualFold(h[n:], name) && (n == 0 || h[n-1] == '.') {
 			return true
 		}
 	}
@@ -64,7 +66,7 @@ func isIPAddress(h, bare string) bool {
 		return true
 	}
 	for i := range len(last) {
-		if !isDigit(last[i]) {
+		if !text.IsDigit(last[i]) {
 			return false
 		}
 	}
@@ -77,7 +79,7 @@ func hostLabel(s string) bool {
 		return false
 	}
 	for i := range len(s) {
-		if b := s[i]; !isAlpha(b) && !isDigit(b) && b != '-' && b != '*' {
+		if b := s[i]; !text.IsLetter(b) && !text.IsDigit(b) && b != '-' && b != '*' {
 			return false
 		}
 	}
@@ -157,9 +159,9 @@ func punycodeBias(delta, length int) int {
 // punycodeDigit returns the value of a digit, -1 for what is none.
 func punycodeDigit(b byte) int {
 	switch {
-	case isAlpha(b):
+	case text.IsLetter(b):
 		return int(b | 0x20 - 'a')
-	case isDigit(b):
+	case text.IsDigit(b):
 		return int(b-'0') + 26
 	}
 	return -1
