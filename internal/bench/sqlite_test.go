@@ -9,14 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/obdcr/obdcr/internal/bench/bare"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/sqlite"
 )
 
 // kept is what a store was given for one client.
 type kept struct {
-	client      store.Client
-	reservation store.Reservation
+	client store.Client
+	with   store.Change
 }
 
 // keeping remembers what it stores, so that the floor writes the same rows.
@@ -28,7 +29,7 @@ type keeping struct {
 
 func (k *keeping) Create(ctx context.Context, c store.Client, with store.Change) error {
 	k.mu.Lock()
-	k.rows = append(k.rows, kept{c, with.Reservation})
+	k.rows = append(k.rows, kept{c, with})
 	k.mu.Unlock()
 	return k.Store.Create(ctx, c, with)
 }
@@ -66,7 +67,7 @@ func BenchmarkPOSTSQLite(b *testing.B) {
 					b.Error(err)
 				}
 			})
-			stored, least := &keeping{Store: clients}, openBare(b)
+			stored, least := &keeping{Store: clients}, bare.Open(b)
 			e := newEndpoint(b, stored)
 			var post, floor time.Duration
 			turns := 0
@@ -76,7 +77,7 @@ func BenchmarkPOSTSQLite(b *testing.B) {
 				post += timed(writers, turn, func(i int) { e.post(b, postings[i]) })
 				floor += timed(writers, turn, func(i int) {
 					e.least(b, postings[i])
-					if err := least.write(b.Context(), stored.rows[i].client, stored.rows[i].reservation); err != nil {
+					if err := least.Write(b.Context(), stored.rows[i].client, stored.rows[i].with); err != nil {
 						b.Error(err)
 					}
 				})

@@ -3,8 +3,6 @@ package sqlite_test
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/bench/bare"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/sqlite"
 	"github.com/stretchr/testify/require"
@@ -33,63 +32,6 @@ func sample() (store.Client, store.Change) {
 		}, store.Change{Reservation: store.Reservation{
 			Namespace: "request", Issuer: "4fHuZ6Fy1pLcTLdsTDYvGF", JTI: id, Until: time.Now().Add(time.Hour),
 		}}
-}
-
-// bare writes the same two rows in one transaction by the same driver with the same
-// settings, into tables that have a primary key and nothing else.
-type bare struct {
-	mu                                 sync.Mutex
-	begin, reservation, client, commit *sql.Stmt
-}
-
-func openBare(b *testing.B) *bare {
-	b.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(b.TempDir(), "bare.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, db.Close()) })
-	db.SetMaxOpenConns(1)
-	conn, err := db.Conn(b.Context())
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, conn.Close()) })
-	_, err = conn.ExecContext(b.Context(), `
-		CREATE TABLE clients (id TEXT NOT NULL PRIMARY KEY, version, state, since, issued_at, environment, software_id, org_id,
-			metadata, software_statement, application, unique_key, secret_hash, sealed_secret, reserved, previous);
-		CREATE TABLE reservations (reservation_key BLOB NOT NULL PRIMARY KEY, ends_at, client_id)`)
-	require.NoError(b, err)
-	f := &bare{}
-	for query, into := range map[string]**sql.Stmt{
-		"BEGIN IMMEDIATE": &f.begin, "COMMIT": &f.commit, "INSERT INTO reservations VALUES (?, ?, ?)": &f.reservation,
-		"INSERT INTO clients VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)": &f.client,
-	} {
-		*into, err = conn.PrepareContext(b.Context(), query)
-		require.NoError(b, err)
-	}
-	return f
-}
-
-func (f *bare) write(ctx context.Context, c store.Client, with store.Change) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	key := with.Reservation.Key()
-	application, err := json.Marshal(c.Application)
-	if err != nil {
-		return err
-	}
-	for _, step := range []struct {
-		stmt *sql.Stmt
-		args []any
-	}{
-		{f.begin, nil},
-		{f.reservation, []any{key[:], with.Reservation.Until.Unix(), c.ID}},
-		{f.client, []any{c.ID, 1, "active", c.Since.Unix(), c.IssuedAt.Unix(), string(c.Environment), c.SoftwareID, c.OrgID, []byte(c.Metadata),
-			[]byte(c.SoftwareStatement), application, "", c.SecretHash, nil, nil, nil}},
-		{f.commit, nil},
-	} {
-		if _, err := step.stmt.ExecContext(ctx, step.args...); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // timed writes n records by some writers and returns how long that took.
@@ -131,12 +73,12 @@ func BenchmarkCreate(b *testing.B) {
 			s, err := sqlite.Open(b.Context(), sqlite.Config{Path: filepath.Join(b.TempDir(), "clients.db"), Clock: time.Now})
 			require.NoError(b, err)
 			b.Cleanup(func() { require.NoError(b, s.Close()) })
-			floor := openBare(b)
+			floor := bare.Open(b)
 			var create, least time.Duration
 			for done := 0; done < b.N; done += turn {
 				n := min(turn, b.N-done)
 				create += timed(b, writers, n, s.Create)
-				least += timed(b, writers, n, floor.write)
+				least += timed(b, writers, n, floor.Write)
 			}
 			b.ReportMetric(float64(create.Nanoseconds())/float64(b.N), "ns/op")
 			b.ReportMetric(float64(least.Nanoseconds())/float64(b.N), "floor-ns/op")

@@ -1,4 +1,7 @@
-package bench
+// Package bare writes what a store of clients in SQLite cannot avoid writing: the floor
+// that benchmarks measure a registration against. For benchmarks only. It uses the
+// driver of store/sqlite, which the benchmark imports.
+package bare
 
 import (
 	"context"
@@ -11,15 +14,16 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// bare writes the rows of a client and of its jti in one transaction, by the driver
+// Writer writes the rows of a client and of its jti in one transaction, by the driver
 // and with the settings of store/sqlite, into tables that have a primary key and
-// nothing else.
-type bare struct {
+// nothing else. It is safe for concurrent use.
+type Writer struct {
 	mu                                 sync.Mutex
 	begin, reservation, client, commit *sql.Stmt
 }
 
-func openBare(b *testing.B) *bare {
+// Open makes a file of its own, which goes with the benchmark.
+func Open(b *testing.B) *Writer {
 	b.Helper()
 	must := func(err error) {
 		b.Helper()
@@ -38,35 +42,36 @@ func openBare(b *testing.B) *bare {
 			metadata, software_statement, application, unique_key, secret_hash, sealed_secret, reserved, previous);
 		CREATE TABLE reservations (reservation_key BLOB NOT NULL PRIMARY KEY, ends_at, client_id)`)
 	must(err)
-	f := &bare{}
+	w := &Writer{}
 	for query, into := range map[string]**sql.Stmt{
-		"BEGIN IMMEDIATE": &f.begin, "COMMIT": &f.commit, "INSERT INTO reservations VALUES (?, ?, ?)": &f.reservation,
-		"INSERT INTO clients VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)": &f.client,
+		"BEGIN IMMEDIATE": &w.begin, "COMMIT": &w.commit, "INSERT INTO reservations VALUES (?, ?, ?)": &w.reservation,
+		"INSERT INTO clients VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)": &w.client,
 	} {
 		*into, err = conn.PrepareContext(b.Context(), query)
 		must(err)
 		b.Cleanup(func() { must((*into).Close()) })
 	}
-	return f
+	return w
 }
 
-func (f *bare) write(ctx context.Context, c store.Client, r store.Reservation) error {
-	key := r.Key()
+// Write writes the client and the reservation, and returns once they are on the disk.
+func (w *Writer) Write(ctx context.Context, c store.Client, with store.Change) error {
+	key := with.Reservation.Key()
 	application, err := json.Marshal(c.Application)
 	if err != nil {
 		return err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, step := range []struct {
 		stmt *sql.Stmt
 		args []any
 	}{
-		{f.begin, nil},
-		{f.reservation, []any{key[:], r.Until.Unix(), c.ID}},
-		{f.client, []any{c.ID, 1, "active", c.Since.Unix(), c.IssuedAt.Unix(), string(c.Environment), c.SoftwareID, c.OrgID, []byte(c.Metadata),
+		{w.begin, nil},
+		{w.reservation, []any{key[:], with.Reservation.Until.Unix(), c.ID}},
+		{w.client, []any{c.ID, 1, "active", c.Since.Unix(), c.IssuedAt.Unix(), string(c.Environment), c.SoftwareID, c.OrgID, []byte(c.Metadata),
 			[]byte(c.SoftwareStatement), application, c.UniqueKey, c.SecretHash, c.SealedSecret, nil, nil}},
-		{f.commit, nil},
+		{w.commit, nil},
 	} {
 		if _, err := step.stmt.ExecContext(ctx, step.args...); err != nil {
 			return err
