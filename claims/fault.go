@@ -6,10 +6,14 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // maxFaults bounds how many faults one document reports.
 const maxFaults = 200
+
+// maxPointer bounds a pointer, or the name in it, that somebody's member names make.
+const maxPointer = 128
 
 // Fault is a member whose type is not the one the specification gives it.
 type Fault struct {
@@ -86,7 +90,7 @@ func (r *reader) pointer() string {
 
 func (r *reader) fault(got, want string) {
 	if r.failed++; r.failed <= maxFaults {
-		r.faults = append(r.faults, Fault{Pointer: clip(r.pointer()), Got: got, Want: want})
+		r.faults = append(r.faults, Fault{Pointer: text.Clip(r.pointer(), maxPointer), Got: got, Want: want})
 	}
 }
 
@@ -96,15 +100,6 @@ func (r *reader) wrong(v jsonscan.Value, want string) {
 		got = "a number that is no 64-bit integer literal"
 	}
 	r.fault(got, want)
-}
-
-// clip bounds a pointer that was made from somebody's member names.
-func clip(pointer string) string {
-	const most = 128
-	if len(pointer) <= most {
-		return pointer
-	}
-	return strings.ToValidUTF8(pointer[:most], "") + "..."
 }
 
 // text reads a string. A formatted one may hold neither NUL nor a lone surrogate.

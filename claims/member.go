@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // MemberValue is what a request or a software statement says under one name.
@@ -158,7 +159,9 @@ func (absentName) count(any) int        { return 0 }
 func (absentName) text(any, int) string { return "" }
 func (absentName) blank(any) bool       { return false }
 
-func memberPointer(name string) string { return clip(jsonscan.AppendPointer("", name)) }
+func memberPointer(name string) string {
+	return jsonscan.AppendPointer("", text.Clip(name, maxPointer))
+}
 
 // jsonText is a JSON string's text, and any other value as it was written.
 func jsonText(raw json.RawMessage) string {

@@ -122,7 +122,7 @@ func TestTheNameOfAMemberDoesNotMakeItsPointerLong(t *testing.T) {
 	long := strings.Repeat("ä/", 1000)
 	r := request(t, `{"`+long+`":1}`)
 	for _, m := range []MemberValue{r.Member(long), (&Request{}).Member(long)} {
-		assert.LessOrEqual(t, len(m.Pointer()), 140)
+		assert.LessOrEqual(t, len(m.Pointer()), 2*maxPointer+1, "each character may need an escape")
 		assert.True(t, strings.HasPrefix(m.Pointer(), "/ä~1"))
 	}
 }

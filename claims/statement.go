@@ -2,8 +2,10 @@ package claims
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 var ssaFields = table(
@@ -102,9 +104,5 @@ func writeRoles(roles Roles) any {
 	if !roles.Text {
 		return append([]Role{}, roles.Values...)
 	}
-	words := make([]string, len(roles.Values))
-	for i, r := range roles.Values {
-		words[i] = string(r)
-	}
-	return Scope{Words: words}.String()
+	return strings.Join(text.Strings(roles.Values), " ")
 }

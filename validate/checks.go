@@ -8,6 +8,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // maxPointerName is the greatest length of a sender's own member name in a
@@ -50,23 +51,14 @@ func within(pointer, member string) bool {
 // pointerTo returns the RFC 6901 pointer to a member, shortened where a sender
 // chose a very long name.
 func pointerTo(name string) string {
-	if len(name) > maxPointerName {
-		name = strings.ToValidUTF8(name[:maxPointerName], "") + "..."
-	}
-	return jsonscan.AppendPointer("", name)
+	return jsonscan.AppendPointer("", text.Clip(name, maxPointerName))
 }
 
 // entry returns the pointer to an entry of an array.
 func entry(pointer string, i int) string { return pointer + "/" + strconv.Itoa(i) }
 
 // joined lists values for a message.
-func joined[T ~string](values []T) string {
-	words := make([]string, len(values))
-	for i, v := range values {
-		words[i] = string(v)
-	}
-	return Echo(strings.Join(words, ", "))
-}
+func joined[T ~string](values []T) string { return Echo(text.List(values)) }
 
 // decimal and utc write numbers and times for a message.
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

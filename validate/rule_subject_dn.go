@@ -4,6 +4,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/dn"
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Greatest lengths of tls_client_auth_subject_dn.
@@ -163,11 +164,11 @@ func subjectAsRFC4514(text string) string {
 // spelled writes a name that is to be copied: whole where it is no longer than the
 // member may be, since part of a name is none; else as Echo shortens it.
 func spelled(name dn.Name) string {
-	text := name.String()
-	if len(text) <= maxDN && printableASCII(text) {
-		return text
+	s := name.String()
+	if len(s) <= maxDN && text.Printable(s) {
+		return s
 	}
-	return Echo(text)
+	return Echo(s)
 }
 
 // checkSubjectDN reports a name that is not the certificate's, by the policy's way

@@ -4,14 +4,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 const (
-	// MaxEcho is the greatest number of characters of input that a text repeats.
-	MaxEcho = 64
-	// MaxDescription is the greatest length of an error_description.
-	MaxDescription = 500
+	// MaxEcho is how many characters of input a message repeats at most.
+	MaxEcho = text.MaxEcho
+	// MaxDescription is how many characters an error_description has at most.
+	MaxDescription = text.MaxDescription
 )
 
 // WireError is what a registration endpoint answers, RFC 7591 section 3.2.2.
@@ -61,101 +62,38 @@ func describe(told []Violation, total int) string {
 	const reserve = len("; and 100000000 more")
 	var b strings.Builder
 	for i := range told {
-		text := sentence(&told[i])
+		one := sentence(&told[i])
 		if i == 0 {
-			b.WriteString(clip(text, MaxDescription-reserve))
+			b.WriteString(text.ASCII(one, MaxDescription-reserve))
 			continue
 		}
-		if b.Len()+len("; ")+len(text) > MaxDescription-reserve {
+		if b.Len()+len("; ")+len(one) > MaxDescription-reserve {
 			b.WriteString("; and " + strconv.Itoa(total-i) + " more")
 			break
 		}
-		b.WriteString("; " + text)
+		b.WriteString("; " + one)
 	}
 	return b.String()
 }
 
 // sentence tells one violation: place, message, rule.
 func sentence(v *Violation) string {
-	place := clip(ascii(v.Pointer), MaxEcho)
+	place := text.ASCII(text.Description(v.Pointer), MaxEcho)
 	if v.Document == DocSSA || v.Document == DocSSAHeader {
 		place = strings.TrimSpace("software_statement " + place)
 	}
-	text := ascii(v.Message)
+	told := text.Description(v.Message)
 	if place != "" {
-		text = place + ": " + text
+		told = place + ": " + told
 	}
 	if v.Rule == "" {
-		return text
+		return told
 	}
 	const room = MaxDescription - 100
-	return clip(text, room) + " (" + clip(ascii(v.Rule), MaxEcho) + ")"
+	return text.ASCII(told, room) + " (" + text.ASCII(text.Description(v.Rule), MaxEcho) + ")"
 }
 
-// ascii replaces whatever error_description may not hold: quotation marks by
-// apostrophes, backslashes by slashes, all but printable ASCII by question marks.
-func ascii(s string) string {
-	clean := true
-	for i := 0; i < len(s) && clean; i++ {
-		clean = s[i] >= ' ' && s[i] <= '~' && s[i] != '"' && s[i] != '\\'
-	}
-	if clean {
-		return s
-	}
-	return strings.Map(func(c rune) rune {
-		switch {
-		case c == '"':
-			return '\''
-		case c == '\\':
-			return '/'
-		case c < ' ' || c > '~':
-			return '?'
-		}
-		return c
-	}, s)
-}
-
-// clip shortens ASCII text to at most n bytes.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return s[:n-3] + "..."
-}
-
-// Echo makes a piece of input fit for a message: at most 64 characters, the rest
-// shown as "...", and nothing that is not printable. Rules pass through it
+// Echo makes a piece of input fit for a message: at most [MaxEcho] characters, the
+// rest shown as "...", and nothing that is not printable. Rules pass through it
 // whatever they repeat of a request.
-func Echo(s string) string {
-	if len(s) <= MaxEcho && printableASCII(s) {
-		return s
-	}
-	var b strings.Builder
-	n := 0
-	for i, c := range s {
-		if n == MaxEcho-3 && utf8.RuneCountInString(s[i:min(len(s), i+16)]) > 3 {
-			b.WriteString("...")
-			break
-		}
-		b.WriteRune(printable(c))
-		n++
-	}
-	return b.String()
-}
-
-func printableASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-// printable replaces what could steer a terminal or disguise a text.
-func printable(c rune) rune {
-	if strconv.IsPrint(c) && c != utf8.RuneError {
-		return c
-	}
-	return '?'
-}
+func Echo(s string) string { return text.Echo(s) }

@@ -3,7 +3,6 @@ package validate_test
 import (
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -101,27 +100,9 @@ func TestWireDescription(t *testing.T) {
 	assert.Regexp(t, `; and 4\d\d more$`, long)
 }
 
-func TestEcho(t *testing.T) {
-	for in, want := range map[string]string{
-		"":                                       "",
-		"short":                                  "short",
-		strings.Repeat("x", 64):                  strings.Repeat("x", 64),
-		strings.Repeat("x", 65):                  strings.Repeat("x", 61) + "...",
-		strings.Repeat("ä", 64):                  strings.Repeat("ä", 64),
-		strings.Repeat("ä", 65):                  strings.Repeat("ä", 61) + "...",
-		strings.Repeat("\U0001F600", 65):         strings.Repeat("\U0001F600", 61) + "...",
-		"a\x00\x1b\u202eb\xff":                   "a???b?",
-		strings.Repeat("x", 61) + "\U0001F600yz": strings.Repeat("x", 61) + "\U0001F600yz",
-	} {
-		assert.Equal(t, want, validate.Echo(in), "%q", in)
-	}
-}
-
-func FuzzEcho(f *testing.F) {
-	f.Add("x")
-	f.Fuzz(func(t *testing.T, s string) {
-		e := validate.Echo(s)
-		assert.LessOrEqual(t, utf8.RuneCountInString(e), validate.MaxEcho)
-		assert.Equal(t, e, validate.Echo(e))
-	})
+// What Echo does in full is a matter of internal/text.
+func TestEchoMakesInputFitForAMessage(t *testing.T) {
+	assert.Equal(t, "short", validate.Echo("short"))
+	assert.Equal(t, "a???b?", validate.Echo("a\x00\x1b\u202eb\xff"))
+	assert.Equal(t, strings.Repeat("ä", validate.MaxEcho-3)+"...", validate.Echo(strings.Repeat("ä", validate.MaxEcho+1)))
 }

@@ -80,6 +80,19 @@ func Echo(s string) string {
 	return b.String()
 }
 
+// Clip cuts a text to at most limit bytes, between two characters, with dots at the
+// end where it was cut.
+func Clip(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	end := max(0, limit-len(dots))
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + dots
+}
+
 // Show replaces each character that cannot be printed by a question mark, and cuts
 // nothing.
 func Show(s string) string {

@@ -41,7 +41,9 @@ func TestSixtyFourCharactersAreEchoedWhole(t *testing.T) {
 	whole := strings.Repeat("\u00e9", text.MaxEcho)
 	assert.Equal(t, whole, text.Echo(whole))
 	assert.Equal(t, strings.Repeat("\u00e9", text.MaxEcho-3)+"...", text.Echo(whole+"x"))
-	assert.Equal(t, "??", text.Echo("\u202e\xff"))
+	assert.Equal(t, "a???b?", text.Echo("a\x00\x1b\u202eb\xff"))
+	key := strings.Repeat("x", text.MaxEcho-3) + "\U0001f511yz"
+	assert.Equal(t, key, text.Echo(key))
 }
 
 func TestAMessageIsCutAtItsLimit(t *testing.T) {
@@ -50,6 +52,14 @@ func TestAMessageIsCutAtItsLimit(t *testing.T) {
 	assert.Equal(t, "?????", text.ASCII("\u00e9\u00e9\u00e9\u00e9\u00e9", 5))
 	assert.Equal(t, "??...", text.ASCII("\u00e9\u00e9\u00e9\u00e9\u00e9\n", 5))
 	assert.Equal(t, "", text.ASCII("", 5))
+}
+
+func TestATextIsClippedBetweenCharacters(t *testing.T) {
+	assert.Equal(t, "12345", text.Clip("12345", 5))
+	assert.Equal(t, "12...", text.Clip("123456", 5))
+	assert.Equal(t, "\u00e9...", text.Clip("\u00e9\u00e9\u00e9\u00e9", 6), "three bytes are left, and the second character needs a fourth")
+	assert.Equal(t, "\u00e9\u00e9...", text.Clip("\u00e9\u00e9\u00e9\u00e9", 7))
+	assert.Equal(t, "...", text.Clip("\U0001f511\U0001f511", 6))
 }
 
 func TestADescriptionHoldsWhatRFC6749Admits(t *testing.T) {
