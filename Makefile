@@ -26,6 +26,7 @@ bench: ## run the benchmarks
 
 docs: ## render the documents again that are made from the code
 	go test ./validate -run 'TestRulesDoc|TestPolicyDoc|TestEachRuleIDIsExported' -update
+	go test ./dcr/roles -run TestRolesDoc -update
 	go test ./internal/archtest -run TestREADMEShowsTheExample -update
 
 api: ## print what changed in the public API and record it anew

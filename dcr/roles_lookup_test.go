@@ -19,31 +19,6 @@ import (
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
-func TestATableOfRolesIsReadStrictly(t *testing.T) {
-	table, err := roles.ParseTable([]byte(`{"roles": {"accounts": ["AISP"], "funds": ["CBPII", "PISP"]}, "open": ["directory"]}`))
-	require.NoError(t, err)
-	require.Equal(t, roles.Table{Open: []string{"directory"}, Roles: map[string][]claims.Role{
-		"accounts": {claims.AISP}, "funds": {claims.CBPII, claims.PISP}}}, table)
-	table, err = roles.ParseTable([]byte(`{}`))
-	require.NoError(t, err)
-	require.Equal(t, roles.Table{}, table)
-	for name, text := range map[string]string{
-		"nothing": "", "no object": `[]`, "a text": `"roles"`, "something behind": `{} {}`,
-		"an unknown member": `{"role": {}}`, "another case": `{"Roles": {"accounts": ["AISP"]}}`,
-		"a member twice": `{"open": ["a"], "open": ["b"]}`, "an API twice": `{"roles": {"a": ["AISP"], "a": ["PISP"]}}`,
-		"null": `{"roles": null}`, "null for open": `{"open": null}`, "null roles": `{"roles": {"a": null}}`,
-		"a list of APIs": `{"roles": ["AISP"]}`, "a text for roles": `{"roles": {"a": "AISP"}}`, "a number": `{"roles": {"a": [1]}}`,
-		"no role": `{"roles": {"a": []}}`, "an unknown role": `{"roles": {"a": ["AIPS"]}}`, "role and open": `{"roles": {"a": ["AISP"]}, "open": ["a"]}`,
-		"no name": `{"open": [""]}`, "open is one": `{"open": "a"}`, "too long": `{"open": ["` + strings.Repeat("a", 1<<18) + `"]}`,
-		"no UTF-8": "{\"open\": [\"\xff\"]}", "half a character": `{"open": ["\ud800"]}`,
-	} {
-		table, err := roles.ParseTable([]byte(text))
-		require.Error(t, err, name)
-		require.Zero(t, table, name)
-		require.LessOrEqual(t, len(err.Error()), 250, name)
-	}
-}
-
 // api is a bank's API behind the middleware, and a client with an access token.
 func (b *office) api(t *testing.T, registrar *dcr.Registrar, table, name string) http.Handler {
 	t.Helper()

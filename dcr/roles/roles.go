@@ -3,7 +3,6 @@ package roles
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,7 +42,7 @@ func MaySubscribe(app claims.Application, env claims.Environment, api []claims.R
 	}
 	for _, role := range held {
 		plain := claims.Role(strings.TrimPrefix(string(role), "CD_"))
-		if known(plain) && slices.Contains(api, plain) {
+		if slices.Contains(known, plain) && slices.Contains(api, plain) {
 			return Decision{Allowed: true, Role: role, Reason: "the application has the role " + string(role)}
 		}
 	}
@@ -70,54 +69,6 @@ func rolesIn(app claims.Application, env claims.Environment) (roles []claims.Rol
 		}
 	}
 	return roles, ok
-}
-
-func known(role claims.Role) bool {
-	switch role {
-	case claims.AISP, claims.PISP, claims.CBPII, claims.ASPSP:
-		return true
-	}
-	return false
-}
-
-// Table is a bank's table of which roles open which API. An API that it does not
-// name is closed.
-type Table struct {
-	Roles map[string][]claims.Role `json:"roles"`          // API name to roles, any one of which opens it
-	Open  []string                 `json:"open,omitempty"` // names of APIs that need no role
-}
-
-// Check refuses a table that names a role which is none of AISP, PISP, CBPII and
-// ASPSP, an API without a name or without roles, and one that is open as well.
-func (a Table) Check() error {
-	for _, name := range slices.Sorted(maps.Keys(a.Roles)) {
-		switch roles := a.Roles[name]; {
-		case name == "":
-			return errors.New("roles: a table of API roles has an API without a name")
-		case len(roles) == 0:
-			return fmt.Errorf("roles: API %.64q carries no role: list it as open, or leave it out", name)
-		case slices.Contains(a.Open, name):
-			return fmt.Errorf("roles: API %.64q carries roles and is open", name)
-		}
-		for _, role := range a.Roles[name] {
-			if !known(role) {
-				return fmt.Errorf("roles: API %.64q carries %.20q, which is none of AISP, PISP, CBPII and ASPSP", name, string(role))
-			}
-		}
-	}
-	if slices.Contains(a.Open, "") {
-		return errors.New("roles: a table of API roles opens an API without a name")
-	}
-	return nil
-}
-
-// MaySubscribe decides by the table whether an application may subscribe to the API
-// of this name.
-func (a Table) MaySubscribe(app claims.Application, env claims.Environment, api string) Decision {
-	if slices.Contains(a.Open, api) {
-		return Decision{Allowed: true, Reason: "the API needs no role"}
-	}
-	return MaySubscribe(app, env, a.Roles[api])
 }
 
 // Require makes a middleware that lets through only the requests of applications

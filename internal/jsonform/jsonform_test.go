@@ -150,6 +150,9 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 
 func TestValuesThatAreNotAdmittedAreNamed(t *testing.T) {
 	for place, spoil := range map[string]func(*garden){
+		"name":            func(g *garden) { g.Name = "a\x00" },
+		"beds/?":          func(g *garden) { g.Beds["\xff"] = []string{"a"} },
+		"beds/herb":       func(g *garden) { g.Beds["herb"][0] = "\xff" },
 		"kind":            func(g *garden) { g.Kind = "tree" },
 		"plants":          func(g *garden) { g.Plants = nil },
 		"beds/rose":       func(g *garden) { g.Beds["rose"] = nil },

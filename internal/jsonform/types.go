@@ -5,7 +5,9 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/text"
@@ -25,6 +27,9 @@ type Type[V any] interface {
 	Schema() *Schema
 }
 
+// unfit is said of text with NUL or half a character.
+const unfit = "holds a character that no text may hold"
+
 // wrongType adds the fault that a value is of another type.
 func wrongType(f *Faults, place string, v jsonscan.Value, want string) {
 	f.Add(place, "is %s, not %s", v.Kind(), want)
@@ -42,7 +47,7 @@ func (Text[T]) Read(f *Faults, place string, v jsonscan.Value, into *T) {
 	case v.Kind() != jsonscan.String:
 		wrongType(f, place, v, "a string")
 	case !clean:
-		f.Add(place, "holds a character that no text may hold")
+		f.Add(place, unfit)
 	default:
 		*into = T(s)
 	}
@@ -54,9 +59,11 @@ func (Text[T]) Write(out []byte, v T) []byte { return jsonscan.AppendString(out,
 // Clone gives v.
 func (Text[T]) Clone(v T) T { return v }
 
-// Check refuses what is not known.
+// Check refuses what is not known, and what Read would not take.
 func (t Text[T]) Check(f *Faults, place string, v T) {
-	if len(t.Known) > 0 && !slices.Contains(t.Known, v) {
+	if !utf8.ValidString(string(v)) || strings.Contains(string(v), "\x00") {
+		f.Add(place, unfit)
+	} else if len(t.Known) > 0 && !slices.Contains(t.Known, v) {
 		f.Add(place, "%q is none of %s%s", text.Echo(string(v)), text.List(t.Known), meant(string(v), text.Strings(t.Known)))
 	}
 }
@@ -183,10 +190,12 @@ func (l Lists[K, V]) Clone(lists map[K][]V) map[K][]V {
 	return lists
 }
 
-// Check holds each list to what a list may be.
+// Check holds each name to what a text may be, and each list to what a list may be.
 func (l Lists[K, V]) Check(f *Faults, place string, lists map[K][]V) {
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
-		l.Of.Check(f, below(place, string(name)), lists[name])
+		at := below(place, string(name))
+		Text[K]{}.Check(f, at, name)
+		l.Of.Check(f, at, lists[name])
 	}
 }
 
