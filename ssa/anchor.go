@@ -21,9 +21,9 @@ type Anchor struct {
 	Keys        KeyResolver        // where its keys come from
 	Algorithms  []claims.Algorithm // allowed for its signatures
 	MaxAge      time.Duration      // greatest age of a statement that has no exp
-	// JWKSHosts are the hosts of software key sets, as RemoteSource.Hosts are: host or
-	// host:port, 443 where there is none, in any case of ASCII letters. Empty admits
-	// none. A RemoteKeys that fetches the sets needs a source for each of them.
+	// JWKSHosts are the hosts of software key sets, written as RemoteSource.Hosts are:
+	// host or host:port, 443 where there is none, in any case of ASCII letters. An empty
+	// list admits none. A RemoteKeys that fetches the sets needs a source for each host.
 	JWKSHosts []string
 	// ClaimNames maps a claim's name in package claims to the one this directory
 	// uses instead; nil for the OBIE directory. The names of RFC 7519 stay theirs.
@@ -61,9 +61,9 @@ func (a *Anchor) check() error {
 	return a.checkNames()
 }
 
-// checkNames refuses a mapping of claim names under which a claim would be read
-// from two places, or the registered claims (RFC 7519 section 4.1), which choose
-// the anchor and bound its trust, from another.
+// checkNames refuses a mapping that gives one claim of the directory to two of ours, and
+// one that moves a registered claim (RFC 7519 section 4.1): the registered claims choose
+// the anchor and bound its trust.
 func (a *Anchor) checkNames() error {
 	theirs := map[string]string{}
 	for ours, their := range a.ClaimNames {
@@ -83,8 +83,8 @@ func (a *Anchor) checkNames() error {
 var registered = []string{"iss", "iat", "exp", "nbf", "jti", "aud", "sub"}
 
 // admits says why the address of a key set is not allowed, "" if it is. It reads the
-// address and the list as RemoteKeys does: what it admits there is a source for, or
-// the bank has forgotten one.
+// address and the list as RemoteKeys does. So where admits allows an address and
+// RemoteKeys has no source for it, the bank has forgotten one.
 func (a *Anchor) admits(address string) string {
 	host, err := fetch.Host(address)
 	var refusal *fetch.Error

@@ -8,8 +8,8 @@ import (
 )
 
 // KnownDirectory is what is publicly known of a directory, so that a bank need not
-// gather it. It is data with a date, not trust: the certificates of the authorities
-// come from the bank, and have these subjects.
+// gather it. It is data with a date, and no trust: the bank itself supplies the
+// certificates of the authorities, which have these subjects.
 type KnownDirectory struct {
 	Name        string
 	Issuer      string             // iss of its statements
@@ -55,13 +55,13 @@ func KnownDirectories() []KnownDirectory {
 	}
 }
 
-// Source says where RemoteKeys may fetch the directory's key sets: from its hosts,
-// by the system's roots.
+// Source is the RemoteSource for the directory's key sets: its hosts, verified by the
+// system's roots.
 func (d KnownDirectory) Source() RemoteSource { return RemoteSource{Hosts: slices.Clone(d.Hosts)} }
 
-// Anchor makes a trust anchor of the directory, whose keys and those of whose
-// software keys finds: PS256 and ES256, statements of at most 24 hours where they
-// have no exp. All of it may be changed before the anchor is used.
+// Anchor makes a trust anchor of the directory. keys finds the keys of the directory and
+// of its software. The anchor allows PS256 and ES256, and takes a statement without an
+// exp for 24 hours. The caller may change all of it before use.
 func (d KnownDirectory) Anchor(keys KeyResolver) Anchor {
 	return Anchor{
 		Name: d.Name, Issuer: d.Issuer, Environment: d.Environment, JWKSURL: d.JWKSURL, Keys: keys,

@@ -34,10 +34,10 @@ type KeyRef struct {
 	KeyID string // kid of the token, compared exactly; "" asks for all keys
 }
 
-// KeyResolver finds the keys that a reference names, in the order of the set. No
-// such key is an error that wraps ErrKeyNotFound; a source that cannot be asked at
-// the moment, one that wraps ErrKeySourceUnavailable. It must be safe for
-// concurrent use.
+// KeyResolver finds the keys that a reference names, in the order of the set. Where there
+// is no such key, the error wraps ErrKeyNotFound. Where the source cannot be asked at the
+// moment, it wraps ErrKeySourceUnavailable. A KeyResolver must be safe for concurrent
+// use.
 type KeyResolver interface {
 	ResolveKeys(ctx context.Context, ref KeyRef) ([]Key, error)
 }
@@ -88,7 +88,8 @@ func ParseJWKS(data []byte) (KeySet, error) {
 	return set, nil
 }
 
-// unusable says why a set has no usable key, by the first of them.
+// unusable says why a set has no usable key: it is empty, or what is wrong with its first
+// entry.
 func unusable(skipped []SkippedKey) string {
 	if len(skipped) == 0 {
 		return "the key set is empty"
@@ -96,8 +97,8 @@ func unusable(skipped []SkippedKey) string {
 	return fmt.Sprintf("the key set has no usable key among its %d entries; the first: %s", len(skipped), skipped[0].Reason)
 }
 
-// readSet is ParseJWKS for sets that may be empty. Nothing in the result keeps data
-// alive: a cache would hold on to it.
+// readSet is ParseJWKS for sets that may be empty. It clones the strings, so that a cached
+// set does not keep the whole answer in memory.
 func readSet(data []byte) (KeySet, error) {
 	parsed, skipped, err := jose.ParseJWKS(data)
 	if err != nil {

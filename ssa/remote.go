@@ -9,11 +9,11 @@ import (
 	"github.com/obdcr/obdcr/internal/fetch"
 )
 
-// RemoteKeys fetches key sets over https and keeps them: a KeyResolver and
-// RevokedKeyResolver for trust anchors and for software. It sends nothing to a host
+// RemoteKeys fetches key sets over https and keeps them. It is a KeyResolver and a
+// RevokedKeyResolver, for trust anchors and for software. It sends nothing to a host
 // that no source lists. It is safe for concurrent use.
 //
-// What a look-up comes to, by what is known of the address:
+// The outcome of a look-up depends on what RemoteKeys knows of the address:
 //
 //	kept keys     last fetch       kid there  outcome
 //	------------  ---------------  ---------  ------------------------------------------
@@ -21,9 +21,9 @@ import (
 //	fresh         good             no         fetch for an unknown kid; not again within
 //	                                          UnknownKeyInterval of the start of the last
 //	                                          one: UnknownKeyError
-//	fresh         failed           no         the same, but KeySourceError for
-//	                                          UnknownKeyError: nobody knows the kid to be
-//	                                          unknown; nor within FailureMemory
+//	fresh         failed           no         the same, and not within FailureMemory
+//	                                          either; KeySourceError, since nobody knows
+//	                                          that the kid is unknown
 //	none or old   good, or failed  any        fetch
 //	              long ago
 //	old           failed within    yes        those keys, stale
@@ -31,18 +31,19 @@ import (
 //	none          failed within    any        KeySourceError
 //	              FailureMemory
 //
-// Old keys whose freshness ended MaxStale ago or earlier are dropped when a fetch has
-// failed. While a fetch is under way, whoever needs one waits for that one and then
-// looks at the table again; in the midst of an outage (twice FailureMemory from the
-// last failure) whoever could have stale keys has them without waiting. Whoever began
-// the fetch takes its result: a set that was read for this very look-up is not read
-// again. A fetch for a kid that the kept keys, if any, do not have goes past the caches
-// of proxies between (Cache-Control: no-cache), which may have kept an older set.
+// A failed fetch drops old keys whose freshness ended MaxStale ago or earlier.
 //
-// A good answer replaces the kept keys wholly. An answer that is no key set of at
+// Each address has one fetch under way at most. A look-up that needs a fetch waits for
+// that one and then goes by the table again. In an outage (until twice FailureMemory
+// after the last failure) a look-up for which there are stale keys takes them without
+// waiting. The look-up that began a fetch takes its result: it does not read a set for
+// the second time. A fetch for a kid that the kept keys do not have is sent with
+// Cache-Control: no-cache, since a proxy on the way may have kept an older set.
+//
+// A good answer replaces the kept keys as a whole. An answer that is no key set with at
 // least one usable key (another status than 200, HTML, too large, empty) is a failed
-// fetch and leaves them as they are. At the addresses of withdrawn keys, 404, 410 and
-// a set without usable keys are good answers.
+// fetch, and the kept keys stay. At the addresses of withdrawn keys, 404, 410 and a set
+// without usable keys are good answers.
 type RemoteKeys struct {
 	client   *fetch.Client
 	clock    func() time.Time
@@ -57,9 +58,8 @@ type RemoteKeys struct {
 	looks   uint64
 }
 
-// NewRemoteKeys checks the configuration; a contradiction, a missing source and a
-// limit out of its range are errors. Nothing is fetched before the first
-// look-up.
+// NewRemoteKeys checks the configuration. A contradiction, a missing source and a limit
+// out of its range are a *ConfigError. It fetches nothing before the first look-up.
 func NewRemoteKeys(c RemoteConfig) (*RemoteKeys, error) {
 	limits, err := c.Limits.withDefaults()
 	if err != nil {
@@ -86,30 +86,31 @@ func NewRemoteKeys(c RemoteConfig) (*RemoteKeys, error) {
 	return r, nil
 }
 
-// steadyClock tells the time by the monotonic clock alone, from now on. Where a
-// look-up does little else, reading the wall clock too, as time.Now does, counts.
+// steadyClock tells the time by the monotonic clock alone, counted from now. time.Now
+// reads the wall clock too and costs twice as much, which counts in a warm look-up.
 func steadyClock() func() time.Time {
 	start := time.Now()
 	return func() time.Time { return start.Add(time.Since(start)) }
 }
 
-// Close breaks off what is being fetched and gives up idle connections. Afterwards
-// nothing is fetched any more; keys that are kept are used as in an outage.
+// Close ends the fetches under way and closes idle connections. RemoteKeys fetches nothing
+// afterwards, and uses the keys that it has kept as in an outage.
 func (r *RemoteKeys) Close() {
 	r.close()
 	r.client.Close()
 }
 
 // ResolveKeys returns the keys of the set at ref.URL that have the kid, all of them
-// where it is empty. The slice is shared and must not be changed. A context that ends
-// ends the wait, not the fetch. The errors are *UnknownKeyError, *KeySourceError, and,
-// for an address that no source admits, one that wraps ErrJWKSHost.
+// where it is empty. The slice is shared and must not be changed. When the context ends,
+// ResolveKeys stops waiting, and the fetch goes on for others. The error is an
+// *UnknownKeyError or a *KeySourceError, or, for an address that no source admits, one
+// that wraps ErrJWKSHost.
 func (r *RemoteKeys) ResolveKeys(ctx context.Context, ref KeyRef) ([]Key, error) {
 	now := r.clock()
 	r.mu.Lock()
-	// The first row of the table, alone: it is what nearly every look-up comes to.
+	// Nearly every look-up ends here, in the first row of the table.
 	if e := r.entries[published][ref.URL]; e != nil && e.fresh(now) {
-		r.touch(e) // first, as the processor then waits for entry and kids at once
+		r.touch(e) // before find: the processor then loads entry and kids at the same time
 		if keys := e.find(ref.KeyID); len(keys) > 0 {
 			r.mu.Unlock()
 			return keys, nil
@@ -120,17 +121,17 @@ func (r *RemoteKeys) ResolveKeys(ctx context.Context, ref KeyRef) ([]Key, error)
 	return set.Keys, err
 }
 
-// ResolveRevokedKeys returns the keys that the set at the address withdraws; none
-// where it answers 404 or 410, or is empty. Entries that are no usable keys are in
-// Skipped, by their kid. The slices are shared and must not be changed. The errors
-// are *KeySourceError and, for an address that no source admits, one that wraps
+// ResolveRevokedKeys returns the keys that the set at the address withdraws: none where
+// the address answers 404 or 410, or where the set is empty. Skipped holds the kids of
+// entries that are no usable keys. The slices are shared and must not be changed. The
+// error is a *KeySourceError, or, for an address that no source admits, one that wraps
 // ErrJWKSHost.
 func (r *RemoteKeys) ResolveRevokedKeys(ctx context.Context, url string) (KeySet, error) {
 	return r.look(ctx, want{list: withdrawn, url: url})
 }
 
-// maxWaits bounds the flights that one look-up waits for: an ordinary one and one for
-// an unknown kid, and one more for an entry that was evicted between the two.
+// maxWaits bounds the flights that one look-up waits for: an ordinary one, one for an
+// unknown kid, and one more in case the entry was evicted between the two.
 const maxWaits = 3
 
 var errDisplaced = errors.New("the key set was displaced as soon as it was read; the cache is too small")
@@ -169,7 +170,7 @@ func (r *RemoteKeys) giveUp(w want, cause error) (KeySet, error) {
 	return KeySet{}, err
 }
 
-// decision is what a look-up comes to: a set, an error, or a flight to wait for.
+// decision is the outcome of a look-up for now: a set, an error, or a flight to wait for.
 type decision struct {
 	set      KeySet
 	err      error
@@ -183,7 +184,9 @@ func refusal(w want, kind KeyEventKind, err error) decision {
 	return decision{err: err, event: w.event(kind, err)}
 }
 
-// decide is the table above.
+// decide implements the table on RemoteKeys. Its cases are, in this order: the rows with
+// fresh keys and a known kid; a fetch that is under way already; the other rows with
+// fresh keys; the row that fetches; old keys, stale; and the rows that refuse.
 func (r *RemoteKeys) decide(w want, read bool) (d decision) {
 	now := r.clock()
 	r.mu.Lock()
@@ -214,7 +217,7 @@ func (r *RemoteKeys) decide(w want, read bool) (d decision) {
 	return refusal(w, KeysRefused, unavailable(w, e.retryAt.Sub(now), e.failure))
 }
 
-// decideUnknown is the part of the table on kids that a fresh set does not have.
+// decideUnknown implements the two rows on kids that a fresh set does not have.
 func (r *RemoteKeys) decideUnknown(w want, e *entry, now time.Time, read bool) decision {
 	next := e.unknownAt.Add(r.limits.UnknownKeyInterval)
 	if e.failure != nil && next.Before(e.retryAt) {
@@ -235,7 +238,7 @@ func (r *RemoteKeys) decideUnknown(w want, e *entry, now time.Time, read bool) d
 	return decision{flight: r.launch(w, e, now, false), launched: true, event: w.event(UnknownKeyRefetch, nil)}
 }
 
-// dropExpired drops keys that an outage has outlived.
+// dropExpired drops the keys of an entry when an outage has lasted longer than MaxStale.
 func (r *RemoteKeys) dropExpired(w want, e *entry, now time.Time) KeyEvent {
 	if e.failure == nil || e.freshUntil.IsZero() || now.Before(e.freshUntil.Add(r.limits.MaxStale)) {
 		return KeyEvent{}

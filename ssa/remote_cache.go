@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// list is what is read at an address. The same address read as both has two entries.
+// list says what an address is read for. An address that is read for both has two
+// entries.
 type list int
 
 const (
@@ -16,23 +17,22 @@ const (
 	lists
 )
 
-// want is what one look-up asks for. Withdrawn keys are wanted all.
+// want is what one look-up asks for. Of withdrawn keys it always asks for all.
 type want struct {
 	list list
 	url  string
 	kid  string // "" for all
 }
 
-// keySet is the answer of one fetch. Its keys are shared with whoever has asked and
-// never change.
+// keySet is the answer of one fetch. Callers share its keys, which never change.
 type keySet struct {
 	freshUntil time.Time     // zero where there has been no answer
-	life       time.Duration // how long it was fresh from the moment it came
+	life       time.Duration // from the moment it came to the end of its freshness
 	names      string        // the kids of keys, each behind its length in a byte
 	keys       []Key         // those of one kid side by side, else in the order of the set
 	inOrder    []Key         // keys, in the order of the set
 	skipped    []SkippedKey
-	readAt     time.Time // when the fetch began: what the source published later is not in it
+	readAt     time.Time // when the fetch began; a key published later may be missing
 }
 
 func newKeySet(set KeySet) keySet {
@@ -41,12 +41,12 @@ func newKeySet(set KeySet) keySet {
 	for _, k := range keys {
 		names = append(append(names, byte(len(k.ID))), k.ID...) // a kid is of jose.MaxKeyIDSize at most
 	}
-	// Clipped, so that an append of a caller's copies.
+	// The slices are clipped, so that a caller's append copies them.
 	return keySet{names: string(names), keys: keys, inOrder: slices.Clip(set.Keys), skipped: slices.Clip(set.Skipped)}
 }
 
-// grouped brings keys of the same kid together (RFC 7517 section 4.5 allows them
-// anywhere), so that each answer is a part of one slice and costs no allocation.
+// grouped puts keys of the same kid side by side. RFC 7517 section 4.5 allows them
+// anywhere in a set. Each answer is then a part of one slice and costs no allocation.
 func grouped(keys []Key) []Key {
 	first := make(map[string]int, len(keys))
 	apart := false
@@ -65,13 +65,14 @@ func grouped(keys []Key) []Key {
 	return keys
 }
 
-// fresh is true for no longer than the set's life, whatever the clock does.
+// fresh tells whether the set is fresh. A clock that goes back does not prolong the set's
+// life.
 func (s *keySet) fresh(now time.Time) bool {
 	left := s.freshUntil.Sub(now)
 	return left > 0 && left <= s.life
 }
 
-// pick finds what is wanted, whether it is fresh or not.
+// pick finds what a look-up wants, fresh or not.
 func (s *keySet) pick(w want) (set KeySet, found bool) {
 	if w.list == withdrawn {
 		return KeySet{Keys: s.inOrder, Skipped: s.skipped}, !s.freshUntil.IsZero()
@@ -80,8 +81,8 @@ func (s *keySet) pick(w want) (set KeySet, found bool) {
 	return KeySet{Keys: keys}, len(keys) > 0
 }
 
-// find reads names and not the keys, which lie elsewhere: of all that a look-up does,
-// waiting for memory takes longest.
+// find returns the keys of a kid. It reads names and not the keys themselves, which lie
+// elsewhere in memory: a look-up spends most of its time waiting for memory.
 func (s *keySet) find(kid string) []Key {
 	if kid == "" {
 		return s.inOrder
@@ -103,17 +104,17 @@ func (s *keySet) find(kid string) []Key {
 // entry is what is known of an address.
 type entry struct {
 	lastUsed  uint64 // in looks
-	keySet           // its first fields next to lastUsed: a look-up touches nothing else
+	keySet           // its first fields lie next to lastUsed; a look-up touches no others
 	url       string
 	failure   error     // of the last fetch, nil if it was good
-	retryAt   time.Time // until when the failure is remembered
-	unknownAt time.Time // when the last fetch for the sake of an unknown kid began
+	retryAt   time.Time // when the failure is forgotten
+	unknownAt time.Time // when the last fetch for an unknown kid began
 	flight    *flight   // the fetch that is under way, if one is
 }
 
-// entryOf finds or makes the entry and marks it as the last one used. Room is made
-// when the fetch has ended. The error, for an address that no source admits, wraps
-// ErrJWKSHost.
+// entryOf finds or makes the entry and marks it as the last one used. It makes no room
+// for a new entry; land does, after the fetch. For an address that no source admits the
+// error wraps ErrJWKSHost.
 func (r *RemoteKeys) entryOf(w want) (*entry, error) {
 	e := r.entries[w.list][w.url]
 	if e == nil {
@@ -127,8 +128,8 @@ func (r *RemoteKeys) entryOf(w want) (*entry, error) {
 	return e, nil
 }
 
-// heed bounds what was settled under a clock that has gone back since: from now on it
-// holds for no longer than it did then.
+// heed bounds the times of an entry in case the clock has gone back since they were set.
+// Each then holds, counted from now, for no longer than it did when it was set.
 func (e *entry) heed(now time.Time, limits *RemoteLimits) {
 	bound := func(moment *time.Time, span time.Duration) {
 		if latest := now.Add(span); moment.After(latest) {
@@ -141,8 +142,9 @@ func (e *entry) heed(now time.Time, limits *RemoteLimits) {
 	bound(&e.unknownAt, 0)
 }
 
-// replace gives an entry its new set. The address, which is the key of the map, and the
-// kids become one string: whoever has found the address has the kids at hand.
+// replace gives an entry its new set. It joins the address, which is the key of the map,
+// and the kids to one string, so that a look-up that has found the address has the kids
+// in the processor's cache.
 func (r *RemoteKeys) replace(w want, e *entry, set keySet) {
 	delete(r.entries[w.list], e.url)
 	text, cut := e.url+set.names, len(e.url)
@@ -156,10 +158,10 @@ func (r *RemoteKeys) touch(e *entry) {
 	e.lastUsed = r.looks
 }
 
-// evict makes room in a list that has more sets than it may: the hundredth part that
-// was not used for the longest time goes, so that a look at all of them is made once in
-// so many fetches. What is being fetched stays, and does not count until it has come:
-// its keys may have to be served stale.
+// evict makes room in a list that has more sets than it may. It removes the hundredth
+// part that was not used for the longest time, so that it has to look at all sets only
+// once in that many fetches. A set that is being fetched stays, since its keys may have to
+// be served stale, and counts only once it has come.
 func (r *RemoteKeys) evict(l list) (events []KeyEvent) {
 	most := r.limits.MaxSets
 	if l == withdrawn {

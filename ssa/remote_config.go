@@ -18,13 +18,13 @@ import (
 type RemoteSource struct {
 	// Hosts are host or host:port, 443 where there is none, in any case of ASCII
 	// letters, as Anchor.JWKSHosts are: keys.example and Keys.example:443 are one.
-	// IPv6 addresses stand in brackets. An IP address here permits itself, public or
-	// not, to addresses that name it, and not to names that lead to it.
+	// IPv6 addresses stand in brackets. An IP address among them is connected to, public
+	// or not, for a URL that names it, and not for a name that leads to it.
 	Hosts []string
 	// Roots verify the hosts' certificates; nil for those of the system.
 	Roots *x509.CertPool
 	// Networks are addresses that are not public and that the names among Hosts may
-	// nevertheless lead to.
+	// lead to all the same.
 	Networks []netip.Prefix
 	// MediaTypes are admitted beside application/json and those that end in +json;
 	// no parameters.
@@ -35,10 +35,10 @@ type RemoteSource struct {
 // stands for its default; there is no value for "without limit".
 type RemoteLimits struct {
 	// MaxSets is how many sets of keys in use are kept, those of the directories
-	// themselves among them; 1..1_000_000, 10_000 by default. Twice as many sets of
-	// withdrawn keys are kept beside them, as software may have two. One that is full
-	// gives up the hundredth part that was not used for the longest time, at least one
-	// set.
+	// themselves included; 1..1_000_000, 10_000 by default. Twice as many sets of
+	// withdrawn keys are kept beside them, since a software may have two. A full list
+	// gives up the hundredth part that was not used for the longest time, and at least
+	// one set.
 	MaxSets  int
 	MaxKeys  int   // entries of one set, usable or not, 1..100; 100 by default
 	MaxBytes int64 // bytes of one set, 1..1 MiB; 1 MiB by default
@@ -47,38 +47,37 @@ type RemoteLimits struct {
 
 	// A set is fresh for as long as its Cache-Control says, but at least MinFresh
 	// (1 s..1 h; 1 minute by default) and at most MaxFresh (up to 7 days; 24 h by
-	// default). Where nothing is said it is DefaultFresh, between the two, or, where
-	// that is 0, 5 minutes or the nearer of the two.
+	// default). A set without Cache-Control is fresh for DefaultFresh, which lies between
+	// the two; by default it is 5 minutes, or the nearer of the two.
 	MinFresh, MaxFresh, DefaultFresh time.Duration
 
-	// UnknownKeyInterval is how long after a set was fetched for the sake of an
-	// unknown kid no other unknown kid has the set fetched again; 1 s..1 h, 30 s by
-	// default.
+	// UnknownKeyInterval is how long an unknown kid does not have a set fetched again,
+	// after a fetch for another unknown kid; 1 s..1 h, 30 s by default.
 	UnknownKeyInterval time.Duration
-	// FailureMemory is how long after a failed fetch there is no other; 1 s..1 minute,
-	// 10 s by default.
+	// FailureMemory is how long there is no other fetch after a failed one;
+	// 1 s..1 minute, 10 s by default.
 	FailureMemory time.Duration
-	// MaxStale is how long after the end of its freshness a set is still used while
-	// fetching fails; 1 s..24 h, 1 h by default.
+	// MaxStale is how long a set is used beyond its freshness while fetches fail;
+	// 1 s..24 h, 1 h by default.
 	MaxStale time.Duration
 }
 
 // RemoteConfig configures RemoteKeys.
 type RemoteConfig struct {
 	Sources []RemoteSource // at least one; no host in two of them
-	// Clock is for tests; nil for the system's, which production wants. Where it goes
-	// back, what was settled before (freshness, the memory of a failure, the bar to
-	// unknown kids) holds for as long again as it would from now, and no longer.
+	// Clock is for tests; nil for the system's clock. When a clock goes back, what was
+	// set before (freshness, the memory of a failure, the bar to unknown kids) lasts, from
+	// then on, as long as it would when set anew, and no longer.
 	Clock func() time.Time
-	// Transport replaces the guarded transport, for a bank whose way out is a proxy:
-	// it decides where to connect and whom to trust, so Roots, Networks and Resolver
-	// must then be unset. It must heed the request's context.
+	// Transport replaces the guarded transport, for a bank whose way out is a proxy. The
+	// transport then decides where to connect and whom to trust, so Roots, Networks and
+	// Resolver must be unset. It must heed the request's context.
 	Transport http.RoundTripper
 	Resolver  *net.Resolver // nil for net.DefaultResolver
 	Limits    RemoteLimits
-	// Observer hears of every fetch, and of every look-up that ends with stale keys or
-	// with an error. It is called from many goroutines, must not block, and a panic in it is
-	// dropped: no look-up fails for the sake of a metric.
+	// Observer is told of every fetch, and of every look-up that ends with stale keys or
+	// with an error. RemoteKeys calls it from many goroutines, so it must not block. A
+	// panic in it is dropped, so that no look-up fails because of a metric.
 	Observer func(KeyEvent)
 }
 
@@ -99,8 +98,8 @@ func (l RemoteLimits) withDefaults() (RemoteLimits, error) {
 		within("MaxKeys", l.MaxKeys, 1, jose.MaxJWKSKeys),
 		within("MaxBytes", l.MaxBytes, 1, jose.MaxJWKSSize),
 		within("UnknownKeyInterval", l.UnknownKeyInterval, time.Second, time.Hour),
-		// A fetch that takes longer than the interval could end with a set that is too
-		// old to say of a key that it is unknown.
+		// A fetch that took longer than the interval could end with a set so old that it
+		// cannot tell that a key is unknown.
 		within("Timeout", l.Timeout, 1, min(time.Minute, l.UnknownKeyInterval-1)),
 		within("MinFresh", l.MinFresh, time.Second, time.Hour),
 		within("MaxFresh", l.MaxFresh, l.MinFresh, 7*24*time.Hour),

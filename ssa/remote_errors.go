@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// UnknownKeyError says that a key set, as far as anybody may ask for it now, has no
-// key of the kid. It wraps ErrKeyNotFound.
+// UnknownKeyError says that a key set has no key of the kid, and that the set may not be
+// read again yet. It wraps ErrKeyNotFound.
 type UnknownKeyError struct {
 	ReadAt  time.Time // when the set was asked for
-	RetryAt time.Time // from when on an unknown kid has the set read again
+	RetryAt time.Time // when an unknown kid may have the set read again
 }
 
 // Error is the detail behind package and kind.

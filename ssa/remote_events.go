@@ -21,26 +21,27 @@ const (
 	UnknownKeyBarred  KeyEventKind = "unknown_key_barred"  // a look-up of an unknown kid was refused: another had the set fetched within UnknownKeyInterval
 )
 
-// KeyEvent is one thing that happened, for metrics and logs. No field holds what a
-// sender of tokens could choose at will. Events of a fetch and of those who waited for
-// it come in no fixed order: nobody waits for the observer.
+// KeyEvent is one thing that happened, for metrics and logs. A sender of tokens cannot
+// choose the contents of any field. The events of a fetch and of the look-ups that waited
+// for it come in no fixed order, since nobody waits for the observer.
 type KeyEvent struct {
 	Kind      KeyEventKind
-	Withdrawn bool   // of a set of withdrawn keys, and not of one of keys in use
+	Withdrawn bool   // the set is one of withdrawn keys
 	Host      string // of the key set, at most 64 bytes; "" for an address that no source admits
-	// Err is why the last fetch failed: failed, served_stale, expired_stale; and what
-	// the look-up ended with: refused, unknown_key_barred.
+	// Err is why the last fetch failed (failed, served_stale, expired_stale), or how the
+	// look-up ended (refused, unknown_key_barred).
 	Err  error
 	Keys int           // usable keys of the set: fetched, served_stale, expired_stale, evicted
 	Took time.Duration // fetched, failed
 }
 
-// event is one about what is wanted, at an address that a source admits.
+// event makes an event about a look-up at an address that a source admits.
 func (w want) event(kind KeyEventKind, err error) KeyEvent {
 	return KeyEvent{Kind: kind, Withdrawn: w.list == withdrawn, Host: hostOf(w.url), Err: err}
 }
 
-// tell must not be called with the mutex held. An event without kind is none.
+// tell calls the observer, unless the event has no kind. The caller must not hold the
+// mutex.
 func (r *RemoteKeys) tell(event KeyEvent) {
 	if r.observer == nil || event.Kind == "" {
 		return
@@ -49,7 +50,8 @@ func (r *RemoteKeys) tell(event KeyEvent) {
 	r.observer(event)
 }
 
-// hostOf is "" for what no source could list.
+// hostOf is the host of an address, at most 64 bytes, and "" where no source could list
+// it.
 func hostOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || strings.ContainsFunc(u.Host, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {

@@ -11,15 +11,15 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// errAbandoned stands for a fetch that ended without a result, by a panic of the
-// caller's transport.
+// errAbandoned is the error of a fetch that ended by a panic of the caller's transport.
 var errAbandoned = errors.New("the fetch was abandoned")
 
-// errClosed stands for a fetch after Close.
+// errClosed is the error of a fetch after Close.
 var errClosed = errors.New("the resolver is closed")
 
-// flight is a fetch under way. All who want its address wait for the one flight; it
-// belongs to none of them, so that nobody's cancellation costs another the keys.
+// flight is a fetch under way. All look-ups of an address wait for its one flight. The
+// flight belongs to none of them, so that a caller who gives up takes the keys from
+// nobody.
 type flight struct {
 	done  chan struct{} // closed when what follows is final
 	began time.Time
@@ -27,9 +27,9 @@ type flight struct {
 	err   error // why there is no set
 }
 
-// launch starts the flight of an entry, past the caches between where it is for a kid
-// that is not among the keys at hand: what a proxy has kept may be older than these.
-// The mutex is held.
+// launch starts the flight of an entry. For a kid that the kept keys do not have it asks
+// past the caches on the way: a proxy may have kept a set that is older than ours. The
+// caller holds the mutex.
 func (r *RemoteKeys) launch(w want, e *entry, now time.Time, found bool) *flight {
 	f := &flight{done: make(chan struct{}), began: now, err: errAbandoned}
 	e.flight = f
@@ -56,8 +56,8 @@ func (r *RemoteKeys) fly(w want, e *entry, f *flight, get getter) {
 	f.set, f.err = r.read(ctx, w, get)
 }
 
-// read fetches and parses a set. Only what is a good answer at that address makes
-// one; everything else leaves the keys that are there in place.
+// read fetches and parses a set. Only a good answer makes a set; after any other the kept
+// keys stay.
 func (r *RemoteKeys) read(ctx context.Context, w want, get getter) (keySet, error) {
 	if r.closed.Err() != nil {
 		return keySet{}, errClosed
@@ -90,7 +90,7 @@ func (r *RemoteKeys) read(ctx context.Context, w want, get getter) (keySet, erro
 	return result, nil
 }
 
-// land makes the result of a flight known to the cache and to those who wait.
+// land puts the result of a flight into the cache and wakes those who wait for it.
 func (r *RemoteKeys) land(w want, e *entry, f *flight) {
 	now := r.clock()
 	event := w.event(KeysFetched, nil)

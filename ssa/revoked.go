@@ -6,10 +6,10 @@ import (
 )
 
 // RevokedKeyResolver finds the keys that a directory has withdrawn. An address that
-// answers 404 or 410, or with an empty set, lists none; a source that cannot be
-// asked at the moment is an error that wraps ErrKeySourceUnavailable. An entry that
-// is no usable key counts by its kid, which SkippedKey holds. It must be safe for
-// concurrent use.
+// answers 404 or 410, or with an empty set, lists none. Where the source cannot be asked
+// at the moment, the error wraps ErrKeySourceUnavailable. An entry that is no usable key
+// withdraws the key of its kid, which SkippedKey holds. A RevokedKeyResolver must be safe
+// for concurrent use.
 type RevokedKeyResolver interface {
 	ResolveRevokedKeys(ctx context.Context, url string) (KeySet, error)
 }
@@ -21,8 +21,8 @@ type SoftwareKeyResolver interface {
 	RevokedKeyResolver
 }
 
-// WithoutRevocationUnsafe makes a resolver that takes no key for withdrawn, whatever
-// the revoked addresses of a statement say. It is for fixed keys that somebody else
+// WithoutRevocationUnsafe makes a resolver that takes no key for withdrawn. It does not
+// read the revoked addresses of a statement. It is for fixed keys that somebody else
 // keeps up to date.
 func WithoutRevocationUnsafe(keys KeyResolver) SoftwareKeyResolver { return unrevoked{keys} }
 
@@ -31,7 +31,7 @@ type unrevoked struct{ KeyResolver }
 func (unrevoked) ResolveRevokedKeys(context.Context, string) (KeySet, error) { return KeySet{}, nil }
 
 // SoftwareKeys finds the keys of one software: those at Address that none of the
-// Revoked addresses lists. It is a KeyResolver, whatever the address it is asked for.
+// Revoked addresses lists. It is a KeyResolver that leaves the address of a KeyRef aside.
 type SoftwareKeys struct {
 	Source  SoftwareKeyResolver
 	Address string   // software_jwks_endpoint
@@ -39,9 +39,9 @@ type SoftwareKeys struct {
 }
 
 // ResolveKeys returns the keys of the software that have the kid and are not
-// withdrawn. Where only withdrawn ones have it, the error wraps ErrKeyRevoked and
-// ErrKeyNotFound. A revoked address that cannot be asked fails the look-up: the key
-// may be the one that was withdrawn.
+// withdrawn. Where only withdrawn keys have it, the error wraps ErrKeyRevoked and
+// ErrKeyNotFound. Where a revoked address cannot be read, the look-up fails: the key may
+// be one that was withdrawn.
 func (s SoftwareKeys) ResolveKeys(ctx context.Context, ref KeyRef) ([]Key, error) {
 	keys, err := s.Source.ResolveKeys(ctx, KeyRef{URL: s.Address, KeyID: ref.KeyID})
 	if err != nil {
@@ -73,8 +73,8 @@ func (s SoftwareKeys) ResolveWithdrawn(ctx context.Context) (KeySet, error) {
 	return all, nil
 }
 
-// without leaves out the keys that the set lists, by the key itself or by its kid.
-// The keys given may be a cache's: they are not changed.
+// without leaves out the keys that the set lists, by the key itself or by its kid. It
+// does not change the slice, which may be a cache's.
 func (s KeySet) without(keys []Key) []Key {
 	if len(s.Keys) == 0 && len(s.Skipped) == 0 {
 		return keys

@@ -60,8 +60,8 @@ func (s *Signed) UnverifiedHeaderJSON() string {
 	return s.jws.HeaderJSON()
 }
 
-// UnverifiedPayload is the payload. Whoever uses it before Verify has returned nil
-// uses what anybody may have written.
+// UnverifiedPayload is the payload. Until Verify has returned nil, anybody may have
+// written it.
 func (s *Signed) UnverifiedPayload() string {
 	if s.jws == nil {
 		return ""
@@ -74,9 +74,10 @@ func (s *Signed) Token() string { return s.token }
 
 // Verify checks the header, finds the one key that the header's kid names in the
 // set at url, and verifies the signature with it, by an algorithm that is allowed.
-// The errors tell apart ErrAlgorithm, ErrMalformed (a header that must not be),
-// ErrKeyNotFound, ErrKeyRevoked, ErrBadSignature, ErrKeySourceUnavailable, and
-// ErrJWKSHost: the resolver has no source for the host, which the bank must mend.
+// The error is an *Error of kind ErrAlgorithm, ErrMalformed (the header is not allowed),
+// ErrKeyNotFound, ErrKeyRevoked, ErrBadSignature, ErrKeySourceUnavailable or ErrJWKSHost.
+// ErrJWKSHost means that the resolver has no source for the host, which the bank must
+// mend.
 func (s *Signed) Verify(ctx context.Context, keys KeyResolver, url string, allowed []claims.Algorithm) error {
 	if s.jws == nil {
 		return &Error{Kind: ErrMalformed, Header: true, Detail: "there is no token"}
@@ -106,8 +107,8 @@ func (s *Signed) Verify(ctx context.Context, keys KeyResolver, url string, allow
 }
 
 // CheckHeader checks what Verify checks before it looks for a key: an allowed
-// algorithm, a kid, and no member that must not be. The errors are ErrAlgorithm and
-// ErrMalformed.
+// algorithm, a kid, and no member that is refused. The error is an *Error of kind
+// ErrAlgorithm or ErrMalformed.
 func (s *Signed) CheckHeader(allowed []claims.Algorithm) error {
 	if s.jws == nil {
 		return &Error{Kind: ErrMalformed, Header: true, Detail: "there is no token"}
@@ -136,9 +137,9 @@ func algorithmNames(allowed []claims.Algorithm) []string {
 	return names
 }
 
-// choose picks the one key that is tried: the first whose use, algorithm and type
-// fit, or else the first, so that the refusal says what does not fit. Keys of
-// different types may share a kid (RFC 7517 section 4.5).
+// choose picks the one key that Verify tries: the first whose use, algorithm and type
+// fit. If none fits, choose picks the first key, so that the refusal says what does not
+// fit. Keys of different types may share a kid (RFC 7517 section 4.5).
 func choose(keys []Key, alg string) (Key, bool) {
 	for _, k := range keys {
 		_, isEC := k.Public.(*ecdsa.PublicKey)

@@ -29,8 +29,8 @@ func Parse(token string) (*Statement, error) {
 	return &Statement{signed: signed, issuer: issuer}, nil
 }
 
-// issuerOf checks that the payload is one strict JSON object and finds its iss, by
-// which the trust anchor is found. All else is decoded once it is verified.
+// issuerOf checks that the payload is one strict JSON object and finds its iss, which
+// leads to the trust anchor. Verify decodes all else, once the signature is checked.
 func issuerOf(payload string) (issuer claims.Optional[string], err error) {
 	v, err := jsonscan.Scan(payload, func(name string, v jsonscan.Value) {
 		if text, clean := v.Text(); name == "iss" && clean {
@@ -47,8 +47,8 @@ func malformed(pointer, text string) *Error {
 	return &Error{Kind: ErrMalformed, Rule: rule.SSAJWS, Pointer: pointer, Detail: text}
 }
 
-// UnverifiedClaims are the claims as anybody may have written them. Members of the
-// wrong type are left invalid. Each call decodes them anew.
+// UnverifiedClaims are the claims as anybody may have written them. A member of the
+// wrong type is invalid. Each call decodes the claims anew.
 func (s *Statement) UnverifiedClaims() *claims.SSA {
 	if s.signed == nil {
 		return &claims.SSA{}
@@ -78,7 +78,7 @@ func (s *Statement) Token() string { return s.Signed().Token() }
 // has no claims, no environment and no key set, and is of no use.
 type Verified struct {
 	statement Statement
-	claims    *claims.SSA // nobody else's
+	claims    *claims.SSA // shared with nobody
 	anchor    Anchor
 }
 

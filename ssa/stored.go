@@ -4,14 +4,14 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-// RereadUnsafe reads a statement that Verify has accepted before and that the bank
-// has kept since, with the environment that Verify gave. It checks no signature and
-// no age, since both were good once and statements live for hours while clients live
-// for years: never give it a statement that somebody sent.
+// RereadUnsafe is for records, not for input: it skips signature and age on purpose. It
+// reads a statement that Verify has accepted before and that the bank has stored since,
+// with the environment that Verify gave. Statements live for hours and clients for
+// years, so the age would be wrong by now. Never give it a statement that somebody sent.
 //
-// The claims are read in the names of the environment's trust anchor, which must
-// still be there and must still admit the addresses of the software's keys. The
-// error is an *Error.
+// RereadUnsafe reads the claims in the names of the environment's trust anchor. The
+// anchor must still be there and must still admit the addresses of the software's keys.
+// The error is an *Error.
 func (v *Verifier) RereadUnsafe(token string, env claims.Environment) (*Verified, error) {
 	s, err := Parse(token)
 	if err != nil {

@@ -54,9 +54,9 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 // Verify finds the anchor by the statement's iss, verifies the signature with one
 // of its keys, decodes the claims from the verified bytes, and checks age,
 // validity times and environment. Several anchors may share an issuer, as the OBIE
-// directory's sandbox and production do: the one whose key it is counts. The error
-// is an *Error; of kind ErrJWKSHost where an anchor's Keys may not ask for its own
-// JWKSURL, which the bank alone can mend.
+// directory's sandbox and production do. The anchor whose key made the signature then
+// counts. The error is an *Error. Its kind is ErrJWKSHost where an anchor's Keys has no
+// source for the anchor's own JWKSURL, which the bank alone can mend.
 func (v *Verifier) Verify(ctx context.Context, s *Statement) (*Verified, error) {
 	if s == nil || s.signed == nil {
 		return nil, malformed("", "there is no statement")
@@ -90,9 +90,14 @@ func unknownIssuer() *Error {
 		Detail: "no trust anchor has the issuer of this statement; fetch it from a directory that this bank trusts"}
 }
 
-// worse keeps the refusal that says more: a bad signature above all (the key was
-// there), then a source that may not be asked or cannot be (the key may be there; the
-// first does not pass by itself), then a key that is not there. An algorithm that one anchor refuses another may allow.
+// worse keeps the refusal that says most when several anchors share an issuer:
+//
+//  1. A bad signature: this anchor has a key of the kid, so the statement claims to be of it.
+//  2. A host that is not configured: the key may be there, and only the bank can mend it.
+//  3. A source that is down: the key may be there, and the outage passes.
+//  4. A key that is unknown: the statement is of another anchor, or of none.
+//
+// All else comes last: another anchor may allow an algorithm that this one refuses.
 func worse(old *Error, err error) *Error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -132,15 +137,15 @@ func ruleOf(e *Error) string {
 	return rule.SSAJWS
 }
 
-// judge reads the claims in the anchor's own names and checks what the anchor says
-// of them.
+// judge reads the claims in the anchor's own names, and checks them against the anchor
+// and the clock.
 func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
 	c, faults, err := claims.DecodeSSA(s.signed.UnverifiedPayload(), a.ClaimNames)
 	if err != nil {
 		return nil, malformed("", err.Error())
 	}
 	if c.Issuer.Or("") != a.Issuer {
-		// The anchor was found by claims read earlier; these are the ones that count.
+		// An earlier reading of the claims led to the anchor. These claims are verified.
 		return nil, unknownIssuer()
 	}
 	refusal := v.checkTimes(c, a)

@@ -71,8 +71,8 @@ func parse(address string) (*url.URL, string, *Error) {
 
 // CanonicalHost checks a host or host:port and writes it as host:port: names in lower
 // case, IP addresses in the one form of RFC 5952, port 443 where there is none. Two
-// texts mean the same host and port if, and only if, they are written alike so. The
-// error says what is wrong, and does not quote the text.
+// texts mean the same host and port exactly when their canonical forms are equal. The
+// error says what is wrong and does not quote the text.
 func CanonicalHost(text string) (string, error) {
 	host, port := text, "443"
 	if strings.LastIndexByte(text, ':') > strings.LastIndexByte(text, ']') {
@@ -113,9 +113,10 @@ func canonicalName(host string) (string, error) {
 
 var errName = errors.New("it is neither a DNS name of letters, digits and hyphens nor an IP address")
 
-// lowerName checks a DNS name: letters, digits, hyphens and underscores in labels of
-// 1..63 (RFC 1123 section 2.1). One whose last label begins with a digit is an IPv4
-// address to some resolvers (2130706433, 127.1, 0x7f000001), and no name of the DNS.
+// lowerName checks a DNS name and writes it in lower case: letters, digits, hyphens and
+// underscores in labels of 1..63 (RFC 1123 section 2.1). It refuses a name whose last
+// label begins with a digit, which some resolvers take for an IPv4 address (2130706433,
+// 127.1, 0x7f000001).
 func lowerName(name string) (string, error) {
 	if len(name) > 253 {
 		return "", errName

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// read judges an answer by its header, and takes its body only then.
+// read judges an answer by its header, and reads the body of a good one alone.
 func (c *Client) read(answer *http.Response, s *source) (*Response, *Error) {
 	r := &Response{Status: answer.StatusCode}
 	r.MaxAge, r.HasMaxAge = freshness(answer.Header)
@@ -49,7 +49,8 @@ func encoded(h http.Header) bool {
 	})
 }
 
-// admits tells whether there is one Content-Type, and of JSON or of the source's own.
+// admits tells whether there is exactly one Content-Type, and whether it is one of JSON
+// or of the source's own.
 func (s *source) admits(contentType []string) bool {
 	if len(contentType) != 1 {
 		return false
@@ -58,8 +59,8 @@ func (s *source) admits(contentType []string) bool {
 	return name == "application/json" || strings.HasSuffix(name, "+json") || slices.Contains(s.mediaTypes, name)
 }
 
-// mediaType is the type and subtype in lower case, "" for what has none. Parameters
-// do not matter: JSON is of UTF-8 (RFC 8259 section 8.1), whatever a charset says.
+// mediaType is the type and subtype in lower case, "" for what has none. It ignores
+// parameters: JSON is UTF-8 (RFC 8259 section 8.1) whatever a charset says.
 func mediaType(text string) string {
 	name, _, err := mime.ParseMediaType(text)
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) || !strings.Contains(name, "/") {
@@ -69,8 +70,8 @@ func mediaType(text string) string {
 }
 
 // freshness reads max-age, no-store and no-cache of Cache-Control, and Age (RFC 9111
-// sections 5.1 and 5.2). What is invalid or contradicts itself counts as stale
-// (section 4.2.1); of several max-age the least is taken.
+// sections 5.1 and 5.2). A value that is invalid or contradicts another counts as stale
+// (section 4.2.1). Of several max-age the least counts.
 func freshness(h http.Header) (maxAge time.Duration, said bool) {
 	const never = -1
 	seconds := int64(never)
@@ -108,8 +109,8 @@ func delta(text string) int64 {
 	return n
 }
 
-// directives splits the values of a header at the commas outside quoted strings, and
-// leaves out the empty ones.
+// directives splits the values of a header at the commas outside quoted strings. It
+// leaves out empty directives.
 func directives(values []string) []string {
 	var all []string
 	for _, v := range values {

@@ -15,7 +15,7 @@ var (
 	// ErrNetwork: no whole answer came: DNS, connection, TLS, broken HTTP, time.
 	ErrNetwork = errors.New("fetch: no answer")
 	// ErrForbiddenNetwork: the name leads to an address that is not public and that
-	// its source does not permit. Nothing was sent there.
+	// the source does not permit. Nothing was sent there.
 	ErrForbiddenNetwork = errors.New("fetch: address in a network that is not permitted")
 	// ErrAnswer: an answer came and is not one to use: its status (redirects are not
 	// followed), media type, content coding or size.
@@ -28,8 +28,8 @@ var (
 type Error struct {
 	Kind   error  // ErrAddress, ErrNetwork, ErrForbiddenNetwork, ErrAnswer or ErrConfig
 	Detail string // ASCII, of our own words: it quotes neither the address nor the peer
-	// Cause is what lay beneath, nil where nothing did. Its text may quote the peer
-	// at length, and so is no part of this error's.
+	// Cause is the error beneath, if there is one. Its text may quote the peer at length,
+	// so Error leaves it out.
 	Cause error
 }
 

@@ -1,9 +1,11 @@
 // Package fetch reads small documents over https from hosts that the caller lists,
-// where the address comes from a stranger. [Client.Get] sends nothing to a host that
-// is not listed, connects to no address that is not public unless the host's source
-// permits it (checked on the very address of the socket, after DNS), follows no
-// redirect, keeps no cookie, heeds no proxy of the environment, and is bounded in
-// bytes and in time.
+// where the address comes from a stranger.
+//
+// [New] makes a [Client] of the lists. [Client.Get] sends nothing to a host that is not
+// listed. It connects to an address that is not public only if the host's source permits
+// that; it checks the very address of the socket, after DNS. It follows no redirect,
+// keeps no cookie and heeds no proxy of the environment. It is bounded in bytes and in
+// time.
 package fetch
 
 import (
@@ -24,13 +26,14 @@ import (
 // Source is a group of hosts under one trust.
 type Source struct {
 	// Hosts are names or IP addresses, each with or without a port, as CanonicalHost
-	// reads them: 443 where there is none, names in any case. IPv6 addresses stand in brackets. An IP address here permits itself,
-	// public or not, to addresses that name it, and not to names that lead to it.
+	// reads them: 443 where there is none, names in any case, IPv6 addresses in
+	// brackets. An IP address among them is connected to, public or not, for a URL that
+	// names it, and not for a name that leads to it.
 	Hosts []string
 	// Roots verify the hosts' certificates; nil for those of the system.
 	Roots *x509.CertPool
 	// Networks are addresses that are not public and that the names among Hosts may
-	// nevertheless lead to. None opens unspecified or multicast addresses.
+	// lead to all the same. None of them opens unspecified or multicast addresses.
 	Networks []netip.Prefix
 	// MediaTypes are admitted beside application/json and those that end in +json;
 	// no parameters.
@@ -41,8 +44,8 @@ type Source struct {
 type Config struct {
 	Sources []Source // at least one; no host in two of them
 	// Transport replaces the guarded transport of this package, for a bank whose way
-	// out is a proxy: it decides where to connect and whom to trust, so Roots,
-	// Networks and Resolver must then be unset. It must heed the request's context.
+	// out is a proxy. The transport then decides where to connect and whom to trust, so
+	// Roots, Networks and Resolver must be unset. It must heed the request's context.
 	Transport http.RoundTripper
 	Resolver  *net.Resolver // nil for net.DefaultResolver
 	MaxBytes  int64         // longest body, 1..MaxBytesLimit
@@ -144,8 +147,8 @@ func (c *Client) add(cfg *Config, from *Source) error {
 	return nil
 }
 
-// guarded is a transport that asks s before it connects. HTTP/1.1 alone: there is no
-// stream to share among rare fetches, and its bounds are the simpler.
+// guarded makes a transport that asks s before it connects. It speaks HTTP/1.1 alone:
+// rare fetches have no use for shared streams, and HTTP/1.1 is simpler to bound.
 func (s *source) guarded(cfg *Config, roots *x509.CertPool) *http.Transport {
 	if roots != nil {
 		roots = roots.Clone()
@@ -175,9 +178,8 @@ func (c *Client) Get(ctx context.Context, address string) (*Response, error) {
 	return c.get(ctx, address, nil)
 }
 
-// GetCurrent is Get past the caches between: it sends Cache-Control: no-cache, by which
-// they may answer with nothing that they have not just asked for (RFC 9111 section
-// 5.2.1.4).
+// GetCurrent is Get with Cache-Control: no-cache. A cache on the way must then ask the
+// host before it answers (RFC 9111 section 5.2.1.4).
 func (c *Client) GetCurrent(ctx context.Context, address string) (*Response, error) {
 	return c.get(ctx, address, []string{"no-cache"})
 }
@@ -195,7 +197,7 @@ func (c *Client) get(ctx context.Context, address string, cacheControl []string)
 		Host:   u.Host,
 		Header: http.Header{
 			"Accept": {"application/json, application/jwk-set+json"},
-			// Said aloud, so that no transport asks for gzip and unpacks it unseen.
+			// Without it a transport would ask for gzip and unpack it unseen.
 			"Accept-Encoding": {"identity"},
 			"User-Agent":      {"obdcr"},
 		},
@@ -204,7 +206,7 @@ func (c *Client) get(ctx context.Context, address string, cacheControl []string)
 	if cacheControl != nil {
 		request.Header["Cache-Control"] = cacheControl
 	}
-	// The transport itself, not an http.Client: that would follow redirects.
+	// An http.Client would follow redirects; its transport does not.
 	answer, err := s.transport.RoundTrip(request)
 	if err != nil {
 		return nil, failure(err)
@@ -220,7 +222,7 @@ func (c *Client) get(ctx context.Context, address string, cacheControl []string)
 	return r, nil
 }
 
-// Close closes the idle connections. A transport of the caller's own is left alone.
+// Close closes the idle connections. It leaves a transport of the caller's own alone.
 func (c *Client) Close() {
 	for _, t := range c.own {
 		t.CloseIdleConnections()

@@ -8,16 +8,16 @@ import (
 	"syscall"
 )
 
-// forbiddenError is what the guard answers to a dial.
+// forbiddenError is how the guard refuses a dial.
 type forbiddenError struct{}
 
 func (*forbiddenError) Error() string {
 	return "the host leads to an address that is not public, which its source does not permit"
 }
 
-// control is asked by the dialer for each address that DNS gave for the dialled host,
-// when its socket is made and not yet connected. The answer of DNS is looked at here
-// and nowhere else, so that there is no second one to differ from the first.
+// control makes the function that the dialer calls for each address that DNS gave for
+// the dialled host, after it has made the socket and before it connects. No other place
+// looks at an answer of DNS, so that no second answer can differ from the checked one.
 func (s *source) control(dialled string) func(context.Context, string, string, syscall.RawConn) error {
 	host, _, _ := net.SplitHostPort(dialled)
 	itself, _ := netip.ParseAddr(host) // invalid, and no address, for a name
@@ -38,7 +38,7 @@ func (s *source) permits(itself, to netip.Addr) bool {
 }
 
 // public tells whether an address is of the public Internet, by the registries of
-// special-purpose addresses (RFC 6890): what is not surely public is not.
+// special-purpose addresses (RFC 6890). In doubt an address is not public.
 func public(a netip.Addr) bool {
 	a = a.Unmap()
 	if nat64.Contains(a) {
@@ -52,8 +52,8 @@ func public(a netip.Addr) bool {
 }
 
 var (
-	// nat64 is the well-known prefix of RFC 6052: the last 32 bits are the IPv4
-	// address that the connection ends at.
+	// nat64 is the well-known prefix of RFC 6052. The last 32 bits are the IPv4 address
+	// at which the connection ends.
 	nat64 = netip.MustParsePrefix("64:ff9b::/96")
 	// globalUnicast holds every IPv6 address given out so far (RFC 4291 section 2.4);
 	// loopback, link-local, unique local and multicast addresses lie outside.

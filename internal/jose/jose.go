@@ -2,9 +2,12 @@
 // and reads and writes sets of public keys (RFC 7517).
 //
 // It is the only package that knows the JOSE library: keys go in and out as
-// crypto.PublicKey, key sets as bytes. Parse tells whether a token is well formed
-// and nothing more; a payload may be believed only after (*JWS).Verify has
-// returned nil for it.
+// crypto.PublicKey, key sets as bytes.
+//
+// Which function to call: [Parse] and then [JWS.Verify] for a token that came in, [Sign]
+// to make one, [ParseJWKS] and [MarshalJWKS] for key sets. Parse tells whether a token is
+// well formed and nothing more; a payload may be believed only after Verify has returned
+// nil for it.
 //
 // The package is stricter than the RFCs on purpose. A token has exactly one
 // spelling (canonical base64url, one header object without duplicate names), so

@@ -29,10 +29,11 @@ type Skipped struct {
 // 8192 bits and ECDSA keys on P-256 come back as keys, whatever their alg and use;
 // a kid may be absent or occur twice. Everything else (another key type, symmetric,
 // private, too small, badly written) is skipped with its reason and harms no other
-// key. A broken x5c, or one whose first certificate is for another key, costs the
-// certificates only, and a broken x5t#S256 itself. What is allocated stays below 64 KiB and ten times the input.
-// When the document is not strict JSON with a member keys that
-// is an array of at most MaxJWKSKeys, err is an *Error of kind ErrMalformed and the other results are nil.
+// key. An x5c that is broken, or whose first certificate is for another key, is dropped,
+// and so is a broken x5t#S256; the key stays. ParseJWKS allocates at most 64 KiB and ten
+// times the input. When the document is not strict JSON with a member keys that is an
+// array of at most MaxJWKSKeys, err is an *Error of kind ErrMalformed and the other
+// results are nil.
 func ParseJWKS(data []byte) (keys []Key, skipped []Skipped, err error) {
 	if len(data) > MaxJWKSSize {
 		return nil, nil, fail(ErrMalformed, "the key set is larger than "+strconv.Itoa(MaxJWKSSize)+" bytes")
@@ -73,8 +74,8 @@ var privateMembers = [...]string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 // readMembers are the other members of an entry that are read.
 var readMembers = [...]string{"kty", "kid", "alg", "use", "key_ops", "n", "e", "crv", "x", "y", "x5c", "x5t#S256"}
 
-// entry is an entry of a key set, read in one pass: each look at a name that is
-// spelt with escapes allocates.
+// entry is an entry of a key set. readEntry reads it in one pass, since each look at a
+// name with escapes allocates.
 type entry struct {
 	object  bool
 	private bool
@@ -211,8 +212,8 @@ func stringMember(e *entry, name string) (string, error) {
 	return text, nil
 }
 
-// publicKey makes the key from its own parameters alone, so that no other member
-// of the entry can spoil it, and checks what comes out.
+// publicKey makes the key from its own parameters alone and checks it. No other member
+// of the entry can spoil it.
 func publicKey(e *entry, kty string) (crypto.PublicKey, error) {
 	if kty == "EC" {
 		return curveKey(e)

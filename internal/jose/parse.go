@@ -30,8 +30,8 @@ type JWS struct {
 
 // Parse splits a compact JWS (RFC 7515 section 7.1) and decodes its three parts.
 // Each must be canonical base64url, the header one JSON object without duplicate
-// names. Whether the header is acceptable is not judged here but by Gate, so that
-// a diagnosis can show what was refused. The error is an *Error of kind
+// names. Gate, and not Parse, judges whether the header is acceptable, so that a
+// diagnosis can show what was refused. The error is an *Error of kind
 // ErrMalformed, and the JWS then nil.
 func Parse(token string) (*JWS, error) {
 	if len(token) > MaxTokenSize {
@@ -53,8 +53,8 @@ func Parse(token string) (*JWS, error) {
 		start := len(buf)
 		buf = buf[:start+encoding.DecodedLen(size)]
 		n, err := encoding.Decode(buf[start:], src[:size])
-		// The decoder passes over line breaks: then a part gives less than its length
-		// says, or has a length that no octets encode to.
+		// The decoder skips line breaks. A part with one gives fewer octets than its
+		// length says, or has a length that no octets encode to.
 		if err != nil || size%4 == 1 || n != encoding.DecodedLen(size) {
 			return nil, fail(ErrMalformed, "the "+partNames[i]+" is not canonical base64url (one line, A-Z a-z 0-9 - _, no padding, unused bits zero)")
 		}
@@ -62,7 +62,7 @@ func Parse(token string) (*JWS, error) {
 		ends[i] = start + n
 		src = src[min(size+1, len(src)):]
 	}
-	// One string for both parts, which nobody can change.
+	// Header and payload share one string, which nobody can change.
 	decoded := string(buf[len(token):ends[1]])
 	headerSize := ends[0] - len(token)
 	j := &JWS{input: token[:second], header: decoded[:headerSize], payload: decoded[headerSize:],
@@ -75,7 +75,7 @@ func Parse(token string) (*JWS, error) {
 
 var partNames = [3]string{"header", "payload", "signature"}
 
-// findDots finds the two dots. All else is the decoder's to check.
+// findDots finds the two dots. The decoder checks all else.
 func findDots(token string) (first, second int, err error) {
 	first = strings.IndexByte(token, '.')
 	second = first + 1 + strings.IndexByte(token[first+1:], '.')
@@ -125,7 +125,7 @@ func (j *JWS) KeyID() (string, bool) { return j.kid, j.hasKid }
 
 // refusedMembers are the header members that change what is signed or bring a
 // key along, and that no profile of ours knows (RFC 7515 section 4.1, RFC 7516,
-// RFC 7797). Those beginning with x5 are refused besides.
+// RFC 7797). checkMember also refuses each name that begins with x5.
 var refusedMembers = map[string]string{
 	"crit": "extensions are not supported",
 	"b64":  "unencoded payloads are not supported",

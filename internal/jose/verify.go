@@ -112,8 +112,8 @@ func checkKeyFor(key Key, alg string) error {
 // p256Size is the size of a coordinate and of r and s (RFC 7518 sections 3.4, 6.2.1.2).
 const p256Size = 32
 
-// Exponents above 2^16 are FIPS 186-5 section 5.5(e), up to 2^31-1 what all
-// implementations agree on.
+// FIPS 186-5 section 5.5(e) wants exponents above 2^16. All implementations agree on
+// those up to 2^31-1.
 const (
 	minExponent = 1<<16 + 1
 	maxExponent = 1<<31 - 1

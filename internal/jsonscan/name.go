@@ -13,9 +13,10 @@ const (
 	fewNames = 32
 )
 
-// name is a member name of an object that is being read: where its quote stands,
-// and a sum that differs only for different names. The sum is 0 for a name with an
-// escape. Eight bytes a name keep what Parse allocates far below its input.
+// name is a member name of an object that is being read: where its quote stands, and a
+// cheap hash of it (length, last and middle byte). Equal names have equal sums, and
+// different names may. The sum is 0 for a name with an escape. Eight bytes a name keep
+// what Parse allocates far below its input.
 type name struct {
 	at  int32
 	sum uint32
