@@ -58,13 +58,9 @@ type discoveryDocument struct {
 // five minutes. PS256 stands first wherever it is announced: clients take the first
 // algorithm that they find. The error says what d lacks.
 func NewDiscoveryHandler(d Discovery) (http.Handler, error) {
-	document, err := d.document()
+	body, err := d.Document()
 	if err != nil {
 		return nil, err
-	}
-	body, err := json.Marshal(document)
-	if err != nil {
-		return nil, fmt.Errorf("dcr: discovery: %w", err)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -79,6 +75,19 @@ func NewDiscoveryHandler(d Discovery) (http.Handler, error) {
 		header.Set("Cache-Control", "public, max-age=300")
 		_, _ = w.Write(body) // a client that is gone reads nothing
 	}), nil
+}
+
+// Document returns the discovery document, a JSON object. The error says what d lacks.
+func (d Discovery) Document() ([]byte, error) {
+	document, err := d.document()
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(document)
+	if err != nil {
+		return nil, fmt.Errorf("dcr: discovery: %w", err)
+	}
+	return body, nil
 }
 
 func (d *Discovery) document() (*discoveryDocument, error) {

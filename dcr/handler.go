@@ -88,8 +88,8 @@ func NewHandler(c HandlerConfig) (*Handler, error) {
 	if c.Registrar == nil || c.Certificate == nil {
 		return nil, errors.New("dcr: a handler needs a Registrar and a certificate source")
 	}
-	if !strings.HasPrefix(c.Path, "/") || c.Path == "/" || path.Clean(c.Path) != c.Path || strings.ContainsAny(c.Path, "{}%?# ") {
-		return nil, errors.New("dcr: the path must begin with a slash, end without one, and hold no wildcard")
+	if err := CheckPath(c.Path); err != nil {
+		return nil, err
 	}
 	methods, err := offeredMethods(c)
 	if err != nil {
@@ -114,6 +114,15 @@ func NewHandler(c HandlerConfig) (*Handler, error) {
 	return h, nil
 }
 
+// CheckPath refuses a path that cannot be that of a registration endpoint: client
+// identifiers are appended to it.
+func CheckPath(endpoint string) error {
+	if !strings.HasPrefix(endpoint, "/") || endpoint == "/" || path.Clean(endpoint) != endpoint || strings.ContainsAny(endpoint, "{}%?# ") {
+		return errors.New("dcr: the path must begin with a slash, end without one, and hold no wildcard")
+	}
+	return nil
+}
+
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.site.ServeHTTP(w, r) }
 
@@ -123,12 +132,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.site.Ser
 // request there again.
 func (h *Handler) Before(rest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(path.Clean(r.URL.Path)+"/", h.path+"/") {
+		if h.Serves(r) {
 			h.ServeHTTP(w, r)
 			return
 		}
 		rest.ServeHTTP(w, r)
 	})
+}
+
+// Serves tells whether a request is for the registration endpoint or below it,
+// however its path is written.
+func (h *Handler) Serves(r *http.Request) bool {
+	return strings.HasPrefix(path.Clean(r.URL.Path)+"/", h.path+"/")
 }
 
 // verbs are those of the specification, in the order of Allow.
@@ -222,7 +237,7 @@ func (h *Handler) admit(r *http.Request) (*x509.Certificate, error) {
 		return nil, &Error{Status: http.StatusUnauthorized, Description: "a client certificate is required", Err: err}
 	}
 	if h.limiter != nil {
-		if wait, ok := h.limiter.Allow(limitKey(leaf)); !ok {
+		if wait, ok := h.limiter.Allow(LimitKey(leaf)); !ok {
 			return nil, &Error{Status: http.StatusTooManyRequests, Description: "too many requests by this client certificate", RetryAfter: wait}
 		}
 	}

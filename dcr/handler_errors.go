@@ -77,7 +77,7 @@ func (h *Handler) logRefusal(q request, e *Error) {
 		attrs = append(attrs, slog.String("client_id", q.clientID))
 	}
 	if q.caller.Certificate != nil {
-		attrs = append(attrs, slog.String("certificate", limitKey(q.caller.Certificate)))
+		attrs = append(attrs, slog.String("certificate", LimitKey(q.caller.Certificate)))
 	}
 	if e.Code != "" {
 		attrs = append(attrs, slog.String("code", string(e.Code)))

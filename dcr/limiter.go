@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Limiter says how many requests a client may send. A token bucket for each key
-// does, in memory or shared between replicas. It must be safe for concurrent use,
+// Limiter says how many requests a client may send. A token bucket per key is
+// enough, in memory or shared between replicas. It must be safe for concurrent use,
 // and bound what it keeps: any certificate of the CA has a key.
 type Limiter interface {
 	// Allow counts one request of the client with this key, the SHA-256 of its
@@ -17,7 +17,9 @@ type Limiter interface {
 	Allow(key string) (retryAfter time.Duration, ok bool)
 }
 
-func limitKey(leaf *x509.Certificate) string {
+// LimitKey is the key of a client certificate for a Limiter: its SHA-256 in
+// hexadecimal.
+func LimitKey(leaf *x509.Certificate) string {
 	sum := sha256.Sum256(leaf.Raw)
 	return hex.EncodeToString(sum[:])
 }

@@ -17,7 +17,14 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
+	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/validate"
+)
+
+// What each client certificate may ask the sandbox for.
+const (
+	limitRate  = 100 // requests a second
+	limitBurst = 200 // at once
 )
 
 // sandboxGrace is how long a sandbox finishes what it is answering.
@@ -26,6 +33,7 @@ const sandboxGrace = 10 * time.Second
 // sandboxOptions are the flags of sandbox.
 type sandboxOptions struct {
 	dir, listen, portal, directory string
+	path                           string
 	store, profile, policy         string
 	authMethods                    []string
 	chaos                          bool
@@ -61,6 +69,7 @@ it outside. SIGINT (Ctrl-C) or SIGTERM ends it; a second one at once.`,
 	f.StringVar(&o.listen, "listen", sandbox.DefaultListen, "the bank's `HOST:PORT` on loopback; port 0 picks a free one")
 	f.StringVar(&o.portal, "portal", sandbox.DefaultPortal, "the portal's `HOST:PORT`; there is no portal yet")
 	f.StringVar(&o.directory, "directory", sandbox.DefaultDirectory, "the directory's `HOST:PORT`")
+	f.StringVar(&o.path, "path", sandbox.DefaultPath, "`PATH` of the bank's registration endpoint, such as /open-banking/v3.2/register")
 	f.StringVar(&o.store, "store", sandbox.StoreSQLite, "where clients are kept: sqlite, memory (postgres://... is not built yet)")
 	f.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules of the bank: "+list(validate.Profiles()))
 	f.StringSliceVar(&o.authMethods, "auth-methods", texts(validate.DefaultPolicy(validate.OBIE33).AuthMethods),
@@ -80,8 +89,12 @@ func allAuthMethods() []claims.AuthMethod {
 // sandboxConfig reads the flags. An address that was not given is that of the last
 // time, and methods that were not given are those of the policy.
 func (a *app) sandboxConfig(c *cobra.Command, o *sandboxOptions) (sandbox.Config, error) {
+	limiter, err := server.NewLimiter(server.Rate{PerSecond: limitRate, Burst: limitBurst}, time.Now)
+	if err != nil {
+		return sandbox.Config{}, err
+	}
 	config := sandbox.Config{
-		Dir: o.dir, Store: o.store, Profile: validate.Profile(o.profile), Chaos: o.chaos, Limiter: newLimiter(time.Now),
+		Dir: o.dir, Store: o.store, Profile: validate.Profile(o.profile), Chaos: o.chaos, Limiter: limiter, Path: o.path,
 		Logger: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{ReplaceAttr: shortTime})),
 	}
 	for flag, to := range map[string]*string{"listen": &config.Listen, "portal": &config.Portal, "directory": &config.Directory} {

@@ -234,6 +234,18 @@ func TestCertificatesOfOtherCAsAreNotLetIn(t *testing.T) {
 	require.ErrorContains(t, err, "tls")
 }
 
+func TestTheRegistrationEndpointIsWhereTheUserWantsIt(t *testing.T) {
+	w := start(t, sandbox.Config{Path: "/open-banking/v3.2/register"})
+	require.Equal(t, w.Ready.Bank+"/open-banking/v3.2/register", w.Ready.RegistrationEndpoint)
+	require.Equal(t, 201, w.register(w.mutual(), string(w.file("tpp/request.jwt"))).status)
+	require.Equal(t, 404, send(t, w.mutual(), http.MethodPost, w.Ready.Bank+"/register", "").status)
+	var usage *sandbox.UsageError
+	for _, path := range []string{"register", "/", "/register/", "//register", "/{id}", "/token", "/metrics", "/a?b"} {
+		_, err := sandbox.Start(context.Background(), sandbox.Config{Dir: t.TempDir(), Path: path})
+		require.ErrorAs(t, err, &usage, path)
+	}
+}
+
 func TestTheBanksOtherPages(t *testing.T) {
 	w := start(t, sandbox.Config{Store: sandbox.StoreSQLite})
 	require.Equal(t, 201, w.register(w.mutual(), string(w.file("tpp/request.jwt"))).status)
@@ -257,7 +269,7 @@ func TestTheBanksOtherPages(t *testing.T) {
 	for _, path := range []string{"/", "//register", "/register/", "/register/a/b", "/register/..", "/register/./a", "/Register", "/token/", "/nothing", "//healthz"} {
 		r := send(t, w.mutual(), http.MethodPost, w.Ready.Bank+path, "")
 		require.Equal(t, 404, r.status, path)
-		require.Equal(t, "there is nothing here\n", r.body, path)
+		require.Equal(t, "no-store", r.header.Get("Cache-Control"), path)
 	}
 	require.Equal(t, "there is nothing here\n", w.get("/nothing").body)
 	require.Equal(t, "there is nothing here\n", w.get("/a/b/c").body)

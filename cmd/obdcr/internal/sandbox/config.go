@@ -22,6 +22,7 @@ const (
 	DefaultListen    = "127.0.0.1:8443"
 	DefaultPortal    = "127.0.0.1:8444"
 	DefaultDirectory = "127.0.0.1:8445"
+	DefaultPath      = "/register"
 )
 
 // Audience is the bank's identifier at the directory.
@@ -52,6 +53,7 @@ type Config struct {
 	// There is no portal yet, so that nothing listens there.
 	Listen, Directory, Portal string
 
+	Path        string              // of the registration endpoint; DefaultPath
 	Store       string              // StoreSQLite (the default) or StoreMemory
 	Profile     validate.Profile    // validate.OBIE33
 	AuthMethods []claims.AuthMethod // offered; those of Policy, or private_key_jwt and tls_client_auth
@@ -72,6 +74,9 @@ type Config struct {
 func (c *Config) setDefaults() {
 	if c.Dir == "" {
 		c.Dir = DefaultDir
+	}
+	if c.Path == "" {
+		c.Path = DefaultPath
 	}
 	if c.Store == "" {
 		c.Store = StoreSQLite
@@ -99,6 +104,9 @@ func (c *Config) check() error {
 		if _, _, err := splitLoopback(a.address); err != nil {
 			return usage("--%s %.64q: %v", a.flag, a.address, err)
 		}
+	}
+	if err := dcr.CheckPath(c.Path); err != nil || slices.Contains([]string{tokenPath, discoveryPath, "/metrics", "/healthz", "/readyz", "/openapi.yaml"}, c.Path) {
+		return usage("--path %.64q: it must begin with a slash, end without one, hold no wildcard, and be no other path of the bank", c.Path)
 	}
 	switch {
 	case c.Store == StoreSQLite || c.Store == StoreMemory:

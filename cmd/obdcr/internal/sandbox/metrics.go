@@ -44,8 +44,17 @@ func newMetrics() *metrics {
 	return m
 }
 
-func (m *metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+// serve shows the metrics at /metrics, and nothing at any other path.
+func (m *metrics) serve(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.EscapedPath() != "/metrics":
+		complain(w, http.StatusNotFound, nothingHere)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		complain(w, http.StatusMethodNotAllowed, "use GET")
+	default:
+		promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}).ServeHTTP(w, r)
+	}
 }
 
 func (m *metrics) event(e dcr.Event) {

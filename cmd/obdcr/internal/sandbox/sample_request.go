@@ -1,10 +1,8 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -14,32 +12,6 @@ import (
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/validate"
 )
-
-// page is an answer of a handler of our own.
-type page struct {
-	header http.Header
-	body   bytes.Buffer
-}
-
-// Header implements http.ResponseWriter.
-func (p *page) Header() http.Header { return p.header }
-
-// Write implements http.ResponseWriter.
-func (p *page) Write(text []byte) (int, error) { return p.body.Write(text) }
-
-// WriteHeader implements http.ResponseWriter.
-func (p *page) WriteHeader(int) {}
-
-// announced reads the discovery document that the bank serves.
-func announced(discovery http.Handler) (*tpp.Metadata, error) {
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, discoveryPath, nil)
-	if err != nil {
-		return nil, err
-	}
-	p := &page{header: http.Header{}}
-	discovery.ServeHTTP(p, r)
-	return tpp.ParseMetadata(p.body.Bytes())
-}
 
 // asked is what a request has to say for the policy of the bank.
 type asked struct {

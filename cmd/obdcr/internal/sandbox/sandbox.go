@@ -3,10 +3,8 @@ package sandbox
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,19 +12,12 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
-const (
-	readyFile     = "ready.json"
-	headerTimeout = 10 * time.Second
-	bankTimeout   = 30 * time.Second // for reading a whole request of the bank
-	idleTimeout   = 2 * time.Minute
-	maxHeader     = 64 << 10
-)
+const readyFile = "ready.json"
 
 // Ready is what ready.json says: where everything is.
 type Ready struct {
@@ -50,7 +41,7 @@ type Sandbox struct {
 	files          folder
 	log            *slog.Logger
 	bank           *bank
-	servers        []*http.Server // the bank's first
+	servers        []*http.Server
 	failed         chan error
 	bankAt, keysAt net.Listener
 	stop           chan struct{} // closed by Close
@@ -129,13 +120,15 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 		return err
 	}
 	s.Ready.Audience, s.Ready.Profile, s.Ready.Store = policy.Audiences[0], c.Profile, c.Store
-	s.bank, err = newBank(ctx, parts{config: c, files: s.files, ca: ca.cert, policy: policy, ready: &s.Ready,
-		metrics: newMetrics(), validator: validator})
+	s.bank, err = newBank(ctx, parts{config: c, files: s.files, ca: ca.cert, own: server.tls(), policy: policy, ready: &s.Ready, metrics: newMetrics()})
 	if err != nil {
 		return err
 	}
-	s.bank.reconcile(ctx, 0, c.Logger) // nobody changes clients yet
-	s.serve(c, server, ca.cert, d)
+	// Nobody changes clients yet: whatever is half-way has stopped there.
+	if _, err := s.bank.Registrar().Reconcile(ctx, 0); err != nil {
+		c.Logger.Error("changes that stopped half-way cannot be ended", "error", err)
+	}
+	s.serve(c, server, d)
 	s.RegisterFlags, err = party.writeFiles(ctx, c, s.files, d, ca, &s.Ready,
 		&asked{policy: &policy, validator: validator, metadata: s.bank.metadata, leaf: party.transport.cert, now: c.Clock()})
 	if err != nil {
@@ -156,7 +149,7 @@ func (s *Sandbox) listen(c *Config, known *state) error {
 		return err
 	}
 	s.Ready.Bank, s.Ready.Directory = bankURL, directoryURL
-	s.Ready.Discovery, s.Ready.RegistrationEndpoint, s.Ready.TokenEndpoint = bankURL+discoveryPath, bankURL+registerPath, bankURL+tokenPath
+	s.Ready.Discovery, s.Ready.RegistrationEndpoint, s.Ready.TokenEndpoint = bankURL+discoveryPath, bankURL+c.Path, bankURL+tokenPath
 	known.Listen, known.Directory = bankURL[len("https://"):], directoryURL[len("https://"):]
 	if before != "" && before != known.Directory {
 		s.log.Warn("the directory has moved: clients that were registered before name its old address, and are not known any more",
@@ -202,50 +195,32 @@ func listen(flag, asked, last, usual string) (net.Listener, string, error) {
 }
 
 // serve begins to answer.
-func (s *Sandbox) serve(c *Config, own pair, ca *x509.Certificate, d *directory) {
-	clients := x509.NewCertPool()
-	clients.AddCert(ca)
-	base := &tls.Config{Certificates: []tls.Certificate{own.tls()}, MinVersion: tls.VersionTLS12}
-	mutual := base.Clone()
-	// Discovery and health need no certificate; registration and tokens ask for it
-	// themselves.
-	mutual.ClientAuth, mutual.ClientCAs = tls.VerifyClientCertIfGiven, clients
-	var bankHandler, directoryHandler http.Handler = s.bank, d
-	if c.Chaos {
-		bankHandler, directoryHandler = chaos(s.bank, c.Random), chaos(d, c.Random)
+func (s *Sandbox) serve(c *Config, own pair, d *directory) {
+	bank := s.bank.HTTPServer()
+	directory := &http.Server{
+		Handler: d, TLSConfig: &tls.Config{Certificates: []tls.Certificate{own.tls()}, MinVersion: tls.VersionTLS12},
+		ReadHeaderTimeout: bank.ReadHeaderTimeout, IdleTimeout: bank.IdleTimeout, MaxHeaderBytes: bank.MaxHeaderBytes, ErrorLog: bank.ErrorLog,
 	}
-	s.run(s.bankAt, mutual, bankHandler, bankTimeout)
-	s.run(s.keysAt, base, directoryHandler, 0)
-	ticker := time.NewTicker(reconcileEvery)
-	s.work.Go(func() {
-		defer ticker.Stop()
-		s.bank.reconcileAt(ticker.C, s.stop, c.Logger)
-	})
-}
-
-func (s *Sandbox) run(l net.Listener, config *tls.Config, h http.Handler, readTimeout time.Duration) {
-	server := &http.Server{
-		Handler: h, TLSConfig: config, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		BaseContext: func(net.Listener) context.Context {
-			return context.WithValue(context.Background(), stoppingKey{}, (<-chan struct{})(s.stop))
-		},
-		ErrorLog: log.New(quiet{s.log}, "", 0),
-	}
-	s.servers = append(s.servers, server)
-	go func() {
-		if err := server.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
-			s.failed <- fmt.Errorf("sandbox: %s: %w", l.Addr(), err)
+	for at, server := range map[net.Listener]*http.Server{s.bankAt: bank, s.keysAt: directory} {
+		if c.Chaos {
+			server.Handler = chaos(server.Handler, c.Random)
 		}
-	}()
-}
-
-// quiet logs what net/http has to say, such as failed handshakes.
-type quiet struct{ log *slog.Logger }
-
-// Write implements io.Writer.
-func (q quiet) Write(text []byte) (int, error) {
-	q.log.Info("connection", "error", string(text[:min(len(text), 200)]))
-	return len(text), nil
+		server.BaseContext = func(net.Listener) context.Context {
+			return context.WithValue(context.Background(), stoppingKey{}, (<-chan struct{})(s.stop))
+		}
+		s.servers = append(s.servers, server)
+		go func() {
+			if err := server.ServeTLS(at, "", ""); !errors.Is(err, http.ErrServerClosed) {
+				s.failed <- fmt.Errorf("sandbox: %s: %w", at.Addr(), err)
+			}
+		}()
+	}
+	running, end := context.WithCancel(context.Background())
+	s.work.Go(func() { s.bank.Run(running) })
+	s.work.Go(func() {
+		<-s.stop
+		end()
+	})
 }
 
 // Failed gets an error where a server stops by itself.

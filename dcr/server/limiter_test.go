@@ -1,6 +1,7 @@
-package main
+package server
 
 import (
+	"math"
 	"strconv"
 	"testing"
 	"time"
@@ -8,10 +9,33 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// burst is what the limiter of the tests admits at once; it fills with 100 a second.
+const burst = 200
+
+func testLimiter(t *testing.T, clock func() time.Time) *limiter {
+	t.Helper()
+	l, err := NewLimiter(Rate{PerSecond: 100, Burst: burst}, clock)
+	require.NoError(t, err)
+	made, ok := l.(*limiter)
+	require.True(t, ok)
+	return made
+}
+
+func TestARateThatLetsNobodyInIsRefused(t *testing.T) {
+	for _, rate := range []Rate{{}, {PerSecond: 1}, {Burst: 1}, {PerSecond: -1, Burst: 1}, {PerSecond: 1, Burst: 0.5}, {PerSecond: math.NaN(), Burst: 1}} {
+		_, err := NewLimiter(rate, nil)
+		require.Error(t, err, "%v", rate)
+	}
+	l, err := NewLimiter(Rate{PerSecond: 1, Burst: 1}, nil)
+	require.NoError(t, err)
+	_, ok := l.Allow("a")
+	require.True(t, ok)
+}
+
 func TestABucketFillsAgain(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	l := newLimiter(func() time.Time { return now })
-	for range limitBurst {
+	l := testLimiter(t, func() time.Time { return now })
+	for range burst {
 		_, ok := l.Allow("a")
 		require.True(t, ok)
 	}
@@ -26,7 +50,7 @@ func TestABucketFillsAgain(t *testing.T) {
 	_, ok = l.Allow("a")
 	require.False(t, ok)
 	now = now.Add(time.Hour)
-	for range limitBurst {
+	for range burst {
 		_, ok := l.Allow("a")
 		require.True(t, ok, "the burst, and no more")
 	}
@@ -39,7 +63,7 @@ func TestABucketFillsAgain(t *testing.T) {
 
 func TestBucketsAreBounded(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	l := newLimiter(func() time.Time { return now })
+	l := testLimiter(t, func() time.Time { return now })
 	for i := range maxBuckets {
 		l.Allow(strconv.Itoa(i))
 	}

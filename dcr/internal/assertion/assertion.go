@@ -1,0 +1,188 @@
+// Package assertion judges client assertions, by which a client authenticates at a
+// token endpoint (RFC 7523 section 2.2, OIDC Core section 9). [Parse] reads one; its
+// methods judge signature and claims.
+package assertion
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/jose"
+	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/ssa"
+)
+
+const (
+	algHS256 = "HS256"
+	maxJTI   = 256 // bytes
+)
+
+// Assertion is a client assertion, of which nothing is proved until its checks have
+// been called.
+type Assertion struct {
+	token   string
+	jws     *jose.JWS
+	payload jsonscan.Value
+}
+
+// Refused is why an assertion is refused. It reads as an error_description.
+type Refused string
+
+// Error gives the reason.
+func (r Refused) Error() string { return string(r) }
+
+// Parse takes a client assertion apart. Every error of this package is a Refused.
+func Parse(token string) (*Assertion, error) {
+	a := &Assertion{token: token}
+	var err error
+	if a.jws, err = jose.Parse(token); err != nil {
+		return nil, Refused("the client assertion is no compact JWS")
+	}
+	if a.payload, err = jsonscan.Parse(a.jws.Payload()); err != nil || a.payload.Kind() != jsonscan.Object {
+		return nil, Refused("the payload of the client assertion is no strict JSON object")
+	}
+	return a, nil
+}
+
+// ClientID is sub: the client that the sender claims to be; "" where it says none.
+func (a *Assertion) ClientID() string { return a.text("sub") }
+
+// Method is the authentication method that the assertion belongs to.
+func (a *Assertion) Method() claims.AuthMethod {
+	if strings.HasPrefix(a.jws.Algorithm(), "HS") {
+		return claims.ClientSecretJWT
+	}
+	return claims.PrivateKeyJWT
+}
+
+func (a *Assertion) text(name string) string {
+	v, _ := a.payload.Member(name)
+	value, clean := v.Text()
+	if !clean {
+		return ""
+	}
+	return value
+}
+
+// CheckMAC checks an HS256 signature, whose key is the client's secret.
+func (a *Assertion) CheckMAC(secret claims.Secret) error {
+	if a.jws.Algorithm() != algHS256 {
+		return Refused("a client assertion by a shared secret is signed HS256 here")
+	}
+	header, err := jsonscan.Parse(a.jws.HeaderJSON())
+	if err != nil {
+		return Refused("the header of the client assertion is no strict JSON object")
+	}
+	for name := range header.Members() {
+		if !slices.Contains([]string{"alg", "kid", "typ"}, name) {
+			return Refused("the header of the client assertion holds more than alg, kid and typ")
+		}
+	}
+	at := strings.LastIndexByte(a.token, '.')
+	signature, err := base64.RawURLEncoding.DecodeString(a.token[at+1:])
+	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
+	mac.Write([]byte(a.token[:at]))
+	if err != nil || secret.IsZero() || !hmac.Equal(signature, mac.Sum(nil)) {
+		return Refused("the client assertion is not signed with the client's secret")
+	}
+	return nil
+}
+
+// CheckHeader wants the header of a signature by one of the algorithms: registered,
+// where the client registered one, and otherwise one that is allowed.
+func (a *Assertion) CheckHeader(allowed []claims.Algorithm, registered claims.Algorithm) error {
+	if err := a.jws.Gate(text.Strings(allowed)); err != nil {
+		var e *jose.Error
+		if errors.As(err, &e) {
+			return Refused("the header of the client assertion: " + e.Detail)
+		}
+		return Refused("the header of the client assertion is refused")
+	}
+	if registered != "" && string(registered) != a.jws.Algorithm() {
+		return Refused("the client registered " + text.Echo(string(registered)) + " for its assertions")
+	}
+	return nil
+}
+
+// KeyID is the kid of the header, and whether there is one.
+func (a *Assertion) KeyID() (kid string, named bool) { return a.jws.KeyID() }
+
+// SignedBy tells whether one of the keys has signed the assertion.
+func (a *Assertion) SignedBy(keys []ssa.Key, allowed []claims.Algorithm) bool {
+	names := text.Strings(allowed)
+	return slices.ContainsFunc(keys, func(k ssa.Key) bool {
+		return a.jws.Verify(jose.Key{ID: k.ID, Algorithm: string(k.Algorithm), Use: k.Use, Public: k.Public}, names) == nil
+	})
+}
+
+// Expected is what the claims of an assertion must say.
+type Expected struct {
+	ClientID    string        // iss and sub
+	Audiences   []string      // aud names one of them
+	Now         time.Time     // by which exp, iat and nbf are judged
+	Skew        time.Duration // by which clocks may differ
+	MaxLifetime time.Duration // how far ahead exp may be
+}
+
+// CheckClaims judges the claims of an assertion that is signed well (RFC 7523 section
+// 3). It returns jti, which is to be used once, and until when the assertion could be
+// used again.
+func (a *Assertion) CheckClaims(e Expected) (jti string, until time.Time, err error) {
+	if a.ClientID() != e.ClientID || a.text("iss") != e.ClientID {
+		return "", time.Time{}, Refused("iss and sub of the client assertion are not both the client_id")
+	}
+	if !a.meant(e.Audiences) {
+		return "", time.Time{}, Refused("aud of the client assertion is neither the token endpoint nor the issuer")
+	}
+	if until, err = a.checkTimes(e); err != nil {
+		return "", time.Time{}, err
+	}
+	if jti = a.text("jti"); jti == "" || len(jti) > maxJTI {
+		return "", time.Time{}, Refused("jti of the client assertion is missing or too long")
+	}
+	return jti, until, nil
+}
+
+// meant tells whether aud is one of the audiences, or an array that has one.
+func (a *Assertion) meant(audiences []string) bool {
+	aud, _ := a.payload.Member("aud")
+	if value, clean := aud.Text(); clean && slices.Contains(audiences, value) {
+		return true
+	}
+	for _, e := range aud.Elements() {
+		if value, clean := e.Text(); clean && slices.Contains(audiences, value) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkTimes judges exp, which must be there, and iat and nbf.
+func (a *Assertion) checkTimes(e Expected) (until time.Time, err error) {
+	now, skew := e.Now.Unix(), int64(e.Skew/time.Second)
+	v, _ := a.payload.Member("exp")
+	exp, ok := v.Int64()
+	switch {
+	case !ok || exp < 0 || exp > math.MaxInt64/4:
+		return time.Time{}, Refused("exp of the client assertion is missing or no time")
+	case exp <= now-skew:
+		return time.Time{}, Refused("the client assertion has expired")
+	case exp > now+skew+int64(e.MaxLifetime/time.Second):
+		return time.Time{}, Refused("exp of the client assertion is too far ahead")
+	}
+	for _, name := range []string{"iat", "nbf"} {
+		v, there := a.payload.Member(name)
+		if at, ok := v.Int64(); there && (!ok || at > now+skew) {
+			return time.Time{}, Refused(name + " of the client assertion is no time, or in the future")
+		}
+	}
+	return time.Unix(exp, 0).Add(e.Skew), nil
+}

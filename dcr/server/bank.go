@@ -1,0 +1,200 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// Bank is an assembled bank. Only New makes one that works. It is safe for concurrent
+// use.
+type Bank struct {
+	registrar *dcr.Registrar
+	policy    validate.Policy
+	handler   http.Handler
+	discovery []byte // the document
+	clients   *cert.Authorities
+	config    Config
+	remote    *ssa.RemoteKeys // nil where nothing is fetched
+	log       *slog.Logger
+
+	fetchClock func() time.Time // nil for that of ssa.RemoteKeys
+	fromTLS    bool             // certificates come from the TLS connection
+}
+
+// New assembles a bank. The error names every field that is missing or contradicts
+// another one, and says what to do. Close the bank when done.
+func New(c Config) (*Bank, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	fetchClock := c.Clock // the monotonic clock of ssa.RemoteKeys where nil
+	fromTLS := c.Clients.Source == nil
+	c.setDefaults()
+	if err := c.Paths.check(); err != nil {
+		return nil, err
+	}
+	validator, err := c.validator()
+	if err != nil {
+		return nil, err
+	}
+	b := &Bank{policy: validator.Policy(), config: c, log: c.Logger, fetchClock: fetchClock, fromTLS: fromTLS}
+	if err := b.assemble(validator); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// Close gives up the connections that key sets were fetched over. The Store stays
+// open: it is its owner's.
+func (b *Bank) Close() {
+	if b.remote != nil {
+		b.remote.Close()
+	}
+}
+
+// Registrar is the bank's registrar, for calls in process.
+func (b *Bank) Registrar() *dcr.Registrar { return b.registrar }
+
+// Policy is what is in force: that of Config with its audiences and defaults.
+func (b *Bank) Policy() validate.Policy { return b.policy }
+
+// Discovery is the discovery document as it is served.
+func (b *Bank) Discovery() []byte { return slices.Clone(b.discovery) }
+
+// Handler serves the whole bank: all Paths, and Rest elsewhere. No path is redirected:
+// a client would repeat its request, or its token, at the other place.
+func (b *Bank) Handler() http.Handler { return b.handler }
+
+// assemble makes the parts, each from those before.
+func (b *Bank) assemble(validator *validate.Validator) error {
+	c := &b.config
+	keys, err := b.keys()
+	if err != nil {
+		return err
+	}
+	statements, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: b.anchors(keys), Clock: c.Clock, Skew: b.policy.ClockSkew})
+	if err != nil {
+		return err
+	}
+	checker, err := b.checker(keys)
+	if err != nil {
+		return err
+	}
+	issued := token.NewMemory(c.Clock, c.Random)
+	tokens := c.Tokens
+	if c.TokenEndpoint {
+		tokens = issued
+	}
+	b.registrar, err = dcr.NewRegistrar(dcr.Config{
+		Statements: statements, SoftwareKeys: keys, Validator: validator, Store: c.Store, Certificates: checker,
+		Clock: c.Clock, Random: c.Random, SealingKey: c.SealingKey, Logger: c.Logger, Tokens: tokens,
+		Hooks: c.Hooks, Provisioner: c.Provisioner, Replay: c.Replay, Observer: c.Observer.Event,
+	})
+	if err != nil {
+		return err
+	}
+	routes := map[string]http.Handler{}
+	if err := b.addDiscovery(routes); err != nil {
+		return err
+	}
+	if c.TokenEndpoint {
+		if routes[c.Paths.Token], err = newTokenEndpoint(b, issued, statements, checker, keys); err != nil {
+			return err
+		}
+	}
+	return b.route(routes)
+}
+
+// keys finds the key sets of directories and software.
+func (b *Bank) keys() (ssa.SoftwareKeyResolver, error) {
+	c := &b.config
+	if c.Keys.Resolver != nil {
+		return c.Keys.Resolver, nil
+	}
+	sources := slices.Clone(c.Keys.Sources)
+	var hosts [][]string
+	for _, d := range c.Directories {
+		hosts = append(hosts, d.Hosts)
+	}
+	for i := range c.Anchors {
+		hosts = append(hosts, c.Anchors[i].JWKSHosts)
+	}
+	for _, group := range hosts {
+		if rest := withoutSource(group, sources); len(rest) > 0 {
+			sources = append(sources, ssa.RemoteSource{Hosts: rest})
+		}
+	}
+	var err error
+	b.remote, err = ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: sources, Clock: b.fetchClock, Limits: c.Keys.Limits, Observer: c.Observer.Keys})
+	if err != nil {
+		return nil, err
+	}
+	return b.remote, nil
+}
+
+// withoutSource returns the hosts that no source has.
+func withoutSource(hosts []string, sources []ssa.RemoteSource) []string {
+	return slices.DeleteFunc(slices.Clone(hosts), func(host string) bool {
+		return slices.ContainsFunc(sources, func(s ssa.RemoteSource) bool { return slices.Contains(s.Hosts, host) })
+	})
+}
+
+// anchors are the directories that are believed, by the policy's algorithms and ages.
+func (b *Bank) anchors(keys ssa.KeyResolver) []ssa.Anchor {
+	anchors := slices.Clone(b.config.Anchors)
+	for _, d := range b.config.Directories {
+		anchors = append(anchors, d.Anchor(nil))
+	}
+	for i := range anchors {
+		anchors[i].Algorithms, anchors[i].MaxAge = b.policy.SigningAlgorithms, b.policy.SSAMaxAge
+		if anchors[i].Keys == nil {
+			anchors[i].Keys = keys
+		}
+	}
+	return anchors
+}
+
+// checker judges client certificates.
+func (b *Bank) checker(keys ssa.SoftwareKeyResolver) (*cert.Checker, error) {
+	c := &b.config
+	config := cert.CheckerConfig{Bindings: c.Clients.Trust.Bindings, Clock: c.Clock, Keys: keys}
+	if len(c.Clients.Trust.Authorities) > 0 {
+		var err error
+		if b.clients, err = cert.NewAuthorities(c.Clients.Trust.Authorities, c.Clock()); err != nil {
+			return nil, err
+		}
+		if !b.judgedByTLS() {
+			config.Authorities = b.clients
+		}
+	}
+	if c.Clients.Trust.CRLs != nil {
+		config.Revocation = c.Clients.Trust.CRLs
+	}
+	return cert.NewChecker(config)
+}
+
+// judgedByTLS tells whether the chain of a certificate need not be judged again: the
+// handshake did so by the same authorities, all of which are of the one environment
+// that there is.
+func (b *Bank) judgedByTLS() bool {
+	trust := &b.config.Clients.Trust
+	if !b.fromTLS || trust.CRLs != nil || slices.Contains(trust.Bindings, cert.BySubject) || len(trust.Authorities) != 1 {
+		return false
+	}
+	for env := range trust.Authorities {
+		if slices.ContainsFunc(b.config.Anchors, func(a ssa.Anchor) bool { return a.Environment != env }) ||
+			slices.ContainsFunc(b.config.Directories, func(d ssa.KnownDirectory) bool { return d.Environment != env }) {
+			return false
+		}
+	}
+	return true
+}

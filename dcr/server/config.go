@@ -1,0 +1,227 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/internal/uri"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// Config is a bank. The zero value of a field stands for its default, unless the
+// field is required. Clock skew, algorithms and the age of statements come from the
+// policy, and are nowhere else to be set.
+type Config struct {
+	// Issuer is the bank's own https address as TPPs reach it, without a slash at its
+	// end; required. The endpoints of the discovery document begin with it.
+	Issuer  string
+	Profile validate.Profile // validate.OBIE33 where empty
+	// Policy is what the bank decides. Nil for the default policy of the profile.
+	Policy *validate.Policy
+	// Audiences are the bank's identifiers, which requests name as aud. They replace
+	// those of the policy, which has none by default; one of the two is required.
+	Audiences []string
+
+	// Directories are believed as they are publicly known. Anchors are directories of
+	// the bank's own making, of which Algorithms and MaxAge stay empty. One of the two
+	// is required.
+	Directories []ssa.KnownDirectory
+	Anchors     []ssa.Anchor
+	// Keys says how key sets are fetched. Its Sources are added to those that follow
+	// from Directories, and to the hosts of Anchors.
+	Keys KeyConfig
+	// Clients says which client certificates are believed.
+	Clients CertificateConfig
+
+	Store store.Store // required
+	// Replay remembers each jti outside of the Store; nil leaves that to the Store.
+	Replay store.Replay
+	// SealingKey seals the secrets of client_secret_jwt in the Store: 32 bytes.
+	SealingKey claims.Secret
+
+	// Tokens checks access tokens at the bank's authorization server, as
+	// token.Introspection does.
+	Tokens token.Tokens
+	// TokenEndpoint has the bank issue access tokens itself, by the client_credentials
+	// grant, and keep them in memory: for a bank with one process. It excludes Tokens.
+	// Without either the bank registers clients and offers nothing else.
+	TokenEndpoint bool
+	Provisioner   dcr.Provisioner // nil where the authorization server reads the Store
+	Hooks         dcr.Hooks
+	// Discovery adds the endpoints of the bank's authorization server to the discovery
+	// document. Issuer, RegistrationEndpoint and Policy are filled in, and so is
+	// TokenEndpoint where the bank has its own.
+	Discovery dcr.Discovery
+
+	Paths   Paths
+	Methods []string     // of the registration endpoint, as dcr.HandlerConfig has them
+	Limiter dcr.Limiter  // nil: nobody is limited; NewLimiter makes one
+	Rest    http.Handler // what the bank serves elsewhere; nil answers 404
+
+	Clock    func() time.Time // time.Now where nil
+	Random   io.Reader        // crypto/rand.Reader where nil
+	Logger   *slog.Logger     // nil logs nothing
+	Observer Observer
+}
+
+// KeyConfig says how key sets of directories and software are fetched.
+type KeyConfig struct {
+	Sources []ssa.RemoteSource // hosts with roots or networks of their own
+	Limits  ssa.RemoteLimits
+	// Resolver finds the keys of software and of directories without Keys of their own
+	// instead: nothing is fetched then. Sources and Limits must be empty.
+	Resolver ssa.SoftwareKeyResolver
+}
+
+// CertificateConfig says which client certificates are believed, and where a request
+// has its own.
+type CertificateConfig struct {
+	// Trust has the bindings (public_key where empty), the certificate authorities by
+	// environment, and revocation lists. Authorities are required unless a proxy ends
+	// TLS, which verifies certificates then.
+	Trust cert.TrustPolicy
+	// Source finds the certificate of a request: nil takes it from the TLS connection,
+	// cert.FromHeader from a proxy.
+	Source cert.Source
+	// Server is the bank's own certificate for TLS. It is required by Serve, and not by
+	// Handler.
+	Server []tls.Certificate
+}
+
+// Paths of the bank. The zero value of a field stands for its default.
+type Paths struct {
+	Registration string // /register
+	Token        string // /token
+	Discovery    string // /.well-known/openid-configuration
+	OpenAPI      string // /openapi.yaml
+	Health       string // /healthz: the process answers
+	Ready        string // /readyz: the store can be read
+}
+
+// all are the paths with their names, for messages.
+func (p *Paths) all() map[string]string {
+	return map[string]string{"Registration": p.Registration, "Token": p.Token, "Discovery": p.Discovery,
+		"OpenAPI": p.OpenAPI, "Health": p.Health, "Ready": p.Ready}
+}
+
+// check refuses a path that is taken twice, or is none.
+func (p *Paths) check() error {
+	taken := map[string]string{}
+	all := p.all()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		path := all[name]
+		if !strings.HasPrefix(path, "/") || taken[path] != "" {
+			return fmt.Errorf("server: Paths.%s is %s: it must begin with a slash and be no other one's", name, text.Quote(path))
+		}
+		taken[path] = name
+	}
+	return nil
+}
+
+func (p *Paths) setDefaults() {
+	for field, path := range map[*string]string{
+		&p.Registration: "/register", &p.Token: "/token", &p.Discovery: "/.well-known/openid-configuration",
+		&p.OpenAPI: "/openapi.yaml", &p.Health: "/healthz", &p.Ready: "/readyz",
+	} {
+		if *field == "" {
+			*field = path
+		}
+	}
+}
+
+// Observer is told what happens, for metrics. Each function may be nil; none is told
+// anything that a sender can choose.
+type Observer struct {
+	Event      func(dcr.Event)                                // once for each operation on a client
+	Keys       func(ssa.KeyEvent)                             // of fetched key sets
+	Token      func(method claims.AuthMethod, outcome string) // of the token endpoint: granted, or an error code
+	Instrument func(path string, h http.Handler) http.Handler // wraps what is served at each path
+}
+
+// setDefaults fills in what is empty.
+func (c *Config) setDefaults() {
+	if c.Profile == "" {
+		c.Profile = validate.OBIE33
+	}
+	c.Paths.setDefaults()
+	if c.Clients.Source == nil {
+		c.Clients.Source = cert.FromTLS
+	}
+	if c.Clients.Trust.Bindings == nil {
+		c.Clients.Trust.Bindings = []cert.Binding{cert.ByPublicKey}
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Observer.Token == nil {
+		c.Observer.Token = func(claims.AuthMethod, string) {}
+	}
+	if c.Observer.Instrument == nil {
+		c.Observer.Instrument = func(_ string, h http.Handler) http.Handler { return h }
+	}
+}
+
+// check refuses what is missing and what contradicts itself. Each reason says what to
+// do.
+func (c *Config) check() error {
+	behindProxy := c.Clients.Source != nil
+	var errs []error
+	refuse := func(broken bool, format string, args ...any) {
+		if broken {
+			errs = append(errs, fmt.Errorf("server: "+format, args...))
+		}
+	}
+	_, unfit := uri.Endpoint(c.Issuer)
+	refuse(unfit != nil, "Issuer %v: give the bank's own address, such as https://bank.example", unfit)
+	refuse(unfit == nil && c.Issuer[len(c.Issuer)-1] == '/', "Issuer ends with a slash: leave it out")
+	refuse(c.Store == nil, "there is no Store: give store.NewMemory, sqlite.Open, or one of your own")
+	refuse(len(c.Directories)+len(c.Anchors) == 0, "no directory is believed: give Directories, such as ssa.KnownDirectories, or Anchors")
+	refuse(c.TokenEndpoint && c.Tokens != nil,
+		"both TokenEndpoint and Tokens are set: choose whether the bank issues tokens itself or asks its authorization server")
+	refuse(!c.TokenEndpoint && c.Discovery.TokenEndpoint == "",
+		"Discovery.TokenEndpoint is empty: name that of the authorization server, or set TokenEndpoint to have one here")
+	refuse(c.TokenEndpoint && c.Discovery.TokenEndpoint != "", "both TokenEndpoint and Discovery.TokenEndpoint are set: clients use one")
+	refuse(c.Discovery.Issuer+c.Discovery.RegistrationEndpoint != "", "Issuer and RegistrationEndpoint of Discovery follow from Issuer and Paths: leave them out")
+	refuse(!behindProxy && len(c.Clients.Trust.Authorities) == 0,
+		"no CA of client certificates is named: give Clients.Trust.Authorities, or a Clients.Source where a proxy ends TLS")
+	refuse(c.Keys.Resolver != nil && len(c.Keys.Sources) > 0, "Keys.Resolver and Keys.Sources exclude each other: with a Resolver nothing is fetched")
+	refuse(c.Keys.Resolver != nil && c.Keys.Limits != ssa.RemoteLimits{}, "Keys.Resolver and Keys.Limits exclude each other: with a Resolver nothing is fetched")
+	for i := range c.Anchors {
+		refuse(c.Anchors[i].Algorithms != nil || c.Anchors[i].MaxAge != 0,
+			"anchor %d sets Algorithms or MaxAge: leave them empty, and set signing_algorithms and ssa_max_age_seconds of the policy", i)
+	}
+	return errors.Join(errs...)
+}
+
+// validator judges by the bank's policy with its audiences.
+func (c *Config) validator() (*validate.Validator, error) {
+	policy := validate.DefaultPolicy(c.Profile)
+	if c.Policy != nil {
+		policy = *c.Policy
+	}
+	if c.Audiences != nil {
+		policy.Audiences = slices.Clone(c.Audiences)
+	}
+	if len(policy.Audiences) == 0 {
+		return nil, errors.New("server: no audience: give Audiences, the bank's identifiers at its directory")
+	}
+	return validate.New(validate.Config{Profile: c.Profile, Policy: policy})
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/store"
+)
+
+// readyTimeout is how long the store may take to say that it can be read.
+const readyTimeout = 2 * time.Second
+
+// addDiscovery makes the discovery document and its route.
+func (b *Bank) addDiscovery(routes map[string]http.Handler) error {
+	c := &b.config
+	d := c.Discovery
+	d.Issuer, d.RegistrationEndpoint, d.Policy = c.Issuer, c.Issuer+c.Paths.Registration, b.policy
+	if c.TokenEndpoint {
+		d.TokenEndpoint = c.Issuer + c.Paths.Token
+	}
+	var err error
+	if b.discovery, err = d.Document(); err != nil {
+		return err
+	}
+	routes[c.Paths.Discovery], err = dcr.NewDiscoveryHandler(d)
+	return err
+}
+
+// route puts what is served together.
+func (b *Bank) route(routes map[string]http.Handler) error {
+	c := &b.config
+	routes[c.Paths.OpenAPI] = only(http.MethodGet, document("application/yaml", dcr.OpenAPI()))
+	routes[c.Paths.Health] = only(http.MethodGet, http.HandlerFunc(healthy))
+	routes[c.Paths.Ready] = only(http.MethodGet, http.HandlerFunc(b.ready))
+	registration, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: b.registrar, Path: c.Paths.Registration,
+		Certificate: c.Clients.Source, Limiter: c.Limiter, Methods: c.Methods, Logger: c.Logger})
+	if err != nil {
+		return err
+	}
+	for path, h := range routes {
+		routes[path] = c.Observer.Instrument(path, h)
+	}
+	register, rest := c.Observer.Instrument(c.Paths.Registration, registration), c.Rest
+	if rest == nil {
+		rest = http.HandlerFunc(nothingHere)
+	}
+	b.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch h := routes[r.URL.EscapedPath()]; {
+		case h != nil:
+			h.ServeHTTP(w, r)
+		case registration.Serves(r):
+			register.ServeHTTP(w, r)
+		default:
+			rest.ServeHTTP(w, r)
+		}
+	})
+	return nil
+}
+
+func nothingHere(w http.ResponseWriter, _ *http.Request) {
+	text.NoStore(w.Header())
+	http.Error(w, "there is nothing here", http.StatusNotFound)
+}
+
+// only lets one method through, and HEAD with GET.
+func only(method string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == method || method == http.MethodGet && r.Method == http.MethodHead {
+			next.ServeHTTP(w, r)
+			return
+		}
+		allowed := method
+		if method == http.MethodGet {
+			allowed += ", " + http.MethodHead
+		}
+		w.Header().Set("Allow", allowed)
+		text.NoStore(w.Header())
+		http.Error(w, "use "+method, http.StatusMethodNotAllowed)
+	})
+}
+
+func document(mediaType string, content []byte) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", mediaType)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = w.Write(content) // a client that is gone reads nothing
+	})
+}
+
+// writeJSON answers with a document that is not to be kept.
+func writeJSON(w http.ResponseWriter, status int, document any) {
+	text.NoStore(w.Header())
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// What is sent here always encodes; a client that is gone reads nothing.
+	_ = json.NewEncoder(w).Encode(document)
+}
+
+type health struct {
+	Status string `json:"status"`
+}
+
+func healthy(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, health{"ok"}) }
+
+// ready asks the store for a client that nobody has.
+func (b *Bank) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	if _, err := b.config.Store.Get(ctx, "readiness"); err != nil && !errors.Is(err, store.ErrNotFound) {
+		b.log.Error("the store cannot be read", "error", err)
+		writeJSON(w, http.StatusServiceUnavailable, health{"the store cannot be read"})
+		return
+	}
+	writeJSON(w, http.StatusOK, health{"ok"})
+}

@@ -1,0 +1,300 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/server"
+	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+func TestAClientLivesByEveryMethodAtABankOfOneConfig(t *testing.T) {
+	ctx := context.Background()
+	w := newWorld(t)
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	for _, m := range []claims.AuthMethod{claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost} {
+		policy.AuthMethods, policy.Widenings = append(policy.AuthMethods, m), append(policy.Widenings, validate.Widening(m))
+	}
+	w.config.Policy, w.config.SealingKey = &policy, claims.NewSecret(strings.Repeat("k", 32))
+	client, _, _ := w.serve(t, w.bank(t))
+	for _, method := range policy.AuthMethods {
+		registered := w.register(t, client, method)
+		access, err := client.AccessToken(ctx, registered.Credentials())
+		require.NoError(t, err, method)
+		got, err := client.Get(ctx, registered.ClientID, access)
+		require.NoError(t, err, method)
+		require.Equal(t, registered.ClientID, got.ClientID)
+		require.NoError(t, client.Delete(ctx, registered.ClientID, access), method)
+		_, err = client.AccessToken(ctx, registered.Credentials())
+		var refused *tpp.ResponseError
+		require.ErrorAs(t, err, &refused, method)
+		require.Equal(t, "invalid_client", refused.Code)
+	}
+}
+
+func TestWhatIsMissingOrContradictsItselfIsRefused(t *testing.T) {
+	for name, spoil := range map[string]func(*server.Config){
+		"no issuer":                     func(c *server.Config) { c.Issuer = "" },
+		"an issuer without TLS":         func(c *server.Config) { c.Issuer = "http://bank.example" },
+		"an issuer with a slash behind": func(c *server.Config) { c.Issuer = "https://bank.example/" },
+		"no store":                      func(c *server.Config) { c.Store = nil },
+		"no directory":                  func(c *server.Config) { c.Anchors = nil },
+		"no audience":                   func(c *server.Config) { c.Audiences = nil },
+		"no tokens and no endpoint":     func(c *server.Config) { c.TokenEndpoint = false },
+		"two sources of tokens":         func(c *server.Config) { c.Tokens = token.NewMemory(nil, nil) },
+		"two token endpoints":           func(c *server.Config) { c.Discovery.TokenEndpoint = "https://as.example/token" },
+		"an issuer twice":               func(c *server.Config) { c.Discovery.Issuer = "https://as.example" },
+		"nobody's certificates":         func(c *server.Config) { c.Clients.Trust.Authorities = nil },
+		"a resolver and sources":        func(c *server.Config) { c.Keys.Sources = []ssa.RemoteSource{{Hosts: []string{"keys.example"}}} },
+		"a resolver and limits":         func(c *server.Config) { c.Keys.Limits.MaxSets = 1 },
+		"an anchor with an age":         func(c *server.Config) { c.Anchors[0].MaxAge = time.Hour },
+		"an anchor with algorithms":     func(c *server.Config) { c.Anchors[0].Algorithms = []claims.Algorithm{claims.PS256} },
+		"one path twice":                func(c *server.Config) { c.Paths.Token = "/register" },
+		"a path without a slash":        func(c *server.Config) { c.Paths.Health = "health" },
+		"secrets that nobody seals": func(c *server.Config) {
+			p := validate.DefaultPolicy(validate.OBIE33)
+			p.AuthMethods, p.Widenings = []claims.AuthMethod{claims.ClientSecretJWT}, []validate.Widening{validate.WidenClientSecretJWT}
+			c.Policy = &p
+		},
+		"an unknown profile": func(c *server.Config) { c.Profile = "obie-1" },
+		"a provisioner that needs more of the store": func(c *server.Config) {
+			c.Provisioner, c.Store = nowhere{}, struct{ store.Store }{c.Store}
+		},
+	} {
+		w := newWorld(t)
+		spoil(&w.config)
+		b, err := server.New(w.config)
+		require.Error(t, err, name)
+		require.Nil(t, b, name)
+	}
+	_, err := server.New(server.Config{})
+	for _, field := range []string{"Issuer", "Store", "Directories", "TokenEndpoint", "Authorities"} {
+		require.ErrorContains(t, err, field, "everything that is missing is said at once")
+	}
+}
+
+// nowhere is a Provisioner without an authorization server.
+type nowhere struct{}
+
+func (nowhere) Provision(context.Context, dcr.Provisioning) (dcr.Provisioned, error) {
+	return dcr.Provisioned{}, nil
+}
+func (nowhere) Deprovision(context.Context, dcr.Deprovisioning) error { return nil }
+
+// A statement of 40 hours is good at a bank whose policy says 48, and not at one of 24:
+// also where the directory is a known one, whose own default is 24.
+func TestAgesAndSkewComeFromThePolicy(t *testing.T) {
+	for hours, status := range map[int]int{48: 201, 24: 400} {
+		w := newWorld(t)
+		policy := validate.DefaultPolicy(validate.OBIE33)
+		policy.SSAMaxAge = time.Duration(hours) * time.Hour
+		w.config.Policy, w.config.Anchors = &policy, nil
+		known := ssa.KnownDirectories()[1]
+		at, err := url.Parse(w.directory.URL())
+		require.NoError(t, err)
+		known.JWKSURL, known.Hosts = w.directory.URL()+"/keys.jwks", []string{at.Host}
+		w.config.Directories, w.config.Keys = []ssa.KnownDirectory{known}, server.KeyConfig{Sources: []ssa.RemoteSource{w.directory.RemoteSource()}}
+		statement, err := w.software.SSA(map[string]any{"iat": time.Now().Add(-40 * time.Hour).Unix()})
+		require.NoError(t, err)
+		client, _, _ := w.serve(t, w.bank(t))
+		request, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience})
+		require.NoError(t, err)
+		_, err = client.Register(context.Background(), request)
+		if status == 201 {
+			require.NoError(t, err)
+			continue
+		}
+		var refused *tpp.ResponseError
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, status, refused.Status)
+		require.Equal(t, []string{validate.RuleSSAAge}, rules(refused))
+	}
+}
+
+func rules(e *tpp.ResponseError) []string {
+	var ids []string
+	for _, r := range e.Rules() {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+func TestTheBankKeepsToItsPathsAndLeavesTheRest(t *testing.T) {
+	w := newWorld(t)
+	w.config.Rest = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) })
+	w.config.Paths.Registration = "/open-banking/v3.2/register"
+	var seen []string
+	w.config.Observer.Instrument = func(path string, h http.Handler) http.Handler { seen = append(seen, path); return h }
+	_, client, address := w.serve(t, w.bank(t))
+	for path, want := range map[string]int{
+		"/healthz": 200, "/readyz": 200, "/openapi.yaml": 200, "/.well-known/openid-configuration": 200, "/token": 405,
+		"/open-banking/v3.2/register": 405, "/open-banking/v3.2/register/a": 401, "//open-banking/v3.2/register": 404, "/open-banking/v3.2/register/": 404,
+		"/register": 418, "/accounts": 418, "/healthz/": 418,
+	} {
+		response, err := client.Get(address + path)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, want, response.StatusCode, path)
+	}
+	slices.Sort(seen)
+	require.Equal(t, []string{"/.well-known/openid-configuration", "/healthz", "/open-banking/v3.2/register", "/openapi.yaml", "/readyz", "/token"}, seen)
+}
+
+func TestTheDiscoveryDocumentFollowsFromTheConfig(t *testing.T) {
+	w := newWorld(t)
+	metadata, err := tpp.ParseMetadata(w.bank(t).Discovery())
+	require.NoError(t, err)
+	require.Equal(t, "https://bank.example/register", metadata.RegistrationEndpoint)
+	require.Equal(t, "https://bank.example/token", metadata.TokenEndpoint)
+	w.config.TokenEndpoint, w.config.Tokens = false, token.NewMemory(nil, nil)
+	w.config.Discovery.TokenEndpoint = "https://as.example/token"
+	metadata, err = tpp.ParseMetadata(w.bank(t).Discovery())
+	require.NoError(t, err)
+	require.Equal(t, "https://as.example/token", metadata.TokenEndpoint)
+}
+
+// broken is a store that cannot be read.
+type broken struct{ *store.Memory }
+
+func (broken) Get(context.Context, string) (store.Client, error) {
+	return store.Client{}, context.DeadlineExceeded
+}
+
+func TestABankWithoutItsStoreIsNotReady(t *testing.T) {
+	w := newWorld(t)
+	w.config.Store = broken{w.store}
+	_, client, address := w.serve(t, w.bank(t))
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503} {
+		response, err := client.Get(address + path)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, want, response.StatusCode, path)
+	}
+}
+
+func TestServeEndsWithItsContextAndFinishesWhatItAnswers(t *testing.T) {
+	w := newWorld(t)
+	waiting, release := make(chan struct{}), make(chan struct{})
+	w.config.Rest = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		close(waiting)
+		<-release
+		rw.WriteHeader(http.StatusTeapot)
+	})
+	b := w.bank(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- b.Serve(ctx, l) }()
+	client := tpp.MutualTLS(w.software.TransportCertificate, w.roots())
+	defer client.CloseIdleConnections()
+	answered := make(chan int, 1)
+	go func() {
+		response, err := client.Get("https://" + l.Addr().String() + "/slow")
+		if err != nil {
+			answered <- 0
+			return
+		}
+		answered <- response.StatusCode
+		_ = response.Body.Close()
+	}()
+	<-waiting
+	stop()
+	close(release)
+	require.Equal(t, http.StatusTeapot, <-answered)
+	require.NoError(t, <-served)
+	_, err = net.Dial("tcp", l.Addr().String())
+	require.Error(t, err, "nobody listens any more")
+}
+
+func TestServeWithoutACertificateOfItsOwnIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.config.Clients.Server = nil
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.ErrorContains(t, w.bank(t).Serve(context.Background(), l), "Clients.Server")
+	require.ErrorIs(t, l.Close(), net.ErrClosed)
+}
+
+func TestBehindAProxyTheBankSpeaksPlainHTTP(t *testing.T) {
+	w := newWorld(t)
+	w.config.Clients.Server, w.config.Clients.Trust.Authorities = nil, nil
+	w.config.Clients.Source = cert.FromTLS
+	b := w.bank(t)
+	require.Nil(t, b.HTTPServer().TLSConfig)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- b.Serve(ctx, l) }()
+	response, err := http.Get("http://" + l.Addr().String() + "/healthz")
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, 200, response.StatusCode)
+	stop()
+	require.NoError(t, <-served)
+}
+
+func TestRunEndsWhatStoppedHalfWay(t *testing.T) {
+	w := newWorld(t)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(context.Background())
+		w.config.Store = store.NewMemory(nil)
+		w.config.Clients.Trust.Authorities, w.config.Clients.Source = nil, cert.FromTLS // no certificate is valid in the bubble's year
+		b := w.bank(t)
+		now := time.Now()
+		for id, since := range map[string]time.Time{"stopped": now.Add(-3 * dcr.ChangeTimeout), "under-way": now} {
+			require.NoError(t, w.config.Store.Create(ctx, store.Client{ID: id, State: store.Creating, Since: since, Metadata: json.RawMessage(`{}`)}, store.Change{}))
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			b.Run(ctx)
+		}()
+		synctest.Wait()
+		_, err := w.config.Store.Get(ctx, "stopped")
+		require.ErrorIs(t, err, store.ErrNotFound, "at once")
+		_, err = w.config.Store.Get(ctx, "under-way")
+		require.NoError(t, err)
+		time.Sleep(2*dcr.ChangeTimeout + server.ReconcileEach)
+		synctest.Wait()
+		_, err = w.config.Store.Get(ctx, "under-way")
+		require.ErrorIs(t, err, store.ErrNotFound, "when it is old enough")
+		stop()
+		<-ended
+	})
+}
+
+func TestTheServerHasEveryTimeout(t *testing.T) {
+	var out bytes.Buffer
+	w := newWorld(t)
+	w.config.Logger = slog.New(slog.NewTextHandler(&out, nil))
+	s := w.bank(t).HTTPServer()
+	for _, d := range []time.Duration{s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout} {
+		require.Positive(t, d)
+	}
+	require.Greater(t, s.WriteTimeout, dcr.ChangeTimeout, "a change is answered before it is cut off")
+	s.ErrorLog.Print("tls: \x1b[31m" + strings.Repeat("x", 9000))
+	require.NotContains(t, out.String(), "\x1b")
+	require.Less(t, out.Len(), 1000)
+}

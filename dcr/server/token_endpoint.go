@@ -1,0 +1,289 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// TokenLife is for how long an access token of the bank's own token endpoint is valid.
+const TokenLife = time.Hour
+
+const (
+	maxTokenBody = 64 << 10
+	tokenRetry   = 10 * time.Second // after an outage that names no time of its own
+)
+
+// tokenEndpoint gives access tokens by the client_credentials grant (RFC 6749 section
+// 4.4) to clients that authenticate by the method they registered, over mutual TLS
+// with a certificate of their software, to which the token is bound (RFC 8705).
+//
+// It reads the request first, then lets cert.Middleware judge whether the certificate
+// belongs to the client that the request names, and then wants the method's own proof.
+type tokenEndpoint struct {
+	policy     validate.Policy
+	audiences  []string // aud of client assertions, one of them
+	clock      func() time.Time
+	store      store.Store
+	tokens     *token.Memory
+	replay     *store.MemoryReplay
+	statements *ssa.Verifier
+	keys       ssa.SoftwareKeyResolver
+	source     cert.Source
+	open       func(store.Client) (claims.Secret, error) // the sealed secret
+	limiter    dcr.Limiter                               // nil for none
+	log        *slog.Logger
+	told       func(method claims.AuthMethod, outcome string) // for metrics
+
+	authenticated http.Handler // grant behind cert.Middleware
+}
+
+// tokenRequest is what a request asks for. Nothing of it is proved.
+type tokenRequest struct {
+	form       url.Values
+	by         credentials
+	client     store.Client    // that the request names; set by software
+	registered *claims.Request // what it registered
+}
+
+type tokenRequestKey struct{}
+
+func tokenRequestOf(r *http.Request) *tokenRequest {
+	asked, ok := r.Context().Value(tokenRequestKey{}).(*tokenRequest)
+	if !ok {
+		return &tokenRequest{} // of no client
+	}
+	return asked
+}
+
+// newTokenEndpoint assembles the token endpoint of a bank.
+func newTokenEndpoint(b *Bank, issued *token.Memory, statements *ssa.Verifier, checker *cert.Checker, keys ssa.SoftwareKeyResolver) (http.Handler, error) {
+	c := &b.config
+	t := &tokenEndpoint{
+		policy: b.policy, audiences: []string{c.Issuer + c.Paths.Token, c.Issuer}, clock: c.Clock, store: c.Store,
+		tokens: issued, replay: store.NewMemoryReplay(c.Clock), statements: statements, keys: keys, source: c.Clients.Source,
+		open: b.registrar.OpenSecret, limiter: c.Limiter, log: c.Logger, told: c.Observer.Token,
+	}
+	belongs, err := cert.Middleware(cert.MiddlewareConfig{Source: c.Clients.Source, Checker: checker, Client: t.software, Refused: t.denied})
+	if err != nil {
+		return nil, err
+	}
+	t.authenticated = belongs(http.HandlerFunc(t.grant))
+	return t, nil
+}
+
+// ServeHTTP answers one request.
+func (t *tokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	asked := &tokenRequest{}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		writeJSON(w, http.StatusMethodNotAllowed, wireError{invalidRequest, "use POST"})
+		return
+	}
+	if refusal := t.read(w, r, asked); refusal != nil {
+		t.refuse(w, asked, refusal)
+		return
+	}
+	t.authenticated.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenRequestKey{}, asked)))
+}
+
+// read reads what is asked for and who says so. A sender without a certificate is not
+// read.
+func (t *tokenEndpoint) read(w http.ResponseWriter, r *http.Request, asked *tokenRequest) *tokenError {
+	leaf, err := t.source(r)
+	if err != nil || leaf == nil {
+		return notTheClient("a client certificate is required")
+	}
+	if t.limiter != nil {
+		if wait, ok := t.limiter.Allow(dcr.LimitKey(leaf)); !ok {
+			return &tokenError{status: http.StatusTooManyRequests, code: unavailable, description: "too many requests with this certificate", retryAfter: wait}
+		}
+	}
+	var refusal *tokenError
+	if asked.form, refusal = readForm(w, r); refusal != nil {
+		return refusal
+	}
+	if refusal = knownGrant(asked.form); refusal != nil {
+		return refusal
+	}
+	return asked.by.read(r, asked.form)
+}
+
+// software finds the client that somebody claims to be, for cert.Middleware.
+func (t *tokenEndpoint) software(r *http.Request) (cert.Software, error) {
+	asked := tokenRequestOf(r)
+	record, err := t.store.Get(r.Context(), asked.by.clientID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return cert.Software{}, fmt.Errorf("server: a client cannot be read: %w", err)
+	}
+	client, visible := record.Visible()
+	if err != nil || !visible {
+		return cert.Software{}, cert.ErrUnknownClient
+	}
+	registered, err := claims.ParseRequest(client.Metadata)
+	if err != nil {
+		return cert.Software{}, fmt.Errorf("server: the record of client %s cannot be read: %w", client.ID, err)
+	}
+	statement, err := t.statements.RereadUnsafe(client.SoftwareStatement, client.Environment)
+	if err != nil {
+		return cert.Software{}, fmt.Errorf("%w: %w", cert.ErrNoKeySet, err)
+	}
+	keys, err := statement.SoftwareKeys(t.keys)
+	if err != nil {
+		return cert.Software{}, fmt.Errorf("%w: %w", cert.ErrNoKeySet, err)
+	}
+	asked.client, asked.registered = client, registered
+	return cert.SoftwareOf(statement, keys), nil
+}
+
+// denied logs and counts what cert.Middleware has refused.
+func (t *tokenEndpoint) denied(r *http.Request, d cert.Denial) {
+	asked := tokenRequestOf(r)
+	t.told(asked.by.method, d.Code)
+	level := slog.LevelInfo
+	if d.Status == http.StatusServiceUnavailable {
+		level = slog.LevelError
+	}
+	t.log.Log(r.Context(), level, "token refused", "client_id", text.Echo(asked.by.clientID), "error", d.Code, "why", text.Bounded{Err: d.Err})
+}
+
+// refuse answers what is refused by the endpoint itself.
+func (t *tokenEndpoint) refuse(w http.ResponseWriter, asked *tokenRequest, refusal *tokenError) {
+	t.told(asked.by.method, refusal.code)
+	t.log.Info("token refused", "client_id", text.Echo(asked.by.clientID), "error", refusal.code, "why", refusal.description)
+	if refusal.retryAfter > 0 {
+		text.RetryAfter(w.Header(), refusal.retryAfter)
+	}
+	if refusal.status == http.StatusUnauthorized && asked.by.method == claims.ClientSecretBasic {
+		w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
+	}
+	writeJSON(w, refusal.status, wireError{refusal.code, refusal.description})
+}
+
+// grant issues a token to a client whose certificate has been accepted.
+func (t *tokenEndpoint) grant(w http.ResponseWriter, r *http.Request) {
+	asked := tokenRequestOf(r)
+	granted, refusal := t.issue(r.Context(), asked)
+	if refusal != nil {
+		t.refuse(w, asked, refusal)
+		return
+	}
+	t.told(asked.by.method, "granted")
+	writeJSON(w, http.StatusOK, granted)
+}
+
+func (t *tokenEndpoint) issue(ctx context.Context, asked *tokenRequest) (*grantedToken, *tokenError) {
+	accepted, ok := cert.AcceptanceFrom(ctx)
+	if !ok {
+		return nil, outage("the client cannot be checked at the moment", tokenRetry)
+	}
+	if refusal := t.prove(ctx, asked, accepted); refusal != nil {
+		return nil, refusal
+	}
+	scope, refusal := judgeGrant(asked.form, asked.registered)
+	if refusal != nil {
+		return nil, refusal
+	}
+	access, err := t.tokens.Issue(ctx, asked.client.ID, sha256.Sum256(accepted.Certificate.Raw), scope, TokenLife)
+	if err != nil {
+		t.log.Error("no token can be issued", "error", err)
+		return nil, outage("no token can be issued at the moment", tokenRetry)
+	}
+	return &grantedToken{AccessToken: access.Reveal(), TokenType: "Bearer", ExpiresIn: int(TokenLife / time.Second), Scope: strings.Join(scope, " ")}, nil
+}
+
+// prove wants the proof of the method that the client registered, and no other.
+func (t *tokenEndpoint) prove(ctx context.Context, asked *tokenRequest, accepted *cert.Acceptance) *tokenError {
+	by := &asked.by
+	if method := asked.registered.TokenEndpointAuthMethod.Or(""); method != by.method {
+		return notTheClient("the client registered " + text.Echo(string(method)) + " and used " + string(by.method))
+	}
+	switch by.method {
+	case claims.TLSClientAuth:
+		return t.checkSubject(accepted.Certificate, asked.registered)
+	case claims.ClientSecretBasic, claims.ClientSecretPost:
+		return checkSecret(by.secret, asked.client)
+	case claims.ClientSecretJWT:
+		if refusal := t.checkMAC(by, asked.client); refusal != nil {
+			return refusal
+		}
+	case claims.PrivateKeyJWT:
+		if refusal := t.checkSignature(ctx, by, accepted.Software.Keys, asked.registered); refusal != nil {
+			return refusal
+		}
+	default:
+		return notTheClient("the client registered a method that is not known here")
+	}
+	return t.checkAssertion(ctx, by)
+}
+
+// readForm reads the body's parameters, each of which may stand there once.
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *tokenError) {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/x-www-form-urlencoded" {
+		return nil, badRequest(invalidRequest, "send Content-Type application/x-www-form-urlencoded")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTokenBody))
+	if err != nil {
+		return nil, badRequest(invalidRequest, "the body cannot be read, or is too large")
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, badRequest(invalidRequest, "the body is no form")
+	}
+	for name, values := range form {
+		if len(values) > 1 {
+			return nil, badRequest(invalidRequest, text.Echo(name)+" stands there twice")
+		}
+	}
+	return form, nil
+}
+
+// knownGrant wants the one grant that there is. What the request lacks is told before
+// who sends it is judged.
+func knownGrant(form url.Values) *tokenError {
+	switch form.Get("grant_type") {
+	case "":
+		return badRequest(invalidRequest, "grant_type is missing")
+	case string(claims.ClientCredentials):
+		return nil
+	}
+	return badRequest("unsupported_grant_type", "this token endpoint knows client_credentials alone")
+}
+
+// judgeGrant wants a grant and a scope that the client registered. A scope that is
+// empty or left out is all of it.
+func judgeGrant(form url.Values, registered *claims.Request) ([]string, *tokenError) {
+	if !slices.Contains(registered.GrantTypes.Or(nil), claims.ClientCredentials) {
+		return nil, badRequest("unauthorized_client", "the client did not register the grant type client_credentials")
+	}
+	all := registered.Scope.Or(claims.Scope{}).Words
+	asked := strings.Fields(form.Get("scope"))
+	if len(asked) == 0 {
+		return all, nil
+	}
+	for _, word := range asked {
+		if !slices.Contains(all, word) {
+			return nil, badRequest(invalidScope, text.Echo(word)+" is not in the scope that the client registered")
+		}
+	}
+	return asked, nil
+}
