@@ -19,8 +19,8 @@ func (c Change) reserved() []byte {
 }
 
 // Audit is the audit record of a change. It is empty for now: a later version defines
-// its members. Once it has some, a store keeps it in the transaction of the change, so
-// that there is neither a change without its audit record nor the reverse.
+// its members. From then on a store commits the audit record in the transaction of the
+// change, so that neither exists without the other.
 type Audit struct {
-	_ [0]func() // makes it incomparable, so that members of any type may follow
+	_ [0]func() // not comparable, so that a later member may have any type
 }

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// purgeBatch is how many reservations one Create or Update looks at to forget
-// those that have ended: two more than it adds, so that the table shrinks.
+// purgeBatch is how many reservations one Create or Update looks at to forget those
+// that have ended. It is two more than the change adds, so that the table shrinks.
 const purgeBatch = 3
 
-// Memory keeps clients in memory: a Store with Unfinished and Lister. Only
-// NewMemory makes one that works.
+// Memory keeps clients in memory. It is a Store with Unfinished and Lister. Make it with
+// NewMemory: the zero value does not work.
 type Memory struct {
 	clock func() time.Time
 
@@ -24,7 +24,7 @@ type Memory struct {
 	queue    [][32]byte // reservations in the order made, for purging
 }
 
-// reserved is a reservation with the ID of the record that it was made with.
+// reserved is a reservation and the ID of the record that it was made with.
 type reserved struct {
 	until time.Time
 	id    string
@@ -42,7 +42,8 @@ func NewMemory(clock func() time.Time) *Memory {
 	}
 }
 
-// lock waits for the mutex, unless the context has ended. Who calls it unlocks.
+// lock waits for the mutex. If the context has ended it returns an error, else the
+// caller unlocks.
 func (m *Memory) lock(ctx context.Context) error {
 	m.mu.Lock()
 	if err := ctx.Err(); err != nil {
@@ -187,7 +188,7 @@ func (m *Memory) list(ctx context.Context, limit int, wanted func(Client) bool, 
 	return found, nil
 }
 
-// uniqueKeys are the keys that a record holds.
+// uniqueKeys returns the unique keys that a record holds.
 func uniqueKeys(c Client) []string {
 	keys := []string{c.UniqueKey}
 	if c.Previous != nil {
@@ -229,8 +230,7 @@ func (m *Memory) replayed(r Reservation) bool {
 	return ok && m.clock().Before(held.until)
 }
 
-// reserve remembers the jti and looks at a few of the oldest ones, forgetting those
-// that have ended.
+// reserve remembers the jti, and forgets those of the oldest few that have ended.
 func (m *Memory) reserve(r Reservation, id string) {
 	if r.IsZero() {
 		return

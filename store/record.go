@@ -11,7 +11,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-// State says how far the change has come that a record is in.
+// State says how far the change of a record has come.
 type State string
 
 // The states of a record. The empty one is written as Active.
@@ -60,8 +60,8 @@ func (c Client) Clone() Client {
 	return c
 }
 
-// Visible returns what of a record others may see: an Active one itself, of an
-// Updating one the Previous, of all others nothing.
+// Visible returns what others may see of a record: an Active record itself, the Previous
+// of an Updating record, and nothing of a record in another state.
 func (c Client) Visible() (Client, bool) {
 	switch {
 	case c.State == Active || c.State == "":
@@ -72,8 +72,8 @@ func (c Client) Visible() (Client, bool) {
 	return Client{}, false
 }
 
-// transitions lists the states that may follow one. A record that is Deleting is
-// seen by nobody any more and does not come back.
+// transitions lists the states that may follow a state. Nobody sees a Deleting record
+// any more, and it does not come back.
 var transitions = map[State][]State{
 	Active:   {Active, Updating, Deleting},
 	Creating: {Creating, Active, Deleting},
@@ -81,11 +81,10 @@ var transitions = map[State][]State{
 	Deleting: {Deleting},
 }
 
-// ForCreate returns the record that Create writes for c: Version 1, times in whole
-// seconds UTC, no Previous, and Reserved set where it is Creating and the change has
-// a reservation.
-// An error wraps ErrState where State is neither Active nor Creating or where a
-// Creating record has no Since; an empty ID is another error.
+// ForCreate returns the record that Create writes for c. Its Version is 1, its times are
+// whole seconds of UTC, and it has no Previous. It has Reserved if it is Creating and
+// the change has a reservation. The error wraps ErrState if the State is neither Active
+// nor Creating, or if a Creating record has no Since. An empty ID is another error.
 func ForCreate(c Client, with Change) (Client, error) {
 	if c.ID == "" {
 		return Client{}, errors.New("store: a record needs an ID")
@@ -105,15 +104,17 @@ func ForCreate(c Client, with Change) (Client, error) {
 }
 
 // ForUpdate returns the record that Update writes for c in the place of old:
-//   - Version is counted up; times are in whole seconds UTC.
-//   - Previous of a record that becomes Updating is old; while it stays so, what it
-//     was; else nil. What c says of it is ignored.
-//   - Reserved is likewise that of the change under way; nil once it is Active.
+//   - The Version is counted up, and times are whole seconds of UTC.
+//   - Previous of a record that becomes Updating is old. A record that stays Updating
+//     keeps its Previous; any other has none. What c says of Previous is ignored.
+//   - Reserved is that of the change under way, and nil once the record is Active.
 //
-// ErrConflict: c.Version is not that of old. ErrState: old is not Active and either
-// there is a reservation (a change under way has its reservation) or State may not follow
-// (Active and Creating and Updating may become Active or Deleting or stay, Active
-// may become Updating, Deleting stays), or a record not Active has no Since.
+// ErrConflict: c.Version is not the Version of old. ErrState: the State of c may not
+// follow that of old; or old is not Active and the change has a reservation, although
+// the change under way has its own; or a record that is not Active has no Since.
+//
+// An Active record may become Updating or Deleting. A Creating or Updating one may
+// become Active or Deleting. Every record may stay as it is.
 func ForUpdate(old, c Client, with Change) (Client, error) {
 	if old.Version != c.Version {
 		return Client{}, ErrConflict
@@ -143,8 +144,8 @@ func ForUpdate(old, c Client, with Change) (Client, error) {
 	return c, nil
 }
 
-// ForDelete tells whether Delete may remove old, whose Version has to be version.
-// ErrConflict: it is not. A change with a reservation is another error: no signed
+// ForDelete tells whether Delete may remove old, whose Version has to be version, else
+// the error is ErrConflict. A change with a reservation is another error: no signed
 // request asks for a deletion, so there is no jti to burn.
 func ForDelete(old Client, version int64, with Change) error {
 	if !with.Reservation.IsZero() {
@@ -156,10 +157,10 @@ func ForDelete(old Client, version int64, with Change) error {
 	return nil
 }
 
-// ForUndo returns what Undo leaves of a record whose Version has to be version: nil
-// where it is removed, else its Previous with the Version to write. The reservation
-// to forget with it is c.Reserved, if that is still the one made with this record.
-// ErrConflict, ErrState: as Undo.
+// ForUndo returns what Undo leaves of a record, whose Version has to be version: its
+// Previous with the Version to write, or nil where Undo removes the record. Undo also
+// forgets the reservation c.Reserved, if it still belongs to this record. ErrConflict and
+// ErrState mean what they mean for Undo.
 func ForUndo(c Client, version int64) (*Client, error) {
 	switch {
 	case c.Version != version:
@@ -174,8 +175,7 @@ func ForUndo(c Client, version int64) (*Client, error) {
 	return nil, fmt.Errorf("%w: it is %s, and no change can be undone", ErrState, c.State)
 }
 
-// inState fills in the default state, and brings the times into the form in which
-// they are kept.
+// inState fills in the default state and cuts the times to whole seconds of UTC.
 func inState(c Client) (Client, error) {
 	if c.State == "" {
 		c.State = Active

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// MemoryReplay is a Replay in memory, for tests and for a bank with one process.
-// Only NewMemoryReplay makes one that works.
+// MemoryReplay is a Replay in memory, for tests and for a bank with one process. Make it
+// with NewMemoryReplay: the zero value does not work.
 type MemoryReplay struct {
 	clock func() time.Time
 
 	mu   sync.Mutex
 	held map[[32]byte]hold
-	all  [][32]byte // in the order held, for purging
+	all  [][32]byte // in the order of their leases, for purge
 }
 
 // hold is a jti with the end of its lease, or of its reservation once confirmed.
@@ -22,8 +22,8 @@ type hold struct {
 	confirmed bool
 }
 
-// NewMemoryReplay returns an empty one. The clock says when leases and reservations
-// end; nil means time.Now.
+// NewMemoryReplay returns a MemoryReplay that holds nothing. The clock says when leases
+// and reservations end; nil means time.Now.
 func NewMemoryReplay(clock func() time.Time) *MemoryReplay {
 	if clock == nil {
 		clock = time.Now
@@ -74,7 +74,7 @@ func (m *MemoryReplay) change(ctx context.Context, r Reservation, do func(key [3
 	return do(r.Key(), m.clock())
 }
 
-// purge looks at a few of the oldest and forgets those that have ended.
+// purge looks at a few of the oldest jti and forgets those that have ended.
 func (m *MemoryReplay) purge(now time.Time) {
 	for range min(purgeBatch, len(m.all)) {
 		oldest := m.all[0]

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Reservation is a jti that must not have been used before. The zero one reserves
-// nothing, for changes that no request asked for.
+// Reservation is a jti that must not have been used before. The zero Reservation
+// reserves nothing; it is for changes that no request asked for.
 type Reservation struct {
-	Namespace string    // what kind of token it was in, such as "request"
+	Namespace string    // the kind of token that the jti was in, such as "request"
 	Issuer    string    // iss of the token
 	JTI       string    // compared without regard to the case of ASCII letters
-	Until     time.Time // when it may be forgotten: exp plus the clock skew
+	Until     time.Time // from when on a store may forget the jti: exp plus the clock skew
 }
 
 // IsZero tells whether it reserves nothing.
@@ -20,12 +20,13 @@ func (r Reservation) IsZero() bool {
 	return r.Namespace == "" && r.Issuer == "" && r.JTI == "" && r.Until.IsZero()
 }
 
-// keyVersion begins what is hashed, so that another form can be told from this one.
+// keyVersion begins the hashed text. A later form will begin differently.
 const keyVersion = "obdcr replay v1"
 
-// Key is what a store keeps of the jti: the SHA-256 of "obdcr replay v1" and then
-// namespace, issuer and the jti in lower case (ASCII), each behind its length in
-// bytes as eight bytes, the most significant first. Until is no part of it.
+// Key is what a store keeps of the jti. It is the SHA-256 of "obdcr replay v1" followed
+// by the namespace, the issuer and the jti, each with its length before it as eight
+// bytes, most significant byte first. ASCII letters of the jti are hashed in lower case.
+// Until is not hashed.
 func (r Reservation) Key() [sha256.Size]byte {
 	buffer := make([]byte, 0, 256)
 	buffer = append(buffer, keyVersion...)

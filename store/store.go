@@ -1,14 +1,15 @@
-// Package store keeps registered clients. [Store] is the contract that a bank's
-// own store fulfils; [Memory] is one for tests and sandboxes, store/sqlite one for
-// a single machine. Package store/storetest tests a store against the contract.
+// Package store keeps registered clients. [Store] is the contract of a store.
+// [NewMemory] makes a store for tests and sandboxes, sqlite.Open of store/sqlite one
+// for a bank on a single machine. A bank that writes a store of its own tests it with
+// package store/storetest.
 //
 // A registration burns the request's jti: Create and Update take the reservation in
 // a [Change] and commit it together with the record, so that a fault leaves neither.
 //
 // A registration may concern a second system too, the bank's authorization server,
 // and no transaction spans both. So a record says how far its change has come
-// ([State]), readers see what is in force ([Client.Visible]), and a change that
-// stopped half-way is found and undone by the methods of [Unfinished].
+// ([State]), and readers see what is in force ([Client.Visible]). The methods of
+// [Unfinished] find a change that stopped half-way, and undo it.
 package store
 
 import (
@@ -18,97 +19,97 @@ import (
 	"time"
 )
 
-// What a store answers, for errors.Is.
+// The answers of a store, for errors.Is.
 var (
 	ErrNotFound = errors.New("store: no such client")
 	ErrReplayed = errors.New("store: the jti was used before")
 	ErrExists   = errors.New("store: a client with this unique key is registered")
 	ErrConflict = errors.New("store: the record was changed meanwhile")
 	ErrState    = errors.New("store: the state of the record does not admit this")
-	// ErrLeaving is an ErrExists that will pass: the record with the unique key is
-	// Deleting, and gives the key free at its end.
+	// ErrLeaving is an ErrExists that will pass: the record that holds the unique key is
+	// Deleting, and the key is free once the record is gone.
 	ErrLeaving = fmt.Errorf("%w, and is being deleted", ErrExists)
 )
 
-// Store keeps clients. All methods are safe for concurrent use; records go in and
-// out by value, and a caller may change what it gets. An error that is none of the
-// Err values means that the store cannot answer now, and that nothing was changed;
-// so does the error of a context that ended.
+// Store keeps clients. All methods are safe for concurrent use. Records go in and out
+// by value, and a caller may change a record that it got. An error that is none of the
+// Err values means that the store cannot answer now and has changed nothing. The error
+// of a context that ended means the same.
 //
-// Who writes a store computes its records with [ForCreate], [ForUpdate], [ForDelete]
-// and [ForUndo], and inherits the rules about states from them.
+// The author of a store computes its records with [ForCreate], [ForUpdate],
+// [ForDelete] and [ForUndo]. These functions contain the rules about states.
 //
-// A UniqueKey other than "" is held by one record alone, which one unique index
-// decides. An Updating record holds its own and that of its Previous, so that its
-// Undo cannot fail for want of the old one; all others, Creating and Deleting ones
-// too, hold their own.
+// Only one record holds a UniqueKey other than "", and one unique index decides which.
+// An Updating record holds its own key and the key of its Previous, so that nobody can
+// take the old key before an Undo. A record in any other state, Creating and Deleting
+// included, holds its own key.
 //
-// A reservation belongs to the record it was made with and outlives that: after
-// Delete its jti is still refused. Undo alone forgets it.
+// A reservation belongs to the record that it was made with, and outlives the record:
+// after Delete the store still refuses the jti. Only Undo forgets a reservation.
 type Store interface {
-	// Create commits the record, with Version 1, and the change in one transaction. Its
-	// State is Active or Creating. On any error neither is stored. ErrState: see
-	// ForCreate. ErrReplayed: the jti was used before, which
-	// is said first where the next holds too. ErrExists: its ID or UniqueKey is
-	// taken; ErrLeaving, which wraps that, where its ID is not and who holds the
-	// UniqueKey is Deleting.
+	// Create commits the record, with Version 1, and the change in one transaction. On
+	// any error it stores neither. The State of the record is Active or Creating, else
+	// the error is ErrState (see ForCreate). ErrReplayed: the jti was used before.
+	// ErrExists: the ID or the UniqueKey is taken. ErrLeaving, which wraps ErrExists:
+	// the ID is free, and the holder of the UniqueKey is Deleting. Where both hold,
+	// ErrReplayed comes before ErrExists.
 	Create(ctx context.Context, c Client, with Change) error
-	// Get returns the record as it is, in whatever state, or ErrNotFound. What
-	// others may see of it is Visible.
+	// Get returns the record as it is, in any state, or ErrNotFound. Client.Visible
+	// tells what others may see of it.
 	Get(ctx context.Context, id string) (Client, error)
-	// Update replaces the record if its Version still is c.Version, and counts
-	// that up; it commits the change in the same transaction. What it writes is ForUpdate.
-	// ErrNotFound, ErrReplayed, ErrConflict, ErrState and ErrExists change
-	// nothing; where several hold, the first of them is said. ErrExists is
-	// ErrLeaving in the same case as at Create.
+	// Update replaces the record if its Version still is c.Version, and counts the
+	// Version up. It commits the change in the same transaction. ForUpdate returns the
+	// record to write. Any error means that nothing was changed: ErrNotFound,
+	// ErrReplayed, ErrConflict, ErrState or ErrExists, the first of these that holds.
+	// ErrExists is ErrLeaving in the same case as for Create.
 	Update(ctx context.Context, c Client, with Change) error
-	// Delete removes the record, in whatever state, if its Version still is
-	// version: ErrNotFound, ErrConflict. It commits the change in the same
-	// transaction. Its jti stays reserved. A change with a reservation is refused:
-	// see ForDelete.
+	// Delete removes the record, in any state, if its Version still is version. It
+	// commits the change in the same transaction. ErrNotFound and ErrConflict change
+	// nothing. The jti of the record stays reserved. Delete refuses a change that has a
+	// reservation (see ForDelete).
 	Delete(ctx context.Context, id string, version int64, with Change) error
 }
 
-// Unfinished finds changes that stopped half-way, and takes them back. Stores for
-// a registrar with a provisioner have it.
+// Unfinished finds changes that stopped half-way, and takes them back. A registrar with
+// a provisioner needs a store that has it.
 type Unfinished interface {
-	// Undo takes back the change that a record is in, if its Version still is
-	// version, in one transaction: a Creating record is removed, an Updating one
-	// replaced by its Previous, with a Version counted up. Either way the
-	// reservation of that change is forgotten, as if it had never been asked for:
-	// its sender may send it again. ErrNotFound, ErrConflict, and ErrState for
-	// records in other states change nothing.
+	// Undo takes back the change that a record is in, if its Version still is version,
+	// in one transaction. It removes a Creating record. It replaces an Updating record
+	// by its Previous and counts the Version up. In both cases it forgets the reservation
+	// of that change, so that the sender may send the same request again. ErrNotFound,
+	// ErrConflict and, for a record in another state, ErrState change nothing.
 	Undo(ctx context.Context, id string, version int64) error
 	// ListUnfinished returns at most limit records that are not Active and whose
-	// Since is before the time given, oldest Since first, then by ID; none where
-	// limit is below 1. An Update to the same State with a new Since moves a
-	// record to the end, so that one that cannot be finished holds up no others.
+	// Since is before the given time, ordered by Since and then by ID. It returns none
+	// where limit is below 1. An Update to the same State with a new Since moves a
+	// record to the end, so that a stuck record does not block the others.
 	ListUnfinished(ctx context.Context, before time.Time, limit int) ([]Client, error)
 }
 
 // Lister walks over all records, for portals and operators.
 type Lister interface {
-	// List returns at most limit records, in whatever state, whose ID is greater
-	// than after, ascending by the bytes of ID; none where limit is below 1. A
-	// walk begins with "" and goes on with the last ID it got.
+	// List returns at most limit records, in any state, whose ID is greater than after,
+	// in the order of the bytes of their IDs. It returns none where limit is below 1. A
+	// walk begins with "" and goes on with the last ID that it got.
 	List(ctx context.Context, after string, limit int) ([]Client, error)
 }
 
-// Replay remembers jti outside of the store, for those who want to keep them
-// elsewhere (in Redis, say). It cannot commit with the record, so a jti is first
-// held by a lease, which ends by itself when a process dies, and confirmed before
-// the record becomes Active. Of all who hold a jti one after the other at most one
-// gets a Confirm without an error, and that one may register. The zero Reservation
-// is never held and never refused. Any error but ErrReplayed means that it cannot
-// answer now: fail closed.
+// Replay remembers jti outside of the store, for a bank that keeps them elsewhere (in
+// Redis, say). It cannot commit a jti together with the record. So the registrar first
+// reserves a jti for the time of a lease, which ends by itself if the process dies, and
+// confirms the jti before the record becomes Active. At most one holder's Confirm ever
+// succeeds; only that one may register. The zero Reservation is never held and never
+// refused. Any error but ErrReplayed means that Replay cannot answer now: the caller
+// fails closed.
 type Replay interface {
-	// Reserve holds the jti for the lease. ErrReplayed: it is confirmed and has
-	// not ended, or is held. A lease of zero or less holds nothing.
+	// Reserve holds the jti for the lease. ErrReplayed: somebody holds the jti, or it
+	// is confirmed and its reservation has not ended. A lease of zero or less holds
+	// nothing.
 	Reserve(ctx context.Context, r Reservation, lease time.Duration) error
-	// Confirm keeps a jti that is held until r.Until. ErrReplayed: no lease holds
-	// it any more, or it is confirmed; then the registration must be undone.
+	// Confirm keeps a held jti until r.Until. ErrReplayed: no lease holds the jti any
+	// more, or it is confirmed already. The caller then undoes the registration.
 	Confirm(ctx context.Context, r Reservation) error
-	// Release ends the lease. It does nothing where there is none and where the
-	// jti is confirmed.
+	// Release ends the lease. It does nothing where there is no lease, and where the jti
+	// is confirmed.
 	Release(ctx context.Context, r Reservation) error
 }

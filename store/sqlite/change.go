@@ -90,7 +90,8 @@ func (s *Store) Undo(ctx context.Context, id string, version int64) error {
 	}))
 }
 
-// reserve makes a reservation. Each purgeEvery of them forget some that have ended.
+// reserve makes a reservation. After each purgeEvery reservations it also forgets some
+// that have ended.
 func (s *Store) reserve(ctx context.Context, id string, r store.Reservation) error {
 	if r.IsZero() {
 		return nil

@@ -13,9 +13,9 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrateAttempts is how often a migration is begun: where other processes make the
-// same tables at the same moment, all but one of them fail, and find that step done
-// when they look again.
+// migrateAttempts is how often migrate tries. Where several processes make the same
+// tables at the same moment, only one succeeds; the others find the step done when they
+// look again.
 const migrateAttempts = 10
 
 // migrate brings the tables of the file up to date.

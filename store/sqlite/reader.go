@@ -16,7 +16,7 @@ const (
 	selectAfter      = "SELECT " + columns + " FROM clients WHERE id > ? ORDER BY id LIMIT ?"
 )
 
-// reader is the pool of connections that read.
+// reader is the pool of the connections that read.
 type reader struct {
 	db                     *sql.DB
 	get, unfinished, after *sql.Stmt

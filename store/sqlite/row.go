@@ -13,7 +13,7 @@ import (
 const columns = `id, version, state, since, issued_at, environment, issuer, software_id, org_id,
 	metadata, software_statement, application, unique_key, secret_hash, sealed_secret, reserved, previous`
 
-// values returns what the columns get.
+// values returns the values of the columns for a record.
 func values(c store.Client) ([]any, error) {
 	application, err := json.Marshal(c.Application)
 	if err != nil {
@@ -32,10 +32,10 @@ func values(c store.Client) ([]any, error) {
 	}, nil
 }
 
-// scanner is a row that was found.
+// scanner is a row of a result.
 type scanner interface{ Scan(into ...any) error }
 
-// scan reads what values wrote.
+// scan reads a row that values made.
 func scan(row scanner) (store.Client, error) {
 	var (
 		c                                                store.Client
@@ -62,8 +62,8 @@ func scan(row scanner) (store.Client, error) {
 	return c, nil
 }
 
-// previousClient is the form in which a record keeps the one that is still in
-// force: bytes stay bytes, which JSON members would not. It is always Active.
+// previousClient is the form in which a record keeps its Previous, which is always
+// Active. Metadata are bytes here: as a JSON member they would be written anew.
 type previousClient struct {
 	ID           string             `json:"id"`
 	Version      int64              `json:"version"`

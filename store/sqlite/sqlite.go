@@ -1,12 +1,11 @@
-// Package sqlite is a store in one SQLite file, for a bank that runs on one machine
-// and for sandboxes. It has all that package store describes but Replay: Store,
-// Unfinished, Lister.
+// Package sqlite is a store in one SQLite file, for a bank that runs on one machine and
+// for sandboxes. [Open] opens the file and returns a [Store], which has Store,
+// Unfinished and Lister of package store. It has no Replay.
 //
-// An answer without an error means that the change is on the disk: each one is a
-// transaction of its own in the write-ahead log with synchronous=FULL. One
-// connection writes, a few others read and are never held up by it. Other
-// processes may open the file meanwhile (a backup, the sqlite3 shell), on the same
-// machine.
+// An answer without an error means that the change is on the disk. Each change is a
+// transaction of its own in the write-ahead log, with synchronous=FULL. One connection
+// writes. A few others read, and the writer never blocks them. Other processes on the
+// same machine may open the file meanwhile, a backup or the sqlite3 shell for example.
 package sqlite
 
 import (
@@ -23,26 +22,26 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// ErrNewer is the error of Open for a file that a newer version of this package
-// has written. Nothing was changed in it.
+// ErrNewer is the error of Open for a file that a newer version of this package has
+// written. Open has not changed the file.
 var ErrNewer = errors.New("sqlite: the database is newer than this program")
 
 const (
-	busyTimeout = 5 * time.Second       // how long to wait for another process
-	busyStep    = 20 * time.Millisecond // how long to do so without a look at the context
+	busyTimeout = 5 * time.Second       // how long the writer waits for another process
+	busyStep    = 20 * time.Millisecond // how long it waits before it looks at the context
 	readers     = 4                     // connections that read
-	purgeEvery  = 16                    // reservations, until some that have ended are forgotten
-	purgeBatch  = 64                    // of them at most, so that the table shrinks
+	purgeEvery  = 16                    // after so many reservations some that have ended are forgotten
+	purgeBatch  = 64                    // at most so many at once; it is more than purgeEvery, so the table shrinks
 )
 
 // Config says where the store is.
 type Config struct {
-	Path  string           // required: the file, made with mode 0600 where there is none
-	Clock func() time.Time // says when reservations end; nil means time.Now
+	Path  string           // of the file; Open makes it with mode 0600 where there is none; required
+	Clock func() time.Time // tells when reservations end; nil means time.Now
 }
 
-// Store is a store in one SQLite file. Only Open makes one that works. Its methods
-// are safe for concurrent use.
+// Store is a store in one SQLite file. Make it with Open: the zero value does not work.
+// Its methods are safe for concurrent use.
 type Store struct {
 	clock func() time.Time
 	write *writer
@@ -55,11 +54,12 @@ var (
 	_ store.Lister     = (*Store)(nil)
 )
 
-// Open opens the file, makes it where there is none, and brings its tables up to
-// date; several processes may do so at once. ErrNewer: they are newer than this
-// package. The file, and those with -wal and -shm behind its name, hold no secret
-// in the clear, but the bank's records: keep them from others. The context is for
-// the opening alone. Close the store when done.
+// Open opens the file, makes it where there is none, and brings its tables up to date.
+// Several processes may do so at once. ErrNewer: the tables are newer than this package.
+// The context is for the opening alone. The caller closes the store.
+//
+// The file, and the files with -wal and -shm behind its name, hold the bank's records
+// but no secret in the clear. The bank keeps other users from reading them.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
@@ -81,8 +81,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// Close waits for the change under way and closes the file. Whatever is asked of
-// the store afterwards is an error.
+// Close waits for the change under way and closes the file. Afterwards each method of
+// the store returns an error.
 func (s *Store) Close() error {
 	if err := errors.Join(s.read.close(), s.write.close()); err != nil {
 		return fmt.Errorf("sqlite: close: %w", err)
@@ -90,10 +90,10 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// prepareFile returns the absolute path of a file, made with mode 0600 where there
-// was none. SQLite gives its other files the same mode. The file itself is never
-// opened here: where one that a process has open by SQLite is closed again by
-// other means, the system drops the process's locks on it (POSIX fcntl).
+// prepareFile returns the absolute path of the file, and makes the file with mode 0600
+// where there is none. SQLite gives its other files the same mode. prepareFile never
+// opens the file itself: when a process closes any descriptor of a file, the system
+// drops all locks that the process holds on it (POSIX fcntl), those of SQLite included.
 func prepareFile(path string) (string, error) {
 	if path == "" || path == ":memory:" {
 		return "", fmt.Errorf("the path %q names no file", path)
@@ -139,7 +139,7 @@ func connect(path string, size int, pragmas ...string) (*sql.DB, error) {
 	return db, nil
 }
 
-// seconds is how a time is kept: the first whole second not before it.
+// seconds returns the first whole second that is not before t, as the file keeps times.
 func seconds(t time.Time) int64 {
 	s := t.Unix()
 	if t.Nanosecond() > 0 {

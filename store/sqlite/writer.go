@@ -25,7 +25,7 @@ const (
 	deleteUnique = "DELETE FROM unique_keys WHERE client_id = ?"
 	selectHolder = "SELECT state FROM clients JOIN unique_keys ON client_id = id WHERE unique_keys.unique_key = ?"
 
-	// A reservation that has ended gives way, even before it was purged.
+	// An ended reservation is overwritten, even if the purge has not removed it yet.
 	insertReservation = `INSERT INTO reservations (reservation_key, ends_at, client_id) VALUES (?, ?, ?)
 		ON CONFLICT (reservation_key) DO UPDATE SET ends_at = excluded.ends_at, client_id = excluded.client_id
 		WHERE reservations.ends_at <= ?`
@@ -34,15 +34,16 @@ const (
 		(SELECT reservation_key FROM reservations WHERE ends_at <= ? ORDER BY ends_at LIMIT ?)`
 )
 
-// writer is the one connection that writes. Who holds the turn may use it.
+// writer is the one connection that writes. Only the goroutine that holds the turn uses
+// it.
 type writer struct {
 	db   *sql.DB
 	conn *sql.Conn
-	turn chan struct{} // holds one element while nobody writes
+	turn chan struct{} // holds one element while no goroutine writes
 
-	waiting atomic.Int32 // how many wait for the turn
+	waiting atomic.Int32 // how many goroutines wait for the turn
 
-	reservations uint        // made by this process, for purging
+	reservations uint        // how many this process has made, for the purge
 	prepared     []*sql.Stmt // all of the following
 
 	begin, commit, rollback, get, insert, update, remove  *sql.Stmt
@@ -69,7 +70,7 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 		}
 		w.prepared = append(w.prepared, *into)
 	}
-	// From here on begin waits for other processes.
+	// From here on the statement begin waits for other processes, in steps.
 	if _, err := w.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", busyStep.Milliseconds())); err != nil {
 		return nil, errors.Join(err, w.release())
 	}
@@ -77,8 +78,8 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 	return w, nil
 }
 
-// release closes everything. Statements come first: with one left open SQLite keeps
-// the file open, and its log stays behind.
+// release closes everything. It closes the statements first: SQLite keeps a file open,
+// and leaves its log behind, while a statement is open.
 func (w *writer) release() error {
 	var errs []error
 	for _, stmt := range w.prepared {
@@ -90,15 +91,15 @@ func (w *writer) release() error {
 	return errors.Join(append(errs, w.db.Close())...)
 }
 
-// close waits for the turn. A second one does nothing.
+// close waits for the turn. A second close does nothing.
 func (w *writer) close() error {
 	<-w.turn
 	defer func() { w.turn <- struct{}{} }()
 	return w.release()
 }
 
-// start begins a transaction that may write. It waits for other processes in
-// steps, since SQLite does not look at a context while it waits.
+// start begins a transaction that may write. It waits for other processes in steps,
+// because SQLite does not look at the context while it waits.
 func (w *writer) start(ctx context.Context) error {
 	for waited := time.Duration(0); ; waited += busyStep {
 		_, err := w.begin.ExecContext(ctx)
@@ -114,10 +115,10 @@ func isBusy(err error) bool {
 	return errors.As(err, &failure) && failure.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
-// transact runs do in a transaction. The context ends the waiting for the turn and
-// for other processes, and it is looked at before the commit; in between nothing
-// takes long, and an interrupted statement would leave the transaction in doubt.
-// So an error, whatever it is, means that nothing was changed.
+// transact runs do in a transaction. The context ends the wait for the turn and for
+// other processes, and transact looks at it once more before the commit. In between the
+// statements run without the context: they are short, and an interrupted one would leave
+// the transaction in doubt. So any error means that nothing was changed.
 func (w *writer) transact(ctx context.Context, do func(ctx context.Context) error) error {
 	w.waiting.Add(1)
 	select {
@@ -130,8 +131,8 @@ func (w *writer) transact(ctx context.Context, do func(ctx context.Context) erro
 	defer func() {
 		w.turn <- struct{}{}
 		if w.waiting.Load() > 0 {
-			// Whoever gets the turn goes on at once, not when this goroutine has nothing
-			// more to do: meanwhile nobody would write.
+			// The goroutine that gets the turn runs at once. Otherwise this one may go on
+			// with other work first, and nobody writes meanwhile.
 			runtime.Gosched()
 		}
 	}()
@@ -147,14 +148,13 @@ func (w *writer) transact(ctx context.Context, do func(ctx context.Context) erro
 		_, err = w.commit.ExecContext(steady)
 	}
 	if err != nil {
-		// Where there is no transaction left to roll back, this is an error that
-		// means nothing.
+		// This fails where no transaction is left to roll back, which does no harm.
 		_, _ = w.rollback.ExecContext(steady)
 	}
 	return err
 }
 
-// client reads the record inside of the transaction.
+// client reads a record inside of the transaction.
 func (w *writer) client(ctx context.Context, id string) (store.Client, error) {
 	c, err := scan(w.get.QueryRowContext(ctx, id))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -163,7 +163,7 @@ func (w *writer) client(ctx context.Context, id string) (store.Client, error) {
 	return c, err
 }
 
-// replace writes c, with its ID at the end, by a statement of the record.
+// replace writes c over the record of its ID.
 func (w *writer) replace(ctx context.Context, c store.Client) error {
 	row, err := values(c)
 	if err != nil {
@@ -173,8 +173,8 @@ func (w *writer) replace(ctx context.Context, c store.Client) error {
 	return err
 }
 
-// hold takes the unique keys of a record: ErrExists where another has one, ErrLeaving
-// where that is Deleting.
+// hold takes the unique keys of a record. ErrExists: another record holds one of them;
+// ErrLeaving if that record is Deleting.
 func (w *writer) hold(ctx context.Context, c store.Client) error {
 	keys := []string{c.UniqueKey}
 	if c.Previous != nil && c.Previous.UniqueKey != c.UniqueKey {
@@ -195,7 +195,7 @@ func (w *writer) hold(ctx context.Context, c store.Client) error {
 	return nil
 }
 
-// taken is the answer to who wants a unique key that another record has.
+// taken returns the error for a unique key that another record holds.
 func (w *writer) taken(ctx context.Context, key string) error {
 	var state store.State
 	if err := w.holder.QueryRowContext(ctx, key).Scan(&state); err != nil {
@@ -207,7 +207,7 @@ func (w *writer) taken(ctx context.Context, key string) error {
 	return store.ErrExists
 }
 
-// rehold changes the unique keys that old holds to those of c.
+// rehold gives up the unique keys of old and takes those of c.
 func (w *writer) rehold(ctx context.Context, old, c store.Client) error {
 	if old.UniqueKey == c.UniqueKey && old.Previous == nil && c.Previous == nil {
 		return nil
@@ -218,7 +218,7 @@ func (w *writer) rehold(ctx context.Context, old, c store.Client) error {
 	return w.hold(ctx, c)
 }
 
-// affects turns the result of a statement that changed no row into an error.
+// affects returns the error none for a statement that changed no row.
 func affects(none error) func(sql.Result, error) error {
 	return func(result sql.Result, err error) error {
 		if err != nil {
@@ -232,7 +232,7 @@ func affects(none error) func(sql.Result, error) error {
 	}
 }
 
-// failed gives an error of a change its prefix, unless it is one of the answers.
+// failed gives the error of a change its prefix, unless it is an answer of the contract.
 func failed(verb string, err error) error {
 	for _, answer := range []error{store.ErrNotFound, store.ErrReplayed, store.ErrExists, store.ErrConflict, store.ErrState} {
 		if errors.Is(err, answer) {

@@ -9,7 +9,7 @@ import (
 
 func uniqueCases() []testCase {
 	return []testCase{
-		{name: "a unique key is held by one record", why: "a bank that registers a software once decides that here, and nowhere else",
+		{name: "a unique key is held by one record", why: "a bank that registers each software once relies on the store alone for it",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				p.holds("key of a")
@@ -21,7 +21,7 @@ func uniqueCases() []testCase {
 				p.create(store.Client{ID: "b"}, jti("2"), nil)
 				p.update(store.Client{ID: "b", Version: 1}, jti("3"), nil)
 			}},
-		{name: "unique keys are compared byte by byte", why: "software of two environments or organisations must not be one for want of case",
+		{name: "unique keys are compared byte by byte", why: "keys that differ only in case may name software of two organisations",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				p.vacant("KEY of a")
@@ -33,7 +33,7 @@ func uniqueCases() []testCase {
 				p.delete("a", 1, nil)
 				p.vacant("key of a")
 			}},
-		{name: "Update moves the unique key", why: "where the name of a client is what is unique, a PUT may change it",
+		{name: "Update moves the unique key", why: "the unique key may be the client's name, which a PUT may change",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				c := versioned(client("a"), 1)
@@ -65,8 +65,8 @@ func uniqueCases() []testCase {
 				p.update(versioned(in(client("b"), store.Deleting, issued), 1), store.Reservation{}, nil)
 				p.holds("key of b")
 			}},
-		{name: "a unique key whose holder is Deleting is ErrLeaving", why: "whoever comes back while the old client is being removed is told to wait, not that it has a client", do: leavingHolder},
-		{name: "an Updating record holds the old unique key and the new", why: "either may be the one that stays",
+		{name: "a unique key whose holder is Deleting is ErrLeaving", why: "the sender is told to wait for the end of the deletion, and not to look for a client it has", do: leavingHolder},
+		{name: "an Updating record holds the old unique key and the new", why: "the change may be finished or undone, and either key is in force then",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				c := versioned(in(client("a"), store.Updating, issued), 1)
@@ -108,7 +108,7 @@ func changeCases() []testCase {
 				p.update(store.Client{ID: "a", Version: 1, OrgID: "other"}, jti("2"), nil)
 				p.same(store.Client{ID: "a", Version: 2, OrgID: "other", State: store.Active})
 			}},
-		{name: "Update of a stale version is ErrConflict and changes nothing", why: "a change made on what is there no more would undo the other's",
+		{name: "Update of a stale version is ErrConflict and changes nothing", why: "a change that was computed from an older record would undo the newer change",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				p.update(versioned(client("a"), 1), jti("2"), nil)
@@ -120,7 +120,7 @@ func changeCases() []testCase {
 				p.same(versioned(client("a"), 2))
 				p.free(jti("3"))
 			}},
-		{name: "Delete of a stale version is ErrConflict and changes nothing", why: "what was decided on an older record may be wrong for this one",
+		{name: "Delete of a stale version is ErrConflict and changes nothing", why: "a decision about an older record may be wrong for the newer one",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				p.update(versioned(client("a"), 1), jti("2"), nil)
@@ -128,7 +128,7 @@ func changeCases() []testCase {
 				p.delete("a", 3, store.ErrConflict)
 				p.same(versioned(client("a"), 2))
 			}},
-		{name: "Delete with a reservation is refused and changes nothing", why: "no signed request asks for a deletion: a jti that were dropped without a word would be free for a replay",
+		{name: "Delete with a reservation is refused and changes nothing", why: "no signed request asks for a deletion, and a store that dropped the jti silently would let a replay through",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				if p.Delete(p.ctx, "a", 1, request("2")) == nil {
@@ -137,7 +137,7 @@ func changeCases() []testCase {
 				p.same(versioned(client("a"), 1))
 				p.free(jti("2"))
 			}},
-		{name: "a deleted record is gone", why: "it is not seen, not changed back into being, and not deleted twice",
+		{name: "a deleted record is gone", why: "nobody sees it, an update does not bring it back, and it is deleted once",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				p.delete("a", 1, nil)
@@ -147,7 +147,7 @@ func changeCases() []testCase {
 				p.delete("a", 1, store.ErrNotFound)
 				p.free(jti("2"))
 			}},
-		{name: "a record made anew is a new one", why: "nothing of the old one may shine through",
+		{name: "a record made anew is a new one", why: "no member of the old record may appear in the new one",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				p.update(versioned(client("a"), 1), jti("2"), nil)
@@ -179,7 +179,7 @@ func stateCases() []testCase {
 					failf("Visible is %t %+v, want the record as it was", ok, seen)
 				}
 			}},
-		{name: "Previous is the store's", why: "a caller that could name another would have an Undo write it",
+		{name: "Previous is the store's", why: "Undo writes Previous, so no caller may choose it",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				c, other := versioned(in(client("a"), store.Updating, issued), 1), client("other")
@@ -191,7 +191,7 @@ func stateCases() []testCase {
 				wanted.Previous = &previous
 				p.same(wanted)
 			}},
-		{name: "a finished change leaves no trace of it", why: "an Active record has no other behind it",
+		{name: "a finished change leaves no trace of it", why: "an Active record has no Previous",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				changed := changing(p, "a", jti("2"))
@@ -205,7 +205,7 @@ func stateCases() []testCase {
 				p.burnt(jti("2"))
 				p.burnt(jti("3"))
 			}},
-		{name: "a record that is Deleting stays so", why: "nobody sees it any more; what comes back from there is a resurrection",
+		{name: "a record that is Deleting stays so", why: "nobody sees it any more, and other systems may have removed it already",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				c := versioned(in(client("a"), store.Deleting, issued), 1)
@@ -216,7 +216,7 @@ func stateCases() []testCase {
 				p.update(versioned(in(c, store.Deleting, issued.Add(time.Hour)), 2), store.Reservation{}, nil)
 				p.delete("a", 3, nil)
 			}},
-		{name: "states follow one another as documented", why: "a record nobody has seen yet has nothing to update, and one that was seen is not created again",
+		{name: "states follow one another as documented", why: "a Creating record has nothing in force to go back to, and an Active one is not created again",
 			do: func(p *probe) {
 				p.create(in(client("a"), store.Creating, issued), jti("1"), nil)
 				p.update(versioned(in(client("a"), store.Updating, issued), 1), store.Reservation{}, store.ErrState)
@@ -225,7 +225,7 @@ func stateCases() []testCase {
 				p.update(versioned(in(client("a"), store.Deleting, time.Time{}), 2), store.Reservation{}, store.ErrState)
 				p.same(versioned(client("a"), 2))
 			}},
-		{name: "a change under way takes no other request", why: "Undo forgets one reservation: a second one would be burnt for nothing",
+		{name: "a change under way takes no other request", why: "Undo forgets one reservation, so a second one would stay burnt",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				changed := changing(p, "a", jti("2"))
@@ -237,7 +237,7 @@ func stateCases() []testCase {
 	}
 }
 
-// changing brings an Active record at Version 1 into Updating, and returns the one
+// changing brings an Active record at Version 1 into Updating, and returns the record
 // that the store now has.
 func changing(p *probe, id string, r store.Reservation) store.Client {
 	previous := p.get(id)

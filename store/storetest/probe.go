@@ -46,8 +46,8 @@ func want(what string, err, wanted error) {
 	}
 }
 
-// probe asks a store, and ends the case where the answer is wrong. Its methods are
-// for the goroutine of the case.
+// probe asks a store, and ends the case if the answer is wrong. Only the goroutine of
+// the case may call its methods.
 type probe struct {
 	store.Store
 	ctx        context.Context
@@ -83,15 +83,15 @@ func (p *probe) absent(id string) {
 	want(fmt.Sprintf("Get(%q)", id), err, store.ErrNotFound)
 }
 
-// same checks that the record is the one that is wanted, in all members.
+// same checks that the record is the wanted one, in all members.
 func (p *probe) same(wanted store.Client) {
 	if diff := difference(p.get(wanted.ID), wanted); diff != "" {
 		failf("record %q: %s", wanted.ID, diff)
 	}
 }
 
-// burnt checks that the jti is refused, and free that it is not: the records that
-// they try to make are removed again.
+// burnt checks that the store refuses the jti, and free that it does not. free removes
+// the record that it makes.
 func (p *probe) burnt(r store.Reservation) {
 	p.create(store.Client{ID: "burnt?"}, r, store.ErrReplayed)
 }
@@ -134,7 +134,7 @@ func client(id string) store.Client {
 	}
 }
 
-// in returns the record in another state, since then.
+// in returns the record in another state, with that Since.
 func in(c store.Client, s store.State, since time.Time) store.Client {
 	c.State, c.Since = s, since
 	return c
@@ -196,7 +196,7 @@ func together(n int, do func(i int) error) []error {
 	return errs
 }
 
-// winner checks that one alone got no error and all others one of those given.
+// winner checks that exactly one got no error, and each other one of the losers.
 func winner(errs []error, losers ...error) int {
 	won := -1
 	for i, err := range errs {

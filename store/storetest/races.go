@@ -24,7 +24,7 @@ func race(name, why string, needs Capability, do func(p *probe, round string)) t
 func raceCases() []testCase {
 	all := append(createRaces(), changeRaces()...)
 	return append(all, undoRace(),
-		testCase{name: "no update is lost", why: "compare-and-set counts each change once: who retries on ErrConflict builds on what the others did", do: noneLost},
+		testCase{name: "no update is lost", why: "compare-and-set counts each change once: a caller that retries on ErrConflict builds on the changes of the others", do: noneLost},
 		testCase{name: "readers see whole records only", why: "a reader between two writes of one change would see what nobody sent", do: noneTorn})
 }
 
@@ -139,7 +139,7 @@ func undoRace() testCase {
 
 func name(round string, i int) string { return fmt.Sprint(round, i) }
 
-// mixed is a record whose members all say who wrote it.
+// mixed is a record that names its writer in each member.
 func mixed(id string, version int64, writer int) store.Client {
 	c := client(id)
 	by := fmt.Sprint("writer ", writer)
@@ -148,7 +148,7 @@ func mixed(id string, version int64, writer int) store.Client {
 	return c
 }
 
-// only checks that of the records of a round the winner's alone is there.
+// only checks that the winner's is the only record of a round.
 func (p *probe) only(round string, n, won int) {
 	for i := range n {
 		if i == won {

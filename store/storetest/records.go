@@ -14,7 +14,7 @@ import (
 func recordCases() []testCase {
 	return []testCase{
 		{name: "a record comes back as it was written",
-			why: "the answers to the TPP are made of it, and the statement and the metadata are evidence: byte for byte",
+			why: "the bank answers the TPP from it, and keeps statement and metadata as evidence: byte for byte",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				p.same(versioned(client("a"), 1))
@@ -34,7 +34,7 @@ func recordCases() []testCase {
 				p.free(jti("1"))
 			}},
 		{name: "Create writes Version 1 whatever the caller says",
-			why: "the version is the store's, to compare by",
+			why: "the store sets the version, and compares by it",
 			do: func(p *probe) {
 				p.create(versioned(client("a"), 7), jti("1"), nil)
 				p.same(versioned(client("a"), 1))
@@ -65,7 +65,7 @@ func recordCases() []testCase {
 
 func valueCases() []testCase {
 	return []testCase{
-		{name: "a record that goes in is copied", why: "values, not live pointers: who changes a record later must not change the store",
+		{name: "a record that goes in is copied", why: "values, not live pointers: a caller that changes its record later must not change the store",
 			do: func(p *probe) {
 				c := client("a")
 				p.create(c, jti("1"), nil)
@@ -76,7 +76,7 @@ func valueCases() []testCase {
 				spoil(c)
 				p.same(versioned(client("a"), 2))
 			}},
-		{name: "a record that comes out is the caller's", why: "values, not live pointers: what one caller does to a record no other may see",
+		{name: "a record that comes out is the caller's", why: "values, not live pointers: no caller may see what another does to its record",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				spoil(p.get("a"))
@@ -92,7 +92,7 @@ func valueCases() []testCase {
 				p.same(versioned(client("ABC"), 1))
 				p.same(versioned(client("abc "), 1))
 			}},
-		{name: "an unknown client is ErrNotFound", why: "an unknown client is answered otherwise than a store that is down",
+		{name: "an unknown client is ErrNotFound", why: "the bank answers an unknown client with 401 and an outage of the store with 503",
 			do: func(p *probe) {
 				p.absent("a")
 				p.update(versioned(client("a"), 1), jti("1"), store.ErrNotFound)
@@ -100,7 +100,7 @@ func valueCases() []testCase {
 				p.free(jti("1"))
 			}},
 		{name: "a context that has ended changes nothing",
-			why: "its caller has given up and been answered: a record that appears afterwards belongs to nobody",
+			why: "the caller has given up, and its sender was answered: a record that appears later belongs to nobody",
 			do:  endedContext},
 	}
 }
@@ -144,7 +144,7 @@ func endedContext(p *probe) {
 func reservationCases() []testCase {
 	return []testCase{
 		{name: "a jti is used once",
-			why: "RFC 7519 section 4.1.7 and OBIE: who listened must not be able to register again with the same request",
+			why: "RFC 7519 section 4.1.7 and OBIE: an eavesdropper must not register again with the same request",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				p.create(client("b"), jti("1"), store.ErrReplayed)
@@ -161,13 +161,13 @@ func reservationCases() []testCase {
 				p.update(other, jti("2"), nil)
 				p.burnt(jti("2"))
 			}},
-		{name: "a jti is compared in lower case", why: "OBIE jti are UUIDs, and those are the same in either case",
+		{name: "a jti is compared in lower case", why: "OBIE jti are UUIDs, which are the same in upper and lower case",
 			do: func(p *probe) {
 				p.create(client("a"), jti("00AA-bb"), nil)
 				p.burnt(jti("00aa-BB"))
 				p.free(jti("00aa-bc"))
 			}},
-		{name: "a jti counts within its namespace and issuer", why: "an issuer answers for its own jti alone, and two texts that run together must not be one key",
+		{name: "a jti counts within its namespace and issuer", why: "each issuer chooses its own jti, and two pairs of issuer and jti must not run together into one key",
 			do: func(p *probe) {
 				p.create(client("a"), store.Reservation{Namespace: "request", Issuer: "ab", JTI: "c", Until: farAhead}, nil)
 				for _, r := range []store.Reservation{
@@ -179,7 +179,7 @@ func reservationCases() []testCase {
 					p.free(r)
 				}
 			}},
-		{name: "a refused record burns no jti", why: "record and reservation are one transaction: the sender of a refused request may mend it and send it again",
+		{name: "a refused record burns no jti", why: "record and reservation are one transaction: the sender of a refused request may correct it and send it again",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				p.create(client("a"), jti("2"), store.ErrExists)
@@ -189,12 +189,12 @@ func reservationCases() []testCase {
 				p.update(versioned(client("a"), 9), jti("2"), store.ErrConflict)
 				p.free(jti("2"))
 			}},
-		{name: "a replay is said before a record that exists", why: "the same request sent twice is a replay: the sender is told to look for its client, not that another has it",
+		{name: "a replay is said before a record that exists", why: "the same request sent twice is a replay: the sender is told to look for its own client, and not that another has the key",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				p.create(client("a"), jti("1"), store.ErrReplayed)
 			}},
-		{name: "a reservation that has ended is no obstacle", why: "it is kept until exp and the skew have passed; after that the token is refused for its age",
+		{name: "a reservation that has ended is no obstacle", why: "the store keeps a jti until exp and the skew have passed; later the bank refuses the token for its age",
 			do: func(p *probe) {
 				ended := jti("1")
 				ended.Until = longAgo
@@ -207,13 +207,13 @@ func reservationCases() []testCase {
 
 func forgettingCases() []testCase {
 	return []testCase{
-		{name: "the zero reservation reserves nothing", why: "changes by the bank itself come with no token, any number of them",
+		{name: "the zero reservation reserves nothing", why: "changes by the bank itself come without a token, and there may be any number of them",
 			do: func(p *probe) {
 				p.create(client("a"), store.Reservation{}, nil)
 				p.create(client("b"), store.Reservation{}, nil)
 				p.update(versioned(client("a"), 1), store.Reservation{}, nil)
 			}},
-		{name: "a jti outlives its client", why: "who replays the request of a deleted client would register it again",
+		{name: "a jti outlives its client", why: "a replay of a deleted client's request would register it again",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				p.delete("a", 1, nil)
@@ -235,7 +235,7 @@ func forgettingCases() []testCase {
 					p.burnt(jti(fmt.Sprint(i)))
 				}
 			}},
-		{name: "Reserved is the key of the reservation, and the store's", why: "Undo forgets that one; a caller that could name another would free the jti of somebody else",
+		{name: "Reserved is the key of the reservation, and the store's", why: "Undo forgets that reservation, so no caller may choose it: it would free another's jti",
 			do: func(p *probe) {
 				c := in(client("a"), store.Creating, issued)
 				c.Reserved = []byte("of another")

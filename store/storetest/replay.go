@@ -45,13 +45,13 @@ func replayCases() []replayCase {
 
 func leaseCases() []replayCase {
 	return []replayCase{
-		{"a jti is held once", "of two that verify the same request at once one may go on",
+		{"a jti is held once", "where two replicas verify the same request at once, one may go on",
 			func(p *replayProbe) {
 				p.reserve(jti("AA"), nil)
 				p.reserve(jti("aa"), store.ErrReplayed)
 				p.reserve(jti("ab"), nil)
 			}},
-		{"a confirmed jti stays until the end of its reservation", "that is when the token is refused for its age",
+		{"a confirmed jti stays until the end of its reservation", "from then on the bank refuses the token for its age",
 			func(p *replayProbe) {
 				p.reserve(jti("1"), nil)
 				p.confirm(jti("1"), nil)
@@ -78,20 +78,20 @@ func leaseCases() []replayCase {
 			}},
 		{"a jti that nobody holds is not confirmed", "fail closed: the registration behind it is undone",
 			func(p *replayProbe) { p.confirm(jti("1"), store.ErrReplayed) }},
-		{"a jti is confirmed once", "of two that held it one after the other, one may register",
+		{"a jti is confirmed once", "of two holders one after the other, one may register",
 			func(p *replayProbe) {
 				p.reserve(jti("1"), nil)
 				p.confirm(jti("1"), nil)
 				p.confirm(jti("1"), store.ErrReplayed)
 			}},
-		{"a jti that was let go is free", "a refused request burns no jti",
+		{"a released jti is free", "a refused request burns no jti",
 			func(p *replayProbe) {
 				p.reserve(jti("1"), nil)
 				p.release(jti("1"))
 				p.confirm(jti("1"), store.ErrReplayed)
 				p.reserve(jti("1"), nil)
 			}},
-		{"Release does not touch what is confirmed", "who lets go late must not free the jti of a registered client",
+		{"Release does not touch what is confirmed", "a late Release must not free the jti of a registered client",
 			func(p *replayProbe) {
 				p.release(jti("1"))
 				p.reserve(jti("1"), nil)
@@ -152,7 +152,7 @@ func limitCases() []replayCase {
 					winner(together(crowd, func(int) error { return p.Reserve(p.ctx, jti(fmt.Sprint(i)), lease) }), store.ErrReplayed)
 				}
 			}},
-		{"of 64 that reserve, confirm or let go at once one at most confirms", "letting go of another's lease may cost that one its registration, but never makes two",
+		{"of 64 that reserve, confirm or release at once one at most confirms", "a Release of another's lease may cost it its registration, but never makes two registrations",
 			oneConfirms},
 	}
 }

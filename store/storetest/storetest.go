@@ -1,5 +1,6 @@
-// Package storetest tests a store against the contract of package store. It needs
-// the standard library alone, and a few lines of whoever wrote a store:
+// Package storetest tests a store against the contract of package store, by [Run], and a
+// store.Replay by [RunReplay]. It needs only the standard library, and a few lines of the
+// store's author:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, storetest.Config{
@@ -8,11 +9,9 @@
 //		})
 //	}
 //
-// [RunReplay] does the same for a store.Replay.
-//
-// Each failure comes with the reason why the contract asks for what was missing. No
-// case is skipped: a capability that Wanted names must be there, and one that the
-// store has beyond that is tested as well.
+// A failure comes with the reason for that part of the contract. No case is skipped: the
+// store must have each capability in Wanted, and a capability beyond these is tested as
+// well.
 package storetest
 
 import (
@@ -46,7 +45,7 @@ func (c Capability) of(s store.Store) bool {
 	return ok
 }
 
-// testCase is one sentence of the contract. Its do fails through the probe.
+// testCase is one sentence of the contract. The probe ends its function do at a breach.
 type testCase struct {
 	name  string
 	why   string // printed with a failure
@@ -61,15 +60,15 @@ type Config struct {
 	Open func(t *testing.T) store.Store
 	// Wanted are the capabilities that the store must have.
 	Wanted []Capability
-	// Rounds is how often each race is run. Zero means 20, or 5 with go test -short. A
-	// store that is new deserves 200.
+	// Rounds is how often each race is run. Zero means 20, or 5 with go test -short. Run
+	// a new store with 200 at least once.
 	Rounds int
 }
 
 // ReplayConfig says which store.Replay to test, and how thoroughly.
 type ReplayConfig struct {
-	// Open makes an empty replay store, and a function that lets time pass for it: by a
-	// clock of its own, or by sleeping. The suite asks for two minutes at most. Open is
+	// Open makes an empty store.Replay, and a function that lets time pass for it, by a
+	// clock of its own or by sleeping. The suite lets two minutes pass at most. Open is
 	// required.
 	Open func(t *testing.T) (r store.Replay, pass func(time.Duration))
 	// Rounds is how often each race is run, as in Config.
@@ -87,8 +86,8 @@ func roundsOr(asked int) int {
 	return 20
 }
 
-// Run tests a store. Reservations are tested with ends long ago and far ahead, so any
-// clock will do.
+// Run tests a store. Its reservations end long ago or far ahead, so the store may have
+// any clock.
 func Run(t *testing.T, config Config) {
 	t.Helper()
 	first := config.Open(t)
@@ -122,7 +121,7 @@ func RunReplay(t *testing.T, config ReplayConfig) {
 	}
 }
 
-// cases are all cases about stores.
+// cases returns all cases about stores.
 func cases() []testCase {
 	var all []testCase
 	for _, some := range [][]testCase{

@@ -18,7 +18,7 @@ func undoCases() []testCase {
 				p.vacant("key of a")
 				p.free(jti("1"))
 			}},
-		{name: "Undo of an Updating record leaves what was before", why: "bit for bit but for Version, which never goes back; the request that was undone may be sent again, the one that made the client not",
+		{name: "Undo of an Updating record leaves what was before", why: "the record is as before but for Version, which never goes back; the undone request may be sent again, the request that made the client may not",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				changing(p, "a", jti("2"))
@@ -29,7 +29,7 @@ func undoCases() []testCase {
 				p.burnt(jti("1"))
 				p.free(jti("2"))
 			}},
-		{name: "Undo of a change without a request frees no jti", why: "the reservation that the client was made with is not that of the change",
+		{name: "Undo of a change without a request frees no jti", why: "the reservation that the client was made with does not belong to the change",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				changing(p, "a", store.Reservation{})
@@ -37,7 +37,7 @@ func undoCases() []testCase {
 				p.same(versioned(client("a"), 3))
 				p.burnt(jti("1"))
 			}},
-		{name: "a change that was taken up again can still be undone", why: "a reconciler notes that it tries by a new Since; the change and its reservation stay the same",
+		{name: "a change that was taken up again can still be undone", why: "a reconciler writes a new Since when it tries; the change and its reservation stay the same",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				changed := changing(p, "a", jti("2"))
@@ -48,7 +48,7 @@ func undoCases() []testCase {
 				p.same(versioned(client("a"), 4))
 				p.free(jti("2"))
 			}},
-		{name: "Undo needs a change to undo", why: "an Active record is finished, and a Deleting one is on its way out of the bank",
+		{name: "Undo needs a change to undo", why: "an Active record is finished, and a deletion is not taken back",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				p.undo("a", 1, store.ErrState)
@@ -76,7 +76,7 @@ func undoCases() []testCase {
 				p.undo("a", 1, nil)
 				p.burnt(jti("1"))
 			}},
-		{name: "ListUnfinished finds what stopped half-way, oldest first", why: "that is all a reconciler has to go by, and it must not meddle with changes that have just begun",
+		{name: "ListUnfinished finds what stopped half-way, oldest first", why: "a reconciler has nothing else to go by, and must leave changes alone that have just begun",
 			do: listUnfinished},
 	}
 	for i := range all {
@@ -125,7 +125,7 @@ func wantIDs(what string, found []store.Client, err error, wanted []string) {
 
 func listCases() []testCase {
 	return []testCase{
-		{name: "List walks over all records", needs: Lister, why: "a portal shows each once, in the order of the IDs' bytes, whatever their state and wherever a page ends",
+		{name: "List walks over all records", needs: Lister, why: "a portal shows each record once, in the order of the bytes of the IDs, in any state and for any page size",
 			do: func(p *probe) {
 				wanted := []string{"A", "B-", "Ba", "a", "a ", "ab", "b", "\u00e4"}
 				for i := range wanted {
@@ -153,7 +153,7 @@ func listCases() []testCase {
 				none, err := p.lister.List(p.ctx, "", 0)
 				wantIDs("List of none", none, err, nil)
 			}},
-		{name: "List gives whole records", needs: Lister, why: "what is listed is what Get gives, and the caller's own",
+		{name: "List gives whole records", needs: Lister, why: "a listed record is the one that Get returns, and belongs to the caller",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				found, err := p.lister.List(p.ctx, "", 5)
