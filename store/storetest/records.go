@@ -127,10 +127,20 @@ func endedContext(p *probe) {
 	other := versioned(client("a"), 1)
 	other.OrgID = "other"
 	_, got := p.Get(ended, "a")
-	for verb, err := range map[string]error{
+	answers := map[string]error{
 		"Create": p.Create(ended, client("b"), request("2")), "Update": p.Update(ended, other, request("3")),
 		"Delete": p.Delete(ended, "a", 1, store.Change{}), "Get": got,
-	} {
+	}
+	if p.unfinished != nil {
+		p.create(in(client("c"), store.Creating, issued), jti("4"), nil)
+		answers["Undo"] = p.unfinished.Undo(ended, "c", 1)
+		_, answers["ListUnfinished"] = p.unfinished.ListUnfinished(ended, farAhead, 10)
+		p.burnt(jti("4"))
+	}
+	if p.lister != nil {
+		_, answers["List"] = p.lister.List(ended, "", 10)
+	}
+	for verb, err := range answers {
 		if !errors.Is(err, context.Canceled) {
 			failf("%s: got error %v, want %v", verb, err, context.Canceled)
 		}

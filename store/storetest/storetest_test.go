@@ -345,9 +345,12 @@ func (m complete) Undo(ctx context.Context, id string, version int64) error {
 }
 
 func (m complete) ListUnfinished(ctx context.Context, before time.Time, limit int) ([]store.Client, error) {
-	all := m.list(func(c store.Client) bool {
+	all, err := m.list(ctx, func(c store.Client) bool {
 		return (c.State != store.Active || m.is("lists finished ones")) && (c.Since.Before(before) || m.is("lists the youngest too"))
 	})
+	if err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(all, func(a, b store.Client) int {
 		if m.is("lists by ID") {
 			return 0
@@ -358,7 +361,11 @@ func (m complete) ListUnfinished(ctx context.Context, before time.Time, limit in
 }
 
 func (m complete) List(ctx context.Context, after string, limit int) ([]store.Client, error) {
-	return m.page(m.list(func(c store.Client) bool { return c.ID > after || m.is("repeats the last") && c.ID == after }), limit), nil
+	all, err := m.list(ctx, func(c store.Client) bool { return c.ID > after || m.is("repeats the last") && c.ID == after })
+	if err != nil {
+		return nil, err
+	}
+	return m.page(all, limit), nil
 }
 
 func (m complete) page(all []store.Client, limit int) []store.Client {
@@ -368,9 +375,12 @@ func (m complete) page(all []store.Client, limit int) []store.Client {
 	return all[:min(len(all), max(limit, 0))]
 }
 
-func (m complete) list(wanted func(store.Client) bool) []store.Client {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (m complete) list(ctx context.Context, wanted func(store.Client) bool) ([]store.Client, error) {
+	unlock, err := m.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	var all []store.Client
 	for _, c := range m.clients {
 		if wanted(c) {
@@ -378,7 +388,7 @@ func (m complete) list(wanted func(store.Client) bool) []store.Client {
 		}
 	}
 	slices.SortFunc(all, func(a, b store.Client) int { return strings.Compare(a.ID, b.ID) })
-	return all
+	return all, nil
 }
 
 func TestAPlainStoreKeepsTheContract(t *testing.T) {
