@@ -77,7 +77,20 @@ func TestKeysThatCannotBeReadAreNobodysFault(t *testing.T) {
 			require.Equal(t, c.retry, refused(t, err, ssa.ErrKeySourceUnavailable).RetryAfter)
 		})
 	}
-	_, err := p.checker(t, &keySource{err: fmt.Errorf("x: %w", ssa.ErrJWKSHost)}).CheckApplication(ctx, leaf, registered(app))
+	// No set of withdrawn keys is named, whose outage would say the same.
+	down := &keySource{err: outage}
+	_, err := p.checker(t, down).Check(ctx, leaf, cert.Software{Environment: claims.Sandbox, Keys: ssa.SoftwareKeys{Source: down, Address: keysAt}})
+	require.Equal(t, 7*time.Second, refused(t, err, ssa.ErrKeySourceUnavailable).RetryAfter)
+	require.Len(t, down.asked, 1, "an outage is no set without keys, which would be read again")
+	down = &keySource{sets: map[string][]ssa.Key{keysAt: {keyOf("a", p.issuing.cert)}}}
+	down.unknown = func(ssa.KeyRef) error {
+		down.err = outage
+		return &ssa.UnknownKeyError{}
+	}
+	_, err = p.checker(t, down).Check(ctx, leaf, cert.Software{Environment: claims.Sandbox, Keys: ssa.SoftwareKeys{Source: down, Address: keysAt}})
+	refused(t, err, ssa.ErrKeySourceUnavailable)
+	require.Len(t, down.asked, 3)
+	_, err = p.checker(t, &keySource{err: fmt.Errorf("x: %w", ssa.ErrJWKSHost)}).CheckApplication(ctx, leaf, registered(app))
 	require.ErrorIs(t, refused(t, err, cert.ErrNoKeySet), ssa.ErrJWKSHost)
 }
 

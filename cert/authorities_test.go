@@ -77,6 +77,10 @@ func TestPEMFilesOfAuthorities(t *testing.T) {
 	require.Len(t, list, 2)
 	assert.True(t, list[1].Equal(issuing.cert))
 
+	longest := certPEM(root.cert)
+	longest = append(longest, bytes.Repeat([]byte("\n"), 1<<20-len(longest))...)
+	_, err = cert.ParseAuthorities(longest)
+	require.NoError(t, err)
 	broken := certPEM(root.cert)
 	broken[40] = '!'
 	for name, data := range map[string][]byte{
@@ -86,7 +90,7 @@ func TestPEMFilesOfAuthorities(t *testing.T) {
 		"a broken block before one": append(broken, certPEM(issuing.cert)...),
 		"a broken block behind one": append(certPEM(issuing.cert), broken...),
 		"no certificate inside":     pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1, 2}}),
-		"too long":                  bytes.Repeat([]byte("#"), 1<<20+1),
+		"too long":                  append(bytes.Clone(longest), '\n'),
 	} {
 		_, err := cert.ParseAuthorities(data)
 		misconfigured(t, err, name)

@@ -177,7 +177,7 @@ func contradicts(identifier string, list []claims.AuthorityClaims) bool {
 // authority, which the directory calls FCAGBR where the certificate says GB-FCA.
 func registered(identifier string, a claims.AuthorityClaims) bool {
 	registration, ok := a.RegistrationID.Get()
-	if !ok || registration == "" || identifier == "" {
+	if !ok || registration == "" {
 		return false
 	}
 	if registration == identifier {

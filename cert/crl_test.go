@@ -1,6 +1,7 @@
 package cert_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/rand"
@@ -9,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
+	"io/fs"
 	"math/big"
 	"sync"
 	"testing"
@@ -187,10 +189,27 @@ func TestRevocationListsAreReadAgainFromFiles(t *testing.T) {
 		refused(t, lists.CheckRevocation(ctx, chain, noon), cert.ErrRevoked)
 	}
 	delete(files, "all.pem")
-	require.ErrorContains(t, lists.Reload(), "all.pem")
-	require.Error(t, p.lists(t).Reload(), "lists that are from no files")
+	require.ErrorIs(t, lists.Reload(), fs.ErrNotExist)
+	err = p.lists(t).Reload()
+	misconfigured(t, err, "lists that are from no files")
+	require.ErrorContains(t, err, "use Replace", "the fix is named")
 	_, err = cert.LoadCRLFiles(files, p.authorities.Certificates())
-	require.Error(t, err)
+	misconfigured(t, err, "no file is named")
+	_, err = cert.LoadCRLFiles(nil, p.authorities.Certificates(), "all.pem")
+	misconfigured(t, err, "no file system")
+}
+
+func TestAFileOfRevocationListsHasALimit(t *testing.T) {
+	const limit = 32 << 20
+	p := newPKI(t)
+	list := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: p.issuing.list(t, nil)})
+	load := func(size int) error {
+		data := append(bytes.Clone(list), bytes.Repeat([]byte("\n"), size-len(list))...)
+		_, err := cert.LoadCRLFiles(fstest.MapFS{"all.pem": {Data: data}}, p.authorities.Certificates(), "all.pem")
+		return err
+	}
+	require.NoError(t, load(limit))
+	misconfigured(t, load(limit+1), "one byte too many")
 }
 
 // numbered makes a list of a CRLNumber and a time, in minutes after eleven.

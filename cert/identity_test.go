@@ -238,6 +238,7 @@ func TestParseOrganizationIdentifier(t *testing.T) {
 		"NTRUS+CA-12345678":        {Scheme: "NTR", Country: "US+CA", ID: "12345678"},
 		"LEIXG-AEYE00EKXESVZUUEBP": {Scheme: "LEI", Country: "XG", ID: "AEYE00EKXESVZUUEBP"},
 		"EI:SE-5567971433":         {Scheme: "EI:", Country: "SE", ID: "5567971433"},
+		"NTRUS+AZ9-12345678":       {Scheme: "NTR", Country: "US+AZ9", ID: "12345678"},
 		"NTRDE-HRB 12345":          {Scheme: "NTR", Country: "DE", ID: "HRB 12345"},
 	} {
 		got, err := cert.ParseOrganizationIdentifier(text)

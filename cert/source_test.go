@@ -213,6 +213,7 @@ func TestHeaderSourcesRefuseAllElse(t *testing.T) {
 		"a quote within a plain value":     {cert.FormXFCC, `By=a"b;Cert=` + escaped},
 		"a broken key":                     {cert.FormXFCC, `"By"=a;Cert=` + escaped},
 		"a semicolon at the end":           {cert.FormXFCC, "Cert=" + escaped + ";"},
+		"a part without an equals sign":    {cert.FormXFCC, "Cert=" + escaped + ";By"},
 		"PEM where XFCC is due":            {cert.FormXFCC, escaped},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -221,6 +222,20 @@ func TestHeaderSourcesRefuseAllElse(t *testing.T) {
 			assert.Nil(t, got)
 			assert.Less(t, len(err.Error()), 128, "no echo")
 		})
+	}
+}
+
+// What is refused by two checks is refused by the first, which says what is wrong.
+func TestARefusalOfAHeaderNamesTheFault(t *testing.T) {
+	for _, c := range []struct {
+		form         cert.Form
+		value, fault string
+	}{
+		{cert.FormEscapedPEM, "%2", "percent-encoding"},
+		{cert.FormXFCC, "Hash=00", "without Cert"},
+	} {
+		_, err := headerSource(t, c.form)(requestWith(proxyAddress, c.value))
+		require.Contains(t, refused(t, err, cert.ErrHeader).Detail, c.fault)
 	}
 }
 

@@ -154,7 +154,7 @@ func texts[T ~string](place string, v jsonscan.Value) ([]T, error) {
 	var all []T
 	for i, e := range v.Elements() {
 		text, clean := e.Text()
-		if e.Kind() != jsonscan.String || !clean || text == "" {
+		if !clean || text == "" {
 			return nil, &TrustPolicyError{Member: fmt.Sprintf("%s/%d", place, i), Reason: "is not a string with text"}
 		}
 		all = append(all, T(text))

@@ -217,7 +217,7 @@ func TestObjectIdentifiersOfThreeOctets(t *testing.T) {
 		require.NoError(t, err, dotted)
 		assert.Equal(t, dotted, name[0][0].OID)
 	}
-	for _, der := range []string{"\x55\x04\x83", "\x55\x84\x83", "\x55\x80\x03"} {
+	for _, der := range []string{"\x55\x04\x80", "\x55\x04\x83", "\x55\x84\x83", "\x55\x80\x03"} {
 		_, err := dn.FromDER([]byte("\x30\x0c\x31\x0a\x30\x08\x06\x03" + der + "\x0c\x01a"))
 		require.ErrorIs(t, err, dn.ErrSyntax, "%x", der)
 	}
