@@ -2,10 +2,11 @@ package cert
 
 import "crypto/x509"
 
-// CheckOutcome is how a check of a certificate that is not refused went.
+// CheckOutcome is the result of one check of an accepted certificate.
 type CheckOutcome string
 
-// The outcomes of a check. A check that fails refuses the certificate.
+// The outcomes of a check. There is none for a failure: Check then refuses the
+// certificate.
 const (
 	Passed       CheckOutcome = "passed"
 	NotConsulted CheckOutcome = "not_consulted" // nothing is configured that could answer
@@ -28,11 +29,11 @@ type CheckResult struct {
 	Note    string       `json:"note,omitempty"` // for people: by what, or why not
 }
 
-// Acceptance says on what grounds a certificate was accepted as that of a software.
+// Acceptance says why a certificate was accepted as one of a software.
 type Acceptance struct {
 	Certificate *x509.Certificate `json:"-"`        // the one that was accepted
-	Software    Software          `json:"-"`        // whose it is, as the caller of Check gave it
-	Identity    Identity          `json:"identity"` // what the subject says; proof only with Binding BySubject
+	Software    Software          `json:"-"`        // that it belongs to, as the caller of Check gave it
+	Identity    Identity          `json:"identity"` // as the subject claims it; proved with Binding BySubject alone
 	Binding     Binding           `json:"binding"`  // the one that held
 	Checks      []CheckResult     `json:"checks"`   // in the order of the Check constants
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/obdcr/obdcr/ssa"
 )
 
-// The attributes of an application that CheckApplication reads, without the
-// environment that their names end in. Only the first is among
-// claims.DefaultAttributes; a bank that wants the others declares them.
+// The attributes of an application that CheckApplication reads. Their names end in
+// the environment, such as _sandbox. claims.DefaultAttributes declares the first alone;
+// a bank that needs the others declares them.
 const (
 	attributeKeys       = "software_jwks_endpoint"
 	attributeRevoked    = "software_jwks_revoked_endpoint"
@@ -25,41 +25,43 @@ const (
 
 var errWithoutKeys = configError("the checker has no Keys, by which it could read an application's key sets")
 
-// Registered is an application as a bank has registered it. It is a value: nothing
-// of it is kept.
+// Registered is an application as a bank has registered it. This package keeps
+// nothing of it.
 type Registered struct {
 	Application claims.Application
 	Environment claims.Environment // in which it is registered
-	// Statement is the software statement that it was registered with, byte for
-	// byte, as store.Client.SoftwareStatement keeps it: it was verified then, and is
-	// not again. "" where the bank does not keep it; its attributes must then say
-	// where the withdrawn keys are.
+	// Statement is the software statement that the application was registered with,
+	// byte for byte, as store.Client.SoftwareStatement keeps it. Its signature was
+	// verified then and is not verified again. "" where the bank does not keep it:
+	// the attributes must then name the addresses of the withdrawn keys.
 	Statement string
 }
 
-// CheckApplication is Check for a registered application, with these for a software:
+// CheckApplication is Check for a registered application. It takes the Software from
+// the application's attributes and Statement:
 //
-//   - The key set is at its attribute software_jwks_endpoint of the environment.
-//     Without that it is refused (ErrNoKeySet), whatever the binding.
-//   - Withdrawn keys are at the claims software_jwks_revoked_endpoint and
-//     org_jwks_revoked_endpoint of the Statement, and at its attributes of those
-//     names. A Statement that has neither claim is taken at its word: there are none.
-//     Where neither Statement nor attributes tell, it is refused (ErrNoKeySet),
-//     unless the checker is WithoutRevokedKeysUnsafe.
-//   - BySubject compares with the claims software_id, org_id and
-//     organisation_competent_authority_claims of the Statement, or with its
-//     attributes of those names where the Statement does not tell.
+//   - The attribute software_jwks_endpoint of the environment is the address of the
+//     key set. An application without it is refused (ErrNoKeySet), whatever the
+//     binding.
+//   - The claims software_jwks_revoked_endpoint and org_jwks_revoked_endpoint of the
+//     Statement, and the attributes of those names, are the addresses of the withdrawn
+//     keys. A Statement with neither claim means that no keys are withdrawn. An
+//     application with neither a Statement nor such an attribute is refused
+//     (ErrNoKeySet), unless the checker is WithoutRevokedKeysUnsafe.
+//   - The claims software_id, org_id and organisation_competent_authority_claims of
+//     the Statement are what BySubject compares with. The attributes of those names
+//     serve where the Statement has no such claim.
 //
-// The Statement's environment is not judged, and claims are read by their names in
-// the OBIE directory: one without software_jwks_endpoint tells nothing of withdrawn
-// keys.
+// CheckApplication does not judge the Statement's environment. It reads claims by
+// their names in the OBIE directory. A Statement without software_jwks_endpoint has
+// other names, so it does not show that no keys are withdrawn.
 //
 // The error is that of Check; a checker without Keys gives a *ConfigError.
 func (c *Checker) CheckApplication(ctx context.Context, leaf *x509.Certificate, r Registered) (*Acceptance, error) {
 	if c.config.Keys == nil {
 		return nil, errWithoutKeys
 	}
-	// What the certificate itself breaks is told first: it is the caller's to mend.
+	// A fault of the certificate itself comes first: the caller can mend that one.
 	good, err := c.certificate(ctx, leaf, r.Environment)
 	if err != nil {
 		return nil, err
@@ -71,10 +73,10 @@ func (c *Checker) CheckApplication(ctx context.Context, leaf *x509.Certificate, 
 	return c.owned(ctx, good, leaf, &s)
 }
 
-// Software is the software of a registered application, with what CheckApplication
-// takes from its attributes and its Statement. The error is an *Error of kind
-// ErrNoKeySet or ErrNotOwned, or a *ConfigError where the checker has no Keys or the
-// environment is none.
+// Software returns the software of a registered application, as CheckApplication
+// describes it. The error is an *Error of kind ErrNoKeySet or ErrNotOwned. It is a
+// *ConfigError where the checker has no Keys, or the environment is neither sandbox nor
+// production.
 func (c *Checker) Software(r Registered) (Software, error) {
 	if c.config.Keys == nil {
 		return Software{}, errWithoutKeys
@@ -92,7 +94,7 @@ func (c *Checker) Software(r Registered) (Software, error) {
 	case len(addresses) != 1 || addresses[0] == "":
 		return Software{}, noKeySet(fmt.Sprintf("the application has no attribute %s_%s with one address", attributeKeys, r.Environment), nil)
 	}
-	statement := &claims.SSA{} // where there is none, none of its claims is present
+	statement := &claims.SSA{} // without a Statement, no claim is present
 	if r.Statement != "" {
 		parsed, err := ssa.Parse(r.Statement)
 		if err != nil {
@@ -114,8 +116,8 @@ func noKeySet(detail string, cause error) *Error {
 	return &Error{Kind: ErrNoKeySet, Detail: detail, Cause: cause}
 }
 
-// revokedAddresses finds where an application's withdrawn keys are. That there are
-// none is for somebody to say: what is missing says nothing.
+// revokedAddresses finds the addresses of an application's withdrawn keys. An empty
+// list needs proof: a Statement that names a key set and no such address.
 func (c *Checker) revokedAddresses(statement *claims.SSA, read func(string) ([]string, error)) ([]string, error) {
 	told := statement.SoftwareJWKSEndpoint.Valid() || c.config.WithoutRevokedKeysUnsafe
 	var all []string
@@ -134,7 +136,7 @@ func (c *Checker) revokedAddresses(statement *claims.SSA, read func(string) ([]s
 			return nil, err
 		}
 		for _, address := range append([]string{from.claim.Or("")}, values...) {
-			// A claim that is empty counts as absent, as in package claims.
+			// An empty claim counts as absent, as in package claims.
 			if address != "" && !slices.Contains(all, address) {
 				all = append(all, address)
 			}
@@ -147,8 +149,8 @@ func (c *Checker) revokedAddresses(statement *claims.SSA, read func(string) ([]s
 	return all, nil
 }
 
-// readSubject reads what BySubject compares with. An application's ID stands in no
-// environment, so that it is not asked.
+// readSubject reads what BySubject compares with. It does not use Application.ID,
+// which belongs to no environment.
 func readSubject(s *Software, statement *claims.SSA, read func(string) ([]string, error)) error {
 	s.SoftwareID, s.OrgID = statement.SoftwareID.Or(""), statement.OrgID.Or("")
 	for name, to := range map[string]*string{attributeSoftwareID: &s.SoftwareID, attributeOrgID: &s.OrgID} {
@@ -177,8 +179,8 @@ func readSubject(s *Software, statement *claims.SSA, read func(string) ([]string
 	return nil
 }
 
-// attribute returns the values of an attribute, none where it is absent. Two of one
-// name contradict each other.
+// attribute returns the values of an attribute, none where it is absent. Two
+// attributes of one name are an error.
 func attribute(app claims.Application, name string) ([]string, error) {
 	var values []string
 	found := false

@@ -21,8 +21,8 @@ import (
 // maxAuthorities bounds a PEM file of CAs, in bytes.
 const maxAuthorities = 1 << 20
 
-// Authorities are the CAs that a bank believes, by environment. They cannot be
-// changed; a bank that renews its files makes new ones.
+// Authorities are the CAs that a bank believes, by environment. They do not change; a
+// bank that renews its files makes new Authorities.
 type Authorities struct {
 	stores map[claims.Environment]*trustStore
 }
@@ -32,9 +32,9 @@ type trustStore struct {
 	certificates   []*x509.Certificate
 }
 
-// ParseAuthorities reads the certificates of a PEM file of at most 1 MiB. Text
-// between them is ignored; a file without any, a block that is broken or of
-// another type, and a certificate that cannot be parsed are errors.
+// ParseAuthorities reads the certificates of a PEM file of at most 1 MiB. It ignores
+// text between them. A file without a certificate, a block that is broken or of
+// another type, and a certificate that cannot be parsed are errors (*ConfigError).
 func ParseAuthorities(data []byte) ([]*x509.Certificate, error) {
 	if len(data) > maxAuthorities {
 		return nil, configError("the file of CAs is longer than %d bytes", maxAuthorities)
@@ -57,8 +57,8 @@ func ParseAuthorities(data []byte) ([]*x509.Certificate, error) {
 	return all, nil
 }
 
-// pemBlocks returns what the PEM blocks of data hold. pem.Decode passes over a
-// broken block, and a CA or a list would be lost without a word.
+// pemBlocks returns the content of each PEM block. It counts the blocks, because
+// pem.Decode skips a broken one without an error, and a CA or a list would be lost.
 func pemBlocks(data []byte, kind string) ([][]byte, error) {
 	begun := bytes.Count(data, []byte("-----BEGIN "))
 	var all [][]byte
@@ -74,11 +74,13 @@ func pemBlocks(data []byte, kind string) ([][]byte, error) {
 	return all, nil
 }
 
-// NewAuthorities makes a trust store of the root and issuing CAs of each
-// environment. Both are to be listed, for a client need not send its issuing CA, and
-// a proxy seldom passes it on. A self-signed certificate is a root. One that is
-// expired or not yet valid at now, is no CA, may not sign certificates, or does not
-// lead to a listed root is a fault. The *ConfigError tells all faults.
+// NewAuthorities makes a trust store of the root and issuing CAs of each environment.
+// List both: a client may leave its issuing CA out, and a proxy seldom passes it on. A
+// self-signed certificate is a root.
+//
+// A certificate that is expired or not yet valid at now, is no CA, may not sign
+// certificates, or does not lead to a listed root is an error. The *ConfigError tells
+// all of them at once.
 func NewAuthorities(list map[claims.Environment][]*x509.Certificate, now time.Time) (*Authorities, error) {
 	if len(list) == 0 {
 		return nil, configError("no CA is listed for any environment")
@@ -132,7 +134,7 @@ func newTrustStore(list []*x509.Certificate, now time.Time) (*trustStore, error)
 	return s, errors.Join(errs...)
 }
 
-// unfit says why a certificate is no CA that may be listed, "" if it is one.
+// unfit says why a certificate may not be listed as a CA, "" if it may.
 func unfit(c *x509.Certificate, now time.Time) string {
 	switch {
 	case c == nil:
@@ -149,8 +151,8 @@ func unfit(c *x509.Certificate, now time.Time) string {
 	return ""
 }
 
-// selfSigned: that of an old root may be by SHA-1, which proves no less here, where
-// the bank has chosen the certificate.
+// selfSigned reports whether a certificate signs itself. It takes SHA-1, which old
+// roots use: the bank has listed the certificate, so the signature need not prove it.
 func selfSigned(c *x509.Certificate) bool {
 	return bytes.Equal(c.RawSubject, c.RawIssuer) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
@@ -159,8 +161,8 @@ func nameOf(c *x509.Certificate) string { return text.Quote(c.Subject.String()) 
 
 func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// Certificates returns the CAs of all environments, roots and issuing CAs, such as
-// NewCRLs wants them.
+// Certificates returns the CAs of all environments, roots and issuing CAs. NewCRLs
+// takes them.
 func (a *Authorities) Certificates() []*x509.Certificate {
 	var all []*x509.Certificate
 	for _, env := range slices.Sorted(maps.Keys(a.stores)) {
@@ -169,12 +171,17 @@ func (a *Authorities) Certificates() []*x509.Certificate {
 	return all
 }
 
-// Chain judges a client certificate at a time: its validity, that it is made for
-// TLS clients (extended key usage clientAuth, key usage digitalSignature, where it
-// states either; RFC 5280 section 4.2.1) with a key that is strong enough (RSA of
-// 2048 bits, P-256 or Ed25519 at least), and its signatures up to a root of the
-// environment (section 6). It returns a chain from the leaf to the root, the first
-// where CAs that have signed each other give several. The error is an *Error of kind ErrNoCertificate, ErrExpired, ErrUsage or ErrUntrusted.
+// Chain judges a client certificate at a time, by these checks:
+//
+//   - The time is within the certificate's validity.
+//   - The certificate is for TLS clients: where it states its usage, the extended key
+//     usage has clientAuth and the key usage digitalSignature (RFC 5280 section 4.2.1).
+//   - Its key is strong enough: RSA of 2048 bits, P-256, or Ed25519 at least.
+//   - Its signatures lead to a root of the environment (RFC 5280 section 6).
+//
+// Chain returns a chain from the leaf to the root. CAs that have signed each other may
+// give several; Chain returns the first. The error is an *Error of kind
+// ErrNoCertificate, ErrExpired, ErrUsage or ErrUntrusted.
 func (a *Authorities) Chain(env claims.Environment, leaf *x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
 	if err := checkValidity(leaf, now); err != nil {
 		return nil, err
@@ -189,7 +196,7 @@ func (a *Authorities) Chain(env claims.Environment, leaf *x509.Certificate, now 
 	return chains[0], nil
 }
 
-// chains finds all chains of a certificate, one at least.
+// chains returns all chains of a certificate, at least one.
 func (a *Authorities) chains(env claims.Environment, leaf *x509.Certificate, now time.Time) ([][]*x509.Certificate, error) {
 	store, ok := a.stores[env]
 	if !ok {
@@ -224,7 +231,7 @@ func (s *trustStore) verify(leaf *x509.Certificate, now time.Time) ([][]*x509.Ce
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 }
 
-// elsewhere finds another environment that a certificate leads to, "" if none.
+// elsewhere returns another environment whose CAs issued a certificate, "" if none.
 func (a *Authorities) elsewhere(env claims.Environment, leaf *x509.Certificate, now time.Time) claims.Environment {
 	for other, store := range a.stores {
 		if other == env {
@@ -249,8 +256,8 @@ func checkValidity(leaf *x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// checkUsage heeds what a certificate states of its use. One that states nothing may
-// be used for anything (RFC 5280 sections 4.2.1.3 and 4.2.1.12).
+// checkUsage holds a certificate to the usage that it states. A certificate without
+// such extensions may be used for anything (RFC 5280 sections 4.2.1.3 and 4.2.1.12).
 func checkUsage(leaf *x509.Certificate) error {
 	states := len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) > 0
 	client := slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) || slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny)
@@ -265,8 +272,8 @@ func checkUsage(leaf *x509.Certificate) error {
 	return checkStrength(leaf)
 }
 
-// minRSA is the least length of an RSA key, in bits (NIST SP 800-57 part 1, table 2:
-// 112 bits of security). The curves that are taken have 128 bits or more.
+// minRSA is the least length of an RSA key in bits: 112 bits of security (NIST SP
+// 800-57 part 1, table 2). The curves below have at least 128 bits of security.
 const minRSA = 2048
 
 func checkStrength(leaf *x509.Certificate) error {

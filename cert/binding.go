@@ -22,21 +22,24 @@ const (
 	// ByThumbprint: a key of the set names this very certificate, by x5t#S256 or as
 	// the first of its x5c (RFC 7517 sections 4.7 and 4.9).
 	ByThumbprint Binding = "thumbprint"
-	// BySubject: the subject names the software or its organisation in the way of
-	// the certificate's profile. OB Transport: CN is the software's id and OU the
-	// organisation's. OBWAC: CN is the organisation's id, and organizationIdentifier
-	// one of its registrations, if any is known. QWAC: organizationIdentifier is a
-	// registration of the organisation, in whole, or by authority and number as
-	// PSDGB-FCA-123456 is FCAGBR and 123456; never CN. An OBWAC and a QWAC name the
-	// organisation alone, and serve all its software.
+	// BySubject: the subject names the software or its organisation. The profile of
+	// the certificate says how:
+	//   - OB Transport: CN is the software's id, OU the organisation's id.
+	//   - OBWAC: CN is the organisation's id. If any registration of the organisation
+	//     is known, organizationIdentifier must be one of them.
+	//   - QWAC: organizationIdentifier is a registration of the organisation, in whole,
+	//     or by authority and number: PSDGB-FCA-123456 is number 123456 of FCAGBR. The
+	//     CN counts for nothing.
 	//
-	// Every CA of the Authorities then vouches for every subject: one that lets its
-	// customers write them could give anybody's certificate away. List those alone
-	// that check them, as the directory does and a qualified trust service provider.
+	// An OBWAC and a QWAC name the organisation alone, so they serve all its software.
+	//
+	// With BySubject each CA of the Authorities can give a certificate of any software
+	// to anybody. List only CAs that check the subjects they sign, such as the
+	// directory's or those of qualified trust service providers.
 	BySubject Binding = "subject"
 )
 
-// unfit says why a binding may not follow others in a list, "" if it may.
+// unfit says why a binding may not stand in a list behind others, "" if it may.
 func (b Binding) unfit(before []Binding) string {
 	switch {
 	case b != ByPublicKey && b != ByThumbprint && b != BySubject:
@@ -47,18 +50,18 @@ func (b Binding) unfit(before []Binding) string {
 	return ""
 }
 
-// belongs judges whether a certificate that is good belongs to the software. It adds
-// to a copy of the report.
+// belongs judges whether a good certificate belongs to the software, by the keys that
+// were read. It returns a copy of good with its own results added.
 func (c *Checker) belongs(good *Acceptance, leaf *x509.Certificate, s *Software, known *softwareKeys) (*Acceptance, error) {
-	report := &Acceptance{Certificate: leaf, Software: *s, Identity: good.Identity, Checks: slices.Clone(good.Checks)}
+	accepted := &Acceptance{Certificate: leaf, Software: *s, Identity: good.Identity, Checks: slices.Clone(good.Checks)}
 	thumbprint := sha256.Sum256(leaf.Raw)
 	if known.withdrawn == nil {
-		report.add(CheckRevokedKeys, NotConsulted, "no set of withdrawn keys is named")
+		accepted.add(CheckRevokedKeys, NotConsulted, "no set of withdrawn keys is named")
 	} else {
 		if why := known.withdraws(leaf, thumbprint); why != "" {
 			return nil, &Error{Kind: ErrRevoked, Detail: why}
 		}
-		report.add(CheckRevokedKeys, Passed, fmt.Sprintf("not among %d withdrawn keys", len(known.withdrawn.Keys)+len(known.withdrawn.Skipped)))
+		accepted.add(CheckRevokedKeys, Passed, fmt.Sprintf("not among %d withdrawn keys", len(known.withdrawn.Keys)+len(known.withdrawn.Skipped)))
 	}
 	var against []string
 	for _, b := range c.config.Bindings {
@@ -69,21 +72,21 @@ func (c *Checker) belongs(good *Acceptance, leaf *x509.Certificate, s *Software,
 		case ByThumbprint:
 			note, why = boundByKey(known.published, "its thumbprint", func(k *ssa.Key) bool { return slices.Contains(k.CertificateSHA256, thumbprint) })
 		case BySubject:
-			note, why = boundBySubject(report.Identity, s)
+			note, why = boundBySubject(accepted.Identity, s)
 		}
 		if why == "" {
-			report.Binding = b
-			report.add(CheckBinding, Passed, note)
-			return report, nil
+			accepted.Binding = b
+			accepted.add(CheckBinding, Passed, note)
+			return accepted, nil
 		}
 		against = append(against, why)
 	}
 	return nil, &Error{Kind: ErrNotOwned, Detail: strings.Join(against, "; ")}
 }
 
-// withdraws says how a certificate is among the keys that the directory has
-// withdrawn, "" if it is not: its key or its thumbprint is listed there, or the kid
-// of a key by which it would belong to the software.
+// withdraws says that the directory has withdrawn a certificate, "" if it has not. The
+// withdrawn set may list the certificate's key or thumbprint, or the kid of a
+// published key that the certificate matches.
 func (known *softwareKeys) withdraws(leaf *x509.Certificate, thumbprint [32]byte) string {
 	for i := range known.withdrawn.Keys {
 		if relates(leaf, thumbprint, &known.withdrawn.Keys[i]) {
@@ -103,7 +106,8 @@ func relates(leaf *x509.Certificate, thumbprint [32]byte, k *ssa.Key) bool {
 	return k.Is(leaf.PublicKey) || slices.Contains(k.CertificateSHA256, thumbprint)
 }
 
-// hasID looks among the keys that cannot be used too: they are withdrawn no less.
+// hasID reports whether a set lists a kid. It looks among the skipped keys too: a key
+// that we cannot use is withdrawn all the same.
 func hasID(set *ssa.KeySet, id string) bool {
 	return slices.ContainsFunc(set.Keys, func(k ssa.Key) bool { return k.ID == id }) ||
 		slices.ContainsFunc(set.Skipped, func(k ssa.SkippedKey) bool { return k.ID == id })
@@ -156,9 +160,10 @@ func boundBySubject(id Identity, s *Software) (note, why string) {
 	return "", fmt.Sprintf("its subject is of the profile %s, which names no software", id.Profile)
 }
 
-// contradicts says whether registrations of an organisation are known, and an
-// organizationIdentifier is none of them. Where it is of an authority that the
-// directory may spell in any way, the number decides: the CN binds already.
+// contradicts reports whether an organisation has known registrations and an
+// organizationIdentifier is none of them. Outside the United Kingdom the number alone
+// decides: nobody knows how the directory spells the authority, and the CN has already
+// bound the certificate.
 func contradicts(identifier string, list []claims.AuthorityClaims) bool {
 	known := false
 	id, err := ParseOrganizationIdentifier(identifier)
@@ -172,9 +177,10 @@ func contradicts(identifier string, list []claims.AuthorityClaims) bool {
 	return known
 }
 
-// registered says whether an organizationIdentifier is a registration: written in
-// whole, or, for PSD2 (ETSI TS 119 495 clause 5.2.1), as the number alone beside the
-// authority, which the directory calls FCAGBR where the certificate says GB-FCA.
+// registered reports whether an organizationIdentifier is a registration. A
+// registration may be written in whole. For PSD2 (ETSI TS 119 495 clause 5.2.1) it may
+// also be a number beside its authority, which is FCAGBR in the directory and GB-FCA in
+// the certificate.
 func registered(identifier string, a claims.AuthorityClaims) bool {
 	registration, ok := a.RegistrationID.Get()
 	if !ok || registration == "" {
@@ -187,7 +193,7 @@ func registered(identifier string, a claims.AuthorityClaims) bool {
 	if err != nil || id.Scheme != "PSD" || id.ID != registration {
 		return false
 	}
-	// The directory's IDs end in ISO 3166-1 alpha-3, the certificate's country is
-	// alpha-2. Of the United Kingdom alone it is known how the directory spells both.
+	// The directory writes countries as ISO 3166-1 alpha-3, the certificate as alpha-2.
+	// Only for the United Kingdom do we know both spellings of an authority.
 	return id.Country == "GB" && a.AuthorityID.Or("") == id.Authority+"GBR"
 }

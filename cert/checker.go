@@ -14,28 +14,28 @@ import (
 )
 
 // RevocationChecker says whether any certificate of a chain has been revoked. The
-// chain begins with the client's certificate and ends with a root, whose word about
-// itself means nothing. A revoked certificate is an error that wraps ErrRevoked;
-// every other error is taken to mean that the status cannot be told, and should wrap
-// ErrRevocationUnknown. It must be safe for concurrent use.
+// chain begins with the client's certificate and ends with a root; the root's own
+// status need not be asked for. For a revoked certificate CheckRevocation returns an
+// error that wraps ErrRevoked. Any other error means that the status is unknown, and
+// should wrap ErrRevocationUnknown. It must be safe for concurrent use.
 type RevocationChecker interface {
 	CheckRevocation(ctx context.Context, chain []*x509.Certificate, now time.Time) error
 }
 
 // CheckerConfig configures a Checker.
 type CheckerConfig struct {
-	Bindings []Binding // tried in this order, one suffices; at least one
-	// Authorities are the CAs that are believed. Nil leaves the chain to the TLS
-	// layer, and the report says so; BySubject and Revocation are then errors.
+	Bindings []Binding // at least one; tried in this order until one holds
+	// Authorities are the CAs that the bank believes. Nil leaves the chain to the TLS
+	// layer, and the Acceptance says so. BySubject and Revocation need Authorities.
 	Authorities *Authorities
-	// Revocation is asked about each chain that x509 finds, until one of them is good.
-	// Nil: not consulted, and the report says so.
+	// Revocation is asked about each chain that x509 finds, until one is good. Nil: the
+	// checker does not ask for revocation, and the Acceptance says so.
 	Revocation RevocationChecker
 	Clock      func() time.Time        // nil: time.Now
-	Keys       ssa.SoftwareKeyResolver // for CheckApplication and Middleware; nil where only Check is called
-	// WithoutRevokedKeysUnsafe lets CheckApplication and Middleware pass an
-	// application of which nothing says where its withdrawn keys are: a key that the
-	// directory has withdrawn opens the door as long as it stands in the set.
+	Keys       ssa.SoftwareKeyResolver // for CheckApplication and Checker.Software; nil where neither is called
+	// WithoutRevokedKeysUnsafe makes CheckApplication and Checker.Software accept an
+	// application for which nothing tells where its withdrawn keys are. A key that the
+	// directory has withdrawn then opens the door as long as it stands in the set.
 	WithoutRevokedKeysUnsafe bool
 }
 
@@ -44,8 +44,9 @@ type Checker struct {
 	config CheckerConfig
 }
 
-// NewChecker checks the configuration: one binding or more, each known and named once,
-// and nothing that needs a part that is nil.
+// NewChecker checks the configuration. It needs at least one binding, knows each
+// binding, and takes none twice. A part that needs another part that is nil is an error.
+// All errors are a *ConfigError.
 func NewChecker(c CheckerConfig) (*Checker, error) {
 	switch {
 	case len(c.Bindings) == 0:
@@ -67,18 +68,18 @@ func NewChecker(c CheckerConfig) (*Checker, error) {
 	return &Checker{config: c}, nil
 }
 
-// Software is what a certificate may belong to. SoftwareOf makes it from a verified
-// statement, Checker.Software from an application as it was registered.
+// Software is what a certificate may belong to. SoftwareOf makes one from a verified
+// statement, Checker.Software from a registered application.
 type Software struct {
 	Environment claims.Environment // of the trust anchor
 	SoftwareID  string             // for BySubject
 	OrgID       string             // for BySubject
 	Authority   claims.Authority   // organisation_competent_authority_claims, for BySubject
-	Keys        ssa.SoftwareKeys   // where its keys are, and the withdrawn ones; without a Source for BySubject alone
+	Keys        ssa.SoftwareKeys   // its keys, and which are withdrawn; no Source is needed for BySubject alone
 }
 
-// SoftwareOf is the software of a verified statement, with the keys that
-// ssa.Verified.SoftwareKeys gives for it.
+// SoftwareOf returns the software of a verified statement. Get the keys from the
+// statement's own method SoftwareKeys.
 func SoftwareOf(statement *ssa.Verified, keys ssa.SoftwareKeys) Software {
 	c := statement.Claims()
 	return Software{
@@ -87,15 +88,14 @@ func SoftwareOf(statement *ssa.Verified, keys ssa.SoftwareKeys) Software {
 	}
 }
 
-// Check judges whether a client certificate is good and belongs to a software. A
-// nil error means that it does, and the report says on what grounds. The error is an
-// *Error otherwise, or a *ConfigError where the software's environment is none. A key
-// source that cannot be asked is of kind ssa.ErrKeySourceUnavailable, with the time
-// to wait.
+// Check judges whether a client certificate is good and belongs to a software. The
+// Acceptance says why it does. The error is an *Error. Its kind is
+// ssa.ErrKeySourceUnavailable where the key source cannot be read, with the time to
+// wait. An environment that is neither sandbox nor production is a *ConfigError.
 //
-// Where no key of the set matches, the source is asked once more for a kid that it
-// cannot know, the certificate's thumbprint, so that one that caches reads the set
-// again if it may: the TPP may have published its new key a moment ago.
+// The TPP may have published its new key a moment ago. So where no key of the set
+// matches, Check asks the source once more, for a kid that the source cannot know: the
+// certificate's thumbprint. A source that caches then reads the set again if it may.
 func (c *Checker) Check(ctx context.Context, leaf *x509.Certificate, s Software) (*Acceptance, error) {
 	good, err := c.certificate(ctx, leaf, s.Environment)
 	if err != nil {
@@ -104,7 +104,7 @@ func (c *Checker) Check(ctx context.Context, leaf *x509.Certificate, s Software)
 	return c.owned(ctx, good, leaf, &s)
 }
 
-// owned judges whether a certificate that is good belongs to a software.
+// owned judges whether a good certificate belongs to a software.
 func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certificate, s *Software) (*Acceptance, error) {
 	if s.Keys.Source == nil {
 		if slices.ContainsFunc(c.config.Bindings, func(b Binding) bool { return b != BySubject }) {
@@ -116,21 +116,21 @@ func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certif
 	if err != nil {
 		return nil, err
 	}
-	report, err := c.belongs(good, leaf, s, known)
+	accepted, err := c.belongs(good, leaf, s, known)
 	if !errors.Is(err, ErrNotOwned) {
-		return report, err
+		return accepted, err
 	}
 	barred, failure := known.readAgain(ctx, leaf, s.Keys)
 	if failure != nil {
 		return nil, failure
 	}
-	report, err = c.belongs(good, leaf, s, known)
+	accepted, err = c.belongs(good, leaf, s, known)
 	var refusal *Error
 	if barred != nil && errors.As(err, &refusal) && refusal.Kind == ErrNotOwned {
 		refusal.Cause = barred
 		refusal.Detail += fmt.Sprintf("; the set was read at %s, and can be read again from %s on", date(barred.ReadAt), date(barred.RetryAt))
 	}
-	return report, err
+	return accepted, err
 }
 
 func checkEnvironment(env claims.Environment) error {
@@ -140,7 +140,7 @@ func checkEnvironment(env claims.Environment) error {
 	return nil
 }
 
-// certificate judges a certificate for itself.
+// certificate judges a certificate by itself, whoever it belongs to.
 func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env claims.Environment) (*Acceptance, error) {
 	if err := checkEnvironment(env); err != nil {
 		return nil, err
@@ -152,16 +152,16 @@ func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env c
 	if err := checkUsage(leaf); err != nil {
 		return nil, err
 	}
-	report := &Acceptance{Identity: Identity{Profile: ProfileUnknown}}
+	accepted := &Acceptance{Identity: Identity{Profile: ProfileUnknown}}
 	if identity, err := Identify(leaf); err == nil {
-		report.Identity = identity
+		accepted.Identity = identity
 	}
-	report.add(CheckValidity, Passed, "")
-	report.add(CheckUsage, Passed, "")
+	accepted.add(CheckValidity, Passed, "")
+	accepted.add(CheckUsage, Passed, "")
 	if c.config.Authorities == nil {
-		report.add(CheckChain, NotConsulted, "left to the TLS layer: no Authorities are configured")
-		report.add(CheckRevocation, NotConsulted, "no RevocationChecker is configured")
-		return report, nil
+		accepted.add(CheckChain, NotConsulted, "left to the TLS layer: no Authorities are configured")
+		accepted.add(CheckRevocation, NotConsulted, "no RevocationChecker is configured")
+		return accepted, nil
 	}
 	chains, err := c.config.Authorities.chains(env, leaf, now)
 	if err != nil {
@@ -174,14 +174,14 @@ func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env c
 		}
 		outcome, note = Passed, ""
 	}
-	report.add(CheckChain, Passed, "to the "+string(env)+" root "+nameOf(chain[len(chain)-1]))
-	report.add(CheckRevocation, outcome, note)
-	return report, nil
+	accepted.add(CheckChain, Passed, "to the "+string(env)+" root "+nameOf(chain[len(chain)-1]))
+	accepted.add(CheckRevocation, outcome, note)
+	return accepted, nil
 }
 
-// unrevoked finds a chain of which no certificate is revoked: one CA may have been
-// signed by several, and one of those may have gone. Where it finds none, the status
-// is unknown as long as that of any chain is.
+// unrevoked finds a chain without a revoked certificate. Several CAs may have signed
+// one CA, and one of the several may be revoked. Where no chain is good, the status is
+// unknown if that of any chain is unknown.
 func (c *Checker) unrevoked(ctx context.Context, chains [][]*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
 	var refusal *Error
 	for _, chain := range chains {
@@ -196,8 +196,8 @@ func (c *Checker) unrevoked(ctx context.Context, chains [][]*x509.Certificate, n
 	return nil, refusal
 }
 
-// revocationError gives an error of a RevocationChecker its kind. Whatever does not
-// say "revoked" leaves the status unknown.
+// revocationError gives an error of a RevocationChecker its kind. An error that does
+// not wrap ErrRevoked leaves the status unknown.
 func revocationError(err error) *Error {
 	var e *Error
 	switch {

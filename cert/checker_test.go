@@ -147,7 +147,7 @@ func TestASubjectBindsInTheWayOfItsProfile(t *testing.T) {
 	}
 }
 
-func TestReportsSayWhatWasNotConsulted(t *testing.T) {
+func TestAnAcceptanceSaysWhatWasNotConsulted(t *testing.T) {
 	p, ctx := newPKI(t), context.Background()
 	leaf := p.issuing.transport(t)
 	s := cert.Software{Environment: claims.Sandbox, Keys: published(keyOf("a", leaf))}

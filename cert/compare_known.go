@@ -10,15 +10,16 @@ import (
 	"github.com/obdcr/obdcr/ssa"
 )
 
-// CompareKnown holds the CAs that a bank lists for an environment against what is
-// publicly known of its directory. It returns the subjects of the directory's CAs
-// that are not in the list, and those of the list that are none of the directory's,
-// both as RFC 4514 writes them: a root is to be among the roots, an issuing CA among
-// the issuing ones. Only names are compared (RFC 4514, RFC 4518), and anybody can make
-// a CA of any name: it finds a file that was forgotten or mistaken, and proves nothing.
-// A directory replaces its CAs, so that neither is an error in itself.
+// CompareKnown compares the CAs that a bank lists for an environment with the known CAs
+// of its directory. It returns the subjects that the list lacks, and those of the list
+// that the directory does not have, as RFC 4514 writes them. It compares roots with
+// roots, and issuing CAs with issuing CAs.
+//
+// CompareKnown finds a file that was forgotten or mistaken. It proves nothing: it
+// compares names alone (RFC 4518), and anybody can make a CA of any name. A
+// directory replaces its CAs, so neither result is an error in itself.
 func CompareKnown(known ssa.KnownDirectory, list []*x509.Certificate) (missing, foreign []string) {
-	var names [2][]dn.Name // of the issuing CAs and of the roots that are listed
+	var names [2][]dn.Name // listed: issuing CAs, roots
 	for _, c := range list {
 		name, err := dn.FromDER(c.RawSubject)
 		kind, subjects := 0, known.IssuingSubjects

@@ -23,14 +23,14 @@ const (
 	maxCRL = 32 << 20
 	// crlSkew is how far the clock of a CA may be ahead.
 	crlSkew = time.Minute
-	// crlRetry is when a client may try again where no list can tell.
+	// crlRetry is how long a client waits where no list tells the status.
 	crlRetry = time.Minute
 )
 
-// CRLs answers from certificate revocation lists (RFC 5280 section 5) that the bank
-// supplies. Each certificate of a chain but the root needs a list of its issuer that
-// is in date; without it, its status is unknown and the certificate is refused. It
-// is safe for concurrent use.
+// CRLs is a RevocationChecker that reads certificate revocation lists (RFC 5280 section
+// 5), which the bank supplies. Each certificate of a chain but the root needs a list of
+// its issuer that is in date. Without one the status is unknown, and the certificate is
+// refused. CRLs is safe for concurrent use.
 type CRLs struct {
 	issuers []*x509.Certificate
 	fsys    fs.FS
@@ -38,10 +38,10 @@ type CRLs struct {
 
 	mu     sync.RWMutex
 	lists  map[issuer]*revocationList // in use
-	newest map[issuer]edition         // ever in use, also of those that are no more
+	newest map[issuer]edition         // that was ever in use, also where its list is gone
 }
 
-// issuer is a CA by name and key: two CAs may bear one name.
+// issuer is a CA by name and key, because two CAs may have one name.
 type issuer struct{ name, key string }
 
 func issuerOf(ca *x509.Certificate) issuer {
@@ -54,16 +54,16 @@ type revocationList struct {
 	revoked    map[string]time.Time // when, by serial number
 }
 
-// edition says which of an issuer's lists one is.
+// edition tells the lists of one issuer apart.
 type edition struct {
 	thisUpdate time.Time
 	number     *big.Int // CRLNumber; nil where the list has none
 	content    [sha256.Size]byte
 }
 
-// replaces says whether a list may come after another of its issuer. Their times
-// decide, and their numbers (RFC 5280 section 5.2.3) where both have one: neither may
-// go back, and two of the same time and number must say the same.
+// replaces reports whether a list may follow an older one of its issuer. The list's time
+// may not go back. Its number may not either, where both lists have one (RFC 5280
+// section 5.2.3). Two lists of the same time and number must have the same content.
 func (e *edition) replaces(old *edition) bool {
 	numbers := 0
 	if e.number != nil && old.number != nil {
@@ -85,12 +85,13 @@ func (e *edition) String() string {
 	return fmt.Sprintf("number %.64s of %s", e.number.String(), date(e.thisUpdate))
 }
 
-// NewCRLs makes a RevocationChecker of lists that are in memory, each DER or PEM.
-// The issuers are the CAs, whose signatures the lists must bear: as a rule
-// Authorities.Certificates. A list that is broken, by nobody of the issuers, without
-// an end of its validity, or that covers a part only (delta lists, indirect lists
-// and lists with an issuing distribution point) is an error. One that is out of date
-// is none: it leaves the status of what it does not list unknown.
+// NewCRLs makes a RevocationChecker of lists that are in memory, each DER or PEM. One of
+// the issuers must have signed each list; as a rule they are Authorities.Certificates.
+//
+// A list is an error (*ConfigError) where it is broken, where no issuer has signed it,
+// where its validity has no end, and where it covers only a part: delta lists, indirect
+// lists, and lists with an issuing distribution point. A list that is out of date is no
+// error: the status of a certificate that it does not list is then unknown.
 func NewCRLs(issuers []*x509.Certificate, lists ...[]byte) (*CRLs, error) {
 	c := &CRLs{issuers: slices.Clone(issuers)}
 	if err := c.Replace(lists...); err != nil {
@@ -99,8 +100,8 @@ func NewCRLs(issuers []*x509.Certificate, lists ...[]byte) (*CRLs, error) {
 	return c, nil
 }
 
-// LoadCRLFiles is NewCRLs with lists from files of at most 32 MiB, which Reload
-// reads again.
+// LoadCRLFiles is NewCRLs with lists from files of at most 32 MiB. Reload reads the
+// files again.
 func LoadCRLFiles(fsys fs.FS, issuers []*x509.Certificate, names ...string) (*CRLs, error) {
 	if fsys == nil || len(names) == 0 {
 		return nil, configError("no file of revocation lists is named")
@@ -112,9 +113,8 @@ func LoadCRLFiles(fsys fs.FS, issuers []*x509.Certificate, names ...string) (*CR
 	return c, nil
 }
 
-// Reload reads the files again, all of them or, on error, none: the lists of before
-// then stay in use until they are out of date. A bank calls it as often as its CAs
-// publish.
+// Reload reads the files again. On an error it keeps all lists that are in use, until
+// they are out of date. Call it as often as the CAs publish.
 func (c *CRLs) Reload() error {
 	if len(c.names) == 0 {
 		return configError("the revocation lists are not from files; use Replace")
@@ -145,7 +145,7 @@ func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// fileError names the file once, and not at any length.
+// fileError names the file once, shortened.
 func fileError(name string, err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
@@ -154,11 +154,13 @@ func fileError(name string, err error) error {
 	return configError("file %s cannot be read: %w", text.Quote(name), text.Bounded{Err: err})
 }
 
-// Replace puts lists in the place of those in use: all of them or, on error, none.
-// A list that is older than one that was ever in use by its issuer, or has a lower
-// CRLNumber, is an error, for it could bring back what has been revoked since; so is
-// another list of the same time and number. Of several lists by one issuer the newest
-// counts, on the same terms. What was in use is known as long as c lives.
+// Replace puts new lists in the place of those in use. On an error it keeps all that are
+// in use. Of several lists by one issuer it takes the newest.
+//
+// A list must not be older than any list of its issuer that c ever used, nor have a
+// lower CRLNumber: it could give back a certificate that has been revoked since. A list
+// of the same time and number must have the same content. Otherwise Replace returns an
+// error.
 func (c *CRLs) Replace(lists ...[]byte) error {
 	if len(lists) == 0 {
 		return configError("there is no revocation list; leave the checker's Revocation nil to consult none")
@@ -198,7 +200,7 @@ func (c *CRLs) Replace(lists ...[]byte) error {
 	}
 	for by, list := range fresh {
 		next := list.edition
-		if next.number == nil { // a list without a number must not hide the way back
+		if next.number == nil { // keep the last known number, so that a later list cannot go back behind it
 			next.number = c.newest[by].number
 		}
 		c.newest[by] = next
@@ -207,8 +209,8 @@ func (c *CRLs) Replace(lists ...[]byte) error {
 	return nil
 }
 
-// parse reads a list and finds the CA that signed it. Its errors continue a
-// sentence about the list.
+// parse reads a list and finds the CA that signed it. Its errors go on behind the words
+// "revocation list 1".
 func (c *CRLs) parse(der []byte) (issuer, *revocationList, error) {
 	parsed, err := x509.ParseRevocationList(der)
 	if err != nil {
@@ -226,7 +228,7 @@ func (c *CRLs) parse(der []byte) (issuer, *revocationList, error) {
 		revoked: make(map[string]time.Time, len(parsed.RevokedCertificateEntries))}
 	for _, entry := range parsed.RevokedCertificateEntries {
 		for _, extension := range entry.Extensions {
-			// Such as certificateIssuer: the entry would be about another CA's certificate.
+			// With certificateIssuer, say, the entry is about another CA's certificate.
 			if extension.Critical {
 				return issuer{}, nil, fmt.Errorf("has an entry with the critical extension %.64s", extension.Id.String())
 			}
@@ -243,8 +245,8 @@ var (
 	oidDistributionPoint = asn1.ObjectIdentifier{2, 5, 29, 28}
 )
 
-// unusable says why a list cannot answer for all certificates of its issuer, "" if
-// it can.
+// unusable says why a list cannot speak for all certificates of its issuer, "" if it
+// can.
 func unusable(l *x509.RevocationList) string {
 	for _, extension := range l.Extensions {
 		switch {
@@ -266,7 +268,7 @@ func unusable(l *x509.RevocationList) string {
 	return ""
 }
 
-// signer finds the issuer whose name and signature a list bears.
+// signer finds the CA that signed a list, by name and signature.
 func (c *CRLs) signer(l *x509.RevocationList) (*x509.Certificate, error) {
 	err := fmt.Errorf("is by %s, which is none of the CAs", text.Quote(l.Issuer.String()))
 	for _, ca := range c.issuers {
@@ -283,7 +285,8 @@ func (c *CRLs) signer(l *x509.RevocationList) (*x509.Certificate, error) {
 }
 
 // CheckRevocation implements RevocationChecker. The error is an *Error of kind
-// ErrRevoked, which a list out of date proves too, or else ErrRevocationUnknown.
+// ErrRevoked or ErrRevocationUnknown. A list that is out of date still proves ErrRevoked
+// for the certificates that it lists.
 func (c *CRLs) CheckRevocation(_ context.Context, chain []*x509.Certificate, now time.Time) error {
 	c.mu.RLock()
 	lists := c.lists

@@ -11,28 +11,29 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// outageRetry is when a client may try again after an outage that names no time.
+// outageRetry is how long a client waits after an outage that names no time.
 const outageRetry = 10 * time.Second
 
-// Denial is how Middleware answers a request that does not pass: with a JSON error
-// that must not be stored (RFC 6749 section 5.2). A Denial never says which clients
-// there are; Err, which the client does not see, says all.
+// Denial is Middleware's answer to a request that does not pass: a JSON error with the
+// headers against caching (RFC 6749 section 5.2). All fields but Err reach the client,
+// and none of them tells which clients there are. Err says why, for the bank's log.
 type Denial struct {
-	Status      int           // 401, or 503 where a key set, the revocation status or the client cannot be read at the moment
+	Status      int           // 401; 503 where a key set, the revocation status or the client cannot be read at the moment
 	Code        string        // invalid_client or temporarily_unavailable
 	Description string        // error_description
-	RetryAfter  time.Duration // of a 503: when to try again; else 0
-	Err         error         // why
+	RetryAfter  time.Duration // of a 503: how long to wait; else 0
+	Err         error         // not sent
 }
 
-// answer is what a client learns of errors of a kind.
+// answer is what a client learns about errors of a kind.
 type answer struct {
 	kind   error // nil: any other
 	status int
 	text   string
 }
 
-// ofCertificate are the answers before the client is looked up, and tell nothing of it.
+// ofCertificate are the answers before Client is called. They tell nothing about
+// clients.
 var ofCertificate = []answer{
 	{ErrNoCertificate, http.StatusUnauthorized, "a client certificate is required"},
 	{ErrUntrusted, http.StatusUnauthorized, "the client certificate is of no CA that is accepted here"},
@@ -42,8 +43,8 @@ var ofCertificate = []answer{
 	{nil, http.StatusServiceUnavailable, "the revocation status cannot be read at the moment"},
 }
 
-// ofClient are the answers afterwards: one for all that waiting does not mend, one for
-// all that it does, a fault of the bank's own store among it.
+// ofClient are the answers after Client was called. There are two: one where waiting
+// does not help, one where it does, such as a fault of the bank's own store.
 var ofClient = []answer{
 	{ErrUnknownClient, http.StatusUnauthorized, notTheClients},
 	{ErrUntrusted, http.StatusUnauthorized, notTheClients},
@@ -84,11 +85,11 @@ func (d *Denial) write(w http.ResponseWriter, r *http.Request) {
 	}
 	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if d.Status == http.StatusUnauthorized && strings.EqualFold(scheme, "Basic") {
-		// RFC 6749 section 5.2 wants the scheme that the client has tried.
+		// RFC 6749 section 5.2 asks for the scheme that the client used.
 		header.Set("WWW-Authenticate", `Basic realm="token"`)
 	}
 	w.WriteHeader(d.Status)
-	// Two strings always encode; a client that is gone reads nothing.
+	// Two strings always encode, and a client that has gone needs no answer.
 	_ = json.NewEncoder(w).Encode(struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`

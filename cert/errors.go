@@ -8,8 +8,8 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// Why a certificate is refused, for errors.Is. A key set that cannot be read at the
-// moment is ssa.ErrKeySourceUnavailable.
+// The kinds of an Error: why a certificate is refused. They are for errors.Is. A key
+// set that cannot be read at the moment is ssa.ErrKeySourceUnavailable.
 var (
 	ErrNoCertificate     = errors.New("no client certificate")
 	ErrUntrusted         = errors.New("certificate not trusted")
@@ -21,23 +21,23 @@ var (
 	ErrNoKeySet          = errors.New("software without a key set")
 )
 
-// ErrUnknownClient is what MiddlewareConfig.Client wraps to say that there is
-// no such client.
+// ErrUnknownClient says that there is no such client. MiddlewareConfig.Client returns
+// an error that wraps it.
 var ErrUnknownClient = errors.New("unknown client")
 
-// Error says why a certificate is refused. Its text is ASCII, repeats no input
-// beyond 64 characters, quoted, and has a Detail of at most 500.
+// Error says why a certificate is refused. Its text is ASCII. It quotes input, at most
+// 64 characters of it.
 type Error struct {
 	Kind       error         // one of the Err values, or ssa.ErrKeySourceUnavailable
-	Detail     string        // what is wrong, and what would be right
-	Cause      error         // what a collaborator said, if it was its failure
-	RetryAfter time.Duration // for what is unknown at the moment: when to ask again; else 0
+	Detail     string        // what is wrong, and what would be right; at most 500 characters, without package and kind
+	Cause      error         // the error of a collaborator that failed; else nil
+	RetryAfter time.Duration // when to ask again, where something cannot be read at the moment; else 0
 }
 
-// Error gives kind and detail in one line.
+// Error is the kind and the detail in one line.
 func (e *Error) Error() string { return "cert: " + e.Kind.Error() + ": " + bounded(e.Detail) }
 
-// Unwrap gives kind and cause to errors.Is and errors.As.
+// Unwrap returns kind and cause, for errors.Is and errors.As.
 func (e *Error) Unwrap() []error {
 	if e.Cause == nil {
 		return []error{e.Kind}
@@ -45,20 +45,20 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Cause}
 }
 
-// bounded brings a text that another package made within the bounds of this one's.
+// bounded cuts and cleans a text of another package to what an Error may hold.
 func bounded(s string) string { return text.ASCII(s, text.MaxDescription) }
 
-// ConfigError says why this package refuses a setting, a file or a list that a bank
-// gave it. Where reading a file failed, it wraps what the file system said.
+// ConfigError says why this package refuses a setting, a file or a list of the bank.
+// Where a file cannot be read, it wraps the file system's error.
 type ConfigError struct{ cause error }
 
-// Error gives the detail behind the name of the package.
+// Error is the detail behind the name of the package.
 func (e *ConfigError) Error() string { return "cert: " + e.Detail() }
 
 // Detail says what is wrong, and what would be right.
 func (e *ConfigError) Detail() string { return e.cause.Error() }
 
-// Unwrap gives what lies beneath to errors.Is and errors.As.
+// Unwrap returns the error beneath, for errors.Is and errors.As.
 func (e *ConfigError) Unwrap() error { return e.cause }
 
 func configError(format string, args ...any) error {

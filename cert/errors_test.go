@@ -75,7 +75,7 @@ func TestErrorsRepeatLittleOfAnyInput(t *testing.T) {
 	}
 }
 
-func TestNotesOfAReportRepeatLittleOfAnyInput(t *testing.T) {
+func TestNotesOfAnAcceptanceRepeatLittleOfAnyInput(t *testing.T) {
 	p := newPKI(t)
 	leaf := p.issuing.transport(t)
 	id := strings.Repeat("\U0001f511", 200)

@@ -11,13 +11,13 @@ import (
 // ErrSubject says that the subject of a certificate is no distinguished name.
 var ErrSubject = errors.New("unreadable subject")
 
-// SubjectProfile is a kind of certificate that TPPs hold, by its subject and its use.
+// SubjectProfile is a kind of TPP certificate. Its subject and its use tell it.
 type SubjectProfile string
 
 // The transport profiles are for TLS clients, the signing profiles for tokens.
 const (
-	ProfileUnknown     SubjectProfile = "unknown"      // no profile below, as every certificate of a CA
-	ProfileOBTransport SubjectProfile = "ob_transport" // legacy of Open Banking: O=OpenBanking, OU={org_id}, CN={software_id}, perhaps C
+	ProfileUnknown     SubjectProfile = "unknown"      // none of those below, such as the certificate of a CA
+	ProfileOBTransport SubjectProfile = "ob_transport" // Open Banking, legacy: O=OpenBanking, OU={org_id}, CN={software_id}, perhaps C
 	ProfileOBSigning   SubjectProfile = "ob_signing"   // the same for signing
 	ProfileOBWAC       SubjectProfile = "obwac"        // Open Banking's own kind of QWAC: organizationIdentifier, CN={org_id}
 	ProfileOBSeal      SubjectProfile = "obseal"       // the same for signing
@@ -25,13 +25,13 @@ const (
 	ProfileQSeal       SubjectProfile = "qseal"        // eIDAS, electronic seal: organizationIdentifier
 )
 
-// Transport says whether certificates of the profile are for TLS clients.
+// Transport reports whether certificates of the profile are for TLS clients.
 func (p SubjectProfile) Transport() bool {
 	return p == ProfileOBTransport || p == ProfileOBWAC || p == ProfileQWAC
 }
 
-// Identity is what the subject of a certificate says about its holder. A field
-// that the profile does not bind is empty; ProfileUnknown has none.
+// Identity is what the subject of a certificate says about its holder. A field that
+// the profile does not bind is empty. With ProfileUnknown all of them are.
 type Identity struct {
 	Profile                SubjectProfile `json:"profile"`
 	SoftwareID             string         `json:"software_id,omitempty"`             // of the legacy profiles: CN
@@ -39,21 +39,25 @@ type Identity struct {
 	OrganizationIdentifier string         `json:"organization_identifier,omitempty"` // of all others, as ParseOrganizationIdentifier reads it
 }
 
-// Identify tells the profile of a certificate and whom its subject names. It
-// believes the certificate: that a trusted CA issued it is for the caller to
-// check, and that the names are the software's.
+// Identify tells the profile of a certificate and whom its subject names. It believes
+// the certificate: the caller checks that a trusted CA issued it, and that the names are
+// those of the software.
 //
-// Transport is extended key usage clientAuth or serverAuth with key usage
-// digitalSignature, signing is key usage nonRepudiation or extended key usage
-// document signing; where both are there, the QcType of the qcStatements decides
-// (ETSI EN 319 412-5 clause 4.2.3). A certificate with a statement of qualified
-// status is never an OBWAC or OBSeal, whatever its CN looks like. The subject has
-// the attributes of its profile: the legacy ones CN, OU, O and perhaps C, and no
-// more; all others C, O and organizationIdentifier at least. An attribute that binds
-// and stands there twice makes the profile unknown.
+// Identify looks at these:
 //
-// The error wraps ErrSubject, ErrQCStatements or ErrNoCertificate (leaf is nil);
-// the Identity is then empty.
+//   - Transport certificates have the extended key usage clientAuth or serverAuth, and
+//     the key usage digitalSignature. Signing certificates have the key usage
+//     nonRepudiation or the extended key usage document signing. Where a certificate
+//     has both, the QcType of its qcStatements decides (ETSI EN 319 412-5 clause
+//     4.2.3).
+//   - A certificate with a statement of qualified status is never an OBWAC or OBSeal,
+//     whatever its CN looks like.
+//   - The subject of a legacy profile has CN, OU, O, perhaps C, and nothing else. That
+//     of any other profile has C, O, organizationIdentifier, and perhaps more. A
+//     binding attribute that stands there twice makes the profile unknown.
+//
+// The error wraps ErrSubject, ErrQCStatements or ErrNoCertificate (leaf is nil). The
+// Identity is then empty.
 func Identify(leaf *x509.Certificate) (Identity, error) {
 	if leaf == nil {
 		return Identity{}, noCertificate()
@@ -73,8 +77,8 @@ func noCertificate() error {
 	return &Error{Kind: ErrNoCertificate, Detail: "there is nothing to read"}
 }
 
-// identify adds to the form of a subject what its certificate is for, and whether it
-// is qualified.
+// identify finds the profile by the form of the subject, by the usage, and by the
+// qualified status.
 func identify(name dn.Name, u usage, qualified bool) Identity {
 	if u == useOther {
 		return Identity{Profile: ProfileUnknown}
@@ -109,8 +113,8 @@ const (
 
 var oidDocumentSigning = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 10, 3, 12}
 
-// use says what a certificate is for. Seals exist that may also be used for TLS
-// clients, and website certificates with nonRepudiation; their QcType is clear.
+// use says what a certificate is for. Some seals may also serve TLS clients, and some
+// website certificates have nonRepudiation: the QcType tells them apart.
 func use(leaf *x509.Certificate, qc *qcStatements) usage {
 	if leaf.IsCA || leaf.KeyUsage&x509.KeyUsageCertSign != 0 {
 		return useOther
@@ -147,11 +151,11 @@ type OrganizationID struct {
 	ID        string // the identifier in the register, as its keeper writes it
 }
 
-// ParseOrganizationIdentifier reads the attribute 2.5.4.97 of a subject: scheme,
-// country, a hyphen and an identifier (ETSI EN 319 412-1 clause 5.1.4), with the
-// competent authority and another hyphen before it for PSD (ETSI TS 119 495
-// clause 5.2.1). PSDGB-FCA-123456 is such a one. The error wraps
-// ErrOrganizationIdentifier and repeats nothing of s.
+// ParseOrganizationIdentifier reads the attribute 2.5.4.97 of a subject, such as
+// PSDGB-FCA-123456: scheme, country, a hyphen and an identifier (ETSI EN 319 412-1
+// clause 5.1.4). For PSD the competent authority and another hyphen stand before the
+// identifier (ETSI TS 119 495 clause 5.2.1). The error wraps ErrOrganizationIdentifier
+// and repeats nothing of s.
 func ParseOrganizationIdentifier(s string) (OrganizationID, error) {
 	id, err := dn.ParseOrganizationID(s)
 	if err != nil {

@@ -15,23 +15,24 @@ import (
 type MiddlewareConfig struct {
 	Source  Source   // required: where the certificate is found
 	Checker *Checker // required
-	// Client finds the software of the client that a request names, such as by
-	// client_id; required. SoftwareOf and Checker.Software make a Software. Client
-	// must leave the body readable, as http.Request.FormValue does. An error that
-	// wraps ErrUnknownClient says that there is no such client, and one that wraps
-	// ErrNoKeySet that nobody can tell any more where its keys are: both are refused
-	// (401). Any other error is an outage (503), but for an *Error, which is what it
-	// says.
+	// Client finds the software of the client that a request names, for example by
+	// client_id. It is required. SoftwareOf and Checker.Software make a Software.
+	// Client must leave the body readable, as http.Request.FormValue does.
+	//
+	// An error that wraps ErrUnknownClient means that there is no such client. One
+	// that wraps ErrNoKeySet means that the addresses of the client's keys are unknown
+	// or not admitted any more. Middleware refuses both (401), and an *Error by its
+	// kind. Any other error is an outage (503).
 	Client func(*http.Request) (Software, error)
-	// Refused hears of each request that does not pass, for the bank's log and
-	// metrics. Nil: nobody does.
+	// Refused is called for each request that does not pass, before the answer. The
+	// bank logs and counts there. It may be nil.
 	Refused func(*http.Request, Denial)
 }
 
 type acceptanceKey struct{}
 
-// AcceptanceFrom returns what Middleware has accepted: the certificate, the client's
-// software with its keys, and the grounds. It must not be changed.
+// AcceptanceFrom returns what Middleware has accepted: the certificate, and the client's
+// software with its keys. The caller must not change it.
 func AcceptanceFrom(ctx context.Context) (*Acceptance, bool) {
 	accepted, ok := ctx.Value(acceptanceKey{}).(*Acceptance)
 	return accepted, ok
@@ -55,8 +56,8 @@ func AcceptanceFrom(ctx context.Context) (*Acceptance, bool) {
 //     an unknown client against the last known client's keys, and answers an outage of
 //     those with the same words and the same Retry-After.
 //
-// One thing can still show that a client is known: each key set is cached and fails
-// alone, so the last known client's may be up while another one is down.
+// One thing can still show that a client is known. Each key set is cached on its own
+// and fails on its own: the last known client's may be up while another's is down.
 func Middleware(c MiddlewareConfig) (func(http.Handler) http.Handler, error) {
 	if c.Source == nil || c.Checker == nil || c.Client == nil {
 		return nil, configError("the middleware needs a Source, a Checker and a Client")
@@ -80,10 +81,10 @@ func Middleware(c MiddlewareConfig) (func(http.Handler) http.Handler, error) {
 
 type gate struct {
 	MiddlewareConfig
-	last atomic.Pointer[Software] // of the client that was known last
+	last atomic.Pointer[Software] // of the last known client
 }
 
-// judge accepts a request, or refuses it and says from which answers to take.
+// judge accepts a request, or returns why not and the table of answers for it.
 func (g *gate) judge(r *http.Request) (*Acceptance, []answer, error) {
 	leaf, err := g.Source(r)
 	if err != nil {
@@ -119,8 +120,8 @@ func (g *gate) belongs(ctx context.Context, standing map[claims.Environment]verd
 	return g.Checker.owned(ctx, found.good, leaf, s)
 }
 
-// unknown refuses a client without a Software: as unknown, or for an outage where the
-// keys of the last known client cannot be read now.
+// unknown refuses a client for which Client found no Software. If the keys of the last
+// known client cannot be read now, unknown returns that outage instead.
 func (g *gate) unknown(ctx context.Context, standing map[claims.Environment]verdict, leaf *x509.Certificate, unknown error) error {
 	last := g.last.Load()
 	if last == nil {
@@ -135,14 +136,14 @@ func (g *gate) unknown(ctx context.Context, standing map[claims.Environment]verd
 	return unknown
 }
 
-// verdict is what a certificate is in an environment.
+// verdict is the judgement of a certificate in one environment.
 type verdict struct {
 	good    *Acceptance
-	refusal error // nil where it is good
+	refusal error // nil where the certificate is good
 }
 
-// standing judges a certificate for itself, before it is known whose it should be:
-// in each environment, or with an error where it is good in none.
+// standing judges a certificate by itself in each environment, because the client and
+// its environment are not known yet. The error says why it is good in none.
 func (c *Checker) standing(ctx context.Context, leaf *x509.Certificate) (map[claims.Environment]verdict, error) {
 	all := map[claims.Environment]verdict{}
 	var refusal error
@@ -151,7 +152,8 @@ func (c *Checker) standing(ctx context.Context, leaf *x509.Certificate) (map[cla
 		report, err := c.certificate(ctx, leaf, env)
 		all[env] = verdict{report, err}
 		good = good || err == nil
-		// To be of no CA of an environment says least, and nothing where none is listed.
+		// Keep the refusal that says most. ErrUntrusted says least, and it says nothing
+		// about an environment without CAs.
 		listed := c.config.Authorities == nil || c.config.Authorities.stores[env] != nil
 		if listed && (refusal == nil || errors.Is(refusal, ErrUntrusted)) {
 			refusal = err

@@ -20,19 +20,20 @@ var ErrQCStatements = errors.New("unreadable qualified statements")
 // PSD2 is the statement of an eIDAS certificate about its holder as a payment
 // service provider (ETSI TS 119 495 clause 5.1, PSD2QcType).
 type PSD2 struct {
-	// Roles are those that TS 119 495 defines: PSP_AI is AISP, PSP_PI is PISP,
-	// PSP_IC is CBPII, PSP_AS is ASPSP; in the certificate's order, each once.
+	// Roles are those that TS 119 495 defines: PSP_AI is AISP, PSP_PI is PISP, PSP_IC
+	// is CBPII, PSP_AS is ASPSP. They are in the certificate's order, each once.
 	Roles         []claims.Role
 	AuthorityName string // of the competent authority: Financial Conduct Authority
 	AuthorityID   string // its country and identifier: GB-FCA
 }
 
-// PSD2Of reads the PSD2 statement out of a certificate's qcStatements. It says
-// false where the certificate has none. A role under an object identifier that TS
-// 119 495 does not define is left out, so that it gives no permission; a role
-// whose name contradicts its identifier makes the statement unreadable. The error
-// wraps ErrQCStatements or ErrNoCertificate (leaf is nil) and repeats nothing of
-// the certificate.
+// PSD2Of reads the PSD2 statement of a certificate's qcStatements. It returns false
+// where the certificate has none.
+//
+// PSD2Of leaves out a role whose object identifier TS 119 495 does not define, so that
+// it gives no permission. A role whose name contradicts its identifier makes the
+// statement unreadable. The error wraps ErrQCStatements or ErrNoCertificate (leaf is
+// nil) and repeats nothing of the certificate.
 func PSD2Of(leaf *x509.Certificate) (PSD2, bool, error) {
 	if leaf == nil {
 		return PSD2{}, false, noCertificate()
@@ -44,10 +45,10 @@ func PSD2Of(leaf *x509.Certificate) (PSD2, bool, error) {
 	return *qc.psd2, true, nil
 }
 
-// Lacks returns those roles of a software statement that the certificate does not
-// carry, in the statement's order and spelling. CD_AISP, for the Crown
-// Dependencies, asks for AISP, and so on. A role that PSD2 does not know is always
-// lacking.
+// Lacks returns the roles of a software statement that the certificate does not have,
+// in the statement's order and spelling. A role of the Crown Dependencies needs the
+// plain one: CD_AISP needs AISP. The certificate always lacks a role that PSD2 does not
+// know.
 func (p PSD2) Lacks(roles []claims.Role) []claims.Role {
 	var lacking []claims.Role
 	for _, r := range roles {
@@ -58,9 +59,9 @@ func (p PSD2) Lacks(roles []claims.Role) []claims.Role {
 	return lacking
 }
 
-// Beyond returns those roles of the certificate that a software statement does not
-// name, neither as they are nor as CD_. A certificate is of an organisation, and a
-// software may well do with fewer roles.
+// Beyond returns the roles of the certificate that a software statement does not name,
+// neither plain nor with CD_. That is no fault: the certificate is the organisation's,
+// and one software may need fewer roles.
 func (p PSD2) Beyond(roles []claims.Role) []claims.Role {
 	var beyond []claims.Role
 	for _, r := range p.Roles {
@@ -75,18 +76,19 @@ func psd2Role(r claims.Role) claims.Role {
 	return claims.Role(strings.TrimPrefix(string(r), "CD_"))
 }
 
-// roleOfPSP is a role as TS 119 495 names it, and as the directory does.
+// roleOfPSP is a role by its names in TS 119 495 and in the directory.
 type roleOfPSP struct {
 	name string
 	role claims.Role
 }
 
-// rolesOfPSP: the last arc of 0.4.0.19495.1.x is the index and one more.
+// rolesOfPSP are in the order of their object identifiers: the first is
+// 0.4.0.19495.1.1.
 var rolesOfPSP = []roleOfPSP{
 	{"PSP_AS", claims.ASPSP}, {"PSP_PI", claims.PISP}, {"PSP_AI", claims.AISP}, {"PSP_IC", claims.CBPII},
 }
 
-// Object identifiers as DER encodes them, so that arcs of any length compare.
+// Object identifiers as DER encodes them: they compare whatever the size of an arc.
 var (
 	oidQCStatements = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3}
 	oidQcCompliance = []byte{0x04, 0x00, 0x8e, 0x46, 0x01, 0x01}       // 0.4.0.1862.1.1
@@ -114,7 +116,7 @@ func badStatements(reason string) error {
 	return &Error{Kind: ErrQCStatements, Detail: reason}
 }
 
-// readQCStatements finds the extension; without it, all is zero.
+// readQCStatements reads the extension. Without one all is zero.
 func readQCStatements(leaf *x509.Certificate) (qcStatements, error) {
 	for i := range leaf.Extensions {
 		if leaf.Extensions[i].Id.Equal(oidQCStatements) {
@@ -125,8 +127,8 @@ func readQCStatements(leaf *x509.Certificate) (qcStatements, error) {
 }
 
 // parseQCStatements reads QCStatements ::= SEQUENCE OF SEQUENCE { OID, ANY
-// OPTIONAL } (RFC 3739 section 3.2.6). Statements of other kinds are passed over,
-// and one of a kind it reads must not stand there twice.
+// OPTIONAL } (RFC 3739 section 3.2.6). It skips statements of other kinds. One that it
+// reads must not stand there twice.
 func parseQCStatements(der []byte) (qcStatements, error) {
 	if len(der) > maxQCStatements {
 		return qcStatements{}, badStatements("they are too long")
@@ -204,9 +206,9 @@ func parsePSD2(der []byte) (PSD2, error) {
 	return p, nil
 }
 
-// parseRole reads RoleOfPSP ::= SEQUENCE { roleOfPspOid, roleOfPspName }. A role
-// that is not known is empty. A known one is known by its identifier and must have
-// its own name, or two readers would see two roles.
+// parseRole reads RoleOfPSP ::= SEQUENCE { roleOfPspOid, roleOfPspName }. It returns ""
+// for an unknown role. The identifier and the name of a known role must match, or two
+// readers would see two roles.
 func parseRole(der []byte) (claims.Role, bool) {
 	parts, ok := sequence(der)
 	if !ok || len(parts) != 2 || !is(parts[0], asn1.TagOID) {
@@ -249,7 +251,7 @@ func is(v asn1.RawValue, tag int) bool {
 }
 
 // utf8String reads a UTF8String of 1 to 256 printable characters. Some CAs write a
-// PrintableString in its place, which says the same.
+// PrintableString instead, which reads the same.
 func utf8String(v asn1.RawValue) (string, bool) {
 	if !is(v, asn1.TagUTF8String) && !is(v, asn1.TagPrintableString) {
 		return "", false

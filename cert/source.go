@@ -13,25 +13,25 @@ import (
 const MaxHeader = 16 << 10
 
 var (
-	// ErrPeer says that a request did not come from a listed proxy, so that its
-	// header proves nothing.
+	// ErrPeer says that a request did not come from a listed proxy. Its header proves
+	// nothing.
 	ErrPeer = errors.New("request not from a listed proxy")
 	// ErrHeader says that a proxy's header does not hold exactly one certificate in
 	// its form.
 	ErrHeader = errors.New("unusable certificate header")
 )
 
-// Source finds the client's certificate of the mutual TLS connection that a
-// request came by. A client without a certificate is nil without an error. An
-// error says that nobody can tell; a caller must refuse the request.
+// Source finds the client's certificate of the mutual TLS connection of a request. It
+// returns nil without an error where the client has no certificate. On an error nobody
+// knows the certificate, and the caller must refuse the request.
 //
-// A source proves possession of the key, as the TLS handshake did. Whom the
-// certificate belongs to, and who issued it, is for a Checker to say.
+// The client holds the certificate's key: the TLS handshake has proved that. A Checker
+// judges who issued the certificate and which software it belongs to.
 type Source func(*http.Request) (*x509.Certificate, error)
 
-// FromTLS takes the certificate of the TLS connection itself. The server must
-// have verified it (tls.RequireAndVerifyClientCert or
-// tls.VerifyClientCertIfGiven): one that it only asked for counts as none.
+// FromTLS takes the certificate of the TLS connection itself. The server must verify it
+// (tls.RequireAndVerifyClientCert or tls.VerifyClientCertIfGiven). FromTLS ignores a
+// certificate that the server only requested.
 func FromTLS(r *http.Request) (*x509.Certificate, error) {
 	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 || len(r.TLS.PeerCertificates) == 0 {
 		return nil, nil
@@ -42,13 +42,13 @@ func FromTLS(r *http.Request) (*x509.Certificate, error) {
 // Form is the way in which a proxy writes a certificate into a header.
 type Form string
 
-// Each form holds one certificate, the last one a chain.
+// The forms. Each holds one certificate, the last one a chain.
 const (
 	// FormRFC9440 is a byte sequence, :base64 of the DER:, as in Client-Cert (RFC
 	// 9440 section 2.2).
 	FormRFC9440 Form = "rfc9440"
 	// FormXFCC is Envoy's x-forwarded-client-cert with one element. Its Cert is a
-	// percent-encoded PEM; its Hash, where there is one, must be Cert's SHA-256.
+	// percent-encoded PEM. Its Hash, if it has one, must be the SHA-256 of Cert.
 	FormXFCC Form = "xfcc"
 	// FormEscapedPEM is a percent-encoded PEM: $ssl_client_escaped_cert of nginx,
 	// X-Amzn-Mtls-Clientcert-Leaf of AWS. A plus stays a plus, as AWS writes it.
@@ -57,9 +57,9 @@ const (
 	FormDER Form = "der"
 	// FormPEM is a PEM with blanks for its newlines.
 	FormPEM Form = "pem"
-	// FormEscapedPEMChain is FormEscapedPEM with the client's whole chain, leaf
-	// first, of which the leaf alone is taken: X-Amzn-Mtls-Clientcert of AWS. That
-	// load balancer passes the chain on unverified, so check it by Authorities.
+	// FormEscapedPEMChain is FormEscapedPEM with the client's whole chain, leaf first:
+	// X-Amzn-Mtls-Clientcert of AWS. The source takes the leaf alone. That load
+	// balancer passes the chain on unverified, so the Checker needs Authorities.
 	FormEscapedPEMChain Form = "escaped_pem_chain"
 )
 
@@ -72,21 +72,24 @@ func Forms() []Form {
 type HeaderConfig struct {
 	Header string // required: its name, in any case
 	Form   Form   // required
-	// Peers are the networks that the proxies call from, required. They are held
-	// against http.Request.RemoteAddr, which must be the connection's own: no
-	// handler before may set it from a header.
+	// Peers are the networks of the proxies. They are required. The source looks for
+	// http.Request.RemoteAddr in them. That must be the address of the connection: no
+	// handler in front may set it from a header.
 	Peers []netip.Prefix
 }
 
-// FromHeader returns a Source that reads a proxy's header. The proxy must remove
-// or replace the header of every request that it forwards, or clients could
-// write it themselves.
+// FromHeader returns a Source that reads a proxy's header. The proxy must remove or
+// replace the header of every request that it forwards, or clients could write it
+// themselves.
 //
-// The source's errors wrap ErrPeer (RemoteAddr is in no listed network, whatever
-// the request holds) or ErrHeader (the header stands there twice, is empty, is
-// longer than MaxHeader or breaks its form in any way); neither repeats anything
-// of the request. A request of a listed proxy without the header has no
-// certificate. FromHeader's own error says what c lacks.
+// A request of a listed proxy without the header has no certificate. The source's
+// errors repeat nothing of the request. They wrap one of these:
+//
+//   - ErrPeer: RemoteAddr is in no listed network, with or without the header.
+//   - ErrHeader: the header stands there twice, is empty, is longer than MaxHeader, or
+//     breaks its form.
+//
+// FromHeader's own error is a *ConfigError.
 func FromHeader(c HeaderConfig) (Source, error) {
 	if !isToken(c.Header) {
 		return nil, configError("a header source needs the name of its header")
@@ -133,8 +136,8 @@ func (h *headerSource) certificate(r *http.Request) (*x509.Certificate, error) {
 	return decodeHeader(h.form, values[0])
 }
 
-// listed says whether an address and port is a proxy's. A dual-stack socket
-// shows IPv4 as IPv6, and a link-local address has a zone that no network has.
+// listed reports whether an address and port are those of a proxy. A dual-stack socket
+// shows IPv4 as IPv6, and a link-local address has a zone, which no network has.
 func (h *headerSource) listed(remote string) bool {
 	peer, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -144,7 +147,7 @@ func (h *headerSource) listed(remote string) bool {
 	return slices.ContainsFunc(h.peers, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-// isToken says whether s can be the name of a header (RFC 9110 section 5.6.2).
+// isToken reports whether s can be the name of a header (RFC 9110 section 5.6.2).
 func isToken(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]

@@ -13,7 +13,7 @@ import (
 const (
 	pemBegin = "-----BEGIN CERTIFICATE-----"
 	pemEnd   = "-----END CERTIFICATE-----"
-	// maxChain bounds the certificates of a chain, of which one is taken.
+	// maxChain bounds the certificates of a chain.
 	maxChain = 10
 )
 
@@ -47,10 +47,10 @@ func badHeader(reason string) error {
 	return &Error{Kind: ErrHeader, Detail: reason}
 }
 
-// parseDER reads the base64 of one certificate, with or without its padding (RFC
-// 8941 section 4.2.7 asks for both).
+// parseDER reads the base64 of one certificate, with or without padding: RFC 8941
+// section 4.2.7 asks for both.
 func parseDER(text string) (*x509.Certificate, error) {
-	// The decoders pass over newlines, which no form has here.
+	// The decoders skip newlines, which no form has here.
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, badHeader("a newline within the base64")
 	}
@@ -62,7 +62,7 @@ func parseDER(text string) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, badHeader("no base64")
 	}
-	// The error of ParseCertificate can repeat parts of the certificate.
+	// The error of ParseCertificate is left out: it can repeat parts of the certificate.
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, badHeader("no X.509 certificate")
@@ -70,8 +70,8 @@ func parseDER(text string) (*x509.Certificate, error) {
 	return cert, nil
 }
 
-// decodeEscapedPEM undoes percent-encoding alone: url.QueryUnescape would turn a
-// plus of the base64 into a blank.
+// decodeEscapedPEM undoes the percent-encoding. It uses PathUnescape, because
+// QueryUnescape would turn a plus of the base64 into a blank.
 func decodeEscapedPEM(value string, most int) (*x509.Certificate, error) {
 	text, err := url.PathUnescape(value)
 	if err != nil {
@@ -80,8 +80,8 @@ func decodeEscapedPEM(value string, most int) (*x509.Certificate, error) {
 	return decodePEM(text, most)
 }
 
-// decodePEM reads up to most certificates, the first of which it returns. Any
-// white space may stand for a newline; nothing else may stand beside them.
+// decodePEM reads at most so many certificates and returns the first. Any white space
+// may stand in the place of a newline. Other text beside the certificates is an error.
 func decodePEM(text string, most int) (*x509.Certificate, error) {
 	var leaf *x509.Certificate
 	rest := strings.Trim(text, blanks)
@@ -113,8 +113,8 @@ const blanks = " \t\r\n"
 var withoutBlanks = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "")
 
 // decodeXFCC reads one element of x-forwarded-client-cert: key=value pairs with
-// semicolons between them. A comma would begin the element of another proxy, so
-// that nobody could tell whose client the certificate is.
+// semicolons between them. It refuses a comma, which begins the element of another
+// proxy: nobody could tell which of them has the client.
 func decodeXFCC(value string) (*x509.Certificate, error) {
 	var cert, hash string
 	for rest, more := value, true; more; {
@@ -155,8 +155,8 @@ func decodeXFCC(value string) (*x509.Certificate, error) {
 	return leaf, nil
 }
 
-// cutXFCCValue cuts a value, plain or in double quotes, off what stands behind
-// its equals sign. More says that another pair follows.
+// cutXFCCValue splits the text behind an equals sign into the value, which may be in
+// double quotes, and the rest. more says that another pair follows.
 func cutXFCCValue(s string) (value, rest string, more, ok bool) {
 	if !strings.HasPrefix(s, `"`) {
 		end := strings.IndexAny(s, `;,"`)

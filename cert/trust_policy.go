@@ -15,16 +15,16 @@ import (
 // maxPolicy is the greatest length of a policy file, in bytes.
 const maxPolicy = 64 << 10
 
-// TrustPolicy is what a bank believes about certificates, in a file.
+// TrustPolicy is what a bank believes about certificates, read from a file.
 type TrustPolicy struct {
 	// Bindings is the member bindings, such as ["public_key", "thumbprint"].
 	Bindings []Binding
-	// Authorities are read from the files of the member authorities, such as
-	// {"sandbox": ["root.pem", "issuing.pem"]}. Nil where the policy has none, and
-	// leaves the chain to the TLS layer.
+	// Authorities are the CAs in the files of the member authorities, such as
+	// {"sandbox": ["root.pem", "issuing.pem"]}. Nil where the policy has no such
+	// member: the chain is then left to the TLS layer.
 	Authorities map[claims.Environment][]*x509.Certificate
-	// CRLs are read from the files of the member crls, such as ["issuing.crl"]. Nil
-	// where the policy has none; otherwise call its Reload in time.
+	// CRLs are the lists in the files of the member crls, such as ["issuing.crl"]. Nil
+	// where the policy has no such member. Call its Reload as often as the CAs publish.
 	CRLs *CRLs
 }
 
@@ -32,15 +32,15 @@ type TrustPolicy struct {
 type TrustPolicyError struct {
 	Member string // path, such as authorities/sandbox/0; at most 64 characters of each name
 	Reason string // what is wrong with it
-	Cause  error  // what reading its file gave, if that failed
+	Cause  error  // why its file cannot be used; else nil
 }
 
-// Error gives the member and the reason.
+// Error is the detail behind the name of the package.
 func (e *TrustPolicyError) Error() string {
 	return "cert: policy: " + e.Detail()
 }
 
-// Detail is the same without the name of the package.
+// Detail is the member, the reason and the cause.
 func (e *TrustPolicyError) Detail() string {
 	detail := e.Member + " " + e.Reason
 	var config *ConfigError
@@ -53,16 +53,17 @@ func (e *TrustPolicyError) Detail() string {
 	return detail
 }
 
-// Unwrap gives the cause to errors.Is and errors.As.
+// Unwrap returns the cause, for errors.Is and errors.As.
 func (e *TrustPolicyError) Unwrap() error { return e.Cause }
 
 // ParseTrustPolicy reads a policy from its JSON form: an object with the member bindings
-// and, if the bank wants, authorities and crls. The files they name are read from
+// and, if the bank wants, authorities and crls. It reads the files that they name from
 // fsys, such as os.DirFS("/etc/bank").
 //
-// It is strict: an unknown, duplicate or null member, a value of the wrong type, an
-// empty list, an unknown binding and a file that cannot be read are errors that name
-// the member (*TrustPolicyError). Whether the CAs are good at a time is said by Config.
+// It is strict. An unknown or null member, a value of the wrong type, an empty list, an
+// unknown binding and a file that cannot be used are errors that name the member
+// (*TrustPolicyError). A document that is no JSON object, or has a member twice, is a
+// *ConfigError. Config judges whether the CAs are good at a time.
 func ParseTrustPolicy(data []byte, fsys fs.FS) (*TrustPolicy, error) {
 	if fsys == nil {
 		return nil, configError("policy: there is no file system to read its files from")
@@ -146,7 +147,7 @@ func readAuthorities(v jsonscan.Value, fsys fs.FS) (map[claims.Environment][]*x5
 	return all, nil
 }
 
-// texts reads a list of strings that has one at least, none of them empty.
+// texts reads a list of at least one string, none of them empty.
 func texts[T ~string](place string, v jsonscan.Value) ([]T, error) {
 	if v.Kind() != jsonscan.Array || v.Len() == 0 {
 		return nil, &TrustPolicyError{Member: place, Reason: "is not an array of one or more strings"}
@@ -162,9 +163,9 @@ func texts[T ~string](place string, v jsonscan.Value) ([]T, error) {
 	return all, nil
 }
 
-// Config gives the configuration of a Checker that the policy says: its bindings,
-// its CAs as NewAuthorities judges them at now, its revocation lists. The caller
-// adds Clock and Keys.
+// Config makes the configuration of a Checker from the policy: its bindings, its CAs as
+// NewAuthorities judges them at now, and its revocation lists. The caller may add Clock
+// and Keys.
 func (p *TrustPolicy) Config(now time.Time) (CheckerConfig, error) {
 	c := CheckerConfig{Bindings: p.Bindings}
 	if p.Authorities != nil {

@@ -21,8 +21,8 @@ const (
 	tagSet       = 0x31
 )
 
-// FromDER reads a name from its DER, as x509.Certificate.RawSubject holds it. A
-// subject without any RDN gives an empty Name. The error wraps ErrSyntax.
+// FromDER reads a name from its DER, such as x509.Certificate.RawSubject. A subject
+// without RDNs is an empty Name. The error wraps ErrSyntax.
 func FromDER(raw []byte) (Name, error) {
 	if len(raw) > MaxLength {
 		return nil, fmt.Errorf("%w: longer than %d bytes", ErrSyntax, MaxLength)
@@ -75,8 +75,8 @@ func derRDN(set []byte) (RDN, bool) {
 	return rdn, true
 }
 
-// element splits one DER element off b: low tag numbers and definite, minimal
-// lengths alone.
+// element splits one DER element off b. It takes low tag numbers alone, and lengths that
+// are definite and minimal.
 func element(b []byte) (tag byte, content, rest []byte, ok bool) {
 	if len(b) < 2 || b[0]&0x1f == 0x1f {
 		return 0, nil, nil, false
@@ -102,7 +102,7 @@ func element(b []byte) (tag byte, content, rest []byte, ok bool) {
 	return b[0], b[at : at+n], b[at+n:], true
 }
 
-// derOID gives an OBJECT IDENTIFIER in dotted form.
+// derOID returns an OBJECT IDENTIFIER in dotted form.
 func derOID(b []byte) (string, bool) {
 	if len(b) == 3 && b[0] == 0x55 && b[1] == 4 && b[2] < 0x80 { // 2.5.4.x, nearly always
 		return "2.5.4." + strconv.Itoa(int(b[2])), true
@@ -131,7 +131,7 @@ func derOID(b []byte) (string, bool) {
 	return string(out), true
 }
 
-// decodeValue gives the text of a character string, or the DER of anything else.
+// decodeValue returns the text of a character string, or the DER of any other value.
 func decodeValue(tag byte, content, der []byte) (string, []byte) {
 	switch tag {
 	case tagUTF8, tagPrintable, tagIA5, tagNumeric:

@@ -1,6 +1,10 @@
-// Package dn reads X.501 distinguished names, from text (RFC 4514) and from a
-// certificate's DER, and compares them attribute by attribute. Two tools write
-// one and the same name in many ways; comparing texts would refuse most of them.
+// Package dn reads, compares and writes X.501 distinguished names. Tools write one name
+// in many ways, so names are compared attribute by attribute and never as texts.
+//
+// Which function to call: [FromDER] reads the subject of a certificate, [Parse] a text
+// (RFC 4514), [ParseSlash] OpenSSL's older form. [Equal] compares two names in order;
+// [EqualEither], [EqualUnordered] and [EqualImmutable] forgive what some tools do.
+// [ProfileOf] tells the kind of a subject. [Name.String] and its sisters write a name.
 package dn
 
 import (
@@ -17,42 +21,42 @@ const (
 	MaxRDNs = 64
 )
 
-// ErrSyntax says that a text or DER is no distinguished name.
+// ErrSyntax says that a text or a DER is no distinguished name.
 var ErrSyntax = errors.New("dn: not a distinguished name")
 
-// Name is a distinguished name, the most specific RDN (CN, as a rule) first, as
-// RFC 4514 writes it and the reverse of a certificate's encoding.
+// Name is a distinguished name. The most specific RDN, as a rule CN, stands first, as
+// RFC 4514 writes it. A certificate encodes its RDNs the other way round.
 type Name []RDN
 
-// RDN is one relative distinguished name: one attribute, seldom several.
+// RDN is one relative distinguished name: an attribute, or several in rare cases.
 type RDN []Attribute
 
 // Attribute is an attribute of a name.
 type Attribute struct {
 	OID   string // dotted: 2.5.4.3
 	Value string // the text, as UTF-8; empty when Raw is set
-	Raw   []byte // DER of a value that is no character string; else nil
+	Raw   []byte // the DER of a value that is no character string; else nil
 
-	tag byte // the string type it was read as, for those that write it again; 0 where unknown
+	tag byte // of the string type that was read, to write it again; 0 where unknown
 }
 
-// Equal says whether a and b are the same name: the same RDNs in the same order.
-// Texts are compared without regard to ASCII case, with blanks at either end
-// ignored and runs of blanks taken as one (RFC 4518 sections 2.2 and 2.6.1; other
-// letters are compared exactly, and not normalised).
+// Equal reports whether a and b have the same RDNs in the same order. It compares texts
+// without regard to ASCII case. It ignores blanks at either end and takes a run of
+// blanks for one (RFC 4518 sections 2.2 and 2.6.1). Other letters must be the same: they
+// are not normalised.
 func Equal(a, b Name) bool {
 	return slices.EqualFunc(a, b, EqualRDN)
 }
 
-// Reversed returns the name with its RDNs the other way round, as those write it
-// who begin with C, in a fresh slice. The RDNs are shared.
+// Reversed returns the name with its RDNs the other way round, as tools write it that
+// begin with C. The slice is fresh, the RDNs are shared.
 func (n Name) Reversed() Name {
 	r := slices.Clone(n)
 	slices.Reverse(r)
 	return r
 }
 
-// EqualEither says whether a and b are the same name, read from either end.
+// EqualEither reports whether a is equal to b or to b reversed.
 func EqualEither(a, b Name) bool {
 	if len(a) != len(b) {
 		return false
@@ -60,14 +64,14 @@ func EqualEither(a, b Name) bool {
 	return Equal(a, b) || Equal(a.Reversed(), b)
 }
 
-// EqualUnordered says whether a and b have the same RDNs in any order. Go's
-// pkix.Name.String, for one, moves the attributes it doesn't know to the end.
+// EqualUnordered reports whether a and b have the same RDNs in any order. Go's
+// pkix.Name.String, for example, moves attributes that it does not know to the end.
 func EqualUnordered(a, b Name) bool {
 	return len(a) == len(b) && Within(a, b)
 }
 
-// Within says whether part has no RDN that whole lacks, whatever the order; an
-// RDN that stands twice in part must stand twice in whole.
+// Within reports whether whole has every RDN of part, in any order. An RDN that stands
+// twice in part must stand twice in whole.
 func Within(part, whole Name) bool {
 	if len(part) > len(whole) {
 		return false
@@ -88,7 +92,7 @@ func Within(part, whole Name) bool {
 	return true
 }
 
-// EqualRDN compares two RDNs. The order of attributes within one means nothing.
+// EqualRDN reports whether two RDNs have the same attributes, in any order.
 func EqualRDN(a, b RDN) bool {
 	if len(a) != len(b) {
 		return false
@@ -122,7 +126,7 @@ func equalAttribute(a, b *Attribute) bool {
 	return a.Value == b.Value || fold(a.Value) == fold(b.Value)
 }
 
-// fold brings a text into the form in which it is compared.
+// fold gives a text the form in which Equal compares it.
 func fold(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
@@ -146,7 +150,7 @@ func fold(s string) string {
 	return b.String()
 }
 
-// isBlank: what RFC 4518 section 2.2 maps to a blank, in full.
+// isBlank reports whether RFC 4518 section 2.2 maps a character to a blank.
 func isBlank(c rune) bool {
 	switch {
 	case c == ' ', '\t' <= c && c <= '\r', c == 0x85, c == 0xa0, c == 0x1680, 0x2000 <= c && c <= 0x200a,
@@ -156,12 +160,12 @@ func isBlank(c rune) bool {
 	return false
 }
 
-// mapsToNothing: what RFC 4518 section 2.2 maps to nothing, in full and no more, or
-// two names that differ would compare equal. The RFC writes FF00-FE0F where it means
-// the variation selectors FE00-FE0F (RFC 3454 table B.1).
+// mapsToNothing reports whether RFC 4518 section 2.2 maps a character to nothing. The
+// list is exact: with one character more, two different names would be equal. The RFC
+// writes FF00-FE0F but means the variation selectors FE00-FE0F (RFC 3454 table B.1).
 func mapsToNothing(c rune) bool {
 	switch {
-	case c < ' ', 0x7f <= c && c <= 0x9f: // controls; isBlank has taken those that are blanks
+	case c < ' ', 0x7f <= c && c <= 0x9f: // controls, but for those that isBlank has taken
 		return true
 	case c == 0xad, c == 0x34f, c == 0x6dd, c == 0x70f, c == 0x1806, 0x180b <= c && c <= 0x180e,
 		0x200b <= c && c <= 0x200f, 0x202a <= c && c <= 0x202e, 0x2060 <= c && c <= 0x2063, 0x206a <= c && c <= 0x206f,
@@ -172,7 +176,7 @@ func mapsToNothing(c rune) bool {
 	return false
 }
 
-// First says whether the name begins with the attribute of the given OID or name.
+// First reports whether the first RDN has the attribute of the given OID or name.
 func (n Name) First(attribute string) bool {
 	oid, ok := typeOID(attribute)
 	return ok && len(n) > 0 && slices.ContainsFunc(n[0], func(a Attribute) bool { return a.OID == oid })

@@ -20,7 +20,7 @@ const (
 	maxOrganizationID = 256 // bytes
 )
 
-// What ParseOrganizationID may find.
+// The errors of ParseOrganizationID.
 var (
 	errLong      = errors.New("it is too long")
 	errHead      = errors.New("it must begin with scheme, country and a hyphen")
@@ -28,10 +28,10 @@ var (
 	errText      = errors.New("the identifier must be of printable characters")
 )
 
-// ParseOrganizationID reads an organizationIdentifier: scheme, country, a hyphen and
-// an identifier (ETSI EN 319 412-1 clause 5.1.4), with the competent authority and
-// another hyphen before it for PSD (ETSI TS 119 495 clause 5.2.1). The error says
-// what is wrong, for people, and repeats nothing of s.
+// ParseOrganizationID reads an organizationIdentifier: scheme, country, a hyphen and an
+// identifier (ETSI EN 319 412-1 clause 5.1.4). For PSD the competent authority and
+// another hyphen stand before the identifier (ETSI TS 119 495 clause 5.2.1). The error
+// says what is wrong and repeats nothing of s.
 func ParseOrganizationID(s string) (OrganizationID, error) {
 	if len(s) > maxOrganizationID {
 		return OrganizationID{}, errLong
@@ -56,8 +56,9 @@ func isScheme(s string) bool {
 	return capitals(s) || capitals(s[:2]) && s[2] == ':'
 }
 
-// isCountry: CA/Browser Forum EV guidelines, section 9.2.8, let a subdivision of up
-// to three letters and digits follow.
+// isCountry reports whether s is two capitals. The CA/Browser Forum's EV guidelines
+// (section 9.2.8) let a plus and a subdivision of up to three letters and digits
+// follow.
 func isCountry(s string) bool {
 	country, subdivision, found := strings.Cut(s, "+")
 	if len(country) != 2 || !capitals(country) {

@@ -9,12 +9,12 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// Parse reads a name from its RFC 4514 text: names of attribute types in any
-// case, OIDs (also with Java's prefix OID.), every escape, # and hexadecimal DER,
-// multi-valued RDNs. Beyond the RFC it takes what common tools write: blanks
-// around separators, and quoted values (RFC 2253 section 4). The error wraps
-// ErrSyntax, names the byte, and repeats nothing of the text. A name without any
-// RDN is refused.
+// Parse reads a name from its RFC 4514 text. It takes names of attribute types in any
+// case, OIDs (also with Java's prefix OID.), every escape, # and hexadecimal DER, and
+// RDNs of several attributes. It also takes what common tools write beyond the RFC:
+// blanks around separators, and quoted values (RFC 2253 section 4). It refuses a name
+// without RDNs. The error wraps ErrSyntax, names the byte, and repeats nothing of the
+// text.
 func Parse(s string) (Name, error) {
 	switch {
 	case len(s) > MaxLength:
@@ -75,7 +75,7 @@ func (p *parser) rdn() (RDN, error) {
 	}
 }
 
-// attribute reads type = value and stops at the end, a comma or a plus.
+// attribute reads type = value, up to a comma, a plus or the end.
 func (p *parser) attribute() (Attribute, error) {
 	p.blanks()
 	equals := strings.IndexByte(p.s[p.pos:], '=')
@@ -108,11 +108,10 @@ func (p *parser) attribute() (Attribute, error) {
 	return a, nil
 }
 
-// plain reads an unquoted value. Blanks behind it do not belong to it unless
-// escaped.
+// plain reads an unquoted value. Blanks at its end belong to it only if escaped.
 func (p *parser) plain() (string, error) {
 	if end := p.pos + strings.IndexAny(p.s[p.pos:]+",", "\"+,;<>\\\x00"); end == len(p.s) || p.s[end] == ',' || p.s[end] == '+' {
-		v := strings.TrimRight(p.s[p.pos:end], " ") // no escapes: a part of the text
+		v := strings.TrimRight(p.s[p.pos:end], " ") // without escapes: no copy is needed
 		p.pos = end
 		return v, nil
 	}
@@ -166,7 +165,7 @@ func (p *parser) quoted() (string, error) {
 	return "", p.fault("the closing quotation mark is missing")
 }
 
-// text makes a value of its bytes, which escapes may have given.
+// text makes a value of its bytes. Escapes can stand for any byte, so it checks them.
 func (p *parser) text(b []byte) (string, error) {
 	if !utf8.Valid(b) {
 		return "", p.fault("escaped bytes that are invalid UTF-8 end")
@@ -174,7 +173,7 @@ func (p *parser) text(b []byte) (string, error) {
 	return string(b), nil
 }
 
-// escape reads \ and a special character, or \ and two hexadecimal digits.
+// escape reads a backslash and a special character or two hexadecimal digits.
 func (p *parser) escape() (byte, error) {
 	rest := p.s[p.pos+1:]
 	if rest != "" && (strings.IndexByte(special, rest[0]) >= 0 || strings.IndexByte(" #=", rest[0]) >= 0) {

@@ -2,23 +2,22 @@ package dn
 
 import "strings"
 
-// Profile is what the subject of a certificate tells about the profile that the
-// certificate was issued by. Transport and signing certificates of one profile
-// have subjects alike: their key usage tells them apart.
+// Profile is the form of a certificate's subject. Transport and signing certificates
+// have subjects of the same form; their key usage tells them apart.
 type Profile uint8
 
 // The profiles of subjects.
 const (
 	ProfileUnknown Profile = iota
-	// ProfileOB has the OBIE directory's older form: O=OpenBanking, the
-	// organisation's id in OU, the software's in CN, and C=GB or no C at all (OB
-	// Transport, OB Signing).
+	// ProfileOB is the OBIE directory's older form (OB Transport, OB Signing):
+	// O=OpenBanking, the organisation's id in OU, the software's id in CN, and C=GB or
+	// no C.
 	ProfileOB
-	// ProfileOBPSD2 has the OBIE directory's form for PSD2: C, the legal name in
-	// O, organizationIdentifier, the organisation's id in CN (OBWAC, OBSeal).
+	// ProfileOBPSD2 is the OBIE directory's form for PSD2 (OBWAC, OBSeal): C, the legal
+	// name in O, organizationIdentifier, and the organisation's id in CN.
 	ProfileOBPSD2
-	// ProfileEIDAS has the form of a trust service provider: C, O and
-	// organizationIdentifier, CN a host or any name, perhaps more (QWAC, QSealC).
+	// ProfileEIDAS is the form of a trust service provider (QWAC, QSealC): C, O,
+	// organizationIdentifier, a host or any name in CN, and perhaps more.
 	ProfileEIDAS
 )
 
@@ -36,10 +35,10 @@ const (
 	maxSoftwareID = 36 // 22 in the directory; a few more elsewhere
 )
 
-// ProfileOf tells the profile by a certificate's subject. It is ProfileUnknown
-// where an attribute that binds stands twice, and where the subject is that of a
-// CA, say. It proves nothing: whether the issuer may issue such subjects is for
-// the chain to say, and what the certificate is for is for its extensions.
+// ProfileOf tells the profile of a certificate's subject. It returns ProfileUnknown for
+// any other subject, such as that of a CA, and where a binding attribute stands twice.
+// A form proves nothing: the chain shows whether the issuer may issue such subjects, and
+// the extensions show what the certificate is for.
 func ProfileOf(subject Name) Profile {
 	o, hasO := subject.Only(OIDOrganization)
 	_, hasC := subject.Only(OIDCountry)
@@ -60,8 +59,8 @@ func ProfileOf(subject Name) Profile {
 	return ProfileEIDAS
 }
 
-// directoryOU says whether a subject has the older form: these attributes and no
-// other, so that a CA of the same O has it not.
+// directoryOU reports whether a subject has the older form. It has these attributes and
+// no other, so a CA with the same O does not have it.
 func directoryOU(subject Name, o string, hasC bool) bool {
 	cn, hasCN := subject.Only(OIDCommonName)
 	ou, hasOU := subject.Only(OIDOrganizationalUnit)
@@ -73,9 +72,9 @@ func directoryOU(subject Name, o string, hasC bool) bool {
 		fold(o) == "openbanking" && base62(ou, maxOrgID) && base62(cn, maxSoftwareID)
 }
 
-// Binding returns the OIDs of the attributes that bind a certificate of the
-// profile to its owner, in a fresh slice; nil for ProfileUnknown. A
-// certificate that changes hands, or is renewed, changes anything else first.
+// Binding returns the OIDs of the attributes that bind a certificate of the profile to
+// its owner, nil for ProfileUnknown. They stay the same when the certificate is renewed.
+// The slice is fresh.
 func (p Profile) Binding() []string {
 	switch p {
 	case ProfileOB:
@@ -88,8 +87,8 @@ func (p Profile) Binding() []string {
 	return nil
 }
 
-// Only returns the value of the attribute of that OID or name, if there is exactly
-// one in the whole name and it is a text.
+// Only returns the value of the attribute of that OID or name. ok is false unless the
+// whole name has exactly one, and it is a text.
 func (n Name) Only(attribute string) (value string, ok bool) {
 	oid, known := typeOID(attribute)
 	if !known || n.count(oid) != 1 {
@@ -105,7 +104,7 @@ func (n Name) Only(attribute string) (value string, ok bool) {
 	return value, ok
 }
 
-// count says how many values of an attribute, text or not, all RDNs have.
+// count counts the values of an attribute in all RDNs, text or not.
 func (n Name) count(oid string) int {
 	count := 0
 	for _, r := range n {
@@ -127,10 +126,10 @@ func (n Name) attributes() int {
 	return count
 }
 
-// directoryCN says whether a CN is the organisation's id in the OBIE directory: the
-// end of the organizationIdentifier that the directory's sandbox makes up, or 18
-// letters and digits, where a trust service provider would write a host or a
-// company's name.
+// directoryCN reports whether a CN is the organisation's id in the OBIE directory. The
+// directory's sandbox makes up an organizationIdentifier that ends in that id. Elsewhere
+// the id is 18 letters and digits, where a trust service provider would write a host or
+// a company's name.
 func directoryCN(cn string, id *OrganizationID) bool {
 	switch {
 	case id.Scheme != schemePSD || !base62(cn, maxOrgID):
@@ -141,7 +140,7 @@ func directoryCN(cn string, id *OrganizationID) bool {
 	return len(cn) == maxOrgID && strings.ContainsAny(cn, "0123456789")
 }
 
-// base62: at least one letter or digit, and at most so many.
+// base62 reports whether s is at least one letter or digit, and at most so many.
 func base62(s string, most int) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i] | 0x20
@@ -152,10 +151,9 @@ func base62(s string, most int) bool {
 	return s != "" && len(s) <= most
 }
 
-// EqualImmutable says whether every RDN of sent is in the certificate's subject, in
-// whatever order, and the attributes that bind a certificate of its profile are
-// among them. A subject of ProfileUnknown has no such attributes: all its RDNs must
-// be sent.
+// EqualImmutable reports whether the certificate's subject has every RDN of sent, in any
+// order, and sent has the attributes that bind a certificate of that profile. A subject
+// of ProfileUnknown has no such attributes: sent must then have all its RDNs.
 func EqualImmutable(sent, subject Name) bool {
 	binding := ProfileOf(subject).Binding()
 	if binding == nil {

@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// String writes the name as RFC 4514 does, by the names that OpenSSL and most
-// others know; what is no text stands as # and hexadecimal DER. Whatever is not
-// printable is escaped. Parse reads it back to an equal name.
+// String writes the name as RFC 4514 does, with names of types that OpenSSL and most
+// other tools know. It writes a value that is no text as # and hexadecimal DER, and
+// escapes what is not printable. Parse reads an equal name back.
 func (n Name) String() string {
 	return n.write(",", "+", func(b *strings.Builder, a *Attribute) {
 		b.WriteString(nameOr(shortNames, a.OID, ""))
@@ -29,8 +29,8 @@ func (n Name) OIDs() string {
 	})
 }
 
-// OpenSSL writes the name as openssl x509 -subject did for long: in the order of
-// the encoding, with blanks. Parse reads it as the reversed name.
+// OpenSSL writes the name as openssl x509 -subject does: in the order of the encoding,
+// with blanks. Parse reads it as the reversed name.
 func (n Name) OpenSSL() string {
 	return n.Reversed().write(", ", " + ", func(b *strings.Builder, a *Attribute) {
 		b.WriteString(nameOr(opensslNames, a.OID, ""))
@@ -97,7 +97,7 @@ func (n Name) write(between, within string, attribute func(*strings.Builder, *At
 	return b.String()
 }
 
-// nameOr is the name of a type, else its OID behind a prefix.
+// nameOr returns the name of a type, or its OID behind a prefix.
 func nameOr(names map[string]string, oid, prefix string) string {
 	if name, ok := names[oid]; ok {
 		return name
@@ -105,8 +105,8 @@ func nameOr(names map[string]string, oid, prefix string) string {
 	return prefix + oid
 }
 
-// writeEscaped writes a value with a backslash before what is special, and every
-// byte of what keep does not let through as two hexadecimal digits.
+// writeEscaped writes a value with a backslash before special characters. It writes each
+// byte of a character that keep refuses as two hexadecimal digits.
 func writeEscaped(b *strings.Builder, a *Attribute, keep func(rune) bool) {
 	if a.Raw != nil {
 		b.WriteString("#" + hex.EncodeToString(a.Raw))
@@ -132,8 +132,8 @@ func writeHexPairs(b *strings.Builder, s string) {
 	}
 }
 
-// writeQuoted writes a value in quotation marks where one of some characters is in
-// it, or a blank at an end.
+// writeQuoted writes a value, in quotation marks where it has a special character, or a
+// blank at either end.
 func writeQuoted(b *strings.Builder, a *Attribute, why string, keep func(rune) bool) {
 	if a.Raw != nil {
 		writeEscaped(b, a, keep)
@@ -160,8 +160,8 @@ func writeQuoted(b *strings.Builder, a *Attribute, why string, keep func(rune) b
 
 func isPrintableASCII(c rune) bool { return ' ' <= c && c <= '~' }
 
-// writeSlashValue escapes slash and plus, and as \x and two digits what is not
-// printable ASCII, a backslash, and a # in front.
+// writeSlashValue writes a value with a backslash before slash and plus. It writes a
+// backslash, a # in front, and what is not printable ASCII as \x and two digits.
 func writeSlashValue(b *strings.Builder, a *Attribute) {
 	if a.Raw != nil {
 		writeEscaped(b, a, isPrintableASCII)
@@ -180,8 +180,8 @@ func writeSlashValue(b *strings.Builder, a *Attribute) {
 	}
 }
 
-// der is the DER of a value, of the string type it was read as where that can hold
-// UTF-8 unchanged; else PrintableString, or UTF8String.
+// der returns the DER of a value. It uses the string type that was read, if that holds
+// UTF-8 unchanged, or else PrintableString or UTF8String.
 func (a *Attribute) der() []byte {
 	if a.Raw != nil {
 		return a.Raw
@@ -200,7 +200,8 @@ func (a *Attribute) der() []byte {
 	return der
 }
 
-// notPrintableString: X.680 section 41.4.
+// notPrintableString reports whether a PrintableString cannot hold c (X.680 section
+// 41.4).
 func notPrintableString(c rune) bool {
 	return (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && !strings.ContainsRune(" '()+,-./:=?", c)
 }

@@ -8,12 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// ParseSlash reads a name from OpenSSL's older form, /C=GB/O=..., which is in the
-// order of the encoding: \x and two hexadecimal digits for a byte, \/ and \+, and +
-// between the attributes of one RDN. Older versions escape neither slash nor plus;
-// so one of these separates only where a known attribute type and = follow. What
-// such a text means is never certain: it is for messages, not for decisions. The
-// error wraps ErrSyntax and repeats nothing of the text.
+// ParseSlash reads a name from OpenSSL's older form, /C=GB/O=..., in the order of the
+// encoding. A byte may be \x and two hexadecimal digits. Slash and plus are escaped by a
+// backslash, and + stands between the attributes of one RDN. Older versions escape
+// neither slash nor plus, so either separates only where a known attribute type and =
+// follow. The meaning of such a text is never certain: use the result in messages, not
+// in decisions. The error wraps ErrSyntax and repeats nothing of the text.
 func ParseSlash(s string) (Name, error) {
 	switch {
 	case len(s) > MaxLength:
@@ -45,7 +45,7 @@ func ParseSlash(s string) (Name, error) {
 	return name, nil
 }
 
-// slashBegins says whether an attribute begins at s[i]: a separator that is not
+// slashBegins reports whether an attribute begins at s[i]: a separator that is not
 // escaped, a known type and an equals sign.
 func slashBegins(s string, i int) bool {
 	if i >= len(s) || s[i] != '/' && s[i] != '+' || i > 0 && s[i-1] == '\\' {
@@ -60,7 +60,7 @@ func slashBegins(s string, i int) bool {
 	return ok
 }
 
-// slashAttribute reads type=value, which stands at a byte of the whole.
+// slashAttribute reads type=value. at is its first byte in the whole text.
 func slashAttribute(s string, at int) (Attribute, error) {
 	kind, value, _ := strings.Cut(s, "=")
 	oid, _ := typeOID(kind)

@@ -11,13 +11,13 @@ import (
 	"github.com/obdcr/obdcr/ssa"
 )
 
-// keySourceRetry is when to try again a key source that names no time.
+// keySourceRetry is how long to wait for a key source that names no time.
 const keySourceRetry = 10 * time.Second
 
 // softwareKeys are the keys of a software as they were read.
 type softwareKeys struct {
 	published []ssa.Key
-	withdrawn *ssa.KeySet // nil: no address of withdrawn keys is named
+	withdrawn *ssa.KeySet // nil where the software names no address of withdrawn keys
 }
 
 func readKeys(ctx context.Context, from ssa.SoftwareKeys) (*softwareKeys, error) {
@@ -36,8 +36,9 @@ func readKeys(ctx context.Context, from ssa.SoftwareKeys) (*softwareKeys, error)
 	return known, nil
 }
 
-// readPublished reads all keys of the set, the withdrawn ones too, so that a refusal
-// can tell them apart. An empty set is no failure: nothing matches.
+// readPublished reads all keys of the set, withdrawn ones as well: a refusal can then
+// tell a withdrawn key from an unknown one. An empty set is no error, since no key
+// matches it.
 func (known *softwareKeys) readPublished(ctx context.Context, from ssa.SoftwareKeys) error {
 	keys, err := from.Source.ResolveKeys(ctx, ssa.KeyRef{URL: from.Address})
 	if err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
@@ -47,8 +48,8 @@ func (known *softwareKeys) readPublished(ctx context.Context, from ssa.SoftwareK
 	return nil
 }
 
-// readAgain asks for the key set anew. It says until when the resolver may not, if
-// that is why nothing has changed.
+// readAgain has the key set read again. If the resolver may not read it yet, barred
+// says until when.
 func (known *softwareKeys) readAgain(ctx context.Context, leaf *x509.Certificate, from ssa.SoftwareKeys) (barred *ssa.UnknownKeyError, failure error) {
 	thumbprint := sha256.Sum256(leaf.Raw)
 	_, err := from.Source.ResolveKeys(ctx, ssa.KeyRef{URL: from.Address, KeyID: base64.RawURLEncoding.EncodeToString(thumbprint[:])})
@@ -60,7 +61,7 @@ func (known *softwareKeys) readAgain(ctx context.Context, leaf *x509.Certificate
 }
 
 // keySourceError gives an error of a key resolver its kind. An address that the
-// resolver may not ask is the software's fault; all else is nobody's, and passes.
+// resolver may not read is a fault of the software. Any other error is an outage.
 func keySourceError(err error) *Error {
 	if errors.Is(err, ssa.ErrJWKSHost) {
 		return &Error{Kind: ErrNoKeySet, Cause: err, Detail: "the address of its key set is not on the list of hosts"}

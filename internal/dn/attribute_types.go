@@ -2,8 +2,8 @@ package dn
 
 import "strings"
 
-// oids holds the attribute types of certificate subjects by the names that the
-// common tools write, in lower case. RFC 4514 section 3 asks for the first line.
+// oids are the attribute types of certificate subjects, by the names that common tools
+// write, in lower case. RFC 4514 section 3 requires the names in the first two lines.
 var oids = map[string]string{
 	"cn": "2.5.4.3", "l": "2.5.4.7", "st": "2.5.4.8", "o": "2.5.4.10", "ou": "2.5.4.11", "c": "2.5.4.6",
 	"street": "2.5.4.9", "dc": "0.9.2342.19200300.100.1.25", "uid": "0.9.2342.19200300.100.1.1",
@@ -40,7 +40,7 @@ var oids = map[string]string{
 }
 
 // shortNames are the names that String writes: those that OpenSSL, Java and LDAP
-// servers all read, so far as there are any. Other types stand as OIDs.
+// servers all read. String writes any other type as its OID.
 var shortNames = map[string]string{
 	"2.5.4.3": "CN", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.6": "C",
 	"2.5.4.9": "STREET", "0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID",
@@ -51,8 +51,8 @@ var shortNames = map[string]string{
 	"1.3.6.1.4.1.311.60.2.1.2": "jurisdictionST", "1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC",
 }
 
-// typeOID gives the OID of an attribute type: a name in any case, or an OID, with
-// or without Java's prefix OID.
+// typeOID returns the OID of an attribute type. The type is a name in any case, or an
+// OID, with or without Java's prefix OID.
 func typeOID(t string) (string, bool) {
 	if len(t) > 128 {
 		return "", false
@@ -68,7 +68,8 @@ func typeOID(t string) (string, bool) {
 	return lower, validOID(lower)
 }
 
-// validOID: numbers without leading zeros, at least two, separated by dots.
+// validOID reports whether s is at least two numbers without leading zeros, with dots
+// between them.
 func validOID(s string) bool {
 	arcs := 0
 	for arc := range strings.SplitSeq(s, ".") {
