@@ -3,6 +3,7 @@ package claims
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
@@ -16,6 +17,14 @@ type AttributeDeclaration struct {
 	Claim       string `json:"claim"`                 // of the software statement
 	Description string `json:"description,omitempty"` // for people
 	Required    bool   `json:"required,omitempty"`    // a statement without the claim is refused
+	// RequiredIn are the environments in which it is required: of a bank that wants
+	// more in production than in its sandbox, say. Required means both of them.
+	RequiredIn []Environment `json:"required_in,omitempty"`
+}
+
+// in tells whether the attribute is required in an environment.
+func (d *AttributeDeclaration) in(env Environment) bool {
+	return d.Required || slices.Contains(d.RequiredIn, env)
 }
 
 // DefaultAttributes returns the five attributes that OBIE registration needs: who
@@ -84,13 +93,12 @@ type AttributeMapper struct {
 	nameByID     bool
 }
 
-// NewAttributeMapper checks the declarations: at least one, each with a name and a
-// claim, no name twice, and no name or claim that already ends in an environment,
-// since two attributes could then collide. The error is an *AttributeError.
+// NewAttributeMapper checks the declarations: each has a name and a claim, no name is
+// there twice, and no name or claim already ends in an environment, since two
+// attributes could then collide. Environments in which one is required are known, and
+// stand beside it instead of Required. Without declarations an application has no
+// attribute. The error is an *AttributeError.
 func NewAttributeMapper(c AttributeConfig) (*AttributeMapper, error) {
-	if len(c.Declarations) == 0 {
-		return nil, attributeError("no attribute is declared")
-	}
 	seen := map[string]bool{}
 	for _, d := range c.Declarations {
 		switch {
@@ -100,12 +108,16 @@ func NewAttributeMapper(c AttributeConfig) (*AttributeMapper, error) {
 			return nil, attributeError("attribute %q is declared twice", d.Name)
 		case seen["claim "+d.Claim]:
 			return nil, attributeError("claim %q feeds two attributes; it could not be mapped back", d.Claim)
+		case d.Required && len(d.RequiredIn) > 0:
+			return nil, attributeError("attribute %q is required in every environment, and names some: leave one of the two out", d.Name)
+		case slices.ContainsFunc(d.RequiredIn, func(e Environment) bool { return e != Sandbox && e != Production }):
+			return nil, attributeError("attribute %q is required in an environment that is neither sandbox nor production", d.Name)
 		case environmentOf(d.Name) != "" || environmentOf(d.Claim) != "":
 			return nil, attributeError("attribute %q: name and claim must not end in an environment", d.Name)
 		}
 		seen["name "+d.Name], seen["claim "+d.Claim] = true, true
 	}
-	m := &AttributeMapper{declarations: append([]AttributeDeclaration(nil), c.Declarations...)}
+	m := &AttributeMapper{declarations: slices.Clone(c.Declarations)}
 	m.nameByID = c.UseSoftwareIDAsApplicationName
 	return m, nil
 }
@@ -124,8 +136,8 @@ func (m *AttributeMapper) Map(s *SSA, env Environment) (Application, error) {
 	for _, d := range m.declarations {
 		values, list, ok := claimValues(s, d.Claim)
 		full := d.Name + "_" + string(env)
-		if !ok || (d.Required && isEmpty(values)) {
-			if d.Required {
+		if required := d.in(env); !ok || (required && isEmpty(values)) {
+			if required {
 				return Application{}, &MissingAttributeError{Name: full, Claim: d.Claim}
 			}
 			continue

@@ -130,7 +130,6 @@ func TestSuffixedClaimsNeverSetAnAttribute(t *testing.T) {
 func TestDeclarationsAreChecked(t *testing.T) {
 	good := AttributeDeclaration{Name: "a", Claim: "b"}
 	for name, list := range map[string][]AttributeDeclaration{
-		"none":                       {},
 		"no name":                    {{Claim: "b"}},
 		"no claim":                   {{Name: "a"}},
 		"a name twice":               {good, {Name: "a", Claim: "c"}},
@@ -139,6 +138,8 @@ func TestDeclarationsAreChecked(t *testing.T) {
 		"name with the production":   {{Name: "a_production", Claim: "b"}},
 		"claim with the environment": {{Name: "a", Claim: "software_id_sandbox"}},
 		"environment alone":          {{Name: "_sandbox", Claim: "b"}},
+		"required twice over":        {{Name: "a", Claim: "b", Required: true, RequiredIn: []Environment{Sandbox}}},
+		"required nowhere known":     {{Name: "a", Claim: "b", RequiredIn: []Environment{"test"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := NewAttributeMapper(AttributeConfig{Declarations: list})
@@ -150,6 +151,29 @@ func TestDeclarationsAreChecked(t *testing.T) {
 	m := mapper(t, AttributeConfig{Declarations: list})
 	list[0].Claim = "changed"
 	assert.Equal(t, "b", m.declarations[0].Claim, "the mapper keeps its own list")
+}
+
+func TestAnAttributeIsRequiredWhereTheBankWantsIt(t *testing.T) {
+	m := mapper(t, AttributeConfig{Declarations: []AttributeDeclaration{{Name: "a", Claim: "software_logo_uri", RequiredIn: []Environment{Production}}}})
+	app, err := m.Map(statement(t, `{"software_id":"s"}`), Sandbox)
+	require.NoError(t, err)
+	assert.Empty(t, app.Attributes)
+	for _, empty := range []string{`{"software_id":"s"}`, `{"software_logo_uri":""}`} {
+		_, err = m.Map(statement(t, empty), Production)
+		var missing *MissingAttributeError
+		require.ErrorAs(t, err, &missing)
+		assert.Equal(t, MissingAttributeError{Name: "a_production", Claim: "software_logo_uri"}, *missing)
+	}
+	app, err = m.Map(statement(t, `{"software_logo_uri":"https://l.example"}`), Production)
+	require.NoError(t, err)
+	assert.Equal(t, "a_production", app.Attributes[0].Name)
+}
+
+func TestABankMayWantNoAttributes(t *testing.T) {
+	app, err := mapper(t, AttributeConfig{}).Map(statement(t, fullSSA), Sandbox)
+	require.NoError(t, err)
+	assert.Empty(t, app.Attributes)
+	assert.NotEmpty(t, app.Name)
 }
 
 func TestAttributesMapBack(t *testing.T) {

@@ -63,4 +63,11 @@ var attributeTable = jsonform.Table[claims.AttributeDeclaration]{
 		Doc:     "A software statement without the claim is refused.",
 		Example: `true`,
 	},
+	{
+		Name: "required_in",
+		Field: jsonform.At(func(d *claims.AttributeDeclaration) *[]claims.Environment { return &d.RequiredIn },
+			jsonform.Texts[claims.Environment]{Known: []claims.Environment{claims.Sandbox, claims.Production}, Once: true}),
+		Doc:     "The environments in which a software statement without the claim is refused. `required` means all of them.",
+		Example: `["production"]`,
+	},
 }

@@ -186,7 +186,7 @@ var policyTable = jsonform.Table[Policy]{
 		Field: jsonform.At(func(p *Policy) *[]claims.AttributeDeclaration { return &p.Attributes },
 			jsonform.Objects[claims.AttributeDeclaration]{Table: attributeTable}),
 		Doc: "The attributes that an application gets from the software statement. The environment is added to each name: " +
-			"`software_id` becomes `software_id_sandbox` or `software_id_production`.",
+			"`software_id` becomes `software_id_sandbox` or `software_id_production`. An empty list stands for none.",
 		Example: `[{"name": "software_id", "claim": "software_id", "required": true}]`,
 		Check:   checkPolicyAttributes,
 	},

@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,7 +149,9 @@ func anyPolicy(t *rapid.T, profile Profile) Policy {
 	p.SoftwareIDFrom = one(t, "software_id_from", SoftwareIDFromSSA, SoftwareIDFromHint)
 	p.SubjectDNMatch = one(t, "subject_dn_match", DNMatchExact, DNMatchReversed, DNMatchAnyOrder, DNMatchImmutable)
 	p.Registrations = one(t, "registrations", RegistrationsMany, RegistrationsOnePerSoftware, RegistrationsOnePerClientName)
-	p.Attributes = some(t, "attributes", 1, append(claims.DefaultAttributes(), claims.AttributeDeclaration{Name: "a", Claim: "b", Description: "<&>", Required: true}))
+	p.Attributes = some(t, "attributes", 0, append(claims.DefaultAttributes(),
+		claims.AttributeDeclaration{Name: "a", Claim: "b", Description: "<&>", Required: true},
+		claims.AttributeDeclaration{Name: "c", Claim: "d", RequiredIn: []claims.Environment{claims.Production}}))
 	p.ClockSkew = time.Duration(rapid.Int64Range(0, 3600).Draw(t, "clock_skew")) * time.Second
 	p.MaxLifetime = time.Duration(rapid.Int64Range(1, 1e8).Draw(t, "max_lifetime")) * time.Second
 	p.SSAMaxAge = time.Duration(rapid.Int64Range(1, 1e8).Draw(t, "ssa_max_age")) * time.Second
@@ -189,6 +192,12 @@ func withoutEmpty(p Policy) Policy {
 	for i := range v.NumField() {
 		if f := v.Field(i); (f.Kind() == reflect.Slice || f.Kind() == reflect.Map) && f.Len() == 0 {
 			f.SetZero()
+		}
+	}
+	p.Attributes = slices.Clone(p.Attributes)
+	for i := range p.Attributes {
+		if a := &p.Attributes[i]; len(a.RequiredIn) == 0 {
+			a.RequiredIn = nil
 		}
 	}
 	return p

@@ -123,7 +123,7 @@ func TestParsePolicyNamesWhatItRefuses(t *testing.T) {
 		`{"member_algorithms": ["PS256"]}`:                                               "member_algorithms",
 		`{"attributes": [{"name": "a", "Claim": "b"}]}`:                                  "attributes/0/Claim",
 		`{"attributes": {}}`:                                                             "attributes",
-		`{"attributes": []}`:                                                             "attributes",
+		`{"attributes": [{"name": "a", "claim": "b", "required_in": ["test"]}]}`:         "attributes/0/required_in",
 		`{"clock_skew_seconds": 1.5}`:                                                    "clock_skew_seconds",
 		`{"clock_skew_seconds": "60"}`:                                                   "clock_skew_seconds",
 		`{"clock_skew_seconds": -1}`:                                                     "clock_skew_seconds",
