@@ -6,7 +6,6 @@ import (
 	"encoding/asn1"
 	"errors"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/claims"
@@ -52,7 +51,7 @@ func PSD2Of(leaf *x509.Certificate) (PSD2, bool, error) {
 func (p PSD2) Lacks(roles []claims.Role) []claims.Role {
 	var lacking []claims.Role
 	for _, r := range roles {
-		if !slices.Contains(p.Roles, psd2Role(r)) {
+		if !slices.Contains(p.Roles, r.Plain()) {
 			lacking = append(lacking, r)
 		}
 	}
@@ -65,15 +64,11 @@ func (p PSD2) Lacks(roles []claims.Role) []claims.Role {
 func (p PSD2) Beyond(roles []claims.Role) []claims.Role {
 	var beyond []claims.Role
 	for _, r := range p.Roles {
-		if !slices.ContainsFunc(roles, func(named claims.Role) bool { return psd2Role(named) == r }) {
+		if !slices.ContainsFunc(roles, func(named claims.Role) bool { return named.Plain() == r }) {
 			beyond = append(beyond, r)
 		}
 	}
 	return beyond
-}
-
-func psd2Role(r claims.Role) claims.Role {
-	return claims.Role(strings.TrimPrefix(string(r), "CD_"))
 }
 
 // roleOfPSP is a role by its names in TS 119 495 and in the directory.

@@ -1,5 +1,10 @@
 package claims
 
+import (
+	"slices"
+	"strings"
+)
+
 // AuthMethod is a token_endpoint_auth_method (OIDC Core section 9, RFC 8705).
 type AuthMethod string
 
@@ -11,6 +16,24 @@ const (
 	ClientSecretBasic AuthMethod = "client_secret_basic"
 	ClientSecretPost  AuthMethod = "client_secret_post"
 )
+
+// AuthMethods returns the methods that OBIE DCR names, in a fresh slice. Those that
+// comply with FAPI-RW come first.
+func AuthMethods() []AuthMethod {
+	return []AuthMethod{PrivateKeyJWT, TLSClientAuth, ClientSecretJWT, ClientSecretBasic, ClientSecretPost}
+}
+
+// Known says whether m is one of [AuthMethods].
+func (m AuthMethod) Known() bool { return slices.Contains(AuthMethods(), m) }
+
+// NeedsSecret says whether a client with this method shares a secret with the bank.
+func (m AuthMethod) NeedsSecret() bool {
+	return m == ClientSecretJWT || m == ClientSecretBasic || m == ClientSecretPost
+}
+
+// SignsAssertions says whether a client with this method signs an assertion for each
+// token request, so that it names an algorithm.
+func (m AuthMethod) SignsAssertions() bool { return m == PrivateKeyJWT || m == ClientSecretJWT }
 
 // Algorithm is a JWS algorithm (RFC 7518 section 3.1).
 type Algorithm string
@@ -54,6 +77,10 @@ const (
 	CBPII Role = "CBPII"
 	ASPSP Role = "ASPSP"
 )
+
+// Plain is the role without the prefix of the Crown Dependencies: CD_AISP opens what
+// AISP opens.
+func (r Role) Plain() Role { return Role(strings.TrimPrefix(string(r), "CD_")) }
 
 // ApplicationType is the kind of a client (OIDC Registration section 2).
 type ApplicationType string

@@ -110,6 +110,6 @@ func TestLintJudgesTheClaimsOfAMalformedToken(t *testing.T) {
 		result := w.lint(t, tpp.LintInput{Request: text})
 		require.Contains(t, ruleIDs(result.Report), "request.jws")
 		require.Contains(t, ruleIDs(result.Report), "application_type.web_or_mobile")
-		require.Equal(t, tpp.SignatureNotChecked, result.Request)
+		require.Equal(t, validate.SignatureNotChecked, result.Request)
 	}
 }

@@ -53,7 +53,7 @@ func (r *Registrar) rebuild(v *VerifiedRequest, s *owned) (store.Client, claims.
 	client.UniqueKey = r.keptKey(s, &client, v.statement.Claims())
 	sealed := method == claims.ClientSecretJWT
 	switch {
-	case !needsSecret(method):
+	case !method.NeedsSecret():
 		return client, claims.Secret{}, nil
 	case before.SecretHash != nil && (!sealed || before.SealedSecret != nil):
 		client.SecretHash = before.SecretHash
@@ -76,12 +76,12 @@ func (r *Registrar) describe(v *VerifiedRequest) (store.Client, claims.AuthMetho
 	app, err := r.attributes.Map(statement, v.statement.Environment())
 	if err != nil {
 		return store.Client{}, "", r.verifier.refuse(v.input, validate.Violation{
-			Rule: "ssa.attributes.required", Document: validate.DocSSA, Message: verdict.Plain(err)}, err)
+			Rule: validate.RuleSSAAttributesRequired, Document: validate.DocSSA, Message: verdict.Plain(err)}, err)
 	}
 	registered := r.registered(v)
-	if empty := emptied(v.request.claims, registered); empty != "" {
-		return store.Client{}, "", r.verifier.refuse(v.input, validate.Violation{Rule: empty + ".supported",
-			Document: validate.DocRequest, Pointer: "/" + empty, Message: "holds nothing that this bank supports"}, nil)
+	if rule, member := emptied(v.request.claims, registered); rule != "" {
+		return store.Client{}, "", r.verifier.refuse(v.input, validate.Violation{Rule: rule,
+			Document: validate.DocRequest, Pointer: "/" + member, Message: "holds nothing that this bank supports"}, nil)
 	}
 	metadata, err := registered.MarshalJSON()
 	if err != nil {
@@ -98,14 +98,6 @@ func (r *Registrar) describe(v *VerifiedRequest) (store.Client, claims.AuthMetho
 
 // now is the time as records keep it.
 func (r *Registrar) now() time.Time { return r.clock().UTC().Truncate(time.Second) }
-
-func needsSecret(method claims.AuthMethod) bool {
-	switch method {
-	case claims.ClientSecretBasic, claims.ClientSecretPost, claims.ClientSecretJWT:
-		return true
-	}
-	return false
-}
 
 func internalError(err error) *Error {
 	return &Error{Status: http.StatusInternalServerError, Description: "the request could not be served, by a fault of the bank's", Err: err}
@@ -175,17 +167,18 @@ func offered[T ~string](p *validate.Policy, member string, supported []T) []T {
 	return kept
 }
 
-// emptied names the member of which nothing was left by the adjustments.
-func emptied(sent, registered *claims.Request) string {
+// emptied names the member of which the adjustments left nothing, and the rule that it
+// breaks.
+func emptied(sent, registered *claims.Request) (rule, member string) {
 	switch {
 	case sent.GrantTypes.Present() && len(registered.GrantTypes.Or(nil)) == 0:
-		return "grant_types"
+		return validate.RuleGrantTypesSupported, "grant_types"
 	case len(sent.ResponseTypes.Or(nil)) > 0 && len(registered.ResponseTypes.Or(nil)) == 0:
-		return "response_types"
+		return validate.RuleResponseTypesSupported, "response_types"
 	case len(registered.Scope.Or(claims.Scope{}).Words) == 0:
-		return "scope"
+		return validate.RuleScopeSupported, "scope"
 	}
-	return ""
+	return "", ""
 }
 
 // defaultScopes are the policy's default scopes as far as the software's roles
@@ -236,7 +229,7 @@ func (r *Registrar) keptKey(s *owned, c *store.Client, statement *claims.SSA) st
 // addSecret gives the client a secret where its method needs one. The record keeps
 // the hash, and the sealed value for the one method that needs it.
 func (r *Registrar) addSecret(c *store.Client, method claims.AuthMethod) (claims.Secret, error) {
-	if !needsSecret(method) {
+	if !method.NeedsSecret() {
 		return claims.Secret{}, nil
 	}
 	secret, err := r.token(secretBytes)

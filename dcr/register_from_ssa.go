@@ -100,7 +100,7 @@ func (r *Registrar) modest(statement *ssa.Verified, now time.Time) (*claims.Requ
 		IDTokenSignedResponseAlg: first(offered(&r.policy, "id_token_signed_response_alg", algorithms.IDToken)),
 		RequestObjectSigningAlg:  first(offered(&r.policy, "request_object_signing_alg", algorithms.RequestObject)),
 	}
-	if methods[0] == claims.PrivateKeyJWT || methods[0] == claims.ClientSecretJWT {
+	if methods[0].SignsAssertions() {
 		request.TokenEndpointAuthSigningAlg = first(offered(&r.policy, "token_endpoint_auth_signing_alg", algorithms.TokenEndpointAuth))
 	}
 	return request, nil

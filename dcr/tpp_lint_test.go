@@ -26,8 +26,8 @@ func TestLintOfAValidRequestFindsNothing(t *testing.T) {
 	w, _ := newWorld(t, nil)
 	result := w.lint(t, tpp.LintInput{Request: w.token(t, nil), StatementKey: w.directory.Anchor().Keys, SoftwareKey: w.directory.Resolver()})
 	require.True(t, result.Report.Valid(), ruleIDs(result.Report))
-	require.Equal(t, tpp.SignatureValid, result.Request)
-	require.Equal(t, tpp.SignatureValid, result.Statement)
+	require.Equal(t, validate.SignatureValid, result.Request)
+	require.Equal(t, validate.SignatureValid, result.Statement)
 	require.Len(t, result.Documents, 4)
 
 	request := w.software.Request(ssatest.DefaultAudience)
@@ -35,7 +35,7 @@ func TestLintOfAValidRequestFindsNothing(t *testing.T) {
 	require.NoError(t, err)
 	result = w.lint(t, tpp.LintInput{Request: string(bare)})
 	require.True(t, result.Report.Valid(), ruleIDs(result.Report))
-	require.Equal(t, tpp.SignatureNotChecked, result.Request)
+	require.Equal(t, validate.SignatureNotChecked, result.Request)
 }
 
 func TestLintGoesOnWhereAServerStops(t *testing.T) {
@@ -47,8 +47,8 @@ func TestLintGoesOnWhereAServerStops(t *testing.T) {
 		c.Scope = claims.Some(claims.Scope{Words: []string{"openid", "payments"}})
 	})
 	result := w.lint(t, tpp.LintInput{Request: token, StatementKey: w.directory.Anchor().Keys, SoftwareKey: w.directory.Resolver()})
-	require.Equal(t, tpp.SignatureInvalid, result.Statement)
-	require.Equal(t, tpp.SignatureValid, result.Request)
+	require.Equal(t, validate.SignatureInvalid, result.Statement)
+	require.Equal(t, validate.SignatureValid, result.Request)
 	require.ElementsMatch(t, []string{"ssa.signature", "scope.within_roles"}, ruleIDs(result.Report))
 	_, refusal := w.register(t, r, token)
 	require.Equal(t, refusal.Code, result.Report.Wire().Error, "lint computes the code that the server answers")

@@ -53,7 +53,7 @@ func TestABuiltRequestIsValidByEveryMethodAndAlgorithm(t *testing.T) {
 				Certificate: &validate.Certificate{RawSubject: leaf.RawSubject}, StatementKey: w.directory.Anchor().Keys, SoftwareKey: w.directory.Resolver()})
 			require.NoError(t, err)
 			assert.Empty(t, ruleIDs(result.Report), "%s %s", software.Algorithm, method)
-			assert.Equal(t, tpp.SignatureValid, result.Request)
+			assert.Equal(t, validate.SignatureValid, result.Request)
 			again, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: method})
 			require.NoError(t, err)
 			assert.NotEqual(t, request, again, "each has its own jti")

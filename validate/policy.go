@@ -2,7 +2,6 @@ package validate
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -218,19 +217,12 @@ func (p *Policy) ScopesOf(role claims.Role) []string {
 	if s, ok := p.RoleScopes[role]; ok {
 		return s
 	}
-	if x, ok := strings.CutPrefix(string(role), "CD_"); ok {
-		return p.RoleScopes[claims.Role(x)]
-	}
-	return nil
+	return p.RoleScopes[role.Plain()]
 }
 
 // Serves says whether role, or for CD_x the role x, is one of ServedRoles.
 func (p *Policy) Serves(role claims.Role) bool {
-	if slices.Contains(p.ServedRoles, role) {
-		return true
-	}
-	x, ok := strings.CutPrefix(string(role), "CD_")
-	return ok && slices.Contains(p.ServedRoles, claims.Role(x))
+	return slices.Contains(p.ServedRoles, role) || slices.Contains(p.ServedRoles, role.Plain())
 }
 
 // CanAdjust says whether unsupported values of member are changed instead of

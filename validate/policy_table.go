@@ -58,8 +58,7 @@ var policyTable = jsonform.Table[Policy]{
 	{
 		Name: "auth_methods",
 		Field: jsonform.At(func(p *Policy) *[]claims.AuthMethod { return &p.AuthMethods },
-			jsonform.Texts[claims.AuthMethod]{Known: []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth,
-				claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost}, Filled: true, Once: true}),
+			jsonform.Texts[claims.AuthMethod]{Known: claims.AuthMethods(), Filled: true, Once: true}),
 		Doc: "The values of `token_endpoint_auth_method` that a request may ask for. The three `client_secret_` methods must also " +
 			"be named in `widenings`.",
 		Example: `["tls_client_auth"]`,

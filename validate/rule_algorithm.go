@@ -85,7 +85,7 @@ func algorithmRules() []Rule {
 			Fix:      "leave token_endpoint_auth_signing_alg out",
 			When: func(c *Case) bool {
 				m, ok := c.Req().TokenEndpointAuthMethod.Get()
-				return ok && knownAuthMethod(m) && !signsAssertions(c.Req())
+				return ok && m.Known() && !signsAssertions(c.Req())
 			},
 			Check: func(c *Case) {
 				if c.Req().TokenEndpointAuthSigningAlg.Valid() {

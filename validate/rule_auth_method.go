@@ -27,7 +27,7 @@ var authMethodRules = []Rule{
 		Example: `{"token_endpoint_auth_method": "none"}`, Citation: dictionary("token_endpoint_auth_method"),
 		Fix: "use private_key_jwt or tls_client_auth",
 		Check: func(c *Case) {
-			if m, ok := c.Req().TokenEndpointAuthMethod.Get(); ok && !knownAuthMethod(m) {
+			if m, ok := c.Req().TokenEndpointAuthMethod.Get(); ok && !m.Known() {
 				c.ReportValue("/token_endpoint_auth_method", string(m), joined(c.Policy().AuthMethods), "is no method of the data dictionary")
 			}
 		},
@@ -42,7 +42,7 @@ var authMethodRules = []Rule{
 		Fix:      "use a method of the bank's token_endpoint_auth_methods_supported",
 		Check: func(c *Case) {
 			m, ok := c.Req().TokenEndpointAuthMethod.Get()
-			if ok && knownAuthMethod(m) && !slices.Contains(c.Policy().AuthMethods, m) {
+			if ok && m.Known() && !slices.Contains(c.Policy().AuthMethods, m) {
 				c.ReportValue("/token_endpoint_auth_method", string(m), joined(c.Policy().AuthMethods), "is not supported by this bank")
 			}
 		},
@@ -58,7 +58,7 @@ var authMethodRules = []Rule{
 		Fix:      "move to private_key_jwt or tls_client_auth",
 		Check: func(c *Case) {
 			m, ok := c.Req().TokenEndpointAuthMethod.Get()
-			if ok && knownAuthMethod(m) && m != claims.PrivateKeyJWT && m != claims.TLSClientAuth &&
+			if ok && m.NeedsSecret() &&
 				slices.Contains(c.Policy().AuthMethods, m) {
 				c.ReportValue("/token_endpoint_auth_method", string(m), "private_key_jwt or tls_client_auth", "is supported here but not FAPI-compliant")
 			}
@@ -66,20 +66,10 @@ var authMethodRules = []Rule{
 	},
 }
 
-// knownAuthMethod says whether the data dictionary names the method.
-func knownAuthMethod(m claims.AuthMethod) bool {
-	switch m {
-	case claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost:
-		return true
-	}
-	return false
-}
-
 // signsAssertions says whether the client authenticates with an assertion that
 // it signs, so that the algorithm must be named.
 func signsAssertions(r *claims.Request) bool {
-	m, ok := r.TokenEndpointAuthMethod.Get()
-	return ok && (m == claims.PrivateKeyJWT || m == claims.ClientSecretJWT)
+	return r.TokenEndpointAuthMethod.Or("").SignsAssertions()
 }
 
 // usesTLSClientAuth says whether the client authenticates with its certificate.

@@ -2,7 +2,6 @@ package validate
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -248,10 +247,9 @@ func hasAuthorisations(c *Case) bool {
 
 // authorised says whether some authorisation has the role; CD_x goes as x.
 func authorised(s *claims.SSA, role claims.Role) bool {
-	plain := claims.Role(strings.TrimPrefix(string(role), "CD_"))
 	for _, a := range s.CompetentAuthority.Or(claims.Authority{}).Claims {
 		for _, g := range a.Authorisations {
-			if slices.Contains(g.Roles, role) || slices.Contains(g.Roles, plain) {
+			if slices.Contains(g.Roles, role) || slices.Contains(g.Roles, role.Plain()) {
 				return true
 			}
 		}

@@ -30,8 +30,7 @@ type clientOptions struct {
 }
 
 func authMethods() []string {
-	return texts([]claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT,
-		claims.ClientSecretBasic, claims.ClientSecretPost})
+	return texts(claims.AuthMethods())
 }
 
 // connectionFlags say where the bank is and who asks.

@@ -31,7 +31,7 @@ func (o *clientOptions) needs(c *obieconfig.Config, verb string, by tpp.Credenti
 	if builds {
 		all = append(all, need{"--ssa", "ssa", c.SSA})
 	}
-	if manages && hasSecret(by.Method) {
+	if manages && by.Method.NeedsSecret() {
 		all = append(all, need{flag: "--client", value: by.Secret.Reveal()})
 	}
 	return all
@@ -80,8 +80,4 @@ func lacking(c *obieconfig.Config, o *clientOptions, verb string, by tpp.Credent
 func (o *clientOptions) needsLater(c *obieconfig.Config, verb string) bool {
 	signs := verb == "get" || verb == "delete" || verb == "update" && o.request != ""
 	return signs && (c.PrivateKey == "" || c.Kid == "")
-}
-
-func hasSecret(method claims.AuthMethod) bool {
-	return strings.HasPrefix(string(method), "client_secret")
 }

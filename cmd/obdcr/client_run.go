@@ -69,7 +69,7 @@ func (a *app) update(ctx context.Context, out io.Writer, id string, o *clientOpt
 	}
 	if asked := methodOf(request); asked != "" && asked != registered {
 		a.note("the client's method changes from %s to %s", registered, asked)
-	} else if hasSecret(registered) {
+	} else if registered.NeedsSecret() {
 		keep.secret = s.by.Secret.Reveal() // an answer that leaves it out leaves it as it was
 	}
 	information, err := s.client.Update(ctx, id, request, s.token)

@@ -100,7 +100,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, 
 	if err != nil && !errors.Is(err, errTooLarge) {
 		return err
 	}
-	result := &tpp.LintResult{Request: tpp.SignatureNotChecked, Statement: tpp.SignatureNotChecked}
+	result := &tpp.LintResult{Request: validate.SignatureNotChecked, Statement: validate.SignatureNotChecked}
 	switch {
 	case err != nil:
 		result.Report = unreadable(&in, alone, "is larger than 1 MiB", "send a smaller file: a token has a few KiB, at most 1 MiB is read")
@@ -219,7 +219,7 @@ func (a *app) writeReport(out io.Writer, name string, alone bool, format string,
 	switch format {
 	case "json":
 		return report.JSON(out, r.Report, report.Signatures{
-			Request: validate.SignatureState(r.Request), SSA: validate.SignatureState(r.Statement)})
+			Request: r.Request, SSA: r.Statement})
 	case "sarif":
 		return report.SARIF(out, r.Report, name)
 	case "junit":
@@ -244,7 +244,7 @@ func (a *app) headline(name string, alone bool, r *tpp.LintResult) report.TextOp
 	_, isRead := r.Documents[payload]
 	switch {
 	case alone:
-	case r.Request != tpp.SignatureNotChecked:
+	case r.Request != validate.SignatureNotChecked:
 		o.RequestNote = "signature " + string(r.Request)
 	case isRead && !isSigned:
 		o.RequestNote = "claims alone, not signed"
@@ -261,7 +261,7 @@ func (a *app) headline(name string, alone bool, r *tpp.LintResult) report.TextOp
 func statementNote(r *tpp.LintResult) string {
 	_, signed := r.Documents[validate.DocSSAHeader]
 	switch {
-	case r.Statement != tpp.SignatureNotChecked:
+	case r.Statement != validate.SignatureNotChecked:
 		return "signature " + string(r.Statement)
 	case !signed:
 		return "claims alone, not signed"

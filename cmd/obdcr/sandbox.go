@@ -73,17 +73,13 @@ it outside. SIGINT (Ctrl-C) or SIGTERM ends it; a second one at once.`,
 	f.StringVar(&o.store, "store", sandbox.StoreSQLite, "where clients are kept: sqlite, memory (postgres://... is not built yet)")
 	f.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules of the bank: "+list(validate.Profiles()))
 	f.StringSliceVar(&o.authMethods, "auth-methods", texts(validate.DefaultPolicy(validate.OBIE33).AuthMethods),
-		"what clients may authenticate with: "+list(allAuthMethods()))
+		"what clients may authenticate with: "+list(claims.AuthMethods()))
 	f.StringVar(&o.policy, "policy", "", "the bank's policy, a JSON `FILE`")
 	f.BoolVar(&o.chaos, "chaos", false, "refuse and delay a few percent of all answers of bank and directory, but of /healthz, /readyz and /metrics")
 	complete(cmd, "store", []string{sandbox.StoreSQLite, sandbox.StoreMemory})
 	complete(cmd, "profile", texts(validate.Profiles()))
-	complete(cmd, "auth-methods", texts(allAuthMethods()))
+	complete(cmd, "auth-methods", texts(claims.AuthMethods()))
 	return cmd
-}
-
-func allAuthMethods() []claims.AuthMethod {
-	return []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost}
 }
 
 // sandboxConfig reads the flags. An address that was not given is that of the last
@@ -107,7 +103,7 @@ func (a *app) sandboxConfig(c *cobra.Command, o *sandboxOptions) (sandbox.Config
 			config.AuthMethods = append(config.AuthMethods, claims.AuthMethod(m))
 		}
 		if config.AuthMethods == nil {
-			return config, usageError("--auth-methods is empty: name one of %s", list(allAuthMethods()))
+			return config, usageError("--auth-methods is empty: name one of %s", list(claims.AuthMethods()))
 		}
 	}
 	if o.policy != "" {

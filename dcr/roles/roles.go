@@ -41,7 +41,7 @@ func MaySubscribe(app claims.Application, env claims.Environment, api []claims.R
 		return Decision{Reason: "the application has not one attribute " + rolesAttribute + "_" + string(env)}
 	}
 	for _, role := range held {
-		plain := claims.Role(strings.TrimPrefix(string(role), "CD_"))
+		plain := role.Plain()
 		if slices.Contains(known, plain) && slices.Contains(api, plain) {
 			return Decision{Allowed: true, Role: role, Reason: "the application has the role " + string(role)}
 		}

@@ -13,16 +13,6 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// SignatureState says what is known of a signature.
-type SignatureState string
-
-// The states. A key set that cannot be read leaves a signature not checked.
-const (
-	SignatureValid      SignatureState = "valid"
-	SignatureInvalid    SignatureState = "invalid"
-	SignatureNotChecked SignatureState = "not_checked"
-)
-
 // LintInput is what a TPP knows of a request before it sends it.
 type LintInput struct {
 	// Request is a compact JWS, or the claims alone as a JSON object. Empty means
@@ -43,8 +33,8 @@ type LintInput struct {
 type LintResult struct {
 	Report    *validate.Report
 	Documents map[validate.Document][]byte // what could be decoded, UNVERIFIED
-	Request   SignatureState               // of the request's signature
-	Statement SignatureState               // of the statement's signature
+	Request   validate.SignatureState      // of the request's signature
+	Statement validate.SignatureState      // of the statement's signature
 	// Unavailable is why a key set could not be read; nil otherwise.
 	Unavailable error
 }
@@ -62,7 +52,7 @@ func Lint(ctx context.Context, in LintInput) (*LintResult, error) {
 		return nil, errors.New("tpp: there is nothing to lint")
 	}
 	l := &linter{in: in, input: validate.Input{Now: in.Now, Certificate: in.Certificate, Environment: in.Environment}, result: LintResult{
-		Documents: map[validate.Document][]byte{}, Request: SignatureNotChecked, Statement: SignatureNotChecked}}
+		Documents: map[validate.Document][]byte{}, Request: validate.SignatureNotChecked, Statement: validate.SignatureNotChecked}}
 	signed := l.readStatements(l.readRequest())
 	l.checkSignatures(ctx, signed)
 	l.result.Report = in.Validator.Judge(&l.input)
@@ -171,7 +161,7 @@ func (l *linter) checkSignatures(ctx context.Context, statement *ssa.Signed) {
 	if l.in.StatementKey != nil && statement != nil {
 		err := statement.Verify(ctx, l.in.StatementKey, "", policy.SigningAlgorithms)
 		l.result.Statement = l.state(err, func(e *ssa.Error) validate.Violation {
-			e.Rule = map[error]string{ssa.ErrKeyNotFound: "ssa.key.found", ssa.ErrBadSignature: "ssa.signature"}[e.Kind]
+			e.Rule = map[error]string{ssa.ErrKeyNotFound: validate.RuleSSAKeyFound, ssa.ErrBadSignature: validate.RuleSSASignature}[e.Kind]
 			return verdict.Statement(e)
 		})
 	}
@@ -185,18 +175,18 @@ func (l *linter) checkSignatures(ctx context.Context, statement *ssa.Signed) {
 	}
 }
 
-func (l *linter) state(err error, violation func(*ssa.Error) validate.Violation) SignatureState {
+func (l *linter) state(err error, violation func(*ssa.Error) validate.Violation) validate.SignatureState {
 	var e *ssa.Error
 	switch {
 	case err == nil:
-		return SignatureValid
+		return validate.SignatureValid
 	case !errors.As(err, &e) || errors.Is(err, ssa.ErrKeySourceUnavailable):
 		l.result.Unavailable = err
-		return SignatureNotChecked
+		return validate.SignatureNotChecked
 	case errors.Is(err, ssa.ErrKeyNotFound), errors.Is(err, ssa.ErrBadSignature):
 		l.add(violation(e))
 	}
-	return SignatureInvalid
+	return validate.SignatureInvalid
 }
 
 func isObject(text string) bool { return strings.HasPrefix(text, "{") }

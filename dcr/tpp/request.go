@@ -40,20 +40,15 @@ type RequestOptions struct {
 	Random          io.Reader         // of jti; crypto/rand where nil
 }
 
-// authMethods is the order in which a method is chosen: those of FAPI-RW first.
-var authMethods = []claims.AuthMethod{
-	claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost,
-}
-
 // AuthMethod is the method at the token endpoint that a request asks for where nothing
 // is said: the first that the bank announces of private_key_jwt, tls_client_auth,
 // client_secret_jwt, client_secret_basic and client_secret_post, private_key_jwt where
 // it announces nothing, and "" where it has none of them.
 func (m *Metadata) AuthMethod() claims.AuthMethod {
 	if m.AuthMethods == nil {
-		return authMethods[0]
+		return claims.PrivateKeyJWT
 	}
-	if kept := text.Keep(authMethods, m.AuthMethods); len(kept) > 0 {
+	if kept := text.Keep(claims.AuthMethods(), m.AuthMethods); len(kept) > 0 {
 		return kept[0]
 	}
 	return ""
@@ -164,13 +159,13 @@ func authentication(c *claims.Request, m *Metadata, o *RequestOptions) error {
 	}
 	c.TokenEndpointAuthMethod = claims.Some(o.AuthMethod)
 	c.IDTokenSignedResponseAlg, c.RequestObjectSigningAlg = claims.Some(idToken), claims.Some(alg)
-	switch o.AuthMethod {
-	case claims.PrivateKeyJWT, claims.ClientSecretJWT:
+	switch {
+	case o.AuthMethod.SignsAssertions():
 		if m.AuthSigningAlgorithms != nil && !slices.Contains(m.AuthSigningAlgorithms, alg) {
 			return fmt.Errorf("the bank does not announce %q in token_endpoint_auth_signing_alg_values_supported", validate.Echo(string(alg)))
 		}
 		c.TokenEndpointAuthSigningAlg = claims.Some(alg)
-	case claims.TLSClientAuth:
+	case o.AuthMethod == claims.TLSClientAuth:
 		return subject(c, o)
 	}
 	return nil

@@ -81,11 +81,8 @@ func (c *Client) authenticate(form url.Values, by Credentials) (authorization st
 	if !usableClientID(by.ClientID) {
 		return "", errors.New("the client_id is unusable")
 	}
-	switch by.Method {
-	case claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost:
-		if by.Secret.IsZero() {
-			return "", fmt.Errorf("%s needs the client's secret", by.Method)
-		}
+	if by.Method.NeedsSecret() && by.Secret.IsZero() {
+		return "", fmt.Errorf("%s needs the client's secret", by.Method)
 	}
 	switch by.Method {
 	case claims.PrivateKeyJWT, claims.ClientSecretJWT:

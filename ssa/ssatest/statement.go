@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -67,7 +66,7 @@ func (s *EnrolledSoftware) Claims() map[string]any {
 func (s *EnrolledSoftware) authorised() []claims.Role {
 	roles := []claims.Role{}
 	for _, r := range s.Roles {
-		if !strings.HasPrefix(string(r), "CD_") {
+		if r == r.Plain() {
 			roles = append(roles, r)
 		}
 	}
@@ -141,7 +140,7 @@ func (s *EnrolledSoftware) scopes() []string {
 	for _, role := range s.Roles {
 		word := map[claims.Role]string{
 			claims.AISP: "accounts", claims.PISP: "payments", claims.CBPII: "fundsconfirmations",
-		}[claims.Role(strings.TrimPrefix(string(role), "CD_"))]
+		}[role.Plain()]
 		if word != "" && !slices.Contains(words, word) {
 			words = append(words, word)
 		}

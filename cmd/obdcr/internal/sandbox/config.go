@@ -137,9 +137,6 @@ func splitLoopback(address string) (host string, port int, err error) {
 	return host, port, nil
 }
 
-// authMethods are those that the token endpoint knows.
-var authMethods = []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost}
-
 func joined[T ~string](words []T) string { return strings.Join(texts(words), ", ") }
 
 // policy is the bank's policy for an issuer.
@@ -164,15 +161,15 @@ func (c *Config) policy(issuer string) (validate.Policy, error) {
 		}
 	}
 	for _, m := range c.AuthMethods {
-		if !slices.Contains(authMethods, m) {
-			return validate.Policy{}, usage("--auth-methods %.64q: use some of %s", string(m), joined(authMethods))
+		if !m.Known() {
+			return validate.Policy{}, usage("--auth-methods %.64q: use some of %s", string(m), joined(claims.AuthMethods()))
 		}
 	}
 	if c.AuthMethods != nil {
 		p.AuthMethods = slices.Clone(c.AuthMethods)
 		for _, m := range p.AuthMethods {
 			widening := validate.Widening(m)
-			if strings.HasPrefix(string(m), "client_secret_") && !slices.Contains(p.Widenings, widening) {
+			if m.NeedsSecret() && !slices.Contains(p.Widenings, widening) {
 				p.Widenings = append(p.Widenings, widening)
 			}
 		}
