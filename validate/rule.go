@@ -8,8 +8,9 @@ import (
 // specification, or a dialect of it, whose rules a request is judged by.
 type Profile string
 
-// The profiles. WSO2 is version 3.2's members as the seeds read them: web only
-// if application_type is sent, scope optional with defaults assigned,
+// The profiles. WSO2 is version 3.2 as WSO2 Open Banking reads it (Dynamic Client
+// Registration v3.2, https://wso2docs.atlassian.net/wiki/spaces/OB140/pages/29395093):
+// web only if application_type is sent, scope optional with defaults assigned,
 // redirect_uris required.
 const (
 	OBIE32 Profile = "obie-3.2"

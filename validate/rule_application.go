@@ -12,7 +12,7 @@ var applicationRules = []Rule{
 	{
 		ID:       rule.ApplicationTypeRequired,
 		Summary:  "application_type is present.",
-		Reason:   "The data dictionary requires it; the seeds do not.",
+		Reason:   "The data dictionary requires it; WSO2 Open Banking does not.",
 		Example:  `{"scope": "openid accounts"}`,
 		Citation: dictionary("application_type"),
 		Profiles: profilesOBIE(),
@@ -44,10 +44,10 @@ var applicationRules = []Rule{
 		Check:    func(c *Case) { checkApplicationType(c, claims.Web, claims.Native) },
 	},
 	{
-		// The seed: must be web, if sent.
+		// WSO2 Open Banking: must be web, if sent.
 		ID:       rule.ApplicationTypeWeb,
 		Summary:  "application_type, if sent, is web.",
-		Reason:   "The seeds register web applications alone.",
+		Reason:   "WSO2 Open Banking registers web applications alone.",
 		Example:  `{"application_type": "mobile"}`,
 		Citation: dictionary32("application_type"),
 		Profiles: profilesWSO2(),

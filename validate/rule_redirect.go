@@ -12,10 +12,10 @@ import (
 // single URI are redirectGrammarRules.
 var redirectRules = []Rule{
 	{
-		// The seeds require it; the data dictionary has 0..*.
+		// WSO2 Open Banking requires it; the data dictionary has 0..*.
 		ID:       rule.RedirectURIsRequired,
 		Summary:  "redirect_uris is present, in profile wso2 and where the bank's policy requires it.",
-		Reason:   "The seeds register only what the request names.",
+		Reason:   "WSO2 Open Banking registers only what the request names.",
 		Example:  `{"software_statement": "..."}`,
 		Citation: dictionary32("redirect_uris"),
 		Fix:      "list the redirect URIs that the client uses",

@@ -24,7 +24,7 @@ var scopeRules = []Rule{
 		Check:    func(c *Case) { requireMember(c, c.Req().Scope.Present(), "/scope") },
 	},
 	{
-		// The seed: optional, defaults assigned.
+		// WSO2 Open Banking: optional, defaults assigned.
 		ID:       rule.ScopeDefault,
 		Summary:  "Without scope the client is given the bank's default scopes, as far as its roles allow them.",
 		Reason:   "The sender should know what it gets.",

@@ -72,19 +72,19 @@ var sampleRules = map[string]string{
 		jti.required iat.required aud.required token_endpoint_auth_method.supported token_endpoint_auth_signing_alg.unused
 		application_type.required request.unknown_member*3`,
 
-	"seed": seedFaults + seedBesides,
+	"seed": vendorFaults + vendorBesides,
 }
 
 const (
-	// seedFaults are what the seeds' sample request is known for: RS256, a blank in
+	// vendorFaults are what the sample request of WSO2's page is known for: RS256, a blank in
 	// iss, a URL for aud, six years, no openid, HS256 under a statement without
 	// software_id, software_redirect_uris and jti.
-	seedFaults = `header.alg iss.format aud.format exp.lifetime scope.openid ssa.header.alg ssa.software_id.required
+	vendorFaults = `header.alg iss.format aud.format exp.lifetime scope.openid ssa.header.alg ssa.software_id.required
 		ssa.software_redirect_uris.required ssa.jti.required `
-	// seedBesides are its other faults: a jti that is a UUID of version 1, no
+	// vendorBesides are its other faults: a jti that is a UUID of version 1, no
 	// algorithm beside private_key_jwt, and a statement that lacks most claims and
 	// its kid, has expired and has four claims of its own.
-	seedBesides = `jti.uuid_v4 token_endpoint_auth_signing_alg.required ssa.header.kid.required ssa.exp.past
+	vendorBesides = `jti.uuid_v4 token_endpoint_auth_signing_alg.required ssa.header.kid.required ssa.exp.past
 		ssa.software_client_name.required ssa.software_roles.required ssa.software_jwks_endpoint.required
 		ssa.org_id.required ssa.org_status.required ssa.unknown_member*4`
 )

@@ -138,6 +138,28 @@ func TestLinksInDocumentsLead(t *testing.T) {
 	}
 }
 
+// sharedSamples is the default of OBDCR_SAMPLES, the one place beside the checkout that
+// documents and .ci/run may name.
+const sharedSamples = "../shared/real"
+
+// TestDocumentsStayInside: no document, and no script, names a path outside of the
+// repository.
+func TestDocumentsStayInside(t *testing.T) {
+	all := documents(t)
+	for _, name := range []string{".ci/run", ".ci/api", "Makefile", ".github/workflows/ci.yml", ".github/PULL_REQUEST_TEMPLATE.md"} {
+		all[name] = readFile(t, name)
+	}
+	outside := regexp.MustCompile(`(?:^|[\s"'(\x60])(/(?:work|root|home|tmp|usr/local)/[^\s)\x60]*|(?:\.\./)+[^\s)\x60]*)`)
+	for name, text := range all {
+		for _, m := range outside.FindAllStringSubmatch(text, -1) {
+			inside := filepath.ToSlash(filepath.Join(filepath.Dir(name), m[1]))
+			if strings.HasPrefix(m[1], "/") || strings.HasPrefix(inside, "../") {
+				assert.Equal(t, sharedSamples, strings.TrimRight(m[1], ".,;:}\""), "%s names a path outside", name)
+			}
+		}
+	}
+}
+
 // TestREADMEListsThePublicPackages: each package that others can import has its
 // line in the table, and the table has no other.
 func TestREADMEListsThePublicPackages(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
-// TestLookAlikeOfTheSeedsSample lints a request of the project's own that has the
-// faults of the sample request in the seeds.
-func TestLookAlikeOfTheSeedsSample(t *testing.T) {
+// TestLookAlikeOfTheVendorsSample lints a request of the project's own that has the
+// faults of the sample request on WSO2's page.
+func TestLookAlikeOfTheVendorsSample(t *testing.T) {
 	directory, software := newSoftware(t)
 	statement, err := directory.SignWith(map[string]any{
 		"iss": "Another Directory", "iat": scriptTime.AddDate(-2, 0, 0).Unix(), "exp": scriptTime.AddDate(-1, 0, 0).Unix(),
@@ -36,11 +36,11 @@ func TestLookAlikeOfTheSeedsSample(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(token+"\n"), 0o600))
 
 	now := scriptTime.Add(time.Minute).Format(time.RFC3339)
-	require.Equal(t, sorted(seedFaults+seedBesides), lintRules(t, "lint", file, "--now", now))
+	require.Equal(t, sorted(vendorFaults+vendorBesides), lintRules(t, "lint", file, "--now", now))
 }
 
-// TestSeedsSampleBreaksWhatItIsKnownFor lints the sample request of the seeds.
-func TestSeedsSampleBreaksWhatItIsKnownFor(t *testing.T) {
+// TestVendorsSampleBreaksWhatItIsKnownFor lints the sample request of WSO2's page.
+func TestVendorsSampleBreaksWhatItIsKnownFor(t *testing.T) {
 	dir := os.Getenv("OBDCR_SAMPLES")
 	if dir == "" {
 		t.Log("OBDCR_SAMPLES is unset")
@@ -50,7 +50,7 @@ func TestSeedsSampleBreaksWhatItIsKnownFor(t *testing.T) {
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	now := timeOfSample(t, sample{Kind: "request"}, strings.TrimSpace(string(text)))
-	require.Subset(t, lintRules(t, "lint", file, "--now", now.Format(time.RFC3339)), sorted(seedFaults))
+	require.Subset(t, lintRules(t, "lint", file, "--now", now.Format(time.RFC3339)), sorted(vendorFaults))
 }
 
 func payloadBytes(t *testing.T, token string) []byte {
