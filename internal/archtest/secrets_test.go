@@ -18,7 +18,6 @@ var secretName = regexp.MustCompile(`Secret|Token|Bearer|Password|Passphrase|Cre
 var noSecrets = map[string]string{
 	"dcr/server.Paths.Token":         "a path",
 	"dcr.Discovery.TokenEndpoint":    "an address, which is published",
-	"dcr/server.Paths.Token":         "the path of the endpoint",
 	"dcr/tpp.Metadata.TokenEndpoint": "an address, which is published",
 	"dcr/tpp.Metadata.TokenAudience": "an address, which is published",
 	"ssa/ssatest.Forgery.Secret":     "the key of a forger, which a test makes up",
