@@ -1,6 +1,9 @@
 package cert
 
-import "crypto/x509"
+import (
+	"crypto/sha256"
+	"crypto/x509"
+)
 
 // CheckOutcome is the result of one check of an accepted certificate.
 type CheckOutcome string
@@ -20,6 +23,8 @@ const (
 	CheckRevocation  = "revocation"   // of the certificate and its CAs
 	CheckRevokedKeys = "revoked_keys" // keys that the directory has withdrawn
 	CheckBinding     = "binding"      // to the software
+
+	numberOfChecks = 6
 )
 
 // CheckResult is one check of a certificate.
@@ -36,6 +41,8 @@ type Acceptance struct {
 	Identity    Identity          `json:"identity"` // as the subject claims it; proved with Binding BySubject alone
 	Binding     Binding           `json:"binding"`  // the one that held
 	Checks      []CheckResult     `json:"checks"`   // in the order of the Check constants
+
+	thumbprint [sha256.Size]byte // of Certificate
 }
 
 func (a *Acceptance) add(name string, outcome CheckOutcome, note string) {

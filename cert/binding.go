@@ -1,7 +1,6 @@
 package cert
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
 	"slices"
@@ -53,8 +52,9 @@ func (b Binding) unfit(before []Binding) string {
 // belongs judges whether a good certificate belongs to the software, by the keys that
 // were read. It returns a copy of good with its own results added.
 func (c *Checker) belongs(good *Acceptance, leaf *x509.Certificate, s *Software, known *softwareKeys) (*Acceptance, error) {
-	accepted := &Acceptance{Certificate: leaf, Software: *s, Identity: good.Identity, Checks: slices.Clone(good.Checks)}
-	thumbprint := sha256.Sum256(leaf.Raw)
+	accepted, thumbprint := *good, good.thumbprint
+	accepted.Certificate, accepted.Software = leaf, *s
+	accepted.Checks = append(make([]CheckResult, 0, numberOfChecks), good.Checks...)
 	if known.withdrawn == nil {
 		accepted.add(CheckRevokedKeys, NotConsulted, "no set of withdrawn keys is named")
 	} else {
@@ -77,7 +77,7 @@ func (c *Checker) belongs(good *Acceptance, leaf *x509.Certificate, s *Software,
 		if why == "" {
 			accepted.Binding = b
 			accepted.add(CheckBinding, Passed, note)
-			return accepted, nil
+			return &accepted, nil
 		}
 		against = append(against, why)
 	}
@@ -121,7 +121,7 @@ func boundByKey(keys []ssa.Key, what string, matches func(*ssa.Key) bool) (note,
 		case keys[i].Use == "enc":
 			encryption = true
 		default:
-			return fmt.Sprintf("key %s of the set", text.Quote(keys[i].ID)), ""
+			return "key " + text.Quote(keys[i].ID) + " of the set", ""
 		}
 	}
 	if encryption {

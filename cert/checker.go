@@ -2,6 +2,7 @@ package cert
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -41,7 +42,8 @@ type CheckerConfig struct {
 
 // Checker judges certificates. It is safe for concurrent use.
 type Checker struct {
-	config CheckerConfig
+	config   CheckerConfig
+	subjects *identities
 }
 
 // NewChecker checks the configuration. It needs at least one binding, knows each
@@ -65,7 +67,7 @@ func NewChecker(c CheckerConfig) (*Checker, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	return &Checker{config: c}, nil
+	return &Checker{config: c, subjects: &identities{known: map[[sha256.Size]byte]Identity{}}}, nil
 }
 
 // Software is what a certificate may belong to. SoftwareOf makes one from a verified
@@ -152,10 +154,8 @@ func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env c
 	if err := checkUsage(leaf); err != nil {
 		return nil, err
 	}
-	accepted := &Acceptance{Identity: Identity{Profile: ProfileUnknown}}
-	if identity, err := Identify(leaf); err == nil {
-		accepted.Identity = identity
-	}
+	accepted := &Acceptance{thumbprint: sha256.Sum256(leaf.Raw), Checks: make([]CheckResult, 0, numberOfChecks)}
+	accepted.Identity = c.subjects.of(leaf, accepted.thumbprint)
 	accepted.add(CheckValidity, Passed, "")
 	accepted.add(CheckUsage, Passed, "")
 	if c.config.Authorities == nil {
