@@ -94,7 +94,7 @@ func TestABankWithoutListsIsAskedForTheUsual(t *testing.T) {
 	m, err := tpp.ParseMetadata([]byte(`{"registration_endpoint": "https://b.example/r", "token_endpoint": "https://b.example/t"}`))
 	require.NoError(t, err)
 	_, err = tpp.BuildFor(m, statement, tpp.RequestOptions{Now: w.now})
-	require.ErrorContains(t, err, "names no issuer")
+	require.Error(t, err, "there is no audience, and the bank names no issuer")
 	c, err := tpp.BuildFor(m, statement, tpp.RequestOptions{Now: w.now, Audience: "x"})
 	require.NoError(t, err)
 	assert.Equal(t, claims.PrivateKeyJWT, c.TokenEndpointAuthMethod.Or(""))
@@ -106,8 +106,14 @@ func TestWhatABankDoesNotOfferIsToldBeforeItIsSent(t *testing.T) {
 	w, _ := newWorld(t, nil)
 	statement, err := w.software.SSA(nil)
 	require.NoError(t, err)
-	bare, err := w.software.SSA(map[string]any{"software_id": nil, "software_redirect_uris": nil})
-	require.NoError(t, err)
+	without := func(claim string) string {
+		less, err := w.software.SSA(map[string]any{claim: nil})
+		require.NoError(t, err)
+		return less
+	}
+	usual := tpp.RequestOptions{Now: w.now, Audience: "x"}
+	_, err = tpp.BuildFor(bankMetadata(t, nil), statement, usual)
+	require.NoError(t, err, "what follows differs in one thing from this")
 	only := func(member string, values ...string) func(map[string]any) {
 		return func(d map[string]any) { d[member] = values }
 	}
@@ -115,56 +121,57 @@ func TestWhatABankDoesNotOfferIsToldBeforeItIsSent(t *testing.T) {
 		statement string
 		change    func(map[string]any)
 		options   tpp.RequestOptions
-		want      string
 	}{
-		"a statement that is none":          {"x", nil, tpp.RequestOptions{}, "no compact JWT"},
-		"a statement without software_id":   {bare, nil, tpp.RequestOptions{}, "software_id"},
-		"a statement without URIs":          {bare, nil, tpp.RequestOptions{Issuer: "x"}, "no redirect URI"},
-		"a method":                          {statement, only("token_endpoint_auth_methods_supported", "tls_client_auth"), tpp.RequestOptions{AuthMethod: "private_key_jwt"}, "private_key_jwt"},
-		"no method of OBIE's":               {statement, only("token_endpoint_auth_methods_supported", "none"), tpp.RequestOptions{}, "no token_endpoint_auth_method"},
-		"an algorithm":                      {statement, only("request_object_signing_alg_values_supported", "none"), tpp.RequestOptions{}, "request_object_signing_alg"},
-		"an algorithm of ID tokens":         {statement, only("id_token_signing_alg_values_supported", "RS256"), tpp.RequestOptions{}, "id_token_signing_alg"},
-		"an algorithm of assertions":        {statement, only("token_endpoint_auth_signing_alg_values_supported", "RS256"), tpp.RequestOptions{}, "token_endpoint_auth_signing_alg"},
-		"a grant type":                      {statement, nil, tpp.RequestOptions{GrantTypes: []claims.GrantType{claims.CIBA}}, "ciba"},
-		"any response type":                 {statement, only("response_types_supported", "token"), tpp.RequestOptions{}, "response_types"},
-		"a scope":                           {statement, nil, tpp.RequestOptions{Scopes: []string{"email"}}, "email"},
-		"tls_client_auth without a subject": {statement, nil, tpp.RequestOptions{AuthMethod: claims.TLSClientAuth}, "certificate"},
+		"a statement that is none":          {"x", nil, tpp.RequestOptions{}},
+		"a statement without software_id":   {without("software_id"), nil, tpp.RequestOptions{}},
+		"a statement without URIs":          {without("software_redirect_uris"), nil, tpp.RequestOptions{}},
+		"a method":                          {statement, only("token_endpoint_auth_methods_supported", "tls_client_auth"), tpp.RequestOptions{AuthMethod: "private_key_jwt"}},
+		"no method of OBIE's":               {statement, only("token_endpoint_auth_methods_supported", "none"), tpp.RequestOptions{}},
+		"an algorithm":                      {statement, only("request_object_signing_alg_values_supported", "none"), tpp.RequestOptions{}},
+		"an algorithm of ID tokens":         {statement, only("id_token_signing_alg_values_supported", "RS256"), tpp.RequestOptions{}},
+		"an algorithm of assertions":        {statement, only("token_endpoint_auth_signing_alg_values_supported", "RS256"), tpp.RequestOptions{}},
+		"a grant type":                      {statement, nil, tpp.RequestOptions{GrantTypes: []claims.GrantType{claims.CIBA}}},
+		"any response type":                 {statement, only("response_types_supported", "token"), tpp.RequestOptions{}},
+		"a scope":                           {statement, nil, tpp.RequestOptions{Scopes: []string{"email"}}},
+		"tls_client_auth without a subject": {statement, nil, tpp.RequestOptions{AuthMethod: claims.TLSClientAuth}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.options.Now, c.options.Audience = w.now, "x"
 			_, err := tpp.BuildFor(bankMetadata(t, c.change), c.statement, c.options)
-			require.ErrorContains(t, err, c.want)
+			require.Error(t, err)
 		})
 	}
 	_, err = tpp.BuildFor(nil, statement, tpp.RequestOptions{Now: w.now})
 	require.Error(t, err)
-	_, err = tpp.BuildFor(bankMetadata(t, nil), statement, tpp.RequestOptions{})
-	require.ErrorContains(t, err, "time")
-	_, err = tpp.BuildFor(bankMetadata(t, nil), statement, tpp.RequestOptions{Now: w.now, Random: strings.NewReader("short")})
-	require.ErrorContains(t, err, "randomness")
+	_, err = tpp.BuildFor(bankMetadata(t, nil), statement, tpp.RequestOptions{Audience: "x"})
+	require.Error(t, err, "there is no time")
+	_, err = tpp.BuildFor(bankMetadata(t, nil), statement, tpp.RequestOptions{Now: w.now, Audience: "x", Random: strings.NewReader("short")})
+	require.Error(t, err, "there is too little randomness")
 }
 
 func TestADiscoveryDocumentIsReadStrictly(t *testing.T) {
 	const good = `"registration_endpoint": "https://b.example/r", "token_endpoint": "https://b.example/t"`
-	for name, c := range map[string]struct{ document, want string }{
-		"no JSON":           {"<html>", "discovery document"},
-		"no object":         {"[]", "no JSON object"},
-		"no registration":   {`{"token_endpoint": "https://b.example/t"}`, "no registration_endpoint"},
-		"no token endpoint": {`{"registration_endpoint": "https://b.example/r"}`, "no token_endpoint"},
-		"a token endpoint for mutual TLS alone": {`{"registration_endpoint": "https://b.example/r",
-			"mtls_endpoint_aliases": {"token_endpoint": "https://mtls.b.example/t"}}`, "no token_endpoint"},
-		"a member twice":              {`{` + good + `, "issuer": "a", "issuer": "b"}`, "discovery document"},
-		"an endpoint without TLS":     {`{"registration_endpoint": "http://b.example/r", "token_endpoint": "https://b.example/t"}`, "https"},
-		"an endpoint with a user":     {`{"registration_endpoint": "https://a@b.example/r", "token_endpoint": "https://b.example/t"}`, "user information"},
-		"a fragment":                  {`{"registration_endpoint": "https://b.example/r#", "token_endpoint": "https://b.example/t"}`, "fragment"},
-		"an endpoint of a wrong type": {`{"registration_endpoint": 7, "token_endpoint": "https://b.example/t"}`, "no string"},
-		"a list that is none":         {`{` + good + `, "scopes_supported": "openid"}`, "no array"},
-		"a list of numbers":           {`{` + good + `, "scopes_supported": [1]}`, "scopes_supported"},
-		"an alias without TLS":        {`{` + good + `, "mtls_endpoint_aliases": {"token_endpoint": "http://b.example/t"}}`, "https"},
+	_, err := tpp.ParseMetadata([]byte(`{` + good + `}`))
+	require.NoError(t, err, "what follows differs in one thing from this")
+	for name, document := range map[string]string{
+		"no JSON":           "<html>",
+		"no object":         "[]",
+		"no registration":   `{"token_endpoint": "https://b.example/t"}`,
+		"no token endpoint": `{"registration_endpoint": "https://b.example/r"}`,
+		"a token endpoint for mutual TLS alone": `{"registration_endpoint": "https://b.example/r",
+			"mtls_endpoint_aliases": {"token_endpoint": "https://mtls.b.example/t"}}`,
+		"a member twice":              `{` + good + `, "issuer": "a", "issuer": "b"}`,
+		"an endpoint without TLS":     `{"registration_endpoint": "http://b.example/r", "token_endpoint": "https://b.example/t"}`,
+		"an endpoint with a user":     `{"registration_endpoint": "https://a@b.example/r", "token_endpoint": "https://b.example/t"}`,
+		"a fragment":                  `{"registration_endpoint": "https://b.example/r#", "token_endpoint": "https://b.example/t"}`,
+		"an endpoint of a wrong type": `{"registration_endpoint": 7, "token_endpoint": "https://b.example/t"}`,
+		"a list that is none":         `{` + good + `, "scopes_supported": "openid"}`,
+		"a list of numbers":           `{` + good + `, "scopes_supported": [1]}`,
+		"an alias without TLS":        `{` + good + `, "mtls_endpoint_aliases": {"token_endpoint": "http://b.example/t"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := tpp.ParseMetadata([]byte(c.document))
-			require.ErrorContains(t, err, c.want)
+			_, err := tpp.ParseMetadata([]byte(document))
+			require.Error(t, err)
 		})
 	}
 	m, err := tpp.ParseMetadata([]byte(`{` + good + `, "Issuer": "a", "scopes_supported": null,
@@ -185,7 +192,7 @@ func TestIDTokensAreSignedByAnAlgorithmOfTheBank(t *testing.T) {
 		m := bankMetadata(t, func(d map[string]any) { d["id_token_signing_alg_values_supported"] = announced })
 		c, err := tpp.BuildFor(m, statement, tpp.RequestOptions{Now: w.now, Algorithm: claims.PS256})
 		if want == "" {
-			require.ErrorContains(t, err, "id_token_signing_alg_values_supported")
+			require.Error(t, err)
 			continue
 		}
 		require.NoError(t, err)
@@ -203,12 +210,12 @@ func TestAClientWithoutASigningKeyDoesWhatNeedsNone(t *testing.T) {
 	client, err := tpp.NewClient(c)
 	require.NoError(t, err)
 	_, err = client.AccessToken(t.Context(), tpp.Credentials{ClientID: "x", Method: claims.PrivateKeyJWT})
-	require.ErrorContains(t, err, "Signer")
+	require.Error(t, err, "an assertion needs a signer")
 	w, _ := newWorld(t, nil)
 	statement, err := w.software.SSA(nil)
 	require.NoError(t, err)
 	_, err = client.Build(statement, tpp.RequestOptions{})
-	require.ErrorContains(t, err, "signer")
+	require.Error(t, err, "a request needs a signer")
 }
 
 func TestAClientNeedsItsCollaborators(t *testing.T) {
@@ -232,5 +239,5 @@ func TestAClientNeedsItsCollaborators(t *testing.T) {
 		require.Error(t, err, name)
 	}
 	_, err = tpp.Discover(t.Context(), "http://bank.example/", nil)
-	require.ErrorContains(t, err, "https")
+	require.Error(t, err, "the address is to be of https")
 }
