@@ -139,7 +139,7 @@ func TestAnAnswerThatCannotBeUsedSaysSo(t *testing.T) {
 				err := each(t.Context(), s.client)[verb]()
 				var lost *tpp.NoAnswerError
 				require.ErrorAs(t, err, &lost)
-				assert.Contains(t, lost.Detail, c.detail)
+				assert.Contains(t, lost.Reason, c.detail)
 				assert.Equal(t, c.status, lost.Status)
 				assert.Equal(t, verb == "register" || verb == "update" || verb == "delete", tpp.MayHaveHappened(err))
 				assert.NotContains(t, err.Error(), "thank you")
@@ -206,7 +206,7 @@ func TestWhatNeverLeftIsSafeToSendAgain(t *testing.T) {
 		var lost *tpp.NoAnswerError
 		require.ErrorAs(t, err, &lost)
 		assert.False(t, lost.Sent)
-		assert.Equal(t, "connection refused", lost.Detail)
+		assert.Equal(t, "connection refused", lost.Reason)
 		assert.Empty(t, lost.Next())
 		assert.False(t, tpp.MayHaveHappened(err))
 	})
@@ -222,7 +222,7 @@ func TestWhatNeverLeftIsSafeToSendAgain(t *testing.T) {
 		var lost *tpp.NoAnswerError
 		require.ErrorAs(t, err, &lost)
 		assert.False(t, lost.Sent)
-		assert.Contains(t, lost.Detail, "does not chain to a trusted CA")
+		assert.Contains(t, lost.Reason, "does not chain to a trusted CA")
 		assert.Zero(t, s.asked.Load())
 	})
 	t.Run("cancelled before", func(t *testing.T) {
@@ -255,7 +255,7 @@ func TestARefusedCertificateIsNoLostAnswer(t *testing.T) {
 		var lost *tpp.NoAnswerError
 		require.ErrorAs(t, err, &lost)
 		assert.Equal(t, sent, lost.Sent, "%v", alert)
-		assert.Contains(t, lost.Detail, alert.Error())
+		assert.Contains(t, lost.Reason, alert.Error())
 	}
 }
 
@@ -268,7 +268,7 @@ func TestADeadlineEndsAnExchange(t *testing.T) {
 	err := each(ctx, s.client)["register"]()
 	var lost *tpp.NoAnswerError
 	require.ErrorAs(t, err, &lost)
-	assert.Equal(t, "timed out", lost.Detail)
+	assert.Equal(t, "timed out", lost.Reason)
 	assert.True(t, lost.Sent)
 }
 

@@ -89,7 +89,7 @@ func (a *Anchor) admits(address string) string {
 	host, err := fetch.Host(address)
 	var refusal *fetch.Error
 	if errors.As(err, &refusal) {
-		return "the address of the key set is refused: " + refusal.Detail
+		return "the address of the key set is refused: " + refusal.Detail()
 	}
 	if slices.Contains(a.hosts, host) {
 		return ""

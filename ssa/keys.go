@@ -10,6 +10,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jose"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Key is a public key that may verify signatures.
@@ -102,7 +103,7 @@ func unusable(skipped []SkippedKey) string {
 func readSet(data []byte) (KeySet, error) {
 	parsed, skipped, err := jose.ParseJWKS(data)
 	if err != nil {
-		return KeySet{}, &Error{Kind: ErrMalformed, Detail: detailOf(err), Cause: err}
+		return KeySet{}, &Error{Kind: ErrMalformed, Detail: text.Detail(err), Cause: err}
 	}
 	set := KeySet{Keys: make([]Key, 0, len(parsed))}
 	for i := range parsed {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/internal/fetch"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // RemoteKeys fetches key sets over https and keeps them. It is a KeyResolver and a
@@ -71,9 +72,7 @@ func NewRemoteKeys(c RemoteConfig) (*RemoteKeys, error) {
 	}
 	client, err := fetch.New(guard)
 	if err != nil {
-		var refused *fetch.Error
-		errors.As(err, &refused)
-		return nil, configError("remote keys: %s", refused.Detail)
+		return nil, configError("remote keys: %s", text.Detail(err))
 	}
 	r := &RemoteKeys{client: client, clock: c.Clock, limits: limits, observer: c.Observer}
 	if r.clock == nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jose"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Signed is a compact JWS whose signature is not checked yet. Only ParseSigned
@@ -35,11 +36,11 @@ func ParseSigned(token string) (*Signed, error) {
 func parseSigned(token string) (*Signed, *Error) {
 	jws, err := jose.Parse(token)
 	if err != nil {
-		return nil, &Error{Kind: ErrMalformed, Detail: detailOf(err), Cause: err}
+		return nil, &Error{Kind: ErrMalformed, Detail: text.Detail(err), Cause: err}
 	}
 	header, _, err := claims.DecodeHeader(jws.HeaderJSON())
 	if err != nil { // jose.Parse has read the same bytes
-		return nil, &Error{Kind: ErrMalformed, Header: true, Detail: err.Error(), Cause: err}
+		return nil, &Error{Kind: ErrMalformed, Header: true, Detail: text.Detail(err), Cause: err}
 	}
 	return &Signed{jws: jws, header: header, token: token}, nil
 }
@@ -101,7 +102,7 @@ func (s *Signed) Verify(ctx context.Context, keys KeyResolver, url string, allow
 	}
 	err = s.jws.Verify(jose.Key{ID: key.ID, Algorithm: string(key.Algorithm), Use: key.Use, Ops: key.ops, Public: key.Public}, names)
 	if err != nil {
-		return &Error{Kind: ErrBadSignature, Pointer: "/kid", Header: true, Detail: detailOf(err)}
+		return &Error{Kind: ErrBadSignature, Pointer: "/kid", Header: true, Detail: text.Detail(err)}
 	}
 	return nil
 }
@@ -119,9 +120,9 @@ func (s *Signed) CheckHeader(allowed []claims.Algorithm) error {
 func (s *Signed) checkHeader(allowed []string) error {
 	if err := s.jws.Gate(allowed); err != nil {
 		if errors.Is(err, jose.ErrAlgorithm) {
-			return &Error{Kind: ErrAlgorithm, Pointer: "/alg", Header: true, Detail: detailOf(err)}
+			return &Error{Kind: ErrAlgorithm, Pointer: "/alg", Header: true, Detail: text.Detail(err)}
 		}
-		return &Error{Kind: ErrMalformed, Header: true, Detail: detailOf(err)}
+		return &Error{Kind: ErrMalformed, Header: true, Detail: text.Detail(err)}
 	}
 	if _, ok := s.jws.KeyID(); !ok {
 		return &Error{Kind: ErrMalformed, Pointer: "/kid", Header: true, Detail: "the header has no kid; name the signing key"}
@@ -179,13 +180,4 @@ func resolverError(err error) error {
 	}
 	// Whatever else a resolver says is its own trouble, never the sender's.
 	return &Error{Kind: ErrKeySourceUnavailable, Cause: err, Detail: "the keys cannot be had at the moment; try again later"}
-}
-
-// detailOf is what an error of package jose says is wrong.
-func detailOf(err error) string {
-	var e *jose.Error
-	if errors.As(err, &e) {
-		return e.Detail
-	}
-	return err.Error()
 }

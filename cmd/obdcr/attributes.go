@@ -91,7 +91,7 @@ func (a *app) loadStatement(name string, declared []claims.AttributeDeclaration)
 	}
 	payload, err := payloadOf(strings.TrimSpace(text))
 	if err != nil {
-		return nil, &exitError{exitViolated, fmt.Errorf("%s is no software statement: %w", shownName(name), plainly(err))}
+		return nil, &exitError{exitViolated, fmt.Errorf("%s is no software statement: %w", shownName(name), err)}
 	}
 	statement, faults, err := claims.DecodeSSA([]byte(payload), nil)
 	if err != nil {

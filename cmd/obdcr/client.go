@@ -99,7 +99,7 @@ func (a *app) configuration(o *clientOptions) (*obieconfig.Config, error) {
 			return nil, orUsage(err, "--config")
 		}
 		if c, err = obieconfig.Parse([]byte(text)); err != nil {
-			return nil, usageError("--config %s: %s", shownName(o.config), withoutPackage(err))
+			return nil, usageError("--config %s: %s", shownName(o.config), detail(err))
 		}
 	}
 	for _, f := range []struct {
@@ -162,14 +162,14 @@ func (a *app) connect(ctx context.Context, o *clientOptions, verb string, by *tp
 	var signer crypto.Signer
 	if c.PrivateKey != "" && c.Kid != "" { // else nothing is signed
 		if signer, err = c.Signer(); err != nil {
-			return nil, usageError("the signing key: %s", withoutPackage(err))
+			return nil, usageError("the signing key: %s", detail(err))
 		}
 	} else {
 		c.Kid = ""
 	}
 	roots, err := c.Roots()
 	if err != nil {
-		return nil, usageError("--ca: %s", withoutPackage(err))
+		return nil, usageError("--ca: %s", detail(err))
 	}
 	pair, leaf, err := transport(c, verb != "build")
 	if err != nil {
@@ -196,7 +196,7 @@ func (a *app) connect(ctx context.Context, o *clientOptions, verb string, by *tp
 	client, err := tpp.NewClient(tpp.Config{HTTP: tpp.MutualTLS(pair, roots), Metadata: metadata, Signer: signer,
 		KeyID: c.Kid, Certificate: leaf, Clock: clock})
 	if err != nil {
-		return nil, usageError("%s", withoutPackage(err))
+		return nil, usageError("%s", detail(err))
 	}
 	return &connection{client: client, metadata: metadata, config: c}, nil
 }
@@ -235,7 +235,7 @@ func (a *app) metadata(ctx context.Context, c *obieconfig.Config, o *clientOptio
 		}
 		m, err := tpp.ParseMetadata([]byte(text))
 		if err != nil {
-			return nil, usageError("--discovery %s: %s", shownName(c.WellknownEndpoint), withoutPackage(err))
+			return nil, usageError("--discovery %s: %s", shownName(c.WellknownEndpoint), detail(err))
 		}
 		return m, nil
 	}
@@ -282,25 +282,16 @@ func (a *app) bankError(err error) error {
 	}
 	var lost *tpp.NoAnswerError
 	if errors.As(err, &lost) {
-		a.note("%s", withoutPackage(lost))
+		a.note("%s", detail(lost))
 		if lost.Verb == "discover" && lost.Err != nil && lost.Status != 0 {
-			a.note("%s", withoutPackage(lost.Err))
+			a.note("%s", detail(lost.Err))
 		}
 		if next := lost.Next(); next != "" {
 			a.note("%s", next)
 		}
 		return &exitError{code: exitIO}
 	}
-	return usageError("%s", withoutPackage(err))
-}
-
-// withoutPackage is the text of an error without the package that it is from.
-func withoutPackage(err error) string {
-	text := err.Error()
-	for _, prefix := range []string{"tpp: ", "obieconfig: "} {
-		text = strings.TrimPrefix(text, prefix)
-	}
-	return text
+	return usageError("%s", detail(err))
 }
 
 // dashedID is the length from which an argument with a dash in front is a client_id:

@@ -68,7 +68,7 @@ func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMeth
 		ApplicationType: claims.ApplicationType(o.applicationType),
 	})
 	if err != nil {
-		return "", &exitError{exitViolated, errors.New(withoutPackage(err))}
+		return "", &exitError{exitViolated, plainly(err)}
 	}
 	return request, nil
 }

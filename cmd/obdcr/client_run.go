@@ -139,7 +139,7 @@ func (a *app) registeredMethod(ctx context.Context, s *session, o *clientOptions
 	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
 		return "", a.bankError(err)
 	case err != nil:
-		a.note("what is registered cannot be read (%s): the client is taken to be registered with %s", withoutPackage(err), s.by.Method)
+		a.note("what is registered cannot be read (%s): the client is taken to be registered with %s", detail(err), s.by.Method)
 		return s.by.Method, nil
 	}
 	if method := found.Credentials().Method; method != "" {

@@ -94,7 +94,7 @@ func (a *app) readCertificate(name string) (*x509.Certificate, error) {
 	}
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, &exitError{exitViolated, fmt.Errorf("%s is no X.509 certificate, in PEM or DER: %w", shownName(name), plainly(err))}
+		return nil, &exitError{exitViolated, fmt.Errorf("%s is no X.509 certificate, in PEM or DER: %w", shownName(name), err)}
 	}
 	if found > 1 {
 		a.note("%s holds %d certificates: this is the first", shownName(name), found)
@@ -135,7 +135,7 @@ type thumbprintsJSON struct {
 func describeSubject(leaf *x509.Certificate, now time.Time) (*shownSubject, error) {
 	name, err := dn.FromDER(leaf.RawSubject)
 	if err != nil {
-		return nil, fmt.Errorf("the subject cannot be read: %w", plainly(err))
+		return nil, fmt.Errorf("the subject cannot be read: %w", err)
 	}
 	if len(name) == 0 {
 		return nil, errors.New("the subject is empty: no tls_client_auth_subject_dn can name this certificate")
@@ -157,7 +157,7 @@ func describeSubject(leaf *x509.Certificate, now time.Time) (*shownSubject, erro
 	identity, err := cert.Identify(leaf)
 	if err != nil {
 		identity = cert.Identity{Profile: cert.ProfileUnknown}
-		shown.Warnings = append(shown.Warnings, "whose it is cannot be told: "+plainly(err).Error())
+		shown.Warnings = append(shown.Warnings, "whose it is cannot be told: "+detail(err))
 	}
 	shown.Identity = identity
 	shown.warn(leaf, name, now)

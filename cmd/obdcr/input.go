@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
@@ -58,34 +58,32 @@ func withoutPath(err error) error {
 	return err
 }
 
-// plainError is an error without the names of the packages that it came through.
+// plainError is an error without the name of the package that it is from.
 type plainError struct{ cause error }
 
-// Error gives what is wrong, once; several errors that are joined have a line each.
-func (e *plainError) Error() string {
-	lines := strings.Split(e.cause.Error(), "\n")
-	for i, line := range lines {
-		for {
-			word, rest, more := strings.Cut(line, ": ")
-			if !more || !slices.Contains(packageWords(), word) {
-				break
-			}
-			line = rest
-		}
-		lines[i] = strings.Replace(line, "strict JSON: json: ", "strict JSON: ", 1)
-	}
-	return strings.Join(lines, "\n")
-}
-
-// packageWords are what errors of this module and of x509 begin with.
-func packageWords() []string {
-	return []string{"ssa", "jose", "json", "claims", "validate", "cert", "fetch", "x509", "malformed"}
-}
+// Error gives the detail of the cause.
+func (e *plainError) Error() string { return detail(e.cause) }
 
 func (e *plainError) Unwrap() error { return e.cause }
 
-// plainly makes an error of a package one for people.
-func plainly(err error) error { return &plainError{err} }
+// plainly makes an error of a package one for people; nil stays nil.
+func plainly(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &plainError{err}
+}
+
+// detail is what an error says is wrong, without the name of the package that it is from.
+func detail(err error) string {
+	if e, ok := errors.AsType[*ssa.Error](err); ok {
+		return e.Detail
+	}
+	if e, ok := errors.AsType[*cert.Error](err); ok {
+		return e.Kind.Error() + ": " + e.Detail
+	}
+	return text.Detail(err)
+}
 
 func shownName(name string) string {
 	if name == "-" {
@@ -151,7 +149,7 @@ func (a *app) loadCertificate(name string) (*validate.Certificate, error) {
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, usageError("--cert %s: is no X.509 certificate, in PEM or DER: %w", shownName(name), plainly(err))
+		return nil, usageError("--cert %s: is no X.509 certificate, in PEM or DER: %w", shownName(name), err)
 	}
 	return &validate.Certificate{RawSubject: cert.RawSubject}, nil
 }

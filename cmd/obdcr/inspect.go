@@ -43,7 +43,7 @@ func inspect(out io.Writer, name, text string) error {
 	kind := "registration request"
 	payload, err := payloadOf(text)
 	if err != nil {
-		return &exitError{exitViolated, fmt.Errorf("%s is neither a compact JWT nor a JSON object: %w", name, plainly(err))}
+		return &exitError{exitViolated, fmt.Errorf("%s is neither a compact JWT nor a JSON object: %w", name, err)}
 	}
 	object, err := jsonscan.Parse(payload)
 	if err == nil && !isRequest(object) {
@@ -85,9 +85,17 @@ func payloadOf(text string) (string, error) {
 	}
 	signed, err := ssa.ParseSigned(text)
 	if err != nil {
-		return "", err
+		return "", noToken(err)
 	}
 	return signed.UnverifiedPayload(), nil
+}
+
+// noToken says why a text is no compact JWT.
+func noToken(err error) error {
+	if syntax, ok := errors.AsType[*jsonscan.SyntaxError](err); ok {
+		return fmt.Errorf("the header is not strict JSON: %w", plainly(syntax))
+	}
+	return plainly(err)
 }
 
 // show writes header and payload of a token, or claims alone.
@@ -98,7 +106,7 @@ func show(out io.Writer, kind, text string) error {
 	signed, err := ssa.ParseSigned(text)
 	if err != nil {
 		fmt.Fprintf(out, "\n%s: cannot be decoded\n", kind)
-		return fmt.Errorf("the %s is no compact JWT: %w", kind, plainly(err))
+		return fmt.Errorf("the %s is no compact JWT: %w", kind, noToken(err))
 	}
 	return errors.Join(
 		showJSON(out, kind+", header", signed.UnverifiedHeaderJSON()),

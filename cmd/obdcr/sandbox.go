@@ -132,11 +132,11 @@ func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
 	var wrong *sandbox.UsageError
 	switch {
 	case errors.As(err, &wrong):
-		return usageError("%w", plainly(wrong))
+		return usageError("%w", wrong)
 	case err != nil && ctx.Err() != nil:
 		return nil // stopped while it started
 	case err != nil:
-		return ioError(ofSandbox(err))
+		return ioError(plainly(err))
 	}
 	if err := welcome(a.out, config.Dir, s); err != nil {
 		return errors.Join(ioError(err), closeSandbox(s))
@@ -151,15 +151,10 @@ func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
 		err = nil
 	case err = <-s.Failed():
 	}
-	if err = errors.Join(err, closeSandbox(s)); err != nil {
-		return ioError(ofSandbox(err))
+	if err = errors.Join(plainly(err), plainly(closeSandbox(s))); err != nil {
+		return ioError(err)
 	}
 	return nil
-}
-
-// ofSandbox makes an error of a sandbox one for people.
-func ofSandbox(err error) error {
-	return plainly(errors.New(strings.TrimPrefix(err.Error(), "sandbox: ")))
 }
 
 func closeSandbox(s *sandbox.Sandbox) error {

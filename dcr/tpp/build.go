@@ -3,8 +3,6 @@ package tpp
 import (
 	"crypto"
 	"encoding/json"
-	"errors"
-	"fmt"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jose"
@@ -16,18 +14,18 @@ import (
 // not judge the claims: [Lint] does.
 func BuildRequest(c claims.Request, signer crypto.Signer, kid string, alg claims.Algorithm) (string, error) {
 	if signer == nil || kid == "" {
-		return "", errors.New("tpp: a request needs a signer and its kid")
+		return "", failure("a request needs a signer and its kid")
 	}
 	if alg != claims.PS256 && alg != claims.ES256 {
-		return "", fmt.Errorf("tpp: algorithm %.20q is not one of PS256 and ES256", string(alg))
+		return "", failure("algorithm %.20q is not one of PS256 and ES256", string(alg))
 	}
 	payload, err := json.Marshal(&c)
 	if err != nil {
-		return "", fmt.Errorf("tpp: request: %w", err)
+		return "", failure("request: %w", err)
 	}
 	token, err := jose.Sign(payload, signer, string(alg), kid, "JWT")
 	if err != nil {
-		return "", fmt.Errorf("tpp: request: %w", err)
+		return "", failure("request: %w", err)
 	}
 	return token, nil
 }

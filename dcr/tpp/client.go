@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -53,14 +52,14 @@ type Client struct {
 // refused.
 func NewClient(c Config) (*Client, error) {
 	if c.HTTP == nil || c.Metadata == nil {
-		return nil, errors.New("tpp: a client needs HTTP and Metadata")
+		return nil, failure("a client needs HTTP and Metadata")
 	}
 	if (c.Signer == nil) != (c.KeyID == "") {
-		return nil, errors.New("tpp: a client has both Signer and KeyID, or neither")
+		return nil, failure("a client has both Signer and KeyID, or neither")
 	}
 	for _, endpoint := range []string{c.Metadata.RegistrationEndpoint, c.Metadata.TokenEndpoint} {
 		if _, err := uri.Endpoint(endpoint); err != nil {
-			return nil, fmt.Errorf("tpp: an endpoint of the bank %w", err)
+			return nil, failure("an endpoint of the bank %w", err)
 		}
 	}
 	client := &Client{http: plainClient(c.HTTP), metadata: *c.Metadata, signer: c.Signer, keyID: c.KeyID,
@@ -71,7 +70,7 @@ func NewClient(c Config) (*Client, error) {
 		}
 	}
 	if client.algorithm != claims.PS256 && client.algorithm != claims.ES256 {
-		return nil, fmt.Errorf("tpp: algorithm %.20q is not one of PS256 and ES256", string(client.algorithm))
+		return nil, failure("algorithm %.20q is not one of PS256 and ES256", string(client.algorithm))
 	}
 	if client.metadata.TokenAudience == "" {
 		client.metadata.TokenAudience = client.metadata.TokenEndpoint
@@ -147,24 +146,24 @@ func (c *Client) Delete(ctx context.Context, clientID string, token BearerToken)
 // manage asks for one client, and wants the answer to be about that one.
 func (c *Client) manage(ctx context.Context, verb, method, clientID, request string, token BearerToken, want int) (*ClientInformation, error) {
 	if !usableClientID(clientID) {
-		return nil, fmt.Errorf("tpp: %s: the client_id is unusable", verb)
+		return nil, failure("%s: the client_id is unusable", verb)
 	}
 	if !text.IsBearer(token.Value.Reveal(), maxToken) {
-		return nil, fmt.Errorf("tpp: %s: the access token is unusable", verb)
+		return nil, failure("%s: the access token is unusable", verb)
 	}
 	u, err := uri.Endpoint(c.metadata.RegistrationEndpoint)
 	if err != nil {
-		return nil, fmt.Errorf("tpp: %s: the registration endpoint %w", verb, err)
+		return nil, failure("%s: the registration endpoint %w", verb, err)
 	}
 	address := *u
 	path := strings.TrimSuffix(u.EscapedPath(), "/") + "/" + url.PathEscape(clientID)
 	if address.Path, err = url.PathUnescape(path); err != nil {
-		return nil, fmt.Errorf("tpp: %s: the registration endpoint has an unusable path", verb)
+		return nil, failure("%s: the registration endpoint has an unusable path", verb)
 	}
 	address.RawPath = path
 	information, err := c.send(ctx, verb, method, address.String(), request, token.Value.Reveal(), want)
 	if err == nil && information != nil && information.ClientID != clientID {
-		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: want, Detail: "it describes another client"}
+		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: want, Reason: "it describes another client"}
 	}
 	return information, err
 }
@@ -178,7 +177,7 @@ func (c *Client) send(ctx context.Context, verb, method, address, request, token
 	}
 	r, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
-		return nil, fmt.Errorf("tpp: %s: the registration endpoint is no URL", verb)
+		return nil, failure("%s: the registration endpoint is no URL", verb)
 	}
 	if request != "" {
 		r.Header.Set("Content-Type", "application/jwt")
@@ -199,7 +198,7 @@ func (c *Client) send(ctx context.Context, verb, method, address, request, token
 		}
 		information, err := ParseClientInformation(a.body)
 		if err != nil {
-			return nil, &NoAnswerError{Verb: verb, Sent: true, Status: a.status, Detail: detailOf(err), Err: err}
+			return nil, &NoAnswerError{Verb: verb, Sent: true, Status: a.status, Reason: detailOf(err), Err: err}
 		}
 		return information, nil
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -49,16 +50,19 @@ type ResponseError struct {
 	Body            []byte        // the first 4 KiB of the answer, as sent; not part of the text
 }
 
-// Error says who refused what, and repeats little of the bank's own words.
-func (e *ResponseError) Error() string {
-	text := fmt.Sprintf("tpp: %s: the bank answered %d", e.Verb, e.Status)
+// Error is the detail behind the name of the package.
+func (e *ResponseError) Error() string { return "tpp: " + e.Detail() }
+
+// Detail says who refused what, and repeats little of the bank's own words.
+func (e *ResponseError) Detail() string {
+	said := fmt.Sprintf("%s: the bank answered %d", e.Verb, e.Status)
 	if e.Code != "" {
-		text += " " + validate.Echo(e.Code)
+		said += " " + validate.Echo(e.Code)
 	}
 	if e.Description != "" {
-		text += ": " + validate.Echo(e.Description)
+		said += ": " + validate.Echo(e.Description)
 	}
-	return text
+	return said
 }
 
 // Temporary tells whether the same may succeed later without a change: 429 and 5xx.
@@ -89,16 +93,19 @@ type NoAnswerError struct {
 	Verb   string
 	Sent   bool   // the bank may have received the request
 	Status int    // of an answer that could not be used; 0 where none came
-	Detail string // what is wrong, in our own words
+	Reason string // what is wrong, in our own words
 	Err    error  // what lies beneath; its text may quote the peer at length
 }
 
-// Error gives the detail.
-func (e *NoAnswerError) Error() string {
+// Error is the detail behind the name of the package.
+func (e *NoAnswerError) Error() string { return "tpp: " + e.Detail() }
+
+// Detail says what was asked for and why there is no answer to it.
+func (e *NoAnswerError) Detail() string {
 	if e.Status != 0 {
-		return fmt.Sprintf("tpp: %s: the answer with status %d cannot be used: %s", e.Verb, e.Status, e.Detail)
+		return fmt.Sprintf("%s: the answer with status %d cannot be used: %s", e.Verb, e.Status, e.Reason)
 	}
-	return fmt.Sprintf("tpp: %s: no answer: %s", e.Verb, e.Detail)
+	return fmt.Sprintf("%s: no answer: %s", e.Verb, e.Reason)
 }
 
 // Unwrap gives what lies beneath.
@@ -147,7 +154,7 @@ func changes(verb string) bool {
 // status of success, a 202 or a 200 to DELETE, does not say what was done.
 func unwanted(verb string, a *answer, now time.Time) error {
 	if a.status >= 200 && a.status < 300 {
-		return &NoAnswerError{Verb: verb, Sent: true, Status: a.status, Detail: "it is another success than the specification has"}
+		return &NoAnswerError{Verb: verb, Sent: true, Status: a.status, Reason: "it is another success than the specification has"}
 	}
 	return refusedBy(verb, a, now)
 }
@@ -250,4 +257,10 @@ func networkDetail(err error) string {
 		return "connection reset"
 	}
 	return validate.Echo(err.Error())
+}
+
+// failure is an error of this package that is neither an answer nor the lack of one: of a
+// configuration, the options of a request, or a document.
+func failure(format string, args ...any) error {
+	return text.Named{Package: "tpp", Err: fmt.Errorf(format, args...)}
 }

@@ -47,9 +47,9 @@ type LintResult struct {
 func Lint(ctx context.Context, in LintInput) (*LintResult, error) {
 	switch {
 	case in.Validator == nil:
-		return nil, errors.New("tpp: lint needs a validator")
+		return nil, failure("lint needs a validator")
 	case in.Request == "" && in.Statement == "":
-		return nil, errors.New("tpp: there is nothing to lint")
+		return nil, failure("there is nothing to lint")
 	}
 	l := &linter{in: in, input: validate.Input{Now: in.Now, Certificate: in.Certificate, Environment: in.Environment}, result: LintResult{
 		Documents: map[validate.Document][]byte{}, Request: validate.SignatureNotChecked, Statement: validate.SignatureNotChecked}}

@@ -2,8 +2,6 @@ package tpp
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -36,14 +34,14 @@ type Metadata struct {
 // *ResponseError, a *NoAnswerError, or one that says what the document lacks.
 func Discover(ctx context.Context, address string, client *http.Client) (*Metadata, error) {
 	if _, err := uri.Endpoint(address); err != nil {
-		return nil, fmt.Errorf("tpp: the address of the discovery document %w", err)
+		return nil, failure("the address of the discovery document %w", err)
 	}
 	if client == nil {
 		client = http.DefaultClient
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, errors.New("tpp: the address of the discovery document is no URL")
+		return nil, failure("the address of the discovery document is no URL")
 	}
 	a, err := exchange(plainClient(client), verbDiscover, r)
 	if err != nil {
@@ -54,7 +52,7 @@ func Discover(ctx context.Context, address string, client *http.Client) (*Metada
 	}
 	m, err := ParseMetadata(a.body)
 	if err != nil {
-		return nil, &NoAnswerError{Verb: verbDiscover, Status: a.status, Detail: "it is no discovery document of a bank that registers clients", Err: err}
+		return nil, &NoAnswerError{Verb: verbDiscover, Status: a.status, Reason: "it is no discovery document of a bank that registers clients", Err: err}
 	}
 	return m, nil
 }
@@ -65,10 +63,10 @@ func Discover(ctx context.Context, address string, client *http.Client) (*Metada
 func ParseMetadata(document []byte) (*Metadata, error) {
 	object, err := jsonscan.Parse(string(document))
 	if err != nil {
-		return nil, fmt.Errorf("tpp: discovery document: %w", err)
+		return nil, failure("discovery document: %w", err)
 	}
 	if object.Kind() != jsonscan.Object {
-		return nil, errors.New("tpp: the discovery document is no JSON object")
+		return nil, failure("the discovery document is no JSON object")
 	}
 	read := &metadataReader{object: object}
 	m := &Metadata{
@@ -97,9 +95,9 @@ func ParseMetadata(document []byte) (*Metadata, error) {
 	case read.err != nil:
 		return nil, read.err
 	case m.RegistrationEndpoint == "":
-		return nil, errors.New("tpp: the discovery document names no registration_endpoint")
+		return nil, failure("the discovery document names no registration_endpoint")
 	case m.TokenAudience == "":
-		return nil, errors.New("tpp: the discovery document names no token_endpoint")
+		return nil, failure("the discovery document names no token_endpoint")
 	}
 	return m, nil
 }
@@ -112,7 +110,7 @@ type metadataReader struct {
 
 func (r *metadataReader) fail(name, what string) {
 	if r.err == nil {
-		r.err = fmt.Errorf("tpp: discovery document: %s %s", name, what)
+		r.err = failure("discovery document: %s %s", name, what)
 	}
 }
 

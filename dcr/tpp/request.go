@@ -62,7 +62,7 @@ func (m *Metadata) AuthMethod() claims.AuthMethod {
 func BuildFor(m *Metadata, statement string, o RequestOptions) (claims.Request, error) {
 	c, err := buildFor(m, statement, o)
 	if err != nil {
-		return claims.Request{}, fmt.Errorf("tpp: request: %w", err)
+		return claims.Request{}, failure("request: %w", err)
 	}
 	return c, nil
 }

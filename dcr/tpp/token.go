@@ -52,11 +52,11 @@ func (c *Client) AccessToken(ctx context.Context, by Credentials, scopes ...stri
 	}
 	authorization, err := c.authenticate(form, by)
 	if err != nil {
-		return BearerToken{}, fmt.Errorf("tpp: token: %w", err)
+		return BearerToken{}, failure("token: %w", err)
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.metadata.TokenEndpoint, strings.NewReader(form.Encode()))
 	if err != nil {
-		return BearerToken{}, errors.New("tpp: token: the token endpoint is no URL")
+		return BearerToken{}, failure("token: the token endpoint is no URL")
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if authorization != "" {
@@ -71,7 +71,7 @@ func (c *Client) AccessToken(ctx context.Context, by Credentials, scopes ...stri
 	}
 	token, detail := readToken6749(a.body, c.clock())
 	if detail != "" {
-		return BearerToken{}, &NoAnswerError{Verb: verbToken, Status: a.status, Detail: detail}
+		return BearerToken{}, &NoAnswerError{Verb: verbToken, Status: a.status, Reason: detail}
 	}
 	return token, nil
 }

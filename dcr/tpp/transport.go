@@ -68,15 +68,15 @@ func exchange(c *http.Client, verb string, r *http.Request) (*answer, error) {
 	r.Header.Set("Accept", "application/json")
 	response, err := c.Do(r)
 	if err != nil {
-		return nil, &NoAnswerError{Verb: verb, Sent: sent.Load() && !notProcessed(err), Detail: networkDetail(err), Err: err}
+		return nil, &NoAnswerError{Verb: verb, Sent: sent.Load() && !notProcessed(err), Reason: networkDetail(err), Err: err}
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
-		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: response.StatusCode, Detail: networkDetail(err), Err: err}
+		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: response.StatusCode, Reason: networkDetail(err), Err: err}
 	}
 	if len(body) > maxAnswer {
-		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: response.StatusCode, Detail: "it is longer than 524288 bytes"}
+		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: response.StatusCode, Reason: "it is longer than 524288 bytes"}
 	}
 	return &answer{status: response.StatusCode, header: response.Header, body: body}, nil
 }

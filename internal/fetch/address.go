@@ -54,7 +54,7 @@ func parse(address string) (*url.URL, string, *Error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
-		return nil, "", &Error{Kind: ErrAddress, Detail: "it is no URI", Cause: err}
+		return nil, "", &Error{Kind: ErrAddress, detail: "it is no URI", Cause: err}
 	case u.Scheme != "https" || u.Opaque != "" || u.Host == "":
 		return nil, "", refuse(ErrAddress, "it is no https URL")
 	case u.User != nil:
@@ -64,7 +64,7 @@ func parse(address string) (*url.URL, string, *Error) {
 	}
 	host, err := CanonicalHost(u.Host)
 	if err != nil {
-		return nil, "", &Error{Kind: ErrAddress, Detail: "its host: " + err.Error(), Cause: err}
+		return nil, "", &Error{Kind: ErrAddress, detail: "its host: " + err.Error(), Cause: err}
 	}
 	return u, host, nil
 }

@@ -26,15 +26,18 @@ var (
 
 // Error says why there is no response.
 type Error struct {
-	Kind   error  // ErrAddress, ErrNetwork, ErrForbiddenNetwork, ErrAnswer or ErrConfig
-	Detail string // ASCII, of our own words: it quotes neither the address nor the peer
+	Kind   error // ErrAddress, ErrNetwork, ErrForbiddenNetwork, ErrAnswer or ErrConfig
+	detail string
 	// Cause is the error beneath, if there is one. Its text may quote the peer at length,
 	// so Error leaves it out.
 	Cause error
 }
 
 // Error is the kind and the detail.
-func (e *Error) Error() string { return e.Kind.Error() + ": " + e.Detail }
+func (e *Error) Error() string { return e.Kind.Error() + ": " + e.detail }
+
+// Detail says in ASCII what is wrong. It quotes neither the address nor the peer.
+func (e *Error) Detail() string { return e.detail }
 
 // Unwrap gives the kind and, where there is one, the cause.
 func (e *Error) Unwrap() []error {
@@ -45,15 +48,15 @@ func (e *Error) Unwrap() []error {
 }
 
 // refuse makes an error without a cause.
-func refuse(kind error, detail string) *Error { return &Error{Kind: kind, Detail: detail} }
+func refuse(kind error, detail string) *Error { return &Error{Kind: kind, detail: detail} }
 
 // failure sorts an error of the transport.
 func failure(err error) *Error {
 	var forbidden *forbiddenError
 	if errors.As(err, &forbidden) {
-		return &Error{Kind: ErrForbiddenNetwork, Detail: forbidden.Error(), Cause: err}
+		return &Error{Kind: ErrForbiddenNetwork, detail: forbidden.Error(), Cause: err}
 	}
-	return &Error{Kind: ErrNetwork, Detail: reason(err), Cause: err}
+	return &Error{Kind: ErrNetwork, detail: reason(err), Cause: err}
 }
 
 // reason puts an error of the network into words of our own.

@@ -106,7 +106,7 @@ func New(cfg Config) (*Client, error) {
 		}
 		if err := c.add(&cfg, from); err != nil {
 			return nil, &Error{Kind: ErrConfig, Cause: err,
-				Detail: "the source of host " + text.Quote(from.Hosts[0]) + ": " + err.Error()}
+				detail: "the source of host " + text.Quote(from.Hosts[0]) + ": " + err.Error()}
 		}
 	}
 	return c, nil

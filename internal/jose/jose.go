@@ -55,14 +55,23 @@ var (
 // Error is the error type of this package. Its text is ASCII and repeats at most
 // 64 characters of any input.
 type Error struct {
-	Kind   error  // one of the Err values above
-	Detail string // what is wrong, and what would be right
+	Kind   error // one of the Err values above
+	detail string
+	cause  error // the *jsonscan.SyntaxError of a header or a key set, or nil
 }
 
 // Error gives kind and detail in one line.
-func (e *Error) Error() string { return "jose: " + e.Kind.Error() + ": " + e.Detail }
+func (e *Error) Error() string { return "jose: " + e.Kind.Error() + ": " + e.detail }
 
-// Unwrap gives the kind, so that errors.Is finds it.
-func (e *Error) Unwrap() error { return e.Kind }
+// Detail says what is wrong and what would be right, without package and kind.
+func (e *Error) Detail() string { return e.detail }
 
-func fail(kind error, detail string) error { return &Error{Kind: kind, Detail: detail} }
+// Unwrap gives the kind and, where there is one, the cause.
+func (e *Error) Unwrap() []error {
+	if e.cause == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.cause}
+}
+
+func fail(kind error, detail string) error { return &Error{Kind: kind, detail: detail} }

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Skipped is an entry of a key set that is not usable, and why.
@@ -40,7 +41,7 @@ func ParseJWKS(data []byte) (keys []Key, skipped []Skipped, err error) {
 	}
 	set, err := jsonscan.Parse(string(data))
 	if err != nil {
-		return nil, nil, fail(ErrMalformed, "the key set is not strict JSON: "+err.Error())
+		return nil, nil, &Error{Kind: ErrMalformed, detail: "the key set is not strict JSON: " + text.Detail(err), cause: err}
 	}
 	entries, ok := set.Member("keys")
 	if !ok || entries.Kind() != jsonscan.Array {
@@ -238,7 +239,7 @@ func publicKey(e *entry, kty string) (crypto.PublicKey, error) {
 	public := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(value)}
 	var refused *Error
 	if err := checkPublic(public); errors.As(err, &refused) {
-		return nil, errors.New(refused.Detail)
+		return nil, errors.New(refused.detail)
 	}
 	return public, nil
 }

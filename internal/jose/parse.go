@@ -102,7 +102,7 @@ func (j *JWS) readHeader() error {
 		}
 	})
 	if err != nil {
-		return fail(ErrMalformed, "the header is not strict JSON: "+err.Error())
+		return &Error{Kind: ErrMalformed, detail: "the header is not strict JSON: " + err.Error(), cause: err}
 	}
 	if object.Kind() != jsonscan.Object {
 		return fail(ErrMalformed, "the header is a JSON "+object.Kind().String()+", not an object")

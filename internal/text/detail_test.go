@@ -21,3 +21,11 @@ func TestTheDetailOfAnErrorIsFound(t *testing.T) {
 	assert.Equal(t, "is empty", text.Detail(errors.Join(errors.New("first"), detailed{})))
 	assert.Equal(t, "no detail", text.Detail(errors.New("no detail")))
 }
+
+func TestANamedErrorIsItsCauseUnderAName(t *testing.T) {
+	cause := errors.New("is empty")
+	named := text.Named{Package: "store", Err: fmt.Errorf("policy: %w", cause)}
+	assert.Equal(t, "store: policy: is empty", named.Error())
+	assert.Equal(t, "policy: is empty", text.Detail(fmt.Errorf("start: %w", named)))
+	assert.ErrorIs(t, named, cause)
+}

@@ -7,7 +7,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -100,11 +99,7 @@ func (a *Assertion) CheckMAC(secret claims.Secret) error {
 // where the client registered one, and otherwise one that is allowed.
 func (a *Assertion) CheckHeader(allowed []claims.Algorithm, registered claims.Algorithm) error {
 	if err := a.jws.Gate(text.Strings(allowed)); err != nil {
-		var e *jose.Error
-		if errors.As(err, &e) {
-			return Refused("the header of the client assertion: " + e.Detail)
-		}
-		return Refused("the header of the client assertion is refused")
+		return Refused("the header of the client assertion: " + text.Detail(err))
 	}
 	if registered != "" && string(registered) != a.jws.Algorithm() {
 		return Refused("the client registered " + text.Echo(string(registered)) + " for its assertions")

@@ -4,8 +4,8 @@ package verdict
 
 import (
 	"errors"
-	"strings"
 
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -43,11 +43,11 @@ func Request(err error) validate.Violation {
 	return v
 }
 
-// Plain is the text of an error without the names of the packages it came through.
+// Plain is what an error of ssa or claims says, without the name of its package.
 func Plain(err error) string {
-	text := err.Error()
-	for _, prefix := range []string{"ssa: ", "claims: ", "malformed: ", "jose: ", "malformed: ", "json: "} {
-		text = strings.TrimPrefix(text, prefix)
+	var e *ssa.Error
+	if errors.As(err, &e) {
+		return e.Detail
 	}
-	return text
+	return text.Detail(err)
 }

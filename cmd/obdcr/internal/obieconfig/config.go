@@ -17,6 +17,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Config is the file. All certificates and keys are PEM; the keys are PKCS #8,
@@ -50,9 +52,9 @@ func Parse(data []byte) (*Config, error) {
 	if err := json.Unmarshal(data, &c); err != nil || c == nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) && wrong.Field != "" {
-			return nil, fmt.Errorf("obieconfig: %.64s is a %.20s, not a %s", wrong.Field, wrong.Value, wrong.Type)
+			return nil, failure("%.64s is a %.20s, not a %s", wrong.Field, wrong.Value, wrong.Type)
 		}
-		return nil, errors.New("obieconfig: not a JSON object with the members of the conformance tool's config.json")
+		return nil, failure("not a JSON object with the members of the conformance tool's config.json")
 	}
 	if c.SSA == "" && len(c.SSAs) > 0 {
 		c.SSA = c.SSAs[0]
@@ -66,7 +68,7 @@ func Parse(data []byte) (*Config, error) {
 func (c *Config) Marshal() ([]byte, error) {
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
-		return nil, fmt.Errorf("obieconfig: %w", err)
+		return nil, failure("%w", err)
 	}
 	return append(text, '\n'), nil
 }
@@ -75,7 +77,7 @@ func (c *Config) Marshal() ([]byte, error) {
 func (c *Config) Signer() (crypto.Signer, error) {
 	signer, err := ParseKey([]byte(c.PrivateKey))
 	if err != nil {
-		return nil, fmt.Errorf("obieconfig: private_key: %w", err)
+		return nil, failure("private_key: %w", err)
 	}
 	return signer, nil
 }
@@ -84,7 +86,7 @@ func (c *Config) Signer() (crypto.Signer, error) {
 func (c *Config) Certificate() (tls.Certificate, error) {
 	pair, err := tls.X509KeyPair([]byte(c.TransportCert), []byte(c.TransportKey))
 	if err != nil {
-		return tls.Certificate{}, errors.New("obieconfig: transport_cert and transport_key are no certificate in PEM with its key")
+		return tls.Certificate{}, failure("transport_cert and transport_key are no certificate in PEM with its key")
 	}
 	return pair, nil
 }
@@ -98,7 +100,7 @@ func (c *Config) Roots() (*x509.CertPool, error) {
 	roots := x509.NewCertPool()
 	for i, text := range c.TransportRootCAs {
 		if !roots.AppendCertsFromPEM([]byte(text)) {
-			return nil, fmt.Errorf("obieconfig: entry %d of transport_root_cas is no certificate in PEM", i)
+			return nil, failure("entry %d of transport_root_cas is no certificate in PEM", i)
 		}
 	}
 	return roots, nil
@@ -147,4 +149,8 @@ func ParseCertificate(text []byte) (*x509.Certificate, error) {
 		}
 	}
 	return nil, errors.New("no certificate in PEM")
+}
+
+func failure(format string, args ...any) error {
+	return text.Named{Package: "obieconfig", Err: fmt.Errorf(format, args...)}
 }

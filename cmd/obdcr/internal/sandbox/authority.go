@@ -8,7 +8,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
-	"fmt"
 	"math/big"
 	"net"
 	"time"
@@ -42,7 +41,7 @@ func openAuthority(f folder, now time.Time) (*authority, error) {
 		return nil, err
 	}
 	if found != nil && !hasKey {
-		return nil, fmt.Errorf("sandbox: ca.key is missing beside %s: put it back, or remove ca.pem too for a new CA", f.path("ca.pem"))
+		return nil, failure("ca.key is missing beside %s: put it back, or remove ca.pem too for a new CA", f.path("ca.pem"))
 	}
 	a := &authority{now: now, cert: found}
 	if a.key, err = f.key("ca.key"); err != nil {
@@ -50,7 +49,7 @@ func openAuthority(f folder, now time.Time) (*authority, error) {
 	}
 	if found != nil {
 		if !a.key.PublicKey.Equal(found.PublicKey) {
-			return nil, fmt.Errorf("sandbox: ca.key is not the key of %s: put the right one back, or remove both for a new CA", f.path("ca.pem"))
+			return nil, failure("ca.key is not the key of %s: put the right one back, or remove both for a new CA", f.path("ca.pem"))
 		}
 		return a, nil
 	}
@@ -81,7 +80,7 @@ func (a *authority) issue(template *x509.Certificate, key *rsa.PublicKey) (*x509
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, parent, key, a.key)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: certificate: %w", err)
+		return nil, failure("certificate: %w", err)
 	}
 	return x509.ParseCertificate(raw)
 }

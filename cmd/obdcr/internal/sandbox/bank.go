@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -83,7 +82,7 @@ func openStore(ctx context.Context, c *Config, f folder) (store.Store, func() er
 	}
 	s, err := sqlite.Open(ctx, sqlite.Config{Path: f.path(databaseFile), Clock: c.Clock})
 	if err != nil {
-		return nil, nil, fmt.Errorf("sandbox: the store %s cannot be opened: %w; put a good one back, or move it away to begin without clients",
+		return nil, nil, failure("the store %s cannot be opened: %w; put a good one back, or move it away to begin without clients",
 			f.path(databaseFile), err)
 	}
 	return s, s.Close, nil
@@ -94,7 +93,7 @@ func (b *bank) build(p parts) error {
 	c := p.config
 	directory, err := url.Parse(p.ready.Directory)
 	if err != nil {
-		return fmt.Errorf("sandbox: %w", err)
+		return failure("%w", err)
 	}
 	sealing, err := b.sealingKey(p.files)
 	if err != nil {
@@ -130,10 +129,10 @@ func (b *bank) sealingKey(f folder) ([]byte, error) {
 	if lister, ok := b.store.(store.Lister); ok && !there {
 		first, err := lister.List(context.Background(), "", 1)
 		if err != nil {
-			return nil, fmt.Errorf("sandbox: %s: %w", f.path(databaseFile), err)
+			return nil, failure("%s: %w", f.path(databaseFile), err)
 		}
 		if len(first) > 0 {
-			return nil, fmt.Errorf("sandbox: %s is missing, and %s holds clients whose secrets it opens: put it back, or remove %s too to begin without clients",
+			return nil, failure("%s is missing, and %s holds clients whose secrets it opens: put it back, or remove %s too to begin without clients",
 				f.path(sealingFile), f.path(databaseFile), databaseFile)
 		}
 	}

@@ -40,6 +40,11 @@ type UsageError struct{ Reason string }
 // Error gives the reason.
 func (e *UsageError) Error() string { return e.Reason }
 
+// failure is any other error of this package.
+func failure(format string, args ...any) error {
+	return text.Named{Package: "sandbox", Err: fmt.Errorf(format, args...)}
+}
+
 func usage(format string, args ...any) error {
 	return &UsageError{Reason: fmt.Sprintf(format, args...)}
 }

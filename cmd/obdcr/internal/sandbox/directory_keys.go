@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"fmt"
 	"slices"
 
 	"github.com/obdcr/obdcr/internal/jose"
@@ -40,7 +39,7 @@ func openDirectoryKeys(f folder) (*directoryKeys, error) {
 	}
 	if ok {
 		if k.public, _, err = jose.ParseJWKS(text); err != nil {
-			return nil, fmt.Errorf("sandbox: %s: %w; remove it for a new one", f.path(directoryJWKSFile), err)
+			return nil, failure("%s: %w; remove it for a new one", f.path(directoryJWKSFile), err)
 		}
 	}
 	at := slices.IndexFunc(k.public, func(p jose.Key) bool { return k.current.PublicKey.Equal(p.Public) })
@@ -60,7 +59,7 @@ func openDirectoryKeys(f folder) (*directoryKeys, error) {
 func directoryKey(key *rsa.PublicKey) (jose.Key, error) {
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
-		return jose.Key{}, fmt.Errorf("sandbox: %w", err)
+		return jose.Key{}, failure("%w", err)
 	}
 	sum := sha256.Sum256(der)
 	return jose.Key{ID: base64.StdEncoding.EncodeToString(sum[:]), Use: "sig", Public: key}, nil
@@ -69,7 +68,7 @@ func directoryKey(key *rsa.PublicKey) (jose.Key, error) {
 func (k *directoryKeys) publish(keys []jose.Key) error {
 	jwks, err := jose.MarshalJWKS(keys)
 	if err != nil {
-		return fmt.Errorf("sandbox: %w", err)
+		return failure("%w", err)
 	}
 	if err := k.files.write(directoryJWKSFile, append(jwks, '\n'), public); err != nil {
 		return err
@@ -83,7 +82,7 @@ func (k *directoryKeys) publish(keys []jose.Key) error {
 func (k *directoryKeys) rotate() error {
 	key, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
-		return fmt.Errorf("sandbox: %w", err)
+		return failure("%w", err)
 	}
 	own, err := directoryKey(&key.PublicKey)
 	if err != nil {
@@ -107,7 +106,7 @@ func (k *directoryKeys) dropOld() error {
 			return k.publish([]jose.Key{p})
 		}
 	}
-	return fmt.Errorf("sandbox: the signing key is not published")
+	return failure("the signing key is not published")
 }
 
 func (k *directoryKeys) sign(payload []byte) (string, error) {
@@ -116,7 +115,7 @@ func (k *directoryKeys) sign(payload []byte) (string, error) {
 			return jose.Sign(payload, k.current, jose.PS256, p.ID, "JWT")
 		}
 	}
-	return "", fmt.Errorf("sandbox: the signing key is not published")
+	return "", failure("the signing key is not published")
 }
 
 // kids are those of the keys that are published, the one that signs first.

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,7 +36,7 @@ func (f folder) read(name string) ([]byte, bool, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, false, nil
 	case err != nil:
-		return nil, false, fmt.Errorf("sandbox: %w", err)
+		return nil, false, failure("%w", err)
 	}
 	return data, true, nil
 }
@@ -46,11 +45,11 @@ func (f folder) read(name string) ([]byte, bool, error) {
 func (f folder) write(name string, data []byte, mode fs.FileMode) error {
 	path := f.path(name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("sandbox: %w", err)
+		return failure("%w", err)
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
-		return fmt.Errorf("sandbox: %w", err)
+		return failure("%w", err)
 	}
 	defer os.Remove(temporary.Name()) //nolint:errcheck // gone already where all went well
 	_, err = temporary.Write(data)
@@ -59,14 +58,14 @@ func (f folder) write(name string, data []byte, mode fs.FileMode) error {
 		err = os.Rename(temporary.Name(), path)
 	}
 	if err != nil {
-		return fmt.Errorf("sandbox: %s: %w", name, err)
+		return failure("%s: %w", name, err)
 	}
 	return nil
 }
 
 func (f folder) remove(name string) error {
 	if err := os.Remove(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("sandbox: %w", err)
+		return failure("%w", err)
 	}
 	return nil
 }
@@ -75,7 +74,7 @@ func (f folder) remove(name string) error {
 func (f folder) writeJSON(name string, value any, mode fs.FileMode) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
-		return fmt.Errorf("sandbox: %s: %w", name, err)
+		return failure("%s: %w", name, err)
 	}
 	return f.write(name, append(text, '\n'), mode)
 }
@@ -87,7 +86,7 @@ func (f folder) readJSON(name string, into any) (bool, error) {
 		return false, err
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return false, fmt.Errorf("sandbox: %s is damaged: %w; remove it, or the whole folder", f.path(name), err)
+		return false, failure("%s is damaged: %w; remove it, or the whole folder", f.path(name), err)
 	}
 	return true, nil
 }
@@ -103,11 +102,11 @@ func (f folder) key(name string) (*rsa.PrivateKey, error) {
 	}
 	signer, err := obieconfig.ParseKey(text)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: %s: %w", f.path(name), err)
+		return nil, failure("%s: %w", f.path(name), err)
 	}
 	key, ok := signer.(*rsa.PrivateKey)
 	if !ok || key.N.BitLen() < keyBits {
-		return nil, fmt.Errorf("sandbox: %s is no RSA key of %d bits or more: remove it for a new one", f.path(name), keyBits)
+		return nil, failure("%s is no RSA key of %d bits or more: remove it for a new one", f.path(name), keyBits)
 	}
 	return key, nil
 }
@@ -115,7 +114,7 @@ func (f folder) key(name string) (*rsa.PrivateKey, error) {
 func (f folder) newKey(name string) (*rsa.PrivateKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
+		return nil, failure("%w", err)
 	}
 	return key, f.writeKey(name, key)
 }
@@ -131,7 +130,7 @@ func (f folder) writeKey(name string, key crypto.PrivateKey) error {
 func marshalKey(key crypto.PrivateKey) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
+		return nil, failure("%w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
@@ -143,7 +142,7 @@ func (f folder) secret(name string, n int) ([]byte, error) {
 		return nil, err
 	}
 	if ok && len(data) != n {
-		return nil, fmt.Errorf("sandbox: %s does not hold %d bytes: put it back, or remove it with the store", f.path(name), n)
+		return nil, failure("%s does not hold %d bytes: put it back, or remove it with the store", f.path(name), n)
 	}
 	if ok {
 		return data, nil

@@ -3,7 +3,6 @@
 package sandbox
 
 import (
-	"fmt"
 	"os"
 )
 
@@ -12,7 +11,7 @@ import (
 func (f folder) lock() (*os.File, error) {
 	file, err := os.OpenFile(f.path(lockFile), os.O_RDWR|os.O_CREATE, private)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
+		return nil, failure("%w", err)
 	}
 	return file, nil
 }

@@ -14,13 +14,13 @@ import (
 func (f folder) lock() (*os.File, error) {
 	file, err := os.OpenFile(f.path(lockFile), os.O_RDWR|os.O_CREATE, private)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
+		return nil, failure("%w", err)
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			err = fmt.Errorf("another sandbox runs in %s: stop it, or give --dir another folder", string(f))
 		}
-		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), file.Close())
+		return nil, errors.Join(failure("%w", err), file.Close())
 	}
 	return file, nil
 }

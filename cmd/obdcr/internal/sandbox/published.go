@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"maps"
 	"os"
 	"strings"
@@ -24,7 +23,7 @@ type published map[string][]byte
 func openPublished(f folder) (published, error) {
 	entries, err := os.ReadDir(f.path(publishedDir))
 	if err != nil && !os.IsNotExist(err) {
-		return nil, fmt.Errorf("sandbox: %w", err)
+		return nil, failure("%w", err)
 	}
 	all := published{}
 	for _, e := range entries {

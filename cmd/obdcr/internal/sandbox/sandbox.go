@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -82,7 +81,7 @@ func (c *Config) judge(issuer string) (validate.Policy, *validate.Validator, err
 
 func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	if err := os.MkdirAll(s.files.path("state"), 0o700); err != nil {
-		return fmt.Errorf("sandbox: %w", err)
+		return failure("%w", err)
 	}
 	var err error
 	if s.lock, err = s.files.lock(); err != nil {
@@ -170,7 +169,7 @@ func listen(flag, asked, last, usual string) (net.Listener, string, error) {
 	}
 	host, port, err := splitLoopback(address)
 	if err != nil {
-		return nil, "", fmt.Errorf("sandbox: %s: %w", stateFile, err)
+		return nil, "", failure("%s: %w", stateFile, err)
 	}
 	var l net.Listener
 	if port == 0 && last != "" {
@@ -182,14 +181,14 @@ func listen(flag, asked, last, usual string) (net.Listener, string, error) {
 		l, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, "", fmt.Errorf("sandbox: %s is taken: stop what listens there, or give --%s another address; port 0 picks a free one", address, flag)
+		return nil, "", failure("%s is taken: stop what listens there, or give --%s another address; port 0 picks a free one", address, flag)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("sandbox: %w", err)
+		return nil, "", failure("%w", err)
 	}
 	at, ok := l.Addr().(*net.TCPAddr)
 	if !ok {
-		return nil, "", errors.Join(fmt.Errorf("sandbox: %s is no TCP address", l.Addr()), l.Close())
+		return nil, "", errors.Join(failure("%s is no TCP address", l.Addr()), l.Close())
 	}
 	return l, "https://" + net.JoinHostPort(host, strconv.Itoa(at.Port)), nil
 }
@@ -211,7 +210,7 @@ func (s *Sandbox) serve(c *Config, own pair, d *directory) {
 		s.servers = append(s.servers, server)
 		go func() {
 			if err := server.ServeTLS(at, "", ""); !errors.Is(err, http.ErrServerClosed) {
-				s.failed <- fmt.Errorf("sandbox: %s: %w", at.Addr(), err)
+				s.failed <- failure("%s: %w", at.Addr(), err)
 			}
 		}()
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -42,7 +41,7 @@ func openTPP(a *authority, f folder, s *state) (*party, error) {
 		{ID: keyID(p.transport.cert), Use: "tls", Public: p.transport.cert.PublicKey, Certificates: [][]byte{p.transport.cert.Raw}},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
+		return nil, failure("%w", err)
 	}
 	return p, nil
 }
@@ -53,7 +52,7 @@ func openTPP(a *authority, f folder, s *state) (*party, error) {
 func (p *party) writeFiles(ctx context.Context, c *Config, f folder, d *directory, ca *authority, ready *Ready, a *asked) ([]string, error) {
 	statement, payload, err := d.mint(nil)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: statement: %w", err)
+		return nil, failure("statement: %w", err)
 	}
 	options := a.options(p)
 	request, err := tpp.BuildFor(a.metadata, statement, options)
@@ -77,7 +76,7 @@ func (p *party) writeFiles(ctx context.Context, c *Config, f folder, d *director
 	}
 	text, err := config.Marshal()
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: conformance.json: %w", err)
+		return nil, failure("conformance.json: %w", err)
 	}
 	return p.judgeConfiguration(ctx, c, a, config, options), f.write("conformance.json", text, private)
 }
@@ -124,7 +123,7 @@ func (p *party) ofConfiguration(ctx context.Context, a *asked, config *obieconfi
 func (p *party) writeTokens(f folder, statement string, payload []byte, request string) error {
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, payload, "", "  "); err != nil {
-		return fmt.Errorf("sandbox: statement: %w", err)
+		return failure("statement: %w", err)
 	}
 	indented.WriteByte('\n')
 	// Tokens end without a newline, so that the files can be sent as they are.
