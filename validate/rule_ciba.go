@@ -169,6 +169,3 @@ func asksForCIBA(r *claims.Request) bool { return slices.Contains(r.GrantTypes.O
 
 // polls says whether the delivery mode is poll, which needs no endpoint.
 func polls(r *claims.Request) bool { return r.BackchannelTokenDeliveryMode.Or("") == claims.Poll }
-
-// knowsCIBA says whether the profile has CIBA.
-func knowsCIBA(c *Case) bool { return c.Profile() == OBIE33 || c.Profile() == OBIE34 }

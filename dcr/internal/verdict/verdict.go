@@ -29,7 +29,8 @@ func Request(err error) validate.Violation {
 	var e *ssa.Error
 	if errors.As(err, &e) {
 		v.Pointer, v.Message = e.Pointer, e.Kind.Error()+": "+e.Detail
-		switch e.Kind { //nolint:errorlint // a sentinel as it is
+		//nolint:errorlint // a sentinel as it is
+		switch e.Kind {
 		case ssa.ErrKeyNotFound, ssa.ErrKeySourceUnavailable:
 			v.Rule = validate.RuleRequestKeyFound
 		case ssa.ErrKeyRevoked:
