@@ -1,6 +1,7 @@
 package ssa
 
 import (
+	"net/url"
 	"slices"
 	"time"
 
@@ -22,9 +23,16 @@ type KnownDirectory struct {
 	ReadOn          string // day on which this was read, as 2006-01-02
 }
 
-// KnownDirectories returns the directories of UK Open Banking, production and
-// sandbox, in a fresh slice. They share an issuer, and no key.
-func KnownDirectories() []KnownDirectory {
+// KnownDirectories returns the directories of UK Open Banking, production and sandbox, in
+// a fresh slice: those of the environments that are named, or both where none is. They
+// share an issuer, and no key.
+func KnownDirectories(environments ...claims.Environment) []KnownDirectory {
+	return slices.DeleteFunc(ukDirectories(), func(d KnownDirectory) bool {
+		return len(environments) > 0 && !slices.Contains(environments, d.Environment)
+	})
+}
+
+func ukDirectories() []KnownDirectory {
 	return []KnownDirectory{
 		{
 			Name:            "UK Open Banking Directory",
@@ -53,6 +61,21 @@ func KnownDirectories() []KnownDirectory {
 			ReadOn: "2026-11-21",
 		},
 	}
+}
+
+// At returns the directory with its key set at another https address, such as that of a
+// fake directory or of a mirror. The host of that address, and no other, may then have
+// the key sets of software. An empty address leaves the directory as it is. An address
+// that is unfit is refused where the directory is used.
+func (d KnownDirectory) At(jwksURL string) KnownDirectory {
+	if jwksURL == "" {
+		return d
+	}
+	d.JWKSURL, d.Hosts = jwksURL, []string{""} // which no host equals
+	if u, err := url.Parse(jwksURL); err == nil && u.Scheme == "https" {
+		d.Hosts[0] = u.Host
+	}
+	return d
 }
 
 // Source is the RemoteSource for the directory's key sets: its hosts, verified by the

@@ -97,6 +97,31 @@ func TestKnownDirectoriesAreTwoAndApart(t *testing.T) {
 	}
 }
 
+func TestKnownDirectoriesAreChosenByTheirEnvironment(t *testing.T) {
+	for _, env := range []claims.Environment{claims.Sandbox, claims.Production} {
+		list := ssa.KnownDirectories(env)
+		require.Len(t, list, 1)
+		require.Equal(t, env, list[0].Environment)
+	}
+	require.Equal(t, ssa.KnownDirectories(), ssa.KnownDirectories(claims.Sandbox, claims.Production))
+	require.Empty(t, ssa.KnownDirectories("test"))
+}
+
+func TestAKnownDirectoryMovesWithTheHostOfItsKeySets(t *testing.T) {
+	known := ssa.KnownDirectories(claims.Sandbox)[0]
+	require.Equal(t, known, known.At(""))
+	moved := known.At("https://127.0.0.1:8445/keys.jwks")
+	require.Equal(t, "https://127.0.0.1:8445/keys.jwks", moved.JWKSURL)
+	require.Equal(t, []string{"127.0.0.1:8445"}, moved.Hosts)
+	require.NotContains(t, known.Hosts, "127.0.0.1:8445", "the directory itself stays")
+	moved.JWKSURL, moved.Hosts = known.JWKSURL, known.Hosts
+	require.Equal(t, known, moved, "nothing else changes")
+	for _, unfit := range []string{"keys.jwks", "http://keys.example/keys.jwks", "https:///keys.jwks", "https://a b/", "https://127.0.0.1:0/keys.jwks", "%"} {
+		_, err := ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: []ssa.RemoteSource{known.At(unfit).Source()}})
+		require.Error(t, err, unfit)
+	}
+}
+
 func TestRemoteKeysReadAFakeDirectoryOverTLS(t *testing.T) {
 	d := newDirectory(t, ssatest.Options{})
 	s := newSoftware(t, d)

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"crypto"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -190,10 +188,13 @@ func clientFiles(t *testing.T, d *ssatest.Directory, s *ssatest.EnrolledSoftware
 	t.Helper()
 	statement, err := s.SSA(nil)
 	require.NoError(t, err)
+	transport, transportKey, err := ssatest.PEM(s.TransportCertificate)
+	require.NoError(t, err)
+	_, signingKey, err := ssatest.PEM(tls.Certificate{PrivateKey: s.SigningKey})
+	require.NoError(t, err)
 	files := map[string]string{
 		"ca.pem": string(d.CAPEM()), "ssa.jwt": statement + "\n", "software.jwks": string(s.JWKS()), "directory.jwks": string(d.JWKS()),
-		"signing.key": keyPEM(t, s.SigningKey), "transport.key": keyPEM(t, s.TransportCertificate.PrivateKey),
-		"transport.pem":  string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.TransportCertificate.Certificate[0]})),
+		"signing.key": string(signingKey), "transport.key": string(transportKey), "transport.pem": string(transport),
 		"discovery.json": clientDiscovery("https://bank.example"),
 	}
 	config, err := (&obieconfig.Config{SpecVersion: "3.3", WellknownEndpoint: discovery, SSA: statement, Kid: s.SigningKeyID,
@@ -203,11 +204,4 @@ func clientFiles(t *testing.T, d *ssatest.Directory, s *ssatest.EnrolledSoftware
 	require.NoError(t, err)
 	files["conformance.json"] = string(config)
 	return files
-}
-
-func keyPEM(t *testing.T, key crypto.PrivateKey) string {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }

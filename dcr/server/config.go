@@ -204,7 +204,13 @@ func (c *Config) check() error {
 		"no CA of client certificates is named: give Clients.Trust.Authorities, or a Clients.Source where a proxy ends TLS")
 	refuse(c.Keys.Resolver != nil && len(c.Keys.Sources) > 0, "Keys.Resolver and Keys.Sources exclude each other: with a Resolver nothing is fetched")
 	refuse(c.Keys.Resolver != nil && c.Keys.Limits != ssa.RemoteLimits{}, "Keys.Resolver and Keys.Limits exclude each other: with a Resolver nothing is fetched")
+	for i := range c.Directories {
+		_, unfit := uri.Endpoint(c.Directories[i].JWKSURL)
+		refuse(unfit != nil, "JWKSURL of directory %d %v: give the address of its key set", i, unfit)
+	}
 	for i := range c.Anchors {
+		_, unfit := uri.Endpoint(c.Anchors[i].JWKSURL)
+		refuse(unfit != nil && c.Anchors[i].Keys == nil && c.Keys.Resolver == nil, "JWKSURL of anchor %d %v: give the address of its key set, or its Keys", i, unfit)
 		refuse(c.Anchors[i].Algorithms != nil || c.Anchors[i].MaxAge != 0,
 			"anchor %d sets Algorithms or MaxAge: leave them empty, and set signing_algorithms and ssa_max_age_seconds of the policy", i)
 	}

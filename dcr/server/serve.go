@@ -74,6 +74,18 @@ func (b *Bank) tlsConfig() *tls.Config {
 	return config
 }
 
+// ListenAndServe makes a bank and serves it at a TCP address, such as ":8443", until the
+// context ends: New and Bank.ListenAndServe in one, for a program that is a bank and
+// nothing else.
+func ListenAndServe(ctx context.Context, address string, c Config) error {
+	b, err := New(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	return b.ListenAndServe(ctx, address)
+}
+
 // ListenAndServe is Serve at a TCP address, such as ":8443".
 func (b *Bank) ListenAndServe(ctx context.Context, address string) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
@@ -93,6 +105,7 @@ func (b *Bank) Serve(ctx context.Context, l net.Listener) error {
 	if server.TLSConfig == nil && b.fromTLS {
 		return errors.Join(errors.New("server: Clients.Server is empty: give the bank's own certificate for TLS"), l.Close())
 	}
+	b.log.Info("the bank serves", "address", l.Addr().String(), "issuer", b.config.Issuer)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	failed := make(chan error, 1)

@@ -69,8 +69,12 @@ func TestWhatIsMissingOrContradictsItselfIsRefused(t *testing.T) {
 		"a resolver and limits":         func(c *server.Config) { c.Keys.Limits.MaxSets = 1 },
 		"an anchor with an age":         func(c *server.Config) { c.Anchors[0].MaxAge = time.Hour },
 		"an anchor with algorithms":     func(c *server.Config) { c.Anchors[0].Algorithms = []claims.Algorithm{claims.PS256} },
-		"one path twice":                func(c *server.Config) { c.Paths.Token = "/register" },
-		"a path without a slash":        func(c *server.Config) { c.Paths.Health = "health" },
+		"a directory that is not asked over TLS": func(c *server.Config) {
+			c.Directories = []ssa.KnownDirectory{ssa.KnownDirectories()[0].At("http://keys.example/keys.jwks")}
+		},
+		"an anchor whose keys are nowhere": func(c *server.Config) { c.Anchors[0].Keys, c.Keys.Resolver = nil, nil },
+		"one path twice":                   func(c *server.Config) { c.Paths.Token = "/register" },
+		"a path without a slash":           func(c *server.Config) { c.Paths.Health = "health" },
 		"secrets that nobody seals": func(c *server.Config) {
 			p := validate.DefaultPolicy(validate.OBIE33)
 			p.AuthMethods, p.Widenings = []claims.AuthMethod{claims.ClientSecretJWT}, []validate.Widening{validate.WidenClientSecretJWT}

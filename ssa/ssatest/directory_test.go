@@ -275,3 +275,18 @@ func TestSubjectsAreEncodedCountryFirst(t *testing.T) {
 	}
 	require.Equal(t, []string{"2.5.4.6=GB", "2.5.4.10=OpenBanking", "2.5.4.11=" + s.OrgID, "2.5.4.3=" + s.SoftwareID}, got)
 }
+
+func TestACertificateIsReadBackFromItsPEM(t *testing.T) {
+	d := newDirectory(t, ssatest.Options{})
+	own, err := d.ServerCertificate("bank.example")
+	require.NoError(t, err)
+	own.Certificate = append(own.Certificate, d.CA.Raw)
+	certificate, key, err := ssatest.PEM(own)
+	require.NoError(t, err)
+	read, err := tls.X509KeyPair(certificate, key)
+	require.NoError(t, err)
+	require.Equal(t, own.Certificate, read.Certificate)
+	require.Equal(t, own.PrivateKey, read.PrivateKey)
+	_, _, err = ssatest.PEM(tls.Certificate{PrivateKey: "no key"})
+	require.Error(t, err)
+}
