@@ -180,7 +180,7 @@ func (m *AttributeMapper) claimOf(name string) string {
 	return ""
 }
 
-// environmentOf is the environment that an attribute's name ends in, "" for none.
+// environmentOf returns the environment that an attribute's name ends in, "" for none.
 func environmentOf(name string) Environment {
 	for _, env := range []Environment{Sandbox, Production} {
 		if strings.HasSuffix(name, "_"+string(env)) {
@@ -194,7 +194,7 @@ func isEmpty(values []string) bool {
 	return len(values) == 0 || (len(values) == 1 && values[0] == "")
 }
 
-// claimValues gives a claim, known or unknown, as one string or as the strings of an
+// claimValues returns a claim, known or unknown, as one string or as the strings of an
 // array. Objects and other values that are no strings keep their JSON text.
 func claimValues(s *SSA, name string) (values []string, list, ok bool) {
 	i, known := ssaFields.index[name]

@@ -28,7 +28,8 @@ func readAuthority(r *reader, v jsonscan.Value) (Authority, bool) {
 	return a, true
 }
 
-// readEntries reads an array of objects, and stops where a document has too many.
+// readEntries reads an array of objects. It reads none where the document then has
+// more entries than maxEntries.
 func readEntries[T any](r *reader, v jsonscan.Value, read func(*reader, jsonscan.Value) T) []T {
 	if v.Kind() != jsonscan.Array {
 		r.wrong(v, "array of objects")
@@ -92,8 +93,8 @@ func readText(r *reader, v jsonscan.Value, into *Optional[string]) {
 	}
 }
 
-// writeAuthority gives the text as it was sent, or, for claims that a program made,
-// the text that they would have been sent as.
+// writeAuthority returns the text that was sent. For claims that a program made it
+// returns the text that a directory would send.
 func writeAuthority(a Authority) any {
 	if len(a.Raw) > 0 {
 		return a.Raw
@@ -125,7 +126,7 @@ func putText(into map[string]any, name string, value Optional[string]) {
 	}
 }
 
-// authorityText is the JSON text of the claim.
+// authorityText returns the JSON text of the claim.
 func authorityText(a Authority) string {
 	raw, err := json.Marshal(writeAuthority(a))
 	if err != nil {

@@ -1,14 +1,17 @@
 // Package claims is the vocabulary of OBIE Dynamic Client Registration: what a
 // registration request and a software statement (SSA) say, read strictly.
 //
-// [DecodeRequest] and [DecodeSSA] read a payload and report every member of the
-// wrong type at once; [ParseRequest] and [ParseSSA] refuse a payload that has one.
-// Whether a member was sent is kept apart from what it holds: see [Optional].
-// Members that the specification does not name are kept raw.
+// Call [ParseRequest] and [ParseSSA] for a payload that must be right: they refuse one
+// with a member of the wrong type. Call [DecodeRequest] and [DecodeSSA] to report
+// every such member at once and go on with the others.
+//
+// A field of [Request] or [SSA] is an [Optional]: it tells an absent member from an
+// empty one and from one of the wrong type. [Request.Member] and [SSA.Member] find a
+// member by its name. Members that the specification does not name are kept raw.
 //
 // [AttributeMapper] turns the claims of a software statement into the attributes
 // of an application, such as software_id_sandbox.
 //
-// The package judges nothing and trusts nothing: signatures are the matter of
-// package ssa, rules that of package validate.
+// The package checks no signature and no rule. Package ssa does the first, package
+// validate the second.
 package claims

@@ -105,8 +105,8 @@ const (
 // Environment tells a directory's sandbox from its production.
 type Environment string
 
-// The environments. Which one a statement belongs to is said by the trust anchor
-// that verified it.
+// The environments. The trust anchor that verified a statement says which one the
+// statement belongs to.
 const (
 	Sandbox    Environment = "sandbox"
 	Production Environment = "production"

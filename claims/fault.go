@@ -51,8 +51,8 @@ type reader struct {
 	faults  []Fault
 	failed  int // faults found, with those beyond maxFaults
 	entries int // authority claims and authorisations read
-	// path leads to the member that is being read. The pointer is made of it for a
-	// fault alone: that costs allocations, and faults are rare.
+	// path leads to the member that is being read. Only a fault makes a pointer of it,
+	// because that allocates and faults are rare.
 	path []step
 	room [6]step
 }
@@ -102,7 +102,7 @@ func (r *reader) wrong(v jsonscan.Value, want string) {
 	r.fault(got, want)
 }
 
-// text reads a string. A formatted one may hold neither NUL nor a lone surrogate.
+// text reads a string. A string with a format has neither NUL nor a lone surrogate.
 func (r *reader) text(v jsonscan.Value, formatted bool) (string, bool) {
 	s, clean := v.Text()
 	switch {
@@ -116,8 +116,8 @@ func (r *reader) text(v jsonscan.Value, formatted bool) (string, bool) {
 	return s, true
 }
 
-// listOf reads an array of strings. One fault makes the list worthless, so nothing
-// is kept from there on.
+// listOf reads an array of strings. A list with a fault is of no use, so listOf
+// keeps no entry after the first fault and only reports the others.
 func listOf[T ~string](r *reader, v jsonscan.Value) ([]T, bool) {
 	if v.Kind() != jsonscan.Array {
 		r.wrong(v, "array of strings")
@@ -157,8 +157,8 @@ func listOf[T ~string](r *reader, v jsonscan.Value) ([]T, bool) {
 // maxWords bounds the words of a string that is read as a list.
 const maxWords = 1000
 
-// wordsOf splits a string at single blanks and keeps empty words, so that a rule
-// can refuse them. The empty string has no words.
+// wordsOf splits a string at each blank. It keeps empty words, so that a rule can
+// refuse them. The empty string has no words.
 func wordsOf[T ~string](r *reader, v jsonscan.Value) ([]T, bool) {
 	s, ok := r.text(v, true)
 	if !ok || s == "" {

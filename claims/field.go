@@ -194,7 +194,7 @@ func (f fields[T]) decode(payload string, names map[string]string, into *T, keep
 	return r.faults, nil
 }
 
-// find gives the row of a member of theirs.
+// find returns the row of a member by the directory's name for it.
 func (f fields[T]) find(name string, names, theirs map[string]string) (int, bool) {
 	if len(names) > 0 {
 		name = translate(name, names, theirs)
@@ -203,8 +203,9 @@ func (f fields[T]) find(name string, names, theirs map[string]string) (int, bool
 	return i, known
 }
 
-// translate gives our name for a member of theirs. One of our names that they call
-// otherwise means nothing to us where they use it.
+// translate returns our name for a member that the directory calls name. Where the
+// directory has another name for a member of ours, our name is not known to it: such a
+// member is unknown.
 func translate(name string, names, theirs map[string]string) string {
 	if ours, ok := theirs[name]; ok {
 		return ours
@@ -226,12 +227,12 @@ func invert(names map[string]string) map[string]string {
 	return theirs
 }
 
-// usualSize holds most claim sets without being grown, in bytes.
+// usualSize is room enough for most claim sets, in bytes.
 const usualSize = 4 << 10
 
-// encode writes the members that are present, in the table's order, then others
-// as they stand. Of others, one that has the name of a row is left out: it would be
-// read back as that row.
+// encode writes the valid members in the table's order, then others as they are. It
+// leaves out any of others that has the name of a row, since a reader would take it
+// for that row.
 func (f fields[T]) encode(from *T, others []Member) ([]byte, error) {
 	out := append(make([]byte, 0, usualSize), '{')
 	var err error
@@ -270,7 +271,7 @@ func appendMember(out []byte, key string, value any) ([]byte, error) {
 			out = jsonscan.AppendString(out, word)
 		}
 		return append(out, ']'), nil
-	case json.RawMessage: // which encoding/json would respell
+	case json.RawMessage: // encoding/json would respell it
 		_, err := jsonscan.Parse(string(v))
 		return append(out, v...), err
 	}
@@ -278,8 +279,8 @@ func appendMember(out []byte, key string, value any) ([]byte, error) {
 	return append(out, encoded...), err
 }
 
-// parseObject checks a payload, one strict JSON object and nothing else, and shows
-// its members on the way.
+// parseObject checks that a payload is one strict JSON object and nothing else. It
+// calls member for each member on the way.
 func parseObject(payload string, member func(name string, v jsonscan.Value)) (jsonscan.Value, error) {
 	v, err := jsonscan.Scan(payload, member)
 	if err != nil {

@@ -9,8 +9,8 @@ var headerFields = table(
 )
 
 // DecodeHeader reads a decoded JOSE header, as DecodeRequest reads a payload. It
-// judges nothing: rules on the header are those of package validate, and package
-// ssa refuses by itself what must never be trusted.
+// judges nothing: package validate has the rules about the header, and package ssa
+// refuses by itself what must never be trusted.
 func DecodeHeader[Text ~string | ~[]byte](header Text) (*Header, []Fault, error) {
 	h := Header{Members: make([]string, 0, 4)}
 	var r reader

@@ -8,17 +8,16 @@ import (
 )
 
 // MemberValue is what a request or a software statement says under one name.
-// [Request.Member] and [SSA.Member] make one. It costs nothing to make, and holds
-// good until the member is changed. The zero value is an absent member without a
-// name.
+// [Request.Member] and [SSA.Member] make one. It holds until the member is changed.
+// The zero value is an absent member without a name.
 type MemberValue struct {
 	from any // the *Request or *SSA
 	row  memberRow
 	sent presence
 }
 
-// memberRow answers about a member of a claim set. A row of the table is one, so is
-// a member that the table does not name, and so is the name of an absent one.
+// memberRow answers about a member of a claim set. There are three kinds: a row of the
+// table, a member that the table does not name, and the name of an absent member.
 type memberRow interface {
 	label() label
 	count(from any) int // of a valid member
@@ -26,10 +25,10 @@ type memberRow interface {
 	blank(from any) bool
 }
 
-// label is what is known of a member without looking at it.
+// label is what the table says of a member, whatever was sent.
 type label struct {
 	pointer string
-	array   bool // it cannot be anything else
+	array   bool // the member is an array and cannot be anything else
 }
 
 // Pointer is the RFC 6901 pointer to the member, where it is or where it would be.

@@ -32,9 +32,9 @@ var requestFields = table(
 		func(r *Request) *Optional[bool] { return &r.BackchannelUserCodeParameterSupported }),
 )
 
-// DecodeRequest reads the payload of a registration request. Members of the wrong
-// type are reported, all of them, and left invalid. The error is not nil, and the
-// request nil, only where the payload is not one strict JSON object.
+// DecodeRequest reads the payload of a registration request. It reports every member
+// of the wrong type and leaves it invalid. It returns an error, and no request, only
+// where the payload is not one strict JSON object.
 func DecodeRequest[Text ~string | ~[]byte](payload Text) (*Request, []Fault, error) {
 	var r Request
 	faults, err := requestFields.decode(string(payload), nil, &r, &r.Unknown)
@@ -44,8 +44,8 @@ func DecodeRequest[Text ~string | ~[]byte](payload Text) (*Request, []Fault, err
 	return &r, faults, nil
 }
 
-// ParseRequest is DecodeRequest for callers who want no fault at all: any fault
-// gives a nil request and a *FaultError that holds them all.
+// ParseRequest is DecodeRequest for callers who accept no fault. With any fault it
+// returns a nil request and a *FaultError that holds all faults.
 func ParseRequest[Text ~string | ~[]byte](payload Text) (*Request, error) {
 	r, faults, err := DecodeRequest(payload)
 	if err != nil {

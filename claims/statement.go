@@ -55,8 +55,8 @@ func DecodeSSA[Text ~string | ~[]byte](payload Text, names map[string]string) (*
 	return &s, faults, nil
 }
 
-// ParseSSA is DecodeSSA for callers who want no fault at all: any fault gives a
-// nil statement and a *FaultError that holds them all.
+// ParseSSA is DecodeSSA for callers who accept no fault. With any fault it returns a
+// nil statement and a *FaultError that holds all faults.
 func ParseSSA[Text ~string | ~[]byte](payload Text) (*SSA, error) {
 	s, faults, err := DecodeSSA(payload, nil)
 	if err != nil {

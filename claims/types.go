@@ -50,8 +50,8 @@ type SoftwareVersion struct {
 	Number bool   // sent as a number
 }
 
-// AuthorityClaims is one entry of organisation_competent_authority_claims: which
-// authority authorised the organisation, and for what.
+// AuthorityClaims is one entry of organisation_competent_authority_claims. It names
+// an authority and what that authority authorised the organisation for.
 type AuthorityClaims struct {
 	AuthorityID    Optional[string]
 	RegistrationID Optional[string]

@@ -15,22 +15,22 @@ import (
 // pointer.
 const maxPointerName = 128
 
-// requireMember reports a member that is not there at all.
+// requireMember reports a member that was not sent.
 func requireMember(c *Case, present bool, pointer string) {
 	if !present {
 		c.Report(pointer, "is missing")
 	}
 }
 
-// requires reports a member that is not there at all.
+// requires reports a member that was not sent.
 func requires(c *Case, m claims.MemberValue) {
 	if !m.Present() {
 		c.Report(m.Pointer(), "is missing")
 	}
 }
 
-// reportFaults reports the members of document d that are of the wrong type and
-// that mine picks by pointer.
+// reportFaults reports members of document d that are of the wrong type: those whose
+// pointer passes mine.
 func reportFaults(c *Case, d Document, mine func(pointer string) bool) {
 	for _, f := range c.Faults(d) {
 		if mine(f.Pointer) {
@@ -42,7 +42,7 @@ func reportFaults(c *Case, d Document, mine func(pointer string) bool) {
 // everyMember picks every pointer.
 func everyMember(string) bool { return true }
 
-// within says whether pointer is member itself or something in it.
+// within says whether pointer points at member or at something inside it.
 func within(pointer, member string) bool {
 	rest, ok := strings.CutPrefix(pointer, member)
 	return ok && (rest == "" || rest[0] == '/')
@@ -82,8 +82,8 @@ func lengthMessage(s string) string {
 	return "has " + strconv.Itoa(utf8.RuneCountInString(s)) + " characters"
 }
 
-// listReport reports entries of one array. Behind as many violations as a report
-// holds it builds no more pointers, so that a huge list stays cheap.
+// listReport reports entries of one array. A report has room for MaxViolations; the
+// entries after those get the array's own pointer, so that a huge list stays cheap.
 type listReport struct {
 	c    *Case
 	base string

@@ -1,9 +1,10 @@
-// Package validate judges a Dynamic Client Registration request: it holds the
-// rules of the OBIE specification's versions as a table, a bank's policy, and
-// reports every violation at once.
+// Package validate judges a Dynamic Client Registration request. It holds the rules
+// of the OBIE specification's versions as a table, reads a bank's policy, and reports
+// every violation at once.
 //
-// Start with [DefaultPolicy] of a [Profile], name the bank's audiences in it,
-// make a [Validator] with [New], and hand it decoded headers and claims:
+// Call [DefaultPolicy] with a [Profile] and name the bank's audiences in the result.
+// Then make a [Validator] with [New] and pass decoded headers and claims to its
+// method Judge:
 //
 //	policy := validate.DefaultPolicy(validate.OBIE33)
 //	policy.Audiences = []string{"0015800000jfwxXAAQ"}
@@ -17,14 +18,16 @@
 // # What is promised
 //
 // The rules see plain values: no token, no key, no clock, no network. Judge is
-// deterministic, changes nothing, may run on many goroutines, and a valid
-// request costs a few microseconds. A fault gives one violation: a rule whose
+// deterministic and changes nothing. It may run on many goroutines at once. A valid
+// request costs a few microseconds. One fault gives one violation: a rule whose
 // precondition is missing does not apply, and another rule reports the absence.
-// Rule IDs are stable; messages are not.
 //
-// Judging proves nothing about who sent a request: the signatures of request and
-// software statement are for the packages ssa and dcr to check. What they find
-// enters the report through [Input.Extra].
+// Rule IDs are stable; each is a constant such as [RuleRedirectURIsSubsetOfSSA].
+// Messages are not stable.
+//
+// Judge proves nothing about the sender of a request. The packages ssa and dcr check
+// the signatures of the request and the software statement, and add what they find to
+// the report through [Input.Extra].
 //
 // # Own rules
 //
@@ -33,5 +36,5 @@
 //
 // # Showing a report
 //
-// Package validate/report writes one for people, programs, code scanning and CI.
+// Package validate/report writes a report for people, programs, code scanning and CI.
 package validate

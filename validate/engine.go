@@ -13,7 +13,7 @@ import (
 // counts the rest in More.
 const MaxViolations = 200
 
-// Config is what a Validator is made of.
+// Config configures a Validator.
 type Config struct {
 	Profile Profile // one of Profiles
 	Policy  Policy  // checked by New; start from DefaultPolicy
@@ -31,19 +31,20 @@ type Validator struct {
 	byID    map[string]int
 }
 
-// run is what Judge needs of a rule: to walk these instead of whole rules keeps
-// the walk within a few cache lines.
+// run is the part of a rule that Judge reads for each request. A slice of these takes
+// fewer cache lines than a slice of whole rules.
 type run struct {
-	document documents // the one that must be there
+	document documents // the document that must be there
 	when     func(*Case) bool
 	check    func(*Case) // nil for an External rule
 }
 
-// New makes a Validator. It copies policy and rules; a citation of the 3.3 data
-// dictionary names the profile's own version instead. It refuses an unknown
-// profile, a rule table that is empty or broken (ErrRules), and a policy that is
-// empty, contradictory, or wider than the profile's FAPI rules without naming the
-// widening (PolicyErrors).
+// New makes a Validator. It copies policy and rules. Where a rule cites the data
+// dictionary of version 3.3, the copy cites that of the profile's own version.
+//
+// New refuses an unknown profile and a rule table that is empty or broken (ErrRules).
+// It refuses a policy that is empty or contradictory, or that is wider than the
+// profile's FAPI rules without naming the widening (PolicyErrors).
 func New(cfg Config) (*Validator, error) {
 	if !cfg.Profile.Valid() {
 		return nil, unknownProfile(cfg.Profile)
@@ -86,8 +87,8 @@ func unknownProfile(p Profile) error {
 // ErrRules says that a rule table can't be used.
 var ErrRules = errors.New("validate: unusable rule table")
 
-// normalise fills in a rule's defaults and refuses one that could not judge or
-// could not be reported.
+// normalise fills in a rule's defaults. It refuses a rule that could not judge or that
+// a report could not show.
 func normalise(r *Rule) error {
 	if r.ID == "" {
 		return fmt.Errorf("%w: a rule without ID", ErrRules)
@@ -118,10 +119,10 @@ func normalise(r *Rule) error {
 	return nil
 }
 
-// Profile returns the profile that is judged by.
+// Profile returns the profile of the Validator.
 func (v *Validator) Profile() Profile { return v.profile }
 
-// Policy returns a copy of the policy that is judged by.
+// Policy returns a copy of the policy of the Validator.
 func (v *Validator) Policy() Policy { return v.policy.clone() }
 
 // SigningAlgorithms returns the algorithms of the policy that may sign requests
@@ -130,15 +131,16 @@ func (v *Validator) SigningAlgorithms() []claims.Algorithm {
 	return slices.Clone(v.policy.SigningAlgorithms)
 }
 
-// Rules returns the rules that are judged by, those of the profile alone, in a
-// fresh slice.
+// Rules returns the rules of the Validator, which are those of its profile, in a fresh
+// slice.
 func (v *Validator) Rules() []Rule { return slices.Clone(v.rules) }
 
 // Outcome is what became of one rule.
 type Outcome uint8
 
-// The outcomes. A rule that the report was not judged by has OutcomeNone. A rule
-// with a warning or a notice has OutcomeFailed, as one with an error.
+// The outcomes. OutcomeNone is that of a rule that the Validator does not have.
+// OutcomeFailed is that of a rule with a violation of any severity, so also with a
+// warning or a notice.
 const (
 	OutcomeNone Outcome = iota
 	OutcomePassed
@@ -146,7 +148,7 @@ const (
 	OutcomeFailed
 )
 
-// judgement holds what one Judge needs, so that it is one allocation.
+// judgement holds all that one call of Judge needs, in one allocation.
 type judgement struct {
 	report Report
 	kase   Case
@@ -154,8 +156,9 @@ type judgement struct {
 }
 
 // Judge runs every rule over in and reports all violations at once. It neither
-// keeps nor changes in. A nil Validator, its zero value, a nil Input and one that
-// has neither claims nor Extra give a report that is not valid.
+// keeps nor changes in. The report is not valid where there is nothing to judge: with
+// a nil or zero Validator, with a nil Input, and with an Input that has neither claims
+// nor Extra.
 func (v *Validator) Judge(in *Input) *Report {
 	if v == nil || len(v.rules) == 0 || in.empty() {
 		r := &Report{}
@@ -169,9 +172,9 @@ func (v *Validator) Judge(in *Input) *Report {
 	return v.judge(in)
 }
 
-// JudgeHeaders runs the rules on the headers that in has, and nothing else: what a
-// server asks before it looks for a key. That its report is valid says nothing
-// about the claims; that of a nil Input, or one without headers, is not valid.
+// JudgeHeaders runs the rules about the headers of in, and no others. A server calls
+// it before it looks for a key. A valid report says nothing about the claims. The
+// report of a nil Input, or of an Input without headers, is not valid.
 func (v *Validator) JudgeHeaders(in *Input) *Report {
 	if in == nil {
 		return v.Judge(nil)
@@ -212,12 +215,12 @@ func (v *Validator) judge(in *Input) *Report {
 	return r
 }
 
-// empty says that there is nothing to judge, which must not pass for valid.
+// empty says that there is nothing to judge. Such an Input must not pass for valid.
 func (in *Input) empty() bool {
 	return in == nil || in.Request == nil && in.SSA == nil && len(in.Extra) == 0
 }
 
-// documents is a set of documents, a bit each.
+// documents is a set of documents, with one bit for each.
 type documents uint8
 
 const (

@@ -6,9 +6,9 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-// Input is what is judged: decoded headers and claims, plain values. There is
-// no token, no key and no clock in it. What is nil is not judged: rules whose
-// Document it is do not apply.
+// Input is what Judge judges: decoded headers and claims, as plain values. There is
+// no token, no key and no clock in it. The rules about a document do not apply where
+// that document is nil.
 type Input struct {
 	Header       *claims.Header // header of the request JWT; nil for bare claims
 	HeaderFaults []claims.Fault // its members of the wrong type
@@ -21,20 +21,20 @@ type Input struct {
 	SSA             *claims.SSA // claims of the software statement
 	SSAFaults       []claims.Fault
 
-	// Environment is the one of the trust anchor that verified the statement;
-	// empty when it was not verified.
+	// Environment is that of the trust anchor that verified the statement. It is
+	// empty for a statement that nobody verified.
 	Environment claims.Environment
-	// Certificate is the client certificate of the mutual TLS connection; nil
-	// when there is none to compare with.
+	// Certificate is the client certificate of the mutual TLS connection. It is nil
+	// where there is none to compare with.
 	Certificate *Certificate
-	// Now is the time of judgement. The zero value is the year 1, at which
-	// every request is from the future: give it.
+	// Now is the time of judgement. It is required: at the zero time, the year 1,
+	// every request is from the future.
 	Now time.Time
 
-	// Extra are violations found elsewhere, by the signature checks say. They
-	// enter the report and its wire code like all others. What one leaves
-	// empty is filled in from the rule of the same ID, and one whose rule
-	// reports the same pointer itself is dropped as a duplicate.
+	// Extra are violations that the caller found, by a signature check for example.
+	// They count like all others. Judge fills in the empty fields of each from the
+	// rule of the same ID. It drops a violation whose rule has a Check and reports the
+	// fault itself.
 	Extra []Violation
 }
 
@@ -83,18 +83,18 @@ func (c *Case) Cert() *Certificate { return c.in.Certificate }
 // when the statement was not verified.
 func (c *Case) Environment() claims.Environment { return c.in.Environment }
 
-// Profile returns the profile that is judged by.
+// Profile returns the profile of the Validator.
 func (c *Case) Profile() Profile { return c.profile }
 
-// Report reports a violation at the RFC 6901 pointer into the rule's document.
-// An absent member is pointed at by the path it would have. The message says
-// what is wrong, lower case, without the value's own text where that can be
-// long: pass such text through [Echo].
+// Report reports a violation at the RFC 6901 pointer into the rule's document. The
+// pointer to an absent member is the path that it would have. The message says in
+// lower case what is wrong. Pass input through [Echo] before it becomes part of a
+// message.
 func (c *Case) Report(pointer, message string) { c.ReportValue(pointer, "", "", message) }
 
-// ReportValue is Report with what was found and what would do, in words or as
-// values. What was found is shortened by [Echo]; pass what would do through it where
-// it repeats input.
+// ReportValue is Report with two more texts: got says what was found, want says what
+// would be right. ReportValue passes got through [Echo]. Pass want through it where
+// want repeats input.
 func (c *Case) ReportValue(pointer, got, want, message string) {
 	c.outcome = OutcomeFailed
 	c.report.addFromRule(c.rule, pointer, Echo(got), want, message)

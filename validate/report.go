@@ -20,13 +20,13 @@ type Violation struct {
 	Step     Step     // step of the walk that notices it
 }
 
-// Report is what Judge found. [Validator.Judge] makes it; the zero value is not
-// valid, and a Report is not changed once it is handed out.
+// Report is what Judge found. [Validator.Judge] makes one and does not change it
+// afterwards. The zero value is not valid.
 type Report struct {
-	// Profile is the profile that was judged by.
+	// Profile is the profile of the Validator.
 	Profile Profile
-	// Violations are the faults found, those of earlier steps first, within a
-	// step in the order of the rules; at most MaxViolations.
+	// Violations are the faults found, at most MaxViolations. Those of earlier steps
+	// come first, and those of one step are in the order of the rules.
 	Violations []Violation
 	// More is the number of violations beyond those.
 	More int
@@ -39,11 +39,11 @@ type Report struct {
 	best      Violation // the error that decides the wire code
 }
 
-// Valid says that no error was found; warnings and notices don't count.
+// Valid says whether no error was found. Warnings and notices do not count.
 func (r *Report) Valid() bool { return r != nil && r.validator != nil && r.errors == 0 }
 
-// Count returns how many violations of severity s were found, those counted in
-// More too.
+// Count returns how many violations of severity s were found. It includes those that
+// are counted in More.
 func (r *Report) Count(s Severity) int {
 	switch s {
 	case SeverityError:
@@ -56,15 +56,15 @@ func (r *Report) Count(s Severity) int {
 	return 0
 }
 
-// Passed lists the IDs of the rules that applied and were kept.
+// Passed lists the IDs of the rules that applied and found no violation.
 func (r *Report) Passed() []string { return r.ids(OutcomePassed) }
 
-// NotApplicable lists the IDs of the rules that did not apply, or that are
-// judged outside the table and reported nothing.
+// NotApplicable lists the IDs of the rules that did not apply. External rules that
+// nobody reported are among them.
 func (r *Report) NotApplicable() []string { return r.ids(OutcomeNotApplicable) }
 
-// Rules returns the rules that were judged by, in their order and in a fresh slice;
-// none where nothing was judged.
+// Rules returns the rules of the Validator in their order, in a fresh slice. It
+// returns none where nothing was judged.
 func (r *Report) Rules() []Rule {
 	if r.validator == nil {
 		return nil
@@ -103,7 +103,7 @@ func (r *Report) count(want Outcome) (n int) {
 	return n
 }
 
-// weight orders severities, 0 being none at all.
+// weight orders severities. An unknown severity has 0.
 func (s Severity) weight() int {
 	switch s {
 	case SeverityError:
@@ -125,8 +125,8 @@ func (r *Report) addFromRule(rule int, pointer, got, want, message string) {
 	})
 }
 
-// addExtra adds what was found outside the table. A rule that reported the fault
-// itself is not repeated.
+// addExtra adds violations that were found outside of the table. It drops one whose
+// rule reported the fault itself.
 func (r *Report) addExtra(extra []Violation) {
 	for i := range extra {
 		v := extra[i]
@@ -149,7 +149,7 @@ func (r *Report) addExtra(extra []Violation) {
 	}
 }
 
-// fill takes what v leaves empty from its rule.
+// fill takes the empty fields of v from its rule.
 func (v *Violation) fill(row *Rule) {
 	v.Severity = cmp.Or(v.Severity, row.Severity)
 	v.Document = cmp.Or(v.Document, row.Document)
@@ -160,7 +160,7 @@ func (v *Violation) fill(row *Rule) {
 	v.Step = cmp.Or(v.Step, row.Step)
 }
 
-// add counts v and keeps it while there is room. Whatever is no known severity
+// add counts v and keeps it where there is room. A violation of an unknown severity
 // counts as an error.
 func (r *Report) add(v Violation) {
 	switch v.Severity {
@@ -188,8 +188,8 @@ func (r *Report) sort() {
 	}
 }
 
-// before orders violations by what the wire tells first: the earliest step, and
-// within one step the code of precedence.
+// before orders violations as the wire tells them: by step, and within one step by
+// the precedence of their codes.
 func before(a, b *Violation) int {
 	if c := cmp.Compare(a.Step, b.Step); c != 0 {
 		return c

@@ -8,10 +8,10 @@ import (
 // specification, or a dialect of it, whose rules a request is judged by.
 type Profile string
 
-// The profiles. WSO2 is version 3.2 as WSO2 Open Banking reads it (Dynamic Client
-// Registration v3.2, https://wso2docs.atlassian.net/wiki/spaces/OB140/pages/29395093):
-// web only if application_type is sent, scope optional with defaults assigned,
-// redirect_uris required.
+// The profiles. WSO2 has the members of version 3.2 as its vendor documents them:
+// redirect_uris is required, scope is optional and then gets defaults, and
+// application_type can only be web. The document is WSO2 Open Banking, Dynamic Client
+// Registration v3.2 (https://wso2docs.atlassian.net/wiki/spaces/OB140/pages/29395093).
 const (
 	OBIE32 Profile = "obie-3.2"
 	OBIE33 Profile = "obie-3.3"
@@ -47,8 +47,8 @@ const (
 // request, in a fresh slice.
 func Documents() []Document { return []Document{DocHeader, DocRequest, DocSSAHeader, DocSSA} }
 
-// Code is an error code of RFC 7591 section 3.2.2: all that a registration
-// endpoint may answer.
+// Code is an error code of RFC 7591 section 3.2.2. A registration endpoint answers with
+// no other.
 type Code string
 
 // The four codes.
@@ -59,8 +59,8 @@ const (
 	UnapprovedSoftwareStatement Code = "unapproved_software_statement"
 )
 
-// precedence orders the codes within one step: the lowest is answered. An
-// unknown code comes last.
+// precedence orders the codes within one step. The wire has the code of the lowest
+// precedence; an unknown code comes last.
 func (c Code) precedence() int {
 	switch c {
 	case UnapprovedSoftwareStatement:
@@ -78,16 +78,17 @@ func (c Code) precedence() int {
 // Severity says how much a violation weighs.
 type Severity string
 
-// Error is for a MUST, and alone makes a request invalid. Warning is for a
-// SHOULD or a documented interoperability trap, notice for the rest.
+// SeverityError is for a MUST. Only an error makes a request invalid. SeverityWarning
+// is for a SHOULD and for a documented interoperability trap, SeverityNotice for the
+// rest.
 const (
 	SeverityError   Severity = "error"
 	SeverityWarning Severity = "warning"
 	SeverityNotice  Severity = "notice"
 )
 
-// SignatureState says what is known of a signature. The rules see none: whoever has
-// the keys checks it and reports a bad one through [Input.Extra].
+// SignatureState says what is known of a signature. Rules never see a signature. The
+// caller who has the keys checks it, and reports a bad one through [Input.Extra].
 type SignatureState string
 
 // The states. A signature is not checked where there is no key set, or where it
@@ -98,12 +99,12 @@ const (
 	SignatureNotChecked SignatureState = "not_checked"
 )
 
-// Step is the step of the walk at which a server would notice a violation. The
-// wire answers for the earliest step that failed.
+// Step is the step at which a server notices a violation. The wire has the code of the
+// earliest step that failed.
 type Step uint8
 
-// The steps, in their order. A Rule that names no step belongs to
-// StepValidate: the zero value is not used for a step.
+// The steps, in their order. The zero value is no step: a Rule with it belongs to
+// StepValidate.
 const (
 	StepParseRequest Step = iota + 1
 	StepParseSSA
@@ -128,13 +129,13 @@ func (c Citation) String() string {
 	return c.Spec + ", " + c.Section
 }
 
-// Rule states one fact about a request. It is data: a row of the table that
-// [Rules] returns, to which a bank may append its own.
+// Rule states one fact about a request. It is a row of the table that [Rules] returns.
+// A bank can append rows of its own.
 type Rule struct {
 	ID       string    // stable, dotted, lower case: redirect_uris.subset_of_ssa
 	Summary  string    // what must hold, one sentence
 	Reason   string    // why it must
-	Example  string    // a fragment that breaks the rule, or keeps it
+	Example  string    // a fragment that the rule is about
 	Citation Citation  // where it is written
 	Profiles []Profile // profiles that have the rule; nil means all of them
 	Document Document  // the document its pointers point into
@@ -143,14 +144,13 @@ type Rule struct {
 	Step     Step      // step that notices it; 0 means StepValidate
 	Fix      string    // one line: what the sender does about it
 
-	// External marks a rule that is judged outside the table, a signature check
-	// say, and reported through [Input.Extra]. It has no Check and no When; all
-	// other rules must have a Check.
+	// External marks a rule that the caller judges, a signature check for example, and
+	// reports through [Input.Extra]. It has neither Check nor When. All other rules
+	// have a Check.
 	External bool
-	// When says whether the rule applies; nil means always. Neither When nor
-	// Check is called when the Input lacks the rule's Document; the other
-	// documents may be nil all the same. A rule that does not apply is listed
-	// in [Report.NotApplicable].
+	// When says whether the rule applies; nil means always. Judge calls neither When
+	// nor Check where the Input lacks the rule's Document. The other documents may be
+	// nil. A rule that does not apply is listed in [Report.NotApplicable].
 	When func(*Case) bool
 	// Check reports each violation through [Case.Report] or
 	// [Case.ReportValue]. It keeps neither the Case nor what it points to,
@@ -171,8 +171,8 @@ func (r *Rule) in(p Profile) bool {
 	return false
 }
 
-// Case is one request before the rules: what a Rule's functions read and where
-// they report. It lives for one [Validator.Judge] alone.
+// Case is one request that is being judged. A Rule's functions read from it and report
+// to it. It must not be used after [Validator.Judge] has returned.
 type Case struct {
 	in      *Input
 	policy  *Policy
@@ -181,6 +181,6 @@ type Case struct {
 	report  *Report
 	rule    int
 	outcome Outcome
-	faults  uri.Fault // of the requested redirect URIs, once scanned
+	faults  uri.Fault // of the requested redirect URIs, where scanned is set
 	scanned bool
 }

@@ -41,8 +41,8 @@ var (
 	}
 )
 
-// algorithmRules are the rows about the members that name an algorithm, but for
-// that of CIBA.
+// algorithmRules are the rows about the members that name an algorithm, without that of
+// CIBA.
 func algorithmRules() []Rule {
 	pointer := "/" + tokenAlg.name // made once, not at each check
 	rows := []Rule{
@@ -60,7 +60,7 @@ func algorithmRules() []Rule {
 			},
 		},
 		{
-			// With client_secret_jwt accepted and not enforced.
+			// With client_secret_jwt the member is accepted and not enforced.
 			ID:       rule.TokenEndpointAuthSigningAlgNotEnforced,
 			Summary:  "With client_secret_jwt token_endpoint_auth_signing_alg is accepted and not enforced.",
 			Reason:   "Clients name PS256 here and sign their assertions HS256 with the secret.",
@@ -167,9 +167,9 @@ func (m *algorithmMember) admits(c *Case, alg claims.Algorithm) bool {
 	return alg == claims.PS256 || alg == claims.ES256 || m.supports(c, alg)
 }
 
-// unenforced says whether alg is one that a client with client_secret_jwt may name
-// as the algorithm of its assertions: FAPI-RW's set, which such clients send, and
-// the HMAC they really use.
+// unenforced says whether a client with client_secret_jwt may name alg as the algorithm
+// of its assertions. Such clients send an algorithm of FAPI-RW's set and sign with an
+// HMAC, so both are accepted.
 func unenforced(c *Case, alg claims.Algorithm) bool {
 	return c.Req().TokenEndpointAuthMethod.Or("") == claims.ClientSecretJWT &&
 		(alg == claims.PS256 || alg == claims.ES256 || strings.HasPrefix(string(alg), "HS"))

@@ -12,7 +12,7 @@ var applicationRules = []Rule{
 	{
 		ID:       rule.ApplicationTypeRequired,
 		Summary:  "application_type is present.",
-		Reason:   "The data dictionary requires it; WSO2 Open Banking does not.",
+		Reason:   "The data dictionary requires it; the vendor's document for profile wso2 does not.",
 		Example:  `{"scope": "openid accounts"}`,
 		Citation: dictionary("application_type"),
 		Profiles: profilesOBIE(),
@@ -44,12 +44,12 @@ var applicationRules = []Rule{
 		Check:    func(c *Case) { checkApplicationType(c, claims.Web, claims.Native) },
 	},
 	{
-		// WSO2 Open Banking: must be web, if sent.
+		// "Must be web, if specified."
 		ID:       rule.ApplicationTypeWeb,
 		Summary:  "application_type, if sent, is web.",
-		Reason:   "WSO2 Open Banking registers web applications alone.",
+		Reason:   "A bank of profile wso2 registers web applications alone.",
 		Example:  `{"application_type": "mobile"}`,
-		Citation: dictionary32("application_type"),
+		Citation: vendorDocument("application_type"),
 		Profiles: profilesWSO2(),
 		Fix:      "use web, or leave application_type out",
 		Check:    func(c *Case) { checkApplicationType(c, claims.Web) },

@@ -33,7 +33,6 @@ var authMethodRules = []Rule{
 		},
 	},
 	{
-		// And supported by the bank.
 		ID:       rule.TokenEndpointAuthMethodSupported,
 		Summary:  "The bank supports the token_endpoint_auth_method.",
 		Reason:   "The client could not authenticate otherwise.",

@@ -16,7 +16,7 @@ const (
 	memberUserCode = "backchannel_user_code_parameter_supported"
 )
 
-// cibaRules are the rows about CIBA's members but for the endpoint.
+// cibaRules are the rows about CIBA's members, without the endpoint.
 func cibaRules() []Rule {
 	rows := []Rule{
 		{
@@ -71,7 +71,7 @@ func cibaRules() []Rule {
 	return append(rows,
 		cibaForbidden(rule.BackchannelUserCodeParameterSupportedForbidden, memberUserCode, func(r *claims.Request) bool { return !asksForCIBA(r) }),
 		Rule{
-			// Only with ciba, and then false.
+			// The member is sent only with ciba, and then it is false.
 			ID:       rule.BackchannelUserCodeParameterSupportedFalse,
 			Summary:  "backchannel_user_code_parameter_supported, if sent, is false.",
 			Reason:   "These banks identify users without a user code.",
@@ -89,8 +89,8 @@ func cibaRules() []Rule {
 	)
 }
 
-// cibaEndpointRules are the rows about the notification endpoint. Nobody
-// contacts it at registration.
+// cibaEndpointRules are the rows about the notification endpoint. A bank does not
+// contact it at registration.
 func cibaEndpointRules() []Rule {
 	endpoint := func(id, summary, fix string, faults uri.Fault) Rule {
 		return Rule{
@@ -114,7 +114,7 @@ func cibaEndpointRules() []Rule {
 		}
 	}
 	return []Rule{
-		// Present exactly with ciba and a mode other than poll.
+		// The endpoint is present exactly with ciba and a mode other than poll.
 		cibaRequired(rule.BackchannelClientNotificationEndpointRequired, memberEndpoint, "an https address", func(r *claims.Request) bool {
 			return asksForCIBA(r) && r.BackchannelTokenDeliveryMode.Or("") == claims.Ping
 		}),
@@ -128,12 +128,12 @@ func cibaEndpointRules() []Rule {
 	}
 }
 
-// cibaRequired is the row that wants a member of CIBA wherever when holds.
+// cibaRequired is the row that requires a member of CIBA wherever when holds.
 func cibaRequired(id, name, want string, when func(*claims.Request) bool) Rule {
 	member := claims.RequestMember(name)
 	return Rule{
 		ID:       id,
-		Summary:  name + " is present where CIBA has need of it.",
+		Summary:  name + " is present where CIBA needs it.",
 		Reason:   "The bank cannot serve the CIBA grant without it.",
 		Example:  `{"grant_types": ["client_credentials", "urn:openid:params:grant-type:ciba"]}`,
 		Citation: dictionary(name),

@@ -7,8 +7,8 @@ import (
 	"github.com/obdcr/obdcr/internal/rule"
 )
 
-// deniedRules are the rows about what this bank has put on its deny list. Where a
-// list is empty, its row does not apply.
+// deniedRules are the rows about the bank's deny lists. The row of an empty list does
+// not apply.
 var deniedRules = []Rule{
 	{
 		ID:       rule.SSADeniedJTI,

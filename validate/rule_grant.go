@@ -94,8 +94,8 @@ var grantRules = []Rule{
 	},
 }
 
-// grantVersion returns the minor version of OBIE DCR 3 that a grant type came
-// with, 0 for one that none has.
+// grantVersion returns the minor version of OBIE DCR 3 that introduced a grant type. It
+// is 0 for a grant type that no version has.
 func grantVersion(g claims.GrantType) int {
 	switch g {
 	case claims.ClientCredentials, claims.AuthorizationCode, claims.RefreshToken:
@@ -131,8 +131,8 @@ func checkGrants(c *Case, pass func(claims.GrantType) bool, message string) {
 	}
 }
 
-// checkTwice reports entries that were there before. Of a list longer than any
-// good one it looks at the start alone.
+// checkTwice reports entries that stand earlier in the list as well. It looks at the
+// first entries alone: no good list is longer.
 func checkTwice[T ~string](c *Case, list []T, pointer string) {
 	const most = 32
 	l := listReport{c: c, base: pointer}
@@ -146,7 +146,7 @@ func checkTwice[T ~string](c *Case, list []T, pointer string) {
 // responseTypeRules are the rows about response_types.
 var responseTypeRules = []Rule{
 	{
-		// When left out, code id_token.
+		// A request without the member means code id_token.
 		ID:       rule.ResponseTypesDefault,
 		Summary:  "Without response_types a client of the authorization_code grant is registered with the bank's default: code id_token, or code at a bank that supports nothing else.",
 		Reason:   "The sender should know what it asks for: OAuth's own default is code.",
@@ -202,7 +202,6 @@ var responseTypeRules = []Rule{
 		},
 	},
 	{
-		// Consistent with grant_types.
 		ID:       rule.ResponseTypesConsistent,
 		Summary:  "Response types that return a code come with the grant type authorization_code.",
 		Reason:   "A code that cannot be exchanged is of no use.",

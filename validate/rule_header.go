@@ -8,14 +8,13 @@ import (
 	"github.com/obdcr/obdcr/internal/rule"
 )
 
-// maxKeyID is the greatest length of a kid. The text has no limit; a kid is an
+// maxKeyID is the greatest length of a kid. The specification sets no limit. A kid is an
 // index into a key set and never needs more.
 const maxKeyID = 128
 
 // headerRules are the rows about the JOSE header of the request JWT.
 var headerRules = []Rule{
 	{
-		// "alg" names the algorithm of the signature.
 		ID:       rule.HeaderAlgRequired,
 		Summary:  "The request's header names its algorithm.",
 		Reason:   "Without alg nobody knows how to check the signature.",
@@ -73,7 +72,6 @@ var headerRules = []Rule{
 		},
 	},
 	{
-		// No key or key address inside the token.
 		ID:       rule.HeaderEmbeddedKey,
 		Summary:  "The header carries no key and no address of one: no jwk, jku, x5u, x5c, x5t.",
 		Reason:   "A key that comes with the token proves nothing: the directory's JWKS is the only source.",
@@ -126,7 +124,7 @@ func checkType(c *Case, h *claims.Header) {
 	}
 }
 
-// checkNoMembers reports every header member that is of a forbidden kind.
+// checkNoMembers reports every header member whose name is forbidden.
 func checkNoMembers(c *Case, h *claims.Header, forbidden func(string) bool, message string) {
 	for _, name := range h.Members {
 		if forbidden(name) {

@@ -27,7 +27,6 @@ var identityRules = []Rule{
 		Check:    func(c *Case) { requireMember(c, c.Req().Issuer.Present(), "/iss") },
 	},
 	{
-		// iss: base62 ...
 		ID:       rule.IssFormat,
 		Summary:  "iss consists of letters and digits alone.",
 		Reason:   "The directory's identifiers are base62; a name or an address is none.",
@@ -37,7 +36,6 @@ var identityRules = []Rule{
 		Check:    func(c *Case) { checkBase62(c, c.Req().Issuer, "/iss") },
 	},
 	{
-		// ... of 1..22 characters
 		ID:       rule.IssLength,
 		Summary:  "iss has 1 to 22 characters.",
 		Reason:   "The directory's identifiers are no longer than that.",
@@ -47,7 +45,7 @@ var identityRules = []Rule{
 		Check:    func(c *Case) { checkLength(c, c.Req().Issuer, "/iss", maxSoftwareID) },
 	},
 	{
-		// For a directory-issued SSA iss is the software_id.
+		// For an SSA of a directory, iss is the software_id.
 		ID:       rule.IssIsSoftwareID,
 		Summary:  "iss is the software_id of the statement, or its org_id where the bank's policy says so.",
 		Reason:   "The statement's software sends the request, and nobody on its behalf.",
@@ -67,10 +65,10 @@ var identityRules = []Rule{
 		Check:    func(c *Case) { requireMember(c, c.Req().JWTID.Present(), "/jti") },
 	},
 	{
-		// The text's pattern is upper case, the OpenAPI's takes both.
+		// The specification's text has a pattern of upper case, its OpenAPI takes both.
 		ID:       rule.JTIUUIDv4,
 		Summary:  "jti is a UUID of version 4, in either case.",
-		Reason:   "A random identifier of 122 bits collides with nobody's.",
+		Reason:   "Two random identifiers of 122 bits do not collide.",
 		Example:  `{"jti": "4f1cc1b1a9b84f77a3c7d2d5b9a3c111"}`,
 		Citation: dictionary("jti"),
 		Fix:      "use a random UUID with hyphens, version 4, such as 4f1cc1b1-a9b8-4f77-a3c7-d2d5b9a3c111",
@@ -83,7 +81,7 @@ var identityRules = []Rule{
 }
 
 // checkIssuer compares iss with the identifiers of the statement that the policy
-// admits. An iss that is no identifier at all is left to the format rules.
+// admits. The format rules report an iss that is no identifier at all.
 func checkIssuer(c *Case) {
 	iss, ok := c.Req().Issuer.Get()
 	if !ok || !isBase62(iss) || len(iss) > maxSoftwareID {
@@ -108,8 +106,8 @@ func checkIssuer(c *Case) {
 	}
 }
 
-// softwareID returns the software_id that counts: the statement's, or, where the
-// policy takes a request's as a hint, that one for a statement without.
+// softwareID returns the software_id that counts. That is the statement's. Where the
+// statement has none and the policy takes the request's as a hint, it is the request's.
 func softwareID(c *Case) (string, bool) {
 	if id, ok := c.SSA().SoftwareID.Get(); ok {
 		return id, true
@@ -216,8 +214,8 @@ var audienceRules = []Rule{
 	},
 }
 
-// checkAudience wants one of the bank's identifiers in aud. An aud of the wrong
-// shape is left to aud.format.
+// checkAudience reports an aud without any of the bank's identifiers. The rule
+// aud.format reports an aud of the wrong shape.
 func checkAudience(c *Case) {
 	aud, ok := c.Req().Audience.Get()
 	if !ok || len(aud.Values) == 0 {
@@ -253,8 +251,8 @@ func audienceShape(p *Policy, v string) bool {
 	return false
 }
 
-// checkBase62 reports text with anything but letters and digits in it. That it
-// is empty is a matter of length.
+// checkBase62 reports text with other characters than letters and digits. The rule
+// about the length reports an empty text.
 func checkBase62(c *Case, member claims.Optional[string], pointer string) {
 	if s, ok := member.Get(); ok && s != "" && !isBase62(s) {
 		c.ReportValue(pointer, s, "letters and digits", "has characters other than letters and digits")

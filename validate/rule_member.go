@@ -8,8 +8,8 @@ import (
 	"github.com/obdcr/obdcr/internal/rule"
 )
 
-// memberRules are the rows about members as such: of the wrong type, unknown,
-// not meant for requests, or narrowed by the bank's policy.
+// memberRules are the rows about members in general: members of the wrong type, unknown
+// ones, those of responses, and those that the bank's policy requires or narrows.
 var memberRules = []Rule{
 	{
 		ID:       rule.RequestMemberType,
@@ -37,7 +37,6 @@ var memberRules = []Rule{
 		},
 	},
 	{
-		// client_secret and its like are never in a request.
 		ID:       rule.RequestResponseMember,
 		Summary:  "Members of the response alone are not in a request.",
 		Reason:   "The server sets client_secret, client_id_issued_at, client_secret_expires_at and registration_*; it ignores them here.",
@@ -70,7 +69,6 @@ var memberRules = []Rule{
 		},
 	},
 	{
-		// A TPP may ask for a client_id; a bank may ignore it.
 		ID:       rule.ClientIDIgnored,
 		Summary:  "client_id in a request is a wish that the bank may ignore.",
 		Reason:   "The authorization server gives out client identifiers.",
@@ -116,8 +114,8 @@ func responseMember(name string) bool {
 	return strings.HasPrefix(name, "registration_")
 }
 
-// checkRequiredMembers reports members that the policy requires and that are
-// absent. What a rule of its own requires here is left to that rule.
+// checkRequiredMembers reports absent members that the policy requires. Where a rule of
+// the member's own requires it, that rule reports the absence instead.
 func checkRequiredMembers(c *Case) {
 	for _, name := range c.Policy().RequiredMembers {
 		m := c.Req().Member(name)
@@ -127,16 +125,16 @@ func checkRequiredMembers(c *Case) {
 	}
 }
 
-// requiredByRule says whether a rule of its own, an error named after the member,
-// requires the member in this case.
+// requiredByRule says whether a rule of the member's own requires it in this case: an
+// error whose ID is the member's name and ".required".
 func (c *Case) requiredByRule(name string) bool {
 	v := c.report.validator
 	at, known := v.byID[name+".required"]
 	return known && v.rules[at].Severity == SeverityError && (v.rules[at].When == nil || v.rules[at].When(c))
 }
 
-// checkAllowedValues holds each narrowed member against its list. What another
-// rule refuses already is left to it.
+// checkAllowedValues reports values that are not in the policy's list for their member.
+// It leaves out values that another rule refuses already.
 func checkAllowedValues(c *Case) {
 	for _, name := range claims.RequestMembers() {
 		allowed, narrowed := c.Policy().AllowedValues[name]

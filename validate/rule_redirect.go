@@ -8,16 +8,16 @@ import (
 	"github.com/obdcr/obdcr/internal/uri"
 )
 
-// redirectRules are the rows about redirect_uris as a list. Those about each
-// single URI are redirectGrammarRules.
+// redirectRules are the rows about redirect_uris as a list. redirectGrammarRules are
+// the rows about each single URI.
 var redirectRules = []Rule{
 	{
-		// WSO2 Open Banking requires it; the data dictionary has 0..*.
+		// The vendor's document requires the member; the data dictionary has 0..*.
 		ID:       rule.RedirectURIsRequired,
 		Summary:  "redirect_uris is present, in profile wso2 and where the bank's policy requires it.",
-		Reason:   "WSO2 Open Banking registers only what the request names.",
+		Reason:   "A bank of profile wso2 registers only what the request names.",
 		Example:  `{"software_statement": "..."}`,
-		Citation: dictionary32("redirect_uris"),
+		Citation: vendorDocument("redirect_uris"),
 		Fix:      "list the redirect URIs that the client uses",
 		When: func(c *Case) bool {
 			return c.Profile() == WSO2 || slices.Contains(c.Policy().RequiredMembers, "redirect_uris")
@@ -25,7 +25,7 @@ var redirectRules = []Rule{
 		Check: func(c *Case) { requireMember(c, c.Req().RedirectURIs.Present(), "/redirect_uris") },
 	},
 	{
-		// When left out, all of the SSA's are meant.
+		// A request without the member means all of the SSA's.
 		ID:       rule.RedirectURIsDefault,
 		Summary:  "Without redirect_uris the client is registered with all of the statement's.",
 		Reason:   "The sender should know what it asks for.",
@@ -107,7 +107,7 @@ var redirectRules = []Rule{
 		},
 	},
 	{
-		// The SSA's own, when the request leaves it to them, must pass too.
+		// A request without the member means all of the SSA's, so these must pass too.
 		ID:       rule.SSASoftwareRedirectURIsUsable,
 		Summary:  "Where a request leaves redirect_uris out, each of the statement's can be registered.",
 		Reason:   "The directory does not enforce the rules for redirect URIs, and what it lists is what would be registered.",
@@ -132,14 +132,15 @@ var redirectRules = []Rule{
 	},
 }
 
-// takesAllURIs says whether a request leaves its redirect URIs to the statement.
+// takesAllURIs says whether a request has no redirect_uris, so that it means all of the
+// statement's.
 func takesAllURIs(c *Case) bool {
 	return c.Req() != nil && !c.Req().RedirectURIs.Present() && c.Profile() != WSO2 &&
 		!slices.Contains(c.Policy().RequiredMembers, "redirect_uris")
 }
 
-// requestedURIs returns the request's redirect URIs. A list with too many is
-// reported as such and its entries are not judged.
+// requestedURIs returns the request's redirect URIs. It returns none where the list is
+// too long: one rule reports the length, and no rule judges the entries.
 func requestedURIs(c *Case) []string {
 	uris, _ := c.Req().RedirectURIs.Get()
 	if len(uris) > c.Policy().MaxRedirectURIs {
@@ -148,8 +149,8 @@ func requestedURIs(c *Case) []string {
 	return uris
 }
 
-// checkStatementURIs reports the statement's redirect URIs that could not be
-// registered, and their number where all of them are asked for.
+// checkStatementURIs reports the statement's redirect URIs that a bank does not
+// register. It reports their number instead where there are too many.
 func checkStatementURIs(c *Case) {
 	const base = "/software_redirect_uris"
 	uris, _ := c.SSA().SoftwareRedirectURIs.Get()

@@ -8,7 +8,6 @@ import (
 // redirectGrammarRules are the rows about each single redirect URI.
 var redirectGrammarRules = []Rule{
 	{
-		// Absolute ...
 		ID:       rule.RedirectURIsAbsolute,
 		Summary:  "Each redirect URI is absolute, with a scheme and a host.",
 		Reason:   "A relative reference leads wherever the page that uses it happens to be.",
@@ -18,7 +17,6 @@ var redirectGrammarRules = []Rule{
 		Check:    checkRedirects(uri.Relative),
 	},
 	{
-		// ... https
 		ID:       rule.RedirectURIsHTTPS,
 		Summary:  "Each redirect URI has the scheme https.",
 		Reason:   "Codes and tokens must not travel in the clear, nor to whichever app claims a scheme.",
@@ -28,7 +26,6 @@ var redirectGrammarRules = []Rule{
 		Check:    checkRedirects(uri.NotHTTPS),
 	},
 	{
-		// Each up to 256 characters.
 		ID:       rule.RedirectURIsLength,
 		Summary:  "Each redirect URI has at most 256 characters.",
 		Reason:   "The data dictionary sets that limit.",
@@ -65,7 +62,6 @@ var redirectGrammarRules = []Rule{
 		Check:    checkRedirects(uri.Fragment),
 	},
 	{
-		// Host not localhost, nor loopback, nor *.localhost.
 		ID:       rule.RedirectURIsLocalhost,
 		Summary:  "No redirect URI leads to localhost or a name below it.",
 		Reason:   "Whatever listens on the user's machine would get the code.",
@@ -146,8 +142,8 @@ func checkRedirects(fault uri.Fault) func(*Case) {
 	}
 }
 
-// redirectFaults are the faults that any of the requested redirect URIs has. They
-// are looked for once a Case, for all the rules that ask.
+// redirectFaults returns the faults that any of the requested redirect URIs has. It
+// scans them once for all rules.
 func (c *Case) redirectFaults() uri.Fault {
 	if !c.scanned {
 		c.scanned = true

@@ -2,8 +2,8 @@ package validate
 
 import "github.com/obdcr/obdcr/internal/rule"
 
-// requestTrustRules are the rows about a request that only the steps with keys
-// and a memory can judge.
+// requestTrustRules are the rows about a request that need keys, earlier requests or
+// the client's record. The caller judges them.
 var requestTrustRules = []Rule{
 	{
 		ID:       rule.RequestJWS,
@@ -15,7 +15,6 @@ var requestTrustRules = []Rule{
 		Fix:      "send three base64url parts with dots between them, no padding, no line break",
 	},
 	{
-		// kid of a signing key in the directory's JWKS of that software.
 		ID:       rule.RequestKeyFound,
 		Summary:  "The request's kid is in the software's JWKS, as a signing key.",
 		Reason:   "A key that the directory does not publish for the software proves nothing.",
@@ -26,7 +25,7 @@ var requestTrustRules = []Rule{
 		Fix:      "sign with a key that the directory publishes for the software, and name its kid",
 	},
 	{
-		// A key that is listed there must not be used, even if it is still in the set.
+		// A key at a revoked address must not be used, even where the key set still has it.
 		ID:       rule.RequestKeyRevoked,
 		Summary:  "The request's key is listed at none of the statement's two revoked addresses.",
 		Reason:   "Whoever stole a withdrawn key signs with it as well as its owner.",
@@ -46,16 +45,14 @@ var requestTrustRules = []Rule{
 		Fix:      "sign with the private key of the kid that the header names",
 	},
 	{
-		// client_id in the body of a PUT is that of the path.
 		ID:       rule.ClientIDMatches,
 		Summary:  "client_id in an update is that of the client which is updated.",
-		Reason:   "Whoever names two clients in one request means neither for certain.",
+		Reason:   "A request that names two clients is ambiguous.",
 		Example:  `{"client_id": "another client"}`,
 		Citation: rfc("7592", "2.2"),
 		Fix:      "send the client_id of the address, or none",
 	},
 	{
-		// A client never moves to another software, organisation or environment.
 		ID:       rule.SoftwareIDUnchanged,
 		Summary:  "An update is of the software that the client was registered for.",
 		Reason:   "A client's consents and tokens were given to one software.",
@@ -82,7 +79,7 @@ var requestTrustRules = []Rule{
 		Fix:      "register another client in the other environment",
 	},
 	{
-		// The names of software and organisations are the directory's own.
+		// Each directory has its own identifiers of software and organisations.
 		ID:       rule.SSAIssuerUnchanged,
 		Summary:  "The statement in an update is of the directory that the client was registered by.",
 		Reason:   "Two directories can give one identifier to two softwares: a client would change its owner.",
@@ -92,7 +89,6 @@ var requestTrustRules = []Rule{
 		Fix:      "send a statement of the same directory, or register another client",
 	},
 	{
-		// Never accepted twice.
 		ID:       rule.RequestJTIReplayed,
 		Summary:  "jti has not been seen before from this issuer.",
 		Reason:   "Whoever gets hold of a request must not be able to send it again.",

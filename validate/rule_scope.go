@@ -24,12 +24,12 @@ var scopeRules = []Rule{
 		Check:    func(c *Case) { requireMember(c, c.Req().Scope.Present(), "/scope") },
 	},
 	{
-		// WSO2 Open Banking: optional, defaults assigned.
+		// "If not specified, default scopes are assigned by the AS."
 		ID:       rule.ScopeDefault,
 		Summary:  "Without scope the client is given the bank's default scopes, as far as its roles allow them.",
 		Reason:   "The sender should know what it gets.",
 		Example:  `{"grant_types": ["client_credentials"]}`,
-		Citation: rfc("7591", "2"),
+		Citation: vendorDocument("scope"),
 		Profiles: profilesWSO2(),
 		Severity: SeverityNotice,
 		Fix:      "set scope to what the client needs",
@@ -113,12 +113,12 @@ var scopeRules = []Rule{
 		// Within what the SSA's roles allow; unknown roles allow nothing.
 		ID:       rule.ScopeWithinRoles,
 		Summary:  "Each scope is one that a role of the software allows.",
-		Reason:   "An account information provider must not get at payments.",
+		Reason:   "An account information provider must not initiate payments.",
 		Example:  `{"scope": "openid payments"}`,
 		Citation: dictionary("scope"),
 		Fix:      "ask for the scopes of the software's roles alone: AISP accounts, PISP payments, CBPII fundsconfirmations",
-		// Also where scope is adjustable: unsupported words are left out, and a
-		// scope beyond the roles is refused all the same.
+		// This rule applies also where scope is adjustable. A bank then leaves out
+		// words that it does not support, and still refuses a scope beyond the roles.
 		When: func(c *Case) bool { return hasSSA(c) && c.SSA().SoftwareRoles.Valid() },
 		Check: func(c *Case) {
 			roles := c.SSA().SoftwareRoles.Or(claims.Roles{}).Values
@@ -148,8 +148,8 @@ var scopeRules = []Rule{
 	},
 }
 
-// eachScope reports each word that does not pass, once. Of a scope longer than
-// any good one it looks at the start alone.
+// eachScope reports each word that does not pass, once. It looks at the first words
+// alone: no good scope has more.
 func eachScope(c *Case, pass func(string) bool, message string) {
 	words := c.Req().Scope.Or(claims.Scope{}).Words
 	words = words[:min(len(words), maxScope)]
@@ -170,8 +170,8 @@ func rolesAllow(p *Policy, roles []claims.Role, scope string) bool {
 	return false
 }
 
-// scopeLength returns the length of the space-delimited form in bytes, which are
-// characters where scope.syntax holds.
+// scopeLength returns the length of the space-delimited form in bytes. Where the rule
+// scope.syntax holds, that is its length in characters.
 func scopeLength(s claims.Scope) int {
 	n := max(len(s.Words)-1, 0)
 	for _, w := range s.Words {

@@ -8,11 +8,11 @@ import (
 	"github.com/obdcr/obdcr/internal/rule"
 )
 
-// refetch is the fix for whatever the directory alone can mend.
+// refetch is the fix for what only the directory can mend.
 const refetch = "fetch the software statement from the directory again and send it byte for byte"
 
 // statementMemberRules are the rows about the request's member that holds the
-// statement. A server answers for it when it parses the statement.
+// statement. A server notices such a fault when it parses the statement.
 var statementMemberRules = []Rule{
 	{
 		ID:       rule.SoftwareStatementRequired,
@@ -187,7 +187,7 @@ var statementClaimRules = []Rule{
 	},
 }
 
-// statementRequired are the rows about claims that must be there, and not empty.
+// statementRequired are the rows about claims that must be there and must not be empty.
 func statementRequired() []Rule {
 	var rows []Rule
 	for _, claim := range [...]struct {
@@ -233,7 +233,8 @@ func statementRequired() []Rule {
 	return rows
 }
 
-// hinted says whether the policy takes the request's software_id instead.
+// hinted says whether the policy takes the request's software_id in place of the
+// statement's.
 func hinted(c *Case) bool {
 	_, ok := softwareID(c)
 	return ok
@@ -244,8 +245,8 @@ func requiresAttributes(p *Policy) bool {
 	return slices.ContainsFunc(p.Attributes, func(a claims.AttributeDeclaration) bool { return a.Required })
 }
 
-// checkAttributes reports claims that an attribute requires. Those that each
-// statement must have are left to their own rows.
+// checkAttributes reports absent claims that an attribute requires. Claims that every
+// statement must have are left to rows of their own.
 func checkAttributes(c *Case) {
 	for _, a := range c.Policy().Attributes {
 		switch a.Claim {

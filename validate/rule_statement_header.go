@@ -2,9 +2,8 @@ package validate
 
 import "github.com/obdcr/obdcr/internal/rule"
 
-// statementHeaderRules are the rows about the JOSE header of the software
-// statement. That the key is found and the signature holds is among
-// statementTrustRules.
+// statementHeaderRules are the rows about the JOSE header of the software statement.
+// statementTrustRules has the rows about its key and its signature.
 var statementHeaderRules = []Rule{
 	{
 		ID:       rule.SSAHeaderAlgRequired,
@@ -16,7 +15,6 @@ var statementHeaderRules = []Rule{
 		Check:    func(c *Case) { requireMember(c, c.SSAHeader().Algorithm.Present(), "/alg") },
 	},
 	{
-		// An unsigned statement (alg none, self-signed) is refused.
 		ID:       rule.SSAHeaderAlg,
 		Summary:  "The statement is signed with PS256 or ES256, or with what the bank's policy names besides.",
 		Reason:   "An unsigned statement, or one under HMAC, can be written by anybody.",

@@ -13,7 +13,7 @@ import (
 // validity.
 var statementTrustRules = []Rule{
 	{
-		// Which directories are trusted is the bank's decision.
+		// The bank decides which directories it trusts.
 		ID:       rule.SSAIssuerTrusted,
 		Summary:  "The statement's issuer is a directory that the bank trusts.",
 		Reason:   "Anybody can write any issuer; trust is pinned per issuer and environment.",
@@ -22,7 +22,6 @@ var statementTrustRules = []Rule{
 		Fix:      "use a software statement of a directory that the bank names",
 	},
 	{
-		// Key found by kid in the directory's JWKS.
 		ID:       rule.SSAKeyFound,
 		Summary:  "The statement's kid is in the directory's JWKS.",
 		Reason:   "A key that the directory does not publish proves nothing.",
@@ -48,7 +47,7 @@ var statementTrustRules = []Rule{
 		Fix:      refetch,
 	},
 	{
-		// One historic batch had iat in milliseconds.
+		// Some statements in the past had iat in milliseconds.
 		ID:       rule.SSAIatRange,
 		Summary:  "iat is a time in seconds since 1970.",
 		Reason:   "Milliseconds give a time fifty thousand years ahead.",
@@ -67,7 +66,7 @@ var statementTrustRules = []Rule{
 		Check:    func(c *Case) { checkNotFuture(c, c.SSA().IssuedAt, "/iat", "is in the future") },
 	},
 	{
-		// Too old: the directory leaves it to the bank.
+		// The directory leaves it to the bank how old a statement may be.
 		ID:       rule.SSAAge,
 		Summary:  "A statement without exp is no older than the bank takes, a day by default.",
 		Reason:   "An organisation can lose its authorisation on any day.",
@@ -119,7 +118,6 @@ var statementTrustRules = []Rule{
 // this bank does not approve.
 var statementApprovalRules = []Rule{
 	{
-		// An organisation that is not active.
 		ID:       rule.SSAOrgStatusActive,
 		Summary:  "org_status, if sent, is Active.",
 		Reason:   "A revoked or withdrawn organisation must not register.",
@@ -166,7 +164,6 @@ var statementApprovalRules = []Rule{
 		},
 	},
 	{
-		// A software that is not live.
 		ID:       rule.SSASoftwareModeLive,
 		Summary:  "In production software_mode is not Test.",
 		Reason:   "A software in test is not meant for customers.",
@@ -181,7 +178,6 @@ var statementApprovalRules = []Rule{
 		},
 	},
 	{
-		// A role it does not serve.
 		ID:       rule.SSASoftwareRolesServed,
 		Summary:  "The software has a role that this bank serves.",
 		Reason:   "Its client could use no API here.",
@@ -196,7 +192,6 @@ var statementApprovalRules = []Rule{
 		},
 	},
 	{
-		// An environment that contradicts the trust anchor's.
 		ID:       rule.SSAEnvironment,
 		Summary:  "software_environment, if it is sandbox or production, is the environment of the trust anchor that verified the statement.",
 		Reason:   "Sandbox and production must not mix.",
@@ -213,8 +208,8 @@ var statementApprovalRules = []Rule{
 	},
 }
 
-// contradicts says whether a software_environment names the other environment.
-// Names that are neither, such as those of a directory's test stages, do not.
+// contradicts says whether a software_environment names the other environment. A name
+// that is neither, such as that of a directory's test stage, contradicts nothing.
 func contradicts(claimed string, env claims.Environment) bool {
 	for _, e := range [...]claims.Environment{claims.Sandbox, claims.Production} {
 		if text.EqualFold(claimed, string(e)) {
@@ -245,7 +240,8 @@ func hasAuthorisations(c *Case) bool {
 	return false
 }
 
-// authorised says whether some authorisation has the role; CD_x goes as x.
+// authorised says whether an authorisation has the role, with or without the prefix of
+// the Crown Dependencies.
 func authorised(s *claims.SSA, role claims.Role) bool {
 	for _, a := range s.CompetentAuthority.Or(claims.Authority{}).Claims {
 		for _, g := range a.Authorisations {

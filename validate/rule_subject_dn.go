@@ -18,7 +18,7 @@ const memberDN = "tls_client_auth_subject_dn"
 // subjectDNRules are the rows about tls_client_auth_subject_dn.
 var subjectDNRules = []Rule{
 	{
-		// Present exactly when the method is tls_client_auth ...
+		// The member is present exactly when the method is tls_client_auth ...
 		ID:       rule.TLSClientAuthSubjectDNRequired,
 		Summary:  "tls_client_auth_subject_dn is present with tls_client_auth.",
 		Reason:   "The bank tells the client's certificate by its subject.",
@@ -46,7 +46,6 @@ var subjectDNRules = []Rule{
 		},
 	},
 	{
-		// An RFC 4514 name.
 		ID:       rule.TLSClientAuthSubjectDNFormat,
 		Summary:  "tls_client_auth_subject_dn is a distinguished name as RFC 4514 writes it.",
 		Reason:   "It is compared with the certificate attribute by attribute.",
@@ -100,7 +99,6 @@ var subjectDNRules = []Rule{
 		},
 	},
 	{
-		// Equal to the certificate's subject.
 		ID:       rule.TLSClientAuthSubjectDNMatchesCertificate,
 		Summary:  "tls_client_auth_subject_dn is the subject of the client certificate.",
 		Reason:   "Another certificate's name would let its holder in, and keep the client out.",
@@ -112,7 +110,7 @@ var subjectDNRules = []Rule{
 	},
 }
 
-// sendsSubjectDN says whether the request has a subject DN and need of it.
+// sendsSubjectDN says whether the request has a subject DN and its method uses it.
 func sendsSubjectDN(c *Case) bool {
 	return usesTLSClientAuth(c.Req()) && c.Req().TLSClientAuthSubjectDN.Valid()
 }
@@ -152,8 +150,8 @@ func (m SubjectDNMatch) same(sent, subject dn.Name) bool {
 	return dn.Equal(sent, subject)
 }
 
-// subjectAsRFC4514 is what a name in OpenSSL's older form should have been; any
-// other text gives the pattern.
+// subjectAsRFC4514 writes a name in OpenSSL's older form as RFC 4514 says. For any other
+// text it returns a pattern.
 func subjectAsRFC4514(text string) string {
 	if name, err := dn.ParseSlash(text); err == nil {
 		return spelled(name)
@@ -161,8 +159,8 @@ func subjectAsRFC4514(text string) string {
 	return "CN=...,OU=...,O=...,C=GB"
 }
 
-// spelled writes a name that is to be copied: whole where it is no longer than the
-// member may be, since part of a name is none; else as Echo shortens it.
+// spelled writes a name for people to copy. It is whole where it is no longer than the
+// member may be, since a part of a name is of no use. A longer one is cut by Echo.
 func spelled(name dn.Name) string {
 	s := name.String()
 	if len(s) <= maxDN && text.Printable(s) {
@@ -171,8 +169,8 @@ func spelled(name dn.Name) string {
 	return Echo(s)
 }
 
-// checkSubjectDN reports a name that is not the certificate's, by the policy's way
-// to compare.
+// checkSubjectDN reports a name that is not the certificate's. The policy says how the
+// two are compared.
 func checkSubjectDN(c *Case) {
 	text, _ := c.Req().TLSClientAuthSubjectDN.Get()
 	got, err := dn.Parse(text)

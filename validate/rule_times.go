@@ -7,7 +7,7 @@ import (
 	"github.com/obdcr/obdcr/internal/rule"
 )
 
-// lastSecond is the end of the year 9999. Times in milliseconds lie beyond it.
+// lastSecond is the end of the year 9999. A time in milliseconds is greater.
 const lastSecond = 253402300799
 
 // timeRules are the rows about iat, exp and nbf of a request.
@@ -76,7 +76,7 @@ var timeRules = []Rule{
 		Check:    checkExpiryOrder,
 	},
 	{
-		// Skew and longest lifetime are policy.
+		// The policy says how long a request may live.
 		ID:       rule.ExpLifetime,
 		Summary:  "exp - iat is no longer than the bank's longest lifetime, an hour by default.",
 		Reason:   "The bank remembers each jti until its request expires.",
@@ -95,7 +95,6 @@ var timeRules = []Rule{
 		Check:    func(c *Case) { checkSeconds(c, c.Req().NotBefore, "/nbf") },
 	},
 	{
-		// Honoured when sent.
 		ID:       rule.NbfFuture,
 		Summary:  "nbf, if sent, is not in the future, clock skew forgiven.",
 		Reason:   "Before nbf a token must not be accepted.",
@@ -112,7 +111,7 @@ func inSeconds(member claims.Optional[int64]) (int64, bool) {
 	return t, ok && t > 0 && t <= lastSecond
 }
 
-// skew returns the forgiven difference of clocks in seconds.
+// skew returns in seconds how far two clocks may differ.
 func skew(c *Case) int64 { return int64(c.Policy().ClockSkew / time.Second) }
 
 // checkSeconds reports a time that cannot be one in seconds.
@@ -136,8 +135,8 @@ func checkNotExpired(c *Case, member claims.Optional[int64]) {
 	}
 }
 
-// expired says whether exp t has passed: on or after it a token must not be
-// accepted.
+// expired says whether the exp t has passed. A token must not be accepted at its exp
+// or later.
 func expired(c *Case, t int64) bool { return c.Now() >= t+skew(c) }
 
 // lifetime returns iat and exp, and whether both are there and in range.
@@ -147,8 +146,8 @@ func lifetime(c *Case) (iat, exp int64, ok bool) {
 	return iat, exp, ok1 && ok2
 }
 
-// checkExpiryOrder reports an exp that does not follow its iat. An exp in the
-// past and an iat in the future are faults of their own and reported once.
+// checkExpiryOrder reports an exp that is not later than iat. Other rules report an exp
+// in the past and an iat in the future, so those are left out here.
 func checkExpiryOrder(c *Case) {
 	iat, exp, ok := lifetime(c)
 	if ok && exp <= iat && !expired(c, exp) && iat <= c.Now()+skew(c) {

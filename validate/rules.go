@@ -5,14 +5,16 @@ import (
 	"strings"
 )
 
-// The places that the table cites.
+// The texts that the table cites.
 const (
 	specOBIE32   = "OBIE DCR 3.2"
 	specOBIE33   = "OBIE DCR 3.3"
 	specOBIE34   = "OBIE DCR 3.4"
+	specWSO2     = "WSO2 Open Banking, Dynamic Client Registration v3.2"
 	urlOBIE32    = "https://openbankinguk.github.io/dcr-docs-pub/v3.2/dynamic-client-registration.html"
 	urlOBIE33    = "https://openbankinguk.github.io/dcr-docs-pub/v3.3/dynamic-client-registration.html"
 	urlOBIE34    = "https://openbankinguk.github.io/dcr-docs-pub/v3.4/dynamic-client-registration.html"
+	urlWSO2      = "https://wso2docs.atlassian.net/wiki/spaces/OB140/pages/29395093/Dynamic+Client+Registration+v3.2"
 	urlRFC       = "https://www.rfc-editor.org/rfc/"
 	urlFAPIRW    = "https://openid.net/specs/openid-financial-api-part-2-1_0.html"
 	urlFAPICIBA  = "https://openid.net/specs/openid-financial-api-ciba.html"
@@ -24,7 +26,7 @@ func dictionary(member string) Citation {
 	return Citation{Spec: specOBIE33, Section: "data dictionary, " + member, URL: urlOBIE33 + "#data-dictionary"}
 }
 
-// dictionary32 and dictionary34 cite the row as the other versions have it.
+// dictionary32 and dictionary34 cite the same row of the other versions.
 func dictionary32(member string) Citation {
 	return Citation{Spec: specOBIE32, Section: "data dictionary, " + member, URL: urlOBIE32 + "#data-dictionary"}
 }
@@ -33,9 +35,9 @@ func dictionary34(member string) Citation {
 	return Citation{Spec: specOBIE34, Section: "data dictionary, " + member, URL: urlOBIE34 + "#data-dictionary"}
 }
 
-// citedIn gives a row of the 3.3 data dictionary as the profile's own version has
-// it, so that a report names the text that the request was judged by. Other
-// citations stay as they are.
+// citedIn returns the citation for a profile. A row of the data dictionary of 3.3
+// becomes the row of the profile's own version, so that a report names the text that
+// the request was judged by. Other citations stay as they are.
 func (c Citation) citedIn(p Profile) Citation {
 	if c.Spec != specOBIE33 || !strings.HasPrefix(c.URL, urlOBIE33) {
 		return c
@@ -48,6 +50,11 @@ func (c Citation) citedIn(p Profile) Citation {
 		c.Spec, c.URL = specOBIE34, urlOBIE34+anchor
 	}
 	return c
+}
+
+// vendorDocument cites the vendor's description of a request member.
+func vendorDocument(member string) Citation {
+	return Citation{Spec: specWSO2, Section: "claims of the request, " + member, URL: urlWSO2}
 }
 
 // statementModel cites the directory's description of a software statement.
@@ -70,7 +77,7 @@ func fapiCIBA() Citation {
 	return Citation{Spec: "FAPI-CIBA", Section: "section 5.2.2", URL: urlFAPICIBA}
 }
 
-// The profiles that later members start or end with.
+// The profiles that have a member or a value, and those that do not have it yet.
 func profilesBefore33() []Profile { return []Profile{OBIE32, WSO2} }
 func profilesBefore34() []Profile { return []Profile{OBIE32, OBIE33, WSO2} }
 func profilesSince33() []Profile  { return []Profile{OBIE33, OBIE34} }
@@ -85,11 +92,13 @@ type place struct {
 	code     Code
 }
 
-// Rules returns the whole table, in the order of the walk through a request, in
-// a fresh slice: append rows to it, or leave some out by ID, and give the result
-// to [New]. An External row, one without Check, is about keys, signatures or what
-// was seen before, which no rule can know; the step of the walk that does know
-// reports it through [Input].Extra, and until then it does not apply.
+// Rules returns the whole table in a fresh slice, in the order in which a server walks
+// through a request. Append rows to it, or leave some out by ID, and give the result to
+// [New].
+//
+// An External row is about keys, signatures or earlier requests, which no rule can
+// see. The caller who sees them reports it through [Input.Extra]. Until then the row
+// does not apply.
 func Rules() []Rule {
 	header := place{DocHeader, StepParseRequest, InvalidClientMetadata}
 	trust := place{DocSSA, StepVerifySSA, InvalidSoftwareStatement}
@@ -144,7 +153,7 @@ func RuleByID(id string) (Rule, bool) {
 	return Rule{}, false
 }
 
-// complete fills in what a row leaves to its table.
+// complete fills in the fields that all rows of one table share.
 func complete(r Rule, at place) Rule {
 	if r.Document == "" {
 		r.Document = at.document

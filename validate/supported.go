@@ -7,8 +7,8 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// supported is a member of a request whose values must all be in one list, which
-// is the policy's as a rule. A rule of its own refuses the others.
+// supported is a member of a request whose values must all be in one list. The list is
+// the policy's, but for a few members. A rule of the member's own refuses other values.
 type supported struct {
 	member string
 	words  func(*Policy) []string // the list, for people and for the policy's own check

@@ -21,10 +21,10 @@ type WireError struct {
 	Description string `json:"error_description"`
 }
 
-// Wire returns the answer of a server: the code of the earliest step that
-// failed, within it by precedence. The description is 1..500 printable ASCII
-// characters without quotation mark and backslash. It returns nil for a valid
-// report.
+// Wire returns the answer of a server, nil for a valid report. The code is that of the
+// earliest step that failed, and within one step the one of the lowest precedence. The
+// description has 1 to 500 characters of printable ASCII, without quotation mark and
+// backslash.
 func (r *Report) Wire() *WireError {
 	if r.Valid() {
 		return nil
@@ -56,8 +56,8 @@ func (r *Report) ordered() []Violation {
 	return all
 }
 
-// describe tells violations, as many as fit, of total errors. With several it
-// says how many it does not tell.
+// describe tells as many violations as fit. total is the number of errors. Where
+// describe tells several and leaves some out, it says how many.
 func describe(told []Violation, total int) string {
 	const reserve = len("; and 100000000 more")
 	var b strings.Builder
@@ -93,7 +93,7 @@ func sentence(v *Violation) string {
 	return text.ASCII(told, room) + " (" + text.ASCII(text.Description(v.Rule), MaxEcho) + ")"
 }
 
-// Echo makes a piece of input fit for a message: at most [MaxEcho] characters, the
-// rest shown as "...", and nothing that is not printable. Rules pass through it
-// whatever they repeat of a request.
+// Echo makes a piece of input fit for a message. It keeps at most [MaxEcho] characters,
+// shows the rest as "...", and replaces what is not printable. A rule passes all input
+// that it repeats through Echo.
 func Echo(s string) string { return text.Echo(s) }

@@ -14,9 +14,9 @@ const (
 	maxLabel = 63
 )
 
-// hostFault returns the one fault of a host name, 0 when it has none: an ASCII
-// DNS name of at least two labels that is not localhost and that no program
-// takes for an IP address. An asterisk is left to Wildcard.
+// hostFault returns the fault of a host name, 0 where it has none. A good host is an
+// ASCII DNS name of at least two labels that is not localhost and that no program takes
+// for an IP address. An asterisk is no fault here: that is Wildcard.
 func hostFault(h string) Fault {
 	bare := strings.TrimSuffix(h, ".")
 	switch {
@@ -42,9 +42,9 @@ func hostFault(h string) Fault {
 	return 0
 }
 
-// isLocalhost says whether h, without its trailing dot, names the machine
-// itself: localhost and all below it (RFC 6761 section 6.3), and the name that
-// old hosts files give to it.
+// isLocalhost says whether h, without its trailing dot, names the machine itself. Such
+// names are localhost, all names below it (RFC 6761 section 6.3), and the name that old
+// hosts files have for it.
 func isLocalhost(h string) bool {
 	for _, name := range [...]string{"localhost", "localhost.localdomain"} {
 		if n := len(h) - len(name); n >= 0 && text.EqualFold(h[n:], name) && (n == 0 || h[n-1] == '.') {
@@ -54,9 +54,9 @@ func isLocalhost(h string) bool {
 	return false
 }
 
-// isIPAddress says whether h is an IP address in any spelling: in brackets,
-// with several colons, or with a last label that is a number (decimal, octal or
-// hexadecimal), as the WHATWG URL standard decides it.
+// isIPAddress says whether h is an IP address in any spelling. One has brackets, or
+// several colons, or a last label that is a decimal, octal or hexadecimal number, as in
+// the WHATWG URL standard.
 func isIPAddress(h, bare string) bool {
 	if h[0] == '[' || strings.IndexByte(h, ':') >= 0 {
 		return true
@@ -86,10 +86,10 @@ func hostLabel(s string) bool {
 	return true
 }
 
-// validPunycode says whether s, the text behind xn--, decodes by RFC 3492 to a
-// label that has need of it: at least one code point beyond ASCII, none of them
-// unassigned, a control, upper case or a full-width double. Where the code
-// points stand does not matter, so nothing is built.
+// validPunycode says whether s, the text after xn--, decodes by RFC 3492 to a label that
+// needs the encoding. Such a label has at least one code point beyond ASCII, and none
+// that is unassigned, a control, upper case or a full-width form. The order of the code
+// points does not matter, so the label is not built.
 func validPunycode(s string) bool {
 	const base, damp, initialBias, initialN = 36, 700, 72, 128
 	length := strings.LastIndexByte(s, '-')
@@ -143,7 +143,7 @@ func validPunycode(s string) bool {
 	return true
 }
 
-// punycodeBias is the bias adaptation of RFC 3492 section 6.1, behind its first
+// punycodeBias is the bias adaptation of RFC 3492 section 6.1, without its first
 // division.
 func punycodeBias(delta, length int) int {
 	const base, tMin, tMax, skew = 36, 1, 26, 38
@@ -156,7 +156,7 @@ func punycodeBias(delta, length int) int {
 	return k + (base-tMin+1)*delta/(delta+skew)
 }
 
-// punycodeDigit returns the value of a digit, -1 for what is none.
+// punycodeDigit returns the value of a digit, -1 for any other byte.
 func punycodeDigit(b byte) int {
 	switch {
 	case text.IsLetter(b):
@@ -167,9 +167,9 @@ func punycodeDigit(b byte) int {
 	return -1
 }
 
-// hostRune says whether r may stand in an internationalised label: a letter, a
-// mark, a digit, a symbol such as an emoji, or one of the few joiners and dots that
-// IDNA knows, and not another way of writing something else (UTS 46).
+// hostRune says whether r may stand in an internationalised label. It may be a letter, a
+// mark, a digit, a symbol such as an emoji, or one of the joiners and dots that IDNA
+// knows. It may not be a compatibility form of another character (UTS 46).
 func hostRune(r rune) bool {
 	switch r {
 	case 0xB7, 0x375, 0x5F3, 0x5F4, 0x30FB, 0x200C, 0x200D:
@@ -181,9 +181,9 @@ func hostRune(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) || unicode.Is(unicode.So, r)
 }
 
-// mappedRunes are blocks of compatibility characters, which browsers map to
-// others and so refuse in their encoded form: letter-like and enclosed ones,
-// presentation forms, mathematical and full-width letters.
+// mappedRunes are blocks of compatibility characters: letter-like and enclosed ones,
+// presentation forms, mathematical and full-width letters. Browsers map them to other
+// characters, and refuse a label that encodes them.
 var mappedRunes = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{Lo: 0x2100, Hi: 0x214F, Stride: 1}, {Lo: 0x2460, Hi: 0x24FF, Stride: 1}, {Lo: 0x3200, Hi: 0x33FF, Stride: 1},

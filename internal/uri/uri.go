@@ -1,9 +1,3 @@
-// Package uri holds the grammar of addresses that a bank sends people or data to:
-// https, a public host name in ASCII, and nothing that two programs could read
-// differently. [Scan] says in which ways a text leaves it.
-//
-// net/url takes many addresses that browsers refuse or read as another host, so the
-// grammar is our own.
 package uri
 
 import (
@@ -43,7 +37,7 @@ const hostFaults = Localhost | IPAddress | Punycode | HostName
 // redirect_uris).
 const MaxLength = 256
 
-// Message says what is wrong, by the first of the faults.
+// Message says what is wrong. Of several faults it names one.
 func (f Fault) Message() string {
 	for _, m := range [...]struct {
 		fault   Fault
@@ -135,8 +129,8 @@ func schemeLen(s string) int {
 	return 0
 }
 
-// Scan returns those of the wanted faults that s has. It allocates nothing,
-// and looks only at what the wanted faults are about.
+// Scan returns those of the wanted faults that s has. It allocates nothing, and it does
+// not look for other faults.
 func Scan(s string, want Fault) Fault {
 	var short, found Fault
 	if want&TooLong != 0 && len(s) > MaxLength && utf8.RuneCountInString(s) > MaxLength {
@@ -168,8 +162,8 @@ func Scan(s string, want Fault) Fault {
 	return short | (found|scanParts(s, &p, want))&want
 }
 
-// plainlyFree returns those of the wanted faults that s cannot have, by a glance
-// at it. Rules ask for one fault each, and most URIs are free of it.
+// plainlyFree returns wanted faults that s cannot have, by a few cheap searches. Rules
+// ask for one fault each, and most URIs do not have it.
 func plainlyFree(s string, want Fault) (free Fault) {
 	const start = "https://"
 	if !strings.HasPrefix(s, start) {
@@ -177,7 +171,7 @@ func plainlyFree(s string, want Fault) (free Fault) {
 	}
 	free = Relative | NotHTTPS
 	if want&Characters != 0 && plain(s) {
-		free |= Characters // a host in brackets would not pass, and is looked at in parts
+		free |= Characters // a host in brackets does not pass, and scanParts looks at it
 	}
 	s = s[len(start)-1:]
 	if want&Userinfo != 0 && strings.IndexByte(s, '@') < 0 {

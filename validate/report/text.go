@@ -16,18 +16,17 @@ import (
 // TextOptions says what a report for people shows besides its violations. All
 // fields may be empty.
 type TextOptions struct {
-	// Name of what was judged, a file as a rule.
+	// Name is the name of what was judged, most often of a file.
 	Name string
 	// Algorithm and KeyID are the alg and kid of the request JWT.
 	Algorithm, KeyID string
 	// Issuer is the iss of the software statement.
 	Issuer string
-	// RequestNote and SSANote stand in brackets behind the two, to say what is
-	// known of their signatures: "signature not checked: give --ssa-jwks".
+	// RequestNote and SSANote say what is known of the two signatures, such as
+	// "signature not checked: give --ssa-jwks". Each stands in brackets in the headline.
 	RequestNote, SSANote string
-	// Documents are the JSON texts that the violations point into, as they
-	// were judged. A violation whose document is not here is shown without its
-	// line.
+	// Documents are the JSON texts that were judged. A violation in a document that
+	// is not here is shown without its line.
 	Documents map[validate.Document][]byte
 	// Color adds ANSI colours.
 	Color bool
@@ -79,7 +78,8 @@ func color(s validate.Severity) string {
 	return red
 }
 
-// headline: request.jwt   PS256  kid hcgex...   SSA from OpenBanking Ltd (note)
+// headline writes a line such as
+// request.jwt   PS256  kid hcgex...   SSA from OpenBanking Ltd (note)
 func (t *textWriter) headline() {
 	var parts []string
 	if t.o.Name != "" {
@@ -141,7 +141,7 @@ func (t *textWriter) violation(v *validate.Violation) {
 
 func (t *textWriter) remark(s string) { t.b.WriteString("      = " + text.Show(s) + "\n") }
 
-// placeOf gives the pointer, and the document when it isn't the request.
+// placeOf returns the pointer, and the document where it is not the request.
 func placeOf(v *validate.Violation) string {
 	at := text.Show(v.Pointer)
 	if at == "" {
@@ -164,8 +164,8 @@ func placeOf(v *validate.Violation) string {
 // maxColumns is the greatest width of a line that is quoted from a document.
 const maxColumns = 100
 
-// excerpt quotes the line of the value and puts carets and message under it; of
-// what is absent there is only the message.
+// excerpt quotes the line of the value, with carets and the message under it. For an
+// absent value it writes the message alone.
 func (t *textWriter) excerpt(v *validate.Violation) {
 	line, number := t.find(v.Document, v.Pointer)
 	if number == 0 {
@@ -203,7 +203,7 @@ func (t *textWriter) find(d validate.Document, pointer string) (jsonscan.Line, i
 	return jsonscan.Line{}, 0
 }
 
-// total: 2 errors, 1 warning
+// total writes a line such as 2 errors, 1 warning.
 func (t *textWriter) total(r *validate.Report) {
 	var counts []string
 	for _, s := range []validate.Severity{validate.SeverityError, validate.SeverityWarning, validate.SeverityNotice} {
