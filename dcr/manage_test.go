@@ -623,6 +623,18 @@ func TestKeysThatTheBankNoLongerKnowsOpenNothing(t *testing.T) {
 	refusal := refusalOf(t, err)
 	require.Equal(t, 401, refusal.Status, "a directory that is trusted no more vouches for nobody")
 	require.Equal(t, invalidChallenge, refusal.Challenge)
+
+	moved = openOffice(t, b.world, b.records, func(c *dcr.Config) {
+		anchor := b.directory.Anchor()
+		anchor.JWKSHosts = []string{"elsewhere.example"}
+		c.Statements, err = ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{anchor}, Clock: c.Clock, Skew: time.Minute})
+		require.NoError(t, err)
+	})
+	_, err = moved.Get(context.Background(), client.ID, moved.caller(t, client.ID))
+	refusal = refusalOf(t, err)
+	require.Equal(t, 401, refusal.Status, "the keys are on a host that the anchor no longer lists")
+	require.Equal(t, invalidChallenge, refusal.Challenge)
+	require.ErrorIs(t, refusal, ssa.ErrJWKSHost)
 }
 
 func TestTheCertificateMustBelongToTheSoftwareAsTheNewStatementHasIt(t *testing.T) {
