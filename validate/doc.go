@@ -15,6 +15,12 @@
 //		return report.Wire() // error and error_description of RFC 7591
 //	}
 //
+// # A policy as a file
+//
+// [ParsePolicy] reads a policy from strict JSON over the default policy of a profile,
+// json.Marshal writes one with all members, and [PolicySchema] is the JSON Schema for
+// editors. docs/policy.md says what each member means.
+//
 // # What is promised
 //
 // The rules see plain values: no token, no key, no clock, no network. Judge is

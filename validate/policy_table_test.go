@@ -138,8 +138,8 @@ func anyPolicy(t *rapid.T, profile Profile) Policy {
 	p.MemberAlgorithms.Backchannel = some(t, "backchannel", 1, []claims.Algorithm{claims.PS256, claims.ES256})
 	p.ApplicationTypes = some(t, "application_types", 1, profileApplicationTypes(profile))
 	p.ResponseTypes = some(t, "response_types", 1, []claims.ResponseType{claims.Code, claims.CodeIDToken})
-	p.RoleScopes = map[claims.Role][]string{"AISP": {"accounts", "fx"}, "PISP": some(t, "PISP", 0, []string{"payments", "fx"}), "CD_X": {}}
-	p.Scopes = append([]string{"openid", "fx"}, some(t, "scopes", 0, []string{"accounts"})...)
+	p.RoleScopes = map[claims.Role][]string{"AISP": {"accounts", "fx", "!~"}, "PISP": some(t, "PISP", 0, []string{"payments", "fx"}), "CD_X": {}}
+	p.Scopes = append([]string{"openid", "fx", "!~"}, some(t, "scopes", 0, []string{"accounts"})...)
 	p.DefaultScopes = append(some(t, "default_scopes", 0, p.Scopes[1:]), "openid")
 	p.ServedRoles = some(t, "served_roles", 1, []claims.Role{"AISP", "PISP", "CD_PISP"})
 	p.RequiredMembers = some(t, "required_members", 0, claims.RequestMembers())
@@ -267,6 +267,12 @@ func TestThePolicySchemaDescribesWhatIsRead(t *testing.T) {
 		if member.Default != nil {
 			assert.NoError(t, member.Validate(*member.Default), row.Name)
 		}
+	}
+	for _, row := range memberAlgorithmTable {
+		assert.NoError(t, valid(`{"member_algorithms": {"`+row.Name+`": `+row.Example+`}}`))
+	}
+	for _, row := range attributeTable {
+		assert.NoError(t, valid(`{"attributes": [{"`+row.Name+`": `+row.Example+`}]}`))
 	}
 	for _, profile := range Profiles() {
 		written, err := DefaultPolicy(profile).MarshalJSON()

@@ -3,6 +3,7 @@ package validate_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -164,20 +165,21 @@ func TestParsePolicyNamesWhatItRefuses(t *testing.T) {
 		`{"scopes": ["accounts"], "default_scopes": ["openid"]}`:                         "scopes",
 		`{"scopes": ["openid", "a b"], "role_scopes": {"AISP": ["a b"]}, "served_roles": ["AISP"]}`:                              "scopes",
 		`{"role_scopes": {"AISP": ["acounts"], "PISP": ["payments", "accounts"], "CBPII": ["fundsconfirmations"], "ASPSP": []}}`: "role_scopes/AISP",
-		`{"default_scopes": ["openid", "fx"]}`:                  "default_scopes",
-		`{"default_scopes": []}`:                                "default_scopes",
-		`{"served_roles": []}`:                                  "served_roles",
-		`{"served_roles": ["XX"]}`:                              "served_roles",
-		`{"required_members": ["softwareid"]}`:                  "required_members",
-		`{"allowed_values": {"exp": ["1"]}}`:                    "allowed_values/exp",
-		`{"allowed_values": {"scope": []}}`:                     "allowed_values/scope",
-		`{"adjustable": ["redirect_uris"]}`:                     "adjustable",
-		`{"issuer_kinds": []}`:                                  "issuer_kinds",
-		`{"software_id_from": "tpp"}`:                           "software_id_from",
-		`{"subject_dn_match": "loose"}`:                         "subject_dn_match",
-		`{"registrations": "one"}`:                              "registrations",
-		`{"widenings": ["none"]}`:                               "widenings",
-		`{"attributes": [{"name": "a_sandbox", "claim": "b"}]}`: "attributes",
+		`{"default_scopes": ["openid", "fx"]}`:                                         "default_scopes",
+		`{"scopes": ["openid", "accounts"], "default_scopes": ["openid", "payments"]}`: "default_scopes",
+		`{"default_scopes": []}`:                                                       "default_scopes",
+		`{"served_roles": []}`:                                                         "served_roles",
+		`{"served_roles": ["XX"]}`:                                                     "served_roles",
+		`{"required_members": ["softwareid"]}`:                                         "required_members",
+		`{"allowed_values": {"exp": ["1"]}}`:                                           "allowed_values/exp",
+		`{"allowed_values": {"scope": []}}`:                                            "allowed_values/scope",
+		`{"adjustable": ["redirect_uris"]}`:                                            "adjustable",
+		`{"issuer_kinds": []}`:                                                         "issuer_kinds",
+		`{"software_id_from": "tpp"}`:                                                  "software_id_from",
+		`{"subject_dn_match": "loose"}`:                                                "subject_dn_match",
+		`{"registrations": "one"}`:                                                     "registrations",
+		`{"widenings": ["none"]}`:                                                      "widenings",
+		`{"attributes": [{"name": "a_sandbox", "claim": "b"}]}`:                        "attributes",
 	} {
 		t.Run(doc, func(t *testing.T) {
 			p, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
@@ -245,6 +247,19 @@ func TestScopesOfARole(t *testing.T) {
 	p.Adjustable = []string{"scope"}
 	assert.True(t, p.CanAdjust("scope"))
 	assert.False(t, p.CanAdjust("grant_types"))
+}
+
+func ExampleParsePolicy() {
+	_, err := validate.ParsePolicy([]byte(`{"audience": ["0015800001HQQrZAAX"], "created_status": 202}`), validate.OBIE33)
+	fmt.Println(err)
+	policy, err := validate.ParsePolicy([]byte(`{"audiences": ["0015800001HQQrZAAX"], "created_status": 200}`), validate.OBIE33)
+	fmt.Println(policy.Audiences, policy.MaxLifetime, err)
+	written, err := json.Marshal(policy)
+	fmt.Println(len(written) > 1000, err)
+	// Output:
+	// validate: policy: audience: is unknown: did you mean to write audiences or audience_kinds?
+	// [0015800001HQQrZAAX] 1h0m0s <nil>
+	// true <nil>
 }
 
 func FuzzParsePolicy(f *testing.F) {

@@ -78,12 +78,16 @@ func read(doc string, into *garden) jsonform.Faults {
 
 func ExampleTable() {
 	var g garden
-	fmt.Println(read(`{"nam": "Kew", "gates": "two", "gate": {"locks": ["iron", 1]}}`, &g))
+	fmt.Println(read(`[]`, &g).Detail())
+	fmt.Println(read(`{"nam": "Kew", "gates": "two", "gate": {"locks": ["iron", 1]}}`, &g).Detail())
 	g.Gates = 7
-	fmt.Println(gardenTable.Check(&g)[0])
+	fmt.Println(gardenTable.Check(&g)[0].Detail())
 	// Output:
-	// [{nam is unknown: did you mean to write name?} {gates is string, not an integer of usual size} {gate/locks/1 is number, not a string}]
-	// {kind "" is none of herb, rose}
+	// is a JSON array, not an object
+	// nam: is unknown: did you mean to write name?
+	// gates: is string, not an integer of usual size
+	// gate/locks/1: is number, not a string
+	// kind: "" is none of herb, rose
 }
 
 func TestADocumentIsWrittenAndReadBack(t *testing.T) {
@@ -177,6 +181,26 @@ func TestValuesThatAreNotAdmittedAreNamed(t *testing.T) {
 	assert.Equal(t, []string{"gates"}, places(gardenTable.Check(&g)))
 }
 
+func TestBoundsAreWithin(t *testing.T) {
+	for _, g := range []garden{{Gates: 1, Closing: time.Second}, {Gates: 4, Closing: time.Hour}} {
+		g.Kind, g.Plants = "herb", []kind{"herb"}
+		assert.Empty(t, gardenTable.Check(&g))
+	}
+	for _, g := range []garden{{Gates: 0, Closing: 0}, {Gates: 5, Closing: time.Hour + time.Second}} {
+		g.Kind, g.Plants = "herb", []kind{"herb"}
+		assert.Equal(t, []string{"gates", "closing_seconds"}, places(gardenTable.Check(&g)))
+	}
+	var g garden
+	assert.Empty(t, read(`{"gates": 2147483647}`, &g))
+	assert.Empty(t, read(`{"gates": -2147483648}`, &g))
+	assert.Len(t, read(`{"gates": 2147483648}`, &g), 1)
+	assert.Len(t, read(`{"gates": -2147483649}`, &g), 1)
+	_, faults := jsonform.Open(`{}`, 2)
+	assert.Empty(t, faults)
+	_, faults = jsonform.Open(`{}`, 1)
+	assert.Len(t, faults, 1)
+}
+
 func TestACopySharesNothing(t *testing.T) {
 	g := sample()
 	c := gardenTable.Clone(g)
@@ -227,6 +251,7 @@ func TestAPageTellsDefaultsApart(t *testing.T) {
 		"\n- value: one of `herb`, `rose`\n- default: `\"herb\"`\n",
 		"\n- value: an array; each entry is one of `herb`, `rose`; not empty; no entry twice\n",
 		"\n- value: an object; the value of each member is an array; each entry is a string; not empty\n",
+		"\n- member `locks`, an array; each entry is a string: Its locks. Example: `[\"iron\"]`.\n",
 		"\n- member `wide`, `true` or `false`: A cart fits through. Example: `true`.\n",
 	} {
 		assert.Contains(t, page, want)

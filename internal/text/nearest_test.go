@@ -24,6 +24,8 @@ func TestTheNearestWordsAreFound(t *testing.T) {
 		"a letter is missing":              {"registrtions", []string{"Registrations"}},
 		"a letter too many":                {"scoopes", []string{"scopes"}},
 		"another letter":                   {"rule_scopes", []string{"role_scopes"}},
+		"two letters too many in front":    {"xxdefault_scopes", []string{"default_scopes"}},
+		"two letters lack at the end":      {"default_scop", []string{"default_scopes"}},
 		"a part of several, in order":      {"scope", []string{"scopes", "role_scopes", "default_scopes"}},
 		"another case alone":               {"SCOPES", []string{"scopes"}},
 		"another case of the word":         {"registrations", []string{"Registrations"}},
