@@ -16,7 +16,7 @@ func ExampleNearest() {
 }
 
 func TestTheNearestWordsAreFound(t *testing.T) {
-	words := []string{"scopes", "role_scopes", "default_scopes", "Registrations", "iss"}
+	words := []string{"scopes", "role_scopes", "default_scopes", "Registrations", "iss", "audiences"}
 	for name, c := range map[string]struct {
 		written string
 		want    []string
@@ -24,7 +24,8 @@ func TestTheNearestWordsAreFound(t *testing.T) {
 		"a letter is missing":              {"registrtions", []string{"Registrations"}},
 		"a letter too many":                {"scoopes", []string{"scopes"}},
 		"another letter":                   {"rule_scopes", []string{"role_scopes"}},
-		"two letters too many in front":    {"xxdefault_scopes", []string{"default_scopes"}},
+		"a third of its letters in front":  {"xxxaudiences", []string{"audiences"}},
+		"more than a third in front":       {"xxxxaudiences", nil},
 		"two letters lack at the end":      {"default_scop", []string{"default_scopes"}},
 		"a part of several, in order":      {"scope", []string{"scopes", "role_scopes", "default_scopes"}},
 		"another case alone":               {"SCOPES", []string{"scopes"}},
