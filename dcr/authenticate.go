@@ -17,23 +17,24 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// revokeTimeout bounds the revocation of a token that was misused, and the like,
-// which go on where the sender hangs up.
+// revokeTimeout bounds the clean-up after a refusal, such as the revocation of a misused
+// token. It goes on even if the sender hangs up.
 const revokeTimeout = 5 * time.Second
 
 // owned is a client whose owner has been authenticated.
 type owned struct {
-	client    store.Client  // as it is in force
-	statement *ssa.Verified // that it was registered with
+	client    store.Client  // the version in force
+	statement *ssa.Verified // the statement it was registered with
 }
 
-// noSuchClient is the answer to a token that opens nothing here. It is the same for
-// a client that does not exist and for one of somebody else, byte for byte.
+// noSuchClient is the refusal of a token. It is the same, byte for byte, for a client
+// that does not exist and for another TPP's client, so that nobody can probe for clients.
 func noSuchClient(err error) *Error {
 	return unauthorized("the access token is not valid for this client and this certificate", challengeInvalidToken, err)
 }
 
-// authenticate finds the client, in the order that Get describes.
+// authenticate makes the checks of Get, in the order that Get lists, and returns the
+// client.
 func (r *Registrar) authenticate(ctx context.Context, clientID string, by Caller, o *operation) (*owned, error) {
 	client, access, err := r.identify(ctx, by)
 	switch {
@@ -50,7 +51,7 @@ func (r *Registrar) authenticate(ctx context.Context, clientID string, by Caller
 	return &owned{client: client, statement: statement}, nil
 }
 
-// identify finds the client of a token.
+// identify checks the token of a caller and returns the client it was issued to.
 func (r *Registrar) identify(ctx context.Context, by Caller) (client store.Client, access token.AccessToken, err error) {
 	switch {
 	case r.tokens == nil:
@@ -75,7 +76,8 @@ func (r *Registrar) identify(ctx context.Context, by Caller) (client store.Clien
 	return client, access, nil
 }
 
-// introspect asks for the token, and wants it to be bound to the certificate.
+// introspect asks Tokens about the caller's token. The token must be valid and bound to
+// the caller's certificate.
 func (r *Registrar) introspect(ctx context.Context, by Caller) (token.AccessToken, error) {
 	if !text.IsBearer(by.Token.Reveal(), token.MaxLength) {
 		return token.AccessToken{}, noSuchClient(token.ErrInvalid)
@@ -94,7 +96,7 @@ func (r *Registrar) introspect(ctx context.Context, by Caller) (token.AccessToke
 	return access, nil
 }
 
-// lookUp finds a client as it is in force.
+// lookUp returns the version of a client that is in force, and whether there is one.
 func (r *Registrar) lookUp(ctx context.Context, id string) (store.Client, bool, error) {
 	record, err := r.store.Get(ctx, id)
 	switch {
@@ -107,8 +109,9 @@ func (r *Registrar) lookUp(ctx context.Context, id string) (store.Client, bool, 
 	return client, visible, nil
 }
 
-// foreign is the answer at the address of a client that is not the token's. Only a
-// bank that wants to tell has the address looked up.
+// foreign is the refusal of a token at another client's address. It reads that client
+// only if the policy asks for 403: without the read, an existing client and an unknown one
+// take the same time.
 func (r *Registrar) foreign(ctx context.Context, clientID string) error {
 	if r.policy.ForeignToken != validate.ForeignTokenForbidden {
 		return noSuchClient(token.ErrInvalid)
@@ -123,8 +126,9 @@ func (r *Registrar) foreign(ctx context.Context, clientID string) error {
 	return &Error{Status: http.StatusForbidden, Description: "the access token is of another client", Err: token.ErrInvalid}
 }
 
-// revoked revokes a token that was used where it is no good. The answer is the same
-// where that fails: it is refused either way.
+// revoked revokes a token that was used at another client's address, or whose client does
+// not exist. It returns answer, also if the revocation fails: the request is refused
+// either way.
 func (r *Registrar) revoked(ctx context.Context, bearer claims.Secret, access token.AccessToken, answer error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
@@ -134,8 +138,8 @@ func (r *Registrar) revoked(ctx context.Context, bearer claims.Secret, access to
 	return answer
 }
 
-// owns wants the certificate to be good and of the client's software, whose keys
-// are where the stored statement says.
+// owns checks that the certificate is good and that it is the client's software's. The
+// stored statement has the address of the software's keys.
 func (r *Registrar) owns(ctx context.Context, c store.Client, leaf *x509.Certificate) (*ssa.Verified, error) {
 	refuse := func(err error) error {
 		return unauthorized("the keys of the client's software are not known any more", challengeInvalidToken, err)

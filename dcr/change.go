@@ -8,11 +8,11 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// Operation is what is done to a client.
+// Operation is what a request, or Reconcile, does to a client.
 type Operation string
 
-// The operations. OpRead changes nothing and OpReconcile is nobody's request, so
-// that neither is ever in a Change.
+// The operations. A Change never has OpRead, which changes nothing, or OpReconcile, which
+// no request asks for.
 const (
 	OpCreate    Operation = "create"
 	OpRead      Operation = "read"
@@ -26,11 +26,11 @@ type Change struct {
 	Operation   Operation     // OpCreate, OpUpdate or OpDelete
 	Before      *store.Client // nil at create
 	After       *store.Client // nil at delete
-	RolesGained []claims.Role // software roles that the new statement has and the old one had not
-	RolesLost   []claims.Role // the reverse
+	RolesGained []claims.Role // software roles that only the new statement has
+	RolesLost   []claims.Role // software roles that only the old statement has
 }
 
-// side is one side of a change. The zero side is no client.
+// side is the client before or after a change. The zero side means that there is none.
 type side struct {
 	client *store.Client
 	roles  []claims.Role
@@ -41,7 +41,8 @@ func compare(op Operation, before, after side) Change {
 		RolesGained: without(after.roles, before.roles), RolesLost: without(before.roles, after.roles)}
 }
 
-// copied is the change for a hook: one that writes to the records changes nothing.
+// copied returns a deep copy for a hook: a hook that writes to it cannot change what is
+// stored.
 func (c Change) copied() Change {
 	c.Before, c.After = copyOf(c.Before), copyOf(c.After)
 	c.RolesGained, c.RolesLost = slices.Clone(c.RolesGained), slices.Clone(c.RolesLost)
@@ -72,8 +73,8 @@ func without(a, b []claims.Role) []claims.Role {
 	return kept
 }
 
-// Members returns the registered members that are not as before, by name, sorted;
-// all of them at create and delete. An array in another order is not as before.
+// Members returns the names of the registered members that changed, sorted. At create and
+// delete these are all members. Reordering an array counts as a change.
 func (c Change) Members() []string {
 	old, current := registeredOf(c.Before), registeredOf(c.After)
 	var changed []string
@@ -93,8 +94,8 @@ func (c Change) Members() []string {
 	return changed
 }
 
-// registeredOf gives the members that describe has encoded, sorted; a record that
-// somebody else has written into the store, and not as JSON, has no members.
+// registeredOf returns the members of a record, sorted. A record whose metadata is no JSON
+// has none: another program wrote it into the store.
 func registeredOf(c *store.Client) []member {
 	if c == nil {
 		return nil

@@ -13,21 +13,21 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// Discovery is what a bank's OpenID Connect discovery document says (OIDC Discovery
-// 1.0 section 3, RFC 8414 section 2). All addresses are https.
+// Discovery has the contents of a bank's OpenID Connect discovery document (OIDC
+// Discovery 1.0 section 3, RFC 8414 section 2). All addresses are https.
 type Discovery struct {
 	Issuer                string          // required: without query and fragment
 	RegistrationEndpoint  string          // required: without a slash at its end
 	TokenEndpoint         string          // required
-	AuthorizationEndpoint string          // "" to leave it out, as the next ones
+	AuthorizationEndpoint string          // optional, like the next four: "" leaves it out
 	JWKSURI               string          // of the bank's own keys
 	IntrospectionEndpoint string          //
 	RevocationEndpoint    string          //
 	BackchannelEndpoint   string          // backchannel_authentication_endpoint (CIBA Core section 4)
-	Policy                validate.Policy // required: the Registrar's; what may be asked for is what is announced
+	Policy                validate.Policy // required: the Registrar's, so that the document announces what a request may ask for
 }
 
-// discoveryDocument is the JSON form, in this order.
+// discoveryDocument is the JSON form. Its fields stand in the order of the members.
 type discoveryDocument struct {
 	Issuer                string                `json:"issuer"`
 	RegistrationEndpoint  string                `json:"registration_endpoint"`
@@ -53,10 +53,11 @@ type discoveryDocument struct {
 	UserCode              *bool                 `json:"backchannel_user_code_parameter_supported,omitempty"`
 }
 
-// NewDiscoveryHandler serves the document, the same to everybody and without a client
-// certificate, by GET and HEAD at whatever path it is mounted; caches may keep it for
-// five minutes. PS256 stands first wherever it is announced: clients take the first
-// algorithm that they find. The error says what d lacks.
+// NewDiscoveryHandler serves the document by GET and HEAD, at any path. It asks for no
+// client certificate, and its answer is the same for every client. Caches may keep the
+// document for five minutes. PS256 is the first of the algorithms wherever the policy
+// admits it, because clients take the first algorithm they find. The error names what
+// d lacks.
 func NewDiscoveryHandler(d Discovery) (http.Handler, error) {
 	body, err := d.Document()
 	if err != nil {
@@ -73,11 +74,11 @@ func NewDiscoveryHandler(d Discovery) (http.Handler, error) {
 		}
 		header.Set("Content-Type", "application/json")
 		header.Set("Cache-Control", "public, max-age=300")
-		_, _ = w.Write(body) // a client that is gone reads nothing
+		_, _ = w.Write(body) // an error means that the client has hung up
 	}), nil
 }
 
-// Document returns the discovery document, a JSON object. The error says what d lacks.
+// Document returns the discovery document, a JSON object. The error names what d lacks.
 func (d Discovery) Document() ([]byte, error) {
 	document, err := d.document()
 	if err != nil {
@@ -154,7 +155,7 @@ func (d *Discovery) check() error {
 	return nil
 }
 
-// preferred is offered with PS256 first.
+// preferred returns the values of offered, with PS256 moved to the front.
 func preferred(p *validate.Policy, member string, supported []claims.Algorithm) []claims.Algorithm {
 	values := slices.Clone(offered(p, member, supported))
 	if i := slices.Index(values, claims.PS256); i > 0 {

@@ -7,17 +7,24 @@
 // [Registrar.Get], [Registrar.Update] and [Registrar.Delete] itself.
 // [Registrar.RegisterFromSSA] registers from a statement alone.
 //
-// Package dcr/token has what a Registrar asks about access tokens, package dcr/roles
-// guards a bank's other APIs, and package dcr/tpp is the TPP's side.
+// Package dcr/server assembles all of this from one Config. Package dcr/token has what a
+// Registrar asks about access tokens, package dcr/roles guards a bank's other APIs, and
+// package dcr/tpp is the TPP's side.
 //
-// The order of the checks is fixed, and each uses only what the ones before it have
-// proved: the request's shape, the statement's shape, the statement's signature by
-// a trust anchor, the request's signature by a key of the software (whose address
-// is taken from the verified statement), the rules, the replay check together with
-// the record.
+// The order of the checks is fixed. Each check uses only what the earlier ones have
+// proved:
 //
-// A change may concern the bank's authorization server too ([Provisioner]), which no
-// transaction with the store spans: a record says how far its change has come, nobody
-// sees what is half-done, and [Registrar.Reconcile] ends what a crash has left.
-// docs/operations.md has the steps and the states.
+//  1. the shape of the request
+//  2. the shape of the statement
+//  3. the statement's signature, by a trust anchor
+//  4. the request's signature, by a key of the software; the verified statement has the
+//     address of the keys
+//  5. the rules
+//  6. the replay check, together with the storing of the record
+//
+// A change may concern the bank's authorization server too ([Provisioner]). No
+// transaction spans that server and the store, so the record keeps how far its change
+// has come. Clients never see a change that is half done. After a crash,
+// [Registrar.Reconcile] completes or undoes what was left. docs/operations.md has the
+// steps and the states.
 package dcr

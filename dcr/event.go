@@ -11,7 +11,7 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// Outcome is what became of an operation.
+// Outcome is how an operation ended.
 type Outcome string
 
 // The outcomes.
@@ -24,15 +24,16 @@ const (
 	OutcomeUnavailable  Outcome = "unavailable"  // 503
 	OutcomeFailed       Outcome = "failed"       // 500
 	// OutcomeUnfinished is a deletion that is left to Reconcile, or a change that
-	// Reconcile had to leave. With a store of four verbs it is a client that is deleted
-	// and whose tokens could not be revoked: nobody tries again, and each of them is
-	// refused here by the look-up of its client until it ends.
+	// Reconcile could not end. Without store.Unfinished it is a deleted client whose
+	// tokens could not be revoked. The Registrar does not try again then: it refuses
+	// such a token until the token expires, because it finds no client for it.
 	OutcomeUnfinished Outcome = "unfinished"
 	OutcomeUndone     Outcome = "undone" // Reconcile took a change back
 )
 
-// Event is what happened, for metrics: each field has few values, none of which a
-// sender can choose. Reconcile gives one for each change that it found.
+// Event describes one operation, for metrics. Each field has few values, and a sender
+// cannot choose them freely: they can be metric labels. Reconcile gives one Event for
+// each change that it found.
 type Event struct {
 	Operation   Operation
 	Outcome     Outcome
@@ -40,7 +41,7 @@ type Event struct {
 	Environment claims.Environment // "" where it is not known
 }
 
-// operation gathers what the observer is told at its end.
+// operation collects the facts of one operation for the Event at its end.
 type operation struct {
 	registrar   *Registrar
 	name        Operation
@@ -50,7 +51,7 @@ type operation struct {
 
 func (r *Registrar) begin(name Operation) *operation { return &operation{registrar: r, name: name} }
 
-// end tells the observer, once, and the log what went wrong on the bank's side.
+// end tells the observer once. It logs what went wrong on the bank's side.
 func (o *operation) end(ctx context.Context, err error) {
 	event := Event{Operation: o.name, Outcome: OutcomeDone, Environment: o.environment}
 	var e *Error
@@ -66,7 +67,8 @@ func (o *operation) end(ctx context.Context, err error) {
 	o.registrar.observe(event)
 }
 
-// log tells of an outage or a fault, unless its sender has just hung up.
+// log records an outage or a fault. Where the sender has hung up, the level is Info
+// alone: the broken connection is the probable cause, and not the bank.
 func (o *operation) log(ctx context.Context, e *Error) {
 	level := slog.LevelError
 	if ctx.Err() != nil {

@@ -23,8 +23,8 @@ const (
 	MaxRequestBody = 64 << 10
 	// DefaultBodyTimeout is how long a client may take to send a body.
 	DefaultBodyTimeout = 15 * time.Second
-	// HeaderTimeout is how long it should have for the header. That is read before any
-	// handler runs: set it as ReadHeaderTimeout of the http.Server.
+	// HeaderTimeout is how long a client should have to send the header. The server
+	// reads the header before any handler runs: set this as its ReadHeaderTimeout.
 	HeaderTimeout = 10 * time.Second
 )
 
@@ -33,24 +33,24 @@ type HandlerConfig struct {
 	Registrar   *Registrar  // required
 	Path        string      // required: of the registration endpoint, such as /register
 	Certificate cert.Source // required; cert.FromTLS unless a proxy ends TLS
-	Limiter     Limiter     // nil: nobody is limited
-	// Methods are the verbs that are offered; any other is answered with 405 and
+	Limiter     Limiter     // nil: no limit
+	// Methods are the verbs that the Handler offers. It answers any other with 405 and
 	// Allow. Nil: POST, GET, PUT and DELETE, or POST alone where the Registrar has no
 	// Tokens.
 	Methods []string
-	// BodyTimeout takes the place of the server's ReadTimeout while a body is read;
-	// DefaultBodyTimeout where 0. A ResponseWriter that stands between must have Unwrap
-	// (http.ResponseController), or the server's own timeout is all there is.
+	// BodyTimeout replaces the server's ReadTimeout while the Handler reads a body; 0 is
+	// DefaultBodyTimeout. A middleware's ResponseWriter must have Unwrap
+	// (http.ResponseController); without it only the server's own timeout applies.
 	BodyTimeout time.Duration
-	// Logger hears of each refusal, with all the rules that were broken; the answer
-	// says less. Nil logs nothing.
+	// Logger gets each refusal with all the rules that were broken. The answer to the
+	// sender has less. Nil logs nothing.
 	Logger *slog.Logger
 }
 
 // Handler serves the registration endpoint. Only NewHandler makes one that works.
 type Handler struct {
 	path        string
-	site        http.Handler // what is served below the path
+	site        http.Handler // the mux of the path and of what is below it
 	registrar   *Registrar
 	certificate cert.Source
 	limiter     Limiter
@@ -59,10 +59,10 @@ type Handler struct {
 	log         *slog.Logger
 }
 
-// request is what every verb needs to know.
+// request is an HTTP request with what every verb needs from it.
 type request struct {
 	*http.Request
-	clientID string // of the path; "" at POST, and where it cannot be a client's
+	clientID string // from the path; "" at POST, and where no client can have it
 	caller   Caller
 }
 
@@ -77,13 +77,15 @@ type verb func(context.Context, http.ResponseWriter, request) (int, string, erro
 //	DELETE Path/{ClientId}   204
 //
 // A request must be application/jwt or application/jose of at most MaxRequestBody.
-// A refused one is answered with 400 and an RFC 7591 error object; otherwise there is
-// a line of text with 401 (and WWW-Authenticate), 403, 405 (Allow), 408, 413, 415, 429
-// or 503 (Retry-After), or 500. The document [OpenAPI] has all of it. No answer may be
-// stored or its type guessed.
+// A request that breaks a rule is answered with 400 and an RFC 7591 error object. The
+// other refusals are a line of text with 401 (and WWW-Authenticate), 403, 405 (Allow),
+// 408, 413, 415, 429 or 503 (Retry-After), or 500. The document [OpenAPI] describes
+// all of them. The headers of every answer forbid caches to store it and browsers to
+// guess its type.
 //
-// Other paths are 404, also those with an empty or a dot segment or a slash at the
-// end: nothing is redirected. Put it before a mux, which would do so, by [Handler.Before].
+// All other paths are answered with 404, also those with an empty segment, a dot
+// segment or a slash at the end. The Handler redirects nothing. A mux would redirect
+// such paths: [Handler.Before] puts the Handler in front of it.
 func NewHandler(c HandlerConfig) (*Handler, error) {
 	if c.Registrar == nil || c.Certificate == nil {
 		return nil, errors.New("dcr: a handler needs a Registrar and a certificate source")
@@ -114,8 +116,8 @@ func NewHandler(c HandlerConfig) (*Handler, error) {
 	return h, nil
 }
 
-// CheckPath refuses a path that cannot be that of a registration endpoint: client
-// identifiers are appended to it.
+// CheckPath returns an error for a path that cannot be a registration endpoint's. The
+// Handler appends a slash and a client identifier to it.
 func CheckPath(endpoint string) error {
 	if !strings.HasPrefix(endpoint, "/") || endpoint == "/" || path.Clean(endpoint) != endpoint || strings.ContainsAny(endpoint, "{}%?# ") {
 		return errors.New("dcr: the path must begin with a slash, end without one, and hold no wildcard")
@@ -126,10 +128,10 @@ func CheckPath(endpoint string) error {
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.site.ServeHTTP(w, r) }
 
-// Before returns a handler of a bank's whole API: requests for the registration
-// endpoint go to h, however their path is written, and all others to rest. A
-// [http.ServeMux] in front would redirect //register, and a client would send its
-// request there again.
+// Before returns a handler of a bank's whole API. It passes requests for the
+// registration endpoint to h, however their path is spelt, and all others to rest.
+// A [http.ServeMux] in front of h would redirect //register, and a client would repeat
+// its request at the other address.
 func (h *Handler) Before(rest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h.Serves(r) {
@@ -140,13 +142,13 @@ func (h *Handler) Before(rest http.Handler) http.Handler {
 	})
 }
 
-// Serves tells whether a request is for the registration endpoint or below it,
-// however its path is written.
+// Serves reports whether the path of a request is the registration endpoint or below
+// it, however that is spelt.
 func (h *Handler) Serves(r *http.Request) bool {
 	return strings.HasPrefix(path.Clean(r.URL.Path)+"/", h.path+"/")
 }
 
-// verbs are those of the specification, in the order of Allow.
+// verbs are the specification's, in the order in which Allow lists them.
 var verbs = [...]string{http.MethodPost, http.MethodGet, http.MethodPut, http.MethodDelete}
 
 func offeredMethods(c HandlerConfig) ([]string, error) {
@@ -168,14 +170,16 @@ func offeredMethods(c HandlerConfig) ([]string, error) {
 	return slices.Clone(c.Methods), nil
 }
 
-// outer sets what every answer has, and keeps from the mux what it would redirect: a
-// client would repeat its request, or its token, at the other place.
+// outer sets the headers of every answer and the deadline of the body. It answers 404
+// to a path that the mux would redirect: a client would repeat its request, with its
+// access token, at the other address.
 func (h *Handler) outer(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text.NoStore(w.Header())
 		if r.Body != nil && r.Body != http.NoBody {
-			// The server reads the body even if no verb does. A writer without deadlines, as
-			// in tests, has nothing to wait for.
+			// The server reads the body to its end even if no verb does, so the deadline is
+			// set for all of them. The error is ignored: a writer without deadlines is a
+			// test's, and its body is in memory.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.bodyTimeout))
 		}
 		if asked := r.URL.EscapedPath(); path.Clean(asked) != asked {
@@ -186,7 +190,7 @@ func (h *Handler) outer(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// resource serves one path.
+// resource serves one path: those of its verbs that the Handler offers.
 func (h *Handler) resource(known map[string]verb) http.Handler {
 	var allowed []string
 	for _, m := range verbs {
@@ -227,10 +231,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, do verb) {
 		w.Header().Set("Content-Type", "application/json")
 	}
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body) // if the client is gone: the record stays, and GET finds it
+	_, _ = io.WriteString(w, body) // an error means that the client has hung up; its record stays, and GET finds it
 }
 
-// admit wants a client certificate, and not too many requests by it.
+// admit returns the client certificate of a request. It refuses a request without one,
+// and one that is over the certificate's limit.
 func (h *Handler) admit(r *http.Request) (*x509.Certificate, error) {
 	leaf, err := h.certificate(r)
 	if err != nil || leaf == nil {

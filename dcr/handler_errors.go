@@ -10,8 +10,8 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// asError is the refusal that an error of the Registrar is; any other error is a
-// fault of ours, of which the sender learns nothing.
+// asError returns the *Error in err. Any other error is a fault of the bank's: it
+// becomes a 500 without details.
 func asError(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
@@ -20,11 +20,11 @@ func asError(err error) *Error {
 	return internalError(err)
 }
 
-// Answer writes the refusal: error and error_description alone (RFC 7591 section
-// 3.2.2), or a line of text where the specification gives no object; with
-// WWW-Authenticate or Retry-After where the status has one. tokenSent says that the
-// request carried an access token where one is wanted (RFC 6750 section 3.1). The
-// caller sets what keeps an answer out of caches.
+// Answer writes the refusal as an HTTP answer. With a Code the body is an object of
+// error and error_description (RFC 7591 section 3.2.2), else a line of text.
+// WWW-Authenticate and Retry-After are set where the status has them. tokenSent: the
+// request carried an access token at an address that asks for one (RFC 6750 section
+// 3.1). Answer does not set Cache-Control; the caller does.
 func (e *Error) Answer(w http.ResponseWriter, tokenSent bool) {
 	header := w.Header()
 	switch e.Status {
@@ -49,12 +49,13 @@ func (e *Error) Answer(w http.ResponseWriter, tokenSent bool) {
 	}
 	header.Set("Content-Type", "application/json")
 	w.WriteHeader(e.Status)
-	// Two strings always encode; a client that is gone reads nothing.
+	// Two strings always encode: an error means that the client has hung up.
 	_ = json.NewEncoder(w).Encode(validate.WireError{Error: e.Code, Description: e.Description})
 }
 
-// challengeOf is the Registrar's challenge, or one that names an error where a token
-// was sent (RFC 6750 section 3).
+// challengeOf returns the Registrar's challenge where it made one. Else it names
+// invalid_token if the request carried a token, and no error if not (RFC 6750 section
+// 3.1).
 func challengeOf(e *Error, tokenSent bool) string {
 	switch {
 	case e.Challenge != "":
@@ -65,8 +66,8 @@ func challengeOf(e *Error, tokenSent bool) string {
 	return challenge
 }
 
-// logRefusal tells the bank what the answer leaves out. Neither token nor request is
-// in it.
+// logRefusal logs what the answer leaves out: the rules and the cause. It logs neither
+// the access token nor the request.
 func (h *Handler) logRefusal(q request, e *Error) {
 	level := slog.LevelInfo
 	if e.Status >= http.StatusInternalServerError && q.Context().Err() == nil && !e.logged {

@@ -13,11 +13,12 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// maxSegment is the length up to which a path segment can be a client identifier.
+// maxSegment is the greatest length of a path segment that can be a client identifier.
 const maxSegment = 64
 
-// mostRoom is how much is made ready for what a client says that it will send, in bytes.
-const mostRoom = 8 << 10
+// mostReserved is the most memory that is reserved because of a Content-Length alone, in
+// bytes: a client may announce a body and never send it.
+const mostReserved = 8 << 10
 
 func (h *Handler) register(ctx context.Context, w http.ResponseWriter, q request) (int, string, error) {
 	token, err := h.readToken(w, q.Request)
@@ -35,7 +36,7 @@ func (h *Handler) get(ctx context.Context, _ http.ResponseWriter, q request) (in
 
 func (h *Handler) update(ctx context.Context, w http.ResponseWriter, q request) (int, string, error) {
 	var token string
-	if !q.caller.Token.IsZero() { // without one the Registrar refuses, and nothing need be read
+	if !q.caller.Token.IsZero() { // the Registrar refuses a request without one, so its body is not read
 		var err error
 		if token, err = h.readToken(w, q.Request); err != nil {
 			return 0, "", err
@@ -56,13 +57,14 @@ func answered(status int, registration *Registration, err error) (int, string, e
 	return status, registration.response.Reveal(), nil
 }
 
-// readToken reads a request's body within its limits of type, size and time.
+// readToken reads the body of a request. It refuses another type, more than
+// MaxRequestBody, and a body that takes too long.
 func (h *Handler) readToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	if !isJOSE(r.Header) {
 		return "", &Error{Status: http.StatusUnsupportedMediaType, Description: "send Content-Type application/jwt or application/jose, and no Content-Encoding"}
 	}
 	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), mostRoom)) + bytes.MinRead)
+	body.Grow(int(min(max(r.ContentLength, 0), mostReserved)) + bytes.MinRead)
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxRequestBody))
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -74,13 +76,14 @@ func (h *Handler) readToken(w http.ResponseWriter, r *http.Request) (string, err
 		return "", &Error{Status: http.StatusBadRequest, Code: validate.InvalidClientMetadata,
 			Description: "the body could not be read", Err: err}
 	}
-	// The server goes on reading to see whether the client leaves, and would take the
-	// end of this deadline for that. Nothing more of this request is to come.
+	// The server keeps reading from the connection to notice a client that hangs up, and
+	// it takes an expired deadline for that. The body is complete: the deadline goes.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	return body.String(), nil
 }
 
-// isJOSE says whether the body is of one of the two types, once and not encoded.
+// isJOSE reports whether a header has one Content-Type, of the two types, and no
+// Content-Encoding.
 func isJOSE(header http.Header) bool {
 	types := header.Values("Content-Type")
 	if len(types) != 1 || len(header.Values("Content-Encoding")) > 0 {
@@ -90,8 +93,8 @@ func isJOSE(header http.Header) bool {
 	return err == nil && (media == "application/jwt" || media == "application/jose")
 }
 
-// isClientID says whether a path segment can be a client identifier at all. One that
-// cannot is looked for as "", and so answered like any other that nobody has.
+// isClientID reports whether a path segment can be a client identifier. The Handler
+// asks for any other as "", so that its answer is the same as for an unknown client.
 func isClientID(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]

@@ -8,10 +8,10 @@ import (
 	"github.com/obdcr/obdcr/internal/jsonscan"
 )
 
-// member is a member of a JSON object: its name, and its value as it stands there.
+// member is a member of a JSON object: its name, and its value as JSON text.
 type member struct{ name, value string }
 
-// appendMembers appends the members of one JSON object, in its order.
+// appendMembers appends the members of a JSON object, in the object's order.
 func appendMembers(members []member, object string) ([]member, error) {
 	document, err := jsonscan.Scan(object, func(name string, v jsonscan.Value) {
 		members = append(members, member{name, v.Raw()})
@@ -22,13 +22,13 @@ func appendMembers(members []member, object string) ([]member, error) {
 	return members, err
 }
 
-// sortMembers sorts by name; those of one name stay in their order.
+// sortMembers sorts by name. Members of the same name keep their order.
 func sortMembers(members []member) {
 	slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(a.name, b.name) })
 }
 
-// objectOf writes an object of sorted members. Of those with one name it takes the
-// first.
+// objectOf writes an object of sorted members. Of members with the same name it takes
+// the first.
 func objectOf(sorted []member) []byte {
 	size := len("{}")
 	for _, m := range sorted {

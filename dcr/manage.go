@@ -13,19 +13,19 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// ErrNotOffered lies behind the 405 of Get, Update and Delete at a registrar
-// without Tokens, and of RegisterFromSSA where the policy leaves it no method.
+// ErrNotOffered is the cause of a 405: of Get, Update and Delete at a Registrar without
+// Tokens, and of RegisterFromSSA where the policy offers tls_client_auth alone.
 var ErrNotOffered = errors.New("dcr: this bank does not offer the verb")
 
-// Caller is who asks for a registered client.
+// Caller is the sender of a request for a registered client.
 type Caller struct {
-	Token       claims.Secret     // the bearer access token; zero where none was sent
-	Certificate *x509.Certificate // of the mutual TLS connection; nil where there is none
+	Token       claims.Secret     // the bearer access token; zero if the request has none
+	Certificate *x509.Certificate // of the mutual TLS connection; nil if it has none
 }
 
 // CallerOf reads the caller from a request: the token of its one Authorization header
-// (Bearer, RFC 6750 section 2.1), and the client certificate from the source. The
-// error is an *Error, 401, where there is no certificate.
+// (Bearer, RFC 6750 section 2.1), and the client certificate from the source. Without a
+// certificate it returns an *Error, 401.
 func CallerOf(r *http.Request, source cert.Source) (Caller, error) {
 	leaf, err := source(r)
 	if err != nil || leaf == nil {
@@ -34,15 +34,15 @@ func CallerOf(r *http.Request, source cert.Source) (Caller, error) {
 	return Caller{Token: token.FromHeader(r.Header), Certificate: leaf}, nil
 }
 
-// HasTokens tells whether the Registrar has Tokens, and so offers Get, Update, Delete
-// and Application.
+// HasTokens reports whether the Registrar has Tokens. Get, Update, Delete and
+// Application work only then.
 func (r *Registrar) HasTokens() bool { return r.tokens != nil }
 
-// Application returns the application of the client that asks, and its environment,
-// for the bank's other APIs. It makes the checks of Get but for the path: the token is
-// valid and bound to the certificate, its client is still registered and not younger
+// Application returns the application of the caller's client, and its environment, for
+// the bank's other APIs. It makes the checks of Get but the one of the path: the token
+// is valid and bound to the certificate, its client is still registered and not younger
 // than the token, and the certificate is one of its software now. A refusal is an
-// *Error, 401, 405 or 503. The Observer is not told.
+// *Error, 401, 405 or 503. Application does not call the Observer.
 func (r *Registrar) Application(ctx context.Context, by Caller) (claims.Application, claims.Environment, error) {
 	client, _, err := r.identify(ctx, by)
 	if err != nil {
@@ -56,20 +56,20 @@ func (r *Registrar) Application(ctx context.Context, by Caller) (claims.Applicat
 
 // Get returns a client as it is registered, without a secret. It refuses with an
 // *Error, in this order:
-//   - 405 at a registrar without Tokens
+//   - 405 at a Registrar without Tokens
 //   - 401 without a certificate, and without a token
-//   - 401 for a token that is not valid; 503 where that cannot be told now
-//   - 401 where the token is bound to another certificate
-//   - 401 where the token's client does not exist, or was issued after the token by
-//     more than the policy's clock_skew: the clock of the authorization server may be
-//     behind; the token is revoked
-//   - 401 where the client is not the token's, whether it exists or not; the token
-//     is revoked. By policy (foreign_token) 403 where it exists.
-//   - 401 where the certificate is not one of the client's software; 503 where that
-//     cannot be told now
+//   - 401 for a token that is not valid; 503 if Tokens cannot answer now
+//   - 401 if the token is bound to another certificate
+//   - 401 if the token's client does not exist, or if it was issued after the token by
+//     more than the policy's clock_skew (the authorization server's clock may be slow);
+//     the token is revoked
+//   - 401 if clientID is not the token's client, whether that client exists or not; the
+//     token is revoked. The policy foreign_token can make it 403 if the client exists.
+//   - 401 if the certificate is not one of the client's software; 503 if the software's
+//     keys cannot be read now
 //
-// A client that is about to be created or deleted does not exist; one that is being
-// updated is as before.
+// A client that is being created or deleted counts as one that does not exist. A client
+// that is being updated is returned as it was before.
 func (r *Registrar) Get(ctx context.Context, clientID string, by Caller) (*Registration, error) {
 	o := r.begin(OpRead)
 	registration, err := r.get(ctx, clientID, by, o)
@@ -89,16 +89,16 @@ func (r *Registrar) get(ctx context.Context, clientID string, by Caller, o *oper
 	return &Registration{Client: s.client, response: response}, nil
 }
 
-// Update replaces what is registered of a client by a new request, a compact JWS,
-// with every check of Register and those of Get before. Besides, the software, its
-// organisation, the environment and the directory must be as they were, and a
-// client_id in the request that of the client (400). The client keeps its client_id,
-// client_id_issued_at, access tokens, and its secret unless the new authentication
-// method needs another one (then Registration.Secret is that) or none.
+// Update replaces the registered members of a client by those of a new request, a
+// compact JWS. It makes the checks of Get first, then every check of Register. It also
+// refuses (400) a request that changes the software, its organisation, the environment
+// or the directory, or whose client_id is another client's. The client keeps its
+// client_id, client_id_issued_at and access tokens. It keeps its secret, unless the new
+// authentication method needs none, or another one: Registration.Secret is the new one.
 //
-// A refusal is an *Error and leaves everything as it was. Where the record changed
-// meanwhile the request is judged once more against the new one, then refused with
-// 503, as is one that meets a change under way.
+// A refusal is an *Error, and the client stays as it was. If another writer changes the
+// record meanwhile, Update judges the request once more against the new record. If that
+// happens again, or if another change is under way, it refuses with 503.
 func (r *Registrar) Update(ctx context.Context, clientID string, request string, by Caller) (*Registration, error) {
 	o := r.begin(OpUpdate)
 	registration, err := r.update(ctx, clientID, request, by, o)
@@ -128,12 +128,13 @@ func (r *Registrar) update(ctx context.Context, clientID, request string, by Cal
 	return registration, err
 }
 
-// replace judges an update against the record and stores it. errLost: the record
-// changed meanwhile.
+// replace judges an update against the record s and stores it. errLost: another writer
+// changed the record meanwhile.
 func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, leaf *x509.Certificate) (*Registration, error) {
 	v.input.Certificate = &validate.Certificate{RawSubject: leaf.RawSubject}
 	if v.input.Extra = moved(s, v); len(v.input.Extra) == 0 {
-		// The statement may name another key set than the one before.
+		// The new statement may name another key set than the old one: the certificate has
+		// to be in both.
 		if err := r.checkCertificate(ctx, v, leaf); err != nil {
 			return nil, err
 		}
@@ -166,7 +167,8 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, l
 	return &Registration{Client: stored, Secret: secret, Report: report, Change: &change, response: response}, nil
 }
 
-// moved reports what would make another client of this one.
+// moved reports each fact of a request that must not change in an update: the client_id,
+// software, organisation, environment and directory.
 func moved(s *owned, v *VerifiedRequest) []validate.Violation {
 	c, sent, statement := &s.client, v.request.claims, v.statement.Claims()
 	var found []validate.Violation
@@ -192,10 +194,11 @@ func moved(s *owned, v *VerifiedRequest) []validate.Violation {
 	return found
 }
 
-// Delete removes a client and its tokens, after the checks of Get. From the moment
-// that it is decided nobody sees the client and none of its tokens is accepted; a
-// nil error says so. What could not be done at once elsewhere, Reconcile does, if the
-// Store has store.Unfinished (OutcomeUnfinished). A refusal is an *Error: 403 by Hooks.Approve, 503 where the client is being changed.
+// Delete removes a client and its tokens, after the checks of Get. After a nil error
+// the client cannot be found any more and none of its tokens is accepted. If the
+// authorization server could not be told at once, Reconcile tells it later, provided
+// that the Store has store.Unfinished (OutcomeUnfinished). A refusal is an *Error: 403
+// by Hooks.Approve, 503 if another request is changing the client.
 func (r *Registrar) Delete(ctx context.Context, clientID string, by Caller) error {
 	o := r.begin(OpDelete)
 	err := r.delete(ctx, clientID, by, o)

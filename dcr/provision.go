@@ -9,39 +9,41 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// Provisioner makes OAuth clients in the bank's authorization server. Both methods
-// may be called again with what they have done already, after a crash say, and then
-// have the same result; they must be safe for concurrent use, and end when the
-// context does. A panic counts as an error.
+// Provisioner makes OAuth clients in the bank's authorization server. Both methods must
+// be idempotent: the Registrar repeats a call, after a crash for example, and the result
+// must be the same. They must be safe for concurrent use, and end when the context does.
+// The Registrar takes a panic for an error.
 type Provisioner interface {
-	// Provision makes the client, or replaces it by this one.
+	// Provision makes the client. It replaces a client of the same ID.
 	Provision(ctx context.Context, p Provisioning) (Provisioned, error)
-	// Deprovision removes the client with all its tokens and grants. That there is
-	// none is no error.
+	// Deprovision removes the client with all its tokens and grants. A client that does
+	// not exist is no error.
 	Deprovision(ctx context.Context, d Deprovisioning) error
 }
 
-// Provisioning is a client that is to be in the authorization server.
+// Provisioning is the client that the authorization server shall have.
 type Provisioning struct {
-	Client store.Client // a copy: what is done to it changes nothing
-	// Secret is the client secret where that is new or sealed. It is zero where
-	// Client.SecretHash is nil, and also where the client keeps the secret that hashes
-	// to it, or has that one again after a failed update. So an authorization server
-	// that checks secrets itself must keep the last two.
+	Client store.Client // a copy: the Provisioner may change it
+	// Secret is the client secret if it is new, or if the record holds it sealed. It is
+	// zero if Client.SecretHash is nil. It is also zero if the client keeps its old
+	// secret, or gets it back after a failed update: then Client.SecretHash is the hash
+	// of that secret. So an authorization server that checks secrets itself must keep
+	// the last two.
 	Secret claims.Secret
 }
 
-// Provisioned is what the authorization server has decided. It has no members yet.
+// Provisioned is what the authorization server has decided about the client. It has no
+// members yet.
 type Provisioned struct{}
 
-// Deprovisioning is a client that is to leave the authorization server.
+// Deprovisioning names the client that the authorization server shall remove.
 type Deprovisioning struct {
 	ClientID string
 }
 
-// readableSecret is the secret of a client whose record holds it sealed, zero where
-// it does not. A secret that does not open is an error: without it the authorization
-// server would keep an old secret that the client no longer has.
+// readableSecret opens the sealed secret of a record. It is zero if the record has none.
+// A secret that does not open is an error: without it the authorization server would
+// keep an old secret that the client no longer has.
 func (r *Registrar) readableSecret(c store.Client) (claims.Secret, error) {
 	if c.SealedSecret == nil {
 		return claims.Secret{}, nil
@@ -49,8 +51,8 @@ func (r *Registrar) readableSecret(c store.Client) (claims.Secret, error) {
 	return r.OpenSecret(c)
 }
 
-// guarded calls what the bank has supplied. A panic in it is an error: a change that
-// has begun must come to one of its ends.
+// guarded calls code that the bank supplied, and returns a panic of it as an error. A
+// panic that went on would leave a change half done.
 func guarded(do func() error) (err error) {
 	defer func() {
 		if found := recover(); found != nil {
@@ -60,8 +62,8 @@ func guarded(do func() error) (err error) {
 	return do()
 }
 
-// takeBack compensates for a create or an update that failed half-way. What it
-// cannot do now, Reconcile does.
+// takeBack undoes a create or an update that failed half-way. If that fails too,
+// Reconcile undoes it later.
 func (r *Registrar) takeBack(ctx context.Context, op Operation, c store.Client) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
 	defer cancel()
@@ -70,10 +72,10 @@ func (r *Registrar) takeBack(ctx context.Context, op Operation, c store.Client) 
 	}
 }
 
-// revert undoes a record that is Creating or Updating. It does so in the
-// authorization server first: as long as the record shows the change, the change can
-// be found. If another process took the change over, revert brings the authorization
-// server to what the store says now.
+// revert undoes a record that is Creating or Updating: in the authorization server
+// first, then in the store. In this order Reconcile can still find the change if the
+// process dies in between. If another process took the change over, revert sets the
+// authorization server to what the store has now.
 func (r *Registrar) revert(ctx context.Context, c store.Client) error {
 	if r.provisioner != nil {
 		if err := r.provision(ctx, c); err != nil {
@@ -88,7 +90,8 @@ func (r *Registrar) revert(ctx context.Context, c store.Client) error {
 	return err
 }
 
-// provision brings the authorization server to what is in force of a record.
+// provision sets the authorization server to the version of a record that is in force,
+// or removes the client if none is.
 func (r *Registrar) provision(ctx context.Context, record store.Client) error {
 	if c, visible := record.Visible(); visible {
 		secret, err := r.readableSecret(c)
@@ -101,7 +104,7 @@ func (r *Registrar) provision(ctx context.Context, record store.Client) error {
 	return r.provisioner.Deprovision(ctx, Deprovisioning{ClientID: record.ID})
 }
 
-// align brings the authorization server to what the store says now.
+// align sets the authorization server to what the store has now.
 func (r *Registrar) align(ctx context.Context, id string) error {
 	if r.provisioner == nil {
 		return nil

@@ -12,23 +12,25 @@ import (
 // reconcileBatch is how many changes Reconcile reads at a time.
 const reconcileBatch = 100
 
-// ReconcileReport is what Reconcile found.
+// ReconcileReport counts the changes that Reconcile found.
 type ReconcileReport struct {
-	Undone   int // creations and updates that were taken back
-	Finished int // deletions that were completed
-	Failed   int // changes that could not be ended now, and were left as they are
+	Undone   int // creations and updates that it undid
+	Finished int // deletions that it completed
+	Failed   int // changes that it left as they are, because a step failed
 }
 
-// Reconcile ends the changes that stopped half-way, because the process died or
-// something of the bank's was out: creations and updates are taken back, since
-// nobody has had an answer, and their requests may be sent again; deletions are
-// completed. It takes those that are in their state for at least olderThan, in whole
-// seconds; give it more than ChangeTimeout while other processes serve requests,
-// and 0 where none does, at the start say. It may run in several processes at once.
+// Reconcile ends the changes that stopped half-way, because a process died or a system
+// of the bank's was down. It undoes creations and updates: their senders had no answer,
+// and may send the request again. It completes deletions.
 //
-// The error says that olderThan is negative, that the store cannot be asked, or has not the methods of
-// store.Unfinished; or it wraps the first error of the changes that Failed, which
-// the next call tries again.
+// It takes the changes that are in their state for at least olderThan, in whole seconds.
+// Give it more than ChangeTimeout while other processes serve requests, and 0 while none
+// does, at the start of a single process for example. Several processes may run it at
+// once.
+//
+// It returns an error if olderThan is negative, if the store fails, or if the store has
+// not the methods of store.Unfinished. Else the error wraps the first one of the changes
+// that Failed; the next call tries them again.
 func (r *Registrar) Reconcile(ctx context.Context, olderThan time.Duration) (ReconcileReport, error) {
 	var report ReconcileReport
 	if olderThan < 0 {
@@ -37,12 +39,13 @@ func (r *Registrar) Reconcile(ctx context.Context, olderThan time.Duration) (Rec
 	if r.unfinished == nil {
 		return report, errors.New("dcr: reconcile: the store has not the methods of store.Unfinished")
 	}
-	// Since is kept in whole seconds: what began in the same second is included.
+	// The store keeps Since in whole seconds: changes of the same second are included.
 	before := r.clock().Add(-olderThan).Truncate(time.Second).Add(time.Second)
 	seen := map[string]bool{}
 	var first error
 	for {
-		// Those that were met and are still there may be listed first again.
+		// The store may list the changes that failed again, ahead of new ones: ask for as
+		// many more.
 		met := len(seen) - report.Undone - report.Finished
 		found, err := r.unfinished.ListUnfinished(ctx, before, reconcileBatch+met)
 		if err != nil {
@@ -68,13 +71,13 @@ func (r *Registrar) Reconcile(ctx context.Context, olderThan time.Duration) (Rec
 func (r *Registrar) conclude(ctx context.Context, c store.Client, report *ReconcileReport) error {
 	ctx, cancel := context.WithTimeout(ctx, ChangeTimeout)
 	defer cancel()
-	// To take the record over is to count its version up: whoever else works on it,
-	// an earlier process or another Reconcile, fails at its next step. It also moves
-	// the record behind all others, so that one that fails holds up none.
+	// Reconcile takes the record over by an update that counts its version up: an
+	// earlier process, or another Reconcile, then fails at its next step. Updating Since
+	// sends the record to the end of the queue: a stuck one does not block the rest.
 	c.Since = r.now()
 	err := r.store.Update(ctx, c, store.Change{})
 	if errors.Is(lost(err), errLost) {
-		return nil // somebody else ends it
+		return nil // another process ends it
 	}
 	event := Event{Operation: OpReconcile, Outcome: OutcomeUndone, Environment: c.Environment}
 	count := &report.Undone

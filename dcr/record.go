@@ -22,7 +22,7 @@ const (
 	secretBytes   = 24 // 192 random bits, 32 characters
 )
 
-// build makes the record of a valid request for a new client.
+// build makes the record of a new client from a valid request.
 func (r *Registrar) build(v *VerifiedRequest) (store.Client, claims.Secret, error) {
 	client, method, err := r.describe(v)
 	if err != nil {
@@ -40,9 +40,9 @@ func (r *Registrar) build(v *VerifiedRequest) (store.Client, claims.Secret, erro
 	return client, secret, nil
 }
 
-// rebuild makes the record of a valid request for a client that there is. It keeps
-// client_id, client_id_issued_at, and the secret as long as the authentication
-// method can use it; the text is that of a new secret, "" where there is none.
+// rebuild makes the record of an existing client from a valid request. It keeps
+// client_id, client_id_issued_at, and the secret as long as the authentication method
+// can use it. It returns the new secret, zero if it made none.
 func (r *Registrar) rebuild(v *VerifiedRequest, s *owned) (store.Client, claims.Secret, error) {
 	before := &s.client
 	client, method, err := r.describe(v)
@@ -69,8 +69,8 @@ func (r *Registrar) rebuild(v *VerifiedRequest, s *owned) (store.Client, claims.
 	return client, secret, nil
 }
 
-// describe makes what of a record follows from the request alone, and says how the
-// client authenticates at the token endpoint.
+// describe makes the part of a record that follows from the request alone. It also
+// returns the client's authentication method at the token endpoint.
 func (r *Registrar) describe(v *VerifiedRequest) (store.Client, claims.AuthMethod, error) {
 	statement := v.statement.Claims()
 	app, err := r.attributes.Map(statement, v.statement.Environment())
@@ -96,15 +96,16 @@ func (r *Registrar) describe(v *VerifiedRequest) (store.Client, claims.AuthMetho
 	return client, registered.TokenEndpointAuthMethod.Or(""), nil
 }
 
-// now is the time as records keep it.
+// now returns the time in the precision of records: whole seconds, UTC.
 func (r *Registrar) now() time.Time { return r.clock().UTC().Truncate(time.Second) }
 
 func internalError(err error) *Error {
 	return &Error{Status: http.StatusInternalServerError, Description: "the request could not be served, by a fault of the bank's", Err: err}
 }
 
-// registered is the request as it is registered: without what concerns the token
-// alone, and with the defaults that the specification gives.
+// registered returns the members that the record keeps. The claims about the request
+// itself (iss, iat, exp, nbf, aud, jti) are left out, and the specification's defaults
+// stand in for what the request left out.
 func (r *Registrar) registered(v *VerifiedRequest) *claims.Request {
 	c, statement := *v.request.claims, v.statement.Claims()
 	none := claims.Request{}
@@ -128,8 +129,8 @@ func (r *Registrar) registered(v *VerifiedRequest) *claims.Request {
 	return &c
 }
 
-// defaultResponseTypes are those of a request that names none: code id_token, or
-// code at a bank that offers nothing else.
+// defaultResponseTypes are for a request that names none: code id_token if the bank
+// offers it, else code.
 func (r *Registrar) defaultResponseTypes() []claims.ResponseType {
 	if slices.Contains(offered(&r.policy, "response_types", r.policy.ResponseTypes), claims.CodeIDToken) {
 		return []claims.ResponseType{claims.CodeIDToken}
@@ -137,8 +138,8 @@ func (r *Registrar) defaultResponseTypes() []claims.ResponseType {
 	return []claims.ResponseType{claims.Code}
 }
 
-// adjust leaves out what the bank does not support, where its policy says that it
-// changes such values instead of refusing them.
+// adjust drops the values that the bank does not support, for the members that its
+// policy adjusts instead of refusing (RFC 7591 section 3.2.1 lets a bank do so).
 func (r *Registrar) adjust(c *claims.Request) {
 	if types, ok := c.GrantTypes.Get(); ok && r.policy.CanAdjust("grant_types") {
 		c.GrantTypes = claims.Some(text.Keep(types, offered(&r.policy, "grant_types", r.policy.GrantTypes)))
@@ -151,8 +152,8 @@ func (r *Registrar) adjust(c *claims.Request) {
 	}
 }
 
-// offered are the supported values that the policy does not narrow away. They must
-// not be changed.
+// offered returns those of the supported values that the policy's allowed_values admit
+// for a member. The caller must not change the slice: it may be the policy's own.
 func offered[T ~string](p *validate.Policy, member string, supported []T) []T {
 	allowed, narrowed := p.AllowedValues[member]
 	if !narrowed {
@@ -167,8 +168,8 @@ func offered[T ~string](p *validate.Policy, member string, supported []T) []T {
 	return kept
 }
 
-// emptied names the member of which the adjustments left nothing, and the rule that it
-// breaks.
+// emptied names the member that has no values left after adjust, and the rule that it
+// breaks; "" if there is none.
 func emptied(sent, registered *claims.Request) (rule, member string) {
 	switch {
 	case sent.GrantTypes.Present() && len(registered.GrantTypes.Or(nil)) == 0:
@@ -195,8 +196,9 @@ func softwareID(c *claims.Request, statement *claims.SSA) string {
 	return statement.SoftwareID.Or(c.SoftwareID.Or(""))
 }
 
-// uniqueKey is what the policy allows to be registered once only. A directory's names
-// are its own.
+// uniqueKey is the text that no second record may have under the policy, "" if the policy
+// sets no limit. It holds the environment and the issuer, because two directories may use
+// the same name for different software.
 func (r *Registrar) uniqueKey(c *store.Client, statement *claims.SSA) string {
 	switch r.policy.Registrations {
 	case validate.RegistrationsOnePerSoftware:
@@ -211,9 +213,10 @@ func nameKey(c *store.Client, statement *claims.SSA) string {
 	return fmt.Sprintf("name %s %q %q", c.Environment, c.Issuer, statement.SoftwareClientName.Or(""))
 }
 
-// keptKey is the unique key of an updated client. It keeps the old key unless software
-// or name changed: the policy may have changed since, and the client may be one of
-// several under that of today. An update must not fail for that.
+// keptKey is the unique key of an updated client. It is the old key, unless software or
+// name changed. The policy may have changed since the registration, and under today's
+// policy the client may be one of several with the same key. An update must not fail for
+// that reason.
 func (r *Registrar) keptKey(s *owned, c *store.Client, statement *claims.SSA) string {
 	held, before := s.client.UniqueKey, s.statement.Claims()
 	key, name := r.uniqueKey(c, statement), nameKey(&s.client, before)
@@ -221,13 +224,14 @@ func (r *Registrar) keptKey(s *owned, c *store.Client, statement *claims.SSA) st
 	case key != r.uniqueKey(&s.client, before):
 		return key
 	case held == name && name != nameKey(c, statement):
-		return "" // the name that it holds is its own no more
+		return "" // the client gave up the name that its key reserves
 	}
 	return held
 }
 
-// addSecret gives the client a secret where its method needs one. The record keeps
-// the hash, and the sealed value for the one method that needs it.
+// addSecret makes a secret for the client if its method needs one. The record keeps the
+// hash. For client_secret_jwt it keeps the sealed value too: the bank needs the secret
+// itself to check the client's HMAC.
 func (r *Registrar) addSecret(c *store.Client, method claims.AuthMethod) (claims.Secret, error) {
 	if !method.NeedsSecret() {
 		return claims.Secret{}, nil

@@ -14,25 +14,25 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// manualLifetime is what a request that is made for a statement would live.
+// manualLifetime is the exp - iat of the request that RegisterFromSSA makes up.
 const manualLifetime = time.Minute
 
-// RegisterFromSSA registers a client from a software statement alone, a compact JWS:
-// what a bank's portal does for a TPP's technical contact (manual registration). Who
-// may do so is for the portal to say: there is no request, no signature of the
-// software's and no client certificate here.
+// RegisterFromSSA registers a client from a software statement alone, a compact JWS. A
+// bank's portal calls it for a TPP's technical contact (manual registration). The portal
+// must check who may do so: there is no request, no signature by the software and no
+// client certificate here.
 //
-// The statement is verified as in a request. Everything else is what a modest
-// request would ask for: the statement's redirect URIs and software_id, the policy's
-// default scopes as far as the roles allow them, the code flow with refresh tokens,
-// and of each other member the first value that the policy offers; tls_client_auth is
-// passed over, since there is no certificate whose subject would be registered. All
-// rules then judge that, but those about a request's header and jti. A policy that
-// demands more members (required_members) refuses it. Where the policy offers
-// tls_client_auth alone, nothing can be registered in this way: 405, ErrNotOffered.
+// RegisterFromSSA verifies the statement as in a request. It makes up a request for the
+// rest: the statement's redirect URIs and software_id, the policy's default scopes as far
+// as the roles allow them, the code flow with refresh tokens, and for each other member
+// the first value that the policy offers. It skips tls_client_auth, because there is no
+// certificate whose subject could be registered. All rules judge that request, but those
+// about a request's header and jti. A policy that demands more members
+// (required_members) refuses it. A policy that offers tls_client_auth alone admits no
+// such registration: 405, ErrNotOffered.
 //
 // Errors and effects are those of Register. A statement may be used again, as in
-// requests: registrations, a policy, says how often software is registered.
+// requests; the policy's registrations limits how often a software is registered.
 func (r *Registrar) RegisterFromSSA(ctx context.Context, statement string) (*Registration, error) {
 	o := r.begin(OpCreate)
 	registration, err := r.registerFromSSA(ctx, statement, o)
@@ -68,13 +68,15 @@ func (r *Registrar) registerFromSSA(ctx context.Context, text string, o *operati
 		store.Reservation{})
 }
 
-// manualMethods are those that need no client certificate to be registered.
+// manualMethods are the offered authentication methods that can be registered without a
+// client certificate.
 func (r *Registrar) manualMethods() []claims.AuthMethod {
 	return slices.DeleteFunc(slices.Clone(offered(&r.policy, "token_endpoint_auth_method", r.policy.AuthMethods)),
 		func(m claims.AuthMethod) bool { return m == claims.TLSClientAuth })
 }
 
-// modest is the request that a statement alone stands for.
+// modest makes the request that RegisterFromSSA registers: one that asks for no more
+// than the defaults.
 func (r *Registrar) modest(statement *ssa.Verified, now time.Time) (*claims.Request, error) {
 	id, err := claims.NewJTI(r.random)
 	if err != nil {
@@ -106,7 +108,7 @@ func (r *Registrar) modest(statement *ssa.Verified, now time.Time) (*claims.Requ
 	return request, nil
 }
 
-// first is the first of the values, absent where there is none.
+// first returns the first of the values; absent if there is none.
 func first[T any](values []T) claims.Optional[T] {
 	if len(values) == 0 {
 		return claims.Optional[T]{}

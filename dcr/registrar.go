@@ -20,29 +20,29 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// Config is what a Registrar works with.
+// Config has the collaborators of a Registrar.
 type Config struct {
-	Statements   *ssa.Verifier           // required: which statements are believed
-	SoftwareKeys ssa.SoftwareKeyResolver // required: keys at the addresses in a verified statement
+	Statements   *ssa.Verifier           // required: verifies statements by the trust anchors
+	SoftwareKeys ssa.SoftwareKeyResolver // required: reads the keys at the addresses in a verified statement
 	Validator    *validate.Validator     // required: profile and policy, with at least one audience
 	Store        store.Store             // required
-	Certificates *cert.Checker           // nil: the client certificate's public key is in the software's key set
-	Clock        func() time.Time        // time.Now where nil
-	Random       io.Reader               // crypto/rand.Reader where nil
-	SealingKey   claims.Secret           // 32 bytes; required where the policy admits client_secret_jwt
+	Certificates *cert.Checker           // nil: the client certificate's public key must be in the software's key set
+	Clock        func() time.Time        // nil: time.Now
+	Random       io.Reader               // nil: crypto/rand.Reader
+	SealingKey   claims.Secret           // 32 bytes; required if the policy admits client_secret_jwt
 	Logger       *slog.Logger            // nil logs nothing
-	// Tokens are asked by Get, Update and Delete, which a registrar without them
-	// does not offer (405).
+	// Tokens checks and revokes access tokens for Get, Update and Delete. A Registrar
+	// without it does not offer the three (405).
 	Tokens token.Tokens
 	// Hooks are the bank's own steps around each change.
 	Hooks Hooks
-	// Provisioner makes the clients in the bank's authorization server; nil where
-	// that reads the Store itself. It needs a Store with store.Unfinished.
+	// Provisioner makes the clients in the bank's authorization server; nil if that
+	// server reads the Store itself. It needs a Store with store.Unfinished.
 	Provisioner Provisioner
-	// Replay remembers each jti; nil leaves that to the Store, which commits it with
-	// the record. It needs a Store with store.Unfinished.
+	// Replay remembers each jti. Nil leaves that to the Store, which commits the jti
+	// with the record. It needs a Store with store.Unfinished.
 	Replay store.Replay
-	// Observer is told what happened, once for each operation; nil for nobody.
+	// Observer is called once at the end of each operation. Nil observes nothing.
 	Observer func(Event)
 }
 
@@ -61,14 +61,14 @@ type Registrar struct {
 	hooks        Hooks
 	provisioner  Provisioner
 	replay       store.Replay
-	unfinished   store.Unfinished // the store again; nil where it has no such methods
+	unfinished   store.Unfinished // the store again; nil if it has no such methods
 	observer     func(Event)
-	reached      func(point string) // where tests stop the process
+	reached      func(point string) // called between the steps of a change; tests end the process there
 }
 
-// NewRegistrar checks the collaborators. It refuses what is missing, a policy
-// without audiences, client_secret_jwt without a sealing key, and a Provisioner or a
-// Replay with a Store that has not the methods of store.Unfinished.
+// NewRegistrar makes a Registrar. It returns an error for a required collaborator that
+// is missing, a policy without audiences, client_secret_jwt without a sealing key, and a
+// Provisioner or a Replay with a Store that has not the methods of store.Unfinished.
 func NewRegistrar(c Config) (*Registrar, error) {
 	if c.Statements == nil || c.SoftwareKeys == nil || c.Validator == nil || c.Store == nil {
 		return nil, errors.New("dcr: a registrar needs Statements, SoftwareKeys, Validator and Store")
@@ -128,15 +128,17 @@ type RegisterInput struct {
 // Registration is a registered client.
 type Registration struct {
 	Client store.Client
-	Secret claims.Secret    // the client secret, shown this once; zero where there is none
+	Secret claims.Secret    // the client secret if it is new: the only time that it is shown; else zero
 	Report *validate.Report // warnings and notices; nil from Get
-	Change *Change          // what was done; nil from Get
+	Change *Change          // the change to the client; nil from Get
 
-	response claims.Secret // the body of the answer, the secret in it; made before anything is stored: a client that is stored has an answer
+	// response is the body of the answer, with the secret. It is made before anything is
+	// stored, so that a failure to make it leaves no client behind.
+	response claims.Secret
 }
 
-// Register verifies, judges and stores a request, in the order of the walk that
-// the package describes. A refusal is an *Error, and nothing was stored then.
+// Register verifies, judges and stores a request, in the order that the package
+// describes. A refusal is an *Error; nothing is stored then.
 func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registration, error) {
 	o := r.begin(OpCreate)
 	registration, err := r.register(ctx, in, o)
@@ -160,7 +162,7 @@ func (r *Registrar) register(ctx context.Context, in RegisterInput, o *operation
 	return r.admit(ctx, v, r.reservation(v))
 }
 
-// admit judges a verified request, makes the record and stores it.
+// admit judges a verified request, makes the record of the client and stores it.
 func (r *Registrar) admit(ctx context.Context, v *VerifiedRequest, reservation store.Reservation) (*Registration, error) {
 	report := r.verifier.Validator.Judge(v.input)
 	if !report.Valid() {
@@ -187,7 +189,8 @@ func (r *Registrar) admit(ctx context.Context, v *VerifiedRequest, reservation s
 	return &Registration{Client: stored, Secret: secret, Report: report, Change: &change, response: response}, nil
 }
 
-// checkCertificate wants the client certificate to be good and of the software.
+// checkCertificate checks that the client certificate is good and that it is the
+// software's.
 func (r *Registrar) checkCertificate(ctx context.Context, v *VerifiedRequest, leaf *x509.Certificate) error {
 	_, err := r.certificates.Check(ctx, leaf, cert.SoftwareOf(v.statement, v.keys))
 	return certificateError(err)
@@ -201,7 +204,7 @@ func (r *Registrar) reservation(v *VerifiedRequest) store.Reservation {
 	}
 }
 
-// storeError is the answer to what went wrong where the record was written.
+// storeError returns the refusal for an error of create or change.
 func (r *Registrar) storeError(v *VerifiedRequest, err error) error {
 	var e *Error
 	switch {
@@ -218,7 +221,7 @@ func (r *Registrar) storeError(v *VerifiedRequest, err error) error {
 	return Unavailable(err, "the registration cannot be stored at the moment")
 }
 
-// taken is what the sender learns where what it asks for is registered already.
+// taken is the description for a sender whose software or name is registered already.
 func (r *Registrar) taken() string {
 	switch r.policy.Registrations {
 	case validate.RegistrationsOnePerSoftware:

@@ -33,17 +33,18 @@ func ParseRequest(token string) (*UnverifiedRequest, error) {
 	return r, nil
 }
 
-// UnverifiedClaims are the claims as anybody may have written them. Members of the
-// wrong type are left invalid. They must not be changed.
+// UnverifiedClaims returns the claims. No signature is checked: any sender may have
+// written them. A member of the wrong type is present but has no value. The caller must
+// not change them.
 func (r *UnverifiedRequest) UnverifiedClaims() *claims.Request { return r.claims }
 
-// UnverifiedHeader is the decoded header. It must not be changed.
+// UnverifiedHeader returns the decoded header. The caller must not change it.
 func (r *UnverifiedRequest) UnverifiedHeader() *claims.Header { return r.signed.UnverifiedHeader() }
 
-// Statement is the software statement inside, not verified either.
+// Statement returns the software statement inside. It is not verified either.
 func (r *UnverifiedRequest) Statement() *ssa.Statement { return r.statement }
 
-// parseToken reads the request as a JWS, and nothing of its payload.
+// parseToken reads the request as a JWS. It does not read the payload.
 func parseToken(token string) (*ssa.Signed, *validate.Violation) {
 	signed, err := ssa.ParseSigned(token)
 	if err != nil {
@@ -53,7 +54,7 @@ func parseToken(token string) (*ssa.Signed, *validate.Violation) {
 	return signed, nil
 }
 
-// parseClaims reads all of the request but the statement inside.
+// parseClaims reads the claims of the request, but not the statement inside.
 func parseClaims(signed *ssa.Signed) (*UnverifiedRequest, *validate.Violation) {
 	c, faults, err := claims.DecodeRequest(signed.UnverifiedPayload())
 	if err != nil {

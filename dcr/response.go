@@ -13,13 +13,13 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// flattened are the prefixes of the SSA claims that a response repeats.
+// flattened are the prefixes of the SSA claims that a response repeats at its top level.
 var flattened = []string{"software_", "org_", "organisation_", "ob_"}
 
 // Response returns the JSON document that describes a registered client to its TPP
-// (OBIE DCR, response; RFC 7591 section 3.2.1): the registered members, the SSA's
-// claims beside them, and the members that the server sets, sorted by name. secret is
-// zero where there is none to show. Contacts are left out: they are personal data.
+// (OBIE DCR, response; RFC 7591 section 3.2.1). It has the registered members, the SSA's
+// claims, and the members that the server sets, sorted by name. A zero secret is left
+// out. org_contacts is left out too: it is personal data.
 func Response(c store.Client, secret claims.Secret, policy validate.Policy) ([]byte, error) {
 	statement, err := ssa.Parse(c.SoftwareStatement)
 	if err != nil {
@@ -38,8 +38,8 @@ func (r *Registrar) respond(c *store.Client, statement *ssa.Verified, secret cla
 	return claims.NewSecret(body), nil
 }
 
-// respond makes the response from the record and the payload of its statement. A
-// member that the server sets hides others of its name, and a registered one a claim.
+// respond makes the response from the record and the payload of its statement. Of members
+// with the same name, the server's wins over the registered one, and that over the SSA's.
 func respond(c *store.Client, payload string, secret claims.Secret, scopeAsArray bool) (string, error) {
 	members := append(make([]member, 0, 96),
 		member{"client_id", quoted(c.ID)}, member{"client_id_issued_at", strconv.FormatInt(c.IssuedAt.Unix(), 10)})
@@ -67,7 +67,7 @@ func respond(c *store.Client, payload string, secret claims.Secret, scopeAsArray
 	return string(objectOf(members)), nil
 }
 
-// asArray makes an array of a string of words.
+// asArray turns a JSON string of words into a JSON array of them.
 func asArray(value string) (string, error) {
 	var text string
 	if err := json.Unmarshal([]byte(value), &text); err != nil {

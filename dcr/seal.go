@@ -11,7 +11,8 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// sealer encrypts secrets at rest with AES-256-GCM, bound to the client's ID.
+// sealer encrypts the secrets in records with AES-256-GCM. A sealed secret is bound to
+// the client's ID, so that it does not open in another client's record.
 type sealer struct{ aead cipher.AEAD }
 
 func newSealer(key []byte) (*sealer, error) {
@@ -49,9 +50,10 @@ func (s *sealer) open(clientID string, sealed []byte) (string, error) {
 	return string(secret), nil
 }
 
-// OpenSecret returns the secret of a client that was registered for
-// client_secret_jwt, whose assertions are signed with the secret itself. It is an
-// error that the record holds no sealed secret, or one of another key or client.
+// OpenSecret returns the secret of a client that is registered for client_secret_jwt: the
+// token endpoint needs it to check the client's assertions. It returns an error if the
+// record has no sealed secret, or one that was sealed by another key or for another
+// client.
 func (r *Registrar) OpenSecret(c store.Client) (claims.Secret, error) {
 	if r.sealer == nil || c.SealedSecret == nil {
 		return claims.Secret{}, errors.New("dcr: the client has no sealed secret, or the registrar no SealingKey")

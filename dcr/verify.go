@@ -10,15 +10,15 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// VerifyConfig is what verifying a request needs. All fields are required.
+// VerifyConfig has the collaborators that verify a request. All fields are required.
 type VerifyConfig struct {
-	Statements   *ssa.Verifier           // which statements are believed
-	SoftwareKeys ssa.SoftwareKeyResolver // keys at the addresses in a verified statement
+	Statements   *ssa.Verifier           // verifies statements by the trust anchors
+	SoftwareKeys ssa.SoftwareKeyResolver // reads the keys at the addresses in a verified statement
 	Validator    *validate.Validator     // its policy names the algorithms
 }
 
-// VerifiedRequest is a request whose own signature and whose statement's are good. It is
-// not judged yet. Only Verify makes one.
+// VerifiedRequest is a request whose signature is good, and whose statement's signature
+// is good. The rules have not judged it yet. Only Verify makes one.
 type VerifiedRequest struct {
 	request   *UnverifiedRequest
 	statement *ssa.Verified
@@ -26,17 +26,16 @@ type VerifiedRequest struct {
 	input     *validate.Input
 }
 
-// Input is what the rules are to judge. It must not be changed.
+// Input returns what the rules judge. The caller must not change it.
 func (v *VerifiedRequest) Input() *validate.Input { return v.input }
 
-// Statement is the verified software statement.
+// Statement returns the verified software statement.
 func (v *VerifiedRequest) Statement() *ssa.Verified { return v.statement }
 
-// Verify takes a request from bytes to one whose signatures are good: the shape of
-// both tokens, the statement by a trust anchor, the request by a key of the
-// software, whose address comes from the verified statement. The error is an
-// *Error: status 400, 503 where a key set cannot be read, or 500 where the bank's own
-// resolver has no source for it.
+// Verify reads a request and checks its signatures: first the shape of both tokens, then
+// the statement by a trust anchor, then the request by a key of the software. The
+// verified statement has the address of those keys. The error is an *Error: status 400,
+// 503 if a key set cannot be read, or 500 if the bank's resolver has no source for it.
 func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (*VerifiedRequest, error) {
 	signed, violation := parseToken(token)
 	if violation != nil {
@@ -44,7 +43,8 @@ func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (
 	}
 	input := &validate.Input{Header: signed.UnverifiedHeader(), Now: now}
 	allowed := c.Validator.SigningAlgorithms()
-	// The header comes first: what it rules out costs neither a hash nor a look at the claims.
+	// The header is checked first, because a request that it rules out then costs neither
+	// a hash nor the decoding of the claims.
 	if err := signed.CheckHeader(allowed); err != nil {
 		return nil, c.refuseHeader(input, err)
 	}
@@ -75,7 +75,8 @@ func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (
 	return &VerifiedRequest{request: request, statement: statement, keys: keys, input: input}, nil
 }
 
-// refuse reports a violation that was found outside the rule table.
+// refuse makes the refusal of a violation that was found outside the rule table. The
+// report has the violations of the rules too.
 func (c VerifyConfig) refuse(input *validate.Input, v validate.Violation, err error) *Error {
 	input.Extra = append(input.Extra, v)
 	return refused(c.Validator.Judge(input), err)
@@ -87,7 +88,8 @@ func (c VerifyConfig) refuseStatement(input *validate.Input, err error) *Error {
 	}
 	var e *ssa.Error
 	if errors.As(err, &e) && e.Claims != nil {
-		// The signature is good: let the rules say all that is wrong.
+		// The signature is good, so the claims are the directory's: the report lists every
+		// rule that they break, and not the first fault alone.
 		input.SSA, input.SSAFaults, input.Environment = e.Claims, e.Faults, e.Environment
 		if report := c.Validator.Judge(input); !report.Valid() {
 			return refused(report, err)
@@ -96,7 +98,8 @@ func (c VerifyConfig) refuseStatement(input *validate.Input, err error) *Error {
 	return c.refuse(input, verdict.Statement(err), err)
 }
 
-// refuseHeader lets the rules say what is wrong with the request's header.
+// refuseHeader makes the refusal of a header. The rules name each fault; err is the one
+// fault that the verifier met, and is reported only if no rule is broken.
 func (c VerifyConfig) refuseHeader(input *validate.Input, err error) *Error {
 	if report := c.Validator.JudgeHeaders(input); !report.Valid() {
 		return refused(report, err)
@@ -104,9 +107,10 @@ func (c VerifyConfig) refuseHeader(input *validate.Input, err error) *Error {
 	return c.refuse(input, verdict.Request(err), err)
 }
 
-// refuseRequest reports what is wrong with the request's signature, and with the
-// statement if something is: that step comes first, also before an outage, and before
-// an address that the anchor admits and the key resolver does not.
+// refuseRequest makes the refusal of a request's signature. The rules judge the statement
+// too, and its faults take precedence, because its step comes first. They also take
+// precedence over an outage of the key source, and over a bank whose key resolver does
+// not know a host that its anchor admits.
 func (c VerifyConfig) refuseRequest(input *validate.Input, err error) *Error {
 	misconfigured := errors.Is(err, ssa.ErrJWKSHost)
 	if !misconfigured && !errors.Is(err, ssa.ErrKeySourceUnavailable) {

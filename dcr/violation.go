@@ -17,20 +17,20 @@ type Error struct {
 	Status      int              // HTTP status: 400, 401, 403, 405, 500 or 503
 	Code        validate.Code    // RFC 7591 error code; "" where the status is not 400
 	Description string           // for the sender: ASCII, at most 500 characters
-	Report      *validate.Report // all that was found, where the request was judged
+	Report      *validate.Report // every violation; nil if the request was not judged
 	RetryAfter  time.Duration    // with 503: when to try again
 	Challenge   string           // with 401: the value of WWW-Authenticate (RFC 6750 section 3)
-	Err         error            // what lies behind it, for logs
+	Err         error            // the cause, for logs
 
-	logged bool // what lies behind it is in the Registrar's log
+	logged bool // the Registrar has logged the cause
 }
 
-// Error gives status and description in one line.
+// Error returns status, code and description in one line.
 func (e *Error) Error() string {
 	return fmt.Sprintf("dcr: %d %s: %s", e.Status, e.Code, e.Description)
 }
 
-// Unwrap gives what lies behind the refusal.
+// Unwrap returns the cause of the refusal.
 func (e *Error) Unwrap() error {
 	if e == nil {
 		return nil
@@ -38,13 +38,14 @@ func (e *Error) Unwrap() error {
 	return e.Err
 }
 
-// refused makes a refusal of a report that is not valid.
+// refused makes the refusal of a request whose report is not valid.
 func refused(report *validate.Report, err error) *Error {
 	wire := report.Wire()
 	return &Error{Status: http.StatusBadRequest, Code: wire.Error, Description: wire.Description, Report: report, Err: err}
 }
 
-// refusal makes a refusal of one violation, where no policy is at hand to judge by.
+// refusal makes the refusal of one violation, for callers that have no policy to judge
+// by.
 func refusal(v validate.Violation) *Error {
 	code := v.Code
 	if row, ok := validate.RuleByID(v.Rule); ok && code == "" {
@@ -56,15 +57,15 @@ func refusal(v validate.Violation) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: code, Description: v.Rule + ": " + v.Message}
 }
 
-// keysUnreadable is what a sender learns of an outage of the software's key sets.
+// keysUnreadable is the description for an outage of the software's key sets.
 const keysUnreadable = "the key set of the software cannot be read at the moment"
 
-// retryAfter is when to try again what failed without a time of its own.
+// retryAfter is the Retry-After of an outage whose error gives no time.
 const retryAfter = 10 * time.Second
 
-// Unavailable makes the refusal for an outage of something of the bank's or the
-// directory's: 503, with what as the description and err behind it. RetryAfter is the
-// time that err gives, if its cause is a key source, and 10 seconds otherwise.
+// Unavailable makes the refusal for an outage, at the bank or at the directory: 503, with
+// what as the description and err as the cause. RetryAfter is the time that err gives, if
+// a key source or the check of a certificate failed, and 10 seconds otherwise.
 func Unavailable(err error, what string) *Error {
 	e := &Error{Status: http.StatusServiceUnavailable, Description: what, RetryAfter: retryAfter, Err: err}
 	var source *ssa.KeySourceError
@@ -78,16 +79,16 @@ func Unavailable(err error, what string) *Error {
 	return e
 }
 
-// The values of WWW-Authenticate: without an error code where no token was sent
-// (RFC 6750 section 3.1).
+// The values of WWW-Authenticate. A request without a token gets no error code (RFC 6750
+// section 3.1).
 const (
 	challenge             = "Bearer " + realm
 	challengeInvalidToken = challenge + `, error="invalid_token"`
 	realm                 = `realm="registration"`
 )
 
-// WithoutRealm is a challenge of this package as another API of the bank sends it:
-// without the realm of the registration endpoint. Any other challenge stays as it is.
+// WithoutRealm removes the realm of the registration endpoint from a challenge of this
+// package, for the bank's other APIs. It returns any other challenge unchanged.
 func WithoutRealm(challenge string) string {
 	rest, found := strings.CutPrefix(challenge, "Bearer "+realm)
 	if !found {
@@ -100,9 +101,9 @@ func unauthorized(what, challenge string, err error) *Error {
 	return &Error{Status: http.StatusUnauthorized, Description: what, Challenge: challenge, Err: err}
 }
 
-// certificateError is the refusal of a client certificate: 401, 503 where its
-// revocation status cannot be had, or 500 where the bank's resolver has no source for
-// the keys of its software.
+// certificateError makes the refusal of a client certificate: 401; 503 if the software's
+// keys or the revocation status cannot be read; 500 if the bank's resolver has no source
+// for the software's keys.
 func certificateError(err error) error {
 	var e *cert.Error
 	switch {

@@ -13,12 +13,13 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// ChangeTimeout bounds what is done elsewhere for one change, once it is stored: a
-// Provisioner's calls end by then, so that a change older than that has nobody any
-// more who works on it. Give Reconcile more than it.
+// ChangeTimeout bounds the work outside the store for one change, such as the calls of a
+// Provisioner. No process works any more on a change that is older than that. Give
+// Reconcile a longer time.
 const ChangeTimeout = 30 * time.Second
 
-// replayLease is how long a jti is held for a change, with a Replay of its own.
+// replayLease is how long Config.Replay holds a jti for a change. It is longer than the
+// change can take, so that the lease cannot expire under it.
 const replayLease = 2 * ChangeTimeout
 
 // errLost says that another writer changed the record after the request was judged:
@@ -27,27 +28,28 @@ var errLost = errors.New("dcr: the record was changed meanwhile")
 
 // Hooks are a bank's own steps around each change.
 type Hooks struct {
-	// Approve is asked before anything is stored, with everything else checked but
-	// the jti, and once more where the record changed meanwhile. A *Refusal refuses:
-	// with 400 unapproved_software_statement at create and update, with 403 at
-	// delete. Any other error, and a panic, is an outage, 503. Nil approves
-	// everything. The records are its own: what it does to them changes nothing.
+	// Approve decides on a change before anything is stored. All other checks have
+	// passed by then, but the one of the jti. It is called once more if another writer
+	// changed the record meanwhile. A *Refusal refuses the change: with 400
+	// unapproved_software_statement at create and update, with 403 at delete. Any other
+	// error, and a panic, is an outage: 503. Nil approves everything. The records in
+	// change are copies.
 	Approve func(ctx context.Context, change Change) error
-	// Done is told of each change after the fact, at most once: a process that dies
-	// between the two tells nobody. It cannot undo it. Its context outlives the
-	// sender's by ChangeTimeout at most. Nil for nobody.
+	// Done is called after a change, at most once: it is not called if the process dies
+	// in between. It cannot undo the change. Its context goes on when the sender hangs
+	// up, and ends after ChangeTimeout. Nil does nothing.
 	Done func(ctx context.Context, change Change)
 }
 
 // Refusal is the error by which Approve refuses a change.
 type Refusal struct {
-	Reason string // for the TPP: 500 characters are sent, others than ASCII as question marks
+	Reason string // for the TPP: at most 500 characters are sent, with question marks for all but ASCII
 }
 
-// Error gives the reason.
+// Error returns the reason.
 func (r *Refusal) Error() string { return "dcr: refused: " + r.reason() }
 
-// reason is that of a Refusal, nil or not.
+// reason returns the Reason, or a default if there is none. r may be nil.
 func (r *Refusal) reason() string {
 	if r == nil || r.Reason == "" {
 		return "the bank does not approve"
@@ -55,7 +57,7 @@ func (r *Refusal) reason() string {
 	return r.Reason
 }
 
-// approve asks the bank.
+// approve calls Hooks.Approve and turns its error into the refusal.
 func (r *Registrar) approve(ctx context.Context, change Change) error {
 	var err error
 	if r.hooks.Approve != nil {
@@ -86,13 +88,13 @@ func (r *Registrar) done(ctx context.Context, change Change) {
 	}
 }
 
-// staged says whether a create or an update takes more than one step: the record
-// alone does not make it.
+// staged reports whether a create or an update takes more steps than the one write to
+// the store.
 func (r *Registrar) staged() bool { return r.provisioner != nil || r.replay != nil }
 
 // create stores a new client and returns its record. An error is an *Error or the
-// store's; nothing was stored then, or nothing that anybody sees and that Reconcile
-// would not take away.
+// store's. Then nothing is stored, or a record in state Creating, which no client can see
+// and which Reconcile undoes.
 func (r *Registrar) create(ctx context.Context, c store.Client, secret claims.Secret, reservation store.Reservation) (store.Client, error) {
 	if !r.staged() {
 		err := r.store.Create(ctx, c, store.Change{Reservation: reservation})
@@ -107,7 +109,7 @@ func (r *Registrar) create(ctx context.Context, c store.Client, secret claims.Se
 	})
 }
 
-// change stores a new content of a client and returns its record; errors are those
+// change stores the new version of a client and returns its record. Its errors are those
 // of create, and errLost.
 func (r *Registrar) change(ctx context.Context, c, before store.Client, secret claims.Secret, reservation store.Reservation) (store.Client, error) {
 	write := func(reservation store.Reservation) (store.Client, error) {
@@ -132,9 +134,9 @@ func lost(err error) error {
 	return err
 }
 
-// stage writes a record that nobody sees yet, does what is to be done elsewhere, and
-// shows the record. After the first write the change always ends either Active or
-// undone, even if the sender hangs up.
+// stage makes a change in three steps: it writes a record that no client can see yet, it
+// calls Provisioner and Replay, and it makes the record Active. After the first write the
+// change always ends either Active or undone, even if the sender hangs up.
 func (r *Registrar) stage(ctx context.Context, c store.Client, secret claims.Secret, reservation store.Reservation,
 	write func(store.Reservation) (store.Client, error),
 ) (store.Client, error) {
@@ -166,7 +168,7 @@ func (r *Registrar) stage(ctx context.Context, c store.Client, secret claims.Sec
 	answer := notSetUp
 	err = guarded(func() error { return r.prepare(work, op, c, secret, held) })
 	if err == nil {
-		if r.replay != nil { // which has no way back from here on
+		if r.replay != nil { // a confirmed jti cannot be released again
 			answer += "; sign a new request, the jti of this one is used"
 		}
 		err = guarded(func() error { return r.show(work, &c) })
@@ -179,10 +181,10 @@ func (r *Registrar) stage(ctx context.Context, c store.Client, secret claims.Sec
 	return c, nil
 }
 
-// notSetUp is what the sender learns of a change that was taken back.
+// notSetUp is the description for the sender of a change that was undone.
 const notSetUp = "the client cannot be set up at the moment"
 
-// prepare does what is to be done elsewhere before a record can be shown.
+// prepare calls Provisioner and Replay, before the record can become Active.
 func (r *Registrar) prepare(ctx context.Context, op Operation, c store.Client, secret claims.Secret, held store.Reservation) error {
 	if r.provisioner != nil {
 		if _, err := r.provisioner.Provision(ctx, Provisioning{Client: c.Clone(), Secret: secret}); err != nil {
@@ -211,8 +213,8 @@ func (r *Registrar) show(ctx context.Context, c *store.Client) error {
 	return nil
 }
 
-// release ends the lease on a jti whose change did not happen. It ends by itself
-// where that fails. It does nothing to a jti that is confirmed.
+// release ends the lease on a jti whose change did not happen. If that fails, the lease
+// expires. A confirmed jti stays used.
 func (r *Registrar) release(ctx context.Context, held store.Reservation) {
 	if r.replay == nil {
 		return
@@ -224,8 +226,9 @@ func (r *Registrar) release(ctx context.Context, held store.Reservation) {
 	}
 }
 
-// remove deletes a client, and tells whether all of it is done. errLost: the record
-// changed meanwhile; nothing was done then, nor with any other error.
+// remove deletes a client. finished is false if something is left for Reconcile, or if
+// tokens could not be revoked. On an error nothing was deleted; errLost: another writer
+// changed the record meanwhile.
 func (r *Registrar) remove(ctx context.Context, c store.Client) (finished bool, err error) {
 	if r.unfinished == nil {
 		if err := r.store.Delete(ctx, c.ID, c.Version, store.Change{}); err != nil {
@@ -254,7 +257,8 @@ func (r *Registrar) remove(ctx context.Context, c store.Client) (finished bool, 
 	return true, nil
 }
 
-// erase does what is left of a deletion.
+// erase completes the deletion of a client whose record is Deleting: it revokes the
+// tokens, removes the client from the authorization server and deletes the record.
 func (r *Registrar) erase(ctx context.Context, c store.Client) error {
 	if r.tokens != nil {
 		if err := r.tokens.RevokeClient(ctx, c.ID); err != nil {
@@ -271,5 +275,5 @@ func (r *Registrar) erase(ctx context.Context, c store.Client) error {
 	if err := lost(r.store.Delete(ctx, c.ID, c.Version, store.Change{})); err != nil && !errors.Is(err, errLost) {
 		return err
 	}
-	return nil // or another process has taken the deletion over
+	return nil // errLost too: another process has taken the deletion over
 }
