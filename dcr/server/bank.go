@@ -19,23 +19,25 @@ type Bank struct {
 	registrar *dcr.Registrar
 	policy    validate.Policy
 	handler   http.Handler
-	discovery []byte // the document
+	discovery []byte // the discovery document
 	clients   *cert.Authorities
 	config    Config
-	remote    *ssa.RemoteKeys // nil where nothing is fetched
+	remote    *ssa.RemoteKeys // nil if Keys.Resolver is set
 	log       *slog.Logger
 
-	fetchClock func() time.Time // nil for that of ssa.RemoteKeys
+	fetchClock func() time.Time // nil: the clock of ssa.RemoteKeys
 	fromTLS    bool             // certificates come from the TLS connection
 }
 
 // New assembles a bank. The error names every field that is missing or contradicts
-// another one, and says what to do. Close the bank when done.
+// another one, with what to do about it. Call Close when the bank is no longer needed.
 func New(c Config) (*Bank, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	fetchClock := c.Clock // the monotonic clock of ssa.RemoteKeys where nil
+	// Read before setDefaults: with no Clock, ssa.RemoteKeys takes a monotonic clock, which
+	// does not jump when the time of the machine is set.
+	fetchClock := c.Clock
 	fromTLS := c.Clients.Source == nil
 	c.setDefaults()
 	if err := c.Paths.check(); err != nil {
@@ -53,28 +55,28 @@ func New(c Config) (*Bank, error) {
 	return b, nil
 }
 
-// Close gives up the connections that key sets were fetched over. The Store stays
-// open: it is its owner's.
+// Close closes the idle connections to the hosts of key sets. It does not close the
+// Store, which the caller opened.
 func (b *Bank) Close() {
 	if b.remote != nil {
 		b.remote.Close()
 	}
 }
 
-// Registrar is the bank's registrar, for calls in process.
+// Registrar returns the bank's registrar, for calls in the same process.
 func (b *Bank) Registrar() *dcr.Registrar { return b.registrar }
 
-// Policy is what is in force: that of Config with its audiences and defaults.
+// Policy returns the policy in force: Config.Policy with the audiences and the defaults.
 func (b *Bank) Policy() validate.Policy { return b.policy }
 
-// Discovery is the discovery document as it is served.
+// Discovery returns the discovery document that the bank serves.
 func (b *Bank) Discovery() []byte { return slices.Clone(b.discovery) }
 
-// Handler serves the whole bank: all Paths, and Rest elsewhere. No path is redirected:
-// a client would repeat its request, or its token, at the other place.
+// Handler serves the whole bank: all Paths, and Rest for all others. It redirects no
+// path: a client would repeat its request, with its access token, at the other address.
 func (b *Bank) Handler() http.Handler { return b.handler }
 
-// assemble makes the parts, each from those before.
+// assemble makes the parts of the bank. Each part uses earlier ones.
 func (b *Bank) assemble(validator *validate.Validator) error {
 	c := &b.config
 	keys, err := b.keys()
@@ -114,7 +116,7 @@ func (b *Bank) assemble(validator *validate.Validator) error {
 	return b.route(routes)
 }
 
-// keys finds the key sets of directories and software.
+// keys makes the resolver of the key sets of directories and software.
 func (b *Bank) keys() (ssa.SoftwareKeyResolver, error) {
 	c := &b.config
 	if c.Keys.Resolver != nil {
@@ -141,14 +143,15 @@ func (b *Bank) keys() (ssa.SoftwareKeyResolver, error) {
 	return b.remote, nil
 }
 
-// withoutSource returns the hosts that no source has.
+// withoutSource returns the hosts that are in none of the sources.
 func withoutSource(hosts []string, sources []ssa.RemoteSource) []string {
 	return slices.DeleteFunc(slices.Clone(hosts), func(host string) bool {
 		return slices.ContainsFunc(sources, func(s ssa.RemoteSource) bool { return slices.Contains(s.Hosts, host) })
 	})
 }
 
-// anchors are the directories that are believed, by the policy's algorithms and ages.
+// anchors makes the trust anchors of Directories and Anchors, with the algorithms and the
+// statement ages of the policy.
 func (b *Bank) anchors(keys ssa.KeyResolver) []ssa.Anchor {
 	anchors := slices.Clone(b.config.Anchors)
 	for _, d := range b.config.Directories {
@@ -163,7 +166,7 @@ func (b *Bank) anchors(keys ssa.KeyResolver) []ssa.Anchor {
 	return anchors
 }
 
-// checker judges client certificates.
+// checker makes the checker of client certificates.
 func (b *Bank) checker(keys ssa.SoftwareKeyResolver) (*cert.Checker, error) {
 	c := &b.config
 	config := cert.CheckerConfig{Bindings: c.Clients.Trust.Bindings, Clock: c.Clock, Keys: keys}
@@ -182,9 +185,9 @@ func (b *Bank) checker(keys ssa.SoftwareKeyResolver) (*cert.Checker, error) {
 	return cert.NewChecker(config)
 }
 
-// judgedByTLS tells whether the chain of a certificate need not be judged again: the
-// handshake did so by the same authorities, all of which are of the one environment
-// that there is.
+// judgedByTLS reports whether the TLS handshake has checked all that the Authorities would
+// check: it verified the chain by the same CAs, and the bank has one environment alone, so
+// a CA cannot be the other environment's.
 func (b *Bank) judgedByTLS() bool {
 	trust := &b.config.Clients.Trust
 	if !b.fromTLS || trust.CRLs != nil || slices.Contains(trust.Bindings, cert.BySubject) || len(trust.Authorities) != 1 {

@@ -23,83 +23,83 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// Config is a bank. The zero value of a field stands for its default, unless the
+// Config describes a bank. The zero value of a field stands for its default, unless the
 // field is required. Clock skew, algorithms and the age of statements come from the
-// policy, and are nowhere else to be set.
+// policy; no field sets them.
 type Config struct {
-	// Issuer is the bank's own https address as TPPs reach it, without a slash at its
+	// Issuer is the https address at which TPPs reach the bank, without a slash at its
 	// end; required. The endpoints of the discovery document begin with it.
 	Issuer  string
-	Profile validate.Profile // validate.OBIE33 where empty
-	// Policy is what the bank decides. Nil for the default policy of the profile.
+	Profile validate.Profile // "": validate.OBIE33
+	// Policy has the bank's decisions. Nil is the default policy of the profile.
 	Policy *validate.Policy
 	// Audiences are the bank's identifiers, which requests name as aud. They replace
 	// those of the policy, which has none by default; one of the two is required.
 	Audiences []string
 
-	// Directories are believed as they are publicly known. Anchors are directories of
-	// the bank's own making, of which Algorithms and MaxAge stay empty. One of the two
-	// is required.
+	// Directories are the well-known directories that the bank trusts, such as those of
+	// ssa.KnownDirectories. Anchors are directories that the bank describes itself; their
+	// Algorithms and MaxAge stay empty, because the policy sets them. One of the two is
+	// required.
 	Directories []ssa.KnownDirectory
 	Anchors     []ssa.Anchor
-	// Keys says how key sets are fetched. Its Sources are added to those that follow
-	// from Directories, and to the hosts of Anchors.
+	// Keys configures the fetching of key sets. New adds a source for the hosts of
+	// Directories and Anchors that Keys.Sources does not name.
 	Keys KeyConfig
-	// Clients says which client certificates are believed.
+	// Clients configures which client certificates the bank trusts.
 	Clients CertificateConfig
 
 	Store store.Store // required
-	// Replay remembers each jti outside of the Store; nil leaves that to the Store.
+	// Replay remembers each jti instead of the Store, as dcr.Config has it.
 	Replay store.Replay
 	// SealingKey seals the secrets of client_secret_jwt in the Store: 32 bytes.
 	SealingKey claims.Secret
 
-	// Tokens checks access tokens at the bank's authorization server, as
-	// token.Introspection does.
+	// Tokens checks access tokens at the bank's authorization server;
+	// token.Introspection is one.
 	Tokens token.Tokens
-	// TokenEndpoint has the bank issue access tokens itself, by the client_credentials
-	// grant, and keep them in memory: for a bank with one process. It excludes Tokens.
-	// Without either the bank registers clients and offers nothing else.
+	// TokenEndpoint makes the bank issue access tokens itself, by the client_credentials
+	// grant. The tokens are kept in memory, so the bank must be a single process. It
+	// excludes Tokens. A bank with neither registers clients and offers nothing else.
 	TokenEndpoint bool
-	Provisioner   dcr.Provisioner // nil where the authorization server reads the Store
+	Provisioner   dcr.Provisioner // nil if the authorization server reads the Store
 	Hooks         dcr.Hooks
 	// Discovery adds the endpoints of the bank's authorization server to the discovery
-	// document. Issuer, RegistrationEndpoint and Policy are filled in, and so is
-	// TokenEndpoint where the bank has its own.
+	// document. New sets Issuer, RegistrationEndpoint and Policy. It sets TokenEndpoint
+	// too if the bank has its own.
 	Discovery dcr.Discovery
 
 	Paths   Paths
 	Methods []string     // of the registration endpoint, as dcr.HandlerConfig has them
-	Limiter dcr.Limiter  // nil: nobody is limited; NewLimiter makes one
-	Rest    http.Handler // what the bank serves elsewhere; nil answers 404
+	Limiter dcr.Limiter  // nil: no limit; NewLimiter makes one
+	Rest    http.Handler // serves all other paths; nil answers 404
 
-	Clock    func() time.Time // time.Now where nil
-	Random   io.Reader        // crypto/rand.Reader where nil
+	Clock    func() time.Time // nil: time.Now
+	Random   io.Reader        // nil: crypto/rand.Reader
 	Logger   *slog.Logger     // nil logs nothing
 	Observer Observer
 }
 
-// KeyConfig says how key sets of directories and software are fetched.
+// KeyConfig configures the fetching of the key sets of directories and software.
 type KeyConfig struct {
-	Sources []ssa.RemoteSource // hosts with roots or networks of their own
+	Sources []ssa.RemoteSource // hosts that need CAs or networks of their own
 	Limits  ssa.RemoteLimits
-	// Resolver finds the keys of software and of directories without Keys of their own
-	// instead: nothing is fetched then. Sources and Limits must be empty.
+	// Resolver replaces the fetching: it resolves the keys of software, and of directories
+	// without Keys. Sources and Limits must be empty then.
 	Resolver ssa.SoftwareKeyResolver
 }
 
-// CertificateConfig says which client certificates are believed, and where a request
-// has its own.
+// CertificateConfig configures which client certificates the bank trusts, and where it
+// finds the certificate of a request.
 type CertificateConfig struct {
-	// Trust has the bindings (public_key where empty), the certificate authorities by
-	// environment, and revocation lists. Authorities are required unless a proxy ends
-	// TLS, which verifies certificates then.
+	// Trust has the bindings (public_key if empty), the certificate authorities by
+	// environment, and revocation lists. Authorities are required, unless a proxy ends
+	// TLS and verifies the certificates.
 	Trust cert.TrustPolicy
-	// Source finds the certificate of a request: nil takes it from the TLS connection,
-	// cert.FromHeader from a proxy.
+	// Source finds the certificate of a request. Nil takes it from the TLS connection;
+	// cert.FromHeader takes it from a proxy's header.
 	Source cert.Source
-	// Server is the bank's own certificate for TLS. It is required by Serve, and not by
-	// Handler.
+	// Server is the bank's own certificate for TLS. Serve needs it, Handler does not.
 	Server []tls.Certificate
 }
 
@@ -113,13 +113,13 @@ type Paths struct {
 	Ready        string // /readyz: the store can be read
 }
 
-// all are the paths with their names, for messages.
+// all returns the paths by their field names.
 func (p *Paths) all() map[string]string {
 	return map[string]string{"Registration": p.Registration, "Token": p.Token, "Discovery": p.Discovery,
 		"OpenAPI": p.OpenAPI, "Health": p.Health, "Ready": p.Ready}
 }
 
-// check refuses a path that is taken twice, or is none.
+// check refuses a path without a slash in front, and one that two fields have.
 func (p *Paths) check() error {
 	taken := map[string]string{}
 	all := p.all()
@@ -144,16 +144,17 @@ func (p *Paths) setDefaults() {
 	}
 }
 
-// Observer is told what happens, for metrics. Each function may be nil; none is told
-// anything that a sender can choose.
+// Observer has the functions that the bank calls for metrics. Each may be nil. Their
+// arguments have few values, and a sender cannot choose them freely: they can be metric
+// labels.
 type Observer struct {
 	Event      func(dcr.Event)                                // once for each operation on a client
-	Keys       func(ssa.KeyEvent)                             // of fetched key sets
-	Token      func(method claims.AuthMethod, outcome string) // of the token endpoint: granted, or an error code
-	Instrument func(path string, h http.Handler) http.Handler // wraps what is served at each path
+	Keys       func(ssa.KeyEvent)                             // for each fetch of a key set
+	Token      func(method claims.AuthMethod, outcome string) // for each answer of the token endpoint: granted, or an error code
+	Instrument func(path string, h http.Handler) http.Handler // wraps the handler of each path, once, in New
 }
 
-// setDefaults fills in what is empty.
+// setDefaults sets the default of each field that is empty.
 func (c *Config) setDefaults() {
 	if c.Profile == "" {
 		c.Profile = validate.OBIE33
@@ -179,8 +180,9 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// check refuses what is missing and what contradicts itself. Each reason says what to
-// do.
+// check refuses fields that are missing or contradict each other. It reports them all at
+// once, so that a caller need not mend and try one after the other. Each reason names
+// what to do.
 func (c *Config) check() error {
 	behindProxy := c.Clients.Source != nil
 	var errs []error
@@ -217,7 +219,7 @@ func (c *Config) check() error {
 	return errors.Join(errs...)
 }
 
-// validator judges by the bank's policy with its audiences.
+// validator makes the validator of the profile and the bank's policy.
 func (c *Config) validator() (*validate.Validator, error) {
 	policy := validate.DefaultPolicy(c.Profile)
 	if c.Policy != nil {

@@ -1,10 +1,10 @@
 // Package server assembles a bank from one Config: verifier, key cache, certificate
 // checker, registrar, registration endpoint, token endpoint, discovery document,
-// reconcile loop, health and timeouts. It takes clock skew, algorithms and the age of
-// statements from the policy, so that no two parts can differ.
+// reconcile loop, health checks and timeouts. It takes clock skew, algorithms and the age
+// of statements from the policy, so that no two parts can differ.
 //
-// [New] makes a [Bank]. [Bank.Serve] is a whole server: TLS, timeouts, the reconcile
-// loop, and an orderly end. A bank that has a server already mounts [Bank.Handler] and
-// calls [Bank.Run] in a goroutine. The constructors below (dcr.NewRegistrar,
-// dcr.NewHandler, ...) stay for whoever wants to assemble a bank by hand.
+// Call [New] first: it makes a [Bank]. [Bank.Serve] then runs a whole server, with TLS,
+// timeouts, the reconcile loop and a graceful shutdown. A program that has a server
+// already mounts [Bank.Handler] and calls [Bank.Run] in a goroutine. To assemble a bank by
+// hand, use the lower-level constructors (dcr.NewRegistrar, dcr.NewHandler, ...).
 package server

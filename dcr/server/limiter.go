@@ -8,12 +8,12 @@ import (
 	"github.com/obdcr/obdcr/dcr"
 )
 
-// maxBuckets is how many certificates a limiter tells apart at a time.
+// maxBuckets bounds the memory of a limiter: how many certificates it remembers.
 const maxBuckets = 10_000
 
-// Rate is how much a client certificate may ask for.
+// Rate is how many requests a client certificate may send.
 type Rate struct {
-	PerSecond float64 // requests a second on the long run; above 0
+	PerSecond float64 // requests a second in the long run; above 0
 	Burst     float64 // requests at once; 1 or more
 }
 
@@ -27,13 +27,13 @@ type limiter struct {
 }
 
 type bucket struct {
-	left float64
-	at   time.Time
+	left float64   // requests that may still be sent at the time at
+	at   time.Time // when left was computed
 }
 
-// NewLimiter makes a limiter in memory: a token bucket per client certificate, of which
-// it tells 10,000 apart at a time. Several processes limit each for itself. A nil clock
-// is time.Now.
+// NewLimiter makes a limiter in memory: a token bucket per client certificate. It
+// remembers at most 10,000 certificates at a time. Each process limits for itself. A nil
+// clock is time.Now.
 func NewLimiter(rate Rate, clock func() time.Time) (dcr.Limiter, error) {
 	if !(rate.PerSecond > 0) || !(rate.Burst >= 1) {
 		return nil, errors.New("server: a rate needs PerSecond above 0 and a Burst of 1 or more")
@@ -44,8 +44,8 @@ func NewLimiter(rate Rate, clock func() time.Time) (dcr.Limiter, error) {
 	return &limiter{clock: clock, rate: rate, buckets: map[string]*bucket{}}, nil
 }
 
-// Allow takes one from the bucket of a key. Where it is empty it says when there will
-// be one again.
+// Allow takes one request from the bucket of a key. If the bucket is empty, it returns how
+// long the bucket takes to hold one again.
 func (l *limiter) Allow(key string) (retryAfter time.Duration, ok bool) {
 	now := l.clock()
 	l.mu.Lock()
@@ -70,8 +70,9 @@ func (l *limiter) fill(b *bucket, now time.Time) {
 	}
 }
 
-// makeRoom forgets the buckets that are full again, as a new bucket would be. Where
-// there is none, it forgets all.
+// makeRoom forgets the buckets that are full again: a new bucket is the same. If none is,
+// it forgets all, so that the memory stays bounded. The price is a fresh burst for each
+// certificate, which takes 10,000 active certificates.
 func (l *limiter) makeRoom(now time.Time) {
 	if len(l.buckets) < maxBuckets {
 		return

@@ -12,7 +12,7 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// readyTimeout is how long the store may take to say that it can be read.
+// readyTimeout is how long the store may take to answer a readiness check.
 const readyTimeout = 2 * time.Second
 
 // addDiscovery makes the discovery document and its route.
@@ -31,7 +31,8 @@ func (b *Bank) addDiscovery(routes map[string]http.Handler) error {
 	return err
 }
 
-// route puts what is served together.
+// route makes the handler of the whole bank. It looks paths up in a map instead of a
+// http.ServeMux, because a ServeMux redirects.
 func (b *Bank) route(routes map[string]http.Handler) error {
 	c := &b.config
 	routes[c.Paths.OpenAPI] = only(http.MethodGet, document("application/yaml", dcr.OpenAPI()))
@@ -67,7 +68,7 @@ func nothingHere(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "there is nothing here", http.StatusNotFound)
 }
 
-// only lets one method through, and HEAD with GET.
+// only answers 405 to all but one method. With GET it also lets HEAD through.
 func only(method string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == method || method == http.MethodGet && r.Method == http.MethodHead {
@@ -88,16 +89,17 @@ func document(mediaType string, content []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", mediaType)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_, _ = w.Write(content) // a client that is gone reads nothing
+		_, _ = w.Write(content) // an error means that the client has hung up
 	})
 }
 
-// writeJSON answers with a document that is not to be kept.
+// writeJSON answers with a document that no cache may store.
 func writeJSON(w http.ResponseWriter, status int, document any) {
 	text.NoStore(w.Header())
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// What is sent here always encodes; a client that is gone reads nothing.
+	// The documents of this package always encode: an error means that the client has
+	// hung up.
 	_ = json.NewEncoder(w).Encode(document)
 }
 
@@ -107,7 +109,7 @@ type health struct {
 
 func healthy(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, health{"ok"}) }
 
-// ready asks the store for a client that nobody has.
+// ready reads a client that does not exist: the answer shows that the store can be read.
 func (b *Bank) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()

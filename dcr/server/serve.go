@@ -16,20 +16,21 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// The timeouts of a bank's server. A body has dcr.DefaultBodyTimeout besides.
+// The timeouts and limits of a bank's server. The body of a registration request has
+// dcr.DefaultBodyTimeout.
 const (
 	ReadTimeout   = 30 * time.Second      // for reading a whole request
-	WriteTimeout  = 2 * dcr.ChangeTimeout // from the end of the header to that of the answer
+	WriteTimeout  = 2 * dcr.ChangeTimeout // from the end of a request's header to the end of its answer; longer than a change may take
 	IdleTimeout   = 2 * time.Minute       // between two requests of a connection
-	DrainTimeout  = dcr.ChangeTimeout     // for what is being answered when Serve ends
+	DrainTimeout  = dcr.ChangeTimeout     // for the open requests when Serve ends
 	MaxHeader     = 64 << 10              // bytes of a header
-	ReconcileEach = time.Minute           // how often Run looks for changes that stopped half-way
+	ReconcileEach = time.Minute           // how often Run calls Reconcile
 )
 
-// Run ends changes that stopped half-way, because a process died or something was out
-// (dcr.Registrar.Reconcile), now and every minute until the context ends. It leaves
-// younger changes alone, which may be under way here or in another process. A Store
-// without the methods of store.Unfinished has nothing to end: Run waits then.
+// Run calls dcr.Registrar.Reconcile now and every minute until the context ends. It leaves
+// changes younger than twice dcr.ChangeTimeout alone, because they may be under way here
+// or in another process. If the Store has not the methods of store.Unfinished, there is
+// nothing to do and Run just waits for the end of the context.
 func (b *Bank) Run(ctx context.Context) {
 	if _, ok := b.config.Store.(store.Unfinished); !ok {
 		<-ctx.Done()
@@ -50,9 +51,9 @@ func (b *Bank) Run(ctx context.Context) {
 }
 
 // HTTPServer returns a server for Handler with the bank's timeouts. With
-// Clients.Server its TLSConfig has the bank's certificate and asks for the client's,
-// which it verifies against Clients.Trust.Authorities. A client without one can read
-// what needs none, such as the discovery document.
+// Clients.Server its TLSConfig has the bank's certificate. It asks for a client
+// certificate and verifies it against Clients.Trust.Authorities. A client without a
+// certificate is let in, because the discovery document needs none.
 func (b *Bank) HTTPServer() *http.Server {
 	return &http.Server{
 		Handler: b.handler, TLSConfig: b.tlsConfig(), ReadHeaderTimeout: dcr.HeaderTimeout, ReadTimeout: ReadTimeout,
@@ -86,7 +87,7 @@ func ListenAndServe(ctx context.Context, address string, c Config) error {
 	return b.ListenAndServe(ctx, address)
 }
 
-// ListenAndServe is Serve at a TCP address, such as ":8443".
+// ListenAndServe listens at a TCP address, such as ":8443", and calls Serve.
 func (b *Bank) ListenAndServe(ctx context.Context, address string) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -95,11 +96,12 @@ func (b *Bank) ListenAndServe(ctx context.Context, address string) error {
 	return b.Serve(ctx, l)
 }
 
-// Serve answers over TLS until the context ends, and runs Run meanwhile. Then it lets
-// no new connection in, finishes what is being answered within DrainTimeout, and
-// returns nil. It closes the listener. Any other end is an error, as is a bank without
-// Clients.Server whose certificates do not come from a proxy: that one is served
-// without TLS.
+// Serve answers requests over TLS until the context ends, and runs Run meanwhile. Then it
+// accepts no new connection, lets open requests finish within DrainTimeout, and returns
+// nil. It closes the listener. Any other end is an error.
+//
+// Without Clients.Server, Serve returns an error, unless Clients.Source takes certificates
+// from a proxy: then it serves without TLS, because the proxy ends TLS.
 func (b *Bank) Serve(ctx context.Context, l net.Listener) error {
 	server := b.HTTPServer()
 	if server.TLSConfig == nil && b.fromTLS {
@@ -137,7 +139,8 @@ func (b *Bank) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// connectionLog logs what net/http has to say, such as failed handshakes.
+// connectionLog passes the messages of net/http, such as failed handshakes, to the bank's
+// logger. It cleans and bounds them: a message may quote what a client sent.
 type connectionLog struct{ bank *Bank }
 
 // Write implements io.Writer.

@@ -21,7 +21,7 @@ const (
 	unavailable    = "temporarily_unavailable"
 )
 
-// notTheClient refuses the authentication of a client.
+// notTheClient makes the refusal of a client whose authentication failed.
 func notTheClient(description string) *tokenError {
 	return &tokenError{status: http.StatusUnauthorized, code: invalidClient, description: description}
 }
@@ -39,7 +39,7 @@ type wireError struct {
 	Description string `json:"error_description"`
 }
 
-// grantedToken is a good answer (RFC 6749 section 5.1).
+// grantedToken is the answer with a token (RFC 6749 section 5.1).
 type grantedToken struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`

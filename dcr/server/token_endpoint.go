@@ -24,23 +24,25 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// TokenLife is for how long an access token of the bank's own token endpoint is valid.
+// TokenLife is how long an access token of the bank's own token endpoint is valid.
 const TokenLife = time.Hour
 
 const (
 	maxTokenBody = 64 << 10
-	tokenRetry   = 10 * time.Second // after an outage that names no time of its own
+	tokenRetry   = 10 * time.Second // the Retry-After of an outage whose error gives no time
 )
 
-// tokenEndpoint gives access tokens by the client_credentials grant (RFC 6749 section
-// 4.4) to clients that authenticate by the method they registered, over mutual TLS
-// with a certificate of their software, to which the token is bound (RFC 8705).
+// tokenEndpoint issues access tokens by the client_credentials grant (RFC 6749 section
+// 4.4). The client must use mutual TLS with a certificate of its software, and
+// authenticate by the method that it registered. The token is bound to the certificate
+// (RFC 8705).
 //
-// It reads the request first, then lets cert.Middleware judge whether the certificate
-// belongs to the client that the request names, and then wants the method's own proof.
+// It works in three steps: it reads the request; cert.Middleware checks that the
+// certificate belongs to the client that the request names; then it checks the proof of
+// the authentication method. The proof comes last because it may use up a jti.
 type tokenEndpoint struct {
 	policy     validate.Policy
-	audiences  []string // aud of client assertions, one of them
+	audiences  []string // a client assertion's aud must be one of them
 	clock      func() time.Time
 	store      store.Store
 	tokens     *token.Memory
@@ -48,20 +50,21 @@ type tokenEndpoint struct {
 	statements *ssa.Verifier
 	keys       ssa.SoftwareKeyResolver
 	source     cert.Source
-	open       func(store.Client) (claims.Secret, error) // the sealed secret
-	limiter    dcr.Limiter                               // nil for none
+	open       func(store.Client) (claims.Secret, error) // opens a sealed secret
+	limiter    dcr.Limiter                               // nil: no limit
 	log        *slog.Logger
 	told       func(method claims.AuthMethod, outcome string) // for metrics
 
 	authenticated http.Handler // grant behind cert.Middleware
 }
 
-// tokenRequest is what a request asks for. Nothing of it is proved.
+// tokenRequest is a token request that was read. Its sender is not authenticated yet. The
+// context of the HTTP request carries it through cert.Middleware.
 type tokenRequest struct {
 	form       url.Values
 	by         credentials
-	client     store.Client    // that the request names; set by software
-	registered *claims.Request // what it registered
+	client     store.Client    // the client that the request names; software sets it
+	registered *claims.Request // the registered members of client
 }
 
 type tokenRequestKey struct{}
@@ -69,7 +72,7 @@ type tokenRequestKey struct{}
 func tokenRequestOf(r *http.Request) *tokenRequest {
 	asked, ok := r.Context().Value(tokenRequestKey{}).(*tokenRequest)
 	if !ok {
-		return &tokenRequest{} // of no client
+		return &tokenRequest{} // names no client, so it is refused
 	}
 	return asked
 }
@@ -105,8 +108,8 @@ func (t *tokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.authenticated.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenRequestKey{}, asked)))
 }
 
-// read reads what is asked for and who says so. A sender without a certificate is not
-// read.
+// read reads the form and the credentials of a request. It refuses a sender without a
+// certificate before it reads the body.
 func (t *tokenEndpoint) read(w http.ResponseWriter, r *http.Request, asked *tokenRequest) *tokenError {
 	leaf, err := t.source(r)
 	if err != nil || leaf == nil {
@@ -127,7 +130,8 @@ func (t *tokenEndpoint) read(w http.ResponseWriter, r *http.Request, asked *toke
 	return asked.by.read(r, asked.form)
 }
 
-// software finds the client that somebody claims to be, for cert.Middleware.
+// software returns the software of the client that the request names, for
+// cert.Middleware. The sender has not proved yet that it is that client.
 func (t *tokenEndpoint) software(r *http.Request) (cert.Software, error) {
 	asked := tokenRequestOf(r)
 	record, err := t.store.Get(r.Context(), asked.by.clientID)
@@ -154,7 +158,7 @@ func (t *tokenEndpoint) software(r *http.Request) (cert.Software, error) {
 	return cert.SoftwareOf(statement, keys), nil
 }
 
-// denied logs and counts what cert.Middleware has refused.
+// denied logs and counts a refusal by cert.Middleware, which has answered it already.
 func (t *tokenEndpoint) denied(r *http.Request, d cert.Denial) {
 	asked := tokenRequestOf(r)
 	t.told(asked.by.method, d.Code)
@@ -165,7 +169,7 @@ func (t *tokenEndpoint) denied(r *http.Request, d cert.Denial) {
 	t.log.Log(r.Context(), level, "token refused", "client_id", text.Echo(asked.by.clientID), "error", d.Code, "why", text.Bounded{Err: d.Err})
 }
 
-// refuse answers what is refused by the endpoint itself.
+// refuse answers, logs and counts a refusal by the endpoint itself.
 func (t *tokenEndpoint) refuse(w http.ResponseWriter, asked *tokenRequest, refusal *tokenError) {
 	t.told(asked.by.method, refusal.code)
 	t.log.Info("token refused", "client_id", text.Echo(asked.by.clientID), "error", refusal.code, "why", refusal.description)
@@ -178,7 +182,7 @@ func (t *tokenEndpoint) refuse(w http.ResponseWriter, asked *tokenRequest, refus
 	writeJSON(w, refusal.status, wireError{refusal.code, refusal.description})
 }
 
-// grant issues a token to a client whose certificate has been accepted.
+// grant issues a token to a client whose certificate cert.Middleware has accepted.
 func (t *tokenEndpoint) grant(w http.ResponseWriter, r *http.Request) {
 	asked := tokenRequestOf(r)
 	granted, refusal := t.issue(r.Context(), asked)
@@ -210,7 +214,8 @@ func (t *tokenEndpoint) issue(ctx context.Context, asked *tokenRequest) (*grante
 	return &grantedToken{AccessToken: access.Reveal(), TokenType: "Bearer", ExpiresIn: int(TokenLife / time.Second), Scope: strings.Join(scope, " ")}, nil
 }
 
-// prove wants the proof of the method that the client registered, and no other.
+// prove checks the proof of the authentication method. A client must use the method that
+// it registered: another method may be weaker.
 func (t *tokenEndpoint) prove(ctx context.Context, asked *tokenRequest, accepted *cert.Acceptance) *tokenError {
 	by := &asked.by
 	if method := asked.registered.TokenEndpointAuthMethod.Or(""); method != by.method {
@@ -235,7 +240,8 @@ func (t *tokenEndpoint) prove(ctx context.Context, asked *tokenRequest, accepted
 	return t.checkAssertion(ctx, by)
 }
 
-// readForm reads the body's parameters, each of which may stand there once.
+// readForm reads the parameters of the body. A parameter must not be repeated (RFC 6749
+// section 3.2).
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *tokenError) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
@@ -257,8 +263,8 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *tokenError) 
 	return form, nil
 }
 
-// knownGrant wants the one grant that there is. What the request lacks is told before
-// who sends it is judged.
+// knownGrant refuses all grants but client_credentials. It runs before the client is
+// authenticated, so that a developer learns of a missing parameter first.
 func knownGrant(form url.Values) *tokenError {
 	switch form.Get("grant_type") {
 	case "":
@@ -269,8 +275,8 @@ func knownGrant(form url.Values) *tokenError {
 	return badRequest("unsupported_grant_type", "this token endpoint knows client_credentials alone")
 }
 
-// judgeGrant wants a grant and a scope that the client registered. A scope that is
-// empty or left out is all of it.
+// judgeGrant checks that the client registered the grant and the scope, and returns the
+// scope. A request without a scope gets all that the client registered.
 func judgeGrant(form url.Values, registered *claims.Request) ([]string, *tokenError) {
 	if !slices.Contains(registered.GrantTypes.Or(nil), claims.ClientCredentials) {
 		return nil, badRequest("unauthorized_client", "the client did not register the grant type client_credentials")

@@ -18,19 +18,21 @@ import (
 
 const (
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-	// assertionLease is for how long a jti is held before it is confirmed.
+	// assertionLease is how long a jti is held until it is confirmed, which follows at
+	// once.
 	assertionLease = time.Minute
 )
 
-// credentials are what a request says about its sender. Nothing of it is proved.
+// credentials are what a request states about its sender. None of it is proved yet.
 type credentials struct {
-	method    claims.AuthMethod // that was used
+	method    claims.AuthMethod // the method that the request uses
 	clientID  string
 	secret    claims.Secret
 	assertion *assertion.Assertion
 }
 
-// read finds the one method that a request uses (RFC 6749 section 2.3).
+// read finds the one authentication method that a request uses (RFC 6749 section 2.3). A
+// client_id alone means tls_client_auth.
 func (c *credentials) read(r *http.Request, form url.Values) *tokenError {
 	used := 0
 	if header := r.Header.Get("Authorization"); header != "" {
@@ -64,8 +66,9 @@ func (c *credentials) read(r *http.Request, form url.Values) *tokenError {
 	return nil
 }
 
-// formDecoded undoes the encoding that RFC 6749 section 2.3.1 asks for and many leave
-// out: ids and secrets here have no character that it would change.
+// formDecoded undoes the form encoding of a client_id or secret in the Authorization header
+// (RFC 6749 section 2.3.1). Many clients leave the encoding out. That is harmless: the
+// bank's ids and secrets have no character that it would change.
 func formDecoded(value string) string {
 	if decoded, err := url.QueryUnescape(value); err == nil {
 		return decoded
@@ -73,7 +76,7 @@ func formDecoded(value string) string {
 	return value
 }
 
-// readAssertion takes a client assertion apart (RFC 7523 section 2.2).
+// readAssertion reads a client assertion (RFC 7523 section 2.2).
 func (c *credentials) readAssertion(form url.Values) *tokenError {
 	if form.Get("client_assertion_type") != assertionType {
 		return badRequest(invalidRequest, "client_assertion_type is not "+assertionType)
@@ -87,8 +90,8 @@ func (c *credentials) readAssertion(form url.Values) *tokenError {
 	return nil
 }
 
-// checkSubject compares the certificate's subject with the registered one, as the
-// policy says.
+// checkSubject compares the certificate's subject with the registered one, by the policy's
+// subject_dn_match.
 func (t *tokenEndpoint) checkSubject(leaf *x509.Certificate, registered *claims.Request) *tokenError {
 	same, err := t.policy.SubjectDNMatch.Same(registered.TLSClientAuthSubjectDN.Or(""), leaf.RawSubject)
 	switch {
@@ -108,7 +111,7 @@ func checkSecret(secret claims.Secret, c store.Client) *tokenError {
 	return nil
 }
 
-// checkMAC checks a signature whose key is the client's secret.
+// checkMAC checks the HMAC of an assertion, whose key is the client's secret.
 func (t *tokenEndpoint) checkMAC(by *credentials, c store.Client) *tokenError {
 	secret, err := t.open(c)
 	if err != nil {
@@ -121,8 +124,8 @@ func (t *tokenEndpoint) checkMAC(by *credentials, c store.Client) *tokenError {
 	return nil
 }
 
-// checkSignature checks the signature with the key that the kid names, or, where the
-// assertion names none, with every key of the software that may sign.
+// checkSignature checks the signature of an assertion with the key that its kid names. If
+// it has no kid, every signing key of the software is tried.
 func (t *tokenEndpoint) checkSignature(ctx context.Context, by *credentials, keys ssa.SoftwareKeys, registered *claims.Request) *tokenError {
 	allowed := t.policy.MemberAlgorithms.TokenEndpointAuth
 	if err := by.assertion.CheckHeader(allowed, registered.TokenEndpointAuthSigningAlg.Or("")); err != nil {
@@ -133,8 +136,9 @@ func (t *tokenEndpoint) checkSignature(ctx context.Context, by *credentials, key
 	if refusal == nil || named || refusal.status != http.StatusUnauthorized {
 		return refusal
 	}
-	// The key may have been published a moment ago. A kid that nobody can have makes the
-	// set be read again, where it may.
+	// The software may have published its key a moment ago. With a kid, the resolver reads
+	// the set again for an unknown key. Without one, ask for a kid that no set has: that
+	// causes the same refetch, under the same limits.
 	if _, err := keys.Source.ResolveKeys(ctx, ssa.KeyRef{URL: keys.Address, KeyID: "assertion without kid"}); err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
 		return keysRefusal(err)
 	}
@@ -163,8 +167,8 @@ func keysRefusal(err error) *tokenError {
 	return outage("the key set of the software cannot be read at the moment", tokenRetry)
 }
 
-// checkAssertion judges the claims of an assertion that is signed well, and takes its
-// jti, last of all.
+// checkAssertion judges the claims of an assertion whose signature is good. It uses up the
+// jti last, so that a refused assertion does not.
 func (t *tokenEndpoint) checkAssertion(ctx context.Context, by *credentials) *tokenError {
 	jti, until, err := by.assertion.CheckClaims(assertion.Expected{ClientID: by.clientID, Audiences: t.audiences,
 		Now: t.clock(), Skew: t.policy.ClockSkew, MaxLifetime: t.policy.MaxLifetime})

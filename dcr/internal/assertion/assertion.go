@@ -1,6 +1,7 @@
-// Package assertion judges client assertions, by which a client authenticates at a
-// token endpoint (RFC 7523 section 2.2, OIDC Core section 9). [Parse] reads one; its
-// methods judge signature and claims.
+// Package assertion judges client assertions: the JWTs by which a client authenticates at
+// a token endpoint (RFC 7523 section 2.2, OIDC Core section 9). Call [Parse] first, then
+// [Assertion.CheckMAC] or [Assertion.CheckHeader] and [Assertion.SignedBy] for the
+// signature, and [Assertion.CheckClaims] last.
 package assertion
 
 import (
@@ -24,21 +25,22 @@ const (
 	maxJTI   = 256 // bytes
 )
 
-// Assertion is a client assertion, of which nothing is proved until its checks have
-// been called.
+// Assertion is a client assertion. Nothing in it is proved before the checks have passed.
 type Assertion struct {
 	token   string
 	jws     *jose.JWS
 	payload jsonscan.Value
 }
 
-// Refused is why an assertion is refused. It reads as an error_description.
+// Refused is the reason why an assertion is refused. Its text is an error_description, so
+// it has no package prefix.
 type Refused string
 
-// Error gives the reason.
+// Error returns the reason.
 func (r Refused) Error() string { return string(r) }
 
-// Parse takes a client assertion apart. Every error of this package is a Refused.
+// Parse reads a client assertion. It checks no signature and no claim. Every error of this
+// package is a Refused.
 func Parse(token string) (*Assertion, error) {
 	a := &Assertion{token: token}
 	var err error
@@ -51,10 +53,10 @@ func Parse(token string) (*Assertion, error) {
 	return a, nil
 }
 
-// ClientID is sub: the client that the sender claims to be; "" where it says none.
+// ClientID returns sub, the client that the sender claims to be; "" if there is none.
 func (a *Assertion) ClientID() string { return a.text("sub") }
 
-// Method is the authentication method that the assertion belongs to.
+// Method returns the authentication method of the assertion, by its alg.
 func (a *Assertion) Method() claims.AuthMethod {
 	if strings.HasPrefix(a.jws.Algorithm(), "HS") {
 		return claims.ClientSecretJWT
@@ -71,7 +73,9 @@ func (a *Assertion) text(name string) string {
 	return value
 }
 
-// CheckMAC checks an HS256 signature, whose key is the client's secret.
+// CheckMAC checks an HS256 signature. Its key is the client's secret. The header may hold
+// alg, kid and typ alone. CheckMAC checks that itself, because the gate of internal/jose
+// admits no HMAC.
 func (a *Assertion) CheckMAC(secret claims.Secret) error {
 	if a.jws.Algorithm() != algHS256 {
 		return Refused("a client assertion by a shared secret is signed HS256 here")
@@ -95,8 +99,8 @@ func (a *Assertion) CheckMAC(secret claims.Secret) error {
 	return nil
 }
 
-// CheckHeader wants the header of a signature by one of the algorithms: registered,
-// where the client registered one, and otherwise one that is allowed.
+// CheckHeader checks the header of a signature. Its alg must be allowed, and must be the
+// registered one if the client registered one.
 func (a *Assertion) CheckHeader(allowed []claims.Algorithm, registered claims.Algorithm) error {
 	if err := a.jws.Gate(text.Strings(allowed)); err != nil {
 		return Refused("the header of the client assertion: " + text.Detail(err))
@@ -107,10 +111,10 @@ func (a *Assertion) CheckHeader(allowed []claims.Algorithm, registered claims.Al
 	return nil
 }
 
-// KeyID is the kid of the header, and whether there is one.
+// KeyID returns the kid of the header, and whether there is one.
 func (a *Assertion) KeyID() (kid string, named bool) { return a.jws.KeyID() }
 
-// SignedBy tells whether one of the keys has signed the assertion.
+// SignedBy reports whether one of the keys has signed the assertion.
 func (a *Assertion) SignedBy(keys []ssa.Key, allowed []claims.Algorithm) bool {
 	names := text.Strings(allowed)
 	return slices.ContainsFunc(keys, func(k ssa.Key) bool {
@@ -118,18 +122,18 @@ func (a *Assertion) SignedBy(keys []ssa.Key, allowed []claims.Algorithm) bool {
 	})
 }
 
-// Expected is what the claims of an assertion must say.
+// Expected is what CheckClaims compares the claims of an assertion with.
 type Expected struct {
-	ClientID    string        // iss and sub
-	Audiences   []string      // aud names one of them
-	Now         time.Time     // by which exp, iat and nbf are judged
-	Skew        time.Duration // by which clocks may differ
-	MaxLifetime time.Duration // how far ahead exp may be
+	ClientID    string        // iss and sub must be it
+	Audiences   []string      // aud must name one of them
+	Now         time.Time     // the time by which exp, iat and nbf are judged
+	Skew        time.Duration // how much the clocks of client and bank may differ
+	MaxLifetime time.Duration // how far in the future exp may be
 }
 
-// CheckClaims judges the claims of an assertion that is signed well (RFC 7523 section
-// 3). It returns jti, which is to be used once, and until when the assertion could be
-// used again.
+// CheckClaims judges the claims of an assertion whose signature is good (RFC 7523 section
+// 3). It returns the jti and the time until which the assertion would be accepted again:
+// the caller must refuse a second use of the jti until then.
 func (a *Assertion) CheckClaims(e Expected) (jti string, until time.Time, err error) {
 	if a.ClientID() != e.ClientID || a.text("iss") != e.ClientID {
 		return "", time.Time{}, Refused("iss and sub of the client assertion are not both the client_id")
@@ -146,7 +150,7 @@ func (a *Assertion) CheckClaims(e Expected) (jti string, until time.Time, err er
 	return jti, until, nil
 }
 
-// meant tells whether aud is one of the audiences, or an array that has one.
+// meant reports whether aud is one of the audiences, or an array that has one of them.
 func (a *Assertion) meant(audiences []string) bool {
 	aud, _ := a.payload.Member("aud")
 	if value, clean := aud.Text(); clean && slices.Contains(audiences, value) {
@@ -160,7 +164,7 @@ func (a *Assertion) meant(audiences []string) bool {
 	return false
 }
 
-// checkTimes judges exp, which must be there, and iat and nbf.
+// checkTimes judges exp, which is required, and iat and nbf, which are optional.
 func (a *Assertion) checkTimes(e Expected) (until time.Time, err error) {
 	now, skew := e.Now.Unix(), int64(e.Skew/time.Second)
 	v, _ := a.payload.Member("exp")

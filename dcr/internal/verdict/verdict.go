@@ -1,5 +1,5 @@
-// Package verdict says how a finding of package ssa reads as a violation of a rule:
-// the same on a bank's side and on a TPP's.
+// Package verdict turns an error of package ssa into the violation of a rule. The bank
+// (dcr) and the TPP (dcr/tpp) use it both, so that they report the same.
 package verdict
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// Statement tells what package ssa found wrong with a software statement.
+// Statement returns the violation for an error about a software statement.
 func Statement(err error) validate.Violation {
 	var e *ssa.Error
 	if !errors.As(err, &e) {
@@ -23,7 +23,7 @@ func Statement(err error) validate.Violation {
 	return v
 }
 
-// Request tells what is wrong with the signature of the request itself.
+// Request returns the violation for an error about the request's own signature.
 func Request(err error) validate.Violation {
 	v := validate.Violation{Rule: validate.RuleRequestSignature, Document: validate.DocHeader, Message: Plain(err)}
 	var e *ssa.Error
@@ -44,7 +44,8 @@ func Request(err error) validate.Violation {
 	return v
 }
 
-// Plain is what an error of ssa or claims says, without the name of its package.
+// Plain returns the text of an error without the name of its package: a report names the
+// rule instead.
 func Plain(err error) string {
 	var e *ssa.Error
 	if errors.As(err, &e) {
