@@ -83,22 +83,12 @@ func checkScopeList(f *jsonform.Faults, place string, list, known []string, othe
 	}
 	for _, s := range list {
 		switch {
-		case !isScopeToken(s):
+		case !isScopeWord(s):
 			f.Add(place, "%q is no scope word (RFC 6749 section 3.3)", Echo(s))
 		case !slices.Contains(known, s):
 			f.Add(place, "%q %s", Echo(s), otherwise)
 		}
 	}
-}
-
-// isScopeToken: RFC 6749 section 3.3, 1*( %x21 / %x23-5B / %x5D-7E ).
-func isScopeToken(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] <= ' ' || s[i] > '~' || s[i] == '"' || s[i] == '\\' {
-			return false
-		}
-	}
-	return s != ""
 }
 
 func checkPolicyRoleScopes(f *jsonform.Faults, p *Policy) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -114,13 +115,13 @@ func (a *app) loadStatement(name string, declared []claims.AttributeDeclaration)
 func writeApplication(out io.Writer, app claims.Application) {
 	fmt.Fprintln(out, "UNVERIFIED: no signature was checked, anybody may have written this")
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "Name\t%s\nID\t%s\n", visible(app.Name), visible(app.ID))
+	fmt.Fprintf(w, "Name\t%s\nID\t%s\n", text.Visible(app.Name), text.Visible(app.ID))
 	for _, attribute := range app.Attributes {
 		values := make([]string, len(attribute.Values))
 		for i, v := range attribute.Values {
-			values[i] = visible(v)
+			values[i] = text.Visible(v)
 		}
-		fmt.Fprintf(w, "%s\t%s\n", visible(attribute.Name), strings.Join(values, ", "))
+		fmt.Fprintf(w, "%s\t%s\n", text.Visible(attribute.Name), strings.Join(values, ", "))
 	}
 	_ = w.Flush() // into memory
 }

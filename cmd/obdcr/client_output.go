@@ -13,6 +13,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // secretMembers of an answer are shown by the verbs alone that make them.
@@ -144,11 +145,11 @@ func without(object []byte, name string) ([]byte, bool) {
 }
 
 // visibleJSON makes JSON text harmless on a terminal, and leaves it JSON.
-func visibleJSON(text string) string {
+func visibleJSON(document string) string {
 	var b strings.Builder
-	for _, c := range text {
+	for _, c := range document {
 		switch {
-		case c == '\n' || !hidden(c):
+		case c == '\n' || !text.Hidden(c):
 			b.WriteRune(c)
 		case c > 0xffff:
 			high, low := utf16.EncodeRune(c)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/internal/dn"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -259,17 +260,17 @@ func writeSubject(out io.Writer, name string, s *shownSubject) {
 	if title == "" {
 		title = "certificate of no known profile"
 	}
-	fmt.Fprintf(out, "%s   %s\n", visible(name), title)
+	fmt.Fprintf(out, "%s   %s\n", text.Visible(name), title)
 	for _, line := range [][2]string{
 		{"software", s.Identity.SoftwareID}, {"organisation", strings.TrimSpace(s.Identity.OrgID + "   " + s.Identity.OrganizationIdentifier)},
 		{"issuer", s.Issuer}, {"valid", s.NotBefore.Format(time.DateOnly) + " to " + s.NotAfter.Format(time.DateOnly)},
 	} {
 		if line[1] != "" {
-			fmt.Fprintf(out, "  %-14s%s\n", line[0], visible(line[1]))
+			fmt.Fprintf(out, "  %-14s%s\n", line[0], text.Visible(line[1]))
 		}
 	}
 	fmt.Fprintf(out, "\nFor the registration request (%d characters):\n", s.Characters)
-	fmt.Fprintf(out, "  \"tls_client_auth_subject_dn\": %s\n", visible(jsonString(s.SubjectDN)))
+	fmt.Fprintf(out, "  \"tls_client_auth_subject_dn\": %s\n", text.Visible(jsonString(s.SubjectDN)))
 	for _, w := range s.Warnings {
 		fmt.Fprintf(out, "  warning: %s\n", w)
 	}
@@ -279,10 +280,10 @@ func writeSubject(out io.Writer, name string, s *shownSubject) {
 		if match == "" {
 			match = "never"
 		}
-		fmt.Fprintf(out, "  %-18s%-11s%s\n", r.title, match, visible(r.Text))
+		fmt.Fprintf(out, "  %-18s%-11s%s\n", r.title, match, text.Visible(r.Text))
 	}
 	if s.Immutable != "" {
-		fmt.Fprintf(out, "  %-18s%-11s%s\n", "immutable part", validate.DNMatchImmutable, visible(s.Immutable))
+		fmt.Fprintf(out, "  %-18s%-11s%s\n", "immutable part", validate.DNMatchImmutable, text.Visible(s.Immutable))
 	}
 	fmt.Fprintf(out, "\nThumbprints:\n")
 	for _, line := range [][2]string{

@@ -96,7 +96,7 @@ func unknownRule(id string) error {
 }
 
 // cut shortens what a message repeats.
-func cut(s string) string { return validate.Echo(s) }
+func cut(s string) string { return text.Echo(s) }
 
 func rulesCommand() *cobra.Command {
 	var output string

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 )
 
@@ -36,12 +37,12 @@ no rule: anybody may have written what it shows.`,
 
 // inspect shows a token and what is inside it. A token that can't be decoded is a
 // violation; what can be is shown all the same.
-func inspect(out io.Writer, name, text string) error {
-	if text == "" {
+func inspect(out io.Writer, name, token string) error {
+	if token == "" {
 		return &exitError{exitViolated, fmt.Errorf("%s is empty", name)}
 	}
 	kind := "registration request"
-	payload, err := payloadOf(text)
+	payload, err := payloadOf(token)
 	if err != nil {
 		return &exitError{exitViolated, fmt.Errorf("%s is neither a compact JWT nor a JSON object: %w", name, err)}
 	}
@@ -50,8 +51,8 @@ func inspect(out io.Writer, name, text string) error {
 		kind = "software statement"
 	}
 	fmt.Fprintf(out, "UNVERIFIED: no signature was checked, anybody may have written this\n")
-	fmt.Fprintf(out, "%s, %s\n", visible(name), kind)
-	failed := show(out, kind, text)
+	fmt.Fprintf(out, "%s, %s\n", text.Visible(name), kind)
+	failed := show(out, kind, token)
 	if err == nil && kind == "registration request" {
 		if member, ok := object.Member("software_statement"); ok {
 			statement, _ := member.Text()
@@ -119,11 +120,11 @@ func show(out io.Writer, kind, text string) error {
 func showJSON(out io.Writer, title, doc string) error {
 	fmt.Fprintf(out, "\n%s\n", title)
 	if _, err := jsonscan.Parse(doc); err != nil {
-		fmt.Fprintf(out, "%s\n", visible(doc))
+		fmt.Fprintf(out, "%s\n", text.Visible(doc))
 		return fmt.Errorf("%s: no strict JSON: %w", title, plainly(err))
 	}
 	for _, line := range jsonscan.Indent(doc) {
-		fmt.Fprint(out, visible(line.Text))
+		fmt.Fprint(out, text.Visible(line.Text))
 		if t := timeBeside(doc, line); t != "" {
 			fmt.Fprint(out, "   <- "+t)
 		}

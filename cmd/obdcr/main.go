@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Exit codes.
@@ -83,8 +85,8 @@ func (a *app) run(args []string, out io.Writer) int {
 	if err == nil {
 		return exitFine
 	}
-	if text := err.Error(); text != "" {
-		a.note("%s", text)
+	if said := err.Error(); said != "" {
+		a.note("%s", said)
 	}
 	var exit *exitError
 	if errors.As(err, &exit) {
@@ -95,9 +97,9 @@ func (a *app) run(args []string, out io.Writer) int {
 
 // note tells something that is no result. Its text may hold input.
 func (a *app) note(format string, args ...any) {
-	text := strings.TrimSpace(fmt.Sprintf(format, args...))
-	for line := range strings.Lines(text) {
-		fmt.Fprintln(a.err, "obdcr: "+visible(strings.TrimRight(line, "\n")))
+	said := strings.TrimSpace(fmt.Sprintf(format, args...))
+	for line := range strings.Lines(said) {
+		fmt.Fprintln(a.err, "obdcr: "+text.Visible(strings.TrimRight(line, "\n")))
 	}
 }
 

@@ -40,18 +40,6 @@ func TestColourMarksSeverities(t *testing.T) {
 	assert.Contains(t, coloured.String(), "\x1b[31merror")
 }
 
-func TestVisibleKeepsTextAndEscapesWhatSteersATerminal(t *testing.T) {
-	for in, want := range map[string]string{
-		"Zoë's bank":      "Zoë's bank",
-		"a\x1b[2Jb\r\n\t": `a\u001b[2Jb\u000d\u000a\u0009`,
-		"\u009b\u202e":    `\u009b\u202e`,
-		"\xff":            `\xff`,
-		"\U000e0041":      `\U000e0041`,
-	} {
-		assert.Equal(t, want, visible(in))
-	}
-}
-
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("no space left") }

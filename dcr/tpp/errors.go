@@ -57,10 +57,10 @@ func (e *ResponseError) Error() string { return "tpp: " + e.Detail() }
 func (e *ResponseError) Detail() string {
 	said := fmt.Sprintf("%s: the bank answered %d", e.Verb, e.Status)
 	if e.Code != "" {
-		said += " " + validate.Echo(e.Code)
+		said += " " + text.Echo(e.Code)
 	}
 	if e.Description != "" {
-		said += ": " + validate.Echo(e.Description)
+		said += ": " + text.Echo(e.Description)
 	}
 	return said
 }
@@ -161,13 +161,13 @@ func unwanted(verb string, a *answer, now time.Time) error {
 
 // refusedBy makes the error of an answer that is no success.
 func refusedBy(verb string, a *answer, now time.Time) *ResponseError {
-	e := &ResponseError{Verb: verb, Status: a.status, WWWAuthenticate: clean(a.header.Get("WWW-Authenticate"), validate.MaxDescription),
+	e := &ResponseError{Verb: verb, Status: a.status, WWWAuthenticate: clean(a.header.Get("WWW-Authenticate"), text.MaxDescription),
 		RetryAfter: retryAfterOf(a.header.Get("Retry-After"), now), Body: a.body[:min(len(a.body), maxKept)]}
 	if object, err := jsonscan.Parse(string(a.body)); err == nil {
-		e.Code = clean(textMember(object, "error"), validate.MaxEcho)
-		e.Description = clean(textMember(object, "error_description"), validate.MaxDescription)
+		e.Code = clean(textMember(object, "error"), text.MaxEcho)
+		e.Description = clean(textMember(object, "error_description"), text.MaxDescription)
 	} else if media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); media == "text/plain" {
-		e.Description = clean(strings.TrimSpace(string(a.body)), validate.MaxDescription)
+		e.Description = clean(strings.TrimSpace(string(a.body)), text.MaxDescription)
 	}
 	return e
 }
@@ -256,7 +256,7 @@ func networkDetail(err error) string {
 	case errors.Is(err, syscall.ECONNRESET):
 		return "connection reset"
 	}
-	return validate.Echo(err.Error())
+	return text.Echo(err.Error())
 }
 
 // failure is an error of this package that is neither an answer nor the lack of one: of a

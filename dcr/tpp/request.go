@@ -144,14 +144,14 @@ func authentication(c *claims.Request, m *Metadata, o *RequestOptions) error {
 		}
 	}
 	if m.AuthMethods != nil && !slices.Contains(m.AuthMethods, o.AuthMethod) {
-		return fmt.Errorf("the bank does not announce token_endpoint_auth_method %q", validate.Echo(string(o.AuthMethod)))
+		return fmt.Errorf("the bank does not announce token_endpoint_auth_method %q", text.Echo(string(o.AuthMethod)))
 	}
 	alg := o.Algorithm
 	if alg == "" {
 		alg = claims.PS256
 	}
 	if m.RequestObjectAlgorithms != nil && !slices.Contains(m.RequestObjectAlgorithms, alg) {
-		return fmt.Errorf("the bank does not announce %q in request_object_signing_alg_values_supported", validate.Echo(string(alg)))
+		return fmt.Errorf("the bank does not announce %q in request_object_signing_alg_values_supported", text.Echo(string(alg)))
 	}
 	idToken, err := idTokenAlgorithm(m.IDTokenAlgorithms)
 	if err != nil {
@@ -162,7 +162,7 @@ func authentication(c *claims.Request, m *Metadata, o *RequestOptions) error {
 	switch {
 	case o.AuthMethod.SignsAssertions():
 		if m.AuthSigningAlgorithms != nil && !slices.Contains(m.AuthSigningAlgorithms, alg) {
-			return fmt.Errorf("the bank does not announce %q in token_endpoint_auth_signing_alg_values_supported", validate.Echo(string(alg)))
+			return fmt.Errorf("the bank does not announce %q in token_endpoint_auth_signing_alg_values_supported", text.Echo(string(alg)))
 		}
 		c.TokenEndpointAuthSigningAlg = claims.Some(alg)
 	case o.AuthMethod == claims.TLSClientAuth:
@@ -212,7 +212,7 @@ func wanted[T ~string](member string, asked, announced []T, usual ...T) (claims.
 	}
 	for _, v := range asked {
 		if announced != nil && !slices.Contains(announced, v) {
-			return claims.Optional[[]T]{}, fmt.Errorf("the bank does not announce %s %q", member, validate.Echo(string(v)))
+			return claims.Optional[[]T]{}, fmt.Errorf("the bank does not announce %s %q", member, text.Echo(string(v)))
 		}
 	}
 	return claims.Some(slices.Clone(asked)), nil

@@ -17,7 +17,6 @@ import (
 	"github.com/obdcr/obdcr/internal/jose"
 	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/text"
-	"github.com/obdcr/obdcr/validate"
 )
 
 // assertionLifetime is for how long a client assertion is valid.
@@ -102,7 +101,7 @@ func (c *Client) authenticate(form url.Values, by Credentials) (authorization st
 		pair := url.QueryEscape(by.ClientID) + ":" + url.QueryEscape(by.Secret.Reveal())
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(pair)), nil
 	default:
-		return "", fmt.Errorf("%q is no authentication method that this client has", validate.Echo(string(by.Method)))
+		return "", fmt.Errorf("%q is no authentication method that this client has", text.Echo(string(by.Method)))
 	}
 	return "", nil
 }

@@ -154,7 +154,7 @@ func Quote(s string) string {
 // Visible shows a document of any length on a terminal: each character that cannot
 // be printed, line breaks as well, is written as an escape of Go.
 func Visible(s string) string {
-	if !strings.ContainsFunc(s, hidden) {
+	if !strings.ContainsFunc(s, Hidden) {
 		return s
 	}
 	var b strings.Builder
@@ -163,7 +163,7 @@ func Visible(s string) string {
 		switch {
 		case c == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[0])
-		case !hidden(c):
+		case !Hidden(c):
 			b.WriteRune(c)
 		case c > 0xffff:
 			fmt.Fprintf(&b, `\U%08x`, c)
@@ -175,7 +175,8 @@ func Visible(s string) string {
 	return b.String()
 }
 
-func hidden(c rune) bool { return c == utf8.RuneError || !unicode.IsPrint(c) }
+// Hidden reports whether a character cannot be printed, or steers a terminal.
+func Hidden(c rune) bool { return c == utf8.RuneError || !unicode.IsPrint(c) }
 
 // Bounded is an error of another package, which may repeat input at any length. Its
 // text is that of [ASCII] with MaxDescription; errors.Is and errors.As see all of it.

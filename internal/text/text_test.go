@@ -105,6 +105,18 @@ func TestABearerTokenKeepsToRFC6750(t *testing.T) {
 	assert.False(t, text.IsBearer(strings.Repeat("a", 64)+"=", 64))
 }
 
+func TestVisibleKeepsTextAndEscapesWhatSteersATerminal(t *testing.T) {
+	for in, want := range map[string]string{
+		"Zoë's bank":      "Zoë's bank",
+		"a\x1b[2Jb\r\n\t": `a\u001b[2Jb\u000d\u000a\u0009`,
+		"\u009b\u202e":    `\u009b\u202e`,
+		"\xff":            `\xff`,
+		"\U000e0041":      `\U000e0041`,
+	} {
+		assert.Equal(t, want, text.Visible(in))
+	}
+}
+
 func TestWordsAreListed(t *testing.T) {
 	type word string
 	assert.Equal(t, "a, b", text.List([]word{"a", "b"}))
