@@ -4,8 +4,6 @@ import (
 	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -57,10 +55,8 @@ func (e *endpoint) sign(b *testing.B, n int) []*posting {
 		if err != nil {
 			b.Fatal(err)
 		}
-		p := &posting{token: token, statement: claims.SoftwareStatement.Or(""), answer: httptest.NewRecorder(),
-			request: httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(token))}
-		p.request.Header.Set("Content-Type", "application/jwt")
-		postings[i] = p
+		postings[i] = newPosting(token)
+		postings[i].token, postings[i].statement = token, claims.SoftwareStatement.Or("")
 	}
 	return postings
 }
@@ -82,26 +78,9 @@ func (e *endpoint) least(b *testing.B, p *posting) {
 // BenchmarkPOST registers clients through the handler with the store in memory, in
 // turns with the floor of the core: what cannot be avoided for the same two tokens.
 func BenchmarkPOST(b *testing.B) {
-	memory := store.NewMemory(time.Now)
-	e := newEndpoint(b, memory)
-	var posts, floors []time.Duration
-	for len(posts) < b.N {
-		for _, p := range e.sign(b, min(turn, b.N-len(posts))) {
-			start := time.Now()
-			e.post(b, p)
-			posts = append(posts, time.Since(start))
-			start = time.Now()
-			e.least(b, p)
-			floors = append(floors, time.Since(start))
-		}
-	}
-	post, least := median(posts), median(floors)
-	b.ReportMetric(float64(post), "ns/op")
-	b.ReportMetric(float64(least), "floor-ns/op")
-	b.ReportMetric(float64(post)/float64(least), "ratio")
-}
-
-func median(took []time.Duration) time.Duration {
-	slices.Sort(took)
-	return took[len(took)/2]
+	e := newEndpoint(b, store.NewMemory(time.Now))
+	var postings []*posting
+	compare(b, turn,
+		work{name: "floor", ready: func(n int) { postings = e.sign(b, n) }, do: func(i int) { e.least(b, postings[i]) }},
+		work{name: "post", do: func(i int) { e.post(b, postings[i]) }})
 }

@@ -3,51 +3,144 @@ package bench
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
 )
+
+// BenchmarkRefusals refuses bodies before any signature is checked, in turns with an
+// acceptance, and reports how many acceptances each costs: no more than two.
+func BenchmarkRefusals(b *testing.B) {
+	e := newEndpoint(b, store.NewMemory(time.Now))
+	var postings []*posting
+	works := []work{{name: "acceptance", ready: func(n int) { postings = e.sign(b, n) }, do: func(i int) { e.post(b, postings[i]) }}}
+	for name, body := range e.hostile(b) {
+		works = append(works, e.refusal(b, name, body))
+	}
+	results := inTurns(b, 16, works...)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(results[0].microseconds, "acceptance-us")
+	for _, r := range results[1:] {
+		b.ReportMetric(r.ratio, r.name)
+	}
+}
 
 // BenchmarkAlgNone refuses a request whose header says alg none, in turns with noise of
 // the same size. The header is judged before anything is hashed and before the claims are
 // read. The ratio of the two should not be above 1.5: what is left of it is base64.
 func BenchmarkAlgNone(b *testing.B) {
 	e := newEndpoint(b, store.NewMemory(time.Now))
+	none := e.algNone(b)
+	compare(b, turn, e.refusal(b, "noise", noise(len(none))), e.refusal(b, "none", none))
+}
+
+// room is the greatest payload of a request that is not too large.
+const room = dcr.MaxRequestBody*3/4 - 1<<10
+
+// hostile are bodies of up to 64 KiB by what is wrong with them. Each makes one part of
+// the way to the signatures as long as it can be.
+func (e *endpoint) hostile(b *testing.B) map[string]string {
+	b.Helper()
+	none := e.algNone(b)
+	object := func(members int) string {
+		return "{" + repeated(members, func(i int) string { return fmt.Sprintf(`"%03x":1`, i) }) + "}"
+	}
+	list := func(size int, entry string) string {
+		return "[" + repeated(size/(len(entry)+1), func(int) string { return entry }) + "]"
+	}
+	bodies := map[string]string{
+		"noise":    noise(len(none)),
+		"noise64K": noise(dcr.MaxRequestBody),
+		"algNone":  none,
+	}
+	for name, payload := range map[string]string{
+		"11000redirectURIs": `{"redirect_uris":[` + repeated(11_000, func(int) string { return `"u"` }) + `]}`,
+		"redirectURIs":      `{"redirect_uris":` + list(room-99, `""`) + `}`,
+		"wrongTypes":        `{"redirect_uris":` + list(room-99, `1`) + `}`,
+		"audiences":         `{"aud":` + list(room-99, `""`) + `}`,
+		"scopeWords":        `{"scope":"` + strings.Repeat("a ", room/2-99) + `"}`,
+		"escapes":           `{"iss":"` + strings.Repeat(`\u0041`, room/6-99) + `"}`,
+		"nested20000":       strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000),
+		"4500members":       object(4_500),
+		"objectsOf950":      `{"a":` + list(room-99, object(950)) + `}`,
+		"objectsOf30":       `{"a":` + list(room-99, object(30)) + `}`,
+		"objectsOf1":        `{"a":` + list(room-99, object(1)) + `}`,
+		"statementOfLists":  `{"software_statement":"` + unsigned(`{"iss":"","software_roles":`+list(room*3/4-1<<10, `""`)+`}`) + `"}`,
+		"twoHalves": `{"redirect_uris":` + list(room/2, `""`) +
+			`,"software_statement":"` + unsigned(`{"iss":"","software_roles":`+list(room*3/8-1<<10, `""`)+`}`) + `"}`,
+	} {
+		bodies[name] = unsigned(payload)
+	}
+	return bodies
+}
+
+// repeated are n texts with commas between them.
+func repeated(n int, text func(i int) string) string {
+	texts := make([]string, n)
+	for i := range texts {
+		texts[i] = text(i)
+	}
+	return strings.Join(texts, ",")
+}
+
+// algNone is a request whose header says alg none.
+func (e *endpoint) algNone(b *testing.B) string {
+	b.Helper()
 	request := e.software.Request(ssatest.DefaultAudience)
 	none, err := e.software.SignWith(&request, ssatest.Forgery{Algorithm: "none"})
 	if err != nil {
 		b.Fatal(err)
 	}
-	random := make([]byte, len(none))
-	_, _ = rand.Read(random) // never fails
-	noise := base64.RawURLEncoding.EncodeToString(random)[:len(none)]
-	var nones, noises []time.Duration
-	for range b.N {
-		nones = append(nones, e.refuse(b, none))
-		noises = append(noises, e.refuse(b, noise))
-	}
-	judged, thrown := median(nones), median(noises)
-	b.ReportMetric(float64(judged), "ns/op")
-	b.ReportMetric(float64(thrown), "noise-ns/op")
-	b.ReportMetric(float64(judged)/float64(thrown), "ratio")
+	return none
 }
 
-// refuse sends a body that must be refused, and says how long that took.
-func (e *endpoint) refuse(b *testing.B, body string) time.Duration {
+// unsigned is a token with a good header whose signature nobody has made.
+func unsigned(payload string) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	return encode([]byte(`{"alg":"PS256","kid":"k","typ":"JWT"}`)) + "." + encode([]byte(payload)) + "." + encode(make([]byte, 256))
+}
+
+// noise is so many bytes of base64url that mean nothing.
+func noise(n int) string {
+	random := make([]byte, n)
+	_, _ = rand.Read(random) // never fails
+	return base64.RawURLEncoding.EncodeToString(random)[:n]
+}
+
+// refusal sends a body that must be refused.
+func (e *endpoint) refusal(b *testing.B, name, body string) work {
 	b.Helper()
-	request := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(body))
-	request.Header.Set("Content-Type", "application/jwt")
-	answer := httptest.NewRecorder()
-	start := time.Now()
-	e.handler.ServeHTTP(answer, request)
-	took := time.Since(start)
-	if answer.Code != http.StatusBadRequest {
-		b.Fatal(answer.Code, answer.Body)
+	if len(body) > dcr.MaxRequestBody {
+		b.Fatal(len(body), "bytes are too many to be looked at")
 	}
-	return took
+	var sent []*posting
+	return work{name: name,
+		ready: func(n int) {
+			sent = nil
+			for range n {
+				sent = append(sent, newPosting(body))
+			}
+		},
+		do: func(i int) {
+			e.handler.ServeHTTP(sent[i].answer, sent[i].request)
+			if sent[i].answer.Code != http.StatusBadRequest {
+				b.Fatal(sent[i].answer.Code, sent[i].answer.Body)
+			}
+		}}
+}
+
+// newPosting is a body on its way to the endpoint. What the answer's writer needs of its
+// own is there already.
+func newPosting(body string) *posting {
+	p := &posting{request: httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(body)), answer: httptest.NewRecorder()}
+	p.request.Header.Set("Content-Type", "application/jwt")
+	p.answer.Body.Grow(8 << 10)
+	return p
 }
