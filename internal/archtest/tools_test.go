@@ -89,10 +89,7 @@ func TestTheChangelogNamesIncompatibleChanges(t *testing.T) {
 		"a type without a name in the section": {"./claims.Request: removed", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			report, log := filepath.Join(t.TempDir(), "report"), filepath.Join(t.TempDir(), "CHANGELOG.md")
-			require.NoError(t, os.WriteFile(report, []byte(before+"- "+c.change+"\n"+after), 0o600))
-			require.NoError(t, os.WriteFile(log, []byte(changelog), 0o600))
-			unnamed, ran := tool(t, "bash", ".ci/api", "unnamed", report, log)
+			unnamed, ran := unnamedChanges(t, before+"- "+c.change+"\n"+after, changelog)
 			if !ran {
 				return
 			}
@@ -103,6 +100,22 @@ func TestTheChangelogNamesIncompatibleChanges(t *testing.T) {
 			assert.Equal(t, c.change+"\n", unnamed)
 		})
 	}
+	if unnamed, ran := unnamedChanges(t, before+"- ./cert.Old: removed\n", "# Changelog\n\n## Unreleased\n\n### Added\n- `cert.New`.\n"); ran {
+		assert.Equal(t, "./cert.Old: removed\n", unnamed, "a changelog that names no change")
+	}
+	if unnamed, ran := unnamedChanges(t, after, changelog); ran {
+		assert.Empty(t, unnamed, "a report without incompatible changes")
+	}
+}
+
+// unnamedChanges has the script compare a report and a changelog. The second result
+// is false where there is no bash.
+func unnamedChanges(t *testing.T, report, changelog string) (string, bool) {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "report"), []byte(report), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "CHANGELOG.md"), []byte(changelog), 0o600))
+	return tool(t, "bash", ".ci/api", "unnamed", filepath.Join(dir, "report"), filepath.Join(dir, "CHANGELOG.md"))
 }
 
 // TestWorkflowsOnlyCallTheScript: what a change has to pass stands in one place.
