@@ -60,6 +60,19 @@ func TestStagesThatTheMakefileNamesExist(t *testing.T) {
 	}
 }
 
+// TestMakeDocsRendersEveryDocument: each package whose tests write a document, by
+// -update, is asked to by the Makefile.
+func TestMakeDocsRendersEveryDocument(t *testing.T) {
+	var writers []string
+	for _, s := range tree(t) {
+		if s.IsTest() && regexp.MustCompile(`flag\.Bool\("update"`).MatchString(readFile(t, s.Path)) {
+			writers = append(writers, s.Dir())
+		}
+	}
+	require.NotEmpty(t, writers)
+	assert.Subset(t, submatches(`(?m)^\tgo test \./([a-z/]+) .*-update$`, readFile(t, "Makefile")), writers)
+}
+
 // TestTheChangelogNamesIncompatibleChanges runs the script that compares the public
 // API over a report and a changelog made up for it.
 func TestTheChangelogNamesIncompatibleChanges(t *testing.T) {
