@@ -1,7 +1,8 @@
-// Package roles opens a bank's APIs to the applications whose software has a role for
-// them.
+// Package roles guards a bank's APIs: it lets an application through if its software has
+// a role for the API.
 //
-// Call [ParseTable] first, or fill in a [Table]: it says which roles open which API.
-// [ByToken] finds the application behind an access token, and [Require] makes the
-// middleware of an API out of both. [MaySubscribe] decides alone, for a portal.
+// Call [ParseTable] first, or fill in a [Table]: it lists the roles that open each API.
+// Then call [ByToken], which finds the application of an access token, and [Require],
+// which makes the middleware of an API from both. A portal that has the application
+// already calls [MaySubscribe].
 package roles

@@ -13,22 +13,22 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// rolesAttribute of an application holds its software roles, with the environment
-// behind it. It is among claims.DefaultAttributes.
+// rolesAttribute is the attribute of an application that holds its software roles. The
+// full name ends in the environment, as in software_roles_sandbox. It is among
+// claims.DefaultAttributes.
 const rolesAttribute = "software_roles"
 
-// Decision says whether an application may subscribe to an API, and why.
+// Decision is whether an application may subscribe to an API, and why.
 type Decision struct {
 	Allowed bool
-	Role    claims.Role // of the application, that opened the API; "" where none was needed or none did
+	Role    claims.Role // the application's role that opened the API; "" if it needs none, or none did
 	Reason  string      // one line, for logs and portals
 }
 
-// MaySubscribe decides whether an application may subscribe to an API that carries
-// the roles, any one of which opens it. An API without roles is closed: one that
-// needs none stands in Table.Open. The application's roles are those of its
-// attribute software_roles of the environment; CD_x counts as x. A role that is not
-// one of the specification's opens nothing, whoever has it.
+// MaySubscribe decides whether an application may subscribe to an API. Any one of the
+// roles in api opens it. An API without roles is closed: list one that needs none in
+// Table.Open. The application's roles are those of its attribute software_roles in the
+// environment; CD_x counts as x. A role that is none of the specification's opens no API.
 func MaySubscribe(app claims.Application, env claims.Environment, api []claims.Role) Decision {
 	if len(api) == 0 {
 		return Decision{Reason: "the API carries no role, and is not listed as open"}
@@ -49,8 +49,8 @@ func MaySubscribe(app claims.Application, env claims.Environment, api []claims.R
 	return Decision{Reason: "the application has none of the API's roles"}
 }
 
-// rolesIn are the roles of an application in an environment. Two attributes of the
-// name contradict each other.
+// rolesIn returns the roles of an application in an environment. ok is false if the
+// application has no such attribute, or two: they might contradict each other.
 func rolesIn(app claims.Application, env claims.Environment) (roles []claims.Role, ok bool) {
 	for _, a := range app.Attributes {
 		if a.Name != rolesAttribute+"_"+string(env) {
@@ -61,7 +61,7 @@ func rolesIn(app claims.Application, env claims.Environment) (roles []claims.Rol
 		}
 		ok = true
 		values := a.Values
-		if !a.List && len(values) == 1 { // a directory may write them with blanks between
+		if !a.List && len(values) == 1 { // some directories write the roles as one string with blanks
 			values = strings.Fields(values[0])
 		}
 		for _, v := range values {
@@ -71,10 +71,10 @@ func rolesIn(app claims.Application, env claims.Environment) (roles []claims.Rol
 	return roles, ok
 }
 
-// Require makes a middleware that lets through only the requests of applications
-// that may subscribe to the API of this name. Others get 403 with the error
-// insufficient_scope (RFC 6750 section 3.1). It is an error that the table is not
-// sound, that it does not name the API, or that lookup is nil.
+// Require makes a middleware that lets a request through only if its application may
+// subscribe to the API of this name. It answers others with 403 and the error
+// insufficient_scope (RFC 6750 section 3.1). Require returns an error if Table.Check
+// does, if the table does not name the API, or if lookup is nil.
 func Require(table Table, api string, lookup Lookup) (func(http.Handler) http.Handler, error) {
 	if lookup == nil {
 		return nil, errors.New("roles: a middleware needs a look-up of the application")
@@ -102,7 +102,7 @@ func Require(table Table, api string, lookup Lookup) (func(http.Handler) http.Ha
 	}, nil
 }
 
-// refuseLookup answers where it is not known who asks.
+// refuseLookup answers a request whose application the Lookup did not find.
 func refuseLookup(w http.ResponseWriter, r *http.Request, err error) {
 	var e *dcr.Error
 	if !errors.As(err, &e) || e == nil || e.Status < 400 || e.Status > 599 {
@@ -121,8 +121,8 @@ func refuseLookup(w http.ResponseWriter, r *http.Request, err error) {
 	refuse(w, &answer)
 }
 
-// refuse writes an answer whose challenge is complete. The realm of the registration
-// endpoint is not that of an API.
+// refuse writes an answer whose challenge is complete. It removes the realm of the
+// registration endpoint, because an API has another one.
 func refuse(w http.ResponseWriter, e *dcr.Error) {
 	text.NoStore(w.Header())
 	e.Challenge = dcr.WithoutRealm(e.Challenge)

@@ -11,18 +11,17 @@ import (
 // maxTable is the greatest length of a table of API roles, in bytes.
 const maxTable = 256 << 10
 
-// SchemaID is the address under which Schema is known.
+// SchemaID is the $id of Schema.
 const SchemaID = "https://raw.githubusercontent.com/obdcr/obdcr/main/docs/api-roles.schema.json"
 
-// Table is a bank's table of which roles open which API. An API that it does not
-// name is closed. Its JSON form is described in docs/api-roles.md; read it with
-// [ParseTable].
+// Table lists which roles open which API of a bank. An API that it does not name is
+// closed. docs/api-roles.md describes its JSON form; [ParseTable] reads it.
 type Table struct {
-	Roles map[string][]claims.Role // API name to roles, any one of which opens it (roles)
+	Roles map[string][]claims.Role // by API name: the roles, any one of which opens it (roles)
 	Open  []string                 // names of APIs that need no role (open)
 }
 
-// known are the roles that open an API.
+// known are the roles that can open an API.
 var known = []claims.Role{claims.AISP, claims.PISP, claims.CBPII, claims.ASPSP}
 
 // form has one row for each field of Table. Reader, writer, Check, Schema and
@@ -61,9 +60,8 @@ func checkRoles(f *jsonform.Faults, t *Table) {
 	}
 }
 
-// Check refuses a table that names a role which is none of AISP, PISP, CBPII and
-// ASPSP, an API without a name or without roles, and one that is open as well. The
-// error is a *TableError.
+// Check returns a *TableError if the table has a role other than AISP, PISP, CBPII and
+// ASPSP, an API without a name or without roles, or an API that is in both fields.
 func (t Table) Check() error { return tableError(form.Check(&t)) }
 
 // MaySubscribe decides by the table whether an application may subscribe to the API
@@ -76,9 +74,9 @@ func (t Table) MaySubscribe(app claims.Application, env claims.Environment, api 
 }
 
 // ParseTable reads a table from its JSON form, an object of at most 256 KiB with the
-// members that docs/api-roles.md lists. It is strict: an unknown, duplicate or null
-// member, a name in the wrong case, a value of the wrong type and whatever Check
-// refuses are a *TableError, and the table then empty.
+// members that docs/api-roles.md lists. It is strict: it returns a *TableError and an
+// empty table for an unknown, duplicate or null member, a name in the wrong case, a value
+// of the wrong type, and for all that Check refuses.
 func ParseTable(data []byte) (Table, error) {
 	var t Table
 	if err := t.UnmarshalJSON(data); err != nil {
@@ -90,12 +88,12 @@ func ParseTable(data []byte) (Table, error) {
 	return t, nil
 }
 
-// MarshalJSON writes both members. ParseTable reads them back; an empty list and none
-// are the same.
+// MarshalJSON writes both members. ParseTable reads them back; a nil list comes back as
+// an empty one.
 func (t Table) MarshalJSON() ([]byte, error) { return form.Write(nil, &t), nil }
 
-// UnmarshalJSON reads a table over t as ParseTable does over an empty one, but leaves it
-// to Check to refuse what cannot be used. On error t is as before.
+// UnmarshalJSON reads a table as ParseTable does, but does not call Check. A member that
+// data does not have stays as it is in t. On error t does not change.
 func (t *Table) UnmarshalJSON(data []byte) error {
 	v, faults := jsonform.Open(string(data), maxTable)
 	if len(faults) > 0 {
@@ -109,22 +107,22 @@ func (t *Table) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Schema returns the JSON Schema, draft 2020-12, of the tables that ParseTable reads.
-// It does not say that an API stands in one of both members alone.
+// Schema returns the JSON Schema, draft 2020-12, of the tables that ParseTable reads. The
+// schema cannot express that no API may be in both members: Check refuses that.
 func Schema() []byte {
 	return form.Schema(SchemaID, "Which roles open which API", jsonform.Default[Table]{})
 }
 
-// TableError says what is wrong with a table of API roles.
+// TableError lists the faults of a table of API roles.
 type TableError struct{ detail string }
 
-// Error is the detail behind the name of the package.
+// Error returns the detail with the name of the package in front.
 func (e *TableError) Error() string { return "roles: table of API roles: " + e.detail }
 
-// Detail names the members and what is wrong with them, one a line.
+// Detail returns the faults, one a line, each with the name of its member.
 func (e *TableError) Detail() string { return e.detail }
 
-// tableError makes an error of faults, nil of none.
+// tableError makes the error of faults; nil if there are none.
 func tableError(faults jsonform.Faults) error {
 	if len(faults) == 0 {
 		return nil

@@ -23,24 +23,24 @@ const (
 	introspectionTimeout = 5 * time.Second
 )
 
-// IntrospectionConfig says how an authorization server is asked about tokens.
+// IntrospectionConfig configures an Introspection.
 type IntrospectionConfig struct {
 	IntrospectionURL string // required: RFC 7662 endpoint, https
 	RevocationURL    string // required: RFC 7009 endpoint, https
-	// HTTPClient reaches both, over mutual TLS where the server wants that. Its
-	// redirect policy is not used: no redirect is followed. Nil for one with the
-	// system's roots, which needs ClientID.
+	// HTTPClient reaches both endpoints, over mutual TLS if the server asks for that. Its
+	// redirect policy is ignored, and no redirect followed. Nil is a client with the
+	// system's CAs; it needs ClientID and ClientSecret.
 	HTTPClient *http.Client
 	// ClientID and ClientSecret authenticate by client_secret_basic (RFC 6749 section
-	// 2.3.1). Without a secret the ID is sent in the form, as clients do that are known
-	// by their certificate (RFC 8705 section 2); without an ID nothing is sent.
+	// 2.3.1). An ID without a secret is sent in the form, for a client that authenticates
+	// by its certificate (RFC 8705 section 2). Without an ID neither is sent.
 	ClientID     string
 	ClientSecret claims.Secret
-	Timeout      time.Duration // for each call; 5 s where 0
+	Timeout      time.Duration // of each call; 0: 5 s
 }
 
-// Introspection is Tokens for any authorization server that has token introspection
-// (RFC 7662) and revocation (RFC 7009). It is safe for concurrent use.
+// Introspection implements Tokens over any authorization server that has token
+// introspection (RFC 7662) and revocation (RFC 7009). It is safe for concurrent use.
 type Introspection struct {
 	config IntrospectionConfig
 	client http.Client
@@ -48,8 +48,8 @@ type Introspection struct {
 
 var _ Tokens = (*Introspection)(nil)
 
-// NewIntrospection checks the configuration: two https addresses without fragment or
-// userinfo, and a way to authenticate.
+// NewIntrospection makes an Introspection. It returns an error unless there are two https
+// addresses without fragment or userinfo, and a way to authenticate.
 func NewIntrospection(c IntrospectionConfig) (*Introspection, error) {
 	for name, address := range map[string]string{"IntrospectionURL": c.IntrospectionURL, "RevocationURL": c.RevocationURL} {
 		if _, err := uri.Endpoint(address); err != nil {
@@ -70,16 +70,16 @@ func NewIntrospection(c IntrospectionConfig) (*Introspection, error) {
 	if c.HTTPClient != nil {
 		i.client = *c.HTTPClient
 	}
-	// A redirect would carry the token to an address that nobody has configured.
+	// A redirect would carry the token to an address that the bank has not configured.
 	i.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return i, nil
 }
 
-// Introspect implements Tokens. The error wraps ErrInvalid for a token that is
-// not active, for one of another type than Bearer (a refresh token, say), and for one
-// of which client_id, iat or the thumbprint in cnf (x5t#S256) is not said: without
-// them it is bound to nobody. Any answer but 200 with one strict JSON object of at
-// most 64 KiB is an outage. No error holds anything of the token.
+// Introspect implements Tokens. The error wraps ErrInvalid for a token that is not
+// active, and for one of another type than Bearer, such as a refresh token. It also wraps
+// it if the answer lacks client_id, iat or the certificate's thumbprint (x5t#S256 in cnf):
+// such a token is bound to no client or no certificate. Any answer but 200 with one strict
+// JSON object of at most 64 KiB is an outage. No error contains any part of the token.
 func (i *Introspection) Introspect(ctx context.Context, token claims.Secret) (AccessToken, error) {
 	if !text.IsBearer(token.Reveal(), MaxLength) {
 		return AccessToken{}, fmt.Errorf("%w: it is no b64token of at most %d characters", ErrInvalid, MaxLength)
@@ -105,11 +105,11 @@ func (i *Introspection) Introspect(ctx context.Context, token claims.Secret) (Ac
 	return readIntrospection(string(body))
 }
 
-// Revoke implements Tokens. An authorization server answers 200 for a token that it
-// does not know, too (RFC 7009 section 2.2).
+// Revoke implements Tokens. An authorization server answers 200 also for a token that it
+// does not know (RFC 7009 section 2.2).
 func (i *Introspection) Revoke(ctx context.Context, r Revocation) (Revoked, error) {
 	if !text.IsBearer(r.Token.Reveal(), MaxLength) {
-		return Revoked{}, nil // nobody has issued it
+		return Revoked{}, nil // no authorization server can have issued it
 	}
 	answer, err := i.post(ctx, i.config.RevocationURL, r.Token.Reveal())
 	if err != nil {
@@ -123,10 +123,10 @@ func (i *Introspection) Revoke(ctx context.Context, r Revocation) (Revoked, erro
 	return Revoked{}, nil
 }
 
-// RevokeClient implements Tokens. RFC 7009 revokes single tokens only, so it does
-// nothing: the tokens of a client that is gone, or came back under the same
-// client_id, die by the look-up of the client and its client_id_issued_at after each
-// introspection, and at the bank's other APIs when the Provisioner removes the client.
+// RevokeClient implements Tokens. It does nothing, because RFC 7009 revokes single tokens
+// only. The Registrar refuses the tokens of a deleted client all the same: it looks up the
+// client, and compares its client_id_issued_at with the token's, after each introspection.
+// At the bank's other APIs the tokens end when the Provisioner removes the client.
 func (i *Introspection) RevokeClient(context.Context, string) error { return nil }
 
 func (i *Introspection) post(ctx context.Context, address, token string) (*http.Response, error) {
@@ -154,7 +154,8 @@ func (i *Introspection) post(ctx context.Context, address, token string) (*http.
 	return answer, nil
 }
 
-// cancelling ends the timeout of a call when its answer has been read.
+// cancelling is the body of an answer. Close also ends the timeout of the call, which must
+// last until the body has been read.
 type cancelling struct {
 	io.ReadCloser
 	cancel context.CancelFunc
@@ -219,7 +220,8 @@ func member(members jsonscan.Value, name string) (value string, said bool) {
 	return m.Text()
 }
 
-// instant is zero for what is no positive number of seconds.
+// instant reads a number of seconds since 1970. It returns the zero time for anything
+// that is no positive number.
 func instant(members jsonscan.Value, name string) time.Time {
 	m, _ := members.Member(name)
 	seconds, ok := m.Int64()

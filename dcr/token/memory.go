@@ -16,14 +16,14 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-// MaxInMemory is how many tokens that have not ended a Memory holds.
+// MaxInMemory is the greatest number of unexpired tokens that a Memory holds.
 const MaxInMemory = 100_000
 
-// accessTokenBytes of randomness are in a token: 256 bits, 43 characters.
+// accessTokenBytes is the number of random bytes of a token: 256 bits, 43 characters.
 const accessTokenBytes = 32
 
-// Memory issues access tokens and keeps them in memory, as hashes: Tokens for
-// sandboxes, tests, and a bank with one process. Only NewMemory makes one that
+// Memory implements Tokens: it issues access tokens and keeps their hashes in memory. It
+// is for sandboxes, tests, and a bank with one process. Only NewMemory makes one that
 // works. It is safe for concurrent use.
 type Memory struct {
 	clock  func() time.Time
@@ -31,16 +31,16 @@ type Memory struct {
 
 	mu     sync.Mutex
 	tokens map[[32]byte]*heldToken
-	ends   tokenQueue // the next to end first
+	ends   tokenQueue // the next one to expire first
 }
 
 type heldToken struct {
 	key   [32]byte // SHA-256 of the token
 	token AccessToken
-	place int // in the queue
+	place int // index in the queue
 }
 
-// NewMemory returns an empty one. A nil clock is time.Now, a nil random is
+// NewMemory returns an empty Memory. A nil clock is time.Now, a nil random is
 // crypto/rand.Reader.
 func NewMemory(clock func() time.Time, random io.Reader) *Memory {
 	if clock == nil {
@@ -53,9 +53,8 @@ func NewMemory(clock func() time.Time, random io.Reader) *Memory {
 }
 
 // Issue makes a token for a client, bound to the certificate with this SHA-256
-// thumbprint, that ends after life, which is at least a second; times are in whole
-// seconds, as on the wire. It is an error that MaxInMemory are held, of which
-// none has ended.
+// thumbprint. The token expires after life, at least a second. Times are in whole seconds,
+// as on the wire. Issue returns an error if MaxInMemory unexpired tokens are held already.
 func (m *Memory) Issue(_ context.Context, clientID string, certificate [32]byte, scope []string, life time.Duration) (claims.Secret, error) {
 	if clientID == "" || certificate == [32]byte{} || life < time.Second {
 		return claims.Secret{}, errors.New("token: a token needs a client, a certificate and a lifetime of a second or more")
@@ -125,7 +124,7 @@ func (m *Memory) forget(t *heldToken) {
 	heap.Remove(&m.ends, t.place)
 }
 
-// tokenQueue is a heap by the time of the end.
+// tokenQueue is a heap by the time of expiry: Issue drops expired tokens without a search.
 type tokenQueue []*heldToken
 
 func (q tokenQueue) Len() int           { return len(q) }
@@ -137,7 +136,7 @@ func (q tokenQueue) Swap(i, j int) {
 
 // Push implements heap.Interface.
 func (q *tokenQueue) Push(x any) {
-	t, _ := x.(*heldToken) // Issue pushes nothing else
+	t, _ := x.(*heldToken) // Issue pushes no other type
 	t.place = len(*q)
 	*q = append(*q, t)
 }

@@ -1,9 +1,9 @@
-// Package token is a bank's side of access tokens: what a registrar asks an
-// authorization server about them.
+// Package token is a bank's side of access tokens: what a dcr.Registrar asks about them.
 //
-// [NewIntrospection] asks any authorization server by RFC 7662 and RFC 7009.
-// [NewMemory] issues tokens itself and keeps them in memory, for sandboxes, tests and
-// banks with one process. [Tokens] is what a bank's own implementation fulfils.
+// Call [NewIntrospection] to ask an authorization server by RFC 7662 and RFC 7009. Call
+// [NewMemory] to issue tokens in the same process and keep them in memory, for sandboxes,
+// tests and banks with one process. A bank's own implementation has the methods of
+// [Tokens].
 package token
 
 import (
@@ -16,49 +16,50 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-// MaxLength is the greatest length of an access token that is looked up, in bytes.
+// MaxLength is the greatest length of an access token that is looked up, in bytes. A
+// longer one is not valid.
 const MaxLength = 4096
 
-// ErrInvalid says that an access token is not valid: unknown, ended, revoked, or not
-// bound to a client and a certificate. Implementations of Tokens wrap it.
+// ErrInvalid means that an access token is not valid: it is unknown, expired or revoked,
+// or it is not bound to a client and a certificate. Implementations of Tokens wrap it.
 var ErrInvalid = errors.New("token: the access token is not valid")
 
-// AccessToken is what an authorization server says of an access token.
+// AccessToken is the information of an authorization server about an access token.
 type AccessToken struct {
-	ClientID          string    // whom it was issued to
+	ClientID          string    // the client it was issued to
 	CertificateSHA256 [32]byte  // thumbprint of the certificate it is bound to (RFC 8705 section 3.1)
-	IssuedAt          time.Time // when, by the clock of who issued it; a zero time is refused
-	Expiry            time.Time // when it ends; zero where that is not said
-	Scope             []string  // what it is for
+	IssuedAt          time.Time // by the authorization server's clock; the Registrar refuses a zero time
+	Expiry            time.Time // zero if the authorization server gives none
+	Scope             []string  // the granted scope
 }
 
 // Tokens is the authorization server's side of access tokens. It must be safe for
 // concurrent use.
 type Tokens interface {
-	// Introspect says whose a token is. The error wraps ErrInvalid where it is not
-	// valid, or names no client or no certificate; any other error means that this
-	// cannot be told now.
+	// Introspect returns the client and the certificate of a token. The error wraps
+	// ErrInvalid if the token is not valid, or has no client or no certificate. Any
+	// other error means that the authorization server cannot answer now.
 	Introspect(ctx context.Context, token claims.Secret) (AccessToken, error)
-	// Revoke ends one token. That it is not valid any more is no error.
+	// Revoke ends one token. A token that is not valid any more is no error.
 	Revoke(ctx context.Context, r Revocation) (Revoked, error)
-	// RevokeClient ends every token of a client, also of one that is unknown. An
-	// authorization server that cannot do so returns nil: the tokens of a client
-	// that is gone are refused by the look-up that follows each introspection.
+	// RevokeClient ends every token of a client. An unknown client is no error. An
+	// implementation that cannot do so returns nil: the Registrar looks up the client
+	// after each introspection, and refuses the tokens of one that is deleted.
 	RevokeClient(ctx context.Context, clientID string) error
 }
 
-// Revocation is a request to end a token.
+// Revocation names the token that Revoke ends.
 type Revocation struct {
 	Token  claims.Secret // the token, as it was sent
-	Access AccessToken   // what Introspect said of it
+	Access AccessToken   // what Introspect returned for it
 }
 
-// Revoked is how a revocation went. It has no members yet.
+// Revoked is the result of a revocation. It has no members yet.
 type Revoked struct{}
 
 // FromHeader returns the token of the one Authorization header of the scheme Bearer
-// (RFC 6750 section 2.1). It is zero where there is none, another scheme, or more
-// than one header. Whether the token can be one is not judged.
+// (RFC 6750 section 2.1). It is zero if there is no such header, another scheme, or more
+// than one header. FromHeader does not check the characters of the token.
 func FromHeader(header http.Header) claims.Secret {
 	values := header.Values("Authorization")
 	if len(values) != 1 {

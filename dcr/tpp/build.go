@@ -8,9 +8,9 @@ import (
 	"github.com/obdcr/obdcr/internal/jose"
 )
 
-// BuildRequest signs a registration request: claims, a signer that holds the
-// private key (a file's, an HSM's), the kid under which the directory publishes
-// the public key, and PS256 or ES256. It returns the compact JWS to send. It does
+// BuildRequest signs the claims of a registration request and returns the compact JWS to
+// send. signer holds the private key, from a file or in an HSM. kid is the one under
+// which the directory publishes the public key. alg is PS256 or ES256. BuildRequest does
 // not judge the claims: [Lint] does.
 func BuildRequest(c claims.Request, signer crypto.Signer, kid string, alg claims.Algorithm) (string, error) {
 	if signer == nil || kid == "" {

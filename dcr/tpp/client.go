@@ -6,7 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/x509"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -18,25 +17,26 @@ import (
 	"github.com/obdcr/obdcr/internal/uri"
 )
 
-// Config is what a Client works with.
+// Config has the collaborators of a Client.
 type Config struct {
 	HTTP        *http.Client      // required: mutual TLS with the bank, as MutualTLS makes it
-	Metadata    *Metadata         // required: where the bank is and what it supports, from Discover
-	Signer      crypto.Signer     // the key that signs requests and client assertions; nil for a client that does neither
+	Metadata    *Metadata         // required: the bank's endpoints and what it supports, from Discover
+	Signer      crypto.Signer     // the key that signs requests and client assertions; nil if the Client signs neither
 	KeyID       string            // its kid at the directory; required with Signer
-	Algorithm   claims.Algorithm  // PS256 or ES256; where empty, by the kind of the key
-	Certificate *x509.Certificate // transport certificate; required for tls_client_auth alone
-	Clock       func() time.Time  // time.Now where nil
-	Random      io.Reader         // crypto/rand where nil
+	Algorithm   claims.Algorithm  // PS256 or ES256; "": by the type of the key
+	Certificate *x509.Certificate // the transport certificate; only tls_client_auth needs it
+	Clock       func() time.Time  // nil: time.Now
+	Random      io.Reader         // nil: crypto/rand.Reader
 }
 
 // Client is a TPP's side of dynamic client registration: it builds and signs
 // requests, sends them over mutual TLS, and reads the answers. It is safe for
 // concurrent use.
 //
-// It follows no redirect, reads at most 512 KiB of an answer, ends an exchange after
-// 30 seconds or with its context, and sends nothing twice. Where an answer was lost,
-// [MayHaveHappened] and [NoAnswerError.Next] say what that means.
+// It follows no redirect and reads at most 512 KiB of an answer. It ends an exchange
+// after 30 seconds or with its context. It sends no request twice, because a bank may
+// have carried out the first one. If an answer was lost, [MayHaveHappened] and
+// [NoAnswerError.Next] help to find out what the bank did.
 type Client struct {
 	http        *http.Client
 	metadata    Metadata
@@ -48,8 +48,9 @@ type Client struct {
 	random      io.Reader
 }
 
-// NewClient checks what it is given. Endpoints that are no https addresses are
-// refused.
+// NewClient makes a Client. It returns an error for a required collaborator that is
+// missing, an endpoint that is no https address, and an algorithm other than PS256 and
+// ES256.
 func NewClient(c Config) (*Client, error) {
 	if c.HTTP == nil || c.Metadata == nil {
 		return nil, failure("a client needs HTTP and Metadata")
@@ -92,9 +93,10 @@ func isECDSA(signer crypto.Signer) bool {
 	return is
 }
 
-// Build makes and signs a registration request, as BuildFor makes its claims, with
-// what the client knows: time, randomness, certificate and algorithm. The result
-// serves Register and Update, once. Keep it until the answer is there.
+// Build makes the claims of a registration request by BuildFor, and signs them. The Client
+// fills in the options that are empty: time, randomness, certificate and algorithm. Give
+// the result to Register or Update, once. Keep it until the answer has arrived:
+// [NoAnswerError.Next] may ask to send it again.
 func (c *Client) Build(statement string, o RequestOptions) (string, error) {
 	if o.Now.IsZero() {
 		o.Now = c.clock()
@@ -115,35 +117,36 @@ func (c *Client) Build(statement string, o RequestOptions) (string, error) {
 	return BuildRequest(request, c.signer, c.keyID, c.algorithm)
 }
 
-// Register sends a signed request (POST). What it returns may hold a secret that the
-// bank shows this once. The error is a *ResponseError, or a *NoAnswerError after
-// which the client may be registered.
+// Register sends a signed request (POST). The answer may hold a client secret, which the
+// bank does not show again. The error is a *ResponseError, or a *NoAnswerError; after a
+// *NoAnswerError the client may be registered all the same.
 func (c *Client) Register(ctx context.Context, request string) (*ClientInformation, error) {
 	return c.send(ctx, verbRegister, http.MethodPost, c.metadata.RegistrationEndpoint, request, "",
 		http.StatusCreated, http.StatusOK)
 }
 
-// Get reads what is registered. A bank answers 401 for a client that is not there,
-// or not the token's, and revokes the token.
+// Get reads the registered client. A bank answers 401 if the client does not exist or is
+// not the token's, and revokes the token.
 func (c *Client) Get(ctx context.Context, clientID string, token BearerToken) (*ClientInformation, error) {
 	return c.manage(ctx, verbGet, http.MethodGet, clientID, "", token, http.StatusOK)
 }
 
-// Update replaces what is registered by a signed request (PUT), which says
-// everything, also what does not change. Tokens stay valid. The error is a
-// *ResponseError, or a *NoAnswerError after which the change may have been made.
+// Update replaces all registered members by those of a signed request (PUT): a member that
+// the request leaves out is gone. Access tokens stay valid. The error is a *ResponseError,
+// or a *NoAnswerError; after a *NoAnswerError the change may have been made all the same.
 func (c *Client) Update(ctx context.Context, clientID, request string, token BearerToken) (*ClientInformation, error) {
 	return c.manage(ctx, verbUpdate, http.MethodPut, clientID, request, token, http.StatusOK)
 }
 
 // Delete removes the client and its tokens. The error is a *ResponseError, or a
-// *NoAnswerError after which the client may be gone.
+// *NoAnswerError; after a *NoAnswerError the client may be gone all the same.
 func (c *Client) Delete(ctx context.Context, clientID string, token BearerToken) error {
 	_, err := c.manage(ctx, verbDelete, http.MethodDelete, clientID, "", token, http.StatusNoContent)
 	return err
 }
 
-// manage asks for one client, and wants the answer to be about that one.
+// manage sends a request to the address of one client. It refuses an answer that
+// describes another client.
 func (c *Client) manage(ctx context.Context, verb, method, clientID, request string, token BearerToken, want int) (*ClientInformation, error) {
 	if !usableClientID(clientID) {
 		return nil, failure("%s: the client_id is unusable", verb)
@@ -168,8 +171,7 @@ func (c *Client) manage(ctx context.Context, verb, method, clientID, request str
 	return information, err
 }
 
-// send makes one exchange and reads the client from its answer, nil where the verb
-// has none.
+// send makes one exchange and reads the client from its answer; nil for a DELETE.
 func (c *Client) send(ctx context.Context, verb, method, address, request, token string, want ...int) (*ClientInformation, error) {
 	var body io.Reader
 	if request != "" {
@@ -198,17 +200,9 @@ func (c *Client) send(ctx context.Context, verb, method, address, request, token
 		}
 		information, err := ParseClientInformation(a.body)
 		if err != nil {
-			return nil, &NoAnswerError{Verb: verb, Sent: true, Status: a.status, Reason: detailOf(err), Err: err}
+			return nil, &NoAnswerError{Verb: verb, Sent: true, Status: a.status, Reason: text.Detail(err), Err: err}
 		}
 		return information, nil
 	}
 	return nil, unwanted(verb, a, c.clock())
-}
-
-func detailOf(err error) string {
-	var e errAnswer
-	if errors.As(err, &e) {
-		return string(e)
-	}
-	return err.Error()
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// What a Client asks a bank for, as its errors name it.
+// The verbs of a Client, as its errors name them.
 const (
 	verbDiscover = "discover"
 	verbRegister = "register"
@@ -35,25 +35,26 @@ const (
 // maxKept is how much of a refusal's body a ResponseError keeps.
 const maxKept = 4 << 10
 
-// longestRetry bounds what a bank may ask a client to wait.
+// longestRetry is the greatest RetryAfter: a bank that asks for more is misconfigured.
 const longestRetry = 24 * time.Hour
 
-// ResponseError is an answer that is no success: a refusal, or an outage that the
-// bank reports. Nothing was registered, changed or deleted, as far as the bank knows.
+// ResponseError is a bank's answer other than success: a refusal, or an outage. The bank
+// has registered, changed and deleted nothing, as far as it knows: see [MayHaveHappened].
 type ResponseError struct {
 	Verb            string        // discover, register, get, update, delete or token
-	Status          int           // of HTTP
-	Code            string        // error of RFC 7591 or RFC 6749, at most 64 characters; "" where there is none
+	Status          int           // HTTP status
+	Code            string        // error of RFC 7591 or RFC 6749, at most 64 characters; "" if there is none
 	Description     string        // error_description or a plain text, printable ASCII of at most 500 characters
-	RetryAfter      time.Duration // when to try again; 0 where the bank does not say
+	RetryAfter      time.Duration // when to try again; 0 if the answer gives no time
 	WWWAuthenticate string        // with 401
-	Body            []byte        // the first 4 KiB of the answer, as sent; not part of the text
+	Body            []byte        // the first 4 KiB of the answer, as sent; Error does not repeat it
 }
 
-// Error is the detail behind the name of the package.
+// Error returns the detail with the name of the package in front.
 func (e *ResponseError) Error() string { return "tpp: " + e.Detail() }
 
-// Detail says who refused what, and repeats little of the bank's own words.
+// Detail returns the verb and the status, and at most 64 characters each of code and
+// description: they are the bank's own words.
 func (e *ResponseError) Detail() string {
 	said := fmt.Sprintf("%s: the bank answered %d", e.Verb, e.Status)
 	if e.Code != "" {
@@ -65,15 +66,15 @@ func (e *ResponseError) Detail() string {
 	return said
 }
 
-// Temporary tells whether the same may succeed later without a change: 429 and 5xx.
+// Temporary reports whether the same request may succeed later: 429 and 5xx.
 func (e *ResponseError) Temporary() bool {
 	return e.Status == http.StatusTooManyRequests || e.Status >= http.StatusInternalServerError
 }
 
 var ruleInText = regexp.MustCompile(`\(([a-z0-9_]+(?:\.[a-z0-9_]+)+)\)`)
 
-// Rules are the rules that the description names, each once, as banks do that run
-// this module: what was wrong, with clause and fix.
+// Rules returns the rules that the description names, each once, with clause and fix.
+// Banks that run this module name them.
 func (e *ResponseError) Rules() []validate.Rule {
 	var rules []validate.Rule
 	seen := map[string]bool{}
@@ -86,21 +87,21 @@ func (e *ResponseError) Rules() []validate.Rule {
 	return rules
 }
 
-// NoAnswerError says that a bank gave no answer that can be used. What was asked for
-// may have happened all the same where Sent is true: Next says how to find out. A
-// Client never sends a request twice by itself.
+// NoAnswerError means that no usable answer came from the bank. If Sent is true, the bank
+// may have carried out the request all the same: Next tells how to find out. A Client
+// never sends a request twice by itself.
 type NoAnswerError struct {
 	Verb   string
 	Sent   bool   // the bank may have received the request
-	Status int    // of an answer that could not be used; 0 where none came
-	Reason string // what is wrong, in our own words
-	Err    error  // what lies beneath; its text may quote the peer at length
+	Status int    // HTTP status of an answer that could not be used; 0 if none came
+	Reason string // what went wrong, in words of this package
+	Err    error  // the cause; its text may quote the bank at length
 }
 
-// Error is the detail behind the name of the package.
+// Error returns the detail with the name of the package in front.
 func (e *NoAnswerError) Error() string { return "tpp: " + e.Detail() }
 
-// Detail says what was asked for and why there is no answer to it.
+// Detail returns the verb, the status if there was an answer, and the reason.
 func (e *NoAnswerError) Detail() string {
 	if e.Status != 0 {
 		return fmt.Sprintf("%s: the answer with status %d cannot be used: %s", e.Verb, e.Status, e.Reason)
@@ -108,10 +109,11 @@ func (e *NoAnswerError) Detail() string {
 	return fmt.Sprintf("%s: no answer: %s", e.Verb, e.Reason)
 }
 
-// Unwrap gives what lies beneath.
+// Unwrap returns the cause.
 func (e *NoAnswerError) Unwrap() error { return e.Err }
 
-// Next says how to find out whether a change was made, "" where none can have been.
+// Next tells how to find out whether the bank made the change; "" if it cannot have made
+// one.
 func (e *NoAnswerError) Next() string {
 	if !e.Sent {
 		return ""
@@ -128,9 +130,9 @@ func (e *NoAnswerError) Next() string {
 	return ""
 }
 
-// MayHaveHappened tells whether a register, update or delete that ended in err may
-// have been carried out: no usable answer came to a request that was sent, or one
-// that says nothing for certain (500, or 502 and 504 of something in between).
+// MayHaveHappened reports whether the bank may have carried out a register, update or
+// delete that ended in err. It is true if a request was sent and no usable answer came,
+// and for 500, 502 and 504: a bank or a proxy may send these after the change.
 func MayHaveHappened(err error) bool {
 	var lost *NoAnswerError
 	if errors.As(err, &lost) {
@@ -150,8 +152,8 @@ func changes(verb string) bool {
 	return verb == verbRegister || verb == verbUpdate || verb == verbDelete
 }
 
-// unwanted makes the error of a status that the verb does not have for success. Another
-// status of success, a 202 or a 200 to DELETE, does not say what was done.
+// unwanted makes the error for a status that is not the verb's success. Another 2xx, such
+// as 202 or a 200 to DELETE, is no proof that the bank did what was asked.
 func unwanted(verb string, a *answer, now time.Time) error {
 	if a.status >= 200 && a.status < 300 {
 		return &NoAnswerError{Verb: verb, Sent: true, Status: a.status, Reason: "it is another success than the specification has"}
@@ -159,36 +161,24 @@ func unwanted(verb string, a *answer, now time.Time) error {
 	return refusedBy(verb, a, now)
 }
 
-// refusedBy makes the error of an answer that is no success.
+// refusedBy makes the error for an answer that is not 2xx.
 func refusedBy(verb string, a *answer, now time.Time) *ResponseError {
-	e := &ResponseError{Verb: verb, Status: a.status, WWWAuthenticate: clean(a.header.Get("WWW-Authenticate"), text.MaxDescription),
+	e := &ResponseError{Verb: verb, Status: a.status, WWWAuthenticate: text.ASCII(a.header.Get("WWW-Authenticate"), text.MaxDescription),
 		RetryAfter: retryAfterOf(a.header.Get("Retry-After"), now), Body: a.body[:min(len(a.body), maxKept)]}
 	if object, err := jsonscan.Parse(string(a.body)); err == nil {
-		e.Code = clean(textMember(object, "error"), text.MaxEcho)
-		e.Description = clean(textMember(object, "error_description"), text.MaxDescription)
+		e.Code = text.ASCII(textMember(object, "error"), text.MaxEcho)
+		e.Description = text.ASCII(textMember(object, "error_description"), text.MaxDescription)
 	} else if media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); media == "text/plain" {
-		e.Description = clean(strings.TrimSpace(string(a.body)), text.MaxDescription)
+		e.Description = text.ASCII(strings.TrimSpace(string(a.body)), text.MaxDescription)
 	}
 	return e
 }
 
+// textMember returns a member of an object that is a string, else "".
 func textMember(object jsonscan.Value, name string) string {
 	v, _ := object.Member(name)
-	text, _ := v.Text()
-	return text
-}
-
-// clean keeps the printable ASCII of a text, at most n characters.
-func clean(text string, n int) string {
-	kept := make([]byte, 0, min(len(text), n))
-	for i := 0; i < len(text) && len(kept) < n; i++ {
-		c := text[i]
-		if c < ' ' || c > '~' {
-			c = '?'
-		}
-		kept = append(kept, c)
-	}
-	return string(kept)
+	value, _ := v.Text()
+	return value
 }
 
 // retryAfterOf reads Retry-After: seconds, or a date (RFC 9110 section 10.2.3).
@@ -202,18 +192,19 @@ func retryAfterOf(text string, now time.Time) time.Duration {
 	return min(max(wait, 0), longestRetry)
 }
 
-// handshakeAlerts are those with which a server ends a handshake over the client's
-// certificate or the protocol (RFC 8446 section 6.2).
+// handshakeAlerts are the TLS alerts of a server that refuses the client's certificate or
+// the protocol version (RFC 8446 section 6.2).
 var handshakeAlerts = []tls.AlertError{40, 42, 43, 44, 45, 46, 48, 49, 70, 71, 116}
 
-// notProcessed tells whether an error is an alert of the TLS handshake. Under TLS 1.3
-// it arrives after a client has sent its request, which the bank then has not read.
+// notProcessed reports whether an error is an alert of the TLS handshake. Under TLS 1.3
+// the alert may arrive after the request was sent; the bank has not read the request then.
 func notProcessed(err error) bool {
 	alert, ok := alertOf(err)
 	return ok && slices.ContainsFunc(handshakeAlerts, func(a tls.AlertError) bool { return a.Error() == alert })
 }
 
-// alertOf is the text of an alert that the peer sent. Its type is not exported.
+// alertOf returns the text of a TLS alert that the peer sent. It compares texts, because
+// crypto/tls does not export the type of the alert.
 func alertOf(err error) (string, bool) {
 	var op *net.OpError
 	if !errors.As(err, &op) || op.Op != "remote error" || op.Err == nil {
@@ -222,7 +213,8 @@ func alertOf(err error) (string, bool) {
 	return op.Err.Error(), true
 }
 
-// networkDetail says in our own words why no answer came.
+// networkDetail describes why no answer came, in words of this package: the error's own
+// text may hold addresses and much more.
 func networkDetail(err error) string {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {

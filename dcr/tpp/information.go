@@ -8,8 +8,8 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-// maxClientID is the longest client identifier that is taken from a bank. OBIE DCR
-// has 36.
+// maxClientID is the greatest length of a client identifier that is accepted from a bank.
+// OBIE DCR allows 36 characters; some banks send more.
 const maxClientID = 256
 
 // secretMembers of an answer stand in Document alone, and the first in Secret too.
@@ -19,15 +19,15 @@ var secretMembers = []string{"client_secret", "registration_access_token"}
 // 3.2.1).
 type ClientInformation struct {
 	ClientID        string
-	IssuedAt        time.Time       // client_id_issued_at; zero where it is not said
-	Secret          claims.Secret   // client_secret, which a bank shows once; zero where there is none
-	SecretExpiresAt time.Time       // zero for never
-	Metadata        *claims.Request // what is registered, without secrets; nil where the answer is no strict JSON
-	Faults          []claims.Fault  // members of the wrong type, which are invalid in Metadata
-	Document        claims.Secret   // the answer as sent, the secret in it: a JSON object
+	IssuedAt        time.Time       // client_id_issued_at; zero if the answer has none
+	Secret          claims.Secret   // client_secret, which a bank shows once; zero if the answer has none
+	SecretExpiresAt time.Time       // zero: never
+	Metadata        *claims.Request // the registered members, without secrets; nil if the answer is no strict JSON
+	Faults          []claims.Fault  // the members of the wrong type; they have no value in Metadata
+	Document        claims.Secret   // the answer as sent, a JSON object with the secret
 }
 
-// Credentials are what the client authenticates with at the token endpoint.
+// Credentials returns the credentials of the client for the token endpoint.
 func (i *ClientInformation) Credentials() Credentials {
 	c := Credentials{ClientID: i.ClientID, Secret: i.Secret}
 	if i.Metadata != nil {
@@ -36,21 +36,21 @@ func (i *ClientInformation) Credentials() Credentials {
 	return c
 }
 
-// ParseClientInformation reads a bank's answer to a registration, or one that was
-// kept. It is lenient beside client_id: whoever has been registered must learn under
-// which name, whatever else is wrong with the answer. An answer without a usable
-// client_id is an error, which repeats nothing of it.
+// ParseClientInformation reads a bank's answer to a registration, or one that was saved to
+// a file. It needs a usable client_id and is lenient about all else: a TPP must learn the
+// client_id of its registered client, even if another member is wrong. The error repeats
+// nothing of the answer.
 func ParseClientInformation(document []byte) (*ClientInformation, error) {
 	members := map[string]json.RawMessage{} // a struct would match names in any case
 	if err := json.Unmarshal(document, &members); err != nil {
-		return nil, errAnswer("it is no JSON object")
+		return nil, answerError("it is no JSON object")
 	}
 	var id, secret string
 	if json.Unmarshal(members["client_id"], &id) != nil || !usableClientID(id) {
-		return nil, errAnswer("it has no usable client_id")
+		return nil, answerError("it has no usable client_id")
 	}
 	if raw, sent := members["client_secret"]; sent && json.Unmarshal(raw, &secret) != nil {
-		return nil, errAnswer("its client_secret is no string")
+		return nil, answerError("its client_secret is no string")
 	}
 	i := &ClientInformation{ClientID: id, Secret: claims.NewSecret(secret), IssuedAt: instantOf(members["client_id_issued_at"]),
 		SecretExpiresAt: instantOf(members["client_secret_expires_at"]), Document: claims.NewSecret(string(document))}
@@ -61,13 +61,17 @@ func ParseClientInformation(document []byte) (*ClientInformation, error) {
 	return i, nil
 }
 
-// errAnswer says what is wrong with an answer.
-type errAnswer string
+// answerError is the reason why an answer cannot be used.
+type answerError string
 
-func (e errAnswer) Error() string { return "tpp: the bank's answer cannot be used: " + string(e) }
+// Error returns the reason with the name of the package in front.
+func (e answerError) Error() string { return "tpp: the bank's answer cannot be used: " + e.Detail() }
 
-// usableClientID tells whether an identifier can be a segment of a path: visible
-// ASCII, and no step up or down.
+// Detail returns the reason alone.
+func (e answerError) Detail() string { return string(e) }
+
+// usableClientID reports whether an identifier can be a segment of a path: visible ASCII,
+// and no dot segment.
 func usableClientID(id string) bool {
 	if id == "" || len(id) > maxClientID || id == "." || id == ".." {
 		return false
@@ -80,7 +84,8 @@ func usableClientID(id string) bool {
 	return true
 }
 
-// instantOf reads seconds since 1970; zero is no time.
+// instantOf reads a number of seconds since 1970. It returns the zero time for anything
+// else, and for 0.
 func instantOf(raw json.RawMessage) time.Time {
 	var seconds int64
 	if json.Unmarshal(raw, &seconds) != nil || seconds <= 0 {

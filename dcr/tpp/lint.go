@@ -13,18 +13,18 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// LintInput is what a TPP knows of a request before it sends it.
+// LintInput is a request with what the TPP knows about it before it sends it.
 type LintInput struct {
-	// Request is a compact JWS, or the claims alone as a JSON object. Empty means
-	// that Statement is judged alone.
+	// Request is a compact JWS, or the claims alone as a JSON object. If it is empty,
+	// Lint judges Statement alone.
 	Request string
-	// Statement is the software statement where the request does not hold it: a
-	// compact JWS, or its claims as a JSON object.
+	// Statement is the software statement if the request does not hold it: a compact
+	// JWS, or its claims as a JSON object.
 	Statement    string
 	Validator    *validate.Validator   // required
 	Now          time.Time             // when the request would arrive
 	Certificate  *validate.Certificate // transport certificate; nil judges no subject
-	Environment  claims.Environment    // of the directory that issued the statement; empty if unknown
+	Environment  claims.Environment    // of the directory that issued the statement; "" if unknown
 	StatementKey ssa.KeyResolver       // the directory's keys; nil checks no signature
 	SoftwareKey  ssa.KeyResolver       // the keys of the software that are not withdrawn; nil checks no signature
 }
@@ -32,18 +32,17 @@ type LintInput struct {
 // LintResult is what Lint found.
 type LintResult struct {
 	Report    *validate.Report
-	Documents map[validate.Document][]byte // what could be decoded, UNVERIFIED
+	Documents map[validate.Document][]byte // the JSON documents that could be decoded, UNVERIFIED
 	Request   validate.SignatureState      // of the request's signature
 	Statement validate.SignatureState      // of the statement's signature
-	// Unavailable is why a key set could not be read; nil otherwise.
+	// Unavailable is the error if a key set could not be read, else nil.
 	Unavailable error
 }
 
-// Lint judges a request as a bank's server would, and goes on where a server would
-// stop, so that it reports every violation at once. What it reads is unverified
-// unless the signatures turn out valid; it serves to write better requests, never
-// to accept one. The error says that the input cannot be judged at all: there is
-// no validator, or nothing to judge.
+// Lint judges a request as a bank's server would. It goes on after a step that fails,
+// where a server would stop, so that it reports every violation at once. Use it to write
+// better requests, never to accept one: what it reads is unverified unless both signatures
+// are valid. It returns an error only if there is no validator, or nothing to judge.
 func Lint(ctx context.Context, in LintInput) (*LintResult, error) {
 	switch {
 	case in.Validator == nil:
@@ -104,14 +103,14 @@ func (l *linter) header(signed *ssa.Signed, document validate.Document) (*claims
 	l.result.Documents[document] = []byte(signed.UnverifiedHeaderJSON())
 	header, faults, err := claims.DecodeHeader(signed.UnverifiedHeaderJSON())
 	if err != nil {
-		return nil, nil // ParseSigned has decoded the same bytes
+		return nil, nil // cannot happen: ParseSigned has decoded the same bytes
 	}
 	return header, faults
 }
 
-// readStatements decodes the statement that was given apart, which may be a file's
-// text or its claims, or else the one of the request, byte for byte. It returns the
-// statement if it is a JWS.
+// readStatements decodes the statement of LintInput, which may be a file's text, or else
+// the one inside the request, byte for byte as it is there. It returns the statement if it
+// is a JWS.
 func (l *linter) readStatements(embedded string) *ssa.Signed {
 	text := fileText(l.in.Statement)
 	switch {
@@ -154,8 +153,8 @@ func (l *linter) addStatement(message string) {
 	l.add(v)
 }
 
-// checkSignatures verifies what there are keys for. A fault of a header is left to
-// the rules, which report it in more detail.
+// checkSignatures verifies the signatures that it has keys for. It does not report a fault
+// of a header: the rules report it in more detail.
 func (l *linter) checkSignatures(ctx context.Context, statement *ssa.Signed) {
 	policy := l.in.Validator.Policy()
 	if l.in.StatementKey != nil && statement != nil {
@@ -191,8 +190,8 @@ func (l *linter) state(err error, violation func(*ssa.Error) validate.Violation)
 
 func isObject(text string) bool { return strings.HasPrefix(text, "{") }
 
-// fileText is a file's text without the line break at its end, and without blanks
-// around it if it is a JSON object.
+// fileText removes the line break that editors put at the end of a file. Around a JSON
+// object it removes all white space.
 func fileText(text string) string {
 	if trimmed := strings.TrimSpace(text); isObject(trimmed) {
 		return trimmed
@@ -200,8 +199,8 @@ func fileText(text string) string {
 	return strings.TrimRight(text, "\r\n")
 }
 
-// salvage decodes the payload of a token that is no compact JWS as far as it can:
-// a lint judges its claims all the same. It gives "" where nothing can be read.
+// salvage decodes the payload of a token that is no compact JWS, so that Lint can judge
+// its claims all the same. It returns "" if there is no JSON object.
 func salvage(text string) string {
 	parts := strings.Split(text, ".")
 	if len(parts) < 2 {

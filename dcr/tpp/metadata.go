@@ -10,15 +10,15 @@ import (
 	"github.com/obdcr/obdcr/internal/uri"
 )
 
-// Metadata is what a bank's discovery document says to a TPP that registers (OIDC
-// Discovery section 3, RFC 8414 section 2). A list that is nil is one that the bank
-// does not give. The endpoints are those for mutual TLS where it names such (RFC 8705
+// Metadata has the members of a bank's discovery document that a TPP needs to register
+// (OIDC Discovery section 3, RFC 8414 section 2). A list is nil if the document does not
+// have it. The endpoints are the ones for mutual TLS, if the document names such (RFC 8705
 // section 5).
 type Metadata struct {
 	Issuer                  string
 	RegistrationEndpoint    string
 	TokenEndpoint           string
-	TokenAudience           string // aud of client assertions: the token endpoint by its first name
+	TokenAudience           string // aud of client assertions: token_endpoint, even if mtls_endpoint_aliases has another
 	AuthMethods             []claims.AuthMethod
 	AuthSigningAlgorithms   []claims.Algorithm
 	RequestObjectAlgorithms []claims.Algorithm
@@ -29,9 +29,9 @@ type Metadata struct {
 	Document                []byte // as read
 }
 
-// Discover reads a bank's discovery document at an https address, which needs no
-// client certificate: nil for a client that trusts the system's CAs. The error is a
-// *ResponseError, a *NoAnswerError, or one that says what the document lacks.
+// Discover reads a bank's discovery document at an https address. The bank asks for no
+// client certificate there. A nil client trusts the system's CAs. The error is a
+// *ResponseError or a *NoAnswerError, or one about the address.
 func Discover(ctx context.Context, address string, client *http.Client) (*Metadata, error) {
 	if _, err := uri.Endpoint(address); err != nil {
 		return nil, failure("the address of the discovery document %w", err)
@@ -58,8 +58,8 @@ func Discover(ctx context.Context, address string, client *http.Client) (*Metada
 }
 
 // ParseMetadata reads a discovery document. It must be one strict JSON object with
-// https addresses for registration_endpoint and token_endpoint; members of the wrong
-// type are errors, those that a TPP does not need are passed over.
+// https addresses for registration_endpoint and token_endpoint. A member of the wrong type
+// is an error. Members that a TPP does not need are not looked at.
 func ParseMetadata(document []byte) (*Metadata, error) {
 	object, err := jsonscan.Parse(string(document))
 	if err != nil {
@@ -82,7 +82,9 @@ func ParseMetadata(document []byte) (*Metadata, error) {
 		Scopes:                  listMember[string](read, "scopes_supported"),
 		Document:                document,
 	}
-	m.TokenAudience = m.TokenEndpoint // an alias stands beside it, never in its place (RFC 8414 section 2)
+	// token_endpoint itself is the audience and is required (RFC 8414 section 2): an alias
+	// is another address of it.
+	m.TokenAudience = m.TokenEndpoint
 	if aliases, there := object.Member("mtls_endpoint_aliases"); there {
 		if alias := read.endpoint(aliases, "registration_endpoint"); alias != "" {
 			m.RegistrationEndpoint = alias
@@ -102,7 +104,8 @@ func ParseMetadata(document []byte) (*Metadata, error) {
 	return m, nil
 }
 
-// metadataReader keeps the first member that is wrong.
+// metadataReader reads the members of a discovery document. It keeps the first error, so
+// that its callers need not check each member.
 type metadataReader struct {
 	object jsonscan.Value
 	err    error

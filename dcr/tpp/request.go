@@ -15,35 +15,36 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// requestLifetime is for how long a request is valid where nothing is said. A bank
-// refuses a lifetime that is too long, and needs no more than its clock may be off.
+// requestLifetime is the default of RequestOptions.Lifetime. Banks refuse a lifetime that
+// is too long; one that is short fails where their clock and the TPP's differ.
 const requestLifetime = 30 * time.Minute
 
-// RequestOptions are what a TPP wants registered. What is left out follows from the
-// software statement and from what the bank supports.
+// RequestOptions are what a TPP wants to register. BuildFor chooses each value that is
+// left out, by the software statement and by what the bank announces.
 type RequestOptions struct {
-	Audience     string            // aud: the bank's identifier at the directory; its issuer where empty
-	Issuer       string            // iss; the software id where empty
-	RedirectURIs []string          // the statement's where nil
-	AuthMethod   claims.AuthMethod // the best that the bank supports where empty
-	Scopes       []string          // openid and what the statement's roles allow where nil
-	GrantTypes   []claims.GrantType
-	// ResponseTypes are code and code id_token, as far as supported, where nil.
+	Audience     string            // aud: the bank's identifier at the directory; "": its issuer
+	Issuer       string            // iss; "": the statement's software_id
+	RedirectURIs []string          // nil: the statement's
+	AuthMethod   claims.AuthMethod // "": Metadata.AuthMethod
+	Scopes       []string          // nil: openid and what the statement's roles allow
+	// GrantTypes: nil is authorization_code and client_credentials, as far as announced.
+	GrantTypes []claims.GrantType
+	// ResponseTypes: nil is code and code id_token, as far as announced.
 	ResponseTypes []claims.ResponseType
-	Algorithm     claims.Algorithm // for all that the client will sign; PS256 where empty
-	// ApplicationType is web where empty; banks do not announce it.
+	Algorithm     claims.Algorithm // of all that the client will sign; "": PS256
+	// ApplicationType: "" is web. Banks do not announce it.
 	ApplicationType claims.ApplicationType
 	SubjectDN       string            // for tls_client_auth, instead of the certificate's subject
 	Certificate     *x509.Certificate // transport certificate, for tls_client_auth
-	Lifetime        time.Duration     // exp - iat; 30 minutes where 0
+	Lifetime        time.Duration     // exp - iat; 0: 30 minutes
 	Now             time.Time         // iat; required
-	Random          io.Reader         // of jti; crypto/rand where nil
+	Random          io.Reader         // of jti; nil: crypto/rand.Reader
 }
 
-// AuthMethod is the method at the token endpoint that a request asks for where nothing
-// is said: the first that the bank announces of private_key_jwt, tls_client_auth,
-// client_secret_jwt, client_secret_basic and client_secret_post, private_key_jwt where
-// it announces nothing, and "" where it has none of them.
+// AuthMethod returns the default authentication method of a request: the first one that
+// the bank announces, in the order private_key_jwt, tls_client_auth, client_secret_jwt,
+// client_secret_basic, client_secret_post. It is private_key_jwt if the bank announces no
+// methods at all, and "" if it announces none of these.
 func (m *Metadata) AuthMethod() claims.AuthMethod {
 	if m.AuthMethods == nil {
 		return claims.PrivateKeyJWT
@@ -55,10 +56,9 @@ func (m *Metadata) AuthMethod() claims.AuthMethod {
 }
 
 // BuildFor makes the claims of a registration request (OBIE DCR, data dictionary) for
-// a bank from a software statement, a compact JWS that it sends on and does not
-// verify. The error says what cannot be had together: a method, an algorithm or a
-// grant type that the bank does not announce, or what the statement lacks. Whether
-// the request is a good one is for [Lint] to say.
+// a bank. The statement is a compact JWS; BuildFor does not verify it. It returns an error
+// for a method, an algorithm or a grant type that the bank does not announce, and for a
+// claim that the statement lacks. It does not judge the request: [Lint] does.
 func BuildFor(m *Metadata, statement string, o RequestOptions) (claims.Request, error) {
 	c, err := buildFor(m, statement, o)
 	if err != nil {
@@ -108,7 +108,7 @@ func buildFor(m *Metadata, token string, o RequestOptions) (c claims.Request, er
 	return c, nil
 }
 
-// envelope sets the claims that concern the token alone.
+// envelope sets the claims about the request itself: iss, aud, iat, exp and jti.
 func envelope(c *claims.Request, m *Metadata, statement *claims.SSA, o *RequestOptions) error {
 	if o.Issuer == "" {
 		o.Issuer = statement.SoftwareID.Or("")
@@ -136,7 +136,7 @@ func envelope(c *claims.Request, m *Metadata, statement *claims.SSA, o *RequestO
 	return nil
 }
 
-// authentication sets the method at the token endpoint and the algorithms.
+// authentication sets the authentication method and the algorithms.
 func authentication(c *claims.Request, m *Metadata, o *RequestOptions) error {
 	if o.AuthMethod == "" {
 		if o.AuthMethod = m.AuthMethod(); o.AuthMethod == "" {
@@ -171,8 +171,8 @@ func authentication(c *claims.Request, m *Metadata, o *RequestOptions) error {
 	return nil
 }
 
-// idTokenAlgorithm is what ID tokens are to be signed with. The bank signs them, so
-// that the client's own algorithm does not matter.
+// idTokenAlgorithm chooses the algorithm of ID tokens. The bank signs them, so the
+// client's own algorithm does not matter.
 func idTokenAlgorithm(announced []claims.Algorithm) (claims.Algorithm, error) {
 	for _, alg := range []claims.Algorithm{claims.PS256, claims.ES256} {
 		if announced == nil || slices.Contains(announced, alg) {
@@ -199,8 +199,8 @@ func subject(c *claims.Request, o *RequestOptions) error {
 	return nil
 }
 
-// wanted are the values asked for, all of which the bank must announce, or else
-// those of the usual ones that it announces.
+// wanted returns the values asked for; the bank must announce all of them. If none were
+// asked for, it returns the usual values that the bank announces.
 func wanted[T ~string](member string, asked, announced []T, usual ...T) (claims.Optional[[]T], error) {
 	if asked == nil {
 		if asked = usual; announced != nil {
@@ -218,7 +218,7 @@ func wanted[T ~string](member string, asked, announced []T, usual ...T) (claims.
 	return claims.Some(slices.Clone(asked)), nil
 }
 
-// scopesOf is openid and the scopes that the roles of a statement allow.
+// scopesOf returns openid and the scopes that the roles of a statement allow.
 func scopesOf(statement *claims.SSA) []string {
 	policy := validate.DefaultPolicy(validate.OBIE33)
 	scopes := []string{"openid"}

@@ -19,31 +19,31 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// assertionLifetime is for how long a client assertion is valid.
+// assertionLifetime is how long a client assertion is valid.
 const assertionLifetime = 5 * time.Minute
 
 // Credentials are what a registered client authenticates with at the token endpoint.
 type Credentials struct {
 	ClientID string
-	Method   claims.AuthMethod // as registered
-	Secret   claims.Secret     // of the client_secret methods
+	Method   claims.AuthMethod // the registered one
+	Secret   claims.Secret     // for the client_secret methods
 }
 
-// maxToken is the greatest length of an access token that is sent, in bytes.
+// maxToken is the greatest length of an access token that a Client sends, in bytes.
 const maxToken = 16 << 10
 
 // BearerToken is an access token.
 type BearerToken struct {
-	Value   claims.Secret // to be sent
-	Expires time.Time     // zero where the bank does not say
-	Scope   string        // as granted; "" where the bank does not say
+	Value   claims.Secret // the token itself
+	Expires time.Time     // zero if the answer has no expires_in
+	Scope   string        // the granted scope; "" if the answer has none
 }
 
-// AccessToken asks the token endpoint for a token of the client_credentials grant
-// (RFC 6749 section 4.4), with which a client is got, updated and deleted. The client
-// authenticates by its registered method, over mutual TLS in any case. Scopes may be
-// left out. The error is a *ResponseError, with code invalid_client for one that the
-// bank does not know, a *NoAnswerError, or one about the credentials.
+// AccessToken asks the token endpoint for a token by the client_credentials grant (RFC
+// 6749 section 4.4). Get, Update and Delete need one. The client authenticates by its
+// registered method, always over mutual TLS. Scopes may be left out. The error is a
+// *ResponseError (code invalid_client if the bank does not know the client), a
+// *NoAnswerError, or one about the credentials.
 func (c *Client) AccessToken(ctx context.Context, by Credentials, scopes ...string) (BearerToken, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if len(scopes) > 0 {
@@ -75,7 +75,8 @@ func (c *Client) AccessToken(ctx context.Context, by Credentials, scopes ...stri
 	return token, nil
 }
 
-// authenticate adds what the method needs to the form, or gives an Authorization.
+// authenticate adds the parameters of the authentication method to the form, or returns
+// the value of the Authorization header.
 func (c *Client) authenticate(form url.Values, by Credentials) (authorization string, err error) {
 	if !usableClientID(by.ClientID) {
 		return "", errors.New("the client_id is unusable")
@@ -133,8 +134,9 @@ func (c *Client) assertion(by Credentials) (string, error) {
 	return token, nil
 }
 
-// signHS256 makes a compact JWS with the secret's bytes as key, which is what
-// client_secret_jwt is; nothing else here is ever signed with a shared key.
+// signHS256 makes a compact JWS with the bytes of the secret as the key, for
+// client_secret_jwt. internal/jose has no HMAC on purpose: no other token of this module
+// is signed with a shared key.
 func signHS256(payload []byte, secret string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	text := encode([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + encode(payload)
@@ -143,8 +145,8 @@ func signHS256(payload []byte, secret string) string {
 	return text + "." + encode(mac.Sum(nil))
 }
 
-// readToken6749 reads the answer of a token endpoint (RFC 6749 section 5.1). The
-// detail says what is wrong with it.
+// readToken6749 reads the answer of a token endpoint (RFC 6749 section 5.1). detail is
+// what is wrong with it, "" if nothing is.
 func readToken6749(body []byte, now time.Time) (token BearerToken, detail string) {
 	object, err := jsonscan.Parse(string(body))
 	if err != nil || object.Kind() != jsonscan.Object {

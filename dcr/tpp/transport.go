@@ -18,9 +18,10 @@ const (
 	maxAnswer = 512 << 10
 )
 
-// MutualTLS makes the HTTP client of a TPP: TLS 1.2 or later, the certificate shown
-// to every server that asks, whatever CAs it names, and servers that chain to roots
-// (nil for the system's). Proxies of the environment are used; TLS goes through them.
+// MutualTLS makes the HTTP client of a TPP. It uses TLS 1.2 or later, and trusts servers
+// that chain to roots (nil: the system's). It shows the certificate to every server that
+// asks for one, whatever CAs the server names. It uses the proxies of the environment
+// variables; TLS goes through them.
 func MutualTLS(certificate tls.Certificate, roots *x509.CertPool) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
@@ -28,8 +29,8 @@ func MutualTLS(certificate tls.Certificate, roots *x509.CertPool) *http.Client {
 			TLSClientConfig: &tls.Config{
 				MinVersion: tls.VersionTLS12,
 				RootCAs:    roots,
-				// Banks name root CAs where the certificate comes from an intermediate one,
-				// and Certificates would then keep it back.
+				// Some banks name only root CAs, and the certificate is from an intermediate
+				// one. With the field Certificates, crypto/tls would send none then.
 				GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate, nil },
 			},
 			ForceAttemptHTTP2:      true,
@@ -48,8 +49,8 @@ type answer struct {
 	body   []byte
 }
 
-// plainClient is a copy that follows no redirect, since that would repeat a request
-// somewhere else, and keeps no cookie.
+// plainClient returns a copy that follows no redirect and keeps no cookie. A redirect
+// would repeat a request, with its token, at another address.
 func plainClient(c *http.Client) *http.Client {
 	plain := *c
 	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
