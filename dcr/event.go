@@ -11,24 +11,24 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// Outcome is how an operation ended.
-type Outcome string
+// EventOutcome is how an operation ended.
+type EventOutcome string
 
 // The outcomes.
 const (
-	OutcomeDone         Outcome = "done"
-	OutcomeRefused      Outcome = "refused"      // 400
-	OutcomeUnauthorized Outcome = "unauthorized" // 401
-	OutcomeForbidden    Outcome = "forbidden"    // 403
-	OutcomeNotOffered   Outcome = "not_offered"  // 405
-	OutcomeUnavailable  Outcome = "unavailable"  // 503
-	OutcomeFailed       Outcome = "failed"       // 500
+	OutcomeDone         EventOutcome = "done"
+	OutcomeRefused      EventOutcome = "refused"      // 400
+	OutcomeUnauthorized EventOutcome = "unauthorized" // 401
+	OutcomeForbidden    EventOutcome = "forbidden"    // 403
+	OutcomeNotOffered   EventOutcome = "not_offered"  // 405
+	OutcomeUnavailable  EventOutcome = "unavailable"  // 503
+	OutcomeFailed       EventOutcome = "failed"       // 500
 	// OutcomeUnfinished is a deletion that is left to Reconcile, or a change that
 	// Reconcile could not end. Without store.Unfinished it is a deleted client whose
 	// tokens could not be revoked. The Registrar does not try again then: it refuses
 	// such a token until the token expires, because it finds no client for it.
-	OutcomeUnfinished Outcome = "unfinished"
-	OutcomeUndone     Outcome = "undone" // Reconcile took a change back
+	OutcomeUnfinished EventOutcome = "unfinished"
+	OutcomeUndone     EventOutcome = "undone" // Reconcile took a change back
 )
 
 // Event describes one operation, for metrics. Each field has few values, and a sender
@@ -36,7 +36,7 @@ const (
 // each change that it found.
 type Event struct {
 	Operation   Operation
-	Outcome     Outcome
+	Outcome     EventOutcome
 	Rules       []string           // IDs of the rules that were broken, each once, sorted
 	Environment claims.Environment // "" where it is not known
 }
@@ -87,7 +87,7 @@ func (r *Registrar) observe(event Event) {
 	}
 }
 
-func outcomeOf(status int) Outcome {
+func outcomeOf(status int) EventOutcome {
 	switch status {
 	case http.StatusBadRequest:
 		return OutcomeRefused

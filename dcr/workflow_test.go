@@ -214,8 +214,8 @@ func TestWhatCannotBeTakenBackNowReconcileTakesBack(t *testing.T) {
 	report, err = b.Reconcile(ctx, dcr.ChangeTimeout)
 	require.NoError(t, err)
 	require.Equal(t, dcr.ReconcileReport{Undone: 2, Finished: 1}, report)
-	require.ElementsMatch(t, []dcr.Outcome{dcr.OutcomeUndone, dcr.OutcomeUndone, dcr.OutcomeDone},
-		[]dcr.Outcome{b.events[0].Outcome, b.events[1].Outcome, b.events[2].Outcome})
+	require.ElementsMatch(t, []dcr.EventOutcome{dcr.OutcomeUndone, dcr.OutcomeUndone, dcr.OutcomeDone},
+		[]dcr.EventOutcome{b.events[0].Outcome, b.events[1].Outcome, b.events[2].Outcome})
 	require.Equal(t, shown, inForce(t, b.records))
 	require.Equal(t, shown, server.holds())
 	_, refusal = b.register(t, b.Registrar, create)
