@@ -6,6 +6,7 @@
 //   - cert: client certificates: whose they are, and whether they are good.
 //   - dcr: a bank's side: register, read, update and delete clients; hooks and
 //     provisioning.
+//   - dcr/server: a whole bank from one Config.
 //   - dcr/token: what a bank asks its authorization server about access tokens.
 //   - dcr/roles: which roles open which of a bank's APIs.
 //   - dcr/tpp: a TPP's side: build, lint and send a request, and manage the client.
@@ -13,9 +14,11 @@
 //
 // # Which function do I want
 //
-//   - A bank that registers clients: [github.com/obdcr/obdcr/dcr.NewRegistrar].
-//   - A bank that reads key sets over https: [github.com/obdcr/obdcr/ssa.NewRemoteKeys].
-//   - A bank's token endpoint that wants to know whose a certificate is: [github.com/obdcr/obdcr/cert.Middleware].
+//   - A bank: [github.com/obdcr/obdcr/dcr/server.New], or
+//     [github.com/obdcr/obdcr/dcr/server.ListenAndServe] where the program is nothing else.
+//   - A bank that puts the parts together itself: [github.com/obdcr/obdcr/dcr.NewRegistrar]
+//     and [github.com/obdcr/obdcr/dcr.NewHandler].
+//   - A token endpoint that wants to know whose a certificate is: [github.com/obdcr/obdcr/cert.Middleware].
 //   - A bank whose authorization server knows the tokens: [github.com/obdcr/obdcr/dcr/token.NewIntrospection].
 //   - A bank's other APIs that open by role: [github.com/obdcr/obdcr/dcr/roles.Require].
 //   - A TPP that checks a request first: [github.com/obdcr/obdcr/dcr/tpp.Lint].

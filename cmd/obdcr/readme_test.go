@@ -1,10 +1,12 @@
 package main
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -14,9 +16,13 @@ import (
 )
 
 var (
-	fenced = regexp.MustCompile("(?s)```\n(.*?)```")
-	ours   = regexp.MustCompile(`^go run \./cmd/obdcr ([^#]*)`)
+	fenced = regexp.MustCompile("(?ms)^```[a-z]*\n(.*?)^```$")
+	ours   = regexp.MustCompile(`^go run \./(cmd/obdcr|examples/bank)\b([^#]*)`)
 )
+
+// withoutRoots is true of systems where no SSL_CERT_FILE names the roots of TLS, as the
+// README says.
+const withoutRoots = runtime.GOOS == "darwin" || runtime.GOOS == "windows"
 
 // TestTheREADMEsCommandsDoWhatItSays runs each line of the README that calls the
 // command, from the top down, in a folder with the files that they name.
@@ -37,26 +43,62 @@ func TestTheREADMEsCommandsDoWhatItSays(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
-	ran := map[string]bool{}
+	at := freeAddress(t) // of the bank of the examples
+	ran, env, local := map[string]bool{}, os.Environ(), strings.NewReplacer("127.0.0.1:9443", at)
 	for _, block := range fenced.FindAllStringSubmatch(string(text), -1) {
 		for line := range strings.Lines(block[1]) {
+			line = local.Replace(line)
+			if set, found := strings.CutPrefix(line, "export "); found {
+				env = append(env, strings.Fields(set)...)
+				continue
+			}
 			m := ours.FindStringSubmatch(line)
 			if m == nil {
 				continue
 			}
-			args := strings.Fields(m[1])
-			ran[args[0]] = true
-			if args[0] == "sandbox" {
-				require.Len(t, args, 1)
-				runSandbox(t, filepath.Join(dir, "obdcr-sandbox"))
+			verb, args := m[1], strings.Fields(m[2])
+			if verb == "cmd/obdcr" {
+				verb = args[0]
+			}
+			ran[verb] = true
+			if withoutRoots && (verb == "examples/bank" || strings.Contains(line, at)) {
 				continue
 			}
-			cmd := exec.Command(program(t, "obdcr"), args...)
-			cmd.Dir = dir
-			out, err := cmd.CombinedOutput()
-			require.NoError(t, err, "%s\n%s", line, out)
-			require.NotEmpty(t, out, line)
+			switch verb {
+			case "sandbox":
+				require.Len(t, args, 1)
+				directory := runSandbox(t, filepath.Join(dir, "obdcr-sandbox")).ready.Directory
+				local = strings.NewReplacer("127.0.0.1:9443", at, "https://127.0.0.1:8445", directory)
+			case "examples/bank":
+				runBank(t, dir, env)
+			default:
+				cmd := exec.Command(program(t, "obdcr"), args...)
+				cmd.Dir = dir
+				out, err := cmd.CombinedOutput()
+				require.NoError(t, err, "%s\n%s", line, out)
+				require.NotEmpty(t, out, line)
+			}
 		}
 	}
-	require.Equal(t, map[string]bool{"sandbox": true, "register": true, "lint": true}, ran, "the README shows these")
+	require.Equal(t, map[string]bool{"sandbox": true, "register": true, "lint": true, "examples/bank": true}, ran, "the README shows these")
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return l.Addr().String()
+}
+
+// runBank runs the example until the test ends, and waits until it listens.
+func runBank(t *testing.T, dir string, env []string) {
+	t.Helper()
+	bank := filepath.Join(t.TempDir(), "bank")
+	out, err := exec.Command("go", "build", "-o", bank, "../../examples/bank").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	r := &running{cmd: exec.Command(bank), dir: dir, out: newOutput(), err: newOutput(), ended: make(chan struct{})}
+	r.cmd.Dir, r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = dir, env, r.out, r.err
+	r.run(t)
+	r.says(t, r.err, "the bank serves")
 }

@@ -100,11 +100,9 @@ func runSandbox(t *testing.T, dir string, args ...string) *running {
 	return runSandboxAs(t, "obdcr", dir, args...)
 }
 
-func runSandboxAs(t *testing.T, name, dir string, args ...string) *running {
+// run starts the process, which ends with the test.
+func (r *running) run(t *testing.T) {
 	t.Helper()
-	r := &running{dir: dir, out: newOutput(), err: newOutput(), ended: make(chan struct{})}
-	r.cmd = exec.Command(program(t, name), append([]string{"sandbox", "--dir", dir, "--listen", "127.0.0.1:0", "--directory", "127.0.0.1:0"}, args...)...)
-	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
 	require.NoError(t, r.cmd.Start())
 	go func() {
 		r.exit = r.cmd.Wait()
@@ -114,6 +112,14 @@ func runSandboxAs(t *testing.T, name, dir string, args ...string) *running {
 		_ = r.cmd.Process.Kill()
 		<-r.ended
 	})
+}
+
+func runSandboxAs(t *testing.T, name, dir string, args ...string) *running {
+	t.Helper()
+	r := &running{dir: dir, out: newOutput(), err: newOutput(), ended: make(chan struct{})}
+	r.cmd = exec.Command(program(t, name), append([]string{"sandbox", "--dir", dir, "--listen", "127.0.0.1:0", "--directory", "127.0.0.1:0"}, args...)...)
+	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
+	r.run(t)
 	r.says(t, r.out, "Ctrl-C ends the sandbox.")
 	text, err := os.ReadFile(filepath.Join(dir, "ready.json"))
 	require.NoError(t, err)

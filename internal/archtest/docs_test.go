@@ -2,21 +2,16 @@ package archtest
 
 import (
 	"bytes"
-	"flag"
-	"go/format"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-var update = flag.Bool("update", false, "write the sample of the README from the Example of package dcr")
 
 func readFile(t *testing.T, name string) string {
 	t.Helper()
@@ -50,39 +45,6 @@ func documents(t *testing.T) map[string]string {
 	return all
 }
 
-var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
-
-// exampleBody returns what stands between the braces of func Example of package
-// dcr, without its Output comment, indented as a statement list of its own.
-func exampleBody(t *testing.T) string {
-	t.Helper()
-	text := readFile(t, "dcr/example_test.go")
-	_, body, found := strings.Cut(text, "\nfunc Example() {\n")
-	require.True(t, found, "dcr/example_test.go has no func Example")
-	body, _, found = strings.Cut(body, "\n}\n")
-	require.True(t, found)
-	body, _, found = strings.Cut(body, "\t// Output:")
-	require.True(t, found, "the Example has no output, so that nobody runs it")
-	return strings.ReplaceAll("\n"+body, "\n\t", "\n")[1:]
-}
-
-func TestREADMEShowsTheExample(t *testing.T) {
-	text, body := readFile(t, "README.md"), exampleBody(t)
-	blocks := goBlock.FindAllStringSubmatchIndex(text, -1)
-	require.Len(t, blocks, 1, "the README has one Go sample")
-	from, to := blocks[0][2], blocks[0][3]
-	if *update {
-		require.NoError(t, os.WriteFile(filepath.Join(root, "README.md"), []byte(text[:from]+body+text[to:]), 0o644))
-		return
-	}
-	assert.Equal(t, body, text[from:to], "run go test ./internal/archtest -update")
-	formatted, err := format.Source([]byte(body))
-	require.NoError(t, err)
-	assert.Equal(t, strings.TrimSpace(string(formatted)), strings.TrimSpace(body))
-	lines := slices.DeleteFunc(strings.Split(body, "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
-	assert.LessOrEqual(t, len(lines), 20, "the sample is to fit a glance")
-}
-
 // TestCommandsInDocumentsExist: whatever is shown after go run or go test is there.
 func TestCommandsInDocumentsExist(t *testing.T) {
 	command := regexp.MustCompile(`go (run|test)((?: -[a-z]+(?: '[^']*'| [0-9a-z]+)?)*) (\./[a-z/.]+)`)
@@ -100,7 +62,7 @@ func TestCommandsInDocumentsExist(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"run ./examples/quickstart", "run ./cmd/obdcr", "test ./..."} {
+	for _, want := range []string{"run ./examples/quickstart", "run ./examples/bank", "run ./cmd/obdcr", "test ./..."} {
 		assert.True(t, seen[want], "no document shows go %s", want)
 	}
 }

@@ -1,0 +1,89 @@
+package archtest
+
+import (
+	"encoding/json"
+	"flag"
+	"go/ast"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	sample         = "examples/bank/main.go"
+	maxSampleLines = 40 // that are not blank
+)
+
+var (
+	update  = flag.Bool("update", false, "copy examples/bank/main.go into the README")
+	goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
+)
+
+func TestREADMEShowsTheExample(t *testing.T) {
+	text, program := readFile(t, "README.md"), readFile(t, sample)
+	blocks := goBlock.FindAllStringSubmatchIndex(text, -1)
+	require.Len(t, blocks, 1, "the README has one Go sample")
+	from, to := blocks[0][2], blocks[0][3]
+	if *update {
+		require.NoError(t, os.WriteFile(filepath.Join(root, "README.md"), []byte(text[:from]+program+text[to:]), 0o644))
+		return
+	}
+	assert.Equal(t, program, text[from:to], "run go test ./internal/archtest -update")
+}
+
+func TestTheSampleFitsAGlanceAndHandlesEveryError(t *testing.T) {
+	at := slices.IndexFunc(tree(t), func(s source) bool { return s.Path == sample })
+	require.NotEqual(t, -1, at)
+	lines := slices.DeleteFunc(strings.Split(readFile(t, sample), "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
+	assert.LessOrEqual(t, len(lines), maxSampleLines)
+	ast.Inspect(tree(t)[at].File, func(n ast.Node) bool {
+		if name, ok := n.(*ast.Ident); ok {
+			assert.NotEqual(t, "_", name.Name, "%s: something is dropped", tree(t)[at].At(name))
+		}
+		return true
+	})
+}
+
+var moduleCommands = regexp.MustCompile("(?m)^```\n(go mod init (?:.*\n)*?)go mod tidy\n```$")
+
+// TestTheSampleBuildsInAModuleOfItsOwn runs what the README says to put a clone in the
+// place of a release. go mod tidy asks the network for modules that nothing here needs,
+// so the test takes over what it would find: the versions and sums of this module.
+func TestTheSampleBuildsInAModuleOfItsOwn(t *testing.T) {
+	commands := moduleCommands.FindStringSubmatch(readFile(t, "README.md"))
+	require.NotNil(t, commands, "the README shows how to use a clone")
+	clone, err := filepath.Abs(root)
+	require.NoError(t, err)
+	bank := t.TempDir()
+	for from, to := range map[string]string{sample: "main.go", "go.sum": "go.sum"} {
+		require.NoError(t, os.WriteFile(filepath.Join(bank, to), []byte(readFile(t, from)), 0o600))
+	}
+	run := func(dir string, args ...string) string {
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOPROXY=off", "GOFLAGS=-mod=mod", "GOWORK=off")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s\n%s", args, out)
+		return string(out)
+	}
+	for command := range strings.Lines(strings.Replace(commands[1], "=../obdcr\n", "="+clone+"\n", 1)) {
+		run(bank, strings.Fields(command)...)
+	}
+	var ours struct {
+		Require []struct{ Path, Version string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(run(clone, "go", "mod", "edit", "-json")), &ours))
+	edit := []string{"go", "mod", "edit"}
+	for _, r := range ours.Require {
+		edit = append(edit, "-require", r.Path+"@"+r.Version)
+	}
+	run(bank, edit...)
+	run(bank, "go", "build", "-o", filepath.Join(bank, "built"), ".")
+	assert.Contains(t, run(bank, "go", "version", "-m", "built"), "=>\t"+clone, "it is made from the clone")
+}
