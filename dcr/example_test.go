@@ -16,25 +16,38 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// Example puts a registration endpoint into an existing API.
+// Example puts a registration endpoint together from its parts, in front of an API that
+// exists already. dcr/server does so from one Config.
 func Example() {
-	directory, _ := ssatest.New(ssatest.Options{}) // at a bank: the OBIE directory
+	directory, err := ssatest.New(ssatest.Options{}) // the OBIE directory in a bank
+	if err != nil {
+		panic(err)
+	}
 	defer directory.Close()
 
 	policy := validate.DefaultPolicy(validate.OBIE33)
 	policy.Audiences = []string{"0015800001HQQrZAAX"}
-	validator, _ := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
-	anchors := []ssa.Anchor{directory.Anchor()}
-	verifier, _ := ssa.NewVerifier(ssa.VerifierConfig{Anchors: anchors, Clock: time.Now, Skew: policy.ClockSkew})
-	clients := store.NewMemory(time.Now)
-	registrar, _ := dcr.NewRegistrar(dcr.Config{
-		Statements: verifier, SoftwareKeys: directory.Resolver(),
-		Validator: validator, Store: clients, Clock: time.Now,
+	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	if err != nil {
+		panic(err)
+	}
+	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{directory.Anchor()}, Skew: policy.ClockSkew})
+	if err != nil {
+		panic(err)
+	}
+	registrar, err := dcr.NewRegistrar(dcr.Config{
+		Statements: verifier, SoftwareKeys: directory.Resolver(), Validator: validator, Store: store.NewMemory(nil),
 	})
+	if err != nil {
+		panic(err)
+	}
 	register, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: registrar, Path: "/register", Certificate: cert.FromTLS})
+	if err != nil {
+		panic(err)
+	}
 	api := http.NewServeMux() // what the bank serves already
-	server := &http.Server{Handler: register.Before(api)}
-	fmt.Println("ready:", err == nil && server.Handler != nil)
+	server := &http.Server{Handler: register.Before(api), ReadHeaderTimeout: dcr.HeaderTimeout}
+	fmt.Println("ready:", server.Handler != nil)
 	// Output: ready: true
 }
 
