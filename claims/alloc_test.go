@@ -41,11 +41,13 @@ func TestAllocationIsBoundedByTheInput(t *testing.T) {
 	}
 	for _, name := range []string{"redirect_uris", "software_redirect_uris", "software_roles", "scope", "aud", "org_contacts"} {
 		for _, item := range []string{`""`, `1`, `{}`, `"\n"`, `"\n\n"`, `"\u0000"`, `"\ud800"`, `"a",1`} {
-			cases[name+" of "+item] = repeated(name, "[", item, "]", 20000)
+			for _, n := range []int{900, 20000} { // 20000 are more than a document may have
+				cases[fmt.Sprint(name, " of ", n, " ", item)] = repeated(name, "[", item, "]", n)
+			}
 		}
 	}
 	authority := "organisation_competent_authority_claims"
-	for _, n := range []int{66, 199, 200, 20000} {
+	for _, n := range []int{66, 199, 200, 900, 20000} {
 		cases[fmt.Sprint(n, " authorities")] = repeated(authority, "[", "{}", "]", n)
 		cases[fmt.Sprint(n, " wrong authorities")] = repeated(authority, "[", "1", "]", n)
 		cases[fmt.Sprint(n, " authorisations")] = repeated(authority, `{"authorisations":[`, "{}", "]}", n)

@@ -1,9 +1,8 @@
 package jsonscan
 
 import (
-	"cmp"
+	"hash/maphash"
 	"slices"
-	"unicode/utf8"
 )
 
 const (
@@ -13,21 +12,23 @@ const (
 	fewNames = 32
 )
 
-// name is a member name of an object that is being read: where its quote stands, and a
-// cheap hash of it (length, last and middle byte). Equal names have equal sums, and
-// different names may. The sum is 0 for a name with an escape. Eight bytes a name keep
-// what Parse allocates far below its input.
-type name struct {
-	at  int32
-	sum uint32
-}
+// name is a member name of an object that is being read: a hash of the text that it
+// reads as in the upper half, and where its quote stands in the lower one. Eight bytes a
+// name keep what Parse allocates far below its input.
+type name uint64
 
-func newName(doc string, at, end int, escaped bool) name {
-	if escaped {
-		return name{at: int32(at)}
-	}
-	// Length, last byte and middle byte; in an empty name these two are the quotes.
-	return name{at: int32(at), sum: uint32(end-at)<<16 | uint32(doc[end-2])<<8 | uint32(doc[(at+end)/2])}
+// seed keeps senders from choosing names with equal hashes.
+var seed = maphash.MakeSeed()
+
+func newName(at int, text string) name { return name(maphash.String(seed, text)<<32 | uint64(at)) }
+
+func (n name) hash() uint32 { return uint32(n >> 32) }
+func (n name) at() int      { return int(uint32(n)) }
+
+// text is what the name reads as.
+func (n name) text(doc string) string {
+	text, _ := unquote(doc[n.at():stringEnd(doc, n.at())])
+	return text
 }
 
 // nameStack holds names in itself as long as they are few, so that reading an
@@ -57,13 +58,10 @@ func (s *nameStack) all() []name {
 	return s.few[:s.size]
 }
 
-// body is the text between the name's quotes.
-func (n name) body(doc string) string { return doc[n.at+1 : stringEnd(doc, int(n.at))-1] }
-
 // known reports whether the innermost object, whose names begin at base, has n.
 func (p *parser) known(n name, base int) bool {
 	for _, other := range p.names.all()[base:] {
-		if (other.sum == n.sum || other.sum == 0 || n.sum == 0) && p.compare(other, n) == 0 {
+		if other.hash() == n.hash() && other.text(p.doc) == n.text(p.doc) {
 			return true
 		}
 	}
@@ -77,40 +75,16 @@ func (p *parser) repeated(base int) (at int, found bool) {
 	if len(names) <= fewNames {
 		return 0, false
 	}
-	slices.SortFunc(names, func(a, b name) int {
-		return cmp.Or(p.compare(a, b), cmp.Compare(a.at, b.at))
-	})
-	for i := 1; i < len(names); i++ {
-		if p.compare(names[i-1], names[i]) == 0 && (!found || int(names[i].at) < at) {
-			at, found = int(names[i].at), true
+	slices.Sort(names)
+	for i, n := range names {
+		for j := i - 1; j >= 0 && names[j].hash() == n.hash(); j-- {
+			if names[j].text(p.doc) == n.text(p.doc) {
+				if !found || n.at() < at {
+					at, found = n.at(), true
+				}
+				break
+			}
 		}
 	}
 	return at, found
-}
-
-// compare orders two names as they read once their escapes are undone.
-func (p *parser) compare(a, b name) int {
-	x, y := a.body(p.doc), b.body(p.doc)
-	if a.sum != 0 && b.sum != 0 {
-		return cmp.Compare(x, y)
-	}
-	for x != "" && y != "" {
-		r, n, _ := nextRune(x)
-		s, m, _ := nextRune(y)
-		if r != s {
-			return cmp.Compare(r, s)
-		}
-		x, y = x[n:], y[m:]
-	}
-	return cmp.Compare(len(x), len(y))
-}
-
-// nextRune gives the character that a checked string begins with, and the length
-// of its spelling. clean is false for NUL and for a lone surrogate.
-func nextRune(s string) (r rune, length int, clean bool) {
-	if s[0] != '\\' {
-		r, length = utf8.DecodeRuneInString(s)
-		return r, length, r != 0
-	}
-	return unescape(s)
 }

@@ -19,6 +19,9 @@ const (
 	MaxDepth = 16
 	// MaxMembers is the number of members that one object may have.
 	MaxMembers = 1000
+	// MaxValues is the number of values, at all levels, that a document for Scan may
+	// have. It bounds what a document costs whose sender nobody knows yet.
+	MaxValues = 2000
 )
 
 // SyntaxError says where a document stops being acceptable, and why.
@@ -36,30 +39,17 @@ func (e *SyntaxError) Detail() string { return e.Reason + " at byte " + strconv.
 
 // Parse checks the whole of doc and returns its one value, a view into doc that
 // copies nothing. The error is a *SyntaxError, and the value then unusable.
-func Parse(doc string) (Value, error) { return Scan(doc, nil) }
+func Parse(doc string) (Value, error) {
+	p := parser{doc: doc, left: math.MaxInt}
+	return p.document()
+}
 
-// Scan is Parse that shows the members of the document's object, if it is one, on
-// the way, which saves reading them again. What it has shown is worth nothing if it
-// gives an error in the end.
+// Scan is Parse for a document of at most MaxValues. It shows the members of the
+// document's object, if it is one, on the way, which saves reading them again. What it
+// has shown is worth nothing if it gives an error in the end.
 func Scan(doc string, member func(name string, v Value)) (Value, error) {
-	if !utf8.ValidString(doc) {
-		return Value{}, &SyntaxError{Offset: invalidUTF8(doc), Reason: "invalid UTF-8"}
-	}
-	if len(doc) > math.MaxInt32 {
-		return Value{}, &SyntaxError{Reason: "the document is longer than 2 GiB"}
-	}
-	p := parser{doc: doc, show: member}
-	p.space()
-	start := p.pos
-	if err := p.value(0); err != nil {
-		return Value{}, err
-	}
-	end := p.pos
-	p.space()
-	if p.pos != len(doc) {
-		return Value{}, p.fault("something stands behind the value")
-	}
-	return Value{raw: doc[start:end]}, nil
+	p := parser{doc: doc, left: MaxValues, show: member}
+	return p.document()
 }
 
 func invalidUTF8(doc string) int {
@@ -76,8 +66,29 @@ func invalidUTF8(doc string) int {
 type parser struct {
 	doc   string
 	pos   int
+	left  int       // how many values the document may still have
 	names nameStack // of the objects that are open, innermost last
 	show  func(string, Value)
+}
+
+func (p *parser) document() (Value, error) {
+	if !utf8.ValidString(p.doc) {
+		return Value{}, &SyntaxError{Offset: invalidUTF8(p.doc), Reason: "invalid UTF-8"}
+	}
+	if len(p.doc) > math.MaxInt32 {
+		return Value{}, &SyntaxError{Reason: "the document is longer than 2 GiB"}
+	}
+	p.space()
+	start := p.pos
+	if err := p.value(0); err != nil {
+		return Value{}, err
+	}
+	end := p.pos
+	p.space()
+	if p.pos != len(p.doc) {
+		return Value{}, p.fault("something stands behind the value")
+	}
+	return Value{raw: p.doc[start:end]}, nil
 }
 
 func (p *parser) fault(reason string) error {
@@ -94,6 +105,9 @@ func (p *parser) peek() byte {
 }
 
 func (p *parser) value(depth int) error {
+	if p.left--; p.left < 0 {
+		return p.fault("more than 2000 values in one document")
+	}
 	switch c := p.peek(); {
 	case c == '{':
 		return p.object(depth + 1)
@@ -168,8 +182,11 @@ func (p *parser) member(base, depth int) error {
 	if err != nil {
 		return err
 	}
-	end := p.pos
-	n := newName(p.doc, at, end, escaped)
+	text := p.doc[at+1 : p.pos-1]
+	if escaped {
+		text, _ = unescapeAll(text)
+	}
+	n := newName(at, text)
 	if p.names.size-base < fewNames && p.known(n, base) {
 		p.pos = at
 		return p.fault(reasonTwice)
@@ -190,10 +207,6 @@ func (p *parser) member(base, depth int) error {
 		return err
 	}
 	if depth == 1 && p.show != nil {
-		text := p.doc[at+1 : end-1]
-		if escaped {
-			text, _ = unescapeAll(text)
-		}
 		p.show(text, Value{raw: p.doc[start:p.pos]})
 	}
 	return nil

@@ -240,13 +240,37 @@ func TestTheLastNameOfAnyNumberIsNoDuplicate(t *testing.T) {
 	}
 }
 
-func TestNamesWithEqualSumsAreToldApart(t *testing.T) {
-	// The sum knows length, last and middle byte; these agree in all three.
-	v, err := Parse(`{"abcde":1,"xbcye":2,"axcze":3}`)
+// Names are equal by what they read as, whatever their hashes are.
+func TestNamesWithEqualHashesAreToldApart(t *testing.T) {
+	doc := strings.TrimSuffix(members(fewNames+1), "}") + `,"m\u0033":0}`
+	p := parser{doc: doc}
+	for at := range len(doc) {
+		if strings.HasPrefix(doc[at:], `"m`) {
+			n := name(at) // with a hash of 0
+			assert.Equal(t, strings.HasPrefix(doc[at:], `"m\u`), p.known(n, 0), doc[at:])
+			p.names.push(n)
+		}
+	}
+	at, found := p.repeated(0)
+	assert.True(t, found)
+	assert.Equal(t, strings.Index(doc, `"m\u`), at)
+}
+
+func TestADocumentForScanHasABoundedNumberOfValues(t *testing.T) {
+	list := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat("1,", n), ",") + "]" }
+	_, err := Scan(list(MaxValues-1), nil) // the list is a value too
 	require.NoError(t, err)
-	m, ok := v.Member("xbcye")
-	assert.True(t, ok)
-	assert.Equal(t, "2", m.Raw())
+	_, err = Scan(list(MaxValues), nil)
+	var syntax *SyntaxError
+	require.ErrorAs(t, err, &syntax)
+	assert.Equal(t, &SyntaxError{Offset: len(list(MaxValues)) - 2, Reason: "more than 2000 values in one document"}, syntax)
+	nested := strings.TrimSuffix(strings.Repeat(`{"a":[1]},`, MaxValues/3), ",")
+	_, err = Scan("["+nested+"]", nil)
+	require.NoError(t, err, "%d values", 1+MaxValues/3*3)
+	_, err = Scan("["+nested+",1,1]", nil)
+	require.Error(t, err)
+	_, err = Parse(list(10 * MaxValues))
+	require.NoError(t, err, "key sets and policies are as long as they need to be")
 }
 
 func TestScanShowsTheMembersOfTheOuterObject(t *testing.T) {
