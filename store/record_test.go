@@ -103,3 +103,9 @@ func TestACloneSharesNothing(t *testing.T) {
 	require.Equal(t, fresh(), original)
 	require.Equal(t, store.Client{ID: "b"}, store.Client{ID: "b"}.Clone(), "what is nil stays so")
 }
+
+// TestAnUpdatingRecordWithoutAPreviousCannotBeUndone: only a damaged one is so.
+func TestAnUpdatingRecordWithoutAPreviousCannotBeUndone(t *testing.T) {
+	_, err := store.ForUndo(store.Client{ID: "a", Version: 2, State: store.Updating}, 2)
+	require.ErrorIs(t, err, store.ErrState)
+}
