@@ -23,10 +23,10 @@ func (a *app) attributesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "attributes SSA --env sandbox|production",
 		Short: "Show the application attributes that a software statement gives, UNVERIFIED",
-		Long: `attributes maps the claims of a software statement, a compact JWT or its claims as
-JSON, to the attributes of the application that a bank would create. It checks no
-signature, so that the environment, which a bank knows by the directory that
-signed, has to be named.`,
+		Long: `attributes maps the claims of a software statement to the attributes of the
+application that a bank would create. The statement is a compact JWT, or its claims as
+JSON. attributes checks no signature. A bank knows the environment from the directory
+that signed the statement; here --env has to name it.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: filesAlone,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -77,8 +77,8 @@ func (a *app) attributes(out io.Writer, name string, o *attributeOptions) error 
 	return nil
 }
 
-// loadStatement reads the claims of a software statement. What is none, and a claim
-// of the wrong type that an attribute is made of, is a violation.
+// loadStatement reads the claims of a software statement. A file that is no statement is a
+// violation, and so is a claim of the wrong type that an attribute is made of.
 func (a *app) loadStatement(name string, declared []claims.AttributeDeclaration) (*claims.SSA, error) {
 	text, err := a.load(name)
 	if errors.Is(err, errTooLarge) {

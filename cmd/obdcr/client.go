@@ -33,7 +33,7 @@ func authMethods() []string {
 	return texts(claims.AuthMethods())
 }
 
-// connectionFlags say where the bank is and who asks.
+// connectionFlags are the flags for the bank's address and the TPP's keys.
 func (o *clientOptions) connectionFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.config, "config", "", "a config.json of the OBIE conformance tool, a `FILE`; the flags below change what it says")
@@ -45,22 +45,22 @@ func (o *clientOptions) connectionFlags(c *cobra.Command) {
 	f.StringVar(&o.kid, "kid", "", "the `ID` of the signing key at the directory")
 }
 
-// statementFlag takes a software statement.
+// statementFlag is the flag for a software statement.
 func (o *clientOptions) statementFlag(c *cobra.Command, use string) {
 	c.Flags().StringVar(&o.ssa, "ssa", "", "the software statement, a `FILE`"+use)
 }
 
-// requestFlags say what is to be registered.
+// requestFlags are the flags for the members of a request.
 func (o *clientOptions) requestFlags(c *cobra.Command) {
 	o.statementFlag(c, "")
 	f := c.Flags()
 	f.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` at the directory; without it its issuer")
-	f.StringVar(&o.iss, "iss", "", "the `ID` of who asks; without it the software's")
+	f.StringVar(&o.iss, "iss", "", "the `ID` in iss; without it the software_id of the statement")
 	f.StringArrayVar(&o.redirectURIs, "redirect-uri", nil, "a redirect `URI`, once for each; without it the statement's")
 	f.StringArrayVar(&o.scopes, "scope", nil, "a `SCOPE`, once for each; without it openid and what the roles allow")
 	f.StringVar(&o.subjectDN, "subject-dn", "", "tls_client_auth_subject_dn, a `NAME`; without it the certificate's subject")
 	f.StringVar(&o.applicationType, "application-type", "", "application_type, a `TYPE`; without it web")
-	f.DurationVar(&o.lifetime, "lifetime", 0, "for how long the request is valid, a `DURATION` such as 5m; without it 30m, which some banks find too long")
+	f.DurationVar(&o.lifetime, "lifetime", 0, "how long the request is valid, a `DURATION` such as 5m; without it 30m, which some banks refuse as too long")
 }
 
 func (o *clientOptions) methodFlag(c *cobra.Command, what, otherwise string) {
@@ -68,23 +68,23 @@ func (o *clientOptions) methodFlag(c *cobra.Command, what, otherwise string) {
 	complete(c, "auth-method", authMethods())
 }
 
-// sendFlags say which request is sent, instead of one that is built.
+// sendFlags are the flags to send an existing request, and to save a new one.
 func (o *clientOptions) sendFlags(c *cobra.Command) {
 	c.Flags().StringVar(&o.request, "request", "", "send this signed request, a `FILE`, instead of building one")
 	c.Flags().StringVar(&o.save, "save", "", "write the request to a new `FILE` before it is sent")
 }
 
-// outFlag says where a bank's whole answer goes.
+// outFlag is the flag for the file that gets the bank's whole answer.
 func (o *clientOptions) outFlag(c *cobra.Command, existing string) {
 	c.Flags().StringVar(&o.clientOut, "client-out", "", "keep the bank's whole answer, with the client's secret, in a `FILE` of mode 0600 for --client"+existing)
 }
 
-// knownFlag says what is known of a client that is registered.
+// knownFlag is the flag for the saved answer of a registered client.
 func (o *clientOptions) knownFlag(c *cobra.Command) {
-	c.Flags().StringVar(&o.client, "client", "", "what register printed, a `FILE`: the client's method, and its secret if it has one")
+	c.Flags().StringVar(&o.client, "client", "", "the answer of register, a `FILE`: it has the client's method, and its secret if there is one")
 }
 
-// configuration reads --config and what the flags change of it.
+// configuration reads --config, then the flags: a flag takes precedence.
 func (a *app) configuration(o *clientOptions) (*obieconfig.Config, error) {
 	if o.authMethod != "" && !slices.Contains(authMethods(), o.authMethod) {
 		return nil, usageError("--auth-method %q is none of %s", cut(o.authMethod), strings.Join(authMethods(), ", "))
@@ -148,8 +148,8 @@ type connection struct {
 	config   *obieconfig.Config
 }
 
-// connect reads the settings and the bank's discovery document. by is what is known
-// of how the client authenticates; a method that is not is filled in, the first that
+// connect reads the settings and the bank's discovery document. by has what the user told
+// about the client's authentication. If by has no method, connect sets the first one that
 // the bank announces.
 func (a *app) connect(ctx context.Context, o *clientOptions, verb string, by *tpp.Credentials) (*connection, error) {
 	c, err := a.configuration(o)
@@ -160,7 +160,7 @@ func (a *app) connect(ctx context.Context, o *clientOptions, verb string, by *tp
 		return nil, err
 	}
 	var signer crypto.Signer
-	if c.PrivateKey != "" && c.Kid != "" { // else nothing is signed
+	if c.PrivateKey != "" && c.Kid != "" { // lacking has checked that a verb that signs has both
 		if signer, err = c.Signer(); err != nil {
 			return nil, usageError("the signing key: %s", detail(err))
 		}
@@ -201,7 +201,8 @@ func (a *app) connect(ctx context.Context, o *clientOptions, verb string, by *tp
 	return &connection{client: client, metadata: metadata, config: c}, nil
 }
 
-// transport is the client certificate. Only build does without it.
+// transport reads the client certificate. Only build works without its key, because it
+// opens no connection to the registration endpoint.
 func transport(c *obieconfig.Config, needed bool) (tls.Certificate, *x509.Certificate, error) {
 	if c.TransportCert == "" || (c.TransportKey == "" && !needed) {
 		leaf, err := certificateOf(c.TransportCert)
@@ -214,7 +215,7 @@ func transport(c *obieconfig.Config, needed bool) (tls.Certificate, *x509.Certif
 	return pair, pair.Leaf, nil
 }
 
-// certificateOf reads a certificate alone, nil where there is none.
+// certificateOf reads a certificate without its key; nil for "".
 func certificateOf(text string) (*x509.Certificate, error) {
 	if text == "" {
 		return nil, nil
@@ -243,7 +244,8 @@ func (a *app) metadata(ctx context.Context, c *obieconfig.Config, o *clientOptio
 		return nil, usageError("--discovery: the address of a discovery document is an https URL")
 	}
 	if o.ca == "" && roots != nil {
-		// The conformance tool checks discovery by the system's CAs, and the rest by these.
+		// The conformance tool verifies the discovery document's server by the system's CAs,
+		// and all other servers by the CAs of its configuration. Trust both.
 		if system, err := x509.SystemCertPool(); err == nil {
 			for _, text := range c.TransportRootCAs {
 				system.AppendCertsFromPEM([]byte(text))
@@ -259,8 +261,8 @@ func (a *app) metadata(ctx context.Context, c *obieconfig.Config, o *clientOptio
 	return m, nil
 }
 
-// bankError tells what a bank answered, or why it did not, and ends the command:
-// with 1 where it refused, with 3 where it may be otherwise later.
+// bankError prints what a bank answered, or why no answer came. It returns the error that
+// ends the command: code 1 for a refusal, 3 for what may succeed later.
 func (a *app) bankError(err error) error {
 	var refused *tpp.ResponseError
 	if errors.As(err, &refused) {
@@ -273,7 +275,7 @@ func (a *app) bankError(err error) error {
 			a.note("try again after %s", refused.RetryAfter.Round(time.Second))
 		}
 		if refused.Verb == "token" && (refused.Status == http.StatusUnauthorized || refused.Code == "invalid_client") {
-			a.note("if the client is registered with another method or secret, give --client, what register printed of it, or --auth-method")
+			a.note("if the client is registered with another method or secret, give --client with the answer of register, or --auth-method")
 		}
 		if refused.Temporary() || refused.Verb == "discover" || refused.Status < 400 {
 			return &exitError{code: exitIO}
@@ -294,12 +296,12 @@ func (a *app) bankError(err error) error {
 	return usageError("%s", detail(err))
 }
 
-// dashedID is the length from which an argument with a dash in front is a client_id:
-// longer than every flag of the verbs that take one.
+// dashedID is the least length of an argument with a dash in front that is taken for a
+// client_id. Every flag of the verbs that take a client_id is shorter.
 const dashedID = 20
 
-// withDashedID puts a client_id that begins with a dash, as one in 64 random ones
-// does, behind a --, where it is no flag.
+// withDashedID moves a client_id that begins with a dash behind a --, so that it is not
+// taken for a flag. One in 64 random base64url identifiers begins so.
 func withDashedID(args []string) []string {
 	if len(args) == 0 || !slices.Contains([]string{"get", "update", "delete"}, args[0]) || slices.Contains(args, "--") {
 		return args

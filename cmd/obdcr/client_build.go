@@ -22,9 +22,9 @@ func (a *app) buildCommand() *cobra.Command {
 		Use:   "build",
 		Short: "Build and sign a registration request for a bank",
 		Long: `build makes a registration request from a software statement, a signing key and a
-bank's discovery document, and writes it to standard output, a compact JWT. What is
-not asked for follows from the statement and from what the bank announces. It sends
-nothing; where the discovery document is a file it needs no network. The output can be
+bank's discovery document, and writes it to standard output, a compact JWT. It takes a
+value that no flag gives from the statement, or from what the bank announces. It sends
+nothing, and needs no network if the discovery document is a file. The output can be
 sent as it is: it has no newline at its end unless it goes to a terminal.`,
 		Example: `  obdcr build --config conformance.json > request.jwt
   obdcr build --discovery discovery.json --ssa ssa.jwt --signing-key signing.key --kid KID --aud 0015800001041RHAAY`,
@@ -48,19 +48,19 @@ func (a *app) build(ctx context.Context, out io.Writer, o *clientOptions) error 
 	if err != nil {
 		return err
 	}
-	if a.terminal { // elsewhere a newline would be sent to the bank, which refuses it
+	if a.terminal { // a newline in a file would be sent to the bank, which refuses it
 		request += "\n"
 	}
 	_, err = io.WriteString(out, request)
 	return err
 }
 
-// newRequest builds a request. What the statement or the bank does not allow is a
+// newRequest builds a request. A value that the statement or the bank does not allow is a
 // violation.
 func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMethod) (string, error) {
 	c := t.config
 	if c.Aud == "" {
-		a.note("aud is the bank's issuer; where the bank wants its identifier at the directory, give --aud")
+		a.note("aud is the bank's issuer; if the bank expects its identifier at the directory, give --aud")
 	}
 	request, err := t.client.Build(strings.TrimSpace(c.SSA), tpp.RequestOptions{
 		Audience: c.Aud, Issuer: c.Issuer, RedirectURIs: c.RedirectURIs, AuthMethod: method,
@@ -73,8 +73,8 @@ func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMeth
 	return request, nil
 }
 
-// requestToSend is a request of the user's own, or a new one, which is saved where
-// the user wants it.
+// requestToSend returns the request of --request, or builds one. --save writes it to a file
+// before it is sent, so that a lost answer does not lose the request.
 func (a *app) requestToSend(t *connection, o *clientOptions, method claims.AuthMethod) (string, error) {
 	var request string
 	var err error
@@ -103,8 +103,8 @@ func (a *app) requestToSend(t *connection, o *clientOptions, method claims.AuthM
 	return request, nil
 }
 
-// diagnose lints a request that a bank refused, so that its sender learns more than
-// the bank tells.
+// diagnose lints a request that a bank refused, because the bank's answer often names no
+// member.
 func (a *app) diagnose(ctx context.Context, request string, err error) {
 	var refused *tpp.ResponseError
 	if !errors.As(err, &refused) || refused.Status != 400 {
@@ -115,7 +115,7 @@ func (a *app) diagnose(ctx context.Context, request string, err error) {
 	}
 	policy := validate.DefaultPolicy(validate.OBIE33)
 	policy.AuthMethods = nil
-	for _, method := range authMethods() { // which of them it supports, the bank has said
+	for _, method := range authMethods() { // every method: the default policy has fewer than this bank may
 		policy.AuthMethods = append(policy.AuthMethods, claims.AuthMethod(method))
 	}
 	policy.Widenings = []validate.Widening{validate.WidenClientSecretJWT, validate.WidenClientSecretBasic, validate.WidenClientSecretPost}

@@ -9,11 +9,11 @@ import (
 	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
-// need is a setting that a verb cannot do without.
+// need is a setting that a verb requires: its flag, its member in --config, and its value.
 type need struct{ flag, member, value string }
 
-// needs are the settings of a verb for a method at the token endpoint, "" where that
-// is not known yet. Nobody is asked for a key that nothing is signed with.
+// needs lists the settings that a verb requires with an authentication method; by.Method is
+// "" while that is not known yet. A verb that signs nothing requires no signing key.
 func (o *clientOptions) needs(c *obieconfig.Config, verb string, by tpp.Credentials) []need {
 	all := []need{{"--discovery", "wellknown_endpoint", c.WellknownEndpoint}}
 	builds := verb != "get" && verb != "delete" && o.request == ""
@@ -37,7 +37,8 @@ func (o *clientOptions) needs(c *obieconfig.Config, verb string, by tpp.Credenti
 	return all
 }
 
-// lacking names the flags of all settings that are missing.
+// lacking returns a usage error that names the flags of all required settings that are
+// missing; nil if none is.
 func lacking(c *obieconfig.Config, o *clientOptions, verb string, by tpp.Credentials) error {
 	var flags, members []string
 	secret := false
@@ -67,16 +68,17 @@ func lacking(c *obieconfig.Config, o *clientOptions, verb string, by tpp.Credent
 	}
 	switch {
 	case secret && text != "":
-		text += "; and --client, what register printed, with the client's secret"
+		text += "; and --client with the answer of register, for the client's secret"
 	case secret:
-		text = " the client's secret: give --client, what register printed"
+		text = " the client's secret: give --client with the answer of register"
 	case by.Method == "" && o.needsLater(c, verb):
 		text += "; and, where the method is private_key_jwt, --signing-key and --kid"
 	}
 	return usageError("%s needs%s", what, text)
 }
 
-// needsLater tells whether keys may be missing that only private_key_jwt needs.
+// needsLater reports whether keys are missing that the verb requires if the method turns
+// out to be private_key_jwt.
 func (o *clientOptions) needsLater(c *obieconfig.Config, verb string) bool {
 	signs := verb == "get" || verb == "delete" || verb == "update" && o.request != ""
 	return signs && (c.PrivateKey == "" || c.Kid == "")

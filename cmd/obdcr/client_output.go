@@ -19,15 +19,16 @@ import (
 // secretMembers of an answer are shown by the verbs alone that make them.
 var secretMembers = []string{"client_secret", "registration_access_token"}
 
-// keeper keeps an answer in the file that --client-out names. The zero keeper keeps
-// nothing.
+// keeper writes the bank's answer to the file of --client-out. A keeper without a name
+// writes nothing.
 type keeper struct {
 	name   string
-	file   *os.File // beside it, renamed when it is whole
-	secret string   // of the client, where an answer leaves it out
+	file   *os.File // a temporary file in the same folder; renamed to name when it is complete
+	secret string   // the client's secret, for an answer that leaves it out
 }
 
-// keeper makes sure, before anything is sent, that the answer can be kept.
+// keeper creates the temporary file before the request is sent: if the answer cannot be
+// saved, the user has to know before the bank shows a secret once.
 func (a *app) keeper(o *clientOptions, replace bool) (*keeper, error) {
 	k := &keeper{name: o.clientOut}
 	if k.name == "" {
@@ -43,16 +44,16 @@ func (a *app) keeper(o *clientOptions, replace bool) (*keeper, error) {
 	return k, nil
 }
 
-// discard removes what is not kept.
+// discard removes the temporary file if the answer was not saved.
 func (k *keeper) discard() {
 	if k.file != nil {
-		_ = k.file.Close() // nothing of worth is in it
+		_ = k.file.Close() // it is empty
 		_ = os.Remove(k.file.Name())
 		k.file = nil
 	}
 }
 
-// keep writes the file, in whole or not at all.
+// keep writes the answer to the file of --client-out, completely or not at all.
 func (k *keeper) keep(document []byte) error {
 	document = append(withSecret(document, k.secret), '\n')
 	_, err := k.file.Write(document)
@@ -66,7 +67,8 @@ func (k *keeper) keep(document []byte) error {
 	return nil
 }
 
-// withSecret is an answer with the client's secret, where it has none.
+// withSecret returns the answer with client_secret added if it has none. A bank does not
+// repeat the secret in the answer to an update.
 func withSecret(document []byte, secret string) []byte {
 	members := map[string]json.RawMessage{}
 	if secret == "" || json.Unmarshal(document, &members) != nil || members["client_secret"] != nil {
@@ -79,13 +81,14 @@ func withSecret(document []byte, secret string) []byte {
 	return document
 }
 
-// writeNew writes an answer that may hold a new secret, and keeps it.
+// writeNew writes an answer that may hold a new secret to the file of --client-out and,
+// without its secrets, to standard output.
 func (a *app) writeNew(out io.Writer, i *tpp.ClientInformation, k *keeper) error {
 	if k.file == nil {
 		return a.writeClient(out, i, shownSecrets{})
 	}
 	if err := k.keep([]byte(i.Document.Reveal())); err != nil {
-		// The secret must not be lost over it.
+		// The bank does not show the secret again: it must not be lost with the file.
 		a.note("--client-out %s: %v: the whole answer goes to standard output instead", k.name, withoutPath(err))
 		return errors.Join(a.writeClient(out, i, shownSecrets{}), &exitError{code: exitIO})
 	}
@@ -93,11 +96,12 @@ func (a *app) writeNew(out io.Writer, i *tpp.ClientInformation, k *keeper) error
 	return a.writeClient(out, i, shownSecrets{hidden: true, kept: true})
 }
 
-// shownSecrets says what becomes of the secrets in an answer.
+// shownSecrets are the options of writeClient: hidden leaves the secrets out, kept means
+// that they are in a file already.
 type shownSecrets struct{ hidden, kept bool }
 
-// writeClient writes what a bank says of a client, as sent, with or without the
-// secrets in it.
+// writeClient writes a bank's answer about a client, indented, with or without its
+// secrets.
 func (a *app) writeClient(out io.Writer, i *tpp.ClientInformation, s shownSecrets) error {
 	document := []byte(i.Document.Reveal())
 	for _, name := range secretMembers {
@@ -106,7 +110,7 @@ func (a *app) writeClient(out io.Writer, i *tpp.ClientInformation, s shownSecret
 		case !found:
 			continue
 		case !s.hidden:
-			a.note("%s is shown this once: keep it where nobody else can read it", name)
+			a.note("the bank does not show %s again: keep it where nobody else can read it", name)
 			if a.terminal {
 				a.note("%s is on your terminal now; --client-out FILE keeps it in a file instead", name)
 			}
@@ -120,7 +124,7 @@ func (a *app) writeClient(out io.Writer, i *tpp.ClientInformation, s shownSecret
 		a.note("the bank's answer: %s is %s, not %s", f.Pointer, f.Got, f.Want)
 	}
 	if i.Metadata == nil {
-		a.note("the bank's answer is no strict JSON: a member stands in it twice, say")
+		a.note("the bank's answer is no strict JSON: for example, a member occurs twice")
 	}
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, bytes.TrimSpace(document), "", "  "); err != nil {
@@ -130,7 +134,7 @@ func (a *app) writeClient(out io.Writer, i *tpp.ClientInformation, s shownSecret
 	return err
 }
 
-// without is an object without a member, and whether it had one.
+// without removes a member from an object, and reports whether the object had it.
 func without(object []byte, name string) ([]byte, bool) {
 	members := map[string]json.RawMessage{}
 	if json.Unmarshal(object, &members) != nil {

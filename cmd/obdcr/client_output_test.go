@@ -40,7 +40,7 @@ func TestSecretsAreShownWhereTheyAreNewAlone(t *testing.T) {
 	out, notes := shownClient(t, document, true)
 	require.Contains(t, out, "s3cret")
 	require.Contains(t, out, "t0ken")
-	require.Contains(t, notes, "client_secret is shown this once")
+	require.Contains(t, notes, "the bank does not show client_secret again")
 	require.NotContains(t, notes, "s3cret")
 	out, notes = shownClient(t, document, false)
 	require.NotContains(t, out, "s3cret")

@@ -70,7 +70,7 @@ func (a *app) update(ctx context.Context, out io.Writer, id string, o *clientOpt
 	if asked := methodOf(request); asked != "" && asked != registered {
 		a.note("the client's method changes from %s to %s", registered, asked)
 	} else if registered.NeedsSecret() {
-		keep.secret = s.by.Secret.Reveal() // an answer that leaves it out leaves it as it was
+		keep.secret = s.by.Secret.Reveal() // an answer without client_secret means that the old one stays valid
 	}
 	information, err := s.client.Update(ctx, id, request, s.token)
 	if err != nil {
@@ -92,15 +92,15 @@ func (a *app) delete(ctx context.Context, id string, o *clientOptions) error {
 	return nil
 }
 
-// session is a TPP with an access token in a client's name.
+// session is a connection with an access token of a registered client.
 type session struct {
 	*connection
-	by    tpp.Credentials // with which the token was got
+	by    tpp.Credentials // the credentials that got the token
 	token tpp.BearerToken
-	told  bool // by is what the user says, not a guess
+	told  bool // the user gave the method; else it is a guess
 }
 
-// asClient connects and gets an access token in a client's name.
+// asClient connects and gets an access token for a registered client.
 func (a *app) asClient(ctx context.Context, id string, o *clientOptions, verb string) (*session, error) {
 	s := &session{by: tpp.Credentials{ClientID: id, Method: claims.AuthMethod(o.authMethod)}}
 	if o.client != "" {
@@ -110,7 +110,7 @@ func (a *app) asClient(ctx context.Context, id string, o *clientOptions, verb st
 		}
 		known, err := tpp.ParseClientInformation([]byte(text))
 		if err != nil || known.ClientID != id {
-			return nil, usageError("--client %s: it is not what register printed of client %s", shownName(o.client), cut(id))
+			return nil, usageError("--client %s: it is not the answer of register for client %s", shownName(o.client), cut(id))
 		}
 		if s.by = known.Credentials(); s.by.Method == "" {
 			s.by.Method = claims.AuthMethod(o.authMethod)
@@ -127,8 +127,9 @@ func (a *app) asClient(ctx context.Context, id string, o *clientOptions, verb st
 	return s, nil
 }
 
-// registeredMethod is the method that the client has now: as the user says, else as
-// the bank says, else that by which it let the client in.
+// registeredMethod returns the authentication method that the client is registered with:
+// the one that the user gave, else the one in the bank's answer to a GET, else the one by
+// which the bank issued the token.
 func (a *app) registeredMethod(ctx context.Context, s *session, o *clientOptions) (claims.AuthMethod, error) {
 	if s.told {
 		return s.by.Method, nil
@@ -139,7 +140,7 @@ func (a *app) registeredMethod(ctx context.Context, s *session, o *clientOptions
 	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
 		return "", a.bankError(err)
 	case err != nil:
-		a.note("what is registered cannot be read (%s): the client is taken to be registered with %s", detail(err), s.by.Method)
+		a.note("the registered client cannot be read (%s): assuming that it is registered with %s", detail(err), s.by.Method)
 		return s.by.Method, nil
 	}
 	if method := found.Credentials().Method; method != "" {
@@ -148,7 +149,8 @@ func (a *app) registeredMethod(ctx context.Context, s *session, o *clientOptions
 	return s.by.Method, nil
 }
 
-// methodOf is the method that a request asks for, "" where it cannot be read.
+// methodOf returns the authentication method that a request asks for; "" if the request
+// cannot be read.
 func methodOf(request string) claims.AuthMethod {
 	parsed, err := dcr.ParseRequest(request)
 	if err != nil {
@@ -157,8 +159,8 @@ func methodOf(request string) claims.AuthMethod {
 	return parsed.UnverifiedClaims().TokenEndpointAuthMethod.Or("")
 }
 
-// refusedRequest tells of a request that came to nothing. The bank's error is the
-// result.
+// refusedRequest reports a register or an update that failed. The bank's error object goes
+// to standard output as the result, so that a program can read it.
 func (a *app) refusedRequest(ctx context.Context, out io.Writer, request string, err error) error {
 	end := a.bankError(err)
 	var refused *tpp.ResponseError
@@ -173,7 +175,7 @@ func (a *app) refusedRequest(ctx context.Context, out io.Writer, request string,
 		}
 	}
 	if errors.As(err, &refused) && tpp.MayHaveHappened(err) {
-		a.note("a bank that answers %d may have done it all the same", refused.Status)
+		a.note("a bank that answers %d may have registered or changed the client all the same", refused.Status)
 	}
 	a.diagnose(ctx, request, err)
 	return end

@@ -6,22 +6,22 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// firstAnnounced is the method where nothing else is known.
+// firstAnnounced describes the default of --auth-method.
 const firstAnnounced = "the first that the bank announces"
 
-// noArgument is for commands that take flags alone.
+// noArgument refuses arguments, for commands that take flags alone.
 func noArgument(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usageError("%s takes no argument, but for its flags: %q is one too many", c.Name(), cut(args[0]))
+	return usageError("%s takes no argument, only flags: %q is one too many", c.Name(), cut(args[0]))
 }
 
-// oneClientID is for verbs about one client.
+// oneClientID demands one client_id, for verbs about one client.
 func oneClientID(c *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
-		return usageError("%s needs the CLIENT_ID, which register printed", c.Name())
+		return usageError("%s needs the CLIENT_ID, which register prints", c.Name())
 	case len(args) > 1:
 		return usageError("%s takes one CLIENT_ID: %q is one too many", c.Name(), cut(args[1]))
 	case strings.TrimSpace(args[0]) == "":
@@ -36,13 +36,13 @@ func (a *app) registerCommand() *cobra.Command {
 		Use:   "register",
 		Short: "Register a client at a bank over mutual TLS",
 		Long: `register builds a registration request as build does, sends it, and writes the
-bank's answer to standard output. A client secret is part of the answer, which is the
-only one that has it: with --client-out the whole answer is kept in a file that nobody
-else can read, and standard output gets it without its secrets. Without --client-out
-all of it, the secret too, goes to standard output.
+bank's answer to standard output. The answer may hold a client secret, which the bank
+does not show again. With --client-out the whole answer goes to a file that nobody else
+can read, and standard output gets it without its secrets. Without --client-out the
+whole answer, with the secret, goes to standard output.
 
-Where no answer comes, the client may be registered all the same. Send the very same
-request again then (--save, --request): it registers nothing twice.`,
+If no answer comes, the client may be registered all the same. Then send the very same
+request again (--save, --request): a bank does not register it twice.`,
 		Example: `  obdcr register --config conformance.json --client-out client.json
   obdcr register --discovery https://bank.example/.well-known/openid-configuration --ca ca.pem --cert transport.pem \
     --key transport.key --signing-key signing.key --kid KID --ssa ssa.jwt --aud 0015800001041RHAAY`,
@@ -62,8 +62,8 @@ func (a *app) getCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get CLIENT_ID",
 		Short: "Show a client as a bank has registered it",
-		Long: `get asks the bank's token endpoint for an access token, in the client's name, and
-with it the registration endpoint for the client. Secrets in the answer are left out.`,
+		Long: `get asks the bank's token endpoint for an access token of the client, then reads the
+client at the registration endpoint. It leaves out the secrets of the answer.`,
 		Example:           `  obdcr get --config conformance.json --client client.json CLIENT_ID`,
 		Args:              oneClientID,
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -73,7 +73,7 @@ with it the registration endpoint for the client. Secrets in the answer are left
 	}
 	o.connectionFlags(cmd)
 	o.statementFlag(cmd, ", which is not used here")
-	o.methodFlag(cmd, "how the client authenticates", "as --client says, or "+firstAnnounced)
+	o.methodFlag(cmd, "how the client authenticates", "the method of --client, or "+firstAnnounced)
 	o.knownFlag(cmd)
 	return cmd
 }
@@ -82,12 +82,13 @@ func (a *app) updateCommand() *cobra.Command {
 	o := &clientOptions{}
 	cmd := &cobra.Command{
 		Use:   "update CLIENT_ID",
-		Short: "Replace what a bank has registered of a client",
-		Long: `update builds a registration request as build does, which says everything, also what
-does not change, and puts it in place of what is registered. The client keeps its
-method at the token endpoint unless --auth-method names another one. How it is
-registered --client says; without it --auth-method does, and without both the client is
-read first, by the first method that the bank announces.`,
+		Short: "Replace all registered members of a client at a bank",
+		Long: `update builds a registration request as build does and replaces all registered
+members by those of the request, also members that do not change. The client keeps its
+method at the token endpoint unless --auth-method names another one.
+
+update takes the registered method from --client, else from --auth-method. Without
+either it reads the client first, by the first method that the bank announces.`,
 		Example:           `  obdcr update --config conformance.json --client client.json --redirect-uri https://app.example/cb CLIENT_ID`,
 		Args:              oneClientID,
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -97,7 +98,7 @@ read first, by the first method that the bank announces.`,
 	}
 	o.connectionFlags(cmd)
 	o.requestFlags(cmd)
-	o.methodFlag(cmd, "how the client is to authenticate from now on", "as it is registered; where that is not known "+firstAnnounced)
+	o.methodFlag(cmd, "how the client is to authenticate from now on", "the registered one; if that is not known "+firstAnnounced)
 	o.sendFlags(cmd)
 	o.knownFlag(cmd)
 	o.outFlag(cmd, "; it is replaced")

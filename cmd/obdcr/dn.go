@@ -28,11 +28,11 @@ func (a *app) dnCommand() *cobra.Command {
 	var output, at string
 	cmd := &cobra.Command{
 		Use:   "dn CERT|-",
-		Short: "Show the subject of a certificate as a registration request needs it, and as others write it",
-		Long: `dn reads a certificate, PEM or DER, and shows what to put into
-tls_client_auth_subject_dn, the same name in the ways in which common tools write
-it, with the way of comparing (subject_dn_match of a bank's policy) that takes each
-of them, and the certificate's thumbprints.`,
+		Short: "Show the subject of a certificate as a registration request needs it, and as other tools write it",
+		Long: `dn reads a certificate, PEM or DER. It shows the value for
+tls_client_auth_subject_dn, and the same name as common tools write it. Beside each of
+these it shows which subject_dn_match of a bank's policy accepts it. It also shows the
+certificate's thumbprints.`,
 		Example:           "  obdcr dn transport.pem",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: filesAlone,
@@ -65,7 +65,7 @@ of them, and the certificate's thumbprints.`,
 	return cmd
 }
 
-// readCertificate reads the first certificate of a file. What is none is a
+// readCertificate reads the first certificate of a file. A file without one is a
 // violation.
 func (a *app) readCertificate(name string) (*x509.Certificate, error) {
 	text, err := a.load(name)
@@ -103,7 +103,7 @@ func (a *app) readCertificate(name string) (*x509.Certificate, error) {
 	return leaf, nil
 }
 
-// shownSubject is the result, as JSON has it.
+// shownSubject is the result of dn. Its fields are those of the JSON output.
 type shownSubject struct {
 	Identity    cert.Identity   `json:"identity"`
 	Issuer      string          `json:"issuer"`
@@ -117,8 +117,8 @@ type shownSubject struct {
 	Thumbprints thumbprintsJSON `json:"thumbprints"`
 }
 
-// rendering is the name as one tool writes it, and the strictest way of comparing
-// that takes it; empty where none does.
+// rendering is the name as one tool writes it, with the strictest subject_dn_match that
+// accepts it; "" if none does.
 type rendering struct {
 	Form  string                  `json:"form"`
 	Match validate.SubjectDNMatch `json:"subject_dn_match,omitempty"`
@@ -158,15 +158,15 @@ func describeSubject(leaf *x509.Certificate, now time.Time) (*shownSubject, erro
 	identity, err := cert.Identify(leaf)
 	if err != nil {
 		identity = cert.Identity{Profile: cert.ProfileUnknown}
-		shown.Warnings = append(shown.Warnings, "whose it is cannot be told: "+detail(err))
+		shown.Warnings = append(shown.Warnings, "the software it belongs to cannot be determined: "+detail(err))
 	}
 	shown.Identity = identity
 	shown.warn(leaf, name, now)
 	return shown, nil
 }
 
-// immutablePart is the name without the RDNs that a bank may forgive; empty where
-// the profile is unknown.
+// immutablePart returns the name without the RDNs that subject_dn_match immutable ignores;
+// "" if the profile is unknown.
 func immutablePart(name dn.Name) string {
 	var part dn.Name
 	for _, rdn := range name {
@@ -180,8 +180,8 @@ func immutablePart(name dn.Name) string {
 	return part.String()
 }
 
-// renderings are the name as the common tools write it. Go writes attributes that
-// it does not know at the end, or leaves them out.
+// renderings returns the name as common tools write it. Go writes attribute types that it
+// does not know at the end, or leaves them out: the last two differ in that.
 func renderings(leaf *x509.Certificate, name dn.Name) []rendering {
 	list := []rendering{
 		{Form: "rfc4514", title: "RFC 4514", Text: name.String()},
@@ -200,8 +200,8 @@ func renderings(leaf *x509.Certificate, name dn.Name) []rendering {
 	return list
 }
 
-// takenUnder is the strictest way of comparing by which a bank takes a text for the
-// subject of a certificate.
+// takenUnder returns the strictest subject_dn_match under which a bank accepts a text as
+// the subject of a certificate; "" if there is none.
 func takenUnder(text string, leaf *x509.Certificate) validate.SubjectDNMatch {
 	for _, match := range []validate.SubjectDNMatch{
 		validate.DNMatchExact, validate.DNMatchReversed, validate.DNMatchAnyOrder, validate.DNMatchImmutable,
@@ -213,14 +213,14 @@ func takenUnder(text string, leaf *x509.Certificate) validate.SubjectDNMatch {
 	return ""
 }
 
-// warn says why a bank might refuse the name.
+// warn adds the reasons why a bank might refuse the name.
 func (s *shownSubject) warn(leaf *x509.Certificate, name dn.Name, now time.Time) {
 	list := s.Warnings
 	switch profile := s.Identity.Profile; {
 	case leaf.IsCA:
 		list = append(list, "this is the certificate of a CA: no client registers with it")
 	case profile == cert.ProfileUnknown:
-		list = append(list, "this is no OB Transport certificate, OBWAC or QWAC, as far as its subject and usage tell: a bank may not know whose it is")
+		list = append(list, "by its subject and usage this is no OB Transport certificate, OBWAC or QWAC: a bank may not find the software it belongs to")
 	case !profile.Transport():
 		list = append(list, "this certificate is for signing: the name has to be that of the transport certificate")
 	}
@@ -249,7 +249,7 @@ const (
 	maxSubjectDN34 = 512
 )
 
-// profileTitles say in words what cert.Identify found.
+// profileTitles are the names of the certificate profiles, for people.
 var profileTitles = map[cert.SubjectProfile]string{
 	cert.ProfileOBTransport: "OB Transport certificate", cert.ProfileOBSigning: "OB Signing certificate",
 	cert.ProfileOBWAC: "OBWAC", cert.ProfileOBSeal: "OBSeal", cert.ProfileQWAC: "QWAC", cert.ProfileQSeal: "QSealC",
@@ -274,7 +274,7 @@ func writeSubject(out io.Writer, name string, s *shownSubject) {
 	for _, w := range s.Warnings {
 		fmt.Fprintf(out, "  warning: %s\n", w)
 	}
-	fmt.Fprintf(out, "\nThe same name as others write it, and what subject_dn_match of a bank's policy takes it:\n")
+	fmt.Fprintf(out, "\nThe same name as other tools write it, and which subject_dn_match of a bank's policy accepts it:\n")
 	for _, r := range s.Renderings {
 		match := string(r.Match)
 		if match == "" {

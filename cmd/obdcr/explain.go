@@ -17,7 +17,7 @@ import (
 func explainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "explain RULE",
-		Short:   "Say what a rule demands, where it is written and how to keep it",
+		Short:   "Explain a rule: what it demands, its clause, and how to meet it",
 		Example: "  obdcr explain redirect_uris.subset_of_ssa",
 		Args:    cobra.ExactArgs(1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -42,7 +42,7 @@ func explainCommand() *cobra.Command {
 	}
 }
 
-// rowsOf are the rows of an ID, of which profiles may each have their own.
+// rowsOf returns the rows of an ID. There may be several, for different profiles.
 func rowsOf(id string) []validate.Rule {
 	return slices.DeleteFunc(validate.Rules(), func(r validate.Rule) bool { return r.ID != id })
 }
@@ -95,7 +95,7 @@ func unknownRule(id string) error {
 	return usageError("there is no rule %q; did you mean\n  %s", cut(id), strings.Join(near, "\n  "))
 }
 
-// cut shortens what a message repeats.
+// cut bounds input that a message repeats.
 func cut(s string) string { return text.Echo(s) }
 
 func rulesCommand() *cobra.Command {
@@ -145,7 +145,7 @@ type jsonRule struct {
 	Severity validate.Severity  `json:"severity"`
 	Code     validate.Code      `json:"code"`
 	Fix      string             `json:"fix"`
-	External bool               `json:"external"` // judged where keys and earlier requests are known
+	External bool               `json:"external"` // judged by a bank, which knows keys and earlier requests
 }
 
 type jsonCitation struct {

@@ -19,11 +19,11 @@ import (
 // maxInput is the greatest length of a file that is read.
 const maxInput = 1 << 20
 
-// errTooLarge says that an input is longer than maxInput.
+// errTooLarge means that an input is longer than maxInput.
 var errTooLarge = errors.New("is larger than 1 MiB: give a smaller file")
 
-// load reads a file, or standard input for "-". What is longer than maxInput is an
-// errTooLarge, whatever cannot be read ends the command with 3.
+// load reads a file, or standard input for "-". The error wraps errTooLarge if the input
+// is longer than maxInput; else it ends the command with exit code 3.
 func (a *app) load(name string) (string, error) {
 	var from io.Reader
 	if name == "-" {
@@ -49,7 +49,7 @@ func (a *app) load(name string) (string, error) {
 	return string(data), nil
 }
 
-// withoutPath is an error without the name of the file, which is told anyway.
+// withoutPath returns the cause of a *os.PathError: the message names the file already.
 func withoutPath(err error) error {
 	var path *os.PathError
 	if errors.As(err, &path) {
@@ -66,7 +66,7 @@ func (e *plainError) Error() string { return detail(e.cause) }
 
 func (e *plainError) Unwrap() error { return e.cause }
 
-// plainly makes an error of a package one for people; nil stays nil.
+// plainly removes the name of the package from an error, for people; nil stays nil.
 func plainly(err error) error {
 	if err == nil {
 		return nil
@@ -74,7 +74,7 @@ func plainly(err error) error {
 	return &plainError{err}
 }
 
-// detail is what an error says is wrong, without the name of the package that it is from.
+// detail returns the text of an error without the name of the package that it is from.
 func detail(err error) string {
 	if e, ok := errors.AsType[*ssa.Error](err); ok {
 		return e.Detail
@@ -92,7 +92,7 @@ func shownName(name string) string {
 	return name
 }
 
-// loadKeys reads a key set from a file or an address, nil where no name is given.
+// loadKeys reads a key set from a file or an https address; nil if name is "".
 func (a *app) loadKeys(flag, name, ca string) (ssa.KeyResolver, error) {
 	if name == "" {
 		return nil, nil
@@ -114,8 +114,8 @@ func (a *app) loadKeys(flag, name, ca string) (ssa.KeyResolver, error) {
 	return keys, nil
 }
 
-// orUsage names the flag whose file could not be read. An error that has an exit code
-// keeps it; any other is wrong usage.
+// orUsage adds the flag to the error of a file that could not be read. An error with an
+// exit code keeps it; any other becomes a usage error.
 func orUsage(err error, what string) error {
 	var exit *exitError
 	if errors.As(err, &exit) {
@@ -127,7 +127,7 @@ func orUsage(err error, what string) error {
 	return usageError("%s: %w", what, err)
 }
 
-// loadCertificate reads a transport certificate, PEM or DER, nil where no name is given.
+// loadCertificate reads a transport certificate, PEM or DER; nil if name is "".
 func (a *app) loadCertificate(name string) (*validate.Certificate, error) {
 	if name == "" {
 		return nil, nil
@@ -154,8 +154,8 @@ func (a *app) loadCertificate(name string) (*validate.Certificate, error) {
 	return &validate.Certificate{RawSubject: cert.RawSubject}, nil
 }
 
-// loadPolicy reads a bank's policy for a profile, the profile's own where no name is
-// given.
+// loadPolicy reads a bank's policy for a profile. If name is "", it returns the profile's
+// default policy.
 func (a *app) loadPolicy(name string, profile validate.Profile) (validate.Policy, error) {
 	if !profile.Valid() {
 		return validate.Policy{}, unknownProfile(profile)
@@ -178,7 +178,7 @@ func unknownProfile(p validate.Profile) error {
 	return usageError("--profile %q is none of %s", cut(string(p)), list(validate.Profiles()))
 }
 
-// timeOf reads --now, the present where it is empty.
+// timeOf reads the value of --now; "" is the present time.
 func timeOf(text string) (time.Time, error) {
 	if text == "" {
 		return time.Now(), nil

@@ -17,9 +17,9 @@ func (a *app) inspectCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect FILE|-",
 		Short: "Decode a request or a software statement, UNVERIFIED",
-		Long: `inspect decodes a registration request or a software statement, a compact JWT or
-its claims as JSON, and the statement inside a request. It checks no signature and
-no rule: anybody may have written what it shows.`,
+		Long: `inspect decodes a registration request or a software statement: a compact JWT, or its
+claims as JSON. It also decodes the statement inside a request. It checks no signature
+and no rule: anybody may have written what it shows.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: filesAlone,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -35,8 +35,8 @@ no rule: anybody may have written what it shows.`,
 	}
 }
 
-// inspect shows a token and what is inside it. A token that can't be decoded is a
-// violation; what can be is shown all the same.
+// inspect shows a token and the statement inside it. A token that cannot be decoded is a
+// violation; inspect shows the parts that can be.
 func inspect(out io.Writer, name, token string) error {
 	if token == "" {
 		return &exitError{exitViolated, fmt.Errorf("%s is empty", name)}
@@ -65,8 +65,8 @@ func inspect(out io.Writer, name, token string) error {
 	return nil
 }
 
-// isRequest tells a request from a statement: by what it holds, or by what a
-// statement always has and it has not.
+// isRequest reports whether an object is a request and not a statement: it has a
+// software_statement, or none of the claims that only statements have.
 func isRequest(v jsonscan.Value) bool {
 	if _, ok := v.Member("software_statement"); ok {
 		return true
@@ -79,7 +79,7 @@ func isRequest(v jsonscan.Value) bool {
 	return true
 }
 
-// payloadOf is the payload of a compact JWT, or claims as they are.
+// payloadOf returns the payload of a compact JWT, or a JSON object as it is.
 func payloadOf(text string) (string, error) {
 	if strings.HasPrefix(text, "{") {
 		return text, nil
@@ -115,8 +115,8 @@ func show(out io.Writer, kind, text string) error {
 	)
 }
 
-// showJSON writes a document with two blanks a level and the times beside their
-// numbers. What is no strict JSON is shown as it is, so far as that is safe.
+// showJSON writes a document, indented, with the date beside each time. It writes a
+// document that is no strict JSON as it is, with control characters escaped.
 func showJSON(out io.Writer, title, doc string) error {
 	fmt.Fprintf(out, "\n%s\n", title)
 	if _, err := jsonscan.Parse(doc); err != nil {
@@ -133,7 +133,7 @@ func showJSON(out io.Writer, title, doc string) error {
 	return nil
 }
 
-// timeBeside reads a member that is a time, "" for all others.
+// timeBeside returns the date of a member that is a time, "" for all others.
 func timeBeside(doc string, line jsonscan.Line) string {
 	switch line.Pointer {
 	case "/iat", "/exp", "/nbf", "/client_id_issued_at", "/client_secret_expires_at":

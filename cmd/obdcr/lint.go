@@ -36,9 +36,10 @@ func (a *app) lintCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lint FILE|-",
 		Short: "Check a registration request, all violations at once",
-		Long: `lint judges a registration request, a compact JWT or its claims as JSON, by the
-rules of a profile, and reports all violations at once. It checks signatures where
-it is given the keys, and goes on where a bank would stop.`,
+		Long: `lint judges a registration request by the rules of a profile, and reports all
+violations at once. The request is a compact JWT, or its claims as JSON. lint checks a
+signature only if a flag gives the keys. It goes on after a violation, where a bank would
+stop.`,
 		Example: `  obdcr lint request.jwt
   obdcr lint request.jwt --ssa-jwks directory.jwks --software-jwks software.jwks -o json
   obdcr lint claims.json --ssa ssa.jwt --aud 0015800001041RHAAY --cert transport.pem`,
@@ -81,9 +82,9 @@ func filesAlone(_ *cobra.Command, args []string, _ string) ([]string, cobra.Shel
 	return nil, cobra.ShellCompDirectiveDefault
 }
 
-// complete offers the values of a flag to the shell.
+// complete sets the values that the shell offers for a flag.
 func complete(c *cobra.Command, flag string, values []string) {
-	// The error is for a flag that does not exist or is completed already.
+	// An error would mean that the flag does not exist or has values already.
 	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -132,7 +133,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, 
 	return nil
 }
 
-// lintInput makes everything but the tokens.
+// lintInput makes the input of a lint, but for the request and the statement.
 func (a *app) lintInput(o *lintOptions) (in tpp.LintInput, err error) {
 	profile := validate.Profile(o.profile)
 	policy, err := a.loadPolicy(o.policy, profile)
@@ -170,8 +171,8 @@ func setAudience(p *validate.Policy, aud string) {
 	}
 }
 
-// unreadable reports an input that is not even looked at, with the rule's own fix
-// where none is given.
+// unreadable makes the report of an input that is not decoded. A fix of "" is the rule's
+// own one.
 func unreadable(in *tpp.LintInput, alone bool, why, fix string) *validate.Report {
 	v := validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocHeader, Message: "the request " + why, Fix: fix}
 	if alone {
@@ -180,8 +181,9 @@ func unreadable(in *tpp.LintInput, alone bool, why, fix string) *validate.Report
 	return in.Validator.Judge(&validate.Input{Now: in.Now, Extra: []validate.Violation{v}})
 }
 
-// withStatement reads the statement that is given apart. Claims that are not signed
-// yet are judged as if they held it.
+// withStatement reads the statement of --ssa. If the request is claims alone without a
+// software_statement, withStatement adds the statement to them, so that no rule reports
+// that it is missing.
 func (a *app) withStatement(request, name string) (statement, with string, err error) {
 	if name == "" {
 		return "", request, nil
@@ -202,7 +204,7 @@ func (a *app) withStatement(request, name string) (statement, with string, err e
 	if _, there := object.Member("software_statement"); there {
 		return statement, request, nil
 	}
-	value := "" // claims alone: there is no token yet
+	value := "" // for a statement that is claims alone, and no token
 	if _, err := ssa.ParseSigned(statement); err == nil {
 		value = statement
 	}
@@ -214,7 +216,7 @@ func (a *app) withStatement(request, name string) (statement, with string, err e
 	return statement, strings.TrimSuffix(request, "}") + member + "}", nil
 }
 
-// writeReport writes the report in one of the outputs.
+// writeReport writes the report in the format of -o.
 func (a *app) writeReport(out io.Writer, name string, alone bool, format string, r *tpp.LintResult) error {
 	switch format {
 	case "json":
@@ -228,7 +230,8 @@ func (a *app) writeReport(out io.Writer, name string, alone bool, format string,
 	return report.Text(out, r.Report, a.headline(name, alone, r))
 }
 
-// headline says what was judged and what is known of its signatures.
+// headline makes the first line of a report: the file, its algorithm and kid, the issuer of
+// the statement, and the state of the signatures.
 func (a *app) headline(name string, alone bool, r *tpp.LintResult) report.TextOptions {
 	o := report.TextOptions{Name: shownName(name), Documents: r.Documents, Color: a.color}
 	signed, payload := validate.DocHeader, validate.DocRequest
@@ -271,7 +274,7 @@ func statementNote(r *tpp.LintResult) string {
 	return "signature not checked: give --ssa-jwks"
 }
 
-// instant shows a time of a token, seconds since 1970, for people.
+// instant writes a time of a token, seconds since 1970, for people.
 func instant(seconds int64) string {
 	const milliseconds = 1e11 // as seconds, the year 5138
 	if seconds >= milliseconds {

@@ -2,9 +2,9 @@
 // checks registration requests and software statements before a bank does, decodes
 // them, explains the rules, and registers clients.
 //
-// Results go to standard output and everything else to standard error. It exits with
-// 0 when all is well, 1 when what it was given breaks a rule or a bank refused it, 2
-// when it was called wrongly, and 3 when something could not be read or written.
+// Results go to standard output and everything else to standard error. The exit code is 0
+// for success, 1 if the input breaks a rule or a bank refused it, 2 for wrong usage, and 3
+// if a file, the network or a bank fails.
 package main
 
 import (
@@ -36,22 +36,22 @@ func main() {
 // app is one run of the command.
 type app struct {
 	in       io.Reader
-	out      io.Writer // for a command that tells its result before it ends
+	out      io.Writer // for a command that writes its result before it ends
 	err      io.Writer
 	color    bool
-	terminal bool   // the result goes to one
+	terminal bool   // the result goes to a terminal
 	read     bool   // standard input has been read
-	stopping func() // for tests: called once a sandbox has been told to stop; nil for none
+	stopping func() // for tests: called when a signal stops a sandbox; nil: not called
 }
 
-// exitError ends the command with a code. Without a cause it does so silently, since
-// the result on standard output says it all.
+// exitError ends the command with a code. Without a cause it prints nothing, because the
+// result on standard output tells everything.
 type exitError struct {
 	code  int
 	cause error
 }
 
-// Error gives the cause.
+// Error returns the text of the cause.
 func (e *exitError) Error() string {
 	if e.cause == nil {
 		return ""
@@ -67,8 +67,10 @@ func usageError(format string, args ...any) error {
 
 func ioError(err error) error { return &exitError{exitIO, err} }
 
-// run runs the command line, writes its result to out and returns the exit code.
-// Whatever fails without an exit code of its own was called wrongly.
+// run runs the command line, writes its result to out and returns the exit code. An error
+// without an exit code comes from the parser of the command line, so it is wrong usage.
+// The result is written at the end, so that a command that fails halfway writes no part of
+// it.
 func (a *app) run(args []string, out io.Writer) int {
 	var result bytes.Buffer
 	a.out = out
@@ -95,7 +97,8 @@ func (a *app) run(args []string, out io.Writer) int {
 	return exitUsage
 }
 
-// note tells something that is no result. Its text may hold input.
+// note prints a message to standard error. The text may hold input, so control characters
+// are escaped.
 func (a *app) note(format string, args ...any) {
 	said := strings.TrimSpace(fmt.Sprintf(format, args...))
 	for line := range strings.Lines(said) {
@@ -138,7 +141,7 @@ I/O, or a bank that cannot answer now.`,
 	return root
 }
 
-// helpCommand is cobra's, except that a command that does not exist is an error.
+// helpCommand replaces cobra's help command, which takes an unknown command for no error.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",

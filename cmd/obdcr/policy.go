@@ -10,8 +10,8 @@ func policyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "Write a policy to start from, or the schema of policies",
-		Long: `policy helps to write a bank's policy, which lint, attributes and sandbox take by
---policy. docs/policy.md says what its members mean.`,
+		Long: `policy helps to write a bank's policy: the file that lint, attributes and sandbox read
+by --policy. docs/policy.md explains its members.`,
 		Example: `  obdcr policy print --profile obie-3.4 > policy.json
   obdcr lint --policy policy.json --profile obie-3.4 request.jwt`,
 		Args: noArgument,

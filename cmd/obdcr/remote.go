@@ -12,14 +12,14 @@ import (
 	"github.com/obdcr/obdcr/ssa"
 )
 
-// isURL tells an address from the name of a file.
+// isURL reports whether a name is an address, and not the name of a file.
 func isURL(name string) bool {
 	lower := strings.ToLower(name)
 	return strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://")
 }
 
-// remoteKeys reads the key set at an address when it is asked for. Whoever typed the
-// address trusts it, so that it may be on any network.
+// remoteKeys makes a resolver that reads the key set at an address. The address may be on
+// any network, also a private one, because the user typed it.
 func (a *app) remoteKeys(flag, address, ca string) (ssa.KeyResolver, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Contains(address, "#") {
@@ -41,7 +41,7 @@ func (a *app) remoteKeys(flag, address, ca string) (ssa.KeyResolver, error) {
 	return at{keys, address}, nil
 }
 
-// unreadableKeys says which key set could not be read, and why; nil for nil.
+// unreadableKeys makes the error for a key set that could not be read; nil for nil.
 func unreadableKeys(err error) error {
 	var source *ssa.KeySourceError
 	if err == nil || !errors.As(err, &source) {
@@ -54,7 +54,7 @@ func unreadableKeys(err error) error {
 	return fmt.Errorf("the key set at %s cannot be read: %w%s", source.Host, plainly(source.Cause), hint)
 }
 
-// loadRoots reads the certificates that servers must chain to, nil for the system's.
+// loadRoots reads the CA certificates of --ca; nil, which means the system's, if name is "".
 func (a *app) loadRoots(name string) (*x509.CertPool, error) {
 	if name == "" {
 		return nil, nil
@@ -70,7 +70,7 @@ func (a *app) loadRoots(name string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// at asks for one address, whatever the address in the statement.
+// at resolves keys at one address, and ignores the address in the statement.
 type at struct {
 	keys    ssa.KeyResolver
 	address string

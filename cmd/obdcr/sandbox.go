@@ -21,13 +21,13 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// What each client certificate may ask the sandbox for.
+// The rate limit of the sandbox, for each client certificate.
 const (
 	limitRate  = 100 // requests a second
 	limitBurst = 200 // at once
 )
 
-// sandboxGrace is how long a sandbox finishes what it is answering.
+// sandboxGrace is how long a sandbox that stops may take to finish open requests.
 const sandboxGrace = 10 * time.Second
 
 // sandboxOptions are the flags of sandbox.
@@ -45,12 +45,14 @@ func (a *app) sandboxCommand() *cobra.Command {
 		Use:   "sandbox",
 		Short: "Run a directory and a bank on this machine, to try registration",
 		Long: `sandbox runs a whole ecosystem on loopback: a directory that issues software
-statements, and a bank that registers clients. It makes keys and certificates, a TPP
-with a request that is ready to send, and a configuration for the OBIE DCR conformance
-tool in one folder, and says what to try next. A second start finds all as it was.
+statements, and a bank that registers clients. In one folder it makes keys and
+certificates, a TPP with a request that is ready to send, and a configuration for the
+OBIE DCR conformance tool. Then it prints what to try next. A second start uses the same
+keys, ports and clients.
 
-The directory signs whatever it is asked to, and misbehaves on demand: trust none of
-it outside. SIGINT (Ctrl-C) or SIGTERM ends it; a second one at once.`,
+The directory signs any statement for anyone who asks, and misbehaves on demand: do not
+trust its keys outside of the sandbox. SIGINT (Ctrl-C) or SIGTERM stops the sandbox; a
+second one ends it at once.`,
 		Example: `  obdcr sandbox
   obdcr sandbox --listen 127.0.0.1:0 --directory 127.0.0.1:0 --store memory
   obdcr sandbox --auth-methods client_secret_jwt --profile obie-3.2`,
@@ -82,8 +84,9 @@ it outside. SIGINT (Ctrl-C) or SIGTERM ends it; a second one at once.`,
 	return cmd
 }
 
-// sandboxConfig reads the flags. An address that was not given is that of the last
-// time, and methods that were not given are those of the policy.
+// sandboxConfig reads the flags. It leaves out an address that was not given, so that the
+// sandbox takes the one of its last start, and methods that were not given, so that it
+// takes the policy's.
 func (a *app) sandboxConfig(c *cobra.Command, o *sandboxOptions) (sandbox.Config, error) {
 	limiter, err := server.NewLimiter(server.Rate{PerSecond: limitRate, Burst: limitBurst}, time.Now)
 	if err != nil {
@@ -116,7 +119,7 @@ func (a *app) sandboxConfig(c *cobra.Command, o *sandboxOptions) (sandbox.Config
 	return config, nil
 }
 
-// shortTime shows the time of a log line to the second.
+// shortTime cuts the time of a log line to seconds.
 func shortTime(_ []string, attribute slog.Attr) slog.Attr {
 	if attribute.Key == slog.TimeKey {
 		return slog.String(slog.TimeKey, attribute.Value.Time().UTC().Format(time.RFC3339))
@@ -124,7 +127,7 @@ func shortTime(_ []string, attribute slog.Attr) slog.Attr {
 	return attribute
 }
 
-// sandbox serves until a signal.
+// sandbox serves until a signal comes or a server fails.
 func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
 	ctx, restore := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer restore()
@@ -143,7 +146,7 @@ func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
 	}
 	select {
 	case <-ctx.Done():
-		restore() // a second signal ends the process
+		restore() // from here on a second signal ends the process at once
 		a.note("stopping; once more ends it at once")
 		if a.stopping != nil {
 			a.stopping()
@@ -163,7 +166,7 @@ func closeSandbox(s *sandbox.Sandbox) error {
 	return s.Close(ctx)
 }
 
-// welcome says where everything is and what to try next.
+// welcome prints the addresses and what to try next.
 func welcome(out io.Writer, dir string, s *sandbox.Sandbox) error {
 	at, flags := s.Ready, ""
 	for _, flag := range s.RegisterFlags {
@@ -181,9 +184,9 @@ func welcome(out io.Writer, dir string, s *sandbox.Sandbox) error {
              key sets      /keys.jwks /{org_id}/{software_id}.jwks
              to test with  POST /ssa, PUT on key sets, POST /rotate, PUT /faults, GET /fetches
 
-The bank keeps the key sets that it has read. A key or kid that it does not know has it
-read the set again at once, but only once in 30 s; it sees that a key was withdrawn
-after up to a minute, and remembers for 10 s that a set could not be read.
+The bank caches key sets. For a key or kid that it does not know it reads the set again
+at once, but only once in 30 s. It may take a minute to see that a key was withdrawn, and
+it does not try again within 10 s if a set could not be read.
 
 Try next, in another terminal:
 
@@ -209,8 +212,8 @@ Ctrl-C ends the sandbox.
 	return err
 }
 
-// ownName is how this command is called again: as it was, or, where go run built it in
-// a folder of its own, by that.
+// ownName returns how to call this command again. The binary that go run builds is gone
+// afterwards, so for that it is go run.
 func ownName(called string) string {
 	if strings.Contains(called, string(filepath.Separator)+"go-build") {
 		return "go run ./cmd/obdcr"
@@ -218,7 +221,7 @@ func ownName(called string) string {
 	return shellWord(called)
 }
 
-// shellWord quotes a name for a POSIX shell where it needs that.
+// shellWord quotes a name for a POSIX shell if that is necessary.
 func shellWord(name string) string {
 	if name != "" && !strings.ContainsFunc(name, func(c rune) bool {
 		return !strings.ContainsRune("/._-+:@%,", c) && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')

@@ -2,8 +2,8 @@ package main
 
 import "os"
 
-// wantsColor says whether a result on f may be coloured: on a terminal alone, and
-// never where NO_COLOR is set to anything (no-color.org).
+// wantsColor reports whether a result on f may be coloured: only on a terminal, and never
+// if NO_COLOR is set (no-color.org).
 func wantsColor(f *os.File) bool {
 	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
 		return false
@@ -11,7 +11,7 @@ func wantsColor(f *os.File) bool {
 	return isTerminal(f)
 }
 
-// isTerminal tells a terminal from a file and a pipe.
+// isTerminal reports whether f is a terminal, and not a file or a pipe.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0

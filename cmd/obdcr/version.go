@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// versionCommand tells the module's version as the build recorded it.
+// versionCommand prints the module's version that the build recorded.
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
