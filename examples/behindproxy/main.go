@@ -17,15 +17,14 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"time"
 
 	"github.com/obdcr/obdcr/cert"
-	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
-	"github.com/obdcr/obdcr/validate"
 )
 
 // header is where the proxy writes the certificate.
@@ -55,11 +54,14 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 		return nil, err
 	}
 
-	handler, err := bank(directory)
+	b, err := bank(directory)
 	if err != nil {
 		return nil, err
 	}
-	inside := httptest.NewServer(handler) // plain HTTP, in the bank's own network
+	defer b.Close()
+	inside := httptest.NewUnstartedServer(nil) // plain HTTP, in the bank's own network
+	inside.Config = b.HTTPServer()
+	inside.Start()
 	defer inside.Close()
 	fmt.Fprintln(out, "1. bank   listens at", inside.URL, "and reads", header, "from its proxy alone")
 
@@ -94,27 +96,8 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 	return o, nil
 }
 
-// bank is the registration endpoint as it stands behind the proxy.
-func bank(directory *ssatest.Directory) (http.Handler, error) {
-	policy := validate.DefaultPolicy(validate.OBIE33)
-	policy.Audiences = []string{ssatest.DefaultAudience}
-	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
-	if err != nil {
-		return nil, err
-	}
-	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{
-		Anchors: []ssa.Anchor{directory.Anchor()}, Clock: time.Now, Skew: policy.ClockSkew,
-	})
-	if err != nil {
-		return nil, err
-	}
-	memory := store.NewMemory(time.Now)
-	registrar, err := dcr.NewRegistrar(dcr.Config{
-		Statements: verifier, SoftwareKeys: directory.Resolver(), Validator: validator, Store: memory, Clock: time.Now,
-	})
-	if err != nil {
-		return nil, err
-	}
+// bank is one that stands behind the proxy.
+func bank(directory *ssatest.Directory) (*server.Bank, error) {
 	// The certificate is believed from this network alone: whoever else reaches the
 	// bank directly has none, whatever headers he sends.
 	source, err := cert.FromHeader(cert.HeaderConfig{
@@ -123,7 +106,19 @@ func bank(directory *ssatest.Directory) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dcr.NewHandler(dcr.HandlerConfig{Registrar: registrar, Path: "/register", Certificate: source})
+	return server.New(server.Config{
+		Issuer:        "https://bank.example", // the proxy, as TPPs know it
+		Audiences:     []string{ssatest.DefaultAudience},
+		Directories:   []ssa.KnownDirectory{directory.Known()},
+		Keys:          server.KeyConfig{Resolver: directory.Resolver()},
+		Store:         store.NewMemory(nil),
+		TokenEndpoint: true,
+		Clients: server.CertificateConfig{
+			Source: source,
+			// The bank judges the chain again: it need not rely on the settings of the proxy.
+			Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {directory.CA}}},
+		},
+	})
 }
 
 // proxy ends TLS. It removes the header from what comes in, and writes it itself

@@ -8,9 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -18,11 +16,11 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/roles"
+	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
-	"github.com/obdcr/obdcr/validate"
 )
 
 // existingAPI is what the bank had before: handlers that know nothing of
@@ -41,16 +39,13 @@ var apiRoles = roles.Table{Roles: map[string][]claims.Role{
 	"payments": {claims.PISP},
 }}
 
-// registrationPath is where clients register.
-const registrationPath = "/register"
-
-// bank is the API with registration in it.
-type bank struct {
-	server    *httptest.Server
-	registrar *dcr.Registrar
-}
-
-func openBank(d *ssatest.Directory, a *authServer) (*bank, error) {
+// newBank puts registration before the API. All of it is plain http.Handler: the API's
+// router may be any, and so may the server that serves the bank.
+func newBank(d *ssatest.Directory, a *authServer, address string) (*server.Bank, error) {
+	own, err := d.ServerCertificate("127.0.0.1")
+	if err != nil {
+		return nil, err
+	}
 	// One HTTP client for the way to the authorization server.
 	toAuthServer := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots(d)}}}
 	tokens, err := token.NewIntrospection(token.IntrospectionConfig{
@@ -60,80 +55,45 @@ func openBank(d *ssatest.Directory, a *authServer) (*bank, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bank{}
-	if b.registrar, err = newRegistrar(d, tokens, clientsOf{toAuthServer, a.server.URL}); err != nil {
-		return nil, err
-	}
-	// Whose changes stopped half-way in an earlier life are ended before anybody asks.
-	if _, err := b.registrar.Reconcile(context.Background(), 0); err != nil {
-		return nil, err
-	}
-	registration, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: b.registrar, Path: registrationPath, Certificate: cert.FromTLS})
-	if err != nil {
-		return nil, err
-	}
-	application, err := roles.ByToken(b.registrar, cert.FromTLS)
-	if err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	for name, handler := range existingAPI() {
-		only, err := roles.Require(apiRoles, name, application)
-		if err != nil {
-			return nil, err
-		}
-		mux.Handle("GET /"+name, only(handler))
-	}
-	return b, b.serve(d, registration.Before(mux)) // a mux before it would redirect //register
-}
-
-// reconcile ends changes that stop half-way, because the authorization server is out
-// for a while say, until the context ends. A process that lives on calls it in a
-// goroutine of its own.
-func (b *bank) reconcile(ctx context.Context, every time.Duration) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		// Younger ones may be under way.
-		if _, err := b.registrar.Reconcile(ctx, 2*dcr.ChangeTimeout); err != nil && ctx.Err() == nil {
-			log.Println("reconcile:", err)
-		}
-	}
-}
-
-func newRegistrar(d *ssatest.Directory, tokens token.Tokens, clients dcr.Provisioner) (*dcr.Registrar, error) {
-	policy := validate.DefaultPolicy(validate.OBIE33)
-	policy.Audiences = []string{ssatest.DefaultAudience}
-	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
-	if err != nil {
-		return nil, err
-	}
-	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{d.Anchor()}, Clock: time.Now, Skew: policy.ClockSkew})
-	if err != nil {
-		return nil, err
-	}
-	memory := store.NewMemory(time.Now) // store/sqlite in a bank
-	return dcr.NewRegistrar(dcr.Config{
-		Statements: verifier, SoftwareKeys: d.Resolver(), Validator: validator, Store: memory, Clock: time.Now,
-		Tokens: tokens, Provisioner: clients,
+	router := http.NewServeMux()
+	bank, err := server.New(server.Config{
+		Issuer:      address,
+		Audiences:   []string{ssatest.DefaultAudience},
+		Directories: []ssa.KnownDirectory{d.Known()},
+		Keys:        server.KeyConfig{Resolver: d.Resolver()},
+		Clients: server.CertificateConfig{
+			Server: []tls.Certificate{own},
+			Trust:  cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {d.CA}}},
+		},
+		Store:       store.NewMemory(nil), // store/sqlite in a bank
+		Tokens:      tokens,
+		Provisioner: clientsOf{toAuthServer, a.server.URL},
+		Discovery:   dcr.Discovery{TokenEndpoint: a.server.URL + "/token"},
+		Rest:        router, // behind the bank: in front of it, a ServeMux would redirect //register
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := mount(router, bank.Registrar()); err != nil {
+		bank.Close()
+		return nil, err
+	}
+	return bank, nil
 }
 
-func (b *bank) serve(d *ssatest.Directory, handler http.Handler) error {
-	certificate, err := d.ServerCertificate("127.0.0.1")
+// mount opens each API to those whose software has a role for it.
+func mount(router *http.ServeMux, registrar *dcr.Registrar) error {
+	application, err := roles.ByToken(registrar, cert.FromTLS)
 	if err != nil {
 		return err
 	}
-	b.server = httptest.NewUnstartedServer(handler)
-	b.server.TLS = &tls.Config{
-		Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots(d),
+	for name, handler := range existingAPI() {
+		only, err := roles.Require(apiRoles, name, application)
+		if err != nil {
+			return err
+		}
+		router.Handle("GET /"+name, only(handler))
 	}
-	b.server.StartTLS()
 	return nil
 }
 

@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
-	"time"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/tpp"
@@ -47,22 +47,30 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 		return nil, err
 	}
 	defer authServer.server.Close()
-	b, err := openBank(directory, authServer)
+	// The bank's own server, which could do more than serve the bank.
+	front := httptest.NewUnstartedServer(nil)
+	defer front.Close()
+	address := "https://" + front.Listener.Addr().String()
+	bank, err := newBank(directory, authServer, address)
 	if err != nil {
 		return nil, err
 	}
-	defer b.server.Close()
+	defer bank.Close()
+	front.Config = bank.HTTPServer() // with its timeouts
+	front.TLS = front.Config.TLSConfig
+	front.StartTLS()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go b.reconcile(ctx, time.Minute)
-	fmt.Fprintln(out, "1. bank   serves its API and /register at", b.server.URL, "with its authorization server at", authServer.server.URL)
+	go bank.Run(ctx) // ends changes that stop half-way
+	fmt.Fprintln(out, "1. bank   serves its API and /register at", address, "with its authorization server at", authServer.server.URL)
 
-	t := &thirdParty{http: tpp.MutualTLS(software.TransportCertificate, roots(directory)), bank: b.server.URL}
+	t := &thirdParty{http: tpp.MutualTLS(software.TransportCertificate, roots(directory)), bank: address}
 	defer t.http.CloseIdleConnections()
-	t.client, err = tpp.NewClient(tpp.Config{
-		HTTP: t.http, Signer: software.SigningKey, KeyID: software.SigningKeyID,
-		Metadata: &tpp.Metadata{RegistrationEndpoint: b.server.URL + "/register", TokenEndpoint: authServer.server.URL + "/token"},
-	})
+	metadata, err := tpp.Discover(ctx, address+"/.well-known/openid-configuration", t.http)
+	if err != nil {
+		return nil, err
+	}
+	t.client, err = tpp.NewClient(tpp.Config{HTTP: t.http, Metadata: metadata, Signer: software.SigningKey, KeyID: software.SigningKeyID})
 	if err != nil {
 		return nil, err
 	}

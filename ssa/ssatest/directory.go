@@ -154,6 +154,15 @@ func (d *Directory) Anchor() ssa.Anchor {
 	}
 }
 
+// Known is what a bank knows of the directory, as ssa.KnownDirectories has it of real
+// ones: with a RemoteSource the bank reads key sets over TLS, with a Resolver from
+// memory.
+func (d *Directory) Known() ssa.KnownDirectory {
+	anchor := d.Anchor()
+	return ssa.KnownDirectory{Name: anchor.Name, Issuer: anchor.Issuer, Environment: anchor.Environment,
+		JWKSURL: d.URL() + "/keys.jwks", Hosts: anchor.JWKSHosts, RootSubjects: []string{d.CA.Subject.String()}}
+}
+
 // ForgedKey is a key of the directory's kind that no key set holds, for signatures
 // that must not be believed.
 func (d *Directory) ForgedKey() crypto.Signer {

@@ -290,3 +290,21 @@ func TestACertificateIsReadBackFromItsPEM(t *testing.T) {
 	_, _, err = ssatest.PEM(tls.Certificate{PrivateKey: "no key"})
 	require.Error(t, err)
 }
+
+func TestWhatIsKnownOfADirectoryMakesAnAnchorOfIt(t *testing.T) {
+	d := newDirectory(t, ssatest.Options{Environment: claims.Production})
+	s := newSoftware(t, d, ssatest.SoftwareOptions{})
+	token, err := s.SSA(nil)
+	require.NoError(t, err)
+	statement, err := ssa.Parse(token)
+	require.NoError(t, err)
+	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{d.Known().Anchor(d.Resolver())},
+		Clock: func() time.Time { return now }})
+	require.NoError(t, err)
+	verified, err := verifier.Verify(t.Context(), statement)
+	require.NoError(t, err)
+	require.Equal(t, claims.Production, verified.Environment())
+	_, err = verified.SoftwareKeys(d.Resolver())
+	require.NoError(t, err, "its host is known")
+	require.Equal(t, []string{d.CA.Subject.String()}, d.Known().RootSubjects)
+}
