@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
 )
@@ -29,23 +30,27 @@ func sortMembers(members []member) {
 
 // objectOf writes an object of sorted members. Of members with the same name it takes
 // the first.
-func objectOf(sorted []member) []byte {
+func objectOf(sorted []member) string {
 	size := len("{}")
 	for _, m := range sorted {
 		size += len(m.name) + len(m.value) + len(`"":,`)
 	}
-	out := append(make([]byte, 0, size), '{')
+	var out strings.Builder
+	out.Grow(size)
+	var name [64]byte // quoted, as a rule without a use of the heap
+	separator := byte('{')
 	for i, m := range sorted {
 		if i > 0 && m.name == sorted[i-1].name {
 			continue
 		}
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		out = append(jsonscan.AppendString(out, m.name), ':')
-		out = append(out, m.value...)
+		out.WriteByte(separator)
+		out.Write(jsonscan.AppendString(name[:0], m.name))
+		out.WriteByte(':')
+		out.WriteString(m.value)
+		separator = ','
 	}
-	return append(out, '}')
+	out.WriteByte('}')
+	return out.String()
 }
 
 func quoted(text string) string { return string(jsonscan.AppendString(nil, text)) }

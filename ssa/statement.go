@@ -1,18 +1,15 @@
 package ssa
 
 import (
-	"fmt"
-
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // Statement is a software statement whose signature is not checked. Only Parse
 // makes one; the zero Statement is refused by Verify.
 type Statement struct {
-	signed *Signed
-	issuer claims.Optional[string]
+	signed  *Signed
+	payload *claims.Payload // made of signed's own payload: of the bytes that the signature covers
 }
 
 // Parse reads a software statement: a compact JWS over one strict JSON object. It
@@ -22,25 +19,11 @@ func Parse(token string) (*Statement, error) {
 	if refusal != nil {
 		return nil, malformed("", "the software statement is no compact JWS: "+refusal.Detail)
 	}
-	issuer, err := issuerOf(signed.UnverifiedPayload())
+	payload, err := claims.ParsePayload(signed.UnverifiedPayload())
 	if err != nil {
 		return nil, malformed("", "the payload of the software statement is no strict JSON object: "+err.Error())
 	}
-	return &Statement{signed: signed, issuer: issuer}, nil
-}
-
-// issuerOf checks that the payload is one strict JSON object and finds its iss, which
-// leads to the trust anchor. Verify decodes all else, once the signature is checked.
-func issuerOf(payload string) (issuer claims.Optional[string], err error) {
-	v, err := jsonscan.Scan(payload, func(name string, v jsonscan.Value) {
-		if text, clean := v.Text(); name == "iss" && clean {
-			issuer = claims.Some(text)
-		}
-	})
-	if err == nil && v.Kind() != jsonscan.Object {
-		err = fmt.Errorf("it is of type %s", v.Kind())
-	}
-	return issuer, err
+	return &Statement{signed: signed, payload: payload}, nil
 }
 
 func malformed(pointer, text string) *Error {
@@ -50,14 +33,16 @@ func malformed(pointer, text string) *Error {
 // UnverifiedClaims are the claims as anybody may have written them. A member of the
 // wrong type is invalid. Each call decodes the claims anew.
 func (s *Statement) UnverifiedClaims() *claims.SSA {
-	if s.signed == nil {
-		return &claims.SSA{}
-	}
-	c, _, err := claims.DecodeSSA(s.signed.UnverifiedPayload(), nil)
-	if err != nil {
-		return &claims.SSA{} // Parse has read the same bytes as an object
-	}
+	c, _ := s.UnverifiedPayload().SSA(nil)
 	return c
+}
+
+// UnverifiedPayload is the payload. Anybody may have written it.
+func (s *Statement) UnverifiedPayload() *claims.Payload {
+	if s.payload == nil {
+		return &claims.Payload{}
+	}
+	return s.payload
 }
 
 // UnverifiedHeader is the decoded header. It must not be changed.
@@ -104,8 +89,8 @@ func (v *Verified) Anchor() string { return v.anchor.Name }
 // Token returns the statement as it was sent, byte for byte.
 func (v *Verified) Token() string { return v.statement.Token() }
 
-// Payload returns the claims as they were sent, the JSON that the signature covers.
-func (v *Verified) Payload() string { return v.statement.Signed().UnverifiedPayload() }
+// Payload returns the payload as it was sent, the JSON that the signature covers.
+func (v *Verified) Payload() *claims.Payload { return v.statement.UnverifiedPayload() }
 
 // SoftwareJWKS returns the address of the software's key set, which the anchor's
 // list of hosts admits: https, a host (or host:port) on the list, no userinfo. The

@@ -26,10 +26,7 @@ func (v *Verifier) RereadUnsafe(token string, env claims.Environment) (*Verified
 		if a.Environment != env {
 			continue
 		}
-		c, _, err := claims.DecodeSSA(s.signed.UnverifiedPayload(), a.ClaimNames)
-		if err != nil {
-			return nil, malformed("", err.Error())
-		}
+		c, _ := s.payload.SSA(a.ClaimNames)
 		found := &Verified{statement: *s, claims: c, anchor: *a}
 		if _, refusal = found.SoftwareKeys(nil); refusal == nil {
 			return found, nil

@@ -78,7 +78,7 @@ func (v *Verifier) Verify(ctx context.Context, s *Statement) (*Verified, error) 
 }
 
 func (v *Verifier) anchorsOf(s *Statement) ([]*Anchor, error) {
-	iss, ok := s.issuer.Get()
+	iss, ok := s.payload.Issuer().Get()
 	if anchors := v.anchors[iss]; ok && len(anchors) > 0 {
 		return anchors, nil
 	}
@@ -137,13 +137,10 @@ func ruleOf(e *Error) string {
 	return rule.SSAJWS
 }
 
-// judge reads the claims in the anchor's own names, and checks them against the anchor
-// and the clock.
+// judge reads the claims, in the anchor's own names, from the payload whose signature
+// was verified, and checks them against the anchor and the clock.
 func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
-	c, faults, err := claims.DecodeSSA(s.signed.UnverifiedPayload(), a.ClaimNames)
-	if err != nil {
-		return nil, malformed("", err.Error())
-	}
+	c, faults := s.payload.SSA(a.ClaimNames)
 	if c.Issuer.Or("") != a.Issuer {
 		// An earlier reading of the claims led to the anchor. These claims are verified.
 		return nil, unknownIssuer()
