@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -68,7 +69,7 @@ func NewDiscoveryHandler(d Discovery) (http.Handler, error) {
 		header.Set("X-Content-Type-Options", "nosniff")
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			header.Set("Allow", "GET, HEAD")
-			header.Set("Cache-Control", "no-store")
+			text.NoStore(header)
 			http.Error(w, "the discovery document is read by GET", http.StatusMethodNotAllowed)
 			return
 		}

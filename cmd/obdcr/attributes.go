@@ -36,10 +36,10 @@ that signed the statement; here --env has to name it.`,
 	environments := []string{string(claims.Sandbox), string(claims.Production)}
 	cmd.Flags().StringVar(&o.environment, "env", "", "environment: "+strings.Join(environments, ", ")+" (required)")
 	cmd.Flags().StringVar(&o.policy, "policy", "", "a bank's policy, a JSON `FILE`, which declares the attributes")
-	cmd.Flags().StringVar(&o.profile, "profile", string(validate.OBIE33), "profile that the policy is for: "+list(validate.Profiles()))
+	cmd.Flags().StringVar(&o.profile, "profile", string(validate.OBIE33), "profile that the policy is for: "+text.List(validate.Profiles()))
 	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "format: text, json")
 	complete(cmd, "env", environments)
-	complete(cmd, "profile", texts(validate.Profiles()))
+	complete(cmd, "profile", text.Strings(validate.Profiles()))
 	complete(cmd, "output", []string{"text", "json"})
 	return cmd
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // clientOptions are the flags of the verbs of a TPP.
@@ -30,7 +31,7 @@ type clientOptions struct {
 }
 
 func authMethods() []string {
-	return texts(claims.AuthMethods())
+	return text.Strings(claims.AuthMethods())
 }
 
 // connectionFlags are the flags for the bank's address and the TPP's keys.

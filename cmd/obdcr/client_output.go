@@ -16,9 +16,6 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// secretMembers of an answer are shown by the verbs alone that make them.
-var secretMembers = []string{"client_secret", "registration_access_token"}
-
 // keeper writes the bank's answer to the file of --client-out. A keeper without a name
 // writes nothing.
 type keeper struct {
@@ -104,7 +101,7 @@ type shownSecrets struct{ hidden, kept bool }
 // secrets.
 func (a *app) writeClient(out io.Writer, i *tpp.ClientInformation, s shownSecrets) error {
 	document := []byte(i.Document.Reveal())
-	for _, name := range secretMembers {
+	for _, name := range tpp.SecretMembers() {
 		shorter, found := without(document, name)
 		switch {
 		case !found:

@@ -64,7 +64,7 @@ func explain(out io.Writer, r *validate.Rule) {
 		{"reason", r.Reason}, {"example", r.Example}, {"fix", r.Fix},
 		{"clause", r.Citation.String()}, {"", r.Citation.URL},
 		{"severity", string(r.Severity)}, {"code", string(r.Code)}, {"document", string(r.Document)},
-		{"profiles", list(profilesOf(r))}, {"judged", judged(r)},
+		{"profiles", text.List(profilesOf(r))}, {"judged", judged(r)},
 	} {
 		if row[1] != "" {
 			fmt.Fprintf(w, "  %s\t%s\n", row[0], row[1])
@@ -126,7 +126,7 @@ func tabulateRules(out io.Writer) {
 	for _, r := range validate.Rules() {
 		profiles := "all"
 		if r.Profiles != nil {
-			profiles = strings.ReplaceAll(list(r.Profiles), ", ", ",")
+			profiles = strings.ReplaceAll(text.List(r.Profiles), ", ", ",")
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Severity, r.Document, r.Code, profiles, r.Summary)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
@@ -175,7 +174,7 @@ func (a *app) loadPolicy(name string, profile validate.Profile) (validate.Policy
 }
 
 func unknownProfile(p validate.Profile) error {
-	return usageError("--profile %q is none of %s", cut(string(p)), list(validate.Profiles()))
+	return usageError("--profile %q is none of %s", cut(string(p)), text.List(validate.Profiles()))
 }
 
 // timeOf reads the value of --now; "" is the present time.
@@ -188,14 +187,4 @@ func timeOf(text string) (time.Time, error) {
 		return time.Time{}, usageError("--now %q is no time as RFC 3339 writes it: 2026-01-31T12:00:00Z", text)
 	}
 	return now, nil
-}
-
-func list[T ~string](words []T) string { return strings.Join(texts(words), ", ") }
-
-func texts[T ~string](words []T) []string {
-	texts := make([]string, len(words))
-	for i, w := range words {
-		texts[i] = string(w)
-	}
-	return texts
 }

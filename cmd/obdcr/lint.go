@@ -51,17 +51,17 @@ stop.`,
 		},
 	}
 	shared, own := cmd.PersistentFlags(), cmd.Flags()
-	shared.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules to judge by: "+list(validate.Profiles()))
+	shared.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules to judge by: "+text.List(validate.Profiles()))
 	shared.StringVar(&o.policy, "policy", "", "a bank's policy, a JSON `FILE`")
 	shared.StringVar(&o.now, "now", "", "judge as at this RFC 3339 `TIME` instead of now")
-	shared.StringVarP(&o.output, "output", "o", "text", "format of the report: "+list(outputs()))
+	shared.StringVarP(&o.output, "output", "o", "text", "format of the report: "+text.List(outputs()))
 	shared.StringVar(&o.ssaJWKS, "ssa-jwks", "", "the directory's key set, a `FILE` or https URL, to check the statement's signature")
 	shared.StringVar(&o.ca, "ca", "", "certificates in PEM, a `FILE`, that the server of a key set must chain to; without it the system's")
 	own.StringVar(&o.softwareJWKS, "software-jwks", "", "the software's key set, a `FILE` or https URL, to check the request's signature")
 	own.StringVar(&o.ssa, "ssa", "", "the software statement, a `FILE`, where the request does not hold it")
 	own.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` or issuer URL; without it only the shape of aud is judged")
 	own.StringVar(&o.cert, "cert", "", "the transport certificate, a `FILE`, to compare tls_client_auth_subject_dn with")
-	complete(cmd, "profile", texts(validate.Profiles()))
+	complete(cmd, "profile", text.Strings(validate.Profiles()))
 	complete(cmd, "output", outputs())
 	cmd.AddCommand(&cobra.Command{
 		Use:               "ssa FILE|-",
@@ -91,7 +91,7 @@ func complete(c *cobra.Command, flag string, values []string) {
 // lint judges one file and writes the report.
 func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, o *lintOptions) error {
 	if !slices.Contains(outputs(), o.output) {
-		return usageError("-o %q is none of %s", o.output, list(outputs()))
+		return usageError("-o %q is none of %s", o.output, text.List(outputs()))
 	}
 	in, err := a.lintInput(o)
 	if err != nil {

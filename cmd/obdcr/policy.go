@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -30,8 +31,8 @@ by --policy. docs/policy.md explains its members.`,
 			return writeJSON(c.OutOrStdout(), validate.DefaultPolicy(p))
 		},
 	}
-	defaults.Flags().StringVar(&profile, "profile", string(validate.OBIE33), "profile that the policy is for: "+list(validate.Profiles()))
-	complete(defaults, "profile", texts(validate.Profiles()))
+	defaults.Flags().StringVar(&profile, "profile", string(validate.OBIE33), "profile that the policy is for: "+text.List(validate.Profiles()))
+	complete(defaults, "profile", text.Strings(validate.Profiles()))
 	cmd.AddCommand(defaults, &cobra.Command{
 		Use:   "schema",
 		Short: "Write the JSON Schema of policies, draft 2020-12",

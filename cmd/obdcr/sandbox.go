@@ -18,6 +18,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
 	"github.com/obdcr/obdcr/dcr/server"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -73,14 +74,14 @@ second one ends it at once.`,
 	f.StringVar(&o.directory, "directory", sandbox.DefaultDirectory, "the directory's `HOST:PORT`")
 	f.StringVar(&o.path, "path", sandbox.DefaultPath, "`PATH` of the bank's registration endpoint, such as /open-banking/v3.2/register")
 	f.StringVar(&o.store, "store", sandbox.StoreSQLite, "where clients are kept: sqlite, memory (postgres://... is not built yet)")
-	f.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules of the bank: "+list(validate.Profiles()))
-	f.StringSliceVar(&o.authMethods, "auth-methods", texts(validate.DefaultPolicy(validate.OBIE33).AuthMethods),
-		"what clients may authenticate with: "+list(claims.AuthMethods()))
+	f.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules of the bank: "+text.List(validate.Profiles()))
+	f.StringSliceVar(&o.authMethods, "auth-methods", text.Strings(validate.DefaultPolicy(validate.OBIE33).AuthMethods),
+		"what clients may authenticate with: "+text.List(claims.AuthMethods()))
 	f.StringVar(&o.policy, "policy", "", "the bank's policy, a JSON `FILE`")
 	f.BoolVar(&o.chaos, "chaos", false, "refuse and delay a few percent of all answers of bank and directory, but of /healthz, /readyz and /metrics")
 	complete(cmd, "store", []string{sandbox.StoreSQLite, sandbox.StoreMemory})
-	complete(cmd, "profile", texts(validate.Profiles()))
-	complete(cmd, "auth-methods", texts(claims.AuthMethods()))
+	complete(cmd, "profile", text.Strings(validate.Profiles()))
+	complete(cmd, "auth-methods", text.Strings(claims.AuthMethods()))
 	return cmd
 }
 
@@ -106,7 +107,7 @@ func (a *app) sandboxConfig(c *cobra.Command, o *sandboxOptions) (sandbox.Config
 			config.AuthMethods = append(config.AuthMethods, claims.AuthMethod(m))
 		}
 		if config.AuthMethods == nil {
-			return config, usageError("--auth-methods is empty: name one of %s", list(claims.AuthMethods()))
+			return config, usageError("--auth-methods is empty: name one of %s", text.List(claims.AuthMethods()))
 		}
 	}
 	if o.policy != "" {

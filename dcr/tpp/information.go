@@ -12,8 +12,10 @@ import (
 // OBIE DCR allows 36 characters; some banks send more.
 const maxClientID = 256
 
-// secretMembers of an answer stand in Document alone, and the first in Secret too.
-var secretMembers = []string{"client_secret", "registration_access_token"}
+// SecretMembers returns the names of the members of a bank's answer that hold a secret.
+// ClientInformation has them in Document, and client_secret in Secret; Metadata has
+// neither. A program that shows Document must leave them out.
+func SecretMembers() []string { return []string{"client_secret", "registration_access_token"} }
 
 // ClientInformation is a bank's description of a registered client (RFC 7591 section
 // 3.2.1).
@@ -55,7 +57,8 @@ func ParseClientInformation(document []byte) (*ClientInformation, error) {
 	i := &ClientInformation{ClientID: id, Secret: claims.NewSecret(secret), IssuedAt: instantOf(members["client_id_issued_at"]),
 		SecretExpiresAt: instantOf(members["client_secret_expires_at"]), Document: claims.NewSecret(string(document))}
 	if c, faults, err := claims.DecodeRequest(document); err == nil {
-		c.Unknown = slices.DeleteFunc(c.Unknown, func(m claims.Member) bool { return slices.Contains(secretMembers, m.Name) })
+		kept := SecretMembers()
+		c.Unknown = slices.DeleteFunc(c.Unknown, func(m claims.Member) bool { return slices.Contains(kept, m.Name) })
 		i.Metadata, i.Faults = c, faults
 	}
 	return i, nil

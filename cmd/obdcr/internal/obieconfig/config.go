@@ -1,9 +1,9 @@
 // Package obieconfig reads and writes the configuration of the OBIE DCR conformance
-// tool (v1.3.1): where a bank is, and with which statement, keys and certificates a
-// TPP registers there. The sandbox writes such a file for the tool; the verbs of a TPP
-// take it instead of a dozen flags.
+// tool (v1.3.1): the bank's address, and the statement, keys and certificates of a TPP.
+// Call [Parse] to read one. The sandbox writes such a file for the tool; the TPP's verbs
+// of the command read it instead of a dozen flags.
 //
-// Such a file holds private keys. No error of this package repeats any of it.
+// The file holds private keys. No error of this package repeats any part of it.
 package obieconfig
 
 import (
@@ -21,22 +21,22 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// Config is the file. All certificates and keys are PEM; the keys are PKCS #8,
-// PKCS #1 or SEC 1. The tool heeds no members beside these, nor does Parse.
+// Config has the members of the file. All certificates and keys are PEM; the keys are
+// PKCS #8, PKCS #1 or SEC 1. Parse ignores all other members, like the tool.
 type Config struct {
 	SpecVersion            string   `json:"spec_version"`                        // 3.2 or 3.3
 	WellknownEndpoint      string   `json:"wellknown_endpoint"`                  // the bank's discovery document
 	SSA                    string   `json:"ssa"`                                 // the software statement
-	SSAs                   []string `json:"ssas,omitempty"`                      // instead of SSA, several
-	Kid                    string   `json:"kid"`                                 // of PrivateKey at the directory
+	SSAs                   []string `json:"ssas,omitempty"`                      // several statements, instead of SSA
+	Kid                    string   `json:"kid"`                                 // kid of PrivateKey at the directory
 	Aud                    string   `json:"aud"`                                 // the bank's identifier
-	RedirectURIs           []string `json:"redirect_uris"`                       // of the statement's
+	RedirectURIs           []string `json:"redirect_uris"`                       // some of the statement's
 	Issuer                 string   `json:"issuer"`                              // iss: the software id
 	PrivateKey             string   `json:"private_key"`                         // signs requests and assertions
-	TransportRootCAs       []string `json:"transport_root_cas"`                  // the bank's server chains to one
+	TransportRootCAs       []string `json:"transport_root_cas"`                  // CAs of the bank's server
 	TransportCert          string   `json:"transport_cert"`                      // client certificate
 	TransportKey           string   `json:"transport_key"`                       // its key
-	TransportCertSubjectDN string   `json:"transport_cert_subject_dn,omitempty"` // tls_client_auth_subject_dn, where the certificate's own will not do
+	TransportCertSubjectDN string   `json:"transport_cert_subject_dn,omitempty"` // tls_client_auth_subject_dn, instead of the certificate's subject
 	GetImplemented         bool     `json:"get_implemented"`
 	PutImplemented         bool     `json:"put_implemented"`
 	DeleteImplemented      bool     `json:"delete_implemented"`
@@ -44,9 +44,9 @@ type Config struct {
 	Brand                  string   `json:"brand"`       // named in the tool's report
 }
 
-// Parse reads a configuration. It is an error when it is no JSON object of these
-// members. What is left out is empty: which members are needed depends on what is
-// done with them.
+// Parse reads a configuration. It returns an error if the file is no JSON object, or if a
+// member has the wrong type. A member that is left out is empty: the caller checks which
+// ones it needs.
 func Parse(data []byte) (*Config, error) {
 	c := &Config{}
 	if err := json.Unmarshal(data, &c); err != nil || c == nil {
@@ -63,7 +63,7 @@ func Parse(data []byte) (*Config, error) {
 	return c, nil
 }
 
-// Marshal writes the configuration as the tool reads it, with a newline at the end.
+// Marshal returns the configuration as the tool reads it, with a newline at the end.
 // It holds private keys: write it to a file that only its owner can read.
 func (c *Config) Marshal() ([]byte, error) {
 	text, err := json.MarshalIndent(c, "", "  ")
@@ -73,7 +73,7 @@ func (c *Config) Marshal() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// Signer is the private key of requests and assertions.
+// Signer returns the private key of requests and assertions.
 func (c *Config) Signer() (crypto.Signer, error) {
 	signer, err := ParseKey([]byte(c.PrivateKey))
 	if err != nil {
@@ -82,7 +82,7 @@ func (c *Config) Signer() (crypto.Signer, error) {
 	return signer, nil
 }
 
-// Certificate is the client certificate with its chain and key.
+// Certificate returns the client certificate with its chain and key.
 func (c *Config) Certificate() (tls.Certificate, error) {
 	pair, err := tls.X509KeyPair([]byte(c.TransportCert), []byte(c.TransportKey))
 	if err != nil {
@@ -91,8 +91,8 @@ func (c *Config) Certificate() (tls.Certificate, error) {
 	return pair, nil
 }
 
-// Roots are the certificates that the bank's server must chain to, nil for the
-// system's where the configuration names none.
+// Roots returns the CAs of the bank's server. It returns nil, which means the system's
+// CAs, if the configuration names none.
 func (c *Config) Roots() (*x509.CertPool, error) {
 	if len(c.TransportRootCAs) == 0 {
 		return nil, nil
@@ -106,7 +106,7 @@ func (c *Config) Roots() (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// errKey says what a key must be, and nothing of the one that was given.
+// errKey names the forms of a key that ParseKey reads. It repeats nothing of the key.
 var errKey = errors.New("no unencrypted RSA or ECDSA private key in PEM (PKCS #8, PKCS #1 or SEC 1)")
 
 // ParseKey reads the first private key of a PEM file.

@@ -15,22 +15,23 @@ import (
 
 const (
 	caLife    = 20 * 365 * 24 * time.Hour
-	leafLife  = 395 * 24 * time.Hour // 13 months, as the directory gives
-	leafRenew = 30 * 24 * time.Hour  // left to live when another is issued at a start
-	backdate  = time.Hour            // clocks differ
+	leafLife  = 395 * 24 * time.Hour // 13 months, like the OBIE directory's certificates
+	leafRenew = 30 * 24 * time.Hour  // a start renews a certificate that expires within this time
+	backdate  = time.Hour            // notBefore lies this far back, because clocks differ
 )
 
 // documentSigning is the extended key usage of the directory's signing certificates.
 var documentSigning = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 10, 3, 12}
 
-// authority is the CA of all certificates here.
+// authority is the CA of all certificates of the sandbox.
 type authority struct {
 	key  *rsa.PrivateKey
 	cert *x509.Certificate
 	now  time.Time
 }
 
-// openAuthority reads ca.key and ca.pem, or makes what is missing.
+// openAuthority reads ca.key and ca.pem. It makes both if there are none, but refuses a
+// ca.pem without its key: a new CA would make every certificate in the folder invalid.
 func openAuthority(f folder, now time.Time) (*authority, error) {
 	_, hasKey, err := f.read("ca.key")
 	if err != nil {
@@ -67,7 +68,7 @@ func marshalCertificate(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }
 
-// issue signs a certificate. The CA's own is signed by itself.
+// issue signs a certificate. The first one is the CA's own; it signs itself.
 func (a *authority) issue(template *x509.Certificate, key *rsa.PublicKey) (*x509.Certificate, error) {
 	serial := make([]byte, 16)
 	_, _ = rand.Read(serial) // never fails
@@ -95,9 +96,9 @@ func (p pair) tls() tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{p.cert.Raw}, PrivateKey: p.key, Leaf: p.cert}
 }
 
-// keep reads a certificate and its key, NAME.pem and NAME.key. It makes a key where
-// there is none, and issues a certificate where there is none of this CA for the key
-// that lives on for a while.
+// keep reads a certificate and its key, NAME.pem and NAME.key. It makes a key if there is
+// none. It issues a new certificate if the old one is not of this CA, is for another key,
+// or expires soon.
 func (a *authority) keep(f folder, name string, template *x509.Certificate) (pair, error) {
 	key, err := f.key(name + ".key")
 	if err != nil {
@@ -118,7 +119,7 @@ func (a *authority) keep(f folder, name string, template *x509.Certificate) (pai
 	return pair{issued, key}, f.write(name+".pem", marshalCertificate(issued), public)
 }
 
-// serverTemplate is for the servers here.
+// serverTemplate is the certificate of bank and directory.
 func serverTemplate() *x509.Certificate {
 	return &x509.Certificate{
 		Subject:     pkix.Name{Country: []string{"GB"}, Organization: []string{"obdcr"}, CommonName: "obdcr sandbox"},
@@ -129,7 +130,8 @@ func serverTemplate() *x509.Certificate {
 	}
 }
 
-// subject is the name of an OB certificate, encoded in the order C, O, OU, CN.
+// subject returns the subject of an OB certificate. It is encoded in the order C, O, OU,
+// CN, like the OBIE directory's.
 func subject(org, software string) pkix.Name {
 	return pkix.Name{Country: []string{"GB"}, Organization: []string{"OpenBanking"},
 		OrganizationalUnit: []string{org}, CommonName: software}

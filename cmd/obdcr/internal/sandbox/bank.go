@@ -19,22 +19,23 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// Paths of the bank. That of registration is the user's.
+// Paths of the bank, and its database file. Config has the path of the registration
+// endpoint.
 const (
 	tokenPath     = "/token"
 	discoveryPath = "/.well-known/openid-configuration"
 	databaseFile  = "obdcr.db"
 )
 
-// bank registers clients and gives them access tokens.
+// bank is the sandbox's bank with its store.
 type bank struct {
 	*server.Bank
 	store    store.Store
-	close    func() error  // of the store
-	metadata *tpp.Metadata // as announced
+	close    func() error  // closes the store
+	metadata *tpp.Metadata // the bank's own discovery document, as a TPP reads it
 }
 
-// parts are what a bank is made of.
+// parts are what newBank assembles a bank from.
 type parts struct {
 	config  *Config
 	files   folder
@@ -57,7 +58,7 @@ func newBank(ctx context.Context, p parts) (*bank, error) {
 	return b, nil
 }
 
-// shut gives up what the bank holds.
+// shut closes the bank and its store.
 func (b *bank) shut() error {
 	if b.Bank != nil {
 		b.Bank.Close()
@@ -65,12 +66,13 @@ func (b *bank) shut() error {
 	return b.close()
 }
 
-// keySource is where the directory's key sets are. Nothing else on loopback is read.
+// keySource lets the bank read key sets from the sandbox's directory. Addresses on
+// loopback are refused otherwise, and other ports on loopback still are.
 func keySource(p parts, u *url.URL) ssa.RemoteSource {
 	roots := x509.NewCertPool()
 	roots.AddCert(p.ca)
 	source := ssa.RemoteSource{Hosts: []string{u.Host}, Roots: roots}
-	if u.Hostname() == "localhost" { // an address permits itself
+	if u.Hostname() == "localhost" { // an IP address in Hosts is permitted already; a name needs its networks
 		source.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}
 	}
 	return source
@@ -119,8 +121,8 @@ func (b *bank) build(p parts) error {
 	return err
 }
 
-// sealingKey is the key of the secrets in the store. A new one would open none of
-// them.
+// sealingKey reads the key that seals secrets in the store, or makes one. It refuses to
+// make one if the store has clients: a new key would open none of their secrets.
 func (b *bank) sealingKey(f folder) ([]byte, error) {
 	_, there, err := f.read(sealingFile)
 	if err != nil {

@@ -4,9 +4,11 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
-// What share of the answers chaos refuses, what share it delays, and by how much.
+// The shares of the answers that chaos refuses and delays, and the bounds of the delay.
 const (
 	chaosRefused  = 0.03
 	chaosDelayed  = 0.03
@@ -14,8 +16,9 @@ const (
 	chaosMaxDelay = 3 * time.Second
 )
 
-// chaos refuses and delays a few percent of all answers, but for those about the
-// process itself. random gives numbers within [0, 1).
+// chaos refuses and delays a few percent of all answers. It spares the paths by which a
+// supervisor judges the process: it would restart the sandbox. random returns numbers
+// within [0, 1).
 func chaos(next http.Handler, random func() float64) http.Handler {
 	spared := []string{"/healthz", "/readyz", "/metrics"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -25,7 +28,7 @@ func chaos(next http.Handler, random func() float64) http.Handler {
 		}
 		switch n := random(); {
 		case n < chaosRefused:
-			w.Header().Set("Retry-After", "1")
+			text.RetryAfter(w.Header(), time.Second)
 			complain(w, http.StatusServiceUnavailable, "refused by --chaos")
 			return
 		case n < chaosRefused+chaosDelayed:

@@ -16,7 +16,7 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// Addresses where nothing else is said.
+// The defaults of Config.
 const (
 	DefaultDir       = "obdcr-sandbox"
 	DefaultListen    = "127.0.0.1:8443"
@@ -34,10 +34,10 @@ const (
 	StoreMemory = "memory"
 )
 
-// UsageError says that a Config cannot be used as it is.
+// UsageError is the reason why Start refuses a Config.
 type UsageError struct{ Reason string }
 
-// Error gives the reason.
+// Error returns the reason.
 func (e *UsageError) Error() string { return e.Reason }
 
 // failure is any other error of this package.
@@ -49,30 +49,30 @@ func usage(format string, args ...any) error {
 	return &UsageError{Reason: fmt.Sprintf(format, args...)}
 }
 
-// Config says what to start. The zero value of each field stands for its default.
+// Config describes a sandbox. The zero value of a field stands for its default.
 type Config struct {
-	Dir string // where files are kept, made where there is none; DefaultDir
+	Dir string // the folder of all files; Start creates it; "": DefaultDir
 	// Listen, Directory and Portal are host:port on loopback: 127.0.0.1, [::1] or
-	// localhost. Port 0 takes the port of the last time, or, where that is taken or
-	// there is none, a free one. Where empty, that of the last time, or the default.
-	// There is no portal yet, so that nothing listens there.
+	// localhost. Port 0 is the port of the last start, or a free one if that is taken or
+	// this is the first start. An empty field is the address of the last start, or the
+	// default at the first start. There is no portal yet: nothing listens at Portal.
 	Listen, Directory, Portal string
 
-	Path        string              // of the registration endpoint; DefaultPath
+	Path        string              // of the registration endpoint; "": DefaultPath
 	Store       string              // StoreSQLite (the default) or StoreMemory
-	Profile     validate.Profile    // validate.OBIE33
-	AuthMethods []claims.AuthMethod // offered; those of Policy, or private_key_jwt and tls_client_auth
-	// Policy is the bank's, in its JSON form. Where it names no audience, Audience is
-	// accepted, and the issuer's address where it admits addresses.
+	Profile     validate.Profile    // "": validate.OBIE33
+	AuthMethods []claims.AuthMethod // the methods that the bank offers; nil: those of Policy, or private_key_jwt and tls_client_auth
+	// Policy is the bank's policy in its JSON form. If it names no audience, the bank
+	// accepts Audience. It also accepts its own address, if the policy admits addresses.
 	Policy []byte
 	Chaos  bool // refuse and delay a few percent of all answers
 
-	// Limiter holds back each client certificate, at registration and tokens together;
-	// nil holds back none.
+	// Limiter limits the requests of each client certificate, at the registration and
+	// the token endpoint together. Nil sets no limit.
 	Limiter dcr.Limiter
 
-	Clock  func() time.Time // time.Now
-	Random func() float64   // decides for Chaos, within [0, 1); math/rand/v2
+	Clock  func() time.Time // nil: time.Now
+	Random func() float64   // numbers within [0, 1) for Chaos; nil: math/rand/v2
 	Logger *slog.Logger     // nil logs nothing
 }
 
@@ -100,7 +100,7 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// check finds what is wrong before anything is made.
+// check refuses a wrong Config before Start writes any file.
 func (c *Config) check() error {
 	for _, a := range []struct{ flag, address string }{{"listen", c.Listen}, {"directory", c.Directory}, {"portal", c.Portal}} {
 		if a.address == "" {
@@ -123,7 +123,8 @@ func (c *Config) check() error {
 	return nil
 }
 
-// splitLoopback takes an address apart that the sandbox's certificates are good for.
+// splitLoopback splits an address into host and port. It refuses a host other than
+// loopback: the directory there signs any statement for anyone.
 func splitLoopback(address string) (host string, port int, err error) {
 	host, number, err := net.SplitHostPort(address)
 	if err != nil {
@@ -142,12 +143,11 @@ func splitLoopback(address string) (host string, port int, err error) {
 	return host, port, nil
 }
 
-func joined[T ~string](words []T) string { return strings.Join(texts(words), ", ") }
-
-// policy is the bank's policy for an issuer.
+// policy makes the bank's policy: that of Config, or the profile's default one, with
+// audiences and authentication methods. issuer is the bank's own address.
 func (c *Config) policy(issuer string) (validate.Policy, error) {
 	if !c.Profile.Valid() {
-		return validate.Policy{}, usage("--profile %.64q: use one of %s", string(c.Profile), joined(validate.Profiles()))
+		return validate.Policy{}, usage("--profile %.64q: use one of %s", string(c.Profile), text.List(validate.Profiles()))
 	}
 	p := validate.DefaultPolicy(c.Profile)
 	p.AudienceKinds = []validate.AudienceKind{validate.AudienceID, validate.AudienceURL}
@@ -167,7 +167,7 @@ func (c *Config) policy(issuer string) (validate.Policy, error) {
 	}
 	for _, m := range c.AuthMethods {
 		if !m.Known() {
-			return validate.Policy{}, usage("--auth-methods %.64q: use some of %s", string(m), joined(claims.AuthMethods()))
+			return validate.Policy{}, usage("--auth-methods %.64q: use some of %s", string(m), text.List(claims.AuthMethods()))
 		}
 	}
 	if c.AuthMethods != nil {

@@ -11,18 +11,22 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
-// setCache is the Cache-Control of key sets. A bank holds them for a minute at least.
+// setCache is the Cache-Control of key sets. It is short, so that a changed set is seen
+// soon; the bank still keeps a set for a minute at least.
 const setCache = "max-age=5"
 
-// maxFetched bounds the paths whose fetches are counted.
+// maxFetched bounds the number of paths whose fetches are counted.
 const maxFetched = 10_000
 
-// maxVerb is the greatest length of what a test verb is sent, but for a key set.
+// maxVerb is the greatest length of the body of a test verb, but for a key set.
 const maxVerb = 1 << 20
 
-// directory issues statements and serves key sets. It is safe for concurrent use.
+// directory issues statements, serves key sets and has the test verbs. It is safe for
+// concurrent use.
 type directory struct {
 	files folder
 	url   string // without a slash at the end
@@ -33,7 +37,7 @@ type directory struct {
 	mu      sync.Mutex
 	keys    *directoryKeys
 	put     published
-	builtin map[string][]byte // sets that are there unless somebody puts others
+	builtin map[string][]byte // the sandbox's own sets, by path; a PUT takes precedence
 	fetched map[string]int
 	faults  faults
 }
@@ -51,8 +55,8 @@ func newDirectory(c *Config, f folder, s *state, url string) (*directory, error)
 	return d, nil
 }
 
-// mint signs a statement for the sandbox's TPP, with changes, and returns its claims
-// too.
+// mint signs a statement for the sandbox's TPP, with changes to its claims. It returns the
+// token and the claims.
 func (d *directory) mint(changes map[string]json.RawMessage) (token string, payload []byte, err error) {
 	payload, err = json.Marshal(statementClaims(d.url, d.state.OrgID, d.state.SoftwareID, d.clock(), changes))
 	if err != nil {
@@ -92,7 +96,7 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.verb(w, r, maxVerb, map[string]verb{http.MethodGet: nil, http.MethodHead: nil})
 }
 
-// verb does what is asked for with the body of a request.
+// verb carries out a test verb with the body of a request.
 type verb func(w http.ResponseWriter, r *http.Request, body []byte)
 
 func (d *directory) verb(w http.ResponseWriter, r *http.Request, most int64, by map[string]verb) {
@@ -120,10 +124,10 @@ func (d *directory) verb(w http.ResponseWriter, r *http.Request, most int64, by 
 	}
 }
 
-// complain tells a person what is wrong.
-func complain(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, text, status)
+// complain answers with a line of text for the developer who calls.
+func complain(w http.ResponseWriter, status int, what string) {
+	text.NoStore(w.Header())
+	http.Error(w, what, status)
 }
 
 func (d *directory) failed(w http.ResponseWriter, err error) {
@@ -131,7 +135,7 @@ func (d *directory) failed(w http.ResponseWriter, err error) {
 	complain(w, http.StatusInternalServerError, "the directory could not do it; its log says why")
 }
 
-// fetch answers for a key set, as faults want it.
+// fetch answers with a key set, or with the fault that is set for its path.
 func (d *directory) fetch(w http.ResponseWriter, r *http.Request) {
 	a := d.find(r.URL.Path)
 	if f := d.faults.next(r.URL.Path); f != nil {
@@ -144,8 +148,8 @@ func (d *directory) fetch(w http.ResponseWriter, r *http.Request) {
 	a.write(w)
 }
 
-// wait holds an answer up. Where nobody waits for it any more, or the sandbox stops,
-// it breaks the connection off: to return would answer 200.
+// wait delays an answer. If the client hangs up or the sandbox stops, it aborts the
+// connection, because a handler that returns without writing answers 200.
 func wait(r *http.Request, d time.Duration) {
 	if d <= 0 {
 		return
@@ -163,17 +167,18 @@ func wait(r *http.Request, d time.Duration) {
 
 type stoppingKey struct{}
 
-// stopping is closed when the sandbox stops, which finishes what is being answered
-// but does not wait for what is held up on purpose.
+// stopping returns a channel that is closed when the sandbox stops. The sandbox finishes
+// open requests then, but does not wait for the delay of a fault.
 func stopping(ctx context.Context) <-chan struct{} {
 	stop, _ := ctx.Value(stoppingKey{}).(<-chan struct{})
 	return stop
 }
 
-// nothingHere is all that a path is answered with where there is nothing.
+// nothingHere is the body of a 404.
 const nothingHere = "there is nothing here"
 
-// find is the right answer for a path, and counts the question.
+// find returns the answer for a path without a fault, and counts the fetch. The revoked
+// set of any software is an empty set unless a PUT has published one.
 func (d *directory) find(path string) answer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -198,8 +203,6 @@ func (d *directory) find(path string) answer {
 	return answer{status: http.StatusOK, mediaType: jwkSet, body: set}
 }
 
-// The test verbs.
-
 func (d *directory) mintSSA(w http.ResponseWriter, _ *http.Request, body []byte) {
 	changes, err := parseChanges(body)
 	if err != nil {
@@ -211,7 +214,7 @@ func (d *directory) mintSSA(w http.ResponseWriter, _ *http.Request, body []byte)
 		complain(w, http.StatusBadRequest, "such a statement cannot be signed: it is too large")
 		return
 	}
-	w.Header().Set("Cache-Control", "no-store")
+	text.NoStore(w.Header())
 	w.Header().Set("Content-Type", "application/jwt")
 	_, _ = io.WriteString(w, token)
 }
@@ -277,14 +280,12 @@ func (d *directory) fetches(w http.ResponseWriter, _ *http.Request, _ []byte) {
 	writeJSON(w, http.StatusOK, counts)
 }
 
-// writeJSON answers with a document that is not to be kept.
+// writeJSON answers with a document that no cache may store.
 func writeJSON(w http.ResponseWriter, status int, document any) {
-	header := w.Header()
-	header.Set("Cache-Control", "no-store")
-	header.Set("Pragma", "no-cache")
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Content-Type", "application/json")
+	text.NoStore(w.Header())
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// What is sent here always encodes; a client that is gone reads nothing.
+	// The documents of this package always encode: an error means that the client has
+	// hung up.
 	_ = json.NewEncoder(w).Encode(document)
 }

@@ -17,8 +17,9 @@ const (
 	directoryJWKSFile = "directory.jwks"
 )
 
-// directoryKeys are the keys that sign statements: the current one first, then those
-// before it that are still published. Each change is on the disk before it holds.
+// directoryKeys are the keys that sign statements: the current one first, then earlier
+// ones that are still published. A change is written to the disk before it takes effect,
+// so that a crash cannot leave statements whose key is lost.
 type directoryKeys struct {
 	files   folder
 	current *rsa.PrivateKey
@@ -26,7 +27,8 @@ type directoryKeys struct {
 	jwks    []byte
 }
 
-// openDirectoryKeys reads directory.key and directory.jwks, or makes what is missing.
+// openDirectoryKeys reads directory.key and directory.jwks. It makes a file that is
+// missing, and adds the key to the set if the set lacks it.
 func openDirectoryKeys(f folder) (*directoryKeys, error) {
 	k := &directoryKeys{files: f}
 	var err error
@@ -54,8 +56,8 @@ func openDirectoryKeys(f folder) (*directoryKeys, error) {
 	return k, k.publish(k.public)
 }
 
-// directoryKey is a key as it is published: without alg, like the directory's own,
-// and with a kid of 44 characters.
+// directoryKey makes the published form of a key. Like the OBIE directory's keys it has no
+// alg, and a kid of 44 characters.
 func directoryKey(key *rsa.PublicKey) (jose.Key, error) {
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
@@ -77,8 +79,8 @@ func (k *directoryKeys) publish(keys []jose.Key) error {
 	return nil
 }
 
-// rotate signs with a new key from now on. The set is written first, so that whatever
-// directory.key holds is always in it.
+// rotate makes a new key the current one. It writes the set first, so that the set always
+// has the key of directory.key, also after a crash in between.
 func (k *directoryKeys) rotate() error {
 	key, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
@@ -99,7 +101,7 @@ func (k *directoryKeys) rotate() error {
 	return nil
 }
 
-// dropOld publishes the key alone that signs now.
+// dropOld publishes the current key alone.
 func (k *directoryKeys) dropOld() error {
 	for _, p := range k.public {
 		if k.current.PublicKey.Equal(p.Public) {
@@ -118,7 +120,7 @@ func (k *directoryKeys) sign(payload []byte) (string, error) {
 	return "", failure("the signing key is not published")
 }
 
-// kids are those of the keys that are published, the one that signs first.
+// kids returns the kids of the published keys, the current one first.
 func (k *directoryKeys) kids() []string {
 	ids := make([]string, len(k.public))
 	for i, p := range k.public {

@@ -1,8 +1,10 @@
 // Package sandbox is a whole ecosystem of dynamic client registration on loopback: a
 // directory that issues software statements and publishes key sets, and a bank that
-// registers clients and gives them access tokens. All keys are made when they are
-// first wanted and kept in one folder, with the files that a TPP needs to try it.
+// registers clients and issues access tokens.
 //
-// It is for trying and testing. Whoever reaches the directory can have any statement
-// signed; nothing that it vouches for may be believed outside.
+// Call [Start] first, and [Sandbox.Close] at the end. Start makes the keys that are
+// missing and keeps them in one folder, with the files that a TPP needs to register.
+//
+// The sandbox is for trials and tests. Its directory signs any statement for anyone who
+// reaches it, so no system outside of the sandbox may trust its keys.
 package sandbox

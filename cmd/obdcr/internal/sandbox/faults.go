@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// maxDelay is the longest that a fault may hold an answer.
+// maxDelay is the longest delay of a fault.
 const maxDelay = 10 * time.Minute
 
-// fault is how the directory misbehaves at a path.
+// fault is how the directory misbehaves at a path. Zero fields leave the answer as it is.
 type fault struct {
-	Path     string            `json:"path"`     // a concrete one, or * for all
-	Status   int               `json:"status"`   // instead of the right one
-	DelayMS  int64             `json:"delay_ms"` // before the answer
-	Redirect string            `json:"redirect"` // Location; with 302 where no status is given
-	Body     json.RawMessage   `json:"body"`     // a text, or JSON as it stands; instead of the right one
-	Headers  map[string]string `json:"headers"`  // set last
-	Times    int               `json:"times"`    // how often; 0 until it is deleted
+	Path     string            `json:"path"`     // a concrete path, or * for all
+	Status   int               `json:"status"`   // replaces the status
+	DelayMS  int64             `json:"delay_ms"` // delay before the answer
+	Redirect string            `json:"redirect"` // Location; the status is 302 unless Status is set
+	Body     json.RawMessage   `json:"body"`     // replaces the body: the text of a JSON string, or else the JSON itself
+	Headers  map[string]string `json:"headers"`  // set after all others
+	Times    int               `json:"times"`    // how many answers; 0: until DELETE
 }
 
 func parseFault(body []byte) (*fault, error) {
@@ -31,8 +31,7 @@ func parseFault(body []byte) (*fault, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(f); err != nil {
-		return nil, fmt.Errorf("send a JSON object of path, status, delay_ms, redirect, body, headers, times: %.64s",
-			strings.TrimPrefix(err.Error(), "json: "))
+		return nil, fmt.Errorf("send a JSON object of path, status, delay_ms, redirect, body, headers, times: %.64s", err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("send one JSON object and nothing behind it")
@@ -50,7 +49,7 @@ func parseFault(body []byte) (*fault, error) {
 	return f, nil
 }
 
-// text is the body that is sent, and whether there is one.
+// text returns the body of the fault, and whether it has one.
 func (f *fault) text() ([]byte, bool) {
 	if f.Body == nil || string(f.Body) == "null" {
 		return nil, false
@@ -62,7 +61,7 @@ func (f *fault) text() ([]byte, bool) {
 	return f.Body, true
 }
 
-// change makes the right answer the wrong one.
+// change applies the fault to an answer.
 func (f *fault) change(a *answer) {
 	body, given := f.text()
 	switch {
@@ -83,7 +82,7 @@ func (f *fault) change(a *answer) {
 	a.location, a.headers = f.Redirect, f.Headers
 }
 
-// faults are those that are asked for, one for each path.
+// faults are the faults that are set, one for each path.
 type faults struct {
 	mu  sync.Mutex
 	all map[string]*fault
@@ -104,8 +103,9 @@ func (f *faults) clear() {
 	f.all = nil
 }
 
-// next is the fault of a path, nil for none; that of a concrete path comes before
-// that of all. It is used up by that, where its times end.
+// next returns the fault of a path, nil if there is none. A fault of the concrete path
+// takes precedence over one of all paths. next counts the fault's times down and removes
+// it at 0.
 func (f *faults) next(path string) *fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -125,7 +125,7 @@ func (f *faults) next(path string) *fault {
 	return &found
 }
 
-// answer is what is sent.
+// answer is an answer before it is written.
 type answer struct {
 	status    int
 	mediaType string
@@ -145,5 +145,5 @@ func (a *answer) write(w http.ResponseWriter) {
 		header.Set(name, value)
 	}
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // a client that is gone reads nothing
+	_, _ = w.Write(a.body) // an error means that the client has hung up
 }

@@ -15,16 +15,17 @@ import (
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
 )
 
-// keyBits is the size of all keys, that of the OBIE directory.
+// keyBits is the size of all keys, like the OBIE directory's.
 const keyBits = 2048
 
-// Modes of files. What holds a secret is for its owner alone.
+// Modes of files: private for those that hold a secret.
 const (
 	private = 0o600
 	public  = 0o644
 )
 
-// folder is where the files are. Each is written at once or not at all.
+// folder is the folder of the sandbox's files. A file is replaced completely or not at
+// all, so that a crash leaves no half-written one.
 type folder string
 
 func (f folder) path(name string) string { return filepath.Join(string(f), filepath.FromSlash(name)) }
@@ -41,7 +42,7 @@ func (f folder) read(name string) ([]byte, bool, error) {
 	return data, true, nil
 }
 
-// write replaces a file by one that is on the disk in whole.
+// write replaces a file. It writes a temporary file, syncs it and renames it.
 func (f folder) write(name string, data []byte, mode fs.FileMode) error {
 	path := f.path(name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -51,7 +52,7 @@ func (f folder) write(name string, data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return failure("%w", err)
 	}
-	defer os.Remove(temporary.Name()) //nolint:errcheck // gone already where all went well
+	defer os.Remove(temporary.Name()) //nolint:errcheck // renamed already if all went well
 	_, err = temporary.Write(data)
 	err = errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close())
 	if err == nil {
@@ -79,7 +80,7 @@ func (f folder) writeJSON(name string, value any, mode fs.FileMode) error {
 	return f.write(name, append(text, '\n'), mode)
 }
 
-// readJSON reads a document of ours, and says whether there is one.
+// readJSON reads a document that the sandbox wrote, and reports whether there is one.
 func (f folder) readJSON(name string, into any) (bool, error) {
 	text, ok, err := f.read(name)
 	if err != nil || !ok {
@@ -91,7 +92,7 @@ func (f folder) readJSON(name string, into any) (bool, error) {
 	return true, nil
 }
 
-// key reads an RSA key, or makes one where there is none.
+// key reads an RSA key, or makes one if the file is missing.
 func (f folder) key(name string) (*rsa.PrivateKey, error) {
 	text, ok, err := f.read(name)
 	if err != nil {
@@ -135,7 +136,7 @@ func marshalKey(key crypto.PrivateKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// secret reads n random bytes, or makes them where there are none.
+// secret reads n random bytes, or makes them if the file is missing.
 func (f folder) secret(name string, n int) ([]byte, error) {
 	data, ok, err := f.read(name)
 	if err != nil {
@@ -152,7 +153,8 @@ func (f folder) secret(name string, n int) ([]byte, error) {
 	return data, f.write(name, data, private)
 }
 
-// certificate reads a certificate in PEM; nil where there is none that can be read.
+// certificate reads a certificate in PEM. It returns nil if the file is missing or
+// damaged: the caller issues a new one then.
 func (f folder) certificate(name string) (*x509.Certificate, error) {
 	data, ok, err := f.read(name)
 	if err != nil || !ok {
@@ -164,7 +166,7 @@ func (f folder) certificate(name string) (*x509.Certificate, error) {
 	}
 	found, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return nil, nil // another is issued in its place
+		return nil, nil // the caller issues a new one
 	}
 	return found, nil
 }

@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// lock opens the file that tells one sandbox from another, where the system has no
-// locks that end with the process: two in one folder are not told apart there.
+// lock opens the lock file, but locks nothing: this system has no locks that end with the
+// process. It does not notice a second sandbox in the same folder.
 func (f folder) lock() (*os.File, error) {
 	file, err := os.OpenFile(f.path(lockFile), os.O_RDWR|os.O_CREATE, private)
 	if err != nil {

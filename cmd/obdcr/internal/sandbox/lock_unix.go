@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// lock takes the folder for one sandbox alone, until the file is closed or the
-// process ends, in whatever way.
+// lock reserves the folder for one sandbox, until the file is closed or the process ends.
+// The system releases the lock also after a crash.
 func (f folder) lock() (*os.File, error) {
 	file, err := os.OpenFile(f.path(lockFile), os.O_RDWR|os.O_CREATE, private)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/obdcr/obdcr/ssa"
 )
 
-// metrics count what the bank does. No label holds what a sender could choose.
+// metrics count the bank's operations. No label holds text that a sender can choose, so
+// that a sender cannot make any number of series.
 type metrics struct {
 	registry   *prometheus.Registry
 	operations *prometheus.CounterVec
@@ -44,7 +45,7 @@ func newMetrics() *metrics {
 	return m
 }
 
-// serve shows the metrics at /metrics, and nothing at any other path.
+// serve answers with the metrics at /metrics, and with 404 at any other path.
 func (m *metrics) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.EscapedPath() != "/metrics":
@@ -73,7 +74,7 @@ func (m *metrics) token(method claims.AuthMethod, outcome string) {
 
 func (m *metrics) keyEvent(e ssa.KeyEvent) { m.keys.WithLabelValues(string(e.Kind)).Inc() }
 
-// measure times a handler.
+// measure wraps a handler and records how long each answer takes.
 func (m *metrics) measure(route string, next http.Handler) http.Handler {
 	known := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +88,7 @@ func (m *metrics) measure(route string, next http.Handler) http.Handler {
 	})
 }
 
-// statusWriter remembers the status.
+// statusWriter remembers the status of an answer.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
@@ -99,5 +100,5 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap lets http.ResponseController reach the deadlines of the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// maxPublished is the greatest length of a key set that is published here, several
-// times that which a bank reads.
+// maxPublished is the greatest length of a key set that the directory publishes. It is
+// several times the limit of a bank, so that a test can publish a set that is too large.
 const maxPublished = 4 << 20
 
-// emptySet is at a revoked address where nobody has published another.
+// emptySet is the set at a revoked address before a PUT has published one.
 const emptySet = `{"keys":[]}`
 
-// published are the key sets that were put, by path. Each has a file, of its path,
-// a newline, and the bytes.
+// published are the key sets of PUT requests, by path. Each has a file with the path, a
+// newline, and the bytes of the set.
 type published map[string][]byte
 
 func openPublished(f folder) (published, error) {
@@ -42,7 +42,7 @@ func openPublished(f folder) (published, error) {
 	return all, nil
 }
 
-// with is a copy with one more set, which is on the disk then.
+// with returns a copy with one more set. It has written the set to the disk by then.
 func (p published) with(f folder, path string, set []byte) (published, error) {
 	sum := sha256.Sum256([]byte(path))
 	if err := f.write(publishedDir+"/"+hex.EncodeToString(sum[:]), append([]byte(path+"\n"), set...), public); err != nil {
@@ -53,8 +53,8 @@ func (p published) with(f folder, path string, set []byte) (published, error) {
 	return all, nil
 }
 
-// setPath takes the path of a key set apart: /{org}/{name}.jwks or, revoked,
-// /{org}/revoked/{name}.jwks.
+// setPath splits the path of a key set: /{org}/{name}.jwks, or /{org}/revoked/{name}.jwks
+// for revoked keys.
 func setPath(path string) (org, name string, revoked, ok bool) {
 	parts := strings.Split(path, "/")
 	if len(parts) == 4 && parts[2] == "revoked" {

@@ -10,45 +10,51 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
-// asked is what a request has to say for the policy of the bank.
-type asked struct {
+// sampler makes requests that the bank's policy accepts.
+type sampler struct {
 	policy    *validate.Policy
 	validator *validate.Validator
 	metadata  *tpp.Metadata
-	leaf      *x509.Certificate // transport
+	leaf      *x509.Certificate // the transport certificate
 	now       time.Time
 }
 
-// narrowed are the values of a member that the policy admits.
-func (a *asked) narrowed(member string, values []string) []string {
-	allowed, narrows := a.policy.AllowedValues[member]
-	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return narrows && !slices.Contains(allowed, v) })
+// narrowed returns the values of a member that the policy's allowed_values admit.
+func (s *sampler) narrowed(member string, values []string) []string {
+	allowed, narrows := s.policy.AllowedValues[member]
+	if !narrows {
+		return values
+	}
+	return text.Keep(values, allowed)
 }
 
-// redirectURIs are those of the TPP, as many as the policy admits.
-func (a *asked) redirectURIs() []string {
-	uris := a.narrowed("redirect_uris", redirectURIs())
-	return uris[:min(len(uris), a.policy.MaxRedirectURIs)]
+// redirectURIs returns the TPP's redirect URIs, as many as the policy admits.
+func (s *sampler) redirectURIs() []string {
+	uris := s.narrowed("redirect_uris", redirectURIs())
+	return uris[:min(len(uris), s.policy.MaxRedirectURIs)]
 }
 
-// issuer is what the policy wants iss to be.
-func (a *asked) issuer(p *party) string {
-	if slices.Contains(a.policy.IssuerKinds, validate.IssuerSoftwareID) {
+// issuer returns the iss that the policy demands.
+func (s *sampler) issuer(p *party) string {
+	if slices.Contains(s.policy.IssuerKinds, validate.IssuerSoftwareID) {
 		return p.software
 	}
 	return p.org
 }
 
-// options are what the policy wants where it differs from the usual.
-func (a *asked) options(p *party) tpp.RequestOptions {
+// options returns the options of a request that the policy accepts. It sets a member only
+// if the default would be refused, or if the policy requires a member that the default
+// method does not have.
+func (s *sampler) options(p *party) tpp.RequestOptions {
 	o := tpp.RequestOptions{
-		Audience: a.policy.Audiences[0], Issuer: a.issuer(p), RedirectURIs: a.redirectURIs(), Certificate: a.leaf,
-		Lifetime: a.policy.MaxLifetime, Now: a.now, Scopes: a.scopes(),
+		Audience: s.policy.Audiences[0], Issuer: s.issuer(p), RedirectURIs: s.redirectURIs(), Certificate: s.leaf,
+		Lifetime: s.policy.MaxLifetime, Now: s.now, Scopes: s.scopes(),
 	}
-	types := a.narrowed("application_type", texts(a.policy.ApplicationTypes))
+	types := s.narrowed("application_type", text.Strings(s.policy.ApplicationTypes))
 	if len(types) > 0 && !slices.Contains(types, string(claims.Web)) {
 		o.ApplicationType = claims.ApplicationType(types[0])
 	}
@@ -56,11 +62,11 @@ func (a *asked) options(p *party) tpp.RequestOptions {
 		"tls_client_auth_subject_dn":      {claims.TLSClientAuth},
 		"token_endpoint_auth_signing_alg": {claims.PrivateKeyJWT, claims.ClientSecretJWT},
 	} {
-		if !slices.Contains(a.policy.RequiredMembers, member) || slices.Contains(methods, a.metadata.AuthMethod()) {
+		if !slices.Contains(s.policy.RequiredMembers, member) || slices.Contains(methods, s.metadata.AuthMethod()) {
 			continue
 		}
 		for _, m := range methods {
-			if o.AuthMethod == "" && slices.Contains(a.metadata.AuthMethods, m) {
+			if o.AuthMethod == "" && slices.Contains(s.metadata.AuthMethods, m) {
 				o.AuthMethod = m
 			}
 		}
@@ -68,34 +74,34 @@ func (a *asked) options(p *party) tpp.RequestOptions {
 	return o
 }
 
-// scopes are openid and what the policy gives the roles of the software; nil where it
-// gives nothing.
-func (a *asked) scopes() []string {
+// scopes returns openid and the scopes that the policy allows the software's roles; nil if
+// the bank offers none of them.
+func (s *sampler) scopes() []string {
 	var scopes []string
 	offered := func(words []string) {
 		for _, word := range words {
-			if slices.Contains(a.metadata.Scopes, word) && !slices.Contains(scopes, word) {
+			if slices.Contains(s.metadata.Scopes, word) && !slices.Contains(scopes, word) {
 				scopes = append(scopes, word)
 			}
 		}
 	}
 	offered([]string{"openid"})
 	for _, role := range softwareRoles() {
-		offered(a.policy.ScopesOf(claims.Role(role)))
+		offered(s.policy.ScopesOf(claims.Role(role)))
 	}
 	return scopes
 }
 
-// complete adds what the policy requires and a request has nowhere else to take from.
-func (a *asked) complete(c *claims.Request) {
-	if slices.Contains(a.policy.RequiredMembers, "nbf") {
+// complete adds the required members that no option of BuildFor sets.
+func (s *sampler) complete(c *claims.Request) {
+	if slices.Contains(s.policy.RequiredMembers, "nbf") {
 		c.NotBefore = c.IssuedAt
 	}
 }
 
-// flags are what register has to be told beside conformance.json, which holds no more
-// than the conformance tool knows of.
-func (a *asked) flags(o tpp.RequestOptions, usual *claims.Request) []string {
+// flags returns the flags that register needs beside conformance.json, which has only the
+// members of the conformance tool. usual is the request that register makes without them.
+func (s *sampler) flags(o tpp.RequestOptions, usual *claims.Request) []string {
 	var flags []string
 	if o.ApplicationType != "" {
 		flags = append(flags, "--application-type", string(o.ApplicationType))
@@ -117,10 +123,11 @@ func (a *asked) flags(o tpp.RequestOptions, usual *claims.Request) []string {
 	return flags
 }
 
-// refusals are the rules by which the bank would refuse a request, and why.
-func (a *asked) refusals(ctx context.Context, request string) (rules, why string) {
-	result, err := tpp.Lint(ctx, tpp.LintInput{Request: request, Validator: a.validator, Now: a.now,
-		Certificate: &validate.Certificate{RawSubject: a.leaf.RawSubject}, Environment: claims.Sandbox})
+// refusals returns the rules that a request breaks, and the messages; both are "" if the
+// bank would accept it.
+func (s *sampler) refusals(ctx context.Context, request string) (rules, why string) {
+	result, err := tpp.Lint(ctx, tpp.LintInput{Request: request, Validator: s.validator, Now: s.now,
+		Certificate: &validate.Certificate{RawSubject: s.leaf.RawSubject}, Environment: claims.Sandbox})
 	if err != nil {
 		return "", err.Error()
 	}
@@ -133,20 +140,12 @@ func (a *asked) refusals(ctx context.Context, request string) (rules, why string
 	return strings.Join(ids, " "), strings.Join(messages, "; ")
 }
 
-// toolLifetime is exp - iat of what the conformance tool sends.
+// toolLifetime is exp - iat of the conformance tool's requests.
 const toolLifetime = time.Hour
 
-// fromConfiguration is the request that is made of conformance.json alone.
-func (a *asked) fromConfiguration(c *obieconfig.Config, lifetime time.Duration) (claims.Request, error) {
-	return tpp.BuildFor(a.metadata, c.SSA, tpp.RequestOptions{
-		Audience: c.Aud, Issuer: c.Issuer, RedirectURIs: c.RedirectURIs, Certificate: a.leaf, Now: a.now, Lifetime: lifetime,
+// fromConfiguration makes the request that conformance.json alone leads to.
+func (s *sampler) fromConfiguration(c *obieconfig.Config, lifetime time.Duration) (claims.Request, error) {
+	return tpp.BuildFor(s.metadata, c.SSA, tpp.RequestOptions{
+		Audience: c.Aud, Issuer: c.Issuer, RedirectURIs: c.RedirectURIs, Certificate: s.leaf, Now: s.now, Lifetime: lifetime,
 	})
-}
-
-func texts[T ~string](words []T) []string {
-	all := make([]string, len(words))
-	for i, w := range words {
-		all[i] = string(w)
-	}
-	return all
 }

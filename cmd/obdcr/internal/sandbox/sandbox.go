@@ -18,7 +18,7 @@ import (
 
 const readyFile = "ready.json"
 
-// Ready is what ready.json says: where everything is.
+// Ready has the members of ready.json: the addresses of a running sandbox.
 type Ready struct {
 	Bank                 string           `json:"bank"`
 	Discovery            string           `json:"discovery"`
@@ -30,11 +30,11 @@ type Ready struct {
 	Store                string           `json:"store"`
 }
 
-// Sandbox is a running one. Only Start makes one that works.
+// Sandbox is a running sandbox. Only Start makes one that works.
 type Sandbox struct {
 	Ready Ready
-	// RegisterFlags are what the verb register needs beside --config conformance.json,
-	// by the bank's policy; mostly nothing.
+	// RegisterFlags are the flags that the verb register needs beside --config
+	// conformance.json, because of the bank's policy; empty for most policies.
 	RegisterFlags []string
 
 	files          folder
@@ -45,11 +45,11 @@ type Sandbox struct {
 	bankAt, keysAt net.Listener
 	stop           chan struct{} // closed by Close
 	work           sync.WaitGroup
-	lock           *os.File // of the folder
+	lock           *os.File // the lock file of the folder
 }
 
-// Start makes what is missing in the folder and serves. Close the sandbox when done.
-// The error is a *UsageError for what is asked for, else one of the files or of the
+// Start makes the files that are missing in the folder and serves. Call Close at the end.
+// The error is a *UsageError if the Config is wrong; any other is about a file or the
 // network.
 func Start(ctx context.Context, c Config) (*Sandbox, error) {
 	c.setDefaults()
@@ -66,7 +66,8 @@ func Start(ctx context.Context, c Config) (*Sandbox, error) {
 	return s, nil
 }
 
-// judge makes policy and validator.
+// judge makes the bank's policy and its validator. Start calls it with a sample address
+// first, to refuse a wrong policy before it writes any file.
 func (c *Config) judge(issuer string) (validate.Policy, *validate.Validator, error) {
 	policy, err := c.policy(issuer)
 	if err != nil {
@@ -123,20 +124,22 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	if err != nil {
 		return err
 	}
-	// Nobody changes clients yet: whatever is half-way has stopped there.
+	// The bank serves no request yet, so every change that is half done was left by an
+	// earlier process: no age is too young.
 	if _, err := s.bank.Registrar().Reconcile(ctx, 0); err != nil {
 		c.Logger.Error("changes that stopped half-way cannot be ended", "error", err)
 	}
 	s.serve(c, server, d)
 	s.RegisterFlags, err = party.writeFiles(ctx, c, s.files, d, ca, &s.Ready,
-		&asked{policy: &policy, validator: validator, metadata: s.bank.metadata, leaf: party.transport.cert, now: c.Clock()})
+		&sampler{policy: &policy, validator: validator, metadata: s.bank.metadata, leaf: party.transport.cert, now: c.Clock()})
 	if err != nil {
 		return err
 	}
 	return s.files.writeJSON(readyFile, s.Ready, public)
 }
 
-// listen takes the addresses and remembers them.
+// listen opens both listeners and saves their addresses for the next start. Stored clients
+// name the directory's address, so it has to stay the same.
 func (s *Sandbox) listen(c *Config, known *state) error {
 	before := known.Directory
 	var bankURL, directoryURL string
@@ -157,8 +160,8 @@ func (s *Sandbox) listen(c *Config, known *state) error {
 	return known.save(s.files)
 }
 
-// listen takes the address that was asked for, or else that of the last time, or else
-// the usual one. Port 0 means that of the last time where it is free.
+// listen listens at the address that was asked for, else at that of the last start, else
+// at the usual one. Port 0 is the port of the last start if that is free.
 func listen(flag, asked, last, usual string) (net.Listener, string, error) {
 	address := asked
 	if address == "" {
@@ -174,7 +177,7 @@ func listen(flag, asked, last, usual string) (net.Listener, string, error) {
 	var l net.Listener
 	if port == 0 && last != "" {
 		if _, before, err := splitLoopback(last); err == nil {
-			l, _ = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(before))) // taken: a free one then
+			l, _ = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(before))) // an error means that it is taken: a free port then
 		}
 	}
 	if l == nil {
@@ -193,7 +196,7 @@ func listen(flag, asked, last, usual string) (net.Listener, string, error) {
 	return l, "https://" + net.JoinHostPort(host, strconv.Itoa(at.Port)), nil
 }
 
-// serve begins to answer.
+// serve starts the servers of bank and directory, and the bank's Run.
 func (s *Sandbox) serve(c *Config, own pair, d *directory) {
 	bank := s.bank.HTTPServer()
 	directory := &http.Server{
@@ -222,11 +225,11 @@ func (s *Sandbox) serve(c *Config, own pair, d *directory) {
 	})
 }
 
-// Failed gets an error where a server stops by itself.
+// Failed returns a channel that gets an error if a server stops by itself.
 func (s *Sandbox) Failed() <-chan error { return s.failed }
 
-// Close removes ready.json, finishes what is being answered until the context ends,
-// and gives up everything.
+// Close removes ready.json, lets open requests finish until the context ends, and closes
+// the servers, the store and the lock.
 func (s *Sandbox) Close(ctx context.Context) error {
 	err := s.files.remove(readyFile)
 	close(s.stop)
@@ -239,7 +242,7 @@ func (s *Sandbox) Close(ctx context.Context) error {
 	return errors.Join(err, s.bank.shut(), s.lock.Close())
 }
 
-// abandon gives up what a start that failed has taken.
+// abandon closes what a failed start has opened.
 func (s *Sandbox) abandon() error {
 	close(s.stop)
 	s.work.Wait()
@@ -248,7 +251,7 @@ func (s *Sandbox) abandon() error {
 	}
 	for _, l := range []net.Listener{s.bankAt, s.keysAt} {
 		if l != nil {
-			_ = l.Close() // closed already where it was served
+			_ = l.Close() // a server may have closed it already
 		}
 	}
 	var err error

@@ -7,7 +7,7 @@ import (
 	"encoding/base64"
 )
 
-// Names of files that are the sandbox's own business.
+// Names of files that no one but the sandbox reads.
 const (
 	stateFile    = "state/sandbox.json"
 	sealingFile  = "state/sealing.key"
@@ -16,7 +16,7 @@ const (
 	lockFile     = "state/lock"
 )
 
-// state is what has to be the same at the next start.
+// state has the values that must be the same at the next start.
 type state struct {
 	OrgID      string `json:"org_id"` // of the TPP in tpp/
 	SoftwareID string `json:"software_id"`
@@ -24,8 +24,8 @@ type state struct {
 	Directory  string `json:"directory,omitempty"`
 }
 
-// openState reads the state, or begins one. The ids of a TPP whose certificate is
-// there already are those of its subject.
+// openState reads the state. If it is missing, openState makes a new one, with the ids in
+// the subject of tpp/transport.pem if there is one: that certificate then stays valid.
 func openState(f folder) (*state, error) {
 	s := &state{}
 	if _, err := f.readJSON(stateFile, s); err != nil {
@@ -53,7 +53,7 @@ func (s *state) save(f folder) error { return f.writeJSON(stateFile, s, public) 
 
 const base62Digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// base62 is n random letters and digits.
+// base62 returns n random letters and digits.
 func base62(n int) string {
 	text := make([]byte, 0, n)
 	for b := make([]byte, 1); len(text) < n; {
@@ -65,7 +65,7 @@ func base62(n int) string {
 	return string(text)
 }
 
-// keyID is the kid of a participant's key, 27 characters that say nothing.
+// keyID returns the kid of a TPP's key: 27 opaque characters, like the OBIE directory's.
 func keyID(key *x509.Certificate) string {
 	sum := sha256.Sum256(key.RawSubjectPublicKeyInfo)
 	return base64.RawURLEncoding.EncodeToString(sum[:20])

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// Issuer is iss of the directory's statements.
+// Issuer is the iss of the directory's statements.
 const Issuer = "OpenBanking Ltd"
 
-// redirectURIs are those of the TPP's software.
+// redirectURIs returns the redirect URIs of the TPP's software.
 func redirectURIs() []string {
 	return []string{"https://tpp.example/callback", "https://tpp.example/app/callback"}
 }
 
-// softwareRoles are those of the TPP's software.
+// softwareRoles returns the roles of the TPP's software.
 func softwareRoles() []string { return []string{"AISP", "PISP", "CBPII"} }
 
-// statementClaims are the claims of a valid statement, those that the OBIE directory
-// sends, with changes: a value sets a claim, null removes it. What names the
-// software's and the organisation's key sets follows the ids that the changes set.
+// statementClaims returns the claims of a valid statement, the same that the OBIE
+// directory sends, with changes: a value sets a claim, null removes it. The addresses of
+// the key sets follow the ids of the changes, unless the changes set the addresses too.
 func statementClaims(base, org, software string, now time.Time, changes map[string]json.RawMessage) map[string]any {
 	org, software = changedID(changes, "org_id", org), changedID(changes, "software_id", software)
 	jti := make([]byte, 8)
@@ -73,7 +73,7 @@ func statementClaims(base, org, software string, now time.Time, changes map[stri
 	return all
 }
 
-// changedID is an id that the changes set, if it is a text.
+// changedID returns an id from the changes if it is a string there, else otherwise.
 func changedID(changes map[string]json.RawMessage, name, otherwise string) string {
 	var id string
 	if value, ok := changes[name]; ok && json.Unmarshal(value, &id) == nil && id != "" {
@@ -82,7 +82,7 @@ func changedID(changes map[string]json.RawMessage, name, otherwise string) strin
 	return otherwise
 }
 
-// parseChanges reads the changes to a statement; nothing at all is none.
+// parseChanges reads the changes to a statement. An empty body means no changes.
 func parseChanges(body []byte) (map[string]json.RawMessage, error) {
 	if len(body) == 0 {
 		return nil, nil

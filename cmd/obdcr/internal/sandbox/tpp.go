@@ -14,15 +14,15 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// party is the TPP whose files are in tpp/.
+// party is the sandbox's TPP, whose files are in tpp/.
 type party struct {
 	org, software      string
 	transport, signing pair
-	kid                string // of the signing key
+	kid                string // the kid of the signing key
 	jwks               []byte
 }
 
-// openTPP reads the TPP's keys and certificates, or makes what is missing.
+// openTPP reads the TPP's keys and certificates, and makes those that are missing.
 func openTPP(a *authority, f folder, s *state) (*party, error) {
 	p := &party{org: s.OrgID, software: s.SoftwareID}
 	var err error
@@ -46,31 +46,31 @@ func openTPP(a *authority, f folder, s *state) (*party, error) {
 	return p, nil
 }
 
-// writeFiles mints a statement and a request afresh, and writes them and the
-// configuration of the conformance tool. What the bank's policy would refuse of it is
-// logged. It returns what register needs beside the configuration.
-func (p *party) writeFiles(ctx context.Context, c *Config, f folder, d *directory, ca *authority, ready *Ready, a *asked) ([]string, error) {
+// writeFiles writes a new statement, a new request and the configuration of the
+// conformance tool: the old ones may have expired. It logs a warning if the bank's policy
+// refuses the request. It returns the flags that register needs beside the configuration.
+func (p *party) writeFiles(ctx context.Context, c *Config, f folder, d *directory, ca *authority, ready *Ready, s *sampler) ([]string, error) {
 	statement, payload, err := d.mint(nil)
 	if err != nil {
 		return nil, failure("statement: %w", err)
 	}
-	options := a.options(p)
-	request, err := tpp.BuildFor(a.metadata, statement, options)
+	options := s.options(p)
+	request, err := tpp.BuildFor(s.metadata, statement, options)
 	if err != nil {
 		return nil, usage("--policy: no request can be made for it: %v", err)
 	}
-	a.complete(&request)
+	s.complete(&request)
 	token, err := tpp.BuildRequest(request, p.signing.key, p.kid, claims.PS256)
 	if err != nil {
 		return nil, err
 	}
-	if rules, why := a.refusals(ctx, token); why != "" {
+	if rules, why := s.refusals(ctx, token); why != "" {
 		c.Logger.Warn("the bank's policy refuses tpp/request.jwt", "rules", rules, "why", why)
 	}
 	if err := p.writeTokens(f, statement, payload, token); err != nil {
 		return nil, err
 	}
-	config, err := p.configuration(c, ca, ready, a, statement)
+	config, err := p.configuration(c, ca, ready, s, statement)
 	if err != nil {
 		return nil, err
 	}
@@ -78,25 +78,25 @@ func (p *party) writeFiles(ctx context.Context, c *Config, f folder, d *director
 	if err != nil {
 		return nil, failure("conformance.json: %w", err)
 	}
-	return p.judgeConfiguration(ctx, c, a, config, options), f.write("conformance.json", text, private)
+	return p.judgeConfiguration(ctx, c, s, config, options), f.write("conformance.json", text, private)
 }
 
-// judgeConfiguration logs what the policy would refuse of what register makes of
-// conformance.json alone, and of what the conformance tool does, and gives the flags
-// that mend the former.
-func (p *party) judgeConfiguration(ctx context.Context, c *Config, a *asked, config *obieconfig.Config, options tpp.RequestOptions) []string {
+// judgeConfiguration logs a warning if the policy refuses the request that register makes
+// from conformance.json alone, or the one that the conformance tool makes. It returns the
+// flags with which register makes one that the policy accepts.
+func (p *party) judgeConfiguration(ctx context.Context, c *Config, s *sampler, config *obieconfig.Config, options tpp.RequestOptions) []string {
 	var flags []string
 	for _, by := range []struct {
 		name     string
 		lifetime time.Duration
 	}{{"register", 0}, {"the conformance tool", toolLifetime}} {
-		usual, rules, why := p.ofConfiguration(ctx, a, config, by.lifetime)
+		usual, rules, why := p.ofConfiguration(ctx, s, config, by.lifetime)
 		if why == "" {
 			continue
 		}
 		attributes := []any{"rules", rules, "why", why}
 		if by.lifetime == 0 {
-			if flags = a.flags(options, usual); len(flags) > 0 {
+			if flags = s.flags(options, usual); len(flags) > 0 {
 				attributes = append(attributes, "register_with", strings.Join(flags, " "))
 			}
 		}
@@ -105,10 +105,10 @@ func (p *party) judgeConfiguration(ctx context.Context, c *Config, a *asked, con
 	return flags
 }
 
-// ofConfiguration is a request that is made of conformance.json alone, if one can be,
-// and what the policy has against it.
-func (p *party) ofConfiguration(ctx context.Context, a *asked, config *obieconfig.Config, lifetime time.Duration) (request *claims.Request, rules, why string) {
-	made, err := a.fromConfiguration(config, lifetime)
+// ofConfiguration makes a request from conformance.json alone, and returns the rules that
+// it breaks. request is nil if none can be made; why then has the reason.
+func (p *party) ofConfiguration(ctx context.Context, s *sampler, config *obieconfig.Config, lifetime time.Duration) (request *claims.Request, rules, why string) {
+	made, err := s.fromConfiguration(config, lifetime)
 	if err != nil {
 		return nil, "", err.Error()
 	}
@@ -116,7 +116,7 @@ func (p *party) ofConfiguration(ctx context.Context, a *asked, config *obieconfi
 	if err != nil {
 		return nil, "", err.Error()
 	}
-	rules, why = a.refusals(ctx, token)
+	rules, why = s.refusals(ctx, token)
 	return &made, rules, why
 }
 
@@ -138,8 +138,8 @@ func (p *party) writeTokens(f folder, statement string, payload []byte, request 
 	return nil
 }
 
-// configuration is that of the OBIE DCR conformance tool.
-func (p *party) configuration(c *Config, ca *authority, ready *Ready, a *asked, statement string) (*obieconfig.Config, error) {
+// configuration makes the configuration of the OBIE DCR conformance tool.
+func (p *party) configuration(c *Config, ca *authority, ready *Ready, s *sampler, statement string) (*obieconfig.Config, error) {
 	signingKey, err := marshalKey(p.signing.key)
 	if err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func (p *party) configuration(c *Config, ca *authority, ready *Ready, a *asked, 
 	}
 	return &obieconfig.Config{
 		SpecVersion: version, WellknownEndpoint: ready.Discovery, SSA: statement, Kid: p.kid, Aud: ready.Audience,
-		RedirectURIs: a.redirectURIs(), Issuer: a.issuer(p), PrivateKey: string(signingKey),
+		RedirectURIs: s.redirectURIs(), Issuer: s.issuer(p), PrivateKey: string(signingKey),
 		TransportRootCAs: []string{string(marshalCertificate(ca.cert))},
 		TransportCert:    string(marshalCertificate(p.transport.cert)), TransportKey: string(transportKey),
 		GetImplemented: true, PutImplemented: true, DeleteImplemented: true,
