@@ -1,15 +1,11 @@
 package dcr_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/obdcr/obdcr/cert"
-	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
-	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
@@ -49,46 +45,4 @@ func Example() {
 	server := &http.Server{Handler: register.Before(api), ReadHeaderTimeout: dcr.HeaderTimeout}
 	fmt.Println("ready:", server.Handler != nil)
 	// Output: ready: true
-}
-
-func ExampleLint() {
-	policy := validate.DefaultPolicy(validate.OBIE33)
-	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
-	if err != nil {
-		panic(err)
-	}
-	result, err := tpp.Lint(context.Background(), tpp.LintInput{
-		Request: `{"grant_types": "client_credentials"}`, Validator: validator, Now: time.Unix(1_790_000_000, 0),
-	})
-	if err != nil {
-		panic(err)
-	}
-	for _, v := range result.Report.Violations {
-		if v.Pointer == "/grant_types" {
-			fmt.Println(v.Rule, v.Pointer, v.Message)
-		}
-	}
-	// Output: request.member.type /grant_types is of the wrong type
-}
-
-func ExampleBuildRequest() {
-	directory, err := ssatest.New(ssatest.Options{})
-	if err != nil {
-		panic(err)
-	}
-	defer directory.Close()
-	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
-	if err != nil {
-		panic(err)
-	}
-	token, err := tpp.BuildRequest(software.Request(), software.SigningKey, software.SigningKeyID, claims.PS256)
-	if err != nil {
-		panic(err)
-	}
-	request, err := dcr.ParseRequest(token)
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(request.UnverifiedHeader().Algorithm.Or(""), request.UnverifiedClaims().ApplicationType.Or(""))
-	// Output: PS256 web
 }

@@ -1,8 +1,6 @@
 package dcr_test
 
 import (
-	"encoding/base64"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,39 +75,10 @@ func TestServerAndLintAgreeOnTheWire(t *testing.T) {
 			token := w.token(t, func(c *claims.Request) { c.SoftwareStatement = claims.Some(statement) })
 			_, refusal := w.register(t, r, token)
 			require.NotNil(t, refusal)
-			result := w.lint(t, tpp.LintInput{Request: token, Environment: claims.Sandbox, StatementKey: w.directory.Anchor().Keys})
+			result, err := tpp.Lint(t.Context(), tpp.LintInput{Request: token, Environment: claims.Sandbox,
+				StatementKey: w.directory.Anchor().Keys, Validator: w.config.Validator, Now: w.now})
+			require.NoError(t, err)
 			require.Equal(t, refusal.Code, result.Report.Wire().Error)
 		})
-	}
-}
-
-func TestLintReadsTheStatementByteForByte(t *testing.T) {
-	w, _ := newWorld(t, nil)
-	for _, change := range []func(string) string{
-		func(s string) string { return s + "\n" },
-		func(s string) string { return " " + s },
-		func(s string) string {
-			payload, err := base64.RawURLEncoding.DecodeString(strings.Split(s, ".")[1])
-			require.NoError(t, err)
-			return string(payload)
-		},
-	} {
-		token := w.token(t, func(c *claims.Request) { c.SoftwareStatement = claims.Some(change(c.SoftwareStatement.Or(""))) })
-		result := w.lint(t, tpp.LintInput{Request: token})
-		require.Contains(t, ruleIDs(result.Report), "ssa.jws")
-		require.Equal(t, validate.InvalidSoftwareStatement, result.Report.Wire().Error)
-	}
-}
-
-func TestLintJudgesTheClaimsOfAMalformedToken(t *testing.T) {
-	w, _ := newWorld(t, nil)
-	token := w.token(t, func(c *claims.Request) { c.ApplicationType = claims.Some(claims.ApplicationType("desktop")) })
-	header, rest, _ := strings.Cut(token, ".")
-	payload, _, _ := strings.Cut(rest, ".")
-	for _, text := range []string{header + "." + payload, token + "==", token + ".x"} {
-		result := w.lint(t, tpp.LintInput{Request: text})
-		require.Contains(t, ruleIDs(result.Report), "request.jws")
-		require.Contains(t, ruleIDs(result.Report), "application_type.web_or_mobile")
-		require.Equal(t, validate.SignatureNotChecked, result.Request)
 	}
 }

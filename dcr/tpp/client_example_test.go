@@ -2,22 +2,15 @@ package tpp_test
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log"
 	"net/http/httptest"
-	"time"
 
-	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/tpp"
-	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
-	"github.com/obdcr/obdcr/store"
-	"github.com/obdcr/obdcr/validate"
 )
 
 // A TPP registers at a bank, and learns what is wrong with its second request.
@@ -69,26 +62,13 @@ func exampleBank() (*ssatest.Directory, *ssatest.EnrolledSoftware, *httptest.Ser
 	must(err)
 	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
 	must(err)
-	policy := validate.DefaultPolicy(validate.OBIE33)
-	policy.Audiences = []string{ssatest.DefaultAudience}
-	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	at := httptest.NewUnstartedServer(nil)
+	bank, err := newBank(directory, "https://"+at.Listener.Addr().String(), nil)
 	must(err)
-	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{directory.Anchor()}, Clock: time.Now, Skew: time.Minute})
-	must(err)
-	memory := store.NewMemory(time.Now)
-	registrar, err := dcr.NewRegistrar(dcr.Config{Statements: verifier, SoftwareKeys: directory.Resolver(), Validator: validator,
-		Store: memory})
-	must(err)
-	handler, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: registrar, Path: "/register", Certificate: cert.FromTLS})
-	must(err)
-	certificate, err := directory.ServerCertificate("127.0.0.1")
-	must(err)
-	roots := x509.NewCertPool()
-	roots.AddCert(directory.CA)
-	server := httptest.NewUnstartedServer(handler)
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots}
-	server.StartTLS()
-	return directory, software, server
+	at.Config = bank.HTTPServer()
+	at.TLS = at.Config.TLSConfig
+	at.StartTLS()
+	return directory, software, at
 }
 
 func must(err error) {

@@ -166,7 +166,6 @@ func TestExamplesUseThePublicAPI(t *testing.T) {
 // in use, and what the test compares it with. Other tests look down only, as the code
 // does.
 var testsLookUp = map[string][]string{
-	"dcr":      {"dcr/roles"},
 	"ssa":      {"ssa/ssatest"},
 	"store":    {"store/storetest"},
 	"validate": {"dcr/vectors"},

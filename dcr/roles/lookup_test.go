@@ -1,14 +1,14 @@
-package dcr_test
+package roles_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,17 +16,29 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/roles"
-	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/dcr/token"
 )
 
-// api is a bank's API behind the middleware, and a client with an access token.
-func (b *office) api(t *testing.T, registrar *dcr.Registrar, table, name string) http.Handler {
+// presents is the certificate of each request; nil for none.
+func presents(leaf *x509.Certificate) cert.Source {
+	return func(*http.Request) (*x509.Certificate, error) { return leaf, nil }
+}
+
+// brokenTokens is an authorization server that is out.
+type brokenTokens struct{ token.Tokens }
+
+func (brokenTokens) Introspect(context.Context, claims.Secret) (token.AccessToken, error) {
+	return token.AccessToken{}, errOut
+}
+
+// api is a bank's API behind the middleware.
+func (w *world) api(t *testing.T, registrar *dcr.Registrar, name string) http.Handler {
 	t.Helper()
-	parsed, err := roles.ParseTable([]byte(table))
+	table, err := roles.ParseTable([]byte(`{"roles": {"accounts": ["AISP"], "funds": ["CBPII"]}, "open": ["status"]}`))
 	require.NoError(t, err)
-	lookup, err := roles.ByToken(registrar, presents(b.certificate(t, b.software)))
+	lookup, err := roles.ByToken(registrar, presents(w.leaf))
 	require.NoError(t, err)
-	only, err := roles.Require(parsed, name, lookup)
+	only, err := roles.Require(table, name, lookup)
 	require.NoError(t, err)
 	return only(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 }
@@ -40,69 +52,63 @@ func call(h http.Handler, authorization ...string) *httptest.ResponseRecorder {
 }
 
 func TestAnAPIFindsTheApplicationOfAToken(t *testing.T) {
-	const table = `{"roles": {"accounts": ["AISP"], "funds": ["CBPII"]}, "open": ["status"]}`
-	b := newOffice(t, nil, nil)
-	id := b.enrol(t, nil).Client.ID
-	accounts := b.api(t, b.Registrar, table, "accounts")
-	token := b.caller(t, id).Token.Reveal()
-	require.Equal(t, 204, call(accounts, "Bearer "+token).Code)
-	require.Equal(t, 204, call(b.api(t, b.Registrar, table, "status"), "bearer "+token).Code)
-	seen := len(b.events)
-	denied := call(b.api(t, b.Registrar, table, "funds"), "Bearer "+token)
+	w := newWorld(t)
+	accounts := w.api(t, w.registrar, "accounts")
+	access := w.issue(t, w.id, w.leaf).Reveal()
+	seen := w.events
+	require.Equal(t, 204, call(accounts, "Bearer "+access).Code)
+	require.Equal(t, 204, call(w.api(t, w.registrar, "status"), "bearer "+access).Code)
+	denied := call(w.api(t, w.registrar, "funds"), "Bearer "+access)
 	require.Equal(t, 403, denied.Code)
 	require.Equal(t, `Bearer error="insufficient_scope"`, denied.Header().Get("WWW-Authenticate"))
-	require.Len(t, b.events, seen, "an API call is no operation of the registration")
+	require.Equal(t, seen, w.events, "an API call is no operation of the registration")
 
 	const bare, invalid = "Bearer", `Bearer error="invalid_token"`
-	strange := b.other(t, ssatest.SoftwareOptions{})
-	foreign, err := b.tokens.Issue(context.Background(), id, thumbprint(b.certificate(t, strange)), nil, time.Hour)
-	require.NoError(t, err)
 	for name, c := range map[string]struct {
 		header    []string
 		challenge string
 	}{
-		"no token": {nil, bare}, "another scheme": {[]string{"Basic " + token}, bare}, "no scheme": {[]string{token}, bare},
-		"no blank": {[]string{"Bearer" + token}, bare}, "twice": {[]string{"Bearer " + token, "Bearer " + token}, bare},
+		"no token": {nil, bare}, "another scheme": {[]string{"Basic " + access}, bare}, "no scheme": {[]string{access}, bare},
+		"no blank": {[]string{"Bearer" + access}, bare}, "twice": {[]string{"Bearer " + access, "Bearer " + access}, bare},
 		"an unknown one":         {[]string{"Bearer x"}, invalid},
-		"one of another's":       {[]string{"Bearer " + foreign.Reveal()}, invalid},
-		"of a client that never": {[]string{"Bearer " + b.caller(t, "never").Token.Reveal()}, invalid},
+		"one of another's":       {[]string{"Bearer " + w.issue(t, w.id, w.stranger(t)).Reveal()}, invalid},
+		"of a client that never": {[]string{"Bearer " + w.issue(t, "never", w.leaf).Reveal()}, invalid},
 	} {
 		answer := call(accounts, c.header...)
 		require.Equal(t, 401, answer.Code, name)
 		require.Equal(t, c.challenge, answer.Header().Get("WWW-Authenticate"), name)
 		require.Equal(t, []string{"no-store", "nosniff"}, []string{answer.Header().Get("Cache-Control"), answer.Header().Get("X-Content-Type-Options")}, name)
 	}
-	out := openOffice(t, b.world, b.records, func(c *dcr.Config) { c.Tokens = brokenTokens{c.Tokens} })
-	answer := call(b.api(t, out.Registrar, table, "accounts"), "Bearer "+token)
+	out := w.open(t, brokenTokens{w.tokens})
+	answer := call(w.api(t, out, "accounts"), "Bearer "+access)
 	require.Equal(t, 503, answer.Code)
 	require.Equal(t, "10", answer.Header().Get("Retry-After"))
-	require.NoError(t, b.Delete(context.Background(), id, b.caller(t, id)))
-	require.Equal(t, 401, call(accounts, "Bearer "+b.caller(t, id).Token.Reveal()).Code)
+	require.NoError(t, w.registrar.Delete(t.Context(), w.id, dcr.Caller{Token: w.issue(t, w.id, w.leaf), Certificate: w.leaf}))
+	require.Equal(t, 401, call(accounts, "Bearer "+w.issue(t, w.id, w.leaf).Reveal()).Code)
 }
 
 func TestAnAPIWantsACertificateOfTheSoftware(t *testing.T) {
-	b := newOffice(t, nil, nil)
-	id := b.enrol(t, nil).Client.ID
-	strange := b.certificate(t, b.other(t, ssatest.SoftwareOptions{}))
-	access, err := b.tokens.Issue(context.Background(), id, thumbprint(strange), nil, time.Hour)
-	require.NoError(t, err)
-	for name, source := range map[string]cert.Source{
-		"none": noCertificate, "of a stranger": presents(strange),
-	} {
-		lookup, err := roles.ByToken(b.Registrar, source)
+	w := newWorld(t)
+	stranger := w.stranger(t)
+	access := w.issue(t, w.id, stranger)
+	for name, source := range map[string]cert.Source{"none": presents(nil), "of a stranger": presents(stranger)} {
+		lookup, err := roles.ByToken(w.registrar, source)
 		require.NoError(t, err)
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.Header.Set("Authorization", "Bearer "+access.Reveal())
 		app, env, err := lookup(r)
-		require.Equal(t, 401, refusalOf(t, err).Status, name)
+		var refusal *dcr.Error
+		require.ErrorAs(t, err, &refusal, name)
+		require.Equal(t, 401, refusal.Status, name)
 		require.Zero(t, app)
 		require.Empty(t, env)
 	}
-	_, err = roles.ByToken(b.Registrar, nil)
+	_, err := roles.ByToken(w.registrar, nil)
 	require.Error(t, err)
-	without := openOffice(t, b.world, b.records, func(c *dcr.Config) { c.Tokens = nil })
-	_, err = roles.ByToken(without.Registrar, noCertificate)
+	_, err = roles.ByToken(nil, presents(w.leaf))
 	require.Error(t, err)
+	_, err = roles.ByToken(w.open(t, nil), presents(w.leaf))
+	require.Error(t, err, "it has no Tokens")
 }
 
 func TestTheMiddlewareAnswersOddErrorsAsOutages(t *testing.T) {
@@ -118,7 +124,7 @@ func TestTheMiddlewareAnswersOddErrorsAsOutages(t *testing.T) {
 		"no error in an error": {none, 503, ""}, "wrapped": {fmt.Errorf("x: %w", none), 503, ""}, "joined": {errors.Join(none, errOut), 503, ""},
 		"401 without a challenge":    {&dcr.Error{Status: 401}, 401, "Bearer"},
 		"403 with one":               {&dcr.Error{Status: 403, Challenge: "Bearer x=y"}, 403, "Bearer x=y"},
-		"of the registrar's own":     {&dcr.Error{Status: 401, Challenge: bareChallenge}, 401, "Bearer"},
+		"of the registrar's own":     {&dcr.Error{Status: 401, Challenge: `Bearer realm="registration"`}, 401, "Bearer"},
 		"with nothing to say at all": {&dcr.Error{Status: 404}, 404, ""},
 	} {
 		only, err := roles.Require(table, "status", func(*http.Request) (claims.Application, claims.Environment, error) {

@@ -1,4 +1,4 @@
-package dcr_test
+package tpp_test
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,9 +22,6 @@ import (
 	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
-// quiet takes what a server says of handshakes that fail on purpose.
-var quiet = log.New(io.Discard, "", 0)
-
 var goodToken = tpp.BearerToken{Value: claims.NewSecret("opaque-token")}
 
 // stub is a bank that answers as a test wants, and counts.
@@ -37,26 +33,14 @@ type stub struct {
 
 func newStub(t *testing.T, h http.HandlerFunc) *stub {
 	t.Helper()
-	w, _ := newWorld(t, nil)
-	s := &stub{}
-	server, client := serveMutualTLS(t, w, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	w, s := newWorld(t), &stub{server: httptest.NewUnstartedServer(nil)}
+	http := w.serve(t, s.server, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.asked.Add(1)
 		_, _ = io.Copy(io.Discard, r.Body)
 		h(w, r)
 	}))
-	s.server = server
-	s.client = newClient(t, w, client, server.URL)
+	s.client = w.clientOf(t, w.software, http, metadataOf(t, s.server.URL))
 	return s
-}
-
-func newClient(t *testing.T, w *world, http *http.Client, address string) *tpp.Client {
-	t.Helper()
-	m, err := tpp.ParseMetadata([]byte(discoveryOf(address)))
-	require.NoError(t, err)
-	client, err := tpp.NewClient(tpp.Config{HTTP: http, Metadata: m, Signer: w.software.SigningKey,
-		KeyID: w.software.SigningKeyID, Clock: w.config.Clock})
-	require.NoError(t, err)
-	return client
 }
 
 // each calls every verb of a client by its name.
@@ -216,9 +200,8 @@ func TestWhatNeverLeftIsSafeToSendAgain(t *testing.T) {
 		other.Config.ErrorLog = quiet
 		other.StartTLS()
 		defer other.Close()
-		w, _ := newWorld(t, nil)
-		_, trusting := serveMutualTLS(t, w, nil)
-		err := each(t.Context(), newClient(t, w, trusting, other.URL))["update"]()
+		w := newWorld(t)
+		err := each(t.Context(), w.clientOf(t, w.software, w.http, metadataOf(t, other.URL)))["update"]()
 		var lost *tpp.NoAnswerError
 		require.ErrorAs(t, err, &lost)
 		assert.False(t, lost.Sent)
@@ -245,13 +228,13 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // TestARefusedCertificateIsNoLostAnswer: under TLS 1.3 the alert comes after the
 // request was written.
 func TestARefusedCertificateIsNoLostAnswer(t *testing.T) {
-	w, _ := newWorld(t, nil)
+	w := newWorld(t)
 	for alert, sent := range map[tls.AlertError]bool{116: false, 42: false, 48: false, 80: true} {
 		client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			httptrace.ContextClientTrace(r.Context()).WroteHeaders()
 			return nil, &net.OpError{Op: "remote error", Err: alert}
 		})}
-		err := each(t.Context(), newClient(t, w, client, "https://bank.example"))["register"]()
+		err := each(t.Context(), w.clientOf(t, w.software, client, metadataOf(t, "https://bank.example")))["register"]()
 		var lost *tpp.NoAnswerError
 		require.ErrorAs(t, err, &lost)
 		assert.Equal(t, sent, lost.Sent, "%v", alert)

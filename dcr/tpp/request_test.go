@@ -1,8 +1,9 @@
-package dcr_test
+package tpp_test
 
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,6 +17,25 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
+// discoveryOf is the discovery document of a bank that does everything, at an address.
+func discoveryOf(address string) string {
+	return fmt.Sprintf(`{"issuer": %q, "registration_endpoint": %q, "token_endpoint": %q,
+		"token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic", "client_secret_jwt", "tls_client_auth", "private_key_jwt"],
+		"token_endpoint_auth_signing_alg_values_supported": ["PS256", "ES256"], "request_object_signing_alg_values_supported": ["PS256", "ES256"],
+		"id_token_signing_alg_values_supported": ["PS256", "ES256"], "response_types_supported": ["code", "code id_token"],
+		"grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+		"scopes_supported": ["openid", "accounts", "payments", "fundsconfirmations"], "tls_client_certificate_bound_access_tokens": true}`,
+		address, address+"/register", address+"/token")
+}
+
+func metadataOf(t *testing.T, address string) *tpp.Metadata {
+	t.Helper()
+	m, err := tpp.ParseMetadata([]byte(discoveryOf(address)))
+	require.NoError(t, err)
+	return m
+}
+
+// bankMetadata is what a bank announces that does everything, with changes.
 func bankMetadata(t *testing.T, change func(map[string]any)) *tpp.Metadata {
 	t.Helper()
 	members := map[string]any{}
@@ -31,28 +51,19 @@ func bankMetadata(t *testing.T, change func(map[string]any)) *tpp.Metadata {
 }
 
 func TestABuiltRequestIsValidByEveryMethodAndAlgorithm(t *testing.T) {
-	w, _ := newWorld(t, nil)
+	w := newWorld(t)
 	elliptic, err := w.directory.NewSoftware(ssatest.SoftwareOptions{Algorithm: claims.ES256})
 	require.NoError(t, err)
-	policy := validate.DefaultPolicy(validate.OBIE33)
-	policy.Audiences = []string{ssatest.DefaultAudience}
-	allowEveryMethod(&policy)
-	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
-	require.NoError(t, err)
 	for _, software := range []*ssatest.EnrolledSoftware{w.software, elliptic} {
+		client := w.clientOf(t, software, w.http, bankMetadata(t, nil))
+		statement, err := software.SSA(nil)
+		require.NoError(t, err)
 		for _, method := range everyMethod {
-			leaf := w.certificate(t, software)
-			client, err := tpp.NewClient(tpp.Config{HTTP: w.directory.Client(), Metadata: bankMetadata(t, nil),
-				Signer: software.SigningKey, KeyID: software.SigningKeyID, Certificate: leaf, Clock: w.config.Clock})
-			require.NoError(t, err)
-			statement, err := software.SSA(nil)
-			require.NoError(t, err)
 			request, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: method})
 			require.NoError(t, err)
-			result, err := tpp.Lint(t.Context(), tpp.LintInput{Request: request, Validator: validator, Now: w.now,
-				Certificate: &validate.Certificate{RawSubject: leaf.RawSubject}, StatementKey: w.directory.Anchor().Keys, SoftwareKey: w.directory.Resolver()})
-			require.NoError(t, err)
-			assert.Empty(t, ruleIDs(result.Report), "%s %s", software.Algorithm, method)
+			result := w.lint(t, tpp.LintInput{Request: request, StatementKey: w.directory.Anchor().Keys, SoftwareKey: w.directory.Resolver(),
+				Certificate: &validate.Certificate{RawSubject: software.TransportCertificate.Leaf.RawSubject}})
+			assert.Empty(t, errorIDs(result.Report), "%s %s", software.Algorithm, method)
 			assert.Equal(t, validate.SignatureValid, result.Request)
 			again, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: method})
 			require.NoError(t, err)
@@ -62,9 +73,8 @@ func TestABuiltRequestIsValidByEveryMethodAndAlgorithm(t *testing.T) {
 }
 
 func TestWhatIsNotAskedForFollowsFromTheBankAndTheStatement(t *testing.T) {
-	w, _ := newWorld(t, nil)
-	statement, err := w.software.SSA(nil)
-	require.NoError(t, err)
+	w := newWorld(t)
+	statement := w.statement(t, nil)
 	m := bankMetadata(t, func(d map[string]any) {
 		d["token_endpoint_auth_methods_supported"] = []string{"tls_client_auth", "client_secret_basic"}
 		d["scopes_supported"] = []string{"openid", "payments"}
@@ -72,7 +82,7 @@ func TestWhatIsNotAskedForFollowsFromTheBankAndTheStatement(t *testing.T) {
 		d["grant_types_supported"] = []string{"client_credentials", "authorization_code"}
 	})
 	random := bytes.NewReader(bytes.Repeat([]byte{0xff}, 16))
-	c, err := tpp.BuildFor(m, statement, tpp.RequestOptions{Certificate: w.certificate(t, w.software), Now: w.now, Random: random})
+	c, err := tpp.BuildFor(m, statement, tpp.RequestOptions{Certificate: w.software.TransportCertificate.Leaf, Now: w.now, Random: random})
 	require.NoError(t, err)
 	assert.Equal(t, claims.TLSClientAuth, c.TokenEndpointAuthMethod.Or(""))
 	assert.Equal(t, "CN="+w.software.SoftwareID+",OU="+w.software.OrgID+",O=OpenBanking,C=GB", c.TLSClientAuthSubjectDN.Or(""))
@@ -88,9 +98,8 @@ func TestWhatIsNotAskedForFollowsFromTheBankAndTheStatement(t *testing.T) {
 }
 
 func TestABankWithoutListsIsAskedForTheUsual(t *testing.T) {
-	w, _ := newWorld(t, nil)
-	statement, err := w.software.SSA(nil)
-	require.NoError(t, err)
+	w := newWorld(t)
+	statement := w.statement(t, nil)
 	m, err := tpp.ParseMetadata([]byte(`{"registration_endpoint": "https://b.example/r", "token_endpoint": "https://b.example/t"}`))
 	require.NoError(t, err)
 	_, err = tpp.BuildFor(m, statement, tpp.RequestOptions{Now: w.now})
@@ -103,16 +112,11 @@ func TestABankWithoutListsIsAskedForTheUsual(t *testing.T) {
 }
 
 func TestWhatABankDoesNotOfferIsToldBeforeItIsSent(t *testing.T) {
-	w, _ := newWorld(t, nil)
-	statement, err := w.software.SSA(nil)
-	require.NoError(t, err)
-	without := func(claim string) string {
-		less, err := w.software.SSA(map[string]any{claim: nil})
-		require.NoError(t, err)
-		return less
-	}
+	w := newWorld(t)
+	statement := w.statement(t, nil)
+	without := func(claim string) string { return w.statement(t, map[string]any{claim: nil}) }
 	usual := tpp.RequestOptions{Now: w.now, Audience: "x"}
-	_, err = tpp.BuildFor(bankMetadata(t, nil), statement, usual)
+	_, err := tpp.BuildFor(bankMetadata(t, nil), statement, usual)
 	require.NoError(t, err, "what follows differs in one thing from this")
 	only := func(member string, values ...string) func(map[string]any) {
 		return func(d map[string]any) { d[member] = values }
@@ -185,9 +189,8 @@ func TestADiscoveryDocumentIsReadStrictly(t *testing.T) {
 }
 
 func TestIDTokensAreSignedByAnAlgorithmOfTheBank(t *testing.T) {
-	w, _ := newWorld(t, nil)
-	statement, err := w.software.SSA(nil)
-	require.NoError(t, err)
+	w := newWorld(t)
+	statement := w.statement(t, nil)
 	for want, announced := range map[claims.Algorithm][]string{"ES256": {"RS256", "ES256"}, "PS256": {"ES256", "PS256"}, "": {"RS256"}} {
 		m := bankMetadata(t, func(d map[string]any) { d["id_token_signing_alg_values_supported"] = announced })
 		c, err := tpp.BuildFor(m, statement, tpp.RequestOptions{Now: w.now, Algorithm: claims.PS256})
@@ -211,15 +214,14 @@ func TestAClientWithoutASigningKeyDoesWhatNeedsNone(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.AccessToken(t.Context(), tpp.Credentials{ClientID: "x", Method: claims.PrivateKeyJWT})
 	require.Error(t, err, "an assertion needs a signer")
-	w, _ := newWorld(t, nil)
-	statement, err := w.software.SSA(nil)
-	require.NoError(t, err)
+	w := newWorld(t)
+	statement := w.statement(t, nil)
 	_, err = client.Build(statement, tpp.RequestOptions{})
 	require.Error(t, err, "a request needs a signer")
 }
 
 func TestAClientNeedsItsCollaborators(t *testing.T) {
-	w, _ := newWorld(t, nil)
+	w := newWorld(t)
 	good := tpp.Config{HTTP: w.directory.Client(), Metadata: bankMetadata(t, nil), Signer: w.software.SigningKey, KeyID: "kid"}
 	_, err := tpp.NewClient(good)
 	require.NoError(t, err)

@@ -1,0 +1,109 @@
+package tpp_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/validate"
+)
+
+func TestLintOfAValidRequestFindsNothing(t *testing.T) {
+	w := newWorld(t)
+	request := w.software.Request(ssatest.DefaultAudience)
+	token, err := w.software.Sign(&request)
+	require.NoError(t, err)
+	result := w.lint(t, tpp.LintInput{Request: token, StatementKey: w.directory.Anchor().Keys, SoftwareKey: w.directory.Resolver()})
+	require.True(t, result.Report.Valid(), errorIDs(result.Report))
+	require.Equal(t, validate.SignatureValid, result.Request)
+	require.Equal(t, validate.SignatureValid, result.Statement)
+	require.Len(t, result.Documents, 4)
+
+	bare, err := json.Marshal(&request)
+	require.NoError(t, err)
+	result = w.lint(t, tpp.LintInput{Request: string(bare)})
+	require.True(t, result.Report.Valid(), errorIDs(result.Report))
+	require.Equal(t, validate.SignatureNotChecked, result.Request)
+}
+
+func TestLintGoesOnWhereAServerStops(t *testing.T) {
+	w := newWorld(t)
+	statement, err := w.software.SSAWith(map[string]any{"software_roles": []string{"AISP"}}, ssatest.Forgery{Key: w.directory.ForgedKey()})
+	require.NoError(t, err)
+	token := w.request(t, func(c *claims.Request) {
+		c.SoftwareStatement = claims.Some(statement)
+		c.Scope = claims.Some(claims.Scope{Words: []string{"openid", "payments"}})
+	})
+	result := w.lint(t, tpp.LintInput{Request: token, StatementKey: w.directory.Anchor().Keys, SoftwareKey: w.directory.Resolver()})
+	require.Equal(t, validate.SignatureInvalid, result.Statement)
+	require.Equal(t, validate.SignatureValid, result.Request)
+	require.ElementsMatch(t, []string{"ssa.signature", "scope.within_roles"}, errorIDs(result.Report))
+	_, err = w.client(t).Register(t.Context(), token)
+	var refused *tpp.ResponseError
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, refused.Code, string(result.Report.Wire().Error), "lint computes the code that the server answers")
+}
+
+func TestLintOfWhatIsNoRequest(t *testing.T) {
+	w := newWorld(t)
+	for _, text := range []string{"hello", "a.b.c", "[1]", "{", "{}{}", "{\"iss\":1,\"iss\":2}", strings.Repeat("{\"a\":", 20)} {
+		result := w.lint(t, tpp.LintInput{Request: text})
+		require.False(t, result.Report.Valid(), text)
+		require.Equal(t, validate.InvalidClientMetadata, result.Report.Wire().Error)
+		require.Contains(t, errorIDs(result.Report), "request.jws")
+	}
+	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: w.bank.Policy()})
+	require.NoError(t, err)
+	_, err = tpp.Lint(context.Background(), tpp.LintInput{Validator: validator})
+	require.Error(t, err)
+	_, err = tpp.Lint(context.Background(), tpp.LintInput{Request: "x"})
+	require.Error(t, err)
+}
+
+func TestLintOfAStatementAlone(t *testing.T) {
+	w := newWorld(t)
+	statement := w.statement(t, nil)
+	result := w.lint(t, tpp.LintInput{Statement: statement, StatementKey: w.directory.Anchor().Keys})
+	require.True(t, result.Report.Valid(), errorIDs(result.Report))
+	statement = w.statement(t, map[string]any{"software_redirect_uris": nil})
+	result = w.lint(t, tpp.LintInput{Statement: statement})
+	require.Equal(t, []string{"ssa.software_redirect_uris.required"}, errorIDs(result.Report))
+}
+
+func TestLintReadsTheStatementByteForByte(t *testing.T) {
+	w := newWorld(t)
+	for _, change := range []func(string) string{
+		func(s string) string { return s + "\n" },
+		func(s string) string { return " " + s },
+		func(s string) string {
+			payload, err := base64.RawURLEncoding.DecodeString(strings.Split(s, ".")[1])
+			require.NoError(t, err)
+			return string(payload)
+		},
+	} {
+		token := w.request(t, func(c *claims.Request) { c.SoftwareStatement = claims.Some(change(c.SoftwareStatement.Or(""))) })
+		result := w.lint(t, tpp.LintInput{Request: token})
+		require.Contains(t, errorIDs(result.Report), "ssa.jws")
+		require.Equal(t, validate.InvalidSoftwareStatement, result.Report.Wire().Error)
+	}
+}
+
+func TestLintJudgesTheClaimsOfAMalformedToken(t *testing.T) {
+	w := newWorld(t)
+	token := w.request(t, func(c *claims.Request) { c.ApplicationType = claims.Some(claims.ApplicationType("desktop")) })
+	header, rest, _ := strings.Cut(token, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	for _, text := range []string{header + "." + payload, token + "==", token + ".x"} {
+		result := w.lint(t, tpp.LintInput{Request: text})
+		require.Contains(t, errorIDs(result.Report), "request.jws")
+		require.Contains(t, errorIDs(result.Report), "application_type.web_or_mobile")
+		require.Equal(t, validate.SignatureNotChecked, result.Request)
+	}
+}
