@@ -1,7 +1,7 @@
 // Command behindproxy registers a client at a bank whose TLS ends at a proxy. The
-// proxy verifies the client certificate and hands it on in the header Client-Cert
-// (RFC 9440); the bank reads that header from this proxy alone. Then somebody without
-// a certificate writes the header, and gets nowhere.
+// proxy verifies the client certificate and passes it on in the header Client-Cert
+// (RFC 9440); the bank reads that header from this proxy alone. Then an attacker without
+// a certificate sends the header itself, and is refused.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// header is where the proxy writes the certificate.
+// header is the header in which the proxy passes the certificate on.
 const header = "Client-Cert"
 
 func main() {
@@ -37,10 +37,10 @@ func main() {
 	}
 }
 
-// outcome is what the attempts led to, for the test.
+// outcome has the results of both attempts, for the test.
 type outcome struct {
-	clientID string // of the TPP with its certificate
-	forged   error  // of the one without
+	clientID string // of the TPP that has its certificate
+	forged   error  // of the attacker that has none
 }
 
 func run(ctx context.Context, out io.Writer) (*outcome, error) {
@@ -84,7 +84,8 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 	o.clientID = registered.ClientID
 	fmt.Fprintln(out, "3. TPP    registers with its certificate, and is client", o.clientID)
 
-	// A stolen request, the victim's certificate in the header, none in the connection.
+	// The attacker has a stolen request and the victim's certificate, but not its key: the
+	// certificate is in the header and not in the TLS connection.
 	bare := tpp.MutualTLS(tls.Certificate{}, roots(directory))
 	bare.Transport = forging{bare.Transport, software.TransportCertificate.Certificate[0]}
 	thief, request, err := client(software, bare, outside.URL)
@@ -96,10 +97,10 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 	return o, nil
 }
 
-// bank is one that stands behind the proxy.
+// bank makes a bank that takes client certificates from the proxy's header.
 func bank(directory *ssatest.Directory) (*server.Bank, error) {
-	// The certificate is believed from this network alone: whoever else reaches the
-	// bank directly has none, whatever headers he sends.
+	// The bank believes the header from this network alone. A sender that reaches the bank
+	// directly has no certificate, whatever header it sends.
 	source, err := cert.FromHeader(cert.HeaderConfig{
 		Header: header, Form: cert.FormRFC9440, Peers: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
 	})
@@ -115,14 +116,15 @@ func bank(directory *ssatest.Directory) (*server.Bank, error) {
 		TokenEndpoint: true,
 		Clients: server.CertificateConfig{
 			Source: source,
-			// The bank judges the chain again: it need not rely on the settings of the proxy.
+			// The bank verifies the chain again, so that a wrong setting of the proxy does no
+			// harm.
 			Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {directory.CA}}},
 		},
 	})
 }
 
-// proxy ends TLS. It removes the header from what comes in, and writes it itself
-// where the TLS connection has a verified certificate.
+// proxy ends TLS. It removes the header from each incoming request, and sets it only if
+// the TLS connection has a verified certificate.
 func proxy(directory *ssatest.Directory, bank string) (*httptest.Server, error) {
 	target, err := url.Parse(bank)
 	if err != nil {
@@ -152,7 +154,7 @@ func roots(directory *ssatest.Directory) *x509.CertPool {
 	return pool
 }
 
-// client is a TPP's side, with a request that is ready to send.
+// client makes a TPP's client and a request that is ready to send.
 func client(s *ssatest.EnrolledSoftware, http *http.Client, bank string) (*tpp.Client, string, error) {
 	statement, err := s.SSA(nil)
 	if err != nil {
@@ -170,10 +172,10 @@ func client(s *ssatest.EnrolledSoftware, http *http.Client, bank string) (*tpp.C
 	return c, request, err
 }
 
-// headerOf is a certificate as RFC 9440 section 2.2 writes it.
+// headerOf encodes a certificate as RFC 9440 section 2.2 demands.
 func headerOf(der []byte) string { return ":" + base64.StdEncoding.EncodeToString(der) + ":" }
 
-// forging writes a certificate into the header, as only the proxy may.
+// forging adds the header to each request, which only the proxy may do.
 type forging struct {
 	next http.RoundTripper
 	der  []byte

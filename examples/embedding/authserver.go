@@ -20,8 +20,8 @@ import (
 const bankID, bankSecret = "registration-service", "example-secret"
 
 // authServer stands for the bank's authorization server: any product that issues
-// certificate-bound tokens and has introspection (RFC 7662), revocation (RFC 7009)
-// and some way to make clients. It is no model of one.
+// certificate-bound tokens and has introspection (RFC 7662), revocation (RFC 7009) and an
+// API to make clients. It is too simple to copy.
 type authServer struct {
 	server *httptest.Server
 	keys   ssa.KeyResolver
@@ -31,7 +31,7 @@ type authServer struct {
 	tokens  map[string]issued
 }
 
-// oauthClient is what the server has to know of a client.
+// oauthClient is the server's record of a client.
 type oauthClient struct {
 	JWKSURI string `json:"jwks_uri"`
 }
@@ -63,7 +63,7 @@ func openAuthServer(d *ssatest.Directory) (*authServer, error) {
 	return a, nil
 }
 
-// asBank lets the bank's own services through, and nobody else.
+// asBank lets only the bank's own services through.
 func asBank(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if id, secret, ok := r.BasicAuth(); !ok || id != bankID || secret != bankSecret {
@@ -74,8 +74,8 @@ func asBank(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// token issues tokens for client_credentials, to clients that sign with a key of the
-// software, bound to the certificate of the connection.
+// token issues tokens by client_credentials to clients that sign with a key of their
+// software. It binds a token to the certificate of the connection.
 func (a *authServer) token(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -96,7 +96,8 @@ func (a *authServer) token(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": int(tokenLife.Seconds())})
 }
 
-// introspect must tell client_id and cnf, or the bank takes the token for invalid.
+// introspect answers with client_id, iat and cnf: without one of them the bank refuses the
+// token.
 func (a *authServer) introspect(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -129,7 +130,8 @@ func (a *authServer) putClient(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// deleteClient ends the client's tokens too, which RFC 7009 has no call for.
+// deleteClient also ends the client's tokens, because RFC 7009 cannot end all tokens of a
+// client.
 func (a *authServer) deleteClient(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -142,7 +144,7 @@ func (a *authServer) deleteClient(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// count is the number of clients.
+// count returns the number of clients.
 func (a *authServer) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

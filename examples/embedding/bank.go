@@ -23,8 +23,8 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// existingAPI is what the bank had before: handlers that know nothing of
-// registration, by the names of their APIs.
+// existingAPI returns the handlers that the bank had before, by the names of their APIs.
+// They know nothing of registration.
 func existingAPI() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"accounts": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, `{"accounts": []}`) },
@@ -32,21 +32,21 @@ func existingAPI() map[string]http.HandlerFunc {
 	}
 }
 
-// apiRoles is the bank's own table: which role opens which API. An API that is not
-// in it is closed.
+// apiRoles is the bank's table of the roles that open each API. An API that is not in it
+// is closed.
 var apiRoles = roles.Table{Roles: map[string][]claims.Role{
 	"accounts": {claims.AISP},
 	"payments": {claims.PISP},
 }}
 
-// newBank puts registration before the API. All of it is plain http.Handler: the API's
-// router may be any, and so may the server that serves the bank.
+// newBank puts registration in front of the API. Both are plain http.Handlers, so the
+// API's router and the server can be any that net/http works with.
 func newBank(d *ssatest.Directory, a *authServer, address string) (*server.Bank, error) {
 	own, err := d.ServerCertificate("127.0.0.1")
 	if err != nil {
 		return nil, err
 	}
-	// One HTTP client for the way to the authorization server.
+	// One HTTP client for all calls to the authorization server.
 	toAuthServer := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots(d)}}}
 	tokens, err := token.NewIntrospection(token.IntrospectionConfig{
 		IntrospectionURL: a.server.URL + "/introspect", RevocationURL: a.server.URL + "/revoke",
@@ -81,7 +81,7 @@ func newBank(d *ssatest.Directory, a *authServer, address string) (*server.Bank,
 	return bank, nil
 }
 
-// mount opens each API to those whose software has a role for it.
+// mount adds each API to the router, behind the check of the caller's roles.
 func mount(router *http.ServeMux, registrar *dcr.Registrar) error {
 	application, err := roles.ByToken(registrar, cert.FromTLS)
 	if err != nil {
@@ -97,8 +97,8 @@ func mount(router *http.ServeMux, registrar *dcr.Registrar) error {
 	return nil
 }
 
-// clientsOf makes clients in the authorization server over its own interface. It is
-// called before a registration is answered, and again where it failed half-way.
+// clientsOf makes clients in the authorization server by that server's own API. The bank
+// calls it before it answers a registration, and again after a failure.
 type clientsOf struct {
 	http    *http.Client
 	address string

@@ -1,7 +1,7 @@
-// Command embedding puts registration into a bank's existing net/http API, in front
-// of an authorization server of its own: clients are provisioned there, tokens are
-// introspected and revoked there (RFC 7662, RFC 7009), and the roles of a software
-// decide which APIs it may call.
+// Command embedding puts registration into a bank's existing net/http API. The bank has
+// its own authorization server: registration makes its clients there, and introspects and
+// revokes tokens there (RFC 7662, RFC 7009). The roles of a software decide which APIs it
+// may call.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// outcome is what the calls led to, for the test.
+// outcome has the results of the calls, for the test.
 type outcome struct {
 	clientID                          string
 	provisioned, left                 int // clients in the authorization server, before and after the deletion
@@ -47,7 +47,7 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 		return nil, err
 	}
 	defer authServer.server.Close()
-	// The bank's own server, which could do more than serve the bank.
+	// The server of the bank's program; its handler could be any.
 	front := httptest.NewUnstartedServer(nil)
 	defer front.Close()
 	address := "https://" + front.Listener.Addr().String()
@@ -61,7 +61,7 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 	front.StartTLS()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go bank.Run(ctx) // ends changes that stop half-way
+	go bank.Run(ctx) // completes or undoes changes that stopped half-way
 	fmt.Fprintln(out, "1. bank   serves its API and /register at", address, "with its authorization server at", authServer.server.URL)
 
 	t := &thirdParty{http: tpp.MutualTLS(software.TransportCertificate, roots(directory)), bank: address}

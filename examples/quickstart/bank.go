@@ -12,13 +12,14 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// bank is an ASPSP: registration and token endpoint over mutual TLS, and its store.
+// bank is an ASPSP, with its store. It has the registration and the token endpoint, over
+// mutual TLS.
 type bank struct {
 	*server.Bank
 	store *store.Memory
 }
 
-// openBank makes a bank that believes the directory. Its address is what TPPs call.
+// openBank makes a bank that trusts the directory. TPPs reach it at address.
 func openBank(directory *ssatest.Directory, address string) (*bank, error) {
 	own, err := directory.ServerCertificate("127.0.0.1")
 	if err != nil {

@@ -1,7 +1,7 @@
-// Command quickstart is the whole of a registration in one process: a directory
-// issues a software statement, a TPP builds and signs a request and posts it over
-// mutual TLS, and a bank verifies, judges and registers it. Then the TPP makes
-// three mistakes at once.
+// Command quickstart shows a whole registration in one process. A directory issues a
+// software statement. A TPP builds and signs a request and posts it over mutual TLS. A
+// bank verifies and judges it and registers the client. Then the TPP makes three mistakes
+// in one request.
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// outcome is what the two requests led to, for the test.
+// outcome has the results of both requests, for the test.
 type outcome struct {
 	bank       *bank
 	registered *tpp.ClientInformation
@@ -119,7 +119,7 @@ func (t *thirdParty) story(ctx context.Context, o *outcome) error {
 	return t.mistakes(ctx, o)
 }
 
-// look shows the client as the bank keeps it, and as its owner reads it.
+// look shows the client as the bank stores it, and as the TPP reads it.
 func (t *thirdParty) look(ctx context.Context, o *outcome) error {
 	client, err := o.bank.store.Get(ctx, o.registered.ClientID)
 	if err != nil {
