@@ -24,7 +24,7 @@
 //   - A TPP that checks a request first: [github.com/obdcr/obdcr/dcr/tpp.Lint].
 //   - A TPP that registers: [github.com/obdcr/obdcr/dcr/tpp.NewClient].
 //   - A test suite: the fake directory of [github.com/obdcr/obdcr/ssa/ssatest].
-//   - Whoever writes a store: [github.com/obdcr/obdcr/store/storetest].
+//   - The author of a store: [github.com/obdcr/obdcr/store/storetest].
 //
 // # Compatibility
 //

@@ -17,8 +17,8 @@ type AttributeDeclaration struct {
 	Claim       string `json:"claim"`                 // of the software statement
 	Description string `json:"description,omitempty"` // for people
 	Required    bool   `json:"required,omitempty"`    // a statement without the claim is refused
-	// RequiredIn are the environments in which it is required: of a bank that wants
-	// more in production than in its sandbox, say. Required means both of them.
+	// RequiredIn are the environments in which the attribute is required. A bank may
+	// require more in production than in its sandbox. Required means both of them.
 	RequiredIn []Environment `json:"required_in,omitempty"`
 }
 
@@ -27,8 +27,8 @@ func (d *AttributeDeclaration) in(env Environment) bool {
 	return d.Required || slices.Contains(d.RequiredIn, env)
 }
 
-// DefaultAttributes returns the five attributes that OBIE registration needs: who
-// the software is, what it may do, and where its keys are.
+// DefaultAttributes returns the five attributes that OBIE registration needs: the names of
+// the software, its roles, and the addresses of its keys.
 func DefaultAttributes() []AttributeDeclaration {
 	return []AttributeDeclaration{
 		{Name: "software_id", Claim: "software_id", Description: "identifier of the software at the directory"},
@@ -61,7 +61,7 @@ type Application struct {
 	Attributes []Attribute `json:"attributes"`
 }
 
-// MissingAttributeError says which claim a software statement lacks for a required
+// MissingAttributeError means that a software statement lacks the claim of a required
 // attribute.
 type MissingAttributeError struct{ Name, Claim string }
 
@@ -73,14 +73,14 @@ func (e *MissingAttributeError) Detail() string {
 	return fmt.Sprintf("the software statement lacks %s, which the required attribute %s needs", e.Claim, e.Name)
 }
 
-// AttributeError says what is wrong with the declarations of attributes, or with the
-// attributes that are to be mapped.
+// AttributeError is a fault of the declarations of attributes, or of attributes that
+// cannot be mapped.
 type AttributeError struct{ detail string }
 
 // Error is the detail behind the name of the package.
 func (e *AttributeError) Error() string { return "claims: " + e.detail }
 
-// Detail says what is wrong, and of which attribute.
+// Detail names the attribute and its fault.
 func (e *AttributeError) Detail() string { return e.detail }
 
 func attributeError(format string, args ...any) error {

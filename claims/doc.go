@@ -1,5 +1,5 @@
-// Package claims is the vocabulary of OBIE Dynamic Client Registration: what a
-// registration request and a software statement (SSA) say, read strictly.
+// Package claims is the vocabulary of OBIE Dynamic Client Registration: the claims of a
+// registration request and of a software statement (SSA), read strictly.
 //
 // Call [ParseRequest] and [ParseSSA] for a payload that must be right: they refuse one
 // with a member of the wrong type. Call [DecodeRequest] and [DecodeSSA] to report

@@ -78,8 +78,8 @@ const (
 	ASPSP Role = "ASPSP"
 )
 
-// Plain is the role without the prefix of the Crown Dependencies: CD_AISP opens what
-// AISP opens.
+// Plain returns the role without the prefix of the Crown Dependencies. CD_AISP opens the
+// same APIs as AISP.
 func (r Role) Plain() Role { return Role(strings.TrimPrefix(string(r), "CD_")) }
 
 // ApplicationType is the kind of a client (OIDC Registration section 2).
@@ -102,7 +102,7 @@ const (
 	Push DeliveryMode = "push"
 )
 
-// Environment tells a directory's sandbox from its production.
+// Environment is a directory's sandbox or its production.
 type Environment string
 
 // The environments. The trust anchor that verified a statement says which one the

@@ -12,17 +12,17 @@ import (
 // maxFaults bounds how many faults one document reports.
 const maxFaults = 200
 
-// maxPointer bounds a pointer, or the name in it, that somebody's member names make.
+// maxPointer bounds a pointer, or a name in it, because a sender chooses the names.
 const maxPointer = 128
 
 // Fault is a member whose type is not the one the specification gives it.
 type Fault struct {
 	Pointer string // RFC 6901, into the payload
-	Got     string // the JSON type found, or what is wrong with the text
-	Want    string // the type that is due
+	Got     string // the JSON type found, or the fault of the text
+	Want    string // the type that the specification demands
 }
 
-// String gives the fault in one line.
+// String returns the fault in one line.
 func (f Fault) String() string {
 	return fmt.Sprintf("%s is %s, want %s", f.Pointer, f.Got, f.Want)
 }
@@ -30,10 +30,10 @@ func (f Fault) String() string {
 // FaultError holds every fault of a document, in the order of its members.
 type FaultError struct{ Faults []Fault }
 
-// Error is the detail behind the name of the package.
+// Error returns the detail with the name of the package in front.
 func (e *FaultError) Error() string { return "claims: " + e.Detail() }
 
-// Detail names the first few faults and counts the rest.
+// Detail lists the first few faults and counts the rest.
 func (e *FaultError) Detail() string {
 	var parts []string
 	for i, f := range e.Faults {

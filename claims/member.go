@@ -7,7 +7,7 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// MemberValue is what a request or a software statement says under one name.
+// MemberValue is the member of a request or a software statement under one name.
 // [Request.Member] and [SSA.Member] make one. It holds until the member is changed.
 // The zero value is an absent member without a name.
 type MemberValue struct {
@@ -25,7 +25,7 @@ type memberRow interface {
 	blank(from any) bool
 }
 
-// label is what the table says of a member, whatever was sent.
+// label has the columns of the table that do not depend on what was sent.
 type label struct {
 	pointer string
 	array   bool // the member is an array and cannot be anything else

@@ -25,8 +25,8 @@ type Key struct {
 	ops               []string // key_ops
 }
 
-// Is reports whether k is the key of somebody who holds public, such as the public
-// key of a certificate.
+// Is reports whether k is the same key as public, such as the public key of a
+// certificate.
 func (k *Key) Is(public crypto.PublicKey) bool { return jose.SamePublicKey(k.Public, public) }
 
 // KeyRef says which key is asked for.

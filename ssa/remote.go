@@ -23,8 +23,8 @@ import (
 //	                                          UnknownKeyInterval of the start of the last
 //	                                          one: UnknownKeyError
 //	fresh         failed           no         the same, and not within FailureMemory
-//	                                          either; KeySourceError, since nobody knows
-//	                                          that the kid is unknown
+//	                                          either; KeySourceError, since a set that
+//	                                          could be read might have the kid
 //	none or old   good, or failed  any        fetch
 //	              long ago
 //	old           failed within    yes        those keys, stale

@@ -26,8 +26,8 @@ func (e *UnknownKeyError) Detail() string {
 // Unwrap gives ErrKeyNotFound.
 func (e *UnknownKeyError) Unwrap() error { return ErrKeyNotFound }
 
-// KeySourceError says that a key set cannot be had at the moment, which is never the
-// fault of whoever sent the token. It wraps ErrKeySourceUnavailable.
+// KeySourceError means that a key set cannot be read at the moment, which is never the
+// fault of the token's sender. It wraps ErrKeySourceUnavailable.
 type KeySourceError struct {
 	Host       string        // of the key set, at most 64 bytes
 	RetryAfter time.Duration // when to try again: whole seconds, at least one

@@ -18,8 +18,7 @@ var errAbandoned = errors.New("the fetch was abandoned")
 var errClosed = errors.New("the resolver is closed")
 
 // flight is a fetch under way. All look-ups of an address wait for its one flight. The
-// flight belongs to none of them, so that a caller who gives up takes the keys from
-// nobody.
+// flight belongs to none of them: it goes on for the others if one of them gives up.
 type flight struct {
 	done  chan struct{} // closed when what follows is final
 	began time.Time

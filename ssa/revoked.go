@@ -22,7 +22,7 @@ type SoftwareKeyResolver interface {
 }
 
 // WithoutRevocationUnsafe makes a resolver that takes no key for withdrawn. It does not
-// read the revoked addresses of a statement. It is for fixed keys that somebody else
+// read the revoked addresses of a statement. It is for fixed keys that another program
 // keeps up to date.
 func WithoutRevocationUnsafe(keys KeyResolver) SoftwareKeyResolver { return unrevoked{keys} }
 

@@ -7,7 +7,7 @@ import (
 // RereadUnsafe is for records, not for input: it skips signature and age on purpose. It
 // reads a statement that Verify has accepted before and that the bank has stored since,
 // with the environment that Verify gave. Statements live for hours and clients for
-// years, so the age would be wrong by now. Never give it a statement that somebody sent.
+// years, so the age would be wrong by now. Never give it a statement from a request.
 //
 // RereadUnsafe reads the claims in the names of the environment's trust anchor. The
 // anchor must still be there and must still admit the addresses of the software's keys.

@@ -72,8 +72,8 @@ func (c Client) Visible() (Client, bool) {
 	return Client{}, false
 }
 
-// transitions lists the states that may follow a state. Nobody sees a Deleting record
-// any more, and it does not come back.
+// transitions lists the states that may follow a state. No client can see a Deleting
+// record any more, and it cannot become Active again.
 var transitions = map[State][]State{
 	Active:   {Active, Updating, Deleting},
 	Creating: {Creating, Active, Deleting},

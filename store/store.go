@@ -40,8 +40,8 @@ var (
 // [ForDelete] and [ForUndo]. These functions contain the rules about states.
 //
 // Only one record holds a UniqueKey other than "", and one unique index decides which.
-// An Updating record holds its own key and the key of its Previous, so that nobody can
-// take the old key before an Undo. A record in any other state, Creating and Deleting
+// An Updating record holds its own key and the key of its Previous, so that no other
+// client can take the old key before an Undo. A record in any other state, Creating and Deleting
 // included, holds its own key.
 //
 // A reservation belongs to the record that it was made with, and outlives the record:
@@ -102,7 +102,7 @@ type Lister interface {
 // refused. Any error but ErrReplayed means that Replay cannot answer now: the caller
 // fails closed.
 type Replay interface {
-	// Reserve holds the jti for the lease. ErrReplayed: somebody holds the jti, or it
+	// Reserve holds the jti for the lease. ErrReplayed: another lease holds the jti, or it
 	// is confirmed and its reservation has not ended. A lease of zero or less holds
 	// nothing.
 	Reserve(ctx context.Context, r Reservation, lease time.Duration) error

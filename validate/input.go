@@ -22,7 +22,7 @@ type Input struct {
 	SSAFaults       []claims.Fault
 
 	// Environment is that of the trust anchor that verified the statement. It is
-	// empty for a statement that nobody verified.
+	// empty for a statement that is not verified.
 	Environment claims.Environment
 	// Certificate is the client certificate of the mutual TLS connection. It is nil
 	// where there is none to compare with.

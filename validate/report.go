@@ -59,8 +59,8 @@ func (r *Report) Count(s Severity) int {
 // Passed lists the IDs of the rules that applied and found no violation.
 func (r *Report) Passed() []string { return r.ids(OutcomePassed) }
 
-// NotApplicable lists the IDs of the rules that did not apply. External rules that
-// nobody reported are among them.
+// NotApplicable lists the IDs of the rules that did not apply. They include External
+// rules that no caller reported.
 func (r *Report) NotApplicable() []string { return r.ids(OutcomeNotApplicable) }
 
 // Rules returns the rules of the Validator in their order, in a fresh slice. It

@@ -7,10 +7,11 @@ import (
 	"github.com/obdcr/obdcr/internal/jsonscan"
 )
 
-// Object is an object of its own table. What it does not name stays as it was.
+// Object is the type of an object that has a table of its own. A member that a document
+// leaves out keeps its value.
 type Object[T any] struct{ Table Table[T] }
 
-// Read takes an object.
+// Read reads an object.
 func (o Object[T]) Read(f *Faults, place string, v jsonscan.Value, into *T) {
 	if v.Kind() != jsonscan.Object {
 		wrongType(f, place, v, "an object")
@@ -25,16 +26,16 @@ func (o Object[T]) Write(out []byte, v T) []byte { return o.Table.Write(out, &v)
 // Clone copies v with all that its fields point to.
 func (o Object[T]) Clone(v T) T { return o.Table.Clone(v) }
 
-// Check holds the members to the table.
+// Check checks the members by the table.
 func (o Object[T]) Check(f *Faults, place string, v T) { o.Table.check(f, place, &v) }
 
-// Schema is an object of the table's members.
+// Schema returns the schema of an object with the table's members.
 func (o Object[T]) Schema() *Schema { return o.Table.schema() }
 
-// Objects is an array of objects of one table.
+// Objects is the type of an array of objects that have one table.
 type Objects[T any] struct{ Table Table[T] }
 
-// Read takes an array of objects. It stops at the first entry that is none.
+// Read reads an array of objects. It stops at the first entry that is no object.
 func (o Objects[T]) Read(f *Faults, place string, v jsonscan.Value, into *[]T) {
 	if v.Kind() != jsonscan.Array {
 		wrongType(f, place, v, "an array of objects")
@@ -73,12 +74,12 @@ func (o Objects[T]) Clone(list []T) []T {
 	return list
 }
 
-// Check holds each entry to the table.
+// Check checks each entry by the table.
 func (o Objects[T]) Check(f *Faults, place string, list []T) {
 	for i := range list {
 		o.Table.check(f, place+"/"+strconv.Itoa(i), &list[i])
 	}
 }
 
-// Schema is an array of objects of the table's members.
+// Schema returns the schema of an array of objects with the table's members.
 func (o Objects[T]) Schema() *Schema { return &Schema{Type: "array", Items: o.Table.schema()} }

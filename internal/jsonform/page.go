@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// initial is a default as JSON, and when it is one.
+// initial is a default as JSON, and the case for which it is the default.
 type initial struct {
 	value string
 	of    []string
 }
 
-// defaults are the different defaults of a row.
+// defaults returns the different defaults of a row.
 func (t Table[T]) defaults(row int, of []Default[T]) []initial {
 	var all []initial
 	for i := range of {
@@ -26,8 +26,8 @@ func (t Table[T]) defaults(row int, of []Default[T]) []initial {
 	return all
 }
 
-// Page describes each member in Markdown, under a heading of the second level: what it
-// means, what values it takes, what stands where it is left out, an example.
+// Page describes each member in Markdown, under a heading of the second level: its
+// meaning, its values, its default, and an example.
 func (t Table[T]) Page(defaults ...Default[T]) string {
 	var b strings.Builder
 	for i, member := range t.schema().properties {
@@ -52,7 +52,7 @@ func (t Table[T]) Page(defaults ...Default[T]) string {
 	return b.String()
 }
 
-// words say for people what values a schema lets pass.
+// words describes for people which values a schema accepts.
 func (s *Schema) words() string {
 	switch s.Type {
 	case "string":

@@ -5,24 +5,24 @@ import (
 	"encoding/json"
 )
 
-// dialect is the version of JSON Schema that is written.
+// dialect is the version of JSON Schema that this package writes.
 const dialect = "https://json-schema.org/draft/2020-12/schema"
 
 // Schema is a JSON Schema, as far as tables need one.
 type Schema struct {
 	Type        string
-	Enum        []string // where not empty: of a string
+	Enum        []string // the values that a string may have; empty: any
 	Minimum     *int
 	Maximum     *int
 	MinItems    int
 	UniqueItems bool
 	Items       *Schema
-	Additional  *Schema // of the members of an object whose names are not fixed
+	Additional  *Schema // of each member, for an object whose names are not fixed
 
-	properties  []property // of an object whose names are fixed
+	properties  []property // the members of an object whose names are fixed
 	description string
 	example     string // JSON
-	initial     string // JSON of the default; "" where it depends
+	initial     string // JSON of the default; "" if it differs from case to case
 }
 
 // property is a member of an object, in the order of its table.
@@ -31,14 +31,14 @@ type property struct {
 	schema *Schema
 }
 
-// Default is a T that stands where a document leaves something out, and when it does:
-// "" where it always does.
+// Default is a T whose fields are the defaults of the members, and the case for which they
+// are: "" if it is the only one.
 type Default[T any] struct {
 	Of    string
 	Value T
 }
 
-// schema describes an object of the table's members and of no other.
+// schema returns the schema of an object with the table's members and no others.
 func (t Table[T]) schema() *Schema {
 	s := &Schema{Type: "object"}
 	for i := range t {
@@ -49,9 +49,9 @@ func (t Table[T]) schema() *Schema {
 	return s
 }
 
-// Schema is the JSON Schema, draft 2020-12, of the documents that the table describes.
-// It may let documents pass that a check of several members together refuses. A
-// default that is the same in all of defaults is part of it.
+// Schema returns the JSON Schema, draft 2020-12, of the documents that the table
+// describes. The schema may accept a document that Check refuses, because it cannot express
+// checks over several members. It has a default if that is the same in all of defaults.
 func (t Table[T]) Schema(id, title string, defaults ...Default[T]) []byte {
 	s := t.schema()
 	for i := range s.properties {
@@ -69,7 +69,7 @@ func (t Table[T]) Schema(id, title string, defaults ...Default[T]) []byte {
 	return out.Bytes()
 }
 
-// written is a Schema as JSON has it.
+// written is the JSON form of a Schema.
 type written struct {
 	Dialect              string            `json:"$schema,omitempty"`
 	ID                   string            `json:"$id,omitempty"`

@@ -1,9 +1,9 @@
-// Package jsonform describes a JSON document by a table, one row a member. From the
-// table follow a strict reader, a writer, a copy, a check of the values, a JSON Schema
-// and a page for people, so that none of them can forget a member.
+// Package jsonform describes a JSON document by a table, one row a member. The table is
+// the one source for a strict reader, a writer, a copy, a check of the values, a JSON
+// Schema and a page for people, so that none of them can forget a member.
 //
-// Make a [Table] of rows, each with a [Type] bound to a field by [At]. [Open] a
-// document, read it with [Table.Read], and hold it to the table with [Table.Check].
+// Make a [Table] of rows first; [At] binds the [Type] of a row to a field. Then call [Open]
+// for a document, [Table.Read] and [Table.Check].
 package jsonform
 
 import (
@@ -15,13 +15,13 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// Fault is one thing that is wrong with a document.
+// Fault is one fault of a document.
 type Fault struct {
-	Place  string // the names that lead to it, with "/" between; "" for the document as such
-	Reason string // what is wrong and what would do; what it repeats of the input is bounded
+	Place  string // the names that lead to the member, with "/" between; "": the whole document
+	Reason string // what is wrong and what would be right; it repeats a bounded part of the input
 }
 
-// Detail is place and reason.
+// Detail returns place and reason.
 func (f Fault) Detail() string {
 	if f.Place == "" {
 		return f.Reason
@@ -29,13 +29,13 @@ func (f Fault) Detail() string {
 	return f.Place + ": " + f.Reason
 }
 
-// MaxFaults is how many faults of one document are kept; the first ones are.
+// MaxFaults is how many faults of one document are kept; later ones are dropped.
 const MaxFaults = 100
 
-// Faults collects what is wrong with a document, in the order of its discovery.
+// Faults collects the faults of a document, in the order in which they are found.
 type Faults []Fault
 
-// Detail is the detail of each fault, one a line.
+// Detail returns the detail of each fault, one a line.
 func (f Faults) Detail() string {
 	lines := make([]string, len(f))
 	for i, fault := range f {
@@ -44,7 +44,7 @@ func (f Faults) Detail() string {
 	return strings.Join(lines, "\n")
 }
 
-// Add notes that something is wrong at a place.
+// Add adds a fault at a place.
 func (f *Faults) Add(place, format string, args ...any) {
 	if len(*f) == MaxFaults {
 		return
@@ -52,40 +52,41 @@ func (f *Faults) Add(place, format string, args ...any) {
 	*f = append(*f, Fault{Place: place, Reason: fmt.Sprintf(format, args...)})
 }
 
-// Row is one member of a JSON object that is a T in Go.
+// Row is one member of a JSON object whose Go form is a T.
 type Row[T any] struct {
-	Name    string // of the member in JSON
+	Name    string // the member's name in JSON
 	Field   Field[T]
 	Doc     string // what the member means, its unit, and what its absence means, as Markdown
 	Example string // a value, as JSON
-	// Check finds what the Type cannot know, in other members too; nil where there is
-	// nothing more to find.
+	// Check finds faults that the Type cannot find, such as a contradiction to another
+	// member. Nil checks nothing more.
 	Check func(f *Faults, of *T)
 }
 
 // Field binds the field of a T that holds a member to the member's type. [At] makes one.
 type Field[T any] func(of *T) Bound
 
-// Bound is a field and how it stands in JSON.
+// Bound is a field of one T with the type of its JSON form.
 type Bound interface {
 	// read reads a value into the field.
 	read(f *Faults, place string, v jsonscan.Value)
 	// write appends the field as JSON.
 	write(out []byte) []byte
-	// detach makes the field a copy of what it was.
+	// detach replaces the field's value by a deep copy.
 	detach()
-	// check adds a fault for whatever the field must not be.
+	// check adds a fault for a value that is not allowed.
 	check(f *Faults, place string)
 	// schema describes the member.
 	schema() *Schema
 }
 
-// At makes a Field of a way to a V and of the V's type.
+// At makes a Field. at returns the address of the field in a T; typ is the type of its JSON
+// form.
 func At[T, V any](at func(*T) *V, of Type[V]) Field[T] {
 	return func(in *T) Bound { return binding[V]{at(in), of} }
 }
 
-// binding is a V and its type.
+// binding is a field and the type of its JSON form.
 type binding[V any] struct {
 	to *V
 	of Type[V]
@@ -101,9 +102,9 @@ func (b binding[V]) schema() *Schema                                { return b.o
 // field of the T has one row.
 type Table[T any] []Row[T]
 
-// Open checks that a document is one strict JSON object of at most limit bytes.
-// Otherwise it gives the one fault, at the member where one stands there, as a
-// duplicate does.
+// Open checks that a document is one strict JSON object of at most limit bytes, and
+// returns it. Otherwise it returns one fault, with the name of the member if the fault is
+// at one, such as a duplicate.
 func Open(doc string, limit int) (jsonscan.Value, Faults) {
 	var f Faults
 	if len(doc) > limit {
@@ -121,8 +122,8 @@ func Open(doc string, limit int) (jsonscan.Value, Faults) {
 	return v, f
 }
 
-// memberAt is the name of the member that begins at a byte of a document, "" where
-// none does.
+// memberAt returns the name of the member that begins at a byte of a document, "" if none
+// begins there.
 func memberAt(doc string, offset int) string {
 	if offset < len(doc) && doc[offset] == '"' {
 		if name, _, ok := strings.Cut(doc[offset+1:], `"`); ok {
@@ -132,9 +133,9 @@ func memberAt(doc string, offset int) string {
 	return ""
 }
 
-// Read reads the members of an object into a T and leaves what the object does not
-// name as it is. An unknown member and a value of the wrong type are faults. After a
-// fault the T is of no use.
+// Read reads the members of an object into a T. A field whose member is not in the object
+// keeps its value. An unknown member and a value of the wrong type are faults. After a
+// fault the T must not be used.
 func (t Table[T]) Read(v jsonscan.Value, into *T) Faults {
 	var f Faults
 	t.read(&f, "", v, into)
@@ -152,7 +153,7 @@ func (t Table[T]) read(f *Faults, place string, v jsonscan.Value, into *T) {
 	}
 }
 
-// row is the row of a member, nil where there is none.
+// row returns the row of a member, nil if there is none.
 func (t Table[T]) row(name string) *Row[T] {
 	for i := range t {
 		if t[i].Name == name {
@@ -162,7 +163,8 @@ func (t Table[T]) row(name string) *Row[T] {
 	return nil
 }
 
-// meant asks for what an unknown word may stand for.
+// meant returns a question with the known words that an unknown one may be a misspelling
+// of; "" if there are none.
 func meant(word string, known []string) string {
 	if near := text.Nearest(word, known); len(near) > 0 {
 		return ": did you mean to write " + strings.Join(near, " or ") + "?"
@@ -170,7 +172,7 @@ func meant(word string, known []string) string {
 	return ""
 }
 
-// Names are the members in the order of the table.
+// Names returns the names of the members in the order of the table.
 func (t Table[T]) Names() []string {
 	names := make([]string, len(t))
 	for i := range t {
@@ -197,7 +199,7 @@ func (t Table[T]) Clone(of T) T {
 	return of
 }
 
-// Check finds what is wrong with the values of a T.
+// Check returns the faults of the values of a T.
 func (t Table[T]) Check(of *T) Faults {
 	var f Faults
 	t.check(&f, "", of)
@@ -213,7 +215,7 @@ func (t Table[T]) check(f *Faults, place string, of *T) {
 	}
 }
 
-// below is the place of a member of the object at another place.
+// below returns the place of a member of the object at place.
 func below(place, name string) string {
 	if place == "" {
 		return text.Echo(name)

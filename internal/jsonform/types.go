@@ -13,7 +13,7 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// Type is one kind of JSON value that is a V in Go.
+// Type is one kind of JSON value. Its Go form is a V.
 type Type[V any] interface {
 	// Read reads a value into a V, or adds a fault.
 	Read(f *Faults, place string, v jsonscan.Value, into *V)
@@ -21,26 +21,26 @@ type Type[V any] interface {
 	Write(out []byte, v V) []byte
 	// Clone copies a V with all that it points to.
 	Clone(v V) V
-	// Check adds a fault for whatever a V must not be.
+	// Check adds a fault for a value that is not allowed.
 	Check(f *Faults, place string, v V)
-	// Schema describes the values that Read and Check let pass. It may let more pass.
+	// Schema describes the values that Read and Check accept. It may accept more.
 	Schema() *Schema
 }
 
-// unfit is said of text with NUL or half a character.
+// unfit is the reason of a fault for a text with NUL or a lone surrogate.
 const unfit = "holds a character that no text may hold"
 
-// wrongType adds the fault that a value is of another type.
+// wrongType adds a fault for a value of the wrong type.
 func wrongType(f *Faults, place string, v jsonscan.Value, want string) {
 	f.Add(place, "is %s, not %s", v.Kind(), want)
 }
 
 // Text is a string.
 type Text[T ~string] struct {
-	Known []T // where not empty: the values that it may have
+	Known []T // the values that the string may have; empty: any
 }
 
-// Read takes a string that holds neither NUL nor half a character.
+// Read reads a string. It refuses NUL and lone surrogates.
 func (Text[T]) Read(f *Faults, place string, v jsonscan.Value, into *T) {
 	s, clean := v.Text()
 	switch {
@@ -59,7 +59,7 @@ func (Text[T]) Write(out []byte, v T) []byte { return jsonscan.AppendString(out,
 // Clone gives v.
 func (Text[T]) Clone(v T) T { return v }
 
-// Check refuses what is not known, and what Read would not take.
+// Check refuses a value that is not known, and one that Read would refuse.
 func (t Text[T]) Check(f *Faults, place string, v T) {
 	if !utf8.ValidString(string(v)) || strings.Contains(string(v), "\x00") {
 		f.Add(place, unfit)
@@ -68,18 +68,17 @@ func (t Text[T]) Check(f *Faults, place string, v T) {
 	}
 }
 
-// Schema is a string, of the known ones where there are some.
+// Schema returns the schema of a string, with the known values if there are any.
 func (t Text[T]) Schema() *Schema { return &Schema{Type: "string", Enum: text.Strings(t.Known)} }
 
-// Texts is an array of strings. An empty one and none are the same, and are written
-// as an empty array.
+// Texts is an array of strings. A nil slice is written as an empty array.
 type Texts[T ~string] struct {
-	Known  []T  // where not empty: the values that its entries may have
-	Filled bool // it has at least one entry
-	Once   bool // no entry stands twice
+	Known  []T  // the values that an entry may have; empty: any
+	Filled bool // the array must have an entry
+	Once   bool // an entry must not be repeated
 }
 
-// Read takes an array of strings. It stops at the first entry that is none.
+// Read reads an array of strings. It stops at the first entry that is no string.
 func (Texts[T]) Read(f *Faults, place string, v jsonscan.Value, into *[]T) {
 	if v.Kind() != jsonscan.Array {
 		wrongType(f, place, v, "an array of strings")
@@ -112,7 +111,8 @@ func (Texts[T]) Write(out []byte, list []T) []byte {
 // Clone copies the list.
 func (Texts[T]) Clone(list []T) []T { return slices.Clone(list) }
 
-// Check refuses an empty list, entries that are not known and entries that stand twice.
+// Check refuses an empty list, unknown entries and repeated ones, as the fields of t
+// demand.
 func (t Texts[T]) Check(f *Faults, place string, list []T) {
 	if t.Filled && len(list) == 0 {
 		t.checkEmpty(f, place)
@@ -136,7 +136,7 @@ func (t Texts[T]) checkEmpty(f *Faults, place string) {
 	f.Add(place, "is empty, which would mean nothing at all")
 }
 
-// Schema is an array of strings.
+// Schema returns the schema of an array of strings.
 func (t Texts[T]) Schema() *Schema {
 	s := &Schema{Type: "array", Items: Text[T]{Known: t.Known}.Schema(), UniqueItems: t.Once}
 	if t.Filled {
@@ -145,12 +145,12 @@ func (t Texts[T]) Schema() *Schema {
 	return s
 }
 
-// Lists is an object of arrays of strings, with names that are not fixed.
+// Lists is an object of arrays of strings. The names of its members are not fixed.
 type Lists[K, V ~string] struct {
 	Of Texts[V]
 }
 
-// Read takes an object of arrays. It stops at the first that is none.
+// Read reads an object of arrays. It stops at the first member that is no array.
 func (l Lists[K, V]) Read(f *Faults, place string, v jsonscan.Value, into *map[K][]V) {
 	if v.Kind() != jsonscan.Object {
 		wrongType(f, place, v, "an object of arrays")
@@ -190,7 +190,7 @@ func (l Lists[K, V]) Clone(lists map[K][]V) map[K][]V {
 	return lists
 }
 
-// Check holds each name to what a text may be, and each list to what a list may be.
+// Check checks each name as a Text and each list as l.Of.
 func (l Lists[K, V]) Check(f *Faults, place string, lists map[K][]V) {
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
 		at := below(place, string(name))
@@ -199,7 +199,7 @@ func (l Lists[K, V]) Check(f *Faults, place string, lists map[K][]V) {
 	}
 }
 
-// Schema is an object of arrays.
+// Schema returns the schema of an object of arrays.
 func (l Lists[K, V]) Schema() *Schema {
 	return &Schema{Type: "object", Additional: l.Of.Schema()}
 }
@@ -207,7 +207,7 @@ func (l Lists[K, V]) Schema() *Schema {
 // Bool is true or false.
 type Bool struct{}
 
-// Read takes true and false.
+// Read reads true or false.
 func (Bool) Read(f *Faults, place string, v jsonscan.Value, into *bool) {
 	if v.Kind() != jsonscan.Bool {
 		wrongType(f, place, v, "true or false")
@@ -222,16 +222,16 @@ func (Bool) Write(out []byte, v bool) []byte { return strconv.AppendBool(out, v)
 // Clone gives v.
 func (Bool) Clone(v bool) bool { return v }
 
-// Check finds nothing.
+// Check accepts both values.
 func (Bool) Check(*Faults, string, bool) {}
 
-// Schema is a boolean.
+// Schema returns the schema of a boolean.
 func (Bool) Schema() *Schema { return &Schema{Type: "boolean"} }
 
 // Int is a whole number within bounds.
 type Int struct{ Low, High int }
 
-// Read takes a whole number of 32 bits; the bounds are for Check.
+// Read reads a whole number of 32 bits. Check tests the bounds.
 func (Int) Read(f *Faults, place string, v jsonscan.Value, into *int) {
 	n, ok := v.Int64()
 	if !ok || n < math.MinInt32 || n > math.MaxInt32 {
@@ -247,20 +247,20 @@ func (Int) Write(out []byte, v int) []byte { return strconv.AppendInt(out, int64
 // Clone gives v.
 func (Int) Clone(v int) int { return v }
 
-// Check refuses what is out of bounds.
+// Check refuses a number out of bounds.
 func (t Int) Check(f *Faults, place string, v int) {
 	if v < t.Low || v > t.High {
 		f.Add(place, "%d is not within %d..%d", v, t.Low, t.High)
 	}
 }
 
-// Schema is an integer within the bounds.
+// Schema returns the schema of an integer within the bounds.
 func (t Int) Schema() *Schema { return &Schema{Type: "integer", Minimum: &t.Low, Maximum: &t.High} }
 
 // Seconds is a duration, in JSON a number of whole seconds within bounds.
 type Seconds struct{ Low, High time.Duration }
 
-// Read takes a whole number; the bounds are for Check.
+// Read reads a whole number. Check tests the bounds.
 func (Seconds) Read(f *Faults, place string, v jsonscan.Value, into *time.Duration) {
 	var n int
 	Int{}.Read(f, place, v, &n)
@@ -275,14 +275,14 @@ func (Seconds) Write(out []byte, v time.Duration) []byte {
 // Clone gives v.
 func (Seconds) Clone(v time.Duration) time.Duration { return v }
 
-// Check refuses what is out of bounds, and fractions of a second.
+// Check refuses a duration out of bounds, and fractions of a second.
 func (t Seconds) Check(f *Faults, place string, v time.Duration) {
 	if v < t.Low || v > t.High || v%time.Second != 0 {
 		f.Add(place, "%s is not a number of whole seconds within %d..%d", v, t.Low/time.Second, t.High/time.Second)
 	}
 }
 
-// Schema is an integer within the bounds.
+// Schema returns the schema of an integer within the bounds.
 func (t Seconds) Schema() *Schema {
 	return Int{Low: int(t.Low / time.Second), High: int(t.High / time.Second)}.Schema()
 }

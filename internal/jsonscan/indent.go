@@ -15,17 +15,17 @@ type Line struct {
 	Closing bool   // the line only closes a container
 }
 
-// Indent lays a document out with two blanks a level, one value a line, and says
-// which value stands where. It gives nothing for a document that Parse refuses, and
-// ends in "..." where the lines would take several times the document's room.
+// Indent formats a document with two blanks a level and one value a line. Each Line has
+// the place of its value. Indent returns nil for a document that Parse refuses. It ends in
+// "..." if the lines would take several times the memory of the document.
 func Indent(doc string) []Line {
 	v, err := Parse(doc)
 	if err != nil {
 		return nil
 	}
 	in := indenter{left: 40<<10 + 2*len(doc)}
-	// Never fewer than the lines needed, since each but the first comes with one of
-	// these; never more than there is room for.
+	// Each line but the first comes with one of these characters, so this is never less
+	// than the number of lines. It is bounded by the room.
 	most := strings.Count(doc, ",") + 2*strings.Count(doc, "{") + 2*strings.Count(doc, "[") + 2
 	in.lines = make([]Line, 0, min(most, in.left/lineCost+2))
 	in.value("", nil, v, 0, false)
@@ -35,18 +35,18 @@ func Indent(doc string) []Line {
 	return in.lines
 }
 
-// indenter lays out lines while what is left of its room lasts, so that a document
-// of tiny values under long names cannot make it grow without bound.
+// indenter formats lines until its room is used up. The bound is for a document of tiny
+// values under long names, whose pointers would take much more memory than the document.
 type indenter struct {
 	lines []Line
-	buf   []byte // the line in the making
-	left  int    // bytes
+	buf   []byte // the current line
+	left  int    // the room that is left, in bytes
 }
 
-// lineCost is what a line costs besides its text and its pointer.
+// lineCost is the memory of a line beside its text and its pointer, in bytes.
 const lineCost = 64
 
-// value lays out v behind its name, if it has one, with a comma if more follow.
+// value formats v after its name, if it has one, with a comma if more follow.
 func (in *indenter) value(pointer string, name *string, v Value, depth int, more bool) {
 	if in.left < 0 {
 		return
@@ -83,7 +83,7 @@ func (in *indenter) value(pointer string, name *string, v Value, depth int, more
 	in.add(Line{Pointer: pointer, Closing: true}, closing, more)
 }
 
-// affords reports whether there is room to work out where a member stands.
+// affords reports whether there is room for the pointer of a member.
 func (in *indenter) affords(pointer, name string) bool {
 	if in.left < lineCost+len(pointer)+2*len(name) {
 		in.left = -1
@@ -98,8 +98,8 @@ func (in *indenter) begin(depth int) {
 	}
 }
 
-// add puts text and a comma, if more follow, behind what has begun, and keeps the
-// line if there is room left.
+// add completes the current line with a text, and a comma if more follow. It keeps the
+// line if there is room.
 func (in *indenter) add(line Line, text string, more bool) {
 	in.left -= lineCost + len(line.Pointer) + len(in.buf) + len(text)
 	if in.left < 0 {

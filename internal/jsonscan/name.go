@@ -12,9 +12,10 @@ const (
 	fewNames = 32
 )
 
-// name is a member name of an object that is being read: a hash of the text that it
-// reads as in the upper half, and where its quote stands in the lower one. Eight bytes a
-// name keep what Parse allocates far below its input.
+// name is a member name of an object that is being read. The upper half is a hash of the
+// decoded name; the lower half is the place of its opening quote. Equal names have equal
+// hashes, but not the reverse. With eight bytes a name, Parse allocates much less memory
+// than its input has.
 type name uint64
 
 // seed keeps senders from choosing names with equal hashes.
@@ -25,18 +26,18 @@ func newName(at int, text string) name { return name(maphash.String(seed, text)<
 func (n name) hash() uint32 { return uint32(n >> 32) }
 func (n name) at() int      { return int(uint32(n)) }
 
-// text is what the name reads as.
+// text decodes the name.
 func (n name) text(doc string) string {
 	text, _ := unquote(doc[n.at():stringEnd(doc, n.at())])
 	return text
 }
 
-// nameStack holds names in itself as long as they are few, so that reading an
-// ordinary document allocates nothing for them.
+// nameStack holds a few names in an array of its own, so that an ordinary document
+// allocates no memory for names.
 type nameStack struct {
 	size int
 	few  [64]name
-	many []name // instead of few, once there were more
+	many []name // used instead of few once that is full
 }
 
 func (s *nameStack) push(n name) {
@@ -68,8 +69,8 @@ func (p *parser) known(n name, base int) bool {
 	return false
 }
 
-// repeated sorts the names of the innermost object if known has not seen them all,
-// and finds the first place at which one stands for the second time.
+// repeated finds the first place at which a name of the innermost object is repeated. It
+// sorts the names of an object that has too many for known to compare.
 func (p *parser) repeated(base int) (at int, found bool) {
 	names := p.names.all()[base:]
 	if len(names) <= fewNames {

@@ -20,21 +20,21 @@ const (
 	// MaxMembers is the number of members that one object may have.
 	MaxMembers = 1000
 	// MaxValues is the number of values, at all levels, that a document for Scan may
-	// have. It bounds what a document costs whose sender nobody knows yet.
+	// have. It bounds the cost of a document whose sender is not authenticated yet.
 	MaxValues = 2000
 )
 
-// SyntaxError says where a document stops being acceptable, and why.
+// SyntaxError is the first fault of a document.
 type SyntaxError struct {
 	Offset int    // bytes before the fault
 	Reason string // what is wrong, in ASCII, without any of the input
 }
 
-// Error is the detail behind the name of the format.
+// Error returns the detail with the name of the format in front.
 func (e *SyntaxError) Error() string { return "json: " + e.Detail() }
 
-// Detail gives reason and place in one line, for texts that say themselves what was
-// read.
+// Detail returns reason and place in one line, for a message that names the document
+// itself.
 func (e *SyntaxError) Detail() string { return e.Reason + " at byte " + strconv.Itoa(e.Offset) }
 
 // Parse checks the whole of doc and returns its one value, a view into doc that
@@ -44,9 +44,9 @@ func Parse(doc string) (Value, error) {
 	return p.document()
 }
 
-// Scan is Parse for a document of at most MaxValues. It shows the members of the
-// document's object, if it is one, on the way, which saves reading them again. What it
-// has shown is worth nothing if it gives an error in the end.
+// Scan is Parse for a document of at most MaxValues. If the document is an object, Scan
+// calls member for each of its members on the way, so that the caller need not read them
+// again. If Scan returns an error in the end, the caller must discard these members.
 func Scan(doc string, member func(name string, v Value)) (Value, error) {
 	p := parser{doc: doc, left: MaxValues, show: member}
 	return p.document()
@@ -240,7 +240,7 @@ func (p *parser) array(depth int) error {
 	}
 }
 
-// text passes over a string and says whether it has an escape.
+// text reads over a string and reports whether it has an escape.
 func (p *parser) text() (escaped bool, err error) {
 	p.pos++
 	for {
@@ -270,8 +270,8 @@ func plainEnd(s string, i int) int {
 		w := s[i : i+8]
 		x := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
 			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
-		// Subtracting borrows out of a byte that is too small and sets its top bit.
-		// Borrows spoil only bytes behind a hit, and the first hit is all we want.
+		// The subtraction sets the top bit of a byte that is too small. It borrows from
+		// later bytes only, so the first byte that is marked is marked rightly.
 		quote, slash := x^ones*'"', x^ones*'\\'
 		hits := ((x - ones*0x20) &^ x) | ((quote - ones) &^ quote) | ((slash - ones) &^ slash)
 		if hits &= ones * 0x80; hits != 0 {

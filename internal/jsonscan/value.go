@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Kind is what a JSON value is.
+// Kind is the type of a JSON value.
 type Kind uint8
 
 // The kinds of JSON values. Invalid is the kind of the zero Value.
@@ -22,7 +22,7 @@ const (
 	Object
 )
 
-// String gives the name that JSON texts use for the kind.
+// String returns the name of the kind in JSON.
 func (k Kind) String() string {
 	return [...]string{"nothing", "null", "boolean", "number", "string", "array", "object"}[k]
 }
@@ -30,7 +30,7 @@ func (k Kind) String() string {
 // Value is a view of checked JSON text. Only Parse makes one that is not empty.
 type Value struct{ raw string }
 
-// Kind tells what the value is.
+// Kind returns the type of the value.
 func (v Value) Kind() Kind {
 	if v.raw == "" {
 		return Invalid
@@ -56,8 +56,8 @@ func (v Value) Raw() string { return v.raw }
 // Bool is the value of a boolean, false for everything else.
 func (v Value) Bool() bool { return v.raw == "true" }
 
-// Text is the value of a string, "" for everything else. clean is false when it
-// holds NUL or a lone surrogate, which then reads as U+FFFD.
+// Text returns the text of a string, "" for any other value. clean is false if the value
+// is no string, or if it holds NUL or a lone surrogate, which Text replaces by U+FFFD.
 func (v Value) Text() (text string, clean bool) {
 	if v.Kind() != String {
 		return "", false
@@ -136,11 +136,11 @@ func (v Value) Member(name string) (Value, bool) {
 	return Value{}, false
 }
 
-// valueStart steps from the end of a name over the colon to the value.
+// valueStart returns the start of the value that follows a name; i is the name's end.
 func valueStart(s string, i int) int { return skipSpace(s, skipSpace(s, i)+1) }
 
-// nextItem steps from the end of an item to the next one or to the closing
-// bracket. The text is checked already.
+// nextItem returns the start of the next item, or the place of the closing bracket; i is
+// an item's end. The text is checked already.
 func nextItem(s string, i int) int {
 	i = skipSpace(s, i)
 	if s[i] == ',' {
@@ -149,7 +149,7 @@ func nextItem(s string, i int) int {
 	return i
 }
 
-// valueEnd is the end of the value that begins at i, in checked text.
+// valueEnd returns the end of the value that begins at i, in checked text.
 func valueEnd(s string, i int) int {
 	switch s[i] {
 	case '"':
@@ -217,8 +217,8 @@ func unescapeAll(body string) (text string, clean bool) {
 	return string(out), clean
 }
 
-// unescape gives the character that the escape at the begin of s stands for, and
-// the escape's length. clean is false for NUL and for a lone surrogate.
+// unescape returns the character of the escape at the start of s, and the escape's length.
+// clean is false for NUL and for a lone surrogate.
 func unescape(s string) (r rune, length int, clean bool) {
 	if s[1] != 'u' {
 		return rune(simpleEscape(s[1])), 2, true

@@ -91,7 +91,8 @@ const (
 	SSANbf              = "ssa.nbf"
 )
 
-// Rules about what the bank denies or does not approve.
+// Rules about a statement that the bank denies, or whose software or organisation is not
+// approved.
 const (
 	SSADeniedJTI                = "ssa.denied.jti"
 	SSADeniedSoftware           = "ssa.denied.software"
@@ -104,7 +105,8 @@ const (
 	SSAEnvironment              = "ssa.environment"
 )
 
-// Rules about a request that only the steps with keys and a memory can judge.
+// Rules that need keys, the registered client or earlier requests. They are judged
+// outside of package validate.
 const (
 	RequestJWS              = "request.jws"
 	RequestKeyFound         = "request.key.found"
@@ -118,7 +120,7 @@ const (
 	RequestJTIReplayed      = "request.jti.replayed"
 )
 
-// Rules about who sends a request, and its identifier.
+// Rules about the iss and the jti of a request.
 const (
 	IssRequired     = "iss.required"
 	IssFormat       = "iss.format"
@@ -282,7 +284,7 @@ const (
 	BackchannelClientNotificationEndpointHost           = "backchannel_client_notification_endpoint.host"
 )
 
-// Rules about members as such.
+// Rules about members in general.
 const (
 	RequestMemberType       = "request.member.type"
 	RedirectURIsType        = "redirect_uris.type"
@@ -293,7 +295,7 @@ const (
 	RequestAllowedByPolicy  = "request.allowed_by_policy"
 )
 
-// Rules about what is handed to the validator.
+// Rules about the input of the validator itself.
 const (
 	ValidateInput = "validate.input"
 )

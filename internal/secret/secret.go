@@ -1,5 +1,5 @@
-// Package secret holds texts that must not be printed by accident. [New] wraps
-// one, and [Text.Reveal] is the only way back.
+// Package secret holds texts that must not be printed by accident. Call [New] to wrap
+// one. [Text.Reveal] is the only way to get it back.
 package secret
 
 import (
@@ -9,13 +9,13 @@ import (
 	"log/slog"
 )
 
-// Hidden is what a secret shows of itself.
+// Hidden is the text that is printed instead of a secret.
 const Hidden = "[hidden]"
 
-// Text is a secret: a password, a token, a key. Printing, logging and encoding it
-// gives Hidden: every verb of package fmt, log/slog, encoding/json, encoding/xml and
-// encoding/gob, also where it stands inside of another value. Only Reveal gives the
-// text. The zero Text is the empty secret, which stands for none.
+// Text is a secret: a password, a token, a key. It is printed, logged and encoded as
+// Hidden, by every verb of package fmt, by log/slog, encoding/json, encoding/xml and
+// encoding/gob, also inside of another value. Only Reveal returns the text. The zero Text
+// means that there is no secret.
 //
 // Two values cannot be compared by ==, which would compare addresses: use Equal.
 type Text struct {
@@ -57,7 +57,7 @@ func (t Text) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, Hidden) }
 // LogValue returns Hidden.
 func (t Text) LogValue() slog.Value { return slog.StringValue(Hidden) }
 
-// MarshalText returns Hidden, which is what JSON and XML hold then.
+// MarshalText returns Hidden, for JSON and XML.
 func (t Text) MarshalText() ([]byte, error) { return []byte(Hidden), nil }
 
 // GobEncode returns Hidden.

@@ -2,8 +2,8 @@ package text
 
 import "errors"
 
-// Detail is what an error says without the name of the package that it is from: the
-// Detail of the first error in its tree that has one, else its whole text.
+// Detail returns the text of an error without the name of its package. It is the result of
+// the method Detail of the first error in the tree that has one, else the whole text.
 func Detail(err error) string {
 	var detailed interface{ Detail() string }
 	if errors.As(err, &detailed) {
@@ -12,18 +12,18 @@ func Detail(err error) string {
 	return err.Error()
 }
 
-// Named is an error under the name of the package that it is from. It is for errors that
-// a caller does not tell apart.
+// Named is an error with the name of its package in front. It is for errors that a caller
+// need not distinguish.
 type Named struct {
 	Package string
 	Err     error
 }
 
-// Error gives the name and the detail.
+// Error returns the name and the detail.
 func (n Named) Error() string { return n.Package + ": " + n.Detail() }
 
-// Detail is the text of the error without the name.
+// Detail returns the text of the error without the name.
 func (n Named) Detail() string { return n.Err.Error() }
 
-// Unwrap gives the error itself.
+// Unwrap returns the error itself.
 func (n Named) Unwrap() error { return n.Err }

@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// Header is what this package needs of an http.Header.
+// Header has the method of http.Header that this package calls. With it the package does
+// not import net/http.
 type Header interface {
 	// Set replaces the values of a header field by one.
 	Set(name, value string)
 }
 
-// NoStore keeps an answer out of caches and its type from being guessed (RFC 6749
-// section 5.1).
+// NoStore sets the headers that forbid caches to store an answer (RFC 6749 section 5.1)
+// and browsers to guess its type.
 func NoStore(h Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")

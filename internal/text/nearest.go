@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// maxNearest is how many words Nearest returns at most.
+// maxNearest is the greatest number of words that Nearest returns.
 const maxNearest = 5
 
-// Nearest returns the words that somebody may have meant who wrote another one, the
-// likest first: those that contain it, and those that differ from it in few letters.
-// The case of letters does not count; a word that differs in nothing else is returned
-// alone. Words that are equally like keep their order.
+// Nearest returns the words that an unknown word may be a misspelling of, the most similar
+// first. They are the words that contain it, and those that differ from it in few letters.
+// The case of letters does not count; a word that differs in case alone is returned alone.
+// Words that are equally similar keep their order.
 func Nearest(written string, words []string) []string {
 	type candidate struct {
 		word string

@@ -1,10 +1,10 @@
-// Package text makes input fit for error texts, logs, answers and headers. It is
-// the one place where text is cleaned and cut.
+// Package text cleans and cuts text for errors, logs, answers and headers. It is the only
+// place that does so.
 //
-// Which function to call: [Echo] repeats somebody's value inside a message, [Quote]
-// does so between quotation marks, [ASCII] bounds a whole message, [Description]
-// makes an error_description, and [Visible] shows a document without control
-// characters.
+// Which function to call: [Echo] for a value of the input inside a message, [Quote] for
+// the same between quotation marks, [ASCII] for a whole message, [Description] for an
+// error_description, and [Visible] for a document on a terminal. [Detail] returns the text
+// of an error without the name of its package.
 package text
 
 import (
@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// MaxEcho is how many characters of somebody's input a message repeats at most.
+	// MaxEcho is the greatest number of characters of the input that a message repeats.
 	MaxEcho = 64
-	// MaxDescription is how many characters an error_description has at most.
+	// MaxDescription is the greatest number of characters of an error_description.
 	MaxDescription = 500
 )
 
@@ -36,14 +36,14 @@ func Printable(s string) bool {
 	return true
 }
 
-// Legible reports whether s is a text that people can read: valid UTF-8 of printable
-// characters and blanks, one at least.
+// Legible reports whether people can read s: it is not empty, and valid UTF-8 of printable
+// characters and blanks alone.
 func Legible(s string) bool {
 	return s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) })
 }
 
 // ASCII bounds a message: at most limit characters, with a question mark for each
-// that is not printable ASCII, and dots at the end where it was cut.
+// that is not printable ASCII, and dots at the end if it was cut.
 func ASCII(s string, limit int) string {
 	if len(s) <= limit && Printable(s) {
 		return s
@@ -62,7 +62,7 @@ func ASCII(s string, limit int) string {
 }
 
 // Echo repeats input inside a message: at most MaxEcho characters, with a question
-// mark for each that cannot be printed, and dots where it was cut.
+// mark for each that cannot be printed, and dots at the end if it was cut.
 func Echo(s string) string {
 	if len(s) <= MaxEcho && Printable(s) {
 		return s
@@ -81,7 +81,7 @@ func Echo(s string) string {
 }
 
 // Clip cuts a text to at most limit bytes, between two characters, with dots at the
-// end where it was cut.
+// end if it was cut.
 func Clip(s string, limit int) string {
 	if len(s) <= limit {
 		return s
@@ -93,8 +93,8 @@ func Clip(s string, limit int) string {
 	return s[:end] + dots
 }
 
-// Show replaces each character that cannot be printed by a question mark, and cuts
-// nothing.
+// Show replaces each character that cannot be printed by a question mark. It does not cut
+// the text.
 func Show(s string) string {
 	if Printable(s) {
 		return s
@@ -130,9 +130,9 @@ func Description(s string) string {
 
 func unfitForDescription(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }
 
-// Quote puts a text between quotation marks, with the escapes of Go for what is not
-// printable ASCII. It cuts before the escape that would make the text longer than
-// MaxEcho; dots behind the quotation mark then say so.
+// Quote puts a text between quotation marks, with an escape of Go for each character that
+// is not printable ASCII. It cuts a text that would be longer than MaxEcho, but not within
+// an escape. Dots after the closing quotation mark show that it was cut.
 func Quote(s string) string {
 	quoted := append(make([]byte, 0, MaxEcho+len(`""`)+len(dots)), '"')
 	for rest := s; rest != ""; {
@@ -151,8 +151,8 @@ func Quote(s string) string {
 	return string(append(quoted, '"'))
 }
 
-// Visible shows a document of any length on a terminal: each character that cannot
-// be printed, line breaks as well, is written as an escape of Go.
+// Visible makes a text of any length safe to print on a terminal. It replaces each
+// character that cannot be printed, also line breaks, by an escape of Go.
 func Visible(s string) string {
 	if !strings.ContainsFunc(s, Hidden) {
 		return s
@@ -175,20 +175,21 @@ func Visible(s string) string {
 	return b.String()
 }
 
-// Hidden reports whether a character cannot be printed, or steers a terminal.
+// Hidden reports whether a character cannot be printed, as a control character of a
+// terminal cannot.
 func Hidden(c rune) bool { return c == utf8.RuneError || !unicode.IsPrint(c) }
 
-// Bounded is an error of another package, which may repeat input at any length. Its
-// text is that of [ASCII] with MaxDescription; errors.Is and errors.As see all of it.
+// Bounded wraps an error of another module, whose text may repeat input of any length.
+// [ASCII] bounds its text to MaxDescription; errors.Is and errors.As see the error itself.
 type Bounded struct{ Err error }
 
-// Error gives the bounded text.
+// Error returns the bounded text.
 func (b Bounded) Error() string { return ASCII(b.Err.Error(), MaxDescription) }
 
-// Unwrap gives the error itself.
+// Unwrap returns the error itself.
 func (b Bounded) Unwrap() error { return b.Err }
 
-// Strings are words of any string type as plain strings.
+// Strings converts words of any string type to plain strings.
 func Strings[T ~string](words []T) []string {
 	list := make([]string, len(words))
 	for i, w := range words {
@@ -200,7 +201,7 @@ func Strings[T ~string](words []T) []string {
 // List writes words as a list for people: a, b, c.
 func List[T ~string](words []T) string { return strings.Join(Strings(words), ", ") }
 
-// Keep returns those words that are among the allowed ones, in their order.
+// Keep returns the words that are among the allowed ones. They keep their order.
 func Keep[T ~string](words, allowed []T) []T {
 	var kept []T
 	for _, w := range words {

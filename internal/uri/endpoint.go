@@ -7,8 +7,8 @@ import (
 )
 
 // Endpoint reads the address of a server's endpoint: an absolute https URL with a
-// host, without userinfo and without a fragment, not even an empty one. The error
-// has no prefix and reads behind the name of what is judged.
+// host, without userinfo and without a fragment, not even an empty one. The error has no
+// prefix: the caller puts the name of the setting in front.
 func Endpoint(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {

@@ -37,7 +37,7 @@ const hostFaults = Localhost | IPAddress | Punycode | HostName
 // redirect_uris).
 const MaxLength = 256
 
-// Message says what is wrong. Of several faults it names one.
+// Message describes a fault. Of several faults it describes one.
 func (f Fault) Message() string {
 	for _, m := range [...]struct {
 		fault   Fault
@@ -76,7 +76,7 @@ type parts struct {
 	authEnd   int // where path, query or fragment begins
 }
 
-// split finds the parts of s. It judges nothing.
+// split finds the parts of s. It does not judge them.
 func split(s string) (p parts) {
 	n := schemeLen(s)
 	if n == 0 {

@@ -132,7 +132,7 @@ func (w *writer) transact(ctx context.Context, do func(ctx context.Context) erro
 		w.turn <- struct{}{}
 		if w.waiting.Load() > 0 {
 			// The goroutine that gets the turn runs at once. Otherwise this one may go on
-			// with other work first, and nobody writes meanwhile.
+			// with other work first, and no write is made meanwhile.
 			runtime.Gosched()
 		}
 	}()
