@@ -114,7 +114,8 @@ func (a *Assertion) CheckHeader(allowed []claims.Algorithm, registered claims.Al
 // KeyID returns the kid of the header, and whether there is one.
 func (a *Assertion) KeyID() (kid string, named bool) { return a.jws.KeyID() }
 
-// SignedBy reports whether one of the keys has signed the assertion.
+// SignedBy reports whether one of the keys has signed the assertion. The caller has chosen
+// the keys by KeyID, where there is one.
 func (a *Assertion) SignedBy(keys []ssa.Key, allowed []claims.Algorithm) bool {
 	names := text.Strings(allowed)
 	return slices.ContainsFunc(keys, func(k ssa.Key) bool {
@@ -135,7 +136,7 @@ type Expected struct {
 // 3). It returns the jti and the time until which the assertion would be accepted again:
 // the caller must refuse a second use of the jti until then.
 func (a *Assertion) CheckClaims(e Expected) (jti string, until time.Time, err error) {
-	if a.ClientID() != e.ClientID || a.text("iss") != e.ClientID {
+	if e.ClientID == "" || a.ClientID() != e.ClientID || a.text("iss") != e.ClientID {
 		return "", time.Time{}, Refused("iss and sub of the client assertion are not both the client_id")
 	}
 	if !a.meant(e.Audiences) {
