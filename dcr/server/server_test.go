@@ -31,13 +31,9 @@ import (
 func TestAClientLivesByEveryMethodAtABankOfOneConfig(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
-	policy := validate.DefaultPolicy(validate.OBIE33)
-	for _, m := range []claims.AuthMethod{claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost} {
-		policy.AuthMethods, policy.Widenings = append(policy.AuthMethods, m), append(policy.Widenings, validate.Widening(m))
-	}
-	w.config.Policy, w.config.SealingKey = &policy, claims.NewSecret(strings.Repeat("k", 32))
+	w.allowEveryMethod()
 	client, _, _ := w.serve(t, w.bank(t))
-	for _, method := range policy.AuthMethods {
+	for _, method := range everyMethod {
 		registered := w.register(t, client, method)
 		access, err := client.AccessToken(ctx, registered.Credentials())
 		require.NoError(t, err, method)
