@@ -17,9 +17,9 @@
 //
 // # A policy as a file
 //
-// [ParsePolicy] reads a policy from strict JSON over the default policy of a profile,
-// json.Marshal writes one with all members, and [PolicySchema] is the JSON Schema for
-// editors. docs/policy.md says what each member means.
+// [ParsePolicy] reads a policy from strict JSON; members that are left out keep the value
+// of the profile's default policy. json.Marshal writes a policy with all members.
+// [PolicySchema] returns the JSON Schema for editors. docs/policy.md explains each member.
 //
 // # What is promised
 //

@@ -84,7 +84,7 @@ func unknownProfile(p Profile) error {
 	return fmt.Errorf("validate: unknown profile %q: use one of %v", Echo(string(p)), Profiles())
 }
 
-// ErrRules says that a rule table can't be used.
+// ErrRules means that a rule table cannot be used.
 var ErrRules = errors.New("validate: unusable rule table")
 
 // normalise fills in a rule's defaults. It refuses a rule that could not judge or that
@@ -135,7 +135,7 @@ func (v *Validator) SigningAlgorithms() []claims.Algorithm {
 // slice.
 func (v *Validator) Rules() []Rule { return slices.Clone(v.rules) }
 
-// Outcome is what became of one rule.
+// Outcome is the result of one rule.
 type Outcome uint8
 
 // The outcomes. OutcomeNone is that of a rule that the Validator does not have.

@@ -155,14 +155,17 @@ const (
 // SubjectDNMatch says how a subject DN is compared.
 type SubjectDNMatch string
 
-// DNMatchExact compares RDN by RDN, in their order. DNMatchReversed also takes the
-// whole name the other way round, C first. DNMatchAnyOrder wants every RDN of the
-// certificate and no other, in any order: Go's pkix.Name, for one, writes
-// attributes that it does not know at the end. DNMatchImmutable also forgives RDNs
-// that the request leaves out, as clients do that drop attributes they do not know;
-// but never those that bind a certificate of its profile to its owner: CN and OU of
-// an OB Transport certificate, CN of an OBWAC, organizationIdentifier of a QWAC. A
-// certificate of another kind has no such part, and is matched in any order.
+// Each way of comparing accepts all names of the ones before it:
+//
+//   - DNMatchExact compares RDN by RDN, in their order.
+//   - DNMatchReversed also accepts the whole name in reverse order, C first.
+//   - DNMatchAnyOrder demands every RDN of the certificate and no other, in any order.
+//     Go's pkix.Name writes attributes that it does not know at the end.
+//   - DNMatchImmutable also accepts a name that leaves RDNs out, because some clients drop
+//     attributes that they do not know. It must have the RDNs that bind a certificate of
+//     its profile to its owner: CN and OU of an OB Transport certificate, CN of an OBWAC,
+//     organizationIdentifier of a QWAC. A certificate of another kind has no such RDNs,
+//     and is matched as by DNMatchAnyOrder.
 const (
 	DNMatchExact     SubjectDNMatch = "exact"
 	DNMatchReversed  SubjectDNMatch = "reversed"
@@ -193,8 +196,9 @@ const (
 // ForeignToken says how a token of one client is answered at another's address.
 type ForeignToken string
 
-// ForeignTokenUnauthorized answers as for a client that does not exist, 401, so that
-// nobody learns which do. ForeignTokenForbidden answers 403 where the client exists.
+// ForeignTokenUnauthorized answers 401, the same as for a client that does not exist, so
+// that a sender cannot learn which clients exist. ForeignTokenForbidden answers 403 if the
+// client exists.
 const (
 	ForeignTokenUnauthorized ForeignToken = "unauthorized"
 	ForeignTokenForbidden    ForeignToken = "forbidden"

@@ -67,8 +67,8 @@ func checkPolicyMemberAlgorithms(f *jsonform.Faults, p *Policy) {
 	}
 }
 
-// checkPolicyScopes holds the scopes to those of the roles, so that a misspelt word shows
-// here and not as a request that nobody can send.
+// checkPolicyScopes refuses a scope that no role allows. Such a scope is a misspelling:
+// every request for it would be refused.
 func checkPolicyScopes(f *jsonform.Faults, p *Policy) {
 	reachable := []string{"openid"}
 	for _, scopes := range p.RoleScopes {
@@ -139,8 +139,8 @@ func checkPolicyAllowedValues(f *jsonform.Faults, p *Policy) {
 	}
 }
 
-// checkDenied refuses entries that no statement could have: a deny list that is
-// misspelt would deny nobody.
+// checkDenied refuses entries that no statement can have: a misspelt entry would deny no
+// one.
 func checkDenied(f *jsonform.Faults, place string, list []string) {
 	for _, id := range list {
 		switch {

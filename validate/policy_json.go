@@ -10,19 +10,18 @@ import (
 // maxPolicy is the greatest length of a policy file, in bytes.
 const maxPolicy = 256 << 10
 
-// PolicySchemaID is the address under which PolicySchema is known.
+// PolicySchemaID is the $id of PolicySchema.
 const PolicySchemaID = "https://raw.githubusercontent.com/obdcr/obdcr/main/docs/policy.schema.json"
 
 // ParsePolicy reads a policy from its JSON form, an object of the members that
-// docs/policy.md lists. What it leaves out is as in DefaultPolicy of base. A member
-// that it gives replaces the default whole, but for member_algorithms, whose own
-// members replace theirs. Where it gives scopes and no default_scopes, those of the
-// default that remain are assigned.
+// docs/policy.md lists. A member that is left out has the value of DefaultPolicy(base). A
+// member replaces the default value as a whole; only within member_algorithms each member
+// replaces its own default. If the document has scopes and no default_scopes,
+// DefaultScopes are those of the default that are among scopes.
 //
-// It is strict: an unknown, duplicate or null member, a name in the wrong case and a
-// value of the wrong type are errors, and so is everything that [New] would refuse.
-// The error is PolicyErrors, or one that says that base is no profile, and the Policy
-// then zero.
+// ParsePolicy is strict. It returns an error for an unknown, duplicate or null member, a
+// name in the wrong case, a value of the wrong type, and all that [New] would refuse. The
+// error is PolicyErrors, or another one if base is no profile. On error the Policy is zero.
 func ParsePolicy(data []byte, base Profile) (Policy, error) {
 	if !base.Valid() {
 		return Policy{}, unknownProfile(base)
@@ -37,12 +36,12 @@ func ParsePolicy(data []byte, base Profile) (Policy, error) {
 	return p, nil
 }
 
-// MarshalJSON writes all members, in the order of docs/policy.md. ParsePolicy of the
-// same profile reads them back; an empty list and none are the same.
+// MarshalJSON writes all members, in the order of docs/policy.md. ParsePolicy reads them
+// back for the same profile; a nil list comes back as an empty one.
 func (p Policy) MarshalJSON() ([]byte, error) { return policyTable.Write(nil, &p), nil }
 
-// UnmarshalJSON reads a policy over p as ParsePolicy does over a default policy, but
-// leaves it to New to refuse what cannot be used. On error p is as before.
+// UnmarshalJSON reads a policy as ParsePolicy does, but does not check it: New does. A
+// member that the document leaves out keeps its value in p. On error p does not change.
 func (p *Policy) UnmarshalJSON(data []byte) error {
 	v, faults := jsonform.Open(string(data), maxPolicy)
 	if len(faults) > 0 {
@@ -63,14 +62,14 @@ func (p *Policy) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// PolicySchema returns the JSON Schema, draft 2020-12, of the policies that
-// ParsePolicy reads. What several members must be together it does not say, so that
-// ParsePolicy refuses some policies that it lets pass.
+// PolicySchema returns the JSON Schema, draft 2020-12, of the policies that ParsePolicy
+// reads. It cannot express checks over several members, so ParsePolicy refuses some
+// policies that the schema accepts.
 func PolicySchema() []byte {
 	return policyTable.Schema(PolicySchemaID, "A bank's policy for Dynamic Client Registration", defaultPolicies()...)
 }
 
-// defaultPolicies are the default policies by profile.
+// defaultPolicies returns the default policies by profile.
 func defaultPolicies() []jsonform.Default[Policy] {
 	var all []jsonform.Default[Policy]
 	for _, profile := range Profiles() {
@@ -82,30 +81,30 @@ func defaultPolicies() []jsonform.Default[Policy] {
 // clone copies a policy with all that it points to.
 func (p *Policy) clone() Policy { return policyTable.Clone(*p) }
 
-// PolicyError says what is wrong with one member of a policy.
+// PolicyError is a fault of one member of a policy.
 type PolicyError struct {
-	// Member is the JSON name, with the path below it where there is one:
+	// Member is the JSON name, followed by the path within the member, if there is one:
 	// role_scopes/AISP. It is empty for a document that is no JSON object.
 	Member string
-	Reason string // what is wrong and what would do
+	Reason string // what is wrong and what would be right
 }
 
-// Error is the detail behind the name of the package.
+// Error returns the detail with the name of the package in front.
 func (e *PolicyError) Error() string { return "validate: policy: " + e.Detail() }
 
-// Detail is member and reason, for a message that says already what is read.
+// Detail returns member and reason, for a message that names the policy itself.
 func (e *PolicyError) Detail() string {
 	return jsonform.Fault{Place: e.Member, Reason: e.Reason}.Detail()
 }
 
-// PolicyErrors is all that is wrong with a policy, at least one fault. errors.As also
-// finds the first *PolicyError.
+// PolicyErrors has every fault of a policy, at least one. errors.As also finds the first
+// *PolicyError.
 type PolicyErrors []*PolicyError
 
-// Error is the detail behind the name of the package.
+// Error returns the details with the name of the package in front.
 func (e PolicyErrors) Error() string { return "validate: policy: " + e.Detail() }
 
-// Detail is the details of all faults, one a line.
+// Detail returns the details of all faults, one a line.
 func (e PolicyErrors) Detail() string {
 	lines := make([]string, len(e))
 	for i, fault := range e {
@@ -123,7 +122,7 @@ func (e PolicyErrors) Unwrap() []error {
 	return all
 }
 
-// policyErrors makes an error of faults, nil of none.
+// policyErrors makes the error of faults; nil if there are none.
 func policyErrors(faults jsonform.Faults) error {
 	if len(faults) == 0 {
 		return nil

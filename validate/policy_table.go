@@ -14,19 +14,19 @@ var (
 	applicationTypes  = []claims.ApplicationType{claims.Web, claims.Mobile, claims.Native}
 	standardScopes    = []string{"openid", "accounts", "payments", "fundsconfirmations"}
 
-	// adjustableMembers are lists, of which the unsupported values are left out. Of a
-	// single value nothing would be left: the bank would have to choose another.
+	// adjustableMembers are members with lists: the bank leaves unsupported values out. In
+	// place of an unsupported single value it would have to choose another one.
 	adjustableMembers = []string{"grant_types", "response_types", "scope"}
 	widenings         = []Widening{WidenRS256, WidenClientSecretJWT, WidenClientSecretBasic, WidenClientSecretPost}
 )
 
 const (
-	maxSkew     = time.Hour                 // more would be no skew
-	maxDuration = 10 * 365 * 24 * time.Hour // keeps sums of times far from overflow
+	maxSkew     = time.Hour                 // a clock that differs by more is broken
+	maxDuration = 10 * 365 * 24 * time.Hour // so that sums of times cannot overflow
 )
 
-// policyTable has one row for each field of Policy. ParsePolicy, MarshalJSON, the copy
-// that New makes, its checks, PolicySchema and docs/policy.md follow from it.
+// policyTable has one row for each field of Policy. It is the one source for ParsePolicy,
+// MarshalJSON, the copy and the checks that New makes, PolicySchema and docs/policy.md.
 var policyTable = jsonform.Table[Policy]{
 	{
 		Name:  "audiences",

@@ -13,7 +13,7 @@ type Violation struct {
 	Document Document // document at fault
 	Message  string   // what is wrong
 	Got      string   // what was found, shortened by Echo; may be empty
-	Want     string   // what would do; may be empty
+	Want     string   // what would be right; may be empty
 	Citation Citation // where the requirement is written
 	Fix      string   // what the sender does about it
 	Code     Code     // code of RFC 7591 that a bank answers

@@ -87,12 +87,12 @@ const (
 	SeverityNotice  Severity = "notice"
 )
 
-// SignatureState says what is known of a signature. Rules never see a signature. The
+// SignatureState is the state of a signature's check. Rules never see a signature. The
 // caller who has the keys checks it, and reports a bad one through [Input.Extra].
 type SignatureState string
 
-// The states. A signature is not checked where there is no key set, or where it
-// cannot be read.
+// The states. A signature is not checked if there is no key set, or if the set cannot be
+// read.
 const (
 	SignatureValid      SignatureState = "valid"
 	SignatureInvalid    SignatureState = "invalid"

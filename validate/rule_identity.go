@@ -15,7 +15,7 @@ const (
 	maxOrgID      = 18
 )
 
-// identityRules are the rows about who sends a request, and its identifier.
+// identityRules are the rows about the iss and the jti of a request.
 var identityRules = []Rule{
 	{
 		ID:       rule.IssRequired,

@@ -87,7 +87,8 @@ const (
 	RuleSSANbf              = rule.SSANbf              // ssa.nbf
 )
 
-// The IDs of the rules about what the bank denies or does not approve.
+// The IDs of the rules about a statement that the bank denies, or whose software or
+// organisation is not approved.
 const (
 	RuleSSADeniedJTI                = rule.SSADeniedJTI                // ssa.denied.jti
 	RuleSSADeniedSoftware           = rule.SSADeniedSoftware           // ssa.denied.software
@@ -100,7 +101,8 @@ const (
 	RuleSSAEnvironment              = rule.SSAEnvironment              // ssa.environment
 )
 
-// The IDs of the rules about a request that only the steps with keys and a memory can judge.
+// The IDs of the rules that need keys, the registered client or earlier requests. They are
+// judged outside of this package.
 const (
 	RuleRequestJWS              = rule.RequestJWS              // request.jws
 	RuleRequestKeyFound         = rule.RequestKeyFound         // request.key.found
@@ -114,7 +116,7 @@ const (
 	RuleRequestJTIReplayed      = rule.RequestJTIReplayed      // request.jti.replayed
 )
 
-// The IDs of the rules about who sends a request, and its identifier.
+// The IDs of the rules about the iss and the jti of a request.
 const (
 	RuleIssRequired     = rule.IssRequired     // iss.required
 	RuleIssFormat       = rule.IssFormat       // iss.format
@@ -278,7 +280,7 @@ const (
 	RuleBackchannelClientNotificationEndpointHost           = rule.BackchannelClientNotificationEndpointHost           // backchannel_client_notification_endpoint.host
 )
 
-// The IDs of the rules about members as such.
+// The IDs of the rules about members in general.
 const (
 	RuleRequestMemberType       = rule.RequestMemberType       // request.member.type
 	RuleRedirectURIsType        = rule.RedirectURIsType        // redirect_uris.type
@@ -289,7 +291,7 @@ const (
 	RuleRequestAllowedByPolicy  = rule.RequestAllowedByPolicy  // request.allowed_by_policy
 )
 
-// The IDs of the rules about what is handed to the validator.
+// The IDs of the rules about the input of the validator itself.
 const (
 	RuleValidateInput = rule.ValidateInput // validate.input
 )

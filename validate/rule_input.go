@@ -5,8 +5,8 @@ import "github.com/obdcr/obdcr/internal/rule"
 // inputFix is the fix of the row about the input.
 const inputFix = "make the Validator with New and give Judge an Input"
 
-// inputRules are the rows about what is handed to the validator. Judge reports
-// them before it looks at any other row.
+// inputRules are the rows about the input of Judge itself. Judge reports them before it
+// looks at any other row.
 var inputRules = []Rule{
 	{
 		ID:       rule.ValidateInput,

@@ -8,7 +8,7 @@ import (
 	"github.com/obdcr/obdcr/internal/rule"
 )
 
-// refetch is the fix for what only the directory can mend.
+// refetch is the fix for a fault that only the directory can correct.
 const refetch = "fetch the software statement from the directory again and send it byte for byte"
 
 // statementMemberRules are the rows about the request's member that holds the

@@ -122,9 +122,9 @@ func checkDNLength(c *Case, most int) {
 	}
 }
 
-// Same reports whether a distinguished name, written as RFC 4514 says, is taken for
-// the subject of a certificate (x509.Certificate.RawSubject). The error says that
-// either is no distinguished name.
+// Same reports whether m accepts a distinguished name, in the form of RFC 4514, as the
+// subject of a certificate (x509.Certificate.RawSubject). It returns an error if one of
+// the two is no distinguished name.
 func (m SubjectDNMatch) Same(name string, rawSubject []byte) (bool, error) {
 	sent, err := dn.Parse(name)
 	if err != nil {

@@ -85,7 +85,7 @@ func profilesSince34() []Profile  { return []Profile{OBIE34} }
 func profilesOBIE() []Profile     { return []Profile{OBIE32, OBIE33, OBIE34} }
 func profilesWSO2() []Profile     { return []Profile{WSO2} }
 
-// place is what the rows of one table have in common.
+// place has the fields that all rows of one table share.
 type place struct {
 	document Document
 	step     Step
@@ -96,9 +96,9 @@ type place struct {
 // through a request. Append rows to it, or leave some out by ID, and give the result to
 // [New].
 //
-// An External row is about keys, signatures or earlier requests, which no rule can
-// see. The caller who sees them reports it through [Input.Extra]. Until then the row
-// does not apply.
+// An External row is about keys, signatures or earlier requests, which no rule can see.
+// The caller who has them judges it and reports a violation through [Input.Extra]. Without
+// one the row does not apply.
 func Rules() []Rule {
 	header := place{DocHeader, StepParseRequest, InvalidClientMetadata}
 	trust := place{DocSSA, StepVerifySSA, InvalidSoftwareStatement}

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	// MaxEcho is how many characters of input a message repeats at most.
+	// MaxEcho is the greatest number of characters of the input that a message repeats.
 	MaxEcho = text.MaxEcho
-	// MaxDescription is how many characters an error_description has at most.
+	// MaxDescription is the greatest number of characters of an error_description.
 	MaxDescription = text.MaxDescription
 )
 
-// WireError is what a registration endpoint answers, RFC 7591 section 3.2.2.
+// WireError is the error object of a registration endpoint, RFC 7591 section 3.2.2.
 type WireError struct {
 	Error       Code   `json:"error"`
 	Description string `json:"error_description"`
@@ -56,8 +56,8 @@ func (r *Report) ordered() []Violation {
 	return all
 }
 
-// describe tells as many violations as fit. total is the number of errors. Where
-// describe tells several and leaves some out, it says how many.
+// describe writes as many violations as fit into a description. total is the number of
+// errors. If it writes several and leaves some out, it adds their number.
 func describe(told []Violation, total int) string {
 	const reserve = len("; and 100000000 more")
 	var b strings.Builder
@@ -76,7 +76,7 @@ func describe(told []Violation, total int) string {
 	return b.String()
 }
 
-// sentence tells one violation: place, message, rule.
+// sentence writes one violation: place, message, rule.
 func sentence(v *Violation) string {
 	place := text.ASCII(text.Description(v.Pointer), MaxEcho)
 	if v.Document == DocSSA || v.Document == DocSSAHeader {
