@@ -87,8 +87,7 @@ const (
 	RuleSSANbf              = rule.SSANbf              // ssa.nbf
 )
 
-// The IDs of the rules about a statement that the bank denies, or whose software or
-// organisation is not approved.
+// The IDs of the rules about a statement that the bank denies or does not approve.
 const (
 	RuleSSADeniedJTI                = rule.SSADeniedJTI                // ssa.denied.jti
 	RuleSSADeniedSoftware           = rule.SSADeniedSoftware           // ssa.denied.software
@@ -101,8 +100,7 @@ const (
 	RuleSSAEnvironment              = rule.SSAEnvironment              // ssa.environment
 )
 
-// The IDs of the rules that need keys, the registered client or earlier requests. They are
-// judged outside of this package.
+// The IDs of the rules that need keys, the registered client or earlier requests.
 const (
 	RuleRequestJWS              = rule.RequestJWS              // request.jws
 	RuleRequestKeyFound         = rule.RequestKeyFound         // request.key.found

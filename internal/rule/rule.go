@@ -91,8 +91,7 @@ const (
 	SSANbf              = "ssa.nbf"
 )
 
-// Rules about a statement that the bank denies, or whose software or organisation is not
-// approved.
+// Rules about a statement that the bank denies or does not approve.
 const (
 	SSADeniedJTI                = "ssa.denied.jti"
 	SSADeniedSoftware           = "ssa.denied.software"
@@ -105,8 +104,7 @@ const (
 	SSAEnvironment              = "ssa.environment"
 )
 
-// Rules that need keys, the registered client or earlier requests. They are judged
-// outside of package validate.
+// Rules that need keys, the registered client or earlier requests.
 const (
 	RequestJWS              = "request.jws"
 	RequestKeyFound         = "request.key.found"
