@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,6 +22,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
@@ -45,23 +44,14 @@ func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
 	policy.Audiences = []string{ssatest.DefaultAudience}
 	policy.AuthMethods = append(policy.AuthMethods, claims.ClientSecretBasic)
 	policy.Widenings = []validate.Widening{validate.WidenClientSecretBasic}
-	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	own, err := d.ServerCertificate("127.0.0.1")
 	require.NoError(t, err)
-	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{d.Anchor()}, Clock: time.Now, Skew: time.Minute})
-	require.NoError(t, err)
-	b := &clientBank{}
-	b.store = store.NewMemory(time.Now)
-	b.tokens = token.NewMemory(nil, nil)
-	registrar, err := dcr.NewRegistrar(dcr.Config{Statements: verifier, SoftwareKeys: d.Resolver(), Validator: validator,
-		Store: b.store, Clock: time.Now, Tokens: b.tokens})
-	require.NoError(t, err)
-	registration, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: registrar, Path: "/register", Certificate: cert.FromTLS})
-	require.NoError(t, err)
+	b := &clientBank{server: httptest.NewUnstartedServer(nil), store: store.NewMemory(nil), tokens: token.NewMemory(nil, nil)}
+	address := "https://" + b.server.Listener.Addr().String()
 	mux := http.NewServeMux()
-	mux.Handle("/", registration)
 	mux.HandleFunc("POST /token", b.token)
 	mux.HandleFunc("GET /discovery", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, clientDiscovery(b.server.URL))
+		fmt.Fprint(w, clientDiscovery(address))
 	})
 	mux.HandleFunc("GET /broken", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"issuer": "x"}`) })
 	mux.HandleFunc("GET /busy", func(w http.ResponseWriter, _ *http.Request) {
@@ -69,15 +59,26 @@ func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
 	mux.HandleFunc("GET /losing", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/lost", "token_endpoint": "%[1]s/token"}`, b.server.URL)
+		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/lost", "token_endpoint": "%[1]s/token"}`, address)
 	})
 	// The same bank, with a token endpoint that does not mind the method.
 	mux.HandleFunc("GET /lenient", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, strings.Replace(clientDiscovery(b.server.URL), "/token\"", "/any-token\"", 1))
+		fmt.Fprint(w, strings.Replace(clientDiscovery(address), "/token\"", "/any-token\"", 1))
 	})
 	mux.HandleFunc("POST /any-token", func(w http.ResponseWriter, r *http.Request) { b.issue(w, r, r.PostFormValue("client_id")) })
 	mux.HandleFunc("POST /lost", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	b.serve(t, d, mux)
+	bank, err := server.New(server.Config{
+		Issuer: address, Policy: &policy, Directories: []ssa.KnownDirectory{d.Known()}, Keys: server.KeyConfig{Resolver: d.Resolver()},
+		Store: b.store, Tokens: b.tokens, Discovery: dcr.Discovery{TokenEndpoint: address + "/token"}, Rest: mux,
+		Clients: server.CertificateConfig{Server: []tls.Certificate{own}, Trust: cert.TrustPolicy{
+			Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {d.CA}}}},
+	})
+	require.NoError(t, err)
+	t.Cleanup(bank.Close)
+	b.server.Config = bank.HTTPServer()
+	b.server.TLS = b.server.Config.TLSConfig
+	b.server.StartTLS()
+	t.Cleanup(b.server.Close)
 	return b
 }
 
@@ -85,19 +86,6 @@ func clientDiscovery(address string) string {
 	return fmt.Sprintf(`{"issuer": "%[1]s", "registration_endpoint": "%[1]s/register", "token_endpoint": "%[1]s/token",
 		"token_endpoint_auth_methods_supported": ["private_key_jwt", "tls_client_auth", "client_secret_basic"],
 		"request_object_signing_alg_values_supported": ["PS256"], "scopes_supported": ["openid", "accounts", "payments"]}`, address)
-}
-
-func (b *clientBank) serve(t *testing.T, d *ssatest.Directory, h http.Handler) {
-	t.Helper()
-	certificate, err := d.ServerCertificate("127.0.0.1")
-	require.NoError(t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(d.CA)
-	b.server = httptest.NewUnstartedServer(h)
-	b.server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	b.server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool}
-	b.server.StartTLS()
-	t.Cleanup(b.server.Close)
 }
 
 // token issues a token to whoever names a client that exists by its own method. What
