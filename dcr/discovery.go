@@ -155,12 +155,3 @@ func (d *Discovery) check() error {
 	}
 	return nil
 }
-
-// preferred returns the values of offered, with PS256 moved to the front.
-func preferred(p *validate.Policy, member string, supported []claims.Algorithm) []claims.Algorithm {
-	values := slices.Clone(offered(p, member, supported))
-	if i := slices.Index(values, claims.PS256); i > 0 {
-		values = slices.Insert(slices.Delete(values, i, i+1), 0, claims.PS256)
-	}
-	return values
-}

@@ -59,15 +59,15 @@ type Handler struct {
 	log         *slog.Logger
 }
 
-// request is an HTTP request with what every verb needs from it.
-type request struct {
+// verbRequest is an HTTP request with what every verb needs from it.
+type verbRequest struct {
 	*http.Request
 	clientID string // from the path; "" at POST, and where no client can have it
 	caller   Caller
 }
 
 // verb does the work of a request, and returns the status and body of its answer.
-type verb func(context.Context, http.ResponseWriter, request) (int, string, error)
+type verb func(context.Context, http.ResponseWriter, verbRequest) (int, string, error)
 
 // NewHandler serves the registration endpoint (OBIE DCR, endpoints):
 //
@@ -210,7 +210,7 @@ func (h *Handler) resource(known map[string]verb) http.Handler {
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, do verb) {
-	q := request{Request: r, caller: Caller{Token: token.FromHeader(r.Header)}}
+	q := verbRequest{Request: r, caller: Caller{Token: token.FromHeader(r.Header)}}
 	if id := r.PathValue("ClientId"); isClientID(id) {
 		q.clientID = id
 	}

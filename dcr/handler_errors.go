@@ -68,7 +68,7 @@ func challengeOf(e *Error, tokenSent bool) string {
 
 // logRefusal logs what the answer leaves out: the rules and the cause. It logs neither
 // the access token nor the request.
-func (h *Handler) logRefusal(q request, e *Error) {
+func (h *Handler) logRefusal(q verbRequest, e *Error) {
 	level := slog.LevelInfo
 	if e.Status >= http.StatusInternalServerError && q.Context().Err() == nil && !e.logged {
 		level = slog.LevelError

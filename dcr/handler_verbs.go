@@ -20,7 +20,7 @@ const maxSegment = 64
 // bytes: a client may announce a body and never send it.
 const mostReserved = 8 << 10
 
-func (h *Handler) register(ctx context.Context, w http.ResponseWriter, q request) (int, string, error) {
+func (h *Handler) register(ctx context.Context, w http.ResponseWriter, q verbRequest) (int, string, error) {
 	token, err := h.readToken(w, q.Request)
 	if err != nil {
 		return 0, "", err
@@ -29,12 +29,12 @@ func (h *Handler) register(ctx context.Context, w http.ResponseWriter, q request
 	return answered(h.registrar.policy.CreatedStatus, registration, err)
 }
 
-func (h *Handler) get(ctx context.Context, _ http.ResponseWriter, q request) (int, string, error) {
+func (h *Handler) get(ctx context.Context, _ http.ResponseWriter, q verbRequest) (int, string, error) {
 	registration, err := h.registrar.Get(ctx, q.clientID, q.caller)
 	return answered(http.StatusOK, registration, err)
 }
 
-func (h *Handler) update(ctx context.Context, w http.ResponseWriter, q request) (int, string, error) {
+func (h *Handler) update(ctx context.Context, w http.ResponseWriter, q verbRequest) (int, string, error) {
 	var token string
 	if !q.caller.Token.IsZero() { // the Registrar refuses a request without one, so its body is not read
 		var err error
@@ -46,7 +46,7 @@ func (h *Handler) update(ctx context.Context, w http.ResponseWriter, q request) 
 	return answered(http.StatusOK, registration, err)
 }
 
-func (h *Handler) delete(ctx context.Context, _ http.ResponseWriter, q request) (int, string, error) {
+func (h *Handler) delete(ctx context.Context, _ http.ResponseWriter, q verbRequest) (int, string, error) {
 	return http.StatusNoContent, "", h.registrar.Delete(ctx, q.clientID, q.caller)
 }
 

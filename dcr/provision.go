@@ -3,7 +3,6 @@ package dcr
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/store"
@@ -49,17 +48,6 @@ func (r *Registrar) readableSecret(c store.Client) (claims.Secret, error) {
 		return claims.Secret{}, nil
 	}
 	return r.OpenSecret(c)
-}
-
-// guarded calls code that the bank supplied, and returns a panic of it as an error. A
-// panic that went on would leave a change half done.
-func guarded(do func() error) (err error) {
-	defer func() {
-		if found := recover(); found != nil {
-			err = fmt.Errorf("dcr: panic: %.200q", fmt.Sprint(found))
-		}
-	}()
-	return do()
 }
 
 // takeBack undoes a create or an update that failed half-way. If that fails too,

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"time"
 
@@ -99,10 +98,6 @@ func (r *Registrar) describe(v *VerifiedRequest) (store.Client, claims.AuthMetho
 // now returns the time in the precision of records: whole seconds, UTC.
 func (r *Registrar) now() time.Time { return r.clock().UTC().Truncate(time.Second) }
 
-func internalError(err error) *Error {
-	return &Error{Status: http.StatusInternalServerError, Description: "the request could not be served, by a fault of the bank's", Err: err}
-}
-
 // registered returns the members that the record keeps. The claims about the request
 // itself (iss, iat, exp, nbf, aud, jti) are left out, and the specification's defaults
 // stand in for what the request left out.
@@ -150,22 +145,6 @@ func (r *Registrar) adjust(c *claims.Request) {
 	if scope, ok := c.Scope.Get(); ok && r.policy.CanAdjust("scope") {
 		c.Scope = claims.Some(claims.Scope{Words: text.Keep(scope.Words, offered(&r.policy, "scope", r.policy.Scopes))})
 	}
-}
-
-// offered returns those of the supported values that the policy's allowed_values admit
-// for a member. The caller must not change the slice: it may be the policy's own.
-func offered[T ~string](p *validate.Policy, member string, supported []T) []T {
-	allowed, narrowed := p.AllowedValues[member]
-	if !narrowed {
-		return supported
-	}
-	var kept []T
-	for _, v := range supported {
-		if slices.Contains(allowed, string(v)) {
-			kept = append(kept, v)
-		}
-	}
-	return kept
 }
 
 // emptied names the member that has no values left after adjust, and the rule that it

@@ -57,6 +57,12 @@ func refusal(v validate.Violation) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: code, Description: v.Rule + ": " + v.Message}
 }
 
+// internalError makes the refusal for a fault of the bank's: 500, without details for the
+// sender.
+func internalError(err error) *Error {
+	return &Error{Status: http.StatusInternalServerError, Description: "the request could not be served, by a fault of the bank's", Err: err}
+}
+
 // keysUnreadable is the description for an outage of the software's key sets.
 const keysUnreadable = "the key set of the software cannot be read at the moment"
 
