@@ -41,32 +41,23 @@ func Parse(token string) (*JWS, error) {
 	if err != nil {
 		return nil, err
 	}
-	sizes := [3]int{first, second - first - 1, len(token) - second - 1}
 	// The room stays on the stack; a token that does not fit moves to the heap.
-	var room [8 << 10]byte
-	buf := append(room[:0], token...)
-	buf = slices.Grow(buf, encoding.DecodedLen(len(token)))
-
-	src, ends := buf, [3]int{}
-	for i := range ends {
-		size := sizes[i]
+	var room [4 << 10]byte
+	buf, ends := slices.Grow(room[:0], encoding.DecodedLen(len(token))), [3]int{}
+	for i, part := range [3]string{token[:first], token[first+1 : second], token[second+1:]} {
 		start := len(buf)
-		buf = buf[:start+encoding.DecodedLen(size)]
-		n, err := encoding.Decode(buf[start:], src[:size])
+		buf, err = encoding.AppendDecode(buf, []byte(part))
 		// The decoder skips line breaks. A part with one gives fewer octets than its
 		// length says, or has a length that no octets encode to.
-		if err != nil || size%4 == 1 || n != encoding.DecodedLen(size) {
+		if err != nil || len(part)%4 == 1 || len(buf)-start != encoding.DecodedLen(len(part)) {
 			return nil, fail(ErrMalformed, "the "+partNames[i]+" is not canonical base64url (one line, A-Z a-z 0-9 - _, no padding, unused bits zero)")
 		}
-		buf = buf[:start+n]
-		ends[i] = start + n
-		src = src[min(size+1, len(src)):]
+		ends[i] = len(buf)
 	}
 	// Header and payload share one string, which nobody can change.
-	decoded := string(buf[len(token):ends[1]])
-	headerSize := ends[0] - len(token)
-	j := &JWS{input: token[:second], header: decoded[:headerSize], payload: decoded[headerSize:],
-		signature: bytes.Clone(buf[ends[1]:ends[2]])}
+	decoded := string(buf[:ends[1]])
+	j := &JWS{input: token[:second], header: decoded[:ends[0]], payload: decoded[ends[0]:],
+		signature: bytes.Clone(buf[ends[1]:])}
 	if err := j.readHeader(); err != nil {
 		return nil, err
 	}
