@@ -1,12 +1,13 @@
 package dcr
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -63,9 +64,9 @@ func (h *Handler) readToken(w http.ResponseWriter, r *http.Request) (string, err
 	if !isJOSE(r.Header) {
 		return "", &Error{Status: http.StatusUnsupportedMediaType, Description: "send Content-Type application/jwt or application/jose, and no Content-Encoding"}
 	}
-	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), mostReserved)) + bytes.MinRead)
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxRequestBody))
+	var body strings.Builder
+	body.Grow(int(min(max(r.ContentLength, 0), mostReserved)))
+	_, err := io.CopyBuffer(&body, http.MaxBytesReader(w, r.Body, MaxRequestBody), make([]byte, 1<<10))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
