@@ -170,28 +170,28 @@ func (f field[T]) decode(r *reader, into *T, name string, v jsonscan.Value) {
 	r.leave()
 }
 
-// decode reads the members of a payload. names maps our names to the directory's where
-// they differ. Members without a row go to keep.
-func (f fields[T]) decode(payload *Payload, names map[string]string, into *T, keep *[]Member) []Fault {
+// decode reads the members of one strict JSON object. names maps our names to the
+// directory's where they differ. Members without a row go to keep.
+func (f fields[T]) decode(payload string, names map[string]string, into *T, keep *[]Member) ([]Fault, error) {
 	var r reader
 	theirs, unknown := invert(names), 0
-	for _, m := range payload.members {
-		if i, known := f.find(m.name, names, theirs); known {
-			f.rows[i].decode(&r, into, m.name, m.value)
+	object, err := parseObject(payload, func(name string, v jsonscan.Value) {
+		if i, known := f.find(name, names, theirs); known {
+			f.rows[i].decode(&r, into, name, v)
 		} else {
 			unknown++
 		}
-	}
-	if unknown == 0 {
-		return r.faults
+	})
+	if err != nil || unknown == 0 {
+		return r.faults, err
 	}
 	*keep = make([]Member, 0, unknown)
-	for _, m := range payload.members {
-		if _, known := f.find(m.name, names, theirs); !known {
-			*keep = append(*keep, Member{Name: m.name, Raw: json.RawMessage(m.value.Raw())})
+	for name, v := range object.Members() {
+		if _, known := f.find(name, names, theirs); !known {
+			*keep = append(*keep, Member{Name: name, Raw: json.RawMessage(v.Raw())})
 		}
 	}
-	return r.faults
+	return r.faults, nil
 }
 
 // find returns the row of a member by the directory's name for it.
@@ -280,11 +280,14 @@ func appendMember(out []byte, key string, value any) ([]byte, error) {
 }
 
 // parseObject checks that a payload is one strict JSON object and nothing else. It
-// shows the members on the way.
-func parseObject(payload string, member func(name string, v jsonscan.Value)) error {
+// calls member for each member on the way.
+func parseObject(payload string, member func(name string, v jsonscan.Value)) (jsonscan.Value, error) {
 	v, err := jsonscan.Scan(payload, member)
-	if err == nil && v.Kind() != jsonscan.Object {
-		err = &jsonscan.SyntaxError{Reason: "the document is " + v.Kind().String() + ", want one object"}
+	if err != nil {
+		return v, err
 	}
-	return err
+	if v.Kind() != jsonscan.Object {
+		return v, &jsonscan.SyntaxError{Reason: "the document is " + v.Kind().String() + ", want one object"}
+	}
+	return v, nil
 }

@@ -14,7 +14,7 @@ var headerFields = table(
 func DecodeHeader[Text ~string | ~[]byte](header Text) (*Header, []Fault, error) {
 	h := Header{Members: make([]string, 0, 4)}
 	var r reader
-	err := parseObject(string(header), func(name string, v jsonscan.Value) {
+	_, err := parseObject(string(header), func(name string, v jsonscan.Value) {
 		h.Members = append(h.Members, name)
 		if i, ok := headerFields.index[name]; ok {
 			headerFields.rows[i].decode(&r, &h, name, v)

@@ -36,12 +36,11 @@ var requestFields = table(
 // of the wrong type and leaves it invalid. It returns an error, and no request, only
 // where the payload is not one strict JSON object of at most 2,000 values.
 func DecodeRequest[Text ~string | ~[]byte](payload Text) (*Request, []Fault, error) {
-	p, err := ParsePayload(string(payload))
+	var r Request
+	faults, err := requestFields.decode(string(payload), nil, &r, &r.Unknown)
 	if err != nil {
 		return nil, nil, err
 	}
-	var r Request
-	faults := requestFields.decode(p, nil, &r, &r.Unknown)
 	return &r, faults, nil
 }
 

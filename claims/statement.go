@@ -47,12 +47,12 @@ var ssaFields = table(
 // names maps a claim's name in this package to the one that a directory uses
 // instead; nil is right for the OBIE directory.
 func DecodeSSA[Text ~string | ~[]byte](payload Text, names map[string]string) (*SSA, []Fault, error) {
-	p, err := ParsePayload(string(payload))
+	var s SSA
+	faults, err := ssaFields.decode(string(payload), names, &s, &s.Unknown)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, faults := p.SSA(names)
-	return s, faults, nil
+	return &s, faults, nil
 }
 
 // ParseSSA is DecodeSSA for callers who accept no fault. With any fault it returns a

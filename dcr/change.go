@@ -100,7 +100,7 @@ func registeredOf(c *store.Client) []member {
 	if c == nil {
 		return nil
 	}
-	members, err := appendMembers(make([]member, 0, 32), string(c.Metadata))
+	members, err := appendMembers(make([]member, 0, 32), string(c.Metadata), func(string) bool { return true })
 	if err != nil {
 		return nil
 	}

@@ -12,10 +12,13 @@ import (
 // member is a member of a JSON object: its name, and its value as JSON text.
 type member struct{ name, value string }
 
-// appendMembers appends the members of a JSON object, in the object's order.
-func appendMembers(members []member, object string) ([]member, error) {
+// appendMembers appends those members of a JSON object whose name is wanted, in the
+// object's order.
+func appendMembers(members []member, object string, wanted func(name string) bool) ([]member, error) {
 	document, err := jsonscan.Scan(object, func(name string, v jsonscan.Value) {
-		members = append(members, member{name, v.Raw()})
+		if wanted(name) {
+			members = append(members, member{name, v.Raw()})
+		}
 	})
 	if err == nil && document.Kind() != jsonscan.Object {
 		err = errors.New("dcr: the members are no JSON object")

@@ -25,7 +25,7 @@ func Response(c store.Client, secret claims.Secret, policy validate.Policy) ([]b
 	if err != nil {
 		return nil, err
 	}
-	body, err := respond(&c, statement.UnverifiedPayload(), secret, policy.ResponseScopeAsArray)
+	body, err := respond(&c, statement.Signed().UnverifiedPayload(), secret, policy.ResponseScopeAsArray)
 	return []byte(body), err
 }
 
@@ -40,13 +40,13 @@ func (r *Registrar) respond(c *store.Client, statement *ssa.Verified, secret cla
 
 // respond makes the response from the record and the payload of its statement. Of members
 // with the same name, the server's wins over the registered one, and that over the SSA's.
-func respond(c *store.Client, statement *claims.Payload, secret claims.Secret, scopeAsArray bool) (string, error) {
+func respond(c *store.Client, payload string, secret claims.Secret, scopeAsArray bool) (string, error) {
 	members := append(make([]member, 0, 64),
 		member{"client_id", quoted(c.ID)}, member{"client_id_issued_at", strconv.FormatInt(c.IssuedAt.Unix(), 10)})
 	if !secret.IsZero() {
 		members = append(members, member{"client_secret", quoted(secret.Reveal())}, member{"client_secret_expires_at", "0"})
 	}
-	members, err := appendMembers(members, string(c.Metadata))
+	members, err := appendMembers(members, string(c.Metadata), func(string) bool { return true })
 	if err != nil {
 		return "", err
 	}
@@ -55,10 +55,11 @@ func respond(c *store.Client, statement *claims.Payload, secret claims.Secret, s
 			return "", err
 		}
 	}
-	for name, value := range statement.Members() {
-		if name != "org_contacts" && hasPrefix(name, flattened) {
-			members = append(members, member{name, value})
-		}
+	members, err = appendMembers(members, payload, func(name string) bool {
+		return name != "org_contacts" && hasPrefix(name, flattened)
+	})
+	if err != nil {
+		return "", err
 	}
 	sortMembers(members)
 	return objectOf(members), nil

@@ -8,8 +8,12 @@ import (
 // Statement is a software statement whose signature is not checked. Only Parse
 // makes one; the zero Statement is refused by Verify.
 type Statement struct {
-	signed  *Signed
-	payload *claims.Payload // made of signed's own payload: of the bytes that the signature covers
+	signed *Signed
+	// claims and faults were decoded, in the OBIE directory's names, from the payload that
+	// signed holds and its signature covers. That is a string, which does not change. Nobody
+	// is given them, but copies by Verify, so that they do not change either.
+	claims *claims.SSA
+	faults []claims.Fault
 }
 
 // Parse reads a software statement: a compact JWS over one strict JSON object. It
@@ -19,11 +23,11 @@ func Parse(token string) (*Statement, error) {
 	if refusal != nil {
 		return nil, malformed("", "the software statement is no compact JWS: "+refusal.Detail)
 	}
-	payload, err := claims.ParsePayload(signed.UnverifiedPayload())
+	c, faults, err := claims.DecodeSSA(signed.UnverifiedPayload(), nil)
 	if err != nil {
 		return nil, malformed("", "the payload of the software statement is no strict JSON object: "+err.Error())
 	}
-	return &Statement{signed: signed, payload: payload}, nil
+	return &Statement{signed: signed, claims: c, faults: faults}, nil
 }
 
 func malformed(pointer, text string) *Error {
@@ -33,16 +37,27 @@ func malformed(pointer, text string) *Error {
 // UnverifiedClaims are the claims as anybody may have written them. A member of the
 // wrong type is invalid. Each call decodes the claims anew.
 func (s *Statement) UnverifiedClaims() *claims.SSA {
-	c, _ := s.UnverifiedPayload().SSA(nil)
+	if s.signed == nil {
+		return &claims.SSA{}
+	}
+	c, _, err := claims.DecodeSSA(s.signed.UnverifiedPayload(), nil)
+	if err != nil {
+		return &claims.SSA{} // Parse has read the same bytes as an object
+	}
 	return c
 }
 
-// UnverifiedPayload is the payload. Anybody may have written it.
-func (s *Statement) UnverifiedPayload() *claims.Payload {
-	if s.payload == nil {
-		return &claims.Payload{}
+// named returns the claims in the names that an anchor's directory uses. They are not to
+// be given out, nor changed.
+func (s *Statement) named(names map[string]string) (*claims.SSA, []claims.Fault) {
+	if len(names) == 0 {
+		return s.claims, s.faults
 	}
-	return s.payload
+	c, faults, err := claims.DecodeSSA(s.signed.UnverifiedPayload(), names)
+	if err != nil {
+		return &claims.SSA{}, nil // Parse has read the same bytes as an object
+	}
+	return c, faults
 }
 
 // UnverifiedHeader is the decoded header. It must not be changed.
@@ -63,7 +78,7 @@ func (s *Statement) Token() string { return s.Signed().Token() }
 // has no claims, no environment and no key set, and is of no use.
 type Verified struct {
 	statement Statement
-	claims    *claims.SSA // shared with nobody
+	claims    *claims.SSA // given to nobody
 	anchor    Anchor
 }
 
@@ -89,8 +104,8 @@ func (v *Verified) Anchor() string { return v.anchor.Name }
 // Token returns the statement as it was sent, byte for byte.
 func (v *Verified) Token() string { return v.statement.Token() }
 
-// Payload returns the payload as it was sent, the JSON that the signature covers.
-func (v *Verified) Payload() *claims.Payload { return v.statement.UnverifiedPayload() }
+// Payload returns the claims as they were sent, the JSON that the signature covers.
+func (v *Verified) Payload() string { return v.statement.Signed().UnverifiedPayload() }
 
 // SoftwareJWKS returns the address of the software's key set, which the anchor's
 // list of hosts admits: https, a host (or host:port) on the list, no userinfo. The

@@ -26,7 +26,7 @@ func (v *Verifier) RereadUnsafe(token string, env claims.Environment) (*Verified
 		if a.Environment != env {
 			continue
 		}
-		c, _ := s.payload.SSA(a.ClaimNames)
+		c, _ := s.named(a.ClaimNames)
 		found := &Verified{statement: *s, claims: c, anchor: *a}
 		if _, refusal = found.SoftwareKeys(nil); refusal == nil {
 			return found, nil

@@ -78,7 +78,7 @@ func (v *Verifier) Verify(ctx context.Context, s *Statement) (*Verified, error) 
 }
 
 func (v *Verifier) anchorsOf(s *Statement) ([]*Anchor, error) {
-	iss, ok := s.payload.Issuer().Get()
+	iss, ok := s.claims.Issuer.Get()
 	if anchors := v.anchors[iss]; ok && len(anchors) > 0 {
 		return anchors, nil
 	}
@@ -137,10 +137,10 @@ func ruleOf(e *Error) string {
 	return rule.SSAJWS
 }
 
-// judge reads the claims, in the anchor's own names, from the payload whose signature
-// was verified, and checks them against the anchor and the clock.
+// judge reads the claims in the anchor's own names, and checks them against the anchor
+// and the clock.
 func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
-	c, faults := s.payload.SSA(a.ClaimNames)
+	c, faults := s.named(a.ClaimNames)
 	if c.Issuer.Or("") != a.Issuer {
 		// An earlier reading of the claims led to the anchor. These claims are verified.
 		return nil, unknownIssuer()
@@ -155,7 +155,8 @@ func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
 			Detail: (&claims.FaultError{Faults: faults}).Detail()}
 	}
 	if refusal != nil {
-		refusal.Claims, refusal.Faults, refusal.Environment = c, faults, a.Environment
+		told := *c
+		refusal.Claims, refusal.Faults, refusal.Environment = &told, faults, a.Environment
 		return nil, refusal
 	}
 	return &Verified{statement: *s, claims: c, anchor: *a}, nil
