@@ -34,7 +34,7 @@ type CheckResult struct {
 	Note    string       `json:"note,omitempty"` // for people: by what, or why not
 }
 
-// Acceptance says why a certificate was accepted as one of a software.
+// Acceptance is the reason why a certificate was accepted as one of a software.
 type Acceptance struct {
 	Certificate *x509.Certificate `json:"-"`        // the one that was accepted
 	Software    Software          `json:"-"`        // that it belongs to, as the caller of Check gave it

@@ -134,7 +134,7 @@ func newTrustStore(list []*x509.Certificate, now time.Time) (*trustStore, error)
 	return s, errors.Join(errs...)
 }
 
-// unfit says why a certificate may not be listed as a CA, "" if it may.
+// unfit returns the reason why a certificate may not be listed as a CA, "" if it may.
 func unfit(c *x509.Certificate, now time.Time) string {
 	switch {
 	case c == nil:

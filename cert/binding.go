@@ -38,7 +38,8 @@ const (
 	BySubject Binding = "subject"
 )
 
-// unfit says why a binding may not stand in a list behind others, "" if it may.
+// unfit returns the reason why a binding may not stand in a list behind others, "" if it
+// may.
 func (b Binding) unfit(before []Binding) string {
 	switch {
 	case b != ByPublicKey && b != ByThumbprint && b != BySubject:
@@ -84,9 +85,9 @@ func (c *Checker) belongs(good *Acceptance, leaf *x509.Certificate, s *Software,
 	return nil, &Error{Kind: ErrNotOwned, Detail: strings.Join(against, "; ")}
 }
 
-// withdraws says that the directory has withdrawn a certificate, "" if it has not. The
-// withdrawn set may list the certificate's key or thumbprint, or the kid of a
-// published key that the certificate matches.
+// withdraws returns the reason why the directory counts a certificate as withdrawn, "" if
+// it does not. The withdrawn set may list the certificate's key or thumbprint, or the kid
+// of a published key that the certificate matches.
 func (known *softwareKeys) withdraws(leaf *x509.Certificate, thumbprint [32]byte) string {
 	for i := range known.withdrawn.Keys {
 		if relates(leaf, thumbprint, &known.withdrawn.Keys[i]) {

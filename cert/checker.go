@@ -14,7 +14,7 @@ import (
 	"github.com/obdcr/obdcr/ssa"
 )
 
-// RevocationChecker says whether any certificate of a chain has been revoked. The
+// RevocationChecker reports whether any certificate of a chain has been revoked. The
 // chain begins with the client's certificate and ends with a root; the root's own
 // status need not be asked for. For a revoked certificate CheckRevocation returns an
 // error that wraps ErrRevoked. Any other error means that the status is unknown, and

@@ -245,8 +245,8 @@ var (
 	oidDistributionPoint = asn1.ObjectIdentifier{2, 5, 29, 28}
 )
 
-// unusable says why a list cannot speak for all certificates of its issuer, "" if it
-// can.
+// unusable returns the reason why a list cannot speak for all certificates of its issuer,
+// "" if it can.
 func unusable(l *x509.RevocationList) string {
 	for _, extension := range l.Extensions {
 		switch {

@@ -21,12 +21,12 @@ var (
 	ErrNoKeySet          = errors.New("software without a key set")
 )
 
-// ErrUnknownClient says that there is no such client. MiddlewareConfig.Client returns
+// ErrUnknownClient means that there is no such client. MiddlewareConfig.Client returns
 // an error that wraps it.
 var ErrUnknownClient = errors.New("unknown client")
 
-// Error says why a certificate is refused. Its text is ASCII. It quotes input, at most
-// 64 characters of it.
+// Error is the reason why a certificate is refused. Its text is ASCII. It quotes input,
+// at most 64 characters of it.
 type Error struct {
 	Kind       error         // one of the Err values, or ssa.ErrKeySourceUnavailable
 	Detail     string        // what is wrong, and what would be right; at most 500 characters, without package and kind
@@ -48,14 +48,14 @@ func (e *Error) Unwrap() []error {
 // bounded cuts and cleans a text of another package to what an Error may hold.
 func bounded(s string) string { return text.ASCII(s, text.MaxDescription) }
 
-// ConfigError says why this package refuses a setting, a file or a list of the bank.
-// Where a file cannot be read, it wraps the file system's error.
+// ConfigError is the reason why this package refuses a setting, a file or a list of the
+// bank. Where a file cannot be read, it wraps the file system's error.
 type ConfigError struct{ cause error }
 
 // Error is the detail behind the name of the package.
 func (e *ConfigError) Error() string { return "cert: " + e.Detail() }
 
-// Detail says what is wrong, and what would be right.
+// Detail names the fault, and what would be right.
 func (e *ConfigError) Detail() string { return e.cause.Error() }
 
 // Unwrap returns the error beneath, for errors.Is and errors.As.

@@ -8,7 +8,7 @@ import (
 	"github.com/obdcr/obdcr/internal/dn"
 )
 
-// ErrSubject says that the subject of a certificate is no distinguished name.
+// ErrSubject means that the subject of a certificate is no distinguished name.
 var ErrSubject = errors.New("unreadable subject")
 
 // SubjectProfile is a kind of TPP certificate. Its subject and its use tell it.
@@ -113,7 +113,7 @@ const (
 
 var oidDocumentSigning = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 10, 3, 12}
 
-// use says what a certificate is for. Some seals may also serve TLS clients, and some
+// use is the purpose of a certificate. Some seals may also serve TLS clients, and some
 // website certificates have nonRepudiation: the QcType tells them apart.
 func use(leaf *x509.Certificate, qc *qcStatements) usage {
 	if leaf.IsCA || leaf.KeyUsage&x509.KeyUsageCertSign != 0 {
@@ -140,7 +140,7 @@ func use(leaf *x509.Certificate, qc *qcStatements) usage {
 	return useSigning
 }
 
-// ErrOrganizationIdentifier says that a text is no organizationIdentifier.
+// ErrOrganizationIdentifier means that a text is no organizationIdentifier.
 var ErrOrganizationIdentifier = errors.New("not an organizationIdentifier")
 
 // OrganizationID is an organizationIdentifier in its parts.

@@ -12,7 +12,7 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// ErrQCStatements says that a certificate's qcStatements break RFC 3739 or ETSI TS
+// ErrQCStatements means that a certificate's qcStatements break RFC 3739 or ETSI TS
 // 119 495.
 var ErrQCStatements = errors.New("unreadable qualified statements")
 

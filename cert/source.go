@@ -13,10 +13,10 @@ import (
 const MaxHeader = 16 << 10
 
 var (
-	// ErrPeer says that a request did not come from a listed proxy. Its header proves
+	// ErrPeer means that a request did not come from a listed proxy. Its header proves
 	// nothing.
 	ErrPeer = errors.New("request not from a listed proxy")
-	// ErrHeader says that a proxy's header does not hold exactly one certificate in
+	// ErrHeader means that a proxy's header does not hold exactly one certificate in
 	// its form.
 	ErrHeader = errors.New("unusable certificate header")
 )
@@ -68,7 +68,8 @@ func Forms() []Form {
 	return []Form{FormRFC9440, FormXFCC, FormEscapedPEM, FormDER, FormPEM, FormEscapedPEMChain}
 }
 
-// HeaderConfig says which header of which proxies holds the client's certificate.
+// HeaderConfig names the header with the client's certificate, and the proxies that send
+// it.
 type HeaderConfig struct {
 	Header string // required: its name, in any case
 	Form   Form   // required

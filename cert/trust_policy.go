@@ -28,7 +28,7 @@ type TrustPolicy struct {
 	CRLs *CRLs
 }
 
-// TrustPolicyError says which member of a policy is wrong.
+// TrustPolicyError is a fault of one member of a trust policy.
 type TrustPolicyError struct {
 	Member string // path, such as authorities/sandbox/0; at most 64 characters of each name
 	Reason string // what is wrong with it

@@ -9,8 +9,8 @@ import (
 	"github.com/obdcr/obdcr/internal/jsonscan"
 )
 
-// AttributeDeclaration says which claim of a software statement becomes an
-// attribute of the application, and under which name. The attribute's full name
+// AttributeDeclaration names a claim of a software statement that becomes an attribute
+// of the application, and the name of the attribute. The attribute's full name
 // ends in the environment: software_id becomes software_id_sandbox.
 type AttributeDeclaration struct {
 	Name        string `json:"name"`                  // without the environment
@@ -22,7 +22,7 @@ type AttributeDeclaration struct {
 	RequiredIn []Environment `json:"required_in,omitempty"`
 }
 
-// in tells whether the attribute is required in an environment.
+// in reports whether the attribute is required in an environment.
 func (d *AttributeDeclaration) in(env Environment) bool {
 	return d.Required || slices.Contains(d.RequiredIn, env)
 }

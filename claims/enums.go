@@ -23,15 +23,15 @@ func AuthMethods() []AuthMethod {
 	return []AuthMethod{PrivateKeyJWT, TLSClientAuth, ClientSecretJWT, ClientSecretBasic, ClientSecretPost}
 }
 
-// Known says whether m is one of [AuthMethods].
+// Known reports whether m is one of [AuthMethods].
 func (m AuthMethod) Known() bool { return slices.Contains(AuthMethods(), m) }
 
-// NeedsSecret says whether a client with this method shares a secret with the bank.
+// NeedsSecret reports whether a client with this method shares a secret with the bank.
 func (m AuthMethod) NeedsSecret() bool {
 	return m == ClientSecretJWT || m == ClientSecretBasic || m == ClientSecretPost
 }
 
-// SignsAssertions says whether a client with this method signs an assertion for each
+// SignsAssertions reports whether a client with this method signs an assertion for each
 // token request, so that it names an algorithm.
 func (m AuthMethod) SignsAssertions() bool { return m == PrivateKeyJWT || m == ClientSecretJWT }
 

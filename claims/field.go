@@ -30,7 +30,7 @@ type values[T any] struct {
 	blank func(from *T) bool
 }
 
-// view says what values of type V are as a list of texts.
+// view turns values of type V into a list of texts.
 type view[V any] struct {
 	count func(V) int
 	text  func(V, int) string

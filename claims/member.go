@@ -40,14 +40,14 @@ func (m MemberValue) Pointer() string {
 	return m.row.label().pointer
 }
 
-// Present says whether the member was sent at all, even with the wrong type.
+// Present reports whether the member was sent at all, even with the wrong type.
 func (m MemberValue) Present() bool { return m.sent != absent }
 
-// Valid says whether the member was sent with the right type. A member that the
+// Valid reports whether the member was sent with the right type. A member that the
 // table does not name has no type, and is valid where it was sent.
 func (m MemberValue) Valid() bool { return m.sent == valid }
 
-// IsArray says whether the specification makes the member an array of strings, so
+// IsArray reports whether the specification makes the member an array of strings, so
 // that each value has a pointer of its own. The values of aud, scope and
 // software_roles, which can be sent as one string too, have the member's pointer.
 func (m MemberValue) IsArray() bool { return m.row != nil && m.row.label().array }
@@ -73,7 +73,7 @@ func (m MemberValue) Text() string {
 	return m.Value(0)
 }
 
-// Empty says whether the member is valid and holds nothing: an array or a list of
+// Empty reports whether the member is valid and holds nothing: an array or a list of
 // words without any, or the empty string.
 func (m MemberValue) Empty() bool { return m.Valid() && m.row.blank(m.from) }
 

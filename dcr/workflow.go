@@ -22,7 +22,7 @@ const ChangeTimeout = 30 * time.Second
 // change can take, so that the lease cannot expire under it.
 const replayLease = 2 * ChangeTimeout
 
-// errLost says that another writer changed the record after the request was judged:
+// errLost means that another writer changed the record after the request was judged:
 // it must be judged again.
 var errLost = errors.New("dcr: the record was changed meanwhile")
 

@@ -82,9 +82,9 @@ func (a *Anchor) checkNames() error {
 
 var registered = []string{"iss", "iat", "exp", "nbf", "jti", "aud", "sub"}
 
-// admits says why the address of a key set is not allowed, "" if it is. It reads the
-// address and the list as RemoteKeys does. So where admits allows an address and
-// RemoteKeys has no source for it, the bank has forgotten one.
+// admits returns the reason why the address of a key set is not allowed, "" if it is. It
+// reads the address and the list as RemoteKeys does. So where admits allows an address
+// and RemoteKeys has no source for it, the bank has forgotten one.
 func (a *Anchor) admits(address string) string {
 	host, err := fetch.Host(address)
 	var refusal *fetch.Error

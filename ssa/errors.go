@@ -23,7 +23,7 @@ var (
 	ErrKeySourceUnavailable = errors.New("key source unavailable")
 )
 
-// Error says what is wrong with a token or with a key set. Its text is ASCII and
+// Error is a fault of a token or of a key set. Its text is ASCII and
 // repeats no input beyond 64 characters.
 type Error struct {
 	Kind    error  // one of the Err values
@@ -57,13 +57,14 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Cause}
 }
 
-// ConfigError says why a configuration is refused: by NewVerifier or NewRemoteKeys.
+// ConfigError is the reason why a configuration is refused: by NewVerifier or
+// NewRemoteKeys.
 type ConfigError struct{ detail string }
 
 // Error is the detail behind the name of the package.
 func (e *ConfigError) Error() string { return "ssa: " + e.detail }
 
-// Detail says what is wrong with the configuration.
+// Detail names the fault of the configuration.
 func (e *ConfigError) Detail() string { return e.detail }
 
 func configError(format string, args ...any) error {

@@ -29,7 +29,7 @@ type Key struct {
 // certificate.
 func (k *Key) Is(public crypto.PublicKey) bool { return jose.SamePublicKey(k.Public, public) }
 
-// KeyRef says which key is asked for.
+// KeyRef names the key that is asked for.
 type KeyRef struct {
 	URL   string // address of the JWKS; "" where the resolver has but one set
 	KeyID string // kid of the token, compared exactly; "" asks for all keys
@@ -89,8 +89,8 @@ func ParseJWKS(data []byte) (KeySet, error) {
 	return set, nil
 }
 
-// unusable says why a set has no usable key: it is empty, or what is wrong with its first
-// entry.
+// unusable returns the reason why a set has no usable key: it is empty, or what is wrong
+// with its first entry.
 func unusable(skipped []SkippedKey) string {
 	if len(skipped) == 0 {
 		return "the key set is empty"

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// list says what an address is read for. An address that is read for both has two
-// entries.
+// list is the purpose for which an address is read. An address that is read for both has
+// two entries.
 type list int
 
 const (
@@ -65,7 +65,7 @@ func grouped(keys []Key) []Key {
 	return keys
 }
 
-// fresh tells whether the set is fresh. A clock that goes back does not prolong the set's
+// fresh reports whether the set is fresh. A clock that goes back does not prolong the set's
 // life.
 func (s *keySet) fresh(now time.Time) bool {
 	left := s.freshUntil.Sub(now)

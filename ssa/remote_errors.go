@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// UnknownKeyError says that a key set has no key of the kid, and that the set may not be
+// UnknownKeyError means that a key set has no key of the kid, and that the set may not be
 // read again yet. It wraps ErrKeyNotFound.
 type UnknownKeyError struct {
 	ReadAt  time.Time // when the set was asked for
@@ -17,7 +17,7 @@ func (e *UnknownKeyError) Error() string {
 	return fmt.Sprintf("ssa: %v: %s", ErrKeyNotFound, e.Detail())
 }
 
-// Detail says when the set was read and when to try again.
+// Detail tells when the set was read and when to try again.
 func (e *UnknownKeyError) Detail() string {
 	return fmt.Sprintf("the key set, read at %s, has no key of this kid; it can be read again from %s on",
 		e.ReadAt.UTC().Format(time.RFC3339), e.RetryAt.UTC().Format(time.RFC3339))
@@ -45,7 +45,7 @@ func (e *KeySourceError) Detail() string { return fmt.Sprintf("%s: %v", e.Host, 
 // Unwrap gives ErrKeySourceUnavailable and the cause.
 func (e *KeySourceError) Unwrap() []error { return []error{ErrKeySourceUnavailable, e.Cause} }
 
-// unlistedError says that no source admits an address. It wraps ErrJWKSHost.
+// unlistedError means that no source admits an address. It wraps ErrJWKSHost.
 type unlistedError struct {
 	host  string // at most 64 bytes of ASCII, "" for what is no host
 	cause error  // a *fetch.Error

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// KeyEventKind says what happened.
+// KeyEventKind is the kind of a KeyEvent.
 type KeyEventKind string
 
 // What RemoteKeys tells its observer.

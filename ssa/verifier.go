@@ -162,7 +162,7 @@ func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
 	return &Verified{statement: *s, claims: c, anchor: *a}, nil
 }
 
-// contradicts tells whether a software_environment names the other environment.
+// contradicts reports whether a software_environment names the other environment.
 // Names that are neither, such as those of a directory's test stages, do not.
 func contradicts(claimed string, env claims.Environment) bool {
 	for _, e := range []claims.Environment{claims.Sandbox, claims.Production} {

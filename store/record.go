@@ -11,7 +11,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-// State says how far the change of a record has come.
+// State is how far the change of a record has come.
 type State string
 
 // The states of a record. The empty one is written as Active.
@@ -144,7 +144,7 @@ func ForUpdate(old, c Client, with Change) (Client, error) {
 	return c, nil
 }
 
-// ForDelete tells whether Delete may remove old, whose Version has to be version, else
+// ForDelete reports whether Delete may remove old, whose Version has to be version, else
 // the error is ErrConflict. A change with a reservation is another error: no signed
 // request asks for a deletion, so there is no jti to burn.
 func ForDelete(old Client, version int64, with Change) error {

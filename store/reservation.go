@@ -15,7 +15,7 @@ type Reservation struct {
 	Until     time.Time // from when on a store may forget the jti: exp plus the clock skew
 }
 
-// IsZero tells whether it reserves nothing.
+// IsZero reports whether it reserves nothing.
 func (r Reservation) IsZero() bool {
 	return r.Namespace == "" && r.Issuer == "" && r.JTI == "" && r.Until.IsZero()
 }

@@ -42,7 +42,7 @@ func reportFaults(c *Case, d Document, mine func(pointer string) bool) {
 // everyMember picks every pointer.
 func everyMember(string) bool { return true }
 
-// within says whether pointer points at member or at something inside it.
+// within reports whether pointer points at member or at something inside it.
 func within(pointer, member string) bool {
 	rest, ok := strings.CutPrefix(pointer, member)
 	return ok && (rest == "" || rest[0] == '/')
@@ -74,7 +74,7 @@ func checkLength(c *Case, member claims.Optional[string], pointer string, most i
 	}
 }
 
-// lengthMessage says how long s is.
+// lengthMessage writes the length of s for a message.
 func lengthMessage(s string) string {
 	if s == "" {
 		return "is empty"

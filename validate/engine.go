@@ -215,7 +215,7 @@ func (v *Validator) judge(in *Input) *Report {
 	return r
 }
 
-// empty says that there is nothing to judge. Such an Input must not pass for valid.
+// empty reports whether there is nothing to judge. Such an Input must not pass for valid.
 func (in *Input) empty() bool {
 	return in == nil || in.Request == nil && in.SSA == nil && len(in.Extra) == 0
 }
@@ -244,7 +244,7 @@ func documentBit(d Document) documents {
 	return 0
 }
 
-// presence says which documents an input has.
+// presence returns the documents that an input has.
 func presence(in *Input) (there documents) {
 	if in.Header != nil {
 		there |= bitHeader

@@ -52,14 +52,14 @@ type Policy struct {
 	// DefaultScopes are assigned to a request that names no scope, as far as
 	// its roles allow them. (default_scopes)
 	DefaultScopes []string
-	// SoftwareIDFrom says whose software_id counts. (software_id_from)
+	// SoftwareIDFrom is the source of the software_id that counts. (software_id_from)
 	SoftwareIDFrom SoftwareIDSource
 	// IssuerKinds are what iss of a request may be equal to. (issuer_kinds)
 	IssuerKinds []IssuerKind
-	// SubjectDNMatch says how tls_client_auth_subject_dn is compared with the
+	// SubjectDNMatch is how tls_client_auth_subject_dn is compared with the
 	// certificate's subject. (subject_dn_match)
 	SubjectDNMatch SubjectDNMatch
-	// Registrations says how many clients one software may have. (registrations)
+	// Registrations limits how many clients one software may have. (registrations)
 	Registrations Registrations
 	// Attributes are the application attributes that are taken from the
 	// software statement. (attributes)
@@ -102,9 +102,9 @@ type Policy struct {
 	// ResponseScopeAsArray writes scope as an array in responses.
 	// (response_scope_as_array)
 	ResponseScopeAsArray bool
-	// ErrorDetail says how much error_description tells. (error_detail)
+	// ErrorDetail is how much error_description tells. (error_detail)
 	ErrorDetail ErrorDetail
-	// ForeignToken says how a token of one client is answered at the address of
+	// ForeignToken is how a token of one client is answered at the address of
 	// another. (foreign_token)
 	ForeignToken ForeignToken
 	// Widenings names each way in which this policy is knowingly wider than the
@@ -142,7 +142,7 @@ const (
 	IssuerOrgID      IssuerKind = "org_id"
 )
 
-// SoftwareIDSource says whose software_id counts.
+// SoftwareIDSource is the source of the software_id that counts.
 type SoftwareIDSource string
 
 // With SoftwareIDFromSSA the statement's software_id counts, and a request's must be
@@ -152,7 +152,7 @@ const (
 	SoftwareIDFromHint SoftwareIDSource = "request_hint"
 )
 
-// SubjectDNMatch says how a subject DN is compared.
+// SubjectDNMatch is a way of comparing subject DNs.
 type SubjectDNMatch string
 
 // Each way of comparing accepts all names of the ones before it:
@@ -173,7 +173,7 @@ const (
 	DNMatchImmutable SubjectDNMatch = "immutable"
 )
 
-// Registrations says how many clients one software may have.
+// Registrations limits how many clients one software may have.
 type Registrations string
 
 // The choices.
@@ -183,7 +183,7 @@ const (
 	RegistrationsOnePerClientName Registrations = "one_per_client_name"
 )
 
-// ErrorDetail says how much error_description tells.
+// ErrorDetail is how much error_description tells.
 type ErrorDetail string
 
 // DetailFirst tells the violation that decides the code; DetailAll tells as
@@ -193,7 +193,7 @@ const (
 	DetailAll   ErrorDetail = "all"
 )
 
-// ForeignToken says how a token of one client is answered at another's address.
+// ForeignToken is how a token of one client is answered at another's address.
 type ForeignToken string
 
 // ForeignTokenUnauthorized answers 401, the same as for a client that does not exist, so
@@ -224,12 +224,12 @@ func (p *Policy) ScopesOf(role claims.Role) []string {
 	return p.RoleScopes[role.Plain()]
 }
 
-// Serves says whether role, or for CD_x the role x, is one of ServedRoles.
+// Serves reports whether role, or for CD_x the role x, is one of ServedRoles.
 func (p *Policy) Serves(role claims.Role) bool {
 	return slices.Contains(p.ServedRoles, role) || slices.Contains(p.ServedRoles, role.Plain())
 }
 
-// CanAdjust says whether unsupported values of member are changed instead of
+// CanAdjust reports whether unsupported values of member are changed instead of
 // refused.
 func (p *Policy) CanAdjust(member string) bool { return slices.Contains(p.Adjustable, member) }
 

@@ -39,7 +39,7 @@ type Report struct {
 	best      Violation // the error that decides the wire code
 }
 
-// Valid says whether no error was found. Warnings and notices do not count.
+// Valid reports whether no error was found. Warnings and notices do not count.
 func (r *Report) Valid() bool { return r != nil && r.validator != nil && r.errors == 0 }
 
 // Count returns how many violations of severity s were found. It includes those that
@@ -72,7 +72,7 @@ func (r *Report) Rules() []Rule {
 	return r.validator.Rules()
 }
 
-// Outcome says what became of the rule with that ID.
+// Outcome returns the result of the rule with that ID.
 func (r *Report) Outcome(id string) Outcome {
 	if r.validator == nil {
 		return OutcomeNone

@@ -22,7 +22,7 @@ const (
 // Profiles returns every profile, oldest first, in a fresh slice.
 func Profiles() []Profile { return []Profile{OBIE32, OBIE33, OBIE34, WSO2} }
 
-// Valid says whether p is one of [Profiles].
+// Valid reports whether p is one of [Profiles].
 func (p Profile) Valid() bool {
 	switch p {
 	case OBIE32, OBIE33, OBIE34, WSO2:
@@ -75,7 +75,7 @@ func (c Code) precedence() int {
 	return 4
 }
 
-// Severity says how much a violation weighs.
+// Severity is how serious a violation is.
 type Severity string
 
 // SeverityError is for a MUST. Only an error makes a request invalid. SeverityWarning
@@ -114,7 +114,7 @@ const (
 	StepReplay
 )
 
-// Citation says where a requirement is written.
+// Citation names the text that has a requirement.
 type Citation struct {
 	Spec    string // short name with version, such as "OBIE DCR 3.3"
 	Section string // section or table row, such as "data dictionary, redirect_uris"
@@ -148,7 +148,7 @@ type Rule struct {
 	// reports through [Input.Extra]. It has neither Check nor When. All other rules
 	// have a Check.
 	External bool
-	// When says whether the rule applies; nil means always. Judge calls neither When
+	// When reports whether the rule applies; nil means always. Judge calls neither When
 	// nor Check where the Input lacks the rule's Document. The other documents may be
 	// nil. A rule that does not apply is listed in [Report.NotApplicable].
 	When func(*Case) bool
@@ -158,7 +158,7 @@ type Rule struct {
 	Check func(*Case)
 }
 
-// in says whether the rule is one of profile p's.
+// in reports whether the rule is one of profile p's.
 func (r *Rule) in(p Profile) bool {
 	if r.Profiles == nil {
 		return true

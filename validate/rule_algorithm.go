@@ -156,18 +156,18 @@ func algorithmSupportRow(id string, m *algorithmMember, cite Citation) Rule {
 	}
 }
 
-// supports says whether the policy supports alg in the member, or does not enforce
+// supports reports whether the policy supports alg in the member, or does not enforce
 // it there.
 func (m *algorithmMember) supports(c *Case, alg claims.Algorithm) bool {
 	return slices.Contains(m.list(c.Policy()), alg) || m.name == tokenAlg.name && unenforced(c, alg)
 }
 
-// admits says whether alg may stand in the member at all.
+// admits reports whether alg may stand in the member at all.
 func (m *algorithmMember) admits(c *Case, alg claims.Algorithm) bool {
 	return alg == claims.PS256 || alg == claims.ES256 || m.supports(c, alg)
 }
 
-// unenforced says whether a client with client_secret_jwt may name alg as the algorithm
+// unenforced reports whether a client with client_secret_jwt may name alg as the algorithm
 // of its assertions. Such clients send an algorithm of FAPI-RW's set and sign with an
 // HMAC, so both are accepted.
 func unenforced(c *Case, alg claims.Algorithm) bool {

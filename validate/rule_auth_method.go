@@ -65,13 +65,13 @@ var authMethodRules = []Rule{
 	},
 }
 
-// signsAssertions says whether the client authenticates with an assertion that
+// signsAssertions reports whether the client authenticates with an assertion that
 // it signs, so that the algorithm must be named.
 func signsAssertions(r *claims.Request) bool {
 	return r.TokenEndpointAuthMethod.Or("").SignsAssertions()
 }
 
-// usesTLSClientAuth says whether the client authenticates with its certificate.
+// usesTLSClientAuth reports whether the client authenticates with its certificate.
 func usesTLSClientAuth(r *claims.Request) bool {
 	return r.TokenEndpointAuthMethod.Or("") == claims.TLSClientAuth
 }

@@ -164,8 +164,8 @@ func cibaForbidden(id, name string, when func(*claims.Request) bool) Rule {
 	}
 }
 
-// asksForCIBA says whether the request asks for the CIBA grant type.
+// asksForCIBA reports whether the request asks for the CIBA grant type.
 func asksForCIBA(r *claims.Request) bool { return slices.Contains(r.GrantTypes.Or(nil), claims.CIBA) }
 
-// polls says whether the delivery mode is poll, which needs no endpoint.
+// polls reports whether the delivery mode is poll, which needs no endpoint.
 func polls(r *claims.Request) bool { return r.BackchannelTokenDeliveryMode.Or("") == claims.Poll }

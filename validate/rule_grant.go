@@ -108,7 +108,7 @@ func grantVersion(g claims.GrantType) int {
 	return 0
 }
 
-// inProfile says whether a profile has a grant type.
+// inProfile reports whether a profile has a grant type.
 func inProfile(p Profile, g claims.GrantType) bool {
 	most := 2
 	switch p {
@@ -227,12 +227,12 @@ var responseTypeRules = []Rule{
 	},
 }
 
-// usesCode says whether the request asks for the authorization_code grant.
+// usesCode reports whether the request asks for the authorization_code grant.
 func usesCode(c *Case) bool {
 	return slices.Contains(c.Req().GrantTypes.Or(nil), claims.AuthorizationCode)
 }
 
-// knownResponseType says whether the data dictionary names the response type.
+// knownResponseType reports whether the data dictionary names the response type.
 func knownResponseType(t claims.ResponseType) bool {
 	return t == claims.Code || t == claims.CodeIDToken
 }

@@ -146,7 +146,7 @@ func checkUnknownHeader(c *Case, h *claims.Header) {
 	}
 }
 
-// extensionMember says whether a header member changes how the token is read.
+// extensionMember reports whether a header member changes how the token is read.
 func extensionMember(name string) bool {
 	switch name {
 	case "crit", "b64", "zip", "enc":
@@ -155,7 +155,7 @@ func extensionMember(name string) bool {
 	return false
 }
 
-// keyMember says whether a header member is a key or the address of one.
+// keyMember reports whether a header member is a key or the address of one.
 func keyMember(name string) bool {
 	return name == "jwk" || name == "jku" || strings.HasPrefix(name, "x5")
 }

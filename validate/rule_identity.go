@@ -234,7 +234,7 @@ func checkAudience(c *Case) {
 	c.ReportValue("/aud", aud.Values[0], Echo(c.Policy().Audiences[0]), "does not name this bank")
 }
 
-// audienceShape says whether the policy admits the shape of v.
+// audienceShape reports whether the policy admits the shape of v.
 func audienceShape(p *Policy, v string) bool {
 	for _, kind := range p.AudienceKinds {
 		switch kind {
@@ -259,7 +259,7 @@ func checkBase62(c *Case, member claims.Optional[string], pointer string) {
 	}
 }
 
-// isBase62 says whether s is not empty and has only ASCII letters and digits.
+// isBase62 reports whether s is not empty and has only ASCII letters and digits.
 func isBase62(s string) bool {
 	for i := range len(s) {
 		if !text.IsLetter(s[i]) && !text.IsDigit(s[i]) {
@@ -269,7 +269,7 @@ func isBase62(s string) bool {
 	return s != ""
 }
 
-// isUUIDv4 says whether s is a UUID of version 4 with hyphens (RFC 9562 section
+// isUUIDv4 reports whether s is a UUID of version 4 with hyphens (RFC 9562 section
 // 5.4), in either case.
 func isUUIDv4(s string) bool {
 	if len(s) != 36 || s[14] != '4' {

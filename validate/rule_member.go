@@ -105,7 +105,7 @@ var memberRules = []Rule{
 	},
 }
 
-// responseMember says whether only a response has the member.
+// responseMember reports whether only a response has the member.
 func responseMember(name string) bool {
 	switch name {
 	case "client_secret", "client_id_issued_at", "client_secret_expires_at":
@@ -125,7 +125,7 @@ func checkRequiredMembers(c *Case) {
 	}
 }
 
-// requiredByRule says whether a rule of the member's own requires it in this case: an
+// requiredByRule reports whether a rule of the member's own requires it in this case: an
 // error whose ID is the member's name and ".required".
 func (c *Case) requiredByRule(name string) bool {
 	v := c.report.validator

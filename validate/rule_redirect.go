@@ -132,7 +132,7 @@ var redirectRules = []Rule{
 	},
 }
 
-// takesAllURIs says whether a request has no redirect_uris, so that it means all of the
+// takesAllURIs reports whether a request has no redirect_uris, so that it means all of the
 // statement's.
 func takesAllURIs(c *Case) bool {
 	return c.Req() != nil && !c.Req().RedirectURIs.Present() && c.Profile() != WSO2 &&

@@ -160,7 +160,7 @@ func eachScope(c *Case, pass func(string) bool, message string) {
 	}
 }
 
-// rolesAllow says whether one of the roles allows the scope.
+// rolesAllow reports whether one of the roles allows the scope.
 func rolesAllow(p *Policy, roles []claims.Role, scope string) bool {
 	for _, role := range roles {
 		if slices.Contains(p.ScopesOf(role), scope) {
@@ -180,7 +180,7 @@ func scopeLength(s claims.Scope) int {
 	return n
 }
 
-// isScopeWord says whether w is a scope-token of RFC 6749 section 3.3.
+// isScopeWord reports whether w is a scope-token of RFC 6749 section 3.3.
 func isScopeWord(w string) bool {
 	for i := range len(w) {
 		if b := w[i]; b < 0x21 || b > 0x7e || b == '"' || b == '\\' {

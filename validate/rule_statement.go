@@ -233,14 +233,14 @@ func statementRequired() []Rule {
 	return rows
 }
 
-// hinted says whether the policy takes the request's software_id in place of the
+// hinted reports whether the policy takes the request's software_id in place of the
 // statement's.
 func hinted(c *Case) bool {
 	_, ok := softwareID(c)
 	return ok
 }
 
-// requiresAttributes says whether the policy requires any attribute.
+// requiresAttributes reports whether the policy requires any attribute.
 func requiresAttributes(p *Policy) bool {
 	return slices.ContainsFunc(p.Attributes, func(a claims.AttributeDeclaration) bool { return a.Required })
 }

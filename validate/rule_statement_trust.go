@@ -208,7 +208,7 @@ var statementApprovalRules = []Rule{
 	},
 }
 
-// contradicts says whether a software_environment names the other environment. A name
+// contradicts reports whether a software_environment names the other environment. A name
 // that is neither, such as that of a directory's test stage, contradicts nothing.
 func contradicts(claimed string, env claims.Environment) bool {
 	for _, e := range [...]claims.Environment{claims.Sandbox, claims.Production} {
@@ -228,7 +228,7 @@ func authorityPointer(c *Case, i int) string {
 	return base
 }
 
-// hasAuthorisations says whether the statement lists authorised roles at all.
+// hasAuthorisations reports whether the statement lists authorised roles at all.
 func hasAuthorisations(c *Case) bool {
 	for _, a := range c.SSA().CompetentAuthority.Or(claims.Authority{}).Claims {
 		for _, g := range a.Authorisations {
@@ -240,7 +240,7 @@ func hasAuthorisations(c *Case) bool {
 	return false
 }
 
-// authorised says whether an authorisation has the role, with or without the prefix of
+// authorised reports whether an authorisation has the role, with or without the prefix of
 // the Crown Dependencies.
 func authorised(s *claims.SSA, role claims.Role) bool {
 	for _, a := range s.CompetentAuthority.Or(claims.Authority{}).Claims {

@@ -110,7 +110,7 @@ var subjectDNRules = []Rule{
 	},
 }
 
-// sendsSubjectDN says whether the request has a subject DN and its method uses it.
+// sendsSubjectDN reports whether the request has a subject DN and its method uses it.
 func sendsSubjectDN(c *Case) bool {
 	return usesTLSClientAuth(c.Req()) && c.Req().TLSClientAuthSubjectDN.Valid()
 }

@@ -135,7 +135,7 @@ func checkNotExpired(c *Case, member claims.Optional[int64]) {
 	}
 }
 
-// expired says whether the exp t has passed. A token must not be accepted at its exp
+// expired reports whether the exp t has passed. A token must not be accepted at its exp
 // or later.
 func expired(c *Case, t int64) bool { return c.Now() >= t+skew(c) }
 

@@ -91,7 +91,7 @@ func payloadOf(text string) (string, error) {
 	return signed.UnverifiedPayload(), nil
 }
 
-// noToken says why a text is no compact JWT.
+// noToken returns the reason why a text is no compact JWT.
 func noToken(err error) error {
 	if syntax, ok := errors.AsType[*jsonscan.SyntaxError](err); ok {
 		return fmt.Errorf("the header is not strict JSON: %w", plainly(syntax))

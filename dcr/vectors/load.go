@@ -20,7 +20,7 @@ import (
 // Version is the version of the form that this package reads.
 const Version = 1
 
-// ErrFile says that a file of vectors can't be used.
+// ErrFile means that a file of vectors can't be used.
 var ErrFile = errors.New("vectors: unusable file")
 
 //go:embed data

@@ -21,7 +21,7 @@ const (
 	MaxRDNs = 64
 )
 
-// ErrSyntax says that a text or a DER is no distinguished name.
+// ErrSyntax means that a text or a DER is no distinguished name.
 var ErrSyntax = errors.New("dn: not a distinguished name")
 
 // Name is a distinguished name. The most specific RDN, as a rule CN, stands first, as

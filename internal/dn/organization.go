@@ -31,7 +31,7 @@ var (
 // ParseOrganizationID reads an organizationIdentifier: scheme, country, a hyphen and an
 // identifier (ETSI EN 319 412-1 clause 5.1.4). For PSD the competent authority and
 // another hyphen stand before the identifier (ETSI TS 119 495 clause 5.2.1). The error
-// says what is wrong and repeats nothing of s.
+// names the fault and repeats nothing of s.
 func ParseOrganizationID(s string) (OrganizationID, error) {
 	if len(s) > maxOrganizationID {
 		return OrganizationID{}, errLong

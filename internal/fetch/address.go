@@ -72,7 +72,7 @@ func parse(address string) (*url.URL, string, *Error) {
 // CanonicalHost checks a host or host:port and writes it as host:port: names in lower
 // case, IP addresses in the one form of RFC 5952, port 443 where there is none. Two
 // texts mean the same host and port exactly when their canonical forms are equal. The
-// error says what is wrong and does not quote the text.
+// error names the fault and does not quote the text.
 func CanonicalHost(text string) (string, error) {
 	host, port := text, "443"
 	if strings.LastIndexByte(text, ':') > strings.LastIndexByte(text, ']') {

@@ -49,7 +49,7 @@ func encoded(h http.Header) bool {
 	})
 }
 
-// admits tells whether there is exactly one Content-Type, and whether it is one of JSON
+// admits reports whether there is exactly one Content-Type, and whether it is one of JSON
 // or of the source's own.
 func (s *source) admits(contentType []string) bool {
 	if len(contentType) != 1 {

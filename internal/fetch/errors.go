@@ -24,7 +24,7 @@ var (
 	ErrConfig = errors.New("fetch: configuration refused")
 )
 
-// Error says why there is no response.
+// Error is the reason why there is no response.
 type Error struct {
 	Kind   error // ErrAddress, ErrNetwork, ErrForbiddenNetwork, ErrAnswer or ErrConfig
 	detail string

@@ -40,7 +40,7 @@ type Source struct {
 	MediaTypes []string
 }
 
-// Config says what may be fetched, and how.
+// Config configures what a Client may fetch, and how.
 type Config struct {
 	Sources []Source // at least one; no host in two of them
 	// Transport replaces the guarded transport of this package, for a bank whose way

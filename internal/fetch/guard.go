@@ -37,7 +37,7 @@ func (s *source) permits(itself, to netip.Addr) bool {
 	return to == itself || public(to) || slices.ContainsFunc(s.networks, func(p netip.Prefix) bool { return p.Contains(to) })
 }
 
-// public tells whether an address is of the public Internet, by the registries of
+// public reports whether an address is of the public Internet, by the registries of
 // special-purpose addresses (RFC 6890). In doubt an address is not public.
 func public(a netip.Addr) bool {
 	a = a.Unmap()

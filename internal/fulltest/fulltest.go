@@ -1,4 +1,4 @@
-// Package fulltest says how often a test repeats what it cannot show at once: races,
+// Package fulltest tells how often a test repeats what it cannot show at once: races,
 // killed processes, random documents. For tests only.
 //
 // A laptop gets few repetitions, the -short flag fewer still, and OBDCR_FULL=1 in the

@@ -63,7 +63,7 @@ type Error struct {
 // Error gives kind and detail in one line.
 func (e *Error) Error() string { return "jose: " + e.Kind.Error() + ": " + e.detail }
 
-// Detail says what is wrong and what would be right, without package and kind.
+// Detail names the fault and what would be right, without package and kind.
 func (e *Error) Detail() string { return e.detail }
 
 // Unwrap gives the kind and, where there is one, the cause.

@@ -97,7 +97,7 @@ func appendList(out []byte, texts []string) []byte {
 	return append(out, ']')
 }
 
-// plain tells whether a string reads back from JSON as it is.
+// plain reports whether a string reads back from JSON as it is.
 func plain(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 func appendString(out []byte, s string) []byte {

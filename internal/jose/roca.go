@@ -12,7 +12,7 @@ var rocaOrders = [2][]struct{ prime, order uint64 }{
 	{{79, 13}, {97, 6}, {103, 51}, {107, 53}, {109, 54}, {127, 42}, {151, 50}, {157, 78}},
 }
 
-// isROCA tells whether a modulus has the fingerprint of the Infineon library of
+// isROCA reports whether a modulus has the fingerprint of the Infineon library of
 // CVE-2017-15361 (Nemec and others, "The Return of Coppersmith's Attack", 2017):
 // modulo every small prime it is a power of 65537. One sound modulus in about
 // 2*10^8 has it too. It allocates nothing.

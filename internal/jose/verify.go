@@ -89,7 +89,7 @@ func checkAlgorithm(alg string, allowed []string) error {
 	return fail(ErrAlgorithm, got+"; use one of "+strings.Join(allowed, ", "))
 }
 
-// checkKeyFor tells whether the key may verify a token with the header's alg.
+// checkKeyFor reports whether the key may verify a token with the header's alg.
 func checkKeyFor(key Key, alg string) error {
 	switch {
 	case key.Algorithm != "" && key.Algorithm != alg:

@@ -42,7 +42,7 @@ func hostFault(h string) Fault {
 	return 0
 }
 
-// isLocalhost says whether h, without its trailing dot, names the machine itself. Such
+// isLocalhost reports whether h, without its trailing dot, names the machine itself. Such
 // names are localhost, all names below it (RFC 6761 section 6.3), and the name that old
 // hosts files have for it.
 func isLocalhost(h string) bool {
@@ -54,7 +54,7 @@ func isLocalhost(h string) bool {
 	return false
 }
 
-// isIPAddress says whether h is an IP address in any spelling. One has brackets, or
+// isIPAddress reports whether h is an IP address in any spelling. One has brackets, or
 // several colons, or a last label that is a decimal, octal or hexadecimal number, as in
 // the WHATWG URL standard.
 func isIPAddress(h, bare string) bool {
@@ -73,7 +73,7 @@ func isIPAddress(h, bare string) bool {
 	return last != ""
 }
 
-// hostLabel says whether s is one label of a host name (RFC 1123 section 2.1).
+// hostLabel reports whether s is one label of a host name (RFC 1123 section 2.1).
 func hostLabel(s string) bool {
 	if s == "" || len(s) > maxLabel || s[0] == '-' || s[len(s)-1] == '-' {
 		return false
@@ -86,7 +86,7 @@ func hostLabel(s string) bool {
 	return true
 }
 
-// validPunycode says whether s, the text after xn--, decodes by RFC 3492 to a label that
+// validPunycode reports whether s, the text after xn--, decodes by RFC 3492 to a label that
 // needs the encoding. Such a label has at least one code point beyond ASCII, and none
 // that is unassigned, a control, upper case or a full-width form. The order of the code
 // points does not matter, so the label is not built.
@@ -167,7 +167,7 @@ func punycodeDigit(b byte) int {
 	return -1
 }
 
-// hostRune says whether r may stand in an internationalised label. It may be a letter, a
+// hostRune reports whether r may stand in an internationalised label. It may be a letter, a
 // mark, a digit, a symbol such as an emoji, or one of the joiners and dots that IDNA
 // knows. It may not be a compatibility form of another character (UTS 46).
 func hostRune(r rune) bool {

@@ -209,7 +209,7 @@ func scanParts(s string, p *parts, want Fault) (found Fault) {
 	return found
 }
 
-// plain says whether s consists of the characters of RFC 3986 section 2.
+// plain reports whether s consists of the characters of RFC 3986 section 2.
 // Brackets belong to hosts alone and are not among them.
 func plain(s string) bool {
 	for i := 0; i < len(s); i++ {
@@ -232,7 +232,7 @@ var plainBytes = func() (t [256]bool) {
 	return t
 }()
 
-// hasDotSegment says whether the path at the start of s has a segment "." or
+// hasDotSegment reports whether the path at the start of s has a segment "." or
 // "..", percent-encoded ones included: browsers resolve both.
 func hasDotSegment(s string) bool {
 	for strings.HasPrefix(s, "/") {
@@ -249,7 +249,7 @@ func hasDotSegment(s string) bool {
 	return false
 }
 
-// isDots says whether s is one or two dots.
+// isDots reports whether s is one or two dots.
 func isDots(s string) bool {
 	n := 0
 	for s != "" {
@@ -266,7 +266,7 @@ func isDots(s string) bool {
 	return n == 1 || n == 2
 }
 
-// validPort says whether s is a port of 1..65535 without leading zeros.
+// validPort reports whether s is a port of 1..65535 without leading zeros.
 func validPort(s string) bool {
 	if s == "" || len(s) > 5 || s[0] == '0' {
 		return false

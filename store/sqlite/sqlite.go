@@ -34,7 +34,7 @@ const (
 	purgeBatch  = 64                    // at most so many at once; it is more than purgeEvery, so the table shrinks
 )
 
-// Config says where the store is.
+// Config configures a store.
 type Config struct {
 	Path  string           // of the file; Open makes it with mode 0600 where there is none; required
 	Clock func() time.Time // tells when reservations end; nil means time.Now

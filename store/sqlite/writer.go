@@ -109,7 +109,7 @@ func (w *writer) start(ctx context.Context) error {
 	}
 }
 
-// isBusy tells whether another process holds the file.
+// isBusy reports whether another process holds the file.
 func isBusy(err error) bool {
 	var failure *sqlite.Error
 	return errors.As(err, &failure) && failure.Code()&0xff == sqlite3.SQLITE_BUSY

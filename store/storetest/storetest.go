@@ -31,7 +31,7 @@ const (
 	Lister     Capability = "store.Lister"
 )
 
-// of tells whether the store has the capability.
+// of reports whether the store has the capability.
 func (c Capability) of(s store.Store) bool {
 	var ok bool
 	switch c {
@@ -53,7 +53,7 @@ type testCase struct {
 	do    func(*probe)
 }
 
-// Config says which store to test, and how thoroughly.
+// Config names the store to test, and how thoroughly to test it.
 type Config struct {
 	// Open makes an empty store and closes it by t.Cleanup. Each case gets a store of
 	// its own. Open is required.
@@ -65,7 +65,7 @@ type Config struct {
 	Rounds int
 }
 
-// ReplayConfig says which store.Replay to test, and how thoroughly.
+// ReplayConfig names the store.Replay to test, and how thoroughly to test it.
 type ReplayConfig struct {
 	// Open makes an empty store.Replay, and a function that lets time pass for it, by a
 	// clock of its own or by sleeping. The suite lets two minutes pass at most. Open is

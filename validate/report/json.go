@@ -8,7 +8,7 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// Signatures says what is known of both signatures. An empty state is shown as
+// Signatures has the states of both signatures. An empty state is shown as
 // not checked. The states are shown and do not change the verdict: a bad signature
 // enters the report as a violation, through [validate.Input.Extra].
 type Signatures struct {

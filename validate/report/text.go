@@ -13,7 +13,7 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// TextOptions says what a report for people shows besides its violations. All
+// TextOptions is what a report for people shows beside its violations. All
 // fields may be empty.
 type TextOptions struct {
 	// Name is the name of what was judged, most often of a file.
