@@ -31,7 +31,7 @@ func parseFault(body []byte) (*fault, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(f); err != nil {
-		return nil, fmt.Errorf("send a JSON object of path, status, delay_ms, redirect, body, headers, times: %.64s", err)
+		return nil, fmt.Errorf("send a JSON object of path, status, delay_ms, redirect, body, headers, times: %.64s", err.Error())
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("send one JSON object and nothing behind it")
