@@ -15,10 +15,10 @@
 // # Which function do I want
 //
 //   - A bank: [github.com/obdcr/obdcr/dcr/server.New], or
-//     [github.com/obdcr/obdcr/dcr/server.ListenAndServe] where the program is nothing else.
+//     [github.com/obdcr/obdcr/dcr/server.ListenAndServe] for a program that does nothing else.
 //   - A bank that puts the parts together itself: [github.com/obdcr/obdcr/dcr.NewRegistrar]
 //     and [github.com/obdcr/obdcr/dcr.NewHandler].
-//   - A token endpoint that wants to know whose a certificate is: [github.com/obdcr/obdcr/cert.Middleware].
+//   - A token endpoint that must know which client a certificate belongs to: [github.com/obdcr/obdcr/cert.Middleware].
 //   - A bank whose authorization server knows the tokens: [github.com/obdcr/obdcr/dcr/token.NewIntrospection].
 //   - A bank's other APIs that open by role: [github.com/obdcr/obdcr/dcr/roles.Require].
 //   - A TPP that checks a request first: [github.com/obdcr/obdcr/dcr/tpp.Lint].

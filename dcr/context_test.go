@@ -13,7 +13,7 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// contexts are those that a bank's own systems were called with, by the call.
+// contexts are the contexts that the bank's own systems were called with, by call.
 type contexts struct {
 	mu     sync.Mutex
 	called map[string][]context.Context
@@ -25,7 +25,7 @@ func (c *contexts) keep(call string, ctx context.Context) {
 	c.called[call] = append(c.called[call], ctx)
 }
 
-// keepingServer is an authorization server that keeps its contexts.
+// keepingServer is an authorization server that remembers its contexts.
 type keepingServer struct {
 	*authorizationServer
 	*contexts
@@ -41,7 +41,7 @@ func (k keepingServer) Deprovision(ctx context.Context, d dcr.Deprovisioning) er
 	return k.authorizationServer.Deprovision(ctx, d)
 }
 
-// keepingTokens are tokens that keep their contexts.
+// keepingTokens is a token.Tokens that remembers its contexts.
 type keepingTokens struct {
 	*token.Memory
 	*contexts
@@ -57,7 +57,7 @@ func (k keepingTokens) RevokeClient(ctx context.Context, id string) error {
 	return k.Memory.RevokeClient(ctx, id)
 }
 
-// keepingReplay is a Replay that keeps its contexts.
+// keepingReplay is a Replay that remembers its contexts.
 type keepingReplay struct {
 	store.Replay
 	*contexts

@@ -1,4 +1,4 @@
 package dcr
 
-// StopAt has a registrar tell each point of a change that it reaches.
+// StopAt makes a registrar call a function at each point of a change.
 func StopAt(r *Registrar, reached func(point string)) { r.reached = reached }

@@ -18,7 +18,7 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// spoil writes to all that a record points to.
+// spoil changes everything that a record points to.
 func spoil(c *store.Client) {
 	if c == nil {
 		return
@@ -37,7 +37,7 @@ func spoil(c *store.Client) {
 	}
 }
 
-// spoiling is an authorization server that writes to what it gets.
+// spoiling is an authorization server that changes its arguments.
 type spoiling struct{ *authorizationServer }
 
 func (s spoiling) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provisioned, error) {
@@ -204,8 +204,8 @@ func TestReconcileRefusesANegativeAge(t *testing.T) {
 	require.NotEqual(t, "null", everything(t, b.records), "nor does it touch what has just begun")
 }
 
-// TestASealedSecretThatDoesNotOpenIsAnOutage: an authorization server that were told of
-// no secret would not know the client any more.
+// TestASealedSecretThatDoesNotOpenIsAnOutage: without the secret, the authorization
+// server would not accept the client any more.
 func TestASealedSecretThatDoesNotOpenIsAnOutage(t *testing.T) {
 	b, server := provisioned(t)
 	ctx := context.Background()
@@ -235,7 +235,7 @@ func TestASealedSecretThatDoesNotOpenIsAnOutage(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// shut cannot make a record Active again.
+// shut is a store that cannot make a record Active again.
 type shut struct{ records }
 
 func (s shut) Update(ctx context.Context, c store.Client, with store.Change) error {
@@ -269,7 +269,7 @@ func TestALastWriteThatFailsBurnsTheJTIOfAReplayStoreOfItsOwn(t *testing.T) {
 	require.Nil(t, refusal, "the store's own reservation is taken back with the record")
 }
 
-// TestAnOutageIsLoggedOnce: by the registrar, or by the handler where that alone logs.
+// TestAnOutageIsLoggedOnce: by the registrar, or by the handler if only that has a logger.
 func TestAnOutageIsLoggedOnce(t *testing.T) {
 	w, _ := newWorld(t, nil)
 	for name, both := range map[string]bool{"the handler alone": false, "both": true} {
@@ -302,7 +302,7 @@ func TestAnOutageIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// failing4 is a store of which every verb fails.
+// failing4 is a store whose four verbs fail.
 type failing4 struct{ records }
 
 func (failing4) Create(context.Context, store.Client, store.Change) error { return errOut }
@@ -335,7 +335,7 @@ func TestAFaultOfTheBanksIsLoggedAtPUTToo(t *testing.T) {
 	require.Contains(t, log.String(), "not on the list")
 }
 
-// scribbling writes to the record that it was given, once that is stored.
+// scribbling is a store that changes its argument after it has stored it.
 type scribbling struct{ records }
 
 func (s scribbling) Create(ctx context.Context, c store.Client, with store.Change) error {

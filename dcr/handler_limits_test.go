@@ -146,9 +146,9 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// TestTheTimeoutOfTheBodyEndsWithIt: what the bank does after it has read a request
-// may take longer than a client may take to send it. What was not read keeps its
-// timeout, for the server reads it.
+// TestTheTimeoutOfTheBodyEndsWithIt: the bank may take longer for a request that it has
+// read than a client may take to send it. A body that no verb reads keeps its timeout,
+// because the server reads it.
 func TestTheTimeoutOfTheBodyEndsWithIt(t *testing.T) {
 	s := newSite(t, nil)
 	h := s.handler(t, func(c *dcr.HandlerConfig) { c.BodyTimeout = time.Minute })
@@ -167,7 +167,7 @@ func TestTheTimeoutOfTheBodyEndsWithIt(t *testing.T) {
 	require.Empty(t, w.set, "nothing is read, and the server may go on to see whether the client leaves")
 }
 
-// deadlines notes the deadlines that are set.
+// deadlines records the deadlines that are set.
 type deadlines struct {
 	*httptest.ResponseRecorder
 	set []time.Time

@@ -62,8 +62,8 @@ func TestAClientIsReadReplacedAndDeleted(t *testing.T) {
 	}
 }
 
-// TestNobodyCanTellWhichClientsThereAre: whoever has a token of one client learns
-// nothing of others, and has lost the token.
+// TestNobodyCanTellWhichClientsThereAre: a sender with the token of one client learns
+// nothing about others, and loses the token.
 func TestNobodyCanTellWhichClientsThereAre(t *testing.T) {
 	s := newSite(t, nil)
 	server := s.start(t, nil, nil)
@@ -277,8 +277,8 @@ func TestTheBankMayTellThatAClientIsSomebodyElses(t *testing.T) {
 	require.Empty(t, a.header.Get("WWW-Authenticate"))
 }
 
-// TestRefusalsAreLoggedWithoutWhatTheyCarried: the bank learns the rules and the
-// cause; neither tokens nor requests are in the log.
+// TestRefusalsAreLoggedWithoutWhatTheyCarried: the log has the rules and the cause, but
+// neither tokens nor requests.
 func TestRefusalsAreLoggedWithoutWhatTheyCarried(t *testing.T) {
 	s := newSite(t, nil)
 	server := s.start(t, nil, nil)

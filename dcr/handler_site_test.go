@@ -64,7 +64,7 @@ func (s *site) validator(t *testing.T, change func(*validate.Policy)) *validate.
 	return v
 }
 
-// client registers one, and returns its identifier.
+// client registers a client and returns its identifier.
 func (s *site) client(t *testing.T) string {
 	t.Helper()
 	registration, refusal := s.register(t, s.registrar, s.token(t, nil))
@@ -72,7 +72,7 @@ func (s *site) client(t *testing.T) string {
 	return registration.Client.ID
 }
 
-// accessToken is for a client of the world's software.
+// accessToken issues an access token for a client of the world's software.
 func (s *site) accessToken(t *testing.T, clientID string) string {
 	t.Helper()
 	token, err := s.tokens.Issue(context.Background(), clientID, sha256.Sum256(s.certificate(t, s.software).Raw), nil, time.Minute)
@@ -85,7 +85,7 @@ func (s *site) valid(token string) bool {
 	return err == nil
 }
 
-// request is one that lacks nothing: the right type, and a token for the client of
+// request makes a complete request: with the right type, and a token for the client of
 // the path.
 func (s *site) request(t *testing.T, method, path string, body io.Reader) *http.Request {
 	t.Helper()
@@ -98,15 +98,15 @@ func (s *site) request(t *testing.T, method, path string, body io.Reader) *http.
 	return r
 }
 
-// server is a bank's, with the client of a TPP that has a certificate and of one
-// that has none.
+// server is a bank's server, with the HTTP client of a TPP that has a certificate and of
+// one that has none.
 type server struct {
 	*httptest.Server
 	api        *document
 	tpp, plain *http.Client
 }
 
-// start serves the site's registrar, or one with changes.
+// start serves the site's registrar, or one with changes, by a handler with changes.
 func (s *site) start(t *testing.T, registry func(*dcr.Config), adapter func(*dcr.HandlerConfig)) *server {
 	t.Helper()
 	registrar := s.registrar
@@ -141,8 +141,8 @@ func (s *server) send(t *testing.T, r *http.Request) answer {
 	return s.sendBy(t, s.tpp, r)
 }
 
-// sendBy sends a request to the server, and holds the answer against the document and
-// against what all answers have.
+// sendBy sends a request to the server, and checks the answer by the document and for
+// the headers that every answer has.
 func (s *server) sendBy(t *testing.T, client *http.Client, r *http.Request) answer {
 	t.Helper()
 	base, err := http.NewRequest(r.Method, s.URL+r.URL.String(), nil)
@@ -164,7 +164,7 @@ func (s *server) sendBy(t *testing.T, client *http.Client, r *http.Request) answ
 
 func noCertificate(*http.Request) (*x509.Certificate, error) { return nil, nil }
 
-// limiter has some requests left, and tells by which keys it was asked.
+// limiter allows some requests, and remembers the keys that it was asked for.
 type limiter struct {
 	left int
 	wait time.Duration
@@ -194,7 +194,7 @@ func (b *syncedBuffer) String() string {
 	return b.b.String()
 }
 
-// stored is a client's record as it is.
+// stored returns a client's record from the store.
 func (s *site) stored(t *testing.T, id string) store.Client {
 	t.Helper()
 	c, err := s.store.Get(context.Background(), id)

@@ -18,7 +18,7 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// bad is a request that each suite and each peer's defect has taught to refuse.
+// bad is a request that a suite sends, or that a peer's defect let through.
 type bad struct {
 	name  string
 	token string
@@ -26,7 +26,7 @@ type bad struct {
 	rule  string
 }
 
-// forge signs the world's usual request otherwise.
+// forge signs the world's usual request with a difference.
 func (w *world) forge(t *testing.T, f ssatest.Forgery) string {
 	t.Helper()
 	request := w.software.Request(ssatest.DefaultAudience)
@@ -35,13 +35,13 @@ func (w *world) forge(t *testing.T, f ssatest.Forgery) string {
 	return token
 }
 
-// stating is a request with a statement of its own.
+// stating makes a request with another statement.
 func (w *world) stating(t *testing.T, statement string) string {
 	t.Helper()
 	return w.token(t, func(c *claims.Request) { c.SoftwareStatement = claims.Some(statement) })
 }
 
-// forgedStatement is a request with a statement that is signed otherwise.
+// forgedStatement makes a request whose statement is signed with a difference.
 func (w *world) forgedStatement(t *testing.T, changes map[string]any, f ssatest.Forgery) string {
 	t.Helper()
 	statement, err := w.software.SSAWith(changes, f)
@@ -49,8 +49,8 @@ func (w *world) forgedStatement(t *testing.T, changes map[string]any, f ssatest.
 	return w.stating(t, statement)
 }
 
-// suiteCases are what the conformance tool, a vendor's extension of it, and others
-// send to be refused.
+// suiteCases are the bad requests of the conformance tool, of a vendor's extension of it,
+// and of other suites.
 func suiteCases(t *testing.T, w *world) []bad {
 	t.Helper()
 	foreign := w.directory.ForgedKey()
@@ -83,7 +83,7 @@ func suiteCases(t *testing.T, w *world) []bad {
 	}
 }
 
-// peerCases are the defects that peers' code has had.
+// peerCases are requests that peers' code accepted by a defect.
 func peerCases(t *testing.T, w *world) []bad {
 	t.Helper()
 	uris := w.software.RedirectURIs

@@ -31,10 +31,11 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// killOrder makes this binary the child: the file says what it is to do.
+// killOrder is the environment variable that makes this binary the child. It names the file
+// with the order.
 const killOrder = "OBDCR_KILL_ORDER"
 
-// TestMain is the child where the parent says so.
+// TestMain runs the child if the parent asked for it.
 func TestMain(m *testing.M) {
 	if file := os.Getenv(killOrder); file != "" {
 		fmt.Fprintln(os.Stderr, obey(file))
@@ -43,7 +44,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// order is what a child does, and at which point it waits for its end.
+// order is the operation of a child, and the point at which the child waits to be killed.
 type order struct {
 	Operation dcr.Operation
 	Point     string
@@ -61,7 +62,7 @@ type order struct {
 	Replay    string // directory of the jti; "" where the store has them
 }
 
-// obey does what the order says. It does not return where the point is reached.
+// obey carries out the order. It does not return once the point is reached.
 func obey(file string) error {
 	var o order
 	text, err := os.ReadFile(file)
@@ -97,7 +98,7 @@ func obey(file string) error {
 	return fmt.Errorf("%s was never reached: %w", o.Point, err)
 }
 
-// bank is one that reads the directory over https and keeps its clients in SQLite.
+// bank opens a bank that reads the directory over https and keeps its clients in SQLite.
 func (o *order) bank(ctx context.Context) (*dcr.Registrar, *sqlite.Store, error) {
 	clock := func() time.Time { return o.Now }
 	ca, err := x509.ParseCertificate(o.CA)
@@ -141,8 +142,8 @@ func (o *order) bank(ctx context.Context) (*dcr.Registrar, *sqlite.Store, error)
 	return r, clients, err
 }
 
-// fileReplay is a Replay that keeps each jti in a file, for one process at a time: with
-// the end of its lease, or of its reservation once that is confirmed.
+// fileReplay is a Replay that keeps each jti in a file, for one process at a time. The
+// file has the end of the lease, or that of the reservation once it is confirmed.
 type fileReplay struct {
 	dir   string
 	clock func() time.Time
@@ -189,7 +190,7 @@ func (f fileReplay) Release(_ context.Context, r store.Reservation) error {
 	return os.Remove(f.file(r))
 }
 
-// fileServer is an authorization server that keeps all it knows in files, so that it
+// fileServer is an authorization server that keeps its clients in files, so that it
 // outlives every process.
 type fileServer struct {
 	dir   string
@@ -254,7 +255,7 @@ func (s fileServer) RevokeClient(_ context.Context, id string) error {
 	return err
 }
 
-// holds is what is registered, by client ID.
+// holds is the registered metadata, by client ID.
 func (s fileServer) holds(t *testing.T) map[string]string {
 	t.Helper()
 	held := map[string]string{}
@@ -336,7 +337,7 @@ func (k *killTest) kill(t *testing.T, o order) {
 	require.Equal(t, "reached "+o.Point+"\n", line)
 }
 
-// end is how a change that was killed must end.
+// end is how a killed change must end.
 type end int
 
 const (
@@ -369,8 +370,8 @@ func TestAChangeThatIsKilledAtAnyPointEndsAsBeforeOrAsAsked(t *testing.T) {
 	}
 }
 
-// TestAReplayOfItsOwnBurnsTheJTIOfAChangeThatIsKilledAfterTheConfirmation: up to there
-// the lease ends by itself.
+// TestAReplayOfItsOwnBurnsTheJTIOfAChangeThatIsKilledAfterTheConfirmation: before the
+// confirmation the lease expires.
 func TestAReplayOfItsOwnBurnsTheJTIOfAChangeThatIsKilledAfterTheConfirmation(t *testing.T) {
 	for _, op := range []dcr.Operation{dcr.OpCreate, dcr.OpUpdate} {
 		for point, want := range map[string]end{"provisioned": asBefore, "confirmed": burnt, "ended": asAsked} {
@@ -422,7 +423,7 @@ func TestAReconcileThatIsKilledIsEndedByTheNext(t *testing.T) {
 	}
 }
 
-// check looks at the bank after the death, reconciles, and looks again.
+// check examines the bank after the kill, reconciles, and examines it again.
 func (k *killTest) check(t *testing.T, want end) {
 	t.Helper()
 	k.open(t, func(r *dcr.Registrar, s *sqlite.Store) {
@@ -445,7 +446,7 @@ func (k *killTest) check(t *testing.T, want end) {
 	})
 }
 
-// seen is what others see, at all times.
+// seen is what clients see, before and after Reconcile.
 func (k *killTest) seen(t *testing.T, r *dcr.Registrar, s *sqlite.Store, want end) {
 	t.Helper()
 	shown := inForce(t, s)
@@ -467,7 +468,7 @@ func (k *killTest) seen(t *testing.T, r *dcr.Registrar, s *sqlite.Store, want en
 	require.NoError(t, err)
 }
 
-// repeat sends the same again.
+// repeat sends the same request again.
 func (k *killTest) repeat(t *testing.T, r *dcr.Registrar, want end) {
 	t.Helper()
 	ctx := context.Background()
@@ -500,8 +501,8 @@ func (k *killTest) repeat(t *testing.T, r *dcr.Registrar, want end) {
 	}
 }
 
-// fastDir is a directory in memory where the system has one: what a disk does is
-// the store's own test.
+// fastDir returns a folder in memory if the system has one. The tests of the store cover
+// the disk.
 func fastDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "obdcr")

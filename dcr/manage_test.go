@@ -45,7 +45,7 @@ func TestTheOwnerOfAClientGetsItAsItIsRegistered(t *testing.T) {
 	require.Equal(t, dcr.Event{Operation: dcr.OpRead, Outcome: dcr.OutcomeDone, Environment: claims.Sandbox}, b.lastEvent())
 }
 
-// brokenTokens is an authorization server that is out.
+// brokenTokens is an authorization server that is down.
 type brokenTokens struct{ token.Tokens }
 
 func (brokenTokens) Introspect(context.Context, claims.Secret) (token.AccessToken, error) {
@@ -102,7 +102,7 @@ func TestManagementAuthenticatesInOrder(t *testing.T) {
 	}
 }
 
-// fixedTokens says of every token the same.
+// fixedTokens gives the same answer for every token.
 type fixedTokens struct {
 	token.Tokens
 	token token.AccessToken
@@ -290,7 +290,7 @@ func TestAnUpdateNeverMovesAClient(t *testing.T) {
 	}
 }
 
-// deleteOthers removes what a test has registered beside one client.
+// deleteOthers deletes all clients but one.
 func deleteOthers(b *office, keep string) error {
 	all, err := b.records.List(context.Background(), "", 100)
 	for _, c := range all {
@@ -325,7 +325,7 @@ func TestAnUpdateNeverMovesAClientToAnotherEnvironment(t *testing.T) {
 	require.Equal(t, before, everything(t, b.records))
 }
 
-// either asks two directories.
+// either is a resolver of two directories.
 type either struct{ a, b ssa.SoftwareKeyResolver }
 
 func (e either) ResolveKeys(ctx context.Context, ref ssa.KeyRef) ([]ssa.Key, error) {
@@ -434,7 +434,7 @@ func TestADeletedClientIsGoneWithItsTokens(t *testing.T) {
 	}
 }
 
-// plainStore has the four verbs alone.
+// plainStore is a store with the four verbs alone.
 type plainStore struct{ store.Store }
 
 func TestAStoreOfFourVerbsWillDoWithoutAProvisioner(t *testing.T) {
@@ -462,7 +462,7 @@ func TestAStoreOfFourVerbsWillDoWithoutAProvisioner(t *testing.T) {
 	}
 }
 
-// deafTokens revokes nothing.
+// deafTokens is a token.Tokens that revokes no token.
 type deafTokens struct{ token.Tokens }
 
 func (deafTokens) Revoke(context.Context, token.Revocation) (token.Revoked, error) {
@@ -494,7 +494,7 @@ func TestATokenThatCannotBeRevokedIsRefusedAllTheSame(t *testing.T) {
 	require.Equal(t, dcr.OutcomeUnfinished, plain.lastEvent().Outcome)
 }
 
-// racing changes the record behind the registrar's back before its first writes.
+// racing is a store that changes the record itself before the registrar's first writes.
 type racing struct {
 	records
 	times int
@@ -562,7 +562,7 @@ func TestAnUpdateThatLosesAgainstADeletionFindsNoClient(t *testing.T) {
 	require.Equal(t, "null", everything(t, b.records), "nothing rises again")
 }
 
-// blind cannot be read.
+// blind is a store that cannot be read.
 type blind struct{ records }
 
 func (blind) Get(context.Context, string) (store.Client, error) { return store.Client{}, errOut }
@@ -588,7 +588,7 @@ func TestAStoreThatIsOutIsNobodysFault(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// blindTo cannot read one record.
+// blindTo is a store that cannot read one record.
 type blindTo struct {
 	records
 	id string

@@ -26,8 +26,8 @@ func missingHost(t *testing.T, w *world) *ssa.RemoteKeys {
 	return keys
 }
 
-// TestAHostThatTheBankForgotToListIsAnInternalError: to try again would not help, and
-// the sender can mend nothing.
+// TestAHostThatTheBankForgotToListIsAnInternalError: the sender cannot help it, and
+// trying again does not either.
 func TestAHostThatTheBankForgotToListIsAnInternalError(t *testing.T) {
 	for name, change := range map[string]func(*testing.T, *world, *dcr.Config){
 		"of the software's keys": func(t *testing.T, w *world, c *dcr.Config) {

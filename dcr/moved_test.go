@@ -16,8 +16,8 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// twoDirectories is a bank that trusts a second directory, in the same environment,
-// which has software under the names of the first one's.
+// twoDirectories is a bank that trusts a second directory in the same environment. The
+// second one has software with the same identifiers as the first one's.
 func twoDirectories(t *testing.T, policy func(*validate.Policy)) (*office, *ssatest.EnrolledSoftware) {
 	t.Helper()
 	w, _ := newWorld(t, policy)
@@ -66,8 +66,8 @@ func TestTheNamesOfTwoDirectoriesAreNotOneSoftware(t *testing.T) {
 	}
 }
 
-// TestASoftwareIDOfAStatementIsNotDroppedForAHint: the request's own word is what the
-// TPP says of itself.
+// TestASoftwareIDOfAStatementIsNotDroppedForAHint: the software_id of a request is only
+// the TPP's own claim.
 func TestASoftwareIDOfAStatementIsNotDroppedForAHint(t *testing.T) {
 	b := newOffice(t, func(p *validate.Policy) { p.SoftwareIDFrom = validate.SoftwareIDFromHint }, nil)
 	anonymous := b.statement(t, map[string]any{"software_id": nil})
@@ -94,8 +94,8 @@ func TestASoftwareIDOfAStatementIsNotDroppedForAHint(t *testing.T) {
 	require.Equal(t, 400, refusalOf(t, err).Status, "and then it stays")
 }
 
-// TestAClientKeepsItsUniqueKeyWhereThePolicyHasChanged: what was registered under the
-// old policy is no offence against the new one.
+// TestAClientKeepsItsUniqueKeyWhereThePolicyHasChanged: a registration under the old
+// policy stays valid under the new one.
 func TestAClientKeepsItsUniqueKeyWhereThePolicyHasChanged(t *testing.T) {
 	w, _ := newWorld(t, nil)
 	under := func(registrations validate.Registrations) *office {
@@ -133,7 +133,7 @@ func TestAClientKeepsItsUniqueKeyWhereThePolicyHasChanged(t *testing.T) {
 		require.NoError(t, deleteOthers(first, ""))
 	}
 
-	// Two of one software, of the time when that was allowed.
+	// Two clients of one software, from the time when that was allowed.
 	old := under(many)
 	one, two := old.enrol(t, named("A")).Client, old.enrol(t, named("A")).Client
 	for _, id := range []string{one.ID, two.ID} {

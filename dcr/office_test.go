@@ -23,14 +23,14 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// records is a store of which a test can see everything.
+// records is a store whose records a test can list.
 type records interface {
 	store.Store
 	store.Unfinished
 	store.Lister
 }
 
-// office is a bank: a world whose registrar manages clients, too.
+// office is a world whose registrar also manages clients.
 type office struct {
 	*world
 	*dcr.Registrar
@@ -46,7 +46,7 @@ func newOffice(t *testing.T, policy func(*validate.Policy), change func(*dcr.Con
 	return openOffice(t, w, w.store, change)
 }
 
-// openOffice is one in a world, with a store of its own.
+// openOffice makes an office in a world, with a new store.
 func openOffice(t *testing.T, w *world, s records, change func(*dcr.Config)) *office {
 	t.Helper()
 	b := &office{world: w, records: s}
@@ -67,7 +67,7 @@ func openOffice(t *testing.T, w *world, s records, change func(*dcr.Config)) *of
 	return b
 }
 
-// lastEvent is what the observer was told last.
+// lastEvent returns the last event of the observer.
 func (b *office) lastEvent() dcr.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -84,7 +84,7 @@ func (b *office) enrol(t *testing.T, change func(*claims.Request)) *dcr.Registra
 	return registration
 }
 
-// caller is the owner of a client with a fresh token.
+// caller returns the owner of a client, with a new token.
 func (b *office) caller(t *testing.T, id string) dcr.Caller {
 	t.Helper()
 	leaf := b.certificate(t, b.software)
@@ -93,13 +93,13 @@ func (b *office) caller(t *testing.T, id string) dcr.Caller {
 	return dcr.Caller{Token: access, Certificate: leaf}
 }
 
-// alive says whether a token is valid still.
+// alive reports whether a token is still valid.
 func (b *office) alive(access claims.Secret) bool {
 	_, err := b.tokens.Introspect(context.Background(), access)
 	return err == nil
 }
 
-// everything is all that the store holds, byte for byte.
+// everything returns all records of the store, byte for byte.
 func everything(t *testing.T, s store.Lister) string {
 	t.Helper()
 	all, err := s.List(context.Background(), "", 1000)
@@ -116,12 +116,12 @@ func refusalOf(t *testing.T, err error) *dcr.Error {
 	return refusal
 }
 
-// wire is all that a sender sees of a refusal.
+// wire is the part of a refusal that a sender sees.
 func wire(e *dcr.Error) [5]any {
 	return [5]any{e.Status, e.Code, e.Description, e.RetryAfter, e.Challenge}
 }
 
-// authorizationServer is one in memory that is told of clients, and can fail.
+// authorizationServer is an authorization server in memory that can fail.
 type authorizationServer struct {
 	mu      sync.Mutex
 	clients map[string]string // by ID: what is registered
@@ -167,7 +167,7 @@ func (a *authorizationServer) holds() map[string]string {
 	return maps.Clone(a.clients)
 }
 
-// inForce is what the store shows, in the form of holds.
+// inForce returns what the store shows to clients, in the form of holds.
 func inForce(t *testing.T, s store.Lister) map[string]string {
 	t.Helper()
 	all, err := s.List(context.Background(), "", 1000)
@@ -183,7 +183,7 @@ func inForce(t *testing.T, s store.Lister) map[string]string {
 
 var errOut = errors.New("connection refused")
 
-// failOnce fails the first call of a verb.
+// failOnce makes the first call of a verb fail.
 func failOnce(verb string) func(string) error {
 	var once sync.Once
 	return func(called string) (err error) {

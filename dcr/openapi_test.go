@@ -25,7 +25,7 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// document is the OpenAPI document, and which of its answers were seen.
+// document is the OpenAPI document, with a record of the answers that were seen.
 type document struct {
 	*openapi3.T
 	seen map[string]bool // "POST 201"
@@ -40,9 +40,8 @@ func readDocument(t *testing.T) *document {
 	return &document{T: doc, seen: map[string]bool{}}
 }
 
-// operation finds what the document says of a request: nil for a path that it does
-// not have, and for a method that it does not have an operation of that path, whose
-// 405 is meant.
+// operation finds the operation of a request in the document. It is nil for an unknown
+// path. For an unknown method it is any operation of that path, because each has the 405.
 func (d *document) operation(method, path string) (*openapi3.PathItem, *openapi3.Operation) {
 	rest, found := strings.CutPrefix(path, "/register")
 	name := "/register"
@@ -65,7 +64,7 @@ func (d *document) operation(method, path string) (*openapi3.PathItem, *openapi3
 	return item, operation
 }
 
-// check holds an answer against the document.
+// check checks an answer by the document.
 func (d *document) check(t *testing.T, r *http.Request, status int, header http.Header, body []byte) {
 	t.Helper()
 	item, operation := d.operation(r.Method, r.URL.EscapedPath())
@@ -90,7 +89,7 @@ func (d *document) check(t *testing.T, r *http.Request, status int, header http.
 	}
 }
 
-// answers are all that the document has, as check notes them.
+// answers returns all answers of the document, in the form in which check records them.
 func (d *document) answers() []string {
 	all := map[string]bool{}
 	for _, item := range d.Paths.Map() {
@@ -107,7 +106,7 @@ func (d *document) answers() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// fits says whether a value is of a schema of the document.
+// fits reports whether a value fits a schema of the document.
 func (d *document) fits(schema string, value any) error {
 	return d.Components.Schemas[schema].Value.VisitJSON(value, openapi3.EnableJSONSchema2020())
 }
@@ -125,8 +124,8 @@ func TestOpenAPIGivesACopy(t *testing.T) {
 }
 
 // TestEveryDocumentedAnswerIsGiven provokes each status of each operation. What the
-// handler answers is held against the document, and what nobody has seen is no part
-// of it.
+// handler answers is checked by the document, and the document must have no answer that
+// was not seen.
 func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	s := newSite(t, func(p *validate.Policy) { p.ForeignToken = validate.ForeignTokenForbidden })
 	slow := func() io.Reader {
@@ -205,7 +204,7 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	require.Equal(t, s.api.answers(), slices.Sorted(maps.Keys(s.api.seen)))
 }
 
-// brokenRecords gives records that nobody can have written.
+// brokenRecords is a store with records that no registrar can have written.
 type brokenRecords struct{ store.Store }
 
 func (s brokenRecords) Get(ctx context.Context, id string) (store.Client, error) {
@@ -224,8 +223,8 @@ func (noStore) Get(context.Context, string) (store.Client, error) {
 	return store.Client{}, context.DeadlineExceeded
 }
 
-// TestResponsesAreOfTheDocumentedSchema registers a client of every kind, by the
-// profile that has all the members.
+// TestResponsesAreOfTheDocumentedSchema registers a client of every kind, with the
+// profile that has all members.
 func TestResponsesAreOfTheDocumentedSchema(t *testing.T) {
 	s := newSite(t, nil)
 	leaf := s.certificate(t, s.software)
@@ -285,7 +284,7 @@ func decodedParts(t *testing.T, token string) (header, payload map[string]any) {
 	return decodeJSON(t, text), decodeJSON(t, []byte(signed.UnverifiedPayload()))
 }
 
-// TestTheDocumentRefusesWhatMustNotBeThere shows that the schemas are not idle.
+// TestTheDocumentRefusesWhatMustNotBeThere shows that the schemas refuse something.
 func TestTheDocumentRefusesWhatMustNotBeThere(t *testing.T) {
 	s := newSite(t, nil)
 	registration, refusal := s.register(t, s.registrar, s.token(t, nil))

@@ -55,7 +55,7 @@ func onEachStore(t *testing.T, policy func(*validate.Policy), race func(t *testi
 	}
 }
 
-// atOnce calls all at the same time and returns what each got.
+// atOnce makes all calls at the same time and returns their results.
 func atOnce(calls ...func() error) []error {
 	results := make([]error, len(calls))
 	var ready, done sync.WaitGroup
@@ -82,7 +82,7 @@ func repeated(n int, call func(i int) error) []func() error {
 	return calls
 }
 
-// winners counts who had no error, and wants all others to have one of the statuses.
+// winners counts the calls without an error. All others must have one of the statuses.
 func winners(t *testing.T, results []error, statuses ...int) int {
 	t.Helper()
 	won := 0
@@ -96,7 +96,8 @@ func winners(t *testing.T, results []error, statuses ...int) int {
 	return won
 }
 
-// settled wants both systems to say the same, and no change to be under way.
+// settled requires that both systems have the same clients, and that no change is under
+// way.
 func (b *office) settled(t *testing.T, server *authorizationServer) map[string]string {
 	t.Helper()
 	shown := inForce(t, b.records)
@@ -109,7 +110,7 @@ func (b *office) settled(t *testing.T, server *authorizationServer) map[string]s
 	return shown
 }
 
-// clear deletes all clients, without a trace in the authorization server.
+// clear deletes all clients, in the bank and in the authorization server.
 func (b *office) clear(t *testing.T, server *authorizationServer) {
 	t.Helper()
 	require.NoError(t, deleteOthers(b, ""))
@@ -118,7 +119,7 @@ func (b *office) clear(t *testing.T, server *authorizationServer) {
 	}
 }
 
-// post is the registration of a request.
+// post makes the call that registers a request.
 func (b *office) post(t *testing.T, token string) func() error {
 	leaf := b.certificate(t, b.software)
 	return func() error {
@@ -175,7 +176,7 @@ func (w *world) mixed(t *testing.T) [2]string {
 	}
 }
 
-// isOneOf says which of two updates a record is, as a whole.
+// isOneOf requires that a record is one of two updates as a whole, and returns which.
 func isOneOf(t *testing.T, b *office, c store.Client) int {
 	t.Helper()
 	registered, err := claims.ParseRequest(c.Metadata)
@@ -266,7 +267,7 @@ func TestOfManyDeletionsOneIsTheLast(t *testing.T) {
 	})
 }
 
-// sent serves a request by the handler of the bank, without a connection.
+// sent passes a request to the handler of the bank, without a connection.
 func (b *office) sent(t *testing.T) func(method, path, body, access string) (status int) {
 	t.Helper()
 	h, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: b.Registrar, Path: "/register", Certificate: presents(b.certificate(t, b.software))})

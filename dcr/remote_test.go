@@ -25,7 +25,7 @@ func presents(leaf *x509.Certificate) cert.Source {
 	return func(*http.Request) (*x509.Certificate, error) { return leaf, nil }
 }
 
-// way is a bank's way out to the directory, which can be cut.
+// way is a bank's connection to the directory, which a test can cut.
 type way struct {
 	inner http.RoundTripper
 	cut   bool

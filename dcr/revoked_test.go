@@ -61,7 +61,7 @@ func TestAKeyIsWithdrawnByItsKidToo(t *testing.T) {
 	require.Equal(t, w.software.TransportKeyID, found[0].ID)
 }
 
-// listed is a resolver with a withdrawn set of its own.
+// listed is a resolver with a given set of withdrawn keys.
 type listed struct {
 	ssa.KeyResolver
 	set ssa.KeySet

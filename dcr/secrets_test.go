@@ -26,7 +26,7 @@ import (
 	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
-// marker is a secret that nothing may show.
+// marker is a secret that must never be printed.
 const marker = "4f1cc1b1a9b84f77-marker"
 
 // holders are the types of dcr, dcr/token and dcr/tpp that hold a claims.Secret.
@@ -70,7 +70,7 @@ func TestNoSecretIsPrintedLoggedOrEncoded(t *testing.T) {
 	}
 }
 
-// TestNoSecretInUnexportedFieldsIsShown: package fmt calls no methods there.
+// TestNoSecretInUnexportedFieldsIsShown: package fmt calls no methods of unexported fields.
 func TestNoSecretInUnexportedFieldsIsShown(t *testing.T) {
 	introspection, err := bearer.NewIntrospection(bearer.IntrospectionConfig{IntrospectionURL: "https://as.example/i",
 		RevocationURL: "https://as.example/r", ClientID: "bank", ClientSecret: claims.NewSecret(marker)})
@@ -102,7 +102,7 @@ func TestAnAnswerOfABankShowsItsSecretsByRevealAlone(t *testing.T) {
 	require.Equal(t, []claims.Member{{Name: "bank_note", Raw: []byte(`"kept"`)}}, i.Metadata.Unknown)
 }
 
-// shown is all that a value shows of itself, alone and inside of others.
+// shown returns every form in which a value is printed, alone and inside of others.
 func shown(value any) string {
 	var out bytes.Buffer
 	type inside struct{ V any }
@@ -160,7 +160,7 @@ func TestEveryTypeThatHoldsASecretIsTried(t *testing.T) {
 	require.ElementsMatch(t, slices.Collect(maps.Keys(holders())), slices.Collect(maps.Keys(found)))
 }
 
-// holdsSecret tells whether a struct has a field of type claims.Secret.
+// holdsSecret reports whether a struct has a field of type claims.Secret.
 func holdsSecret(typ ast.Expr) bool {
 	s, ok := typ.(*ast.StructType)
 	return ok && slices.ContainsFunc(s.Fields.List, func(f *ast.Field) bool {

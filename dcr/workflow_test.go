@@ -297,7 +297,7 @@ func TestAChangeThatCameTooLateLeavesNothingOfADeletedClient(t *testing.T) {
 	require.Empty(t, server.holds())
 }
 
-// late provisions after something else has happened, once.
+// late is an authorization server that provisions once after something else has happened.
 type late struct {
 	*authorizationServer
 	once  sync.Once
@@ -322,7 +322,7 @@ func TestASenderThatHangsUpLeavesNothingHalfDone(t *testing.T) {
 	require.Equal(t, inForce(t, b.records), server.holds())
 }
 
-// replayed is a Replay that fails as told.
+// replayed is a Replay that fails in a given way.
 type replayed struct {
 	store.Replay
 	confirm error

@@ -101,7 +101,7 @@ func (s *keySet) find(kid string) []Key {
 	return s.keys[from:to:to]
 }
 
-// entry is what is known of an address.
+// entry is the cache's knowledge of one address.
 type entry struct {
 	lastUsed  uint64 // in looks
 	keySet           // its first fields lie next to lastUsed; a look-up touches no others

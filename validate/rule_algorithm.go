@@ -106,7 +106,7 @@ func algorithmRules() []Rule {
 	)
 }
 
-// algorithmRequiredRow is the row that wants a member.
+// algorithmRequiredRow is the row that requires a member.
 func algorithmRequiredRow(id string, m *algorithmMember) Rule {
 	pointer := "/" + m.name
 	return Rule{

@@ -36,7 +36,7 @@ type Error struct {
 // Error is the kind and the detail.
 func (e *Error) Error() string { return e.Kind.Error() + ": " + e.detail }
 
-// Detail says in ASCII what is wrong. It quotes neither the address nor the peer.
+// Detail names the fault in ASCII. It quotes neither the address nor the peer.
 func (e *Error) Detail() string { return e.detail }
 
 // Unwrap gives the kind and, where there is one, the cause.

@@ -73,7 +73,7 @@ func verifyDigest(public crypto.PublicKey, alg string, digest, signature []byte)
 	return false
 }
 
-// checkAlgorithm wants alg to be one of allowed and one that this package knows.
+// checkAlgorithm refuses an alg that is not allowed, or that this package does not know.
 func checkAlgorithm(alg string, allowed []string) error {
 	known := alg == PS256 || alg == ES256 || alg == RS256
 	if known && slices.Contains(allowed, alg) {

@@ -15,7 +15,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-// Forgery says in what a token differs from a good one. What is not set stays as
+// Forgery has the differences of a token from a good one. What is not set stays as
 // in a good one.
 type Forgery struct {
 	// Header is the header, byte for byte, instead of one made of the next three.
