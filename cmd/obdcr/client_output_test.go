@@ -12,7 +12,7 @@ import (
 	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
-// shownClient is what is written of a bank's answer, and the notes beside it.
+// shownClient returns the output for a bank's answer, and the notes beside it.
 func shownClient(t *testing.T, document string, fresh bool) (out, notes string) {
 	t.Helper()
 	i, err := tpp.ParseClientInformation([]byte(document))

@@ -61,7 +61,7 @@ func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
 	mux.HandleFunc("GET /losing", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/lost", "token_endpoint": "%[1]s/token"}`, address)
 	})
-	// The same bank, with a token endpoint that does not mind the method.
+	// The same bank, with a token endpoint that accepts any method.
 	mux.HandleFunc("GET /lenient", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, strings.Replace(clientDiscovery(address), "/token\"", "/any-token\"", 1))
 	})
@@ -88,8 +88,8 @@ func clientDiscovery(address string) string {
 		"request_object_signing_alg_values_supported": ["PS256"], "scopes_supported": ["openid", "accounts", "payments"]}`, address)
 }
 
-// token issues a token to whoever names a client that exists by its own method. What
-// the credentials hold is for the tests of package dcr.
+// token issues a token to a sender that names an existing client and uses the client's
+// method. It does not check the credentials: the tests of dcr/server do.
 func (b *clientBank) token(w http.ResponseWriter, r *http.Request) {
 	id, method := r.PostFormValue("client_id"), claims.TLSClientAuth
 	if name, _, ok := r.BasicAuth(); ok {
@@ -147,13 +147,13 @@ func TestClientScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
-			// oneline FILE: it holds one line without an end, which can be sent as it is.
+			// oneline FILE: the file has one line without a newline, so it can be sent as it is.
 			"oneline": func(ts *testscript.TestScript, _ bool, args []string) {
 				if text := ts.ReadFile(args[0]); text == "" || strings.ContainsAny(text, "\r\n ") {
 					ts.Fatalf("%s cannot be sent as it is", args[0])
 				}
 			},
-			// owners FILE: nobody but its owner can read it.
+			// owners FILE: only the owner can read the file.
 			"owners": func(ts *testscript.TestScript, _ bool, args []string) {
 				info, err := os.Stat(ts.MkAbs(args[0]))
 				ts.Check(err)

@@ -62,8 +62,8 @@ var (
 	moreNames = map[string]string{"2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.97": "organizationIdentifier"}
 )
 
-// writers are the renderings of one and the same name that are seen in the wild, and
-// the strictest way of comparing that takes each.
+// writers are the renderings of the same name by real tools, each with the strictest
+// subject_dn_match that accepts it.
 var writers = []writer{
 	{tool: "OpenSSL, RFC 2253", names: moreNames, between: ",", equals: "=", stricter: validate.DNMatchExact},
 	{tool: "OpenSSL, one line", names: moreNames, between: ", ", equals: " = ", encoded: true, stricter: validate.DNMatchReversed},
@@ -72,24 +72,24 @@ var writers = []writer{
 	{tool: "Java, RFC 2253, UTF8String", names: fewNames, hex: "#0c", between: ",", equals: "=", stricter: validate.DNMatchExact},
 }
 
-// waysOfComparing are those of a policy, each at least as wide as the one before
-// for the names here: the encoded order is one of any.
+// waysOfComparing are the values of subject_dn_match. Each accepts at least the names
+// that the one before accepts.
 var waysOfComparing = []validate.SubjectDNMatch{
 	validate.DNMatchExact, validate.DNMatchReversed, validate.DNMatchAnyOrder, validate.DNMatchImmutable,
 }
 
-// wider says whether a way of comparing takes what another one takes.
+// wider reports whether a way of comparing accepts all that another one accepts.
 func wider(than, match validate.SubjectDNMatch) bool {
 	return slices.Index(waysOfComparing, than) >= slices.Index(waysOfComparing, match)
 }
 
-// spelling is a subject as text and the strictest way of comparing that takes it.
+// spelling is a subject as text, with the strictest way of comparing that accepts it.
 type spelling struct {
 	tool, text string
 	match      validate.SubjectDNMatch
 }
 
-// textsOf are all renderings of a subject. Go moves the types that it does not know
+// textsOf returns all renderings of a subject. Go moves the types that it does not know
 // to the end, or drops them.
 func textsOf(leaf *x509.Certificate) []spelling {
 	var all []spelling
@@ -119,7 +119,7 @@ func newMatcher(t *testing.T, match validate.SubjectDNMatch) matcher {
 	return matcher{judge}
 }
 
-// takes says whether a request with that name and that certificate keeps a rule.
+// takes reports whether a request with that name and that certificate keeps a rule.
 func (m matcher) takes(t *testing.T, rule, name string, leaf *x509.Certificate) bool {
 	t.Helper()
 	doc, err := json.Marshal(map[string]string{"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": name})
@@ -199,8 +199,8 @@ func TestPublicSamplesNames(t *testing.T) {
 	t.Logf("%d public certificates compared", len(all))
 }
 
-// checkShown holds the command to the same renderings, and to the one profile that
-// subject and certificate tell.
+// checkShown requires that the command shows the same renderings, and the one profile
+// that subject and certificate lead to.
 func checkShown(t *testing.T, file string, leaf *x509.Certificate, own dn.Name) {
 	t.Helper()
 	var out, notes bytes.Buffer

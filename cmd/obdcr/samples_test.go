@@ -145,8 +145,8 @@ func verifies(t *testing.T, keys ssa.KeySet, token string) bool {
 	return signed.Verify(t.Context(), keys, "", []claims.Algorithm{claims.PS256, claims.ES256}) == nil
 }
 
-// timeOfSample is a minute after the sample was issued, or after its statement was
-// where it does not say when. A broken signature does not hide the time.
+// timeOfSample returns a minute after the iat of the sample, or of its statement if the
+// sample has none. The signature need not be good.
 func timeOfSample(t *testing.T, s sample, token string) time.Time {
 	t.Helper()
 	type payload struct {
@@ -199,7 +199,7 @@ func sorted(list string) []string {
 	return rules
 }
 
-// TestSampleTableNamesRulesThatExist keeps the table from naming what nobody reports.
+// TestSampleTableNamesRulesThatExist: a rule that does not exist could never be reported.
 func TestSampleTableNamesRulesThatExist(t *testing.T) {
 	known := ruleIDs()
 	for _, id := range slices.Sorted(maps.Keys(sampleRules)) {

@@ -41,20 +41,20 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
-// now is the text so far, and a channel that is closed once there is more.
+// now returns the text so far, and a channel that is closed once there is more.
 func (o *output) now() (text string, more <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.String(), o.changed
 }
 
-// String is what was written so far.
+// String returns the text so far.
 func (o *output) String() string {
 	text, _ := o.now()
 	return text
 }
 
-// running is a sandbox in a process of its own.
+// running is a sandbox in another process.
 type running struct {
 	cmd      *exec.Cmd
 	dir      string
@@ -64,7 +64,8 @@ type running struct {
 	ready    sandbox.Ready
 }
 
-// program is this command under a name that the tests' main knows, as a program.
+// program returns the path of this test binary under a name by which it runs as the
+// command.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -168,7 +169,7 @@ func TestSandboxServesUntilASignal(t *testing.T) {
 	}
 }
 
-// TestASecondSignalEndsTheSandboxAtOnce: this one would never end by itself.
+// TestASecondSignalEndsTheSandboxAtOnce: the sandbox of this test never ends otherwise.
 func TestASecondSignalEndsTheSandboxAtOnce(t *testing.T) {
 	r := runSandboxAs(t, "obdcr-held", t.TempDir(), "--store", "memory")
 	require.NoError(t, r.cmd.Process.Signal(os.Interrupt))

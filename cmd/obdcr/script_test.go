@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"obdcr": main,
-		// This one never comes to its end by itself.
+		// This sandbox never finishes stopping.
 		"obdcr-held": func() {
 			a := &app{in: os.Stdin, err: os.Stderr, stopping: func() { select {} }}
 			os.Exit(a.run(os.Args[1:], os.Stdout))
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// scriptTime is when the scripts happen, $NOW.
+// scriptTime is the time of the scripts, $NOW.
 var scriptTime = time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC)
 
 // TestScripts runs the command as its users do. Each script has the key sets and the
@@ -101,7 +101,7 @@ func newSoftware(t *testing.T) (*ssatest.Directory, *ssatest.EnrolledSoftware) {
 	return directory, software
 }
 
-// minter makes what a script asks for: a good token or its claims, with changes
+// minter makes the files that a script asks for: a good token or its claims, with changes
 // name=JSON or -name, those of the statement with ssa: before the name.
 type minter struct {
 	directory *ssatest.Directory

@@ -19,12 +19,12 @@ import (
 	"github.com/obdcr/obdcr/dcr/token"
 )
 
-// presents is the certificate of each request; nil for none.
+// presents is a source of the same certificate for each request; nil: none.
 func presents(leaf *x509.Certificate) cert.Source {
 	return func(*http.Request) (*x509.Certificate, error) { return leaf, nil }
 }
 
-// brokenTokens is an authorization server that is out.
+// brokenTokens is an authorization server that is down.
 type brokenTokens struct{ token.Tokens }
 
 func (brokenTokens) Introspect(context.Context, claims.Secret) (token.AccessToken, error) {

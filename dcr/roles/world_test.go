@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// open is the bank over the same store with other tokens.
+// open makes the bank over the same store with other tokens.
 func (w *world) open(t *testing.T, tokens token.Tokens) *dcr.Registrar {
 	t.Helper()
 	config := w.config
@@ -79,7 +79,7 @@ func (w *world) issue(t *testing.T, id string, leaf *x509.Certificate) claims.Se
 	return access
 }
 
-// stranger is the certificate of another software.
+// stranger returns the certificate of another software.
 func (w *world) stranger(t *testing.T) *x509.Certificate {
 	t.Helper()
 	other, err := w.directory.NewSoftware(ssatest.SoftwareOptions{})

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// burst is what the limiter of the tests admits at once; it fills with 100 a second.
+// burst is how many requests the tests' limiter allows at once; it fills by 100 a second.
 const burst = 200
 
 func testLimiter(t *testing.T, clock func() time.Time) *limiter {

@@ -101,8 +101,8 @@ func (nowhere) Provision(context.Context, dcr.Provisioning) (dcr.Provisioned, er
 }
 func (nowhere) Deprovision(context.Context, dcr.Deprovisioning) error { return nil }
 
-// A statement of 40 hours is good at a bank whose policy says 48, and not at one of 24:
-// also where the directory is a known one, whose own default is 24.
+// A bank whose policy allows 48 hours accepts a statement of 40 hours, and one that allows
+// 24 refuses it. The same holds for a known directory, whose own default is 24 hours.
 func TestAgesAndSkewComeFromThePolicy(t *testing.T) {
 	for hours, status := range map[int]int{48: 201, 24: 400} {
 		w := newWorld(t)

@@ -28,7 +28,7 @@ import (
 var everyMethod = []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT,
 	claims.ClientSecretBasic, claims.ClientSecretPost}
 
-// allowEveryMethod has the bank take them all.
+// allowEveryMethod makes the bank accept every method.
 func (w *world) allowEveryMethod() {
 	policy := validate.DefaultPolicy(validate.OBIE33)
 	policy.AuthMethods = everyMethod
@@ -38,7 +38,7 @@ func (w *world) allowEveryMethod() {
 	w.config.Policy, w.config.SealingKey = &policy, claims.NewSecret(strings.Repeat("k", 32))
 }
 
-// told has the bank tell the outcomes at its token endpoint.
+// told records the outcomes of the bank's token endpoint.
 func (w *world) told() *[]string {
 	outcomes := &[]string{}
 	w.config.Observer.Token = func(method claims.AuthMethod, outcome string) {
@@ -47,7 +47,7 @@ func (w *world) told() *[]string {
 	return outcomes
 }
 
-// reply is an answer of the token endpoint, without what changes from one to the next.
+// reply is an answer of the token endpoint, without the headers that always differ.
 type reply struct {
 	status int
 	header http.Header
@@ -73,7 +73,7 @@ func ask(t *testing.T, client *http.Client, bank string, form url.Values, basic 
 	return reply{response.StatusCode, response.Header, string(body)}
 }
 
-// requireRefused wants the error of RFC 6749 section 5.2, and nothing else.
+// requireRefused requires the error object of RFC 6749 section 5.2.
 func requireRefused(t *testing.T, r reply, status int, code string) {
 	t.Helper()
 	require.Equal(t, status, r.status, r.body)
@@ -88,7 +88,7 @@ func requireRefused(t *testing.T, r reply, status int, code string) {
 	require.Equal(t, waits, err == nil && wait >= 1, r.header.Get("Retry-After"))
 }
 
-// tries are the ways in which somebody may claim to be a client: the form, and the
+// tries are the ways in which a sender may claim to be a client: the form, and the
 // Basic credentials. The assertion is signed by the software that sends it.
 func tries(t *testing.T, by *ssatest.EnrolledSoftware, id string, secret claims.Secret) map[claims.AuthMethod]func() (url.Values, string) {
 	t.Helper()
@@ -112,7 +112,7 @@ func tries(t *testing.T, by *ssatest.EnrolledSoftware, id string, secret claims.
 	}
 }
 
-// stranger is another software with a good certificate, and its way to the bank.
+// stranger is another software with a good certificate, and its client of the bank.
 func (w *world) stranger(t *testing.T) (*ssatest.EnrolledSoftware, *http.Client) {
 	t.Helper()
 	other, err := w.directory.NewSoftware(ssatest.SoftwareOptions{})
@@ -122,8 +122,8 @@ func (w *world) stranger(t *testing.T) (*ssatest.EnrolledSoftware, *http.Client)
 	return other, client
 }
 
-// Somebody with a good certificate of his own asks for the token of a client that there
-// is, of one that is only half made, and of one that there is not. He learns nothing.
+// A TPP asks, with its own good certificate, for a token of an existing client, of one that
+// is half made, and of one that does not exist. The answers are all the same.
 func TestNobodyLearnsWhichClientsThereAre(t *testing.T) {
 	w := newWorld(t)
 	w.allowEveryMethod()
@@ -186,8 +186,8 @@ func TestAClientUsesTheMethodThatItRegistered(t *testing.T) {
 	}
 }
 
-// outOfKeys is a directory whose key sets of software cannot be read, or not now, when a
-// key that nobody has seen is asked for.
+// outOfKeys is a resolver for which the key sets of software cannot be read: never, or
+// only when an unknown key is asked for.
 type outOfKeys struct {
 	ssa.SoftwareKeyResolver
 	wait    time.Duration
@@ -201,7 +201,7 @@ func (o outOfKeys) ResolveKeys(ctx context.Context, ref ssa.KeyRef) ([]ssa.Key, 
 	return nil, &ssa.KeySourceError{Host: "keys.example", RetryAfter: o.wait, Cause: errors.New("connection refused")}
 }
 
-// noMore is randomness that has ended.
+// noMore is a source of randomness that is exhausted.
 type noMore struct{}
 
 func (noMore) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

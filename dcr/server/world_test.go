@@ -28,7 +28,7 @@ type world struct {
 	config    server.Config
 }
 
-// newWorld is one whose bank issues tokens itself.
+// newWorld makes a world whose bank issues tokens itself.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{store: store.NewMemory(nil)}
@@ -49,7 +49,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// anchor is that of the directory, with what follows from the policy left to it.
+// anchor returns the directory's anchor without the fields that the policy sets.
 func (w *world) anchor() ssa.Anchor {
 	a := w.directory.Anchor()
 	a.Algorithms, a.MaxAge = nil, 0
@@ -83,7 +83,7 @@ func (w *world) serve(t *testing.T, b *server.Bank) (*tpp.Client, *http.Client, 
 	return w.client(t, transport, at.URL), transport, at.URL
 }
 
-// client is the software's at a bank that answers at an address.
+// client makes the software's client of the bank at an address.
 func (w *world) client(t *testing.T, transport *http.Client, address string) *tpp.Client {
 	t.Helper()
 	leaf, err := x509.ParseCertificate(w.software.TransportCertificate.Certificate[0])
@@ -95,7 +95,7 @@ func (w *world) client(t *testing.T, transport *http.Client, address string) *tp
 	return client
 }
 
-// register registers a client by a method.
+// register registers a client with an authentication method.
 func (w *world) register(t *testing.T, c *tpp.Client, method claims.AuthMethod) *tpp.ClientInformation {
 	t.Helper()
 	statement, err := w.software.SSA(nil)

@@ -20,7 +20,7 @@ import (
 	"github.com/obdcr/obdcr/dcr/token"
 )
 
-// introspectionServer answers as it is told, and keeps the form of the last call.
+// introspectionServer gives a fixed answer and remembers the form of the last call.
 type introspectionServer struct {
 	*httptest.Server
 	status  int
@@ -70,8 +70,8 @@ func revoke(tokens *token.Introspection, text string) error {
 	return err
 }
 
-// active is an answer about a good token, with the members given in place of its own;
-// "" leaves one out.
+// active makes an answer about a good token. The given members replace its own; "" leaves
+// one out.
 func active(members map[string]string) string {
 	sum := sha256.Sum256([]byte("certificate"))
 	all := map[string]string{

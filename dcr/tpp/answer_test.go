@@ -24,7 +24,7 @@ import (
 
 var goodToken = tpp.BearerToken{Value: claims.NewSecret("opaque-token")}
 
-// stub is a bank that answers as a test wants, and counts.
+// stub is a bank that gives a fixed answer and counts the requests.
 type stub struct {
 	server *httptest.Server
 	client *tpp.Client

@@ -17,7 +17,7 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// discoveryOf is the discovery document of a bank that does everything, at an address.
+// discoveryOf returns the discovery document of a bank that supports everything.
 func discoveryOf(address string) string {
 	return fmt.Sprintf(`{"issuer": %q, "registration_endpoint": %q, "token_endpoint": %q,
 		"token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic", "client_secret_jwt", "tls_client_auth", "private_key_jwt"],
@@ -35,7 +35,7 @@ func metadataOf(t *testing.T, address string) *tpp.Metadata {
 	return m
 }
 
-// bankMetadata is what a bank announces that does everything, with changes.
+// bankMetadata returns the metadata of a bank that supports everything, with changes.
 func bankMetadata(t *testing.T, change func(map[string]any)) *tpp.Metadata {
 	t.Helper()
 	members := map[string]any{}

@@ -27,7 +27,7 @@ import (
 var everyMethod = []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT,
 	claims.ClientSecretBasic, claims.ClientSecretPost}
 
-// quiet takes what a server says of handshakes that fail on purpose.
+// quiet discards the server's log of handshakes that fail on purpose.
 var quiet = log.New(io.Discard, "", 0)
 
 // world is a directory with one software, and a bank there that takes every method.
@@ -113,7 +113,7 @@ func (w *world) clientOf(t *testing.T, s *ssatest.EnrolledSoftware, http *http.C
 	return client
 }
 
-// statement is a fresh one of the software, with changes.
+// statement makes a new statement of the software, with changes.
 func (w *world) statement(t *testing.T, changes map[string]any) string {
 	t.Helper()
 	token, err := w.software.SSA(changes)
@@ -121,7 +121,7 @@ func (w *world) statement(t *testing.T, changes map[string]any) string {
 	return token
 }
 
-// request is a good one of the software, with a change, signed.
+// request makes a good, signed request of the software, with a change.
 func (w *world) request(t *testing.T, change func(*claims.Request)) string {
 	t.Helper()
 	request := w.software.Request()
@@ -143,7 +143,7 @@ func (w *world) lint(t *testing.T, in tpp.LintInput) *tpp.LintResult {
 	return result
 }
 
-// errorIDs are the rules of a report that are broken.
+// errorIDs returns the rules that a report lists as broken.
 func errorIDs(report *validate.Report) []string {
 	var ids []string
 	for _, v := range report.Violations {

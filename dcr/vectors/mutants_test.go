@@ -61,7 +61,7 @@ func mutants(row validate.Rule) []mutant {
 	return all
 }
 
-// noticed says whether one of the vectors is judged otherwise than it expects. A
+// noticed reports whether one of the vectors is judged otherwise than it expects. A
 // table that cannot be used, or that panics, is noticed too.
 func noticed(list []*vectors.Vector, rules []validate.Rule) (yes bool) {
 	defer func() { yes = recover() != nil || yes }()
@@ -77,8 +77,8 @@ func noticed(list []*vectors.Vector, rules []validate.Rule) (yes bool) {
 	return false
 }
 
-// Whoever changes severity, code or profiles of a row, or makes it apply where it
-// does not, has a vector of the row's own file against it.
+// A change of a row's severity, code or profiles, and a row that applies where it should
+// not, fails a vector of the row's own file.
 func TestEachMutantOfARowIsNoticedByItsVectors(t *testing.T) {
 	all := load(t)
 	of := map[string][]*vectors.Vector{}

@@ -51,7 +51,7 @@ func judge(v *vectors.Vector, p validate.Profile, rules []validate.Rule) (vector
 	return found, nil
 }
 
-// differs says whether what was found is not what is expected.
+// differs reports whether a judgement is not the expected one.
 func differs(want, got vectors.Expectation) bool {
 	return want.Outcome != got.Outcome || want.Valid != got.Valid || want.Wire != got.Wire ||
 		!slices.Equal(sorted(want.Violations), sorted(got.Violations))

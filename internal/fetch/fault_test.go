@@ -37,7 +37,7 @@ type fault struct {
 	serve http.HandlerFunc
 }
 
-// pour writes the same bytes until the other side has had enough.
+// pour writes the same bytes until the other side hangs up.
 func pour(w io.Writer, chunk []byte) {
 	for {
 		if _, err := w.Write(chunk); err != nil {
@@ -46,14 +46,14 @@ func pour(w io.Writer, chunk []byte) {
 	}
 }
 
-// hang waits until the other side hangs up, and says nothing even then.
+// hang waits until the other side hangs up, and sends nothing.
 func hang(r *http.Request) {
 	<-r.Context().Done()
 	panic(http.ErrAbortHandler)
 }
 
-// raw answers with bytes of our own, below HTTP, and then with endless ones, or with
-// nothing until the other side hangs up.
+// raw answers with given bytes, below HTTP, and then with endless bytes, or with none,
+// until the other side hangs up.
 func raw(head string, endless []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -241,7 +241,7 @@ func TestFaultsLeaveNoGoroutineAndNoDescriptor(t *testing.T) {
 	assert.LessOrEqual(t, after, before+mostHeap/8, "bytes that are still in use")
 }
 
-// heap is what is in use after a collection.
+// heap returns the bytes in use after a garbage collection.
 func heap() uint64 {
 	runtime.GC()
 	runtime.GC() // what was in a pool
@@ -250,8 +250,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// settled counts goroutines and descriptors until the counts stand still and done says
-// yes to them, or a minute has gone by, and returns them.
+// settled counts goroutines and descriptors until the counts stay the same and done
+// accepts them, or until a minute has passed. It returns the counts.
 func settled(t testing.TB, done func(goroutines, files int) bool) (goroutines, files int) {
 	still := 0
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -466,8 +466,8 @@ func TestFailuresOfTheNetworkAreTold(t *testing.T) {
 	assert.ErrorContains(t, err, "could not be resolved")
 }
 
-// TestMain names a proxy that nobody serves, before anything looks for one: package
-// http reads the environment once.
+// TestMain sets a proxy that does not exist, before package http reads the environment,
+// which it does once.
 func TestMain(m *testing.M) {
 	if err := os.Setenv("HTTPS_PROXY", "http://127.0.0.1:1"); err != nil {
 		panic(err)

@@ -45,7 +45,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// payload is that of a good assertion, with changes; nil removes a member.
+// payload returns the payload of a good assertion, with changes; nil removes a member.
 func payload(changes map[string]any) map[string]any {
 	all := map[string]any{"iss": clientID, "sub": clientID, "aud": endpoint, "iat": at, "exp": at + 600, "jti": "one"}
 	maps.Copy(all, changes)
@@ -67,7 +67,7 @@ func (w *world) parsed(t *testing.T, body any, f ssatest.Forgery) *assertion.Ass
 	return a
 }
 
-// requireRefused wants the one kind of error that there is, fit for the wire.
+// requireRefused requires a Refused whose text is fit for the wire.
 func requireRefused(t *testing.T, err error, name string) {
 	t.Helper()
 	var refused assertion.Refused
@@ -160,7 +160,7 @@ func TestAMACIsMadeWithTheClientsSecret(t *testing.T) {
 	} {
 		requireRefused(t, a.CheckMAC(claims.NewSecret(secret)), name)
 	}
-	// A client that has no secret must not be anybody who signs with none.
+	// A sender that signs with an empty secret is not a client that has none.
 	bare := mac(ssatest.Forgery{Secret: []byte{}})
 	requireRefused(t, bare.CheckMAC(claims.Secret{}), "no secret at all")
 
@@ -282,8 +282,8 @@ func TestTheClaimsAreForThisBankAndForNow(t *testing.T) {
 	requireRefused(t, err, "nobody is expected")
 }
 
-// TestUntilIsWhenAnAssertionIsOfNoUse: a jti that is kept until then is kept for long
-// enough, and no longer.
+// TestUntilIsWhenAnAssertionIsOfNoUse: a jti needs to be remembered until then, and no
+// longer.
 func TestUntilIsWhenAnAssertionIsOfNoUse(t *testing.T) {
 	w := newWorld(t)
 	a := w.parsed(t, payload(nil), ssatest.Forgery{})

@@ -132,7 +132,7 @@ func (w *world) sign(request *claims.Request) string {
 	return token
 }
 
-// request is a good one for a statement.
+// request makes a good request for a statement.
 func (w *world) request(statement string) *claims.Request {
 	w.t.Helper()
 	request, err := tpp.BuildFor(&tpp.Metadata{Issuer: w.Ready.Bank}, statement, tpp.RequestOptions{Now: time.Now(), Audience: w.Ready.Audience})
@@ -164,7 +164,7 @@ func TestThePolicyIsTheBanks(t *testing.T) {
 	_, err = bank.Register(context.Background(), second)
 	require.Equal(t, 400, status(t, err))
 
-	// Methods that are given besides take the place of the policy's.
+	// AuthMethods replaces the methods of the policy.
 	w = start(t, sandbox.Config{Policy: []byte(`{"auth_methods": ["tls_client_auth"]}`), AuthMethods: []claims.AuthMethod{claims.ClientSecretJWT}})
 	require.Contains(t, send(t, w.client(), http.MethodGet, w.Ready.Discovery, "").body, `"token_endpoint_auth_methods_supported":["client_secret_jwt"]`)
 }
@@ -183,7 +183,7 @@ func (w *world) issue(org, software string) (tls.Certificate, *rsa.PrivateKey) {
 	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, key
 }
 
-// secondTPP is another one, made with the sandbox's verbs alone.
+// secondTPP makes another TPP with the sandbox's verbs alone.
 func (w *world) secondTPP() (client *http.Client, token string) {
 	w.t.Helper()
 	const org, software = "0015800000Another1", "anotherSoftware1234567"
@@ -206,7 +206,7 @@ func TestASecondTPPIsMadeWithTheVerbs(t *testing.T) {
 	require.Equal(t, 201, answer.status, answer.body)
 	require.Contains(t, answer.body, `"software_client_id":"anotherSoftware1234567"`)
 
-	// Nobody registers with a certificate of somebody else.
+	// A TPP cannot register with another TPP's certificate.
 	answer = w.register(client, string(w.file("tpp/request.jwt")))
 	require.Equal(t, 401, answer.status)
 	require.Equal(t, 401, w.register(w.client(), string(w.file("tpp/request.jwt"))).status, "nor without one")
@@ -284,7 +284,7 @@ func TestTheBanksOtherPages(t *testing.T) {
 	require.Equal(t, 405, send(t, w.mutual(), http.MethodPatch, w.Ready.RegistrationEndpoint, "").status)
 }
 
-// burst lets each key through so often.
+// burst is a limiter that allows each key a number of requests.
 type burst struct {
 	mu   sync.Mutex
 	left map[string]int

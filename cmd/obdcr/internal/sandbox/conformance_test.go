@@ -26,10 +26,10 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// The scenarios of the OBIE DCR conformance tool (v1.3.1) as it plays them, with its
-// habits. Each check fails the scenario where it fails there.
+// The scenarios of the OBIE DCR conformance tool (v1.3.1), with the tool's habits. A check
+// fails here in the same cases as in the tool.
 
-// toolConfig is its config.json, as far as it reads it.
+// toolConfig has the members of config.json that the tool reads.
 type toolConfig struct {
 	SpecVersion       string   `json:"spec_version"`
 	WellknownEndpoint string   `json:"wellknown_endpoint"`
@@ -47,7 +47,7 @@ type toolConfig struct {
 	DeleteImplemented bool     `json:"delete_implemented"`
 }
 
-// tool is one run of it.
+// tool is one run of the tool.
 type tool struct {
 	t         *testing.T
 	config    toolConfig
@@ -108,14 +108,14 @@ func newTool(t *testing.T, w *world) *tool {
 	for _, ca := range tool.config.TransportRootCAs {
 		require.True(t, pool.AppendCertsFromPEM([]byte(ca)))
 	}
-	// A transport of one's own TLS configuration speaks HTTP/1.1 alone.
+	// An http.Transport with a TLS configuration speaks HTTP/1.1 alone.
 	tool.client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: pool, MinVersion: tls.VersionTLS12, Renegotiation: tls.RenegotiateFreelyAsClient}}}
 	t.Cleanup(tool.client.CloseIdleConnections)
 	return tool
 }
 
-// options are how a scenario differs from the usual request.
+// options are the differences of a scenario's request from the usual one.
 type options struct {
 	life          time.Duration
 	issuer        *string
@@ -264,7 +264,7 @@ func (c *tool) refused(o options) {
 	require.NoError(c.t, json.Unmarshal(body, &object))
 }
 
-// scenarios are the ten, by their ids.
+// scenarios are the tool's ten scenarios, by their ids.
 func (c *tool) scenarios() map[string]func() {
 	text := func(s string) *string { return &s }
 	return map[string]func(){
@@ -333,7 +333,7 @@ func (c *tool) scenarios() map[string]func() {
 	}
 }
 
-// checkSchema is its check of the answer to GET.
+// checkSchema is the tool's check of the answer to GET.
 func (c *tool) checkSchema(body []byte) {
 	var a struct {
 		ClientID              *string  `json:"client_id"`

@@ -226,7 +226,7 @@ func TestAnOutageOfTheDirectoryIsNobodysFault(t *testing.T) {
 	r := w.register(w.mutual(), token)
 	require.Equal(t, 201, r.status, "the jti was not burnt: %s", r.body)
 
-	// Keys that are known serve through an outage.
+	// Cached keys are used during an outage.
 	require.Equal(t, 204, w.put("/faults", `{"path": "*", "body": "<html>"}`).status)
 	c.putForward(10 * time.Minute)
 	r = w.register(w.mutual(), w.sign(w.request(string(w.file("tpp/ssa.jwt")))))

@@ -288,7 +288,7 @@ func TestPortsAreKept(t *testing.T) {
 	require.Equal(t, ready, second.Ready)
 	second.stop()
 
-	// Without any address: those of the last time, and a port that is taken is an error.
+	// Without addresses the sandbox takes those of the last start. A taken port is an error.
 	s, err := sandbox.Start(context.Background(), sandbox.Config{Dir: dir, Store: sandbox.StoreMemory})
 	require.NoError(t, err)
 	require.Equal(t, ready, s.Ready)

@@ -27,16 +27,16 @@ import (
 	"github.com/obdcr/obdcr/internal/jose"
 )
 
-// clock is the real one, put forward.
+// clock is the real clock, put forward.
 type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time             { return time.Now().Add(time.Duration(c.ahead.Load())) }
 func (c *clock) putForward(d time.Duration) { c.ahead.Add(int64(d)) }
 
-// keys is where made has put them, "" before.
+// keys is the folder that made has filled, "" before that.
 var keys string
 
-// made is a folder with keys, made once: they take their time.
+// made makes a folder with keys once for all tests, because keys are slow to make.
 var made = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "sandbox-keys-*")
 	if err != nil {
@@ -58,7 +58,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// folderWithKeys is a fresh folder in which no key has to be made.
+// folderWithKeys returns a new folder that has all keys already.
 func folderWithKeys(t testing.TB) string {
 	t.Helper()
 	from, err := made()
@@ -140,7 +140,8 @@ func (w *world) certificate(name string) *x509.Certificate {
 	return c
 }
 
-// client trusts ca.pem, and has the transport certificate where it is to have one.
+// client makes an HTTP client that trusts ca.pem, with or without the transport
+// certificate.
 func (w *world) client(certificates ...tls.Certificate) *http.Client {
 	w.t.Helper()
 	roots := x509.NewCertPool()
@@ -198,7 +199,7 @@ func (w *world) put(path string, body string) reply {
 	return send(w.t, w.client(), http.MethodPut, w.Ready.Directory+path, body)
 }
 
-// ssa mints a statement with changes, a JSON object.
+// ssa asks the directory for a statement with changes, a JSON object.
 func (w *world) ssa(changes string) string {
 	w.t.Helper()
 	r := send(w.t, w.client(), http.MethodPost, w.Ready.Directory+"/ssa", changes)

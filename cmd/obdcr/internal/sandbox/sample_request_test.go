@@ -21,7 +21,7 @@ import (
 	"github.com/obdcr/obdcr/store/sqlite"
 )
 
-// fromConfiguration sends what register makes of conformance.json alone.
+// fromConfiguration sends the request that register makes from conformance.json alone.
 func (w *world) fromConfiguration(change func(*tpp.RequestOptions)) error {
 	w.t.Helper()
 	config, err := obieconfig.Parse(w.file("conformance.json"))
@@ -93,7 +93,7 @@ func TestTheStartSaysWhichRuleRefusesWhatItHandsOut(t *testing.T) {
 	}
 }
 
-// sameFolder is a folder whose TPP is always the same.
+// sameFolder returns a folder whose TPP is always the same.
 func sameFolder(t *testing.T) string {
 	t.Helper()
 	dir := folderWithKeys(t)

@@ -63,7 +63,7 @@ func signHS256(secret string) func(string) []byte {
 	}
 }
 
-// registered is a client by a method.
+// registered is a client with an authentication method.
 func (w *world) registered(method claims.AuthMethod) *tpp.ClientInformation {
 	w.t.Helper()
 	bank := w.bank()
@@ -74,7 +74,7 @@ func (w *world) registered(method claims.AuthMethod) *tpp.ClientInformation {
 	return client
 }
 
-// assertion is a good one's claims, with changes; nil removes one.
+// assertion returns the claims of a good assertion, with changes; nil removes a claim.
 func (w *world) assertion(id string, changes map[string]any) map[string]any {
 	now := time.Now().Unix()
 	all := map[string]any{"iss": id, "sub": id, "aud": w.Ready.TokenEndpoint, "iat": now, "exp": now + 1800, "jti": rand.Text()}
@@ -91,7 +91,7 @@ func asserted(token string) url.Values {
 	return url.Values{"grant_type": {"client_credentials"}, "client_assertion_type": {assertionType}, "client_assertion": {token}}
 }
 
-// requireRefused wants the error of RFC 6749 section 5.2, and nothing else.
+// requireRefused requires the error object of RFC 6749 section 5.2.
 func requireRefused(t testing.TB, r reply, status int, code string) {
 	t.Helper()
 	require.Equal(t, status, r.status, r.body)
@@ -169,7 +169,7 @@ func TestAssertionsAreSignedByTheSoftware(t *testing.T) {
 		requireRefused(t, r, 401, "invalid_client")
 		require.Empty(t, r.header.Get("WWW-Authenticate"), name)
 	}
-	// What was refused has burnt no jti.
+	// The refused requests have used up no jti.
 	late := w.assertion(id, map[string]any{"aud": "https://elsewhere.example"})
 	w.token(client, asserted(jws(t, ps, late, signPS256(t, own))))
 	late["aud"] = w.Ready.Bank
