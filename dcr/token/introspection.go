@@ -180,10 +180,10 @@ func readIntrospection(body string) (AccessToken, error) {
 		return AccessToken{}, fmt.Errorf("%w: the authorization server says so", ErrInvalid)
 	}
 	var t AccessToken
-	if kind, said := member(members, "token_type"); said && !strings.EqualFold(kind, "Bearer") {
+	if kind, said := members.MemberText("token_type"); said && !strings.EqualFold(kind, "Bearer") {
 		return AccessToken{}, fmt.Errorf("%w: its type is %+.64q", ErrInvalid, kind)
 	}
-	if t.ClientID, _ = member(members, "client_id"); t.ClientID == "" {
+	if t.ClientID, _ = members.MemberText("client_id"); t.ClientID == "" {
 		return AccessToken{}, fmt.Errorf("%w: the introspection names no client_id", ErrInvalid)
 	}
 	if t.CertificateSHA256, err = confirmation(members); err != nil {
@@ -197,14 +197,14 @@ func readIntrospection(body string) (AccessToken, error) {
 			return AccessToken{}, fmt.Errorf("%w: exp is no time but a %s", ErrInvalid, exp.Kind())
 		}
 	}
-	scope, _ := member(members, "scope")
+	scope, _ := members.MemberText("scope")
 	t.Scope = strings.Fields(scope)
 	return t, nil
 }
 
 func confirmation(members jsonscan.Value) (thumbprint [32]byte, err error) {
 	cnf, _ := members.Member("cnf")
-	value, said := member(cnf, "x5t#S256")
+	value, said := cnf.MemberText("x5t#S256")
 	if !said {
 		return thumbprint, fmt.Errorf("%w: the introspection names no certificate (cnf, x5t#S256)", ErrInvalid)
 	}
@@ -213,11 +213,6 @@ func confirmation(members jsonscan.Value) (thumbprint [32]byte, err error) {
 		return thumbprint, fmt.Errorf("%w: the x5t#S256 of the introspection is no SHA-256 in base64url", ErrInvalid)
 	}
 	return [32]byte(sum), nil
-}
-
-func member(members jsonscan.Value, name string) (value string, said bool) {
-	m, _ := members.Member(name)
-	return m.Text()
 }
 
 // instant reads a number of seconds since 1970. It returns the zero time for anything

@@ -176,8 +176,7 @@ func refusedBy(verb string, a *answer, now time.Time) *ResponseError {
 
 // textMember returns a member of an object that is a string, else "".
 func textMember(object jsonscan.Value, name string) string {
-	v, _ := object.Member(name)
-	value, _ := v.Text()
+	value, _ := object.MemberText(name)
 	return value
 }
 

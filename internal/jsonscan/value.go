@@ -136,6 +136,13 @@ func (v Value) Member(name string) (Value, bool) {
 	return Value{}, false
 }
 
+// MemberText returns the text of an object's member, as Text does. It is "" and not clean
+// for a member that is absent or no string.
+func (v Value) MemberText(name string) (text string, clean bool) {
+	m, _ := v.Member(name)
+	return m.Text()
+}
+
 // valueStart returns the start of the value that follows a name; i is the name's end.
 func valueStart(s string, i int) int { return skipSpace(s, skipSpace(s, i)+1) }
 

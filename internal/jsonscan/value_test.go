@@ -212,3 +212,19 @@ func ExampleLookup() {
 	fmt.Println(v.Raw(), ok)
 	// Output: "https://b.example" true
 }
+
+func TestTheTextOfAMemberIsThatOfAString(t *testing.T) {
+	v, err := jsonscan.Parse(`{"a": "b", "n": 1, "half": "\ud800", "": "unnamed"}`)
+	require.NoError(t, err)
+	for name, want := range map[string]struct {
+		text  string
+		clean bool
+	}{"a": {"b", true}, "n": {"", false}, "half": {"\ufffd", false}, "": {"unnamed", true}, "A": {"", false}} {
+		text, clean := v.MemberText(name)
+		assert.Equal(t, want.text, text, name)
+		assert.Equal(t, want.clean, clean, name)
+	}
+	text, clean := jsonscan.Value{}.MemberText("a")
+	assert.Empty(t, text)
+	assert.False(t, clean)
+}

@@ -65,8 +65,7 @@ func (a *Assertion) Method() claims.AuthMethod {
 }
 
 func (a *Assertion) text(name string) string {
-	v, _ := a.payload.Member(name)
-	value, clean := v.Text()
+	value, clean := a.payload.MemberText(name)
 	if !clean {
 		return ""
 	}
