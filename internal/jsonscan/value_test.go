@@ -214,7 +214,7 @@ func ExampleLookup() {
 }
 
 func TestTheTextOfAMemberIsThatOfAString(t *testing.T) {
-	v, err := jsonscan.Parse(`{"a": "b", "n": 1, "half": "\ud800", "": "unnamed"}`)
+	v, err := Parse(`{"a": "b", "n": 1, "half": "\ud800", "": "unnamed"}`)
 	require.NoError(t, err)
 	for name, want := range map[string]struct {
 		text  string
@@ -224,7 +224,7 @@ func TestTheTextOfAMemberIsThatOfAString(t *testing.T) {
 		assert.Equal(t, want.text, text, name)
 		assert.Equal(t, want.clean, clean, name)
 	}
-	text, clean := jsonscan.Value{}.MemberText("a")
+	text, clean := Value{}.MemberText("a")
 	assert.Empty(t, text)
 	assert.False(t, clean)
 }
