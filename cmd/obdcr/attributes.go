@@ -44,6 +44,8 @@ that signed the statement; here --env has to name it.`,
 	return cmd
 }
 
+// attributes maps the statement by the policy that would declare the attributes at the bank,
+// so that a policy can be tried before it is used.
 func (a *app) attributes(out io.Writer, name string, o *attributeOptions) error {
 	env := claims.Environment(o.environment)
 	switch {
@@ -112,6 +114,8 @@ func (a *app) loadStatement(name string, declared []claims.AttributeDeclaration)
 	return statement, nil
 }
 
+// writeApplication escapes every text: the statement is not verified, and its sender chose
+// the texts.
 func writeApplication(out io.Writer, app claims.Application) {
 	fmt.Fprintln(out, "UNVERIFIED: no signature was checked, anybody may have written this")
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)

@@ -64,6 +64,8 @@ func (o *clientOptions) requestFlags(c *cobra.Command) {
 	f.DurationVar(&o.lifetime, "lifetime", 0, "how long the request is valid, a `DURATION` such as 5m; without it 30m, which some banks refuse as too long")
 }
 
+// methodFlag is the flag for the authentication method. Its text differs from verb to verb,
+// because the method means a new one or the registered one.
 func (o *clientOptions) methodFlag(c *cobra.Command, what, otherwise string) {
 	c.Flags().StringVar(&o.authMethod, "auth-method", "", what+", a `METHOD`; without it "+otherwise+" of "+strings.Join(authMethods(), ", "))
 	complete(c, "auth-method", authMethods())

@@ -38,6 +38,8 @@ sent as it is: it has no newline at its end unless it goes to a terminal.`,
 	return cmd
 }
 
+// build writes the request without a newline to anything but a terminal, so that a file of it
+// can be sent as it is.
 func (a *app) build(ctx context.Context, out io.Writer, o *clientOptions) error {
 	by := tpp.Credentials{Method: claims.AuthMethod(o.authMethod)}
 	t, err := a.connect(ctx, o, "build", &by)

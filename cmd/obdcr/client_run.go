@@ -11,6 +11,8 @@ import (
 	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
+// register opens the file for the answer before it sends anything: the bank shows a secret
+// once.
 func (a *app) register(ctx context.Context, out io.Writer, o *clientOptions) error {
 	t, err := a.connect(ctx, o, "register", &tpp.Credentials{Method: claims.AuthMethod(o.authMethod)})
 	if err != nil {
@@ -33,6 +35,7 @@ func (a *app) register(ctx context.Context, out io.Writer, o *clientOptions) err
 	return a.writeNew(out, information, keep)
 }
 
+// get never shows a secret, even if the bank sends one.
 func (a *app) get(ctx context.Context, out io.Writer, id string, o *clientOptions) error {
 	s, err := a.asClient(ctx, id, o, "get")
 	if err != nil {
@@ -45,6 +48,8 @@ func (a *app) get(ctx context.Context, out io.Writer, id string, o *clientOption
 	return a.writeClient(out, information, shownSecrets{hidden: true})
 }
 
+// update has to know the registered method before it builds the request. Otherwise it would
+// ask for the first method that the bank announces, and so change it.
 func (a *app) update(ctx context.Context, out io.Writer, id string, o *clientOptions) error {
 	s, err := a.asClient(ctx, id, o, "update")
 	if err != nil {

@@ -133,6 +133,8 @@ type thumbprintsJSON struct {
 	X5TS256 string `json:"x5t#S256"`
 }
 
+// describeSubject goes on if the certificate has no known profile: the name can be registered
+// all the same, with a warning.
 func describeSubject(leaf *x509.Certificate, now time.Time) (*shownSubject, error) {
 	name, err := dn.FromDER(leaf.RawSubject)
 	if err != nil {

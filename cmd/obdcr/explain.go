@@ -57,6 +57,7 @@ func ruleIDs() []string {
 	return ids
 }
 
+// explain leaves out empty fields: few rules have all of them.
 func explain(out io.Writer, r *validate.Rule) {
 	fmt.Fprintf(out, "%s\n  %s\n\n", r.ID, r.Summary)
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
@@ -87,6 +88,7 @@ func judged(r *validate.Rule) string {
 	return ""
 }
 
+// unknownRule suggests rules with a similar ID, because IDs are long and easy to misspell.
 func unknownRule(id string) error {
 	near := text.Nearest(id, ruleIDs())
 	if len(near) == 0 {
@@ -154,6 +156,7 @@ type jsonCitation struct {
 	URL     string `json:"url"`
 }
 
+// writeRules writes the whole table, so that other programs need not parse docs/rules.md.
 func writeRules(out io.Writer) error {
 	rules := validate.Rules()
 	rows := make([]jsonRule, 0, len(rules))
@@ -167,6 +170,8 @@ func writeRules(out io.Writer) error {
 	return writeJSON(out, rows)
 }
 
+// writeJSON writes indented JSON. It does not escape <, > and &: the output is not HTML, and
+// URLs have to stay readable.
 func writeJSON(out io.Writer, v any) error {
 	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false)

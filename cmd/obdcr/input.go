@@ -84,6 +84,7 @@ func detail(err error) string {
 	return text.Detail(err)
 }
 
+// shownName returns the name of an input for messages.
 func shownName(name string) string {
 	if name == "-" {
 		return "stdin"

@@ -75,6 +75,7 @@ stop.`,
 	return cmd
 }
 
+// filesAlone lets the shell complete one file name.
 func filesAlone(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -261,6 +262,8 @@ func (a *app) headline(name string, alone bool, r *tpp.LintResult) report.TextOp
 	return o
 }
 
+// statementNote says why a signature was not checked, so that "valid" is not taken for more
+// than it is.
 func statementNote(r *tpp.LintResult) string {
 	_, signed := r.Documents[validate.DocSSAHeader]
 	switch {

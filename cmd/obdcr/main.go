@@ -106,6 +106,8 @@ func (a *app) note(format string, args ...any) {
 	}
 }
 
+// root makes the command. Cobra prints neither errors nor usage: run prints errors, with the
+// exit code of each.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "obdcr",

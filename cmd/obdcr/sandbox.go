@@ -161,6 +161,7 @@ func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
 	return nil
 }
 
+// closeSandbox uses a new context, because the command's has ended by then.
 func closeSandbox(s *sandbox.Sandbox) error {
 	ctx, cancel := context.WithTimeout(context.Background(), sandboxGrace)
 	defer cancel()

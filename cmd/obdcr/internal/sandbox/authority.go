@@ -137,6 +137,8 @@ func subject(org, software string) pkix.Name {
 		OrganizationalUnit: []string{org}, CommonName: software}
 }
 
+// transportTemplate is an OB Transport certificate. It has both usages, as the OBIE
+// directory's have.
 func transportTemplate(org, software string) *x509.Certificate {
 	return &x509.Certificate{
 		Subject: subject(org, software), KeyUsage: x509.KeyUsageDigitalSignature,
@@ -144,6 +146,7 @@ func transportTemplate(org, software string) *x509.Certificate {
 	}
 }
 
+// signingTemplate is an OB Signing certificate.
 func signingTemplate(org, software string) *x509.Certificate {
 	return &x509.Certificate{
 		Subject:            subject(org, software),

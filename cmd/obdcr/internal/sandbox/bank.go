@@ -78,6 +78,7 @@ func keySource(p parts, u *url.URL) ssa.RemoteSource {
 	return source
 }
 
+// openStore opens the store of the bank, and returns the function that closes it.
 func openStore(ctx context.Context, c *Config, f folder) (store.Store, func() error, error) {
 	if c.Store == StoreMemory {
 		return store.NewMemory(c.Clock), func() error { return nil }, nil

@@ -99,6 +99,8 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // verb carries out a test verb with the body of a request.
 type verb func(w http.ResponseWriter, r *http.Request, body []byte)
 
+// verb reads the body within its limit and calls the verb of the method. A nil verb is a
+// method that another handler serves; it is named in Allow all the same.
 func (d *directory) verb(w http.ResponseWriter, r *http.Request, most int64, by map[string]verb) {
 	do := by[r.Method]
 	if do == nil {
@@ -130,6 +132,8 @@ func complain(w http.ResponseWriter, status int, what string) {
 	http.Error(w, what, status)
 }
 
+// failed answers 500. The log has the cause; the answer does not, because it may hold paths
+// of the machine.
 func (d *directory) failed(w http.ResponseWriter, err error) {
 	d.log.Error("the directory failed", "error", err)
 	complain(w, http.StatusInternalServerError, "the directory could not do it; its log says why")
@@ -203,6 +207,7 @@ func (d *directory) find(path string) answer {
 	return answer{status: http.StatusOK, mediaType: jwkSet, body: set}
 }
 
+// mintSSA signs whatever claims it is given: a test needs bad statements too.
 func (d *directory) mintSSA(w http.ResponseWriter, _ *http.Request, body []byte) {
 	changes, err := parseChanges(body)
 	if err != nil {
@@ -219,6 +224,7 @@ func (d *directory) mintSSA(w http.ResponseWriter, _ *http.Request, body []byte)
 	_, _ = io.WriteString(w, token)
 }
 
+// publish accepts any bytes as a key set: a test needs bad sets too.
 func (d *directory) publish(w http.ResponseWriter, r *http.Request, body []byte) {
 	d.mu.Lock()
 	all, err := d.put.with(d.files, r.URL.Path, body)
@@ -233,6 +239,7 @@ func (d *directory) publish(w http.ResponseWriter, r *http.Request, body []byte)
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// rotate answers with the kids, so that a test can wait for the bank to see the new key.
 func (d *directory) rotate(w http.ResponseWriter, r *http.Request, _ []byte) {
 	query := r.URL.Query()
 	drop := query.Get("drop")
@@ -273,6 +280,8 @@ func (d *directory) clearFaults(w http.ResponseWriter, _ *http.Request, _ []byte
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// fetches answers with the number of fetches of each path: a test shows by it that a bank
+// caches.
 func (d *directory) fetches(w http.ResponseWriter, _ *http.Request, _ []byte) {
 	d.mu.Lock()
 	counts := maps.Clone(d.fetched)

@@ -67,6 +67,7 @@ func directoryKey(key *rsa.PublicKey) (jose.Key, error) {
 	return jose.Key{ID: base64.StdEncoding.EncodeToString(sum[:]), Use: "sig", Public: key}, nil
 }
 
+// publish writes the set to the disk before it serves it.
 func (k *directoryKeys) publish(keys []jose.Key) error {
 	jwks, err := jose.MarshalJWKS(keys)
 	if err != nil {
@@ -111,6 +112,7 @@ func (k *directoryKeys) dropOld() error {
 	return failure("the signing key is not published")
 }
 
+// sign signs a statement with the current key, under the kid that is published for it.
 func (k *directoryKeys) sign(payload []byte) (string, error) {
 	for _, p := range k.public {
 		if k.current.PublicKey.Equal(p.Public) {

@@ -26,6 +26,7 @@ type fault struct {
 	Times    int               `json:"times"`    // how many answers; 0: until DELETE
 }
 
+// parseFault refuses unknown members: a misspelt one would be a fault that never happens.
 func parseFault(body []byte) (*fault, error) {
 	f := &fault{}
 	decoder := json.NewDecoder(bytes.NewReader(body))

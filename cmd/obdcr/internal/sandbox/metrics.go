@@ -26,6 +26,7 @@ type metrics struct {
 	requests   *prometheus.HistogramVec
 }
 
+// newMetrics uses a registry of its own, so that two sandboxes in one process do not collide.
 func newMetrics() *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
@@ -65,6 +66,7 @@ func (m *metrics) event(e dcr.Event) {
 	}
 }
 
+// token counts an outcome of the token endpoint. A request that names no method is none.
 func (m *metrics) token(method claims.AuthMethod, outcome string) {
 	if method == "" {
 		method = "none"

@@ -20,6 +20,8 @@ const emptySet = `{"keys":[]}`
 // newline, and the bytes of the set.
 type published map[string][]byte
 
+// openPublished reads the sets of earlier starts, so that stored clients keep their keys. It
+// skips temporary files that a crash has left.
 func openPublished(f folder) (published, error) {
 	entries, err := os.ReadDir(f.path(publishedDir))
 	if err != nil && !os.IsNotExist(err) {

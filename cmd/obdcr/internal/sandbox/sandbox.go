@@ -80,6 +80,8 @@ func (c *Config) judge(issuer string) (validate.Policy, *validate.Validator, err
 	return policy, v, nil
 }
 
+// start takes the lock first, so that a second sandbox cannot damage the folder. It writes
+// ready.json last: programs wait for that file, and everything has to work by then.
 func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	if err := os.MkdirAll(s.files.path("state"), 0o700); err != nil {
 		return failure("%w", err)

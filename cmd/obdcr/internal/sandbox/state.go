@@ -41,6 +41,8 @@ func openState(f folder) (*state, error) {
 	return s, s.save(f)
 }
 
+// adopt takes the ids from a certificate, or makes new ones in the form of the OBIE
+// directory's.
 func (s *state) adopt(c *x509.Certificate) {
 	if c != nil && c.Subject.CommonName != "" && len(c.Subject.OrganizationalUnit) == 1 {
 		s.SoftwareID, s.OrgID = c.Subject.CommonName, c.Subject.OrganizationalUnit[0]

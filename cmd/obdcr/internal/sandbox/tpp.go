@@ -120,6 +120,7 @@ func (p *party) ofConfiguration(ctx context.Context, s *sampler, config *obiecon
 	return &made, rules, why
 }
 
+// writeTokens writes the statement, its claims for people, and the request.
 func (p *party) writeTokens(f folder, statement string, payload []byte, request string) error {
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, payload, "", "  "); err != nil {
