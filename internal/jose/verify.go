@@ -50,8 +50,15 @@ func (j *JWS) Verify(key Key, allowed []string) error {
 // digest hashes what is signed. Verify asks for it last, so that a token that is refused
 // by its header or for its key costs no hash.
 func (j *JWS) digest() [sha256.Size]byte {
-	var room [8 << 10]byte // on the stack, as in Parse
-	return sha256.Sum256(append(room[:0], j.input...))
+	hash, sum := sha256.New(), [sha256.Size]byte{}
+	var chunk [1 << 10]byte // on the stack
+	for rest := j.input; rest != ""; {
+		n := copy(chunk[:], rest)
+		hash.Write(chunk[:n])
+		rest = rest[n:]
+	}
+	hash.Sum(sum[:0])
+	return sum
 }
 
 func verifyDigest(public crypto.PublicKey, alg string, digest, signature []byte) bool {
