@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -30,6 +31,7 @@ type Anchor struct {
 	ClaimNames map[string]string
 
 	hosts []string // JWKSHosts as fetch.CanonicalHost writes them
+	plain []string // how an address on each of hosts begins, as directories write it
 }
 
 // check refuses an anchor that could not be used, and reads its list of hosts.
@@ -57,6 +59,7 @@ func (a *Anchor) check() error {
 			return fmt.Errorf("%s is no host or host:port, as JWKSHosts must be: %w", text.Quote(host), err)
 		}
 		a.hosts = append(a.hosts, canonical)
+		a.plain = append(a.plain, "https://"+strings.TrimSuffix(canonical, ":443")+"/")
 	}
 	return a.checkNames()
 }
@@ -86,6 +89,11 @@ var registered = []string{"iss", "iat", "exp", "nbf", "jti", "aud", "sub"}
 // reads the address and the list as RemoteKeys does. So where admits allows an address
 // and RemoteKeys has no source for it, the bank has forgotten one.
 func (a *Anchor) admits(address string) string {
+	for _, prefix := range a.plain {
+		if path, ok := strings.CutPrefix(address, prefix); ok && isPlain(path) {
+			return "" // fetch.Host would find the prefix's host, for ten times as much time
+		}
+	}
 	host, err := fetch.Host(address)
 	var refusal *fetch.Error
 	if errors.As(err, &refusal) {
@@ -97,9 +105,20 @@ func (a *Anchor) admits(address string) string {
 	return "the host of the key set is not on the list, or not with this port"
 }
 
+// isPlain tells whether a path is short and has nothing in it that could end it, be
+// refused or be read in two ways.
+func isPlain(path string) bool {
+	for i := range len(path) {
+		if b := path[i]; !text.IsLetter(b) && !text.IsDigit(b) && b != '/' && b != '.' && b != '-' && b != '_' {
+			return false
+		}
+	}
+	return len(path) < 1000
+}
+
 func (a Anchor) clone() *Anchor {
 	a.Algorithms, a.JWKSHosts = slices.Clone(a.Algorithms), slices.Clone(a.JWKSHosts)
-	a.ClaimNames, a.hosts = maps.Clone(a.ClaimNames), nil
+	a.ClaimNames, a.hosts, a.plain = maps.Clone(a.ClaimNames), nil, nil
 	if a.Name == "" {
 		a.Name = a.Issuer
 	}
