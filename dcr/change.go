@@ -2,6 +2,7 @@ package dcr
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/ssa"
@@ -104,6 +105,6 @@ func registeredOf(c *store.Client) []member {
 	if err != nil {
 		return nil
 	}
-	sortMembers(members)
+	slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
 	return members
 }

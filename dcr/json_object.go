@@ -26,31 +26,28 @@ func appendMembers(members []member, object string, wanted func(name string) boo
 	return members, err
 }
 
-// sortMembers sorts by name. Members of the same name keep their order.
-func sortMembers(members []member) {
-	slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(a.name, b.name) })
-}
-
-// objectOf writes an object of sorted members. Of members with the same name it takes
-// the first.
-func objectOf(sorted []member) string {
-	size := len("{}")
-	for _, m := range sorted {
-		size += len(m.name) + len(m.value) + len(`"":,`)
+// objectOf writes an object of members, sorted by name. Of members with the same name it
+// takes the first.
+func objectOf(members []member) string {
+	size, sorted := len("{}"), make([]int, len(members))
+	for i, m := range members {
+		size, sorted[i] = size+len(m.name)+len(m.value)+len(`"":,`), i
 	}
+	slices.SortFunc(sorted, func(i, j int) int { return cmp.Or(strings.Compare(members[i].name, members[j].name), i-j) })
 	var out strings.Builder
 	out.Grow(size)
 	var name [64]byte // quoted, as a rule without a use of the heap
-	separator := byte('{')
-	for i, m := range sorted {
-		if i > 0 && m.name == sorted[i-1].name {
+	separator, last := byte('{'), -1
+	for _, i := range sorted {
+		m := members[i]
+		if last >= 0 && m.name == members[last].name {
 			continue
 		}
 		out.WriteByte(separator)
 		out.Write(jsonscan.AppendString(name[:0], m.name))
 		out.WriteByte(':')
 		out.WriteString(m.value)
-		separator = ','
+		separator, last = ',', i
 	}
 	out.WriteByte('}')
 	return out.String()

@@ -61,7 +61,6 @@ func respond(c *store.Client, payload string, secret claims.Secret, scopeAsArray
 	if err != nil {
 		return "", err
 	}
-	sortMembers(members)
 	return objectOf(members), nil
 }
 
