@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,7 +44,21 @@ func newEndpoint(tb testing.TB, clients store.Store) *endpoint {
 type posting struct {
 	token, statement string
 	request          *http.Request
-	answer           *httptest.ResponseRecorder
+	answer           answer
+}
+
+// answer is a recorder with what a connection has: room for an answer, and deadlines.
+type answer struct{ *httptest.ResponseRecorder }
+
+func (answer) SetReadDeadline(time.Time) error { return nil }
+
+// newPosting is a body on its way to the endpoint.
+func newPosting(body string) *posting {
+	p := &posting{answer: answer{httptest.NewRecorder()},
+		request: httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(body))}
+	p.request.Header.Set("Content-Type", "application/jwt")
+	p.answer.Body.Grow(8 << 10)
+	return p
 }
 
 func (e *endpoint) sign(b *testing.B, n int) []*posting {

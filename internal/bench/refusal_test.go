@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -136,11 +135,3 @@ func (e *endpoint) refusal(b *testing.B, name, body string) work {
 		}}
 }
 
-// newPosting is a body on its way to the endpoint. What the answer's writer needs of its
-// own is there already.
-func newPosting(body string) *posting {
-	p := &posting{request: httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(body)), answer: httptest.NewRecorder()}
-	p.request.Header.Set("Content-Type", "application/jwt")
-	p.answer.Body.Grow(8 << 10)
-	return p
-}
