@@ -134,4 +134,3 @@ func (e *endpoint) refusal(b *testing.B, name, body string) work {
 			}
 		}}
 }
-
