@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/internal/text"
@@ -14,14 +13,19 @@ import (
 // outageRetry is how long a client waits after an outage that names no time.
 const outageRetry = 10 * time.Second
 
-// Denial is Middleware's answer to a request that does not pass: a JSON error with the
-// headers against caching (RFC 6749 section 5.2). All fields but Err reach the client,
-// and none of them tells which clients there are. Err says why, for the bank's log.
+// Denial is the answer of a token endpoint to a request that does not pass: a JSON error
+// with the headers against caching (RFC 6749 section 5.2). All fields but Err reach the
+// client. None of Middleware's tells which clients there are. Err says why, for the bank's
+// log.
+//
+// Middleware's Status is 401, or 503 where a key set, the revocation status or the client
+// cannot be read at the moment. Its Code is invalid_client or temporarily_unavailable. An
+// endpoint behind Middleware may answer its own refusals with a Denial too.
 type Denial struct {
-	Status      int           // 401; 503 where a key set, the revocation status or the client cannot be read at the moment
-	Code        string        // invalid_client or temporarily_unavailable
+	Status      int           // of HTTP
+	Code        string        // error
 	Description string        // error_description
-	RetryAfter  time.Duration // of a 503: how long to wait; else 0
+	RetryAfter  time.Duration // how long to wait before the next try; 0 sends no Retry-After
 	Err         error         // not sent
 }
 
@@ -76,16 +80,16 @@ func denialOf(answers []answer, err error) Denial {
 	return d
 }
 
-func (d *Denial) write(w http.ResponseWriter, r *http.Request) {
+// Write sends the answer. With 401 it asks for the Basic scheme, the only one of a token
+// endpoint, if the request has an Authorization (RFC 6749 section 5.2).
+func (d *Denial) Write(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	text.NoStore(header)
 	header.Set("Content-Type", "application/json")
 	if d.RetryAfter > 0 {
 		text.RetryAfter(header, d.RetryAfter)
 	}
-	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if d.Status == http.StatusUnauthorized && strings.EqualFold(scheme, "Basic") {
-		// RFC 6749 section 5.2 asks for the scheme that the client used.
+	if d.Status == http.StatusUnauthorized && len(r.Header.Values("Authorization")) > 0 {
 		header.Set("WWW-Authenticate", `Basic realm="token"`)
 	}
 	w.WriteHeader(d.Status)

@@ -71,7 +71,7 @@ func Middleware(c MiddlewareConfig) (func(http.Handler) http.Handler, error) {
 				if c.Refused != nil {
 					c.Refused(r, denial)
 				}
-				denial.write(w, r)
+				denial.Write(w, r)
 				return
 			}
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), acceptanceKey{}, accepted)))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -76,8 +77,17 @@ func (r *Registrar) approve(ctx context.Context, change Change) error {
 	return &Error{Status: http.StatusBadRequest, Code: validate.UnapprovedSoftwareStatement, Description: text.ASCII(refusal.reason(), text.MaxDescription), Err: err}
 }
 
+// done follows each change: it logs whose client was changed, and calls Hooks.Done.
 func (r *Registrar) done(ctx context.Context, change Change) {
 	r.reached(string(change.Operation) + ".ended")
+	if r.log.Enabled(ctx, slog.LevelInfo) {
+		c := change.After
+		if c == nil {
+			c = change.Before
+		}
+		r.log.LogAttrs(ctx, slog.LevelInfo, "client changed", slog.String("operation", string(change.Operation)), slog.String("client_id", c.ID),
+			slog.String("software_id", text.Echo(c.SoftwareID)), slog.String("environment", string(c.Environment)))
+	}
 	if r.hooks.Done == nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -17,7 +18,10 @@ import (
 // use.
 type Bank struct {
 	registrar *dcr.Registrar
-	policy    validate.Policy
+	validator *validate.Validator
+	policy    validate.Policy          // the validator's, in a copy that no caller has
+	routes    map[string]http.Handler  // by path, as they stand in a request
+	registers func(*http.Request) bool // whether the registration endpoint answers
 	handler   http.Handler
 	discovery []byte // the discovery document
 	clients   *cert.Authorities
@@ -26,28 +30,27 @@ type Bank struct {
 	log       *slog.Logger
 
 	fetchClock func() time.Time // nil: the clock of ssa.RemoteKeys
-	fromTLS    bool             // certificates come from the TLS connection
+	source     cert.Source
+	fromTLS    bool // source is cert.FromTLS
 }
 
 // New assembles a bank. The error names every field that is missing or contradicts
 // another one, with what to do about it. Call Close when the bank is no longer needed.
 func New(c Config) (*Bank, error) {
-	if err := c.check(); err != nil {
-		return nil, err
-	}
 	// Read before setDefaults: with no Clock, ssa.RemoteKeys takes a monotonic clock, which
 	// does not jump when the time of the machine is set.
 	fetchClock := c.Clock
-	fromTLS := c.Clients.Source == nil
+	faults := c.check()
 	c.setDefaults()
-	if err := c.Paths.check(); err != nil {
-		return nil, err
-	}
 	validator, err := c.validator()
-	if err != nil {
+	if err := errors.Join(faults, c.Paths.check(), err); err != nil {
 		return nil, err
 	}
-	b := &Bank{policy: validator.Policy(), config: c, log: c.Logger, fetchClock: fetchClock, fromTLS: fromTLS}
+	b := &Bank{validator: validator, policy: validator.Policy(), config: c, log: c.Logger, fetchClock: fetchClock,
+		source: c.Clients.Proxy, fromTLS: c.Clients.Proxy == nil}
+	if b.fromTLS {
+		b.source = cert.FromTLS
+	}
 	if err := b.assemble(validator); err != nil {
 		b.Close()
 		return nil, err
@@ -66,8 +69,9 @@ func (b *Bank) Close() {
 // Registrar returns the bank's registrar, for calls in the same process.
 func (b *Bank) Registrar() *dcr.Registrar { return b.registrar }
 
-// Policy returns the policy in force: Config.Policy with the audiences and the defaults.
-func (b *Bank) Policy() validate.Policy { return b.policy }
+// Policy returns the policy in force, in a fresh copy: Config.Policy with the audiences and
+// the defaults.
+func (b *Bank) Policy() validate.Policy { return b.validator.Policy() }
 
 // Discovery returns the discovery document that the bank serves.
 func (b *Bank) Discovery() []byte { return slices.Clone(b.discovery) }

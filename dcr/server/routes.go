@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/obdcr/obdcr/dcr"
@@ -39,28 +42,40 @@ func (b *Bank) route(routes map[string]http.Handler) error {
 	routes[c.Paths.Health] = only(http.MethodGet, http.HandlerFunc(healthy))
 	routes[c.Paths.Ready] = only(http.MethodGet, http.HandlerFunc(b.ready))
 	registration, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: b.registrar, Path: c.Paths.Registration,
-		Certificate: c.Clients.Source, Limiter: c.Limiter, Methods: c.Methods, Logger: c.Logger})
+		Certificate: b.source, Limiter: c.Limiter, Methods: c.Methods, Logger: c.Logger})
 	if err != nil {
 		return err
 	}
-	for path, h := range routes {
-		routes[path] = c.Observer.Instrument(path, h)
+	routes[c.Paths.Registration] = registration
+	var faults []error
+	for _, path := range slices.Sorted(maps.Keys(routes)) {
+		if routes[path] = c.Observer.Instrument(path, routes[path]); nothing(routes[path]) {
+			faults = append(faults, fmt.Errorf("server: Observer.Instrument returns no handler for %s: return the one that it is given", path))
+		}
 	}
-	register, rest := c.Observer.Instrument(c.Paths.Registration, registration), c.Rest
+	b.routes, b.registers = routes, registration.Serves
+	b.handler = b.Before(c.Rest)
+	return errors.Join(faults...)
+}
+
+// Before returns a handler of a bank's whole API: all Paths, and rest for all others. It is
+// Handler for an API that needs the bank first, such as one behind roles.Require. Nil
+// answers 404. A [http.ServeMux] in front of the bank would redirect //register, and a
+// client would repeat its request at the other address.
+func (b *Bank) Before(rest http.Handler) http.Handler {
 	if rest == nil {
 		rest = http.HandlerFunc(nothingHere)
 	}
-	b.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch h := routes[r.URL.EscapedPath()]; {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch h := b.routes[r.URL.EscapedPath()]; {
 		case h != nil:
 			h.ServeHTTP(w, r)
-		case registration.Serves(r):
-			register.ServeHTTP(w, r)
+		case b.registers(r):
+			b.routes[b.config.Paths.Registration].ServeHTTP(w, r)
 		default:
 			rest.ServeHTTP(w, r)
 		}
 	})
-	return nil
 }
 
 func nothingHere(w http.ResponseWriter, _ *http.Request) {

@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/obdcr/obdcr/dcr"
@@ -51,9 +52,10 @@ func (b *Bank) Run(ctx context.Context) {
 }
 
 // HTTPServer returns a server for Handler with the bank's timeouts. With
-// Clients.Server its TLSConfig has the bank's certificate. It asks for a client
-// certificate and verifies it against Clients.Trust.Authorities. A client without a
-// certificate is let in, because the discovery document needs none.
+// Clients.Server its TLSConfig has the bank's certificate, and the time of Clock. It asks
+// for a client certificate and verifies it against Clients.Trust.Authorities, unless
+// Clients.Proxy is set: then the connection is the proxy's. A client without a certificate
+// is let in, because the discovery document needs none.
 func (b *Bank) HTTPServer() *http.Server {
 	return &http.Server{
 		Handler: b.handler, TLSConfig: b.tlsConfig(), ReadHeaderTimeout: dcr.HeaderTimeout, ReadTimeout: ReadTimeout,
@@ -65,8 +67,8 @@ func (b *Bank) tlsConfig() *tls.Config {
 	if len(b.config.Clients.Server) == 0 {
 		return nil
 	}
-	config := &tls.Config{Certificates: b.config.Clients.Server, MinVersion: tls.VersionTLS12}
-	if b.clients != nil {
+	config := &tls.Config{Certificates: slices.Clone(b.config.Clients.Server), MinVersion: tls.VersionTLS12, Time: b.config.Clock}
+	if b.fromTLS {
 		config.ClientAuth, config.ClientCAs = tls.VerifyClientCertIfGiven, x509.NewCertPool()
 		for _, ca := range b.clients.Certificates() {
 			config.ClientCAs.AddCert(ca)
@@ -97,11 +99,13 @@ func (b *Bank) ListenAndServe(ctx context.Context, address string) error {
 }
 
 // Serve answers requests over TLS until the context ends, and runs Run meanwhile. Then it
-// accepts no new connection, lets open requests finish within DrainTimeout, and returns
-// nil. It closes the listener. Any other end is an error.
+// accepts no new connection, lets open requests and the reconcile pass finish within
+// DrainTimeout, and returns nil. What has not finished by then is an error, and its
+// connections are closed. Any other end is an error, which closes all connections at once.
+// Serve closes the listener.
 //
-// Without Clients.Server, Serve returns an error, unless Clients.Source takes certificates
-// from a proxy: then it serves without TLS, because the proxy ends TLS.
+// Without Clients.Server, Serve returns an error, unless Clients.Proxy is set: then it
+// serves without TLS, because the proxy ends TLS.
 func (b *Bank) Serve(ctx context.Context, l net.Listener) error {
 	server := b.HTTPServer()
 	if server.TLSConfig == nil && b.fromTLS {
@@ -123,20 +127,35 @@ func (b *Bank) Serve(ctx context.Context, l net.Listener) error {
 		defer close(reconciled)
 		b.Run(ctx)
 	}()
+	var failure error
 	select {
 	case err := <-failed:
 		stop()
-		<-reconciled
-		return fmt.Errorf("server: %w", err)
+		failure = errors.Join(fmt.Errorf("server: %w", err), server.Close())
 	case <-ctx.Done():
 	}
-	<-reconciled
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), DrainTimeout)
+	return errors.Join(failure, drain(context.WithoutCancel(ctx), server, reconciled))
+}
+
+// drain waits for the open requests and the reconcile pass, both within one DrainTimeout.
+func drain(ctx context.Context, server *http.Server, reconciled <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, DrainTimeout)
 	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
-		return errors.Join(fmt.Errorf("server: not all that was being answered is finished: %w", err), server.Close())
+	var unfinished error
+	if err := server.Shutdown(ctx); err != nil {
+		unfinished = errors.Join(fmt.Errorf("server: not all that was being answered is finished: %w", err), server.Close())
 	}
-	return nil
+	select {
+	case <-reconciled:
+		return unfinished
+	default:
+	}
+	select {
+	case <-reconciled:
+		return unfinished
+	case <-ctx.Done():
+		return errors.Join(unfinished, fmt.Errorf("server: the reconcile pass is not finished: %w", ctx.Err()))
+	}
 }
 
 // connectionLog passes the messages of net/http, such as failed handshakes, to the bank's

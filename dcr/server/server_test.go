@@ -239,7 +239,7 @@ func TestServeWithoutACertificateOfItsOwnIsRefused(t *testing.T) {
 func TestBehindAProxyTheBankSpeaksPlainHTTP(t *testing.T) {
 	w := newWorld(t)
 	w.config.Clients.Server, w.config.Clients.Trust.Authorities = nil, nil
-	w.config.Clients.Source = cert.FromTLS
+	w.config.Clients.Proxy = cert.FromTLS
 	b := w.bank(t)
 	require.Nil(t, b.HTTPServer().TLSConfig)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -260,7 +260,7 @@ func TestRunEndsWhatStoppedHalfWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(context.Background())
 		w.config.Store = store.NewMemory(nil)
-		w.config.Clients.Trust.Authorities, w.config.Clients.Source = nil, cert.FromTLS // no certificate is valid in the bubble's year
+		w.config.Clients.Trust.Authorities, w.config.Clients.Proxy = nil, cert.FromTLS // no certificate is valid in the bubble's year
 		b := w.bank(t)
 		now := time.Now()
 		for id, since := range map[string]time.Time{"stopped": now.Add(-3 * dcr.ChangeTimeout), "under-way": now} {

@@ -3,15 +3,9 @@ package server
 import (
 	"net/http"
 	"time"
-)
 
-// tokenError is a refusal (RFC 6749 section 5.2).
-type tokenError struct {
-	status      int
-	code        string
-	description string
-	retryAfter  time.Duration
-}
+	"github.com/obdcr/obdcr/cert"
+)
 
 // The codes of RFC 6749 section 5.2, and one for outages.
 const (
@@ -22,21 +16,19 @@ const (
 )
 
 // notTheClient makes the refusal of a client whose authentication failed.
-func notTheClient(description string) *tokenError {
-	return &tokenError{status: http.StatusUnauthorized, code: invalidClient, description: description}
+func notTheClient(description string) *cert.Denial {
+	return &cert.Denial{Status: http.StatusUnauthorized, Code: invalidClient, Description: description}
 }
 
-func badRequest(code, description string) *tokenError {
-	return &tokenError{status: http.StatusBadRequest, code: code, description: description}
+func badRequest(code, description string) *cert.Denial {
+	return &cert.Denial{Status: http.StatusBadRequest, Code: code, Description: description}
 }
 
-func outage(description string, retryAfter time.Duration) *tokenError {
-	return &tokenError{status: http.StatusServiceUnavailable, code: unavailable, description: description, retryAfter: max(retryAfter, time.Second)}
-}
-
-type wireError struct {
-	Error       string `json:"error"`
-	Description string `json:"error_description"`
+// outage makes the refusal of a request that cannot be judged now. err says why, for the
+// log.
+func outage(description string, retryAfter time.Duration, err error) *cert.Denial {
+	return &cert.Denial{Status: http.StatusServiceUnavailable, Code: unavailable, Description: description,
+		RetryAfter: max(retryAfter, time.Second), Err: err}
 }
 
 // grantedToken is the answer with a token (RFC 6749 section 5.1).

@@ -46,7 +46,7 @@ type tokenEndpoint struct {
 	clock      func() time.Time
 	store      store.Store
 	tokens     *token.Memory
-	replay     *store.MemoryReplay
+	replay     store.Replay // of the jti of client assertions
 	statements *ssa.Verifier
 	keys       ssa.SoftwareKeyResolver
 	source     cert.Source
@@ -80,12 +80,16 @@ func tokenRequestOf(r *http.Request) *tokenRequest {
 // newTokenEndpoint assembles the token endpoint of a bank.
 func newTokenEndpoint(b *Bank, issued *token.Memory, statements *ssa.Verifier, checker *cert.Checker, keys ssa.SoftwareKeyResolver) (http.Handler, error) {
 	c := &b.config
+	replay := c.Replay
+	if replay == nil {
+		replay = store.NewMemoryReplay(c.Clock)
+	}
 	t := &tokenEndpoint{
 		policy: b.policy, audiences: []string{c.Issuer + c.Paths.Token, c.Issuer}, clock: c.Clock, store: c.Store,
-		tokens: issued, replay: store.NewMemoryReplay(c.Clock), statements: statements, keys: keys, source: c.Clients.Source,
+		tokens: issued, replay: replay, statements: statements, keys: keys, source: b.source,
 		open: b.registrar.OpenSecret, limiter: c.Limiter, log: c.Logger, told: c.Observer.Token,
 	}
-	belongs, err := cert.Middleware(cert.MiddlewareConfig{Source: c.Clients.Source, Checker: checker, Client: t.software, Refused: t.denied})
+	belongs, err := cert.Middleware(cert.MiddlewareConfig{Source: b.source, Checker: checker, Client: t.software, Refused: t.denied})
 	if err != nil {
 		return nil, err
 	}
@@ -98,11 +102,12 @@ func (t *tokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	asked := &tokenRequest{}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		writeJSON(w, http.StatusMethodNotAllowed, wireError{invalidRequest, "use POST"})
+		unfit := cert.Denial{Status: http.StatusMethodNotAllowed, Code: invalidRequest, Description: "use POST"}
+		unfit.Write(w, r)
 		return
 	}
 	if refusal := t.read(w, r, asked); refusal != nil {
-		t.refuse(w, asked, refusal)
+		t.refuse(w, r, asked, refusal)
 		return
 	}
 	t.authenticated.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenRequestKey{}, asked)))
@@ -110,17 +115,22 @@ func (t *tokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // read reads the form and the credentials of a request. It refuses a sender without a
 // certificate before it reads the body.
-func (t *tokenEndpoint) read(w http.ResponseWriter, r *http.Request, asked *tokenRequest) *tokenError {
+func (t *tokenEndpoint) read(w http.ResponseWriter, r *http.Request, asked *tokenRequest) *cert.Denial {
 	leaf, err := t.source(r)
 	if err != nil || leaf == nil {
 		return notTheClient("a client certificate is required")
 	}
 	if t.limiter != nil {
 		if wait, ok := t.limiter.Allow(dcr.LimitKey(leaf)); !ok {
-			return &tokenError{status: http.StatusTooManyRequests, code: unavailable, description: "too many requests with this certificate", retryAfter: wait}
+			return &cert.Denial{Status: http.StatusTooManyRequests, Code: unavailable, Description: "too many requests with this certificate", RetryAfter: wait}
 		}
 	}
-	var refusal *tokenError
+	// The address that the discovery document gives has no query. Parameters there would end
+	// in logs, and RFC 6749 section 2.3.1 forbids credentials in them.
+	if r.URL.RawQuery != "" || r.URL.ForceQuery {
+		return badRequest(invalidRequest, "send the parameters in the body, not in the address")
+	}
+	var refusal *cert.Denial
 	if asked.form, refusal = readForm(w, r); refusal != nil {
 		return refusal
 	}
@@ -160,26 +170,25 @@ func (t *tokenEndpoint) software(r *http.Request) (cert.Software, error) {
 
 // denied logs and counts a refusal by cert.Middleware, which has answered it already.
 func (t *tokenEndpoint) denied(r *http.Request, d cert.Denial) {
-	asked := tokenRequestOf(r)
-	t.told(asked.by.method, d.Code)
-	level := slog.LevelInfo
-	if d.Status == http.StatusServiceUnavailable {
-		level = slog.LevelError
-	}
-	t.log.Log(r.Context(), level, "token refused", "client_id", text.Echo(asked.by.clientID), "error", d.Code, "why", text.Bounded{Err: d.Err})
+	t.note(r.Context(), tokenRequestOf(r), &d)
 }
 
 // refuse answers, logs and counts a refusal by the endpoint itself.
-func (t *tokenEndpoint) refuse(w http.ResponseWriter, asked *tokenRequest, refusal *tokenError) {
-	t.told(asked.by.method, refusal.code)
-	t.log.Info("token refused", "client_id", text.Echo(asked.by.clientID), "error", refusal.code, "why", refusal.description)
-	if refusal.retryAfter > 0 {
-		text.RetryAfter(w.Header(), refusal.retryAfter)
+func (t *tokenEndpoint) refuse(w http.ResponseWriter, r *http.Request, asked *tokenRequest, refusal *cert.Denial) {
+	t.note(r.Context(), asked, refusal)
+	refusal.Write(w, r)
+}
+
+func (t *tokenEndpoint) note(ctx context.Context, asked *tokenRequest, d *cert.Denial) {
+	t.told(asked.by.method, d.Code)
+	level, why := slog.LevelInfo, any(d.Description)
+	if d.Status == http.StatusServiceUnavailable {
+		level = slog.LevelError
 	}
-	if refusal.status == http.StatusUnauthorized && asked.by.method == claims.ClientSecretBasic {
-		w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
+	if d.Err != nil {
+		why = text.Bounded{Err: d.Err}
 	}
-	writeJSON(w, refusal.status, wireError{refusal.code, refusal.description})
+	t.log.Log(ctx, level, "token refused", "client_id", text.Echo(asked.by.clientID), "error", d.Code, "why", why)
 }
 
 // grant issues a token to a client whose certificate cert.Middleware has accepted.
@@ -187,17 +196,17 @@ func (t *tokenEndpoint) grant(w http.ResponseWriter, r *http.Request) {
 	asked := tokenRequestOf(r)
 	granted, refusal := t.issue(r.Context(), asked)
 	if refusal != nil {
-		t.refuse(w, asked, refusal)
+		t.refuse(w, r, asked, refusal)
 		return
 	}
 	t.told(asked.by.method, "granted")
 	writeJSON(w, http.StatusOK, granted)
 }
 
-func (t *tokenEndpoint) issue(ctx context.Context, asked *tokenRequest) (*grantedToken, *tokenError) {
+func (t *tokenEndpoint) issue(ctx context.Context, asked *tokenRequest) (*grantedToken, *cert.Denial) {
 	accepted, ok := cert.AcceptanceFrom(ctx)
 	if !ok {
-		return nil, outage("the client cannot be checked at the moment", tokenRetry)
+		return nil, outage("the client cannot be checked at the moment", tokenRetry, errors.New("server: the request did not pass cert.Middleware"))
 	}
 	if refusal := t.prove(ctx, asked, accepted); refusal != nil {
 		return nil, refusal
@@ -208,15 +217,14 @@ func (t *tokenEndpoint) issue(ctx context.Context, asked *tokenRequest) (*grante
 	}
 	access, err := t.tokens.Issue(ctx, asked.client.ID, sha256.Sum256(accepted.Certificate.Raw), scope, TokenLife)
 	if err != nil {
-		t.log.Error("no token can be issued", "error", err)
-		return nil, outage("no token can be issued at the moment", tokenRetry)
+		return nil, outage("no token can be issued at the moment", tokenRetry, err)
 	}
 	return &grantedToken{AccessToken: access.Reveal(), TokenType: "Bearer", ExpiresIn: int(TokenLife / time.Second), Scope: strings.Join(scope, " ")}, nil
 }
 
 // prove checks the proof of the authentication method. A client must use the method that
 // it registered: another method may be weaker.
-func (t *tokenEndpoint) prove(ctx context.Context, asked *tokenRequest, accepted *cert.Acceptance) *tokenError {
+func (t *tokenEndpoint) prove(ctx context.Context, asked *tokenRequest, accepted *cert.Acceptance) *cert.Denial {
 	by := &asked.by
 	if method := asked.registered.TokenEndpointAuthMethod.Or(""); method != by.method {
 		return notTheClient("the client registered " + text.Echo(string(method)) + " and used " + string(by.method))
@@ -242,7 +250,7 @@ func (t *tokenEndpoint) prove(ctx context.Context, asked *tokenRequest, accepted
 
 // readForm reads the parameters of the body. A parameter must not be repeated (RFC 6749
 // section 3.2).
-func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *tokenError) {
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *cert.Denial) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
 		return nil, badRequest(invalidRequest, "send Content-Type application/x-www-form-urlencoded")
@@ -265,7 +273,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *tokenError) 
 
 // knownGrant refuses all grants but client_credentials. It runs before the client is
 // authenticated, so that a developer learns of a missing parameter first.
-func knownGrant(form url.Values) *tokenError {
+func knownGrant(form url.Values) *cert.Denial {
 	switch form.Get("grant_type") {
 	case "":
 		return badRequest(invalidRequest, "grant_type is missing")
@@ -277,7 +285,7 @@ func knownGrant(form url.Values) *tokenError {
 
 // judgeGrant checks that the client registered the grant and the scope, and returns the
 // scope. A request without a scope gets all that the client registered.
-func judgeGrant(form url.Values, registered *claims.Request) ([]string, *tokenError) {
+func judgeGrant(form url.Values, registered *claims.Request) ([]string, *cert.Denial) {
 	if !slices.Contains(registered.GrantTypes.Or(nil), claims.ClientCredentials) {
 		return nil, badRequest("unauthorized_client", "the client did not register the grant type client_credentials")
 	}

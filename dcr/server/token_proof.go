@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/internal/assertion"
 	"github.com/obdcr/obdcr/ssa"
@@ -33,9 +34,11 @@ type credentials struct {
 
 // read finds the one authentication method that a request uses (RFC 6749 section 2.3). A
 // client_id alone means tls_client_auth.
-func (c *credentials) read(r *http.Request, form url.Values) *tokenError {
+func (c *credentials) read(r *http.Request, form url.Values) *cert.Denial {
 	used := 0
-	if header := r.Header.Get("Authorization"); header != "" {
+	if headers := r.Header.Values("Authorization"); len(headers) > 1 {
+		return badRequest(invalidRequest, "there is more than one Authorization")
+	} else if len(headers) == 1 {
 		c.method, used = claims.ClientSecretBasic, used+1
 		id, secret, ok := r.BasicAuth()
 		if !ok {
@@ -77,7 +80,7 @@ func formDecoded(value string) string {
 }
 
 // readAssertion reads a client assertion (RFC 7523 section 2.2).
-func (c *credentials) readAssertion(form url.Values) *tokenError {
+func (c *credentials) readAssertion(form url.Values) *cert.Denial {
 	if form.Get("client_assertion_type") != assertionType {
 		return badRequest(invalidRequest, "client_assertion_type is not "+assertionType)
 	}
@@ -92,7 +95,7 @@ func (c *credentials) readAssertion(form url.Values) *tokenError {
 
 // checkSubject compares the certificate's subject with the registered one, by the policy's
 // subject_dn_match.
-func (t *tokenEndpoint) checkSubject(leaf *x509.Certificate, registered *claims.Request) *tokenError {
+func (t *tokenEndpoint) checkSubject(leaf *x509.Certificate, registered *claims.Request) *cert.Denial {
 	same, err := t.policy.SubjectDNMatch.Same(registered.TLSClientAuthSubjectDN.Or(""), leaf.RawSubject)
 	switch {
 	case err != nil:
@@ -103,7 +106,7 @@ func (t *tokenEndpoint) checkSubject(leaf *x509.Certificate, registered *claims.
 	return nil
 }
 
-func checkSecret(secret claims.Secret, c store.Client) *tokenError {
+func checkSecret(secret claims.Secret, c store.Client) *cert.Denial {
 	sum := sha256.Sum256([]byte(secret.Reveal()))
 	if len(c.SecretHash) != len(sum) || subtle.ConstantTimeCompare(sum[:], c.SecretHash) != 1 {
 		return notTheClient("the client secret is wrong")
@@ -112,7 +115,7 @@ func checkSecret(secret claims.Secret, c store.Client) *tokenError {
 }
 
 // checkMAC checks the HMAC of an assertion, whose key is the client's secret.
-func (t *tokenEndpoint) checkMAC(by *credentials, c store.Client) *tokenError {
+func (t *tokenEndpoint) checkMAC(by *credentials, c store.Client) *cert.Denial {
 	secret, err := t.open(c)
 	if err != nil {
 		t.log.Error("a client's secret cannot be opened", "error", err)
@@ -126,14 +129,14 @@ func (t *tokenEndpoint) checkMAC(by *credentials, c store.Client) *tokenError {
 
 // checkSignature checks the signature of an assertion with the key that its kid names. If
 // it has no kid, every signing key of the software is tried.
-func (t *tokenEndpoint) checkSignature(ctx context.Context, by *credentials, keys ssa.SoftwareKeys, registered *claims.Request) *tokenError {
+func (t *tokenEndpoint) checkSignature(ctx context.Context, by *credentials, keys ssa.SoftwareKeys, registered *claims.Request) *cert.Denial {
 	allowed := t.policy.MemberAlgorithms.TokenEndpointAuth
 	if err := by.assertion.CheckHeader(allowed, registered.TokenEndpointAuthSigningAlg.Or("")); err != nil {
 		return notTheClient(err.Error())
 	}
 	kid, named := by.assertion.KeyID()
 	refusal := signedBy(ctx, by.assertion, keys, kid, allowed)
-	if refusal == nil || named || refusal.status != http.StatusUnauthorized {
+	if refusal == nil || named || refusal.Status != http.StatusUnauthorized {
 		return refusal
 	}
 	// The software may have published its key a moment ago. With a kid, the resolver reads
@@ -145,7 +148,7 @@ func (t *tokenEndpoint) checkSignature(ctx context.Context, by *credentials, key
 	return signedBy(ctx, by.assertion, keys, kid, allowed)
 }
 
-func signedBy(ctx context.Context, a *assertion.Assertion, keys ssa.SoftwareKeys, kid string, allowed []claims.Algorithm) *tokenError {
+func signedBy(ctx context.Context, a *assertion.Assertion, keys ssa.SoftwareKeys, kid string, allowed []claims.Algorithm) *cert.Denial {
 	found, err := keys.ResolveKeys(ctx, ssa.KeyRef{KeyID: kid})
 	if err != nil {
 		return keysRefusal(err)
@@ -156,20 +159,20 @@ func signedBy(ctx context.Context, a *assertion.Assertion, keys ssa.SoftwareKeys
 	return nil
 }
 
-func keysRefusal(err error) *tokenError {
+func keysRefusal(err error) *cert.Denial {
 	var source *ssa.KeySourceError
 	switch {
 	case errors.Is(err, ssa.ErrKeyNotFound):
 		return notTheClient("the software has no such key, or it is withdrawn")
 	case errors.As(err, &source):
-		return outage("the key set of the software cannot be read at the moment", source.RetryAfter)
+		return outage("the key set of the software cannot be read at the moment", source.RetryAfter, err)
 	}
-	return outage("the key set of the software cannot be read at the moment", tokenRetry)
+	return outage("the key set of the software cannot be read at the moment", tokenRetry, err)
 }
 
 // checkAssertion judges the claims of an assertion whose signature is good. It uses up the
 // jti last, so that a refused assertion does not.
-func (t *tokenEndpoint) checkAssertion(ctx context.Context, by *credentials) *tokenError {
+func (t *tokenEndpoint) checkAssertion(ctx context.Context, by *credentials) *cert.Denial {
 	jti, until, err := by.assertion.CheckClaims(assertion.Expected{ClientID: by.clientID, Audiences: t.audiences,
 		Now: t.clock(), Skew: t.policy.ClockSkew, MaxLifetime: t.policy.MaxLifetime})
 	if err != nil {
@@ -183,7 +186,7 @@ func (t *tokenEndpoint) checkAssertion(ctx context.Context, by *credentials) *to
 	case errors.Is(err, store.ErrReplayed):
 		return notTheClient("the client assertion was used before")
 	case err != nil:
-		return outage("client assertions cannot be checked at the moment", tokenRetry)
+		return outage("client assertions cannot be checked at the moment", tokenRetry, err)
 	}
 	return nil
 }

@@ -115,7 +115,7 @@ func bank(directory *ssatest.Directory) (*server.Bank, error) {
 		Store:         store.NewMemory(nil),
 		TokenEndpoint: true,
 		Clients: server.CertificateConfig{
-			Source: source,
+			Proxy: source,
 			// The bank verifies the chain again, so that a wrong setting of the proxy does no
 			// harm.
 			Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {directory.CA}}},

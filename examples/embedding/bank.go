@@ -39,13 +39,8 @@ var apiRoles = roles.Table{Roles: map[string][]claims.Role{
 	"payments": {claims.PISP},
 }}
 
-// newBank puts registration in front of the API. Both are plain http.Handlers, so the
-// API's router and the server can be any that net/http works with.
+// newBank makes the bank of the registration.
 func newBank(d *ssatest.Directory, a *authServer, address string) (*server.Bank, error) {
-	own, err := d.ServerCertificate("127.0.0.1")
-	if err != nil {
-		return nil, err
-	}
 	// One HTTP client for all calls to the authorization server.
 	toAuthServer := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots(d)}}}
 	tokens, err := token.NewIntrospection(token.IntrospectionConfig{
@@ -55,46 +50,53 @@ func newBank(d *ssatest.Directory, a *authServer, address string) (*server.Bank,
 	if err != nil {
 		return nil, err
 	}
-	router := http.NewServeMux()
-	bank, err := server.New(server.Config{
+	return server.New(server.Config{
 		Issuer:      address,
 		Audiences:   []string{ssatest.DefaultAudience},
 		Directories: []ssa.KnownDirectory{d.Known()},
 		Keys:        server.KeyConfig{Resolver: d.Resolver()},
 		Clients: server.CertificateConfig{
-			Server: []tls.Certificate{own},
-			Trust:  cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {d.CA}}},
+			Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {d.CA}}},
 		},
 		Store:       store.NewMemory(nil), // store/sqlite in a bank
 		Tokens:      tokens,
 		Provisioner: clientsOf{toAuthServer, a.server.URL},
 		Discovery:   dcr.Discovery{TokenEndpoint: a.server.URL + "/token"},
-		Rest:        router, // behind the bank: in front of it, a ServeMux would redirect //register
 	})
-	if err != nil {
-		return nil, err
-	}
-	if err := mount(router, bank.Registrar()); err != nil {
-		bank.Close()
-		return nil, err
-	}
-	return bank, nil
 }
 
-// mount adds each API to the router, behind the check of the caller's roles.
-func mount(router *http.ServeMux, registrar *dcr.Registrar) error {
-	application, err := roles.ByToken(registrar, cert.FromTLS)
+// existingAPIBehind puts the bank in front of the API's own router. Both are plain
+// http.Handlers. The bank comes first, because a ServeMux would redirect //register, and a
+// client would repeat its request, with its token, at the other address.
+func existingAPIBehind(bank *server.Bank) (http.Handler, error) {
+	application, err := roles.ByToken(bank.Registrar(), cert.FromTLS)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	router := http.NewServeMux()
 	for name, handler := range existingAPI() {
 		only, err := roles.Require(apiRoles, name, application)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		router.Handle("GET /"+name, only(handler))
 	}
-	return nil
+	return bank.Before(router), nil
+}
+
+// existingServer is the server that the bank had before: its own certificate, timeouts and
+// TLS. It must verify client certificates: cert.FromTLS believes no others. Its write
+// timeout must leave a change its time.
+func existingServer(d *ssatest.Directory, h http.Handler) (*http.Server, error) {
+	own, err := d.ServerCertificate("127.0.0.1")
+	if err != nil {
+		return nil, err
+	}
+	return &http.Server{
+		Handler:           h,
+		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{own}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots(d)},
+		ReadHeaderTimeout: dcr.HeaderTimeout, ReadTimeout: time.Minute, WriteTimeout: 2 * dcr.ChangeTimeout, IdleTimeout: time.Minute,
+	}, nil
 }
 
 // clientsOf makes clients in the authorization server by that server's own API. The bank

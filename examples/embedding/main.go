@@ -6,10 +6,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 
 	"github.com/obdcr/obdcr/claims"
@@ -47,18 +49,30 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 		return nil, err
 	}
 	defer authServer.server.Close()
-	// The server of the bank's program; its handler could be any.
-	front := httptest.NewUnstartedServer(nil)
-	defer front.Close()
-	address := "https://" + front.Listener.Addr().String()
-	bank, err := newBank(directory, authServer, address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
+	address := "https://" + listener.Addr().String()
+	bank, err := newBank(directory, authServer, address)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	defer bank.Close()
-	front.Config = bank.HTTPServer() // with its timeouts
-	front.TLS = front.Config.TLSConfig
-	front.StartTLS()
+	all, err := existingAPIBehind(bank)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	front, err := existingServer(directory, all)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	go func() {
+		if err := front.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+			log.Println("embedding:", err)
+		}
+	}()
+	defer front.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go bank.Run(ctx) // completes or undoes changes that stopped half-way
