@@ -5,24 +5,42 @@ import (
 	"testing"
 
 	"github.com/obdcr/obdcr/cert"
-	"github.com/obdcr/obdcr/claims"
 )
 
 // BenchmarkCheck judges the certificate of one connection again and again, as a
-// Registrar does for its requests.
+// Registrar does for its requests: with the chain left to TLS, with one that the checker
+// remembers, and with one that it sees for the first time.
 func BenchmarkCheck(b *testing.B) {
 	p := newPKI(b)
 	leaf := p.issuing.transport(b)
-	checker, err := cert.NewChecker(cert.CheckerConfig{Bindings: []cert.Binding{cert.ByPublicKey}, Clock: clock})
-	if err != nil {
-		b.Fatal(err)
-	}
-	software := cert.Software{Environment: claims.Sandbox, Keys: published(keyOf("a", leaf))}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := checker.Check(context.Background(), leaf, software); err != nil {
-			b.Fatal(err)
-		}
+	software := ownerOf(leaf)
+	config := cert.CheckerConfig{Bindings: []cert.Binding{cert.ByPublicKey}, Clock: clock}
+	chained := config
+	chained.Authorities = p.authorities
+	revocable := chained
+	revocable.Revocation = p.lists(b)
+	for _, c := range []struct {
+		name   string
+		config cert.CheckerConfig
+		cold   bool
+	}{
+		{"no authorities", config, false}, {"warm", chained, false}, {"warm with CRLs", revocable, false}, {"cold", chained, true},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			checker, err := cert.NewChecker(c.config)
+			b.ReportAllocs()
+			for b.Loop() {
+				if c.cold {
+					checker, err = cert.NewChecker(c.config)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := checker.Check(context.Background(), leaf, software); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

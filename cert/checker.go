@@ -40,10 +40,13 @@ type CheckerConfig struct {
 	WithoutRevokedKeysUnsafe bool
 }
 
-// Checker judges certificates. It is safe for concurrent use.
+// Checker judges certificates. It remembers the chains of up to 512 good certificates for
+// as long as all their CAs are valid. It judges the certificate's own validity and asks
+// for revocation each time. It is safe for concurrent use.
 type Checker struct {
-	config   CheckerConfig
-	subjects *identities
+	config     CheckerConfig
+	identities *memory[[sha256.Size]byte, Identity] // by thumbprint
+	found      *memory[judged, foundChains]
 }
 
 // NewChecker checks the configuration. It needs at least one binding, knows each
@@ -67,7 +70,7 @@ func NewChecker(c CheckerConfig) (*Checker, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	return &Checker{config: c, subjects: &identities{known: map[[sha256.Size]byte]Identity{}}}, nil
+	return &Checker{config: c, identities: newMemory[[sha256.Size]byte, Identity](), found: newMemory[judged, foundChains]()}, nil
 }
 
 // Software is what a certificate may belong to. SoftwareOf makes one from a verified
@@ -155,7 +158,7 @@ func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env c
 		return nil, err
 	}
 	accepted := &Acceptance{thumbprint: sha256.Sum256(leaf.Raw), Checks: make([]CheckResult, 0, numberOfChecks)}
-	accepted.Identity = c.subjects.of(leaf, accepted.thumbprint)
+	accepted.Identity = c.identity(leaf, accepted.thumbprint)
 	accepted.add(CheckValidity, Passed, "")
 	accepted.add(CheckUsage, Passed, "")
 	if c.config.Authorities == nil {
@@ -163,7 +166,7 @@ func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env c
 		accepted.add(CheckRevocation, NotConsulted, "no RevocationChecker is configured")
 		return accepted, nil
 	}
-	chains, err := c.config.Authorities.chains(env, leaf, now)
+	chains, err := c.chains(env, leaf, accepted.thumbprint, now)
 	if err != nil {
 		return nil, err
 	}

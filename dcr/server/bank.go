@@ -170,7 +170,9 @@ func (b *Bank) anchors(keys ssa.KeyResolver) []ssa.Anchor {
 	return anchors
 }
 
-// checker makes the checker of client certificates.
+// checker makes the checker of client certificates. It has the Authorities though Serve
+// verifies chains by the same CAs: a program may serve Handler by a server of its own, whose
+// TLS lets in the clients of more CAs, and TLS knows no environments.
 func (b *Bank) checker(keys ssa.SoftwareKeyResolver) (*cert.Checker, error) {
 	c := &b.config
 	config := cert.CheckerConfig{Bindings: c.Clients.Trust.Bindings, Clock: c.Clock, Keys: keys}
@@ -179,29 +181,10 @@ func (b *Bank) checker(keys ssa.SoftwareKeyResolver) (*cert.Checker, error) {
 		if b.clients, err = cert.NewAuthorities(c.Clients.Trust.Authorities, c.Clock()); err != nil {
 			return nil, err
 		}
-		if !b.judgedByTLS() {
-			config.Authorities = b.clients
-		}
+		config.Authorities = b.clients
 	}
 	if c.Clients.Trust.CRLs != nil {
 		config.Revocation = c.Clients.Trust.CRLs
 	}
 	return cert.NewChecker(config)
-}
-
-// judgedByTLS reports whether the TLS handshake has checked all that the Authorities would
-// check: it verified the chain by the same CAs, and the bank has one environment alone, so
-// a CA cannot be the other environment's.
-func (b *Bank) judgedByTLS() bool {
-	trust := &b.config.Clients.Trust
-	if !b.fromTLS || trust.CRLs != nil || slices.Contains(trust.Bindings, cert.BySubject) || len(trust.Authorities) != 1 {
-		return false
-	}
-	for env := range trust.Authorities {
-		if slices.ContainsFunc(b.config.Anchors, func(a ssa.Anchor) bool { return a.Environment != env }) ||
-			slices.ContainsFunc(b.config.Directories, func(d ssa.KnownDirectory) bool { return d.Environment != env }) {
-			return false
-		}
-	}
-	return true
 }

@@ -117,9 +117,7 @@ func (w *world) stranger(t *testing.T) (*ssatest.EnrolledSoftware, *http.Client)
 	t.Helper()
 	other, err := w.directory.NewSoftware(ssatest.SoftwareOptions{})
 	require.NoError(t, err)
-	client := tpp.MutualTLS(other.TransportCertificate, w.roots())
-	t.Cleanup(client.CloseIdleConnections)
-	return other, client
+	return other, w.transport(t, other.TransportCertificate)
 }
 
 // A TPP asks, with its own good certificate, for a token of an existing client, of one that

@@ -78,9 +78,16 @@ func (w *world) serve(t *testing.T, b *server.Bank) (*tpp.Client, *http.Client, 
 	at.Config.ErrorLog = b.HTTPServer().ErrorLog
 	at.StartTLS()
 	t.Cleanup(at.Close)
-	transport := tpp.MutualTLS(w.software.TransportCertificate, w.roots())
-	t.Cleanup(transport.CloseIdleConnections)
+	transport := w.transport(t, w.software.TransportCertificate)
 	return w.client(t, transport, at.URL), transport, at.URL
+}
+
+// transport sends a certificate to the bank.
+func (w *world) transport(t *testing.T, c tls.Certificate) *http.Client {
+	t.Helper()
+	client := tpp.MutualTLS(c, w.roots())
+	t.Cleanup(client.CloseIdleConnections)
+	return client
 }
 
 // client makes the software's client of the bank at an address.
