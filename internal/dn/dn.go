@@ -45,7 +45,7 @@ type Attribute struct {
 // blanks for one (RFC 4518 sections 2.2 and 2.6.1). Other letters must be the same: they
 // are not normalised.
 func Equal(a, b Name) bool {
-	return slices.EqualFunc(a, b, EqualRDN)
+	return slices.EqualFunc(a, b, equalRDN)
 }
 
 // Reversed returns the name with its RDNs the other way round, as tools write it that
@@ -67,12 +67,12 @@ func EqualEither(a, b Name) bool {
 // EqualUnordered reports whether a and b have the same RDNs in any order. Go's
 // pkix.Name.String, for example, moves attributes that it does not know to the end.
 func EqualUnordered(a, b Name) bool {
-	return len(a) == len(b) && Within(a, b)
+	return len(a) == len(b) && within(a, b)
 }
 
-// Within reports whether whole has every RDN of part, in any order. An RDN that stands
+// within reports whether whole has every RDN of part, in any order. An RDN that stands
 // twice in part must stand twice in whole.
-func Within(part, whole Name) bool {
+func within(part, whole Name) bool {
 	if len(part) > len(whole) {
 		return false
 	}
@@ -80,7 +80,7 @@ func Within(part, whole Name) bool {
 	for _, r := range part {
 		found := false
 		for i, w := range whole {
-			if !used[i] && EqualRDN(r, w) {
+			if !used[i] && equalRDN(r, w) {
 				used[i], found = true, true
 				break
 			}
@@ -92,8 +92,8 @@ func Within(part, whole Name) bool {
 	return true
 }
 
-// EqualRDN reports whether two RDNs have the same attributes, in any order.
-func EqualRDN(a, b RDN) bool {
+// equalRDN reports whether two RDNs have the same attributes, in any order.
+func equalRDN(a, b RDN) bool {
 	if len(a) != len(b) {
 		return false
 	}

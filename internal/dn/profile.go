@@ -159,7 +159,7 @@ func EqualImmutable(sent, subject Name) bool {
 	if binding == nil {
 		return EqualUnordered(sent, subject)
 	}
-	if !Within(sent, subject) {
+	if !within(sent, subject) {
 		return false
 	}
 	for _, oid := range binding {

@@ -48,12 +48,12 @@ type Config struct {
 	// Roots, Networks and Resolver must be unset. It must heed the request's context.
 	Transport http.RoundTripper
 	Resolver  *net.Resolver // nil for net.DefaultResolver
-	MaxBytes  int64         // longest body, 1..MaxBytesLimit
+	MaxBytes  int64         // longest body, 1 byte to 64 MiB
 	Timeout   time.Duration // of a whole Get, from DNS to the last byte; above zero
 }
 
-// MaxBytesLimit is the most that Config.MaxBytes may be.
-const MaxBytesLimit = 64 << 20
+// maxBytesLimit is the most that Config.MaxBytes may be.
+const maxBytesLimit = 64 << 20
 
 // maxAddress is the longest address, in bytes, that is sent.
 const maxAddress = 2048
@@ -91,8 +91,8 @@ func New(cfg Config) (*Client, error) {
 	switch {
 	case len(cfg.Sources) == 0:
 		return nil, refuse(ErrConfig, "there is no source")
-	case cfg.MaxBytes <= 0 || cfg.MaxBytes > MaxBytesLimit:
-		return nil, refuse(ErrConfig, fmt.Sprintf("the longest body must be 1..%d bytes", MaxBytesLimit))
+	case cfg.MaxBytes <= 0 || cfg.MaxBytes > maxBytesLimit:
+		return nil, refuse(ErrConfig, fmt.Sprintf("the longest body must be 1..%d bytes", maxBytesLimit))
 	case cfg.Timeout <= 0:
 		return nil, refuse(ErrConfig, "the timeout must be above zero")
 	case cfg.Transport != nil && cfg.Resolver != nil:

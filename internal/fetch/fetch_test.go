@@ -445,7 +445,7 @@ func TestAConfigurationThatIsNoneIsRefused(t *testing.T) {
 		"no source":      func(c *fetch.Config) { c.Sources = nil },
 		"no host":        func(c *fetch.Config) { c.Sources[0].Hosts = nil },
 		"no bytes":       func(c *fetch.Config) { c.MaxBytes = 0 },
-		"too many bytes": func(c *fetch.Config) { c.MaxBytes = fetch.MaxBytesLimit + 1 },
+		"too many bytes": func(c *fetch.Config) { c.MaxBytes = 64<<20 + 1 },
 		"no time":        func(c *fetch.Config) { c.Timeout = 0 },
 		"negative time":  func(c *fetch.Config) { c.Timeout = -1 },
 		"a host twice":   func(c *fetch.Config) { c.Sources = append(c.Sources, fetch.Source{Hosts: []string{"KEYS.test:443"}}) },

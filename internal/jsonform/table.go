@@ -29,8 +29,8 @@ func (f Fault) Detail() string {
 	return f.Place + ": " + f.Reason
 }
 
-// MaxFaults is how many faults of one document are kept; later ones are dropped.
-const MaxFaults = 100
+// maxFaults is how many faults of one document are kept; later ones are dropped.
+const maxFaults = 100
 
 // Faults collects the faults of a document, in the order in which they are found.
 type Faults []Fault
@@ -46,14 +46,14 @@ func (f Faults) Detail() string {
 
 // Add adds a fault at a place.
 func (f *Faults) Add(place, format string, args ...any) {
-	if len(*f) == MaxFaults {
+	if len(*f) == maxFaults {
 		return
 	}
 	*f = append(*f, Fault{Place: place, Reason: fmt.Sprintf(format, args...)})
 }
 
-// Row is one member of a JSON object whose Go form is a T.
-type Row[T any] struct {
+// row is one member of a JSON object whose Go form is a T.
+type row[T any] struct {
 	Name    string // the member's name in JSON
 	Field   Field[T]
 	Doc     string // what the member means, its unit, and what its absence means, as Markdown
@@ -64,10 +64,10 @@ type Row[T any] struct {
 }
 
 // Field binds the field of a T that holds a member to the member's type. [At] makes one.
-type Field[T any] func(of *T) Bound
+type Field[T any] func(of *T) bound
 
-// Bound is a field of one T with the type of its JSON form.
-type Bound interface {
+// bound is a field of one T with the type of its JSON form.
+type bound interface {
 	// read reads a value into the field.
 	read(f *Faults, place string, v jsonscan.Value)
 	// write appends the field as JSON.
@@ -83,7 +83,7 @@ type Bound interface {
 // At makes a Field. at returns the address of the field in a T; typ is the type of its JSON
 // form.
 func At[T, V any](at func(*T) *V, of Type[V]) Field[T] {
-	return func(in *T) Bound { return binding[V]{at(in), of} }
+	return func(in *T) bound { return binding[V]{at(in), of} }
 }
 
 // binding is a field and the type of its JSON form.
@@ -100,7 +100,7 @@ func (b binding[V]) schema() *Schema                                { return b.o
 
 // Table is the rows of a JSON object, in the order in which they are written. Each
 // field of the T has one row.
-type Table[T any] []Row[T]
+type Table[T any] []row[T]
 
 // Open checks that a document is one strict JSON object of at most limit bytes, and
 // returns it. Otherwise it returns one fault, with the name of the member if the fault is
@@ -154,7 +154,7 @@ func (t Table[T]) read(f *Faults, place string, v jsonscan.Value, into *T) {
 }
 
 // row returns the row of a member, nil if there is none.
-func (t Table[T]) row(name string) *Row[T] {
+func (t Table[T]) row(name string) *row[T] {
 	for i := range t {
 		if t[i].Name == name {
 			return &t[i]
