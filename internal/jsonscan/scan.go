@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 const (
@@ -116,7 +118,7 @@ func (p *parser) value(depth int) error {
 	case c == '"':
 		_, err := p.text()
 		return err
-	case c == '-' || isDigit(c):
+	case c == '-' || text.IsDigit(c):
 		return p.number()
 	case c == 't':
 		return p.literal("true")
@@ -182,11 +184,11 @@ func (p *parser) member(base, depth int) error {
 	if err != nil {
 		return err
 	}
-	text := p.doc[at+1 : p.pos-1]
+	called := p.doc[at+1 : p.pos-1]
 	if escaped {
-		text, _ = unescapeAll(text)
+		called, _ = unescapeAll(called)
 	}
-	n := newName(at, text)
+	n := newName(at, called)
 	if p.names.size-base < fewNames && p.known(n, base) {
 		p.pos = at
 		return p.fault(reasonTwice)
@@ -207,7 +209,7 @@ func (p *parser) member(base, depth int) error {
 		return err
 	}
 	if depth == 1 && p.show != nil {
-		p.show(text, Value{raw: p.doc[start:p.pos]})
+		p.show(called, Value{raw: p.doc[start:p.pos]})
 	}
 	return nil
 }
@@ -300,7 +302,7 @@ func escapeLength(s string) int {
 		return 0
 	}
 	for i := 2; i < 6; i++ {
-		if hexDigit(s[i]) < 0 {
+		if !text.IsHex(s[i]) {
 			return 0
 		}
 	}
@@ -314,7 +316,7 @@ func (p *parser) number() error {
 	switch {
 	case p.peek() == '0':
 		p.pos++
-		if isDigit(p.peek()) {
+		if text.IsDigit(p.peek()) {
 			return p.fault("a number begins with 0")
 		}
 	case !p.digits():
@@ -340,24 +342,10 @@ func (p *parser) number() error {
 
 func (p *parser) digits() bool {
 	start := p.pos
-	for isDigit(p.peek()) {
+	for text.IsDigit(p.peek()) {
 		p.pos++
 	}
 	return p.pos > start
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-func hexDigit(c byte) int {
-	switch {
-	case isDigit(c):
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
 }
 
 func skipSpace(s string, i int) int {

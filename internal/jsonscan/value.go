@@ -210,16 +210,16 @@ func unescapeAll(body string) (text string, clean bool) {
 	clean = true
 	out := make([]byte, 0, len(body))
 	for body != "" {
+		if body[0] == '\\' {
+			r, length, ok := unescape(body)
+			out, body, clean = utf8.AppendRune(out, r), body[length:], clean && ok
+			continue
+		}
 		plain := strings.IndexByte(body, '\\')
 		if plain < 0 {
 			plain = len(body)
 		}
 		out, body = append(out, body[:plain]...), body[plain:]
-		if body == "" {
-			break
-		}
-		r, length, ok := unescape(body)
-		out, body, clean = utf8.AppendRune(out, r), body[length:], clean && ok
 	}
 	return string(out), clean
 }
@@ -262,8 +262,8 @@ func simpleEscape(c byte) byte {
 
 func hexRune(s string) rune {
 	r := rune(0)
-	for i := range 4 {
-		r = r<<4 | rune(hexDigit(s[i]))
+	for _, c := range []byte(s[:4]) {
+		r = r<<4 | rune(c&0xf+c>>6*9) // a letter has bit 6, and A counts 1 in its last four
 	}
 	return r
 }
