@@ -34,11 +34,13 @@ func TestVerifiedClaimsComeFromVerifiedBytes(t *testing.T) {
 	early := statement.UnverifiedClaims()
 	early.SoftwareID, early.SoftwareJWKSEndpoint = claims.Some("forged"), claims.Some("https://evil.example/k")
 	early.IssuedAt, early.SoftwareEnvironment = claims.Some(int64(0)), claims.Some("production")
+	early.SoftwareRedirectURIs.Or(nil)[0] = "https://evil.example/cb"
 
 	verified, err := v.Verify(context.Background(), statement)
 	require.NoError(t, err)
 	require.Equal(t, s.SoftwareID, verified.Claims().SoftwareID.Or(""))
 	require.Equal(t, now.Unix(), verified.Claims().IssuedAt.Or(0))
+	require.NotContains(t, verified.Claims().SoftwareRedirectURIs.Or(nil), "https://evil.example/cb")
 
 	// And what a caller does to the claims does not reach the proof.
 	late := verified.Claims()
@@ -54,6 +56,23 @@ func TestVerifiedClaimsComeFromVerifiedBytes(t *testing.T) {
 	token := verified.Token()
 	*statement = *other
 	require.Equal(t, token, verified.Token())
+}
+
+// What is done to the claims and faults of a refusal does not reach the statement.
+func TestARefusedStatementIsRefusedForTheSameReasonAgain(t *testing.T) {
+	d := newDirectory(t, ssatest.Options{})
+	s := newSoftware(t, d)
+	v := newVerifier(t, d.Anchor())
+	statement, err := ssa.Parse(mint(t, s, map[string]any{"org_id": 1}))
+	require.NoError(t, err)
+	for range 2 {
+		_, err := v.Verify(context.Background(), statement)
+		var e *ssa.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, "/org_id", e.Faults[0].Pointer)
+		require.Equal(t, s.SoftwareID, e.Claims.SoftwareID.Or(""))
+		e.Faults[0].Pointer, e.Claims.SoftwareID = "/forged", claims.Some("forged")
+	}
 }
 
 // An unverified claim may point to an anchor; it does not make that anchor vouch.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -156,7 +157,7 @@ func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
 	}
 	if refusal != nil {
 		told := *c
-		refusal.Claims, refusal.Faults, refusal.Environment = &told, faults, a.Environment
+		refusal.Claims, refusal.Faults, refusal.Environment = &told, slices.Clone(faults), a.Environment
 		return nil, refusal
 	}
 	return &Verified{statement: *s, claims: c, anchor: *a}, nil
