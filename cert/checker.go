@@ -29,11 +29,13 @@ type CheckerConfig struct {
 	// Authorities are the CAs that the bank believes. Nil leaves the chain to the TLS
 	// layer, and the Acceptance says so. BySubject and Revocation need Authorities.
 	Authorities *Authorities
-	// Revocation is asked about each chain that x509 finds, until one is good. Nil: the
-	// checker does not ask for revocation, and the Acceptance says so.
+	// Revocation judges each chain that x509 finds, until it finds one good. Nil: nobody
+	// looks for revocation, and the Acceptance says so.
 	Revocation RevocationChecker
-	Clock      func() time.Time        // nil: time.Now
-	Keys       ssa.SoftwareKeyResolver // for CheckApplication and Checker.Software; nil where neither is called
+	Clock      func() time.Time // nil: time.Now
+	// Keys reads the key sets of a software for CheckApplication and Checker.Software. It
+	// may be nil if neither is called.
+	Keys ssa.SoftwareKeyResolver
 	// WithoutRevokedKeysUnsafe makes CheckApplication and Checker.Software accept an
 	// application for which nothing tells where its withdrawn keys are. A key that the
 	// directory has withdrawn then opens the door as long as it stands in the set.

@@ -93,11 +93,14 @@ type AttributeMapper struct {
 	nameByID     bool
 }
 
-// NewAttributeMapper checks the declarations: each has a name and a claim, no name is
-// there twice, and no name or claim already ends in an environment, since two
-// attributes could then collide. Environments in which one is required are known, and
-// stand beside it instead of Required. Without declarations an application has no
-// attribute. The error is an *AttributeError.
+// NewAttributeMapper checks the declarations:
+//   - Each has a name and a claim. No name and no claim is there twice.
+//   - No name or claim already ends in an environment, since two attributes could then
+//     collide.
+//   - Required and RequiredIn exclude each other. Each environment that RequiredIn names
+//     is Sandbox or Production.
+//
+// Without declarations an application has no attribute. The error is an *AttributeError.
 func NewAttributeMapper(c AttributeConfig) (*AttributeMapper, error) {
 	seen := map[string]bool{}
 	for _, d := range c.Declarations {

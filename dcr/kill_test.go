@@ -143,7 +143,8 @@ func (o *order) bank(ctx context.Context) (*dcr.Registrar, *sqlite.Store, error)
 }
 
 // fileReplay is a Replay that keeps each jti in a file, for one process at a time. The
-// file has the end of the lease, or that of the reservation once it is confirmed.
+// file says until when: the end of the lease, and once the lease is confirmed the end of
+// the reservation.
 type fileReplay struct {
 	dir   string
 	clock func() time.Time

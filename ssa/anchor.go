@@ -85,9 +85,9 @@ func (a *Anchor) checkNames() error {
 
 var registered = []string{"iss", "iat", "exp", "nbf", "jti", "aud", "sub"}
 
-// admits returns the reason why the address of a key set is not allowed, "" if it is. It
-// reads the address and the list as RemoteKeys does. So where admits allows an address
-// and RemoteKeys has no source for it, the bank has forgotten one.
+// admits returns why the address of a key set is refused, or "". It compares as RemoteKeys
+// does. If it admits an address that RemoteKeys has no source for, the bank's
+// configuration lacks a source.
 func (a *Anchor) admits(address string) string {
 	for _, prefix := range a.plain {
 		if path, ok := strings.CutPrefix(address, prefix); ok && isPlain(path) {

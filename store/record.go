@@ -81,10 +81,13 @@ var transitions = map[State][]State{
 	Deleting: {Deleting},
 }
 
-// ForCreate returns the record that Create writes for c. Its Version is 1, its times are
-// whole seconds of UTC, and it has no Previous. It has Reserved if it is Creating and
-// the change has a reservation. The error wraps ErrState if the State is neither Active
-// nor Creating, or if a Creating record has no Since. An empty ID is another error.
+// ForCreate returns the record that Create writes for c:
+//   - The Version is 1, and times are whole seconds of UTC.
+//   - There is no Previous.
+//   - Reserved is that of the change if the record is Creating, and nil if it is Active.
+//
+// The error wraps ErrState if the State is neither Active nor Creating, or if a Creating
+// record has no Since. An empty ID is another error.
 func ForCreate(c Client, with Change) (Client, error) {
 	if c.ID == "" {
 		return Client{}, errors.New("store: a record needs an ID")
@@ -109,9 +112,10 @@ func ForCreate(c Client, with Change) (Client, error) {
 //     keeps its Previous; any other has none. What c says of Previous is ignored.
 //   - Reserved is that of the change under way, and nil once the record is Active.
 //
-// ErrConflict: c.Version is not the Version of old. ErrState: the State of c may not
-// follow that of old; or old is not Active and the change has a reservation, although
-// the change under way has its own; or a record that is not Active has no Since.
+// ErrConflict means that c.Version is not the Version of old. ErrState means one of these:
+//   - The State of c may not follow that of old.
+//   - old is not Active, and the change has a reservation. The change under way has its own.
+//   - c is not Active and has no Since.
 //
 // An Active record may become Updating or Deleting. A Creating or Updating one may
 // become Active or Deleting. Every record may stay as it is.

@@ -19,8 +19,8 @@ import (
 	"github.com/obdcr/obdcr/ssa"
 )
 
-// What several samples have in common. A rule that is broken several times has the
-// number behind it.
+// The rules that several samples break alike. "*3" behind a rule means that a sample
+// breaks it three times.
 const (
 	// RS256, the kid in the payload, a statement of three months ago, an address on
 	// 0.0.0.0, aud of another shape, RS256 and none for algorithms.
@@ -76,14 +76,15 @@ var sampleRules = map[string]string{
 }
 
 const (
-	// vendorFaults are what the sample request of WSO2's page is known for: RS256, a blank in
-	// iss, a URL for aud, six years, no openid, HS256 under a statement without
-	// software_id, software_redirect_uris and jti.
+	// vendorFaults are the known faults of the sample request on WSO2's page. The request is
+	// signed by RS256, its iss has a blank, its aud is a URL, it is valid for six years, and
+	// its scope lacks openid. Its statement is signed by HS256 and lacks software_id,
+	// software_redirect_uris and jti.
 	vendorFaults = `header.alg iss.format aud.format exp.lifetime scope.openid ssa.header.alg ssa.software_id.required
 		ssa.software_redirect_uris.required ssa.jti.required `
-	// vendorBesides are its other faults: a jti that is a UUID of version 1, no
-	// algorithm beside private_key_jwt, and a statement that lacks most claims and
-	// its kid, has expired and has four claims of its own.
+	// vendorBesides are its other faults. Its jti is a UUID of version 1, and it names no
+	// algorithm for private_key_jwt. Its statement has expired, lacks its kid and most
+	// claims, and has four claims that no rule knows.
 	vendorBesides = `jti.uuid_v4 token_endpoint_auth_signing_alg.required ssa.header.kid.required ssa.exp.past
 		ssa.software_client_name.required ssa.software_roles.required ssa.software_jwks_endpoint.required
 		ssa.org_id.required ssa.org_status.required ssa.unknown_member*4`

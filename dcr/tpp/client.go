@@ -14,6 +14,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/internal/jose"
 	"github.com/obdcr/obdcr/internal/uri"
 )
 
@@ -57,6 +58,9 @@ func NewClient(c Config) (*Client, error) {
 	}
 	if (c.Signer == nil) != (c.KeyID == "") {
 		return nil, failure("a client has both Signer and KeyID, or neither")
+	}
+	if c.Signer != nil && jose.IsNil(c.Signer) {
+		return nil, failure("Signer is a nil pointer")
 	}
 	for _, endpoint := range []string{c.Metadata.RegistrationEndpoint, c.Metadata.TokenEndpoint} {
 		if _, err := uri.Endpoint(endpoint); err != nil {

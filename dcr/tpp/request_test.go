@@ -2,8 +2,12 @@ package tpp_test
 
 import (
 	"bytes"
+	"context"
+	"crypto"
+	"crypto/rsa"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -220,6 +224,19 @@ func TestAClientWithoutASigningKeyDoesWhatNeedsNone(t *testing.T) {
 	require.Error(t, err, "a request needs a signer")
 }
 
+// cancelled is a signing key that gives up.
+type cancelled struct{ crypto.Signer }
+
+func (cancelled) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, context.Canceled
+}
+
+func TestWhyASigningKeyFailedIsToldByItsOwnErrors(t *testing.T) {
+	w := newWorld(t)
+	_, err := tpp.BuildRequest(claims.Request{}, cancelled{w.software.SigningKey}, "kid", w.software.Algorithm)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
 func TestAClientNeedsItsCollaborators(t *testing.T) {
 	w := newWorld(t)
 	good := tpp.Config{HTTP: w.directory.Client(), Metadata: bankMetadata(t, nil), Signer: w.software.SigningKey, KeyID: "kid"}
@@ -229,6 +246,7 @@ func TestAClientNeedsItsCollaborators(t *testing.T) {
 		"HTTP":      func(c *tpp.Config) { c.HTTP = nil },
 		"Metadata":  func(c *tpp.Config) { c.Metadata = nil },
 		"Signer":    func(c *tpp.Config) { c.Signer = nil },
+		"nil key":   func(c *tpp.Config) { c.Signer = (*rsa.PrivateKey)(nil) },
 		"KeyID":     func(c *tpp.Config) { c.KeyID = "" },
 		"algorithm": func(c *tpp.Config) { c.Algorithm = claims.RS256 },
 		"endpoint": func(c *tpp.Config) {

@@ -135,8 +135,8 @@ func TestEachRuleHasItsVectors(t *testing.T) {
 	assert.Empty(t, rules, "files about rules that the table does not have")
 }
 
-// A fault that the documents show is not reported by a step outside of the table,
-// and the other way round.
+// A vector's extra findings stand for steps outside of the table. A rule that the table
+// judges is broken by the vector's documents, never by an extra finding.
 func TestExtraFindingsAreOfRulesThatTheTableCannotJudge(t *testing.T) {
 	for _, v := range load(t) {
 		for _, id := range v.Extra {

@@ -4,9 +4,9 @@ package alloctest
 
 import "runtime"
 
-// Bytes is the least that f allocates in a few runs, in bytes: other goroutines may
-// allocate meanwhile, but nothing makes f allocate less than it needs. It stops at the
-// first run that keeps within the bound.
+// Bytes returns how many bytes f allocates: the least of up to five runs, since other
+// goroutines may allocate during a run, and nothing makes f allocate less than it needs.
+// It stops at the first run that keeps within the bound.
 func Bytes(bound uint64, f func()) uint64 {
 	least := ^uint64(0)
 	for range 5 {

@@ -75,8 +75,8 @@ func (s speller) value(v string) string {
 // that are printable ASCII throughout.
 func prepared(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
 
-// Characters that nobody sees. RFC 4518 section 2.2 maps the first to nothing; the
-// others are as good as letters to it, though they look alike.
+// Characters that nobody sees. RFC 4518 section 2.2 maps those of ignored to nothing. It
+// keeps those of counted as it keeps letters.
 var (
 	ignored = []rune("\u00ad\u034f\u06dd\u070f\u1806\u180e\u200b\u200d\u202e\u2060\u2063\u206a\ufe0f\ufeff\ufff9\ufffc\U0001d173\U000e0001\U000e0041")
 	counted = []rune("\u061c\u115f\u180f\u2064\u2065\u2066\u2067\u2068\u2069\u2800\u3164\ufe10\uffa0\ufff8\U000e0000\U000e0002\U000e0080\U000e0100")

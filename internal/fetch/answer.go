@@ -96,8 +96,8 @@ func freshness(h http.Header) (maxAge time.Duration, said bool) {
 	return time.Duration(max(seconds, 0)) * time.Second, true
 }
 
-// delta reads delta-seconds (RFC 9111 section 1.2.2), with 2^31 for what is greater,
-// and -1 for what is no such number.
+// delta parses delta-seconds (RFC 9111 section 1.2.2). Greater values become 2^31. Anything
+// that is not such a number becomes -1.
 func delta(text string) int64 {
 	if text == "" || strings.Trim(text, "0123456789") != "" {
 		return -1

@@ -13,11 +13,13 @@ import (
 // variable asks for the full number of repetitions, unless it is empty or 0.
 const variable = "OBDCR_FULL"
 
-// Rounds returns how often to repeat what is repeated usual times on a laptop: a
-// quarter of that, but once at least, with -short; ten times as often where the
-// environment asks for everything; twice as often where the race detector is on as
-// well, which makes the code ten times slower and sees in a few rounds what there is
-// to see. The flags have to be parsed.
+// Rounds returns how often to repeat a test that a laptop repeats usual times:
+//   - -short: a quarter, at least one.
+//   - OBDCR_FULL=1: ten times.
+//   - OBDCR_FULL=1 with the race detector: twice, because that is ten times slower and
+//     needs few rounds.
+//
+// Call it after the flags are parsed.
 func Rounds(usual int) int {
 	return rounds(usual, testing.Short(), asked(os.Getenv(variable)), raceDetector)
 }

@@ -50,6 +50,9 @@ var (
 	ErrKey = errors.New("key not usable")
 	// ErrSignature: the signature was not made with this key over this token.
 	ErrSignature = errors.New("signature does not verify")
+	// ErrSigning: the caller's own key, or the device that holds it, made no signature, or
+	// one that its public key does not verify.
+	ErrSigning = errors.New("signing key failed")
 )
 
 // Error is the error type of this package. Its text is ASCII and repeats at most
@@ -57,7 +60,7 @@ var (
 type Error struct {
 	Kind   error // one of the Err values above
 	detail string
-	cause  error // the *jsonscan.SyntaxError of a header or a key set, or nil
+	cause  error // a *jsonscan.SyntaxError of a header or a key set, what a signing key said, or nil
 }
 
 // Error gives kind and detail in one line.

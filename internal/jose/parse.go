@@ -126,10 +126,14 @@ var refusedMembers = map[string]string{
 	"jku":  "the key comes from the signer's registered key set, never from the token",
 }
 
-// Gate judges the header: alg is one of allowed (and one this package knows);
-// there is no crit, b64, zip, enc, jwk, jku, x5u, x5c, x5t or x5t#S256; typ is
-// absent or "JWT"; kid is absent or a string of 1 to 128 bytes. An empty allowed
-// refuses everything. The error is an *Error of kind ErrAlgorithm or ErrHeader.
+// Gate judges the header:
+//   - alg is one of allowed, and one that this package knows. An empty allowed refuses
+//     everything.
+//   - crit, b64, zip, enc, jwk, jku and all names that begin with x5 are absent.
+//   - typ is absent or "JWT".
+//   - kid is absent or a string of 1 to 128 bytes.
+//
+// The error is an *Error of kind ErrAlgorithm or ErrHeader.
 func (j *JWS) Gate(allowed []string) error {
 	if err := checkAlgorithm(j.alg, allowed); err != nil {
 		return err

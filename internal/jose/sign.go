@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"reflect"
 	"strconv"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
@@ -19,8 +20,11 @@ import (
 // the signer's key, which may live in an HSM; kid has 1 to 128 bytes; typ is left
 // out when empty (Gate accepts no other than "JWT"). The result is one that Parse
 // reads back and whose signature was verified with the signer's public key. The error
-// is an *Error of kind ErrAlgorithm, ErrHeader, ErrKey, or ErrSignature when the
-// signer itself fails; ErrMalformed for a token that would be too long.
+// is an *Error of one of these kinds:
+//   - ErrAlgorithm, ErrHeader: alg, kid or typ is not allowed.
+//   - ErrKey: there is no signer, or its key is not one for alg.
+//   - ErrSigning: the signer failed; what it returned is wrapped.
+//   - ErrMalformed: the token would be too long.
 //
 // The JOSE library makes the signature and nothing else. This package writes the
 // token, since the library does not escape the names of members.
@@ -34,7 +38,7 @@ func Sign(payload []byte, signer crypto.Signer, alg, kid, typ string) (string, e
 	if !plain(typ) {
 		return "", fail(ErrHeader, "typ must be a plain string")
 	}
-	if signer == nil {
+	if IsNil(signer) {
 		return "", fail(ErrKey, "there is no signing key")
 	}
 	if err := checkKeyFor(Key{Public: signer.Public()}, alg); err != nil {
@@ -60,6 +64,13 @@ func Sign(payload []byte, signer crypto.Signer, alg, kid, typ string) (string, e
 	return string(token), nil
 }
 
+// IsNil reports whether there is no signer: nil, or a nil pointer, which would panic when
+// it is asked for its public key.
+func IsNil(signer crypto.Signer) bool {
+	v := reflect.ValueOf(signer)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
 // signInput signs the token up to its second dot and verifies what came out: a device
 // may hold another key than it says, or fail halfway.
 func signInput(signer crypto.Signer, alg string, input []byte) ([]byte, error) {
@@ -69,11 +80,11 @@ func signInput(signer crypto.Signer, alg string, input []byte) ([]byte, error) {
 	}
 	signature, err := library.Sign(input, device{signer})
 	if err != nil {
-		return nil, fail(ErrSignature, "the signing key failed: "+text.Quote(err.Error()))
+		return nil, &Error{Kind: ErrSigning, detail: text.Quote(err.Error()), cause: err}
 	}
 	digest := sha256.Sum256(input)
 	if !verifyDigest(signer.Public(), alg, digest[:], signature) {
-		return nil, fail(ErrSignature, "the signing key made a signature that its public key does not verify")
+		return nil, fail(ErrSigning, "it made a signature that its public key does not verify")
 	}
 	return signature, nil
 }

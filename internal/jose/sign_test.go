@@ -2,12 +2,15 @@ package jose_test
 
 import (
 	"bytes"
+	"context"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/asn1"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"strings"
@@ -119,28 +122,42 @@ func TestSignRefuses(t *testing.T) {
 		"kid that is no UTF-8":    {rsaKey(), "PS256", "\xff", "", jose.ErrHeader},
 		"typ with NUL":            {rsaKey(), "PS256", "k", "\x00", jose.ErrHeader},
 		"no key":                  {nil, "PS256", "k", "", jose.ErrKey},
+		"a nil RSA key":           {(*rsa.PrivateKey)(nil), "PS256", "k", "", jose.ErrKey},
+		"a nil ECDSA key":         {(*ecdsa.PrivateKey)(nil), "ES256", "k", "", jose.ErrKey},
 		"1024 bits":               {smallRSA(), "PS256", "k", "", jose.ErrKey},
 		"P-384":                   {p384Key(), "ES256", "k", "", jose.ErrKey},
 		"ECDSA key for PS256":     {ecKey(), "PS256", "k", "", jose.ErrKey},
 		"RSA key for ES256":       {rsaKey(), "ES256", "k", "", jose.ErrKey},
-		"failing device":          {hsm{Signer: rsaKey(), err: errors.New("door open \u00e9")}, "PS256", "k", "", jose.ErrSignature},
-		"device with another key": {hsm{Signer: rsaKey(), answer: make([]byte, 256)}, "PS256", "k", "", jose.ErrSignature},
-		"device without ASN.1":    {hsm{Signer: ecKey(), answer: make([]byte, 64)}, "ES256", "k", "", jose.ErrSignature},
-		"device with zeros":       {hsm{Signer: ecKey(), answer: []byte{0x30, 6, 2, 1, 0, 2, 1, 0}}, "ES256", "k", "", jose.ErrSignature},
-		"device with negatives":   {hsm{Signer: ecKey(), answer: []byte{0x30, 6, 2, 1, 0xff, 2, 1, 1}}, "ES256", "k", "", jose.ErrSignature},
-		"device with large r":     {hsm{Signer: ecKey(), answer: ecdsaDER(huge, big.NewInt(1))}, "ES256", "k", "", jose.ErrSignature},
-		"device with large s":     {hsm{Signer: ecKey(), answer: ecdsaDER(big.NewInt(1), huge)}, "ES256", "k", "", jose.ErrSignature},
-		"device with more behind": {spoilt{ecKey(), func(s []byte) []byte { return append(s, 0) }}, "ES256", "k", "", jose.ErrSignature},
-		"device of other ECDSA":   {hsm{Signer: ecKey(), answer: es256DER(newEC(elliptic.P256()))("x")}, "ES256", "k", "", jose.ErrSignature},
-		"device with a short RSA": {spoilt{rsaKey(), func(s []byte) []byte { return s[1:] }}, "PS256", "k", "", jose.ErrSignature},
-		"device with salt of 20":  {salted{rsaKey(), 20}, "PS256", "k", "", jose.ErrSignature},
-		"device with long salt":   {salted{rsaKey(), rsa.PSSSaltLengthAuto}, "PS256", "k", "", jose.ErrSignature},
-		"device that signs PSS":   {salted{rsaKey(), 32}, "RS256", "k", "", jose.ErrSignature},
+		"failing device":          {hsm{Signer: rsaKey(), err: errors.New("door open \u00e9")}, "PS256", "k", "", jose.ErrSigning},
+		"device with another key": {hsm{Signer: rsaKey(), answer: make([]byte, 256)}, "PS256", "k", "", jose.ErrSigning},
+		"device without ASN.1":    {hsm{Signer: ecKey(), answer: make([]byte, 64)}, "ES256", "k", "", jose.ErrSigning},
+		"device with zeros":       {hsm{Signer: ecKey(), answer: []byte{0x30, 6, 2, 1, 0, 2, 1, 0}}, "ES256", "k", "", jose.ErrSigning},
+		"device with negatives":   {hsm{Signer: ecKey(), answer: []byte{0x30, 6, 2, 1, 0xff, 2, 1, 1}}, "ES256", "k", "", jose.ErrSigning},
+		"device with large r":     {hsm{Signer: ecKey(), answer: ecdsaDER(huge, big.NewInt(1))}, "ES256", "k", "", jose.ErrSigning},
+		"device with large s":     {hsm{Signer: ecKey(), answer: ecdsaDER(big.NewInt(1), huge)}, "ES256", "k", "", jose.ErrSigning},
+		"device with more behind": {spoilt{ecKey(), func(s []byte) []byte { return append(s, 0) }}, "ES256", "k", "", jose.ErrSigning},
+		"device of other ECDSA":   {hsm{Signer: ecKey(), answer: es256DER(newEC(elliptic.P256()))("x")}, "ES256", "k", "", jose.ErrSigning},
+		"device with a short RSA": {spoilt{rsaKey(), func(s []byte) []byte { return s[1:] }}, "PS256", "k", "", jose.ErrSigning},
+		"device with salt of 20":  {salted{rsaKey(), 20}, "PS256", "k", "", jose.ErrSigning},
+		"device with long salt":   {salted{rsaKey(), rsa.PSSSaltLengthAuto}, "PS256", "k", "", jose.ErrSigning},
+		"device that signs PSS":   {salted{rsaKey(), 32}, "RS256", "k", "", jose.ErrSigning},
 	} {
 		t.Run(name, func(t *testing.T) {
 			token, err := jose.Sign([]byte(`{}`), c.signer, c.alg, c.kid, c.typ)
 			requireError(t, err, c.kind)
 			assert.Empty(t, token)
 		})
+	}
+}
+
+func TestWhyADeviceFailedIsToldByItsOwnErrors(t *testing.T) {
+	locked := errors.New("the device is locked")
+	for alg, key := range map[string]crypto.Signer{jose.PS256: rsaKey(), jose.RS256: rsaKey(), jose.ES256: ecKey()} {
+		for _, cause := range []error{locked, context.Canceled} {
+			_, err := jose.Sign([]byte(`{}`), hsm{Signer: key, err: fmt.Errorf("slot 1: %w", cause)}, alg, "k", "")
+			requireError(t, err, jose.ErrSigning)
+			require.ErrorIs(t, err, cause, alg)
+			require.NotErrorIs(t, err, jose.ErrSignature, alg)
+		}
 	}
 }

@@ -25,14 +25,17 @@ type Key struct {
 	X5TS256      []byte           // x5t#S256, 32 bytes; nil if absent or broken
 }
 
-// Verify applies Gate to the header, then checks that key may be used for this
-// token, then the signature, once. The key may be used when its type is that of
-// the header's alg, its own alg (if any) equals it, its use is "sig" or absent,
-// its key_ops (if any) hold "verify", and it is RSA of 2048 to 8192 bits with a
-// sane exponent or ECDSA on P-256. For PS256 the salt is exactly 32 bytes long
-// (RFC 7518 section 3.5). The caller has chosen the key: Verify does not compare
-// the key's ID with the header's kid. nil means that Payload was signed with the
-// key; otherwise the error is an *Error of any kind but ErrMalformed.
+// Verify returns nil if Payload was signed with the key. It applies Gate to the header,
+// then checks that the key may be used for this token, then checks the signature, once. A
+// key may be used if all of this holds:
+//   - Its type is that of the header's alg. Its own alg, if it has one, equals that.
+//   - Its use is "sig" or absent. Its key_ops, if it has any, hold "verify".
+//   - It is an RSA key of 2048 to 8192 bits with an odd exponent from 2^16+1 to 2^31-1, or
+//     an ECDSA key on P-256.
+//
+// For PS256 the salt is exactly 32 bytes long (RFC 7518 section 3.5). Verify does not
+// compare the key's ID with the header's kid: the caller has chosen the key. The error is
+// an *Error of kind ErrAlgorithm, ErrHeader, ErrKey or ErrSignature.
 func (j *JWS) Verify(key Key, allowed []string) error {
 	if err := j.Gate(allowed); err != nil {
 		return err

@@ -15,9 +15,9 @@ type Line struct {
 	Closing bool   // the line only closes a container
 }
 
-// Indent formats a document with two blanks a level and one value a line. Each Line has
-// the place of its value. Indent returns nil for a document that Parse refuses. It ends in
-// "..." if the lines would take several times the memory of the document.
+// Indent formats a document: two blanks a level, one value a line. Each Line has the place
+// of its value. Indent returns nil for a document that Parse refuses. If the lines would
+// take several times the memory of the document, it stops early, with a last line "...".
 func Indent(doc string) []Line {
 	v, err := Parse(doc)
 	if err != nil {

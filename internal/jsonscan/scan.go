@@ -264,8 +264,8 @@ func (p *parser) text() (escaped bool, err error) {
 	}
 }
 
-// plainEnd is the place of the first quote, backslash or control character at or
-// after i, eight bytes at a time; the end of s if there is none.
+// plainEnd returns the index of the first quote, backslash or control character from i on,
+// or len(s). It reads eight bytes at a time.
 func plainEnd(s string, i int) int {
 	const ones = 0x0101010101010101
 	for ; i+8 <= len(s); i += 8 {
@@ -286,7 +286,7 @@ func plainEnd(s string, i int) int {
 	return i
 }
 
-// escapeLength is the length of the escape that s begins with, 0 if it is broken.
+// escapeLength returns the length of the escape that s begins with, or 0 if it is broken.
 func escapeLength(s string) int {
 	if len(s) < 2 {
 		return 0

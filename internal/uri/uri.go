@@ -162,8 +162,9 @@ func Scan(s string, want Fault) Fault {
 	return short | (found|scanParts(s, &p, want))&want
 }
 
-// plainlyFree returns wanted faults that s cannot have, by a few cheap searches. Rules
-// ask for one fault each, and most URIs do not have it.
+// plainlyFree returns faults that a few cheap searches show s not to have. It searches only
+// for those in want. Rules ask for one fault each, and most URIs do not have it: such a URI
+// need not be parsed.
 func plainlyFree(s string, want Fault) (free Fault) {
 	const start = "https://"
 	if !strings.HasPrefix(s, start) {
