@@ -30,7 +30,7 @@ type owned struct {
 // noSuchClient is the refusal of a token. It is the same, byte for byte, for a client
 // that does not exist and for another TPP's client, so that nobody can probe for clients.
 func noSuchClient(err error) *Error {
-	return unauthorized("the access token is not valid for this client and this certificate", challengeInvalidToken, err)
+	return unauthorized("the access token is not valid for this client and this certificate", invalidToken, err)
 }
 
 // authenticate makes the checks of Get, in the order that Get lists, and returns the
@@ -57,11 +57,11 @@ func (r *Registrar) identify(ctx context.Context, by Caller) (client store.Clien
 	case r.tokens == nil:
 		return client, access, &Error{Status: http.StatusMethodNotAllowed, Description: "this bank registers clients, and does no more by this interface", Err: ErrNotOffered}
 	case by.Certificate == nil && by.Token.IsZero():
-		return client, access, unauthorized("a client certificate is required", challenge, nil)
+		return client, access, unauthorized("a client certificate is required", "", nil)
 	case by.Certificate == nil:
-		return client, access, unauthorized("a client certificate is required", challengeInvalidToken, nil)
+		return client, access, unauthorized("a client certificate is required", invalidToken, nil)
 	case by.Token.IsZero():
-		return client, access, unauthorized("an access token is required", challenge, nil)
+		return client, access, unauthorized("an access token is required", "", nil)
 	}
 	if access, err = r.introspect(ctx, by); err != nil {
 		return client, access, err
@@ -142,7 +142,7 @@ func (r *Registrar) revoked(ctx context.Context, bearer claims.Secret, access to
 // stored statement has the address of the software's keys.
 func (r *Registrar) owns(ctx context.Context, c store.Client, leaf *x509.Certificate) (*ssa.Verified, error) {
 	refuse := func(err error) error {
-		return unauthorized("the keys of the client's software are not known any more", challengeInvalidToken, err)
+		return unauthorized("the keys of the client's software are not known any more", invalidToken, err)
 	}
 	statement, err := r.verifier.Statements.RereadUnsafe(c.SoftwareStatement, c.Environment)
 	if err != nil {
@@ -156,7 +156,7 @@ func (r *Registrar) owns(ctx context.Context, c store.Client, leaf *x509.Certifi
 	err = certificateError(err)
 	var e *Error
 	if errors.As(err, &e) && e.Status == http.StatusUnauthorized {
-		e.Challenge = challengeInvalidToken
+		e.BearerError = invalidToken
 	}
 	return statement, err
 }

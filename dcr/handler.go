@@ -214,7 +214,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, do verb) {
 	if id := r.PathValue("ClientId"); isClientID(id) {
 		q.clientID = id
 	}
-	leaf, err := h.admit(r)
+	leaf, err := h.admit(q)
 	var status int
 	var body string
 	if err == nil {
@@ -224,7 +224,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, do verb) {
 	if err != nil {
 		refusal := asError(err)
 		h.logRefusal(q, refusal)
-		refusal.Answer(w, !q.caller.Token.IsZero() && r.Method != http.MethodPost)
+		refusal.Answer(w, realm)
 		return
 	}
 	if body != "" {
@@ -236,10 +236,14 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, do verb) {
 
 // admit returns the client certificate of a request. It refuses a request without one,
 // and one that is over the certificate's limit.
-func (h *Handler) admit(r *http.Request) (*x509.Certificate, error) {
-	leaf, err := h.certificate(r)
+func (h *Handler) admit(q verbRequest) (*x509.Certificate, error) {
+	leaf, err := h.certificate(q.Request)
 	if err != nil || leaf == nil {
-		return nil, &Error{Status: http.StatusUnauthorized, Description: "a client certificate is required", Err: err}
+		refusal := unauthorized("a client certificate is required", "", err)
+		if q.Method != http.MethodPost && !q.caller.Token.IsZero() {
+			refusal.BearerError = invalidToken // registration asks for no token
+		}
+		return nil, refusal
 	}
 	if h.limiter != nil {
 		if wait, ok := h.limiter.Allow(LimitKey(leaf)); !ok {

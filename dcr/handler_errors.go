@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
@@ -22,17 +23,17 @@ func asError(err error) *Error {
 
 // Answer writes the refusal as an HTTP answer. With a Code the body is an object of
 // error and error_description (RFC 7591 section 3.2.2), else a line of text.
-// WWW-Authenticate and Retry-After are set where the status has them. tokenSent: the
-// request carried an access token at an address that asks for one (RFC 6750 section
-// 3.1). Answer does not set Cache-Control; the caller does.
-func (e *Error) Answer(w http.ResponseWriter, tokenSent bool) {
+// WWW-Authenticate and Retry-After are set where the status has them; realm is that of
+// the protected resource, "" for none (RFC 6750 section 3). Answer does not set
+// Cache-Control; the caller does.
+func (e *Error) Answer(w http.ResponseWriter, realm string) {
 	header := w.Header()
 	switch e.Status {
 	case http.StatusUnauthorized:
-		header.Set("WWW-Authenticate", challengeOf(e, tokenSent))
+		header.Set("WWW-Authenticate", e.challenge(realm))
 	case http.StatusForbidden:
-		if e.Challenge != "" {
-			header.Set("WWW-Authenticate", e.Challenge)
+		if e.BearerError != "" {
+			header.Set("WWW-Authenticate", e.challenge(realm))
 		}
 	case http.StatusTooManyRequests:
 		text.RetryAfter(header, e.RetryAfter)
@@ -53,17 +54,16 @@ func (e *Error) Answer(w http.ResponseWriter, tokenSent bool) {
 	_ = json.NewEncoder(w).Encode(validate.WireError{Error: e.Code, Description: e.Description})
 }
 
-// challengeOf returns the Registrar's challenge where it made one. Else it names
-// invalid_token if the request carried a token, and no error if not (RFC 6750 section
-// 3.1).
-func challengeOf(e *Error, tokenSent bool) string {
-	switch {
-	case e.Challenge != "":
-		return e.Challenge
-	case tokenSent:
-		return challengeInvalidToken
+// challenge is the value of WWW-Authenticate.
+func (e *Error) challenge(realm string) string {
+	var parameters []string
+	if realm != "" {
+		parameters = append(parameters, `realm="`+realm+`"`)
 	}
-	return challenge
+	if e.BearerError != "" {
+		parameters = append(parameters, `error="`+e.BearerError+`"`)
+	}
+	return strings.TrimSpace("Bearer " + strings.Join(parameters, ", "))
 }
 
 // logRefusal logs what the answer leaves out: the rules and the cause. It logs neither

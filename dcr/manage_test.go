@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	bareChallenge    = `Bearer realm="registration"`
-	invalidChallenge = `Bearer realm="registration", error="invalid_token"`
+	noCode      = ""
+	invalidCode = "invalid_token"
 )
 
 // verbs are the three that take an access token.
@@ -66,23 +66,23 @@ func TestManagementAuthenticatesInOrder(t *testing.T) {
 	good := b.caller(t, client.ID)
 	before := everything(t, b.records)
 	for name, c := range map[string]struct {
-		by        dcr.Caller
-		status    int
-		challenge string
+		by     dcr.Caller
+		status int
+		code   string
 	}{
-		"nothing at all":                            {dcr.Caller{}, 401, bareChallenge},
-		"no certificate":                            {dcr.Caller{Token: good.Token}, 401, invalidChallenge},
-		"no token":                                  {dcr.Caller{Certificate: good.Certificate}, 401, bareChallenge},
-		"a token that nobody issued":                {dcr.Caller{Token: claims.NewSecret("nobody"), Certificate: good.Certificate}, 401, invalidChallenge},
-		"a token with a line break":                 {dcr.Caller{Token: claims.NewSecret("a\nb"), Certificate: good.Certificate}, 401, invalidChallenge},
-		"a token without end":                       {dcr.Caller{Token: claims.NewSecret(strings.Repeat("a", 5000)), Certificate: good.Certificate}, 401, invalidChallenge},
-		"the token with another certificate":        {dcr.Caller{Token: good.Token, Certificate: strangers}, 401, invalidChallenge},
-		"a certificate that is not of the software": {dcr.Caller{Token: issue(client.ID, thumbprint(strangers)), Certificate: strangers}, 401, invalidChallenge},
+		"nothing at all":                            {dcr.Caller{}, 401, noCode},
+		"no certificate":                            {dcr.Caller{Token: good.Token}, 401, invalidCode},
+		"no token":                                  {dcr.Caller{Certificate: good.Certificate}, 401, noCode},
+		"a token that nobody issued":                {dcr.Caller{Token: claims.NewSecret("nobody"), Certificate: good.Certificate}, 401, invalidCode},
+		"a token with a line break":                 {dcr.Caller{Token: claims.NewSecret("a\nb"), Certificate: good.Certificate}, 401, invalidCode},
+		"a token without end":                       {dcr.Caller{Token: claims.NewSecret(strings.Repeat("a", 5000)), Certificate: good.Certificate}, 401, invalidCode},
+		"the token with another certificate":        {dcr.Caller{Token: good.Token, Certificate: strangers}, 401, invalidCode},
+		"a certificate that is not of the software": {dcr.Caller{Token: issue(client.ID, thumbprint(strangers)), Certificate: strangers}, 401, invalidCode},
 	} {
 		for verb, call := range b.verbs(t) {
 			refusal := refusalOf(t, call(client.ID, c.by))
 			require.Equal(t, c.status, refusal.Status, "%s, %s", name, verb)
-			require.Equal(t, c.challenge, refusal.Challenge, "%s, %s", name, verb)
+			require.Equal(t, c.code, refusal.BearerError, "%s, %s", name, verb)
 			require.Empty(t, refusal.Code, "%s, %s", name, verb)
 			require.Equal(t, before, everything(t, b.records), "%s, %s", name, verb)
 			require.Equal(t, dcr.OutcomeUnauthorized, b.lastEvent().Outcome)
@@ -165,7 +165,7 @@ func TestAnUnknownClientAndAForeignTokenGetTheSameAnswerAndLoseTheToken(t *testi
 	for _, a := range answers {
 		require.Equal(t, answers[0], a, "nobody learns which clients exist")
 	}
-	require.Equal(t, [5]any{401, validate.Code(""), "the access token is not valid for this client and this certificate", time.Duration(0), invalidChallenge}, answers[0])
+	require.Equal(t, [5]any{401, validate.Code(""), "the access token is not valid for this client and this certificate", time.Duration(0), invalidCode}, answers[0])
 }
 
 func TestABankMayAnswerAForeignTokenWith403(t *testing.T) {
@@ -622,7 +622,7 @@ func TestKeysThatTheBankNoLongerKnowsOpenNothing(t *testing.T) {
 	_, err = moved.Get(context.Background(), client.ID, moved.caller(t, client.ID))
 	refusal := refusalOf(t, err)
 	require.Equal(t, 401, refusal.Status, "a directory that is trusted no more vouches for nobody")
-	require.Equal(t, invalidChallenge, refusal.Challenge)
+	require.Equal(t, invalidCode, refusal.BearerError)
 
 	moved = openOffice(t, b.world, b.records, func(c *dcr.Config) {
 		anchor := b.directory.Anchor()
@@ -633,7 +633,7 @@ func TestKeysThatTheBankNoLongerKnowsOpenNothing(t *testing.T) {
 	_, err = moved.Get(context.Background(), client.ID, moved.caller(t, client.ID))
 	refusal = refusalOf(t, err)
 	require.Equal(t, 401, refusal.Status, "the keys are on a host that the anchor no longer lists")
-	require.Equal(t, invalidChallenge, refusal.Challenge)
+	require.Equal(t, invalidCode, refusal.BearerError)
 	require.ErrorIs(t, refusal, ssa.ErrJWKSHost)
 }
 

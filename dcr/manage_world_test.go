@@ -118,7 +118,7 @@ func refusalOf(t *testing.T, err error) *dcr.Error {
 
 // wire is the part of a refusal that a sender sees.
 func wire(e *dcr.Error) [5]any {
-	return [5]any{e.Status, e.Code, e.Description, e.RetryAfter, e.Challenge}
+	return [5]any{e.Status, e.Code, e.Description, e.RetryAfter, e.BearerError}
 }
 
 // authorizationServer is an authorization server in memory that can fail.

@@ -148,7 +148,7 @@ func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registrati
 
 func (r *Registrar) register(ctx context.Context, in RegisterInput, o *operation) (*Registration, error) {
 	if in.Certificate == nil {
-		return nil, unauthorized("a client certificate is required", challenge, nil)
+		return nil, unauthorized("a client certificate is required", "", nil)
 	}
 	v, err := r.verifier.Verify(ctx, in.Token.Reveal(), r.clock())
 	if err != nil {

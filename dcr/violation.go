@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
@@ -19,7 +18,7 @@ type Error struct {
 	Description string           // for the sender: ASCII, at most 500 characters
 	Report      *validate.Report // every violation; nil if the request was not judged
 	RetryAfter  time.Duration    // with 503: when to try again
-	Challenge   string           // with 401: the value of WWW-Authenticate (RFC 6750 section 3)
+	BearerError string           // with 401 and 403: the error code of WWW-Authenticate, "" for none (RFC 6750 section 3.1)
 	Err         error            // the cause, for logs
 
 	logged bool // the Registrar has logged the cause
@@ -85,26 +84,15 @@ func Unavailable(err error, what string) *Error {
 	return e
 }
 
-// The values of WWW-Authenticate. A request without a token gets no error code (RFC 6750
-// section 3.1).
-const (
-	challenge             = "Bearer " + realm
-	challengeInvalidToken = challenge + `, error="invalid_token"`
-	realm                 = `realm="registration"`
-)
+// realm is that of the registration endpoint. An API of the bank has another one.
+const realm = "registration"
 
-// WithoutRealm removes the realm of the registration endpoint from a challenge of this
-// package, for the bank's other APIs. It returns any other challenge unchanged.
-func WithoutRealm(challenge string) string {
-	rest, found := strings.CutPrefix(challenge, "Bearer "+realm)
-	if !found {
-		return challenge
-	}
-	return strings.TrimSuffix("Bearer "+strings.TrimPrefix(rest, ", "), " ")
-}
+// invalidToken is the error code for a token that opens nothing here. A request without
+// a token gets no code (RFC 6750 section 3.1).
+const invalidToken = "invalid_token"
 
-func unauthorized(what, challenge string, err error) *Error {
-	return &Error{Status: http.StatusUnauthorized, Description: what, Challenge: challenge, Err: err}
+func unauthorized(what, bearerError string, err error) *Error {
+	return &Error{Status: http.StatusUnauthorized, Description: what, BearerError: bearerError, Err: err}
 }
 
 // certificateError makes the refusal of a client certificate: 401; 503 if the software's
@@ -124,5 +112,5 @@ func certificateError(err error) error {
 	case e.Kind == cert.ErrRevocationUnknown:
 		return Unavailable(err, "the revocation status of the client certificate cannot be read at the moment")
 	}
-	return unauthorized("the client certificate is refused: "+e.Kind.Error()+": "+e.Detail, challenge, err)
+	return unauthorized("the client certificate is refused: "+e.Kind.Error()+": "+e.Detail, "", err)
 }

@@ -122,9 +122,10 @@ func TestTheMiddlewareAnswersOddErrorsAsOutages(t *testing.T) {
 		"no status": {&dcr.Error{}, 503, ""}, "no HTTP status": {&dcr.Error{Status: 7}, 503, ""}, "a large one": {&dcr.Error{Status: 1000}, 503, ""},
 		"a success": {&dcr.Error{Status: 200}, 503, ""}, "a redirect": {&dcr.Error{Status: 302}, 503, ""},
 		"no error in an error": {none, 503, ""}, "wrapped": {fmt.Errorf("x: %w", none), 503, ""}, "joined": {errors.Join(none, errOut), 503, ""},
-		"401 without a challenge":    {&dcr.Error{Status: 401}, 401, "Bearer"},
-		"403 with one":               {&dcr.Error{Status: 403, Challenge: "Bearer x=y"}, 403, "Bearer x=y"},
-		"of the registrar's own":     {&dcr.Error{Status: 401, Challenge: `Bearer realm="registration"`}, 401, "Bearer"},
+		"401 without a code":         {&dcr.Error{Status: 401}, 401, "Bearer"},
+		"401 with one":               {&dcr.Error{Status: 401, BearerError: "invalid_token"}, 401, `Bearer error="invalid_token"`},
+		"403 without a code":         {&dcr.Error{Status: 403}, 403, ""},
+		"403 with one":               {&dcr.Error{Status: 403, BearerError: "insufficient_scope"}, 403, `Bearer error="insufficient_scope"`},
 		"with nothing to say at all": {&dcr.Error{Status: 404}, 404, ""},
 	} {
 		only, err := roles.Require(table, "status", func(*http.Request) (claims.Application, claims.Environment, error) {

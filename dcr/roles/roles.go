@@ -95,7 +95,7 @@ func Require(table Table, api string, lookup Lookup) (func(http.Handler) http.Ha
 			case open || MaySubscribe(app, env, roles).Allowed:
 				next.ServeHTTP(w, r)
 			default:
-				refuse(w, &dcr.Error{Status: http.StatusForbidden, Challenge: `Bearer error="insufficient_scope"`,
+				refuse(w, &dcr.Error{Status: http.StatusForbidden, BearerError: "insufficient_scope",
 					Description: "the application has not the role that this API needs"})
 			}
 		})
@@ -109,11 +109,8 @@ func refuseLookup(w http.ResponseWriter, r *http.Request, err error) {
 		e = dcr.Unavailable(err, "the application cannot be looked up at the moment")
 	}
 	answer := *e
-	if answer.Status == http.StatusUnauthorized && answer.Challenge == "" {
-		answer.Challenge = "Bearer"
-		if !token.FromHeader(r.Header).IsZero() {
-			answer.Challenge = `Bearer error="invalid_token"`
-		}
+	if answer.Status == http.StatusUnauthorized && answer.BearerError == "" && !token.FromHeader(r.Header).IsZero() {
+		answer.BearerError = "invalid_token"
 	}
 	if answer.Description == "" {
 		answer.Description = http.StatusText(answer.Status)
@@ -121,10 +118,8 @@ func refuseLookup(w http.ResponseWriter, r *http.Request, err error) {
 	refuse(w, &answer)
 }
 
-// refuse writes an answer whose challenge is complete. It removes the realm of the
-// registration endpoint, because an API has another one.
+// refuse writes an answer. The realm of the registration endpoint is not that of an API.
 func refuse(w http.ResponseWriter, e *dcr.Error) {
 	text.NoStore(w.Header())
-	e.Challenge = dcr.WithoutRealm(e.Challenge)
-	e.Answer(w, false)
+	e.Answer(w, "")
 }
