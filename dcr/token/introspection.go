@@ -180,7 +180,8 @@ func readIntrospection(body string) (AccessToken, error) {
 		return AccessToken{}, fmt.Errorf("%w: the authorization server says so", ErrInvalid)
 	}
 	var t AccessToken
-	if kind, said := members.MemberText("token_type"); said && !strings.EqualFold(kind, "Bearer") {
+	_, said := members.Member("token_type")
+	if kind, _ := members.MemberText("token_type"); said && !strings.EqualFold(kind, "Bearer") {
 		return AccessToken{}, fmt.Errorf("%w: its type is %+.64q", ErrInvalid, kind)
 	}
 	if t.ClientID, _ = members.MemberText("client_id"); t.ClientID == "" {

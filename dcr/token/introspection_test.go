@@ -133,6 +133,7 @@ func TestATokenThatIsBoundToNobodyIsNotValid(t *testing.T) {
 		"iat is zero":              active(map[string]string{"iat": "0"}),
 		"exp is a string":          active(map[string]string{"exp": `"1790000000"`}),
 		"a refresh token":          active(map[string]string{"token_type": `"Refresh"`}),
+		"a type that is no text":   active(map[string]string{"token_type": `5`}),
 		"a DPoP token":             active(map[string]string{"token_type": `"DPoP"`}),
 	} {
 		a.body = body

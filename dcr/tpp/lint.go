@@ -22,7 +22,7 @@ type LintInput struct {
 	// JWS, or its claims as a JSON object.
 	Statement    string
 	Validator    *validate.Validator   // required
-	Now          time.Time             // when the request would arrive
+	Now          time.Time             // when the request would arrive; the present if zero
 	Certificate  *validate.Certificate // transport certificate; nil judges no subject
 	Environment  claims.Environment    // of the directory that issued the statement; "" if unknown
 	StatementKey ssa.KeyResolver       // the directory's keys; nil checks no signature
@@ -49,6 +49,9 @@ func Lint(ctx context.Context, in LintInput) (*LintResult, error) {
 		return nil, failure("lint needs a validator")
 	case in.Request == "" && in.Statement == "":
 		return nil, failure("there is nothing to lint")
+	}
+	if in.Now.IsZero() {
+		in.Now = time.Now()
 	}
 	l := &linter{in: in, input: validate.Input{Now: in.Now, Certificate: in.Certificate, Environment: in.Environment}, result: LintResult{
 		Documents: map[validate.Document][]byte{}, Request: validate.SignatureNotChecked, Statement: validate.SignatureNotChecked}}

@@ -107,3 +107,19 @@ func TestLintJudgesTheClaimsOfAMalformedToken(t *testing.T) {
 		require.Equal(t, validate.SignatureNotChecked, result.Request)
 	}
 }
+
+func TestALintWithoutATimeJudgesAtPresent(t *testing.T) {
+	directory, err := ssatest.New(ssatest.Options{})
+	require.NoError(t, err)
+	defer directory.Close()
+	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
+	require.NoError(t, err)
+	request := software.Request(ssatest.DefaultAudience)
+	token, err := software.Sign(&request)
+	require.NoError(t, err)
+	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: validate.DefaultPolicy(validate.OBIE33)})
+	require.NoError(t, err)
+	result, err := tpp.Lint(t.Context(), tpp.LintInput{Request: token, Validator: validator})
+	require.NoError(t, err)
+	require.True(t, result.Report.Valid(), errorIDs(result.Report))
+}
