@@ -283,5 +283,5 @@ func TestCheckersWithoutKeysJudgeNoApplication(t *testing.T) {
 	p := newPKI(t)
 	checker := p.checker(t, nil, func(c *cert.CheckerConfig) { c.Keys = nil })
 	_, err := checker.CheckApplication(context.Background(), p.issuing.transport(t), registered(application()))
-	require.ErrorContains(t, err, "no Keys")
+	misconfigured(t, err, "no Keys")
 }

@@ -192,7 +192,6 @@ func TestRevocationListsAreReadAgainFromFiles(t *testing.T) {
 	require.ErrorIs(t, lists.Reload(), fs.ErrNotExist)
 	err = p.lists(t).Reload()
 	misconfigured(t, err, "lists that are from no files")
-	require.ErrorContains(t, err, "use Replace", "the fix is named")
 	_, err = cert.LoadCRLFiles(files, p.authorities.Certificates())
 	misconfigured(t, err, "no file is named")
 	_, err = cert.LoadCRLFiles(nil, p.authorities.Certificates(), "all.pem")
@@ -245,7 +244,7 @@ func TestRevocationListsNeverGoBack(t *testing.T) {
 			require.NoError(t, err)
 			check := func() error { return lists.CheckRevocation(context.Background(), chainOf(t, p, leaf), noon) }
 			if c.refuse {
-				require.ErrorContains(t, lists.Replace(root, c.next), "older than one that was in use, or contradicts it")
+				misconfigured(t, lists.Replace(root, c.next), c.name)
 				refused(t, check(), cert.ErrRevoked)
 			}
 			// Nor by way of a time without any list of the issuer.
@@ -281,7 +280,7 @@ func TestOfSeveralListsByOneCATheNewestCounts(t *testing.T) {
 		for _, order := range [][][]byte{{root, c.one, c.two}, {root, c.two, c.one}} {
 			lists, err := cert.NewCRLs(p.authorities.Certificates(), order...)
 			if c.contradict {
-				require.ErrorContains(t, err, "contradicts another by its CA", c.name)
+				misconfigured(t, err, c.name)
 				continue
 			}
 			require.NoError(t, err, c.name)

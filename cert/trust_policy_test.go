@@ -43,7 +43,7 @@ func TestAPolicyMakesAChecker(t *testing.T) {
 	require.Contains(t, outcomes(report), "revocation=passed")
 
 	_, err = policy.Config(noon.Add(48 * time.Hour))
-	require.ErrorContains(t, err, "expired on")
+	misconfigured(t, err, "CAs that have expired")
 }
 
 func TestASmallPolicyLeavesTheChainToTheTLSLayer(t *testing.T) {

@@ -1,4 +1,11 @@
 package dcr
 
+// The sentinels behind errors that the bank's operators read.
+var (
+	ErrPanic        = errPanic
+	ErrSealed       = errSealed
+	ErrNoUnfinished = errNoUnfinished
+)
+
 // StopAt makes a registrar call a function at each point of a change.
 func StopAt(r *Registrar, reached func(point string)) { r.reached = reached }

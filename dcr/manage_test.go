@@ -447,7 +447,7 @@ func TestAStoreOfFourVerbsWillDoWithoutAProvisioner(t *testing.T) {
 	require.Equal(t, "null", everything(t, b.records))
 	require.False(t, b.alive(by.Token))
 	_, err = b.Reconcile(context.Background(), 0)
-	require.ErrorContains(t, err, "store.Unfinished")
+	require.ErrorIs(t, err, dcr.ErrNoUnfinished)
 	for _, change := range []func(*dcr.Config){
 		func(c *dcr.Config) { c.Provisioner = newAuthorizationServer() },
 		func(c *dcr.Config) {
@@ -458,7 +458,7 @@ func TestAStoreOfFourVerbsWillDoWithoutAProvisioner(t *testing.T) {
 		config.Store = plainStore{b.records}
 		change(&config)
 		_, err := dcr.NewRegistrar(config)
-		require.ErrorContains(t, err, "store.Unfinished")
+		require.ErrorIs(t, err, dcr.ErrNoUnfinished)
 	}
 }
 

@@ -37,7 +37,7 @@ func (r *Registrar) Reconcile(ctx context.Context, olderThan time.Duration) (Rec
 		return report, errors.New("dcr: reconcile: the age is negative")
 	}
 	if r.unfinished == nil {
-		return report, errors.New("dcr: reconcile: the store has not the methods of store.Unfinished")
+		return report, fmt.Errorf("dcr: reconcile: %w", errNoUnfinished)
 	}
 	// The store keeps Since in whole seconds: changes of the same second are included.
 	before := r.clock().Add(-olderThan).Truncate(time.Second).Add(time.Second)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -66,6 +67,9 @@ type Registrar struct {
 	reached      func(point string) // called between the steps of a change; tests end the process there
 }
 
+// errNoUnfinished means that a store of four verbs is not enough.
+var errNoUnfinished = errors.New("the store has not the methods of store.Unfinished")
+
 // NewRegistrar makes a Registrar. It returns an error for a required collaborator that
 // is missing, a policy without audiences, client_secret_jwt without a sealing key, and a
 // Provisioner or a Replay with a Store that has not the methods of store.Unfinished.
@@ -85,7 +89,7 @@ func NewRegistrar(c Config) (*Registrar, error) {
 	}
 	r.unfinished, _ = c.Store.(store.Unfinished)
 	if r.staged() && r.unfinished == nil {
-		return nil, errors.New("dcr: a Provisioner or a Replay needs a Store with the methods of store.Unfinished")
+		return nil, fmt.Errorf("dcr: a Provisioner or a Replay needs another Store: %w", errNoUnfinished)
 	}
 	if r.observer == nil {
 		r.observer = func(Event) {}

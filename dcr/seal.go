@@ -11,6 +11,9 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
+// errSealed means that a sealed secret cannot be opened.
+var errSealed = errors.New("dcr: a sealed secret does not open")
+
 // sealer encrypts the secrets in records with AES-256-GCM. A sealed secret is bound to
 // the client's ID, so that it does not open in another client's record.
 type sealer struct{ aead cipher.AEAD }
@@ -41,11 +44,11 @@ func (s *sealer) seal(random io.Reader, clientID, secret string) ([]byte, error)
 func (s *sealer) open(clientID string, sealed []byte) (string, error) {
 	n := s.aead.NonceSize()
 	if len(sealed) < n {
-		return "", errors.New("dcr: a sealed secret is too short")
+		return "", fmt.Errorf("%w: it is too short", errSealed)
 	}
 	secret, err := s.aead.Open(nil, sealed[:n], sealed[n:], []byte(clientID))
 	if err != nil {
-		return "", errors.New("dcr: a sealed secret does not open: it is of another key or client, or was changed")
+		return "", fmt.Errorf("%w: it is of another key or client, or was changed", errSealed)
 	}
 	return string(secret), nil
 }

@@ -57,7 +57,7 @@ func TestTheBankApprovesRefusesAndIsToldOfEachChange(t *testing.T) {
 
 	answer = &dcr.Refusal{Reason: strings.Repeat("x", 600)}
 	require.Len(t, refusalOf(t, b.Delete(ctx, id, by)).Description, 500)
-	require.ErrorContains(t, answer, "refused: xxx")
+	require.ErrorContains(t, answer, "xxx", "it repeats the bank's own words")
 	answer = &dcr.Refusal{}
 	require.NotEmpty(t, refusalOf(t, b.Delete(ctx, id, by)).Description)
 	answer = errOut

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/jose"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
 )
 

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -451,19 +452,24 @@ func TestFailuresOfTheNetworkAreTold(t *testing.T) {
 	h := serve(t, http.NotFoundHandler(), nil)
 	cfg := h.config()
 	cfg.Sources[0].Hosts = []string{"keys.test:1", "absent.test"}
-	_, err := newClient(t, cfg).Get(t.Context(), "https://keys.test:1/")
-	refused(t, err, fetch.ErrNetwork)
-	assert.ErrorContains(t, err, "could not be connected to")
+	details := map[string]bool{}
+	told := func(address string) error {
+		_, err := newClient(t, cfg).Get(t.Context(), address)
+		refused(t, err, fetch.ErrNetwork)
+		details[err.(*fetch.Error).Detail()] = true
+		return err
+	}
+	require.ErrorIs(t, told("https://keys.test:1/"), syscall.ECONNREFUSED)
+	var dns *net.DNSError
 	cfg.Resolver = resolver(func() []string { return nil })
-	_, err = newClient(t, cfg).Get(t.Context(), "https://absent.test/")
-	refused(t, err, fetch.ErrNetwork)
-	assert.ErrorContains(t, err, "does not exist")
+	require.ErrorAs(t, told("https://absent.test/"), &dns)
+	assert.True(t, dns.IsNotFound)
 	cfg.Resolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, io.ErrUnexpectedEOF
 	}}
-	_, err = newClient(t, cfg).Get(t.Context(), "https://absent.test/")
-	refused(t, err, fetch.ErrNetwork)
-	assert.ErrorContains(t, err, "could not be resolved")
+	require.ErrorAs(t, told("https://absent.test/"), &dns)
+	assert.False(t, dns.IsNotFound)
+	assert.Len(t, details, 3, "each failure is told in its own words")
 }
 
 // TestMain sets a proxy that does not exist, before package http reads the environment,

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -87,7 +88,7 @@ func manyNames(t *testing.T) string {
 func TestKeySetBeyondTheLimitIsRefusedClearly(t *testing.T) {
 	_, _, err := jose.ParseJWKS([]byte(entries(jose.MaxJWKSKeys+1, "1")))
 	requireError(t, err, jose.ErrMalformed)
-	assert.ErrorContains(t, err, "101 keys; at most 100")
+	assert.ErrorContains(t, err, strconv.Itoa(jose.MaxJWKSKeys), "the limit is named")
 	_, skipped, err := jose.ParseJWKS([]byte(entries(jose.MaxJWKSKeys, "1")))
 	require.NoError(t, err)
 	assert.Len(t, skipped, jose.MaxJWKSKeys)

@@ -77,7 +77,7 @@ func TestOneSandboxAtATimeRunsInAFolder(t *testing.T) {
 	w := start(t, sandbox.Config{})
 	before := string(w.file("ready.json"))
 	_, err := sandbox.Start(context.Background(), sandbox.Config{Dir: w.dir, Listen: "127.0.0.1:0", Directory: "127.0.0.1:0"})
-	require.ErrorContains(t, err, "another sandbox runs in "+w.dir)
+	require.ErrorContains(t, err, w.dir)
 	require.Equal(t, before, string(w.file("ready.json")), "the first is left alone")
 }
 
@@ -260,7 +260,7 @@ func TestMissingFilesAreMadeAgain(t *testing.T) {
 
 	require.NoError(t, os.Remove(filepath.Join(w.dir, "ca.key")))
 	_, err = sandbox.Start(context.Background(), sandbox.Config{Dir: w.dir, Listen: "127.0.0.1:0", Directory: "127.0.0.1:0"})
-	require.ErrorContains(t, err, "ca.key is missing")
+	require.ErrorContains(t, err, "ca.key")
 }
 
 func TestDamagedFilesAreNamed(t *testing.T) {
@@ -297,7 +297,7 @@ func TestPortsAreKept(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = taken.Close() })
 	_, err = sandbox.Start(context.Background(), sandbox.Config{Dir: dir})
-	require.ErrorContains(t, err, "is taken")
+	require.ErrorContains(t, err, strings.TrimPrefix(ready.Bank, "https://"))
 	var wrong *sandbox.UsageError
 	require.NotErrorAs(t, err, &wrong, "it is no usage error")
 
