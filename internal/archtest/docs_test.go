@@ -108,7 +108,8 @@ const sharedSamples = "../shared/real"
 // repository.
 func TestDocumentsStayInside(t *testing.T) {
 	all := documents(t)
-	for _, name := range []string{".ci/run", ".ci/api", "Makefile", ".github/workflows/ci.yml", ".github/PULL_REQUEST_TEMPLATE.md"} {
+	scripts := []string{".ci/run", ".ci/api", "Makefile", ".github/dependabot.yml", ".github/PULL_REQUEST_TEMPLATE.md"}
+	for _, name := range append(scripts, workflows(t)...) {
 		all[name] = readFile(t, name)
 	}
 	outside := regexp.MustCompile(`(?:^|[\s"'(\x60])(/(?:work|root|home|tmp|usr/local)/[^\s)\x60]*|(?:\.\./)+[^\s)\x60]*)`)

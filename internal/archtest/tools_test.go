@@ -77,29 +77,31 @@ func TestMakeDocsRendersEveryDocument(t *testing.T) {
 // API over a report and a changelog made up for it.
 func TestTheChangelogNamesIncompatibleChanges(t *testing.T) {
 	const changelog = "# Changelog\n\n## Unreleased\n\n### Added\n- `dcr.Added` and `store`.\n\n### Changed\n" +
-		"- `ssa.Config` has no clock; `tpp.Client.Register` takes\n  a context, `dcr/server.New` two.\n\n### Removed\n- `dcr/roles`.\n\n" +
+		"- `ssa.Config` has no clock; `tpp.Client.Register` takes\n  a context, `dcr/server.New` two.\n\n### Removed\n- `dcr/roles/...`, which `validate` replaces.\n\n" +
 		"## 0.1.0\n\n### Changed\n- `cert.Old`.\n"
 	const before, after = "Incompatible changes:\n", "Compatible changes:\n- ./cert.New: added\n"
 	for name, c := range map[string]struct {
 		change string
 		named  bool
 	}{
-		"a function":                           {"./dcr/server.New: changed from func() to func(int)", true},
-		"a method":                             {"./dcr/tpp.(*Client).Register: changed from func() to func(int)", true},
-		"a field of a type that is named":      {"./ssa.Config.Clock: removed", true},
-		"the method set of a type":             {"./ssa.Config, method set of *Config: removed", true},
-		"a package":                            {"package github.com/obdcr/obdcr/dcr/roles: removed", true},
-		"a name in a package that is named":    {"./dcr/roles.Role: removed", true},
-		"a program":                            {"package github.com/obdcr/obdcr/cmd/obdcr: removed", true},
-		"a method that nobody names":           {"./dcr/tpp.(*Client).Get: removed", false},
-		"a package that nobody names":          {"package github.com/obdcr/obdcr/dcr/tpp: removed", false},
-		"a name that is longer":                {"./dcr/server.NewServer: removed", false},
-		"the same name in another package":     {"./dcr/upstream.New: removed", false},
-		"what is named as added":               {"./dcr.Added: removed", false},
-		"a package that is named as added":     {"package github.com/obdcr/obdcr/store: removed", false},
-		"what an earlier release named":        {"./cert.Old: removed", false},
-		"a type of which a method is named":    {"./dcr/tpp.Client: removed", false},
-		"a type without a name in the section": {"./claims.Request: removed", false},
+		"a function":                            {"./dcr/server.New: changed from func() to func(int)", true},
+		"a method":                              {"./dcr/tpp.(*Client).Register: changed from func() to func(int)", true},
+		"a field of a type that is named":       {"./ssa.Config.Clock: removed", true},
+		"the method set of a type":              {"./ssa.Config, method set of *Config: removed", true},
+		"a package":                             {"package github.com/obdcr/obdcr/dcr/roles: removed", true},
+		"a name in a package that is named":     {"./dcr/roles.Role: removed", true},
+		"a program":                             {"package github.com/obdcr/obdcr/cmd/obdcr: removed", true},
+		"a method that nobody names":            {"./dcr/tpp.(*Client).Get: removed", false},
+		"a package that nobody names":           {"package github.com/obdcr/obdcr/dcr/tpp: removed", false},
+		"a package that is mentioned":           {"package github.com/obdcr/obdcr/validate: removed", false},
+		"a name in a package that is mentioned": {"./validate.New: removed", false},
+		"a name that is longer":                 {"./dcr/server.NewServer: removed", false},
+		"the same name in another package":      {"./dcr/upstream.New: removed", false},
+		"what is named as added":                {"./dcr.Added: removed", false},
+		"a package that is named as added":      {"package github.com/obdcr/obdcr/store: removed", false},
+		"what an earlier release named":         {"./cert.Old: removed", false},
+		"a type of which a method is named":     {"./dcr/tpp.Client: removed", false},
+		"a type without a name in the section":  {"./claims.Request: removed", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			unnamed, ran := unnamedChanges(t, before+"- "+c.change+"\n"+after, changelog)
@@ -131,13 +133,38 @@ func unnamedChanges(t *testing.T, report, changelog string) (string, bool) {
 	return tool(t, "bash", ".ci/api", "unnamed", filepath.Join(dir, "report"), filepath.Join(dir, "CHANGELOG.md"))
 }
 
+// workflows returns the names of the workflows' files.
+func workflows(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, pattern := range []string{"*.yml", "*.yaml"} {
+		paths, err := filepath.Glob(filepath.Join(root, ".github/workflows", pattern))
+		require.NoError(t, err)
+		for _, path := range paths {
+			names = append(names, ".github/workflows/"+filepath.Base(path))
+		}
+	}
+	require.Contains(t, names, ".github/workflows/ci.yml")
+	return names
+}
+
 // TestWorkflowsOnlyCallTheScript: what a change has to pass stands in one place.
 func TestWorkflowsOnlyCallTheScript(t *testing.T) {
-	text := readFile(t, ".github/workflows/ci.yml")
-	assert.Equal(t, []string{".ci/run"}, submatches(`(?m)^ +(?:- )?run: (.*)$`, text))
-	for _, action := range submatches(`uses: (\S+)`, text) {
-		assert.Regexp(t, `^actions/[a-z-]+@[0-9a-f]{40}$`, action, "an action is pinned by its commit")
+	for _, name := range workflows(t) {
+		text := readFile(t, name)
+		for _, run := range submatches(`(?m)^ +(?:- )?run: *(.*)$`, text) {
+			assert.Equal(t, ".ci/run", run, "%s", name)
+		}
+		for _, action := range submatches(`uses: (\S+)`, text) {
+			assert.Regexp(t, `^actions/[a-z-]+@[0-9a-f]{40}$`, action, "%s: an action is pinned by its commit", name)
+		}
 	}
+	text := readFile(t, ".github/workflows/ci.yml")
+	assert.NotEmpty(t, submatches(`(?m)^ +- (run): \.ci/run$`, text))
+	minor := submatches(`(?m)^go (\d+\.\d+)`, readFile(t, "go.mod"))
+	assert.Equal(t, minor, submatches(`go-version: "(.*)\.x"`, text), "the latest release of the Go that go.mod names")
+	assert.Equal(t, []string{"true"}, submatches(`check-latest: (.*)`, text))
+	assert.NotContains(t, text, "go-version-file", "it would install exactly what go.mod names, without later patches")
 	modules := submatches(`(?m)directory: (.*)$`, readFile(t, ".github/dependabot.yml"))
 	for _, module := range nestedModules(t) {
 		assert.True(t, slices.Contains(modules, "/"+module), "dependabot does not look after %s", module)
