@@ -16,6 +16,7 @@ var secretName = regexp.MustCompile(`Secret|Token|Bearer|Password|Passphrase|Cre
 
 // noSecrets are the fields whose names say so although they hold none, with the reason.
 var noSecrets = map[string]string{
+	"dcr.Error.BearerError":          "a code of RFC 6750",
 	"dcr/server.Paths.Token":         "a path",
 	"dcr.Discovery.TokenEndpoint":    "an address, which is published",
 	"dcr/tpp.Metadata.TokenEndpoint": "an address, which is published",
