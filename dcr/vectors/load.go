@@ -2,6 +2,7 @@ package vectors
 
 import (
 	"embed"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,10 +42,16 @@ func Files() fs.FS {
 func Load() ([]Vector, error) { return Read(Files()) }
 
 // Read reads vectors from a file system of the form that the package comment tells:
-// base.json, rules/*.json and topics/*.json. It is strict: an unknown, duplicate or
-// misspelt member, another version, a name that stands twice, the removal of a member
-// that is not there, and an expectation that contradicts itself give an error that
-// wraps [ErrFile].
+// base.json, rules/*.json and topics/*.json. It is strict. These give an error that wraps
+// [ErrFile] and names the file, the vector and the member:
+//
+//   - a member that is unknown, misspelt, null or there twice, and another version
+//   - a name that stands twice, and the removal of a member that is not there
+//   - a rule, severity, code, document, profile, environment or outcome that package
+//     validate does not have, and in extra a rule that the documents alone show
+//   - a pointer that is none of RFC 6901, a certificate without a subject, and a policy that
+//     [validate.ParsePolicy] refuses in a profile that the vector is for
+//   - an expectation that contradicts itself or another
 func Read(files fs.FS) ([]Vector, error) {
 	var base baseFile
 	if err := readFile(files, "base.json", &base, "header", "request", "ssa_header", "ssa"); err != nil {
@@ -52,6 +60,7 @@ func Read(files fs.FS) ([]Vector, error) {
 	if err := base.check(); err != nil {
 		return nil, fmt.Errorf("%w: base.json: %w", ErrFile, err)
 	}
+	rules := ruleTable()
 	var all []Vector
 	for _, folder := range [...]string{"rules", "topics"} {
 		names, err := fs.Glob(files, folder+"/*.json")
@@ -60,10 +69,10 @@ func Read(files fs.FS) ([]Vector, error) {
 		}
 		for _, name := range names { // fs.Glob sorts them
 			var f vectorFile
-			if err := readFile(files, name, &f, "set", "policy"); err != nil {
+			if err := readFile(files, name, &f, "vectors"); err != nil {
 				return nil, err
 			}
-			list, err := f.resolve(&base, strings.TrimSuffix(path.Base(name), ".json"), folder == "rules")
+			list, err := f.resolve(&base, rules, strings.TrimSuffix(path.Base(name), ".json"), folder == "rules")
 			if err != nil {
 				return nil, fmt.Errorf("%w: %s: %w", ErrFile, name, err)
 			}
@@ -73,44 +82,57 @@ func Read(files fs.FS) ([]Vector, error) {
 	return all, nil
 }
 
-// readFile decodes one file. jsonscan refuses duplicate members, and the names are
-// looked at since encoding/json matches them in any case. The members named free
-// hold objects whose names are not this package's.
+// readFile decodes one file.
 func readFile(files fs.FS, name string, to any, free ...string) error {
 	data, err := fs.ReadFile(files, name)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrFile, err)
 	}
-	tree, err := jsonscan.Parse(string(data))
-	if err == nil {
-		err = checkNames(tree, free)
-	}
-	if err == nil {
-		decoder := json.NewDecoder(strings.NewReader(string(data)))
-		decoder.DisallowUnknownFields()
-		err = decoder.Decode(to)
-	}
-	if err != nil {
+	if err := decode(string(data), to, free...); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrFile, name, err)
 	}
 	return nil
 }
 
-// checkNames refuses names of members that are not in lower case.
-func checkNames(v jsonscan.Value, free []string) error {
-	for _, element := range v.Elements() {
-		if err := checkNames(element, free); err != nil {
+// decode decodes strict JSON. jsonscan refuses duplicate members. encoding/json would
+// match names in any case and ignore null, so checkMembers looks at both. The members
+// named free hold values whose members are not this package's.
+func decode(doc string, to any, free ...string) error {
+	tree, err := jsonscan.Parse(doc)
+	if err != nil {
+		return err
+	}
+	if err := checkMembers(tree, "", free); err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(strings.NewReader(doc))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(to)
+}
+
+// checkMembers refuses null, and names of members that are not in lower case. at is the
+// pointer of v.
+func checkMembers(v jsonscan.Value, at string, free []string) error {
+	if v.Kind() == jsonscan.Null {
+		return fmt.Errorf("%q is null", at)
+	}
+	for i, element := range v.Elements() {
+		if err := checkMembers(element, jsonscan.AppendPointer(at, strconv.Itoa(i)), free); err != nil {
 			return err
 		}
 	}
 	for name, member := range v.Members() {
+		below := jsonscan.AppendPointer(at, name)
 		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
-			return fmt.Errorf("member %q is not in lower case", name)
+			return fmt.Errorf("%q is not in lower case", below)
 		}
 		if slices.Contains(free, name) {
+			if member.Kind() == jsonscan.Null {
+				return fmt.Errorf("%q is null", below)
+			}
 			continue
 		}
-		if err := checkNames(member, free); err != nil {
+		if err := checkMembers(member, below, free); err != nil {
 			return err
 		}
 	}
@@ -144,9 +166,9 @@ func (b *baseFile) check() error {
 
 // vectorFile is any other file.
 type vectorFile struct {
-	Version int         `json:"version"`
-	About   string      `json:"about"`
-	Vectors []vectorRow `json:"vectors"`
+	Version int               `json:"version"`
+	About   string            `json:"about"`
+	Vectors []json.RawMessage `json:"vectors"`
 }
 
 // vectorRow is one vector as a file holds it.
@@ -158,7 +180,7 @@ type vectorRow struct {
 	SSAHeader   change              `json:"ssa_header"`
 	SSA         change              `json:"ssa"`
 	Without     []validate.Document `json:"without"`
-	Clock       time.Time           `json:"clock"`
+	Clock       *string             `json:"clock"`
 	Environment claims.Environment  `json:"environment"`
 	Certificate *certificateRow     `json:"certificate"`
 	Policy      json.RawMessage     `json:"policy"`
@@ -174,19 +196,11 @@ type change struct {
 
 type certificateRow struct {
 	Subject string `json:"subject"`
-	DER     []byte `json:"der"`
-}
-
-type expectationRow struct {
-	Profiles   []validate.Profile `json:"profiles"`
-	Outcome    string             `json:"outcome"`
-	Valid      *bool              `json:"valid"`
-	Wire       validate.Code      `json:"wire"`
-	Violations []Finding          `json:"violations"`
+	DER     string `json:"der"` // base64
 }
 
 // resolve makes the vectors of one file.
-func (f *vectorFile) resolve(base *baseFile, about string, isRule bool) ([]Vector, error) {
+func (f *vectorFile) resolve(base *baseFile, rules map[string]validate.Rule, about string, isRule bool) ([]Vector, error) {
 	switch {
 	case f.Version != Version:
 		return nil, fmt.Errorf("version %d, not %d", f.Version, Version)
@@ -194,49 +208,77 @@ func (f *vectorFile) resolve(base *baseFile, about string, isRule bool) ([]Vecto
 		return nil, fmt.Errorf("about %q, unlike the file's name", f.About)
 	case len(f.Vectors) == 0:
 		return nil, errors.New("no vectors")
+	case isRule && rules[about].ID == "":
+		return nil, fmt.Errorf("about: %w", noRule(about))
 	}
 	seen := map[string]bool{}
 	var list []Vector
-	for i := range f.Vectors {
-		row := &f.Vectors[i]
+	for i, raw := range f.Vectors {
+		var row vectorRow
+		if err := decode(string(raw), &row, "set", "policy"); err != nil {
+			return nil, fmt.Errorf("vector %d, %q: %w", i, nameOf(raw), err)
+		}
 		if row.Name == "" || row.Comment == "" || seen[row.Name] {
 			return nil, fmt.Errorf("vector %d, %q: a name that is empty or stands twice, or no comment", i, row.Name)
 		}
 		seen[row.Name] = true
-		v, err := row.resolve(base)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", row.Name, err)
-		}
-		v.Name = about + "/" + row.Name
+		v := Vector{Name: about + "/" + row.Name}
 		if isRule {
 			v.Rule = about
 		}
-		for _, e := range row.Expect {
-			if err := e.addTo(&v); err != nil {
-				return nil, fmt.Errorf("%s: expect: %w", row.Name, err)
-			}
-		}
-		if len(v.Expect) == 0 {
-			return nil, fmt.Errorf("%s: no expectation", row.Name)
+		if err := row.fill(&v, base, rules); err != nil {
+			return nil, fmt.Errorf("%s: %w", row.Name, err)
 		}
 		list = append(list, v)
 	}
 	return list, nil
 }
 
+// nameOf returns the name of a vector that cannot be decoded, for an error.
+func nameOf(row []byte) string {
+	value, err := jsonscan.Parse(string(row))
+	if err != nil {
+		return ""
+	}
+	name, _ := value.MemberText("name")
+	return name
+}
+
+// fill fills a vector that has its name and rule.
+func (row *vectorRow) fill(v *Vector, base *baseFile, rules map[string]validate.Rule) error {
+	if err := row.check(rules); err != nil {
+		return err
+	}
+	if err := row.resolve(v, base); err != nil {
+		return err
+	}
+	for i, e := range row.Expect {
+		if err := e.addTo(v, rules); err != nil {
+			return fmt.Errorf("expect/%d: %w", i, err)
+		}
+	}
+	if len(v.Expect) == 0 {
+		return errors.New("no expectation")
+	}
+	return checkPolicy(v)
+}
+
 // resolve applies the changes to the base.
-func (row *vectorRow) resolve(base *baseFile) (Vector, error) {
-	v := Vector{Comment: row.Comment, Clock: base.Clock, Environment: row.Environment, Policy: row.Policy, Extra: row.Extra}
-	if !row.Clock.IsZero() {
-		v.Clock = row.Clock
+func (row *vectorRow) resolve(v *Vector, base *baseFile) error {
+	v.Comment, v.Clock, v.Environment, v.Policy, v.Extra = row.Comment, base.Clock, row.Environment, row.Policy, row.Extra
+	if row.Clock != nil {
+		clock, err := time.Parse(time.RFC3339, *row.Clock)
+		if err != nil {
+			return fmt.Errorf("clock: %w", err)
+		}
+		v.Clock = clock
 	}
 	if row.Certificate != nil {
-		v.Certificate = &Certificate{Subject: row.Certificate.Subject, DER: row.Certificate.DER}
-	}
-	for _, d := range row.Without {
-		if !slices.Contains(validate.Documents(), d) {
-			return Vector{}, fmt.Errorf("without: %q is no document", d)
+		der, err := base64.StdEncoding.Strict().DecodeString(row.Certificate.DER)
+		if err != nil {
+			return fmt.Errorf("certificate: der: %w", err)
 		}
+		v.Certificate = &Certificate{Subject: row.Certificate.Subject, DER: der}
 	}
 	for _, part := range [...]struct {
 		name   validate.Document
@@ -254,11 +296,11 @@ func (row *vectorRow) resolve(base *baseFile) (Vector, error) {
 		}
 		whole, err := part.change.apply(part.base)
 		if err != nil {
-			return Vector{}, fmt.Errorf("%s: %w", part.name, err)
+			return fmt.Errorf("%s: %w", part.name, err)
 		}
 		*part.to = whole
 	}
-	return v, nil
+	return nil
 }
 
 // apply returns the changed document as JSON, its members sorted by name.
@@ -272,53 +314,4 @@ func (c change) apply(base document) ([]byte, error) {
 	}
 	maps.Copy(whole, c.Set)
 	return json.Marshal(whole)
-}
-
-// outcome reads the name of an outcome.
-func outcome(name string) (validate.Outcome, bool) {
-	switch name {
-	case "failed":
-		return validate.OutcomeFailed, true
-	case "passed":
-		return validate.OutcomePassed, true
-	case "not_applicable":
-		return validate.OutcomeNotApplicable, true
-	case "none":
-		return validate.OutcomeNone, true
-	}
-	return validate.OutcomeNone, false
-}
-
-// addTo adds the expectation to a vector and refuses one that contradicts itself or
-// another.
-func (e expectationRow) addTo(v *Vector) error {
-	errorFound, ruleFound := false, false
-	for _, f := range e.Violations {
-		errorFound = errorFound || f.Severity == validate.SeverityError
-		ruleFound = ruleFound || f.Rule == v.Rule
-	}
-	became, known := outcome(e.Outcome)
-	switch {
-	case e.Valid == nil || e.Violations == nil || len(e.Profiles) == 0:
-		return errors.New("valid, violations or profiles is missing")
-	case *e.Valid == errorFound:
-		return fmt.Errorf("valid is %t, against the violations", *e.Valid)
-	case *e.Valid != (e.Wire == ""):
-		return fmt.Errorf("wire is %q, but valid is %t", e.Wire, *e.Valid)
-	case v.Rule == "" && e.Outcome != "":
-		return errors.New("a topic has no outcome")
-	case v.Rule != "" && !known:
-		return fmt.Errorf("unknown outcome %q", e.Outcome)
-	case v.Rule != "" && ruleFound != (became == validate.OutcomeFailed):
-		return fmt.Errorf("outcome is %s, against the violations", e.Outcome)
-	}
-	for i, p := range e.Profiles {
-		if _, twice := v.ExpectedIn(p); twice || slices.Contains(e.Profiles[:i], p) || !p.Valid() {
-			return fmt.Errorf("profile %q is unknown or stands twice", p)
-		}
-	}
-	v.Expect = append(v.Expect, Expectation{
-		Profiles: e.Profiles, Outcome: became, Valid: *e.Valid, Wire: e.Wire, Violations: e.Violations,
-	})
-	return nil
 }

@@ -24,13 +24,13 @@ const (
 	smallBase = `{"version": 1, "clock": "2023-11-14T22:13:20Z",
 		"header": {"alg": "PS256", "kid": "k"}, "request": {"iss": "a", "X#1": 1},
 		"ssa_header": {"alg": "PS256"}, "ssa": {"org_id": "o"}}`
-	smallRule = `{"version": 1, "about": "x.y", "vectors": [{"name": "n", "comment": "c.",
+	smallRule = `{"version": 1, "about": "scope.openid", "vectors": [{"name": "n", "comment": "c.",
 		"request": {"set": {"scope": null, "jti": [1]}, "remove": ["iss"]}, "without": ["ssa_header"],
 		"clock": "2024-01-01T00:00:00Z", "environment": "sandbox", "certificate": {"subject": "CN=x", "der": "AQI="},
 		"policy": {"created_status": 200}, "extra": ["ssa.signature"],
 		"expect": [
 			{"profiles": ["obie-3.3"], "outcome": "failed", "valid": false, "wire": "invalid_client_metadata", "violations": [
-				{"rule": "x.y", "severity": "error", "code": "invalid_client_metadata", "document": "request", "pointer": "/scope"}]},
+				{"rule": "scope.openid", "severity": "error", "code": "invalid_client_metadata", "document": "request", "pointer": "/scope"}]},
 			{"profiles": ["wso2", "obie-3.2"], "outcome": "none", "valid": true, "violations": []}]}]}`
 	smallTopic = `{"version": 1, "about": "t", "vectors": [{"name": "n", "comment": "c.",
 		"expect": [{"profiles": ["wso2"], "valid": true, "violations": []}]}]}`
@@ -39,7 +39,7 @@ const (
 // small is a file system of three files; change replaces text in one of them.
 func small(name, from, to string) fs.FS {
 	files := fstest.MapFS{}
-	for path, text := range map[string]string{"base.json": smallBase, "rules/x.y.json": smallRule, "topics/t.json": smallTopic} {
+	for path, text := range map[string]string{"base.json": smallBase, "rules/scope.openid.json": smallRule, "topics/t.json": smallTopic} {
 		if path == name {
 			text = strings.Replace(text, from, to, 1)
 		}
@@ -53,7 +53,7 @@ func TestReadResolvesEachVector(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []vectors.Vector{
 		{
-			Name: "x.y/n", Comment: "c.", Rule: "x.y",
+			Name: "scope.openid/n", Comment: "c.", Rule: "scope.openid",
 			Header: []byte(`{"alg":"PS256","kid":"k"}`), Request: []byte(`{"X#1":1,"jti":[1],"scope":null}`), SSA: []byte(`{"org_id":"o"}`),
 			Clock: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), Environment: claims.Sandbox,
 			Certificate: &vectors.Certificate{Subject: "CN=x", DER: []byte{1, 2}},
@@ -62,7 +62,7 @@ func TestReadResolvesEachVector(t *testing.T) {
 				{
 					Profiles: []validate.Profile{validate.OBIE33}, Outcome: validate.OutcomeFailed, Wire: validate.InvalidClientMetadata,
 					Violations: []vectors.Finding{{
-						Rule: "x.y", Severity: validate.SeverityError, Code: validate.InvalidClientMetadata,
+						Rule: "scope.openid", Severity: validate.SeverityError, Code: validate.InvalidClientMetadata,
 						Document: validate.DocRequest, Pointer: "/scope",
 					}},
 				},
@@ -95,14 +95,14 @@ func TestReadResolvesEachVector(t *testing.T) {
 }
 
 func TestReadRefuses(t *testing.T) {
-	const base, rule, topic = "base.json", "rules/x.y.json", "topics/t.json"
+	const base, rule, topic = "base.json", "rules/scope.openid.json", "topics/t.json"
 	for name, c := range map[string]struct{ file, from, to string }{
 		"a base of another version":              {base, `"version": 1`, `"version": 2`},
 		"a base without a document":              {base, `"ssa": {"org_id": "o"}`, `"ssa": {}`},
 		"a base without a clock":                 {base, `"clock": "2023-11-14T22:13:20Z",`, ``},
 		"an unknown member of the base":          {base, `"version": 1`, `"version": 1, "extra": []`},
 		"a file of another version":              {rule, `"version": 1`, `"version": 2`},
-		"a file about something else":            {rule, `"x.y"`, `"x.z"`},
+		"a file about something else":            {rule, `"scope.openid"`, `"scope.openld"`},
 		"a file without vectors":                 {topic, `"vectors": [`, `"vectors": [], "vector": [`},
 		"broken JSON":                            {rule, `{`, `{{`},
 		"something behind the object":            {topic, `"about"`, `"about": "t"} {"about"`},
@@ -129,6 +129,25 @@ func TestReadRefuses(t *testing.T) {
 		"a profile in two expectations":          {rule, `["wso2", "obie-3.2"]`, `["obie-3.3"]`},
 		"no expectation":                         {topic, `{"profiles": ["wso2"], "valid": true, "violations": []}`, ``},
 		"an outcome in a topic":                  {topic, `"valid"`, `"outcome": "none", "valid"`},
+		"an empty clock":                         {rule, `"2024-01-01T00:00:00Z"`, `""`},
+		"an unknown severity":                    {rule, `"error"`, `"loud"`},
+		"an unknown code":                        {rule, `"code": "invalid_client_metadata"`, `"code": "zzz"`},
+		"a violation without a code":             {rule, `"code": "invalid_client_metadata", `, ``},
+		"an unknown wire code":                   {rule, `"wire": "invalid_client_metadata"`, `"wire": "zzz"`},
+		"an unknown document of a violation":     {rule, `"document": "request"`, `"document": "zz"`},
+		"a pointer without a slash":              {rule, `"/scope"`, `"zz"`},
+		"a pointer with half an escape":          {rule, `"/scope"`, `"/scope~2"`},
+		"an unknown rule of a violation":         {rule, `{"rule": "scope.openid"`, `{"rule": "scope.openld"`},
+		"an unknown environment":                 {rule, `"sandbox"`, `"moon"`},
+		"an unknown rule in extra":               {rule, `"ssa.signature"`, `"ssa.signatures"`},
+		"in extra what the documents show":       {rule, `"ssa.signature"`, `"scope.openid"`},
+		"null as a violation":                    {topic, `"violations": []`, `"violations": [null]`},
+		"null as a policy":                       {rule, `{"created_status": 200}`, `null`},
+		"null as a change":                       {rule, `{"scope": null, "jti": [1]}`, `null`},
+		"null as a certificate":                  {rule, `{"subject": "CN=x", "der": "AQI="}`, `null`},
+		"a certificate without a subject":        {rule, `{"subject": "CN=x", "der": "AQI="}`, `{}`},
+		"a policy that a bank cannot have":       {rule, `"created_status": 200`, `"created_status": 404`},
+		"a policy of another profile":            {rule, `"created_status": 200`, `"grant_types": ["client_credentials", "urn:openid:params:grant-type:ciba"]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := vectors.Read(small(c.file, c.from, c.to))
@@ -137,9 +156,38 @@ func TestReadRefuses(t *testing.T) {
 			assert.Nil(t, got)
 		})
 	}
-	_, err := vectors.Read(fstest.MapFS{})
+	files := fstest.MapFS{"base.json": {Data: []byte(smallBase)}, "rules/no.rule.json": {Data: []byte(strings.ReplaceAll(smallRule, "scope.openid", "no.rule"))}}
+	_, err := vectors.Read(files)
+	require.ErrorIs(t, err, vectors.ErrFile, "a file about a rule that there is not")
+	require.ErrorContains(t, err, "about")
+	_, err = vectors.Read(fstest.MapFS{})
 	require.ErrorIs(t, err, vectors.ErrFile)
 	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+// TestAnErrorNamesFileVectorAndMember: a file has up to a hundred vectors.
+func TestAnErrorNamesFileVectorAndMember(t *testing.T) {
+	const rule = "rules/scope.openid.json"
+	for member, c := range map[string]struct{ from, to string }{
+		"expect/0: violations/0: severity": {`"error"`, `"loud"`},
+		"/expect/0/violations/0/pointer":   {`"/scope"`, `null`},
+		"/certificate/Subject":             {`"subject"`, `"Subject"`},
+		"colour":                           {`"without"`, `"colour": 1, "without"`},
+		"clock":                            {`"2024-01-01T00:00:00Z"`, `"noon"`},
+		"extra":                            {`"ssa.signature"`, `"x"`},
+		"certificate: der":                 {`"AQI="`, `"AQI"`},
+		"environment":                      {`"sandbox"`, `"moon"`},
+		"policy: profile obie-3.3":         {`"created_status": 200`, `"created_status": 404`},
+		"policy: profile wso2":             {`"created_status": 200`, `"grant_types": ["urn:openid:params:grant-type:ciba", "client_credentials"]`},
+		"expect/1: unknown outcome":        {`"none"`, `"absent"`},
+	} {
+		text := strings.Replace(strings.Replace(smallRule, `"n"`, `"which-one"`, 1), c.from, c.to, 1)
+		_, err := vectors.Read(fstest.MapFS{"base.json": {Data: []byte(smallBase)}, rule: {Data: []byte(text)}})
+		require.ErrorIs(t, err, vectors.ErrFile, member)
+		for _, part := range []string{rule, "which-one", member} {
+			require.ErrorContains(t, err, part)
+		}
+	}
 }
 
 func TestAVectorThatCannotBeDecodedSaysWhich(t *testing.T) {
