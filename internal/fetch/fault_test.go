@@ -456,7 +456,9 @@ func TestFailuresOfTheNetworkAreTold(t *testing.T) {
 	told := func(address string) error {
 		_, err := newClient(t, cfg).Get(t.Context(), address)
 		refused(t, err, fetch.ErrNetwork)
-		details[err.(*fetch.Error).Detail()] = true
+		var fault *fetch.Error
+		require.ErrorAs(t, err, &fault)
+		details[fault.Detail()] = true
 		return err
 	}
 	require.ErrorIs(t, told("https://keys.test:1/"), syscall.ECONNREFUSED)
