@@ -274,3 +274,30 @@ func TestNoAcceptanceWithoutTheMiddleware(t *testing.T) {
 	_, ok := cert.AcceptanceFrom(t.Context())
 	require.False(t, ok)
 }
+
+func TestADenialAsksForTheSchemeOfATokenEndpoint(t *testing.T) {
+	for name, c := range map[string]struct {
+		status         int
+		authorizations []string
+		asks           bool
+	}{
+		"no Authorization":      {http.StatusUnauthorized, nil, false},
+		"Basic":                 {http.StatusUnauthorized, []string{"Basic YTpi"}, true},
+		"Basic in another case": {http.StatusUnauthorized, []string{"bAsIc YTpi"}, true},
+		"another scheme":        {http.StatusUnauthorized, []string{"Bearer a"}, true},
+		"an empty one":          {http.StatusUnauthorized, []string{""}, true},
+		"two":                   {http.StatusUnauthorized, []string{"Bearer a", "Basic YTpi"}, true},
+		"another answer":        {http.StatusBadRequest, []string{"Basic YTpi"}, false},
+		"an outage of the bank": {http.StatusServiceUnavailable, []string{"Basic YTpi"}, false},
+	} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/token", nil)
+		r.Header["Authorization"] = c.authorizations
+		d := cert.Denial{Status: c.status, Code: "some_code", Description: "why", Err: errors.New("a secret of the bank")}
+		d.Write(w, r)
+		require.Equal(t, c.status, w.Code, name)
+		require.Equal(t, c.asks, w.Header().Get("WWW-Authenticate") == `Basic realm="token"`, name)
+		require.Equal(t, "no-store", w.Header().Get("Cache-Control"), name)
+		require.Empty(t, w.Header().Get("Retry-After"), name)
+		require.JSONEq(t, `{"error": "some_code", "error_description": "why"}`, w.Body.String(), name)
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +52,9 @@ func TestWhatIsMissingOrContradictsItselfIsRefused(t *testing.T) {
 		"no issuer":                     func(c *server.Config) { c.Issuer = "" },
 		"an issuer without TLS":         func(c *server.Config) { c.Issuer = "http://bank.example" },
 		"an issuer with a slash behind": func(c *server.Config) { c.Issuer = "https://bank.example/" },
+		"an issuer with a path":         func(c *server.Config) { c.Issuer = "https://bank.example/tenant" },
+		"an issuer with a query":        func(c *server.Config) { c.Issuer = "https://bank.example?tenant" },
+		"an issuer in another spelling": func(c *server.Config) { c.Issuer = "HTTPS://bank.example" },
 		"no store":                      func(c *server.Config) { c.Store = nil },
 		"no directory":                  func(c *server.Config) { c.Anchors = nil },
 		"no audience":                   func(c *server.Config) { c.Audiences = nil },
@@ -87,8 +89,8 @@ func TestWhatIsMissingOrContradictsItselfIsRefused(t *testing.T) {
 		require.Error(t, err, name)
 		require.Nil(t, b, name)
 	}
-	_, err := server.New(server.Config{})
-	for _, field := range []string{"Issuer", "Store", "Directories", "TokenEndpoint", "Authorities"} {
+	_, err := server.New(server.Config{Paths: server.Paths{Token: "token"}, Profile: "obie-1"})
+	for _, field := range []string{"Issuer", "Store", "Directories", "TokenEndpoint", "Authorities", "Paths.Token", "Audiences", "obie-1"} {
 		require.ErrorContains(t, err, field, "everything that is missing is said at once")
 	}
 }
@@ -102,32 +104,53 @@ func (nowhere) Provision(context.Context, dcr.Provisioning) (dcr.Provisioned, er
 func (nowhere) Deprovision(context.Context, dcr.Deprovisioning) error { return nil }
 
 // A bank whose policy allows 48 hours accepts a statement of 40 hours, and one that allows
-// 24 refuses it. The same holds for a known directory, whose own default is 24 hours.
+// 24 refuses it. The same holds for a known directory, whose own default is 24 hours. A
+// statement of the future is accepted by as much as the policy's skew.
 func TestAgesAndSkewComeFromThePolicy(t *testing.T) {
-	for hours, status := range map[int]int{48: 201, 24: 400} {
-		w := newWorld(t)
-		policy := validate.DefaultPolicy(validate.OBIE33)
-		policy.SSAMaxAge = time.Duration(hours) * time.Hour
-		w.config.Policy, w.config.Anchors = &policy, nil
-		known := ssa.KnownDirectories()[1]
-		at, err := url.Parse(w.directory.URL())
-		require.NoError(t, err)
-		known.JWKSURL, known.Hosts = w.directory.URL()+"/keys.jwks", []string{at.Host}
-		w.config.Directories, w.config.Keys = []ssa.KnownDirectory{known}, server.KeyConfig{Sources: []ssa.RemoteSource{w.directory.RemoteSource()}}
-		statement, err := w.software.SSA(map[string]any{"iat": time.Now().Add(-40 * time.Hour).Unix()})
-		require.NoError(t, err)
-		client, _, _ := w.serve(t, w.bank(t))
-		request, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience})
-		require.NoError(t, err)
-		_, err = client.Register(context.Background(), request)
-		if status == 201 {
+	for name, c := range map[string]struct {
+		age, most, skew time.Duration
+		broken          string // "": accepted
+	}{
+		"a statement of 40 hours, of 48":   {age: 40 * time.Hour, most: 48 * time.Hour},
+		"a statement of 40 hours, of 24":   {age: 40 * time.Hour, most: 24 * time.Hour, broken: validate.RuleSSAAge},
+		"200 s in the future, 300 s skew":  {age: -200 * time.Second, most: time.Hour, skew: 300 * time.Second},
+		"200 s in the future, 100 s skew":  {age: -200 * time.Second, most: time.Hour, skew: 100 * time.Second, broken: validate.RuleSSAIatFuture},
+		"200 s too old, 300 s skew":        {age: time.Hour + 200*time.Second, most: time.Hour, skew: 300 * time.Second},
+		"200 s too old, and 100 s of skew": {age: time.Hour + 200*time.Second, most: time.Hour, skew: 100 * time.Second, broken: validate.RuleSSAAge},
+	} {
+		for _, known := range []bool{true, false} {
+			w := newWorld(t)
+			w.policy(func(p *validate.Policy) { p.SSAMaxAge, p.ClockSkew = c.most, c.skew })
+			if known {
+				w.fetchKeys()
+			}
+			statement, err := w.software.SSA(map[string]any{"iat": time.Now().Add(-c.age).Unix()})
 			require.NoError(t, err)
-			continue
+			_, _, err = w.trySSA(t, statement)
+			if c.broken == "" {
+				require.NoError(t, err, name)
+				continue
+			}
+			requireAnswer(t, err, http.StatusBadRequest, c.broken)
 		}
-		var refused *tpp.ResponseError
-		require.ErrorAs(t, err, &refused)
-		require.Equal(t, status, refused.Status)
-		require.Equal(t, []string{validate.RuleSSAAge}, rules(refused))
+	}
+}
+
+func TestTheAlgorithmsOfDirectoriesComeFromThePolicy(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		w := newWorld(t)
+		statement, err := w.software.SSAWith(nil, ssatest.Forgery{Algorithm: string(claims.RS256)})
+		require.NoError(t, err)
+		if known {
+			w.fetchKeys()
+		}
+		_, _, err = w.trySSA(t, statement)
+		requireAnswer(t, err, http.StatusBadRequest, validate.RuleSSAHeaderAlg)
+		w.policy(func(p *validate.Policy) {
+			p.SigningAlgorithms, p.Widenings = append(p.SigningAlgorithms, claims.RS256), []validate.Widening{validate.WidenRS256}
+		})
+		_, _, err = w.trySSA(t, statement)
+		require.NoError(t, err)
 	}
 }
 
@@ -293,6 +316,7 @@ func TestTheServerHasEveryTimeout(t *testing.T) {
 	for _, d := range []time.Duration{s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout} {
 		require.Positive(t, d)
 	}
+	require.Equal(t, server.MaxHeader, s.MaxHeaderBytes)
 	require.Greater(t, s.WriteTimeout, dcr.ChangeTimeout, "a change is answered before it is cut off")
 	s.ErrorLog.Print("tls: \x1b[31m" + strings.Repeat("x", 9000))
 	require.NotContains(t, out.String(), "\x1b")

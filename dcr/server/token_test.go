@@ -270,3 +270,50 @@ func TestACertificateThatAsksTooOftenWaits(t *testing.T) {
 	require.Equal(t, []string{"tls_client_auth granted", "tls_client_auth granted", " temporarily_unavailable", "tls_client_auth invalid_client",
 		" invalid_client", "tls_client_auth granted"}, *outcomes)
 }
+
+// Where a parameter stands in the address, it ends in the logs of proxies.
+func TestCredentialsStandInOnePlace(t *testing.T) {
+	w := newWorld(t)
+	w.allowEveryMethod()
+	client, transport, address := w.serve(t, w.bank(t))
+	made := w.register(t, client, claims.ClientSecretBasic)
+	send := func(query string, authorizations int) reply {
+		form := url.Values{"grant_type": {"client_credentials"}}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address+"/token"+query, strings.NewReader(form.Encode()))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		for range authorizations {
+			r.Header.Add("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(made.ClientID+":"+made.Secret.Reveal())))
+		}
+		response, err := transport.Do(r)
+		require.NoError(t, err)
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		return reply{response.StatusCode, response.Header, string(body)}
+	}
+	require.Equal(t, http.StatusOK, send("", 1).status)
+	requireRefused(t, send("", 2), http.StatusBadRequest, "invalid_request")
+	for _, query := range []string{"?client_secret=a", "?client_assertion=a", "?client_id=" + made.ClientID, "?scope=accounts",
+		"?grant_type=client_credentials", "?%63lient_secret=a", "?client_secret;a", "?"} {
+		requireRefused(t, send(query, 1), http.StatusBadRequest, "invalid_request")
+	}
+}
+
+// A store of jti that outlives the process refuses an assertion after a restart too.
+func TestAnAssertionIsUsedOnceAlsoAfterARestart(t *testing.T) {
+	for _, kept := range []bool{true, false} {
+		w := newWorld(t)
+		if kept {
+			w.config.Replay = store.NewMemoryReplay(nil)
+		}
+		client, transport, address := w.serve(t, w.bank(t))
+		made := w.register(t, client, claims.PrivateKeyJWT)
+		form, _ := tries(t, w.software, made.ClientID, claims.Secret{})[claims.PrivateKeyJWT]()
+		require.Equal(t, http.StatusOK, ask(t, transport, address, form, "").status)
+		requireRefused(t, ask(t, transport, address, form, ""), http.StatusUnauthorized, "invalid_client")
+		_, transport, address = w.serve(t, w.bank(t))
+		again := ask(t, transport, address, form, "")
+		require.Equal(t, kept, again.status == http.StatusUnauthorized, again.body)
+	}
+}

@@ -1,0 +1,470 @@
+package server_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/server"
+	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// try registers the software at a bank of the config.
+func (w *world) try(t *testing.T) (*tpp.ClientInformation, *tpp.Client, error) {
+	t.Helper()
+	statement, err := w.software.SSA(nil)
+	require.NoError(t, err)
+	return w.trySSA(t, statement)
+}
+
+func (w *world) trySSA(t *testing.T, statement string) (*tpp.ClientInformation, *tpp.Client, error) {
+	t.Helper()
+	client, _, _ := w.serve(t, w.bank(t))
+	request, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: claims.PrivateKeyJWT})
+	require.NoError(t, err)
+	made, err := client.Register(t.Context(), request)
+	return made, client, err
+}
+
+// refused requires the answer of a bank to a registration.
+func (w *world) refused(t *testing.T, status int, broken ...string) {
+	t.Helper()
+	_, _, err := w.try(t)
+	requireAnswer(t, err, status, broken...)
+}
+
+func requireAnswer(t *testing.T, err error, status int, broken ...string) {
+	t.Helper()
+	var e *tpp.ResponseError
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, status, e.Status)
+	require.Equal(t, broken, rules(e))
+}
+
+func (w *world) policy(change func(*validate.Policy)) {
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	change(&policy)
+	w.config.Policy = &policy
+}
+
+// get asks a bank without a certificate and without TLS.
+func get(b *server.Bank, method, path string) *httptest.ResponseRecorder {
+	answer := httptest.NewRecorder()
+	b.Handler().ServeHTTP(answer, httptest.NewRequest(method, path, nil))
+	return answer
+}
+
+// calls counts what a part of the bank was asked.
+type calls struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (c *calls) add(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, name)
+}
+
+func (c *calls) require(t *testing.T, names ...string) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	require.Equal(t, names, c.all)
+}
+
+type countedReplay struct {
+	store.Replay
+	*calls
+}
+
+func (c countedReplay) Confirm(ctx context.Context, r store.Reservation) error {
+	c.add(r.Namespace)
+	return c.Replay.Confirm(ctx, r)
+}
+
+type countedTokens struct {
+	token.Tokens
+	*calls
+}
+
+func (c countedTokens) Introspect(ctx context.Context, t claims.Secret) (token.AccessToken, error) {
+	c.add("introspect " + t.Reveal())
+	return c.Tokens.Introspect(ctx, t)
+}
+
+type counted struct{ *calls }
+
+func (c counted) Provision(context.Context, dcr.Provisioning) (dcr.Provisioned, error) {
+	c.add("provision")
+	return dcr.Provisioned{}, nil
+}
+func (c counted) Deprovision(context.Context, dcr.Deprovisioning) error { return nil }
+
+type closedLimiter struct{}
+
+func (closedLimiter) Allow(string) (time.Duration, bool) { return time.Second, false }
+
+// at gives the effect of a path of the bank: it is served there and nowhere else.
+func at(set func(*server.Paths), path, otherwise string, status int) func(*testing.T, *world) {
+	return func(t *testing.T, w *world) {
+		set(&w.config.Paths)
+		b := w.bank(t)
+		require.Equal(t, status, get(b, http.MethodGet, path).Code)
+		require.Equal(t, http.StatusNotFound, get(b, http.MethodGet, otherwise).Code)
+	}
+}
+
+// announced gives the effect of an address in Discovery.
+func announced(member string, set func(d *dcr.Discovery, address string)) func(*testing.T, *world) {
+	return func(t *testing.T, w *world) {
+		w.config.TokenEndpoint, w.config.Tokens = false, token.NewMemory(nil, nil)
+		w.config.Discovery.TokenEndpoint = "https://as.example/token"
+		set(&w.config.Discovery, "https://as.example/it")
+		var document map[string]any
+		require.NoError(t, json.Unmarshal(get(w.bank(t), http.MethodGet, "/.well-known/openid-configuration").Body.Bytes(), &document))
+		require.Equal(t, "https://as.example/it", document[member])
+	}
+}
+
+// setByNew gives the effect of a field of Discovery that New sets itself.
+func setByNew(set func(*dcr.Discovery)) func(*testing.T, *world) {
+	return func(t *testing.T, w *world) {
+		set(&w.config.Discovery)
+		_, err := server.New(w.config)
+		require.ErrorContains(t, err, "Discovery")
+	}
+}
+
+// effects show that each field of a Config reaches the part that it is for.
+var effects = map[string]func(*testing.T, *world){
+	"Issuer": func(t *testing.T, w *world) {
+		w.config.Issuer = "https://another.example"
+		metadata, err := tpp.ParseMetadata(w.bank(t).Discovery())
+		require.NoError(t, err)
+		require.Equal(t, "https://another.example https://another.example/register https://another.example/token",
+			strings.Join([]string{metadata.Issuer, metadata.RegistrationEndpoint, metadata.TokenEndpoint}, " "))
+	},
+	"Profile": func(t *testing.T, w *world) {
+		w.config.Profile = validate.WSO2
+		statement, err := w.software.SSA(nil)
+		require.NoError(t, err)
+		b := w.bank(t)
+		client, _, _ := w.serve(t, b)
+		request, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience})
+		require.NoError(t, err)
+		leaf, err := x509.ParseCertificate(w.software.TransportCertificate.Certificate[0])
+		require.NoError(t, err)
+		made, err := b.Registrar().Register(t.Context(), dcr.RegisterInput{Token: claims.NewSecret(request), Certificate: leaf})
+		if err != nil {
+			var e *dcr.Error
+			require.ErrorAs(t, err, &e)
+			require.Equal(t, validate.WSO2, e.Report.Profile)
+			return
+		}
+		require.Equal(t, validate.WSO2, made.Report.Profile)
+	},
+	"Policy": func(t *testing.T, w *world) {
+		w.policy(func(p *validate.Policy) { p.AuthMethods = []claims.AuthMethod{claims.TLSClientAuth} })
+		_, _, err := w.try(t)
+		var e *tpp.ResponseError
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, http.StatusBadRequest, e.Status)
+	},
+	"Audiences": func(t *testing.T, w *world) {
+		w.config.Audiences = []string{"0015800001041RHAAY"}
+		w.refused(t, http.StatusBadRequest, validate.RuleAudIsBank)
+	},
+	"Directories": func(t *testing.T, w *world) {
+		w.config.Anchors, w.config.Directories = nil, []ssa.KnownDirectory{w.directory.Known()}
+		_, _, err := w.try(t)
+		require.NoError(t, err)
+		w.config.Directories[0].Issuer = "another directory"
+		w.refused(t, http.StatusBadRequest, validate.RuleSSAIssuerTrusted)
+	},
+	"Anchors": func(t *testing.T, w *world) {
+		_, _, err := w.try(t)
+		require.NoError(t, err)
+		w.config.Anchors[0].Issuer = "another directory"
+		w.refused(t, http.StatusBadRequest, validate.RuleSSAIssuerTrusted)
+	},
+	"Keys.Sources": func(t *testing.T, w *world) {
+		w.fetchKeys()
+		_, _, err := w.try(t)
+		require.NoError(t, err)
+	},
+	"Keys.Limits": func(t *testing.T, w *world) {
+		w.fetchKeys()
+		w.config.Keys.Limits.MaxBytes = 1
+		w.refused(t, http.StatusServiceUnavailable)
+	},
+	"Keys.Resolver": func(t *testing.T, w *world) {
+		w.config.Keys.Resolver = outOfKeys{w.directory.Resolver(), time.Second, false}
+		w.refused(t, http.StatusServiceUnavailable)
+	},
+	"Clients.Trust.Bindings": func(t *testing.T, w *world) {
+		w.withdrawTransportKey(t)
+		w.refused(t, http.StatusUnauthorized)
+		w.config.Clients.Trust.Bindings = []cert.Binding{cert.BySubject}
+		_, _, err := w.try(t)
+		require.NoError(t, err)
+	},
+	"Clients.Trust.Authorities": func(t *testing.T, w *world) {
+		w.presentsItself(t)
+		_, _, err := w.try(t)
+		require.NoError(t, err)
+		production, err := ssatest.New(ssatest.Options{Environment: claims.Production})
+		require.NoError(t, err)
+		defer production.Close()
+		w.config.Clients.Trust.Authorities = map[claims.Environment][]*x509.Certificate{claims.Sandbox: {production.CA}}
+		w.refused(t, http.StatusUnauthorized)
+	},
+	"Clients.Trust.CRLs": func(t *testing.T, w *world) {
+		w.config.Clients.Trust.CRLs = new(cert.CRLs) // has no list of any CA
+		w.refused(t, http.StatusServiceUnavailable)
+	},
+	"Clients.Proxy": func(t *testing.T, w *world) {
+		w.presentsItself(t)
+		w.config.Clients.Trust.Authorities = nil
+		b := w.bank(t)
+		require.Equal(t, tls.NoClientCert, b.HTTPServer().TLSConfig.ClientAuth, "the connection is the proxy's")
+		require.Equal(t, http.StatusBadRequest, w.bare(t, b), "it has a certificate, and sends nothing")
+		w.config.Clients.Proxy = func(*http.Request) (*x509.Certificate, error) { return nil, nil }
+		require.Equal(t, http.StatusUnauthorized, w.bare(t, w.bank(t)))
+	},
+	"Clients.Server": func(t *testing.T, w *world) {
+		require.Equal(t, w.config.Clients.Server, w.bank(t).HTTPServer().TLSConfig.Certificates)
+	},
+	"Store": func(t *testing.T, w *world) {
+		made, _, err := w.try(t)
+		require.NoError(t, err)
+		_, err = w.store.Get(t.Context(), made.ClientID)
+		require.NoError(t, err)
+	},
+	"Replay": func(t *testing.T, w *world) {
+		seen := &calls{}
+		w.config.Replay = countedReplay{store.NewMemoryReplay(nil), seen}
+		made, client, err := w.try(t)
+		require.NoError(t, err)
+		_, err = client.AccessToken(t.Context(), made.Credentials())
+		require.NoError(t, err)
+		seen.require(t, "request", "client assertion")
+	},
+	"SealingKey": func(t *testing.T, w *world) {
+		w.allowEveryMethod()
+		client, _, _ := w.serve(t, w.bank(t))
+		made := w.register(t, client, claims.ClientSecretJWT)
+		w.config.SealingKey = claims.NewSecret(strings.Repeat("l", 32))
+		_, transport, address := w.serve(t, w.bank(t))
+		form, basic := tries(t, w.software, made.ClientID, made.Secret)[claims.ClientSecretJWT]()
+		requireRefused(t, ask(t, transport, address, form, basic), http.StatusUnauthorized, "invalid_client")
+	},
+	"Tokens": func(t *testing.T, w *world) {
+		seen := &calls{}
+		w.config.Tokens, w.config.TokenEndpoint = countedTokens{token.NewMemory(nil, nil), seen}, false
+		w.config.Discovery.TokenEndpoint = "https://as.example/token"
+		made, client, err := w.try(t)
+		require.NoError(t, err)
+		_, err = client.Get(t.Context(), made.ClientID, tpp.BearerToken{Value: claims.NewSecret("t")})
+		require.Error(t, err)
+		seen.require(t, "introspect t")
+	},
+	"TokenEndpoint": func(t *testing.T, w *world) {
+		require.Equal(t, http.StatusMethodNotAllowed, get(w.bank(t), http.MethodGet, "/token").Code)
+		w.config.TokenEndpoint, w.config.Discovery.TokenEndpoint = false, "https://as.example/token"
+		require.Equal(t, http.StatusNotFound, get(w.bank(t), http.MethodGet, "/token").Code)
+	},
+	"Provisioner": func(t *testing.T, w *world) {
+		seen := &calls{}
+		w.config.Provisioner = counted{seen}
+		_, _, err := w.try(t)
+		require.NoError(t, err)
+		seen.require(t, "provision")
+	},
+	"Hooks.Approve": func(t *testing.T, w *world) {
+		w.config.Hooks.Approve = func(context.Context, dcr.Change) error { return &dcr.Refusal{Reason: "not here"} }
+		w.refused(t, http.StatusBadRequest)
+	},
+	"Hooks.Done": func(t *testing.T, w *world) {
+		seen := &calls{}
+		w.config.Hooks.Done = func(_ context.Context, c dcr.Change) { seen.add(string(c.Operation)) }
+		_, _, err := w.try(t)
+		require.NoError(t, err)
+		seen.require(t, "create")
+	},
+	"Discovery.Issuer":                setByNew(func(d *dcr.Discovery) { d.Issuer = "https://as.example" }),
+	"Discovery.RegistrationEndpoint":  setByNew(func(d *dcr.Discovery) { d.RegistrationEndpoint = "https://as.example/register" }),
+	"Discovery.Policy":                setByNew(func(d *dcr.Discovery) { d.Policy = validate.DefaultPolicy(validate.OBIE33) }),
+	"Discovery.TokenEndpoint":         announced("token_endpoint", func(d *dcr.Discovery, a string) { d.TokenEndpoint = a }),
+	"Discovery.AuthorizationEndpoint": announced("authorization_endpoint", func(d *dcr.Discovery, a string) { d.AuthorizationEndpoint = a }),
+	"Discovery.JWKSURI":               announced("jwks_uri", func(d *dcr.Discovery, a string) { d.JWKSURI = a }),
+	"Discovery.IntrospectionEndpoint": announced("introspection_endpoint", func(d *dcr.Discovery, a string) { d.IntrospectionEndpoint = a }),
+	"Discovery.RevocationEndpoint":    announced("revocation_endpoint", func(d *dcr.Discovery, a string) { d.RevocationEndpoint = a }),
+	"Discovery.BackchannelEndpoint": announced("backchannel_authentication_endpoint",
+		func(d *dcr.Discovery, a string) { d.BackchannelEndpoint = a }),
+	"Paths.Registration": at(func(p *server.Paths) { p.Registration = "/v3.2/register" }, "/v3.2/register", "/register", 405),
+	"Paths.Token":        at(func(p *server.Paths) { p.Token = "/v3.2/token" }, "/v3.2/token", "/token", 405),
+	"Paths.Discovery":    at(func(p *server.Paths) { p.Discovery = "/discovery" }, "/discovery", "/.well-known/openid-configuration", 200),
+	"Paths.OpenAPI":      at(func(p *server.Paths) { p.OpenAPI = "/api" }, "/api", "/openapi.yaml", 200),
+	"Paths.Health":       at(func(p *server.Paths) { p.Health = "/" }, "/", "/healthz", 200),
+	"Paths.Ready":        at(func(p *server.Paths) { p.Ready = "/healthz/ready" }, "/healthz/ready", "/readyz", 200),
+	"Methods": func(t *testing.T, w *world) {
+		require.Equal(t, "POST", get(w.bank(t), http.MethodGet, "/register").Header().Get("Allow"))
+		w.config.Methods = []string{http.MethodPost, http.MethodGet}
+		require.Equal(t, "GET", get(w.bank(t), http.MethodDelete, "/register/a").Header().Get("Allow"))
+	},
+	"Limiter": func(t *testing.T, w *world) {
+		w.config.Limiter = closedLimiter{}
+		w.refused(t, http.StatusTooManyRequests)
+	},
+	"Rest": func(t *testing.T, w *world) {
+		w.config.Rest = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) })
+		require.Equal(t, http.StatusTeapot, get(w.bank(t), http.MethodGet, "/accounts").Code)
+	},
+	"Clock": func(t *testing.T, w *world) {
+		now := time.Now()
+		w.config.Clock = func() time.Time { return now }
+		require.Equal(t, now, w.bank(t).HTTPServer().TLSConfig.Time(), "certificates are judged by it")
+		w.presentsItself(t)
+		w.config.Clients.Trust.Authorities = nil // not valid by then
+		now = now.Add(25 * time.Hour)
+		w.refused(t, http.StatusBadRequest, validate.RuleSSAAge)
+	},
+	"Random": func(t *testing.T, w *world) {
+		w.config.Random = noMore{}
+		w.refused(t, http.StatusInternalServerError)
+	},
+	"Logger": func(t *testing.T, w *world) {
+		var out strings.Builder
+		w.config.Logger = slog.New(slog.NewTextHandler(&out, nil))
+		made, _, err := w.try(t)
+		require.NoError(t, err)
+		require.Contains(t, out.String(), "operation=create client_id="+made.ClientID+" software_id="+w.software.SoftwareID+" environment=sandbox")
+	},
+	"Observer.Event": func(t *testing.T, w *world) {
+		seen := &calls{}
+		w.config.Observer.Event = func(e dcr.Event) { seen.add(string(e.Operation) + " " + string(e.Outcome)) }
+		_, _, err := w.try(t)
+		require.NoError(t, err)
+		seen.require(t, string(dcr.OpCreate)+" "+string(dcr.OutcomeDone))
+	},
+	"Observer.Keys": func(t *testing.T, w *world) {
+		seen := &calls{}
+		w.fetchKeys()
+		w.config.Observer.Keys = func(e ssa.KeyEvent) { seen.add(string(e.Kind)) }
+		_, _, err := w.try(t)
+		require.NoError(t, err)
+		require.NotEmpty(t, seen.all)
+	},
+	"Observer.Token": func(t *testing.T, w *world) {
+		outcomes := w.told()
+		made, client, err := w.try(t)
+		require.NoError(t, err)
+		_, err = client.AccessToken(t.Context(), made.Credentials())
+		require.NoError(t, err)
+		require.Equal(t, []string{"private_key_jwt granted"}, *outcomes)
+	},
+	"Observer.Instrument": func(t *testing.T, w *world) {
+		seen := &calls{}
+		w.config.Observer.Instrument = func(path string, h http.Handler) http.Handler {
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { seen.add(path); h.ServeHTTP(rw, r) })
+		}
+		b := w.bank(t)
+		for _, path := range []string{"/healthz", "/register/a", "/token", "/elsewhere"} {
+			get(b, http.MethodGet, path)
+		}
+		seen.require(t, "/healthz", "/register", "/token")
+	},
+}
+
+func TestEachFieldOfAConfigHasAnEffect(t *testing.T) {
+	for name, effect := range effects {
+		t.Run(name, func(t *testing.T) { effect(t, newWorld(t)) })
+	}
+}
+
+// The table has a row for each field of Config, and of the structs whose fields are parts
+// of the bank.
+func TestEachFieldOfAConfigIsInTheTable(t *testing.T) {
+	nested := []reflect.Type{reflect.TypeFor[server.KeyConfig](), reflect.TypeFor[server.CertificateConfig](), reflect.TypeFor[cert.TrustPolicy](),
+		reflect.TypeFor[server.Paths](), reflect.TypeFor[server.Observer](), reflect.TypeFor[dcr.Hooks](), reflect.TypeFor[dcr.Discovery]()}
+	var fields []string
+	var walk func(reflect.Type, string)
+	walk = func(of reflect.Type, place string) {
+		for i := range of.NumField() {
+			f := of.Field(i)
+			if slices.Contains(nested, f.Type) {
+				walk(f.Type, place+f.Name+".")
+				continue
+			}
+			require.NotEqual(t, of.PkgPath()+" struct", f.Type.PkgPath()+" "+f.Type.Kind().String(), "the fields of %s need rows of their own", f.Name)
+			fields = append(fields, place+f.Name)
+		}
+	}
+	walk(reflect.TypeFor[server.Config](), "")
+	rows := make([]string, 0, len(effects))
+	for name := range effects {
+		rows = append(rows, name)
+	}
+	require.ElementsMatch(t, fields, rows)
+}
+
+// fetchKeys makes the bank fetch key sets.
+func (w *world) fetchKeys() {
+	w.config.Anchors, w.config.Directories = nil, []ssa.KnownDirectory{w.directory.Known()}
+	w.config.Keys = server.KeyConfig{Sources: []ssa.RemoteSource{w.directory.RemoteSource()}}
+}
+
+// presentsItself lets a proxy say that each request has the software's certificate.
+func (w *world) presentsItself(t *testing.T) {
+	t.Helper()
+	leaf, err := x509.ParseCertificate(w.software.TransportCertificate.Certificate[0])
+	require.NoError(t, err)
+	w.config.Clients.Proxy = func(*http.Request) (*x509.Certificate, error) { return leaf, nil }
+}
+
+// bare registers nothing, without TLS, and returns the status.
+func (w *world) bare(t *testing.T, b *server.Bank) int {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader("a.b.c"))
+	r.Header.Set("Content-Type", "application/jwt")
+	b.Handler().ServeHTTP(answer, r)
+	return answer.Code
+}
+
+// withdrawTransportKey takes the key of the transport certificate out of the key set.
+func (w *world) withdrawTransportKey(t *testing.T) {
+	t.Helper()
+	var set struct {
+		Keys []map[string]any `json:"keys"`
+	}
+	require.NoError(t, json.Unmarshal(w.software.JWKS(), &set))
+	set.Keys = slices.DeleteFunc(set.Keys, func(k map[string]any) bool { return k["kid"] == w.software.TransportKeyID })
+	content, err := json.Marshal(set)
+	require.NoError(t, err)
+	address, err := url.Parse(w.software.JWKSURL())
+	require.NoError(t, err)
+	w.directory.Publish(address.Path, content)
+}
