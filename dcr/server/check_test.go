@@ -49,7 +49,10 @@ func TestAContradictionIsNamed(t *testing.T) {
 			p.GrantTypes = slices.DeleteFunc(p.GrantTypes, func(g claims.GrantType) bool { return g == claims.ClientCredentials })
 			c.Policy = &p
 		},
-		"Clients.Server[0]":   func(c *server.Config) { c.Clients.Server = []tls.Certificate{{}} },
+		"Clients.Server[0]": func(c *server.Config) { c.Clients.Server = []tls.Certificate{{}} },
+		"Clients.Server[1]": func(c *server.Config) {
+			c.Clients.Server = append(c.Clients.Server, tls.Certificate{Certificate: c.Clients.Server[0].Certificate})
+		},
 		"Logger":              func(c *server.Config) { c.Logger = &slog.Logger{} },
 		"Observer.Instrument": func(c *server.Config) { c.Observer.Instrument = func(string, http.Handler) http.Handler { return nil } },
 		"for /token": func(c *server.Config) {

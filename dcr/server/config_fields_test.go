@@ -7,12 +7,10 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,102 +27,6 @@ import (
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
-
-// try registers the software at a bank of the config.
-func (w *world) try(t *testing.T) (*tpp.ClientInformation, *tpp.Client, error) {
-	t.Helper()
-	statement, err := w.software.SSA(nil)
-	require.NoError(t, err)
-	return w.trySSA(t, statement)
-}
-
-func (w *world) trySSA(t *testing.T, statement string) (*tpp.ClientInformation, *tpp.Client, error) {
-	t.Helper()
-	client, _, _ := w.serve(t, w.bank(t))
-	request, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: claims.PrivateKeyJWT})
-	require.NoError(t, err)
-	made, err := client.Register(t.Context(), request)
-	return made, client, err
-}
-
-// refused requires the answer of a bank to a registration.
-func (w *world) refused(t *testing.T, status int, broken ...string) {
-	t.Helper()
-	_, _, err := w.try(t)
-	requireAnswer(t, err, status, broken...)
-}
-
-func requireAnswer(t *testing.T, err error, status int, broken ...string) {
-	t.Helper()
-	var e *tpp.ResponseError
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, status, e.Status)
-	require.Equal(t, broken, rules(e))
-}
-
-func (w *world) policy(change func(*validate.Policy)) {
-	policy := validate.DefaultPolicy(validate.OBIE33)
-	change(&policy)
-	w.config.Policy = &policy
-}
-
-// get asks a bank without a certificate and without TLS.
-func get(b *server.Bank, method, path string) *httptest.ResponseRecorder {
-	answer := httptest.NewRecorder()
-	b.Handler().ServeHTTP(answer, httptest.NewRequest(method, path, nil))
-	return answer
-}
-
-// calls counts what a part of the bank was asked.
-type calls struct {
-	mu  sync.Mutex
-	all []string
-}
-
-func (c *calls) add(name string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.all = append(c.all, name)
-}
-
-func (c *calls) require(t *testing.T, names ...string) {
-	t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	require.Equal(t, names, c.all)
-}
-
-type countedReplay struct {
-	store.Replay
-	*calls
-}
-
-func (c countedReplay) Confirm(ctx context.Context, r store.Reservation) error {
-	c.add(r.Namespace)
-	return c.Replay.Confirm(ctx, r)
-}
-
-type countedTokens struct {
-	token.Tokens
-	*calls
-}
-
-func (c countedTokens) Introspect(ctx context.Context, t claims.Secret) (token.AccessToken, error) {
-	c.add("introspect " + t.Reveal())
-	return c.Tokens.Introspect(ctx, t)
-}
-
-type counted struct{ *calls }
-
-func (c counted) Provision(context.Context, dcr.Provisioning) (dcr.Provisioned, error) {
-	c.add("provision")
-	return dcr.Provisioned{}, nil
-}
-func (c counted) Deprovision(context.Context, dcr.Deprovisioning) error { return nil }
-
-type closedLimiter struct{}
-
-func (closedLimiter) Allow(string) (time.Duration, bool) { return time.Second, false }
 
 // at gives the effect of a path of the bank: it is served there and nowhere else.
 func at(set func(*server.Paths), path, otherwise string, status int) func(*testing.T, *world) {
@@ -342,15 +244,7 @@ var effects = map[string]func(*testing.T, *world){
 		w.config.Rest = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) })
 		require.Equal(t, http.StatusTeapot, get(w.bank(t), http.MethodGet, "/accounts").Code)
 	},
-	"Clock": func(t *testing.T, w *world) {
-		now := time.Now()
-		w.config.Clock = func() time.Time { return now }
-		require.Equal(t, now, w.bank(t).HTTPServer().TLSConfig.Time(), "certificates are judged by it")
-		w.presentsItself(t)
-		w.config.Clients.Trust.Authorities = nil // not valid by then
-		now = now.Add(25 * time.Hour)
-		w.refused(t, http.StatusBadRequest, validate.RuleSSAAge)
-	},
+	"Clock": keepsTime,
 	"Random": func(t *testing.T, w *world) {
 		w.config.Random = noMore{}
 		w.refused(t, http.StatusInternalServerError)
@@ -358,9 +252,17 @@ var effects = map[string]func(*testing.T, *world){
 	"Logger": func(t *testing.T, w *world) {
 		var out strings.Builder
 		w.config.Logger = slog.New(slog.NewTextHandler(&out, nil))
-		made, _, err := w.try(t)
+		made, client, err := w.try(t)
 		require.NoError(t, err)
-		require.Contains(t, out.String(), "operation=create client_id="+made.ClientID+" software_id="+w.software.SoftwareID+" environment=sandbox")
+		access, err := client.AccessToken(t.Context(), made.Credentials())
+		require.NoError(t, err)
+		require.NoError(t, client.Delete(t.Context(), made.ClientID, access))
+		for _, operation := range []string{"create", "delete"} {
+			require.Contains(t, out.String(), "operation="+operation+" client_id="+made.ClientID+" software_id="+w.software.SoftwareID+" environment=sandbox")
+		}
+		require.NotContains(t, out.String(), access.Value.Reveal())
+		w.bare(t, w.bank(t))
+		require.Contains(t, out.String(), "registration request refused")
 	},
 	"Observer.Event": func(t *testing.T, w *world) {
 		seen := &calls{}
@@ -398,6 +300,39 @@ var effects = map[string]func(*testing.T, *world){
 	},
 }
 
+// keepsTime lets each part of a bank see a time that is not the machine's.
+func keepsTime(t *testing.T, w *world) {
+	now := time.Now().Add(3 * time.Minute).Truncate(time.Second)
+	w.config.Clock = func() time.Time { return now }
+	require.Equal(t, now, w.bank(t).HTTPServer().TLSConfig.Time(), "TLS")
+	w.presentsItself(t)
+	w.config.Clients.Trust.Authorities = nil // they are not valid by the end
+	client, transport, address := w.serve(t, w.bank(t))
+	made := w.register(t, client, claims.PrivateKeyJWT)
+	byCertificate := w.register(t, client, claims.TLSClientAuth)
+	record, err := w.store.Get(t.Context(), made.ClientID)
+	require.NoError(t, err)
+	require.Equal(t, now.Unix(), record.IssuedAt.Unix(), "the registrar")
+	access, err := client.AccessToken(t.Context(), made.Credentials())
+	require.NoError(t, err)
+	_, err = client.Get(t.Context(), made.ClientID, access)
+	require.NoError(t, err, "no token is older than its client")
+	form, _ := tries(t, w.software, made.ClientID, claims.Secret{})[claims.PrivateKeyJWT]()
+
+	now = now.Add(server.TokenLife)
+	_, err = client.Get(t.Context(), made.ClientID, access)
+	requireAnswer(t, err, http.StatusUnauthorized) // the tokens
+	requireRefused(t, ask(t, transport, address, form, ""), http.StatusUnauthorized, "invalid_client")
+	now = now.Add(24 * time.Hour)
+	w.refused(t, http.StatusBadRequest, validate.RuleSSAAge)
+	form = url.Values{"client_id": {byCertificate.ClientID}}
+	require.Equal(t, http.StatusOK, ask(t, transport, address, form, "").status)
+	leaf, err := x509.ParseCertificate(w.software.TransportCertificate.Certificate[0])
+	require.NoError(t, err)
+	now = leaf.NotAfter.Add(time.Second)
+	requireRefused(t, ask(t, transport, address, form, ""), http.StatusUnauthorized, "invalid_client") // the checker
+}
+
 func TestEachFieldOfAConfigHasAnEffect(t *testing.T) {
 	for name, effect := range effects {
 		t.Run(name, func(t *testing.T) { effect(t, newWorld(t)) })
@@ -428,43 +363,4 @@ func TestEachFieldOfAConfigIsInTheTable(t *testing.T) {
 		rows = append(rows, name)
 	}
 	require.ElementsMatch(t, fields, rows)
-}
-
-// fetchKeys makes the bank fetch key sets.
-func (w *world) fetchKeys() {
-	w.config.Anchors, w.config.Directories = nil, []ssa.KnownDirectory{w.directory.Known()}
-	w.config.Keys = server.KeyConfig{Sources: []ssa.RemoteSource{w.directory.RemoteSource()}}
-}
-
-// presentsItself lets a proxy say that each request has the software's certificate.
-func (w *world) presentsItself(t *testing.T) {
-	t.Helper()
-	leaf, err := x509.ParseCertificate(w.software.TransportCertificate.Certificate[0])
-	require.NoError(t, err)
-	w.config.Clients.Proxy = func(*http.Request) (*x509.Certificate, error) { return leaf, nil }
-}
-
-// bare registers nothing, without TLS, and returns the status.
-func (w *world) bare(t *testing.T, b *server.Bank) int {
-	t.Helper()
-	answer := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader("a.b.c"))
-	r.Header.Set("Content-Type", "application/jwt")
-	b.Handler().ServeHTTP(answer, r)
-	return answer.Code
-}
-
-// withdrawTransportKey takes the key of the transport certificate out of the key set.
-func (w *world) withdrawTransportKey(t *testing.T) {
-	t.Helper()
-	var set struct {
-		Keys []map[string]any `json:"keys"`
-	}
-	require.NoError(t, json.Unmarshal(w.software.JWKS(), &set))
-	set.Keys = slices.DeleteFunc(set.Keys, func(k map[string]any) bool { return k["kid"] == w.software.TransportKeyID })
-	content, err := json.Marshal(set)
-	require.NoError(t, err)
-	address, err := url.Parse(w.software.JWKSURL())
-	require.NoError(t, err)
-	w.directory.Publish(address.Path, content)
 }

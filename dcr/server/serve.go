@@ -39,13 +39,12 @@ func (b *Bank) Run(ctx context.Context) {
 	}
 	ticker := time.NewTicker(ReconcileEach)
 	defer ticker.Stop()
-	for {
+	for ctx.Err() == nil {
 		if _, err := b.registrar.Reconcile(ctx, 2*dcr.ChangeTimeout); err != nil && ctx.Err() == nil {
 			b.log.Error("changes that stopped half-way cannot be ended", "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			return
 		case <-ticker.C:
 		}
 	}
