@@ -150,6 +150,7 @@ func (r *Registrar) owns(ctx context.Context, c store.Client, leaf *x509.Certifi
 	}
 	keys, err := statement.SoftwareKeys(r.verifier.SoftwareKeys)
 	if err != nil {
+		// RereadUnsafe has had the same addresses admitted, so no test comes by here.
 		return nil, refuse(err)
 	}
 	_, err = r.certificates.Check(ctx, leaf, cert.SoftwareOf(statement, keys))

@@ -143,7 +143,9 @@ func ruleOf(e *Error) string {
 func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
 	c, faults := s.named(a.ClaimNames)
 	if c.Issuer.Or("") != a.Issuer {
-		// An earlier reading of the claims led to the anchor. These claims are verified.
+		// A second line of defence, which no statement reaches today: an earlier reading of
+		// the same bytes led to this anchor. The claims of this reading are those that the
+		// bank will believe, so it is their issuer that must be the anchor's.
 		return nil, unknownIssuer()
 	}
 	refusal := v.checkTimes(c, a)
