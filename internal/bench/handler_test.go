@@ -61,14 +61,14 @@ func newPosting(body string) *posting {
 	return p
 }
 
-func (e *endpoint) sign(b *testing.B, n int) []*posting {
-	b.Helper()
+func (e *endpoint) sign(tb testing.TB, n int) []*posting {
+	tb.Helper()
 	postings := make([]*posting, n)
 	for i := range postings {
 		claims := e.software.Request(ssatest.DefaultAudience)
 		token, err := e.software.Sign(&claims)
 		if err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 		postings[i] = newPosting(token)
 		postings[i].token, postings[i].statement = token, claims.SoftwareStatement.Or("")
@@ -77,10 +77,10 @@ func (e *endpoint) sign(b *testing.B, n int) []*posting {
 }
 
 // post registers a client through the handler.
-func (e *endpoint) post(b *testing.B, p *posting) {
+func (e *endpoint) post(tb testing.TB, p *posting) {
 	e.handler.ServeHTTP(p.answer, p.request)
 	if p.answer.Code != http.StatusCreated {
-		b.Error(p.answer.Code, p.answer.Body)
+		tb.Error(p.answer.Code, p.answer.Body)
 	}
 }
 

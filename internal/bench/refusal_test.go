@@ -4,12 +4,17 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
 )
@@ -31,6 +36,35 @@ func BenchmarkRefusals(b *testing.B) {
 	}
 }
 
+// TestNoBodyCostsMoreThanThreeAcceptancesBeforeASignatureIsChecked has room above the two
+// that BenchmarkRefusals aims at. Each cost is the least of all turns, which no other
+// process makes greater, and turns go on until the bound holds: a busy machine needs more
+// of them.
+func TestNoBodyCostsMoreThanThreeAcceptancesBeforeASignatureIsChecked(t *testing.T) {
+	if testing.Short() || fulltest.RaceDetector {
+		t.Log("left out: time is measured, which needs some seconds and no race detector")
+		return
+	}
+	e := newEndpoint(t, store.NewMemory(time.Now))
+	var postings []*posting
+	works := []work{{name: "acceptance", ready: func(n int) { postings = e.sign(t, n) }, do: func(i int) { e.post(t, postings[i]) }}}
+	for name, body := range e.hostile(t) {
+		works = append(works, e.refusal(t, name, body))
+	}
+	least := slices.Repeat([]float64{math.Inf(1)}, len(works))
+	for round := range 200 {
+		for i, w := range works {
+			least[i] = min(least[i], w.least(8))
+		}
+		if round >= 4 && slices.Max(least) <= 3*least[0] {
+			break
+		}
+	}
+	for i, w := range works {
+		assert.LessOrEqual(t, least[i]/least[0], 3.0, "%s, in acceptances", w.name)
+	}
+}
+
 // BenchmarkAlgNone refuses a request whose header says alg none, in turns with noise of
 // the same size. The header is judged before anything is hashed and before the claims are
 // read. The ratio of the two should not be above 1.5: what is left of it is base64.
@@ -45,9 +79,9 @@ const room = dcr.MaxRequestBody*3/4 - 1<<10
 
 // hostile are bodies of up to 64 KiB by what is wrong with them. Each makes one part of
 // the way to the signatures as long as it can be.
-func (e *endpoint) hostile(b *testing.B) map[string]string {
-	b.Helper()
-	none := e.algNone(b)
+func (e *endpoint) hostile(tb testing.TB) map[string]string {
+	tb.Helper()
+	none := e.algNone(tb)
 	object := func(members int) string {
 		return "{" + repeated(members, func(i int) string { return fmt.Sprintf(`"%03x":1`, i) }) + "}"
 	}
@@ -90,12 +124,12 @@ func repeated(n int, text func(i int) string) string {
 }
 
 // algNone is a request whose header says alg none.
-func (e *endpoint) algNone(b *testing.B) string {
-	b.Helper()
+func (e *endpoint) algNone(tb testing.TB) string {
+	tb.Helper()
 	request := e.software.Request(ssatest.DefaultAudience)
 	none, err := e.software.SignWith(&request, ssatest.Forgery{Algorithm: "none"})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return none
 }
@@ -114,10 +148,10 @@ func noise(n int) string {
 }
 
 // refusal sends a body that must be refused.
-func (e *endpoint) refusal(b *testing.B, name, body string) work {
-	b.Helper()
+func (e *endpoint) refusal(tb testing.TB, name, body string) work {
+	tb.Helper()
 	if len(body) > dcr.MaxRequestBody {
-		b.Fatal(len(body), "bytes are too many to be looked at")
+		tb.Fatal(len(body), "bytes are too many to be looked at")
 	}
 	var sent []*posting
 	return work{name: name,
@@ -130,7 +164,7 @@ func (e *endpoint) refusal(b *testing.B, name, body string) work {
 		do: func(i int) {
 			e.handler.ServeHTTP(sent[i].answer, sent[i].request)
 			if sent[i].answer.Code != http.StatusBadRequest {
-				b.Fatal(sent[i].answer.Code, sent[i].answer.Body)
+				tb.Fatal(sent[i].answer.Code, sent[i].answer.Body)
 			}
 		}}
 }

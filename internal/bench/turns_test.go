@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -77,6 +78,20 @@ func (w work) turn(n int) (cost, processor float64) {
 		took[i] = float64(time.Since(start))
 	}
 	return quantile(took, 0.5), float64(processorTime()-used) / float64(n)
+}
+
+// least is what the cheapest of n parts costs in nanoseconds.
+func (w work) least(n int) float64 {
+	if w.ready != nil {
+		w.ready(n)
+	}
+	least := math.Inf(1)
+	for i := range n {
+		start := time.Now()
+		w.do(i)
+		least = min(least, float64(time.Since(start)))
+	}
+	return least
 }
 
 func quantile(values []float64, q float64) float64 {

@@ -21,7 +21,7 @@ const variable = "OBDCR_FULL"
 //
 // Call it after the flags are parsed.
 func Rounds(usual int) int {
-	return rounds(usual, testing.Short(), asked(os.Getenv(variable)), raceDetector)
+	return rounds(usual, testing.Short(), asked(os.Getenv(variable)), RaceDetector)
 }
 
 func asked(value string) bool { return value != "" && value != "0" }

@@ -28,6 +28,6 @@ func TestTheEnvironmentAsksForEverything(t *testing.T) {
 		assert.Equal(t, want, asked(value), "%q", value)
 	}
 	t.Setenv(variable, "1")
-	few := rounds(20, testing.Short(), true, raceDetector)
+	few := rounds(20, testing.Short(), true, RaceDetector)
 	assert.Equal(t, few, Rounds(20))
 }

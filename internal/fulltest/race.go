@@ -2,4 +2,5 @@
 
 package fulltest
 
-const raceDetector = true
+// RaceDetector tells whether the race detector is on.
+const RaceDetector = true
