@@ -78,6 +78,9 @@ const (
 	ASPSP Role = "ASPSP"
 )
 
+// PlainRoles returns the roles without the prefix of the Crown Dependencies, in a fresh slice.
+func PlainRoles() []Role { return []Role{AISP, PISP, CBPII, ASPSP} }
+
 // Plain returns the role without the prefix of the Crown Dependencies. CD_AISP opens the
 // same APIs as AISP.
 func (r Role) Plain() Role { return Role(strings.TrimPrefix(string(r), "CD_")) }

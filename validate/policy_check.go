@@ -91,14 +91,25 @@ func checkScopeList(f *jsonform.Faults, place string, list, known []string, othe
 	}
 }
 
+// roles returns the roles that a software statement can have.
+func roles() []claims.Role {
+	all := claims.PlainRoles()
+	for _, role := range claims.PlainRoles() {
+		all = append(all, "CD_"+role)
+	}
+	return all
+}
+
+// checkPolicyRoleScopes refuses a role that no statement has: it would look as if the
+// role were served, and the one that is meant would allow nothing.
 func checkPolicyRoleScopes(f *jsonform.Faults, p *Policy) {
 	if len(p.RoleScopes) == 0 {
 		f.Add("role_scopes", "is empty, so that no role allows anything")
 	}
 	for _, role := range slices.Sorted(maps.Keys(p.RoleScopes)) {
 		place := "role_scopes/" + Echo(string(role))
-		if role == "" {
-			f.Add(place, "an empty role")
+		if !slices.Contains(roles(), role) {
+			f.Add(place, "is no role: the roles are %s%s", text.List(roles()), jsonform.Meant(string(role), text.Strings(roles())))
 		}
 		for _, s := range p.RoleScopes[role] {
 			if !slices.Contains(p.Scopes, s) && !slices.Contains(standardScopes, s) {
@@ -123,7 +134,7 @@ func checkPolicyAllowedValues(f *jsonform.Faults, p *Policy) {
 	for _, name := range slices.Sorted(maps.Keys(p.AllowedValues)) {
 		place := "allowed_values/" + Echo(name)
 		if !slices.Contains(claims.RequestMembers(), name) || slices.Contains([]string{"iat", "exp", "nbf"}, name) {
-			f.Add(place, "is no member of a request whose values can be listed")
+			f.Add(place, "is no member of a request whose values can be listed%s", jsonform.Meant(name, claims.RequestMembers()))
 			continue
 		}
 		limit, limited := supportedBy(name)
@@ -152,7 +163,12 @@ func checkDenied(f *jsonform.Faults, place string, list []string) {
 	}
 }
 
+// checkPolicyAttributes refuses declarations that no mapper takes. It finds nothing more
+// where an entry has a fault of its own: the mapper would say the same again.
 func checkPolicyAttributes(f *jsonform.Faults, p *Policy) {
+	if slices.ContainsFunc(*f, func(fault jsonform.Fault) bool { return strings.HasPrefix(fault.Place, "attributes/") }) {
+		return
+	}
 	_, err := claims.NewAttributeMapper(claims.AttributeConfig{
 		Declarations:                   p.Attributes,
 		UseSoftwareIDAsApplicationName: p.UseSoftwareIDAsApplicationName,

@@ -37,8 +37,15 @@ func ParsePolicy(data []byte, base Profile) (Policy, error) {
 }
 
 // MarshalJSON writes all members, in the order of docs/policy.md. ParsePolicy reads them
-// back for the same profile; a nil list comes back as an empty one.
-func (p Policy) MarshalJSON() ([]byte, error) { return policyTable.Write(nil, &p), nil }
+// back for the same profile; a nil list comes back as an empty one. The error is
+// PolicyErrors, for values that ParsePolicy does not read, such as a fraction of a second.
+func (p Policy) MarshalJSON() ([]byte, error) {
+	out := policyTable.Write(nil, &p)
+	if err := new(Policy).UnmarshalJSON(out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
 
 // UnmarshalJSON reads a policy as ParsePolicy does, but does not check it: New does. A
 // member that the document leaves out keeps its value in p. On error p does not change.

@@ -92,7 +92,8 @@ var policyTable = jsonform.Table[Policy]{
 		Field: jsonform.At(func(p *Policy) *map[claims.Role][]string { return &p.RoleScopes },
 			jsonform.Lists[claims.Role, string]{}),
 		Doc: "The scopes that each software role allows. A role that is not named allows none. `CD_AISP` and the other roles of the " +
-			"Crown Dependencies allow, unless they are named, what they do without `CD_`.",
+			"Crown Dependencies allow, unless they are named, what they do without `CD_`. No other role than `AISP`, `PISP`, `CBPII` and " +
+			"`ASPSP`, with or without `CD_`, can be named.",
 		Example: `{"AISP": ["accounts"], "PISP": ["payments", "accounts"], "CBPII": ["fundsconfirmations"], "ASPSP": []}`,
 		Check:   checkPolicyRoleScopes,
 	},

@@ -138,7 +138,7 @@ func anyPolicy(t *rapid.T, profile Profile) Policy {
 	p.MemberAlgorithms.Backchannel = some(t, "backchannel", 1, []claims.Algorithm{claims.PS256, claims.ES256})
 	p.ApplicationTypes = some(t, "application_types", 1, profileApplicationTypes(profile))
 	p.ResponseTypes = some(t, "response_types", 1, []claims.ResponseType{claims.Code, claims.CodeIDToken})
-	p.RoleScopes = map[claims.Role][]string{"AISP": {"accounts", "fx", "!~"}, "PISP": some(t, "PISP", 0, []string{"payments", "fx"}), "CD_X": {}}
+	p.RoleScopes = map[claims.Role][]string{"AISP": {"accounts", "fx", "!~"}, "PISP": some(t, "PISP", 0, []string{"payments", "fx"}), "CD_CBPII": {}}
 	p.Scopes = append([]string{"openid", "fx", "!~"}, some(t, "scopes", 0, []string{"accounts"})...)
 	p.DefaultScopes = append(some(t, "default_scopes", 0, p.Scopes[1:]), "openid")
 	p.ServedRoles = some(t, "served_roles", 1, []claims.Role{"AISP", "PISP", "CD_PISP"})

@@ -96,6 +96,42 @@ func TestParsePolicyReadsEveryMember(t *testing.T) {
 	}
 }
 
+// TestAPolicysFaultSaysWhatToWrite: each document has one fault, of one member.
+func TestAPolicysFaultSaysWhatToWrite(t *testing.T) {
+	const roles = `"AISP": ["accounts"], "PISP": ["payments"], "CBPII": ["fundsconfirmations"], "ASPSP": []`
+	for doc, want := range map[string]struct{ member, write string }{
+		`{"role_scopes": {` + roles + `, "AISPP": []}}`:                              {"role_scopes/AISPP", "write AISP"},
+		`{"role_scopes": {` + roles + `, "CD_PIPS": []}}`:                            {"role_scopes/CD_PIPS", "write CD_PISP"},
+		`{"allowed_values": {"redirect_uri": ["https://a.example"]}}`:                {"allowed_values/redirect_uri", "write redirect_uris"},
+		`{"clock_skew_seconds": 6e1}`:                                                {"clock_skew_seconds", "write 60"},
+		`{"max_redirect_uris": 5.0}`:                                                 {"max_redirect_uris", "write 5"},
+		`{"attributes": [{"name": "a", "claim": "b", "required_in": ["prod"]}]}`:     {"attributes/0/required_in", "sandbox, production"},
+		`{"attributes": [{"name": "a", "claim": "b"}, {"name": "a", "claim": "c"}]}`: {"attributes", "twice"},
+	} {
+		_, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
+		assert.Equal(t, []string{want.member}, faults(err), doc)
+		assert.ErrorContains(t, err, want.write, doc)
+	}
+	_, err := validate.ParsePolicy([]byte(`{"clock_skew_seconds": 1e99}`), validate.OBIE33)
+	require.ErrorContains(t, err, "usual size")
+	_, err = validate.ParsePolicy([]byte(`{"role_scopes": {`+roles+`, "CD_AISP": []}}`), validate.OBIE33)
+	require.NoError(t, err, "the Crown Dependencies' roles can be named")
+}
+
+// TestAPolicyThatNoFileCanHoldIsNotWritten: cut to a second, it would be another policy.
+func TestAPolicyThatNoFileCanHoldIsNotWritten(t *testing.T) {
+	for member, policy := range map[string]validate.Policy{
+		"clock_skew_seconds":   {ClockSkew: 1500 * time.Millisecond},
+		"max_lifetime_seconds": {MaxLifetime: time.Hour + 1},
+		"ssa_max_age_seconds":  {SSAMaxAge: 1 << 62},
+		"audiences/0":          {Audiences: []string{"a\x00"}},
+	} {
+		out, err := json.Marshal(policy)
+		require.Equal(t, []string{member}, faults(err))
+		require.Empty(t, out)
+	}
+}
+
 func TestADenyListThatDeniesNobodyIsRefused(t *testing.T) {
 	for doc, member := range map[string]string{
 		`{"denied_statements": [""]}`:        "denied_statements",
@@ -165,9 +201,12 @@ func TestParsePolicyNamesWhatItRefuses(t *testing.T) {
 		`{"scopes": ["accounts"], "default_scopes": ["openid"]}`:                         "scopes",
 		`{"scopes": ["openid", "a b"], "role_scopes": {"AISP": ["a b"]}, "served_roles": ["AISP"]}`:                              "scopes",
 		`{"role_scopes": {"AISP": ["acounts"], "PISP": ["payments", "accounts"], "CBPII": ["fundsconfirmations"], "ASPSP": []}}`: "role_scopes/AISP",
-		`{"default_scopes": ["openid", "fx"]}`:                  "default_scopes",
-		`{"default_scopes": []}`:                                "default_scopes",
-		`{"served_roles": []}`:                                  "served_roles",
+		`{"default_scopes": ["openid", "fx"]}`: "default_scopes",
+		`{"default_scopes": []}`:               "default_scopes",
+		`{"served_roles": []}`:                 "served_roles",
+		`{"role_scopes": {"AISP": ["accounts"], "PISP": ["payments"], "CBPII": ["fundsconfirmations"], "ASPSP": [], "AISPP": ["accounts"]}}`: "role_scopes/AISPP",
+		`{"role_scopes": {"AISP": ["accounts"], "PISP": ["payments"], "CBPII": ["fundsconfirmations"], "ASPSP": [], "CD_CD_PISP": []}}`:      "role_scopes/CD_CD_PISP",
+		`{"clock_skew_seconds": 6e1}`:                           "clock_skew_seconds",
 		`{"served_roles": ["XX"]}`:                              "served_roles",
 		`{"required_members": ["softwareid"]}`:                  "required_members",
 		`{"allowed_values": {"exp": ["1"]}}`:                    "allowed_values/exp",

@@ -22,7 +22,7 @@ type Table struct {
 }
 
 // known are the roles that can open an API.
-var known = []claims.Role{claims.AISP, claims.PISP, claims.CBPII, claims.ASPSP}
+var known = claims.PlainRoles()
 
 // form has one row for each field of Table. Reader, writer, Check, Schema and
 // docs/api-roles.md follow from it.

@@ -148,7 +148,7 @@ func (t Table[T]) read(f *Faults, place string, v jsonscan.Value, into *T) {
 		if row := t.row(name); row != nil {
 			row.Field(into).read(f, at, value)
 		} else {
-			f.Add(at, "is unknown%s", meant(name, t.Names()))
+			f.Add(at, "is unknown%s", Meant(name, t.Names()))
 		}
 	}
 }
@@ -163,9 +163,9 @@ func (t Table[T]) row(name string) *row[T] {
 	return nil
 }
 
-// meant returns a question with the known words that an unknown one may be a misspelling
-// of; "" if there are none.
-func meant(word string, known []string) string {
+// Meant returns a question with the known words that an unknown one may be a misspelling
+// of; "" if there are none. It goes at the end of a reason.
+func Meant(word string, known []string) string {
 	if near := text.Nearest(word, known); len(near) > 0 {
 		return ": did you mean to write " + strings.Join(near, " or ") + "?"
 	}

@@ -64,7 +64,7 @@ func (t Text[T]) Check(f *Faults, place string, v T) {
 	if !utf8.ValidString(string(v)) || strings.Contains(string(v), "\x00") {
 		f.Add(place, unfit)
 	} else if len(t.Known) > 0 && !slices.Contains(t.Known, v) {
-		f.Add(place, "%q is none of %s%s", text.Echo(string(v)), text.List(t.Known), meant(string(v), text.Strings(t.Known)))
+		f.Add(place, "%q is none of %s%s", text.Echo(string(v)), text.List(t.Known), Meant(string(v), text.Strings(t.Known)))
 	}
 }
 
@@ -234,11 +234,24 @@ type Int struct{ Low, High int }
 // Read reads a whole number of 32 bits. Check tests the bounds.
 func (Int) Read(f *Faults, place string, v jsonscan.Value, into *int) {
 	n, ok := v.Int64()
-	if !ok || n < math.MinInt32 || n > math.MaxInt32 {
+	switch whole, isWhole := wholeNumber(v); {
+	case ok && n >= math.MinInt32 && n <= math.MaxInt32:
+		*into = int(n)
+	case isWhole:
+		f.Add(place, "is %s: write %d", text.Echo(v.Raw()), whole)
+	default:
 		wrongType(f, place, v, "an integer of usual size")
-		return
 	}
-	*into = int(n)
+}
+
+// wholeNumber returns the whole number of 32 bits that a literal with a fraction or an
+// exponent stands for, such as 6e1.
+func wholeNumber(v jsonscan.Value) (int, bool) {
+	if v.Kind() != jsonscan.Number {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(v.Raw(), 64)
+	return int(n), err == nil && n == math.Trunc(n) && n >= math.MinInt32 && n <= math.MaxInt32
 }
 
 // Write writes a number.
@@ -267,8 +280,11 @@ func (Seconds) Read(f *Faults, place string, v jsonscan.Value, into *time.Durati
 	*into = time.Duration(n) * time.Second
 }
 
-// Write writes the whole seconds.
+// Write writes the seconds. A fraction of one is written too, and Read refuses it then.
 func (Seconds) Write(out []byte, v time.Duration) []byte {
+	if v%time.Second != 0 {
+		return strconv.AppendFloat(out, v.Seconds(), 'f', -1, 64)
+	}
 	return strconv.AppendInt(out, int64(v/time.Second), 10)
 }
 
