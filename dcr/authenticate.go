@@ -55,7 +55,8 @@ func (r *Registrar) authenticate(ctx context.Context, clientID string, by Caller
 func (r *Registrar) identify(ctx context.Context, by Caller) (client store.Client, access token.AccessToken, err error) {
 	switch {
 	case r.tokens == nil:
-		return client, access, &Error{Status: http.StatusMethodNotAllowed, Description: "this bank registers clients, and does no more by this interface", Err: ErrNotOffered}
+		return client, access, &Error{Status: http.StatusMethodNotAllowed, Err: ErrNotOffered,
+			Description: "this bank registers clients, and does no more by this interface"}
 	case by.Certificate == nil && by.Token.IsZero():
 		return client, access, unauthorized("a client certificate is required", "", nil)
 	case by.Certificate == nil:

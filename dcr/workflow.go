@@ -74,7 +74,8 @@ func (r *Registrar) approve(ctx context.Context, change Change) error {
 	case change.Operation == OpDelete:
 		return &Error{Status: http.StatusForbidden, Description: text.ASCII(refusal.reason(), text.MaxDescription), Err: err}
 	}
-	return &Error{Status: http.StatusBadRequest, Code: validate.UnapprovedSoftwareStatement, Description: text.ASCII(refusal.reason(), text.MaxDescription), Err: err}
+	return &Error{Status: http.StatusBadRequest, Code: validate.UnapprovedSoftwareStatement, Err: err,
+		Description: text.ASCII(refusal.reason(), text.MaxDescription)}
 }
 
 // done follows each change: it logs whose client was changed, and calls Hooks.Done.

@@ -123,7 +123,8 @@ func cibaEndpointRules() []Rule {
 			"write the whole address, starting with https://", uri.Relative|uri.NotHTTPS),
 		endpoint(rule.BackchannelClientNotificationEndpointLength, "The notification endpoint has at most 256 characters.",
 			"shorten the address", uri.TooLong),
-		endpoint(rule.BackchannelClientNotificationEndpointHost, "The notification endpoint keeps the grammar of redirect URIs: a public host name, no user, fragment or wildcard.",
+		endpoint(rule.BackchannelClientNotificationEndpointHost,
+			"The notification endpoint keeps the grammar of redirect URIs: a public host name, no user, fragment or wildcard.",
 			"use a public host name and a plain path", uri.Any&^(uri.Relative|uri.NotHTTPS|uri.TooLong)),
 	}
 }

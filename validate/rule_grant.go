@@ -147,8 +147,9 @@ func checkTwice[T ~string](c *Case, list []T, pointer string) {
 var responseTypeRules = []Rule{
 	{
 		// A request without the member means code id_token.
-		ID:       rule.ResponseTypesDefault,
-		Summary:  "Without response_types a client of the authorization_code grant is registered with the bank's default: code id_token, or code at a bank that supports nothing else.",
+		ID: rule.ResponseTypesDefault,
+		Summary: "Without response_types a client of the authorization_code grant is registered with the bank's default: " +
+			"code id_token, or code at a bank that supports nothing else.",
 		Reason:   "The sender should know what it asks for: OAuth's own default is code.",
 		Example:  `{"grant_types": ["authorization_code"]}`,
 		Citation: dictionary("response_types"),

@@ -118,7 +118,9 @@ func (c *Config) checkClients(f *faults) {
 			"%s is of the environment %s, which has no CA: give Clients.Trust.Authorities of it, or leave the directory out", d.place, text.Quote(string(d.environment)))
 	}
 	for _, env := range slices.Sorted(maps.Keys(authorities)) {
-		f.add(!environments[env], "Clients.Trust.Authorities has CAs of the environment %s, which has no directory: give one of it, or leave the CAs out", text.Quote(string(env)))
+		f.add(!environments[env],
+			"Clients.Trust.Authorities has CAs of the environment %s, which has no directory: give one of it, or leave the CAs out",
+			text.Quote(string(env)))
 	}
 	for i := range c.Clients.Server {
 		own := &c.Clients.Server[i]
@@ -167,11 +169,13 @@ func (p *Paths) check() error {
 	fields := reflect.ValueOf(p).Elem()
 	for i := range fields.NumField() {
 		name, at := fields.Type().Field(i).Name, fields.Field(i).String()
-		f.add(!plainPath(at), "Paths.%s is %s: begin it with a slash, end it without one, and use no query, escape, blank, empty segment or dot segment", name, text.Quote(at))
+		f.add(!plainPath(at),
+			"Paths.%s is %s: begin it with a slash, end it without one, and use no query, escape, blank, empty segment or dot segment", name, text.Quote(at))
 		f.add(taken[at] != "", "Paths.%s and Paths.%s are both %s: give each its own", taken[at], name, text.Quote(at))
 		taken[at] = name
 		f.add(strings.HasPrefix(at, p.Registration+"/") || at != "/" && strings.HasPrefix(p.Registration, at+"/"),
-			"Paths.%s is %s, and Paths.Registration %s: let neither be below the other, because what is below Registration are the clients", name, text.Quote(at), text.Quote(p.Registration))
+			"Paths.%s is %s, and Paths.Registration %s: let neither be below the other, because what is below Registration are the clients",
+			name, text.Quote(at), text.Quote(p.Registration))
 	}
 	return errors.Join(f...)
 }

@@ -31,7 +31,8 @@ type Metadata struct {
 
 // Discover reads a bank's discovery document at an https address. The bank asks for no
 // client certificate there. A nil client trusts the system's CAs. The error is a
-// *ResponseError or a *NoAnswerError, or one about the address.
+// *ResponseError or a *NoAnswerError, or one about the address. Discover takes no clock: it
+// needs the time only where a Retry-After names a date, to say how long the wait is.
 func Discover(ctx context.Context, address string, client *http.Client) (*Metadata, error) {
 	if _, err := uri.Endpoint(address); err != nil {
 		return nil, failure("the address of the discovery document %w", err)

@@ -278,7 +278,7 @@ func (row *vectorRow) resolve(v *Vector, base *baseFile) error {
 		if err != nil {
 			return fmt.Errorf("certificate: der: %w", err)
 		}
-		v.Certificate = &Certificate{Subject: row.Certificate.Subject, DER: der}
+		v.Certificate = &CertificateSubject{Subject: row.Certificate.Subject, DER: der}
 	}
 	for _, part := range [...]struct {
 		name   validate.Document

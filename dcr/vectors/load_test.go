@@ -56,7 +56,7 @@ func TestReadResolvesEachVector(t *testing.T) {
 			Name: "scope.openid/n", Comment: "c.", Rule: "scope.openid",
 			Header: []byte(`{"alg":"PS256","kid":"k"}`), Request: []byte(`{"X#1":1,"jti":[1],"scope":null}`), SSA: []byte(`{"org_id":"o"}`),
 			Clock: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), Environment: claims.Sandbox,
-			Certificate: &vectors.Certificate{Subject: "CN=x", DER: []byte{1, 2}},
+			Certificate: &vectors.CertificateSubject{Subject: "CN=x", DER: []byte{1, 2}},
 			Policy:      []byte(`{"created_status": 200}`), Extra: []string{"ssa.signature"},
 			Expect: []vectors.Expectation{
 				{

@@ -22,17 +22,17 @@ type Vector struct {
 	SSAHeader []byte // header of the software statement
 	SSA       []byte // claims of the software statement
 
-	Clock       time.Time          // time of judgement
-	Environment claims.Environment // of the statement's trust anchor; empty where it was not verified
-	Certificate *Certificate       // client certificate; nil where there is none
-	Policy      []byte             // as validate.ParsePolicy reads it; nil means the profile's default
-	Extra       []string           // IDs of rules that are reported by a step outside of the table
+	Clock       time.Time           // time of judgement
+	Environment claims.Environment  // of the statement's trust anchor; empty where it was not verified
+	Certificate *CertificateSubject // client certificate; nil where there is none
+	Policy      []byte              // as validate.ParsePolicy reads it; nil means the profile's default
+	Extra       []string            // IDs of rules that are reported by a step outside of the table
 
 	Expect []Expectation // which name each profile at most once
 }
 
-// Certificate is what a vector knows of the client certificate.
-type Certificate struct {
+// CertificateSubject is what a vector knows of the client certificate.
+type CertificateSubject struct {
 	Subject string // RFC 4514, for people; empty where the DER is no name
 	DER     []byte // subject, as in x509.Certificate.RawSubject
 }

@@ -15,15 +15,21 @@ import (
 
 // sharedNames lists the exported types that more than one package may have, and why.
 // All others are unique: two types that meet in one program do not share a name.
+//
+// Error, Config, ConfigError, Client, Store and Memory are words for one role that each
+// package has: whoever knows the word in one package knows what it is in the next. Change
+// is the exception: a bank's Hooks get a dcr.Change, which names what changed between two
+// registrations, and a bank's own Store gets a store.Change, which has what is committed
+// beside a record. Both names are part of contracts that code outside of this module
+// implements, and no function takes both.
 var sharedNames = map[string]string{
 	"Error":       "a package's one error",
 	"Config":      "what a package's constructor takes",
-	"ConfigError": "a package's one error of its configuration",
+	"ConfigError": "the error of what a package's constructor takes",
 	"Client":      "a record, and the TPP's side of HTTP",
 	"Store":       "the interface, and a store that fulfils it",
-	"Memory":      "what is kept in memory alone: records, tokens",
-	"Change":      "of a client: what is asked for, and what is committed with it",
-	"Certificate": "what a rule sees of one, and how a vector writes that",
+	"Memory":      "the implementation of a package's interface that keeps all in memory: records, tokens",
+	"Change":      "of a client: what a hook is told, and what is committed with a record",
 }
 
 func TestExportedTypesHaveNamesOfTheirOwn(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -14,6 +15,7 @@ import (
 const (
 	maxFunctionLines    = 80
 	maxFileLines        = 400
+	maxLineColumns      = 160
 	maxInterfaceMethods = 5
 )
 
@@ -138,6 +140,24 @@ func TestNoFileIsTooLong(t *testing.T) {
 			assert.LessOrEqual(t, lines, maxFileLines, "%s", s.Path)
 		}
 	}
+}
+
+// generatedIDs holds one line a rule, made from the IDs: the longest decides the columns.
+const generatedIDs = "validate/rule_ids.go"
+
+func TestNoLineIsTooWide(t *testing.T) {
+	lines := 0
+	for _, s := range tree(t) {
+		if s.IsTest() || s.Path == generatedIDs {
+			continue
+		}
+		for line := range strings.Lines(readFile(t, s.Path)) {
+			lines++
+			columns := utf8.RuneCountInString(strings.TrimSuffix(line, "\n"))
+			assert.LessOrEqual(t, columns, maxLineColumns, "%s: %s", s.Path, line)
+		}
+	}
+	assert.Greater(t, lines, 10_000, "the walk finds too few lines to be right")
 }
 
 func TestInterfacesAreSmall(t *testing.T) {

@@ -65,7 +65,9 @@ func uniqueCases() []testCase {
 				p.update(versioned(in(client("b"), store.Deleting, issued), 1), store.Reservation{}, nil)
 				p.holds("key of b")
 			}},
-		{name: "a unique key whose holder is Deleting is ErrLeaving", why: "the sender is told to wait for the end of the deletion, and not to look for a client it has", do: leavingHolder},
+		{name: "a unique key whose holder is Deleting is ErrLeaving",
+			why: "the sender is told to wait for the end of the deletion, and not to look for a client it has",
+			do:  leavingHolder},
 		{name: "an Updating record holds the old unique key and the new", why: "the change may be finished or undone, and either key is in force then",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
@@ -128,7 +130,8 @@ func changeCases() []testCase {
 				p.delete("a", 3, store.ErrConflict)
 				p.same(versioned(client("a"), 2))
 			}},
-		{name: "Delete with a reservation is refused and changes nothing", why: "no signed request asks for a deletion, and a store that dropped the jti silently would let a replay through",
+		{name: "Delete with a reservation is refused and changes nothing",
+			why: "no signed request asks for a deletion, and a store that dropped the jti silently would let a replay through",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				if p.Delete(p.ctx, "a", 1, request("2")) == nil {

@@ -24,7 +24,9 @@ func race(name, why string, needs Capability, do func(p *probe, round string)) t
 func raceCases() []testCase {
 	all := append(createRaces(), changeRaces()...)
 	return append(all, undoRace(),
-		testCase{name: "no update is lost", why: "compare-and-set counts each change once: a caller that retries on ErrConflict builds on the changes of the others", do: noneLost},
+		testCase{name: "no update is lost",
+			why: "compare-and-set counts each change once: a caller that retries on ErrConflict builds on the changes of the others",
+			do:  noneLost},
 		testCase{name: "readers see whole records only", why: "a reader between two writes of one change would see what nobody sent", do: noneTorn})
 }
 
@@ -115,7 +117,8 @@ func changeRaces() []testCase {
 }
 
 func undoRace() testCase {
-	return race("an undo against the end of its change leaves one of both", "the reconciler of one replica and the handler of another must not both succeed", Unfinished,
+	return race("an undo against the end of its change leaves one of both",
+		"the reconciler of one replica and the handler of another must not both succeed", Unfinished,
 		func(p *probe, round string) {
 			p.create(client(round), jti(round), nil)
 			changed := changing(p, round, jti(name(round, 1)))

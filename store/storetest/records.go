@@ -177,7 +177,8 @@ func reservationCases() []testCase {
 				p.burnt(jti("00aa-BB"))
 				p.free(jti("00aa-bc"))
 			}},
-		{name: "a jti counts within its namespace and issuer", why: "each issuer chooses its own jti, and two pairs of issuer and jti must not run together into one key",
+		{name: "a jti counts within its namespace and issuer",
+			why: "each issuer chooses its own jti, and two pairs of issuer and jti must not run together into one key",
 			do: func(p *probe) {
 				p.create(client("a"), store.Reservation{Namespace: "request", Issuer: "ab", JTI: "c", Until: farAhead}, nil)
 				for _, r := range []store.Reservation{
@@ -199,12 +200,14 @@ func reservationCases() []testCase {
 				p.update(versioned(client("a"), 9), jti("2"), store.ErrConflict)
 				p.free(jti("2"))
 			}},
-		{name: "a replay is said before a record that exists", why: "the same request sent twice is a replay: the sender is told to look for its own client, and not that another has the key",
+		{name: "a replay is said before a record that exists",
+			why: "the same request sent twice is a replay: the sender is told to look for its own client, and not that another has the key",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				p.create(client("a"), jti("1"), store.ErrReplayed)
 			}},
-		{name: "a reservation that has ended is no obstacle", why: "the store keeps a jti until exp and the skew have passed; later the bank refuses the token for its age",
+		{name: "a reservation that has ended is no obstacle",
+			why: "the store keeps a jti until exp and the skew have passed; later the bank refuses the token for its age",
 			do: func(p *probe) {
 				ended := jti("1")
 				ended.Until = longAgo
@@ -245,7 +248,8 @@ func forgettingCases() []testCase {
 					p.burnt(jti(fmt.Sprint(i)))
 				}
 			}},
-		{name: "Reserved is the key of the reservation, and the store's", why: "Undo forgets that reservation, so no caller may choose it: it would free another's jti",
+		{name: "Reserved is the key of the reservation, and the store's",
+			why: "Undo forgets that reservation, so no caller may choose it: it would free another's jti",
 			do: func(p *probe) {
 				c := in(client("a"), store.Creating, issued)
 				c.Reserved = []byte("of another")

@@ -152,7 +152,8 @@ func limitCases() []replayCase {
 					winner(together(crowd, func(int) error { return p.Reserve(p.ctx, jti(fmt.Sprint(i)), lease) }), store.ErrReplayed)
 				}
 			}},
-		{"of 64 that reserve, confirm or release at once one at most confirms", "a Release of another's lease may cost it its registration, but never makes two registrations",
+		{"of 64 that reserve, confirm or release at once one at most confirms",
+			"a Release of another's lease may cost it its registration, but never makes two registrations",
 			oneConfirms},
 	}
 }

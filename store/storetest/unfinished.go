@@ -18,7 +18,8 @@ func undoCases() []testCase {
 				p.vacant("key of a")
 				p.free(jti("1"))
 			}},
-		{name: "Undo of an Updating record leaves what was before", why: "the record is as before but for Version, which never goes back; the undone request may be sent again, the request that made the client may not",
+		{name: "Undo of an Updating record leaves what was before",
+			why: "the record is as before but for Version, which never goes back; the undone request may be sent again, the request that made the client may not",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				changing(p, "a", jti("2"))
@@ -37,7 +38,8 @@ func undoCases() []testCase {
 				p.same(versioned(client("a"), 3))
 				p.burnt(jti("1"))
 			}},
-		{name: "a change that was taken up again can still be undone", why: "a reconciler writes a new Since when it tries; the change and its reservation stay the same",
+		{name: "a change that was taken up again can still be undone",
+			why: "a reconciler writes a new Since when it tries; the change and its reservation stay the same",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
 				changed := changing(p, "a", jti("2"))
@@ -76,8 +78,9 @@ func undoCases() []testCase {
 				p.undo("a", 1, nil)
 				p.burnt(jti("1"))
 			}},
-		{name: "ListUnfinished finds what stopped half-way, oldest first", why: "a reconciler has nothing else to go by, and must leave changes alone that have just begun",
-			do: listUnfinished},
+		{name: "ListUnfinished finds what stopped half-way, oldest first",
+			why: "a reconciler has nothing else to go by, and must leave changes alone that have just begun",
+			do:  listUnfinished},
 	}
 	for i := range all {
 		all[i].needs = Unfinished
@@ -125,7 +128,8 @@ func wantIDs(what string, found []store.Client, err error, wanted []string) {
 
 func listCases() []testCase {
 	return []testCase{
-		{name: "List walks over all records", needs: Lister, why: "a portal shows each record once, in the order of the bytes of the IDs, in any state and for any page size",
+		{name: "List walks over all records", needs: Lister,
+			why: "a portal shows each record once, in the order of the bytes of the IDs, in any state and for any page size",
 			do: func(p *probe) {
 				wanted := []string{"A", "B-", "Ba", "a", "a ", "ab", "b", "\u00e4"}
 				for i := range wanted {

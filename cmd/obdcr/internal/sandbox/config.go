@@ -110,7 +110,8 @@ func (c *Config) check() error {
 			return usage("--%s %.64q: %v", a.flag, a.address, err)
 		}
 	}
-	if err := dcr.CheckPath(c.Path); err != nil || slices.Contains([]string{tokenPath, discoveryPath, "/metrics", "/healthz", "/readyz", "/openapi.yaml"}, c.Path) {
+	taken := []string{tokenPath, discoveryPath, "/metrics", "/healthz", "/readyz", "/openapi.yaml"}
+	if err := dcr.CheckPath(c.Path); err != nil || slices.Contains(taken, c.Path) {
 		return usage("--path %.64q: it must begin with a slash, end without one, hold no wildcard, and be no other path of the bank", c.Path)
 	}
 	switch {

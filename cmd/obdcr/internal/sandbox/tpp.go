@@ -107,7 +107,9 @@ func (p *party) judgeConfiguration(ctx context.Context, c *Config, s *sampler, c
 
 // ofConfiguration makes a request from conformance.json alone, and returns the rules that
 // it breaks. request is nil if none can be made; why then has the reason.
-func (p *party) ofConfiguration(ctx context.Context, s *sampler, config *obieconfig.Config, lifetime time.Duration) (request *claims.Request, rules, why string) {
+func (p *party) ofConfiguration(
+	ctx context.Context, s *sampler, config *obieconfig.Config, lifetime time.Duration,
+) (request *claims.Request, rules, why string) {
 	made, err := s.fromConfiguration(config, lifetime)
 	if err != nil {
 		return nil, "", err.Error()
