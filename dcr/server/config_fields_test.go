@@ -277,7 +277,7 @@ var effects = map[string]func(*testing.T, *world){
 		w.config.Observer.Keys = func(e ssa.KeyEvent) { seen.add(string(e.Kind)) }
 		_, _, err := w.try(t)
 		require.NoError(t, err)
-		require.NotEmpty(t, seen.all)
+		require.NotEmpty(t, seen.list())
 	},
 	"Observer.Token": func(t *testing.T, w *world) {
 		outcomes := w.told()
@@ -285,7 +285,7 @@ var effects = map[string]func(*testing.T, *world){
 		require.NoError(t, err)
 		_, err = client.AccessToken(t.Context(), made.Credentials())
 		require.NoError(t, err)
-		require.Equal(t, []string{"private_key_jwt granted"}, *outcomes)
+		require.Equal(t, []string{"private_key_jwt granted"}, outcomes.list())
 	},
 	"Observer.Instrument": func(t *testing.T, w *world) {
 		seen := &calls{}

@@ -39,11 +39,9 @@ func (w *world) allowEveryMethod() {
 }
 
 // told records the outcomes of the bank's token endpoint.
-func (w *world) told() *[]string {
-	outcomes := &[]string{}
-	w.config.Observer.Token = func(method claims.AuthMethod, outcome string) {
-		*outcomes = append(*outcomes, string(method)+" "+outcome)
-	}
+func (w *world) told() *calls {
+	outcomes := &calls{}
+	w.config.Observer.Token = func(method claims.AuthMethod, outcome string) { outcomes.add(string(method) + " " + outcome) }
 	return outcomes
 }
 
@@ -136,7 +134,7 @@ func TestNobodyLearnsWhichClientsThereAre(t *testing.T) {
 		access, err := client.AccessToken(t.Context(), gone.Credentials())
 		require.NoError(t, err)
 		require.NoError(t, client.Delete(t.Context(), gone.ClientID, access))
-		*outcomes = nil
+		outcomes.forget()
 		var answers []reply
 		for _, id := range []string{theirs.ClientID, half.ID, gone.ClientID, "unknown-client-of-nobody"} {
 			form, basic := tries(t, other, id, theirs.Secret)[method]()
@@ -149,7 +147,7 @@ func TestNobodyLearnsWhichClientsThereAre(t *testing.T) {
 			require.Equal(t, answers[0], r, method)
 		}
 		refused := string(method) + " invalid_client"
-		require.Equal(t, []string{refused, refused, refused, refused}, *outcomes)
+		require.Equal(t, []string{refused, refused, refused, refused}, outcomes.list())
 	}
 }
 
@@ -169,17 +167,17 @@ func TestAClientUsesTheMethodThatItRegistered(t *testing.T) {
 			requireRefused(t, ask(t, transport, address, form, basic), http.StatusUnauthorized, "invalid_client")
 		}
 		for used, try := range tries(t, w.software, made.ClientID, secret) {
-			*outcomes = nil
+			outcomes.forget()
 			form, basic := try()
 			r := ask(t, transport, address, form, basic)
 			if used == registered {
 				require.Equal(t, http.StatusOK, r.status, "%s: %s", used, r.body)
-				require.Equal(t, []string{string(used) + " granted"}, *outcomes)
+				require.Equal(t, []string{string(used) + " granted"}, outcomes.list())
 				continue
 			}
 			requireRefused(t, r, http.StatusUnauthorized, "invalid_client")
 			require.Equal(t, used == claims.ClientSecretBasic, r.header.Get("WWW-Authenticate") != "", used)
-			require.Equal(t, []string{string(used) + " invalid_client"}, *outcomes)
+			require.Equal(t, []string{string(used) + " invalid_client"}, outcomes.list())
 		}
 	}
 }
@@ -268,7 +266,7 @@ func TestACertificateThatAsksTooOftenWaits(t *testing.T) {
 	require.Equal(t, http.StatusOK, ask(t, transport, address, form, "").status)
 	// Nobody has read what the limited one and the one without a certificate had to say.
 	require.Equal(t, []string{"tls_client_auth granted", "tls_client_auth granted", " temporarily_unavailable", "tls_client_auth invalid_client",
-		" invalid_client", "tls_client_auth granted"}, *outcomes)
+		" invalid_client", "tls_client_auth granted"}, outcomes.list())
 }
 
 // Where a parameter stands in the address, it ends in the logs of proxies.

@@ -83,11 +83,22 @@ func (c *calls) add(name string) {
 	c.all = append(c.all, name)
 }
 
-func (c *calls) require(t *testing.T, names ...string) {
-	t.Helper()
+// list is a copy: servers go on calling.
+func (c *calls) list() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	require.Equal(t, names, c.all)
+	return slices.Clone(c.all)
+}
+
+func (c *calls) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = nil
+}
+
+func (c *calls) require(t *testing.T, names ...string) {
+	t.Helper()
+	require.Equal(t, names, c.list())
 }
 
 type countedReplay struct {
