@@ -131,10 +131,13 @@ func checkPolicyServedRoles(f *jsonform.Faults, p *Policy) {
 // policy's own list of supported ones lacks: they would look allowed, and every
 // request for them would be refused.
 func checkPolicyAllowedValues(f *jsonform.Faults, p *Policy) {
+	listable := slices.DeleteFunc(claims.RequestMembers(), func(name string) bool {
+		return slices.Contains([]string{"iat", "exp", "nbf"}, name)
+	})
 	for _, name := range slices.Sorted(maps.Keys(p.AllowedValues)) {
 		place := "allowed_values/" + Echo(name)
-		if !slices.Contains(claims.RequestMembers(), name) || slices.Contains([]string{"iat", "exp", "nbf"}, name) {
-			f.Add(place, "is no member of a request whose values can be listed%s", jsonform.Meant(name, claims.RequestMembers()))
+		if !slices.Contains(listable, name) {
+			f.Add(place, "is no member of a request whose values can be listed%s", jsonform.Meant(name, listable))
 			continue
 		}
 		limit, limited := supportedBy(name)
@@ -163,14 +166,15 @@ func checkDenied(f *jsonform.Faults, place string, list []string) {
 	}
 }
 
-// checkPolicyAttributes refuses declarations that no mapper takes. It finds nothing more
-// where an entry has a fault of its own: the mapper would say the same again.
+// checkPolicyAttributes refuses declarations that no mapper takes. The mapper does not see
+// unknown environments: the table has named them already.
 func checkPolicyAttributes(f *jsonform.Faults, p *Policy) {
-	if slices.ContainsFunc(*f, func(fault jsonform.Fault) bool { return strings.HasPrefix(fault.Place, "attributes/") }) {
-		return
+	declarations := slices.Clone(p.Attributes)
+	for i := range declarations {
+		declarations[i].RequiredIn = text.Keep(declarations[i].RequiredIn, []claims.Environment{claims.Sandbox, claims.Production})
 	}
 	_, err := claims.NewAttributeMapper(claims.AttributeConfig{
-		Declarations:                   p.Attributes,
+		Declarations:                   declarations,
 		UseSoftwareIDAsApplicationName: p.UseSoftwareIDAsApplicationName,
 	})
 	var wrong *claims.AttributeError

@@ -114,8 +114,16 @@ func TestAPolicysFaultSaysWhatToWrite(t *testing.T) {
 		assert.Equal(t, []string{want.member}, faults(err), doc)
 		assert.ErrorContains(t, err, want.write, doc)
 	}
-	_, err := validate.ParsePolicy([]byte(`{"clock_skew_seconds": 1e99}`), validate.OBIE33)
-	require.ErrorContains(t, err, "usual size")
+	for _, number := range []string{"1e99", "1e-999", "60.00000000000000001", "1.5"} {
+		_, err := validate.ParsePolicy([]byte(`{"clock_skew_seconds": `+number+`}`), validate.OBIE33)
+		require.ErrorContains(t, err, "usual size", number)
+	}
+	_, err := validate.ParsePolicy([]byte(`{"allowed_values": {"exp": ["1"]}}`), validate.OBIE33)
+	require.Equal(t, []string{"allowed_values/exp"}, faults(err))
+	require.NotContains(t, err.Error(), "write exp", "its values cannot be listed")
+	_, err = validate.ParsePolicy([]byte(`{"attributes": [{"name": "z", "claim": "z", "required_in": ["prod"]},
+		{"name": "a", "claim": "b"}, {"name": "a", "claim": "c"}]}`), validate.OBIE33)
+	require.Equal(t, []string{"attributes/0/required_in", "attributes"}, faults(err), "a fault of one entry hides none of another")
 	_, err = validate.ParsePolicy([]byte(`{"role_scopes": {`+roles+`, "CD_AISP": []}}`), validate.OBIE33)
 	require.NoError(t, err, "the Crown Dependencies' roles can be named")
 }
@@ -124,7 +132,7 @@ func TestAPolicysFaultSaysWhatToWrite(t *testing.T) {
 func TestAPolicyThatNoFileCanHoldIsNotWritten(t *testing.T) {
 	for member, policy := range map[string]validate.Policy{
 		"clock_skew_seconds":   {ClockSkew: 1500 * time.Millisecond},
-		"max_lifetime_seconds": {MaxLifetime: time.Hour + 1},
+		"max_lifetime_seconds": {MaxLifetime: 365*24*time.Hour + 1},
 		"ssa_max_age_seconds":  {SSAMaxAge: 1 << 62},
 		"audiences/0":          {Audiences: []string{"a\x00"}},
 	} {

@@ -244,14 +244,17 @@ func (Int) Read(f *Faults, place string, v jsonscan.Value, into *int) {
 	}
 }
 
+// maxExact is the greatest length of a literal whose float64 shows whether it is whole.
+const maxExact = 15
+
 // wholeNumber returns the whole number of 32 bits that a literal with a fraction or an
-// exponent stands for, such as 6e1.
+// exponent stands for, such as 6e1. It refuses 0, because 1e-999 is rounded to 0 too.
 func wholeNumber(v jsonscan.Value) (int, bool) {
-	if v.Kind() != jsonscan.Number {
+	if v.Kind() != jsonscan.Number || len(v.Raw()) > maxExact {
 		return 0, false
 	}
 	n, err := strconv.ParseFloat(v.Raw(), 64)
-	return int(n), err == nil && n == math.Trunc(n) && n >= math.MinInt32 && n <= math.MaxInt32
+	return int(n), err == nil && n != 0 && n == math.Trunc(n) && n >= math.MinInt32 && n <= math.MaxInt32
 }
 
 // Write writes a number.
@@ -280,10 +283,11 @@ func (Seconds) Read(f *Faults, place string, v jsonscan.Value, into *time.Durati
 	*into = time.Duration(n) * time.Second
 }
 
-// Write writes the seconds. A fraction of one is written too, and Read refuses it then.
+// Write writes the seconds. It writes a fraction of a second with nine decimals. They may
+// be rounded to zeros, but Read refuses every number with a point.
 func (Seconds) Write(out []byte, v time.Duration) []byte {
 	if v%time.Second != 0 {
-		return strconv.AppendFloat(out, v.Seconds(), 'f', -1, 64)
+		return strconv.AppendFloat(out, v.Seconds(), 'f', 9, 64)
 	}
 	return strconv.AppendInt(out, int64(v/time.Second), 10)
 }
