@@ -41,7 +41,10 @@ func noRule(id string) error { return fmt.Errorf("there is no rule %q", text.Ech
 
 // check refuses values that no vector can have, whatever it expects.
 func (row *vectorRow) check(rules map[string]validate.Rule) error {
-	for _, d := range row.Without {
+	for i, d := range row.Without {
+		if slices.Contains(row.Without[:i], d) {
+			return fmt.Errorf("without: %s stands twice", d)
+		}
 		if !slices.Contains(validate.Documents(), d) {
 			return fmt.Errorf("without: %w", noneOf(d, validate.Documents()))
 		}
@@ -50,11 +53,13 @@ func (row *vectorRow) check(rules map[string]validate.Rule) error {
 	if row.Environment != "" && !slices.Contains(environments, row.Environment) {
 		return fmt.Errorf("environment: %w", noneOf(row.Environment, environments))
 	}
-	if row.Certificate != nil && len(row.Certificate.DER) == 0 {
-		return errors.New("certificate: der is missing")
+	if c := row.Certificate; c != nil && (c.DER == "" || c.Subject == nil) {
+		return errors.New("certificate: der or subject is missing")
 	}
-	for _, id := range row.Extra {
+	for i, id := range row.Extra {
 		switch {
+		case slices.Contains(row.Extra[:i], id):
+			return fmt.Errorf("extra: %s stands twice", text.Echo(id))
 		case rules[id].ID == "":
 			return fmt.Errorf("extra: %w", noRule(id))
 		case !rules[id].External:
@@ -65,7 +70,7 @@ func (row *vectorRow) check(rules map[string]validate.Rule) error {
 }
 
 // check refuses a violation that no report can have.
-func (f *Finding) check(rules map[string]validate.Rule) error {
+func (f *findingRow) check(rules map[string]validate.Rule) error {
 	switch {
 	case rules[f.Rule].ID == "":
 		return fmt.Errorf("rule: %w", noRule(f.Rule))
@@ -75,8 +80,10 @@ func (f *Finding) check(rules map[string]validate.Rule) error {
 		return fmt.Errorf("code: %w", noneOf(f.Code, codes()))
 	case !slices.Contains(validate.Documents(), f.Document):
 		return fmt.Errorf("document: %w", noneOf(f.Document, validate.Documents()))
-	case !isPointer(f.Pointer):
-		return fmt.Errorf("pointer: %q is no JSON pointer", text.Echo(f.Pointer))
+	case f.Pointer == nil:
+		return errors.New("pointer: is missing")
+	case !isPointer(*f.Pointer):
+		return fmt.Errorf("pointer: %q is no JSON pointer", text.Echo(*f.Pointer))
 	}
 	return nil
 }

@@ -14,7 +14,13 @@ type expectationRow struct {
 	Outcome    string             `json:"outcome"`
 	Valid      *bool              `json:"valid"`
 	Wire       validate.Code      `json:"wire"`
-	Violations []Finding          `json:"violations"`
+	Violations []findingRow       `json:"violations"`
+}
+
+// findingRow is a Finding as a file holds it. Its pointer may be empty, but not left out.
+type findingRow struct {
+	Finding
+	Pointer *string `json:"pointer"`
 }
 
 // outcome reads the name of an outcome.
@@ -35,11 +41,13 @@ func outcome(name string) (validate.Outcome, bool) {
 // addTo adds the expectation to a vector and refuses one that contradicts itself or
 // another.
 func (e expectationRow) addTo(v *Vector, rules map[string]validate.Rule) error {
-	errorFound, ruleFound := false, false
+	errorFound, ruleFound, found := false, false, make([]Finding, len(e.Violations))
 	for i, f := range e.Violations {
 		if err := f.check(rules); err != nil {
 			return fmt.Errorf("violations/%d: %w", i, err)
 		}
+		found[i] = f.Finding
+		found[i].Pointer = *f.Pointer
 		errorFound = errorFound || f.Severity == validate.SeverityError
 		ruleFound = ruleFound || f.Rule == v.Rule
 	}
@@ -66,7 +74,7 @@ func (e expectationRow) addTo(v *Vector, rules map[string]validate.Rule) error {
 		}
 	}
 	v.Expect = append(v.Expect, Expectation{
-		Profiles: e.Profiles, Outcome: became, Valid: *e.Valid, Wire: e.Wire, Violations: e.Violations,
+		Profiles: e.Profiles, Outcome: became, Valid: *e.Valid, Wire: e.Wire, Violations: found,
 	})
 	return nil
 }

@@ -46,11 +46,12 @@ func Load() ([]Vector, error) { return Read(Files()) }
 // [ErrFile] and names the file, the vector and the member:
 //
 //   - a member that is unknown, misspelt, null or there twice, and another version
-//   - a name that stands twice, and the removal of a member that is not there
+//   - a name that stands twice, the removal of a member that is not there or is set, and
+//     the change of a document that is not there
 //   - a rule, severity, code, document, profile, environment or outcome that package
 //     validate does not have, and in extra a rule that the documents alone show
-//   - a pointer that is none of RFC 6901, a certificate without a subject, and a policy that
-//     [validate.ParsePolicy] refuses in a profile that the vector is for
+//   - a pointer that is missing or none of RFC 6901, a certificate without der or subject,
+//     and a policy that [validate.ParsePolicy] refuses in a profile that the vector is for
 //   - an expectation that contradicts itself or another
 func Read(files fs.FS) ([]Vector, error) {
 	var base baseFile
@@ -110,8 +111,11 @@ func decode(doc string, to any, free ...string) error {
 	return decoder.Decode(to)
 }
 
-// checkMembers refuses null, and names of members that are not in lower case. at is the
-// pointer of v.
+// optional are the members whose absence has a meaning that an empty text must not have.
+var optional = []string{"environment", "outcome", "wire"}
+
+// checkMembers refuses null, names of members that are not in lower case, and an empty text
+// in an optional member. at is the pointer of v.
 func checkMembers(v jsonscan.Value, at string, free []string) error {
 	if v.Kind() == jsonscan.Null {
 		return fmt.Errorf("%q is null", at)
@@ -125,6 +129,9 @@ func checkMembers(v jsonscan.Value, at string, free []string) error {
 		below := jsonscan.AppendPointer(at, name)
 		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
 			return fmt.Errorf("%q is not in lower case", below)
+		}
+		if member.Raw() == `""` && slices.Contains(optional, name) {
+			return fmt.Errorf("%q is empty: leave it out", below)
 		}
 		if slices.Contains(free, name) {
 			if member.Kind() == jsonscan.Null {
@@ -195,8 +202,8 @@ type change struct {
 }
 
 type certificateRow struct {
-	Subject string `json:"subject"`
-	DER     string `json:"der"` // base64
+	Subject *string `json:"subject"`
+	DER     string  `json:"der"` // base64
 }
 
 // resolve makes the vectors of one file.
@@ -278,7 +285,7 @@ func (row *vectorRow) resolve(v *Vector, base *baseFile) error {
 		if err != nil {
 			return fmt.Errorf("certificate: der: %w", err)
 		}
-		v.Certificate = &CertificateSubject{Subject: row.Certificate.Subject, DER: der}
+		v.Certificate = &CertificateSubject{Subject: *row.Certificate.Subject, DER: der}
 	}
 	for _, part := range [...]struct {
 		name   validate.Document
@@ -292,6 +299,9 @@ func (row *vectorRow) resolve(v *Vector, base *baseFile) error {
 		{validate.DocSSA, base.SSA, row.SSA, &v.SSA},
 	} {
 		if slices.Contains(row.Without, part.name) {
+			if part.change.Set != nil || part.change.Remove != nil {
+				return fmt.Errorf("%s: a change of a document that is not there", part.name)
+			}
 			continue
 		}
 		whole, err := part.change.apply(part.base)
@@ -309,6 +319,9 @@ func (c change) apply(base document) ([]byte, error) {
 	for _, name := range c.Remove {
 		if _, there := whole[name]; !there {
 			return nil, fmt.Errorf("remove: the base has no %q", name)
+		}
+		if _, set := c.Set[name]; set {
+			return nil, fmt.Errorf("remove: %q is set", name)
 		}
 		delete(whole, name)
 	}
