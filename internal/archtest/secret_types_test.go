@@ -208,8 +208,8 @@ func reachingSecrets(files []source) (reach, exported map[string]bool) {
 		ast.Inspect(s.File, func(n ast.Node) bool {
 			if spec, ok := n.(*ast.TypeSpec); ok {
 				name := s.Dir() + "." + spec.Name.Name
-				exported[name] = public(s) && spec.Name.IsExported()
-				edges[name] = typesIn(s, spec.Type)
+				exported[name] = exported[name] || public(s) && spec.Name.IsExported()
+				edges[name] = append(edges[name], typesIn(s, spec.Type)...) // a function may have a type of the same name
 			}
 			return true
 		})
@@ -272,10 +272,12 @@ func TestTheWayToASecretIsFound(t *testing.T) {
 		file("claims/a.go", `package claims; import "`+module+`/internal/secret"; type Secret = secret.Text`),
 		file("x/a.go", `package x; import c "`+module+`/claims"
 			type ( inner struct{ s c.Secret }; List []inner; Map map[string]*List; Embedded struct{ Map }
-			Local struct { T struct { A [2]inner } }; Call struct { inner func(inner) c.Secret }; Name struct { inner int } )`),
+			Twice struct { s c.Secret }
+			Local struct { T struct { A [2]inner } }; Call struct { inner func(inner) c.Secret }; Name struct { inner int } )
+			func f() { type Twice int }`),
 		file("y/a.go", `package y; import "`+module+`/x"; type ( Far struct { X x.Embedded }; Not struct { X x.Call } )`),
 	})
 	assert.Equal(t, map[string]bool{secretType: true, "claims.Secret": true, "x.inner": true, "x.List": true, "x.Map": true,
-		"x.Embedded": true, "x.Local": true, "y.Far": true}, reach)
+		"x.Embedded": true, "x.Local": true, "x.Twice": true, "y.Far": true}, reach)
 	assert.True(t, exported["x.List"] && !exported["x.inner"])
 }
