@@ -26,6 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/internal/fetch"
+	"github.com/obdcr/obdcr/internal/fulltest"
 )
 
 const mostHeap = 8 << 20
@@ -230,7 +231,7 @@ func TestFaultsLeaveNoGoroutineAndNoDescriptor(t *testing.T) {
 	round()
 	goroutines, files := settled(t, func(int, int) bool { return true })
 	before := heap()
-	for range 5 {
+	for range fulltest.Rounds(5) {
 		round()
 	}
 	endGoroutines, endFiles := settled(t, func(g, f int) bool { return g <= goroutines && f <= files })

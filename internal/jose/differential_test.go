@@ -21,7 +21,7 @@ import (
 // or not; whatever passes here must pass there, with the same payload.
 func TestAcceptedMeansAcceptedByTheLibrary(t *testing.T) {
 	accepted, refused := 0, 0
-	rapid.Check(t, func(t *rapid.T) {
+	judge := func(t *rapid.T) {
 		token := drawToken(t)
 		public := rapid.SampledFrom([]crypto.PublicKey{rsaKey().Public(), ecKey().Public()}).Draw(t, "key")
 		j, err := jose.Parse(token)
@@ -40,9 +40,11 @@ func TestAcceptedMeansAcceptedByTheLibrary(t *testing.T) {
 		if string(payload) != j.Payload() {
 			t.Fatalf("the library reads another payload: %q, not %q", payload, j.Payload())
 		}
-	})
-	require.NotZero(t, accepted, "no token was accepted: the test says nothing")
-	require.NotZero(t, refused, "no token was refused: the test says nothing")
+	}
+	// With -short rapid draws few tokens: go on until it has drawn both kinds.
+	for accepted == 0 || refused == 0 {
+		rapid.Check(t, judge)
+	}
 }
 
 // TestTheLibraryVerifiesWhatIsSignedHere, and reads the same header and payload.

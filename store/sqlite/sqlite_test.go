@@ -11,12 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/sqlite"
 	"github.com/obdcr/obdcr/store/storetest"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 func open(t testing.TB, path string) *sqlite.Store {
@@ -142,7 +143,7 @@ func TestRecordsOutliveTheProcess(t *testing.T) {
 }
 
 func TestManyMayOpenANewFileAtOnce(t *testing.T) {
-	for range 3 {
+	for range fulltest.Rounds(3) {
 		path := file(t)
 		opened := make(chan error)
 		const many = 8
