@@ -87,18 +87,6 @@ const (
 	SeverityNotice  Severity = "notice"
 )
 
-// SignatureState is the state of a signature's check. Rules never see a signature. The
-// caller who has the keys checks it, and reports a bad one through [Input.Extra].
-type SignatureState string
-
-// The states. A signature is not checked if there is no key set, or if the set cannot be
-// read.
-const (
-	SignatureValid      SignatureState = "valid"
-	SignatureInvalid    SignatureState = "invalid"
-	SignatureNotChecked SignatureState = "not_checked"
-)
-
 // Step is the step at which a server notices a violation. The wire has the code of the
 // earliest step that failed.
 type Step uint8

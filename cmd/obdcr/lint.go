@@ -20,9 +20,6 @@ import (
 	"github.com/obdcr/obdcr/validate/report"
 )
 
-// outputs are the formats of a report.
-func outputs() []string { return []string{"text", "json", "sarif", "junit"} }
-
 // lintOptions are the flags of lint and lint ssa.
 type lintOptions struct {
 	profile, policy, now, output string
@@ -54,7 +51,7 @@ stop.`,
 	shared.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules to judge by: "+text.List(validate.Profiles()))
 	shared.StringVar(&o.policy, "policy", "", "a bank's policy, a JSON `FILE`")
 	shared.StringVar(&o.now, "now", "", "judge as at this RFC 3339 `TIME` instead of now")
-	shared.StringVarP(&o.output, "output", "o", "text", "format of the report: "+text.List(outputs()))
+	shared.StringVarP(&o.output, "output", "o", "text", "format of the report: "+text.List(text.Strings(report.Formats())))
 	shared.StringVar(&o.ssaJWKS, "ssa-jwks", "", "the directory's key set, a `FILE` or https URL, to check the statement's signature")
 	shared.StringVar(&o.ca, "ca", "", "certificates in PEM, a `FILE`, that the server of a key set must chain to; without it the system's")
 	own.StringVar(&o.softwareJWKS, "software-jwks", "", "the software's key set, a `FILE` or https URL, to check the request's signature")
@@ -62,7 +59,7 @@ stop.`,
 	own.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` or issuer URL; without it only the shape of aud is judged")
 	own.StringVar(&o.cert, "cert", "", "the transport certificate, a `FILE`, to compare tls_client_auth_subject_dn with")
 	complete(cmd, "profile", text.Strings(validate.Profiles()))
-	complete(cmd, "output", outputs())
+	complete(cmd, "output", text.Strings(report.Formats()))
 	cmd.AddCommand(&cobra.Command{
 		Use:               "ssa FILE|-",
 		Short:             "Check a software statement alone",
@@ -91,8 +88,8 @@ func complete(c *cobra.Command, flag string, values []string) {
 
 // lint judges one file and writes the report.
 func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, o *lintOptions) error {
-	if !slices.Contains(outputs(), o.output) {
-		return usageError("-o %q is none of %s", o.output, text.List(outputs()))
+	if !slices.Contains(text.Strings(report.Formats()), o.output) {
+		return usageError("-o %q is none of %s", o.output, text.List(text.Strings(report.Formats())))
 	}
 	in, err := a.lintInput(o)
 	if err != nil {
@@ -102,7 +99,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, 
 	if err != nil && !errors.Is(err, errTooLarge) {
 		return err
 	}
-	result := &tpp.LintResult{Request: validate.SignatureNotChecked, Statement: validate.SignatureNotChecked}
+	result := &tpp.LintResult{}
 	switch {
 	case err != nil:
 		result.Report = unreadable(&in, alone, "is larger than 1 MiB", "send a smaller file: a token has a few KiB, at most 1 MiB is read")
@@ -219,22 +216,20 @@ func (a *app) withStatement(request, name string) (statement, with string, err e
 
 // writeReport writes the report in the format of -o.
 func (a *app) writeReport(out io.Writer, name string, alone bool, format string, r *tpp.LintResult) error {
-	switch format {
-	case "json":
-		return report.JSON(out, r.Report, report.Signatures{
-			Request: r.Request, SSA: r.Statement})
-	case "sarif":
-		return report.SARIF(out, r.Report, name)
-	case "junit":
-		return report.JUnit(out, r.Report, shownName(name))
+	w, err := report.NewWriter(out, report.WriterOptions{Format: report.Format(format), Color: a.color, Now: time.Now()})
+	if err != nil {
+		return err
 	}
-	return report.Text(out, r.Report, a.headline(name, alone, r))
+	if err := w.Add(a.resultOf(name, alone, r)); err != nil {
+		return err
+	}
+	return w.Close()
 }
 
-// headline makes the first line of a report: the file, its algorithm and kid, the issuer of
-// the statement, and the state of the signatures.
-func (a *app) headline(name string, alone bool, r *tpp.LintResult) report.TextOptions {
-	o := report.TextOptions{Name: shownName(name), Documents: r.Documents, Color: a.color}
+// resultOf adds to a result what the head of a report shows: the file, its algorithm and
+// kid, the issuer of the statement, and which flag makes a check that was not made.
+func (a *app) resultOf(name string, alone bool, r *tpp.LintResult) *report.Result {
+	o := &report.Result{Name: name, Report: r.Report, Checks: r.Checks, Documents: r.Documents}
 	signed, payload := validate.DocHeader, validate.DocRequest
 	if alone {
 		signed, payload = validate.DocSSAHeader, validate.DocSSA
@@ -244,37 +239,41 @@ func (a *app) headline(name string, alone bool, r *tpp.LintResult) report.TextOp
 			o.Algorithm, o.KeyID = h.Algorithm.Or(""), h.KeyID.Or("")
 		}
 	}
-	_, isSigned := r.Documents[signed]
-	_, isRead := r.Documents[payload]
-	switch {
-	case alone:
-	case r.Request != validate.SignatureNotChecked:
-		o.RequestNote = "signature " + string(r.Request)
-	case isRead && !isSigned:
-		o.RequestNote = "claims alone, not signed"
-	}
 	if text, ok := r.Documents[validate.DocSSA]; ok {
 		if c, _, err := claims.DecodeSSA(text, nil); err == nil {
 			o.Issuer = c.Issuer.Or("")
 		}
-		o.SSANote = statementNote(r)
 	}
+	_, isRead := r.Documents[payload]
+	addNotes(&o.Checks, r, isRead && !isSigned(r, signed))
 	return o
 }
 
-// statementNote says why a signature was not checked, so that "valid" is not taken for more
-// than it is.
-func statementNote(r *tpp.LintResult) string {
-	_, signed := r.Documents[validate.DocSSAHeader]
-	switch {
-	case r.Statement != validate.SignatureNotChecked:
-		return "signature " + string(r.Statement)
-	case !signed:
-		return "claims alone, not signed"
-	case r.Unavailable != nil:
-		return "signature not checked: the key set cannot be read"
+func isSigned(r *tpp.LintResult, header validate.Document) bool {
+	_, there := r.Documents[header]
+	return there
+}
+
+// addNotes says why a check was not made, so that "valid" is not taken for more than it is.
+func addNotes(c *validate.Checks, r *tpp.LintResult, bare bool) {
+	note := func(to *validate.Check, how string) {
+		if to.State == validate.CheckNotChecked && to.Note == "" {
+			to.Note = how
+		}
 	}
-	return "signature not checked: give --ssa-jwks"
+	if bare {
+		note(&c.RequestSignature, "claims alone, not signed")
+	}
+	if _, read := r.Documents[validate.DocSSA]; read && !isSigned(r, validate.DocSSAHeader) {
+		note(&c.StatementSignature, "claims alone, not signed")
+	}
+	if r.Unavailable != nil {
+		note(&c.StatementSignature, "the key set cannot be read")
+	}
+	note(&c.RequestSignature, "give --software-jwks")
+	note(&c.StatementSignature, "give --ssa-jwks")
+	note(&c.Audience, "give --aud")
+	note(&c.Certificate, "give --cert")
 }
 
 // instant writes a time of a token, seconds since 1970, for people.

@@ -33,8 +33,7 @@ type LintInput struct {
 type LintResult struct {
 	Report    *validate.Report
 	Documents map[validate.Document][]byte // the JSON documents that could be decoded, UNVERIFIED
-	Request   validate.SignatureState      // of the request's signature
-	Statement validate.SignatureState      // of the statement's signature
+	Checks    validate.Checks
 	// Unavailable is the error if a key set could not be read, else nil.
 	Unavailable error
 }
@@ -54,11 +53,20 @@ func Lint(ctx context.Context, in LintInput) (*LintResult, error) {
 		in.Now = time.Now()
 	}
 	l := &linter{in: in, input: validate.Input{Now: in.Now, Certificate: in.Certificate, Environment: in.Environment}, result: LintResult{
-		Documents: map[validate.Document][]byte{}, Request: validate.SignatureNotChecked, Statement: validate.SignatureNotChecked}}
+		Documents: map[validate.Document][]byte{}, Checks: notChecked(in.Request == "")}}
 	signed := l.readStatements(l.readRequest())
 	l.checkSignatures(ctx, signed)
 	l.result.Report = in.Validator.Judge(&l.input)
 	return &l.result, nil
+}
+
+// notChecked returns the checks that apply to a request, or to a statement alone.
+func notChecked(alone bool) validate.Checks {
+	none := validate.Check{State: validate.CheckNotChecked}
+	if alone {
+		return validate.Checks{StatementSignature: none}
+	}
+	return validate.Checks{RequestSignature: none, StatementSignature: none, Audience: none, Certificate: none}
 }
 
 type linter struct {
@@ -162,7 +170,7 @@ func (l *linter) checkSignatures(ctx context.Context, statement *ssa.Signed) {
 	policy := l.in.Validator.Policy()
 	if l.in.StatementKey != nil && statement != nil {
 		err := statement.Verify(ctx, l.in.StatementKey, "", policy.SigningAlgorithms)
-		l.result.Statement = l.state(err, func(e *ssa.Error) validate.Violation {
+		l.result.Checks.StatementSignature.State = l.state(err, func(e *ssa.Error) validate.Violation {
 			e.Rule = map[error]string{ssa.ErrKeyNotFound: validate.RuleSSAKeyFound, ssa.ErrBadSignature: validate.RuleSSASignature}[e.Kind]
 			return verdict.Statement(e)
 		})
@@ -173,22 +181,25 @@ func (l *linter) checkSignatures(ctx context.Context, statement *ssa.Signed) {
 			address = l.input.SSA.SoftwareJWKSEndpoint.Or("")
 		}
 		err := l.signed.Verify(ctx, l.in.SoftwareKey, address, policy.SigningAlgorithms)
-		l.result.Request = l.state(err, func(e *ssa.Error) validate.Violation { return verdict.Request(e) })
+		l.result.Checks.RequestSignature.State = l.state(err, func(e *ssa.Error) validate.Violation { return verdict.Request(e) })
 	}
 }
 
-func (l *linter) state(err error, violation func(*ssa.Error) validate.Violation) validate.SignatureState {
+func (l *linter) state(err error, violation func(*ssa.Error) validate.Violation) validate.CheckState {
 	var e *ssa.Error
 	switch {
 	case err == nil:
-		return validate.SignatureValid
+		return validate.CheckGood
 	case !errors.As(err, &e) || errors.Is(err, ssa.ErrKeySourceUnavailable):
 		l.result.Unavailable = err
-		return validate.SignatureNotChecked
-	case errors.Is(err, ssa.ErrKeyNotFound), errors.Is(err, ssa.ErrBadSignature):
+		return validate.CheckNotChecked
+	case errors.Is(err, ssa.ErrKeyNotFound):
+		l.add(violation(e))
+		return validate.CheckKeyNotFound
+	case errors.Is(err, ssa.ErrBadSignature):
 		l.add(violation(e))
 	}
-	return validate.SignatureInvalid
+	return validate.CheckBad
 }
 
 func isObject(text string) bool { return strings.HasPrefix(text, "{") }

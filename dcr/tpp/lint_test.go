@@ -22,15 +22,15 @@ func TestLintOfAValidRequestFindsNothing(t *testing.T) {
 	require.NoError(t, err)
 	result := w.lint(t, tpp.LintInput{Request: token, StatementKey: w.directory.Anchor().Keys, SoftwareKey: w.directory.Resolver()})
 	require.True(t, result.Report.Valid(), errorIDs(result.Report))
-	require.Equal(t, validate.SignatureValid, result.Request)
-	require.Equal(t, validate.SignatureValid, result.Statement)
+	require.Equal(t, validate.CheckGood, result.Checks.RequestSignature.State)
+	require.Equal(t, validate.CheckGood, result.Checks.StatementSignature.State)
 	require.Len(t, result.Documents, 4)
 
 	bare, err := json.Marshal(&request)
 	require.NoError(t, err)
 	result = w.lint(t, tpp.LintInput{Request: string(bare)})
 	require.True(t, result.Report.Valid(), errorIDs(result.Report))
-	require.Equal(t, validate.SignatureNotChecked, result.Request)
+	require.Equal(t, validate.CheckNotChecked, result.Checks.RequestSignature.State)
 }
 
 func TestLintGoesOnWhereAServerStops(t *testing.T) {
@@ -42,8 +42,8 @@ func TestLintGoesOnWhereAServerStops(t *testing.T) {
 		c.Scope = claims.Some(claims.Scope{Words: []string{"openid", "payments"}})
 	})
 	result := w.lint(t, tpp.LintInput{Request: token, StatementKey: w.directory.Anchor().Keys, SoftwareKey: w.directory.Resolver()})
-	require.Equal(t, validate.SignatureInvalid, result.Statement)
-	require.Equal(t, validate.SignatureValid, result.Request)
+	require.Equal(t, validate.CheckBad, result.Checks.StatementSignature.State)
+	require.Equal(t, validate.CheckGood, result.Checks.RequestSignature.State)
 	require.ElementsMatch(t, []string{"ssa.signature", "scope.within_roles"}, errorIDs(result.Report))
 	_, err = w.client(t).Register(t.Context(), token)
 	var refused *tpp.ResponseError
@@ -104,7 +104,7 @@ func TestLintJudgesTheClaimsOfAMalformedToken(t *testing.T) {
 		result := w.lint(t, tpp.LintInput{Request: text})
 		require.Contains(t, errorIDs(result.Report), "request.jws")
 		require.Contains(t, errorIDs(result.Report), "application_type.web_or_mobile")
-		require.Equal(t, validate.SignatureNotChecked, result.Request)
+		require.Equal(t, validate.CheckNotChecked, result.Checks.RequestSignature.State)
 	}
 }
 

@@ -68,7 +68,7 @@ func TestABuiltRequestIsValidByEveryMethodAndAlgorithm(t *testing.T) {
 			result := w.lint(t, tpp.LintInput{Request: request, StatementKey: w.directory.Anchor().Keys, SoftwareKey: w.directory.Resolver(),
 				Certificate: &validate.Certificate{RawSubject: software.TransportCertificate.Leaf.RawSubject}})
 			assert.Empty(t, errorIDs(result.Report), "%s %s", software.Algorithm, method)
-			assert.Equal(t, validate.SignatureValid, result.Request)
+			assert.Equal(t, validate.CheckGood, result.Checks.RequestSignature.State)
 			again, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: method})
 			require.NoError(t, err)
 			assert.NotEqual(t, request, again, "each has its own jti")

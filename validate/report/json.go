@@ -1,19 +1,24 @@
 package report
 
 import (
-	"cmp"
 	"encoding/json"
 	"io"
 
 	"github.com/obdcr/obdcr/validate"
 )
 
-// Signatures has the states of both signatures. An empty state is shown as
-// not checked. The states are shown and do not change the verdict: a bad signature
-// enters the report as a violation, through [validate.Input.Extra].
-type Signatures struct {
-	Request validate.SignatureState `json:"request"`
-	SSA     validate.SignatureState `json:"ssa"`
+// jsonChecks has the state of each check that applies.
+type jsonChecks struct {
+	RequestSignature   validate.CheckState `json:"request_signature,omitempty"`
+	StatementSignature validate.CheckState `json:"statement_signature,omitempty"`
+	Audience           validate.CheckState `json:"audience,omitempty"`
+	Certificate        validate.CheckState `json:"certificate,omitempty"`
+}
+
+// jsonSignatures is the older form of the states of both signatures.
+type jsonSignatures struct {
+	Request string `json:"request"`
+	SSA     string `json:"ssa"`
 }
 
 type jsonReport struct {
@@ -24,7 +29,8 @@ type jsonReport struct {
 	More          int                 `json:"more,omitempty"`
 	Passed        int                 `json:"passed"`
 	NotApplicable int                 `json:"not_applicable"`
-	Signatures    Signatures          `json:"signatures"`
+	Signatures    jsonSignatures      `json:"signatures"`
+	Checks        jsonChecks          `json:"checks"`
 }
 
 type jsonViolation struct {
@@ -46,20 +52,19 @@ type jsonCitation struct {
 	URL     string `json:"url"`
 }
 
-// JSON writes the report as one JSON object, indented and with a newline at its
+// writeJSON writes the report as one JSON object, indented and with a newline at its
 // end: profile, valid, wire (null where the report is valid), the violations of
-// every severity, the numbers of rules passed and not applicable, and the
-// signatures. The member more counts the violations that the report has no room
-// for. The error is that of w.
-func JSON(w io.Writer, r *validate.Report, s Signatures) error {
+// every severity, the numbers of rules passed and not applicable, and the checks. The
+// member more counts the violations that the report has no room for.
+func writeJSON(w io.Writer, of *Result) error {
+	r, c := of.Report, &of.Checks
 	out := jsonReport{
 		Profile: r.Profile, Valid: r.Valid(), Wire: r.Wire(),
 		Violations: make([]jsonViolation, 0, len(r.Violations)), More: r.More,
 		Passed: len(r.Passed()), NotApplicable: len(r.NotApplicable()),
-		Signatures: Signatures{
-			Request: cmp.Or(s.Request, validate.SignatureNotChecked),
-			SSA:     cmp.Or(s.SSA, validate.SignatureNotChecked),
-		},
+		Signatures: jsonSignatures{Request: signature(c.RequestSignature), SSA: signature(c.StatementSignature)},
+		Checks: jsonChecks{RequestSignature: c.RequestSignature.State, StatementSignature: c.StatementSignature.State,
+			Audience: c.Audience.State, Certificate: c.Certificate.State},
 	}
 	for i := range r.Violations {
 		v := &r.Violations[i]
@@ -69,6 +74,17 @@ func JSON(w io.Writer, r *validate.Report, s Signatures) error {
 		})
 	}
 	return writeIndented(w, out)
+}
+
+// signature returns the older name of a state, which knows no key that was not found.
+func signature(c validate.Check) string {
+	switch c.State {
+	case validate.CheckGood:
+		return "valid"
+	case validate.CheckBad, validate.CheckKeyNotFound:
+		return "invalid"
+	}
+	return "not_checked"
 }
 
 func writeIndented(w io.Writer, v any) error {

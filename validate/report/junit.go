@@ -41,11 +41,11 @@ type (
 	}
 )
 
-// JUnit writes the report as JUnit XML: a suite of that name with one test case for
+// writeJUnit writes the report as JUnit XML: a suite of that name with one test case for
 // each rule of the report. A rule with an error fails, and a rule that does not
 // apply is skipped. A case that passes has its warnings and notices in system-out.
 // The error is that of w.
-func JUnit(w io.Writer, r *validate.Report, name string) error {
+func writeJUnit(w io.Writer, r *validate.Report, name string) error {
 	suite := junitSuite{Name: name, Cases: junitCases(r)}
 	for i := range suite.Cases {
 		c := &suite.Cases[i]

@@ -97,14 +97,38 @@ func shownInput() *validate.Input {
 	return &validate.Input{Request: &claims.Request{}, SSA: &claims.SSA{}, Now: time.Unix(1_700_000_000, 0)}
 }
 
-func shownOptions() report.TextOptions {
-	return report.TextOptions{
-		Name: "request.jwt", Algorithm: "PS256", KeyID: "hcgexkJ9dTRR6iQ", Issuer: "OpenBanking Ltd",
-		SSANote: "signature not checked: give --ssa-jwks",
+func shown(r *validate.Report) *report.Result {
+	return &report.Result{
+		Name: "request.jwt", Report: r, Algorithm: "PS256", KeyID: "hcgexkJ9dTRR6iQ", Issuer: "OpenBanking Ltd",
+		Checks: validate.Checks{
+			RequestSignature:   validate.Check{State: validate.CheckGood},
+			StatementSignature: validate.Check{State: validate.CheckNotChecked, Note: "give --ssa-jwks"},
+		},
 		Documents: map[validate.Document][]byte{
 			validate.DocRequest: []byte(shownRequest), validate.DocSSA: []byte(shownSSA),
 		},
 	}
+}
+
+// write writes one result in a format.
+func write(w io.Writer, f report.Format, r *report.Result, change ...func(*report.WriterOptions)) error {
+	o := report.WriterOptions{Format: f, Now: time.Unix(1_700_000_000, 0)}
+	for _, c := range change {
+		c(&o)
+	}
+	out, err := report.NewWriter(w, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(out.Add(r), out.Close())
+}
+
+func colored(o *report.WriterOptions) { o.Color = true }
+
+func bare(r *validate.Report) *report.Result { return &report.Result{Report: r} }
+
+func named(name string, r *validate.Report) *report.Result {
+	return &report.Result{Name: name, Report: r}
 }
 
 // golden compares what write writes with a file.
@@ -125,17 +149,15 @@ func golden(t *testing.T, name string, write func(io.Writer) error) []byte {
 
 func TestText(t *testing.T) {
 	r := validator(t, shownRules()...).Judge(shownInput())
-	golden(t, "invalid.txt", func(w io.Writer) error { return report.Text(w, r, shownOptions()) })
-	colored := shownOptions()
-	colored.Color = true
-	golden(t, "invalid_color.txt", func(w io.Writer) error { return report.Text(w, r, colored) })
+	golden(t, "invalid.txt", func(w io.Writer) error { return write(w, report.FormatText, shown(r)) })
+	golden(t, "invalid_color.txt", func(w io.Writer) error { return write(w, report.FormatText, shown(r), colored) })
 	valid := validator(t, shownRules()[6:]...).Judge(shownInput())
-	golden(t, "valid.txt", func(w io.Writer) error { return report.Text(w, valid, shownOptions()) })
+	golden(t, "valid.txt", func(w io.Writer) error { return write(w, report.FormatText, shown(valid)) })
 	warned := validator(t, shownRules()[5:]...).Judge(shownInput())
-	golden(t, "warned.txt", func(w io.Writer) error { return report.Text(w, warned, report.TextOptions{}) })
+	golden(t, "warned.txt", func(w io.Writer) error { return write(w, report.FormatText, bare(warned)) })
 	much := validator(t, many(250, validate.SeverityError)).Judge(shownInput())
 	var b strings.Builder
-	require.NoError(t, report.Text(&b, much, report.TextOptions{}))
+	require.NoError(t, write(&b, report.FormatText, bare(much)))
 	assert.True(t, strings.HasSuffix(b.String(), "and 50 more violations not shown\n250 errors\n"))
 }
 
@@ -149,16 +171,17 @@ error    redirect_uris.subset_of_ssa   /redirect_uris/1
       = fix: register the URI with the directory and fetch a new SSA, or leave it out
 1 error
 `
-	o := shownOptions()
+	o := shown(validator(t, shownRules()[0]).Judge(shownInput()))
+	o.Checks.RequestSignature = validate.Check{}
 	o.Documents[validate.DocRequest] = []byte(`{"iss":"a","iat":1,"exp":2,"redirect_uris":["https://app.example/cb","https://app.example/cb2"]}`)
 	var b strings.Builder
-	require.NoError(t, report.Text(&b, validator(t, shownRules()[0]).Judge(shownInput()), o))
+	require.NoError(t, write(&b, report.FormatText, o))
 	assert.Equal(t, want, b.String())
 }
 
 func TestTextNeverSteersTheTerminal(t *testing.T) {
 	nasty := "\x1b[31m\u202e\x9b\r\n"
-	o := report.TextOptions{
+	o := &report.Result{
 		Name: nasty, Algorithm: nasty, KeyID: nasty, Issuer: nasty,
 		Documents: map[validate.Document][]byte{validate.DocRequest: []byte(`{"a":"` + "\u009b\u202e" + `"}`)},
 	}
@@ -167,9 +190,9 @@ func TestTextNeverSteersTheTerminal(t *testing.T) {
 		c.ReportValue("/a", nasty, nasty, nasty)
 		c.ReportValue("/"+nasty, nasty, nasty, nasty)
 	}
-	r := validator(t, steers).Judge(shownInput())
+	o.Report = validator(t, steers).Judge(shownInput())
 	var b strings.Builder
-	require.NoError(t, report.Text(&b, r, o))
+	require.NoError(t, write(&b, report.FormatText, o))
 	for _, c := range b.String() {
 		assert.False(t, c != '\n' && c < ' ' || c == 0x9b || c == 0x202e, "%q", c)
 	}
@@ -178,10 +201,10 @@ func TestTextNeverSteersTheTerminal(t *testing.T) {
 func TestJSON(t *testing.T) {
 	r := validator(t, shownRules()...).Judge(shownInput())
 	golden(t, "invalid.json", func(w io.Writer) error {
-		return report.JSON(w, r, report.Signatures{Request: validate.SignatureValid})
+		return write(w, report.FormatJSON, shown(r))
 	})
 	valid := validator(t, shownRules()[6:]...).Judge(shownInput())
-	b := golden(t, "valid.json", func(w io.Writer) error { return report.JSON(w, valid, report.Signatures{}) })
+	b := golden(t, "valid.json", func(w io.Writer) error { return write(w, report.FormatJSON, bare(valid)) })
 	var got map[string]any
 	require.NoError(t, json.Unmarshal(b, &got))
 	assert.Nil(t, got["wire"])
@@ -191,7 +214,7 @@ func TestJSON(t *testing.T) {
 
 func TestSARIF(t *testing.T) {
 	r := validator(t, shownRules()...).Judge(shownInput())
-	b := golden(t, "invalid.sarif", func(w io.Writer) error { return report.SARIF(w, r, "some dir/request.jwt") })
+	b := golden(t, "invalid.sarif", func(w io.Writer) error { return write(w, report.FormatSARIF, named("some dir/request.jwt", r)) })
 	var log struct {
 		Version string
 		Runs    []struct {
@@ -213,17 +236,17 @@ func TestSARIF(t *testing.T) {
 	}
 	for name, uri := range map[string]string{"-": `"uri": "stdin"`, "a:b%c": `"uri": "./a:b%25c"`} {
 		var out strings.Builder
-		require.NoError(t, report.SARIF(&out, r, name))
+		require.NoError(t, write(&out, report.FormatSARIF, named(name, r)))
 		assert.Contains(t, out.String(), uri)
 	}
 	var out strings.Builder
-	require.NoError(t, report.SARIF(&out, r, ""))
+	require.NoError(t, write(&out, report.FormatSARIF, named("", r)))
 	assert.NotContains(t, out.String(), "physicalLocation")
 }
 
 func TestJUnit(t *testing.T) {
 	r := validator(t, shownRules()...).Judge(shownInput())
-	b := golden(t, "invalid.xml", func(w io.Writer) error { return report.JUnit(w, r, "request.jwt") })
+	b := golden(t, "invalid.xml", func(w io.Writer) error { return write(w, report.FormatJUnit, named("request.jwt", r)) })
 	var suites struct {
 		Tests    int `xml:"tests,attr"`
 		Failures int `xml:"failures,attr"`
@@ -243,7 +266,7 @@ func TestJUnit(t *testing.T) {
 	} {
 		much := validator(t, many(250, severity)).Judge(shownInput())
 		var out strings.Builder
-		require.NoError(t, report.JUnit(&out, much, "x"))
+		require.NoError(t, write(&out, report.FormatJUnit, named("x", much)))
 		assert.Contains(t, out.String(), failures)
 		assert.Contains(t, out.String(), "50 more violations")
 	}
@@ -253,12 +276,12 @@ func TestRenderingsOfAReportThatWasNotJudged(t *testing.T) {
 	var none *validate.Validator
 	for _, r := range []*validate.Report{{}, none.Judge(nil)} {
 		var b strings.Builder
-		require.NoError(t, report.Text(&b, r, report.TextOptions{}))
+		require.NoError(t, write(&b, report.FormatText, bare(r)))
 		assert.NotContains(t, b.String(), "valid (")
-		require.NoError(t, report.SARIF(&b, r, "x"))
-		require.NoError(t, report.JUnit(&b, r, "x"))
+		require.NoError(t, write(&b, report.FormatSARIF, named("x", r)))
+		require.NoError(t, write(&b, report.FormatJUnit, named("x", r)))
 		b.Reset()
-		require.NoError(t, report.JSON(&b, r, report.Signatures{}))
+		require.NoError(t, write(&b, report.FormatJSON, bare(r)))
 		assert.Contains(t, b.String(), `"valid": false`)
 	}
 }
@@ -272,8 +295,8 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, errPipe }
 
 func TestRenderingsGiveTheWritersError(t *testing.T) {
 	r := validator(t, shownRules()...).Judge(shownInput())
-	require.ErrorIs(t, report.Text(brokenPipe{}, r, shownOptions()), errPipe)
-	require.ErrorIs(t, report.JSON(brokenPipe{}, r, report.Signatures{}), errPipe)
-	require.ErrorIs(t, report.SARIF(brokenPipe{}, r, "x"), errPipe)
-	require.ErrorIs(t, report.JUnit(brokenPipe{}, r, "x"), errPipe)
+	require.ErrorIs(t, write(brokenPipe{}, report.FormatText, shown(r)), errPipe)
+	require.ErrorIs(t, write(brokenPipe{}, report.FormatJSON, bare(r)), errPipe)
+	require.ErrorIs(t, write(brokenPipe{}, report.FormatSARIF, named("x", r)), errPipe)
+	require.ErrorIs(t, write(brokenPipe{}, report.FormatJUnit, named("x", r)), errPipe)
 }

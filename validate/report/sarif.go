@@ -93,12 +93,12 @@ const (
 	sarifHomepage = "https://github.com/obdcr/obdcr"
 )
 
-// SARIF writes the report as SARIF 2.1.0, with the metadata of each rule that has
+// writeSARIF writes the report as SARIF 2.1.0, with the metadata of each rule that has
 // a result. The numbers passed and notApplicable tell of the other rules. A result
 // points at line 1 of the file name, since a compact JWT has one line, and names
 // document and pointer as its logical location. An empty name is left out, and "-"
 // becomes "stdin". The error is that of w.
-func SARIF(w io.Writer, r *validate.Report, name string) error {
+func writeSARIF(w io.Writer, r *validate.Report, name string) error {
 	rules, index := sarifRules(r)
 	run := sarifRun{
 		Tool: sarifTool{Driver: sarifDriver{

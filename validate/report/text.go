@@ -13,31 +13,13 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// TextOptions is what a report for people shows beside its violations. All
-// fields may be empty.
-type TextOptions struct {
-	// Name is the name of what was judged, most often of a file.
-	Name string
-	// Algorithm and KeyID are the alg and kid of the request JWT.
-	Algorithm, KeyID string
-	// Issuer is the iss of the software statement.
-	Issuer string
-	// RequestNote and SSANote say what is known of the two signatures, such as
-	// "signature not checked: give --ssa-jwks". Each stands in brackets in the headline.
-	RequestNote, SSANote string
-	// Documents are the JSON texts that were judged. A violation in a document that
-	// is not here is shown without its line.
-	Documents map[validate.Document][]byte
-	// Color adds ANSI colours.
-	Color bool
-}
-
-// Text writes the report for people: a headline, the violations, and a count. Each
+// writeText writes the report for people: a headline, the violations, and a count. Each
 // violation shows the line of the indented document with a caret under the value,
 // what is cited, and how to mend it. Whatever comes from the input is made
 // printable. The error is that of w.
-func Text(w io.Writer, r *validate.Report, o TextOptions) error {
-	t := &textWriter{o: o, lines: map[validate.Document][]jsonscan.Line{}}
+func writeText(w io.Writer, of *Result, color bool) error {
+	r := of.Report
+	t := &textWriter{o: of, color: color, lines: map[validate.Document][]jsonscan.Line{}}
 	t.headline()
 	for i := range r.Violations {
 		t.violation(&r.Violations[i])
@@ -52,7 +34,8 @@ func Text(w io.Writer, r *validate.Report, o TextOptions) error {
 
 type textWriter struct {
 	b     bytes.Buffer
-	o     TextOptions
+	o     *Result
+	color bool
 	lines map[validate.Document][]jsonscan.Line
 }
 
@@ -62,7 +45,7 @@ const (
 )
 
 func (t *textWriter) paint(code, s string) string {
-	if !t.o.Color || s == "" {
+	if !t.color || s == "" {
 		return s
 	}
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
@@ -83,25 +66,40 @@ func color(s validate.Severity) string {
 func (t *textWriter) headline() {
 	var parts []string
 	if t.o.Name != "" {
-		parts = append(parts, t.paint(bold, text.Show(t.o.Name)))
+		parts = append(parts, t.paint(bold, text.Show(shownName(t.o.Name))))
 	}
 	signed := text.Echo(t.o.Algorithm)
 	if t.o.KeyID != "" {
 		signed = strings.TrimSpace(signed + "  kid " + shortKeyID(t.o.KeyID))
 	}
-	if signed = noted(signed, t.o.RequestNote); signed != "" {
+	if signed = noted(signed, noteOf("signature", t.o.Checks.RequestSignature)); signed != "" {
 		parts = append(parts, signed)
 	}
-	if t.o.Issuer != "" || t.o.SSANote != "" {
+	if note := noteOf("signature", t.o.Checks.StatementSignature); t.o.Issuer != "" || note != "" {
 		from := "SSA"
 		if t.o.Issuer != "" {
 			from += " from " + text.Echo(t.o.Issuer)
 		}
-		parts = append(parts, noted(from, t.o.SSANote))
+		parts = append(parts, noted(from, note))
 	}
 	if len(parts) > 0 {
 		t.b.WriteString(strings.Join(parts, "   ") + "\n")
 	}
+}
+
+// noteOf says in words what came of a check, "" if it does not apply.
+func noteOf(what string, c validate.Check) string {
+	switch {
+	case c.State == "":
+		return ""
+	case c.State == validate.CheckKeyNotFound:
+		return "key not found"
+	case c.State == validate.CheckNotChecked && c.Note != "":
+		return what + " not checked: " + c.Note
+	case c.State == validate.CheckNotChecked:
+		return what + " not checked"
+	}
+	return what + " " + string(c.State)
 }
 
 func noted(s, note string) string {
