@@ -155,10 +155,16 @@ func (r *Registrar) owns(ctx context.Context, c store.Client, leaf *x509.Certifi
 		return nil, refuse(err)
 	}
 	_, err = r.certificates.Check(ctx, leaf, cert.SoftwareOf(statement, keys))
-	err = certificateError(err)
+	return statement, withToken(certificateError(err))
+}
+
+// withToken adds the error code to the refusal of a certificate that came with an access
+// token: the token opens nothing with that certificate (RFC 6750 section 3.1). Registration
+// takes no token, so its refusals have no such code.
+func withToken(err error) error {
 	var e *Error
 	if errors.As(err, &e) && e.Status == http.StatusUnauthorized {
 		e.BearerError = invalidToken
 	}
-	return statement, err
+	return err
 }

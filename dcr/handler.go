@@ -223,6 +223,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, do verb) {
 	}
 	if err != nil {
 		refusal := asError(err)
+		if q.Method == http.MethodPost {
+			refusal.scheme = mutualTLS // registration takes no token
+		}
 		h.logRefusal(q, refusal)
 		refusal.Answer(w, realm)
 		return

@@ -1,6 +1,7 @@
 package dcr
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -63,7 +64,7 @@ func (e *Error) challenge(realm string) string {
 	if e.BearerError != "" {
 		parameters = append(parameters, `error="`+e.BearerError+`"`)
 	}
-	return strings.TrimSpace("Bearer " + strings.Join(parameters, ", "))
+	return strings.TrimSpace(cmp.Or(e.scheme, "Bearer") + " " + strings.Join(parameters, ", "))
 }
 
 // logRefusal logs what the answer leaves out: the rules and the cause. It logs neither

@@ -2,6 +2,7 @@ package dcr_test
 
 import (
 	"context"
+	"crypto/x509"
 	"maps"
 	"net/http"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -20,6 +22,7 @@ import (
 const (
 	bare    = `Bearer realm="registration"`
 	invalid = bare + `, error="invalid_token"`
+	mutual  = `MutualTLS realm="registration"`
 )
 
 func TestAClientIsReadReplacedAndDeleted(t *testing.T) {
@@ -178,7 +181,15 @@ func TestWithoutACertificateATokenOpensNothing(t *testing.T) {
 	}
 	a := server.sendBy(t, server.plain, s.request(t, "POST", "/register", strings.NewReader(s.token(t, nil))))
 	require.Equal(t, 401, a.status)
-	require.Equal(t, bare, a.header.Get("WWW-Authenticate"), "a registration needs no token")
+	require.Equal(t, mutual, a.header.Get("WWW-Authenticate"), "a registration takes no token")
+	stranger := s.start(t, nil, func(c *dcr.HandlerConfig) {
+		c.Certificate = func(*http.Request) (*x509.Certificate, error) {
+			return s.certificate(t, s.other(t, ssatest.SoftwareOptions{})), nil
+		}
+	})
+	a = stranger.send(t, s.request(t, "POST", "/register", strings.NewReader(s.token(t, nil))))
+	require.Equal(t, 401, a.status)
+	require.Equal(t, mutual, a.header.Get("WWW-Authenticate"), "nor does one by another software's certificate")
 	require.Equal(t, id, s.stored(t, id).ID)
 }
 

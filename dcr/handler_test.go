@@ -81,7 +81,7 @@ func TestTheHandlerAnswersAsTheSpecificationSays(t *testing.T) {
 			case c.status == 405:
 				require.Equal(t, "POST", response.Header.Get("Allow"))
 			case c.status == 401:
-				require.Contains(t, response.Header.Get("WWW-Authenticate"), "Bearer")
+				require.Contains(t, response.Header.Get("WWW-Authenticate"), "MutualTLS")
 			case c.code != "":
 				var members map[string]string
 				require.NoError(t, json.Unmarshal(body, &members))

@@ -136,7 +136,7 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, l
 		// The new statement may name another key set than the old one: the certificate has
 		// to be in both.
 		if err := r.checkCertificate(ctx, v, leaf); err != nil {
-			return nil, err
+			return nil, withToken(err)
 		}
 	}
 	report := r.verifier.Validator.Judge(v.input)

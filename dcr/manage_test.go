@@ -649,6 +649,8 @@ func TestTheCertificateMustBelongToTheSoftwareAsTheNewStatementHasIt(t *testing.
 	before := everything(t, b.records)
 	_, err := b.Update(context.Background(), id, b.stating(t, b.statement(t, map[string]any{
 		"software_jwks_endpoint": b.directory.URL() + path})), b.caller(t, id))
-	require.Equal(t, http.StatusUnauthorized, refusalOf(t, err).Status)
+	refusal := refusalOf(t, err)
+	require.Equal(t, http.StatusUnauthorized, refusal.Status)
+	require.Equal(t, invalidCode, refusal.BearerError, "the token came with a certificate that opens nothing any more")
 	require.Equal(t, before, everything(t, b.records))
 }

@@ -21,7 +21,8 @@ type Error struct {
 	BearerError string           // with 401 and 403: the error code of WWW-Authenticate, "" for none (RFC 6750 section 3.1)
 	Err         error            // the cause, for logs
 
-	logged bool // the Registrar has logged the cause
+	logged bool   // the Registrar has logged the cause
+	scheme string // with 401: what WWW-Authenticate asks for; "" asks for a bearer token
 }
 
 // Error returns status, code and description in one line.
@@ -83,6 +84,11 @@ func Unavailable(err error, what string) *Error {
 	}
 	return e
 }
+
+// mutualTLS is the scheme of WWW-Authenticate where a client certificate is all that is
+// asked for. A 401 must name a scheme (RFC 9110 section 15.5.2). No registered one asks for
+// a certificate, and Bearer would make the sender look for a token that opens nothing.
+const mutualTLS = "MutualTLS"
 
 // realm is that of the registration endpoint. An API of the bank has another one.
 const realm = "registration"
