@@ -115,22 +115,11 @@ func Open(doc string, limit int) (jsonscan.Value, Faults) {
 	var syntax *jsonscan.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
-		f.Add(memberAt(doc, syntax.Offset), "is no strict JSON: %s at byte %d", syntax.Reason, syntax.Offset)
+		f.Add(text.Echo(syntax.Name(doc)), "is no strict JSON: %s", syntax.In(doc))
 	case v.Kind() != jsonscan.Object:
 		f.Add("", "is a JSON %s, not an object", v.Kind())
 	}
 	return v, f
-}
-
-// memberAt returns the name of the member that begins at a byte of a document, "" if none
-// begins there.
-func memberAt(doc string, offset int) string {
-	if offset < len(doc) && doc[offset] == '"' {
-		if name, _, ok := strings.Cut(doc[offset+1:], `"`); ok {
-			return text.Echo(name)
-		}
-	}
-	return ""
 }
 
 // Read reads the members of an object into a T. A field whose member is not in the object

@@ -9,7 +9,6 @@ package jsonscan
 import (
 	"math"
 	"math/bits"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -25,19 +24,6 @@ const (
 	// have. It bounds the cost of a document whose sender is not authenticated yet.
 	MaxValues = 2000
 )
-
-// SyntaxError is the first fault of a document.
-type SyntaxError struct {
-	Offset int    // bytes before the fault
-	Reason string // what is wrong, in ASCII, without any of the input
-}
-
-// Error returns the detail with the name of the format in front.
-func (e *SyntaxError) Error() string { return "json: " + e.Detail() }
-
-// Detail returns reason and place in one line, for a message that names the document
-// itself.
-func (e *SyntaxError) Detail() string { return e.Reason + " at byte " + strconv.Itoa(e.Offset) }
 
 // Parse checks the whole of doc and returns its one value, a view into doc that
 // copies nothing. The error is a *SyntaxError, and the value then unusable.
