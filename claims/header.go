@@ -10,7 +10,8 @@ var headerFields = table(
 
 // DecodeHeader reads a decoded JOSE header, as DecodeRequest reads a payload. It
 // judges nothing: package validate has the rules about the header, and package ssa
-// refuses by itself what must never be trusted.
+// refuses by itself what must never be trusted. Of x5t and x5t#S256 it keeps no more than
+// the name, since nobody may choose a key by them.
 func DecodeHeader[Text ~string | ~[]byte](header Text) (*Header, []Fault, error) {
 	h := Header{Members: make([]string, 0, 4)}
 	var r reader
@@ -18,6 +19,10 @@ func DecodeHeader[Text ~string | ~[]byte](header Text) (*Header, []Fault, error)
 		h.Members = append(h.Members, name)
 		if i, ok := headerFields.index[name]; ok {
 			headerFields.rows[i].decode(&r, &h, name, v)
+		} else if name == "x5t" || name == "x5t#S256" {
+			r.enter(name)
+			r.text(v, false)
+			r.leave()
 		}
 	})
 	if err != nil {

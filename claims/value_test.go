@@ -153,6 +153,15 @@ func TestHeader(t *testing.T) {
 	assert.True(t, h.Has("crit"))
 	assert.False(t, h.Has("jwk"))
 
+	h, faults, err = DecodeHeader([]byte(`{"x5t":"AA","x5t#S256":"\ud800"}`))
+	require.NoError(t, err)
+	assert.Empty(t, faults)
+	assert.Equal(t, &Header{Members: []string{"x5t", "x5t#S256"}}, h)
+
+	_, faults, err = DecodeHeader([]byte(`{"x5t":7,"x5t#S256":null}`))
+	require.NoError(t, err)
+	assert.Equal(t, []Fault{{Pointer: "/x5t", Got: "number", Want: "string"}, {Pointer: "/x5t#S256", Got: "null", Want: "string"}}, faults)
+
 	h, faults, err = DecodeHeader([]byte(`{"alg":["PS256"],"kid":1,"typ":null}`))
 	require.NoError(t, err)
 	assert.Equal(t, []Fault{

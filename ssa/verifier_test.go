@@ -64,6 +64,7 @@ func TestMalformedStatementsAreRefused(t *testing.T) {
 		"key in the header":                {forge(t, s, ssatest.Forgery{Members: map[string]any{"jwk": map[string]string{"kty": "oct"}}}), "ssa.jws"},
 		"key address in the header":        {forge(t, s, ssatest.Forgery{Members: map[string]any{"jku": "https://evil.example/k"}}), "ssa.jws"},
 		"certificate in the header":        {forge(t, s, ssatest.Forgery{Members: map[string]any{"x5c": []string{"AA=="}}}), "ssa.jws"},
+		"digest that is no string":         {forge(t, s, ssatest.Forgery{Members: map[string]any{"x5t": 1}}), "ssa.jws"},
 		"typ of another kind":              {forge(t, s, ssatest.Forgery{Members: map[string]any{"typ": "at+jwt"}}), "ssa.jws"},
 		"kid that is a number":             {forge(t, s, ssatest.Forgery{Members: map[string]any{"kid": 7}}), "ssa.jws"},
 		"payload that is an array":         {payload(`[]`), "ssa.jws"},

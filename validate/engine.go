@@ -152,7 +152,7 @@ const (
 type judgement struct {
 	report Report
 	kase   Case
-	room   [192]Outcome
+	room   [256]Outcome
 }
 
 // Judge runs every rule over in and reports all violations at once. It neither

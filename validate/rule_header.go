@@ -6,6 +6,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // maxKeyID is the greatest length of a kid. The specification sets no limit. A kid is an
@@ -53,12 +54,22 @@ var headerRules = []Rule{
 	},
 	{
 		ID:       rule.HeaderTyp,
-		Summary:  "typ is absent or JWT.",
+		Summary:  "typ is absent, or JWT or application/jwt in any case.",
 		Reason:   "A token of another type must not pass for a registration request.",
 		Example:  `{"alg": "PS256", "typ": "at+jwt"}`,
 		Citation: rfc("7519", "5.1"),
 		Fix:      "leave typ out or set it to JWT",
 		Check:    func(c *Case) { checkType(c, c.Header()) },
+	},
+	{
+		ID:       rule.HeaderTypSpelling,
+		Summary:  "typ, if sent, is spelled JWT.",
+		Reason:   "RFC 7519 recommends upper case without a prefix, and some banks take nothing else.",
+		Example:  `{"alg": "PS256", "kid": "hcgex1mTXPpA8QBZkqLRMv7WFY0", "typ": "jwt"}`,
+		Citation: rfc("7519", "5.1"),
+		Severity: SeverityNotice,
+		Fix:      "set typ to JWT",
+		Check:    func(c *Case) { checkTypeSpelling(c, c.Header()) },
 	},
 	{
 		ID:       rule.HeaderCrit,
@@ -73,7 +84,7 @@ var headerRules = []Rule{
 	},
 	{
 		ID:       rule.HeaderEmbeddedKey,
-		Summary:  "The header carries no key and no address of one: no jwk, jku, x5u, x5c, x5t.",
+		Summary:  "The header carries no key and no address of one: no jwk, jku, x5u, x5c or other x5 member but the digests x5t and x5t#S256.",
 		Reason:   "A key that comes with the token proves nothing: the directory's JWKS is the only source.",
 		Example:  `{"alg": "PS256", "jku": "https://tpp.example/keys.jwks"}`,
 		Citation: dictionary("JOSE header"),
@@ -92,7 +103,7 @@ var headerRules = []Rule{
 	},
 	{
 		ID:       rule.HeaderMemberType,
-		Summary:  "alg, kid and typ are strings.",
+		Summary:  "alg, kid and typ are strings, and so are x5t and x5t#S256.",
 		Reason:   "A member of another type cannot be read.",
 		Example:  `{"alg": "PS256", "kid": 7}`,
 		Citation: rfc("7515", "4.1"),
@@ -117,10 +128,17 @@ func checkKeyID(c *Case, h *claims.Header) {
 	}
 }
 
-// checkType reports a typ other than JWT.
+// checkType reports a typ that is not of a JWT.
 func checkType(c *Case, h *claims.Header) {
-	if typ, ok := h.Type.Get(); ok && typ != "JWT" {
-		c.ReportValue("/typ", typ, "JWT or nothing", "is the type of another kind of token")
+	if typ, ok := h.Type.Get(); ok && !text.IsJWT(typ) {
+		c.ReportValue("/typ", typ, "JWT", "is the type of another kind of token")
+	}
+}
+
+// checkTypeSpelling reports a typ of a JWT that is not spelled as RFC 7519 recommends.
+func checkTypeSpelling(c *Case, h *claims.Header) {
+	if typ, ok := h.Type.Get(); ok && typ != "JWT" && text.IsJWT(typ) {
+		c.ReportValue("/typ", typ, "JWT", "is another spelling of JWT")
 	}
 }
 
@@ -137,7 +155,7 @@ func checkNoMembers(c *Case, h *claims.Header, forbidden func(string) bool, mess
 func checkUnknownHeader(c *Case, h *claims.Header) {
 	for _, name := range h.Members {
 		switch name {
-		case "alg", "kid", "typ":
+		case "alg", "kid", "typ", "x5t", "x5t#S256":
 		default:
 			if !extensionMember(name) && !keyMember(name) {
 				c.Report(pointerTo(name), "is ignored")
@@ -155,7 +173,14 @@ func extensionMember(name string) bool {
 	return false
 }
 
-// keyMember reports whether a header member is a key or the address of one.
+// keyMember reports whether a header member is a key or the address of one. x5t and
+// x5t#S256 are digests of a certificate (RFC 7515 sections 4.1.7 and 4.1.8).
 func keyMember(name string) bool {
-	return name == "jwk" || name == "jku" || strings.HasPrefix(name, "x5")
+	switch name {
+	case "jwk", "jku":
+		return true
+	case "x5t", "x5t#S256":
+		return false
+	}
+	return strings.HasPrefix(name, "x5")
 }

@@ -9,6 +9,7 @@ const (
 	RuleHeaderKIDRequired   = rule.HeaderKIDRequired   // header.kid.required
 	RuleHeaderKIDFormat     = rule.HeaderKIDFormat     // header.kid.format
 	RuleHeaderTyp           = rule.HeaderTyp           // header.typ
+	RuleHeaderTypSpelling   = rule.HeaderTypSpelling   // header.typ.spelling
 	RuleHeaderCrit          = rule.HeaderCrit          // header.crit
 	RuleHeaderEmbeddedKey   = rule.HeaderEmbeddedKey   // header.embedded_key
 	RuleHeaderUnknownMember = rule.HeaderUnknownMember // header.unknown_member
@@ -66,7 +67,9 @@ const (
 	RuleSSAHeaderAlg           = rule.SSAHeaderAlg           // ssa.header.alg
 	RuleSSAHeaderKIDRequired   = rule.SSAHeaderKIDRequired   // ssa.header.kid.required
 	RuleSSAHeaderKIDFormat     = rule.SSAHeaderKIDFormat     // ssa.header.kid.format
+	RuleSSAHeaderTypRequired   = rule.SSAHeaderTypRequired   // ssa.header.typ.required
 	RuleSSAHeaderTyp           = rule.SSAHeaderTyp           // ssa.header.typ
+	RuleSSAHeaderTypSpelling   = rule.SSAHeaderTypSpelling   // ssa.header.typ.spelling
 	RuleSSAHeaderCrit          = rule.SSAHeaderCrit          // ssa.header.crit
 	RuleSSAHeaderEmbeddedKey   = rule.SSAHeaderEmbeddedKey   // ssa.header.embedded_key
 	RuleSSAHeaderUnknownMember = rule.SSAHeaderUnknownMember // ssa.header.unknown_member

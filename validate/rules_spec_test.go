@@ -13,7 +13,7 @@ var specRows = map[string][]string{
 	"header: alg of FAPI-RW, never none or HMAC":        {"header.alg.required", "header.alg"},
 	"header: kid of a signing key in the software JWKS": {"header.kid.required", "header.kid.format", "request.key.found", "request.key.revoked", "request.signature"},
 	"header: no key or key address inside":              {"header.embedded_key"},
-	"header: typ, extensions, types, the rest":          {"header.typ", "header.crit", "header.member.type", "header.unknown_member"},
+	"header: typ, extensions, types, the rest":          {"header.typ", "header.typ.spelling", "header.crit", "header.member.type", "header.unknown_member"},
 
 	"iss: once": {"iss.required"}, "iss: base62": {"iss.format"}, "iss: 1..22": {"iss.length"},
 	"iss: software_id, or org_id by policy": {"iss.is_software_id"},
@@ -109,7 +109,7 @@ var specRows = map[string][]string{
 	"statement: other claims":                             {"ssa.unknown_member"},
 	"statement: key found by kid in the directory's JWKS": {"ssa.header.kid.required", "ssa.header.kid.format", "ssa.key.found"},
 	"statement: unsigned and self-signed refused":         {"ssa.header.alg.required", "ssa.header.alg", "ssa.header.embedded_key"},
-	"statement: the rest of its header":                   {"ssa.header.typ", "ssa.header.crit", "ssa.header.member.type", "ssa.header.unknown_member"},
+	"statement: the rest of its header":                   {"ssa.header.typ", "ssa.header.typ.required", "ssa.header.typ.spelling", "ssa.header.crit", "ssa.header.member.type", "ssa.header.unknown_member"},
 	"statement: unapproved organisation, software, role, environment": {"ssa.org_status.active", "ssa.competent_authority.active", "ssa.software_mode.live",
 		"ssa.software_roles.served", "ssa.environment"},
 	"statement: the bank's deny list":               {"ssa.denied.jti", "ssa.denied.software", "ssa.denied.organisation"},

@@ -116,7 +116,8 @@ func (j *JWS) KeyID() (string, bool) { return j.kid, j.hasKid }
 
 // refusedMembers are the header members that change what is signed or bring a
 // key along, and that no profile of ours knows (RFC 7515 section 4.1, RFC 7516,
-// RFC 7797). checkMember also refuses each name that begins with x5.
+// RFC 7797). checkMember also refuses each name that begins with x5, but for the digests
+// x5t and x5t#S256.
 var refusedMembers = map[string]string{
 	"crit": "extensions are not supported",
 	"b64":  "unencoded payloads are not supported",
@@ -129,8 +130,10 @@ var refusedMembers = map[string]string{
 // Gate judges the header:
 //   - alg is one of allowed, and one that this package knows. An empty allowed refuses
 //     everything.
-//   - crit, b64, zip, enc, jwk, jku and all names that begin with x5 are absent.
-//   - typ is absent or "JWT".
+//   - crit, b64, zip, enc, jwk, jku and all names that begin with x5 are absent, but for
+//     x5t and x5t#S256. Those are absent or strings. Nothing reads them: a digest of a
+//     certificate is no key (RFC 7515 sections 4.1.7 and 4.1.8).
+//   - typ is absent, or JWT or application/jwt in any case.
 //   - kid is absent or a string of 1 to 128 bytes.
 //
 // The error is an *Error of kind ErrAlgorithm or ErrHeader.
@@ -146,10 +149,14 @@ func checkMember(name string, value jsonscan.Value) error {
 	switch {
 	case refused:
 		return fail(ErrHeader, name+" must not be present: "+reason)
+	case name == "x5t" || name == "x5t#S256":
+		if value.Kind() != jsonscan.String {
+			return fail(ErrHeader, name+" must be a string or absent")
+		}
 	case strings.HasPrefix(name, "x5"):
 		return fail(ErrHeader, text.Quote(name)+" must not be present: the key comes from the signer's registered key set, never from the token")
 	case name == "typ":
-		if typ, clean := value.Text(); !clean || typ != "JWT" {
+		if typ, clean := value.Text(); !clean || !text.IsJWT(typ) {
 			return fail(ErrHeader, `typ must be "JWT" or absent`)
 		}
 	case name == "kid":

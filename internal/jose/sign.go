@@ -18,7 +18,7 @@ import (
 
 // Sign makes a compact JWS over payload. alg is PS256, ES256 or RS256 and must fit
 // the signer's key, which may live in an HSM; kid has 1 to 128 bytes; typ is left
-// out when empty (Gate accepts no other than "JWT"). The result is one that Parse
+// out when empty (Gate accepts that of a JWT alone). The result is one that Parse
 // reads back and whose signature was verified with the signer's public key. The error
 // is an *Error of one of these kinds:
 //   - ErrAlgorithm, ErrHeader: alg, kid or typ is not allowed.

@@ -1,0 +1,83 @@
+package dcr_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// spelling is a request that a library writes in its own way, and what a bank reports.
+type spelling struct {
+	name  string
+	token func(t *testing.T, w *world) string
+	found []string // rule IDs of warnings and notices, or of the errors where the request is refused
+}
+
+// headerOf makes a request whose header has other members.
+func headerOf(members map[string]any) func(*testing.T, *world) string {
+	return func(t *testing.T, w *world) string {
+		t.Helper()
+		return w.forge(t, ssatest.Forgery{Members: members})
+	}
+}
+
+// statementHeaderOf makes a request whose statement's header has other members.
+func statementHeaderOf(members map[string]any) func(*testing.T, *world) string {
+	return func(t *testing.T, w *world) string {
+		t.Helper()
+		return w.forgedStatement(t, nil, ssatest.Forgery{Members: members})
+	}
+}
+
+func TestSpellingsThatTheStandardsAllowAreRegistered(t *testing.T) {
+	digests := map[string]any{"x5t": "NT1mRdvCV0u1WgoxA7YQR0PyTL4", "x5t#S256": "nlQ0-6k5tkw-qqz2lCZ_A7wSkQzcNbgbRlTzaTdCZrA"}
+	for _, c := range []spelling{
+		{"typ in lower case", headerOf(map[string]any{"typ": "jwt"}), []string{validate.RuleHeaderTypSpelling}},
+		{"typ with its prefix", headerOf(map[string]any{"typ": "application/jwt"}), []string{validate.RuleHeaderTypSpelling}},
+		{"no typ", headerOf(map[string]any{"typ": nil}), nil},
+		{"digests of a certificate", headerOf(digests), nil},
+		{"a statement's typ in lower case", statementHeaderOf(map[string]any{"typ": "jwt"}), []string{validate.RuleSSAHeaderTypSpelling}},
+		{"a statement's typ with its prefix", statementHeaderOf(map[string]any{"typ": "application/JWT"}), []string{validate.RuleSSAHeaderTypSpelling}},
+		{"a statement without typ", statementHeaderOf(map[string]any{"typ": nil}), []string{validate.RuleSSAHeaderTypRequired}},
+		{"digests in a statement", statementHeaderOf(digests), nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, r := newWorld(t, nil)
+			registration, refusal := w.register(t, r, c.token(t, w))
+			require.Nil(t, refusal)
+			require.Equal(t, c.found, besides(registration.Report))
+		})
+	}
+}
+
+func TestSpellingsThatMeanSomethingElseAreRefused(t *testing.T) {
+	for _, c := range []spelling{
+		{"another kind of token", headerOf(map[string]any{"typ": "at+jwt"}), []string{validate.RuleHeaderTyp}},
+		{"another kind with the prefix", headerOf(map[string]any{"typ": "application/at+jwt"}), []string{validate.RuleHeaderTyp}},
+		{"a digest that is no string", headerOf(map[string]any{"x5t": 7}), []string{validate.RuleRequestJWS}},
+		{"a certificate", headerOf(map[string]any{"x5c": []string{"AA=="}}), []string{validate.RuleHeaderEmbeddedKey}},
+		{"the address of one", headerOf(map[string]any{"x5u": "https://a.example/"}), []string{validate.RuleHeaderEmbeddedKey}},
+		{"a statement of another kind", statementHeaderOf(map[string]any{"typ": "at+jwt"}), []string{validate.RuleSSAHeaderTyp}},
+		{"a statement with a certificate", statementHeaderOf(map[string]any{"x5c": []string{"AA=="}}), []string{validate.RuleSSAHeaderEmbeddedKey}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, r := newWorld(t, nil)
+			_, refusal := w.register(t, r, c.token(t, w))
+			require.NotNil(t, refusal)
+			require.Subset(t, ruleIDs(refusal.Report), c.found)
+			require.Equal(t, "null", everything(t, w.store))
+		})
+	}
+}
+
+// besides returns the rule IDs of the warnings and notices of a valid report.
+func besides(report *validate.Report) []string {
+	var ids []string
+	for _, v := range report.Violations {
+		ids = append(ids, v.Rule)
+	}
+	return ids
+}
