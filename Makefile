@@ -1,7 +1,7 @@
 # Everyday commands, each one line of Go or of .ci/run: see docs/development.md.
 # A test holds that help lists every target.
 .DEFAULT_GOAL := help
-.PHONY: help test short race fuzz lint bench docs api ci sandbox
+.PHONY: help test short race fuzz lint bench docs api ci sandbox man completions
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,3 +37,10 @@ ci: ## run everything that a change has to pass
 
 sandbox: ## start a directory and a bank on loopback
 	go run ./cmd/obdcr sandbox
+
+man: ## write the manual pages into dist/man
+	go run ./cmd/obdcr man dist/man
+
+completions: ## write the completions of four shells into dist/completions
+	mkdir -p dist/completions
+	for shell in bash zsh fish powershell; do go run ./cmd/obdcr completion $$shell > dist/completions/obdcr.$$shell || exit 1; done

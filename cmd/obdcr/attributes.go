@@ -22,12 +22,13 @@ func (a *app) attributesCommand() *cobra.Command {
 	o := &attributeOptions{}
 	cmd := &cobra.Command{
 		Use:   "attributes SSA --env sandbox|production",
-		Short: "Show the application attributes that a software statement gives, UNVERIFIED",
+		Short: "Show the application attributes of a statement, UNVERIFIED",
 		Long: `attributes maps the claims of a software statement to the attributes of the
 application that a bank would create. The statement is a compact JWT, or its claims as
 JSON. attributes checks no signature. A bank knows the environment from the directory
 that signed the statement; here --env has to name it.`,
-		Args:              cobra.ExactArgs(1),
+		Example:           "  obdcr attributes ssa.jwt --env sandbox",
+		Args:              oneFile,
 		ValidArgsFunction: filesAlone,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.attributes(c.OutOrStdout(), args[0], o)

@@ -45,7 +45,8 @@ If no answer comes, the client may be registered all the same. Then send the ver
 request again (--save, --request): a bank does not register it twice.`,
 		Example: `  obdcr register --config conformance.json --client-out client.json
   obdcr register --discovery https://bank.example/.well-known/openid-configuration --ca ca.pem --cert transport.pem \
-    --key transport.key --signing-key signing.key --kid KID --ssa ssa.jwt --aud 0015800001041RHAAY`,
+    --key transport.key --signing-key signing.key --kid KID --ssa ssa.jwt \
+    --aud 0015800001041RHAAY`,
 		Args: noArgument,
 		RunE: func(c *cobra.Command, _ []string) error { return a.register(c.Context(), c.OutOrStdout(), o) },
 	}

@@ -28,13 +28,13 @@ func (a *app) dnCommand() *cobra.Command {
 	var output, at string
 	cmd := &cobra.Command{
 		Use:   "dn CERT|-",
-		Short: "Show the subject of a certificate as a registration request needs it, and as other tools write it",
+		Short: "Show a certificate's subject as a request needs it",
 		Long: `dn reads a certificate, PEM or DER. It shows the value for
 tls_client_auth_subject_dn, and the same name as common tools write it. Beside each of
 these it shows which subject_dn_match of a bank's policy accepts it. It also shows the
 certificate's thumbprints.`,
 		Example:           "  obdcr dn transport.pem",
-		Args:              cobra.ExactArgs(1),
+		Args:              oneFile,
 		ValidArgsFunction: filesAlone,
 		RunE: func(c *cobra.Command, args []string) error {
 			if output != "text" && output != "json" {

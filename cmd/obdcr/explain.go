@@ -103,9 +103,10 @@ func cut(s string) string { return text.Echo(s) }
 func rulesCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
-		Use:   "rules",
-		Short: "List all rules",
-		Args:  noArgument,
+		Use:     "rules",
+		Short:   "List all rules",
+		Example: "  obdcr rules -o json",
+		Args:    noArgument,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch output {
 			case "json":

@@ -20,7 +20,8 @@ func (a *app) inspectCommand() *cobra.Command {
 		Long: `inspect decodes a registration request or a software statement: a compact JWT, or its
 claims as JSON. It also decodes the statement inside a request. It checks no signature
 and no rule: anybody may have written what it shows.`,
-		Args:              cobra.ExactArgs(1),
+		Example:           "  obdcr inspect request.jwt",
+		Args:              oneFile,
 		ValidArgsFunction: filesAlone,
 		RunE: func(c *cobra.Command, args []string) error {
 			text, err := a.load(args[0])

@@ -40,7 +40,7 @@ stop.`,
 		Example: `  obdcr lint request.jwt
   obdcr lint request.jwt --ssa-jwks directory.jwks --software-jwks software.jwks -o json
   obdcr lint claims.json --ssa ssa.jwt --aud 0015800001041RHAAY --cert transport.pem`,
-		Args:              cobra.ExactArgs(1),
+		Args:              oneFile,
 		ValidArgsFunction: filesAlone,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.audGiven = c.Flags().Changed("aud")
@@ -63,7 +63,8 @@ stop.`,
 	cmd.AddCommand(&cobra.Command{
 		Use:               "ssa FILE|-",
 		Short:             "Check a software statement alone",
-		Args:              cobra.ExactArgs(1),
+		Example:           "  obdcr lint ssa ssa.jwt --ssa-jwks directory.jwks",
+		Args:              oneFile,
 		ValidArgsFunction: filesAlone,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.lint(c.Context(), c.OutOrStdout(), args[0], true, o)

@@ -117,7 +117,11 @@ statements of UK Open Banking Dynamic Client Registration, and registers clients
 
 Exit codes: 0 fine, 1 a rule is broken or a bank refused, 2 wrong usage, 3 network or
 I/O, or a bank that cannot answer now.`,
-		Args:          cobra.NoArgs,
+		Example: `  obdcr sandbox
+  obdcr lint request.jwt
+  obdcr explain redirect_uris.subset_of_ssa`,
+		Args:          onlyCommands,
+		Version:       thisBuild().Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -131,7 +135,9 @@ I/O, or a bank that cannot answer now.`,
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(a.lintCommand(), a.inspectCommand(), explainCommand(), rulesCommand(),
 		policyCommand(), a.attributesCommand(), a.dnCommand(), a.buildCommand(), a.registerCommand(), a.getCommand(), a.updateCommand(),
-		a.deleteCommand(), a.sandboxCommand(), versionCommand())
+		a.deleteCommand(), a.sandboxCommand(), versionCommand(), manCommand())
+	root.SetVersionTemplate(thisBuild().String() + "\n")
+	helpful(root)
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
@@ -150,8 +156,11 @@ func helpCommand() *cobra.Command {
 		Short: "Say what a command does",
 		RunE: func(c *cobra.Command, args []string) error {
 			target, rest, err := c.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				return usageError("there is no command %q", strings.Join(args, " "))
+			if err != nil {
+				return onlyCommands(c.Root(), args)
+			}
+			if len(rest) > 0 {
+				return onlyCommands(target, rest)
 			}
 			target.InitDefaultHelpFlag()
 			return target.Help()

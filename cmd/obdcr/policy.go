@@ -15,14 +15,15 @@ func policyCommand() *cobra.Command {
 by --policy. docs/policy.md explains its members.`,
 		Example: `  obdcr policy print --profile obie-3.4 > policy.json
   obdcr lint --policy policy.json --profile obie-3.4 request.jwt`,
-		Args: noArgument,
+		Args: onlyCommands,
 		RunE: func(*cobra.Command, []string) error { return usageError("say what to write: print or schema") },
 	}
 	var profile string
 	defaults := &cobra.Command{
-		Use:   "print",
-		Short: "Write the default policy of a profile, all members, as JSON",
-		Args:  noArgument,
+		Use:     "print",
+		Short:   "Write the default policy of a profile, all members, as JSON",
+		Example: "  obdcr policy print --profile wso2 > policy.json",
+		Args:    noArgument,
 		RunE: func(c *cobra.Command, _ []string) error {
 			p := validate.Profile(profile)
 			if !p.Valid() {
@@ -34,9 +35,10 @@ by --policy. docs/policy.md explains its members.`,
 	defaults.Flags().StringVar(&profile, "profile", string(validate.OBIE33), "profile that the policy is for: "+text.List(validate.Profiles()))
 	complete(defaults, "profile", text.Strings(validate.Profiles()))
 	cmd.AddCommand(defaults, &cobra.Command{
-		Use:   "schema",
-		Short: "Write the JSON Schema of policies, draft 2020-12",
-		Args:  noArgument,
+		Use:     "schema",
+		Short:   "Write the JSON Schema of policies, draft 2020-12",
+		Example: "  obdcr policy schema > policy.schema.json",
+		Args:    noArgument,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := c.OutOrStdout().Write(validate.PolicySchema())
 			return err

@@ -231,7 +231,7 @@ func TestSandboxSaysWhatIsWrong(t *testing.T) {
 		{exitUsage, "is empty", []string{"--auth-methods", ""}},
 		{exitUsage, "loopback", []string{"--listen", "192.0.2.1:443"}},
 		{exitUsage, "host:port", []string{"--portal", "here"}},
-		{exitUsage, "unknown flag", []string{"--nonsense"}},
+		{exitUsage, "has no flag --nonsense", []string{"--nonsense"}},
 		{exitUsage, `sandbox takes no argument, only flags: "now" is one too many`, []string{"now"}},
 	} {
 		args := append([]string{"sandbox", "--dir", filepath.Join(folder, "sandbox")}, c.args...)

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// commands returns every command that a user can call.
+func commands(c *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{c}
+	for _, below := range c.Commands() {
+		if below.Name() != "completion" && below.Name() != "help" {
+			all = append(all, commands(below)...)
+		}
+	}
+	return all
+}
+
+// Each command has examples, their flags exist, and its help fits a terminal.
+func TestHelpHasExamplesThatWork(t *testing.T) {
+	for _, c := range commands((&app{}).root()) {
+		if !assert.NotEmpty(t, c.Example, c.CommandPath()) {
+			continue
+		}
+		for line := range strings.Lines(strings.ReplaceAll(c.Example, "\\\n", " ")) { // one line each
+			line, _, _ = strings.Cut(strings.TrimSpace(line), " > ")
+			words := strings.Fields(line)
+			if len(words) == 0 || words[0] != "obdcr" {
+				continue
+			}
+			root := (&app{}).root()
+			target, rest, err := root.Find(words[1:])
+			require.NoError(t, err, line)
+			require.NoError(t, target.ParseFlags(rest), line)
+			require.NoError(t, target.ValidateArgs(target.Flags().Args()), line)
+		}
+		var help strings.Builder
+		c.SetOut(&help)
+		require.NoError(t, c.Help())
+		for line := range strings.Lines(help.String()) {
+			if !strings.HasPrefix(strings.TrimSpace(line), "obdcr ") { // a sample is copied, and not wrapped
+				assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, "%s: %s", c.CommandPath(), line)
+			}
+		}
+	}
+}

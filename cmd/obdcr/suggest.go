@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/obdcr/obdcr/internal/text"
+)
+
+// columns is the width that help is wrapped to.
+const columns = 80
+
+// helpful makes a command and those below it answer wrong usage with the word that was
+// most likely meant, and wraps their help.
+func helpful(root *cobra.Command) {
+	root.SetFlagErrorFunc(flagError)
+	wrapped := fmt.Sprintf(".FlagUsagesWrapped %d", columns)
+	root.SetUsageTemplate(strings.NewReplacer(
+		".LocalFlags.FlagUsages", ".LocalFlags"+wrapped,
+		".InheritedFlags.FlagUsages", ".InheritedFlags"+wrapped,
+	).Replace(root.UsageTemplate()))
+	wrapHelp(root)
+}
+
+// wrapHelp wraps the descriptions of a command and of those below it.
+func wrapHelp(c *cobra.Command) {
+	c.Long = text.WrapParagraphs(c.Long, columns)
+	for _, below := range c.Commands() {
+		wrapHelp(below)
+	}
+}
+
+// flagError says which flag an unknown one is near to.
+func flagError(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
+		return usageError("%w; see %s --help", err, c.CommandPath())
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	return usageError("%s has no flag --%s%s; see %s --help", c.Name(), cut(unknown.GetSpecifiedName()),
+		meant("--", unknown.GetSpecifiedName(), names), c.CommandPath())
+}
+
+// onlyCommands refuses the argument of a command that has others below it: it is a
+// misspelt name.
+func onlyCommands(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, below := range c.Commands() {
+		if below.IsAvailableCommand() {
+			names = append(names, below.Name())
+		}
+	}
+	return usageError("there is no command %q%s; see %s --help", strings.TrimSpace(c.CommandPath()+" "+cut(args[0])),
+		meant("", args[0], names), c.CommandPath())
+}
+
+// meant names the word that a word is nearest to, "" if there is none.
+func meant(prefix, written string, words []string) string {
+	near := text.Nearest(written, words)
+	if len(near) == 0 {
+		return ""
+	}
+	return ": did you mean " + prefix + near[0] + "?"
+}
+
+// oneFile demands one file, or - for standard input.
+func oneFile(c *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return usageError("%s needs a FILE, or - for standard input; see %s --help", c.Name(), c.CommandPath())
+	case len(args) > 1:
+		return usageError("%s takes one FILE: %q is one too many", c.Name(), cut(args[1]))
+	}
+	return nil
+}
