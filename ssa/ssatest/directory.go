@@ -47,6 +47,7 @@ type Directory struct {
 	jwks   []byte
 	keys   ssa.KeySet
 	server *server
+	api    *API
 
 	mu        sync.Mutex
 	software  map[string]*EnrolledSoftware // by path of the key set

@@ -29,7 +29,7 @@ type server struct {
 	url      string
 }
 
-// serve starts the server: /keys.jwks, /{org}/{software}.jwks, empty sets at
+// serve starts the server: the API, /keys.jwks, /{org}/{software}.jwks, empty sets at
 // /{org}/revoked/{software}.jwks and /{org}/revoked/{org}.jwks, and what is published.
 func (d *Directory) serve() error {
 	key, err := d.set.rsaKey(serverKey)
@@ -50,10 +50,13 @@ func (d *Directory) serve() error {
 	}
 	s.url = "https://" + s.host
 	s.http = &http.Server{
-		Handler:           http.HandlerFunc(d.serveJWKS),
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+		Handler:           http.HandlerFunc(d.handle),
+		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, ClientAuth: tls.RequestClientCert},
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0),
+	}
+	if d.api, err = d.newAPI(s.url); err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	d.server = s
 	go func() { _ = s.http.ServeTLS(listener, "", "") }() // until close
@@ -81,6 +84,38 @@ func (s *server) client(ca *x509.Certificate) *http.Client {
 			return dialer.DialContext(ctx, network, address)
 		},
 	}}
+}
+
+// handle serves the API and the key sets.
+func (d *Directory) handle(w http.ResponseWriter, r *http.Request) {
+	if d.api.Serves(r.URL.Path) {
+		d.api.ServeHTTP(w, r)
+		return
+	}
+	d.serveJWKS(w, r)
+}
+
+// newAPI makes the API of the directory. It knows the software that is enrolled.
+func (d *Directory) newAPI(url string) (*API, error) {
+	c := APIConfig{URL: url, Clock: d.opts.Clock, Software: d.enrolled}
+	if d.opts.Deterministic {
+		c.TokenKey = []byte("public key of access tokens")
+	}
+	return NewAPI(c)
+}
+
+// enrolled returns the software with an id, with the keys that are published for it.
+func (d *Directory) enrolled(softwareID string) []APISoftware {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var found []APISoftware
+	for path, s := range d.software {
+		if s.SoftwareID == softwareID {
+			found = append(found, APISoftware{OrgID: s.OrgID, Keys: d.published[path].keys,
+				Statement: func() (string, error) { return s.SSA(nil) }})
+		}
+	}
+	return found
 }
 
 func (d *Directory) serveJWKS(w http.ResponseWriter, r *http.Request) {
