@@ -93,8 +93,11 @@ func normalise(r *Rule) error {
 	if r.ID == "" {
 		return fmt.Errorf("%w: a rule without ID", ErrRules)
 	}
+	if r.Basis == "" {
+		r.Basis = BasisPolicy
+	}
 	if r.Severity == "" {
-		r.Severity = SeverityError
+		r.Severity = r.Basis.severity()
 	}
 	if r.Code == "" {
 		r.Code = InvalidClientMetadata
@@ -109,6 +112,8 @@ func normalise(r *Rule) error {
 		return fmt.Errorf("%w: %s: an External rule has no When", ErrRules, r.ID)
 	case !slices.Contains(Documents(), r.Document):
 		return fmt.Errorf("%w: %s: Document is not one of %v", ErrRules, r.ID, Documents())
+	case !r.Basis.known():
+		return fmt.Errorf("%w: %s: Basis is not one of %v", ErrRules, r.ID, Bases())
 	case r.Severity.weight() == 0:
 		return fmt.Errorf("%w: %s: Severity is none of error, warning and notice", ErrRules, r.ID)
 	case r.Code.precedence() > 3:
@@ -163,7 +168,7 @@ func (v *Validator) Judge(in *Input) *Report {
 	if v == nil || len(v.rules) == 0 || in.empty() {
 		r := &Report{}
 		r.add(Violation{
-			Rule: rule.ValidateInput, Severity: SeverityError, Document: DocRequest, Code: InvalidClientMetadata,
+			Rule: rule.ValidateInput, Severity: SeverityError, Basis: BasisMust, Document: DocRequest, Code: InvalidClientMetadata,
 			Step: StepValidate, Message: "nothing to judge: the validator or its input is empty",
 			Fix: inputFix,
 		})

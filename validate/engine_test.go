@@ -63,7 +63,7 @@ func TestJudgeSortsRulesIntoPassedFailedAndNotApplicable(t *testing.T) {
 	assert.Equal(t, []string{"does_not_apply", "lacks_its_document", "judged_elsewhere"}, r.NotApplicable())
 	require.Len(t, r.Violations, 2)
 	assert.Equal(t, validate.Violation{
-		Rule: "fails", Severity: validate.SeverityError, Pointer: "/fails/1", Document: validate.DocRequest,
+		Rule: "fails", Severity: validate.SeverityError, Basis: validate.BasisPolicy, Pointer: "/fails/1", Document: validate.DocRequest,
 		Message:  "is wrong",
 		Citation: validate.Citation{Spec: "Spec 1", Section: "section 2", URL: "https://spec.example/1#2"}, Fix: "mend it",
 		Code: validate.InvalidClientMetadata, Step: validate.StepValidate,
@@ -78,6 +78,27 @@ func TestOnlyErrorsMakeInvalid(t *testing.T) {
 		assert.Equal(t, valid, r.Valid(), severity)
 		assert.Equal(t, valid, r.Wire() == nil, severity)
 		assert.Equal(t, 1, r.Count(severity))
+	}
+}
+
+// A row of somebody else's says at most one of basis and severity.
+func TestARowHasDefaults(t *testing.T) {
+	for _, c := range []struct {
+		given, want validate.Basis
+		severity    validate.Severity
+	}{
+		{"", validate.BasisPolicy, validate.SeverityError},
+		{validate.BasisMust, validate.BasisMust, validate.SeverityError},
+		{validate.BasisStricter, validate.BasisStricter, validate.SeverityError},
+		{validate.BasisShould, validate.BasisShould, validate.SeverityWarning},
+		{validate.BasisNotice, validate.BasisNotice, validate.SeverityNotice},
+	} {
+		v := validator(t, with(row("a", 1), func(r *validate.Rule) { r.Basis = c.given }))
+		assert.Equal(t, c.want, v.Rules()[0].Basis, c.given)
+		assert.Equal(t, c.severity, v.Rules()[0].Severity, c.given)
+		report := v.Judge(someRequest())
+		assert.Equal(t, c.want, report.Violations[0].Basis, c.given)
+		assert.Equal(t, c.severity, report.Violations[0].Severity, c.given)
 	}
 }
 
@@ -105,6 +126,7 @@ func TestNewRefusesBrokenRules(t *testing.T) {
 		"neither check":         {with(row("a", 0), func(r *validate.Rule) { r.Check = nil })},
 		"external with a check": {with(row("a", 0), func(r *validate.Rule) { r.External = true })},
 		"no document":           {with(row("a", 0), func(r *validate.Rule) { r.Document = "" })},
+		"unknown basis":         {with(row("a", 0), func(r *validate.Rule) { r.Basis = "may" })},
 		"unknown severity":      {with(row("a", 0), func(r *validate.Rule) { r.Severity = "fatal" })},
 		"unknown code":          {with(row("a", 0), func(r *validate.Rule) { r.Code = "invalid_request" })},
 		"unknown step":          {with(row("a", 0), func(r *validate.Rule) { r.Step = 99 })},

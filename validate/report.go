@@ -9,6 +9,7 @@ import (
 type Violation struct {
 	Rule     string   // ID of the rule
 	Severity Severity // errors alone make a request invalid
+	Basis    Basis    // why a bank holds the rule
 	Pointer  string   // RFC 6901 pointer into Document; empty means the whole of it
 	Document Document // document at fault
 	Message  string   // what is wrong
@@ -119,7 +120,7 @@ func (s Severity) weight() int {
 func (r *Report) addFromRule(rule int, pointer, got, want, message string) {
 	row := &r.validator.rules[rule]
 	r.add(Violation{
-		Rule: row.ID, Severity: row.Severity, Pointer: pointer, Document: row.Document,
+		Rule: row.ID, Severity: row.Severity, Basis: row.Basis, Pointer: pointer, Document: row.Document,
 		Message: message, Got: got, Want: want,
 		Citation: row.Citation, Fix: row.Fix, Code: row.Code, Step: row.Step,
 	})
@@ -138,7 +139,7 @@ func (r *Report) addExtra(extra []Violation) {
 			}
 			v.fill(row)
 		}
-		v.fill(&Rule{Severity: SeverityError, Document: DocRequest, Code: InvalidClientMetadata, Step: StepValidate})
+		v.fill(&Rule{Severity: SeverityError, Basis: BasisPolicy, Document: DocRequest, Code: InvalidClientMetadata, Step: StepValidate})
 		v.Got = Echo(v.Got)
 		r.add(v)
 	}
@@ -152,6 +153,7 @@ func (r *Report) addExtra(extra []Violation) {
 // fill takes the empty fields of v from its rule.
 func (v *Violation) fill(row *Rule) {
 	v.Severity = cmp.Or(v.Severity, row.Severity)
+	v.Basis = cmp.Or(v.Basis, row.Basis)
 	v.Document = cmp.Or(v.Document, row.Document)
 	v.Message = cmp.Or(v.Message, row.Summary)
 	v.Citation = cmp.Or(v.Citation, row.Citation)

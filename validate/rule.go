@@ -78,9 +78,8 @@ func (c Code) precedence() int {
 // Severity is how serious a violation is.
 type Severity string
 
-// SeverityError is for a MUST. Only an error makes a request invalid. SeverityWarning
-// is for a SHOULD and for a documented interoperability trap, SeverityNotice for the
-// rest.
+// The severities. Only an error makes a request invalid. [Basis] says which severity a
+// rule has.
 const (
 	SeverityError   Severity = "error"
 	SeverityWarning Severity = "warning"
@@ -125,9 +124,11 @@ type Rule struct {
 	Reason   string    // why it must
 	Example  string    // a fragment that the rule is about
 	Citation Citation  // where it is written
+	Basis    Basis     // why a bank holds it; empty means BasisPolicy
+	Stricter string    // what the cited text says instead; set exactly where Basis is BasisStricter
 	Profiles []Profile // profiles that have the rule; nil means all of them
 	Document Document  // the document its pointers point into
-	Severity Severity  // empty means SeverityError
+	Severity Severity  // empty means that of Basis
 	Code     Code      // RFC 7591 code; empty means InvalidClientMetadata
 	Step     Step      // step that notices it; 0 means StepValidate
 	Fix      string    // one line: what the sender does about it

@@ -53,6 +53,7 @@ func algorithmRules() []Rule {
 			Reason:   "The bank must know which algorithm the client's assertions use.",
 			Example:  `{"token_endpoint_auth_method": "private_key_jwt"}`,
 			Citation: dictionary(tokenAlg.name),
+			Basis:    BasisMust,
 			Fix:      "set token_endpoint_auth_signing_alg to PS256 or ES256",
 			When:     func(c *Case) bool { return signsAssertions(c.Req()) },
 			Check: func(c *Case) {
@@ -66,7 +67,7 @@ func algorithmRules() []Rule {
 			Reason:   "Clients name PS256 here and sign their assertions HS256 with the secret.",
 			Example:  `{"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "PS256"}`,
 			Citation: dictionary(tokenAlg.name),
-			Severity: SeverityNotice,
+			Basis:    BasisNotice,
 			Fix:      "nothing: sign assertions with HS256 over the secret",
 			When:     func(c *Case) bool { return c.Req().TokenEndpointAuthMethod.Or("") == claims.ClientSecretJWT },
 			Check: func(c *Case) {
@@ -81,7 +82,7 @@ func algorithmRules() []Rule {
 			Reason:   "Those clients sign no assertion.",
 			Example:  `{"token_endpoint_auth_method": "tls_client_auth", "token_endpoint_auth_signing_alg": "PS256"}`,
 			Citation: dictionary(tokenAlg.name),
-			Severity: SeverityNotice,
+			Basis:    BasisNotice,
 			Fix:      "leave token_endpoint_auth_signing_alg out",
 			When: func(c *Case) bool {
 				m, ok := c.Req().TokenEndpointAuthMethod.Get()
@@ -115,6 +116,7 @@ func algorithmRequiredRow(id string, m *algorithmMember) Rule {
 		Reason:   "OpenID Connect's own default, RS256, is not in FAPI-RW's set.",
 		Example:  `{"application_type": "web"}`,
 		Citation: dictionary(m.name),
+		Basis:    BasisMust,
 		Fix:      "set " + m.name + " to PS256 or ES256",
 		Check:    func(c *Case) { requireMember(c, m.in(c.Req()).Present(), pointer) },
 	}
@@ -129,6 +131,7 @@ func algorithmRow(id string, m *algorithmMember, cite Citation) Rule {
 		Reason:   "FAPI-RW admits PS256 and ES256 alone; none and HMAC prove nothing.",
 		Example:  `{"` + m.name + `": "RS256"}`,
 		Citation: cite,
+		Basis:    BasisMust,
 		Fix:      "set " + m.name + " to PS256 or ES256",
 		Check: func(c *Case) {
 			if alg, ok := m.in(c.Req()).Get(); ok && !m.admits(c, alg) {
@@ -147,6 +150,7 @@ func algorithmSupportRow(id string, m *algorithmMember, cite Citation) Rule {
 		Reason:   "A bank may support one algorithm of FAPI-RW's set and not the other.",
 		Example:  `{"` + m.name + `": "ES256"}`,
 		Citation: cite,
+		Basis:    BasisPolicy,
 		Fix:      "use an algorithm of the bank's discovery document",
 		Check: func(c *Case) {
 			if alg, ok := m.in(c.Req()).Get(); ok && m.admits(c, alg) && !m.supports(c, alg) {

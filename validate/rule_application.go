@@ -15,6 +15,7 @@ var applicationRules = []Rule{
 		Reason:   "The data dictionary requires it; the vendor's document for profile wso2 does not.",
 		Example:  `{"scope": "openid accounts"}`,
 		Citation: dictionary("application_type"),
+		Basis:    BasisMust,
 		Profiles: profilesOBIE(),
 		Fix:      "set application_type to web",
 		Check: func(c *Case) {
@@ -28,6 +29,7 @@ var applicationRules = []Rule{
 		Reason:   "Versions 3.2 and 3.3 know no other; native came with 3.4.",
 		Example:  `{"application_type": "native"}`,
 		Citation: dictionary("application_type"),
+		Basis:    BasisMust,
 		Profiles: []Profile{OBIE32, OBIE33},
 		Fix:      "use web or mobile",
 		Check:    func(c *Case) { checkApplicationType(c, claims.Web, claims.Mobile) },
@@ -39,6 +41,7 @@ var applicationRules = []Rule{
 		Reason:   "Version 3.4 has native where earlier ones had mobile.",
 		Example:  `{"application_type": "mobile"}`,
 		Citation: dictionary34("application_type"),
+		Basis:    BasisMust,
 		Profiles: profilesSince34(),
 		Fix:      "use web or native",
 		Check:    func(c *Case) { checkApplicationType(c, claims.Web, claims.Native) },
@@ -50,6 +53,7 @@ var applicationRules = []Rule{
 		Reason:   "A bank of profile wso2 registers web applications alone.",
 		Example:  `{"application_type": "mobile"}`,
 		Citation: vendorDocument("application_type"),
+		Basis:    BasisMust,
 		Profiles: profilesWSO2(),
 		Fix:      "use web, or leave application_type out",
 		Check:    func(c *Case) { checkApplicationType(c, claims.Web) },
@@ -60,6 +64,7 @@ var applicationRules = []Rule{
 		Reason:   "A bank may register web applications alone.",
 		Example:  `{"application_type": "mobile"}`,
 		Citation: dictionary("application_type"),
+		Basis:    BasisPolicy,
 		Fix:      "use a type that the bank supports",
 		Check: func(c *Case) {
 			t, ok := c.Req().ApplicationType.Get()

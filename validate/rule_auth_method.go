@@ -15,6 +15,7 @@ var authMethodRules = []Rule{
 		Reason:   "OAuth's own default, client_secret_basic, is not FAPI-compliant.",
 		Example:  `{"grant_types": ["client_credentials"]}`,
 		Citation: dictionary("token_endpoint_auth_method"),
+		Basis:    BasisMust,
 		Fix:      "set token_endpoint_auth_method to private_key_jwt or tls_client_auth",
 		Check: func(c *Case) {
 			requireMember(c, c.Req().TokenEndpointAuthMethod.Present(), "/token_endpoint_auth_method")
@@ -25,7 +26,8 @@ var authMethodRules = []Rule{
 		Summary: "token_endpoint_auth_method is one of the five that the data dictionary names.",
 		Reason:  "No other method is defined for these clients.",
 		Example: `{"token_endpoint_auth_method": "none"}`, Citation: dictionary("token_endpoint_auth_method"),
-		Fix: "use private_key_jwt or tls_client_auth",
+		Basis: BasisMust,
+		Fix:   "use private_key_jwt or tls_client_auth",
 		Check: func(c *Case) {
 			if m, ok := c.Req().TokenEndpointAuthMethod.Get(); ok && !m.Known() {
 				c.ReportValue("/token_endpoint_auth_method", string(m), joined(c.Policy().AuthMethods), "is no method of the data dictionary")
@@ -38,6 +40,7 @@ var authMethodRules = []Rule{
 		Reason:   "The client could not authenticate otherwise.",
 		Example:  `{"token_endpoint_auth_method": "client_secret_basic"}`,
 		Citation: dictionary("token_endpoint_auth_method"),
+		Basis:    BasisPolicy,
 		Fix:      "use a method of the bank's token_endpoint_auth_methods_supported",
 		Check: func(c *Case) {
 			m, ok := c.Req().TokenEndpointAuthMethod.Get()
@@ -53,7 +56,7 @@ var authMethodRules = []Rule{
 		Reason:   "A shared secret can leak on either side.",
 		Example:  `{"token_endpoint_auth_method": "client_secret_basic"}`,
 		Citation: fapiRW("5.2.2"),
-		Severity: SeverityWarning,
+		Basis:    BasisShould,
 		Fix:      "move to private_key_jwt or tls_client_auth",
 		Check: func(c *Case) {
 			m, ok := c.Req().TokenEndpointAuthMethod.Get()

@@ -25,8 +25,8 @@ func cibaRules() []Rule {
 			Reason:   "Version 3.2 has no CIBA.",
 			Example:  `{"backchannel_token_delivery_mode": "poll"}`,
 			Citation: dictionary32("members"),
+			Basis:    BasisNotice,
 			Profiles: profilesBefore33(),
-			Severity: SeverityNotice,
 			Fix:      "leave the member out, or ask the bank for version 3.3",
 			Check: func(c *Case) {
 				for _, name := range [...]string{memberMode, memberEndpoint, memberCIBAAlg, memberUserCode} {
@@ -45,6 +45,7 @@ func cibaRules() []Rule {
 			Reason:   "Push sends tokens to an address; FAPI-CIBA forbids it.",
 			Example:  `{"backchannel_token_delivery_mode": "push"}`,
 			Citation: fapiCIBA(),
+			Basis:    BasisMust,
 			Profiles: profilesSince33(),
 			Fix:      "use poll or ping",
 			When:     func(c *Case) bool { return asksForCIBA(c.Req()) },
@@ -77,6 +78,7 @@ func cibaRules() []Rule {
 			Reason:   "These banks identify users without a user code.",
 			Example:  `{"backchannel_user_code_parameter_supported": true}`,
 			Citation: dictionary(memberUserCode),
+			Basis:    BasisMust,
 			Profiles: profilesSince33(),
 			Fix:      "set it to false or leave it out",
 			When:     func(c *Case) bool { return asksForCIBA(c.Req()) },
@@ -92,13 +94,19 @@ func cibaRules() []Rule {
 // cibaEndpointRules are the rows about the notification endpoint. A bank does not
 // contact it at registration.
 func cibaEndpointRules() []Rule {
-	endpoint := func(id, summary, fix string, faults uri.Fault) Rule {
+	endpoint := func(id, summary, fix, stricter string, faults uri.Fault) Rule {
+		basis := BasisMust
+		if stricter != "" {
+			basis = BasisStricter
+		}
 		return Rule{
 			ID:       id,
 			Summary:  summary,
 			Reason:   "The bank posts there from inside its network, so the host is judged like that of a redirect URI.",
 			Example:  `{"backchannel_client_notification_endpoint": "https://127.0.0.1/ciba"}`,
 			Citation: dictionary(memberEndpoint),
+			Basis:    basis,
+			Stricter: stricter,
 			Profiles: profilesSince33(),
 			Fix:      fix,
 			When:     func(c *Case) bool { return asksForCIBA(c.Req()) && !polls(c.Req()) },
@@ -120,12 +128,12 @@ func cibaEndpointRules() []Rule {
 		}),
 		cibaForbidden(rule.BackchannelClientNotificationEndpointForbidden, memberEndpoint, func(r *claims.Request) bool { return !asksForCIBA(r) || polls(r) }),
 		endpoint(rule.BackchannelClientNotificationEndpointHTTPS, "The notification endpoint is an absolute https URI.",
-			"write the whole address, starting with https://", uri.Relative|uri.NotHTTPS),
+			"write the whole address, starting with https://", "", uri.Relative|uri.NotHTTPS),
 		endpoint(rule.BackchannelClientNotificationEndpointLength, "The notification endpoint has at most 256 characters.",
-			"shorten the address", uri.TooLong),
+			"shorten the address", "", uri.TooLong),
 		endpoint(rule.BackchannelClientNotificationEndpointHost,
 			"The notification endpoint keeps the grammar of redirect URIs: a public host name, no user, fragment or wildcard.",
-			"use a public host name and a plain path", uri.Any&^(uri.Relative|uri.NotHTTPS|uri.TooLong)),
+			"use a public host name and a plain path", "The text wants a valid https URL, and names no host.", uri.Any&^(uri.Relative|uri.NotHTTPS|uri.TooLong)),
 	}
 }
 
@@ -138,6 +146,7 @@ func cibaRequired(id, name, want string, when func(*claims.Request) bool) Rule {
 		Reason:   "The bank cannot serve the CIBA grant without it.",
 		Example:  `{"grant_types": ["client_credentials", "urn:openid:params:grant-type:ciba"]}`,
 		Citation: dictionary(name),
+		Basis:    BasisMust,
 		Profiles: profilesSince33(),
 		Fix:      "set " + name + " to " + want + ", or leave the CIBA grant type out",
 		When:     func(c *Case) bool { return when(c.Req()) },
@@ -154,6 +163,7 @@ func cibaForbidden(id, name string, when func(*claims.Request) bool) Rule {
 		Reason:   "A member without effect hides a mistake in grant_types or in the delivery mode.",
 		Example:  `{"grant_types": ["client_credentials"], "` + name + `": "..."}`,
 		Citation: dictionary(name),
+		Basis:    BasisMust,
 		Profiles: profilesSince33(),
 		Fix:      "leave " + name + " out, or ask for the CIBA grant type and a mode that uses it",
 		When:     func(c *Case) bool { return c.Req().GrantTypes.Valid() && when(c.Req()) },

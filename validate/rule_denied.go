@@ -16,6 +16,7 @@ var deniedRules = []Rule{
 		Reason:   "A single statement can be withdrawn while its signature still holds.",
 		Example:  `{"jti": "3d1b3595efac4e36"}`,
 		Citation: rfc("7591", "3.2.2"),
+		Basis:    BasisPolicy,
 		Fix:      "fetch a fresh SSA; if that one is refused too, ask the bank",
 		When:     func(c *Case) bool { return len(c.Policy().DeniedStatements) > 0 },
 		Check: func(c *Case) {
@@ -31,6 +32,7 @@ var deniedRules = []Rule{
 		Reason:   "A bank can refuse one software of an organisation, whatever the directory says of it.",
 		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp"}`,
 		Citation: rfc("7591", "3.2.2"),
+		Basis:    BasisPolicy,
 		Fix:      "ask the bank why it denies the software",
 		When:     func(c *Case) bool { return len(c.Policy().DeniedSoftware) > 0 },
 		Check: func(c *Case) {
@@ -45,6 +47,7 @@ var deniedRules = []Rule{
 		Reason:   "A bank can refuse an organisation, whatever the directory says of it.",
 		Example:  `{"org_id": "0015800001041RHAAY"}`,
 		Citation: rfc("7591", "3.2.2"),
+		Basis:    BasisPolicy,
 		Fix:      "ask the bank why it denies the organisation",
 		When:     func(c *Case) bool { return len(c.Policy().DeniedOrganisations) > 0 },
 		Check: func(c *Case) {

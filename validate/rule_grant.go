@@ -15,6 +15,7 @@ var grantRules = []Rule{
 		Reason:   "OAuth's own default has no client_credentials, which every client here needs.",
 		Example:  `{"response_types": ["code id_token"]}`,
 		Citation: dictionary("grant_types"),
+		Basis:    BasisMust,
 		Fix:      "list the grant types that the client uses",
 		Check:    func(c *Case) { requireMember(c, c.Req().GrantTypes.Present(), "/grant_types") },
 	},
@@ -24,6 +25,7 @@ var grantRules = []Rule{
 		Reason:   "A client with no grant type can do nothing.",
 		Example:  `{"grant_types": []}`,
 		Citation: dictionary("grant_types"),
+		Basis:    BasisMust,
 		Fix:      "list the grant types that the client uses",
 		Check: func(c *Case) {
 			if g, ok := c.Req().GrantTypes.Get(); ok && len(g) == 0 {
@@ -37,6 +39,7 @@ var grantRules = []Rule{
 		Reason:   "No other grant type is defined for these clients.",
 		Example:  `{"grant_types": ["password"]}`,
 		Citation: dictionary("grant_types"),
+		Basis:    BasisMust,
 		Fix:      "use client_credentials, authorization_code and refresh_token",
 		Check: func(c *Case) {
 			checkGrants(c, func(g claims.GrantType) bool { return grantVersion(g) != 0 }, "is no grant type of the specification")
@@ -49,6 +52,7 @@ var grantRules = []Rule{
 		Reason:   "Version 3.2 has no CIBA.",
 		Example:  `{"grant_types": ["urn:openid:params:grant-type:ciba"]}`,
 		Citation: dictionary32("grant_types"),
+		Basis:    BasisMust,
 		Profiles: profilesBefore33(),
 		Fix:      "leave the grant type out, or ask the bank for version 3.3",
 		Check: func(c *Case) {
@@ -62,6 +66,7 @@ var grantRules = []Rule{
 		Reason:   "Versions 3.2 and 3.3 do not list it, though requests in the wild do.",
 		Example:  `{"grant_types": ["urn:ietf:params:oauth:grant-type:jwt-bearer"]}`,
 		Citation: dictionary("grant_types"),
+		Basis:    BasisMust,
 		Profiles: profilesBefore34(),
 		Fix:      "leave the grant type out, or ask the bank for version 3.4",
 		Check: func(c *Case) {
@@ -74,6 +79,7 @@ var grantRules = []Rule{
 		Reason:   "The client could not use it otherwise.",
 		Example:  `{"grant_types": ["refresh_token"]}`,
 		Citation: dictionary("grant_types"),
+		Basis:    BasisPolicy,
 		Fix:      "list grant types of the bank's grant_types_supported alone",
 		When:     func(c *Case) bool { return !c.Policy().CanAdjust("grant_types") },
 		Check: func(c *Case) {
@@ -88,7 +94,7 @@ var grantRules = []Rule{
 		Reason:   "The second has no effect.",
 		Example:  `{"grant_types": ["client_credentials", "client_credentials"]}`,
 		Citation: rfc("7591", "2"),
-		Severity: SeverityNotice,
+		Basis:    BasisNotice,
 		Fix:      "list each grant type once",
 		Check:    func(c *Case) { checkTwice(c, c.Req().GrantTypes.Or(nil), "/grant_types") },
 	},
@@ -153,7 +159,7 @@ var responseTypeRules = []Rule{
 		Reason:   "The sender should know what it asks for: OAuth's own default is code.",
 		Example:  `{"grant_types": ["authorization_code"]}`,
 		Citation: dictionary("response_types"),
-		Severity: SeverityNotice,
+		Basis:    BasisNotice,
 		Fix:      "list the response types that the client uses",
 		When:     usesCode, // no other grant needs one
 		Check: func(c *Case) {
@@ -168,6 +174,8 @@ var responseTypeRules = []Rule{
 		Reason:   "A client that sends users to the bank needs a response type.",
 		Example:  `{"response_types": []}`,
 		Citation: rfc("7591", "2.1"),
+		Basis:    BasisStricter,
+		Stricter: "The text has 0..* response types.",
 		Fix:      "list code id_token or code, or leave the member out",
 		When:     func(c *Case) bool { return usesCode(c) },
 		Check: func(c *Case) {
@@ -182,6 +190,7 @@ var responseTypeRules = []Rule{
 		Reason:   "With any other, tokens travel through the browser.",
 		Example:  `{"response_types": ["token"]}`,
 		Citation: dictionary("response_types"),
+		Basis:    BasisMust,
 		Fix:      "use code id_token, or code",
 		Check: func(c *Case) {
 			checkResponseTypes(c, knownResponseType, "is not code or code id_token")
@@ -194,6 +203,7 @@ var responseTypeRules = []Rule{
 		Reason:   "A bank may support one of the two alone.",
 		Example:  `{"response_types": ["code"]}`,
 		Citation: dictionary("response_types"),
+		Basis:    BasisPolicy,
 		Fix:      "list response types of the bank's response_types_supported alone",
 		When:     func(c *Case) bool { return !c.Policy().CanAdjust("response_types") },
 		Check: func(c *Case) {
@@ -208,6 +218,8 @@ var responseTypeRules = []Rule{
 		Reason:   "A code that cannot be exchanged is of no use.",
 		Example:  `{"grant_types": ["client_credentials"], "response_types": ["code"]}`,
 		Citation: rfc("7591", "2.1"),
+		Basis:    BasisStricter,
+		Stricter: "RFC 7591 recommends that a bank refuses it, and does not demand it.",
 		Fix:      "add authorization_code to grant_types, or leave the response type out",
 		When:     func(c *Case) bool { return len(c.Req().GrantTypes.Or(nil)) > 0 },
 		Check: func(c *Case) {
@@ -222,7 +234,7 @@ var responseTypeRules = []Rule{
 		Reason:   "The second has no effect.",
 		Example:  `{"response_types": ["code", "code"]}`,
 		Citation: rfc("7591", "2"),
-		Severity: SeverityNotice,
+		Basis:    BasisNotice,
 		Fix:      "list each response type once",
 		Check:    func(c *Case) { checkTwice(c, c.Req().ResponseTypes.Or(nil), "/response_types") },
 	},

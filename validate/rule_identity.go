@@ -23,6 +23,7 @@ var identityRules = []Rule{
 		Reason:   "It says which software registers.",
 		Example:  `{"aud": "0015800001041RHAAY"}`,
 		Citation: dictionary("iss"),
+		Basis:    BasisMust,
 		Fix:      "set iss to the software_id of the software statement",
 		Check:    func(c *Case) { requireMember(c, c.Req().Issuer.Present(), "/iss") },
 	},
@@ -32,6 +33,7 @@ var identityRules = []Rule{
 		Reason:   "The directory's identifiers are base62; a name or an address is none.",
 		Example:  `{"iss": "WSO2 TPP"}`,
 		Citation: dictionary("iss"),
+		Basis:    BasisMust,
 		Fix:      "set iss to the software_id of the software statement",
 		Check:    func(c *Case) { checkBase62(c, c.Req().Issuer, "/iss") },
 	},
@@ -41,6 +43,7 @@ var identityRules = []Rule{
 		Reason:   "The directory's identifiers are no longer than that.",
 		Example:  `{"iss": "9b5usDpbNtmxDcTzs7GzKp9b5usDpb"}`,
 		Citation: dictionary("iss"),
+		Basis:    BasisMust,
 		Fix:      "set iss to the software_id of the software statement",
 		Check:    func(c *Case) { checkLength(c, c.Req().Issuer, "/iss", maxSoftwareID) },
 	},
@@ -51,6 +54,7 @@ var identityRules = []Rule{
 		Reason:   "The statement's software sends the request, and nobody on its behalf.",
 		Example:  `{"iss": "0015800001041RHAAY"}`,
 		Citation: dictionary("iss"),
+		Basis:    BasisMust,
 		Fix:      "set iss to the software_id of the software statement",
 		When:     hasSSA,
 		Check:    checkIssuer,
@@ -61,6 +65,7 @@ var identityRules = []Rule{
 		Reason:   "It keeps a request from being sent twice.",
 		Example:  `{"iss": "9b5usDpbNtmxDcTzs7GzKp"}`,
 		Citation: dictionary("jti"),
+		Basis:    BasisMust,
 		Fix:      "put a fresh random UUID (version 4) into each request",
 		Check:    func(c *Case) { requireMember(c, c.Req().JWTID.Present(), "/jti") },
 	},
@@ -71,6 +76,7 @@ var identityRules = []Rule{
 		Reason:   "Two random identifiers of 122 bits do not collide.",
 		Example:  `{"jti": "4f1cc1b1a9b84f77a3c7d2d5b9a3c111"}`,
 		Citation: dictionary("jti"),
+		Basis:    BasisMust,
 		Fix:      "use a random UUID with hyphens, version 4, such as 4f1cc1b1-a9b8-4f77-a3c7-d2d5b9a3c111",
 		Check: func(c *Case) {
 			if jti, ok := c.Req().JWTID.Get(); ok && !isUUIDv4(jti) {
@@ -126,6 +132,7 @@ var softwareIDRules = []Rule{
 		Reason:   "The directory's identifiers are base62.",
 		Example:  `{"software_id": "my-software"}`,
 		Citation: dictionary("software_id"),
+		Basis:    BasisMust,
 		Fix:      "copy software_id from the software statement, or leave it out",
 		Check:    func(c *Case) { checkBase62(c, c.Req().SoftwareID, "/software_id") },
 	},
@@ -135,6 +142,7 @@ var softwareIDRules = []Rule{
 		Reason:   "The directory's identifiers are no longer than that.",
 		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp9b5usDpb"}`,
 		Citation: dictionary("software_id"),
+		Basis:    BasisMust,
 		Fix:      "copy software_id from the software statement, or leave it out",
 		Check:    func(c *Case) { checkLength(c, c.Req().SoftwareID, "/software_id", maxSoftwareID) },
 	},
@@ -144,6 +152,7 @@ var softwareIDRules = []Rule{
 		Reason:   "Only the directory says which software it is.",
 		Example:  `{"software_id": "aaaaaaaaaaaaaaaaaaaaaa"}`,
 		Citation: dictionary("software_id"),
+		Basis:    BasisMust,
 		Fix:      "copy software_id from the software statement, or leave it out",
 		When:     hasSSA,
 		Check: func(c *Case) {
@@ -164,6 +173,7 @@ var audienceRules = []Rule{
 		Reason:   "A request made for one bank must not be usable at another.",
 		Example:  `{"iss": "9b5usDpbNtmxDcTzs7GzKp"}`,
 		Citation: dictionary("aud"),
+		Basis:    BasisMust,
 		Fix:      "set aud to the bank's identifier at the directory",
 		Check: func(c *Case) {
 			aud, ok := c.Req().Audience.Get()
@@ -176,6 +186,7 @@ var audienceRules = []Rule{
 		Reason:   "The data dictionary has one identifier there.",
 		Example:  `{"aud": ["0015800001041RHAAY"]}`,
 		Citation: dictionary("aud"),
+		Basis:    BasisMust,
 		Fix:      "send aud as a string",
 		Check: func(c *Case) {
 			if aud, ok := c.Req().Audience.Get(); ok && aud.List && !slices.Contains(c.Policy().AudienceKinds, AudienceList) {
@@ -190,6 +201,7 @@ var audienceRules = []Rule{
 		Reason:   "The directory knows banks by such identifiers; many banks take their issuer URL instead, by policy.",
 		Example:  `{"aud": "https://auth.bank.example"}`,
 		Citation: dictionary("aud"),
+		Basis:    BasisMust,
 		Fix:      "set aud to the bank's identifier at the directory, 18 letters and digits, or ask the bank what it takes",
 		Check: func(c *Case) {
 			aud, ok := c.Req().Audience.Get()
@@ -208,6 +220,7 @@ var audienceRules = []Rule{
 		Reason:   "A request made for another bank is not for this one.",
 		Example:  `{"aud": "0015800001041REAAY"}`,
 		Citation: dictionary("aud"),
+		Basis:    BasisPolicy,
 		Fix:      "set aud to the identifier that the bank publishes",
 		When:     func(c *Case) bool { return len(c.Policy().Audiences) > 0 },
 		Check:    checkAudience,

@@ -14,6 +14,7 @@ var inputRules = []Rule{
 		Reason:   "A report about nothing must not pass for a valid one.",
 		Example:  `{"request": null, "software_statement": null}`,
 		Citation: rfc("7591", "3.1"),
+		Basis:    BasisMust,
 		Fix:      inputFix,
 	},
 }

@@ -17,6 +17,7 @@ var memberRules = []Rule{
 		Reason:   "A member of another type cannot be read, so no other rule looks at it.",
 		Example:  `{"exp": "1700003600"}`,
 		Citation: dictionary("types"),
+		Basis:    BasisMust,
 		Fix:      "send the member with the type that is wanted",
 		Check: func(c *Case) {
 			reportFaults(c, DocRequest, func(p string) bool {
@@ -30,6 +31,7 @@ var memberRules = []Rule{
 		Reason:   "A list that cannot be read must not count as an empty or absent one.",
 		Example:  `{"redirect_uris": "https://app.example.com/cb"}`,
 		Citation: dictionary("redirect_uris"),
+		Basis:    BasisMust,
 		Code:     InvalidRedirectURI,
 		Fix:      "send redirect_uris as an array of strings",
 		Check: func(c *Case) {
@@ -42,7 +44,7 @@ var memberRules = []Rule{
 		Reason:   "The server sets client_secret, client_id_issued_at, client_secret_expires_at and registration_*; it ignores them here.",
 		Example:  `{"client_secret": "s3cr3t"}`,
 		Citation: rfc("7591", "3.2.1"),
-		Severity: SeverityNotice,
+		Basis:    BasisNotice,
 		Fix:      "leave the member out",
 		Check: func(c *Case) {
 			for _, m := range c.Req().Unknown {
@@ -58,7 +60,7 @@ var memberRules = []Rule{
 		Reason:   "A misspelt member has no effect, and the sender should know.",
 		Example:  `{"redirect_uri": "https://app.example.com/cb"}`,
 		Citation: rfc("7591", "2"),
-		Severity: SeverityNotice,
+		Basis:    BasisNotice,
 		Fix:      "leave the member out, or correct its name",
 		Check: func(c *Case) {
 			for _, m := range c.Req().Unknown {
@@ -74,7 +76,7 @@ var memberRules = []Rule{
 		Reason:   "The authorization server gives out client identifiers.",
 		Example:  `{"client_id": "my-client"}`,
 		Citation: dictionary("client_id"),
-		Severity: SeverityNotice,
+		Basis:    BasisNotice,
 		Fix:      "take the client_id from the response",
 		Check: func(c *Case) {
 			if c.Req().ClientID.Valid() {
@@ -88,6 +90,7 @@ var memberRules = []Rule{
 		Reason:   "The bank cannot register a client without it.",
 		Example:  `{"required_members": ["software_id"]}`,
 		Citation: rfc("7591", "2"),
+		Basis:    BasisPolicy,
 		Fix:      "add the member",
 		When:     func(c *Case) bool { return len(c.Policy().RequiredMembers) > 0 },
 		Check:    checkRequiredMembers,
@@ -99,6 +102,7 @@ var memberRules = []Rule{
 		Reason:   "The bank supports no other value.",
 		Example:  `{"allowed_values": {"response_types": ["code"]}}`,
 		Citation: rfc("7591", "2"),
+		Basis:    BasisPolicy,
 		Fix:      "send one of the values that the bank allows, or leave the member out",
 		When:     func(c *Case) bool { return len(c.Policy().AllowedValues) > 0 },
 		Check:    checkAllowedValues,

@@ -18,6 +18,7 @@ var redirectRules = []Rule{
 		Reason:   "A bank of profile wso2 registers only what the request names.",
 		Example:  `{"software_statement": "..."}`,
 		Citation: vendorDocument("redirect_uris"),
+		Basis:    BasisMust,
 		Fix:      "list the redirect URIs that the client uses",
 		When: func(c *Case) bool {
 			return c.Profile() == WSO2 || slices.Contains(c.Policy().RequiredMembers, "redirect_uris")
@@ -31,8 +32,8 @@ var redirectRules = []Rule{
 		Reason:   "The sender should know what it asks for.",
 		Example:  `{"software_statement": "..."}`,
 		Citation: dictionary("redirect_uris"),
+		Basis:    BasisNotice,
 		Profiles: profilesOBIE(),
-		Severity: SeverityNotice,
 		Fix:      "list the redirect URIs that the client uses, if not all",
 		When:     hasSSA,
 		Check: func(c *Case) {
@@ -47,6 +48,7 @@ var redirectRules = []Rule{
 		Reason:   "An empty list asks for a client that nobody can be sent back to; it is not the same as leaving it out.",
 		Example:  `{"redirect_uris": []}`,
 		Citation: rfc("7591", "2"),
+		Basis:    BasisMust,
 		Fix:      "list at least one redirect URI, or leave the member out",
 		Check: func(c *Case) {
 			if uris, ok := c.Req().RedirectURIs.Get(); ok && len(uris) == 0 {
@@ -60,6 +62,7 @@ var redirectRules = []Rule{
 		Reason:   "Each entry is compared at each authorization.",
 		Example:  `{"redirect_uris": ["https://app.example.com/1", "..."]}`,
 		Citation: dictionary("redirect_uris"),
+		Basis:    BasisPolicy,
 		Fix:      "register fewer redirect URIs",
 		Check: func(c *Case) {
 			if uris, ok := c.Req().RedirectURIs.Get(); ok && len(uris) > c.Policy().MaxRedirectURIs {
@@ -73,6 +76,8 @@ var redirectRules = []Rule{
 		Reason:   "A list with duplicates was put together by mistake.",
 		Example:  `{"redirect_uris": ["https://app.example.com/cb", "https://app.example.com/cb"]}`,
 		Citation: dictionary("redirect_uris"),
+		Basis:    BasisStricter,
+		Stricter: "The text says nothing of duplicates.",
 		Fix:      "list each redirect URI once",
 		Check: func(c *Case) {
 			uris := requestedURIs(c)
@@ -91,6 +96,7 @@ var redirectRules = []Rule{
 		Reason:   "The directory vouches for those addresses; any other could be an attacker's.",
 		Example:  `{"redirect_uris": ["https://app.example.com/other"]}`,
 		Citation: dictionary("redirect_uris"),
+		Basis:    BasisMust,
 		Fix:      "register the URI with the directory and fetch a new SSA, or leave it out",
 		When:     hasSSA,
 		Check: func(c *Case) {
@@ -113,6 +119,8 @@ var redirectRules = []Rule{
 		Reason:   "The directory does not enforce the rules for redirect URIs, and what it lists is what would be registered.",
 		Example:  `{"software_redirect_uris": ["https://localhost/cb"]}`,
 		Citation: dictionary("redirect_uris"),
+		Basis:    BasisStricter,
+		Stricter: "The text holds them to https, no localhost and 256 characters; the other rules for redirect URIs hold for them too.",
 		Document: DocSSA,
 		Fix:      "send redirect_uris with those that are fit, or correct the list at the directory",
 		When:     takesAllURIs,
@@ -124,8 +132,8 @@ var redirectRules = []Rule{
 		Reason:   "The directory lists what it is given, https://localhost even.",
 		Example:  `{"software_redirect_uris": ["https://127.0.0.1"]}`,
 		Citation: dictionary("redirect_uris"),
+		Basis:    BasisNotice,
 		Document: DocSSA,
-		Severity: SeverityNotice,
 		Fix:      "leave the URI out of requests",
 		When:     func(c *Case) bool { return !takesAllURIs(c) },
 		Check:    checkStatementURIs,

@@ -19,6 +19,7 @@ var scopeRules = []Rule{
 		Reason:   "It says which APIs the client is for.",
 		Example:  `{"grant_types": ["client_credentials"]}`,
 		Citation: dictionary("scope"),
+		Basis:    BasisMust,
 		Profiles: profilesOBIE(),
 		Fix:      "set scope to openid and the scopes of the software's roles",
 		Check:    func(c *Case) { requireMember(c, c.Req().Scope.Present(), "/scope") },
@@ -30,8 +31,8 @@ var scopeRules = []Rule{
 		Reason:   "The sender should know what it gets.",
 		Example:  `{"grant_types": ["client_credentials"]}`,
 		Citation: vendorDocument("scope"),
+		Basis:    BasisNotice,
 		Profiles: profilesWSO2(),
-		Severity: SeverityNotice,
 		Fix:      "set scope to what the client needs",
 		Check: func(c *Case) {
 			if !c.Req().Scope.Present() {
@@ -45,6 +46,7 @@ var scopeRules = []Rule{
 		Reason:   "OAuth defines it so; some banks have had an array.",
 		Example:  `{"scope": ["openid", "accounts"]}`,
 		Citation: dictionary("scope"),
+		Basis:    BasisMust,
 		Fix:      "send scope as one string with blanks between the words",
 		When:     func(c *Case) bool { return !c.Policy().ScopeAsArray },
 		Check: func(c *Case) {
@@ -60,6 +62,7 @@ var scopeRules = []Rule{
 		Reason:   "OAuth's grammar leaves room for nothing else.",
 		Example:  `{"scope": "openid  accounts"}`,
 		Citation: rfc("6749", "3.3"),
+		Basis:    BasisMust,
 		Fix:      "separate the words by one blank each",
 		Check: func(c *Case) {
 			for _, w := range c.Req().Scope.Or(claims.Scope{}).Words {
@@ -76,6 +79,7 @@ var scopeRules = []Rule{
 		Reason:   "The data dictionary sets that limit.",
 		Example:  `{"scope": "openid accounts ..."}`,
 		Citation: dictionary("scope"),
+		Basis:    BasisMust,
 		Fix:      "ask for the scopes of the software's roles alone",
 		Check: func(c *Case) {
 			if n := scopeLength(c.Req().Scope.Or(claims.Scope{})); n > maxScope {
@@ -90,6 +94,8 @@ var scopeRules = []Rule{
 		Reason:   "These clients are OpenID Connect clients.",
 		Example:  `{"scope": "accounts"}`,
 		Citation: dictionary("scope"),
+		Basis:    BasisStricter,
+		Stricter: "The text names no scope that a client must have.",
 		Fix:      "add openid to scope",
 		Check: func(c *Case) {
 			if s, ok := c.Req().Scope.Get(); ok && !s.Has("openid") {
@@ -103,6 +109,7 @@ var scopeRules = []Rule{
 		Reason:   "A misspelt scope must not switch a check of roles off.",
 		Example:  `{"scope": "openid acounts"}`,
 		Citation: dictionary("scope"),
+		Basis:    BasisPolicy,
 		Fix:      "ask for scopes of the bank's scopes_supported alone",
 		When:     func(c *Case) bool { return !c.Policy().CanAdjust("scope") },
 		Check: func(c *Case) {
@@ -116,6 +123,8 @@ var scopeRules = []Rule{
 		Reason:   "An account information provider must not initiate payments.",
 		Example:  `{"scope": "openid payments"}`,
 		Citation: dictionary("scope"),
+		Basis:    BasisStricter,
+		Stricter: "The only text about it is the Data Mapping table, which calls itself non-normative.",
 		Fix:      "ask for the scopes of the software's roles alone: AISP accounts, PISP payments, CBPII fundsconfirmations",
 		// This rule applies also where scope is adjustable. A bank then leaves out
 		// words that it does not support, and still refuses a scope beyond the roles.
@@ -133,7 +142,7 @@ var scopeRules = []Rule{
 		Reason:   "The second has no effect.",
 		Example:  `{"scope": "openid accounts accounts"}`,
 		Citation: rfc("6749", "3.3"),
-		Severity: SeverityNotice,
+		Basis:    BasisNotice,
 		Fix:      "name each scope once",
 		Check: func(c *Case) {
 			words := c.Req().Scope.Or(claims.Scope{}).Words

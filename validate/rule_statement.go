@@ -20,6 +20,7 @@ var statementMemberRules = []Rule{
 		Reason:   "Without the directory's word nothing in the request can be trusted.",
 		Example:  `{"redirect_uris": ["https://app.example.com/cb"]}`,
 		Citation: dictionary("software_statement"),
+		Basis:    BasisMust,
 		Step:     StepParseSSA,
 		Code:     InvalidSoftwareStatement,
 		Fix:      "put the statement that the directory issued into software_statement, byte for byte",
@@ -31,6 +32,7 @@ var statementMemberRules = []Rule{
 		Reason:   "The statement is sent as the compact JWS that the directory signed.",
 		Example:  `{"software_statement": {"software_id": "9b5usDpbNtmxDcTzs7GzKp"}}`,
 		Citation: dictionary("software_statement"),
+		Basis:    BasisMust,
 		Step:     StepParseSSA,
 		Code:     InvalidSoftwareStatement,
 		Fix:      "put the statement that the directory issued into software_statement, byte for byte",
@@ -45,6 +47,7 @@ var statementMemberRules = []Rule{
 		Reason:   "Anything else was not signed by the directory, or was changed on the way.",
 		Example:  `{"software_statement": "eyJhbGciOiJub25lIn0.e30"}`,
 		Citation: rfc("7515", "7.1"),
+		Basis:    BasisMust,
 		Step:     StepParseSSA,
 		Code:     InvalidSoftwareStatement,
 		Fix:      "send the statement byte for byte: three base64url parts, no line break",
@@ -64,6 +67,7 @@ var statementTypeRules = []Rule{
 		Reason:   "A claim of another type cannot be read, so no other rule looks at it.",
 		Example:  `{"org_id": 15800001041}`,
 		Citation: statementModel("types"),
+		Basis:    BasisMust,
 		Fix:      refetch,
 		Check: func(c *Case) {
 			reportFaults(c, DocSSA, func(p string) bool { return !within(p, "/software_redirect_uris") })
@@ -75,6 +79,7 @@ var statementTypeRules = []Rule{
 		Reason:   "A list that cannot be read must not count as one that allows anything.",
 		Example:  `{"software_redirect_uris": "https://app.example.com/cb"}`,
 		Citation: statementModel("software_redirect_uris"),
+		Basis:    BasisMust,
 		Code:     InvalidRedirectURI,
 		Fix:      refetch,
 		Check: func(c *Case) {
@@ -91,7 +96,7 @@ var statementClaimRules = []Rule{
 		Reason:   "Look-alikes of 23 and 28 characters occur, and a request's iss and software_id cannot equal them.",
 		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp9b5usD"}`,
 		Citation: statementModel("software_id"),
-		Severity: SeverityWarning,
+		Basis:    BasisShould,
 		Fix:      refetch,
 		Check: func(c *Case) {
 			if id, ok := c.SSA().SoftwareID.Get(); ok && id != "" && (!isBase62(id) || len(id) > maxSoftwareID) {
@@ -105,7 +110,7 @@ var statementClaimRules = []Rule{
 		Reason:   "It does in the OBIE directory's statements; banks use either.",
 		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp", "software_client_id": "other"}`,
 		Citation: statementModel("software_client_id"),
-		Severity: SeverityNotice,
+		Basis:    BasisNotice,
 		Fix:      "nothing, if the directory wrote it so",
 		Check: func(c *Case) {
 			id, ok := c.SSA().SoftwareID.Get()
@@ -121,7 +126,7 @@ var statementClaimRules = []Rule{
 		Reason:   "The directory's form takes no more, and bank screens are made for that.",
 		Example:  `{"software_client_name": "A name that goes on, and on, and on, and on"}`,
 		Citation: statementModel("software_client_name"),
-		Severity: SeverityNotice,
+		Basis:    BasisNotice,
 		Fix:      "shorten the name at the directory",
 		Check: func(c *Case) {
 			if name, ok := c.SSA().SoftwareClientName.Get(); ok && name != "" {
@@ -135,6 +140,7 @@ var statementClaimRules = []Rule{
 		Reason:   "The OBIE directory sends an array; other directories a space-separated string.",
 		Example:  `{"software_roles": "AISP PISP"}`,
 		Citation: statementModel("software_roles"),
+		Basis:    BasisMust,
 		Fix:      "use a statement of the directory that the bank trusts",
 		When:     func(c *Case) bool { return !c.Policy().RolesAsString },
 		Check: func(c *Case) {
@@ -150,7 +156,7 @@ var statementClaimRules = []Rule{
 		Reason:   "A misspelt role must not open every API.",
 		Example:  `{"software_roles": ["AISP", "AIPS"]}`,
 		Citation: statementModel("software_roles"),
-		Severity: SeverityWarning,
+		Basis:    BasisShould,
 		Fix:      "correct the role at the directory, or expect no scope from it",
 		Check: func(c *Case) {
 			l := listReport{c: c, base: "/software_roles"}
@@ -167,6 +173,7 @@ var statementClaimRules = []Rule{
 		Reason:   "The bank stores the claim on the application.",
 		Example:  `{"attributes": [{"name": "org_name", "claim": "org_name", "required": true}]}`,
 		Citation: rfc("7591", "2.3"),
+		Basis:    BasisPolicy,
 		Fix:      "complete the software at the directory and fetch a new SSA",
 		When:     func(c *Case) bool { return requiresAttributes(c.Policy()) },
 		Check:    checkAttributes,
@@ -177,7 +184,7 @@ var statementClaimRules = []Rule{
 		Reason:   "They are kept in the statement and have no effect.",
 		Example:  `{"software_colour": "green"}`,
 		Citation: statementModel("claims"),
-		Severity: SeverityNotice,
+		Basis:    BasisNotice,
 		Fix:      "nothing: the directory wrote it",
 		Check: func(c *Case) {
 			for _, m := range c.SSA().Unknown {
@@ -189,23 +196,25 @@ var statementClaimRules = []Rule{
 
 // statementRequired are the rows about claims that must be there and must not be empty.
 func statementRequired() []Rule {
+	const listed = "The directory lists the claim, and does not say that each statement has it."
 	var rows []Rule
 	for _, claim := range [...]struct {
 		id, name, reason string
 		code             Code
-		severity         Severity
+		basis            Basis
+		stricter         string
 	}{
-		{rule.SSAIssRequired, "iss", "It says which directory issued the statement.", "", ""},
-		{rule.SSAIatRequired, "iat", "The age of a statement without exp is counted from it.", "", ""},
-		{rule.SSAJTIRequired, "jti", "It tells one statement from another.", "", ""},
-		{rule.SSASoftwareIDRequired, "software_id", "It says which software the statement is about.", "", ""},
-		{rule.SSASoftwareClientNameRequired, "software_client_name", "The application is named after it.", "", ""},
+		{rule.SSAIssRequired, "iss", "It says which directory issued the statement.", "", BasisMust, ""},
+		{rule.SSAIatRequired, "iat", "The age of a statement without exp is counted from it.", "", BasisStricter, listed},
+		{rule.SSAJTIRequired, "jti", "It tells one statement from another.", "", BasisStricter, listed},
+		{rule.SSASoftwareIDRequired, "software_id", "It says which software the statement is about.", "", BasisStricter, listed},
+		{rule.SSASoftwareClientNameRequired, "software_client_name", "The application is named after it.", "", BasisStricter, listed},
 		{rule.SSASoftwareRedirectURIsRequired, "software_redirect_uris",
-			"A missing or empty list must not count as one that allows anything.", InvalidRedirectURI, ""},
-		{rule.SSASoftwareRolesRequired, "software_roles", "Without a role the software may use no API.", "", ""},
-		{rule.SSASoftwareJWKSEndpointRequired, "software_jwks_endpoint", "The keys that sign requests are published there.", "", ""},
-		{rule.SSAOrgIDRequired, "org_id", "It says whose software it is.", "", ""},
-		{rule.SSAOrgStatusRequired, "org_status", "The directory always says whether an organisation is active.", "", SeverityWarning},
+			"A missing or empty list must not count as one that allows anything.", InvalidRedirectURI, BasisStricter, listed},
+		{rule.SSASoftwareRolesRequired, "software_roles", "Without a role the software may use no API.", "", BasisStricter, listed},
+		{rule.SSASoftwareJWKSEndpointRequired, "software_jwks_endpoint", "The keys that sign requests are published there.", "", BasisMust, ""},
+		{rule.SSAOrgIDRequired, "org_id", "It says whose software it is.", "", BasisStricter, listed},
+		{rule.SSAOrgStatusRequired, "org_status", "The directory always says whether an organisation is active.", "", BasisShould, ""},
 	} {
 		member := claims.SSAMember(claim.name)
 		rows = append(rows, Rule{
@@ -214,8 +223,9 @@ func statementRequired() []Rule {
 			Reason:   claim.reason,
 			Example:  `{"software_client_description": "a statement without ` + claim.name + `"}`,
 			Citation: statementModel(claim.name),
+			Basis:    claim.basis,
+			Stricter: claim.stricter,
 			Code:     claim.code,
-			Severity: claim.severity,
 			Fix:      "complete the software at the directory and fetch a new SSA",
 			Check: func(c *Case) {
 				if claim.name == "software_id" && !c.SSA().SoftwareID.Present() && hinted(c) {

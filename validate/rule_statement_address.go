@@ -17,7 +17,7 @@ func statementAddressRules() []Rule {
 			Reason:   "The directory knows no other; older statements have it in other cases.",
 			Example:  `{"software_mode": "Demo"}`,
 			Citation: statementModel("software_mode"),
-			Severity: SeverityWarning,
+			Basis:    BasisShould,
 			Fix:      refetch,
 			Check: func(c *Case) {
 				if m, ok := c.SSA().SoftwareMode.Get(); ok && !text.EqualFold(m, "live") && !text.EqualFold(m, "test") {
@@ -31,7 +31,7 @@ func statementAddressRules() []Rule {
 			Reason:   "The environment is decided by the trust anchor; another word here says nothing.",
 			Example:  `{"software_environment": "prdtst"}`,
 			Citation: statementModel("software_environment"),
-			Severity: SeverityNotice,
+			Basis:    BasisNotice,
 			Fix:      refetch,
 			Check: func(c *Case) {
 				e, ok := c.SSA().SoftwareEnvironment.Get()
@@ -43,18 +43,18 @@ func statementAddressRules() []Rule {
 	}
 	for _, a := range [...]struct {
 		id, name string
-		severity Severity
+		basis    Basis
 		reason   string
 	}{
-		{rule.SSASoftwareJWKSEndpointHTTPS, "software_jwks_endpoint", SeverityError, "The keys of the software are fetched from there."},
-		{rule.SSASoftwareJWKSRevokedEndpointHTTPS, "software_jwks_revoked_endpoint", SeverityWarning, "The revoked keys of the software are fetched from there."},
-		{rule.SSAOrgJWKSEndpointHTTPS, "org_jwks_endpoint", SeverityWarning, "The keys of the organisation are fetched from there."},
-		{rule.SSAOrgJWKSRevokedEndpointHTTPS, "org_jwks_revoked_endpoint", SeverityWarning, "The revoked keys of the organisation are fetched from there."},
-		{rule.SSASoftwareClientURIHTTPS, "software_client_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
-		{rule.SSASoftwareLogoURIHTTPS, "software_logo_uri", SeverityNotice, "It is shown to people as a picture, and never fetched."},
-		{rule.SSASoftwarePolicyURIHTTPS, "software_policy_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
-		{rule.SSASoftwareToSURIHTTPS, "software_tos_uri", SeverityNotice, "It is shown to people as a link, and never fetched."},
-		{rule.SSAOBRegistryToSHTTPS, "ob_registry_tos", SeverityNotice, "It is shown to people as a link, and never fetched."},
+		{rule.SSASoftwareJWKSEndpointHTTPS, "software_jwks_endpoint", BasisMust, "The keys of the software are fetched from there."},
+		{rule.SSASoftwareJWKSRevokedEndpointHTTPS, "software_jwks_revoked_endpoint", BasisShould, "The revoked keys of the software are fetched from there."},
+		{rule.SSAOrgJWKSEndpointHTTPS, "org_jwks_endpoint", BasisShould, "The keys of the organisation are fetched from there."},
+		{rule.SSAOrgJWKSRevokedEndpointHTTPS, "org_jwks_revoked_endpoint", BasisShould, "The revoked keys of the organisation are fetched from there."},
+		{rule.SSASoftwareClientURIHTTPS, "software_client_uri", BasisNotice, "It is shown to people as a link, and never fetched."},
+		{rule.SSASoftwareLogoURIHTTPS, "software_logo_uri", BasisNotice, "It is shown to people as a picture, and never fetched."},
+		{rule.SSASoftwarePolicyURIHTTPS, "software_policy_uri", BasisNotice, "It is shown to people as a link, and never fetched."},
+		{rule.SSASoftwareToSURIHTTPS, "software_tos_uri", BasisNotice, "It is shown to people as a link, and never fetched."},
+		{rule.SSAOBRegistryToSHTTPS, "ob_registry_tos", BasisNotice, "It is shown to people as a link, and never fetched."},
 	} {
 		member := claims.SSAMember(a.name)
 		rows = append(rows, Rule{
@@ -63,7 +63,7 @@ func statementAddressRules() []Rule {
 			Reason:   a.reason,
 			Example:  `{"` + a.name + `": "http://keystore.example/keys"}`,
 			Citation: statementModel(a.name),
-			Severity: a.severity,
+			Basis:    a.basis,
 			Fix:      "correct the address at the directory and fetch a new SSA",
 			Check: func(c *Case) {
 				m := member(c.SSA())

@@ -19,6 +19,7 @@ var statementTrustRules = []Rule{
 		Reason:   "Anybody can write any issuer; trust is pinned per issuer and environment.",
 		Example:  `{"iss": "My own directory"}`,
 		Citation: rfc("7591", "2.3"),
+		Basis:    BasisPolicy,
 		Fix:      "use a software statement of a directory that the bank names",
 	},
 	{
@@ -27,6 +28,7 @@ var statementTrustRules = []Rule{
 		Reason:   "A key that the directory does not publish proves nothing.",
 		Example:  `{"alg": "PS256", "kid": "unknown"}`,
 		Citation: statementModel("JOSE header, kid"),
+		Basis:    BasisMust,
 		Document: DocSSAHeader,
 		Fix:      "fetch a fresh SSA; the directory may have changed its key",
 	},
@@ -36,6 +38,7 @@ var statementTrustRules = []Rule{
 		Reason:   "Otherwise somebody else wrote or changed it.",
 		Example:  `{"software_statement": "a statement signed by the TPP itself"}`,
 		Citation: rfc("7515", "5.2"),
+		Basis:    BasisMust,
 		Fix:      refetch,
 	},
 	{
@@ -44,6 +47,8 @@ var statementTrustRules = []Rule{
 		Reason:   "Keys are fetched from there; any other host could be anybody's.",
 		Example:  `{"software_jwks_endpoint": "https://attacker.example/keys.jwks"}`,
 		Citation: statementModel("software_jwks_endpoint"),
+		Basis:    BasisStricter,
+		Stricter: "The text names no hosts.",
 		Fix:      refetch,
 	},
 	{
@@ -53,6 +58,7 @@ var statementTrustRules = []Rule{
 		Reason:   "Milliseconds give a time fifty thousand years ahead.",
 		Example:  `{"iat": 1700000000000}`,
 		Citation: rfc("7519", "4.1.6"),
+		Basis:    BasisMust,
 		Fix:      refetch,
 		Check:    func(c *Case) { checkSeconds(c, c.SSA().IssuedAt, "/iat") },
 	},
@@ -62,6 +68,8 @@ var statementTrustRules = []Rule{
 		Reason:   "A statement from the future would stay fresh for longer than the bank allows.",
 		Example:  `{"iat": 4102444800}`,
 		Citation: rfc("7519", "4.1.6"),
+		Basis:    BasisStricter,
+		Stricter: "RFC 7519 says nothing of an iat that is still to come.",
 		Fix:      refetch,
 		Check:    func(c *Case) { checkNotFuture(c, c.SSA().IssuedAt, "/iat", "is in the future") },
 	},
@@ -72,6 +80,7 @@ var statementTrustRules = []Rule{
 		Reason:   "An organisation can lose its authorisation on any day.",
 		Example:  `{"iat": 1500000000}`,
 		Citation: statementModel("age"),
+		Basis:    BasisPolicy,
 		Fix:      "fetch a fresh SSA from the directory just before registering",
 		When:     func(c *Case) bool { return !c.SSA().Expiry.Present() },
 		Check: func(c *Case) {
@@ -87,6 +96,7 @@ var statementTrustRules = []Rule{
 		Reason:   "Milliseconds give a time fifty thousand years ahead.",
 		Example:  `{"exp": 1700000600000}`,
 		Citation: rfc("7519", "4.1.4"),
+		Basis:    BasisMust,
 		Fix:      refetch,
 		Check:    func(c *Case) { checkSeconds(c, c.SSA().Expiry, "/exp") },
 	},
@@ -96,6 +106,7 @@ var statementTrustRules = []Rule{
 		Reason:   "An expired statement must be refused.",
 		Example:  `{"exp": 1500000000}`,
 		Citation: rfc("7519", "4.1.4"),
+		Basis:    BasisMust,
 		Fix:      "fetch a fresh SSA from the directory just before registering",
 		Check:    func(c *Case) { checkNotExpired(c, c.SSA().Expiry) },
 	},
@@ -105,6 +116,7 @@ var statementTrustRules = []Rule{
 		Reason:   "Before nbf a token must not be accepted.",
 		Example:  `{"nbf": 4102444800}`,
 		Citation: rfc("7519", "4.1.5"),
+		Basis:    BasisMust,
 		Fix:      "register once nbf has passed",
 		Check: func(c *Case) {
 			if nbf, ok := c.SSA().NotBefore.Get(); ok && nbf > c.Now()+skew(c) {
@@ -123,6 +135,8 @@ var statementApprovalRules = []Rule{
 		Reason:   "A revoked or withdrawn organisation must not register.",
 		Example:  `{"org_status": "Revoked"}`,
 		Citation: statementModel("org_status"),
+		Basis:    BasisStricter,
+		Stricter: "The directory names the states, and not what a bank does with them.",
 		Fix:      "have the organisation's status restored at the directory and fetch a new SSA",
 		Check: func(c *Case) {
 			if s, ok := c.SSA().OrgStatus.Get(); ok && !text.EqualFold(s, "active") {
@@ -136,6 +150,8 @@ var statementApprovalRules = []Rule{
 		Reason:   "An organisation without its authorisation must not register.",
 		Example:  `{"organisation_competent_authority_claims": {"status": "Revoked"}}`,
 		Citation: statementModel("organisation_competent_authority_claims"),
+		Basis:    BasisStricter,
+		Stricter: "The directory does not say what a bank does with another status.",
 		Fix:      "have the authorisation restored at the authority and fetch a new SSA",
 		Check: func(c *Case) {
 			for i, a := range c.SSA().CompetentAuthority.Or(claims.Authority{}).Claims {
@@ -151,7 +167,7 @@ var statementApprovalRules = []Rule{
 		Reason:   "The software would act in a role that the organisation does not hold.",
 		Example:  `{"software_roles": ["PISP"], "organisation_competent_authority_claims": {"authorisations": [{"member_state": "GB", "roles": ["AISP"]}]}}`,
 		Citation: statementModel("organisation_competent_authority_claims"),
-		Severity: SeverityWarning,
+		Basis:    BasisShould,
 		Fix:      "have the role authorised, or remove it from the software at the directory",
 		When:     hasAuthorisations,
 		Check: func(c *Case) {
@@ -169,6 +185,8 @@ var statementApprovalRules = []Rule{
 		Reason:   "A software in test is not meant for customers.",
 		Example:  `{"software_mode": "Test"}`,
 		Citation: statementModel("software_mode"),
+		Basis:    BasisStricter,
+		Stricter: "The directory leaves it to the bank what it does with Test software.",
 		Fix:      "set the software to Live at the directory and fetch a new SSA",
 		When:     func(c *Case) bool { return c.Environment() == claims.Production },
 		Check: func(c *Case) {
@@ -183,6 +201,7 @@ var statementApprovalRules = []Rule{
 		Reason:   "Its client could use no API here.",
 		Example:  `{"software_roles": ["CBPII"]}`,
 		Citation: statementModel("software_roles"),
+		Basis:    BasisPolicy,
 		Fix:      "register with banks that serve the software's roles",
 		Check: func(c *Case) {
 			roles := c.SSA().SoftwareRoles.Or(claims.Roles{}).Values
@@ -197,6 +216,8 @@ var statementApprovalRules = []Rule{
 		Reason:   "Sandbox and production must not mix.",
 		Example:  `{"software_environment": "sandbox"}`,
 		Citation: statementModel("software_environment"),
+		Basis:    BasisStricter,
+		Stricter: "The directory does not say what a bank does with the claim.",
 		Fix:      "use the SSA of the environment that the bank serves",
 		When:     func(c *Case) bool { return c.Environment() != "" },
 		Check: func(c *Case) {

@@ -165,7 +165,7 @@ func complete(r Rule, at place) Rule {
 		r.Code = at.code
 	}
 	if r.Severity == "" {
-		r.Severity = SeverityError
+		r.Severity = r.Basis.severity()
 	}
 	r.Profiles = slices.Clone(r.Profiles) // the tables must not be changed through a row
 	r.External = r.Check == nil

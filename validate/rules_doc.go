@@ -6,6 +6,21 @@ import (
 	"strings"
 )
 
+// rulesDocHead says what the entries mean.
+const rulesDocHead = `Each rule has a basis:
+
+| basis | why a bank holds the rule | severity |
+|---|---|---|
+| must | the cited text demands it | error |
+| stricter | the cited text does not demand it; the entry says what the text has, and why that is not enough | error |
+| should | the cited text recommends it, or practice has shown a trap | warning |
+| notice | a sender may want to know it | notice |
+| policy | the bank says so, by its [policy](policy.md) or its trust anchors | error |
+
+An error makes a request invalid, and a bank answers with its code (RFC 7591 section 3.2.2). Warnings and notices are never
+answered. Rules marked *elsewhere* are judged by the steps that have keys and a memory.
+`
+
 // writeRulesDoc writes the table as Markdown, one section for each document and
 // one entry for each rule. docs/rules.md is its output.
 func writeRulesDoc(w io.Writer) error {
@@ -13,8 +28,7 @@ func writeRulesDoc(w io.Writer) error {
 	rules := Rules()
 	fmt.Fprintf(&b, "# Rules\n\nRendered from the rule table of package validate: %d rules. To render it anew, run\n"+
 		"`go test ./validate -run TestRulesDoc -update`.\n\n", len(rules))
-	b.WriteString("An error makes a request invalid; a warning is for a SHOULD or a known trap, a notice for the rest. The code is\n" +
-		"what a bank answers (RFC 7591 section 3.2.2). Rules marked *elsewhere* are judged by the steps that have keys and a memory.\n")
+	b.WriteString(rulesDocHead)
 	titles := map[Document]string{
 		DocHeader: "Header of the request", DocRequest: "Claims of the request",
 		DocSSAHeader: "Header of the software statement", DocSSA: "Claims of the software statement",
@@ -37,11 +51,17 @@ func writeRuleDoc(b *strings.Builder, r *Rule) {
 	if r.Profiles != nil {
 		versions = joined(r.Profiles)
 	}
-	elsewhere := ""
-	if r.External {
-		elsewhere = " · *elsewhere*"
+	fmt.Fprintf(b, "\n### `%s`\n\n%s %s\n\n- %s: %s", r.ID, r.Summary, r.Reason, r.Basis, r.Severity)
+	if r.Severity == SeverityError {
+		fmt.Fprintf(b, " · `%s`", r.Code)
 	}
-	fmt.Fprintf(b, "\n### `%s`\n\n%s %s\n\n", r.ID, r.Summary, r.Reason)
-	fmt.Fprintf(b, "- %s · `%s` · profiles: %s%s\n", r.Severity, r.Code, versions, elsewhere)
+	b.WriteString(" · profiles: " + versions)
+	if r.External {
+		b.WriteString(" · *elsewhere*")
+	}
+	b.WriteString("\n")
+	if r.Stricter != "" {
+		fmt.Fprintf(b, "- stricter than the text: %s\n", r.Stricter)
+	}
 	fmt.Fprintf(b, "- source: [%s, %s](%s)\n- example: `%s`\n- fix: %s\n", r.Citation.Spec, r.Citation.Section, r.Citation.URL, r.Example, r.Fix)
 }

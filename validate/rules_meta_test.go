@@ -31,6 +31,27 @@ func TestEachRuleIsComplete(t *testing.T) {
 	}
 }
 
+// The basis says how serious a rule is. A rule that is stricter than the text says what
+// the text has.
+func TestTheBasisOfEachRuleAgreesWithItsSeverity(t *testing.T) {
+	severities := map[Basis]Severity{
+		BasisMust: SeverityError, BasisStricter: SeverityError, BasisShould: SeverityWarning, BasisNotice: SeverityNotice,
+	}
+	seen := map[Basis]bool{}
+	for _, r := range Rules() {
+		assert.Contains(t, Bases(), r.Basis, r.ID)
+		seen[r.Basis] = true
+		if want, fixed := severities[r.Basis]; fixed {
+			assert.Equal(t, want, r.Severity, r.ID)
+		}
+		assert.Equal(t, r.Basis == BasisStricter, r.Stricter != "", "%s: Stricter goes with the basis", r.ID)
+		if r.Stricter != "" {
+			assert.True(t, strings.HasSuffix(r.Stricter, "."), "%s: Stricter is a sentence", r.ID)
+		}
+	}
+	assert.Len(t, seen, len(Bases()), "each basis has its rules")
+}
+
 func TestRulesIsFresh(t *testing.T) {
 	a := Rules()
 	for i := range a {

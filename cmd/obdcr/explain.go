@@ -64,7 +64,8 @@ func explain(out io.Writer, r *validate.Rule) {
 	for _, row := range [][2]string{
 		{"reason", r.Reason}, {"example", r.Example}, {"fix", r.Fix},
 		{"clause", r.Citation.String()}, {"", r.Citation.URL},
-		{"severity", string(r.Severity)}, {"code", string(r.Code)}, {"document", string(r.Document)},
+		{"basis", string(r.Basis) + ", " + basisMeans(r.Basis)}, {"text", r.Stricter},
+		{"severity", string(r.Severity)}, {"code", answered(r)}, {"document", string(r.Document)},
 		{"profiles", text.List(profilesOf(r))}, {"judged", judged(r)},
 	} {
 		if row[1] != "" {
@@ -79,6 +80,29 @@ func profilesOf(r *validate.Rule) []validate.Profile {
 		return validate.Profiles()
 	}
 	return r.Profiles
+}
+
+// basisMeans says in a few words what a basis is.
+func basisMeans(b validate.Basis) string {
+	switch b {
+	case validate.BasisMust:
+		return "the clause demands it"
+	case validate.BasisShould:
+		return "the clause recommends it, or it is a known trap"
+	case validate.BasisStricter:
+		return "the clause does not demand it"
+	case validate.BasisPolicy:
+		return "the bank says so"
+	}
+	return "for the sender to know"
+}
+
+// answered returns the code that a bank answers. Warnings and notices are not answered.
+func answered(r *validate.Rule) string {
+	if r.Severity != validate.SeverityError {
+		return ""
+	}
+	return string(r.Code)
 }
 
 func judged(r *validate.Rule) string {
@@ -146,6 +170,8 @@ type jsonRule struct {
 	Profiles []validate.Profile `json:"profiles"`
 	Document validate.Document  `json:"document"`
 	Severity validate.Severity  `json:"severity"`
+	Basis    validate.Basis     `json:"basis"`
+	Stricter string             `json:"stricter,omitempty"` // what the cited text says instead
 	Code     validate.Code      `json:"code"`
 	Fix      string             `json:"fix"`
 	External bool               `json:"external"` // judged by a bank, which knows keys and earlier requests
@@ -165,7 +191,7 @@ func writeRules(out io.Writer) error {
 		r := &rules[i]
 		rows = append(rows, jsonRule{
 			ID: r.ID, Summary: r.Summary, Reason: r.Reason, Example: r.Example, Citation: jsonCitation(r.Citation),
-			Profiles: profilesOf(r), Document: r.Document, Severity: r.Severity, Code: r.Code, Fix: r.Fix, External: r.External,
+			Profiles: profilesOf(r), Document: r.Document, Severity: r.Severity, Basis: r.Basis, Stricter: r.Stricter, Code: r.Code, Fix: r.Fix, External: r.External,
 		})
 	}
 	return writeJSON(out, rows)

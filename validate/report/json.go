@@ -36,6 +36,7 @@ type jsonReport struct {
 type jsonViolation struct {
 	Rule     string            `json:"rule"`
 	Severity validate.Severity `json:"severity"`
+	Basis    validate.Basis    `json:"basis"`
 	Pointer  string            `json:"pointer"`
 	Document validate.Document `json:"document"`
 	Message  string            `json:"message"`
@@ -69,7 +70,7 @@ func writeJSON(w io.Writer, of *Result) error {
 	for i := range r.Violations {
 		v := &r.Violations[i]
 		out.Violations = append(out.Violations, jsonViolation{
-			Rule: v.Rule, Severity: v.Severity, Pointer: v.Pointer, Document: v.Document, Message: v.Message,
+			Rule: v.Rule, Severity: v.Severity, Basis: v.Basis, Pointer: v.Pointer, Document: v.Document, Message: v.Message,
 			Got: v.Got, Want: v.Want, Citation: jsonCitation(v.Citation), Fix: v.Fix, Code: v.Code,
 		})
 	}
