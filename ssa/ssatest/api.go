@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 )
@@ -39,7 +40,7 @@ type APIConfig struct {
 	URL      string                                // required: the address in front of the paths, without a slash at the end
 	Clock    func() time.Time                      // required
 	Software func(softwareID string) []APISoftware // required: the software with that id, one for each organisation that has it
-	TokenKey []byte                                // authenticates access tokens; nil: a random one
+	TokenKey claims.Secret                         // authenticates access tokens; zero: a random one
 }
 
 // APISoftware is a software as an API knows it.
@@ -54,9 +55,8 @@ func NewAPI(c APIConfig) (*API, error) {
 	if c.URL == "" || c.Clock == nil || c.Software == nil {
 		return nil, errors.New("ssatest: an API needs URL, Clock and Software")
 	}
-	if c.TokenKey == nil {
-		c.TokenKey = make([]byte, 32)
-		_, _ = rand.Read(c.TokenKey) // never fails
+	if c.TokenKey.IsZero() {
+		c.TokenKey = claims.NewSecret(rand.Text())
 	}
 	a := &API{config: c, mux: http.NewServeMux()}
 	a.mux.HandleFunc("POST "+TokenPath, a.token)

@@ -205,7 +205,7 @@ func (a *API) seal(g *grant) string {
 }
 
 func (a *API) mac(text string) []byte {
-	mac := hmac.New(sha256.New, a.config.TokenKey)
+	mac := hmac.New(sha256.New, []byte(a.config.TokenKey.Reveal()))
 	mac.Write([]byte(text))
 	return mac.Sum(nil)
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jose"
 	"github.com/obdcr/obdcr/ssa"
 )
@@ -99,7 +100,7 @@ func (d *Directory) handle(w http.ResponseWriter, r *http.Request) {
 func (d *Directory) newAPI(url string) (*API, error) {
 	c := APIConfig{URL: url, Clock: d.opts.Clock, Software: d.enrolled}
 	if d.opts.Deterministic {
-		c.TokenKey = []byte("public key of access tokens")
+		c.TokenKey = claims.NewSecret("public key of access tokens")
 	}
 	return NewAPI(c)
 }
