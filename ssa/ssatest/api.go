@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 )
@@ -33,6 +32,7 @@ const TokenPath = "/token"
 type API struct {
 	config APIConfig
 	mux    *http.ServeMux
+	mac    func(text string) []byte // authenticates access tokens
 }
 
 // APIConfig has what an API needs of the directory that it belongs to.
@@ -40,7 +40,6 @@ type APIConfig struct {
 	URL      string                                // required: the address in front of the paths, without a slash at the end
 	Clock    func() time.Time                      // required
 	Software func(softwareID string) []APISoftware // required: the software with that id, one for each organisation that has it
-	TokenKey claims.Secret                         // authenticates access tokens; zero: a random one
 }
 
 // APISoftware is a software as an API knows it.
@@ -55,10 +54,7 @@ func NewAPI(c APIConfig) (*API, error) {
 	if c.URL == "" || c.Clock == nil || c.Software == nil {
 		return nil, errors.New("ssatest: an API needs URL, Clock and Software")
 	}
-	if c.TokenKey.IsZero() {
-		c.TokenKey = claims.NewSecret(rand.Text())
-	}
-	a := &API{config: c, mux: http.NewServeMux()}
+	a := &API{config: c, mux: http.NewServeMux(), mac: macBy(rand.Text())}
 	a.mux.HandleFunc("POST "+TokenPath, a.token)
 	for _, before := range []string{"/v2.1/organisation/", "/v2/organisation/", oldest} {
 		a.mux.HandleFunc("GET "+before+"{org}/software-statement/{software}"+statementEnd, a.statement)

@@ -204,10 +204,13 @@ func (a *API) seal(g *grant) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(a.mac(text))
 }
 
-func (a *API) mac(text string) []byte {
-	mac := hmac.New(sha256.New, []byte(a.config.TokenKey.Reveal()))
-	mac.Write([]byte(text))
-	return mac.Sum(nil)
+// macBy returns HMAC-SHA256 by a key.
+func macBy(key string) func(text string) []byte {
+	return func(text string) []byte {
+		mac := hmac.New(sha256.New, []byte(key))
+		mac.Write([]byte(text))
+		return mac.Sum(nil)
+	}
 }
 
 // granted opens the access token of a request.

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jose"
 	"github.com/obdcr/obdcr/ssa"
 )
@@ -98,11 +97,11 @@ func (d *Directory) handle(w http.ResponseWriter, r *http.Request) {
 
 // newAPI makes the API of the directory. It knows the software that is enrolled.
 func (d *Directory) newAPI(url string) (*API, error) {
-	c := APIConfig{URL: url, Clock: d.opts.Clock, Software: d.enrolled}
-	if d.opts.Deterministic {
-		c.TokenKey = claims.NewSecret("public key of access tokens")
+	api, err := NewAPI(APIConfig{URL: url, Clock: d.opts.Clock, Software: d.enrolled})
+	if err == nil && d.opts.Deterministic {
+		api.mac = macBy("public key of access tokens")
 	}
-	return NewAPI(c)
+	return api, err
 }
 
 // enrolled returns the software with an id, with the keys that are published for it.
