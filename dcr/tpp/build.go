@@ -13,15 +13,20 @@ import (
 // which the directory publishes the public key. alg is PS256 or ES256. BuildRequest does
 // not judge the claims: [Lint] does.
 func BuildRequest(c claims.Request, signer crypto.Signer, kid string, alg claims.Algorithm) (string, error) {
+	payload, err := json.Marshal(&c)
+	if err != nil {
+		return "", failure("request: %w", err)
+	}
+	return signRequest(payload, signer, kid, alg)
+}
+
+// signRequest signs the payload of a request.
+func signRequest(payload []byte, signer crypto.Signer, kid string, alg claims.Algorithm) (string, error) {
 	if signer == nil || kid == "" {
 		return "", failure("a request needs a signer and its kid")
 	}
 	if alg != claims.PS256 && alg != claims.ES256 {
 		return "", failure("algorithm %.20q is not one of PS256 and ES256", string(alg))
-	}
-	payload, err := json.Marshal(&c)
-	if err != nil {
-		return "", failure("request: %w", err)
 	}
 	token, err := jose.Sign(payload, signer, string(alg), kid, "JWT")
 	if err != nil {

@@ -8,8 +8,7 @@ import (
 	"crypto/x509"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -26,6 +25,8 @@ type Config struct {
 	KeyID       string            // its kid at the directory; required with Signer
 	Algorithm   claims.Algorithm  // PS256 or ES256; "": by the type of the key
 	Certificate *x509.Certificate // the transport certificate; only tls_client_auth needs it
+	ContentType ContentType       // of the requests of Register and Update; "": ContentTypeJWT
+	TokenScopes []string          // what AccessToken asks for if its call names no scope
 	Clock       func() time.Time  // nil: time.Now
 	Random      io.Reader         // nil: crypto/rand.Reader
 }
@@ -34,10 +35,11 @@ type Config struct {
 // requests, sends them over mutual TLS, and reads the answers. It is safe for
 // concurrent use.
 //
-// It follows no redirect and reads at most 512 KiB of an answer. It ends an exchange
-// after 30 seconds or with its context. It sends no request twice, because a bank may
-// have carried out the first one. If an answer was lost, [MayHaveHappened] and
-// [NoAnswerError.Next] help to find out what the bank did.
+// It follows no redirect and reads at most 512 KiB of an answer. It ends an exchange with
+// its context, and after the Timeout of Config.HTTP, which is 30 seconds if that is zero.
+// It sends no request twice, because a bank may have carried out the first one. The only
+// exception is status 415 (see [ContentType]). If an answer was lost, [MayHaveHappened]
+// and [NoAnswerError.Next] help to find out what the bank did.
 type Client struct {
 	http        *http.Client
 	metadata    Metadata
@@ -45,13 +47,15 @@ type Client struct {
 	keyID       string
 	algorithm   claims.Algorithm
 	certificate *x509.Certificate
+	contentType ContentType
+	tokenScopes []string
 	clock       func() time.Time
 	random      io.Reader
 }
 
 // NewClient makes a Client. It returns an error for a required collaborator that is
-// missing, an endpoint that is no https address, and an algorithm other than PS256 and
-// ES256.
+// missing, an endpoint that is no https address, an algorithm other than PS256 and ES256,
+// and an unknown content type.
 func NewClient(c Config) (*Client, error) {
 	if c.HTTP == nil || c.Metadata == nil {
 		return nil, failure("a client needs HTTP and Metadata")
@@ -68,7 +72,8 @@ func NewClient(c Config) (*Client, error) {
 		}
 	}
 	client := &Client{http: plainClient(c.HTTP), metadata: *c.Metadata, signer: c.Signer, keyID: c.KeyID,
-		algorithm: c.Algorithm, certificate: c.Certificate, clock: c.Clock, random: c.Random}
+		algorithm: c.Algorithm, certificate: c.Certificate, contentType: c.ContentType,
+		tokenScopes: slices.Clone(c.TokenScopes), clock: c.Clock, random: c.Random}
 	if client.algorithm == "" {
 		if client.algorithm = claims.PS256; isECDSA(c.Signer) {
 			client.algorithm = claims.ES256
@@ -76,6 +81,12 @@ func NewClient(c Config) (*Client, error) {
 	}
 	if client.algorithm != claims.PS256 && client.algorithm != claims.ES256 {
 		return nil, failure("algorithm %.20q is not one of PS256 and ES256", string(client.algorithm))
+	}
+	if client.contentType == "" {
+		client.contentType = ContentTypeJWT
+	}
+	if client.contentType.other() == "" {
+		return nil, failure("content type %q is not one of application/jwt and application/jose", text.Echo(string(client.contentType)))
 	}
 	if client.metadata.TokenAudience == "" {
 		client.metadata.TokenAudience = client.metadata.TokenEndpoint
@@ -97,7 +108,7 @@ func isECDSA(signer crypto.Signer) bool {
 	return is
 }
 
-// Build makes the claims of a registration request by BuildFor, and signs them. The Client
+// Build makes the claims of a registration request by BuildPayload, and signs them. The Client
 // fills in the options that are empty: time, randomness, certificate and algorithm. Give
 // the result to Register or Update, once. Keep it until the answer has arrived:
 // [NoAnswerError.Next] may ask to send it again.
@@ -114,11 +125,18 @@ func (c *Client) Build(statement string, o RequestOptions) (string, error) {
 	if o.Certificate == nil {
 		o.Certificate = c.certificate
 	}
-	request, err := BuildFor(&c.metadata, statement, o)
+	payload, err := BuildPayload(&c.metadata, statement, o)
 	if err != nil {
 		return "", err
 	}
-	return BuildRequest(request, c.signer, c.keyID, c.algorithm)
+	return signRequest(payload, c.signer, c.keyID, c.algorithm)
+}
+
+// BuildUpdate is Build for [Client.Update]: it puts the client_id into the request, as RFC
+// 7592 section 2.2 demands.
+func (c *Client) BuildUpdate(clientID, statement string, o RequestOptions) (string, error) {
+	o.ClientID = clientID
+	return c.Build(statement, o)
 }
 
 // Register sends a signed request (POST). The answer may hold a client secret, which the
@@ -147,66 +165,4 @@ func (c *Client) Update(ctx context.Context, clientID, request string, token Bea
 func (c *Client) Delete(ctx context.Context, clientID string, token BearerToken) error {
 	_, err := c.manage(ctx, verbDelete, http.MethodDelete, clientID, "", token, http.StatusNoContent)
 	return err
-}
-
-// manage sends a request to the address of one client. It refuses an answer that
-// describes another client.
-func (c *Client) manage(ctx context.Context, verb, method, clientID, request string, token BearerToken, want int) (*ClientInformation, error) {
-	if !usableClientID(clientID) {
-		return nil, failure("%s: the client_id is unusable", verb)
-	}
-	if !text.IsBearer(token.Value.Reveal(), maxToken) {
-		return nil, failure("%s: the access token is unusable", verb)
-	}
-	u, err := uri.Endpoint(c.metadata.RegistrationEndpoint)
-	if err != nil {
-		return nil, failure("%s: the registration endpoint %w", verb, err)
-	}
-	address := *u
-	path := strings.TrimSuffix(u.EscapedPath(), "/") + "/" + url.PathEscape(clientID)
-	if address.Path, err = url.PathUnescape(path); err != nil {
-		return nil, failure("%s: the registration endpoint has an unusable path", verb)
-	}
-	address.RawPath = path
-	information, err := c.send(ctx, verb, method, address.String(), request, token.Value.Reveal(), want)
-	if err == nil && information != nil && information.ClientID != clientID {
-		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: want, Reason: "it describes another client"}
-	}
-	return information, err
-}
-
-// send makes one exchange and reads the client from its answer; nil for a DELETE.
-func (c *Client) send(ctx context.Context, verb, method, address, request, token string, want ...int) (*ClientInformation, error) {
-	var body io.Reader
-	if request != "" {
-		body = strings.NewReader(request)
-	}
-	r, err := http.NewRequestWithContext(ctx, method, address, body)
-	if err != nil {
-		return nil, failure("%s: the registration endpoint is no URL", verb)
-	}
-	if request != "" {
-		r.Header.Set("Content-Type", "application/jwt")
-	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	a, err := exchange(c.http, verb, r)
-	if err != nil {
-		return nil, err
-	}
-	for _, status := range want {
-		if a.status != status {
-			continue
-		}
-		if verb == verbDelete {
-			return nil, nil
-		}
-		information, err := ParseClientInformation(a.body)
-		if err != nil {
-			return nil, &NoAnswerError{Verb: verb, Sent: true, Status: a.status, Reason: text.Detail(err), Err: err}
-		}
-		return information, nil
-	}
-	return nil, unwanted(verb, a, c.clock())
 }

@@ -27,6 +27,7 @@ type ClientInformation struct {
 	Metadata        *claims.Request // the registered members, without secrets; nil if the answer is no strict JSON
 	Faults          []claims.Fault  // the members of the wrong type; they have no value in Metadata
 	Document        claims.Secret   // the answer as sent, a JSON object with the secret
+	SentAs          ContentType     // of the request that the bank took; "" after Get, and for a parsed file
 }
 
 // Credentials returns the credentials of the client for the token endpoint.

@@ -1,12 +1,13 @@
 package tpp
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/uri"
 )
 
@@ -27,13 +28,34 @@ type Metadata struct {
 	GrantTypes              []claims.GrantType
 	Scopes                  []string
 	Document                []byte // as read
+	// Faults are the members of the wrong type that a TPP can do without. They count as
+	// not announced.
+	Faults []MetadataFault
+}
+
+// MetadataFault is a member of a discovery document that cannot be read.
+type MetadataFault struct {
+	Member  string // its name
+	Problem string // what is wrong with it, such as "is no array"
+}
+
+// Overrides are values that a user knows better than a bank's discovery document. A value
+// that is empty overrides nothing. What is overridden need not be in the document, nor be
+// of the right type there.
+type Overrides struct {
+	Issuer               string // the default aud of a request
+	RegistrationEndpoint string // an https address; mtls_endpoint_aliases does not count then
+	TokenEndpoint        string // an https address; mtls_endpoint_aliases does not count then
+	TokenAudience        string // aud of client assertions; "": TokenEndpoint, or else the document's token_endpoint
 }
 
 // Discover reads a bank's discovery document at an https address. The bank asks for no
-// client certificate there. A nil client trusts the system's CAs. The error is a
-// *ResponseError or a *NoAnswerError, or one about the address. Discover takes no clock: it
-// needs the time only where a Retry-After names a date, to say how long the wait is.
-func Discover(ctx context.Context, address string, client *http.Client) (*Metadata, error) {
+// client certificate there. A nil client trusts the system's CAs, and uses the proxies of the
+// environment variables. The client's Timeout bounds the exchange, 30 seconds if it is zero.
+// Overrides go before what the document says. The error is a *ResponseError or a
+// *NoAnswerError, or one about the address. Discover takes no clock: it needs the time only
+// where a Retry-After names a date, to say how long the wait is.
+func Discover(ctx context.Context, address string, client *http.Client, overrides ...Overrides) (*Metadata, error) {
 	if _, err := uri.Endpoint(address); err != nil {
 		return nil, failure("the address of the discovery document %w", err)
 	}
@@ -51,113 +73,76 @@ func Discover(ctx context.Context, address string, client *http.Client) (*Metada
 	if a.status != http.StatusOK {
 		return nil, refusedBy(verbDiscover, a, time.Now())
 	}
-	m, err := ParseMetadata(a.body)
+	m, err := ParseMetadata(a.body, overrides...)
 	if err != nil {
 		return nil, &NoAnswerError{Verb: verbDiscover, Status: a.status, Reason: "it is no discovery document of a bank that registers clients", Err: err}
 	}
 	return m, nil
 }
 
-// ParseMetadata reads a discovery document. It must be one strict JSON object with
-// https addresses for registration_endpoint and token_endpoint. A member of the wrong type
-// is an error. Members that a TPP does not need are not looked at.
-func ParseMetadata(document []byte) (*Metadata, error) {
-	object, err := jsonscan.Parse(string(document))
+// ParseMetadata reads a discovery document. It must be one strict JSON object with https
+// addresses for registration_endpoint and token_endpoint, unless Overrides have them. A list
+// of the wrong type is one of the Faults, and BuildFor needs the option in its place.
+// Members that a TPP does not use are not looked at. Of several Overrides the last value
+// counts that is not empty.
+func ParseMetadata(document []byte, overrides ...Overrides) (*Metadata, error) {
+	read, err := newMetadataReader(document)
 	if err != nil {
-		return nil, failure("discovery document: %w", err)
+		return nil, err
 	}
-	if object.Kind() != jsonscan.Object {
-		return nil, failure("the discovery document is no JSON object")
+	over, err := merged(overrides)
+	if err != nil {
+		return nil, err
 	}
-	read := &metadataReader{object: object}
 	m := &Metadata{
-		Issuer:                  read.text(object, "issuer"),
-		RegistrationEndpoint:    read.endpoint(object, "registration_endpoint"),
-		TokenEndpoint:           read.endpoint(object, "token_endpoint"),
-		AuthMethods:             listMember[claims.AuthMethod](read, "token_endpoint_auth_methods_supported"),
-		AuthSigningAlgorithms:   listMember[claims.Algorithm](read, "token_endpoint_auth_signing_alg_values_supported"),
-		RequestObjectAlgorithms: listMember[claims.Algorithm](read, "request_object_signing_alg_values_supported"),
-		IDTokenAlgorithms:       listMember[claims.Algorithm](read, "id_token_signing_alg_values_supported"),
-		ResponseTypes:           listMember[claims.ResponseType](read, "response_types_supported"),
-		GrantTypes:              listMember[claims.GrantType](read, "grant_types_supported"),
-		Scopes:                  listMember[string](read, "scopes_supported"),
+		Issuer:                  over.Issuer,
+		AuthMethods:             listMember[claims.AuthMethod](read, memberAuthMethods),
+		AuthSigningAlgorithms:   listMember[claims.Algorithm](read, memberAuthSigningAlgs),
+		RequestObjectAlgorithms: listMember[claims.Algorithm](read, memberRequestObjectAlgs),
+		IDTokenAlgorithms:       listMember[claims.Algorithm](read, memberIDTokenAlgs),
+		ResponseTypes:           listMember[claims.ResponseType](read, memberResponseTypes),
+		GrantTypes:              listMember[claims.GrantType](read, memberGrantTypes),
+		Scopes:                  listMember[string](read, memberScopes),
 		Document:                document,
 	}
+	if m.Issuer == "" {
+		m.Issuer = read.optional("issuer")
+	}
+	m.RegistrationEndpoint, _ = read.endpoint("registration_endpoint", over.RegistrationEndpoint)
 	// token_endpoint itself is the audience and is required (RFC 8414 section 2): an alias
 	// is another address of it.
-	m.TokenAudience = m.TokenEndpoint
-	if aliases, there := object.Member("mtls_endpoint_aliases"); there {
-		if alias := read.endpoint(aliases, "registration_endpoint"); alias != "" {
-			m.RegistrationEndpoint = alias
-		}
-		if alias := read.endpoint(aliases, "token_endpoint"); alias != "" {
-			m.TokenEndpoint = alias
-		}
-	}
-	switch {
-	case read.err != nil:
+	m.TokenEndpoint, m.TokenAudience = read.endpoint("token_endpoint", over.TokenEndpoint)
+	if read.err != nil {
 		return nil, read.err
-	case m.RegistrationEndpoint == "":
-		return nil, failure("the discovery document names no registration_endpoint")
-	case m.TokenAudience == "":
-		return nil, failure("the discovery document names no token_endpoint")
 	}
+	m.TokenAudience = cmp.Or(over.TokenAudience, m.TokenAudience)
+	m.Faults = read.faults
 	return m, nil
 }
 
-// metadataReader reads the members of a discovery document. It keeps the first error, so
-// that its callers need not check each member.
-type metadataReader struct {
-	object jsonscan.Value
-	err    error
-}
-
-func (r *metadataReader) fail(name, what string) {
-	if r.err == nil {
-		r.err = failure("discovery document: %s %s", name, what)
+// merged returns the last value of each override, and checks the endpoints.
+func merged(overrides []Overrides) (Overrides, error) {
+	var all Overrides
+	for _, o := range overrides {
+		all.Issuer = cmp.Or(o.Issuer, all.Issuer)
+		all.RegistrationEndpoint = cmp.Or(o.RegistrationEndpoint, all.RegistrationEndpoint)
+		all.TokenEndpoint = cmp.Or(o.TokenEndpoint, all.TokenEndpoint)
+		all.TokenAudience = cmp.Or(o.TokenAudience, all.TokenAudience)
 	}
-}
-
-func (r *metadataReader) text(from jsonscan.Value, name string) string {
-	v, there := from.Member(name)
-	if !there || v.Kind() == jsonscan.Null {
-		return ""
-	}
-	text, clean := v.Text()
-	if v.Kind() != jsonscan.String || !clean {
-		r.fail(name, "is no string")
-	}
-	return text
-}
-
-func (r *metadataReader) endpoint(from jsonscan.Value, name string) string {
-	text := r.text(from, name)
-	if text == "" {
-		return ""
-	}
-	if _, err := uri.Endpoint(text); err != nil {
-		r.fail(name, err.Error())
-	}
-	return text
-}
-
-func listMember[T ~string](r *metadataReader, name string) []T {
-	v, there := r.object.Member(name)
-	if !there || v.Kind() == jsonscan.Null {
-		return nil
-	}
-	if v.Kind() != jsonscan.Array {
-		r.fail(name, "is no array")
-		return nil
-	}
-	list := []T{}
-	for _, element := range v.Elements() {
-		text, clean := element.Text()
-		if element.Kind() != jsonscan.String || !clean {
-			r.fail(name, "holds something that is no string")
-			return nil
+	for _, e := range []struct{ name, address string }{
+		{"registration_endpoint", all.RegistrationEndpoint}, {"token_endpoint", all.TokenEndpoint},
+	} {
+		if e.address == "" {
+			continue
 		}
-		list = append(list, T(text))
+		if _, err := uri.Endpoint(e.address); err != nil {
+			return all, failure("the override of %s %w", e.name, err)
+		}
 	}
-	return list
+	return all, nil
+}
+
+// faulty reports whether the document has a member that cannot be read.
+func (m *Metadata) faulty(member string) bool {
+	return slices.ContainsFunc(m.Faults, func(f MetadataFault) bool { return f.Member == member })
 }

@@ -2,10 +2,12 @@ package tpp
 
 import (
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -27,26 +29,39 @@ type RequestOptions struct {
 	RedirectURIs []string          // nil: the statement's
 	AuthMethod   claims.AuthMethod // "": Metadata.AuthMethod
 	Scopes       []string          // nil: openid and what the statement's roles allow
-	// GrantTypes: nil is authorization_code and client_credentials, as far as announced.
+	ScopeAsArray bool              // scope as an array of words; OBIE DCR has a string, some banks an array
+	// GrantTypes: nil is authorization_code and client_credentials, as far as announced,
+	// and refresh_token if it is announced.
 	GrantTypes []claims.GrantType
 	// ResponseTypes: nil is code and code id_token, as far as announced.
 	ResponseTypes []claims.ResponseType
 	Algorithm     claims.Algorithm // of all that the client will sign; "": PS256
+	// IDTokenAlgorithm of what the bank will sign; "": PS256 or ES256, as announced.
+	IDTokenAlgorithm claims.Algorithm
 	// ApplicationType: "" is web. Banks do not announce it.
 	ApplicationType claims.ApplicationType
 	SubjectDN       string            // for tls_client_auth, instead of the certificate's subject
 	Certificate     *x509.Certificate // transport certificate, for tls_client_auth
+	ClientID        string            // client_id: of an update (RFC 7592 section 2.2); "": none
 	Lifetime        time.Duration     // exp - iat; 0: 30 minutes
 	Now             time.Time         // iat; required
 	Random          io.Reader         // of jti; nil: crypto/rand.Reader
+	UpperCaseJTI    bool              // jti with upper-case letters, for a bank that takes only these
+	// Members are further members of the request, as JSON, for example subject_type. A
+	// member that the builder sets by itself is an error: use the field for it, or Override.
+	Members map[string]json.RawMessage
+	// Override are members as JSON that take the place of what the builder sets, or none
+	// at all, in any type. An empty value leaves the member out. The builder does not
+	// check them.
+	Override map[string]json.RawMessage
 }
 
 // AuthMethod returns the default authentication method of a request: the first one that
 // the bank announces, in the order private_key_jwt, tls_client_auth, client_secret_jwt,
 // client_secret_basic, client_secret_post. It is private_key_jwt if the bank announces no
-// methods at all, and "" if it announces none of these.
+// methods at all, and "" if it announces none of these or if its list cannot be read.
 func (m *Metadata) AuthMethod() claims.AuthMethod {
-	if m.AuthMethods == nil {
+	if m.AuthMethods == nil && !m.faulty(memberAuthMethods) {
 		return claims.PrivateKeyJWT
 	}
 	if kept := text.Keep(claims.AuthMethods(), m.AuthMethods); len(kept) > 0 {
@@ -57,14 +72,36 @@ func (m *Metadata) AuthMethod() claims.AuthMethod {
 
 // BuildFor makes the claims of a registration request (OBIE DCR, data dictionary) for
 // a bank. The statement is a compact JWS; BuildFor does not verify it. It returns an error
-// for a method, an algorithm or a grant type that the bank does not announce, and for a
-// claim that the statement lacks. It does not judge the request: [Lint] does.
+// for a method, an algorithm or a grant type that the bank does not announce, for a claim
+// that the statement lacks, and for a value that is left out if the bank's list of it cannot
+// be read (Metadata.Faults). It does not judge the request: [Lint] does.
+//
+// A claims.Request cannot hold a member of a type that the specification has not. BuildFor
+// returns an error for an Override with such a type; [BuildPayload] takes it.
 func BuildFor(m *Metadata, statement string, o RequestOptions) (claims.Request, error) {
-	c, err := buildFor(m, statement, o)
+	payload, err := BuildPayload(m, statement, o)
+	if err != nil {
+		return claims.Request{}, err
+	}
+	c, err := claims.ParseRequest(payload)
 	if err != nil {
 		return claims.Request{}, failure("request: %w", err)
 	}
-	return c, nil
+	return *c, nil
+}
+
+// BuildPayload is BuildFor for a request of any shape. It returns the payload to sign, a
+// JSON object.
+func BuildPayload(m *Metadata, statement string, o RequestOptions) ([]byte, error) {
+	c, err := buildFor(m, statement, o)
+	if err != nil {
+		return nil, failure("request: %w", err)
+	}
+	payload, err := payloadOf(&c, &o)
+	if err != nil {
+		return nil, failure("request: %w", err)
+	}
+	return payload, nil
 }
 
 func buildFor(m *Metadata, token string, o RequestOptions) (c claims.Request, err error) {
@@ -90,17 +127,17 @@ func buildFor(m *Metadata, token string, o RequestOptions) (c claims.Request, er
 		return c, errors.New("there is no redirect URI: the statement has none")
 	}
 	c.RedirectURIs = claims.Some(slices.Clone(o.RedirectURIs))
-	if c.GrantTypes, err = wanted("grant_types", o.GrantTypes, m.GrantTypes, claims.AuthorizationCode, claims.ClientCredentials); err != nil {
+	if c.GrantTypes, err = wanted(m, memberGrantTypes, o.GrantTypes, m.GrantTypes, usualGrants(m)...); err != nil {
 		return c, err
 	}
-	if c.ResponseTypes, err = wanted("response_types", o.ResponseTypes, m.ResponseTypes, claims.Code, claims.CodeIDToken); err != nil {
+	if c.ResponseTypes, err = wanted(m, memberResponseTypes, o.ResponseTypes, m.ResponseTypes, claims.Code, claims.CodeIDToken); err != nil {
 		return c, err
 	}
-	scopes, err := wanted("scope", o.Scopes, m.Scopes, scopesOf(statement)...)
+	scopes, err := wanted(m, memberScopes, o.Scopes, m.Scopes, scopesOf(statement)...)
 	if err != nil {
 		return c, err
 	}
-	c.Scope = claims.Some(claims.Scope{Words: scopes.Or(nil)})
+	c.Scope = claims.Some(claims.Scope{Words: scopes.Or(nil), List: o.ScopeAsArray})
 	if o.ApplicationType == "" {
 		o.ApplicationType = claims.Web
 	}
@@ -108,7 +145,19 @@ func buildFor(m *Metadata, token string, o RequestOptions) (c claims.Request, er
 	return c, nil
 }
 
-// envelope sets the claims about the request itself: iss, aud, iat, exp and jti.
+// usualGrants are the grant types that a request names by default. Without refresh_token
+// the access to an account ends with the first access token. A bank that announces no grant
+// types at all does not announce this one.
+func usualGrants(m *Metadata) []claims.GrantType {
+	usual := []claims.GrantType{claims.AuthorizationCode, claims.ClientCredentials}
+	if slices.Contains(m.GrantTypes, claims.RefreshToken) {
+		usual = append(usual, claims.RefreshToken)
+	}
+	return usual
+}
+
+// envelope sets the claims about the request itself: iss, aud, iat, exp, jti and
+// client_id.
 func envelope(c *claims.Request, m *Metadata, statement *claims.SSA, o *RequestOptions) error {
 	if o.Issuer == "" {
 		o.Issuer = statement.SoftwareID.Or("")
@@ -129,6 +178,15 @@ func envelope(c *claims.Request, m *Metadata, statement *claims.SSA, o *RequestO
 	if err != nil {
 		return err
 	}
+	if o.UpperCaseJTI {
+		jti = strings.ToUpper(jti)
+	}
+	if o.ClientID != "" {
+		if !usableClientID(o.ClientID) {
+			return errors.New("the client_id is unusable")
+		}
+		c.ClientID = claims.Some(o.ClientID)
+	}
 	now := o.Now.Unix()
 	c.Issuer, c.Audience = claims.Some(o.Issuer), claims.Some(claims.StringOrList{Values: []string{o.Audience}})
 	c.IssuedAt, c.Expiry = claims.Some(now), claims.Some(now+int64(o.Lifetime/time.Second))
@@ -143,17 +201,17 @@ func authentication(c *claims.Request, m *Metadata, o *RequestOptions) error {
 			return errors.New("the bank announces no token_endpoint_auth_method that OBIE DCR names")
 		}
 	}
-	if m.AuthMethods != nil && !slices.Contains(m.AuthMethods, o.AuthMethod) {
-		return fmt.Errorf("the bank does not announce token_endpoint_auth_method %q", text.Echo(string(o.AuthMethod)))
+	if err := announced(memberAuthMethods, m.AuthMethods, o.AuthMethod); err != nil {
+		return err
+	}
+	if o.Algorithm == "" {
+		o.Algorithm = claims.PS256
 	}
 	alg := o.Algorithm
-	if alg == "" {
-		alg = claims.PS256
+	if err := announced(memberRequestObjectAlgs, m.RequestObjectAlgorithms, alg); err != nil {
+		return err
 	}
-	if m.RequestObjectAlgorithms != nil && !slices.Contains(m.RequestObjectAlgorithms, alg) {
-		return fmt.Errorf("the bank does not announce %q in request_object_signing_alg_values_supported", text.Echo(string(alg)))
-	}
-	idToken, err := idTokenAlgorithm(m.IDTokenAlgorithms)
+	idToken, err := idTokenAlgorithm(m, o.IDTokenAlgorithm)
 	if err != nil {
 		return err
 	}
@@ -161,8 +219,8 @@ func authentication(c *claims.Request, m *Metadata, o *RequestOptions) error {
 	c.IDTokenSignedResponseAlg, c.RequestObjectSigningAlg = claims.Some(idToken), claims.Some(alg)
 	switch {
 	case o.AuthMethod.SignsAssertions():
-		if m.AuthSigningAlgorithms != nil && !slices.Contains(m.AuthSigningAlgorithms, alg) {
-			return fmt.Errorf("the bank does not announce %q in token_endpoint_auth_signing_alg_values_supported", text.Echo(string(alg)))
+		if err := announced(memberAuthSigningAlgs, m.AuthSigningAlgorithms, alg); err != nil {
+			return err
 		}
 		c.TokenEndpointAuthSigningAlg = claims.Some(alg)
 	case o.AuthMethod == claims.TLSClientAuth:
@@ -173,13 +231,16 @@ func authentication(c *claims.Request, m *Metadata, o *RequestOptions) error {
 
 // idTokenAlgorithm chooses the algorithm of ID tokens. The bank signs them, so the
 // client's own algorithm does not matter.
-func idTokenAlgorithm(announced []claims.Algorithm) (claims.Algorithm, error) {
-	for _, alg := range []claims.Algorithm{claims.PS256, claims.ES256} {
-		if announced == nil || slices.Contains(announced, alg) {
-			return alg, nil
-		}
+func idTokenAlgorithm(m *Metadata, asked claims.Algorithm) (claims.Algorithm, error) {
+	var list []claims.Algorithm
+	if asked != "" {
+		list = []claims.Algorithm{asked}
 	}
-	return "", errors.New("the bank announces neither PS256 nor ES256 in id_token_signing_alg_values_supported")
+	chosen, err := wanted(m, memberIDTokenAlgs, list, m.IDTokenAlgorithms, claims.PS256, claims.ES256)
+	if err != nil {
+		return "", err
+	}
+	return chosen.Or(nil)[0], nil
 }
 
 // subject sets tls_client_auth_subject_dn, an RFC 4514 name.
@@ -199,20 +260,32 @@ func subject(c *claims.Request, o *RequestOptions) error {
 	return nil
 }
 
+// announced returns an error if the bank announces values and this is none of them.
+func announced[T ~string](member string, list []T, value T) error {
+	if list != nil && !slices.Contains(list, value) {
+		return fmt.Errorf("the bank does not announce %q in %s; if it takes it all the same, set the member by Override", text.Echo(string(value)), member)
+	}
+	return nil
+}
+
 // wanted returns the values asked for; the bank must announce all of them. If none were
-// asked for, it returns the usual values that the bank announces.
-func wanted[T ~string](member string, asked, announced []T, usual ...T) (claims.Optional[[]T], error) {
+// asked for, it returns the usual values that the bank announces. member is the name of the
+// bank's list.
+func wanted[T ~string](m *Metadata, member string, asked, list []T, usual ...T) (claims.Optional[[]T], error) {
 	if asked == nil {
-		if asked = usual; announced != nil {
-			asked = text.Keep(usual, announced)
+		if m.faulty(member) {
+			return claims.Optional[[]T]{}, fmt.Errorf("the bank's %s cannot be read: tell which values to ask for", member)
+		}
+		if asked = usual; list != nil {
+			asked = text.Keep(usual, list)
 		}
 		if len(asked) == 0 {
-			return claims.Optional[[]T]{}, fmt.Errorf("the bank announces none of the usual values of %s", member)
+			return claims.Optional[[]T]{}, fmt.Errorf("the bank announces none of the usual values in %s", member)
 		}
 	}
 	for _, v := range asked {
-		if announced != nil && !slices.Contains(announced, v) {
-			return claims.Optional[[]T]{}, fmt.Errorf("the bank does not announce %s %q", member, text.Echo(string(v)))
+		if err := announced(member, list, v); err != nil {
+			return claims.Optional[[]T]{}, err
 		}
 	}
 	return claims.Some(slices.Clone(asked)), nil

@@ -173,8 +173,6 @@ func TestADiscoveryDocumentIsReadStrictly(t *testing.T) {
 		"an endpoint with a user":     `{"registration_endpoint": "https://a@b.example/r", "token_endpoint": "https://b.example/t"}`,
 		"a fragment":                  `{"registration_endpoint": "https://b.example/r#", "token_endpoint": "https://b.example/t"}`,
 		"an endpoint of a wrong type": `{"registration_endpoint": 7, "token_endpoint": "https://b.example/t"}`,
-		"a list that is none":         `{` + good + `, "scopes_supported": "openid"}`,
-		"a list of numbers":           `{` + good + `, "scopes_supported": [1]}`,
 		"an alias without TLS":        `{` + good + `, "mtls_endpoint_aliases": {"token_endpoint": "http://b.example/t"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {

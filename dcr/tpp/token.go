@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,11 +42,16 @@ type BearerToken struct {
 
 // AccessToken asks the token endpoint for a token by the client_credentials grant (RFC
 // 6749 section 4.4). Get, Update and Delete need one. The client authenticates by its
-// registered method, always over mutual TLS. Scopes may be left out. The error is a
+// registered method, always over mutual TLS. Some banks demand a certain scope for the
+// token of Get, Update and Delete. If the call names no scope, AccessToken asks for
+// Config.TokenScopes; if these are empty too, for no scope at all. The error is a
 // *ResponseError (code invalid_client if the bank does not know the client), a
 // *NoAnswerError, or one about the credentials.
 func (c *Client) AccessToken(ctx context.Context, by Credentials, scopes ...string) (BearerToken, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
+	if len(scopes) == 0 {
+		scopes = c.tokenScopes
+	}
 	if len(scopes) > 0 {
 		form.Set("scope", strings.Join(scopes, " "))
 	}
@@ -160,11 +166,35 @@ func readToken6749(body []byte, now time.Time) (token BearerToken, detail string
 		return BearerToken{}, "its token_type is not Bearer"
 	}
 	if v, there := object.Member("expires_in"); there {
-		seconds, ok := v.Int64()
-		if !ok || seconds < 0 || seconds > int64(100*365*24*time.Hour/time.Second) {
+		seconds, ok := secondsOf(v)
+		if !ok {
 			return BearerToken{}, "its expires_in is no number of seconds"
 		}
 		token.Expires = now.Add(time.Duration(seconds) * time.Second)
 	}
 	return token, ""
+}
+
+// longestToken is the greatest lifetime of a token that is believed, in seconds: a hundred
+// years.
+const longestToken = 100 * 365 * 24 * 60 * 60
+
+// secondsOf reads a number of seconds in any spelling of JSON, such as 3600.0 and 3.6e3,
+// and also as a string. It drops a fraction. Some token endpoints send such spellings, and
+// their tokens are good.
+func secondsOf(v jsonscan.Value) (int64, bool) {
+	literal := v.Raw()
+	if v.Kind() == jsonscan.String {
+		literal, _ = v.Text()
+		if number, err := jsonscan.Parse(literal); err != nil || number.Kind() != jsonscan.Number {
+			return 0, false
+		}
+	} else if v.Kind() != jsonscan.Number {
+		return 0, false
+	}
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(literal), 64)
+	if err != nil || seconds < 0 || seconds > longestToken {
+		return 0, false
+	}
+	return int64(seconds), true
 }

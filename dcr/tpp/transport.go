@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// clientTimeout bounds an exchange with a bank, from DNS to the last byte.
+	// clientTimeout bounds an exchange with a bank, from DNS to the last byte, if the HTTP
+	// client has no Timeout of its own.
 	clientTimeout = 30 * time.Second
 	// maxAnswer is the greatest length of an answer that a Client reads, in bytes.
 	maxAnswer = 512 << 10
@@ -21,7 +22,8 @@ const (
 // MutualTLS makes the HTTP client of a TPP. It uses TLS 1.2 or later, and trusts servers
 // that chain to roots (nil: the system's). It shows the certificate to every server that
 // asks for one, whatever CAs the server names. It uses the proxies of the environment
-// variables; TLS goes through them.
+// variables (HTTPS_PROXY, NO_PROXY); TLS goes through them. Set Timeout for another limit
+// of an exchange than 30 seconds.
 func MutualTLS(certificate tls.Certificate, roots *x509.CertPool) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
@@ -35,7 +37,6 @@ func MutualTLS(certificate tls.Certificate, roots *x509.CertPool) *http.Client {
 			},
 			ForceAttemptHTTP2:      true,
 			TLSHandshakeTimeout:    10 * time.Second,
-			ResponseHeaderTimeout:  clientTimeout,
 			IdleConnTimeout:        time.Minute,
 			MaxResponseHeaderBytes: 64 << 10,
 		},
@@ -61,7 +62,11 @@ func plainClient(c *http.Client) *http.Client {
 // exchange sends a request once and reads the answer. Every error is a *NoAnswerError.
 func exchange(c *http.Client, verb string, r *http.Request) (*answer, error) {
 	var sent atomic.Bool
-	ctx, cancel := context.WithTimeout(r.Context(), clientTimeout)
+	limit := clientTimeout
+	if c.Timeout > 0 {
+		limit = c.Timeout
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), limit)
 	defer cancel()
 	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteHeaders: func() { sent.Store(true) },

@@ -1,0 +1,109 @@
+package tpp
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/internal/uri"
+)
+
+// ContentType is the media type of a signed registration request. OBIE DCR names two, and
+// some banks take only one of them. If a bank answers 415 (Unsupported Media Type), a
+// Client sends the same bytes once more with the other type: the bank refused the type
+// before it judged the request. It does so after no other status.
+type ContentType string
+
+// The content types of OBIE DCR (section "Endpoints").
+const (
+	ContentTypeJWT  ContentType = "application/jwt"
+	ContentTypeJOSE ContentType = "application/jose"
+)
+
+// other returns the other type; "" for a type that is none of the two.
+func (t ContentType) other() ContentType {
+	switch t {
+	case ContentTypeJWT:
+		return ContentTypeJOSE
+	case ContentTypeJOSE:
+		return ContentTypeJWT
+	}
+	return ""
+}
+
+// manage sends a request to the address of one client. It refuses an answer that
+// describes another client.
+func (c *Client) manage(ctx context.Context, verb, method, clientID, request string, token BearerToken, want int) (*ClientInformation, error) {
+	if !usableClientID(clientID) {
+		return nil, failure("%s: the client_id is unusable", verb)
+	}
+	if !text.IsBearer(token.Value.Reveal(), maxToken) {
+		return nil, failure("%s: the access token is unusable", verb)
+	}
+	u, err := uri.Endpoint(c.metadata.RegistrationEndpoint)
+	if err != nil {
+		return nil, failure("%s: the registration endpoint %w", verb, err)
+	}
+	address := *u
+	path := strings.TrimSuffix(u.EscapedPath(), "/") + "/" + url.PathEscape(clientID)
+	if address.Path, err = url.PathUnescape(path); err != nil {
+		return nil, failure("%s: the registration endpoint has an unusable path", verb)
+	}
+	address.RawPath = path
+	information, err := c.send(ctx, verb, method, address.String(), request, token.Value.Reveal(), want)
+	if err == nil && information != nil && information.ClientID != clientID {
+		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: want, Reason: "it describes another client"}
+	}
+	return information, err
+}
+
+// send sends a request and reads the client from the answer; nil for a DELETE.
+func (c *Client) send(ctx context.Context, verb, method, address, request, token string, want ...int) (*ClientInformation, error) {
+	var sentAs ContentType
+	if request != "" {
+		sentAs = c.contentType
+	}
+	a, err := c.sendAs(ctx, verb, method, address, request, token, sentAs)
+	if err == nil && a.status == http.StatusUnsupportedMediaType && sentAs != "" {
+		sentAs = sentAs.other()
+		a, err = c.sendAs(ctx, verb, method, address, request, token, sentAs)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(want, a.status) {
+		return nil, unwanted(verb, a, c.clock())
+	}
+	if verb == verbDelete {
+		return nil, nil
+	}
+	information, err := ParseClientInformation(a.body)
+	if err != nil {
+		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: a.status, Reason: text.Detail(err), Err: err}
+	}
+	information.SentAs = sentAs
+	return information, nil
+}
+
+// sendAs makes one exchange.
+func (c *Client) sendAs(ctx context.Context, verb, method, address, request, token string, as ContentType) (*answer, error) {
+	var body io.Reader
+	if request != "" {
+		body = strings.NewReader(request)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return nil, failure("%s: the registration endpoint is no URL", verb)
+	}
+	if as != "" {
+		r.Header.Set("Content-Type", string(as))
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	return exchange(c.http, verb, r)
+}
