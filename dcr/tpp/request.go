@@ -263,7 +263,7 @@ func subject(c *claims.Request, o *RequestOptions) error {
 // announced returns an error if the bank announces values and this is none of them.
 func announced[T ~string](member string, list []T, value T) error {
 	if list != nil && !slices.Contains(list, value) {
-		return fmt.Errorf("the bank does not announce %q in %s; if it takes it all the same, set the member by Override", text.Echo(string(value)), member)
+		return fmt.Errorf("the bank does not announce %q in %s; if it takes it all the same, override the member", text.Echo(string(value)), member)
 	}
 	return nil
 }
