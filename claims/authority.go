@@ -56,6 +56,9 @@ func readEntries[T any](r *reader, v jsonscan.Value, read func(*reader, jsonscan
 func readAuthorityClaims(r *reader, v jsonscan.Value) AuthorityClaims {
 	var a AuthorityClaims
 	for name, m := range v.Members() {
+		if m.Kind() == jsonscan.Null {
+			continue // as absent
+		}
 		r.enter(name)
 		switch name {
 		case "authority_id":
@@ -75,6 +78,9 @@ func readAuthorityClaims(r *reader, v jsonscan.Value) AuthorityClaims {
 func readAuthorisation(r *reader, v jsonscan.Value) Authorisation {
 	var a Authorisation
 	for name, m := range v.Members() {
+		if m.Kind() == jsonscan.Null {
+			continue // as absent
+		}
 		r.enter(name)
 		switch name {
 		case "member_state":

@@ -55,9 +55,19 @@ func orAbsent(e expectation) expectation {
 func seconds(name string, at func(any) shape) expectation {
 	return expectation{
 		name: name, at: at, want: "integer",
-		valid: []string{`0`, `-1`, `1700000000`, `9223372036854775807`},
-		wrong: map[string]string{`"1700000000"`: "", `1.0`: "", `1e9`: "", `-0`: "", `9223372036854775808`: "", `[1]`: "", `{}`: "", `true`: ""},
+		valid: []string{`0`, `-1`, `1700000000`, `9223372036854775807`, `1700000000.0`, `1.7E9`, `170000000000e-2`, `-0`},
+		wrong: map[string]string{`"1700000000"`: "", `1.5`: "", `1.7000000005e9`: "", `1e19`: "", `9223372036854775808`: "", `[1]`: "", `{}`: "", `true`: ""},
 	}
+}
+
+// rounded is a time of a statement, whose fraction does not count.
+func rounded(name string, at func(any) shape) expectation {
+	e := seconds(name, at)
+	for _, text := range []string{`1.5`, `1.7000000005e9`} {
+		delete(e.wrong, text)
+		e.valid = append(e.valid, text)
+	}
+	return e
 }
 
 func stringList(name string, at func(any) shape) expectation {
@@ -125,16 +135,16 @@ func wordsOrListOnce(name string, at func(any) shape) expectation {
 // The claims of spec/obie-dcr.md, "The software statement".
 var ssaMembers = []expectation{
 	format("iss", inSSA(func(s *SSA) shape { return see(s.Issuer) })),
-	seconds("iat", inSSA(func(s *SSA) shape { return see(s.IssuedAt) })),
-	seconds("exp", inSSA(func(s *SSA) shape { return see(s.Expiry) })),
-	seconds("nbf", inSSA(func(s *SSA) shape { return see(s.NotBefore) })),
+	rounded("iat", inSSA(func(s *SSA) shape { return see(s.IssuedAt) })),
+	orAbsent(rounded("exp", inSSA(func(s *SSA) shape { return see(s.Expiry) }))),
+	orAbsent(rounded("nbf", inSSA(func(s *SSA) shape { return see(s.NotBefore) }))),
 	format("jti", inSSA(func(s *SSA) shape { return see(s.JWTID) })),
 	format("software_id", inSSA(func(s *SSA) shape { return see(s.SoftwareID) })),
-	format("software_client_id", inSSA(func(s *SSA) shape { return see(s.SoftwareClientID) })),
+	orAbsent(format("software_client_id", inSSA(func(s *SSA) shape { return see(s.SoftwareClientID) }))),
 	anyText("software_client_name", inSSA(func(s *SSA) shape { return see(s.SoftwareClientName) })),
 	orAbsent(anyText("software_client_description", inSSA(func(s *SSA) shape { return see(s.SoftwareClientDescription) }))),
 	{
-		name: "software_version", want: "number or string", at: inSSA(func(s *SSA) shape { return see(s.SoftwareVersion) }),
+		name: "software_version", null: true, want: "number or string", at: inSSA(func(s *SSA) shape { return see(s.SoftwareVersion) }),
 		valid: []string{`1`, `1.10`, `-0`, `1e400`, `"1.1"`}, empty: []string{`""`},
 		wrong: map[string]string{`true`: "", `[]`: "", `{}`: "", `["1"]`: ""},
 	},
@@ -142,24 +152,24 @@ var ssaMembers = []expectation{
 	stringList("software_redirect_uris", inSSA(func(s *SSA) shape { return see(s.SoftwareRedirectURIs) })),
 	wordsOrList("software_roles", inSSA(func(s *SSA) shape { return see(s.SoftwareRoles) })),
 	format("software_jwks_endpoint", inSSA(func(s *SSA) shape { return see(s.SoftwareJWKSEndpoint) })),
-	format("software_jwks_revoked_endpoint", inSSA(func(s *SSA) shape { return see(s.SoftwareJWKSRevokedEndpoint) })),
-	format("software_mode", inSSA(func(s *SSA) shape { return see(s.SoftwareMode) })),
-	format("software_environment", inSSA(func(s *SSA) shape { return see(s.SoftwareEnvironment) })),
+	orAbsent(format("software_jwks_revoked_endpoint", inSSA(func(s *SSA) shape { return see(s.SoftwareJWKSRevokedEndpoint) }))),
+	orAbsent(format("software_mode", inSSA(func(s *SSA) shape { return see(s.SoftwareMode) }))),
+	orAbsent(format("software_environment", inSSA(func(s *SSA) shape { return see(s.SoftwareEnvironment) }))),
 	orAbsent(format("software_logo_uri", inSSA(func(s *SSA) shape { return see(s.SoftwareLogoURI) }))),
 	orAbsent(format("software_policy_uri", inSSA(func(s *SSA) shape { return see(s.SoftwarePolicyURI) }))),
 	orAbsent(format("software_tos_uri", inSSA(func(s *SSA) shape { return see(s.SoftwareToSURI) }))),
 	orAbsent(anyText("software_on_behalf_of_org", inSSA(func(s *SSA) shape { return see(s.SoftwareOnBehalfOfOrg) }))),
 	format("org_id", inSSA(func(s *SSA) shape { return see(s.OrgID) })),
-	anyText("org_name", inSSA(func(s *SSA) shape { return see(s.OrgName) })),
-	format("org_status", inSSA(func(s *SSA) shape { return see(s.OrgStatus) })),
+	orAbsent(anyText("org_name", inSSA(func(s *SSA) shape { return see(s.OrgName) }))),
+	orAbsent(format("org_status", inSSA(func(s *SSA) shape { return see(s.OrgStatus) }))),
 	{
-		name: "org_contacts", at: inSSA(func(s *SSA) shape { return see(s.OrgContacts) }),
-		valid: []string{`[{"name":"Technical", "email":"a@example.com"}]`, `"a"`, `1`, `true`, `null`}, empty: []string{`[]`, `{}`, `""`},
+		name: "org_contacts", null: true, at: inSSA(func(s *SSA) shape { return see(s.OrgContacts) }),
+		valid: []string{`[{"name":"Technical", "email":"a@example.com"}]`, `"a"`, `1`, `true`}, empty: []string{`[]`, `{}`, `""`},
 	},
-	format("org_jwks_endpoint", inSSA(func(s *SSA) shape { return see(s.OrgJWKSEndpoint) })),
-	format("org_jwks_revoked_endpoint", inSSA(func(s *SSA) shape { return see(s.OrgJWKSRevokedEndpoint) })),
+	orAbsent(format("org_jwks_endpoint", inSSA(func(s *SSA) shape { return see(s.OrgJWKSEndpoint) }))),
+	orAbsent(format("org_jwks_revoked_endpoint", inSSA(func(s *SSA) shape { return see(s.OrgJWKSRevokedEndpoint) }))),
 	{
-		name: "organisation_competent_authority_claims", at: inSSA(func(s *SSA) shape { return see(s.CompetentAuthority) }),
+		name: "organisation_competent_authority_claims", null: true, at: inSSA(func(s *SSA) shape { return see(s.CompetentAuthority) }),
 		valid: []string{
 			`{"authority_id":"FCAGBR","registration_id":"1","status":"Active","authorisations":[{"member_state":"GB","roles":["AISP"]}]}`,
 			`[{"authority_id":"FCAGBR"}, {"x": 1}]`,

@@ -97,9 +97,16 @@ func (r *reader) fault(got, want string) {
 func (r *reader) wrong(v jsonscan.Value, want string) {
 	got := v.Kind().String()
 	if v.Kind() == jsonscan.Number && want == "integer" {
-		got = "a number that is no 64-bit integer literal"
+		if got = "a number with a fraction"; !fitsInteger(v) {
+			got = "a number that is too large"
+		}
 	}
 	r.fault(got, want)
+}
+
+func fitsInteger(v jsonscan.Value) bool {
+	_, fits := v.Floor()
+	return fits
 }
 
 // text reads a string. A string with a format has neither NUL nor a lone surrogate.

@@ -18,7 +18,7 @@ type field[T any] struct {
 	read   func(r *reader, into *T, v jsonscan.Value)
 	write  func(from *T) (any, bool)
 	values values[T]
-	// nullable: the directory sends null where it means absent.
+	// nullable: null means that the member is absent.
 	nullable bool
 }
 
@@ -120,9 +120,20 @@ func free[T any](name string, at func(*T) *Optional[string]) field[T] {
 	}, plain, oneText[string]())
 }
 
+// integer is a whole number in any spelling of JSON: 60, 60.0 and 6e1 are one.
 func integer[T any](name string, at func(*T) *Optional[int64]) field[T] {
+	return number(name, at, jsonscan.Value.Whole)
+}
+
+// roundedDown is a number of which the fraction does not count (RFC 7519 section 2,
+// NumericDate). A statement's times are read so, because no TPP can mend them.
+func roundedDown[T any](name string, at func(*T) *Optional[int64]) field[T] {
+	return number(name, at, jsonscan.Value.Floor)
+}
+
+func number[T any](name string, at func(*T) *Optional[int64], value func(jsonscan.Value) (int64, bool)) field[T] {
 	return row(name, at, func(r *reader, v jsonscan.Value) (int64, bool) {
-		n, ok := v.Int64()
+		n, ok := value(v)
 		if !ok {
 			r.wrong(v, "integer")
 		}

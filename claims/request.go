@@ -33,8 +33,9 @@ var requestFields = table(
 )
 
 // DecodeRequest reads the payload of a registration request. It reports every member
-// of the wrong type and leaves it invalid. It returns an error, and no request, only
-// where the payload is not one strict JSON object of at most 2,000 values.
+// of the wrong type and leaves it invalid. An integer may have any spelling of JSON, but
+// no fraction. It returns an error, and no request, only where the payload is not one
+// strict JSON object of at most 2,000 values.
 func DecodeRequest[Text ~string | ~[]byte](payload Text) (*Request, []Fault, error) {
 	var r Request
 	faults, err := requestFields.decode(string(payload), nil, &r, &r.Unknown)

@@ -119,7 +119,10 @@ type Request struct {
 	Unknown                                    []Member // everything else, in the order sent
 }
 
-// SSA is the payload of a software statement (OBIE Directory, SSA model).
+// SSA is the payload of a software statement (OBIE Directory, SSA model). null counts as
+// absent for each claim but those without which no statement is accepted: iss, iat, jti,
+// software_id, software_client_name, software_redirect_uris, software_roles,
+// software_jwks_endpoint and org_id. Times are rounded down to whole seconds.
 type SSA struct {
 	Issuer                      Optional[string] // iss
 	IssuedAt                    Optional[int64]  // iat, seconds since 1970
@@ -141,7 +144,7 @@ type SSA struct {
 	SoftwareLogoURI             Optional[string] // never fetched
 	SoftwarePolicyURI           Optional[string] // never fetched
 	SoftwareToSURI              Optional[string] // never fetched
-	SoftwareOnBehalfOfOrg       Optional[string] // null counts as absent
+	SoftwareOnBehalfOfOrg       Optional[string]
 	OrgID                       Optional[string]
 	OrgName                     Optional[string]
 	OrgStatus                   Optional[string]          // Active, Revoked or Withdrawn

@@ -128,10 +128,50 @@ func TestStrictParseNamesItsFaults(t *testing.T) {
 	assert.Equal(t, Fault{Pointer: "/iat", Got: "string", Want: "integer"}, faults.Faults[1])
 	assert.Equal(t, "claims: /iss is number, want string; /iat is string, want integer; /exp is null, want integer; and 2 more", err.Error())
 
-	s, err := ParseSSA([]byte(`{"iat":1.5}`))
+	r, err = ParseRequest([]byte(`{"iat":1.5,"exp":1e19}`))
+	assert.Nil(t, r)
+	require.ErrorAs(t, err, &faults)
+	assert.Equal(t, []Fault{{Pointer: "/iat", Got: "a number with a fraction", Want: "integer"},
+		{Pointer: "/exp", Got: "a number that is too large", Want: "integer"}}, faults.Faults)
+
+	s, err := ParseSSA([]byte(`{"iat":1e19}`))
 	assert.Nil(t, s)
 	require.ErrorAs(t, err, &faults)
-	assert.Equal(t, "a number that is no 64-bit integer literal", faults.Faults[0].Got)
+	assert.Equal(t, "a number that is too large", faults.Faults[0].Got)
+}
+
+func TestAWholeNumberIsAnIntegerInEachSpelling(t *testing.T) {
+	for _, spelling := range []string{`1795690842`, `1795690842.0`, `1.795690842E9`, `17956908420e-1`} {
+		r := request(t, `{"iat":`+spelling+`,"exp":`+spelling+`,"nbf":`+spelling+`}`)
+		assert.Equal(t, []Optional[int64]{Some[int64](1795690842), Some[int64](1795690842), Some[int64](1795690842)},
+			[]Optional[int64]{r.IssuedAt, r.Expiry, r.NotBefore}, spelling)
+	}
+}
+
+func TestTheTimesOfAStatementAreRoundedDown(t *testing.T) {
+	s, err := ParseSSA([]byte(`{"iat":1795690842.999,"exp":1.7956908425e9,"nbf":-0.5}`))
+	require.NoError(t, err)
+	assert.Equal(t, []Optional[int64]{Some[int64](1795690842), Some[int64](1795690842), Some[int64](-1)},
+		[]Optional[int64]{s.IssuedAt, s.Expiry, s.NotBefore})
+}
+
+func TestNullIsAsAbsentInsideTheAuthoritysClaims(t *testing.T) {
+	s, err := ParseSSA([]byte(`{"organisation_competent_authority_claims":{"authority_id":null,"registration_id":null,"status":null,` +
+		`"authorisations":[{"member_state":null,"roles":null}]}}`))
+	require.NoError(t, err)
+	a, ok := s.CompetentAuthority.Get()
+	require.True(t, ok)
+	assert.Equal(t, []AuthorityClaims{{Authorisations: []Authorisation{{}}}}, a.Claims)
+	assert.False(t, a.Claims[0].Status.Present())
+
+	_, faults, err := DecodeSSA([]byte(`{"organisation_competent_authority_claims":[null,{"authorisations":[null,{"roles":[null]}]}]}`), nil)
+	require.NoError(t, err)
+	var at []string
+	for _, f := range faults {
+		at = append(at, f.Pointer)
+	}
+	const base = "/organisation_competent_authority_claims"
+	assert.Equal(t, []string{base + "/0", base + "/1/authorisations/0", base + "/1/authorisations/1/roles/0"}, at, "an entry of an array is no member")
 }
 
 func TestFaultsAreBoundedButNoneIsForgiven(t *testing.T) {

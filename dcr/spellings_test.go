@@ -1,6 +1,7 @@
 package dcr_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,6 +33,36 @@ func statementHeaderOf(members map[string]any) func(*testing.T, *world) string {
 	}
 }
 
+// writing makes a request whose payload has other texts than the usual one.
+func writing(texts map[string]string) func(*testing.T, *world) string {
+	return func(t *testing.T, w *world) string {
+		t.Helper()
+		request := w.software.Request(ssatest.DefaultAudience)
+		usual, err := json.Marshal(&request)
+		require.NoError(t, err)
+		members := map[string]json.RawMessage{}
+		require.NoError(t, json.Unmarshal(usual, &members))
+		for name, text := range texts {
+			members[name] = json.RawMessage(text)
+		}
+		token, err := w.software.Sign(members)
+		require.NoError(t, err)
+		return token
+	}
+}
+
+// statingTexts makes a request whose statement has other texts than the usual one.
+func statingTexts(texts map[string]string) func(*testing.T, *world) string {
+	return func(t *testing.T, w *world) string {
+		t.Helper()
+		changes := map[string]any{}
+		for name, text := range texts {
+			changes[name] = json.RawMessage(text)
+		}
+		return w.stating(t, w.statement(t, changes))
+	}
+}
+
 func TestSpellingsThatTheStandardsAllowAreRegistered(t *testing.T) {
 	digests := map[string]any{"x5t": "NT1mRdvCV0u1WgoxA7YQR0PyTL4", "x5t#S256": "nlQ0-6k5tkw-qqz2lCZ_A7wSkQzcNbgbRlTzaTdCZrA"}
 	for _, c := range []spelling{
@@ -43,6 +74,11 @@ func TestSpellingsThatTheStandardsAllowAreRegistered(t *testing.T) {
 		{"a statement's typ with its prefix", statementHeaderOf(map[string]any{"typ": "application/JWT"}), []string{validate.RuleSSAHeaderTypSpelling}},
 		{"a statement without typ", statementHeaderOf(map[string]any{"typ": nil}), []string{validate.RuleSSAHeaderTypRequired}},
 		{"digests in a statement", statementHeaderOf(digests), nil},
+		{"whole numbers with a point", writing(map[string]string{"iat": "1790000000.0", "exp": "1790000600.00"}), nil},
+		{"whole numbers with an exponent", writing(map[string]string{"iat": "1.79E9", "exp": "17900006e2"}), nil},
+		{"a statement's time with a fraction", statingTexts(map[string]string{"iat": "1789999999.25", "exp": "1.7900006005e9"}), nil},
+		{"null for what a statement may lack", statingTexts(map[string]string{"exp": "null", "org_name": "null", "software_version": "null"}), nil},
+		{"null for org_status", statingTexts(map[string]string{"org_status": "null"}), []string{validate.RuleSSAOrgStatusRequired}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w, r := newWorld(t, nil)
@@ -60,6 +96,11 @@ func TestSpellingsThatMeanSomethingElseAreRefused(t *testing.T) {
 		{"a digest that is no string", headerOf(map[string]any{"x5t": 7}), []string{validate.RuleRequestJWS}},
 		{"a certificate", headerOf(map[string]any{"x5c": []string{"AA=="}}), []string{validate.RuleHeaderEmbeddedKey}},
 		{"the address of one", headerOf(map[string]any{"x5u": "https://a.example/"}), []string{validate.RuleHeaderEmbeddedKey}},
+		{"a time with a fraction", writing(map[string]string{"iat": "1790000000.5"}), []string{validate.RuleRequestMemberType}},
+		{"milliseconds", writing(map[string]string{"exp": "1.79e12"}), []string{validate.RuleExpRange}},
+		{"a time that no clock shows", writing(map[string]string{"exp": "1e400"}), []string{validate.RuleRequestMemberType}},
+		{"null for a time", writing(map[string]string{"exp": "null"}), []string{validate.RuleRequestMemberType}},
+		{"null for what a statement must have", statingTexts(map[string]string{"org_id": "null"}), []string{validate.RuleSSAMemberType}},
 		{"a statement of another kind", statementHeaderOf(map[string]any{"typ": "at+jwt"}), []string{validate.RuleSSAHeaderTyp}},
 		{"a statement with a certificate", statementHeaderOf(map[string]any{"x5c": []string{"AA=="}}), []string{validate.RuleSSAHeaderEmbeddedKey}},
 	} {

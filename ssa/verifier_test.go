@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -74,9 +75,10 @@ func TestMalformedStatementsAreRefused(t *testing.T) {
 		"payload that is not UTF-8":        {payload("{\"iss\":\"\xff\"}"), "ssa.jws"},
 		"payload with a byte order mark":   {payload("\ufeff{}"), "ssa.jws"},
 		"neither iat nor exp":              {mint(t, s, map[string]any{"iat": nil}), "ssa.iat.required"},
-		"iat with a fraction":              {mint(t, s, map[string]any{"iat": json.RawMessage("1773480413.5")}), "ssa.member.type"},
+		"iat that no clock shows":          {mint(t, s, map[string]any{"iat": json.RawMessage("1e19")}), "ssa.member.type"},
 		"iat as a string":                  {mint(t, s, map[string]any{"iat": "1773480413"}), "ssa.member.type"},
-		"exp null":                         {mint(t, s, map[string]any{"exp": json.RawMessage("null")}), "ssa.member.type"},
+		"iat null":                         {mint(t, s, map[string]any{"iat": json.RawMessage("null")}), "ssa.member.type"},
+		"org_id null":                      {mint(t, s, map[string]any{"org_id": json.RawMessage("null")}), "ssa.member.type"},
 		"software_id that is a number":     {mint(t, s, map[string]any{"software_id": 4}), "ssa.member.type"},
 		"redirect URIs as one string":      {mint(t, s, map[string]any{"software_redirect_uris": "https://tpp.example/callback"}), "ssa.member.type"},
 		"one redirect URI that is none":    {mint(t, s, map[string]any{"software_redirect_uris": []any{"https://tpp.example/callback", 1}}), "ssa.member.type"},
@@ -260,6 +262,10 @@ func TestTimes(t *testing.T) {
 		"exp past, iat fresh":        {map[string]any{"exp": at(-day)}, ssa.ErrTooOld, "ssa.exp.past"},
 		"exp before all times":       {map[string]any{"exp": json.RawMessage("-9223372036854775808")}, ssa.ErrTooOld, "ssa.exp.past"},
 		"exp ahead, iat in future":   {map[string]any{"exp": at(day), "iat": at(day)}, ssa.ErrNotYetValid, "ssa.iat.future"},
+		"a fraction does not count":  {map[string]any{"iat": json.RawMessage(strconv.FormatInt(at(-day-minute), 10) + ".9")}, nil, ""},
+		"exp is rounded down":        {map[string]any{"exp": json.RawMessage(strconv.FormatInt(at(-minute), 10) + ".9")}, ssa.ErrTooOld, "ssa.exp.past"},
+		"exp null is none":           {map[string]any{"exp": json.RawMessage("null"), "iat": at(-30 * day)}, ssa.ErrTooOld, "ssa.age"},
+		"all null that may be":       {map[string]any{"exp": json.RawMessage("null"), "nbf": json.RawMessage("null"), "software_mode": json.RawMessage("null")}, nil, ""},
 		"nbf a minute ahead":         {map[string]any{"nbf": at(minute)}, nil, ""},
 		"nbf in the future":          {map[string]any{"nbf": at(minute + second)}, ssa.ErrNotYetValid, "ssa.nbf"},
 		"nbf in the future with exp": {map[string]any{"nbf": at(day), "exp": at(2 * day)}, ssa.ErrNotYetValid, "ssa.nbf"},

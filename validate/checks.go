@@ -33,9 +33,14 @@ func requires(c *Case, m claims.MemberValue) {
 // pointer passes mine.
 func reportFaults(c *Case, d Document, mine func(pointer string) bool) {
 	for _, f := range c.Faults(d) {
-		if mine(f.Pointer) {
-			c.ReportValue(f.Pointer, f.Got, f.Want, "is of the wrong type")
+		if !mine(f.Pointer) {
+			continue
 		}
+		message := "is of the wrong type"
+		if f.Got == "null" {
+			message = "is null"
+		}
+		c.ReportValue(f.Pointer, f.Got, f.Want, message)
 	}
 }
 

@@ -139,7 +139,7 @@ func timeBeside(doc string, line jsonscan.Line) string {
 	switch line.Pointer {
 	case "/iat", "/exp", "/nbf", "/client_id_issued_at", "/client_secret_expires_at":
 		if v, ok := jsonscan.Lookup(doc, line.Pointer); ok {
-			if seconds, ok := v.Int64(); ok && seconds != 0 {
+			if seconds, ok := v.Floor(); ok && seconds != 0 {
 				return instant(seconds)
 			}
 		}

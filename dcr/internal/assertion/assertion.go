@@ -168,7 +168,7 @@ func (a *Assertion) meant(audiences []string) bool {
 func (a *Assertion) checkTimes(e Expected) (until time.Time, err error) {
 	now, skew := e.Now.Unix(), int64(e.Skew/time.Second)
 	v, _ := a.payload.Member("exp")
-	exp, ok := v.Int64()
+	exp, ok := v.Whole()
 	switch {
 	case !ok || exp < 0 || exp > math.MaxInt64/4:
 		return time.Time{}, Refused("exp of the client assertion is missing or no time")
@@ -179,7 +179,7 @@ func (a *Assertion) checkTimes(e Expected) (until time.Time, err error) {
 	}
 	for _, name := range []string{"iat", "nbf"} {
 		v, there := a.payload.Member(name)
-		if at, ok := v.Int64(); there && (!ok || at > now+skew) {
+		if at, ok := v.Whole(); there && (!ok || at > now+skew) {
 			return time.Time{}, Refused(name + " of the client assertion is no time, or in the future")
 		}
 	}

@@ -285,6 +285,17 @@ func TestTheClaimsAreForThisBankAndForNow(t *testing.T) {
 	requireRefused(t, err, "nobody is expected")
 }
 
+func TestATimeOfAnAssertionIsAWholeNumberInAnySpelling(t *testing.T) {
+	w := newWorld(t)
+	expected := assertion.Expected{ClientID: clientID, Audiences: []string{endpoint}, Now: time.Unix(at, 0), MaxLifetime: time.Hour}
+	for _, spelling := range []string{"1790000600", "1790000600.0", "1.7900006e9", "17900006E+2"} {
+		times := payload(map[string]any{"exp": json.RawMessage(spelling), "iat": json.RawMessage("1.79e9"), "nbf": json.RawMessage("1790000000.0")})
+		_, until, err := w.parsed(t, times, ssatest.Forgery{}).CheckClaims(expected)
+		require.NoError(t, err, spelling)
+		require.Equal(t, at+600, until.Unix(), spelling)
+	}
+}
+
 // TestUntilIsWhenAnAssertionIsOfNoUse: a jti needs to be remembered until then, and no
 // longer.
 func TestUntilIsWhenAnAssertionIsOfNoUse(t *testing.T) {
