@@ -8,7 +8,7 @@ import (
 // AuthMethod is a token_endpoint_auth_method (OIDC Core section 9, RFC 8705).
 type AuthMethod string
 
-// The methods that OBIE DCR names. Only the first two comply with FAPI-RW.
+// The methods that OBIE DCR names. Only the first two comply with FAPI.
 const (
 	PrivateKeyJWT     AuthMethod = "private_key_jwt"
 	TLSClientAuth     AuthMethod = "tls_client_auth"
@@ -18,7 +18,7 @@ const (
 )
 
 // AuthMethods returns the methods that OBIE DCR names, in a fresh slice. Those that
-// comply with FAPI-RW come first.
+// comply with FAPI come first.
 func AuthMethods() []AuthMethod {
 	return []AuthMethod{PrivateKeyJWT, TLSClientAuth, ClientSecretJWT, ClientSecretBasic, ClientSecretPost}
 }
@@ -38,7 +38,7 @@ func (m AuthMethod) SignsAssertions() bool { return m == PrivateKeyJWT || m == C
 // Algorithm is a JWS algorithm (RFC 7518 section 3.1).
 type Algorithm string
 
-// Algorithms that occur in requests. FAPI-RW section 8.6 admits PS256 and ES256.
+// Algorithms that occur in requests. FAPI section 8.6 admits PS256 and ES256.
 const (
 	PS256   Algorithm = "PS256"
 	ES256   Algorithm = "ES256"

@@ -204,7 +204,7 @@ const (
 	ForeignTokenForbidden    ForeignToken = "forbidden"
 )
 
-// Widening names one way of being wider than FAPI-RW allows.
+// Widening names one way of being wider than FAPI allows.
 type Widening string
 
 // The widenings that can be named; nothing wider is possible.
@@ -233,7 +233,7 @@ func (p *Policy) Serves(role claims.Role) bool {
 // refused.
 func (p *Policy) CanAdjust(member string) bool { return slices.Contains(p.Adjustable, member) }
 
-// DefaultPolicy returns the strict policy of a profile: FAPI-RW's algorithms and
+// DefaultPolicy returns the strict policy of a profile: FAPI's algorithms and
 // authentication methods, everything else that the profile knows, no audience.
 // Each call returns fresh values. An unknown profile gives the zero Policy,
 // which New refuses.

@@ -30,11 +30,11 @@ func checkProfile[T ~string](f *jsonform.Faults, profile Profile, place string, 
 	}
 }
 
-// checkWidened refuses values beyond FAPI-RW that are not named as widenings.
+// checkWidened refuses values beyond FAPI that are not named as widenings.
 func checkWidened[T ~string](f *jsonform.Faults, p *Policy, place string, list []T) {
 	for _, v := range list {
 		if w := Widening(v); slices.Contains(widenings, w) && !slices.Contains(p.Widenings, w) {
-			f.Add(place, "%s is wider than FAPI-RW allows: leave it out, or name it in widenings", w)
+			f.Add(place, "%s is wider than FAPI allows: leave it out, or name it in widenings", w)
 		}
 	}
 }

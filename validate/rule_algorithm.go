@@ -113,7 +113,7 @@ func algorithmRequiredRow(id string, m *algorithmMember) Rule {
 	return Rule{
 		ID:       id,
 		Summary:  m.name + " is present.",
-		Reason:   "OpenID Connect's own default, RS256, is not in FAPI-RW's set.",
+		Reason:   "OpenID Connect's own default, RS256, is not in FAPI's set.",
 		Example:  `{"application_type": "web"}`,
 		Citation: dictionary(m.name),
 		Basis:    BasisMust,
@@ -122,20 +122,20 @@ func algorithmRequiredRow(id string, m *algorithmMember) Rule {
 	}
 }
 
-// algorithmRow is the row that holds a member to FAPI-RW's set.
+// algorithmRow is the row that holds a member to FAPI's set.
 func algorithmRow(id string, m *algorithmMember, cite Citation) Rule {
 	pointer := "/" + m.name
 	return Rule{
 		ID:       id,
 		Summary:  m.name + " is PS256 or ES256, or what the bank's policy names besides.",
-		Reason:   "FAPI-RW admits PS256 and ES256 alone; none and HMAC prove nothing.",
+		Reason:   "FAPI admits PS256 and ES256 alone; none and HMAC prove nothing.",
 		Example:  `{"` + m.name + `": "RS256"}`,
 		Citation: cite,
 		Basis:    BasisMust,
 		Fix:      "set " + m.name + " to PS256 or ES256",
 		Check: func(c *Case) {
 			if alg, ok := m.in(c.Req()).Get(); ok && !m.admits(c, alg) {
-				c.ReportValue(pointer, string(alg), joined(m.list(c.Policy())), "is not in FAPI-RW's set")
+				c.ReportValue(pointer, string(alg), joined(m.list(c.Policy())), "is not in FAPI's set")
 			}
 		},
 	}
@@ -147,7 +147,7 @@ func algorithmSupportRow(id string, m *algorithmMember, cite Citation) Rule {
 	return Rule{
 		ID:       id,
 		Summary:  "The bank supports the " + m.name + ".",
-		Reason:   "A bank may support one algorithm of FAPI-RW's set and not the other.",
+		Reason:   "A bank may support one algorithm of FAPI's set and not the other.",
 		Example:  `{"` + m.name + `": "ES256"}`,
 		Citation: cite,
 		Basis:    BasisPolicy,
@@ -172,7 +172,7 @@ func (m *algorithmMember) admits(c *Case, alg claims.Algorithm) bool {
 }
 
 // unenforced reports whether a client with client_secret_jwt may name alg as the algorithm
-// of its assertions. Such clients send an algorithm of FAPI-RW's set and sign with an
+// of its assertions. Such clients send an algorithm of FAPI's set and sign with an
 // HMAC, so both are accepted.
 func unenforced(c *Case, alg claims.Algorithm) bool {
 	return c.Req().TokenEndpointAuthMethod.Or("") == claims.ClientSecretJWT &&

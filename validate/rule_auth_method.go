@@ -52,10 +52,10 @@ var authMethodRules = []Rule{
 	{
 		// Only private_key_jwt and tls_client_auth are FAPI-compliant.
 		ID:       rule.TokenEndpointAuthMethodFAPI,
-		Summary:  "token_endpoint_auth_method is one that FAPI-RW admits, private_key_jwt or tls_client_auth.",
+		Summary:  "token_endpoint_auth_method is one that FAPI admits, private_key_jwt or tls_client_auth.",
 		Reason:   "A shared secret can leak on either side.",
 		Example:  `{"token_endpoint_auth_method": "client_secret_basic"}`,
-		Citation: fapiRW("5.2.2"),
+		Citation: fapi("5.2.2"),
 		Basis:    BasisShould,
 		Fix:      "move to private_key_jwt or tls_client_auth",
 		Check: func(c *Case) {

@@ -24,7 +24,7 @@ func cibaRules() []Rule {
 			Summary:  "Members of CIBA are ignored in versions before 3.3.",
 			Reason:   "Version 3.2 has no CIBA.",
 			Example:  `{"backchannel_token_delivery_mode": "poll"}`,
-			Citation: dictionary32("members"),
+			Citation: dictionary32(""),
 			Basis:    BasisNotice,
 			Profiles: profilesBefore33(),
 			Fix:      "leave the member out, or ask the bank for version 3.3",
@@ -36,15 +36,15 @@ func cibaRules() []Rule {
 				}
 			},
 		},
-		cibaRequired(rule.BackchannelTokenDeliveryModeRequired, memberMode, "poll or ping", asksForCIBA),
-		cibaForbidden(rule.BackchannelTokenDeliveryModeForbidden, memberMode, func(r *claims.Request) bool { return !asksForCIBA(r) }),
+		cibaRequired(rule.BackchannelTokenDeliveryModeRequired, memberMode, "poll or ping", hasCIBA, asksForCIBA),
+		cibaForbidden(rule.BackchannelTokenDeliveryModeForbidden, memberMode, lacksCIBA, doesNotAskForCIBA),
 		{
 			// Poll or ping, never push (FAPI-CIBA).
 			ID:       rule.BackchannelTokenDeliveryModeKnown,
 			Summary:  "backchannel_token_delivery_mode is poll or ping, never push.",
 			Reason:   "Push sends tokens to an address; FAPI-CIBA forbids it.",
 			Example:  `{"backchannel_token_delivery_mode": "push"}`,
-			Citation: fapiCIBA(),
+			Citation: fapiCIBA("5.2.2"),
 			Basis:    BasisMust,
 			Profiles: profilesSince33(),
 			Fix:      "use poll or ping",
@@ -56,12 +56,12 @@ func cibaRules() []Rule {
 				}
 			},
 		},
-		cibaRequired(rule.BackchannelAuthenticationRequestSigningAlgRequired, memberCIBAAlg, "PS256 or ES256", asksForCIBA),
-		cibaForbidden(rule.BackchannelAuthenticationRequestSigningAlgForbidden, memberCIBAAlg, func(r *claims.Request) bool { return !asksForCIBA(r) }),
+		cibaRequired(rule.BackchannelAuthenticationRequestSigningAlgRequired, memberCIBAAlg, "PS256 or ES256", hasCIBA, asksForCIBA),
+		cibaForbidden(rule.BackchannelAuthenticationRequestSigningAlgForbidden, memberCIBAAlg, lacksCIBA, doesNotAskForCIBA),
 	}
 	// PS256 or ES256.
 	for _, row := range [...]Rule{
-		algorithmRow(rule.BackchannelAuthenticationRequestSigningAlgAlgorithm, &cibaAlg, fapiCIBA()),
+		algorithmRow(rule.BackchannelAuthenticationRequestSigningAlgAlgorithm, &cibaAlg, fapiCIBA("7.6")),
 		algorithmSupportRow(rule.BackchannelAuthenticationRequestSigningAlgSupported, &cibaAlg, dictionary(memberCIBAAlg)),
 	} {
 		row.Profiles = profilesSince33()
@@ -70,7 +70,7 @@ func cibaRules() []Rule {
 		rows = append(rows, row)
 	}
 	return append(rows,
-		cibaForbidden(rule.BackchannelUserCodeParameterSupportedForbidden, memberUserCode, func(r *claims.Request) bool { return !asksForCIBA(r) }),
+		cibaForbidden(rule.BackchannelUserCodeParameterSupportedForbidden, memberUserCode, lacksCIBA, doesNotAskForCIBA),
 		Rule{
 			// The member is sent only with ciba, and then it is false.
 			ID:       rule.BackchannelUserCodeParameterSupportedFalse,
@@ -94,7 +94,7 @@ func cibaRules() []Rule {
 // cibaEndpointRules are the rows about the notification endpoint. A bank does not
 // contact it at registration.
 func cibaEndpointRules() []Rule {
-	endpoint := func(id, summary, fix, stricter string, faults uri.Fault) Rule {
+	endpoint := func(id, summary, reason, fix, stricter string, faults uri.Fault) Rule {
 		basis := BasisMust
 		if stricter != "" {
 			basis = BasisStricter
@@ -102,7 +102,7 @@ func cibaEndpointRules() []Rule {
 		return Rule{
 			ID:       id,
 			Summary:  summary,
-			Reason:   "The bank posts there from inside its network, so the host is judged like that of a redirect URI.",
+			Reason:   reason,
 			Example:  `{"backchannel_client_notification_endpoint": "https://127.0.0.1/ciba"}`,
 			Citation: dictionary(memberEndpoint),
 			Basis:    basis,
@@ -123,26 +123,38 @@ func cibaEndpointRules() []Rule {
 	}
 	return []Rule{
 		// The endpoint is present exactly with ciba and a mode other than poll.
-		cibaRequired(rule.BackchannelClientNotificationEndpointRequired, memberEndpoint, "an https address", func(r *claims.Request) bool {
-			return asksForCIBA(r) && r.BackchannelTokenDeliveryMode.Or("") == claims.Ping
-		}),
-		cibaForbidden(rule.BackchannelClientNotificationEndpointForbidden, memberEndpoint, func(r *claims.Request) bool { return !asksForCIBA(r) || polls(r) }),
+		cibaRequired(rule.BackchannelClientNotificationEndpointRequired, memberEndpoint, "an https address",
+			hasCIBA+" and backchannel_token_delivery_mode is ping", func(r *claims.Request) bool {
+				return asksForCIBA(r) && r.BackchannelTokenDeliveryMode.Or("") == claims.Ping
+			}),
+		cibaForbidden(rule.BackchannelClientNotificationEndpointForbidden, memberEndpoint,
+			lacksCIBA+", and where backchannel_token_delivery_mode is poll", func(r *claims.Request) bool { return !asksForCIBA(r) || polls(r) }),
 		endpoint(rule.BackchannelClientNotificationEndpointHTTPS, "The notification endpoint is an absolute https URI.",
+			"The bank sends the client's notification token there, which must not travel in the clear.",
 			"write the whole address, starting with https://", "", uri.Relative|uri.NotHTTPS),
 		endpoint(rule.BackchannelClientNotificationEndpointLength, "The notification endpoint has at most 256 characters.",
+			"The data dictionary sets that limit.",
 			"shorten the address", "", uri.TooLong),
 		endpoint(rule.BackchannelClientNotificationEndpointHost,
 			"The notification endpoint keeps the grammar of redirect URIs: a public host name, no user, fragment or wildcard.",
+			"The bank posts there from inside its network, so the host is judged like that of a redirect URI.",
 			"use a public host name and a plain path", "The text wants a valid https URL, and names no host.", uri.Any&^(uri.Relative|uri.NotHTTPS|uri.TooLong)),
 	}
 }
 
-// cibaRequired is the row that requires a member of CIBA wherever when holds.
-func cibaRequired(id, name, want string, when func(*claims.Request) bool) Rule {
+// The conditions of the members of CIBA, in words.
+const (
+	hasCIBA   = "grant_types has " + string(claims.CIBA)
+	lacksCIBA = "grant_types lacks " + string(claims.CIBA)
+)
+
+// cibaRequired is the row that requires a member of CIBA wherever when holds, which where
+// says in words.
+func cibaRequired(id, name, want, where string, when func(*claims.Request) bool) Rule {
 	member := claims.RequestMember(name)
 	return Rule{
 		ID:       id,
-		Summary:  name + " is present where CIBA needs it.",
+		Summary:  name + " is present where " + where + ".",
 		Reason:   "The bank cannot serve the CIBA grant without it.",
 		Example:  `{"grant_types": ["client_credentials", "urn:openid:params:grant-type:ciba"]}`,
 		Citation: dictionary(name),
@@ -154,12 +166,13 @@ func cibaRequired(id, name, want string, when func(*claims.Request) bool) Rule {
 	}
 }
 
-// cibaForbidden is the row that refuses a member of CIBA wherever when holds.
-func cibaForbidden(id, name string, when func(*claims.Request) bool) Rule {
+// cibaForbidden is the row that refuses a member of CIBA wherever when holds, which where
+// says in words.
+func cibaForbidden(id, name, where string, when func(*claims.Request) bool) Rule {
 	member := claims.RequestMember(name)
 	return Rule{
 		ID:       id,
-		Summary:  name + " is absent where CIBA has no use for it.",
+		Summary:  name + " is absent where " + where + ".",
 		Reason:   "A member without effect hides a mistake in grant_types or in the delivery mode.",
 		Example:  `{"grant_types": ["client_credentials"], "` + name + `": "..."}`,
 		Citation: dictionary(name),
@@ -175,8 +188,9 @@ func cibaForbidden(id, name string, when func(*claims.Request) bool) Rule {
 	}
 }
 
-// asksForCIBA reports whether the request asks for the CIBA grant type.
-func asksForCIBA(r *claims.Request) bool { return slices.Contains(r.GrantTypes.Or(nil), claims.CIBA) }
+// asksForCIBA and doesNotAskForCIBA report whether the request asks for the CIBA grant type.
+func asksForCIBA(r *claims.Request) bool       { return slices.Contains(r.GrantTypes.Or(nil), claims.CIBA) }
+func doesNotAskForCIBA(r *claims.Request) bool { return !asksForCIBA(r) }
 
 // polls reports whether the delivery mode is poll, which needs no endpoint.
 func polls(r *claims.Request) bool { return r.BackchannelTokenDeliveryMode.Or("") == claims.Poll }

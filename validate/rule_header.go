@@ -26,12 +26,12 @@ var headerRules = []Rule{
 		Check:    func(c *Case) { requireMember(c, c.Header().Algorithm.Present(), "/alg") },
 	},
 	{
-		// FAPI-RW 8.6: PS256 or ES256, never none.
+		// FAPI 8.6: PS256 or ES256, never none.
 		ID:       rule.HeaderAlg,
 		Summary:  "The request is signed with PS256 or ES256, or with what the bank's policy names besides.",
-		Reason:   "none and HMAC prove nothing about the sender, and FAPI-RW retired RS256.",
+		Reason:   "none and HMAC prove nothing about the sender, and FAPI retired RS256.",
 		Example:  `{"alg": "RS256"}`,
-		Citation: fapiRW("8.6"),
+		Citation: fapi("8.6"),
 		Basis:    BasisMust,
 		Fix:      "sign the request with PS256 or ES256",
 		Check:    func(c *Case) { checkSigningAlgorithm(c, c.Header()) },
@@ -41,7 +41,7 @@ var headerRules = []Rule{
 		Summary:  "The request's header names the signing key.",
 		Reason:   "The key is looked up by kid in the directory's JWKS of the software.",
 		Example:  `{"alg": "PS256"}`,
-		Citation: dictionary("JOSE header, kid"),
+		Citation: rfc("7515", "4.1.4"),
 		Basis:    BasisStricter,
 		Stricter: "RFC 7515 makes kid optional, and the OBIE text leaves it open how the key is found.",
 		Fix:      "put the kid of the software's signing key into the header, not into the payload",
@@ -97,7 +97,7 @@ var headerRules = []Rule{
 		Summary:  "The header carries no key and no address of one: no jwk, jku, x5u, x5c or other x5 member but the digests x5t and x5t#S256.",
 		Reason:   "A key that comes with the token proves nothing: the directory's JWKS is the only source.",
 		Example:  `{"alg": "PS256", "jku": "https://tpp.example/keys.jwks"}`,
-		Citation: dictionary("JOSE header"),
+		Citation: keyRules(),
 		Basis:    BasisMust,
 		Fix:      "name the key by kid alone",
 		Check:    func(c *Case) { checkNoMembers(c, c.Header(), keyMember, "carries a key or the address of one") },

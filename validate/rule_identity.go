@@ -73,7 +73,7 @@ var identityRules = []Rule{
 		// The specification's text has a pattern of upper case, its OpenAPI takes both.
 		ID:       rule.JTIUUIDv4,
 		Summary:  "jti is a UUID of version 4, in either case.",
-		Reason:   "Two random identifiers of 122 bits do not collide.",
+		Reason:   "Two random identifiers of 122 bits do not collide. The data dictionary has a pattern of upper case, the OpenAPI document takes both.",
 		Example:  `{"jti": "4f1cc1b1a9b84f77a3c7d2d5b9a3c111"}`,
 		Citation: dictionary("jti"),
 		Basis:    BasisMust,

@@ -16,7 +16,7 @@ var memberRules = []Rule{
 		Summary:  "Each member has the JSON type that the data dictionary gives it.",
 		Reason:   "A member of another type cannot be read, so no other rule looks at it.",
 		Example:  `{"exp": "1700003600"}`,
-		Citation: dictionary("types"),
+		Citation: dictionary(""),
 		Basis:    BasisMust,
 		Fix:      "send the member with the type that is wanted",
 		Check: func(c *Case) {

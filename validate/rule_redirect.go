@@ -12,10 +12,11 @@ import (
 // the rows about each single URI.
 var redirectRules = []Rule{
 	{
-		// The vendor's document requires the member; the data dictionary has 0..*.
+		// The vendor's document requires the member. The data dictionary has 1..*, but says
+		// too what a request without the member means.
 		ID:       rule.RedirectURIsRequired,
 		Summary:  "redirect_uris is present, in profile wso2 and where the bank's policy requires it.",
-		Reason:   "A bank of profile wso2 registers only what the request names.",
+		Reason:   "A bank of profile wso2 registers only what the request names, as the vendor's document says.",
 		Example:  `{"software_statement": "..."}`,
 		Citation: vendorDocument("redirect_uris"),
 		Basis:    BasisMust,
@@ -29,7 +30,7 @@ var redirectRules = []Rule{
 		// A request without the member means all of the SSA's.
 		ID:       rule.RedirectURIsDefault,
 		Summary:  "Without redirect_uris the client is registered with all of the statement's.",
-		Reason:   "The sender should know what it asks for.",
+		Reason:   "The sender should know what it asks for. The data dictionary has 1..*, and says what a request without the member means.",
 		Example:  `{"software_statement": "..."}`,
 		Citation: dictionary("redirect_uris"),
 		Basis:    BasisNotice,
@@ -47,7 +48,7 @@ var redirectRules = []Rule{
 		Summary:  "redirect_uris, if sent, has an entry.",
 		Reason:   "An empty list asks for a client that nobody can be sent back to; it is not the same as leaving it out.",
 		Example:  `{"redirect_uris": []}`,
-		Citation: rfc("7591", "2"),
+		Citation: dictionary("redirect_uris"),
 		Basis:    BasisMust,
 		Fix:      "list at least one redirect URI, or leave the member out",
 		Check: func(c *Case) {

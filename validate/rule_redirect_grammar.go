@@ -12,7 +12,7 @@ var redirectGrammarRules = []Rule{
 		Summary:  "Each redirect URI is absolute, with a scheme and a host.",
 		Reason:   "A relative reference leads wherever the page that uses it happens to be.",
 		Example:  `{"redirect_uris": ["/cb"]}`,
-		Citation: dictionary("redirect_uris"),
+		Citation: rfc("6749", "3.1.2"),
 		Basis:    BasisMust,
 		Fix:      "write the whole URI, starting with https://",
 		Check:    checkRedirects(uri.Relative),

@@ -16,7 +16,7 @@ var scopeRules = []Rule{
 	{
 		ID:       rule.ScopeRequired,
 		Summary:  "scope is present.",
-		Reason:   "It says which APIs the client is for.",
+		Reason:   "It says which APIs the client is for. The data dictionary has 1..1, and speaks of default scopes all the same.",
 		Example:  `{"grant_types": ["client_credentials"]}`,
 		Citation: dictionary("scope"),
 		Basis:    BasisMust,
@@ -122,7 +122,7 @@ var scopeRules = []Rule{
 		Summary:  "Each scope is one that a role of the software allows.",
 		Reason:   "An account information provider must not initiate payments.",
 		Example:  `{"scope": "openid payments"}`,
-		Citation: dictionary("scope"),
+		Citation: obie("Data Mapping, scope", "data-mapping"),
 		Basis:    BasisStricter,
 		Stricter: "The only text about it is the Data Mapping table, which calls itself non-normative.",
 		Fix:      "ask for the scopes of the software's roles alone: AISP accounts, PISP payments, CBPII fundsconfirmations",

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -66,7 +67,7 @@ var statementTypeRules = []Rule{
 		Summary:  "Each claim has the JSON type that the directory's model gives it.",
 		Reason:   "A claim of another type cannot be read, so no other rule looks at it.",
 		Example:  `{"org_id": 15800001041}`,
-		Citation: statementModel("types"),
+		Citation: directory("SSA Payload"),
 		Basis:    BasisMust,
 		Fix:      refetch,
 		Check: func(c *Case) {
@@ -78,7 +79,7 @@ var statementTypeRules = []Rule{
 		Summary:  "software_redirect_uris is an array of strings.",
 		Reason:   "A list that cannot be read must not count as one that allows anything.",
 		Example:  `{"software_redirect_uris": "https://app.example.com/cb"}`,
-		Citation: statementModel("software_redirect_uris"),
+		Citation: statementClaim("software_redirect_uris"),
 		Basis:    BasisMust,
 		Code:     InvalidRedirectURI,
 		Fix:      refetch,
@@ -95,7 +96,7 @@ var statementClaimRules = []Rule{
 		Summary:  "software_id is base62, of 1 to 22 characters.",
 		Reason:   "Look-alikes of 23 and 28 characters occur, and a request's iss and software_id cannot equal them.",
 		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp9b5usD"}`,
-		Citation: statementModel("software_id"),
+		Citation: statementClaim("software_id"),
 		Basis:    BasisShould,
 		Fix:      refetch,
 		Check: func(c *Case) {
@@ -109,7 +110,7 @@ var statementClaimRules = []Rule{
 		Summary:  "software_client_id equals software_id.",
 		Reason:   "It does in the OBIE directory's statements; banks use either.",
 		Example:  `{"software_id": "9b5usDpbNtmxDcTzs7GzKp", "software_client_id": "other"}`,
-		Citation: statementModel("software_client_id"),
+		Citation: statementClaim("software_client_id"),
 		Basis:    BasisNotice,
 		Fix:      "nothing, if the directory wrote it so",
 		Check: func(c *Case) {
@@ -125,7 +126,7 @@ var statementClaimRules = []Rule{
 		Summary:  "software_client_name has at most 40 characters.",
 		Reason:   "The directory's form takes no more, and bank screens are made for that.",
 		Example:  `{"software_client_name": "A name that goes on, and on, and on, and on"}`,
-		Citation: statementModel("software_client_name"),
+		Citation: statementClaim("software_client_name"),
 		Basis:    BasisNotice,
 		Fix:      "shorten the name at the directory",
 		Check: func(c *Case) {
@@ -139,7 +140,7 @@ var statementClaimRules = []Rule{
 		Summary:  "software_roles is an array, unless the bank's policy takes a string too.",
 		Reason:   "The OBIE directory sends an array; other directories a space-separated string.",
 		Example:  `{"software_roles": "AISP PISP"}`,
-		Citation: statementModel("software_roles"),
+		Citation: statementClaim("software_roles"),
 		Basis:    BasisMust,
 		Fix:      "use a statement of the directory that the bank trusts",
 		When:     func(c *Case) bool { return !c.Policy().RolesAsString },
@@ -155,7 +156,7 @@ var statementClaimRules = []Rule{
 		Summary:  "Each role is one that the bank's role map has; others allow nothing.",
 		Reason:   "A misspelt role must not open every API.",
 		Example:  `{"software_roles": ["AISP", "AIPS"]}`,
-		Citation: statementModel("software_roles"),
+		Citation: statementClaim("software_roles"),
 		Basis:    BasisShould,
 		Fix:      "correct the role at the directory, or expect no scope from it",
 		Check: func(c *Case) {
@@ -183,7 +184,7 @@ var statementClaimRules = []Rule{
 		Summary:  "Claims that the directory's model does not name are ignored.",
 		Reason:   "They are kept in the statement and have no effect.",
 		Example:  `{"software_colour": "green"}`,
-		Citation: statementModel("claims"),
+		Citation: directory("SSA Payload"),
 		Basis:    BasisNotice,
 		Fix:      "nothing: the directory wrote it",
 		Check: func(c *Case) {
@@ -196,36 +197,43 @@ var statementClaimRules = []Rule{
 
 // statementRequired are the rows about claims that must be there and must not be empty.
 func statementRequired() []Rule {
-	const listed = "The directory lists the claim, and does not say that each statement has it."
 	var rows []Rule
 	for _, claim := range [...]struct {
 		id, name, reason string
-		code             Code
 		basis            Basis
-		stricter         string
+		cite             Citation // none means the directory's row of the claim
 	}{
-		{rule.SSAIssRequired, "iss", "It says which directory issued the statement.", "", BasisMust, ""},
-		{rule.SSAIatRequired, "iat", "The age of a statement without exp is counted from it.", "", BasisStricter, listed},
-		{rule.SSAJTIRequired, "jti", "It tells one statement from another.", "", BasisStricter, listed},
-		{rule.SSASoftwareIDRequired, "software_id", "It says which software the statement is about.", "", BasisStricter, listed},
-		{rule.SSASoftwareClientNameRequired, "software_client_name", "The application is named after it.", "", BasisStricter, listed},
+		{rule.SSAIssRequired, "iss", "It says which directory issued the statement.", BasisMust, rfc("7591", "2.3")},
+		{rule.SSAIatRequired, "iat", "The age of a statement without exp is counted from it.", BasisStricter, Citation{}},
+		{rule.SSAJTIRequired, "jti", "It tells one statement from another.", BasisStricter, Citation{}},
+		{rule.SSASoftwareIDRequired, "software_id", "It says which software the statement is about.", BasisStricter, Citation{}},
+		{rule.SSASoftwareClientNameRequired, "software_client_name", "The application is named after it.", BasisStricter, Citation{}},
 		{rule.SSASoftwareRedirectURIsRequired, "software_redirect_uris",
-			"A missing or empty list must not count as one that allows anything.", InvalidRedirectURI, BasisStricter, listed},
-		{rule.SSASoftwareRolesRequired, "software_roles", "Without a role the software may use no API.", "", BasisStricter, listed},
-		{rule.SSASoftwareJWKSEndpointRequired, "software_jwks_endpoint", "The keys that sign requests are published there.", "", BasisMust, ""},
-		{rule.SSAOrgIDRequired, "org_id", "It says whose software it is.", "", BasisStricter, listed},
-		{rule.SSAOrgStatusRequired, "org_status", "The directory always says whether an organisation is active.", "", BasisShould, ""},
+			"A missing or empty list must not count as one that allows anything.", BasisStricter, Citation{}},
+		{rule.SSASoftwareRolesRequired, "software_roles", "Without a role the software may use no API.", BasisStricter, Citation{}},
+		{rule.SSASoftwareJWKSEndpointRequired, "software_jwks_endpoint",
+			"The keys that sign requests are published there.", BasisMust, directory("Request Validation")},
+		{rule.SSAOrgIDRequired, "org_id", "It says whose software it is.", BasisStricter, Citation{}},
+		{rule.SSAOrgStatusRequired, "org_status", "The directory always says whether an organisation is active.", BasisShould, Citation{}},
 	} {
+		var code Code // "" is the code of the table
+		if claim.name == "software_redirect_uris" {
+			code = InvalidRedirectURI
+		}
+		stricter := ""
+		if claim.basis == BasisStricter {
+			stricter = "The directory lists the claim, and does not say that each statement has it."
+		}
 		member := claims.SSAMember(claim.name)
 		rows = append(rows, Rule{
 			ID:       claim.id,
 			Summary:  claim.name + " is present and not empty.",
 			Reason:   claim.reason,
 			Example:  `{"software_client_description": "a statement without ` + claim.name + `"}`,
-			Citation: statementModel(claim.name),
+			Citation: cmp.Or(claim.cite, statementClaim(claim.name)),
 			Basis:    claim.basis,
-			Stricter: claim.stricter,
-			Code:     claim.code,
+			Stricter: stricter,
+			Code:     code,
 			Fix:      "complete the software at the directory and fetch a new SSA",
 			Check: func(c *Case) {
 				if claim.name == "software_id" && !c.SSA().SoftwareID.Present() && hinted(c) {

@@ -1,6 +1,8 @@
 package validate
 
 import (
+	"cmp"
+
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/rule"
 	"github.com/obdcr/obdcr/internal/text"
@@ -16,7 +18,7 @@ func statementAddressRules() []Rule {
 			Summary:  "software_mode, if sent, is Live or Test.",
 			Reason:   "The directory knows no other; older statements have it in other cases.",
 			Example:  `{"software_mode": "Demo"}`,
-			Citation: statementModel("software_mode"),
+			Citation: statementClaim("software_mode"),
 			Basis:    BasisShould,
 			Fix:      refetch,
 			Check: func(c *Case) {
@@ -30,7 +32,7 @@ func statementAddressRules() []Rule {
 			Summary:  "software_environment, if sent, is sandbox or production.",
 			Reason:   "The environment is decided by the trust anchor; another word here says nothing.",
 			Example:  `{"software_environment": "prdtst"}`,
-			Citation: statementModel("software_environment"),
+			Citation: statementClaim("software_environment"),
 			Basis:    BasisNotice,
 			Fix:      refetch,
 			Check: func(c *Case) {
@@ -41,20 +43,29 @@ func statementAddressRules() []Rule {
 			},
 		},
 	}
+	const (
+		link    = "It is shown to people as a link, and never fetched."
+		picture = "It is shown to people as a picture, and never fetched."
+	)
 	for _, a := range [...]struct {
 		id, name string
 		basis    Basis
+		cite     Citation // none means the directory's row of the claim
 		reason   string
 	}{
-		{rule.SSASoftwareJWKSEndpointHTTPS, "software_jwks_endpoint", BasisMust, "The keys of the software are fetched from there."},
-		{rule.SSASoftwareJWKSRevokedEndpointHTTPS, "software_jwks_revoked_endpoint", BasisShould, "The revoked keys of the software are fetched from there."},
-		{rule.SSAOrgJWKSEndpointHTTPS, "org_jwks_endpoint", BasisShould, "The keys of the organisation are fetched from there."},
-		{rule.SSAOrgJWKSRevokedEndpointHTTPS, "org_jwks_revoked_endpoint", BasisShould, "The revoked keys of the organisation are fetched from there."},
-		{rule.SSASoftwareClientURIHTTPS, "software_client_uri", BasisNotice, "It is shown to people as a link, and never fetched."},
-		{rule.SSASoftwareLogoURIHTTPS, "software_logo_uri", BasisNotice, "It is shown to people as a picture, and never fetched."},
-		{rule.SSASoftwarePolicyURIHTTPS, "software_policy_uri", BasisNotice, "It is shown to people as a link, and never fetched."},
-		{rule.SSASoftwareToSURIHTTPS, "software_tos_uri", BasisNotice, "It is shown to people as a link, and never fetched."},
-		{rule.SSAOBRegistryToSHTTPS, "ob_registry_tos", BasisNotice, "It is shown to people as a link, and never fetched."},
+		{rule.SSASoftwareJWKSEndpointHTTPS, "software_jwks_endpoint", BasisMust, keyRules(), "The keys of the software are fetched from there."},
+		{rule.SSASoftwareJWKSRevokedEndpointHTTPS, "software_jwks_revoked_endpoint", BasisShould, keyRules(),
+			"The revoked keys of the software are fetched from there."},
+		{rule.SSAOrgJWKSEndpointHTTPS, "org_jwks_endpoint", BasisShould, keyRules(), "The keys of the organisation are fetched from there."},
+		{rule.SSAOrgJWKSRevokedEndpointHTTPS, "org_jwks_revoked_endpoint", BasisShould, keyRules(),
+			"The revoked keys of the organisation are fetched from there."},
+		{rule.SSASoftwareClientURIHTTPS, "software_client_uri", BasisNotice, Citation{}, link},
+		{rule.SSASoftwareLogoURIHTTPS, "software_logo_uri", BasisNotice, Citation{}, picture},
+		{rule.SSASoftwarePolicyURIHTTPS, "software_policy_uri", BasisNotice, Citation{}, link},
+		{rule.SSASoftwareToSURIHTTPS, "software_tos_uri", BasisNotice, Citation{}, link},
+		// A link to the registry's terms of service.
+		{rule.SSAOBRegistryToSHTTPS, "ob_registry_tos", BasisNotice, rfc("7591", "2.3"),
+			link + " The OBIE directory does not describe the claim; statements of a vendor's test directory have it."},
 	} {
 		member := claims.SSAMember(a.name)
 		rows = append(rows, Rule{
@@ -62,7 +73,7 @@ func statementAddressRules() []Rule {
 			Summary:  a.name + ", if sent, is an absolute https URI.",
 			Reason:   a.reason,
 			Example:  `{"` + a.name + `": "http://keystore.example/keys"}`,
-			Citation: statementModel(a.name),
+			Citation: cmp.Or(a.cite, statementClaim(a.name)),
 			Basis:    a.basis,
 			Fix:      "correct the address at the directory and fetch a new SSA",
 			Check: func(c *Case) {

@@ -16,29 +16,58 @@ const (
 	urlOBIE34    = "https://openbankinguk.github.io/dcr-docs-pub/v3.4/dynamic-client-registration.html"
 	urlWSO2      = "https://wso2docs.atlassian.net/wiki/spaces/OB140/pages/29395093/Dynamic+Client+Registration+v3.2"
 	urlRFC       = "https://www.rfc-editor.org/rfc/"
-	urlFAPIRW    = "https://openid.net/specs/openid-financial-api-part-2-1_0.html"
-	urlFAPICIBA  = "https://openid.net/specs/openid-financial-api-ciba.html"
-	urlDirectory = "https://directory.openbanking.org.uk/"
+	urlOpenAPI34 = "https://github.com/OpenBankingUK/client-registration-api-specs/blob/v3.4/dist/client-registration-openapi.yaml"
+	urlFAPI      = "https://openid.net/specs/openid-financial-api-part-2-1_0.html"
+	urlFAPICIBA  = "https://openid.net/specs/openid-financial-api-ciba-ID1.html"
+	urlDirectory = "https://github.com/OpenBankingUK/directory-api-specs/blob/master/directory-api-swagger.yaml"
 )
 
-// dictionary cites the data dictionary's row of a request member.
-func dictionary(member string) Citation {
-	return Citation{Spec: specOBIE33, Section: "data dictionary, " + member, URL: urlOBIE33 + "#data-dictionary"}
+// dictionary cites the data dictionary's row of a request member, and the whole of it
+// where member is empty.
+func dictionary(member string) Citation { return obie(rowOf(member), "data-dictionary") }
+
+// rowOf names a row of the data dictionary.
+func rowOf(member string) string {
+	if member == "" {
+		return "data dictionary"
+	}
+	return "data dictionary, " + member
+}
+
+// obie cites another section of the same page.
+func obie(section, anchor string) Citation {
+	return Citation{Spec: specOBIE33, Section: section, URL: urlOBIE33 + "#" + anchor}
+}
+
+// changes cites what the specification says of the update of a client.
+func changes() Citation { return obie("PUT /register/{ClientId}", "put-register-clientid") }
+
+// keyRules cites what the specification says of the keys of requests and statements.
+func keyRules() Citation { return obie("Of JWS & JWKS", "of-jws-jwks") }
+
+// openAPI34 cites the OpenAPI document of version 3.4, for what its data dictionary does
+// not have.
+func openAPI34(member string) Citation {
+	return Citation{Spec: specOBIE34, Section: "OpenAPI document, " + member, URL: urlOpenAPI34}
 }
 
 // dictionary32 and dictionary34 cite the same row of the other versions.
 func dictionary32(member string) Citation {
-	return Citation{Spec: specOBIE32, Section: "data dictionary, " + member, URL: urlOBIE32 + "#data-dictionary"}
+	return Citation{Spec: specOBIE32, Section: rowOf(member), URL: urlOBIE32 + "#data-dictionary"}
 }
 
 func dictionary34(member string) Citation {
-	return Citation{Spec: specOBIE34, Section: "data dictionary, " + member, URL: urlOBIE34 + "#data-dictionary"}
+	return Citation{Spec: specOBIE34, Section: rowOf(member), URL: urlOBIE34 + "#data-dictionary"}
 }
 
-// citedIn returns the citation for a profile. A row of the data dictionary of 3.3
-// becomes the row of the profile's own version, so that a report names the text that
-// the request was judged by. Other citations stay as they are.
+// citedIn returns the citation for a profile. A section of version 3.3 becomes that of the
+// profile's own version, so that a report names the text that the request was judged by.
+// A row of the vendor's document becomes the row of the data dictionary, but in the
+// vendor's profile. Other citations stay as they are.
 func (c Citation) citedIn(p Profile) Citation {
+	if member, ok := strings.CutPrefix(c.Section, vendorRowOf); ok && p != WSO2 {
+		c = dictionary(member)
+	}
 	if c.Spec != specOBIE33 || !strings.HasPrefix(c.URL, urlOBIE33) {
 		return c
 	}
@@ -52,29 +81,37 @@ func (c Citation) citedIn(p Profile) Citation {
 	return c
 }
 
+// vendorRowOf begins the section of a citation of the vendor's document. The name of the
+// member follows.
+const vendorRowOf = "claims of the request, "
+
 // vendorDocument cites the vendor's description of a request member.
 func vendorDocument(member string) Citation {
-	return Citation{Spec: specWSO2, Section: "claims of the request, " + member, URL: urlWSO2}
+	return Citation{Spec: specWSO2, Section: vendorRowOf + member, URL: urlWSO2}
 }
 
-// statementModel cites the directory's description of a software statement.
-func statementModel(claim string) Citation {
-	return Citation{Spec: "OBIE Directory", Section: "software statement model, " + claim, URL: urlDirectory}
+// directory cites a section of the directory's specification, which is the description of
+// its software-statement-assertion.
+func directory(section string) Citation {
+	return Citation{Spec: "Open Banking Directory API", Section: section, URL: urlDirectory}
 }
+
+// statementClaim cites the directory's row of a claim of a statement.
+func statementClaim(name string) Citation { return directory("SSA Payload, " + name) }
 
 // rfc cites a section of an RFC.
 func rfc(number, section string) Citation {
 	return Citation{Spec: "RFC " + number, Section: "section " + section, URL: urlRFC + "rfc" + number + "#section-" + section}
 }
 
-// fapiRW cites the algorithms and client authentication that FAPI-RW admits.
-func fapiRW(section string) Citation {
-	return Citation{Spec: "FAPI-RW 1.0", Section: "section " + section, URL: urlFAPIRW + "#section-" + section}
+// fapi cites the algorithms and client authentication that FAPI admits.
+func fapi(section string) Citation {
+	return Citation{Spec: "FAPI 1.0 Part 2: Advanced", Section: "section " + section, URL: urlFAPI + "#rfc.section." + section}
 }
 
-// fapiCIBA cites the CIBA profile of FAPI.
-func fapiCIBA() Citation {
-	return Citation{Spec: "FAPI-CIBA", Section: "section 5.2.2", URL: urlFAPICIBA}
+// fapiCIBA cites the CIBA profile of FAPI, in the draft that the specification names.
+func fapiCIBA(section string) Citation {
+	return Citation{Spec: "FAPI-CIBA, Implementer's Draft 1", Section: "section " + section, URL: urlFAPICIBA + "#rfc.section." + section}
 }
 
 // The profiles that have a member or a value, and those that do not have it yet.

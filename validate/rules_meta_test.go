@@ -67,3 +67,49 @@ func TestRulesIsFresh(t *testing.T) {
 	_, ok := RuleByID("no.such.rule")
 	assert.False(t, ok)
 }
+
+// A citation names a public text and a place in it. The texts for people know no word that
+// a public reader does not know.
+func TestCitationsNamePublicTexts(t *testing.T) {
+	fragments := map[string]string{ // how each text names its places
+		"https://openbankinguk.github.io/dcr-docs-pub/":                          "#[a-z-]+",
+		"https://www.rfc-editor.org/rfc/":                                        `#section-[0-9.]+`,
+		"https://openid.net/specs/":                                              `#rfc\.section\.[0-9.]+`,
+		"https://github.com/OpenBankingUK/directory-api-specs/blob/":             "",
+		"https://github.com/OpenBankingUK/client-registration-api-specs/blob/v3": "",
+		urlWSO2: "",
+	}
+	sections := map[string]bool{ // of the pages that have no fragments of their own
+		"SSA Payload": true, "SSA Header": true, "Request Validation": true, "SSA Lifetime": true,
+		"claims of the request": true, "OpenAPI document": true,
+	}
+	for _, r := range Rules() {
+		for _, p := range Profiles() {
+			c := r.Citation.citedIn(p)
+			known := false
+			for prefix, fragment := range fragments {
+				if rest, ok := strings.CutPrefix(c.URL, prefix); ok {
+					known = true
+					assert.Regexp(t, fragment+"$", rest, "%s in %s", r.ID, p)
+					section, _, _ := strings.Cut(c.Section, ", ")
+					assert.True(t, fragment != "" || sections[section], "%s: there is no section %q", r.ID, section)
+				}
+			}
+			assert.True(t, known, "%s in %s cites %s", r.ID, p, c.URL)
+		}
+		for _, text := range []string{r.Summary, r.Reason, r.Stricter, r.Fix, r.Citation.String()} {
+			assert.NotContains(t, text, "seed", r.ID)
+			assert.NotContains(t, text, "JOSE header", r.ID)
+			assert.NotContains(t, text, "FAPI-RW", r.ID)
+		}
+	}
+}
+
+// The vendor's document says what holds in the vendor's profile alone.
+func TestTheVendorsDocumentIsCitedInItsProfileAlone(t *testing.T) {
+	row, ok := RuleByID("redirect_uris.required")
+	assert.True(t, ok)
+	assert.Equal(t, specWSO2, row.Citation.citedIn(WSO2).Spec)
+	assert.Equal(t, "OBIE DCR 3.4, data dictionary, redirect_uris", row.Citation.citedIn(OBIE34).String())
+	assert.Equal(t, "OBIE DCR 3.2, data dictionary, redirect_uris", dictionary("redirect_uris").citedIn(WSO2).String())
+}

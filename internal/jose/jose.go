@@ -25,7 +25,7 @@ import (
 const (
 	PS256 = "PS256" // RSASSA-PSS with SHA-256 and a salt of 32 bytes
 	ES256 = "ES256" // ECDSA on P-256 with SHA-256
-	RS256 = "RS256" // RSASSA-PKCS1-v1_5 with SHA-256; outside FAPI-RW, for policies that admit it
+	RS256 = "RS256" // RSASSA-PKCS1-v1_5 with SHA-256; outside FAPI, for policies that admit it
 )
 
 // Limits. A document beyond one of them is refused before it is decoded.
