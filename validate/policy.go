@@ -186,8 +186,8 @@ const (
 // ErrorDetail is how much error_description tells.
 type ErrorDetail string
 
-// DetailFirst tells the violation that decides the code; DetailAll tells as
-// many as fit into 500 characters.
+// DetailFirst tells the violation that decides the code; DetailAll tells as many as fit
+// into 500 characters, and what they got and want where there is room.
 const (
 	DetailFirst ErrorDetail = "first"
 	DetailAll   ErrorDetail = "all"

@@ -278,7 +278,7 @@ var policyTable = jsonform.Table[Policy]{
 		Field: jsonform.At(func(p *Policy) *ErrorDetail { return &p.ErrorDetail },
 			jsonform.Text[ErrorDetail]{Known: []ErrorDetail{DetailFirst, DetailAll}}),
 		Doc: "How much `error_description` tells: `first` tells the violation that decides the error code, `all` tells as many as fit " +
-			"into 500 characters.",
+			"into 500 characters, with what was found and what would be right where there is room.",
 		Example: `"all"`,
 	},
 	{

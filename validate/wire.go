@@ -32,13 +32,10 @@ func (r *Report) Wire() *WireError {
 	if r == nil || r.errors == 0 {
 		return &WireError{Error: InvalidClientMetadata, Description: "the request was not judged"}
 	}
-	told := []Violation{r.best}
-	if r.validator != nil && r.validator.policy.ErrorDetail == DetailAll {
-		if all := r.ordered(); len(all) > 0 {
-			told = all
-		}
+	if r.validator == nil || r.validator.policy.ErrorDetail != DetailAll {
+		return &WireError{Error: r.best.Code, Description: sentence(&r.best, false)}
 	}
-	return &WireError{Error: r.best.Code, Description: describe(told, r.errors)}
+	return &WireError{Error: r.best.Code, Description: describe(r.ordered(), r.errors)}
 }
 
 // ordered returns the errors as the wire tells them.
@@ -56,28 +53,37 @@ func (r *Report) ordered() []Violation {
 	return all
 }
 
-// describe writes as many violations as fit into a description. total is the number of
-// errors. If it writes several and leaves some out, it adds their number.
+// describe writes as many violations as fit into a description, and then as much as fits
+// of what they got and want, so that a detail of one leaves no other out. total is the
+// number of errors; describe adds the number of those that it leaves out.
 func describe(told []Violation, total int) string {
-	const reserve = len("; and 100000000 more")
-	var b strings.Builder
+	const separator, reserve = "; ", len("; and 100000000 more")
+	room := MaxDescription - reserve + len(separator) // the first has none before it
+	var sentences []string
 	for i := range told {
-		one := sentence(&told[i])
-		if i == 0 {
-			b.WriteString(text.ASCII(one, MaxDescription-reserve))
-			continue
-		}
-		if b.Len()+len("; ")+len(one) > MaxDescription-reserve {
-			b.WriteString("; and " + strconv.Itoa(total-i) + " more")
+		one := sentence(&told[i], false)
+		if len(separator)+len(one) > room {
 			break
 		}
-		b.WriteString("; " + one)
+		room -= len(separator) + len(one)
+		sentences = append(sentences, one)
 	}
-	return b.String()
+	for i, brief := range sentences {
+		whole := sentence(&told[i], true)
+		if more := len(whole) - len(brief); more <= room {
+			sentences[i], room = whole, room-more
+		}
+	}
+	description := strings.Join(sentences, separator)
+	if left := total - len(sentences); left > 0 {
+		description += separator + "and " + strconv.Itoa(left) + " more"
+	}
+	return description
 }
 
-// sentence writes one violation: place, message, rule.
-func sentence(v *Violation) string {
+// sentence writes one violation: place, message, rule, and with details what was found
+// and what would be right.
+func sentence(v *Violation, details bool) string {
 	place := text.ASCII(text.Description(v.Pointer), MaxEcho)
 	if v.Document == DocSSA || v.Document == DocSSAHeader {
 		place = strings.TrimSpace("software_statement " + place)
@@ -86,11 +92,18 @@ func sentence(v *Violation) string {
 	if place != "" {
 		told = place + ": " + told
 	}
+	const room = MaxDescription - 100
+	told = text.ASCII(told, room)
+	if details && v.Got != "" {
+		told += ", got " + text.ASCII(text.Description(v.Got), MaxEcho)
+	}
+	if details && v.Want != "" {
+		told += ", want " + text.ASCII(text.Description(v.Want), MaxEcho)
+	}
 	if v.Rule == "" {
 		return told
 	}
-	const room = MaxDescription - 100
-	return text.ASCII(told, room) + " (" + text.ASCII(text.Description(v.Rule), MaxEcho) + ")"
+	return told + " (" + text.ASCII(text.Description(v.Rule), MaxEcho) + ")"
 }
 
 // Echo makes a piece of input fit for a message. It keeps at most [MaxEcho] characters,

@@ -100,6 +100,41 @@ func TestWireDescription(t *testing.T) {
 	assert.Regexp(t, `; and 4\d\d more$`, long)
 }
 
+// A description of all violations has what each got and wants, but never at the cost of
+// another violation.
+func TestADescriptionOfAllHasWhatWouldBeRight(t *testing.T) {
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	policy.ErrorDetail = validate.DetailAll
+	judge := func(rules ...validate.Rule) string {
+		v, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy, Rules: rules})
+		require.NoError(t, err)
+		return v.Judge(someRequest()).Wire().Description
+	}
+	saying := func(id, got, want string, times int) validate.Rule {
+		return with(row(id, 0), func(r *validate.Rule) {
+			r.Check = func(c *validate.Case) {
+				for range times {
+					c.ReportValue("/"+id, got, want, "is wrong")
+				}
+			}
+		})
+	}
+	assert.Equal(t, "/a: is wrong, got 51, want at most 50 (a); /b: is wrong, want integer (b); /c: is wrong, got x (c)",
+		judge(saying("a", "51", "at most 50", 1), saying("b", "", "integer", 1), saying("c", "x", "", 1)))
+
+	long := strings.Repeat("x", 200)
+	whole := judge(saying("a", long, long, 1))
+	assert.Equal(t, "/a: is wrong, got "+long[:61]+"..., want "+long[:61]+"... (a)", whole, "no more than 64 characters of either")
+
+	// 25 sentences of 16 characters with their separators are 448 of the 480 characters.
+	crowd := judge(saying("a", "1", "2", 1), saying("b", long, long, 1), saying("c", "", "", 22), saying("d", "1", "2", 1))
+	assert.LessOrEqual(t, len(crowd), validate.MaxDescription)
+	assert.Equal(t, 25, strings.Count(crowd, "is wrong"), "all of them")
+	assert.Contains(t, crowd, "/a: is wrong, got 1, want 2 (a)")
+	assert.Contains(t, crowd, "/b: is wrong (b)", "there is no room for its details")
+	assert.Contains(t, crowd, "/d: is wrong, got 1, want 2 (d)")
+}
+
 // What Echo does in full is a matter of internal/text.
 func TestEchoMakesInputFitForAMessage(t *testing.T) {
 	assert.Equal(t, "short", validate.Echo("short"))
