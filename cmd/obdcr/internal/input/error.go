@@ -1,0 +1,152 @@
+package input
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/obdcr/obdcr/internal/text"
+)
+
+// Error says that a file is not what is wanted. Its text has one line for what was found,
+// then indented ones for what is wanted and how to get it. It repeats nothing of a key.
+type Error struct {
+	Where    string // flag, file and member
+	Kind     Kind   // what the file is
+	Found    string // the sentence about it: "this is an HTML page"
+	Wanted   string // what is wanted, with its article
+	Fix      string // what to do, in words; "" if the wanted thing says it
+	Commands []string
+	cause    error
+}
+
+// Error returns all lines.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Where + ": " + e.Found)
+	if e.Wanted != "" {
+		b.WriteString("\n  wanted: " + e.Wanted)
+	}
+	if e.Fix != "" {
+		b.WriteString("\n  fix: " + e.Fix)
+	}
+	for _, command := range e.Commands {
+		b.WriteString("\n    " + command)
+	}
+	return b.String()
+}
+
+// Unwrap returns ErrPassword where it is about a password, else nil.
+func (e *Error) Unwrap() error { return e.cause }
+
+// keepOut is the advice about a file that holds a secret and is given where none is due.
+const keepOut = "keep this key out of requests, mails, repositories"
+
+// unfit makes the error for a file that is no wanted thing.
+func (f *File) unfit(wanted, fix string, commands ...string) *Error {
+	return &Error{Where: f.Where(), Kind: f.Kind, Found: f.sentence(), Wanted: wanted, Fix: fix, Commands: commands}
+}
+
+// sentence says what the file is.
+func (f *File) sentence() string {
+	switch f.Kind {
+	case BrokenJSON:
+		return "this is " + f.What() + ": " + f.syntax.fault.In(f.syntax.doc)
+	case DamagedToken:
+		return "this is " + f.What() + ": " + f.reason
+	}
+	return "this is " + f.What()
+}
+
+// remedy returns what to do with a file that is of no use whatever is wanted, and the
+// command for it; "" if it depends on what is wanted.
+func (f *File) remedy() (fix string, commands []string) {
+	name, other := shellWord(f.Name), func(suffix string) string { return shellWord(f.renamed(suffix)) }
+	switch f.Kind {
+	case BrokenJSON:
+		return f.syntax.fix(f), f.syntax.commands(f)
+	case OtherEncoding:
+		return "write it in UTF-8, for example from Windows-1252", []string{"iconv -f WINDOWS-1252 -t UTF-8 " + name + " > " + other("-utf8")}
+	case Gzip:
+		return "unpack it", []string{"gzip -dc " + name + " > " + other("-unpacked")}
+	case Zip:
+		return "unpack it, and give the file inside", []string{"unzip " + name}
+	case DamagedPEM:
+		return "copy the file again, unchanged from -----BEGIN to the end of -----END", nil
+	case JKS:
+		return "convert it, then give the new file with --password-file", []string{
+			"keytool -importkeystore -srckeystore " + name + " \\", "  -destkeystore " + other(".p12") + " -deststoretype PKCS12"}
+	case JCEKS:
+		return "convert it, then give the new file with --password-file", []string{
+			"keytool -importkeystore -srckeystore " + name + " -srcstoretype JCEKS \\", "  -destkeystore " + other(".p12") + " -deststoretype PKCS12"}
+	case EncryptedKey:
+		command := "openssl pkey -in " + name + " -out " + other("-plain.pem")
+		if f.bytes != "" {
+			command = "openssl pkey -inform DER -in " + name + " -out " + other("-plain.pem")
+		}
+		return "decrypt it into a file that you alone can read", []string{command}
+	case OpenSSHKey:
+		copied := other("-plain.pem")
+		return "convert a copy of it", []string{"cp " + name + " " + copied + " && ssh-keygen -p -m PKCS8 -f " + copied}
+	case PKCS7:
+		form := ""
+		if f.bytes != "" {
+			form = " -inform DER"
+		}
+		return "take the certificates out of it", []string{"openssl pkcs7" + form + " -in " + name + " -print_certs -out " + other(".pem")}
+	}
+	return "", nil
+}
+
+// renamed returns the name of the file with another ending.
+func (f *File) renamed(suffix string) string {
+	if f.Name == Stdin {
+		return "FILE" + suffix
+	}
+	return strings.TrimSuffix(f.Name, filepath.Ext(f.Name)) + suffix
+}
+
+// shellWord writes a name so that a shell takes it for one word. Characters that cannot be
+// printed are escaped: such a name is shown, not meant for copying.
+func shellWord(name string) string {
+	if name == Stdin {
+		return "FILE"
+	}
+	plain := func(c rune) bool {
+		return c < 0x80 && (text.IsLetter(byte(c)) || text.IsDigit(byte(c))) || strings.ContainsRune("-_./+,:@%", c)
+	}
+	if strings.HasPrefix(name, "-") {
+		name = "./" + name
+	}
+	if !strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
+		return name
+	}
+	return "'" + strings.ReplaceAll(text.Visible(name), "'", `'\''`) + "'"
+}
+
+// fix says what to do about a fault of JSON, by what stands at its place.
+func (s *syntax) fix(f *File) string {
+	at := s.fault.Offset
+	rest, before := s.doc[min(at, len(s.doc)):], strings.TrimRight(s.doc[:min(at, len(s.doc))], " \t\r\n")
+	switch name := s.fault.Name(s.doc); {
+	case name != "":
+		return "take one of the two members " + text.Quote(name) + " away"
+	case f.detail != "": // no valid UTF-8
+		return "write it in UTF-8, for example from Windows-1252"
+	case strings.HasPrefix(rest, "//"), strings.HasPrefix(rest, "/*"), strings.HasPrefix(rest, "#"):
+		return "take the comment away: JSON has none"
+	case strings.HasPrefix(rest, "'"), strings.HasPrefix(rest, "\u2018"), strings.HasPrefix(rest, "\u201C"), strings.HasPrefix(rest, "\u201D"):
+		return `write names and texts between plain double quotation marks: "`
+	case strings.HasSuffix(before, ",") && (strings.HasPrefix(rest, "}") || strings.HasPrefix(rest, "]")):
+		return "take the comma before it away"
+	case strings.TrimSpace(rest) == "":
+		return "copy the file again: its end is missing"
+	}
+	return "correct it at that place"
+}
+
+func (s *syntax) commands(f *File) []string {
+	if f.detail == "" {
+		return nil
+	}
+	return []string{"iconv -f WINDOWS-1252 -t UTF-8 " + shellWord(f.Name) + " > " + shellWord(f.renamed("-utf8.json"))}
+}

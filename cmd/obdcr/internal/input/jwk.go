@@ -1,0 +1,110 @@
+package input
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/base64"
+	"errors"
+	"math/big"
+
+	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
+)
+
+// maxModulus bounds an RSA key, in bytes: checking it costs with the cube of its length.
+const maxModulus = 1024
+
+// Why a private JWK is not read. The texts repeat nothing of the key.
+var (
+	errJWKType   = errors.New("kty or crv is none that Open Banking uses: RSA, or EC with P-256")
+	errJWKMember = errors.New("a member of the key is missing, or is no base64url: n, e, d, p and q, or x, y and d are due")
+	errJWKPair   = errors.New("its members contradict each other: the key is damaged")
+)
+
+// jwkName calls a JWK by its type, with its article.
+func jwkName(v jsonscan.Value, kind Kind) string {
+	side := "public"
+	if kind == PrivateJWK {
+		side = "private"
+	}
+	kty, _ := v.MemberText("kty")
+	crv, _ := v.MemberText("crv")
+	switch kty {
+	case "RSA":
+		return "an RSA " + side + " key (JWK)"
+	case "EC":
+		return "an EC " + side + " key (JWK)"
+	case "OKP":
+		if crv == "Ed25519" {
+			return "an Ed25519 " + side + " key (JWK)"
+		}
+	}
+	return "a " + side + " key of another type (JWK " + text.Quote(kty) + ")"
+}
+
+// privateJWK reads a private key from a JWK (RFC 7518 sections 6.2.2 and 6.3.2).
+func privateJWK(v jsonscan.Value) (crypto.Signer, error) {
+	kty, _ := v.MemberText("kty")
+	crv, _ := v.MemberText("crv")
+	switch {
+	case kty == "RSA":
+		return rsaJWK(v)
+	case kty == "EC" && crv == "P-256":
+		return ecJWK(v)
+	}
+	return nil, errJWKType
+}
+
+func rsaJWK(v jsonscan.Value) (crypto.Signer, error) {
+	var numbers [5]*big.Int
+	for i, name := range []string{"n", "e", "d", "p", "q"} {
+		b, ok := octets(v, name)
+		if !ok || len(b) > maxModulus {
+			return nil, errJWKMember
+		}
+		numbers[i] = new(big.Int).SetBytes(b)
+	}
+	if !numbers[1].IsInt64() || numbers[1].Int64() > 1<<31-1 {
+		return nil, errJWKMember
+	}
+	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: numbers[0], E: int(numbers[1].Int64())},
+		D: numbers[2], Primes: []*big.Int{numbers[3], numbers[4]}}
+	if key.Validate() != nil {
+		return nil, errJWKPair
+	}
+	key.Precompute()
+	return key, nil
+}
+
+func ecJWK(v jsonscan.Value) (crypto.Signer, error) {
+	d, ok := octets(v, "d")
+	x, okX := octets(v, "x")
+	y, okY := octets(v, "y")
+	const size = 32 // bytes of a coordinate on P-256
+	if !ok || !okX || !okY || len(d) > size || len(x) > size || len(y) > size {
+		return nil, errJWKMember
+	}
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), new(big.Int).SetBytes(d).FillBytes(make([]byte, size)))
+	if err != nil {
+		return nil, errJWKPair
+	}
+	point := append([]byte{4}, new(big.Int).SetBytes(x).FillBytes(make([]byte, size))...)
+	point = append(point, new(big.Int).SetBytes(y).FillBytes(make([]byte, size))...)
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil || !key.PublicKey.Equal(public) {
+		return nil, errJWKPair
+	}
+	return key, nil
+}
+
+// octets decodes a member in base64url without padding.
+func octets(v jsonscan.Value, name string) ([]byte, bool) {
+	s, clean := v.MemberText(name)
+	if !clean || s == "" {
+		return nil, false
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	return b, err == nil
+}

@@ -1,0 +1,170 @@
+package input
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+
+	"github.com/obdcr/obdcr/internal/jsonscan"
+)
+
+// SigningKey returns the private key that signs requests, and its kid where the file tells
+// one. It reads PEM, DER, a JWK, a key set with one private key (or with one of the given
+// kid), and PKCS#12 with the password. The key is RSA or EC on P-256. The error is an
+// *Error, and never holds a part of the key.
+func (f *File) SigningKey(kid string, password *Password) (key crypto.Signer, found string, err error) {
+	private, found, err := f.privateKey(kid, password)
+	if err != nil {
+		return nil, "", err
+	}
+	switch k := private.(type) {
+	case *rsa.PrivateKey:
+		return k, found, nil
+	case *ecdsa.PrivateKey:
+		if k.Curve == elliptic.P256() {
+			return k, found, nil
+		}
+	}
+	refused := f.not(PrivateKey)
+	refused.Found = "this is " + privateName(private)
+	return nil, "", refused
+}
+
+// TransportKey returns the private key of a client certificate. It reads what SigningKey
+// reads, and keys of every type that TLS takes. The error is an *Error.
+func (f *File) TransportKey(password *Password) (crypto.Signer, error) {
+	private, _, err := f.privateKey("", password)
+	if err != nil {
+		return nil, err
+	}
+	switch k := private.(type) {
+	case *rsa.PrivateKey:
+		return k, nil
+	case *ecdsa.PrivateKey:
+		return k, nil
+	case ed25519.PrivateKey:
+		return k, nil
+	}
+	refused := f.not(PrivateKey)
+	refused.Found = "this is " + privateName(private)
+	return nil, refused
+}
+
+// HoldsKey reports whether the file may have a private key beside a certificate, so that
+// one flag is enough for both.
+func (f *File) HoldsKey() bool { return f.Kind == KeyAndCertificate || f.Kind == PKCS12 }
+
+// privateKey returns the one private key of the file.
+func (f *File) privateKey(kid string, password *Password) (crypto.PrivateKey, string, error) {
+	switch f.Kind {
+	case PrivateKey, KeyAndCertificate:
+		key, err := f.onlyKey()
+		return key, "", err
+	case PrivateJWK:
+		return f.jwk(f.object)
+	case KeySet:
+		return f.chosen(kid)
+	case PKCS12:
+		store, err := f.store(password)
+		if err != nil {
+			return nil, "", err
+		}
+		if store.key == nil {
+			return nil, "", f.unfit(wanted[PrivateKey], "give the store that holds the key: this one has certificates alone")
+		}
+		return store.key, "", nil
+	}
+	return nil, "", f.not(PrivateKey)
+}
+
+// onlyKey returns the key of PEM or DER.
+func (f *File) onlyKey() (crypto.PrivateKey, error) {
+	var only crypto.PrivateKey
+	count := 0
+	for _, i := range f.items {
+		if i.kind == PrivateKey {
+			only = i.key
+			count++
+		}
+	}
+	switch {
+	case count > 1:
+		return nil, f.unfit(wanted[PrivateKey], "leave one private key in the file: it has several")
+	case only == nil: // PEM that says so and holds something else
+		return nil, f.unfit(wanted[PrivateKey], "copy the file again, or make a new key: this one cannot be decoded")
+	}
+	return only, nil
+}
+
+func (f *File) jwk(v jsonscan.Value) (crypto.PrivateKey, string, error) {
+	key, err := privateJWK(v)
+	if err != nil {
+		refused := f.not(PrivateKey)
+		refused.Found += ": " + err.Error()
+		return nil, "", refused
+	}
+	kid, _ := v.MemberText("kid")
+	return key, kid, nil
+}
+
+// chosen returns the private key of a set, by its kid if there are several.
+func (f *File) chosen(kid string) (crypto.PrivateKey, string, error) {
+	entries := privateEntries(f.object)
+	if kid != "" {
+		for _, entry := range entries {
+			if id, _ := entry.MemberText("kid"); id == kid {
+				return f.jwk(entry)
+			}
+		}
+	}
+	switch {
+	case len(entries) == 0:
+		return nil, "", f.not(PrivateKey)
+	case len(entries) == 1:
+		return f.jwk(entries[0])
+	}
+	return nil, "", f.unfit(wanted[PrivateKey], "name one key of the set by --kid: it has several private keys")
+}
+
+// Certificates returns the certificates of a client, the client's own first. It reads PEM,
+// DER and PKCS#12 with the password. It warns of a private key beside the certificate
+// unless keyDue. The error is an *Error.
+func (f *File) Certificates(password *Password, keyDue bool) ([]*x509.Certificate, error) {
+	return f.certificates(Certificate, password, keyDue)
+}
+
+// Authorities returns the certificates of CAs. It reads what Certificates reads, and warns
+// of a private key. The error is an *Error.
+func (f *File) Authorities(password *Password) ([]*x509.Certificate, error) {
+	return f.certificates(Certificates, password, false)
+}
+
+func (f *File) certificates(want Kind, password *Password, keyDue bool) ([]*x509.Certificate, error) {
+	switch f.Kind {
+	case Certificate, Certificates, KeyAndCertificate:
+	case PKCS12:
+		store, err := f.store(password)
+		if err != nil {
+			return nil, err
+		}
+		if store.key != nil && !keyDue {
+			f.advise("the store holds a private key, which is not used here; " + keepOut)
+		}
+		return store.certificates, nil
+	default:
+		return nil, f.not(want)
+	}
+	var found []*x509.Certificate
+	for _, i := range f.items {
+		if i.certificate != nil {
+			found = append(found, i.certificate)
+		}
+	}
+	if f.Kind == KeyAndCertificate && !keyDue {
+		f.advise("the file holds a private key, which is not used here; " + keepOut)
+	}
+	return found, nil
+}
