@@ -28,29 +28,42 @@ import (
 // site is a bank that offers all verbs, and its document.
 type site struct {
 	*world
+	profile   validate.Profile
 	registrar *dcr.Registrar
 	tokens    *token.Memory
-	api       *document
+	api       *document // of the registrar's validator
 	log       *syncedBuffer
 	change    func(*validate.Policy)
+	// documented and seen are the answers of all its servers: those of their documents, and
+	// those that were given.
+	documented, seen map[string]bool
 }
 
-// newSite makes a bank that takes every authentication method.
+// newSite makes a bank of version 3.3 that takes every authentication method.
 func newSite(t *testing.T, change func(*validate.Policy)) *site {
 	t.Helper()
-	s := &site{api: readDocument(t), log: &syncedBuffer{}, change: change}
+	return newSiteOf(t, validate.OBIE33, change)
+}
+
+// newSiteOf makes such a bank of any profile.
+func newSiteOf(t *testing.T, profile validate.Profile, change func(*validate.Policy)) *site {
+	t.Helper()
+	s := &site{profile: profile, log: &syncedBuffer{}, change: change, documented: map[string]bool{}, seen: map[string]bool{}}
 	s.world, _ = newWorld(t, nil)
 	var err error
 	s.tokens = token.NewMemory(func() time.Time { return s.now }, rand.Reader)
 	s.config.Tokens, s.config.Validator = s.tokens, s.validator(t, nil)
 	s.registrar, err = dcr.NewRegistrar(s.config)
 	require.NoError(t, err)
+	text, err := dcr.OpenAPI(s.config.Validator)
+	s.api = readDocument(t, text, err).strict()
 	return s
 }
 
 func (s *site) validator(t *testing.T, change func(*validate.Policy)) *validate.Validator {
 	t.Helper()
-	policy := s.config.Validator.Policy()
+	policy := validate.DefaultPolicy(s.profile)
+	policy.Audiences = s.config.Validator.Policy().Audiences
 	policy.AuthMethods = []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT, claims.ClientSecretBasic, claims.ClientSecretPost}
 	policy.Widenings = []validate.Widening{validate.WidenClientSecretJWT, validate.WidenClientSecretBasic, validate.WidenClientSecretPost}
 	policy.SubjectDNMatch = validate.DNMatchAnyOrder
@@ -59,7 +72,7 @@ func (s *site) validator(t *testing.T, change func(*validate.Policy)) *validate.
 			c(&policy)
 		}
 	}
-	v, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	v, err := validate.New(validate.Config{Profile: s.profile, Policy: policy})
 	require.NoError(t, err)
 	return v
 }
@@ -124,7 +137,10 @@ func (s *site) start(t *testing.T, registry func(*dcr.Config), adapter func(*dcr
 	}
 	h, err := dcr.NewHandler(config)
 	require.NoError(t, err)
-	out := &server{api: s.api}
+	text, err := h.OpenAPI()
+	out := &server{api: readDocument(t, text, err).strict()}
+	out.api.addAnswers(s.documented)
+	out.api.seen = s.seen
 	out.Server, out.tpp = serveTLS(t, s.world, h)
 	out.plain = out.Client()
 	return out

@@ -110,12 +110,18 @@ func (r *Registrar) registered(v *VerifiedRequest) *claims.Request {
 		c.RedirectURIs = statement.SoftwareRedirectURIs
 	}
 	if !c.ResponseTypes.Present() && slices.Contains(c.GrantTypes.Or(nil), claims.AuthorizationCode) {
-		c.ResponseTypes = claims.Some(r.defaultResponseTypes())
+		c.ResponseTypes = claims.Some(defaultResponseTypes(&r.policy))
 	}
 	if c.SoftwareID = statement.SoftwareID; !c.SoftwareID.Present() {
 		c.SoftwareID = v.request.claims.SoftwareID
 	}
 	r.adjust(&c)
+	if !slices.Contains(c.GrantTypes.Or(nil), claims.CIBA) {
+		// A version without CIBA ignores its members, and adjust may have left the grant out.
+		c.BackchannelTokenDeliveryMode, c.BackchannelClientNotificationEndpoint = none.BackchannelTokenDeliveryMode, none.BackchannelClientNotificationEndpoint
+		c.BackchannelAuthenticationRequestSigningAlg = none.BackchannelAuthenticationRequestSigningAlg
+		c.BackchannelUserCodeParameterSupported = none.BackchannelUserCodeParameterSupported
+	}
 	if scope, sent := c.Scope.Get(); sent {
 		c.Scope = claims.Some(claims.Scope{Words: scope.Words})
 	} else {
@@ -126,8 +132,8 @@ func (r *Registrar) registered(v *VerifiedRequest) *claims.Request {
 
 // defaultResponseTypes are for a request that names none: code id_token if the bank
 // offers it, else code.
-func (r *Registrar) defaultResponseTypes() []claims.ResponseType {
-	if slices.Contains(offered(&r.policy, "response_types", r.policy.ResponseTypes), claims.CodeIDToken) {
+func defaultResponseTypes(p *validate.Policy) []claims.ResponseType {
+	if slices.Contains(offered(p, "response_types", p.ResponseTypes), claims.CodeIDToken) {
 		return []claims.ResponseType{claims.CodeIDToken}
 	}
 	return []claims.ResponseType{claims.Code}

@@ -42,6 +42,25 @@ var supportedMembers = []supported{
 	listed(memberMode, func(*Policy) []claims.DeliveryMode { return []claims.DeliveryMode{claims.Poll, claims.Ping} }),
 }
 
+// Supported returns the values that the policy supports in a member of a request, in a
+// fresh slice: those of the list of that member, as far as allowed_values has them. It
+// returns false for a member that has no list. In some requests fewer are accepted: a role
+// does not allow each scope, and HMAC algorithms go with client_secret_jwt alone.
+func (p *Policy) Supported(member string) ([]string, bool) {
+	limit, limited := supportedBy(member)
+	if !limited {
+		return nil, false
+	}
+	allowed, narrow := p.AllowedValues[member]
+	values := []string{}
+	for _, v := range limit.words(p) {
+		if !slices.Contains(values, v) && (!narrow || slices.Contains(allowed, v)) {
+			values = append(values, v)
+		}
+	}
+	return values, true
+}
+
 // supportedBy returns the row of a member, and whether a list limits it.
 func supportedBy(member string) (supported, bool) {
 	i := slices.IndexFunc(supportedMembers, func(s supported) bool { return s.member == member })

@@ -38,7 +38,6 @@ func (b *Bank) addDiscovery(routes map[string]http.Handler) error {
 // http.ServeMux, because a ServeMux redirects.
 func (b *Bank) route(routes map[string]http.Handler) error {
 	c := &b.config
-	routes[c.Paths.OpenAPI] = only(http.MethodGet, document("application/yaml", dcr.OpenAPI()))
 	routes[c.Paths.Health] = only(http.MethodGet, http.HandlerFunc(healthy))
 	routes[c.Paths.Ready] = only(http.MethodGet, http.HandlerFunc(b.ready))
 	registration, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: b.registrar, Path: c.Paths.Registration,
@@ -47,6 +46,11 @@ func (b *Bank) route(routes map[string]http.Handler) error {
 		return err
 	}
 	routes[c.Paths.Registration] = registration
+	api, err := registration.OpenAPI()
+	if err != nil {
+		return err
+	}
+	routes[c.Paths.OpenAPI] = only(http.MethodGet, document("application/yaml", api))
 	var faults []error
 	for _, path := range slices.Sorted(maps.Keys(routes)) {
 		if routes[path] = c.Observer.Instrument(path, routes[path]); nothing(routes[path]) {

@@ -183,6 +183,22 @@ func TestTheBankKeepsToItsPathsAndLeavesTheRest(t *testing.T) {
 	require.Equal(t, []string{"/.well-known/openid-configuration", "/healthz", "/open-banking/v3.2/register", "/openapi.yaml", "/readyz", "/token"}, seen)
 }
 
+func TestTheBankServesTheDocumentOfItsEndpoint(t *testing.T) {
+	w := newWorld(t)
+	w.config.Profile, w.config.Paths.Registration, w.config.TokenEndpoint = validate.WSO2, "/open-banking/v3.2/register", false
+	policy := validate.DefaultPolicy(validate.WSO2)
+	policy.CreatedStatus = 200
+	w.config.Policy, w.config.Discovery.TokenEndpoint = &policy, "https://auth.bank.example/token"
+	answer := get(w.bank(t), http.MethodGet, "/openapi.yaml")
+	require.Equal(t, "application/yaml", answer.Header().Get("Content-Type"))
+	document := answer.Body.String()
+	for _, part := range []string{"x-profile: wso2\n", `"/open-banking/v3.2/register":`, `- url: "/"`, "'200':", `["` + ssatest.DefaultAudience + `"]`} {
+		require.Contains(t, document, part)
+	}
+	require.NotContains(t, document, "'201':")
+	require.NotContains(t, document, "'204':", "a bank without tokens registers clients alone")
+}
+
 func TestTheDiscoveryDocumentFollowsFromTheConfig(t *testing.T) {
 	w := newWorld(t)
 	metadata, err := tpp.ParseMetadata(w.bank(t).Discovery())

@@ -21,7 +21,6 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
-	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/jose"
 	"github.com/obdcr/obdcr/validate"
@@ -256,7 +255,7 @@ func TestTheBanksOtherPages(t *testing.T) {
 		require.Equal(t, 200, r.status)
 		require.JSONEq(t, `{"status":"ok"}`, r.body)
 	}
-	require.Equal(t, string(dcr.OpenAPI()), get("/openapi.yaml").body)
+	require.Contains(t, get("/openapi.yaml").body, "x-profile: obie-3.3\n")
 	metrics := get("/metrics").body
 	for _, line := range []string{
 		`obdcr_operations_total{environment="sandbox",operation="create",outcome="done"} 1`,
