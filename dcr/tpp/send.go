@@ -2,6 +2,7 @@ package tpp
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -44,21 +45,34 @@ func (c *Client) manage(ctx context.Context, verb, method, clientID, request str
 	if !text.IsBearer(token.Value.Reveal(), maxToken) {
 		return nil, failure("%s: the access token is unusable", verb)
 	}
-	u, err := uri.Endpoint(c.metadata.RegistrationEndpoint)
+	address, err := below(c.metadata.RegistrationEndpoint, clientID)
 	if err != nil {
 		return nil, failure("%s: the registration endpoint %w", verb, err)
 	}
-	address := *u
-	path := strings.TrimSuffix(u.EscapedPath(), "/") + "/" + url.PathEscape(clientID)
-	if address.Path, err = url.PathUnescape(path); err != nil {
-		return nil, failure("%s: the registration endpoint has an unusable path", verb)
-	}
-	address.RawPath = path
-	information, err := c.send(ctx, verb, method, address.String(), request, token.Value.Reveal(), want)
+	information, err := c.send(ctx, verb, method, address, request, token.Value.Reveal(), want)
 	if err == nil && information != nil && information.ClientID != clientID {
 		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: want, Reason: "it describes another client"}
 	}
 	return information, err
+}
+
+// below returns the address of a resource below an endpoint. Each segment becomes exactly
+// one segment of the path, so it must not be a dot segment.
+func below(endpoint string, segments ...string) (string, error) {
+	u, err := uri.Endpoint(endpoint)
+	if err != nil {
+		return "", err
+	}
+	address := *u
+	path := strings.TrimSuffix(u.EscapedPath(), "/")
+	for _, s := range segments {
+		path += "/" + url.PathEscape(s)
+	}
+	if address.Path, err = url.PathUnescape(path); err != nil {
+		return "", errors.New("has an unusable path")
+	}
+	address.RawPath = path
+	return address.String(), nil
 }
 
 // send sends a request and reads the client from the answer; nil for a DELETE.
@@ -105,5 +119,10 @@ func (c *Client) sendAs(ctx context.Context, verb, method, address, request, tok
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	return exchange(c.http, verb, r)
+	a, err := exchange(c.http, verb, r, request)
+	if err != nil {
+		return nil, err
+	}
+	a.sentAs = as
+	return a, nil
 }

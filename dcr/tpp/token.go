@@ -48,6 +48,11 @@ type BearerToken struct {
 // *ResponseError (code invalid_client if the bank does not know the client), a
 // *NoAnswerError, or one about the credentials.
 func (c *Client) AccessToken(ctx context.Context, by Credentials, scopes ...string) (BearerToken, error) {
+	return c.token(ctx, verbToken, by, scopes)
+}
+
+// token makes the exchange of AccessToken, for a verb.
+func (c *Client) token(ctx context.Context, verb string, by Credentials, scopes []string) (BearerToken, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if len(scopes) == 0 {
 		scopes = c.tokenScopes
@@ -57,26 +62,26 @@ func (c *Client) AccessToken(ctx context.Context, by Credentials, scopes ...stri
 	}
 	authorization, err := c.authenticate(form, by)
 	if err != nil {
-		return BearerToken{}, failure("token: %w", err)
+		return BearerToken{}, failure("%s: %w", verb, err)
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.metadata.TokenEndpoint, strings.NewReader(form.Encode()))
 	if err != nil {
-		return BearerToken{}, failure("token: the token endpoint is no URL")
+		return BearerToken{}, failure("%s: the token endpoint is no URL", verb)
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}
-	a, err := exchange(c.http, verbToken, r)
+	a, err := exchange(c.http, verb, r, by.Secret.Reveal(), form.Get("client_assertion"))
 	if err != nil {
 		return BearerToken{}, err
 	}
 	if a.status != http.StatusOK {
-		return BearerToken{}, unwanted(verbToken, a, c.clock())
+		return BearerToken{}, unwanted(verb, a, c.clock())
 	}
 	token, detail := readToken6749(a.body, c.clock())
 	if detail != "" {
-		return BearerToken{}, &NoAnswerError{Verb: verbToken, Status: a.status, Reason: detail}
+		return BearerToken{}, &NoAnswerError{Verb: verb, Status: a.status, Reason: detail}
 	}
 	return token, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -45,9 +46,11 @@ func MutualTLS(certificate tls.Certificate, roots *x509.CertPool) *http.Client {
 
 // answer is an answer of at most maxAnswer bytes.
 type answer struct {
-	status int
-	header http.Header
-	body   []byte
+	status  int
+	header  http.Header
+	body    []byte
+	sentAs  ContentType // of the request
+	secrets []string    // of the request, which the answer may repeat
 }
 
 // plainClient returns a copy that follows no redirect and keeps no cookie. A redirect
@@ -59,8 +62,9 @@ func plainClient(c *http.Client) *http.Client {
 	return &plain
 }
 
-// exchange sends a request once and reads the answer. Every error is a *NoAnswerError.
-func exchange(c *http.Client, verb string, r *http.Request) (*answer, error) {
+// exchange sends a request once and reads the answer. secrets are those of the request.
+// Every error is a *NoAnswerError.
+func exchange(c *http.Client, verb string, r *http.Request, secrets ...string) (*answer, error) {
 	var sent atomic.Bool
 	limit := clientTimeout
 	if c.Timeout > 0 {
@@ -71,7 +75,9 @@ func exchange(c *http.Client, verb string, r *http.Request) (*answer, error) {
 	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteHeaders: func() { sent.Store(true) },
 	}))
-	r.Header.Set("Accept", "application/json")
+	if r.Header.Get("Accept") == "" {
+		r.Header.Set("Accept", "application/json")
+	}
 	response, err := c.Do(r)
 	if err != nil {
 		return nil, &NoAnswerError{Verb: verb, Sent: sent.Load() && !notProcessed(err), Reason: networkDetail(err), Err: err}
@@ -84,5 +90,6 @@ func exchange(c *http.Client, verb string, r *http.Request) (*answer, error) {
 	if len(body) > maxAnswer {
 		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: response.StatusCode, Reason: "it is longer than 524288 bytes"}
 	}
-	return &answer{status: response.StatusCode, header: response.Header, body: body}, nil
+	_, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return &answer{status: response.StatusCode, header: response.Header, body: body, secrets: append(secrets, credentials)}, nil
 }

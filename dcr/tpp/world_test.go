@@ -84,16 +84,21 @@ func newBank(d *ssatest.Directory, address string, clock func() time.Time) (*ser
 // test ends. It returns the software's HTTP client.
 func (w *world) serve(t *testing.T, at *httptest.Server, h http.Handler) *http.Client {
 	t.Helper()
-	pool := x509.NewCertPool()
-	pool.AddCert(w.directory.CA)
 	at.EnableHTTP2 = true
 	at.Config.ErrorLog, at.Config.Handler = quiet, h
 	at.TLS = w.bank.HTTPServer().TLSConfig
 	at.StartTLS()
 	t.Cleanup(at.Close)
-	client := tpp.MutualTLS(w.software.TransportCertificate, pool)
+	client := tpp.MutualTLS(w.software.TransportCertificate, w.roots())
 	t.Cleanup(client.CloseIdleConnections)
 	return client
+}
+
+// roots are the CAs of all servers of the world.
+func (w *world) roots() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(w.directory.CA)
+	return pool
 }
 
 // client discovers the bank and makes a Client of the software.

@@ -16,17 +16,19 @@ var secretName = regexp.MustCompile(`Secret|Token|Bearer|Password|Passphrase|Cre
 
 // noSecrets are the fields whose names say so although they hold none, with the reason.
 var noSecrets = map[string]string{
-	"dcr.Error.BearerError":           "a code of RFC 6750",
-	"dcr/server.Paths.Token":          "a path",
-	"dcr.Discovery.TokenEndpoint":     "an address, which is published",
-	"dcr/tpp.Config.TokenScopes":      "scopes, which are no secret",
-	"dcr/tpp.Metadata.TokenEndpoint":  "an address, which is published",
-	"dcr/tpp.Metadata.TokenAudience":  "an address, which is published",
-	"dcr/tpp.Overrides.TokenEndpoint": "an address, which is published",
-	"dcr/tpp.Overrides.TokenAudience": "an address, which is published",
-	"ssa/ssatest.Forgery.Secret":      "the key of a forger, which a test makes up",
-	"store.Client.SecretHash":         "a hash, of which the secret cannot be found again",
-	"store.Client.SealedSecret":       "encrypted by the bank's key",
+	"dcr.Error.BearerError":                 "a code of RFC 6750",
+	"dcr/server.Paths.Token":                "a path",
+	"dcr.Discovery.TokenEndpoint":           "an address, which is published",
+	"dcr/tpp.Config.TokenScopes":            "scopes, which are no secret",
+	"dcr/tpp.Metadata.TokenEndpoint":        "an address, which is published",
+	"dcr/tpp.Metadata.TokenAudience":        "an address, which is published",
+	"dcr/tpp.DirectoryConfig.TokenEndpoint": "an address, which is published",
+	"dcr/tpp.DirectoryConfig.TokenAudience": "an address, which is published",
+	"dcr/tpp.Overrides.TokenEndpoint":       "an address, which is published",
+	"dcr/tpp.Overrides.TokenAudience":       "an address, which is published",
+	"ssa/ssatest.Forgery.Secret":            "the key of a forger, which a test makes up",
+	"store.Client.SecretHash":               "a hash, of which the secret cannot be found again",
+	"store.Client.SealedSecret":             "encrypted by the bank's key",
 }
 
 // TestSecretsHideThemselves: a text whose name says that it is a secret is a

@@ -1,0 +1,73 @@
+package tpp
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/url"
+	"slices"
+	"syscall"
+
+	"github.com/obdcr/obdcr/internal/text"
+)
+
+// handshakeAlerts are the TLS alerts of a server that refuses the client's certificate or
+// the protocol version (RFC 8446 section 6.2).
+var handshakeAlerts = []tls.AlertError{40, 42, 43, 44, 45, 46, 48, 49, 70, 71, 116}
+
+// notProcessed reports whether an error is an alert of the TLS handshake. Under TLS 1.3
+// the alert may arrive after the request was sent; the bank has not read the request then.
+func notProcessed(err error) bool {
+	alert, ok := alertOf(err)
+	return ok && slices.ContainsFunc(handshakeAlerts, func(a tls.AlertError) bool { return a.Error() == alert })
+}
+
+// alertOf returns the text of a TLS alert that the peer sent. It compares texts, because
+// crypto/tls does not export the type of the alert.
+func alertOf(err error) (string, bool) {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "remote error" || op.Err == nil {
+		return "", false
+	}
+	return op.Err.Error(), true
+}
+
+// networkDetail describes why no answer came, in words of this package: the error's own
+// text may hold addresses and much more.
+func networkDetail(err error) string {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	var (
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		dns       *net.DNSError
+		timeout   net.Error
+	)
+	if alert, ok := alertOf(err); ok {
+		return "the bank ended TLS, as it does when it refuses the client certificate: " + alert
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "timed out"
+	case errors.As(err, &authority):
+		return "the bank's certificate does not chain to a trusted CA"
+	case errors.As(err, &host):
+		return "the bank's certificate is for another host"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "the bank's certificate has expired or is not valid yet"
+	case errors.As(err, &dns):
+		return "the host name cannot be resolved"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case errors.Is(err, syscall.ECONNRESET):
+		return "connection reset"
+	}
+	return text.Echo(err.Error())
+}

@@ -1,0 +1,144 @@
+package tpp
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/obdcr/obdcr/validate"
+)
+
+// Retry says how a TPP goes on safely after a call that failed.
+type Retry string
+
+const (
+	// RetrySame: send the same bytes again. A registration that was carried out is not
+	// carried out twice, since a bank takes a jti only once.
+	RetrySame Retry = "same"
+	// RetryNew: the same request would be refused again. Mend what the bank says, and send
+	// a new one: a registration request with a new jti.
+	RetryNew Retry = "new"
+	// RetryLook: find out first what the bank did; Next says how.
+	RetryLook Retry = "look"
+)
+
+// MayHaveHappened reports whether the bank may have carried out a register, update or
+// delete that ended in err. It is true if a request was sent and no usable answer came,
+// and for 500, 502 and 504: a bank or a proxy may send these after the change.
+func MayHaveHappened(err error) bool {
+	var lost *NoAnswerError
+	if errors.As(err, &lost) {
+		return lost.Sent && changes(lost.Verb)
+	}
+	var refused *ResponseError
+	return errors.As(err, &refused) && refused.mayHaveHappened()
+}
+
+func (e *ResponseError) mayHaveHappened() bool {
+	return changes(e.Verb) && slices.Contains([]int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout}, e.Status)
+}
+
+func changes(verb string) bool {
+	return verb == verbRegister || verb == verbUpdate || verb == verbDelete
+}
+
+// The advice after a register, update or delete of which nobody knows whether it happened.
+// None of it needs the client_id of a registration whose answer was lost.
+const (
+	nextRegister = "the client may be registered: send the very same request again, as long as it is valid; an answer of 201 means that the " +
+		"first never arrived, a refusal of its jti as used (" + validate.RuleRequestJTIReplayed + ") that it did: " + askTheBank
+	nextRegistered = "the client is registered, but its client_id is lost: " + askTheBank
+	nextUpdate     = "the client may be changed: get it and compare, before you send a new request"
+	nextDelete     = "the client may be deleted: ask for an access token; if the bank does not know the client, it is"
+	askTheBank     = "then ask the bank for the client_id, with the software_id and the jti of the request, before you register anew"
+)
+
+// lostNext returns the advice after a change that may have happened.
+func lostNext(verb string) string {
+	switch verb {
+	case verbRegister:
+		return nextRegister
+	case verbUpdate:
+		return nextUpdate
+	case verbDelete:
+		return nextDelete
+	}
+	return ""
+}
+
+// lostRetry says how to go on after a change that may have happened. The jti makes a second
+// registration safe. The jti of an update is used up, and a second delete needs a token that
+// the first one may have ended.
+func lostRetry(verb string) Retry {
+	if verb == verbUpdate || verb == verbDelete {
+		return RetryLook
+	}
+	return RetrySame
+}
+
+// isRegistered reports whether the answer says that the client is registered, although it
+// cannot be used.
+func (e *NoAnswerError) isRegistered() bool {
+	return e.Verb == verbRegister && e.Status == http.StatusCreated
+}
+
+// Retry says how to go on safely.
+func (e *NoAnswerError) Retry() Retry {
+	switch {
+	case !e.Sent:
+		return RetrySame
+	case e.isRegistered():
+		return RetryLook
+	}
+	return lostRetry(e.Verb)
+}
+
+// Next tells how to find out whether the bank made the change; "" if it cannot have made
+// one.
+func (e *NoAnswerError) Next() string {
+	switch {
+	case !e.Sent:
+		return ""
+	case e.isRegistered():
+		return nextRegistered
+	}
+	return lostNext(e.Verb)
+}
+
+// Retry says how to go on safely.
+func (e *ResponseError) Retry() Retry {
+	switch {
+	case e.mayHaveHappened():
+		return lostRetry(e.Verb)
+	case e.Temporary() || e.Status == http.StatusRequestTimeout:
+		return RetrySame
+	}
+	return RetryNew
+}
+
+// Next tells what to do about the answer, as far as the status and the rules that the bank
+// names tell it; "" if they tell nothing.
+func (e *ResponseError) Next() string {
+	switch {
+	case peerOf(e.Verb) != peerOf(verbRegister):
+		return directoryNext(e.Verb, e.Status)
+	case e.mayHaveHappened():
+		return lostNext(e.Verb)
+	case e.Retry() == RetrySame:
+		return "nothing was done: send the same request again later"
+	case e.Status == http.StatusUnsupportedMediaType && e.SentAs != "":
+		return "the bank takes neither application/jwt nor application/jose: ask it which content type it takes"
+	case e.Status == http.StatusMethodNotAllowed && e.Verb != verbRegister:
+		return "this bank does not offer " + e.Verb + ": ask it how to manage a client"
+	case e.Status == http.StatusUnauthorized && slices.Contains([]string{verbGet, verbUpdate, verbDelete}, e.Verb):
+		return "ask for a new access token; invalid_client means that the client does not exist any more"
+	case e.Verb == verbRegister && e.names(validate.RuleRequestJTIReplayed):
+		return "the bank has had this request before: if an answer to it was lost, its client is registered, and " + askTheBank
+	}
+	return ""
+}
+
+// names reports whether the bank names a rule.
+func (e *ResponseError) names(rule string) bool {
+	return slices.ContainsFunc(e.Rules(), func(r validate.Rule) bool { return r.ID == rule })
+}
