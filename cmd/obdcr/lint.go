@@ -1,21 +1,14 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/tpp"
-	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/text"
-	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 	"github.com/obdcr/obdcr/validate/report"
 )
@@ -31,20 +24,20 @@ type lintOptions struct {
 func (a *app) lintCommand() *cobra.Command {
 	o := &lintOptions{}
 	cmd := &cobra.Command{
-		Use:   "lint FILE|-",
-		Short: "Check a registration request, all violations at once",
-		Long: `lint judges a registration request by the rules of a profile, and reports all
-violations at once. The request is a compact JWT, or its claims as JSON. lint checks a
+		Use:   "lint FILE|FOLDER|- ...",
+		Short: "Check registration requests, all violations at once",
+		Long: `lint judges registration requests by the rules of a profile, and reports all
+violations at once. A request is a compact JWT, or its claims as JSON. Of a folder, lint
+judges the requests among the files that end in .jwt, .jws, .jose, .json or .txt. lint checks a
 signature only if a flag gives the keys. It goes on after a violation, where a bank would
 stop.`,
 		Example: `  obdcr lint request.jwt
   obdcr lint request.jwt --ssa-jwks directory.jwks --software-jwks software.jwks -o json
   obdcr lint claims.json --ssa ssa.jwt --aud 0015800001041RHAAY --cert transport.pem`,
-		Args:              oneFile,
-		ValidArgsFunction: filesAlone,
+		Args: someFiles,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.audGiven = c.Flags().Changed("aud")
-			return a.lint(c.Context(), c.OutOrStdout(), args[0], false, o)
+			return a.lint(c.Context(), c.OutOrStdout(), args, false, o)
 		},
 	}
 	shared, own := cmd.PersistentFlags(), cmd.Flags()
@@ -61,13 +54,12 @@ stop.`,
 	complete(cmd, "profile", text.Strings(validate.Profiles()))
 	complete(cmd, "output", text.Strings(report.Formats()))
 	cmd.AddCommand(&cobra.Command{
-		Use:               "ssa FILE|-",
-		Short:             "Check a software statement alone",
-		Example:           "  obdcr lint ssa ssa.jwt --ssa-jwks directory.jwks",
-		Args:              oneFile,
-		ValidArgsFunction: filesAlone,
+		Use:     "ssa FILE|FOLDER|- ...",
+		Short:   "Check software statements alone",
+		Example: "  obdcr lint ssa ssa.jwt --ssa-jwks directory.jwks",
+		Args:    someFiles,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.lint(c.Context(), c.OutOrStdout(), args[0], true, o)
+			return a.lint(c.Context(), c.OutOrStdout(), args, true, o)
 		},
 	})
 	return cmd
@@ -85,51 +77,6 @@ func filesAlone(_ *cobra.Command, args []string, _ string) ([]string, cobra.Shel
 func complete(c *cobra.Command, flag string, values []string) {
 	// An error would mean that the flag does not exist or has values already.
 	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
-}
-
-// lint judges one file and writes the report.
-func (a *app) lint(ctx context.Context, out io.Writer, name string, alone bool, o *lintOptions) error {
-	if !slices.Contains(text.Strings(report.Formats()), o.output) {
-		return usageError("-o %q is none of %s", o.output, text.List(text.Strings(report.Formats())))
-	}
-	in, err := a.lintInput(o)
-	if err != nil {
-		return err
-	}
-	text, err := a.load(name)
-	if err != nil && !errors.Is(err, errTooLarge) {
-		return err
-	}
-	result := &tpp.LintResult{}
-	switch {
-	case err != nil:
-		result.Report = unreadable(&in, alone, "is larger than 1 MiB", "send a smaller file: a token has a few KiB, at most 1 MiB is read")
-	case strings.TrimSpace(text) == "":
-		result.Report = unreadable(&in, alone, "is empty", "")
-	default:
-		if in.Statement, in.Request = text, ""; !alone {
-			if in.Statement, in.Request, err = a.withStatement(text, o.ssa); err != nil {
-				return err
-			}
-		}
-		if result, err = tpp.Lint(ctx, in); err != nil {
-			return usageError("%w", plainly(err))
-		}
-	}
-	if err := a.writeReport(out, name, alone, o.output, result); err != nil {
-		return ioError(err)
-	}
-	unread := unreadableKeys(result.Unavailable)
-	switch {
-	case !result.Report.Valid():
-		if unread != nil {
-			a.note("%v", unread)
-		}
-		return &exitError{code: exitViolated}
-	case unread != nil:
-		return ioError(unread)
-	}
-	return nil
 }
 
 // lintInput makes the input of a lint, but for the request and the statement.
@@ -168,113 +115,6 @@ func setAudience(p *validate.Policy, aud string) {
 	if !slices.Contains(p.AudienceKinds, kind) {
 		p.AudienceKinds = append(p.AudienceKinds, kind)
 	}
-}
-
-// unreadable makes the report of an input that is not decoded. A fix of "" is the rule's
-// own one.
-func unreadable(in *tpp.LintInput, alone bool, why, fix string) *validate.Report {
-	v := validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocHeader, Message: "the request " + why, Fix: fix}
-	if alone {
-		v = validate.Violation{Rule: validate.RuleSSAJWS, Document: validate.DocSSA, Message: "the software statement " + why, Fix: fix}
-	}
-	return in.Validator.Judge(&validate.Input{Now: in.Now, Extra: []validate.Violation{v}})
-}
-
-// withStatement reads the statement of --ssa. If the request is claims alone without a
-// software_statement, withStatement adds the statement to them, so that no rule reports
-// that it is missing.
-func (a *app) withStatement(request, name string) (statement, with string, err error) {
-	if name == "" {
-		return "", request, nil
-	}
-	text, err := a.load(name)
-	if err != nil {
-		return "", "", orUsage(err, "--ssa")
-	}
-	statement = strings.TrimSpace(text)
-	if statement == "" {
-		return "", "", usageError("--ssa %s: is empty", shownName(name))
-	}
-	request = strings.TrimSpace(request)
-	object, err := jsonscan.Parse(request)
-	if err != nil || object.Kind() != jsonscan.Object {
-		return statement, request, nil
-	}
-	if _, there := object.Member("software_statement"); there {
-		return statement, request, nil
-	}
-	value := "" // for a statement that is claims alone, and no token
-	if _, err := ssa.ParseSigned(statement); err == nil {
-		value = statement
-	}
-	comma := ","
-	if object.Len() == 0 {
-		comma = ""
-	}
-	member := comma + `"software_statement":` + strconv.Quote(value)
-	return statement, strings.TrimSuffix(request, "}") + member + "}", nil
-}
-
-// writeReport writes the report in the format of -o.
-func (a *app) writeReport(out io.Writer, name string, alone bool, format string, r *tpp.LintResult) error {
-	w, err := report.NewWriter(out, report.WriterOptions{Format: report.Format(format), Color: a.color, Now: time.Now()})
-	if err != nil {
-		return err
-	}
-	if err := w.Add(a.resultOf(name, alone, r)); err != nil {
-		return err
-	}
-	return w.Close()
-}
-
-// resultOf adds to a result what the head of a report shows: the file, its algorithm and
-// kid, the issuer of the statement, and which flag makes a check that was not made.
-func (a *app) resultOf(name string, alone bool, r *tpp.LintResult) *report.Result {
-	o := &report.Result{Name: name, Report: r.Report, Checks: r.Checks, Documents: r.Documents}
-	signed, payload := validate.DocHeader, validate.DocRequest
-	if alone {
-		signed, payload = validate.DocSSAHeader, validate.DocSSA
-	}
-	if text, ok := r.Documents[signed]; ok {
-		if h, _, err := claims.DecodeHeader(text); err == nil {
-			o.Algorithm, o.KeyID = h.Algorithm.Or(""), h.KeyID.Or("")
-		}
-	}
-	if text, ok := r.Documents[validate.DocSSA]; ok {
-		if c, _, err := claims.DecodeSSA(text, nil); err == nil {
-			o.Issuer = c.Issuer.Or("")
-		}
-	}
-	_, isRead := r.Documents[payload]
-	addNotes(&o.Checks, r, isRead && !isSigned(r, signed))
-	return o
-}
-
-func isSigned(r *tpp.LintResult, header validate.Document) bool {
-	_, there := r.Documents[header]
-	return there
-}
-
-// addNotes says why a check was not made, so that "valid" is not taken for more than it is.
-func addNotes(c *validate.Checks, r *tpp.LintResult, bare bool) {
-	note := func(to *validate.Check, how string) {
-		if to.State == validate.CheckNotChecked && to.Note == "" {
-			to.Note = how
-		}
-	}
-	if bare {
-		note(&c.RequestSignature, "claims alone, not signed")
-	}
-	if _, read := r.Documents[validate.DocSSA]; read && !isSigned(r, validate.DocSSAHeader) {
-		note(&c.StatementSignature, "claims alone, not signed")
-	}
-	if r.Unavailable != nil {
-		note(&c.StatementSignature, "the key set cannot be read")
-	}
-	note(&c.RequestSignature, "give --software-jwks")
-	note(&c.StatementSignature, "give --ssa-jwks")
-	note(&c.Audience, "give --aud")
-	note(&c.Certificate, "give --cert")
 }
 
 // instant writes a time of a token, seconds since 1970, for people.

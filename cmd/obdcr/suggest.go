@@ -85,3 +85,11 @@ func oneFile(c *cobra.Command, args []string) error {
 	}
 	return nil
 }
+
+// someFiles demands at least one file or folder.
+func someFiles(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usageError("%s needs a FILE, a folder, or - for standard input; see %s --help", c.Name(), c.CommandPath())
+	}
+	return nil
+}

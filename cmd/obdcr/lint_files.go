@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// candidate is a file that lint may judge.
+type candidate struct {
+	name string
+	// named is whether the user named the very file. lint judges such a file whatever it
+	// holds, and leaves out a file of a folder that is neither request nor statement.
+	named bool
+}
+
+// extensions are those of the files of a folder that lint looks into.
+func extensions() []string { return []string{".jwt", ".jws", ".jose", ".json", ".txt"} }
+
+// candidates returns the files that the arguments name, each once: files, the files below
+// folders, and what matches a pattern. It leaves out hidden files and folders, and the
+// files of a folder whose extension is none of extensions. The error has an exit code.
+func candidates(args []string) ([]candidate, error) {
+	var all []candidate
+	seen := map[string]bool{}
+	add := func(c candidate) {
+		if key := filepath.Clean(c.name); !seen[key] {
+			seen[key] = true
+			all = append(all, c)
+		}
+	}
+	for _, arg := range args {
+		names, err := matching(arg)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			info, err := os.Stat(name)
+			if name == "-" || err != nil || !info.IsDir() { // reading the file tells what is wrong with it
+				add(candidate{name, true})
+				continue
+			}
+			below, err := filesBelow(name)
+			if err != nil {
+				return nil, err
+			}
+			for _, file := range below {
+				add(candidate{file, false})
+			}
+		}
+	}
+	return all, nil
+}
+
+// matching returns the names that match a pattern, or the name itself where it is no
+// pattern or a file of that very name exists.
+func matching(arg string) ([]string, error) {
+	if _, err := os.Lstat(arg); err == nil || !strings.ContainsAny(arg, "*?[") {
+		return []string{arg}, nil
+	}
+	names, err := filepath.Glob(arg)
+	if !strings.HasPrefix(filepath.Base(arg), ".") { // as a shell does
+		names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(filepath.Base(name), ".") })
+	}
+	switch {
+	case err != nil:
+		return nil, usageError("%s: the pattern is malformed: a [ has no ]", cut(arg))
+	case len(names) == 0:
+		return nil, usageError("%s: no file matches the pattern", cut(arg))
+	}
+	return names, nil
+}
+
+// filesBelow returns the files of a folder and of the folders in it, by name.
+func filesBelow(folder string) ([]string, error) {
+	var names []string
+	err := filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, withoutPath(err))
+		}
+		hidden := name != folder && strings.HasPrefix(entry.Name(), ".")
+		switch {
+		case entry.IsDir() && hidden:
+			return fs.SkipDir
+		case isFile(name, entry) && !hidden && slices.Contains(extensions(), strings.ToLower(filepath.Ext(name))):
+			names = append(names, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, ioError(err)
+	}
+	return names, nil
+}
+
+// isFile reports whether an entry of a folder is a file, or a link to one.
+func isFile(name string, entry fs.DirEntry) bool {
+	if entry.Type()&fs.ModeSymlink == 0 {
+		return entry.Type().IsRegular()
+	}
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// inOrder calls work for each item on several goroutines, and done with each result in the
+// order of the items. It stops at the first error of done, or when parent ends, and waits for
+// the work that it has begun.
+func inOrder[T, R any](parent context.Context, items []T, workers int, work func(T) R, done func(R) error) error {
+	ctx, stop := context.WithCancel(parent)
+	defer stop()
+	waiting := make(chan chan R, 4*workers)
+	jobs := make(chan func())
+	go func() { // hands out the work and keeps the order
+		defer close(waiting)
+		defer close(jobs)
+		for _, item := range items {
+			result := make(chan R, 1)
+			select {
+			case waiting <- result:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case jobs <- func() { result <- work(item) }:
+			case <-ctx.Done():
+				close(result)
+				return
+			}
+		}
+	}()
+	for range workers {
+		go func() {
+			for job := range jobs {
+				job()
+			}
+		}()
+	}
+	var failed error
+	for result := range waiting {
+		r, made := <-result
+		if failed == nil && made {
+			if failed = done(r); failed != nil {
+				stop()
+			}
+		}
+	}
+	if failed != nil {
+		return failed
+	}
+	return parent.Err()
+}

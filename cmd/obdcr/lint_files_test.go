@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestCandidatesAreFilesOfFoldersAndPatterns(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"b.jwt", "a.JSON", "key.pem", ".hidden.jwt", "in/c.jws", ".git/d.jwt", "in/e.txt"} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+	}
+	require.NoError(t, os.Symlink("b.jwt", filepath.Join(dir, "link.jwt")))
+	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "broken.jwt")))
+	t.Chdir(dir)
+	names := func(args ...string) (named, found []string) {
+		all, err := candidates(args)
+		require.NoError(t, err)
+		for _, c := range all {
+			if c.named {
+				named = append(named, c.name)
+			} else {
+				found = append(found, filepath.ToSlash(c.name))
+			}
+		}
+		return named, found
+	}
+	named, found := names("key.pem", "in", "./key.pem", "-")
+	require.Equal(t, []string{"key.pem", "-"}, named, "each once")
+	require.Equal(t, []string{"in/c.jws", "in/e.txt"}, found)
+	_, found = names(".")
+	require.Equal(t, []string{"a.JSON", "b.jwt", "in/c.jws", "in/e.txt", "link.jwt"}, found)
+	named, _ = names("*.jwt")
+	require.Equal(t, []string{"b.jwt", "broken.jwt", "link.jwt"}, named)
+	named, _ = names("nowhere.jwt")
+	require.Equal(t, []string{"nowhere.jwt"}, named, "reading it tells that it is not there")
+	for _, wrong := range []string{"*.nothing", "[x.jwt"} {
+		_, err := candidates([]string{wrong})
+		require.Error(t, err)
+		var exit *exitError
+		require.ErrorAs(t, err, &exit)
+		require.Equal(t, exitUsage, exit.code)
+	}
+}
+
+func TestInOrderKeepsTheOrderAndStops(t *testing.T) {
+	items := make([]int, 1000)
+	for i := range items {
+		items[i] = i
+	}
+	var got []int
+	double := func(i int) int { return 2 * i }
+	require.NoError(t, inOrder(t.Context(), items, 4, double, func(r int) error { got = append(got, r); return nil }))
+	for i := range items {
+		require.Equal(t, 2*i, got[i])
+	}
+
+	full := errors.New("disk full")
+	var worked atomic.Int32
+	err := inOrder(t.Context(), items, 4, func(i int) int { worked.Add(1); return i }, func(r int) error {
+		if r == 10 {
+			return full
+		}
+		return nil
+	})
+	require.ErrorIs(t, err, full)
+	require.Less(t, worked.Load(), int32(200), "the rest is not begun")
+
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	require.ErrorIs(t, inOrder(ctx, items, 4, double, func(int) error { return nil }), context.Canceled)
+	require.NoError(t, inOrder(t.Context(), nil, 4, double, func(int) error { return nil }))
+}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/validate"
+	"github.com/obdcr/obdcr/validate/report"
+)
+
+// judgement is what came of one file.
+type judgement struct {
+	result *report.Result // nil if the file was not judged
+	unread error          // a key set that could not be read
+	err    error          // why the file was not judged; nil if it is none that lint judges
+}
+
+// lint judges files and writes the reports.
+func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool, o *lintOptions) error {
+	if !slices.Contains(text.Strings(report.Formats()), o.output) {
+		return usageError("-o %q is none of %s", o.output, text.List(text.Strings(report.Formats())))
+	}
+	in, err := a.lintInput(o)
+	if err != nil {
+		return err
+	}
+	statement, err := a.statementOf(o.ssa)
+	if err != nil {
+		return err
+	}
+	files, err := candidates(args)
+	if err != nil {
+		return err
+	}
+	many := len(args) > 1 || len(files) != 1 || !files[0].named
+	if many {
+		out = a.out // file by file, because it may be much
+	}
+	w, err := report.NewWriter(out, report.WriterOptions{Format: report.Format(o.output), Color: a.color, Many: many, Now: time.Now()})
+	if err != nil {
+		return err
+	}
+	sum := &lintSummary{app: a}
+	err = inOrder(ctx, files, runtime.GOMAXPROCS(0),
+		func(c candidate) judgement { return a.judge(ctx, c, in, statement, alone) },
+		func(j judgement) error { return sum.add(w, j) })
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return ioError(err)
+	}
+	return sum.verdict(many)
+}
+
+// judge judges one file. It is called for several files at once.
+func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statement string, alone bool) judgement {
+	content, err := a.load(c.name)
+	if err != nil && !errors.Is(err, errTooLarge) {
+		return judgement{err: err}
+	}
+	result := &tpp.LintResult{}
+	switch {
+	case err != nil:
+		result.Report = unreadable(&in, alone, "is larger than 1 MiB", "send a smaller file: a token has a few KiB, at most 1 MiB is read")
+	case strings.TrimSpace(content) == "":
+		result.Report = unreadable(&in, alone, "is empty", "")
+	default:
+		if in.Statement, in.Request = content, ""; !alone {
+			in.Statement, in.Request = statement, withStatement(content, statement)
+		}
+		if result, err = tpp.Lint(ctx, in); err != nil {
+			return judgement{err: usageError("%w", plainly(err))}
+		}
+	}
+	return judgement{result: a.resultOf(c.name, alone, result), unread: unreadableKeys(result.Unavailable)}
+}
+
+// lintSummary collects what decides the exit code.
+type lintSummary struct {
+	app      *app
+	files    int
+	violated bool
+	failed   error // of the first file that could not be read
+	unread   error // the first key set that could not be read
+}
+
+func (s *lintSummary) add(w *report.Writer, j judgement) error {
+	switch {
+	case j.err != nil && s.failed == nil:
+		s.failed = j.err
+	case j.err != nil:
+		s.app.note("%v", j.err)
+	}
+	if s.unread == nil {
+		s.unread = j.unread
+	}
+	if j.result == nil {
+		return nil
+	}
+	s.files++
+	s.violated = s.violated || !j.result.Report.Valid()
+	return w.Add(j.result)
+}
+
+// verdict returns the error with the exit code of all files: a violation counts more than a
+// file that could not be read.
+func (s *lintSummary) verdict(many bool) error {
+	failed := s.failed
+	if failed == nil && s.unread != nil {
+		failed = ioError(s.unread)
+	}
+	switch {
+	case s.violated:
+		if failed != nil {
+			s.app.note("%v", failed)
+		}
+		return &exitError{code: exitViolated}
+	case failed != nil:
+		return failed
+	case s.files == 0 && many:
+		return usageError("there is no file to judge: name files, or a folder that has some")
+	}
+	return nil
+}
+
+// unreadable makes the report of an input that is not decoded. A fix of "" is the rule's
+// own one.
+func unreadable(in *tpp.LintInput, alone bool, why, fix string) *validate.Report {
+	v := validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocHeader, Message: "the request " + why, Fix: fix}
+	if alone {
+		v = validate.Violation{Rule: validate.RuleSSAJWS, Document: validate.DocSSA, Message: "the software statement " + why, Fix: fix}
+	}
+	return in.Validator.Judge(&validate.Input{Now: in.Now, Extra: []validate.Violation{v}})
+}
+
+// statementOf reads the statement of --ssa; "" if name is "".
+func (a *app) statementOf(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	content, err := a.load(name)
+	if err != nil {
+		return "", orUsage(err, "--ssa")
+	}
+	statement := strings.TrimSpace(content)
+	if statement == "" {
+		return "", usageError("--ssa %s: is empty", shownName(name))
+	}
+	return statement, nil
+}
+
+// withStatement returns a request. If it is claims alone without a software_statement,
+// withStatement adds the statement to them, so that no rule reports that it is missing.
+func withStatement(request, statement string) string {
+	if statement == "" {
+		return request
+	}
+	claimsAlone := strings.TrimSpace(request)
+	object, err := jsonscan.Parse(claimsAlone)
+	if err != nil || object.Kind() != jsonscan.Object {
+		return request
+	}
+	if _, there := object.Member("software_statement"); there {
+		return request
+	}
+	value := "" // for a statement that is claims alone, and no token
+	if _, err := ssa.ParseSigned(statement); err == nil {
+		value = statement
+	}
+	comma := ","
+	if object.Len() == 0 {
+		comma = ""
+	}
+	member := comma + `"software_statement":` + strconv.Quote(value)
+	return strings.TrimSuffix(claimsAlone, "}") + member + "}"
+}
+
+// resultOf adds to a result what the head of a report shows: the file, its algorithm and
+// kid, the issuer of the statement, and which flag makes a check that was not made.
+func (a *app) resultOf(name string, alone bool, r *tpp.LintResult) *report.Result {
+	o := &report.Result{Name: name, Report: r.Report, Checks: r.Checks, Documents: r.Documents}
+	signed, payload := validate.DocHeader, validate.DocRequest
+	if alone {
+		signed, payload = validate.DocSSAHeader, validate.DocSSA
+	}
+	if text, ok := r.Documents[signed]; ok {
+		if h, _, err := claims.DecodeHeader(text); err == nil {
+			o.Algorithm, o.KeyID = h.Algorithm.Or(""), h.KeyID.Or("")
+		}
+	}
+	if text, ok := r.Documents[validate.DocSSA]; ok {
+		if c, _, err := claims.DecodeSSA(text, nil); err == nil {
+			o.Issuer = c.Issuer.Or("")
+		}
+	}
+	_, isRead := r.Documents[payload]
+	addNotes(&o.Checks, r, isRead && !isSigned(r, signed))
+	return o
+}
+
+func isSigned(r *tpp.LintResult, header validate.Document) bool {
+	_, there := r.Documents[header]
+	return there
+}
+
+// addNotes says why a check was not made, so that "valid" is not taken for more than it is.
+func addNotes(c *validate.Checks, r *tpp.LintResult, bare bool) {
+	note := func(to *validate.Check, how string) {
+		if to.State == validate.CheckNotChecked && to.Note == "" {
+			to.Note = how
+		}
+	}
+	if bare {
+		note(&c.RequestSignature, "claims alone, not signed")
+	}
+	if _, read := r.Documents[validate.DocSSA]; read && !isSigned(r, validate.DocSSAHeader) {
+		note(&c.StatementSignature, "claims alone, not signed")
+	}
+	if r.Unavailable != nil {
+		note(&c.StatementSignature, "the key set cannot be read")
+	}
+	note(&c.RequestSignature, "give --software-jwks")
+	note(&c.StatementSignature, "give --ssa-jwks")
+	note(&c.Audience, "give --aud")
+	note(&c.Certificate, "give --cert")
+}
