@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/text"
@@ -70,6 +71,9 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 	if err != nil && !errors.Is(err, errTooLarge) {
 		return judgement{err: err}
 	}
+	if !c.named && !isJudged(content, alone) {
+		return judgement{}
+	}
 	result := &tpp.LintResult{}
 	switch {
 	case err != nil:
@@ -87,10 +91,26 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 	return judgement{result: a.resultOf(c.name, alone, result), unread: unreadableKeys(result.Unavailable)}
 }
 
+// isJudged reports whether a file of a folder is what lint judges. It is so for what may
+// become a request (a statement, if alone) when its fault is mended, and not for a key.
+func isJudged(content string, alone bool) bool {
+	want := input.Request
+	if alone {
+		want = input.Statement
+	}
+	f := input.Recognise(content)
+	switch f.Kind {
+	case input.JWSFlattened, input.JWSGeneral, input.EncryptedToken:
+		return true
+	}
+	return f.Judged(want) == nil
+}
+
 // lintSummary collects what decides the exit code.
 type lintSummary struct {
 	app      *app
 	files    int
+	others   int // files of folders that are neither
 	violated bool
 	failed   error // of the first file that could not be read
 	unread   error // the first key set that could not be read
@@ -107,6 +127,9 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 		s.unread = j.unread
 	}
 	if j.result == nil {
+		if j.err == nil {
+			s.others++
+		}
 		return nil
 	}
 	s.files++
@@ -117,6 +140,9 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 // verdict returns the error with the exit code of all files: a violation counts more than a
 // file that could not be read.
 func (s *lintSummary) verdict(many bool) error {
+	if s.others > 0 {
+		s.app.note("files of folders left out, because they hold nothing to judge: %d", s.others)
+	}
 	failed := s.failed
 	if failed == nil && s.unread != nil {
 		failed = ioError(s.unread)
