@@ -2,6 +2,8 @@ package dcr
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -10,6 +12,7 @@ import (
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -132,6 +135,7 @@ func (r *Registrar) update(ctx context.Context, clientID, request string, by Cal
 // changed the record meanwhile.
 func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, leaf *x509.Certificate) (*Registration, error) {
 	v.input.Certificate = &validate.Certificate{RawSubject: leaf.RawSubject}
+	v.input.Update = &validate.Update{SecretDiffers: anotherSecret(&s.client, v.request.claims)}
 	if v.input.Extra = moved(s, v); len(v.input.Extra) == 0 {
 		// The new statement may name another key set than the old one: the certificate has
 		// to be in both.
@@ -165,6 +169,13 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, l
 	change.After = &stored
 	r.done(ctx, change)
 	return &Registration{Client: stored, Secret: secret, Report: report, Change: &change, response: response}, nil
+}
+
+// anotherSecret reports whether a request has a client_secret that is not the client's.
+func anotherSecret(c *store.Client, request *claims.Request) bool {
+	m := request.Member("client_secret")
+	sum := sha256.Sum256([]byte(m.Text()))
+	return m.Present() && subtle.ConstantTimeCompare(sum[:], c.SecretHash) != 1
 }
 
 // moved reports each fact of a request that must not change in an update: the client_id,

@@ -2,10 +2,13 @@ package dcr_test
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -114,11 +117,49 @@ func TestSpellingsThatMeanSomethingElseAreRefused(t *testing.T) {
 	}
 }
 
-// besides returns the rule IDs of the warnings and notices of a valid report.
-func besides(report *validate.Report) []string {
+// besides returns the rule IDs of the warnings and notices of a valid report: those that
+// begin as one of prefixes, or all.
+func besides(report *validate.Report, prefixes ...string) []string {
 	var ids []string
 	for _, v := range report.Violations {
-		ids = append(ids, v.Rule)
+		if len(prefixes) == 0 || slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(v.Rule, p) }) {
+			ids = append(ids, v.Rule)
+		}
 	}
 	return ids
+}
+
+// Members that only a response has are told by a notice to who registers, and by a warning
+// to who updates (RFC 7592 section 2.2). They have no effect.
+func TestAnUpdateWithMembersOfTheResponseIsWarnedOf(t *testing.T) {
+	b := newOffice(t, func(p *validate.Policy) {
+		p.AuthMethods = append(p.AuthMethods, claims.ClientSecretBasic)
+		p.Widenings = []validate.Widening{validate.WidenClientSecretBasic}
+	}, nil)
+	sending := func(texts map[string]string) string {
+		texts["token_endpoint_auth_method"] = `"client_secret_basic"`
+		return writing(texts)(t, b.world)
+	}
+	made, refusal := b.register(t, b.Registrar, sending(map[string]string{"client_id_issued_at": "1", "client_secret": `"mine"`}))
+	require.Nil(t, refusal)
+	require.Equal(t, []string{validate.RuleRequestResponseMember, validate.RuleRequestResponseMember}, besides(made.Report, "request."))
+	id, secret := made.Client.ID, made.Secret.Reveal()
+	require.NotEqual(t, "mine", secret)
+	for name, c := range map[string]struct {
+		texts map[string]string
+		found []string
+	}{
+		"the secret of the client": {map[string]string{"client_secret": `"` + secret + `"`}, []string{validate.RuleRequestResponseMember}},
+		"another secret":           {map[string]string{"client_secret": `"mine"`}, []string{validate.RuleRequestResponseMemberUpdate}},
+		"a secret that is null":    {map[string]string{"client_secret": `null`}, []string{validate.RuleRequestResponseMemberUpdate}},
+		"what the server sets": {map[string]string{"client_id_issued_at": "1", "registration_client_uri": `"https://b.example"`},
+			[]string{validate.RuleRequestResponseMemberUpdate, validate.RuleRequestResponseMemberUpdate}},
+		"its client_id": {map[string]string{"client_id": `"` + id + `"`}, nil},
+	} {
+		updated, err := b.Update(t.Context(), id, sending(c.texts), b.caller(t, id))
+		require.NoError(t, err, name)
+		require.Equal(t, c.found, besides(updated.Report, "request.", "client_id."), name)
+		require.Equal(t, made.Client.SecretHash, updated.Client.SecretHash, name)
+		require.Equal(t, made.Client.IssuedAt, updated.Client.IssuedAt, name)
+	}
 }

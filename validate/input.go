@@ -27,6 +27,9 @@ type Input struct {
 	// Certificate is the client certificate of the mutual TLS connection. It is nil
 	// where there is none to compare with.
 	Certificate *Certificate
+	// Update is set for a request that would change a registered client (RFC 7592 section
+	// 2.2). It is nil for one that would register a client.
+	Update *Update
 	// Now is the time of judgement. It is required: at the zero time, the year 1,
 	// every request is from the future.
 	Now time.Time
@@ -41,6 +44,13 @@ type Input struct {
 // Certificate is what rules may know of a client certificate.
 type Certificate struct {
 	RawSubject []byte // DER of the subject, as in x509.Certificate.RawSubject
+}
+
+// Update is what rules may know of the client that a request would change.
+type Update struct {
+	// SecretDiffers: the request has a client_secret, and it is not the client's. Who does
+	// not know the client's secret leaves it false.
+	SecretDiffers bool
 }
 
 // Req returns the claims of the request, nil if there are none.
@@ -78,6 +88,10 @@ func (c *Case) Policy() *Policy { return c.policy }
 
 // Cert returns the client certificate, nil if there is none.
 func (c *Case) Cert() *Certificate { return c.in.Certificate }
+
+// Update returns what is known of the client that the request would change, nil for a
+// request that would register one.
+func (c *Case) Update() *Update { return c.in.Update }
 
 // Environment returns the environment of the statement's trust anchor, empty
 // when the statement was not verified.

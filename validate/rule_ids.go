@@ -283,13 +283,14 @@ const (
 
 // The IDs of the rules about members in general.
 const (
-	RuleRequestMemberType       = rule.RequestMemberType       // request.member.type
-	RuleRedirectURIsType        = rule.RedirectURIsType        // redirect_uris.type
-	RuleRequestResponseMember   = rule.RequestResponseMember   // request.response_member
-	RuleRequestUnknownMember    = rule.RequestUnknownMember    // request.unknown_member
-	RuleClientIDIgnored         = rule.ClientIDIgnored         // client_id.ignored
-	RuleRequestRequiredByPolicy = rule.RequestRequiredByPolicy // request.required_by_policy
-	RuleRequestAllowedByPolicy  = rule.RequestAllowedByPolicy  // request.allowed_by_policy
+	RuleRequestMemberType           = rule.RequestMemberType           // request.member.type
+	RuleRedirectURIsType            = rule.RedirectURIsType            // redirect_uris.type
+	RuleRequestResponseMember       = rule.RequestResponseMember       // request.response_member
+	RuleRequestResponseMemberUpdate = rule.RequestResponseMemberUpdate // request.response_member.update
+	RuleRequestUnknownMember        = rule.RequestUnknownMember        // request.unknown_member
+	RuleClientIDIgnored             = rule.ClientIDIgnored             // client_id.ignored
+	RuleRequestRequiredByPolicy     = rule.RequestRequiredByPolicy     // request.required_by_policy
+	RuleRequestAllowedByPolicy      = rule.RequestAllowedByPolicy      // request.allowed_by_policy
 )
 
 // The IDs of the rules about the input of the validator itself.

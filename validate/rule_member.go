@@ -40,7 +40,7 @@ var memberRules = []Rule{
 	},
 	{
 		ID:       rule.RequestResponseMember,
-		Summary:  "Members of the response alone are not in a request.",
+		Summary:  "Members of the response alone are not in a request; an update may repeat the client_secret.",
 		Reason:   "The server sets client_secret, client_id_issued_at, client_secret_expires_at and registration_*; it ignores them here.",
 		Example:  `{"client_secret": "s3cr3t"}`,
 		Citation: rfc("7591", "3.2.1"),
@@ -48,8 +48,26 @@ var memberRules = []Rule{
 		Fix:      "leave the member out",
 		Check: func(c *Case) {
 			for _, m := range c.Req().Unknown {
-				if responseMember(m.Name) {
+				if responseMember(m.Name) && !notInUpdate(c, m.Name) {
 					c.Report(pointerTo(m.Name), "belongs to the response and is ignored")
+				}
+			}
+		},
+	},
+	{
+		// The client MUST NOT include them, and client_secret MUST match.
+		ID:       rule.RequestResponseMemberUpdate,
+		Summary:  "An update has none of client_id_issued_at, client_secret_expires_at and registration_*, and no client_secret but the client's own.",
+		Reason:   "The server sets them and ignores them here; a bank that holds to the text refuses the update.",
+		Example:  `{"client_id_issued_at": 1700000000}`,
+		Citation: rfc("7592", "2.2"),
+		Basis:    BasisShould,
+		Fix:      "send the members of the registration request alone, not those that only the response has",
+		When:     func(c *Case) bool { return c.Update() != nil },
+		Check: func(c *Case) {
+			for _, m := range c.Req().Unknown {
+				if notInUpdate(c, m.Name) {
+					c.Report(pointerTo(m.Name), "must not be in an update, and is ignored")
 				}
 			}
 		},
@@ -78,6 +96,7 @@ var memberRules = []Rule{
 		Citation: dictionary("client_id"),
 		Basis:    BasisNotice,
 		Fix:      "take the client_id from the response",
+		When:     func(c *Case) bool { return c.Update() == nil },
 		Check: func(c *Case) {
 			if c.Req().ClientID.Valid() {
 				c.Report("/client_id", "is a wish that the bank may ignore")
@@ -116,6 +135,12 @@ func responseMember(name string) bool {
 		return true
 	}
 	return strings.HasPrefix(name, "registration_")
+}
+
+// notInUpdate reports whether the request is an update that must not have the member.
+func notInUpdate(c *Case, name string) bool {
+	u := c.Update()
+	return u != nil && responseMember(name) && (name != "client_secret" || u.SecretDiffers)
 }
 
 // checkRequiredMembers reports absent members that the policy requires. Where a rule of

@@ -118,6 +118,7 @@ var specRows = map[string][]string{
 	"something to judge": {"validate.input"},
 
 	"PUT: client_id of the body is the path's":                       {"client_id.matches"},
+	"PUT: none of the members that the server sets":                  {"request.response_member.update"},
 	"PUT: never another software, organisation or environment (400)": {"software_id.unchanged", "ssa.org_id.unchanged", "ssa.environment.unchanged"},
 	"PUT: never another directory, whose names these are (400)":      {"ssa.issuer.unchanged"},
 }

@@ -18,7 +18,7 @@ type lintOptions struct {
 	profile, policy, now, output string
 	ssaJWKS, softwareJWKS, ca    string
 	ssa, aud, cert               string
-	audGiven                     bool
+	audGiven, update             bool
 }
 
 func (a *app) lintCommand() *cobra.Command {
@@ -50,6 +50,7 @@ stop.`,
 	own.StringVar(&o.softwareJWKS, "software-jwks", "", "the software's key set, a `FILE` or https URL, to check the request's signature")
 	own.StringVar(&o.ssa, "ssa", "", "the software statement, a `FILE`, where the request does not hold it")
 	own.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` or issuer URL; without it only the shape of aud is judged")
+	own.BoolVar(&o.update, "update", false, "judge the request as an update of a registered client (PUT)")
 	own.StringVar(&o.cert, "cert", "", "the transport certificate, a `FILE`, to compare tls_client_auth_subject_dn with")
 	complete(cmd, "profile", text.Strings(validate.Profiles()))
 	complete(cmd, "output", text.Strings(report.Formats()))
@@ -95,6 +96,7 @@ func (a *app) lintInput(o *lintOptions) (in tpp.LintInput, err error) {
 	if in.Now, err = timeOf(o.now); err != nil {
 		return in, err
 	}
+	in.Update = o.update
 	if in.Certificate, err = a.loadCertificate(o.cert); err != nil {
 		return in, err
 	}

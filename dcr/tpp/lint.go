@@ -24,6 +24,7 @@ type LintInput struct {
 	Validator    *validate.Validator   // required
 	Now          time.Time             // when the request would arrive; the present if zero
 	Certificate  *validate.Certificate // transport certificate; nil judges no subject
+	Update       bool                  // the request would change a registered client (PUT)
 	Environment  claims.Environment    // of the directory that issued the statement; "" if unknown
 	StatementKey ssa.KeyResolver       // the directory's keys; nil checks no signature
 	SoftwareKey  ssa.KeyResolver       // the keys of the software that are not withdrawn; nil checks no signature
@@ -54,6 +55,9 @@ func Lint(ctx context.Context, in LintInput) (*LintResult, error) {
 	}
 	l := &linter{in: in, input: validate.Input{Now: in.Now, Certificate: in.Certificate, Environment: in.Environment}, result: LintResult{
 		Documents: map[validate.Document][]byte{}, Checks: notChecked(in.Request == "")}}
+	if in.Update {
+		l.input.Update = &validate.Update{}
+	}
 	signed := l.readStatements(l.readRequest())
 	l.checkSignatures(ctx, signed)
 	l.result.Report = in.Validator.Judge(&l.input)

@@ -123,3 +123,17 @@ func TestALintWithoutATimeJudgesAtPresent(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, result.Report.Valid(), errorIDs(result.Report))
 }
+
+func TestLintKnowsAnUpdate(t *testing.T) {
+	w := newWorld(t)
+	request := w.software.Request(ssatest.DefaultAudience)
+	request.Unknown = []claims.Member{{Name: "client_id_issued_at", Raw: json.RawMessage("1")}}
+	token, err := w.software.Sign(&request)
+	require.NoError(t, err)
+	for update, rule := range map[bool]string{false: validate.RuleRequestResponseMember, true: validate.RuleRequestResponseMemberUpdate} {
+		report := w.lint(t, tpp.LintInput{Request: token, Update: update}).Report
+		require.True(t, report.Valid())
+		require.Equal(t, validate.OutcomeFailed, report.Outcome(rule))
+		require.Equal(t, 1, report.Count(validate.SeverityWarning)+report.Count(validate.SeverityNotice))
+	}
+}

@@ -52,6 +52,8 @@
 //	environment  environment of the trust anchor that verified the statement
 //	certificate  client certificate: "der" is its subject in base64, "subject" the same
 //	             as text (RFC 4514), for people
+//	update       an object where the request would change a registered client (PUT); its
+//	             "secret_differs" is true where the client has another client_secret
 //	policy       the bank's policy, as validate.ParsePolicy reads it; without it the
 //	             default policy of the profile holds
 //	extra        IDs of rules that a step with keys or a memory reports, a signature

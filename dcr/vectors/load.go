@@ -190,6 +190,7 @@ type vectorRow struct {
 	Clock       *string             `json:"clock"`
 	Environment claims.Environment  `json:"environment"`
 	Certificate *certificateRow     `json:"certificate"`
+	Update      *updateRow          `json:"update"`
 	Policy      json.RawMessage     `json:"policy"`
 	Extra       []string            `json:"extra"`
 	Expect      []expectationRow    `json:"expect"`
@@ -204,6 +205,10 @@ type change struct {
 type certificateRow struct {
 	Subject *string `json:"subject"`
 	DER     string  `json:"der"` // base64
+}
+
+type updateRow struct {
+	SecretDiffers bool `json:"secret_differs"`
 }
 
 // resolve makes the vectors of one file.
@@ -286,6 +291,9 @@ func (row *vectorRow) resolve(v *Vector, base *baseFile) error {
 			return fmt.Errorf("certificate: der: %w", err)
 		}
 		v.Certificate = &CertificateSubject{Subject: *row.Certificate.Subject, DER: der}
+	}
+	if row.Update != nil {
+		v.Update = &validate.Update{SecretDiffers: row.Update.SecretDiffers}
 	}
 	for _, part := range [...]struct {
 		name   validate.Document

@@ -27,7 +27,7 @@ const (
 	smallRule = `{"version": 1, "about": "scope.openid", "vectors": [{"name": "n", "comment": "c.",
 		"request": {"set": {"scope": null, "jti": [1]}, "remove": ["iss"]}, "without": ["ssa_header"],
 		"clock": "2024-01-01T00:00:00Z", "environment": "sandbox", "certificate": {"subject": "CN=x", "der": "AQI="},
-		"policy": {"created_status": 200}, "extra": ["ssa.signature"],
+		"update": {"secret_differs": true}, "policy": {"created_status": 200}, "extra": ["ssa.signature"],
 		"expect": [
 			{"profiles": ["obie-3.3"], "outcome": "failed", "valid": false, "wire": "invalid_client_metadata", "violations": [
 				{"rule": "scope.openid", "severity": "error", "code": "invalid_client_metadata", "document": "request", "pointer": "/scope"}]},
@@ -56,8 +56,8 @@ func TestReadResolvesEachVector(t *testing.T) {
 			Name: "scope.openid/n", Comment: "c.", Rule: "scope.openid",
 			Header: []byte(`{"alg":"PS256","kid":"k"}`), Request: []byte(`{"X#1":1,"jti":[1],"scope":null}`), SSA: []byte(`{"org_id":"o"}`),
 			Clock: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), Environment: claims.Sandbox,
-			Certificate: &vectors.CertificateSubject{Subject: "CN=x", DER: []byte{1, 2}},
-			Policy:      []byte(`{"created_status": 200}`), Extra: []string{"ssa.signature"},
+			Certificate: &vectors.CertificateSubject{Subject: "CN=x", DER: []byte{1, 2}}, Update: &validate.Update{SecretDiffers: true},
+			Policy: []byte(`{"created_status": 200}`), Extra: []string{"ssa.signature"},
 			Expect: []vectors.Expectation{
 				{
 					Profiles: []validate.Profile{validate.OBIE33}, Outcome: validate.OutcomeFailed, Wire: validate.InvalidClientMetadata,
@@ -92,6 +92,8 @@ func TestReadResolvesEachVector(t *testing.T) {
 	assert.Equal(t, []byte{1, 2}, input.Certificate.RawSubject)
 	assert.Equal(t, []validate.Violation{{Rule: "ssa.signature"}}, input.Extra)
 	assert.Equal(t, got[0].Clock, input.Now)
+	assert.Equal(t, &validate.Update{SecretDiffers: true}, input.Update)
+	assert.NotSame(t, got[0].Update, input.Update, "an input is its owner's alone")
 }
 
 func TestReadRefuses(t *testing.T) {
@@ -145,6 +147,7 @@ func TestReadRefuses(t *testing.T) {
 		"null as a policy":                       {rule, `{"created_status": 200}`, `null`},
 		"null as a change":                       {rule, `{"scope": null, "jti": [1]}`, `null`},
 		"null as a certificate":                  {rule, `{"subject": "CN=x", "der": "AQI="}`, `null`},
+		"an update with an unknown member":       {rule, `"secret_differs"`, `"secret"`},
 		"a certificate without a subject":        {rule, `{"subject": "CN=x", "der": "AQI="}`, `{}`},
 		"a certificate without its text":         {rule, `"subject": "CN=x", `, ``},
 		"a violation without a pointer":          {rule, `, "pointer": "/scope"`, ``},

@@ -25,6 +25,7 @@ type Vector struct {
 	Clock       time.Time           // time of judgement
 	Environment claims.Environment  // of the statement's trust anchor; empty where it was not verified
 	Certificate *CertificateSubject // client certificate; nil where there is none
+	Update      *validate.Update    // set for a request that would change a client; nil for one that would register one
 	Policy      []byte              // as validate.ParsePolicy reads it; nil means the profile's default
 	Extra       []string            // IDs of rules that are reported by a step outside of the table
 
@@ -72,6 +73,10 @@ func (v *Vector) ExpectedIn(p validate.Profile) (Expectation, bool) {
 // fresh values.
 func (v *Vector) Input() (*validate.Input, error) {
 	in := &validate.Input{Environment: v.Environment, Now: v.Clock}
+	if v.Update != nil {
+		update := *v.Update
+		in.Update = &update
+	}
 	var errs [4]error
 	if v.Header != nil {
 		in.Header, in.HeaderFaults, errs[0] = claims.DecodeHeader(v.Header)

@@ -287,13 +287,14 @@ const (
 
 // Rules about members in general.
 const (
-	RequestMemberType       = "request.member.type"
-	RedirectURIsType        = "redirect_uris.type"
-	RequestResponseMember   = "request.response_member"
-	RequestUnknownMember    = "request.unknown_member"
-	ClientIDIgnored         = "client_id.ignored"
-	RequestRequiredByPolicy = "request.required_by_policy"
-	RequestAllowedByPolicy  = "request.allowed_by_policy"
+	RequestMemberType           = "request.member.type"
+	RedirectURIsType            = "redirect_uris.type"
+	RequestResponseMember       = "request.response_member"
+	RequestResponseMemberUpdate = "request.response_member.update"
+	RequestUnknownMember        = "request.unknown_member"
+	ClientIDIgnored             = "client_id.ignored"
+	RequestRequiredByPolicy     = "request.required_by_policy"
+	RequestAllowedByPolicy      = "request.allowed_by_policy"
 )
 
 // Rules about the input of the validator itself.
