@@ -13,6 +13,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -46,7 +47,7 @@ func (a *app) build(ctx context.Context, out io.Writer, o *clientOptions) error 
 	if err != nil {
 		return err
 	}
-	request, err := a.newRequest(t, o, by.Method)
+	request, err := a.newRequest(t, o, by.Method, "")
 	if err != nil {
 		return err
 	}
@@ -57,17 +58,22 @@ func (a *app) build(ctx context.Context, out io.Writer, o *clientOptions) error 
 	return err
 }
 
-// newRequest builds a request. A value that the statement or the bank does not allow is a
-// violation.
-func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMethod) (string, error) {
+// newRequest builds a request, for an update of the client clientID if that is not "". A
+// value that the statement or the bank does not allow is a violation.
+func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMethod, clientID string) (string, error) {
 	c := t.config
+	override, err := o.override()
+	if err != nil {
+		return "", err
+	}
 	if c.Aud == "" {
 		a.note("aud is the bank's issuer; if the bank expects its identifier at the directory, give --aud")
 	}
 	request, err := t.client.Build(strings.TrimSpace(c.SSA), tpp.RequestOptions{
-		Audience: c.Aud, Issuer: c.Issuer, RedirectURIs: c.RedirectURIs, AuthMethod: method,
-		Scopes: o.scopes, SubjectDN: c.TransportCertSubjectDN, Lifetime: o.lifetime,
-		ApplicationType: claims.ApplicationType(o.applicationType),
+		Audience: c.Aud, Issuer: c.Issuer, RedirectURIs: c.RedirectURIs, AuthMethod: method, ClientID: clientID,
+		Scopes: o.scopes, ScopeAsArray: o.scopeAsArray, SubjectDN: c.TransportCertSubjectDN, Lifetime: o.lifetime,
+		ApplicationType: claims.ApplicationType(o.applicationType), UpperCaseJTI: o.jtiCase == jtiUpper,
+		GrantTypes: words[claims.GrantType](o.grantTypes), ResponseTypes: words[claims.ResponseType](o.responseTypes), Override: override,
 	})
 	if err != nil {
 		return "", &exitError{exitViolated, plainly(err)}
@@ -75,34 +81,57 @@ func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMeth
 	return request, nil
 }
 
-// requestToSend returns the request of --request, or builds one. --save writes it to a file
-// before it is sent, so that a lost answer does not lose the request.
-func (a *app) requestToSend(t *connection, o *clientOptions, method claims.AuthMethod) (string, error) {
-	var request string
-	var err error
+// words converts the values of a flag; nil stays nil.
+func words[T ~string](values []string) []T {
+	var all []T
+	for _, v := range values {
+		all = append(all, T(v))
+	}
+	return all
+}
+
+// givenRequest reads the request of --request; "" if the flag was not given.
+func (a *app) givenRequest(o *clientOptions) (string, error) {
 	if o.request == "" {
-		request, err = a.newRequest(t, o, method)
-	} else if request, err = a.load(o.request); err != nil {
-		err = orUsage(err, "--request")
+		return "", nil
 	}
+	name := shownName(o.request)
+	request, err := a.load(o.request)
 	if err != nil {
-		return "", err
+		return "", orUsage(err, "--request")
 	}
-	if request = strings.TrimSpace(request); request == "" {
-		return "", usageError("--request %s: is empty", shownName(o.request))
+	sent := strings.TrimSpace(request)
+	switch {
+	case sent == "":
+		return "", usageError("--request %s: is empty", name)
+	case sent[0] == '{':
+		return "", usageError("--request %s: holds claims that nobody has signed, and the bank takes a signed request: "+
+			"let register and update build one, with --member for what no other flag sets", name)
 	}
+	if _, err := ssa.ParseSigned(sent); err != nil {
+		return "", usageError("--request %s: is no compact JWT: %w", name, noToken(err))
+	}
+	if sent != request {
+		a.note("--request %s: the line end around the request is not sent, because a bank refuses it", name)
+	}
+	return sent, nil
+}
+
+// saveRequest writes the request to the file of --save before it is sent, so that a lost answer
+// does not lose the request.
+func (o *clientOptions) saveRequest(request string) error {
 	if o.save == "" {
-		return request, nil
+		return nil
 	}
 	f, err := os.OpenFile(o.save, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return "", ioError(fmt.Errorf("--save %s: %w", o.save, withoutPath(err)))
+		return ioError(fmt.Errorf("--save %s: %w", o.save, withoutPath(err)))
 	}
 	_, err = io.WriteString(f, request)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return "", ioError(fmt.Errorf("--save %s: %w", o.save, withoutPath(err)))
+		return ioError(fmt.Errorf("--save %s: %w", o.save, withoutPath(err)))
 	}
-	return request, nil
+	return nil
 }
 
 // diagnose lints a request that a bank refused, because the bank's answer often names no

@@ -78,11 +78,11 @@ func withSecret(document []byte, secret string) []byte {
 	return document
 }
 
-// writeNew writes an answer that may hold a new secret to the file of --client-out and,
-// without its secrets, to standard output.
-func (a *app) writeNew(out io.Writer, i *tpp.ClientInformation, k *keeper) error {
+// writeNew writes an answer that may hold a new secret to the file of --client-out, and to
+// standard output, with its secrets if show is true.
+func (a *app) writeNew(out io.Writer, i *tpp.ClientInformation, k *keeper, show bool) error {
 	if k.file == nil {
-		return a.writeClient(out, i, shownSecrets{})
+		return a.writeClient(out, i, shownSecrets{hidden: !show})
 	}
 	if err := k.keep([]byte(i.Document.Reveal())); err != nil {
 		// The bank does not show the secret again: it must not be lost with the file.
@@ -90,7 +90,7 @@ func (a *app) writeNew(out io.Writer, i *tpp.ClientInformation, k *keeper) error
 		return errors.Join(a.writeClient(out, i, shownSecrets{}), &exitError{code: exitIO})
 	}
 	a.note("the whole answer is in %s: give it as --client", k.name)
-	return a.writeClient(out, i, shownSecrets{hidden: true, kept: true})
+	return a.writeClient(out, i, shownSecrets{hidden: !show, kept: true})
 }
 
 // shownSecrets are the options of writeClient: hidden leaves the secrets out, kept means
@@ -106,6 +106,8 @@ func (a *app) writeClient(out io.Writer, i *tpp.ClientInformation, s shownSecret
 		switch {
 		case !found:
 			continue
+		case !s.hidden && s.kept:
+			continue
 		case !s.hidden:
 			a.note("the bank does not show %s again: keep it where nobody else can read it", name)
 			if a.terminal {
@@ -113,7 +115,7 @@ func (a *app) writeClient(out io.Writer, i *tpp.ClientInformation, s shownSecret
 			}
 			continue
 		case !s.kept:
-			a.note("%s is left out", name)
+			a.note("%s is left out; --show-secret prints it", name)
 		}
 		document = shorter
 	}

@@ -87,7 +87,7 @@ func TestASecretThatCannotBeKeptIsShown(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(k.discard)
 	require.NoError(t, k.file.Close()) // as a disk that is full
-	err = a.writeNew(&result, i, k)
+	err = a.writeNew(&result, i, k, false)
 	var exit *exitError
 	require.ErrorAs(t, err, &exit)
 	require.Equal(t, exitIO, exit.code)

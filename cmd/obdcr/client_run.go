@@ -14,8 +14,22 @@ import (
 // register opens the file for the answer before it sends anything: the bank shows a secret
 // once.
 func (a *app) register(ctx context.Context, out io.Writer, o *clientOptions) error {
-	t, err := a.connect(ctx, o, "register", &tpp.Credentials{Method: claims.AuthMethod(o.authMethod)})
+	request, err := a.givenRequest(o)
 	if err != nil {
+		return err
+	}
+	by := &tpp.Credentials{Method: claims.AuthMethod(o.authMethod)}
+	if request != "" {
+		by.Method = methodOf(request)
+	}
+	if err := o.keepsSecret("register", by.Method); err != nil {
+		return err
+	}
+	t, err := a.connect(ctx, o, "register", by)
+	if err != nil {
+		return err
+	}
+	if err := o.keepsSecret("register", by.Method); err != nil {
 		return err
 	}
 	keep, err := a.keeper(o, false)
@@ -23,8 +37,12 @@ func (a *app) register(ctx context.Context, out io.Writer, o *clientOptions) err
 		return err
 	}
 	defer keep.discard()
-	request, err := a.requestToSend(t, o, claims.AuthMethod(o.authMethod))
-	if err != nil {
+	if request == "" {
+		if request, err = a.newRequest(t, o, claims.AuthMethod(o.authMethod), ""); err != nil {
+			return err
+		}
+	}
+	if err := o.saveRequest(request); err != nil {
 		return err
 	}
 	information, err := t.client.Register(ctx, request)
@@ -32,27 +50,48 @@ func (a *app) register(ctx context.Context, out io.Writer, o *clientOptions) err
 		return a.refusedRequest(ctx, out, request, err)
 	}
 	a.note("registered as %s", information.ClientID)
-	return a.writeNew(out, information, keep)
+	return a.writeNew(out, information, keep, o.showSecret)
 }
 
-// get never shows a secret, even if the bank sends one.
-func (a *app) get(ctx context.Context, out io.Writer, id string, o *clientOptions) error {
-	s, err := a.asClient(ctx, id, o, "get")
+// get shows a secret that the bank sends only if it is asked to.
+func (a *app) get(ctx context.Context, out io.Writer, args []string, o *clientOptions) error {
+	s, err := a.asClient(ctx, args, o, "get")
 	if err != nil {
 		return err
 	}
-	information, err := s.client.Get(ctx, id, s.token)
+	information, err := s.client.Get(ctx, s.by.ClientID, s.token)
 	if err != nil {
 		return a.bankError(err)
 	}
-	return a.writeClient(out, information, shownSecrets{hidden: true})
+	return a.writeClient(out, information, shownSecrets{hidden: !o.showSecret})
 }
 
 // update has to know the registered method before it builds the request. Otherwise it would
 // ask for the first method that the bank announces, and so change it.
-func (a *app) update(ctx context.Context, out io.Writer, id string, o *clientOptions) error {
-	s, err := a.asClient(ctx, id, o, "update")
+func (a *app) update(ctx context.Context, out io.Writer, args []string, o *clientOptions) error {
+	request, err := a.givenRequest(o)
 	if err != nil {
+		return err
+	}
+	method := methodOf(request)
+	if method == "" {
+		method = claims.AuthMethod(o.authMethod)
+	}
+	if err := o.keepsSecret("update", method); err != nil {
+		return err
+	}
+	s, err := a.asClient(ctx, args, o, "update")
+	if err != nil {
+		return err
+	}
+	registered, err := a.registeredMethod(ctx, s)
+	if err != nil {
+		return err
+	}
+	if method == "" {
+		method = registered
+	}
+	if err := o.keepsSecret("update", method); err != nil {
 		return err
 	}
 	keep, err := a.keeper(o, true)
@@ -60,16 +99,12 @@ func (a *app) update(ctx context.Context, out io.Writer, id string, o *clientOpt
 		return err
 	}
 	defer keep.discard()
-	registered, err := a.registeredMethod(ctx, s, o)
-	if err != nil {
-		return err
+	if request == "" {
+		if request, err = a.newRequest(s.connection, o, method, s.by.ClientID); err != nil {
+			return err
+		}
 	}
-	method := claims.AuthMethod(o.authMethod)
-	if method == "" {
-		method = registered
-	}
-	request, err := a.requestToSend(s.connection, o, method)
-	if err != nil {
+	if err := o.saveRequest(request); err != nil {
 		return err
 	}
 	if asked := methodOf(request); asked != "" && asked != registered {
@@ -77,23 +112,23 @@ func (a *app) update(ctx context.Context, out io.Writer, id string, o *clientOpt
 	} else if registered.NeedsSecret() {
 		keep.secret = s.by.Secret.Reveal() // an answer without client_secret means that the old one stays valid
 	}
-	information, err := s.client.Update(ctx, id, request, s.token)
+	information, err := s.client.Update(ctx, s.by.ClientID, request, s.token)
 	if err != nil {
 		return a.refusedRequest(ctx, out, request, err)
 	}
 	a.note("updated %s", information.ClientID)
-	return a.writeNew(out, information, keep)
+	return a.writeNew(out, information, keep, o.showSecret)
 }
 
-func (a *app) delete(ctx context.Context, id string, o *clientOptions) error {
-	s, err := a.asClient(ctx, id, o, "delete")
+func (a *app) delete(ctx context.Context, args []string, o *clientOptions) error {
+	s, err := a.asClient(ctx, args, o, "delete")
 	if err != nil {
 		return err
 	}
-	if err := s.client.Delete(ctx, id, s.token); err != nil {
+	if err := s.client.Delete(ctx, s.by.ClientID, s.token); err != nil {
 		return a.bankError(err)
 	}
-	a.note("deleted %s", id)
+	a.note("deleted %s", s.by.ClientID)
 	return nil
 }
 
@@ -105,37 +140,62 @@ type session struct {
 	told  bool // the user gave the method; else it is a guess
 }
 
-// asClient connects and gets an access token for a registered client.
-func (a *app) asClient(ctx context.Context, id string, o *clientOptions, verb string) (*session, error) {
-	s := &session{by: tpp.Credentials{ClientID: id, Method: claims.AuthMethod(o.authMethod)}}
-	if o.client != "" {
-		text, err := a.load(o.client)
-		if err != nil {
-			return nil, orUsage(err, "--client")
-		}
-		known, err := tpp.ParseClientInformation([]byte(text))
-		if err != nil || known.ClientID != id {
-			return nil, usageError("--client %s: it is not the answer of register for client %s", shownName(o.client), cut(id))
-		}
-		if s.by = known.Credentials(); s.by.Method == "" {
-			s.by.Method = claims.AuthMethod(o.authMethod)
-		}
+// asClient connects and gets an access token for a registered client: the one of the
+// argument, or the one in the file of --client.
+func (a *app) asClient(ctx context.Context, args []string, o *clientOptions, verb string) (*session, error) {
+	s := &session{}
+	if len(args) > 0 {
+		s.by.ClientID = args[0]
+	}
+	if err := a.knownClient(&s.by, o); err != nil {
+		return nil, err
+	}
+	if s.by.Method == "" {
+		s.by.Method = claims.AuthMethod(o.authMethod)
 	}
 	s.told = s.by.Method != ""
+	if verb == "update" && o.request == "" && o.authMethod == "" { // the client keeps its method
+		if err := o.keepsSecret(verb, s.by.Method); err != nil {
+			return nil, err
+		}
+	}
 	var err error
 	if s.connection, err = a.connect(ctx, o, verb, &s.by); err != nil {
 		return nil, err
 	}
+	a.secrets().add(s.by.Secret.Reveal())
 	if s.token, err = s.client.AccessToken(ctx, s.by); err != nil {
 		return nil, a.bankError(err)
 	}
+	a.secrets().add(s.token.Value.Reveal())
 	return s, nil
+}
+
+// knownClient reads the file of --client, and completes what the user told about the client.
+func (a *app) knownClient(by *tpp.Credentials, o *clientOptions) error {
+	if o.client == "" {
+		return nil
+	}
+	text, err := a.load(o.client)
+	if err != nil {
+		return orUsage(err, "--client")
+	}
+	known, err := tpp.ParseClientInformation([]byte(text))
+	switch {
+	case err != nil:
+		return usageError("--client %s: it is not the answer of register", shownName(o.client))
+	case by.ClientID != "" && by.ClientID != known.ClientID:
+		return usageError("--client %s is the answer for client %s, and the CLIENT_ID is %s: leave the CLIENT_ID out, or give another file",
+			shownName(o.client), cut(known.ClientID), cut(by.ClientID))
+	}
+	*by = known.Credentials()
+	return nil
 }
 
 // registeredMethod returns the authentication method that the client is registered with:
 // the one that the user gave, else the one in the bank's answer to a GET, else the one by
 // which the bank issued the token.
-func (a *app) registeredMethod(ctx context.Context, s *session, o *clientOptions) (claims.AuthMethod, error) {
+func (a *app) registeredMethod(ctx context.Context, s *session) (claims.AuthMethod, error) {
 	if s.told {
 		return s.by.Method, nil
 	}

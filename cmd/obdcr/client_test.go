@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -61,12 +62,33 @@ func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
 	mux.HandleFunc("GET /losing", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/lost", "token_endpoint": "%[1]s/token"}`, address)
 	})
+	mux.HandleFunc("GET /secretive", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/register", "token_endpoint": "%[1]s/token",
+			"token_endpoint_auth_methods_supported": ["client_secret_basic"]}`, address)
+	})
 	// The same bank, with a token endpoint that accepts any method.
 	mux.HandleFunc("GET /lenient", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, strings.Replace(clientDiscovery(address), "/token\"", "/any-token\"", 1))
 	})
 	mux.HandleFunc("POST /any-token", func(w http.ResponseWriter, r *http.Request) { b.issue(w, r, r.PostFormValue("client_id")) })
 	mux.HandleFunc("POST /lost", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	// A bank that is silent, and one that repeats in its refusals what it was sent.
+	mux.HandleFunc("GET /mute", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/silent", "token_endpoint": "%[1]s/token"}`, address)
+	})
+	mux.HandleFunc("POST /silent", func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // the server sees only then that the client hangs up
+		<-r.Context().Done()
+	})
+	mux.HandleFunc("GET /telltale", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/echo", "token_endpoint": "%[1]s/token"}`, address)
+	})
+	mux.HandleFunc("/echo/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Seen", r.Header.Get("Authorization"))
+		w.Header().Set("Set-Cookie", "session=c00kie-value")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = fmt.Fprintf(w, "refused: %s; client_secret=unknown-secret", r.Header.Get("Authorization"))
+	})
 	bank, err := server.New(server.Config{
 		Issuer: address, Policy: &policy, Directories: []ssa.KnownDirectory{d.Known()}, Keys: server.KeyConfig{Resolver: d.Resolver()},
 		Store: b.store, Tokens: b.tokens, Discovery: dcr.Discovery{TokenEndpoint: address + "/token"}, Rest: mux,

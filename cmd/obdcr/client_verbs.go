@@ -17,11 +17,14 @@ func noArgument(c *cobra.Command, args []string) error {
 	return usageError("%s takes no argument, only flags: %q is one too many", c.Name(), cut(args[0]))
 }
 
-// oneClientID demands one client_id, for verbs about one client.
+// oneClientID demands one client_id, for verbs about one client. The file of --client has
+// one too.
 func oneClientID(c *cobra.Command, args []string) error {
 	switch {
+	case len(args) == 0 && c.Flags().Changed("client"):
+		return nil
 	case len(args) == 0:
-		return usageError("%s needs the CLIENT_ID, which register prints", c.Name())
+		return usageError("%s needs the CLIENT_ID, which register prints, or --client with the answer of register", c.Name())
 	case len(args) > 1:
 		return usageError("%s takes one CLIENT_ID: %q is one too many", c.Name(), cut(args[1]))
 	case strings.TrimSpace(args[0]) == "":
@@ -36,10 +39,11 @@ func (a *app) registerCommand() *cobra.Command {
 		Use:   "register",
 		Short: "Register a client at a bank over mutual TLS",
 		Long: `register builds a registration request as build does, sends it, and writes the
-bank's answer to standard output. The answer may hold a client secret, which the bank
-does not show again. With --client-out the whole answer goes to a file that nobody else
-can read, and standard output gets it without its secrets. Without --client-out the
-whole answer, with the secret, goes to standard output.
+bank's answer to standard output, without the client's secret. A bank shows a secret
+once. With --client-out the whole answer goes to a file that nobody else can read, for
+the flag --client of get, update and delete. --show-secret prints the secret. For a
+method that has a secret one of the two is needed. If the file cannot be written after
+all, the secret is printed, so that it is not lost.
 
 If no answer comes, the client may be registered all the same. Then send the very same
 request again (--save, --request): a bank does not register it twice.`,
@@ -48,7 +52,12 @@ request again (--save, --request): a bank does not register it twice.`,
     --key transport.key --signing-key signing.key --kid KID --ssa ssa.jwt \
     --aud 0015800001041RHAAY`,
 		Args: noArgument,
-		RunE: func(c *cobra.Command, _ []string) error { return a.register(c.Context(), c.OutOrStdout(), o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.idle(c, true); err != nil {
+				return err
+			}
+			return a.register(c.Context(), c.OutOrStdout(), o)
+		},
 	}
 	o.connectionFlags(cmd)
 	o.requestFlags(cmd)
@@ -61,28 +70,30 @@ request again (--save, --request): a bank does not register it twice.`,
 func (a *app) getCommand() *cobra.Command {
 	o := &clientOptions{}
 	cmd := &cobra.Command{
-		Use:   "get CLIENT_ID",
+		Use:   "get [CLIENT_ID]",
 		Short: "Show a client as a bank has registered it",
 		Long: `get asks the bank's token endpoint for an access token of the client, then reads the
 client at the registration endpoint. It leaves out the secrets of the answer.`,
-		Example:           `  obdcr get --config conformance.json --client client.json CLIENT_ID`,
+		Example:           `  obdcr get --config conformance.json --client client.json`,
 		Args:              oneClientID,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.get(c.Context(), c.OutOrStdout(), args[0], o)
+			return a.get(c.Context(), c.OutOrStdout(), args, o)
 		},
 	}
 	o.connectionFlags(cmd)
 	o.statementFlag(cmd, ", which is not used here")
 	o.methodFlag(cmd, "how the client authenticates", "the method of --client, or "+firstAnnounced)
+	o.secretFlag(cmd)
 	o.knownFlag(cmd)
+	o.tokenFlag(cmd)
 	return cmd
 }
 
 func (a *app) updateCommand() *cobra.Command {
 	o := &clientOptions{}
 	cmd := &cobra.Command{
-		Use:   "update CLIENT_ID",
+		Use:   "update [CLIENT_ID]",
 		Short: "Replace all registered members of a client at a bank",
 		Long: `update builds a registration request as build does and replaces all registered
 members by those of the request, also members that do not change. The client keeps its
@@ -90,11 +101,14 @@ method at the token endpoint unless --auth-method names another one.
 
 update takes the registered method from --client, else from --auth-method. Without
 either it reads the client first, by the first method that the bank announces.`,
-		Example:           `  obdcr update --config conformance.json --client client.json --redirect-uri https://app.example/cb CLIENT_ID`,
+		Example:           `  obdcr update --config conformance.json --client client.json --redirect-uri https://app.example/cb`,
 		Args:              oneClientID,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.update(c.Context(), c.OutOrStdout(), args[0], o)
+			if err := o.idle(c, false); err != nil {
+				return err
+			}
+			return a.update(c.Context(), c.OutOrStdout(), args, o)
 		},
 	}
 	o.connectionFlags(cmd)
@@ -102,6 +116,7 @@ either it reads the client first, by the first method that the bank announces.`,
 	o.methodFlag(cmd, "how the client is to authenticate from now on", "the registered one; if that is not known "+firstAnnounced)
 	o.sendFlags(cmd)
 	o.knownFlag(cmd)
+	o.tokenFlag(cmd)
 	o.outFlag(cmd, "; it is replaced")
 	return cmd
 }
@@ -109,18 +124,19 @@ either it reads the client first, by the first method that the bank announces.`,
 func (a *app) deleteCommand() *cobra.Command {
 	o := &clientOptions{}
 	cmd := &cobra.Command{
-		Use:               "delete CLIENT_ID",
+		Use:               "delete [CLIENT_ID]",
 		Short:             "Delete a client at a bank, with its tokens",
-		Example:           `  obdcr delete --config conformance.json --client client.json CLIENT_ID`,
+		Example:           `  obdcr delete --config conformance.json --client client.json`,
 		Args:              oneClientID,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.delete(c.Context(), args[0], o)
+			return a.delete(c.Context(), args, o)
 		},
 	}
 	o.connectionFlags(cmd)
 	o.statementFlag(cmd, ", which is not used here")
 	o.methodFlag(cmd, "how the client authenticates", "as --client says, or "+firstAnnounced)
 	o.knownFlag(cmd)
+	o.tokenFlag(cmd)
 	return cmd
 }

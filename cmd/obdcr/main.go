@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +30,7 @@ const (
 )
 
 func main() {
-	a := &app{in: os.Stdin, err: os.Stderr, color: wantsColor(os.Stdout), terminal: isTerminal(os.Stdout)}
+	a := &app{in: os.Stdin, err: os.Stderr, color: wantsColor(os.Stdout), terminal: isTerminal(os.Stdout), progress: showsProgress(os.Stderr)}
 	os.Exit(a.run(os.Args[1:], os.Stdout))
 }
 
@@ -39,9 +40,12 @@ type app struct {
 	out      io.Writer // for a command that writes its result before it ends
 	err      io.Writer
 	color    bool
-	terminal bool   // the result goes to a terminal
-	read     bool   // standard input has been read
-	stopping func() // for tests: called when a signal stops a sandbox; nil: not called
+	terminal bool          // the result goes to a terminal
+	progress bool          // messages go to a terminal that can show progress
+	known    *secrets      // that no message may show
+	timeout  time.Duration // of each answer of a server
+	read     bool          // standard input has been read
+	stopping func()        // for tests: called when a signal stops a sandbox; nil: not called
 }
 
 // exitError ends the command with a code. Without a cause it prints nothing, because the
@@ -98,11 +102,15 @@ func (a *app) run(args []string, out io.Writer) int {
 }
 
 // note prints a message to standard error. The text may hold input, so control characters
-// are escaped.
+// are escaped. A terminal gets it at most 80 columns wide.
 func (a *app) note(format string, args ...any) {
-	said := strings.TrimSpace(fmt.Sprintf(format, args...))
+	said := a.secrets().out(strings.TrimSpace(fmt.Sprintf(format, args...)))
 	for line := range strings.Lines(said) {
-		fmt.Fprintln(a.err, "obdcr: "+text.Visible(strings.TrimRight(line, "\n")))
+		line = "obdcr: " + text.Visible(strings.TrimRight(line, "\n"))
+		if a.progress { // a program that reads messages gets each in one line
+			line = strings.Join(text.Wrap(line, columns-2), "\n  ")
+		}
+		fmt.Fprintln(a.err, line)
 	}
 }
 

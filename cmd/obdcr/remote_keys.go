@@ -49,7 +49,7 @@ func unreadableKeys(err error) error {
 	}
 	hint := ""
 	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
-		hint = "; give the authority's certificate with --ca"
+		hint = "; " + hintCA
 	}
 	return fmt.Errorf("the key set at %s cannot be read: %w%s", source.Host, plainly(source.Cause), hint)
 }

@@ -16,3 +16,7 @@ func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
+
+// showsProgress reports whether a picture on f may be drawn over: f is a terminal that
+// knows the carriage return.
+func showsProgress(f *os.File) bool { return os.Getenv("TERM") != "dumb" && isTerminal(f) }

@@ -39,6 +39,24 @@ type MetadataFault struct {
 	Problem string // what is wrong with it, such as "is no array"
 }
 
+// EndpointError means that a discovery document has no usable address of an endpoint. An
+// override of the same name mends it.
+type EndpointError struct {
+	Member  string // registration_endpoint or token_endpoint
+	Problem string // what is wrong with it, such as "is no string"; "": the document has none
+}
+
+// Error returns the detail with the name of the package in front.
+func (e *EndpointError) Error() string { return "tpp: " + e.Detail() }
+
+// Detail names the endpoint and what is wrong with it.
+func (e *EndpointError) Detail() string {
+	if e.Problem == "" {
+		return "the discovery document names no " + e.Member + ": if the bank tells it elsewhere, give it as an override"
+	}
+	return "discovery document: " + e.Member + " " + e.Problem + "; give a right one as an override"
+}
+
 // Overrides are values that a user knows better than a bank's discovery document. A value
 // that is empty overrides nothing. What is overridden need not be in the document, nor be
 // of the right type there.
@@ -84,7 +102,7 @@ func Discover(ctx context.Context, address string, client *http.Client, override
 // addresses for registration_endpoint and token_endpoint, unless Overrides have them. A list
 // of the wrong type is one of the Faults, and BuildFor needs the option in its place.
 // Members that a TPP does not use are not looked at. Of several Overrides the last value
-// counts that is not empty.
+// counts that is not empty. An address that is missing or unusable is an *EndpointError.
 func ParseMetadata(document []byte, overrides ...Overrides) (*Metadata, error) {
 	read, err := newMetadataReader(document)
 	if err != nil {

@@ -40,9 +40,9 @@ func newMetadataReader(document []byte) (*metadataReader, error) {
 	return r, nil
 }
 
-func (r *metadataReader) fail(format string, args ...any) {
+func (r *metadataReader) fail(err *EndpointError) {
 	if r.err == nil {
-		r.err = failure(format, args...)
+		r.err = err
 	}
 }
 
@@ -76,7 +76,7 @@ func (r *metadataReader) endpoint(name, override string) (use, plain string) {
 	}
 	plain = r.address(r.object, name)
 	if plain == "" && (name == "token_endpoint" || r.address(r.aliases, name) == "") {
-		r.fail("the discovery document names no %s: if the bank tells it elsewhere, give it as the override of %s", name, name)
+		r.fail(&EndpointError{Member: name})
 	}
 	if use = r.address(r.aliases, name); use == "" {
 		use = plain
@@ -93,7 +93,7 @@ func (r *metadataReader) address(from jsonscan.Value, name string) string {
 		}
 	}
 	if problem != "" {
-		r.fail("discovery document: %s %s; give a right one as the override of %s", name, problem, name)
+		r.fail(&EndpointError{Member: name, Problem: problem})
 	}
 	return text
 }
