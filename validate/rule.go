@@ -122,7 +122,9 @@ type Rule struct {
 	ID       string    // stable, dotted, lower case: redirect_uris.subset_of_ssa
 	Summary  string    // what must hold, one sentence
 	Reason   string    // why it must
-	Example  string    // a fragment that the rule is about
+	Bad      Example   // breaks the rule
+	Good     Example   // keeps it
+	Given    Given     // what both need besides
 	Citation Citation  // where it is written
 	Basis    Basis     // why a bank holds it; empty means BasisPolicy
 	Stricter string    // what the cited text says instead; set exactly where Basis is BasisStricter

@@ -51,7 +51,8 @@ func algorithmRules() []Rule {
 			ID:       rule.TokenEndpointAuthSigningAlgRequired,
 			Summary:  "token_endpoint_auth_signing_alg is present with private_key_jwt and client_secret_jwt.",
 			Reason:   "The bank must know which algorithm the client's assertions use.",
-			Example:  `{"token_endpoint_auth_method": "private_key_jwt"}`,
+			Bad:      "without token_endpoint_auth_signing_alg",
+			Good:     `{"token_endpoint_auth_signing_alg": "PS256"}`,
 			Citation: dictionary(tokenAlg.name),
 			Basis:    BasisMust,
 			Fix:      "set token_endpoint_auth_signing_alg to PS256 or ES256",
@@ -62,10 +63,15 @@ func algorithmRules() []Rule {
 		},
 		{
 			// With client_secret_jwt the member is accepted and not enforced.
-			ID:       rule.TokenEndpointAuthSigningAlgNotEnforced,
-			Summary:  "With client_secret_jwt token_endpoint_auth_signing_alg is accepted and not enforced.",
-			Reason:   "Clients name PS256 here and sign their assertions HS256 with the secret.",
-			Example:  `{"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "PS256"}`,
+			ID:      rule.TokenEndpointAuthSigningAlgNotEnforced,
+			Summary: "With client_secret_jwt token_endpoint_auth_signing_alg is accepted and not enforced.",
+			Reason:  "Clients name PS256 here and sign their assertions HS256 with the secret.",
+			Bad:     `{"token_endpoint_auth_signing_alg": "PS256"}`,
+			Good:    `{"token_endpoint_auth_signing_alg": "HS256"}`,
+			Given: Given{
+				Request: `{"token_endpoint_auth_method": "client_secret_jwt"}`,
+				Policy:  `{"auth_methods": ["private_key_jwt", "client_secret_jwt"], "widenings": ["client_secret_jwt"]}`,
+			},
 			Citation: dictionary(tokenAlg.name),
 			Basis:    BasisNotice,
 			Fix:      "nothing: sign assertions with HS256 over the secret",
@@ -80,7 +86,9 @@ func algorithmRules() []Rule {
 			ID:       rule.TokenEndpointAuthSigningAlgUnused,
 			Summary:  "With the other methods token_endpoint_auth_signing_alg has no effect.",
 			Reason:   "Those clients sign no assertion.",
-			Example:  `{"token_endpoint_auth_method": "tls_client_auth", "token_endpoint_auth_signing_alg": "PS256"}`,
+			Bad:      `{"token_endpoint_auth_signing_alg": "PS256"}`,
+			Good:     "without token_endpoint_auth_signing_alg",
+			Given:    Given{Request: `{"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": "CN=9b5usDpbNtmxDcTzs7GzKp"}`},
 			Citation: dictionary(tokenAlg.name),
 			Basis:    BasisNotice,
 			Fix:      "leave token_endpoint_auth_signing_alg out",
@@ -99,11 +107,11 @@ func algorithmRules() []Rule {
 		algorithmRequiredRow(rule.IDTokenSignedResponseAlgRequired, &idTokenAlg),
 		algorithmRequiredRow(rule.RequestObjectSigningAlgRequired, &requestObjectAlg),
 		algorithmRow(rule.TokenEndpointAuthSigningAlgAlgorithm, &tokenAlg, dictionary(tokenAlg.name)),
-		algorithmSupportRow(rule.TokenEndpointAuthSigningAlgSupported, &tokenAlg, dictionary(tokenAlg.name)),
+		algorithmSupportRow(rule.TokenEndpointAuthSigningAlgSupported, &tokenAlg, "token_endpoint_auth", dictionary(tokenAlg.name)),
 		algorithmRow(rule.IDTokenSignedResponseAlgAlgorithm, &idTokenAlg, dictionary(idTokenAlg.name)),
-		algorithmSupportRow(rule.IDTokenSignedResponseAlgSupported, &idTokenAlg, dictionary(idTokenAlg.name)),
+		algorithmSupportRow(rule.IDTokenSignedResponseAlgSupported, &idTokenAlg, "id_token", dictionary(idTokenAlg.name)),
 		algorithmRow(rule.RequestObjectSigningAlgAlgorithm, &requestObjectAlg, dictionary(requestObjectAlg.name)),
-		algorithmSupportRow(rule.RequestObjectSigningAlgSupported, &requestObjectAlg, dictionary(requestObjectAlg.name)),
+		algorithmSupportRow(rule.RequestObjectSigningAlgSupported, &requestObjectAlg, "request_object", dictionary(requestObjectAlg.name)),
 	)
 }
 
@@ -114,7 +122,8 @@ func algorithmRequiredRow(id string, m *algorithmMember) Rule {
 		ID:       id,
 		Summary:  m.name + " is present.",
 		Reason:   "OpenID Connect's own default, RS256, is not in FAPI's set.",
-		Example:  `{"application_type": "web"}`,
+		Bad:      Example("without " + m.name),
+		Good:     Example(`{"` + m.name + `": "PS256"}`),
 		Citation: dictionary(m.name),
 		Basis:    BasisMust,
 		Fix:      "set " + m.name + " to PS256 or ES256",
@@ -129,7 +138,8 @@ func algorithmRow(id string, m *algorithmMember, cite Citation) Rule {
 		ID:       id,
 		Summary:  m.name + " is PS256 or ES256, or what the bank's policy names besides.",
 		Reason:   "FAPI admits PS256 and ES256 alone; none and HMAC prove nothing.",
-		Example:  `{"` + m.name + `": "RS256"}`,
+		Bad:      Example(`{"` + m.name + `": "RS256"}`),
+		Good:     Example(`{"` + m.name + `": "PS256"}`),
 		Citation: cite,
 		Basis:    BasisMust,
 		Fix:      "set " + m.name + " to PS256 or ES256",
@@ -141,14 +151,17 @@ func algorithmRow(id string, m *algorithmMember, cite Citation) Rule {
 	}
 }
 
-// algorithmSupportRow is the row that holds a member to what the bank supports.
-func algorithmSupportRow(id string, m *algorithmMember, cite Citation) Rule {
+// algorithmSupportRow is the row that holds a member to what the bank supports, by the list
+// that its policy has for the member.
+func algorithmSupportRow(id string, m *algorithmMember, policy string, cite Citation) Rule {
 	pointer := "/" + m.name
 	return Rule{
 		ID:       id,
 		Summary:  "The bank supports the " + m.name + ".",
 		Reason:   "A bank may support one algorithm of FAPI's set and not the other.",
-		Example:  `{"` + m.name + `": "ES256"}`,
+		Bad:      Example(`{"` + m.name + `": "ES256"}`),
+		Good:     Example(`{"` + m.name + `": "PS256"}`),
+		Given:    Given{Policy: `{"member_algorithms": {"` + policy + `": ["PS256"]}}`},
 		Citation: cite,
 		Basis:    BasisPolicy,
 		Fix:      "use an algorithm of the bank's discovery document",

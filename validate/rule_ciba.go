@@ -16,6 +16,16 @@ const (
 	memberUserCode = "backchannel_user_code_parameter_supported"
 )
 
+// The requests of the examples: one that asks for CIBA by poll, one by ping, and the
+// address that the bank notifies, as JSON.
+const (
+	cibaGrants = `{"grant_types": ["client_credentials", "authorization_code", "urn:openid:params:grant-type:ciba"], `
+	asksByPoll = cibaGrants + `"backchannel_token_delivery_mode": "poll", "backchannel_authentication_request_signing_alg": "PS256"}`
+	asksByPing = cibaGrants + `"backchannel_token_delivery_mode": "ping", "backchannel_authentication_request_signing_alg": "PS256", ` +
+		`"backchannel_client_notification_endpoint": ` + notifyHere + `}`
+	notifyHere = `"https://app.example.com/ciba"`
+)
+
 // cibaRules are the rows about CIBA's members, without the endpoint.
 func cibaRules() []Rule {
 	rows := []Rule{
@@ -23,7 +33,8 @@ func cibaRules() []Rule {
 			ID:       rule.BackchannelVersion,
 			Summary:  "Members of CIBA are ignored in versions before 3.3.",
 			Reason:   "Version 3.2 has no CIBA.",
-			Example:  `{"backchannel_token_delivery_mode": "poll"}`,
+			Bad:      `{"backchannel_token_delivery_mode": "poll"}`,
+			Good:     "without backchannel_token_delivery_mode",
 			Citation: dictionary32(""),
 			Basis:    BasisNotice,
 			Profiles: profilesBefore33(),
@@ -36,14 +47,16 @@ func cibaRules() []Rule {
 				}
 			},
 		},
-		cibaRequired(rule.BackchannelTokenDeliveryModeRequired, memberMode, "poll or ping", hasCIBA, asksForCIBA),
-		cibaForbidden(rule.BackchannelTokenDeliveryModeForbidden, memberMode, lacksCIBA, doesNotAskForCIBA),
+		cibaRequired(rule.BackchannelTokenDeliveryModeRequired, memberMode, "poll or ping", hasCIBA, `"poll"`, asksForCIBA),
+		cibaForbidden(rule.BackchannelTokenDeliveryModeForbidden, memberMode, `"poll"`, lacksCIBA, doesNotAskForCIBA),
 		{
 			// Poll or ping, never push (FAPI-CIBA).
 			ID:       rule.BackchannelTokenDeliveryModeKnown,
 			Summary:  "backchannel_token_delivery_mode is poll or ping, never push.",
 			Reason:   "Push sends tokens to an address; FAPI-CIBA forbids it.",
-			Example:  `{"backchannel_token_delivery_mode": "push"}`,
+			Bad:      `{"backchannel_token_delivery_mode": "push"}`,
+			Good:     `{"backchannel_token_delivery_mode": "poll"}`,
+			Given:    Given{Request: asksByPoll},
 			Citation: fapiCIBA("5.2.2"),
 			Basis:    BasisMust,
 			Profiles: profilesSince33(),
@@ -56,27 +69,29 @@ func cibaRules() []Rule {
 				}
 			},
 		},
-		cibaRequired(rule.BackchannelAuthenticationRequestSigningAlgRequired, memberCIBAAlg, "PS256 or ES256", hasCIBA, asksForCIBA),
-		cibaForbidden(rule.BackchannelAuthenticationRequestSigningAlgForbidden, memberCIBAAlg, lacksCIBA, doesNotAskForCIBA),
+		cibaRequired(rule.BackchannelAuthenticationRequestSigningAlgRequired, memberCIBAAlg, "PS256 or ES256", hasCIBA, `"PS256"`, asksForCIBA),
+		cibaForbidden(rule.BackchannelAuthenticationRequestSigningAlgForbidden, memberCIBAAlg, `"PS256"`, lacksCIBA, doesNotAskForCIBA),
 	}
 	// PS256 or ES256.
 	for _, row := range [...]Rule{
 		algorithmRow(rule.BackchannelAuthenticationRequestSigningAlgAlgorithm, &cibaAlg, fapiCIBA("7.6")),
-		algorithmSupportRow(rule.BackchannelAuthenticationRequestSigningAlgSupported, &cibaAlg, dictionary(memberCIBAAlg)),
+		algorithmSupportRow(rule.BackchannelAuthenticationRequestSigningAlgSupported, &cibaAlg, "backchannel", dictionary(memberCIBAAlg)),
 	} {
-		row.Profiles = profilesSince33()
+		row.Profiles, row.Given.Request = profilesSince33(), asksByPoll
 		when := row.When
 		row.When = func(c *Case) bool { return asksForCIBA(c.Req()) && (when == nil || when(c)) }
 		rows = append(rows, row)
 	}
 	return append(rows,
-		cibaForbidden(rule.BackchannelUserCodeParameterSupportedForbidden, memberUserCode, lacksCIBA, doesNotAskForCIBA),
+		cibaForbidden(rule.BackchannelUserCodeParameterSupportedForbidden, memberUserCode, "false", lacksCIBA, doesNotAskForCIBA),
 		Rule{
 			// The member is sent only with ciba, and then it is false.
 			ID:       rule.BackchannelUserCodeParameterSupportedFalse,
 			Summary:  "backchannel_user_code_parameter_supported, if sent, is false.",
 			Reason:   "These banks identify users without a user code.",
-			Example:  `{"backchannel_user_code_parameter_supported": true}`,
+			Bad:      `{"backchannel_user_code_parameter_supported": true}`,
+			Good:     `{"backchannel_user_code_parameter_supported": false}`,
+			Given:    Given{Request: asksByPoll},
 			Citation: dictionary(memberUserCode),
 			Basis:    BasisMust,
 			Profiles: profilesSince33(),
@@ -94,7 +109,7 @@ func cibaRules() []Rule {
 // cibaEndpointRules are the rows about the notification endpoint. A bank does not
 // contact it at registration.
 func cibaEndpointRules() []Rule {
-	endpoint := func(id, summary, reason, fix, stricter string, faults uri.Fault) Rule {
+	endpoint := func(id, summary, reason, bad, fix, stricter string, faults uri.Fault) Rule {
 		basis := BasisMust
 		if stricter != "" {
 			basis = BasisStricter
@@ -103,7 +118,9 @@ func cibaEndpointRules() []Rule {
 			ID:       id,
 			Summary:  summary,
 			Reason:   reason,
-			Example:  `{"backchannel_client_notification_endpoint": "https://127.0.0.1/ciba"}`,
+			Bad:      Example(`{"` + memberEndpoint + `": "` + bad + `"}`),
+			Good:     `{"` + memberEndpoint + `": ` + notifyHere + `}`,
+			Given:    Given{Request: asksByPing},
 			Citation: dictionary(memberEndpoint),
 			Basis:    basis,
 			Stricter: stricter,
@@ -124,20 +141,22 @@ func cibaEndpointRules() []Rule {
 	return []Rule{
 		// The endpoint is present exactly with ciba and a mode other than poll.
 		cibaRequired(rule.BackchannelClientNotificationEndpointRequired, memberEndpoint, "an https address",
-			hasCIBA+" and backchannel_token_delivery_mode is ping", func(r *claims.Request) bool {
+			hasCIBA+" and backchannel_token_delivery_mode is ping", notifyHere, func(r *claims.Request) bool {
 				return asksForCIBA(r) && r.BackchannelTokenDeliveryMode.Or("") == claims.Ping
 			}),
-		cibaForbidden(rule.BackchannelClientNotificationEndpointForbidden, memberEndpoint,
+		cibaForbidden(rule.BackchannelClientNotificationEndpointForbidden, memberEndpoint, notifyHere,
 			lacksCIBA+", and where backchannel_token_delivery_mode is poll", func(r *claims.Request) bool { return !asksForCIBA(r) || polls(r) }),
 		endpoint(rule.BackchannelClientNotificationEndpointHTTPS, "The notification endpoint is an absolute https URI.",
 			"The bank sends the client's notification token there, which must not travel in the clear.",
+			"http://app.example.com/ciba",
 			"write the whole address, starting with https://", "", uri.Relative|uri.NotHTTPS),
 		endpoint(rule.BackchannelClientNotificationEndpointLength, "The notification endpoint has at most 256 characters.",
-			"The data dictionary sets that limit.",
+			"The data dictionary sets that limit.", "https://app.example.com/a{240}",
 			"shorten the address", "", uri.TooLong),
 		endpoint(rule.BackchannelClientNotificationEndpointHost,
 			"The notification endpoint keeps the grammar of redirect URIs: a public host name, no user, fragment or wildcard.",
 			"The bank posts there from inside its network, so the host is judged like that of a redirect URI.",
+			"https://127.0.0.1/ciba",
 			"use a public host name and a plain path", "The text wants a valid https URL, and names no host.", uri.Any&^(uri.Relative|uri.NotHTTPS|uri.TooLong)),
 	}
 }
@@ -150,13 +169,18 @@ const (
 
 // cibaRequired is the row that requires a member of CIBA wherever when holds, which where
 // says in words.
-func cibaRequired(id, name, want, where string, when func(*claims.Request) bool) Rule {
-	member := claims.RequestMember(name)
+func cibaRequired(id, name, want, where, good string, when func(*claims.Request) bool) Rule {
+	member, given := claims.RequestMember(name), Example(asksByPoll)
+	if name == memberEndpoint {
+		given = asksByPing
+	}
 	return Rule{
 		ID:       id,
 		Summary:  name + " is present where " + where + ".",
 		Reason:   "The bank cannot serve the CIBA grant without it.",
-		Example:  `{"grant_types": ["client_credentials", "urn:openid:params:grant-type:ciba"]}`,
+		Bad:      Example("without " + name),
+		Good:     Example(`{"` + name + `": ` + good + `}`),
+		Given:    Given{Request: given},
 		Citation: dictionary(name),
 		Basis:    BasisMust,
 		Profiles: profilesSince33(),
@@ -168,13 +192,14 @@ func cibaRequired(id, name, want, where string, when func(*claims.Request) bool)
 
 // cibaForbidden is the row that refuses a member of CIBA wherever when holds, which where
 // says in words.
-func cibaForbidden(id, name, where string, when func(*claims.Request) bool) Rule {
+func cibaForbidden(id, name, bad, where string, when func(*claims.Request) bool) Rule {
 	member := claims.RequestMember(name)
 	return Rule{
 		ID:       id,
 		Summary:  name + " is absent where " + where + ".",
 		Reason:   "A member without effect hides a mistake in grant_types or in the delivery mode.",
-		Example:  `{"grant_types": ["client_credentials"], "` + name + `": "..."}`,
+		Bad:      Example(`{"` + name + `": ` + bad + `}`),
+		Good:     Example("without " + name),
 		Citation: dictionary(name),
 		Basis:    BasisMust,
 		Profiles: profilesSince33(),

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/rule"
@@ -9,40 +10,45 @@ import (
 	"github.com/obdcr/obdcr/internal/uri"
 )
 
-// statementAddressRules are the rows about addresses in a statement, its mode
-// and its environment.
+// statementModeRules are the rows about a statement's mode and its environment.
+var statementModeRules = []Rule{
+	{
+		ID:       rule.SSASoftwareModeKnown,
+		Summary:  "software_mode, if sent, is Live or Test.",
+		Reason:   "The directory knows no other; older statements have it in other cases.",
+		Bad:      `{"software_mode": "Demo"}`,
+		Good:     `{"software_mode": "Live"}`,
+		Citation: statementClaim("software_mode"),
+		Basis:    BasisShould,
+		Fix:      refetch,
+		Check: func(c *Case) {
+			if m, ok := c.SSA().SoftwareMode.Get(); ok && !text.EqualFold(m, "live") && !text.EqualFold(m, "test") {
+				c.ReportValue("/software_mode", m, "Live or Test", "is not Live or Test")
+			}
+		},
+	},
+	{
+		ID:       rule.SSASoftwareEnvironmentKnown,
+		Summary:  "software_environment, if sent, is sandbox or production.",
+		Reason:   "The environment is decided by the trust anchor; another word here says nothing.",
+		Bad:      `{"software_environment": "prdtst"}`,
+		Good:     `{"software_environment": "sandbox"}`,
+		Citation: statementClaim("software_environment"),
+		Basis:    BasisNotice,
+		Fix:      refetch,
+		Check: func(c *Case) {
+			e, ok := c.SSA().SoftwareEnvironment.Get()
+			if ok && !text.EqualFold(e, string(claims.Sandbox)) && !text.EqualFold(e, string(claims.Production)) {
+				c.ReportValue("/software_environment", e, "sandbox or production", "is not sandbox or production")
+			}
+		},
+	},
+}
+
+// statementAddressRules are the rows about addresses in a statement, its mode and its
+// environment.
 func statementAddressRules() []Rule {
-	rows := []Rule{
-		{
-			ID:       rule.SSASoftwareModeKnown,
-			Summary:  "software_mode, if sent, is Live or Test.",
-			Reason:   "The directory knows no other; older statements have it in other cases.",
-			Example:  `{"software_mode": "Demo"}`,
-			Citation: statementClaim("software_mode"),
-			Basis:    BasisShould,
-			Fix:      refetch,
-			Check: func(c *Case) {
-				if m, ok := c.SSA().SoftwareMode.Get(); ok && !text.EqualFold(m, "live") && !text.EqualFold(m, "test") {
-					c.ReportValue("/software_mode", m, "Live or Test", "is not Live or Test")
-				}
-			},
-		},
-		{
-			ID:       rule.SSASoftwareEnvironmentKnown,
-			Summary:  "software_environment, if sent, is sandbox or production.",
-			Reason:   "The environment is decided by the trust anchor; another word here says nothing.",
-			Example:  `{"software_environment": "prdtst"}`,
-			Citation: statementClaim("software_environment"),
-			Basis:    BasisNotice,
-			Fix:      refetch,
-			Check: func(c *Case) {
-				e, ok := c.SSA().SoftwareEnvironment.Get()
-				if ok && !text.EqualFold(e, string(claims.Sandbox)) && !text.EqualFold(e, string(claims.Production)) {
-					c.ReportValue("/software_environment", e, "sandbox or production", "is not sandbox or production")
-				}
-			},
-		},
-	}
+	rows := slices.Clone(statementModeRules)
 	const (
 		link    = "It is shown to people as a link, and never fetched."
 		picture = "It is shown to people as a picture, and never fetched."
@@ -72,7 +78,8 @@ func statementAddressRules() []Rule {
 			ID:       a.id,
 			Summary:  a.name + ", if sent, is an absolute https URI.",
 			Reason:   a.reason,
-			Example:  `{"` + a.name + `": "http://keystore.example/keys"}`,
+			Bad:      Example(`{"` + a.name + `": "http://keystore.example.org.uk/a"}`),
+			Good:     Example(`{"` + a.name + `": "https://keystore.example.org.uk/a"}`),
 			Citation: cmp.Or(a.cite, statementClaim(a.name)),
 			Basis:    a.basis,
 			Fix:      "correct the address at the directory and fetch a new SSA",

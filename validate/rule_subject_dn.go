@@ -15,6 +15,9 @@ const (
 
 const memberDN = "tls_client_auth_subject_dn"
 
+// tlsClientAuth is the request of the examples.
+const tlsClientAuth = `{"token_endpoint_auth_method": "tls_client_auth"} without token_endpoint_auth_signing_alg`
+
 // subjectDNRules are the rows about tls_client_auth_subject_dn.
 var subjectDNRules = []Rule{
 	{
@@ -22,7 +25,9 @@ var subjectDNRules = []Rule{
 		ID:       rule.TLSClientAuthSubjectDNRequired,
 		Summary:  "tls_client_auth_subject_dn is present with tls_client_auth.",
 		Reason:   "The bank tells the client's certificate by its subject.",
-		Example:  `{"token_endpoint_auth_method": "tls_client_auth"}`,
+		Bad:      "without tls_client_auth_subject_dn",
+		Good:     `{"tls_client_auth_subject_dn": "CN=9b5usDpbNtmxDcTzs7GzKp,OU=0015800001041RHAAY,O=OpenBanking,C=GB"}`,
+		Given:    Given{Request: tlsClientAuth},
 		Citation: dictionary(memberDN),
 		Basis:    BasisMust,
 		Fix:      "set tls_client_auth_subject_dn to the subject of the transport certificate",
@@ -34,7 +39,8 @@ var subjectDNRules = []Rule{
 		ID:       rule.TLSClientAuthSubjectDNForbidden,
 		Summary:  "tls_client_auth_subject_dn is absent with any other method.",
 		Reason:   "It would name a certificate that the client does not authenticate with.",
-		Example:  `{"token_endpoint_auth_method": "private_key_jwt", "tls_client_auth_subject_dn": "CN=x"}`,
+		Bad:      `{"tls_client_auth_subject_dn": "CN=9b5usDpbNtmxDcTzs7GzKp"}`,
+		Good:     "without tls_client_auth_subject_dn",
 		Citation: dictionary(memberDN),
 		Basis:    BasisMust,
 		Fix:      "leave tls_client_auth_subject_dn out, or use tls_client_auth",
@@ -51,7 +57,9 @@ var subjectDNRules = []Rule{
 		ID:       rule.TLSClientAuthSubjectDNFormat,
 		Summary:  "tls_client_auth_subject_dn is a distinguished name as RFC 4514 writes it.",
 		Reason:   "It is compared with the certificate attribute by attribute.",
-		Example:  `{"tls_client_auth_subject_dn": "/C=GB/O=OpenBanking"}`,
+		Bad:      `{"tls_client_auth_subject_dn": "/C=GB/O=OpenBanking/CN=9b5usDpbNtmxDcTzs7GzKp"}`,
+		Good:     `{"tls_client_auth_subject_dn": "CN=9b5usDpbNtmxDcTzs7GzKp,OU=0015800001041RHAAY,O=OpenBanking,C=GB"}`,
+		Given:    Given{Request: tlsClientAuth},
 		Citation: rfc("4514", "3"),
 		Basis:    BasisMust,
 		Fix:      "write it as openssl x509 -subject -nameopt RFC2253 does: CN=...,OU=...,O=...,C=GB",
@@ -67,7 +75,9 @@ var subjectDNRules = []Rule{
 		ID:       rule.TLSClientAuthSubjectDNLength,
 		Summary:  "tls_client_auth_subject_dn has at most 128 characters.",
 		Reason:   "The data dictionary sets that limit up to version 3.3.",
-		Example:  `{"tls_client_auth_subject_dn": "CN=...,O=..."}`,
+		Bad:      `{"tls_client_auth_subject_dn": "CN=a{126}"}`,
+		Good:     `{"tls_client_auth_subject_dn": "CN=a{125}"}`,
+		Given:    Given{Request: tlsClientAuth},
 		Citation: dictionary(memberDN),
 		Basis:    BasisMust,
 		Profiles: profilesBefore34(),
@@ -79,7 +89,9 @@ var subjectDNRules = []Rule{
 		ID:       rule.TLSClientAuthSubjectDNLength34,
 		Summary:  "tls_client_auth_subject_dn has at most 512 characters.",
 		Reason:   "The OpenAPI document of version 3.4 sets that limit. The data dictionary of 3.4 still says 128.",
-		Example:  `{"tls_client_auth_subject_dn": "CN=...,O=..."}`,
+		Bad:      `{"tls_client_auth_subject_dn": "CN=a{510}"}`,
+		Good:     `{"tls_client_auth_subject_dn": "CN=a{509}"}`,
+		Given:    Given{Request: tlsClientAuth},
 		Citation: openAPI34(memberDN),
 		Basis:    BasisMust,
 		Profiles: profilesSince34(),
@@ -91,7 +103,9 @@ var subjectDNRules = []Rule{
 		ID:       rule.TLSClientAuthSubjectDNCNFirst,
 		Summary:  "tls_client_auth_subject_dn starts with CN.",
 		Reason:   "The OpenAPI document of version 3.4 has that pattern. The data dictionary of 3.4 has none.",
-		Example:  `{"tls_client_auth_subject_dn": "C=GB,O=OpenBanking,CN=9b5usDpbNtmxDcTzs7GzKp"}`,
+		Bad:      `{"tls_client_auth_subject_dn": "C=GB,O=OpenBanking,CN=9b5usDpbNtmxDcTzs7GzKp"}`,
+		Good:     `{"tls_client_auth_subject_dn": "CN=9b5usDpbNtmxDcTzs7GzKp,OU=0015800001041RHAAY,O=OpenBanking,C=GB"}`,
+		Given:    Given{Request: tlsClientAuth},
 		Citation: openAPI34(memberDN),
 		Basis:    BasisMust,
 		Profiles: profilesSince34(),
@@ -108,7 +122,9 @@ var subjectDNRules = []Rule{
 		ID:       rule.TLSClientAuthSubjectDNMatchesCertificate,
 		Summary:  "tls_client_auth_subject_dn is the subject of the client certificate.",
 		Reason:   "Another certificate's name would let its holder in, and keep the client out.",
-		Example:  `{"tls_client_auth_subject_dn": "CN=somebody else"}`,
+		Bad:      `{"tls_client_auth_subject_dn": "CN=somebody else"}`,
+		Good:     `{"tls_client_auth_subject_dn": "CN=9b5usDpbNtmxDcTzs7GzKp,OU=0015800001041RHAAY,O=OpenBanking,C=GB"}`,
+		Given:    Given{Request: tlsClientAuth, Certificate: "CN=9b5usDpbNtmxDcTzs7GzKp,OU=0015800001041RHAAY,O=OpenBanking,C=GB"},
 		Citation: dictionary(memberDN),
 		Basis:    BasisStricter,
 		Stricter: "The text lets a bank compare a part of the name alone; the policy member subject_dn_match can widen the comparison.",

@@ -19,6 +19,10 @@ const rulesDocHead = `Each rule has a basis:
 
 An error makes a request invalid, and a bank answers with its code (RFC 7591 section 3.2.2). Warnings and notices are never
 answered. Rules marked *elsewhere* are judged by the steps that have keys and a memory.
+
+An example is a fragment of its document, merged into a good request: the bad one breaks the rule, the good one keeps it.
+"without exp" is a document that lacks the member, and a{240} stands for 240 times a. Examples are judged on 14 November 2023
+at 22:13:20 UTC, which is 1700000000.
 `
 
 // writeRulesDoc writes the table as Markdown, one section for each document and
@@ -63,5 +67,9 @@ func writeRuleDoc(b *strings.Builder, r *Rule) {
 	if r.Stricter != "" {
 		fmt.Fprintf(b, "- stricter than the text: %s\n", r.Stricter)
 	}
-	fmt.Fprintf(b, "- source: [%s, %s](%s)\n- example: `%s`\n- fix: %s\n", r.Citation.Spec, r.Citation.Section, r.Citation.URL, r.Example, r.Fix)
+	fmt.Fprintf(b, "- source: [%s, %s](%s)\n- bad: `%s`\n- good: `%s`\n", r.Citation.Spec, r.Citation.Section, r.Citation.URL, r.Bad, r.Good)
+	if given := r.Given.String(); given != "" {
+		fmt.Fprintf(b, "- given: `%s`\n", given)
+	}
+	fmt.Fprintf(b, "- fix: %s\n", r.Fix)
 }

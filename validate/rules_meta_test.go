@@ -17,7 +17,9 @@ func TestEachRuleIsComplete(t *testing.T) {
 		seen[r.ID] = true
 		assert.NotEmpty(t, r.Summary, r.ID)
 		assert.NotEmpty(t, r.Reason, r.ID)
-		assert.NotEmpty(t, r.Example, r.ID)
+		assert.NotEmpty(t, r.Bad, r.ID)
+		assert.NotEmpty(t, r.Good, r.ID)
+		assert.NotEqual(t, r.Bad, r.Good, r.ID)
 		assert.NotEmpty(t, r.Citation.Spec, r.ID)
 		assert.NotEmpty(t, r.Citation.Section, r.ID)
 		assert.True(t, strings.HasPrefix(r.Citation.URL, "https://"), r.ID)
@@ -112,4 +114,45 @@ func TestTheVendorsDocumentIsCitedInItsProfileAlone(t *testing.T) {
 	assert.Equal(t, specWSO2, row.Citation.citedIn(WSO2).Spec)
 	assert.Equal(t, "OBIE DCR 3.4, data dictionary, redirect_uris", row.Citation.citedIn(OBIE34).String())
 	assert.Equal(t, "OBIE DCR 3.2, data dictionary, redirect_uris", dictionary("redirect_uris").citedIn(WSO2).String())
+}
+
+func TestAnExampleIsReadAsItSaysOfItself(t *testing.T) {
+	for example, want := range map[Example]struct {
+		members string
+		without []string
+		ok      bool
+	}{
+		`{"a": 1}`:                         {`{"a": 1}`, nil, true},
+		`without a`:                        {"", []string{"a"}, true},
+		`{"a": {"b": 2}} without c, d`:     {`{"a": {"b": 2}}`, []string{"c", "d"}, true},
+		`{"a": "x{3}y"}`:                   {`{"a": "xxxy"}`, nil, true},
+		`{"a": "x{3}y{2}", "b": {"c": 1}}`: {`{"a": "xxxyy", "b": {"c": 1}}`, nil, true},
+		`{"a": "{3}", "b": "{x}"}`:         {`{"a": """", "b": "{x}"}`, nil, true},
+		`{"a": "{"`:                        {`{"a": "{"`, nil, true},
+		`{3}`:                              {`{3}`, nil, true},
+		`a statement without words`:        {"", nil, false},
+		``:                                 {"", nil, false},
+	} {
+		members, without, ok := example.Fragment()
+		assert.Equal(t, want.members, members, example)
+		assert.Equal(t, want.without, without, example)
+		assert.Equal(t, want.ok, ok, example)
+	}
+}
+
+// What is given is data that the judge reads.
+func TestWhatIsGivenToExamplesIsUsable(t *testing.T) {
+	for _, r := range Rules() {
+		g := r.Given
+		assert.True(t, g.Profile == "" || r.in(g.Profile), r.ID)
+		for _, p := range Profiles() {
+			if g.Policy != "" && r.in(p) && (g.Profile == "" || g.Profile == p) {
+				_, err := ParsePolicy([]byte(g.Policy), p)
+				assert.NoError(t, err, "%s in %s", r.ID, p)
+			}
+		}
+		assert.Equal(t, g == Given{}, g.String() == "", r.ID)
+		_, _, fragment := r.Bad.Fragment()
+		assert.True(t, fragment || r.External, "%s is told in words", r.ID)
+	}
 }

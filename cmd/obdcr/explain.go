@@ -62,7 +62,8 @@ func explain(out io.Writer, r *validate.Rule) {
 	fmt.Fprintf(out, "%s\n  %s\n\n", r.ID, r.Summary)
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	for _, row := range [][2]string{
-		{"reason", r.Reason}, {"example", r.Example}, {"fix", r.Fix},
+		{"reason", r.Reason}, {"bad", string(r.Bad)}, {"good", string(r.Good)},
+		{"given", r.Given.String()}, {"fix", r.Fix},
 		{"clause", r.Citation.String()}, {"", r.Citation.URL},
 		{"basis", string(r.Basis) + ", " + basisMeans(r.Basis)}, {"text", r.Stricter},
 		{"severity", string(r.Severity)}, {"code", answered(r)}, {"document", string(r.Document)},
@@ -165,7 +166,9 @@ type jsonRule struct {
 	ID       string             `json:"id"`
 	Summary  string             `json:"summary"`
 	Reason   string             `json:"reason"`
-	Example  string             `json:"example"`
+	Bad      validate.Example   `json:"bad"`
+	Good     validate.Example   `json:"good"`
+	Given    string             `json:"given,omitempty"`
 	Citation jsonCitation       `json:"citation"`
 	Profiles []validate.Profile `json:"profiles"`
 	Document validate.Document  `json:"document"`
@@ -190,7 +193,7 @@ func writeRules(out io.Writer) error {
 	for i := range rules {
 		r := &rules[i]
 		rows = append(rows, jsonRule{
-			ID: r.ID, Summary: r.Summary, Reason: r.Reason, Example: r.Example, Citation: jsonCitation(r.Citation),
+			ID: r.ID, Summary: r.Summary, Reason: r.Reason, Bad: r.Bad, Good: r.Good, Given: r.Given.String(), Citation: jsonCitation(r.Citation),
 			Profiles: profilesOf(r), Document: r.Document, Severity: r.Severity, Basis: r.Basis, Stricter: r.Stricter, Code: r.Code, Fix: r.Fix, External: r.External,
 		})
 	}
