@@ -66,6 +66,7 @@ type Given struct {
 	Profile     Profile            // the one profile that the examples are for; empty means all of the rule's
 	Policy      string             // of the bank, as ParsePolicy reads it
 	Request     Example            // of the request
+	Update      bool               // the request would change a registered client
 	Environment claims.Environment // of the trust anchor
 	Certificate string             // subject of the client certificate, by RFC 4514
 	Words       string             // what the other fields cannot show
@@ -74,6 +75,9 @@ type Given struct {
 // String tells in one line what is given. It is empty for the zero value.
 func (g Given) String() string {
 	var parts []string
+	if g.Update {
+		parts = append(parts, "the update of a client")
+	}
 	for _, p := range [...]struct{ name, value string }{
 		{"profile ", string(g.Profile)}, {"policy ", g.Policy}, {"request ", string(g.Request)},
 		{"environment ", string(g.Environment)}, {"certificate of ", g.Certificate}, {"", g.Words},

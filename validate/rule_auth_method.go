@@ -23,13 +23,14 @@ var authMethodRules = []Rule{
 		},
 	},
 	{
-		ID:      rule.TokenEndpointAuthMethodKnown,
-		Summary: "token_endpoint_auth_method is one of the five that the data dictionary names.",
-		Reason:  "No other method is defined for these clients.",
-		Bad:     `{"token_endpoint_auth_method": "none"}`,
-		Good:    `{"token_endpoint_auth_method": "private_key_jwt"}`,
-		Basis:   BasisMust,
-		Fix:     "use private_key_jwt or tls_client_auth",
+		ID:       rule.TokenEndpointAuthMethodKnown,
+		Summary:  "token_endpoint_auth_method is one of the five that the data dictionary names.",
+		Reason:   "No other method is defined for these clients.",
+		Bad:      `{"token_endpoint_auth_method": "none"}`,
+		Good:     `{"token_endpoint_auth_method": "private_key_jwt"}`,
+		Citation: dictionary("token_endpoint_auth_method"),
+		Basis:    BasisMust,
+		Fix:      "use private_key_jwt or tls_client_auth",
 		Check: func(c *Case) {
 			if m, ok := c.Req().TokenEndpointAuthMethod.Get(); ok && !m.Known() {
 				c.ReportValue("/token_endpoint_auth_method", string(m), joined(c.Policy().AuthMethods), "is no method of the data dictionary")

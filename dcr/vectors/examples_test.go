@@ -71,6 +71,9 @@ func example(t *testing.T, r *validate.Rule, of validate.Example) *vectors.Vecto
 	if r.Given.Policy != "" {
 		v.Policy = []byte(r.Given.Policy)
 	}
+	if r.Given.Update {
+		v.Update = &validate.Update{}
+	}
 	if r.Given.Certificate != "" {
 		v.Certificate = subject(t, r.Given.Certificate)
 	}
