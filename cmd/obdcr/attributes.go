@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -83,17 +84,15 @@ func (a *app) attributes(out io.Writer, name string, o *attributeOptions) error 
 // loadStatement reads the claims of a software statement. A file that is no statement is a
 // violation, and so is a claim of the wrong type that an attribute is made of.
 func (a *app) loadStatement(name string, declared []claims.AttributeDeclaration) (*claims.SSA, error) {
-	text, err := a.load(name)
-	if errors.Is(err, errTooLarge) {
-		return nil, &exitError{exitViolated, err}
-	}
+	f, err := a.open("", name)
 	if err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(text) == "" {
-		return nil, &exitError{exitViolated, fmt.Errorf("%s is empty", shownName(name))}
+	text, err := f.Claims(input.Statement)
+	if err != nil {
+		return nil, &exitError{exitViolated, err}
 	}
-	payload, err := payloadOf(strings.TrimSpace(text))
+	payload, err := payloadOf(text)
 	if err != nil {
 		return nil, &exitError{exitViolated, fmt.Errorf("%s is no software statement: %w", shownName(name), err)}
 	}

@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +24,7 @@ import (
 )
 
 func (a *app) dnCommand() *cobra.Command {
-	var output, at string
+	var output, at, password string
 	cmd := &cobra.Command{
 		Use:   "dn CERT|-",
 		Short: "Show a certificate's subject as a request needs it",
@@ -44,7 +43,7 @@ certificate's thumbprints.`,
 			if err != nil {
 				return err
 			}
-			leaf, err := a.readCertificate(args[0])
+			leaf, err := a.readCertificate(args[0], password)
 			if err != nil {
 				return err
 			}
@@ -61,46 +60,29 @@ certificate's thumbprints.`,
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "format: text, json")
 	cmd.Flags().StringVar(&at, "now", "", "warn as at this RFC 3339 `TIME` instead of now")
+	passwordFlag(cmd.Flags(), &password)
 	complete(cmd, "output", []string{"text", "json"})
 	return cmd
 }
 
 // readCertificate reads the first certificate of a file. A file without one is a
 // violation.
-func (a *app) readCertificate(name string) (*x509.Certificate, error) {
-	text, err := a.load(name)
-	if errors.Is(err, errTooLarge) {
-		return nil, &exitError{exitViolated, err}
+func (a *app) readCertificate(name, password string) (*x509.Certificate, error) {
+	if err := a.readPassword(password); err != nil {
+		return nil, err
 	}
+	f, err := a.open("", name)
 	if err != nil {
 		return nil, err
 	}
-	der, others := []byte(text), []string{}
-	found := 0
-	for rest := []byte(text); ; {
-		block, next := pem.Decode(rest)
-		if block == nil {
-			break
-		}
-		if rest = next; block.Type != "CERTIFICATE" {
-			others = append(others, block.Type)
-			continue
-		}
-		if found++; found == 1 {
-			der = block.Bytes
-		}
-	}
-	if found == 0 && len(others) > 0 {
-		return nil, &exitError{exitViolated, fmt.Errorf("%s holds no certificate, but %s", shownName(name), cut(strings.Join(others, ", ")))}
-	}
-	leaf, err := x509.ParseCertificate(der)
+	certs, err := f.Certificates(a.opens, false)
 	if err != nil {
-		return nil, &exitError{exitViolated, fmt.Errorf("%s is no X.509 certificate, in PEM or DER: %w", shownName(name), err)}
+		return nil, &exitError{exitViolated, err}
 	}
-	if found > 1 {
-		a.note("%s holds %d certificates: this is the first", shownName(name), found)
+	if len(certs) > 1 {
+		a.note("%s holds %d certificates: this is the first", shownName(name), len(certs))
 	}
-	return leaf, nil
+	return certs[0], nil
 }
 
 // shownSubject is the result of dn. Its fields are those of the JSON output.

@@ -1,51 +1,50 @@
 package main
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 )
 
-// maxInput is the greatest length of a file that is read.
-const maxInput = 1 << 20
-
-// errTooLarge means that an input is longer than maxInput.
-var errTooLarge = errors.New("is larger than 1 MiB: give a smaller file")
-
-// load reads a file, or standard input for "-". The error wraps errTooLarge if the input
-// is longer than maxInput; else it ends the command with exit code 3.
-func (a *app) load(name string) (string, error) {
-	var from io.Reader
-	if name == "-" {
-		if a.read {
-			return "", usageError("standard input can be read only once: give a file instead of one of the -")
-		}
-		a.read, from = true, a.in
-	} else {
-		f, err := os.Open(name)
-		if err != nil {
-			return "", ioError(fmt.Errorf("%s: %w", name, withoutPath(err)))
-		}
-		defer f.Close() //nolint:errcheck // it is only read
-		from = f
+// open reads and recognises a file, or standard input for "-". flag names it, with its
+// dashes; "" is for an argument. An error ends the command: with code 3 if the file cannot
+// be read, with 2 if a flag names one that is too long, else with 1; it then wraps
+// input.ErrTooLarge.
+func (a *app) open(flag, name string) (*input.File, error) {
+	f, err := a.files.Read(flag, name)
+	if err != nil {
+		return nil, unread(flag, err)
 	}
-	data, err := io.ReadAll(io.LimitReader(from, maxInput+1))
+	return f, nil
+}
+
+// unread gives the error of a file that was not read its exit code.
+func unread(flag string, err error) error {
 	switch {
-	case err != nil:
-		return "", ioError(fmt.Errorf("%s: %w", shownName(name), withoutPath(err)))
-	case len(data) > maxInput:
-		return "", fmt.Errorf("%s %w", shownName(name), errTooLarge)
+	case errors.Is(err, input.ErrStdinTwice), flag != "" && errors.Is(err, input.ErrTooLarge):
+		return usageError("%w", err)
+	case errors.Is(err, input.ErrTooLarge):
+		return &exitError{exitViolated, err}
 	}
-	return string(data), nil
+	return ioError(err)
+}
+
+// load returns the bytes of a file that open reads.
+func (a *app) load(name string) (string, error) {
+	f, err := a.open("", name)
+	if err != nil {
+		return "", err
+	}
+	return f.Raw, nil
 }
 
 // withoutPath returns the cause of a *os.PathError: the message names the file already.
@@ -100,13 +99,17 @@ func (a *app) loadKeys(flag, name, ca string) (ssa.KeyResolver, error) {
 	if isURL(name) {
 		return a.remoteKeys(flag, name, ca)
 	}
-	text, err := a.load(name)
+	f, err := a.open("--"+flag, name)
 	if err != nil {
-		return nil, orUsage(err, "--"+flag)
+		return nil, err
 	}
-	keys, err := ssa.ParseJWKS([]byte(text))
+	document, err := f.KeySet()
 	if err != nil {
-		return nil, usageError("--%s %s: %w", flag, shownName(name), plainly(err))
+		return nil, usageError("%w", err)
+	}
+	keys, err := ssa.ParseJWKS([]byte(document))
+	if err != nil {
+		return nil, usageError("%s: %w", f.Where(), plainly(err))
 	}
 	for _, s := range keys.Skipped {
 		a.note("%s: entry %d of the key set is not used: %s", shownName(name), s.Index, s.Reason)
@@ -127,31 +130,39 @@ func orUsage(err error, what string) error {
 	return usageError("%s: %w", what, err)
 }
 
-// loadCertificate reads a transport certificate, PEM or DER; nil if name is "".
+// loadCertificate reads a transport certificate, PEM, DER or PKCS#12; nil if name is "".
 func (a *app) loadCertificate(name string) (*validate.Certificate, error) {
 	if name == "" {
 		return nil, nil
 	}
-	text, err := a.load(name)
+	f, err := a.open("--cert", name)
 	if err != nil {
-		return nil, orUsage(err, "--cert")
+		return nil, err
 	}
-	der := []byte(text)
-	for rest := der; len(rest) > 0; {
-		block, next := pem.Decode(rest)
-		if block == nil {
-			break
-		}
-		if rest = next; block.Type == "CERTIFICATE" {
-			der = block.Bytes
-			break
-		}
-	}
-	cert, err := x509.ParseCertificate(der)
+	certs, err := f.Certificates(a.opens, false)
 	if err != nil {
-		return nil, usageError("--cert %s: is no X.509 certificate, in PEM or DER: %w", shownName(name), err)
+		return nil, usageError("%w", err)
 	}
-	return &validate.Certificate{RawSubject: cert.RawSubject}, nil
+	return &validate.Certificate{RawSubject: certs[0].RawSubject}, nil
+}
+
+// passwordFlag is the flag for the password of a PKCS#12 store.
+func passwordFlag(flags *pflag.FlagSet, name *string) {
+	flags.StringVar(name, "password-file", "", "a `FILE` with the password of a PKCS#12 store in its first line")
+}
+
+// readPassword reads the file of --password-file, if there is one, for the stores that are
+// read later.
+func (a *app) readPassword(name string) error {
+	if name == "" {
+		return nil
+	}
+	p, err := a.files.Password("--password-file", name)
+	if err != nil {
+		return unread("--password-file", err)
+	}
+	a.opens = p
+	return nil
 }
 
 // loadPolicy reads a bank's policy for a profile. If name is "", it returns the profile's
@@ -163,13 +174,17 @@ func (a *app) loadPolicy(name string, profile validate.Profile) (validate.Policy
 	if name == "" {
 		return validate.DefaultPolicy(profile), nil
 	}
-	document, err := a.load(name)
+	f, err := a.open("--policy", name)
 	if err != nil {
-		return validate.Policy{}, orUsage(err, "--policy")
+		return validate.Policy{}, err
+	}
+	document, err := f.Document(input.Policy)
+	if err != nil {
+		return validate.Policy{}, usageError("%w", err)
 	}
 	policy, err := validate.ParsePolicy([]byte(document), profile)
 	if err != nil {
-		return validate.Policy{}, usageError("--policy %s: %s", shownName(name), text.Detail(err))
+		return validate.Policy{}, usageError("%s: %s", f.Where(), text.Detail(err))
 	}
 	return policy, nil
 }

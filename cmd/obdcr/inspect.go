@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
@@ -24,60 +25,47 @@ and no rule: anybody may have written what it shows.`,
 		Args:              oneFile,
 		ValidArgsFunction: filesAlone,
 		RunE: func(c *cobra.Command, args []string) error {
-			text, err := a.load(args[0])
-			if errors.Is(err, errTooLarge) {
-				return &exitError{exitViolated, err}
-			}
+			f, err := a.open("", args[0])
 			if err != nil {
 				return err
 			}
-			return inspect(c.OutOrStdout(), shownName(args[0]), strings.TrimSpace(text))
+			return inspect(c.OutOrStdout(), f)
 		},
 	}
 }
 
-// inspect shows a token and the statement inside it. A token that cannot be decoded is a
-// violation; inspect shows the parts that can be.
-func inspect(out io.Writer, name, token string) error {
-	if token == "" {
-		return &exitError{exitViolated, fmt.Errorf("%s is empty", name)}
-	}
-	kind := "registration request"
-	payload, err := payloadOf(token)
+// inspect shows a token and the statement inside it. A file of another kind is a
+// violation, and its content is not shown: it may be a secret.
+func inspect(out io.Writer, f *input.File) error {
+	token, err := f.Claims(input.OtherToken)
 	if err != nil {
-		return &exitError{exitViolated, fmt.Errorf("%s is neither a compact JWT nor a JSON object: %w", name, err)}
+		return &exitError{exitViolated, err}
 	}
-	object, err := jsonscan.Parse(payload)
-	if err == nil && !isRequest(object) {
-		kind = "software statement"
+	payload, err := payloadOf(token)
+	if err != nil { // cannot happen: the file is recognised by its payload
+		return &exitError{exitViolated, fmt.Errorf("%s: %w", f.Where(), err)}
 	}
+	kind := titles[f.Kind]
 	fmt.Fprintf(out, "UNVERIFIED: no signature was checked, anybody may have written this\n")
-	fmt.Fprintf(out, "%s, %s\n", text.Visible(name), kind)
+	fmt.Fprintf(out, "%s, %s\n", f.Where(), kind)
 	failed := show(out, kind, token)
-	if err == nil && kind == "registration request" {
+	if object, err := jsonscan.Parse(payload); err == nil {
 		if member, ok := object.Member("software_statement"); ok {
 			statement, _ := member.Text()
-			failed = errors.Join(failed, show(out, "software statement", statement))
+			failed = errors.Join(failed, show(out, titles[input.Statement], statement))
 		}
 	}
 	if failed != nil {
-		return &exitError{exitViolated, fmt.Errorf("%s: %w", name, failed)}
+		return &exitError{exitViolated, fmt.Errorf("%s: %w", f.Where(), failed)}
 	}
 	return nil
 }
 
-// isRequest reports whether an object is a request and not a statement: it has a
-// software_statement, or none of the claims that only statements have.
-func isRequest(v jsonscan.Value) bool {
-	if _, ok := v.Member("software_statement"); ok {
-		return true
-	}
-	for _, name := range []string{"software_roles", "software_redirect_uris", "software_jwks_endpoint", "software_client_name", "org_id"} {
-		if _, ok := v.Member(name); ok {
-			return false
-		}
-	}
-	return true
+// titles are what inspect calls what it shows.
+var titles = map[input.Kind]string{
+	input.Request: "registration request", input.RequestClaims: "registration request",
+	input.Statement: "software statement", input.StatementClaims: "software statement",
+	input.OtherToken: "token", input.OtherObject: "JSON object",
 }
 
 // payloadOf returns the payload of a compact JWT, or a JSON object as it is.

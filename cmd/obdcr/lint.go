@@ -17,7 +17,7 @@ import (
 type lintOptions struct {
 	profile, policy, now, output string
 	ssaJWKS, softwareJWKS, ca    string
-	ssa, aud, cert               string
+	ssa, aud, cert, password     string
 	audGiven, update             bool
 }
 
@@ -52,6 +52,7 @@ stop.`,
 	own.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` or issuer URL; without it only the shape of aud is judged")
 	own.BoolVar(&o.update, "update", false, "judge the request as an update of a registered client (PUT)")
 	own.StringVar(&o.cert, "cert", "", "the transport certificate, a `FILE`, to compare tls_client_auth_subject_dn with")
+	passwordFlag(own, &o.password)
 	complete(cmd, "profile", text.Strings(validate.Profiles()))
 	complete(cmd, "output", text.Strings(report.Formats()))
 	cmd.AddCommand(&cobra.Command{
@@ -97,6 +98,9 @@ func (a *app) lintInput(o *lintOptions) (in tpp.LintInput, err error) {
 		return in, err
 	}
 	in.Update = o.update
+	if err = a.readPassword(o.password); err != nil {
+		return in, err
+	}
 	if in.Certificate, err = a.loadCertificate(o.cert); err != nil {
 		return in, err
 	}

@@ -65,45 +65,64 @@ func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool
 	return sum.verdict(many)
 }
 
-// judge judges one file. It is called for several files at once.
+// judge judges one file. It is called for several files at once. A file of a wrong kind gets
+// one violation, which says what it is; one of a folder is left out.
 func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statement string, alone bool) judgement {
-	content, err := a.load(c.name)
-	if err != nil && !errors.Is(err, errTooLarge) {
+	wanted := input.Request
+	if alone {
+		wanted = input.Statement
+	}
+	f, err := a.open("", c.name)
+	switch {
+	case errors.Is(err, input.ErrTooLarge):
+		v := validate.Violation{Message: "the file is larger than 1 MiB", Fix: "send a smaller file: a token has a few KiB, at most 1 MiB is read"}
+		return judgement{result: a.resultOf(c.name, alone, unjudged(&in, wanted, v))}
+	case err != nil:
 		return judgement{err: err}
 	}
-	if !c.named && !isJudged(content, alone) {
-		return judgement{}
+	if wrong := f.Judged(wanted); wrong != nil {
+		if !c.named && !f.Resembles(wanted) {
+			return judgement{}
+		}
+		return judgement{result: a.resultOf(c.name, alone, unjudged(&in, wanted, wrongFile(f, wrong, wanted)))}
 	}
-	result := &tpp.LintResult{}
-	switch {
-	case err != nil:
-		result.Report = unreadable(&in, alone, "is larger than 1 MiB", "send a smaller file: a token has a few KiB, at most 1 MiB is read")
-	case strings.TrimSpace(content) == "":
-		result.Report = unreadable(&in, alone, "is empty", "")
-	default:
-		if in.Statement, in.Request = content, ""; !alone {
-			in.Statement, in.Request = statement, withStatement(content, statement)
-		}
-		if result, err = tpp.Lint(ctx, in); err != nil {
-			return judgement{err: usageError("%w", plainly(err))}
-		}
+	if in.Statement, in.Request = f.Raw, ""; !alone {
+		in.Statement, in.Request = statement, withStatement(f, statement)
+	}
+	result, err := tpp.Lint(ctx, in)
+	if err != nil {
+		return judgement{err: usageError("%w", plainly(err))}
 	}
 	return judgement{result: a.resultOf(c.name, alone, result), unread: unreadableKeys(result.Unavailable)}
 }
 
-// isJudged reports whether a file of a folder is what lint judges. It is so for what may
-// become a request (a statement, if alone) when its fault is mended, and not for a key.
-func isJudged(content string, alone bool) bool {
-	want := input.Request
-	if alone {
-		want = input.Statement
+// unjudged makes the result for a file that is not decoded, by the rule that a bank would
+// name for it where the violation has none.
+func unjudged(in *tpp.LintInput, wanted input.Kind, v validate.Violation) *tpp.LintResult {
+	switch {
+	case v.Rule != "":
+	case wanted == input.Request:
+		v.Rule, v.Document = validate.RuleRequestJWS, validate.DocHeader
+	default:
+		v.Rule, v.Document = validate.RuleSSAJWS, validate.DocSSA
 	}
-	f := input.Recognise(content)
+	return &tpp.LintResult{Report: in.Validator.Judge(&validate.Input{Now: in.Now, Extra: []validate.Violation{v}})}
+}
+
+// wrongFile makes the violation for a file of a wrong kind. A bank reads a token without a
+// statement inside as a request that lacks one.
+func wrongFile(f *input.File, e *input.Error, wanted input.Kind) validate.Violation {
+	v := validate.Violation{Message: e.Found + ", not " + wanted.String(), Fix: e.Fix}
+	if len(e.Commands) > 0 {
+		v.Fix += ": " + e.Commands[0].String()
+	}
 	switch f.Kind {
-	case input.JWSFlattened, input.JWSGeneral, input.EncryptedToken:
-		return true
+	case input.Statement, input.StatementClaims, input.OtherToken:
+		if wanted == input.Request && !f.Quoted() {
+			v.Rule, v.Document, v.Pointer = validate.RuleSoftwareStatementRequired, validate.DocRequest, "/software_statement"
+		}
 	}
-	return f.Judged(want) == nil
+	return v
 }
 
 // lintSummary collects what decides the exit code.
@@ -161,39 +180,28 @@ func (s *lintSummary) verdict(many bool) error {
 	return nil
 }
 
-// unreadable makes the report of an input that is not decoded. A fix of "" is the rule's
-// own one.
-func unreadable(in *tpp.LintInput, alone bool, why, fix string) *validate.Report {
-	v := validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocHeader, Message: "the request " + why, Fix: fix}
-	if alone {
-		v = validate.Violation{Rule: validate.RuleSSAJWS, Document: validate.DocSSA, Message: "the software statement " + why, Fix: fix}
-	}
-	return in.Validator.Judge(&validate.Input{Now: in.Now, Extra: []validate.Violation{v}})
-}
-
 // statementOf reads the statement of --ssa; "" if name is "".
 func (a *app) statementOf(name string) (string, error) {
 	if name == "" {
 		return "", nil
 	}
-	content, err := a.load(name)
+	f, err := a.open("--ssa", name)
 	if err != nil {
-		return "", orUsage(err, "--ssa")
+		return "", err
 	}
-	statement := strings.TrimSpace(content)
-	if statement == "" {
-		return "", usageError("--ssa %s: is empty", shownName(name))
+	if wrong := f.Judged(input.Statement); wrong != nil {
+		return "", usageError("%w", wrong)
 	}
-	return statement, nil
+	return f.Text(), nil
 }
 
 // withStatement returns a request. If it is claims alone without a software_statement,
 // withStatement adds the statement to them, so that no rule reports that it is missing.
-func withStatement(request, statement string) string {
+func withStatement(f *input.File, statement string) string {
+	request, claimsAlone := f.Raw, f.Text()
 	if statement == "" {
 		return request
 	}
-	claimsAlone := strings.TrimSpace(request)
 	object, err := jsonscan.Parse(claimsAlone)
 	if err != nil || object.Kind() != jsonscan.Object {
 		return request

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/internal/text"
 )
 
@@ -40,12 +41,13 @@ type app struct {
 	out      io.Writer // for a command that writes its result before it ends
 	err      io.Writer
 	color    bool
-	terminal bool          // the result goes to a terminal
-	progress bool          // messages go to a terminal that can show progress
-	known    *secrets      // that no message may show
-	timeout  time.Duration // of each answer of a server
-	read     bool          // standard input has been read
-	stopping func()        // for tests: called when a signal stops a sandbox; nil: not called
+	terminal bool            // the result goes to a terminal
+	progress bool            // messages go to a terminal that can show progress
+	known    *secrets        // that no message may show
+	timeout  time.Duration   // of each answer of a server
+	files    *input.Reader   // made by run: standard input is read once
+	opens    *input.Password // of --password-file; nil without it
+	stopping func()          // for tests: called when a signal stops a sandbox; nil: not called
 }
 
 // exitError ends the command with a code. Without a cause it prints nothing, because the
@@ -78,6 +80,7 @@ func ioError(err error) error { return &exitError{exitIO, err} }
 func (a *app) run(args []string, out io.Writer) int {
 	var result bytes.Buffer
 	a.out = out
+	a.files = &input.Reader{Stdin: a.in, Warn: func(warning string) { a.note("warning: %s", warning) }}
 	root := a.root()
 	root.SetArgs(withDashedID(args))
 	root.SetIn(a.in)
@@ -101,14 +104,25 @@ func (a *app) run(args []string, out io.Writer) int {
 	return exitUsage
 }
 
+// indented begins a line that goes on with the message above it. Twice it begins a line of a
+// command to copy, which must stay whole.
+const indented = "  "
+
 // note prints a message to standard error. The text may hold input, so control characters
 // are escaped. A terminal gets it at most 80 columns wide.
 func (a *app) note(format string, args ...any) {
 	said := a.secrets().out(strings.TrimSpace(fmt.Sprintf(format, args...)))
 	for line := range strings.Lines(said) {
-		line = "obdcr: " + text.Visible(strings.TrimRight(line, "\n"))
-		if a.progress { // a program that reads messages gets each in one line
-			line = strings.Join(text.Wrap(line, columns-2), "\n  ")
+		line = text.Visible(strings.TrimRight(line, "\n"))
+		goesOn := strings.HasPrefix(line, indented)
+		if !goesOn {
+			line = "obdcr: " + line
+		}
+		if a.progress && !strings.HasPrefix(line, indented+indented) { // a program that reads messages gets each in one line
+			line = strings.Join(text.Wrap(line, columns-2), "\n"+indented)
+			if goesOn {
+				line = indented + line
+			}
 		}
 		fmt.Fprintln(a.err, line)
 	}

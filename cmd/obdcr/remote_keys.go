@@ -59,13 +59,17 @@ func (a *app) loadRoots(name string) (*x509.CertPool, error) {
 	if name == "" {
 		return nil, nil
 	}
-	text, err := a.load(name)
+	f, err := a.open("--ca", name)
 	if err != nil {
-		return nil, orUsage(err, "--ca")
+		return nil, err
+	}
+	certs, err := f.Authorities(a.opens)
+	if err != nil {
+		return nil, usageError("%w", err)
 	}
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM([]byte(text)) {
-		return nil, usageError("--ca %s: there is no certificate in PEM in it", shownName(name))
+	for _, c := range certs {
+		roots.AddCert(c)
 	}
 	return roots, nil
 }

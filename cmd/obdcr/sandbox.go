@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/internal/text"
@@ -111,9 +112,13 @@ func (a *app) sandboxConfig(c *cobra.Command, o *sandboxOptions) (sandbox.Config
 		}
 	}
 	if o.policy != "" {
-		text, err := a.load(o.policy)
+		f, err := a.open("--policy", o.policy)
 		if err != nil {
-			return config, orUsage(err, "--policy")
+			return config, err
+		}
+		text, err := f.Document(input.Policy)
+		if err != nil {
+			return config, usageError("%w", err)
 		}
 		config.Policy = []byte(text)
 	}

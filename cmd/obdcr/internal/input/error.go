@@ -15,9 +15,37 @@ type Error struct {
 	Found    string // the sentence about it: "this is an HTML page"
 	Wanted   string // what is wanted, with its article
 	Fix      string // what to do, in words; "" if the wanted thing says it
-	Commands []string
+	Commands []Command
 	cause    error
 }
+
+// Command is a command line, in words that are quoted for a shell.
+type Command []string
+
+// String returns the command on one line.
+func (c Command) String() string { return strings.Join(c, " ") }
+
+// lines returns the command in lines of at most the width, where its words allow that. Each
+// but the last ends in a backslash.
+func (c Command) lines(width int) []string {
+	lines := []string{""}
+	for i, word := range c {
+		last := &lines[len(lines)-1]
+		switch {
+		case i == 0:
+			*last = word
+		case len(*last)+len(word)+len(" ")+len(` \`) <= width:
+			*last += " " + word
+		default:
+			*last += ` \`
+			lines = append(lines, "  "+word)
+		}
+	}
+	return lines
+}
+
+// margin is how many columns a line of a command may have, behind its indentation.
+const margin = 76
 
 // Error returns all lines.
 func (e *Error) Error() string {
@@ -30,7 +58,9 @@ func (e *Error) Error() string {
 		b.WriteString("\n  fix: " + e.Fix)
 	}
 	for _, command := range e.Commands {
-		b.WriteString("\n    " + command)
+		for _, line := range command.lines(margin) {
+			b.WriteString("\n    " + line)
+		}
 	}
 	return b.String()
 }
@@ -42,7 +72,7 @@ func (e *Error) Unwrap() error { return e.cause }
 const keepOut = "keep this key out of requests, mails, repositories"
 
 // unfit makes the error for a file that is no wanted thing.
-func (f *File) unfit(wanted, fix string, commands ...string) *Error {
+func (f *File) unfit(wanted, fix string, commands ...Command) *Error {
 	return &Error{Where: f.Where(), Kind: f.Kind, Found: f.sentence(), Wanted: wanted, Fix: fix, Commands: commands}
 }
 
@@ -59,40 +89,44 @@ func (f *File) sentence() string {
 
 // remedy returns what to do with a file that is of no use whatever is wanted, and the
 // command for it; "" if it depends on what is wanted.
-func (f *File) remedy() (fix string, commands []string) {
+func (f *File) remedy() (fix string, command Command) {
 	name, other := shellWord(f.Name), func(suffix string) string { return shellWord(f.renamed(suffix)) }
 	switch f.Kind {
 	case BrokenJSON:
-		return f.syntax.fix(f), f.syntax.commands(f)
+		return f.syntax.fix(f), f.syntax.command(f)
 	case OtherEncoding:
-		return "write it in UTF-8, for example from Windows-1252", []string{"iconv -f WINDOWS-1252 -t UTF-8 " + name + " > " + other("-utf8")}
+		from := "WINDOWS-1252"
+		if f.detail != "" {
+			from = "UTF-32"
+		}
+		return "write it in UTF-8", Command{"iconv", "-f " + from, "-t UTF-8", name, "> " + other("-utf8"+filepath.Ext(f.Name))}
 	case Gzip:
-		return "unpack it", []string{"gzip -dc " + name + " > " + other("-unpacked")}
+		return "unpack it", Command{"gzip", "-dc", name, "> " + other("-unpacked")}
 	case Zip:
-		return "unpack it, and give the file inside", []string{"unzip " + name}
+		return "unpack it, and give the file inside", Command{"unzip", name}
 	case DamagedPEM:
 		return "copy the file again, unchanged from -----BEGIN to the end of -----END", nil
-	case JKS:
-		return "convert it, then give the new file with --password-file", []string{
-			"keytool -importkeystore -srckeystore " + name + " \\", "  -destkeystore " + other(".p12") + " -deststoretype PKCS12"}
-	case JCEKS:
-		return "convert it, then give the new file with --password-file", []string{
-			"keytool -importkeystore -srckeystore " + name + " -srcstoretype JCEKS \\", "  -destkeystore " + other(".p12") + " -deststoretype PKCS12"}
-	case EncryptedKey:
-		command := "openssl pkey -in " + name + " -out " + other("-plain.pem")
-		if f.bytes != "" {
-			command = "openssl pkey -inform DER -in " + name + " -out " + other("-plain.pem")
+	case JKS, JCEKS:
+		command = Command{"keytool", "-importkeystore", "-srckeystore " + name, "-destkeystore " + other(".p12"), "-deststoretype PKCS12"}
+		if f.Kind == JCEKS {
+			command = append(command, "-srcstoretype JCEKS")
 		}
-		return "decrypt it into a file that you alone can read", []string{command}
+		return "convert it, then give the new file with --password-file", command
+	case EncryptedKey:
+		command = Command{"openssl", "pkey", "-in " + name, "-out " + other("-plain.pem")}
+		if f.bytes != "" {
+			command = append(command, "-inform DER")
+		}
+		return "decrypt it into a file that you alone can read", command
 	case OpenSSHKey:
 		copied := other("-plain.pem")
-		return "convert a copy of it", []string{"cp " + name + " " + copied + " && ssh-keygen -p -m PKCS8 -f " + copied}
+		return "convert a copy of it", Command{"cp", name, copied, "&&", "ssh-keygen", "-p", "-m PKCS8", "-f " + copied}
 	case PKCS7:
-		form := ""
+		command = Command{"openssl", "pkcs7", "-in " + name, "-print_certs", "-out " + other(".pem")}
 		if f.bytes != "" {
-			form = " -inform DER"
+			command = append(command, "-inform DER")
 		}
-		return "take the certificates out of it", []string{"openssl pkcs7" + form + " -in " + name + " -print_certs -out " + other(".pem")}
+		return "take the certificates out of it", command
 	}
 	return "", nil
 }
@@ -131,7 +165,7 @@ func (s *syntax) fix(f *File) string {
 	case name != "":
 		return "take one of the two members " + text.Quote(name) + " away"
 	case f.detail != "": // no valid UTF-8
-		return "write it in UTF-8, for example from Windows-1252"
+		return "write it in UTF-8"
 	case strings.HasPrefix(rest, "//"), strings.HasPrefix(rest, "/*"), strings.HasPrefix(rest, "#"):
 		return "take the comment away: JSON has none"
 	case strings.HasPrefix(rest, "'"), strings.HasPrefix(rest, "\u2018"), strings.HasPrefix(rest, "\u201C"), strings.HasPrefix(rest, "\u201D"):
@@ -144,9 +178,9 @@ func (s *syntax) fix(f *File) string {
 	return "correct it at that place"
 }
 
-func (s *syntax) commands(f *File) []string {
+func (s *syntax) command(f *File) Command {
 	if f.detail == "" {
 		return nil
 	}
-	return []string{"iconv -f WINDOWS-1252 -t UTF-8 " + shellWord(f.Name) + " > " + shellWord(f.renamed("-utf8.json"))}
+	return Command{"iconv", "-f WINDOWS-1252", "-t UTF-8", shellWord(f.Name), "> " + shellWord(f.renamed("-utf8.json"))}
 }

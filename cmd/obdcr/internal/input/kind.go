@@ -66,7 +66,7 @@ const (
 
 // names are what the kinds are called: a file "is" one of these.
 var names = [kinds]string{
-	Unknown: "text of no known kind", Empty: "an empty file", Binary: "binary data of no known kind",
+	Unknown: "text that is neither a token nor JSON", Empty: "an empty file", Binary: "binary data",
 	OtherEncoding: "text in another encoding than UTF-8 and UTF-16", HTML: "an HTML page", XML: "an XML document",
 	Gzip: "a gzip archive", Zip: "a ZIP archive",
 	Request: "a registration request", Statement: "a software statement", OtherToken: "a token (JWT) that is no request and no software statement",

@@ -48,7 +48,7 @@ func (f *File) store(password *Password) (*keyStore, error) {
 		refused = f.unfit("its password", "give the right one: that in "+password.name+" does not open it")
 	default:
 		refused = f.unfit("a store with one key and its certificates", "convert it into a file that you alone can read",
-			"openssl pkcs12 -in "+name+" -nodes -out "+shellWord(f.renamed("-plain.pem")))
+			Command{"openssl", "pkcs12", "-in " + name, "-nodes", "-out " + shellWord(f.renamed("-plain.pem"))})
 		refused.Found += ": " + err.Error()
 	}
 	refused.cause = err

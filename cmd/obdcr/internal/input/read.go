@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/secret"
@@ -27,14 +28,14 @@ var (
 const Stdin = "-"
 
 // Reader reads the files of one run of the command. The zero Reader reads no standard
-// input and drops warnings. It is not for several goroutines.
+// input and drops warnings. Several goroutines may use it; a File is for one.
 type Reader struct {
 	Stdin io.Reader
 	// Warn gets each warning, one or more lines without a line break at the end, such as
 	// that a file holds a private key where none is due. Nil drops them.
 	Warn func(warning string)
 
-	used bool // standard input has been read
+	used atomic.Bool // standard input has been read
 }
 
 // File is what was read, and what it is.
@@ -93,10 +94,10 @@ func prefix(flag, name string, err error) string {
 func (r *Reader) bytes(name string) (string, error) {
 	var from io.Reader
 	if name == Stdin {
-		if r.used || r.Stdin == nil {
+		if r.Stdin == nil || r.used.Swap(true) {
 			return "", ErrStdinTwice
 		}
-		r.used, from = true, r.Stdin
+		from = r.Stdin
 	} else {
 		f, err := os.Open(name)
 		if err != nil {
@@ -170,6 +171,10 @@ func where(flag, name string) string {
 // Text returns the text of the file: UTF-8 without a byte order mark, and without blanks
 // and line breaks around it.
 func (f *File) Text() string { return f.text }
+
+// Quoted reports whether the file is a JSON string, between whose quotation marks the token,
+// key or certificate stands.
+func (f *File) Quoted() bool { return f.wrapped }
 
 // What returns what the file is, for people, such as "an RSA private key of 2048 bits". It
 // repeats nothing of a key.

@@ -1,6 +1,9 @@
 package input
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/obdcr/obdcr/internal/jsonscan"
 )
 
@@ -8,6 +11,7 @@ import (
 var wanted = map[Kind]string{
 	Request:      "a registration request: a compact JWT",
 	Statement:    "a software statement: a compact JWT",
+	OtherToken:   "a request or a software statement: a JWT, or its claims as JSON",
 	PrivateKey:   "a private key, RSA or EC on P-256: PEM, DER, JWK or PKCS#12",
 	Certificate:  "a certificate: PEM, DER or PKCS#12",
 	Certificates: "certificates of CAs: PEM, DER or PKCS#12",
@@ -18,36 +22,49 @@ var wanted = map[Kind]string{
 	ClientAnswer: "the bank's answer to register, as --client-out keeps it",
 }
 
+// due says which file to give, by the kind that is wanted.
+var due = map[Kind]string{
+	Request: "give the file of the request", Statement: "give the file of the statement", PrivateKey: "give the file of the private key",
+	OtherToken: "give the file of the request or of the statement", Certificate: "give the file of the certificate",
+	Certificates: "give the file of the CA's certificates",
+	KeySet: "give the file of the key set, or its https address", Policy: "give the file of the policy",
+	Discovery: "give the discovery document, or its https address", ToolConfig: "give the configuration",
+	ClientAnswer: "give the file that --client-out has written",
+}
+
 // elsewhere says where a file belongs that was given in a wrong place.
 var elsewhere = map[Kind]string{
 	KeySet: "; a key set belongs to --ssa-jwks or --software-jwks", Certificate: "; a certificate belongs to --cert",
 	Certificates: "; certificates belong to --cert or --ca", Policy: "; a policy belongs to --policy",
-	Discovery: "; a discovery document belongs to --discovery", ToolConfig: "; this file belongs to --config",
+	Discovery: "; this belongs to --discovery", ToolConfig: "; this file belongs to --config",
 	ClientAnswer: "; this file belongs to --client", Statement: "; a statement belongs to --ssa",
-	SandboxReady: "; it names the addresses of a sandbox",
 }
 
 // not makes the error for a file that is not of the wanted kind.
 func (f *File) not(want Kind) *Error {
-	fix, commands := f.fixFor(want)
+	fix, command := f.fixFor(want)
 	if fix == "" {
-		fix, commands = f.remedy()
+		fix, command = f.remedy()
 	}
 	if fix == "" {
-		fix = "give the right file" + elsewhere[f.Kind]
-		if f.Kind.Secret() && want != PrivateKey {
-			fix = "give the right file; " + keepOut
+		fix = due[want] + elsewhere[f.Kind]
+		if f.Kind.Secret() && elsewhere[f.Kind] == "" && want != PrivateKey {
+			fix += "; " + keepOut
 		}
 	}
-	return &Error{Where: f.Where(), Kind: f.Kind, Found: f.sentence(), Wanted: wanted[want], Fix: fix, Commands: commands}
+	e := &Error{Where: f.Where(), Kind: f.Kind, Found: f.sentence(), Wanted: wanted[want], Fix: fix}
+	if command != nil {
+		e.Commands = []Command{command}
+	}
+	return e
 }
 
-// fixFor returns what to do with a file where another kind is wanted, and the commands for
+// fixFor returns what to do with a file where another kind is wanted, and the command for
 // it; "" if nothing is special about the two.
-func (f *File) fixFor(want Kind) (fix string, commands []string) {
+func (f *File) fixFor(want Kind) (fix string, command Command) {
 	name := shellWord(f.Name)
-	if f.wrapped && (want == Request || want == Statement) {
-		return "take the quotation marks away", []string{"jq -j . " + name + " > " + shellWord(f.renamed("-plain.jwt"))}
+	if f.wrapped && (want == Request || want == Statement) && f.token != "" {
+		return "take the quotation marks away", Command{"jq", "-j .", name, "> " + shellWord(f.renamed("-plain.jwt"))}
 	}
 	switch want {
 	case Request:
@@ -63,39 +80,40 @@ func (f *File) fixFor(want Kind) (fix string, commands []string) {
 		case PublicKey:
 			return "give the certificate that holds this key", nil
 		case PrivateKey, EncryptedKey, OpenSSHKey, PrivateJWK:
-			return "give the certificate that belongs to it; " + keepOut, nil
+			return "give the certificate instead; " + keepOut, nil
 		}
 	case KeySet:
-		return f.fixForKeySet(name)
+		return f.fixForKeySet()
 	case Discovery:
 		switch f.Kind {
 		case SandboxReady:
 			return "give the address that it has as discovery", nil
 		case HTML:
-			return "the address answered with a page: fetch the document again", []string{
-				"curl -o discovery.json https://BANK/.well-known/openid-configuration"}
+			return "this is a page instead of the document: fetch it again",
+				Command{"curl", "-o discovery.json", "https://BANK/.well-known/openid-configuration"}
 		}
 	case Policy:
-		return "start from the default policy, and change what the bank does otherwise", []string{"obdcr policy print > policy.json"}
+		if _, of := f.remedy(); f.Kind != BrokenJSON && of == nil {
+			return "start from the default policy" + elsewhere[f.Kind], Command{"obdcr", "policy", "print", "> policy.json"}
+		}
 	}
 	return "", nil
 }
 
-func (f *File) fixForRequest(name string) (string, []string) {
+func (f *File) fixForRequest(name string) (string, Command) {
 	switch f.Kind {
 	case Statement, StatementClaims:
-		return "check it alone; build makes a request from it", []string{"obdcr lint ssa " + name}
+		return "check it alone; build makes a request from it", Command{"obdcr", "lint", "ssa", name}
 	case ToolConfig:
-		return "build a request from it", []string{"obdcr build --config " + name + " > request.jwt"}
+		return "build a request from it", Command{"obdcr", "build", "--config " + name, "> request.jwt"}
 	case RequestClaims: // where a signed request is due
-		return "sign it: build makes a signed request", []string{"obdcr build --help"}
+		return "sign it: build makes a signed request", Command{"obdcr", "build", "--help"}
 	case EncryptedToken:
 		return "send the request signed, not encrypted", nil
 	case JWSFlattened:
-		return compactForm, []string{`jq -j '.protected+"."+.payload+"."+.signature' ` + name + " > request.jwt"}
+		return compactForm, Command{"jq", "-j", `'.protected+"."+.payload+"."+.signature'`, name, "> request.jwt"}
 	case JWSGeneral:
-		return compactForm, []string{
-			`jq -j '.signatures[0].protected+"."+.payload+"."+.signatures[0].signature' \`, "  " + name + " > request.jwt"}
+		return compactForm, Command{"jq", "-j", `'.payload as $p|.signatures[0]|.protected+"."+$p+"."+.signature'`, name, "> request.jwt"}
 	case DamagedToken:
 		return "copy the token again, whole and on one line", nil
 	}
@@ -105,10 +123,10 @@ func (f *File) fixForRequest(name string) (string, []string) {
 // compactForm is the fix for a JWS in JSON.
 const compactForm = "send the compact form: three parts with dots between"
 
-func (f *File) fixForStatement(name string) (string, []string) {
+func (f *File) fixForStatement(name string) (string, Command) {
 	switch f.Kind {
 	case Request:
-		return "fetch the statement from the directory; inspect shows the one inside", []string{"obdcr inspect " + name}
+		return "give the statement alone; inspect shows the one inside", Command{"obdcr", "inspect", name}
 	case RequestClaims:
 		return "give the statement that the directory has signed", nil
 	case StatementClaims:
@@ -119,26 +137,26 @@ func (f *File) fixForStatement(name string) (string, []string) {
 	return "", nil
 }
 
-func (f *File) fixForKey() (string, []string) {
-	const make2048 = "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 \\"
+func (f *File) fixForKey() (string, Command) {
 	switch f.Kind {
 	case PublicKey, PublicJWK:
 		return "give the private key of this pair", nil
 	case Certificate, Certificates, CertificateRequest:
 		return "give the private key that it was made with", nil
 	case PrivateKey, PrivateJWK, KeyAndCertificate:
-		return "make a key that Open Banking admits, and register it at the directory", []string{make2048, "  -out signing.key"}
+		return "make a key of a type that banks take, and register it at the directory",
+			Command{"openssl", "genpkey", "-algorithm RSA", "-pkeyopt rsa_keygen_bits:2048", "-out signing.key"}
 	case KeySet:
-		return "give the private key; a key set that is published has none", nil
+		return "give the private key: a key set has public keys alone", nil
 	}
 	return "", nil
 }
 
-func (f *File) fixForKeySet(name string) (string, []string) {
+func (f *File) fixForKeySet() (string, Command) {
 	switch f.Kind {
 	case HTML:
-		return "the address answered with a page: fetch the key set again", []string{
-			"curl -o directory.jwks https://keystore.openbanking.org.uk/keystore/openbanking.jwks"}
+		return "this is a page instead of the key set: fetch it again",
+			Command{"curl", "-o directory.jwks", "https://keystore.openbanking.org.uk/keystore/openbanking.jwks"}
 	case PublicKey, Certificate, Certificates:
 		return "give the key set that the directory publishes", nil
 	}
@@ -168,6 +186,45 @@ func (f *File) Judged(want Kind) *Error {
 		return nil
 	}
 	return f.not(want)
+}
+
+// Resembles reports whether a file that Judged refuses was meant to be a Request or a
+// Statement, as want says: broken JSON that names a member of it, an encrypted token, or
+// one in a JSON form.
+func (f *File) Resembles(want Kind) bool {
+	switch f.Kind {
+	case JWSFlattened, JWSGeneral, EncryptedToken:
+		return want == Request
+	case BrokenJSON:
+		names := append([]string{"software_statement"}, requestOnly...)
+		if want == Statement {
+			names = append([]string{"software_id"}, statementOnly...)
+		}
+		return slices.ContainsFunc(names, func(name string) bool { return strings.Contains(f.text, `"`+name+`"`) })
+	}
+	return f.wrapped && f.Kind == want
+}
+
+// Claims returns the text of a Request or a Statement, as want says, or of either for
+// OtherToken: a compact JWS, or its claims as JSON. It undoes what Token undoes. It takes
+// JSON objects of no known kind, and a token about something else. The error is an *Error.
+func (f *File) Claims(want Kind) (string, error) {
+	request, statement := want != Statement, want != Request
+	switch f.Kind {
+	case OtherToken:
+		return f.token, nil
+	case OtherObject:
+		return f.text, nil
+	case Request, RequestClaims:
+		if request {
+			return f.text, nil
+		}
+	case Statement, StatementClaims:
+		if statement {
+			return f.text, nil
+		}
+	}
+	return "", f.not(want)
 }
 
 // Document returns the JSON object of the file, for what wants a Policy, a Discovery, a
