@@ -25,7 +25,7 @@ bench: ## run the benchmarks
 	.ci/run benchmarks
 
 docs: ## render the documents again that are made from the code
-	go test ./validate -run 'TestRulesDoc|TestPolicyDoc|TestEachRuleIDIsExported' -update
+	go test ./validate -run 'TestRulesDoc|TestPolicyDoc|TestDeviationsDoc|TestEachRuleIDIsExported' -update
 	go test ./dcr/roles -run TestRolesDoc -update
 	go test ./internal/archtest -run TestREADMEShowsTheExample -update
 
