@@ -29,6 +29,21 @@ type Difference struct {
 	Registered string
 }
 
+// String tells the difference in one line, with at most 64 characters of each value.
+func (d Difference) String() string {
+	asked, registered := "asked for "+text.Echo(d.Asked), "registered "+text.Echo(d.Registered)
+	switch {
+	case d.Default:
+		asked = "not asked for, which means " + text.Echo(d.Asked)
+	case d.Asked == "":
+		asked = "not asked for"
+	}
+	if d.Registered == "" {
+		registered = "not in the bank's answer"
+	}
+	return text.Echo(d.Member) + ": " + asked + "; " + registered
+}
+
 // Differences compares a signed request with the bank's answer to it. The order of lists and
 // of the words of scope does not matter, nor whether scope is an array, nor how a
 // distinguished name is spelled. It leaves out the claims about the request itself (iss, iat,

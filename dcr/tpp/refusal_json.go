@@ -15,7 +15,7 @@ var (
 	textNames = []string{"errordescription", "title", "message", "errormessage", "httpmessage", "faultstring", "detail", "description",
 		"moreinformation", "reason", "text"}
 	placeNames = []string{"path", "field", "pointer", "parameter", "name"}
-	innerNames = []string{"fault", "error", "detail", "response", "source"}
+	innerNames = []string{"fault", "error", "detail", "response"}
 	listNames  = []string{"errors", "tppmessages", "invalidparams", "details", "causes"}
 )
 
@@ -108,7 +108,11 @@ func readList(list jsonscan.Value, levels int) (code, said string) {
 		if code == "" {
 			code = inner
 		}
-		where := firstOf(folded(v), placeNames)
+		members := folded(v)
+		where := firstOf(members, placeNames)
+		if where == "" {
+			where = firstOf(folded(members["source"]), placeNames)
+		}
 		if where != "" {
 			where = "at " + where
 		}
