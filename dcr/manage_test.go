@@ -403,8 +403,10 @@ func TestAReplayedUpdateIsRefused(t *testing.T) {
 	before := everything(t, b.records)
 	_, err = b.Update(context.Background(), id, token, b.caller(t, id))
 	require.Equal(t, []string{"request.jti.replayed"}, ruleIDs(refusalOf(t, err).Report))
+	require.Contains(t, refusalOf(t, err).Description, "get the client")
 	_, refusal := b.register(t, b.Registrar, token)
 	require.Equal(t, []string{"request.jti.replayed"}, ruleIDs(refusal.Report), "nor is it taken for a registration")
+	require.Contains(t, refusal.Description, "ask this bank for the client_id", "a GET would need the client_id that was lost")
 	require.Equal(t, before, everything(t, b.records))
 }
 

@@ -273,6 +273,7 @@ func TestOneRegistrationPerSoftwareIsAPolicy(t *testing.T) {
 	require.Nil(t, refusal)
 	_, refusal = w.register(t, r, w.token(t, nil))
 	require.Equal(t, validate.InvalidClientMetadata, refusal.Code)
+	require.Contains(t, refusal.Description, "ask this bank", "who lost the client_id learns whom to ask")
 }
 
 func TestAClientSecretIsShownOnceAndStoredAsAHash(t *testing.T) {

@@ -216,7 +216,7 @@ func (r *Registrar) storeError(v *VerifiedRequest, err error) error {
 		return e
 	case errors.Is(err, store.ErrReplayed):
 		return r.verifier.refuse(v.input, validate.Violation{Rule: validate.RuleRequestJTIReplayed, Document: validate.DocRequest, Pointer: "/jti",
-			Step: validate.StepReplay, Message: "a request with this jti was sent before; the client it made, if any, is found by GET"}, err)
+			Step: validate.StepReplay, Message: "a request with this jti was sent before; " + afterReplay(v)}, err)
 	case errors.Is(err, store.ErrLeaving):
 		return Unavailable(err, "the client that was registered before is still being deleted")
 	case errors.Is(err, store.ErrExists):
@@ -225,13 +225,25 @@ func (r *Registrar) storeError(v *VerifiedRequest, err error) error {
 	return Unavailable(err, "the registration cannot be stored at the moment")
 }
 
-// taken is the description for a sender whose software or name is registered already.
+// afterReplay tells a sender how to learn what the first request did. Its answer may be
+// lost, so the advice does not need the client_id of a registration.
+func afterReplay(v *VerifiedRequest) string {
+	if v.input.Update != nil {
+		return "get the client to see what it did"
+	}
+	return "if its answer was lost, ask this bank for the client_id, with the software_id and the jti"
+}
+
+// taken is the description for a sender whose software or name is registered already. It
+// tells whom to ask. The store has no look-up by unique key, so the client_id is not told.
 func (r *Registrar) taken() string {
 	switch r.policy.Registrations {
 	case validate.RegistrationsOnePerSoftware:
-		return "this software is registered already, and this bank registers a software once"
+		return "this software is registered already, and this bank registers a software once; " +
+			"if you do not have its client_id, ask this bank for it, with the software_id"
 	case validate.RegistrationsOnePerClientName:
-		return "software of this name is registered already, and this bank registers a name once"
+		return "software of this name is registered already, and this bank registers a name once; " +
+			"if it is yours and you do not have its client_id, ask this bank for it, with the software_id"
 	}
 	return "what is to be registered once is registered already"
 }

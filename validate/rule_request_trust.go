@@ -128,6 +128,6 @@ var requestTrustRules = []Rule{
 		Basis:    BasisStricter,
 		Stricter: "The text wants a unique jti, and does not say that a bank remembers it.",
 		Step:     StepReplay,
-		Fix:      "sign a new request with a fresh jti; find the client of the first one by GET",
+		Fix:      "sign a new request with a fresh jti; if the answer to the first was lost, ask the bank for the client_id, with the software_id and the jti",
 	},
 }

@@ -44,7 +44,14 @@ func payloadOf(c *claims.Request, o *RequestOptions) ([]byte, error) {
 		}
 		all[name] = o.Override[name]
 	}
-	return json.Marshal(all)
+	payload, err := json.Marshal(all)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := jsonscan.Parse(string(payload)); err != nil { // members that are too deep or too many
+		return nil, err
+	}
+	return payload, nil
 }
 
 // checkMember checks that a member is strict JSON.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -84,6 +85,27 @@ func TestNoAdviceNeedsAnUnknownClientID(t *testing.T) {
 	}
 	how, _ := retryOf(each(t.Context(), answering(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) }))["register"]())
 	assert.Equal(t, tpp.RetryLook, how, "201 says that the client is registered")
+}
+
+// TestALostRegistrationIsSentAgainSafely: the bank registers the client once, and its refusal
+// of the second request tells whom to ask.
+func TestALostRegistrationIsSentAgainSafely(t *testing.T) {
+	w := newWorld(t)
+	client := w.client(t)
+	request, err := client.Build(w.statement(t, nil), tpp.RequestOptions{Audience: ssatest.DefaultAudience})
+	require.NoError(t, err)
+	_, err = client.Register(t.Context(), request) // the answer is lost
+	require.NoError(t, err)
+	_, err = client.Register(t.Context(), request)
+	var refused *tpp.ResponseError
+	require.ErrorAs(t, err, &refused)
+	require.Len(t, refused.Rules(), 1)
+	assert.Equal(t, validate.RuleRequestJTIReplayed, refused.Rules()[0].ID)
+	assert.Equal(t, tpp.RetryNew, refused.Retry())
+	for _, told := range []string{refused.Next(), refused.Description, refused.Rules()[0].Fix} {
+		assert.Contains(t, told, "ask")
+		assert.NotContains(t, told, "GET")
+	}
 }
 
 func TestAStatusSaysWhatToDo(t *testing.T) {
