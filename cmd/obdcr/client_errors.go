@@ -6,28 +6,19 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
-// bankError prints what a bank answered, or why no answer came. It returns the error that
-// ends the command: code 1 for a refusal, 3 for what may succeed later.
+// bankError prints what a bank or the directory answered, or why no answer came. It returns
+// the error that ends the command: code 1 for a refusal, 3 for what may succeed later.
 func (a *app) bankError(err error) error {
 	var refused *tpp.ResponseError
 	if errors.As(err, &refused) {
-		text := strings.TrimSpace(fmt.Sprintf("%s: the bank answered %d %s", refused.Verb, refused.Status, refused.Code))
-		if refused.Description != "" {
-			text += ": " + refused.Description
-		}
-		a.note("%s", secretInText.ReplaceAllString(text, "${1}"+leftOut))
-		if refused.RetryAfter > 0 {
-			a.note("try again after %s", refused.RetryAfter.Round(time.Second))
-		}
-		if refused.Verb == "token" && (refused.Status == http.StatusUnauthorized || refused.Code == "invalid_client") {
-			a.note("if the client is registered with another method or secret, give --client with the answer of register, or --auth-method")
-		}
+		a.noteRefusal(refused)
 		if refused.Temporary() || refused.Verb == "discover" || refused.Status < 400 {
 			return &exitError{code: exitIO}
 		}
@@ -47,6 +38,49 @@ func (a *app) bankError(err error) error {
 	return usageError("%s", detail(err))
 }
 
+// noteRefusal prints the words of a refusal, and what to do about it.
+func (a *app) noteRefusal(refused *tpp.ResponseError) {
+	said := strings.TrimSpace(fmt.Sprintf("%s: %s answered %d %s", refused.Verb, peer(refused.Verb), refused.Status, refused.Code))
+	if refused.Description != "" {
+		said += ": " + refused.Description
+	}
+	a.note("%s", secretInText.ReplaceAllString(said, "${1}"+leftOut))
+	if advice := refused.ClockAdvice(); advice != "" && judgesTimes(refused) {
+		a.note("%s, by which it judges iat, exp and nbf", advice)
+	}
+	if refused.RetryAfter > 0 {
+		a.note("try again after %s", refused.RetryAfter.Round(time.Second))
+	}
+	if next := refused.Next(); next != "" {
+		a.note("%s", next)
+	}
+	if refused.Verb == "token" && (refused.Status == http.StatusUnauthorized || refused.Code == "invalid_client") {
+		a.note("if the client is registered with another method or secret, give --client with the answer of register, or --auth-method")
+	}
+}
+
+// timeWords are words by which an answer refuses the times of a token.
+var timeWords = regexp.MustCompile(`(?i)\b(iat|exp|nbf|expir|clock|future|too old|time)`)
+
+// noticedSkew is a difference of the clocks that is worth a word wherever tokens are refused.
+const noticedSkew = time.Minute
+
+// judgesTimes reports whether the times of a token may be the reason of a refusal.
+func judgesTimes(refused *tpp.ResponseError) bool {
+	if refused.Status != http.StatusBadRequest && refused.Status != http.StatusUnauthorized {
+		return false
+	}
+	return refused.ClockSkew().Abs() >= noticedSkew || timeWords.MatchString(refused.Description)
+}
+
+// peer names who answers a verb.
+func peer(verb string) string {
+	if verb == "statement" || verb == "directory token" {
+		return "the directory"
+	}
+	return "the bank"
+}
+
 // lostDetail tells why no answer came, and the flag that may help.
 func (a *app) lostDetail(lost *tpp.NoAnswerError) string {
 	said := detail(lost)
@@ -55,7 +89,7 @@ func (a *app) lostDetail(lost *tpp.NoAnswerError) string {
 		return said + "; " + hintCA
 	}
 	if errors.As(lost.Err, &silent) && silent.Timeout() {
-		return fmt.Sprintf("%s: the bank was silent for %s; --timeout waits longer", said, a.timeout)
+		return fmt.Sprintf("%s: %s has not answered within %s; --timeout waits longer", lost.Verb, peer(lost.Verb), a.timeout)
 	}
 	return said
 }

@@ -50,6 +50,7 @@ func (a *app) register(ctx context.Context, out io.Writer, o *clientOptions) err
 		return a.refusedRequest(ctx, out, request, err)
 	}
 	a.note("registered as %s", information.ClientID)
+	a.noteDifferences(request, information)
 	return a.writeNew(out, information, keep, o.showSecret)
 }
 
@@ -117,6 +118,7 @@ func (a *app) update(ctx context.Context, out io.Writer, args []string, o *clien
 		return a.refusedRequest(ctx, out, request, err)
 	}
 	a.note("updated %s", information.ClientID)
+	a.noteDifferences(request, information)
 	return a.writeNew(out, information, keep, o.showSecret)
 }
 
@@ -239,8 +241,8 @@ func (a *app) refusedRequest(ctx context.Context, out io.Writer, request string,
 			return ioError(err)
 		}
 	}
-	if errors.As(err, &refused) && tpp.MayHaveHappened(err) {
-		a.note("a bank that answers %d may have registered or changed the client all the same", refused.Status)
+	if errors.As(err, &refused) && refused.Retry() == tpp.RetryNew {
+		a.note("nothing was registered or changed; send a new request next time: the jti of this one may be used up")
 	}
 	a.diagnose(ctx, request, err)
 	return end

@@ -89,6 +89,7 @@ func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = fmt.Fprintf(w, "refused: %s; client_secret=unknown-secret", r.Header.Get("Authorization"))
 	})
+	serveDialects(mux, address)
 	bank, err := server.New(server.Config{
 		Issuer: address, Policy: &policy, Directories: []ssa.KnownDirectory{d.Known()}, Keys: server.KeyConfig{Resolver: d.Resolver()},
 		Store: b.store, Tokens: b.tokens, Discovery: dcr.Discovery{TokenEndpoint: address + "/token"}, Rest: mux,
@@ -174,6 +175,10 @@ func TestClientScripts(t *testing.T) {
 				if text := ts.ReadFile(args[0]); text == "" || strings.ContainsAny(text, "\r\n ") {
 					ts.Fatalf("%s cannot be sent as it is", args[0])
 				}
+			},
+			// addline FILE: a line end comes behind the file, as an editor adds it.
+			"addline": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(ts.ReadFile(args[0])+"\n"), 0o600))
 			},
 			// owners FILE: only the owner can read the file.
 			"owners": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -1,14 +1,15 @@
 package main
 
 import (
-	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/netip"
+	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa"
 )
 
@@ -18,8 +19,9 @@ func isURL(name string) bool {
 	return strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://")
 }
 
-// remoteKeys makes a resolver that reads the key set at an address. The address may be on
-// any network, also a private one, because the user typed it.
+// remoteKeys makes a resolver that reads the key set at an address, by the proxies of the
+// environment. The address may be on any network, also a private one, because the user typed
+// it.
 func (a *app) remoteKeys(flag, address, ca string) (ssa.KeyResolver, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Contains(address, "#") {
@@ -29,16 +31,12 @@ func (a *app) remoteKeys(flag, address, ca string) (ssa.KeyResolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{
-		Sources: []ssa.RemoteSource{{
-			Hosts: []string{u.Host}, Roots: roots,
-			Networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
-		}},
-	})
+	keys, err := tpp.KeySet(address, &http.Client{Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}, ForceAttemptHTTP2: true}})
 	if err != nil {
 		return nil, usageError("--%s: %w", flag, plainly(err))
 	}
-	return at{keys, address}, nil
+	return keys, nil
 }
 
 // unreadableKeys makes the error for a key set that could not be read; nil for nil.
@@ -72,16 +70,4 @@ func (a *app) loadRoots(name string) (*x509.CertPool, error) {
 		roots.AddCert(c)
 	}
 	return roots, nil
-}
-
-// at resolves keys at one address, and ignores the address in the statement.
-type at struct {
-	keys    ssa.KeyResolver
-	address string
-}
-
-// ResolveKeys implements ssa.KeyResolver.
-func (r at) ResolveKeys(ctx context.Context, ref ssa.KeyRef) ([]ssa.Key, error) {
-	ref.URL = r.address
-	return r.keys.ResolveKeys(ctx, ref)
 }

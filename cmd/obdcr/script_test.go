@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 	t.Cleanup(keystore.Close)
 	keystore.Publish("/keys.jwks", directory.JWKS())
 	keystore.Publish("/software.jwks", software.JWKS())
+	proxy := newProxy(t, strings.TrimPrefix(keystore.URL(), "https://"))
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: software.TransportCertificate.Certificate[0]})
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -53,6 +54,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("NOW", scriptTime.Format(time.RFC3339))
 			e.Setenv("KEYSTORE", keystore.URL())
+			e.Setenv("PROXY", proxy) // to the keystore, for a name that nobody resolves
 			return errors.Join(
 				os.WriteFile(filepath.Join(e.WorkDir, "directory.jwks"), directory.JWKS(), 0o600),
 				os.WriteFile(filepath.Join(e.WorkDir, "software.jwks"), software.JWKS(), 0o600),
