@@ -48,7 +48,8 @@ func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool
 	if many {
 		out = a.out // file by file, because it may be much
 	}
-	w, err := report.NewWriter(out, report.WriterOptions{Format: report.Format(o.output), Color: a.color, Many: many, Now: time.Now()})
+	w, err := report.NewWriter(out, report.WriterOptions{Format: report.Format(o.output), Color: a.color, Many: many,
+		Version: thisBuild().Version, Now: time.Now()})
 	if err != nil {
 		return err
 	}

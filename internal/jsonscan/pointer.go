@@ -38,35 +38,58 @@ func Lookup(doc, pointer string) (Value, bool) {
 	if err != nil {
 		return Value{}, false
 	}
-	for pointer != "" {
-		if pointer[0] != '/' {
-			return Value{}, false
-		}
-		end := strings.IndexByte(pointer[1:], '/') + 1
-		if end == 0 {
-			end = len(pointer)
-		}
-		var ok bool
-		if v, ok = v.step(unescapePointer.Replace(pointer[1:end])); !ok {
-			return Value{}, false
-		}
-		pointer = pointer[end:]
-	}
-	return v, true
+	start, end, ok := v.Span(pointer)
+	return Value{raw: v.raw[start:end]}, ok
 }
 
-func (v Value) step(token string) (Value, bool) {
-	if v.Kind() == Object {
-		return v.Member(token)
-	}
-	at, err := strconv.Atoi(token)
-	if err != nil || strconv.Itoa(at) != token { // RFC 6901: no sign, no leading zero
-		return Value{}, false
-	}
-	for i, e := range v.Elements() {
-		if i == at {
-			return e, true
+// Span returns where the value that an RFC 6901 pointer names begins and ends, in bytes of
+// Raw. It is false for a pointer that names no value.
+func (v Value) Span(pointer string) (start, end int, ok bool) {
+	end = len(v.raw)
+	for pointer != "" {
+		if pointer[0] != '/' {
+			return 0, 0, false
 		}
+		stop := strings.IndexByte(pointer[1:], '/') + 1
+		if stop == 0 {
+			stop = len(pointer)
+		}
+		from, to, ok := Value{raw: v.raw[start:end]}.child(unescapePointer.Replace(pointer[1:stop]))
+		if !ok {
+			return 0, 0, false
+		}
+		start, end, pointer = start+from, start+to, pointer[stop:]
 	}
-	return Value{}, false
+	return start, end, true
+}
+
+// child returns where the member of that name or the element of that index begins and
+// ends.
+func (v Value) child(token string) (start, end int, ok bool) {
+	kind, index := v.Kind(), -1
+	switch kind {
+	case Object:
+	case Array:
+		at, err := strconv.Atoi(token)
+		if err != nil || at < 0 || strconv.Itoa(at) != token { // RFC 6901: no sign, no leading zero
+			return 0, 0, false
+		}
+		index = at
+	default:
+		return 0, 0, false
+	}
+	i := skipSpace(v.raw, 1)
+	for n := 0; v.raw[i] != '}' && v.raw[i] != ']'; n++ {
+		found := n == index
+		if kind == Object {
+			end = valueEnd(v.raw, i)
+			name, _ := unquote(v.raw[i:end])
+			found, i = name == token, valueStart(v.raw, end)
+		}
+		if end = valueEnd(v.raw, i); found {
+			return i, end, true
+		}
+		i = nextItem(v.raw, end)
+	}
+	return 0, 0, false
 }

@@ -228,3 +228,22 @@ func TestTheTextOfAMemberIsThatOfAString(t *testing.T) {
 	assert.Empty(t, text)
 	assert.False(t, clean)
 }
+
+func TestTheSpanOfAValueIsItsPlaceInTheText(t *testing.T) {
+	const doc = " {\"a\" : [1, {\"b~/\": \"x\"} ],\r\n\t\"\\u0063\":null, \"\": 7 }"
+	v, err := Parse(doc)
+	require.NoError(t, err)
+	for pointer, want := range map[string]string{
+		"": v.Raw(), "/a": `[1, {"b~/": "x"} ]`, "/a/0": "1", "/a/1": `{"b~/": "x"}`, "/a/1/b~0~1": `"x"`, "/c": "null", "/": "7",
+	} {
+		start, end, ok := v.Span(pointer)
+		require.True(t, ok, pointer)
+		assert.Equal(t, want, v.Raw()[start:end], pointer)
+	}
+	for _, pointer := range []string{"a", "/a/2", "/a/01", "/a/-1", "/a/x", "/c/0", "/b", "/a/0/0"} {
+		_, _, ok := v.Span(pointer)
+		assert.False(t, ok, pointer)
+	}
+	_, _, ok := Value{}.Span("/a")
+	assert.False(t, ok, "no value has no members")
+}

@@ -1,34 +1,45 @@
 package text
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
-// Wrap breaks a text at its blanks into lines of at most width characters. A word that is
-// longer gets a line of its own and is not broken, so that an address stays one.
+// Wrap breaks a text at its blanks into lines of at most width cells of a terminal. A word
+// that is longer gets a line of its own and is not broken, so that an address stays one.
 func Wrap(s string, width int) []string {
+	words := strings.Fields(s)
+	if len(words) == 0 {
+		return nil
+	}
+	return Hang(strings.Join(words, " "), width, 0)
+}
+
+// Hang is Wrap with blanks before each line but the first. They count. Runs of blanks within
+// a line stay as they are.
+func Hang(s string, width, indent int) []string {
 	var lines []string
-	var line strings.Builder
-	length := 0
-	for _, word := range strings.Fields(s) {
-		n := utf8.RuneCountInString(word)
-		if length > 0 && length+1+n > width {
-			lines = append(lines, line.String())
-			line.Reset()
-			length = 0
+	in := strings.Repeat(" ", indent)
+	line, used := "", 0
+	for start := 0; start < len(s); {
+		end := start // of the blanks and the word behind them
+		for end < len(s) && s[end] == ' ' {
+			end++
 		}
-		if length > 0 {
-			line.WriteByte(' ')
-			length++
+		word := end
+		for end < len(s) && s[end] != ' ' {
+			end++
 		}
-		line.WriteString(word)
-		length += n
+		cells := Cells(s[start:end])
+		switch {
+		case line == "" && lines == nil:
+			line, used = s[start:end], cells
+		case used+cells <= width || word == end:
+			line, used = line+s[start:end], used+cells
+		default:
+			lines = append(lines, line)
+			line, used = in+s[word:end], indent+Cells(s[word:end])
+		}
+		start = end
 	}
-	if length > 0 {
-		lines = append(lines, line.String())
-	}
-	return lines
+	return append(lines, strings.TrimRight(line, " "))
 }
 
 // WrapParagraphs wraps each paragraph of a text. Paragraphs are apart by an empty line.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 
@@ -22,6 +23,7 @@ type jsonSignatures struct {
 }
 
 type jsonReport struct {
+	File          string              `json:"file,omitempty"`
 	Profile       validate.Profile    `json:"profile"`
 	Valid         bool                `json:"valid"`
 	Wire          *validate.WireError `json:"wire"`
@@ -39,6 +41,9 @@ type jsonViolation struct {
 	Basis    validate.Basis    `json:"basis"`
 	Pointer  string            `json:"pointer"`
 	Document validate.Document `json:"document"`
+	Line     int               `json:"line,omitempty"`
+	Column   int               `json:"column,omitempty"`
+	LineOf   string            `json:"line_of,omitempty"`
 	Message  string            `json:"message"`
 	Got      string            `json:"got"`
 	Want     string            `json:"want"`
@@ -53,28 +58,75 @@ type jsonCitation struct {
 	URL     string `json:"url"`
 }
 
-// writeJSON writes the report as one JSON object, indented and with a newline at its
-// end: profile, valid, wire (null where the report is valid), the violations of
-// every severity, the numbers of rules passed and not applicable, and the checks. The
-// member more counts the violations that the report has no room for.
-func writeJSON(w io.Writer, of *Result) error {
-	r, c := of.Report, &of.Checks
+// jsonForm writes an object for each file, indented and with a newline at its end; for many
+// files an array of them. An object has profile, valid, wire (null where the report is
+// valid), the violations of every severity, the numbers of rules passed and not applicable,
+// and the checks. The member more counts the violations that the report has no room for.
+// The member line_of names the text that line and column are counted in: the file, or a
+// part of a token, pretty-printed.
+type jsonForm struct {
+	w       io.Writer
+	many    bool
+	started bool
+}
+
+func (f *jsonForm) add(of *Result) error {
+	var b bytes.Buffer
+	switch {
+	case f.many && f.started:
+		b.WriteString(",\n")
+	case f.many:
+		b.WriteString("[\n")
+	}
+	f.started = true
+	if err := writeIndented(&b, jsonOf(of), ""); err != nil {
+		return err
+	}
+	if f.many {
+		b.Truncate(b.Len() - 1)
+	}
+	_, err := f.w.Write(b.Bytes())
+	return err
+}
+
+func (f *jsonForm) end() error {
+	var last string
+	switch {
+	case f.many && f.started:
+		last = "\n]\n"
+	case f.many:
+		last = "[]\n"
+	}
+	_, err := io.WriteString(f.w, last)
+	return err
+}
+
+func jsonOf(of *Result) jsonReport {
+	r, c, s := of.Report, &of.Checks, newSpots(of)
 	out := jsonReport{
-		Profile: r.Profile, Valid: r.Valid(), Wire: r.Wire(),
+		File: of.Name, Profile: r.Profile, Valid: r.Valid(), Wire: r.Wire(),
 		Violations: make([]jsonViolation, 0, len(r.Violations)), More: r.More,
 		Passed: len(r.Passed()), NotApplicable: len(r.NotApplicable()),
 		Signatures: jsonSignatures{Request: signature(c.RequestSignature), SSA: signature(c.StatementSignature)},
-		Checks: jsonChecks{RequestSignature: c.RequestSignature.State, StatementSignature: c.StatementSignature.State,
-			Audience: c.Audience.State, Certificate: c.Certificate.State},
+		Checks:     checksOf(c),
 	}
 	for i := range r.Violations {
 		v := &r.Violations[i]
-		out.Violations = append(out.Violations, jsonViolation{
+		one := jsonViolation{
 			Rule: v.Rule, Severity: v.Severity, Basis: v.Basis, Pointer: v.Pointer, Document: v.Document, Message: v.Message,
 			Got: v.Got, Want: v.Want, Citation: jsonCitation(v.Citation), Fix: v.Fix, Code: v.Code,
-		})
+		}
+		if at, _, ok := s.near(v.Document, v.Pointer); ok {
+			one.Line, one.Column, one.LineOf = at.line, at.column, s.kindOf(v.Document)
+		}
+		out.Violations = append(out.Violations, one)
 	}
-	return writeIndented(w, out)
+	return out
+}
+
+func checksOf(c *validate.Checks) jsonChecks {
+	return jsonChecks{RequestSignature: c.RequestSignature.State, StatementSignature: c.StatementSignature.State,
+		Audience: c.Audience.State, Certificate: c.Certificate.State}
 }
 
 // signature returns the older name of a state, which knows no key that was not found.
@@ -88,9 +140,11 @@ func signature(c validate.Check) string {
 	return "not_checked"
 }
 
-func writeIndented(w io.Writer, v any) error {
+// writeIndented writes a value as indented JSON with a newline at its end. The prefix begins
+// each line but the first.
+func writeIndented(w io.Writer, v any, prefix string) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
+	e.SetIndent(prefix, "  ")
 	return e.Encode(v)
 }

@@ -1,91 +1,16 @@
 package report
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"net/url"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/obdcr/obdcr/validate"
-)
-
-// The parts of SARIF 2.1.0 (OASIS, 2020) that a report needs.
-type (
-	sarifLog struct {
-		Schema  string     `json:"$schema"`
-		Version string     `json:"version"`
-		Runs    []sarifRun `json:"runs"`
-	}
-	sarifRun struct {
-		Tool       sarifTool     `json:"tool"`
-		ColumnKind string        `json:"columnKind"`
-		Results    []sarifResult `json:"results"`
-		Properties sarifRunBag   `json:"properties"`
-	}
-	sarifRunBag struct {
-		Profile       validate.Profile    `json:"profile"`
-		Valid         bool                `json:"valid"`
-		Wire          *validate.WireError `json:"wire"`
-		More          int                 `json:"more"`
-		Passed        int                 `json:"passed"`
-		NotApplicable int                 `json:"notApplicable"`
-	}
-	sarifTool struct {
-		Driver sarifDriver `json:"driver"`
-	}
-	sarifDriver struct {
-		Name           string      `json:"name"`
-		InformationURI string      `json:"informationUri"`
-		Rules          []sarifRule `json:"rules"`
-	}
-	sarifText struct {
-		Text string `json:"text"`
-	}
-	sarifRule struct {
-		ID                   string      `json:"id"`
-		ShortDescription     *sarifText  `json:"shortDescription,omitempty"`
-		FullDescription      *sarifText  `json:"fullDescription,omitempty"`
-		HelpURI              string      `json:"helpUri,omitempty"`
-		Help                 *sarifText  `json:"help,omitempty"`
-		DefaultConfiguration sarifConfig `json:"defaultConfiguration"`
-		Properties           sarifBag    `json:"properties"`
-	}
-	sarifConfig struct {
-		Level string `json:"level"`
-	}
-	sarifBag struct {
-		Document validate.Document `json:"document"`
-		Code     validate.Code     `json:"code"`
-		Citation string            `json:"citation,omitempty"`
-		Pointer  string            `json:"pointer,omitempty"`
-		Got      string            `json:"got,omitempty"`
-		Want     string            `json:"want,omitempty"`
-	}
-	sarifResult struct {
-		RuleID     string          `json:"ruleId"`
-		RuleIndex  *int            `json:"ruleIndex,omitempty"`
-		Level      string          `json:"level"`
-		Message    sarifText       `json:"message"`
-		Locations  []sarifLocation `json:"locations"`
-		Properties sarifBag        `json:"properties"`
-	}
-	sarifLocation struct {
-		PhysicalLocation *sarifPhysical `json:"physicalLocation,omitempty"`
-		LogicalLocations []sarifLogical `json:"logicalLocations"`
-	}
-	sarifPhysical struct {
-		ArtifactLocation sarifArtifact `json:"artifactLocation"`
-		Region           sarifRegion   `json:"region"`
-	}
-	sarifArtifact struct {
-		URI string `json:"uri"`
-	}
-	sarifRegion struct {
-		StartLine int `json:"startLine"`
-	}
-	sarifLogical struct {
-		FullyQualifiedName string `json:"fullyQualifiedName"`
-		Kind               string `json:"kind"`
-	}
 )
 
 const (
@@ -93,66 +18,212 @@ const (
 	sarifHomepage = "https://github.com/obdcr/obdcr"
 )
 
-// writeSARIF writes the report as SARIF 2.1.0, with the metadata of each rule that has
-// a result. The numbers passed and notApplicable tell of the other rules. A result
-// points at line 1 of the file name, since a compact JWT has one line, and names
-// document and pointer as its logical location. An empty name is left out, and "-"
-// becomes "stdin". The error is that of w.
-func writeSARIF(w io.Writer, r *validate.Report, name string) error {
-	rules, index := sarifRules(r)
-	run := sarifRun{
-		Tool: sarifTool{Driver: sarifDriver{
-			Name: "obdcr", InformationURI: sarifHomepage, Rules: rules,
-		}},
-		ColumnKind: "unicodeCodePoints",
-		Results:    make([]sarifResult, 0, len(r.Violations)),
-		Properties: sarifRunBag{
-			Profile: r.Profile, Valid: r.Valid(), Wire: r.Wire(), More: r.More,
-			Passed: len(r.Passed()), NotApplicable: len(r.NotApplicable()),
-		},
-	}
-	file := artifact(name)
-	for i := range r.Violations {
-		run.Results = append(run.Results, sarifResultOf(&r.Violations[i], file, index))
-	}
-	return writeIndented(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
+// sarifForm writes one run for all files, with the metadata of each rule that has a result.
+// It writes the results of a file at once, and keeps rules, artifacts and notifications for
+// the end.
+//
+// A result in a file that is JSON has the region of its value. A token has one line, so that
+// a result in it has the region of that line, and its logical location names document,
+// pointer and the line of the payload, pretty-printed.
+type sarifForm struct {
+	w         io.Writer
+	version   string
+	base      string
+	started   bool
+	rules     []sarifRule
+	index     map[string]int
+	artifacts []sarifArtifact
+	notes     []sarifNotification
+	noted     map[string]int
+	all       sarifFileBag // of all files, or of the only one
 }
 
-// artifact makes a file name a URI reference.
-func artifact(name string) *sarifPhysical {
-	switch name {
-	case "":
-		return nil
-	case "-":
-		name = "stdin"
+func newSARIF(w io.Writer, o *WriterOptions) *sarifForm {
+	base, err := filepath.Abs(o.Base)
+	if err != nil {
+		base = "" // there is no working directory, and no name is made relative
 	}
-	uri := url.URL{Path: filepath.ToSlash(name)}
-	return &sarifPhysical{ArtifactLocation: sarifArtifact{URI: uri.String()}, Region: sarifRegion{StartLine: 1}}
+	return &sarifForm{w: w, version: o.Version, base: base, index: map[string]int{}, noted: map[string]int{}, rules: []sarifRule{}}
 }
 
-// sarifRules returns the rules that have results, in the order of these, and the
-// index of each by its ID.
-func sarifRules(r *validate.Report) (rules []sarifRule, index map[string]int) {
-	table := map[string]validate.Rule{}
-	for _, row := range r.Rules() {
-		table[row.ID] = row
+func (f *sarifForm) add(of *Result) error {
+	bag := fileBag(of)
+	if len(f.artifacts) == 0 && f.all.Verdict == "" {
+		f.all = bag
+	} else {
+		f.all.Valid, f.all.Wire = f.all.Valid && bag.Valid, nil
+		f.all.Verdict = "several files"
+		f.all.More, f.all.Passed, f.all.NotApplicable = f.all.More+bag.More, f.all.Passed+bag.Passed, f.all.NotApplicable+bag.NotApplicable
 	}
-	rules, index = []sarifRule{}, map[string]int{}
-	for i := range r.Violations {
-		id := r.Violations[i].Rule
-		row, known := table[id]
-		if _, twice := index[id]; twice || !known {
+	file := f.artifact(of.Name, bag)
+	f.note(of, file)
+	f.addRules(of.Report)
+	var b bytes.Buffer
+	s, seen := newSpots(of), map[string]int{}
+	for i := range of.Report.Violations {
+		switch {
+		case !f.started:
+			b.WriteString(sarifStart + "\n        ")
+			f.started = true
+		default:
+			b.WriteString(",\n        ")
+		}
+		result := f.result(&of.Report.Violations[i], file, s, seen)
+		if err := writeIndented(&b, result, "        "); err != nil {
+			return err
+		}
+		b.Truncate(b.Len() - 1)
+	}
+	_, err := f.w.Write(b.Bytes())
+	return err
+}
+
+const sarifStart = `{
+  "$schema": "` + sarifSchema + `",
+  "version": "2.1.0",
+  "runs": [
+    {
+      "columnKind": "unicodeCodePoints",
+      "results": [`
+
+func (f *sarifForm) end() error {
+	var b bytes.Buffer
+	if f.started {
+		b.WriteString("\n      ]")
+	} else {
+		b.WriteString(sarifStart + "]")
+	}
+	for _, part := range []struct {
+		name  string
+		value any
+		left  bool
+	}{
+		{"tool", sarifTool{sarifDriver{Name: "obdcr", Version: f.version, InformationURI: sarifHomepage, Rules: f.rules}}, false},
+		{"artifacts", f.artifacts, len(f.artifacts) == 0},
+		{"invocations", []sarifInvocation{{ExecutionSuccessful: true, Notifications: f.notes}}, false},
+		{"properties", f.all, false},
+	} {
+		if part.left {
 			continue
 		}
-		index[id] = len(rules)
-		rules = append(rules, sarifRule{
-			ID: row.ID, ShortDescription: sarifTextOf(row.Summary), FullDescription: sarifTextOf(row.Reason),
-			HelpURI: row.Citation.URL, Help: sarifTextOf(row.Fix),
-			DefaultConfiguration: sarifConfig{Level: sarifLevel(row.Severity)},
-			Properties:           sarifBag{Document: row.Document, Code: row.Code, Citation: row.Citation.String()},
-		})
+		b.WriteString(",\n      " + strconv.Quote(part.name) + ": ")
+		if err := writeIndented(&b, part.value, "      "); err != nil {
+			return err
+		}
+		b.Truncate(b.Len() - 1)
 	}
-	return rules, index
+	b.WriteString("\n    }\n  ]\n}\n")
+	_, err := f.w.Write(b.Bytes())
+	return err
+}
+
+func fileBag(of *Result) sarifFileBag {
+	r := of.Report
+	return sarifFileBag{
+		Profile: r.Profile, Valid: r.Valid(), Verdict: verdict(of), Wire: r.Wire(), More: r.More,
+		Passed: len(r.Passed()), NotApplicable: len(r.NotApplicable()), Checks: checksOf(&of.Checks),
+	}
+}
+
+// artifact keeps a file. It returns its place, nil for a file without a name.
+func (f *sarifForm) artifact(name string, bag sarifFileBag) *sarifPhysical {
+	if name == "" {
+		return nil
+	}
+	uri := f.uri(name)
+	f.artifacts = append(f.artifacts, sarifArtifact{Location: sarifArtifactName{uri}, Properties: bag})
+	return &sarifPhysical{ArtifactLocation: sarifArtifactLocation{URI: uri, Index: len(f.artifacts) - 1}}
+}
+
+// uri makes a file name a URI reference: relative to the base for a file below it, else
+// absolute.
+func (f *sarifForm) uri(name string) string {
+	if name == "-" {
+		return "stdin"
+	}
+	path, err := filepath.Abs(name)
+	if err != nil || f.base == "" {
+		return (&url.URL{Path: filepath.ToSlash(name)}).String()
+	}
+	if relative, err := filepath.Rel(f.base, path); err == nil && filepath.IsLocal(relative) {
+		return (&url.URL{Path: filepath.ToSlash(relative)}).String()
+	}
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") { // a drive of Windows
+		path = "/" + path
+	}
+	return (&url.URL{Scheme: "file", Path: path}).String()
+}
+
+// note keeps a notification for each check that is not good. One names all its files.
+func (f *sarifForm) note(of *Result, file *sarifPhysical) {
+	for _, c := range of.Checks.Named() {
+		if c.State == validate.CheckGood {
+			continue
+		}
+		text := c.Name + " " + stateOf(c.Check)
+		at, ok := f.noted[text]
+		if !ok {
+			at = len(f.notes)
+			f.noted[text] = at
+			f.notes = append(f.notes, sarifNotification{Level: "note", Message: sarifText{Text: text}})
+		}
+		if file != nil {
+			f.notes[at].Locations = append(f.notes[at].Locations, sarifNotedInFile{*file})
+		}
+	}
+}
+
+// addRules keeps the rules that have results, in the order of their first one.
+func (f *sarifForm) addRules(r *validate.Report) {
+	var rows []validate.Rule
+	for i := range r.Violations {
+		v := &r.Violations[i]
+		if _, there := f.index[v.Rule]; there {
+			continue
+		}
+		if rows == nil {
+			rows = r.Rules()
+		}
+		f.index[v.Rule] = len(f.rules)
+		f.rules = append(f.rules, sarifRuleOf(v, rows))
+	}
+}
+
+// sarifRuleOf returns the metadata of the rule of a violation.
+func sarifRuleOf(v *validate.Violation, rows []validate.Rule) sarifRule {
+	row := validate.Rule{ID: v.Rule, Severity: v.Severity, Document: v.Document, Code: v.Code, Citation: v.Citation, Fix: v.Fix}
+	for i := range rows {
+		if rows[i].ID == v.Rule {
+			row = rows[i]
+		}
+	}
+	return sarifRule{
+		ID: row.ID, ShortDescription: sarifTextOf(row.Summary), FullDescription: sarifTextOf(row.Reason),
+		HelpURI: row.Citation.URL, Help: sarifHelp(&row),
+		DefaultConfiguration: sarifConfig{Level: sarifLevel(row.Severity)},
+		Properties:           sarifRuleBag{Document: row.Document, Code: row.Code, Citation: row.Citation.String()},
+	}
+}
+
+// sarifHelp tells what a rule is for and how to keep it.
+func sarifHelp(row *validate.Rule) *sarifText {
+	var text, marked []string
+	add := func(title, plain, markdown string) {
+		if plain != "" {
+			text = append(text, title+": "+plain)
+			marked = append(marked, "**"+title+":** "+markdown)
+		}
+	}
+	add("Rule", row.Summary, row.Summary)
+	add("Why", row.Reason, row.Reason)
+	add("Fix", row.Fix, row.Fix)
+	cited := row.Citation.String()
+	add("Written in", cited, "["+cited+"]("+row.Citation.URL+")")
+	if len(text) == 0 {
+		return nil
+	}
+	return &sarifText{Text: strings.Join(text, "\n"), Markdown: strings.Join(marked, "\n\n")}
 }
 
 func sarifTextOf(s string) *sarifText {
@@ -162,23 +233,57 @@ func sarifTextOf(s string) *sarifText {
 	return &sarifText{Text: s}
 }
 
-func sarifResultOf(v *validate.Violation, file *sarifPhysical, index map[string]int) sarifResult {
+// result writes a violation. seen counts the fingerprints of the file.
+func (f *sarifForm) result(v *validate.Violation, file *sarifPhysical, s *spots, seen map[string]int) sarifResult {
 	text := v.Message
+	if v.Want != "" && !strings.Contains(text, v.Want) {
+		text += "; want: " + v.Want
+	}
 	if v.Fix != "" {
 		text += " (fix: " + v.Fix + ")"
 	}
-	result := sarifResult{
-		RuleID: v.Rule, Level: sarifLevel(v.Severity), Message: sarifText{Text: string(v.Document) + " " + v.Pointer + ": " + text},
-		Locations: []sarifLocation{{
-			PhysicalLocation: file,
-			LogicalLocations: []sarifLogical{{FullyQualifiedName: string(v.Document) + v.Pointer, Kind: "member"}},
-		}},
-		Properties: sarifBag{Document: v.Document, Code: v.Code, Citation: v.Citation.String(), Pointer: v.Pointer, Got: v.Got, Want: v.Want},
+	logical := sarifLogical{FullyQualifiedName: string(v.Document) + v.Pointer, Kind: "member"}
+	bag := sarifResultBag{Document: v.Document, Pointer: v.Pointer, Code: v.Code, Citation: v.Citation.String(), Got: v.Got, Want: v.Want, Fix: v.Fix}
+	location := sarifLocation{}
+	region := sarifRegion{StartLine: 1}
+	if at, exact, ok := s.near(v.Document, v.Pointer); ok {
+		bag.Line, bag.LineOf = at.line, s.kindOf(v.Document)
+		if s.inFile(v.Document) {
+			region = sarifRegion{StartLine: at.line, StartColumn: at.column, EndLine: at.endLine, EndColumn: at.endColumn}
+		} else if exact && v.Pointer != "" {
+			logical.DecoratedName = s.named(v.Document, at)
+			location.Message = &sarifText{Text: logical.DecoratedName}
+		}
 	}
-	if i, ok := index[v.Rule]; ok {
-		result.RuleIndex = &i
+	if file != nil {
+		location.PhysicalLocation = &sarifPhysical{ArtifactLocation: file.ArtifactLocation, Region: &region}
 	}
-	return result
+	location.LogicalLocations = []sarifLogical{logical}
+	print := fingerprint(v)
+	seen[print]++
+	print += ":" + strconv.Itoa(seen[print])
+	return sarifResult{
+		RuleID: v.Rule, RuleIndex: f.index[v.Rule], Level: sarifLevel(v.Severity),
+		Message: sarifText{Text: string(v.Document) + " " + v.Pointer + ": " + text}, Locations: []sarifLocation{location},
+		PartialFingerprints: map[string]string{"obdcrFinding/v1": print, "primaryLocationLineHash": print},
+		Properties:          bag,
+	}
+}
+
+// fingerprint tells one finding of a file from another at another day, and where lines were
+// added: by rule, document, member and value, without the index in an array and without
+// times, which are new in each request.
+func fingerprint(v *validate.Violation) string {
+	pointer, value := v.Pointer, ""
+	slash := strings.LastIndexByte(pointer, '/') + 1
+	if _, err := strconv.Atoi(pointer[slash:]); err == nil {
+		pointer, value = pointer[:slash], v.Got
+	}
+	if pointer == "/scope" {
+		value = v.Got
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{v.Rule, string(v.Document), pointer, value}, "\x00")))
+	return hex.EncodeToString(sum[:8])
 }
 
 func sarifLevel(s validate.Severity) string {

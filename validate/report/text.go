@@ -4,39 +4,59 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"strconv"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
-// writeText writes the report for people: a headline, the violations, and a count. Each
-// violation shows the line of the indented document with a caret under the value,
-// what is cited, and how to mend it. Whatever comes from the input is made
-// printable. The error is that of w.
-func writeText(w io.Writer, of *Result, color bool) error {
-	r := of.Report
-	t := &textWriter{o: of, color: color, lines: map[validate.Document][]jsonscan.Line{}}
-	t.headline()
-	for i := range r.Violations {
-		t.violation(&r.Violations[i])
+// textForm writes reports for people: a head, the violations, and a verdict. Whatever comes
+// from the input is made printable. Lines are broken at blanks.
+type textForm struct {
+	w     io.Writer
+	o     WriterOptions
+	last  bool // the last file had more than one line
+	total summary
+}
+
+func (f *textForm) add(of *Result) error {
+	f.total.add(of)
+	t := &textWriter{of: of, o: &f.o, spots: newSpots(of)}
+	brief := f.o.Many && len(of.Report.Violations) == 0 && of.Report.Valid()
+	if f.total.files > 1 && !(brief && !f.last) {
+		t.b.WriteByte('\n')
 	}
-	if r.More > 0 {
-		fmt.Fprintf(&t.b, "and %s not shown\n", plural(r.More, "more violation"))
+	if f.last = !brief; brief {
+		t.brief()
+	} else {
+		t.report()
 	}
-	t.total(r)
-	_, err := w.Write(t.b.Bytes())
+	_, err := f.w.Write(t.b.Bytes())
 	return err
 }
 
+func (f *textForm) end() error {
+	if !f.o.Many {
+		return nil
+	}
+	t := &textWriter{o: &f.o}
+	if f.total.files > 0 {
+		t.b.WriteByte('\n')
+	}
+	for _, line := range f.total.lines() {
+		t.wrapped(line, 0, 2)
+	}
+	_, err := f.w.Write(t.b.Bytes())
+	return err
+}
+
+// textWriter writes one result.
 type textWriter struct {
 	b     bytes.Buffer
-	o     *Result
-	color bool
-	lines map[validate.Document][]jsonscan.Line
+	of    *Result
+	o     *WriterOptions
+	spots *spots
 }
 
 // ANSI codes.
@@ -45,7 +65,7 @@ const (
 )
 
 func (t *textWriter) paint(code, s string) string {
-	if !t.color || s == "" {
+	if !t.o.Color || s == "" {
 		return s
 	}
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
@@ -61,45 +81,114 @@ func color(s validate.Severity) string {
 	return red
 }
 
-// headline writes a line such as
-// request.jwt   PS256  kid hcgex...   SSA from OpenBanking Ltd (note)
-func (t *textWriter) headline() {
-	var parts []string
-	if t.o.Name != "" {
-		parts = append(parts, t.paint(bold, text.Show(shownName(t.o.Name))))
-	}
-	signed := text.Echo(t.o.Algorithm)
-	if t.o.KeyID != "" {
-		signed = strings.TrimSpace(signed + "  kid " + shortKeyID(t.o.KeyID))
-	}
-	if signed = noted(signed, noteOf("signature", t.o.Checks.RequestSignature)); signed != "" {
-		parts = append(parts, signed)
-	}
-	if note := noteOf("signature", t.o.Checks.StatementSignature); t.o.Issuer != "" || note != "" {
-		from := "SSA"
-		if t.o.Issuer != "" {
-			from += " from " + text.Echo(t.o.Issuer)
+// wrapped writes a text in lines that fit behind a margin. Those after the first begin with
+// as many blanks as indent says.
+func (t *textWriter) wrapped(s string, margin, indent int) {
+	for i, line := range text.Hang(text.Show(s), t.o.Width-margin, indent) {
+		if i > 0 {
+			t.b.WriteString(strings.Repeat(" ", margin))
 		}
-		parts = append(parts, noted(from, note))
-	}
-	if len(parts) > 0 {
-		t.b.WriteString(strings.Join(parts, "   ") + "\n")
+		t.b.WriteString(line + "\n")
 	}
 }
 
-// noteOf says in words what came of a check, "" if it does not apply.
-func noteOf(what string, c validate.Check) string {
-	switch {
-	case c.State == "":
-		return ""
-	case c.State == validate.CheckKeyNotFound:
-		return "key not found"
-	case c.State == validate.CheckNotChecked && c.Note != "":
-		return what + " not checked: " + c.Note
-	case c.State == validate.CheckNotChecked:
-		return what + " not checked"
+// brief writes one line about a file without a finding, of many.
+func (t *textWriter) brief() {
+	verdict, code := validAsFarAsChecked, yellow
+	if t.of.Checks.Complete() {
+		verdict, code = "valid", green
 	}
-	return what + " " + string(c.State)
+	t.b.WriteString(t.paint(bold, text.Show(shownName(t.of.Name))) + ": " + t.paint(code, verdict) + "\n")
+}
+
+func (t *textWriter) report() {
+	r := t.of.Report
+	t.head()
+	t.findings()
+	if r.More > 0 {
+		fmt.Fprintf(&t.b, "and %s not shown\n", plural(r.More, "more violation"))
+	}
+	if len(r.Violations) > 0 {
+		t.b.WriteByte('\n')
+	}
+	if wire := r.Wire(); wire != nil {
+		t.b.WriteString("The bank would answer: 400 " + string(wire.Error) + "\n")
+	}
+	t.clauses()
+	t.verdict()
+}
+
+// head writes the file, its algorithm and kid, the issuer of the statement, and what came
+// of each check: on one line if it fits, else on one line each. For example:
+//
+//	request.jwt   PS256  kid hcgex...   SSA from OpenBanking Ltd (signature good)
+func (t *textWriter) head() {
+	const gap = "   "
+	pieces, file := t.pieces()
+	if len(pieces) == 0 {
+		return
+	}
+	lines := []string{strings.Join(pieces, gap)}
+	if text.Cells(lines[0]) > t.o.Width {
+		lines = pieces
+		if first := strings.Join(pieces[:min(2, len(pieces))], gap); file && text.Cells(first) <= t.o.Width {
+			lines = append([]string{first}, pieces[min(2, len(pieces)):]...)
+		}
+	}
+	for i, line := range lines {
+		name := ""
+		if i == 0 && file { // a file name is not broken
+			name, line = pieces[0], line[len(pieces[0]):]
+		} else {
+			line = strings.Join(text.Hang(line, t.o.Width, 2), "\n")
+		}
+		t.b.WriteString(t.paint(bold, name) + line + "\n")
+	}
+	t.counted()
+}
+
+// pieces returns the parts of the head, and whether the first is the name of the file.
+func (t *textWriter) pieces() (pieces []string, file bool) {
+	if t.of.Name != "" {
+		pieces, file = append(pieces, text.Show(shownName(t.of.Name))), true
+	}
+	add := func(piece string) {
+		if piece != "" {
+			pieces = append(pieces, text.Show(piece))
+		}
+	}
+	signed := text.Echo(t.of.Algorithm)
+	if t.of.KeyID != "" {
+		signed = strings.TrimSpace(signed + "  kid " + shortKeyID(t.of.KeyID))
+	}
+	issuer := ""
+	if t.of.Issuer != "" {
+		issuer = "SSA from " + text.Echo(t.of.Issuer)
+	}
+	c := &t.of.Checks
+	add(noted(signed, signatureNote(c.RequestSignature)))
+	note := signatureNote(c.StatementSignature)
+	if issuer == "" && note != "" {
+		issuer = "SSA"
+	}
+	add(noted(issuer, note))
+	for _, other := range []validate.NamedCheck{{Name: "audience", Check: c.Audience}, {Name: "certificate", Check: c.Certificate}} {
+		if other.State != "" {
+			add(other.Name + " " + stateOf(other.Check))
+		}
+	}
+	return pieces, file
+}
+
+// signatureNote says what came of the check of a signature, "" if it does not apply.
+func signatureNote(c validate.Check) string {
+	switch c.State {
+	case "":
+		return ""
+	case validate.CheckKeyNotFound:
+		return stateOf(c)
+	}
+	return "signature " + stateOf(c)
 }
 
 func noted(s, note string) string {
@@ -118,114 +207,61 @@ func shortKeyID(kid string) string {
 	return kid
 }
 
-func (t *textWriter) violation(v *validate.Violation) {
-	fmt.Fprintf(&t.b, "%s  %s   %s\n",
-		t.paint(color(v.Severity), fmt.Sprintf("%-7s", v.Severity)), t.paint(bold, text.Show(v.Rule)), placeOf(v))
-	t.excerpt(v)
-	if v.Want != "" {
-		t.remark("want: " + v.Want)
+// counted names the texts that the line numbers belong to. It is silent if that is the file
+// alone.
+func (t *textWriter) counted() {
+	inFile, named := "", []string{}
+	for _, d := range []validate.Document{validate.DocHeader, validate.DocRequest, validate.DocSSAHeader, validate.DocSSA} {
+		shows := func(v validate.Violation) bool {
+			_, ok := t.spots.find(d, v.Pointer)
+			return ok && v.Document == d && v.Pointer != ""
+		}
+		switch {
+		case !slices.ContainsFunc(t.of.Report.Violations, shows):
+		case t.spots.inFile(d):
+			inFile = "file; "
+		default:
+			named = append(named, t.spots.textOf(d))
+		}
 	}
-	cited := v.Citation.String()
-	if v.Severity == validate.SeverityError {
-		cited += "; the bank would answer " + string(v.Code)
-	}
-	if cited != "" {
-		t.remark(strings.TrimPrefix(cited, "; "))
-	}
-	if v.Fix != "" {
-		t.remark("fix: " + v.Fix)
+	if len(named) > 0 {
+		t.wrapped("line numbers: "+inFile+listed(named)+", pretty-printed", 0, 2)
 	}
 }
 
-func (t *textWriter) remark(s string) { t.b.WriteString("      = " + text.Show(s) + "\n") }
-
-// placeOf returns the pointer, and the document where it is not the request.
-func placeOf(v *validate.Violation) string {
-	at := text.Show(v.Pointer)
-	if at == "" {
-		at = "the whole"
+// clauses writes once for each rule where it is written.
+func (t *textWriter) clauses() {
+	done := map[string]bool{}
+	for i := range t.of.Report.Violations {
+		v := &t.of.Report.Violations[i]
+		if cited := v.Citation.String(); cited != "" && !done[v.Rule] {
+			done[v.Rule] = true
+			t.wrapped(v.Rule+": "+cited, 0, 2)
+		}
 	}
-	switch v.Document {
-	case validate.DocHeader:
-		return at + " of the header"
-	case validate.DocSSA:
-		return at + " of the software statement"
-	case validate.DocSSAHeader:
-		return at + " of the software statement's header"
-	}
-	if v.Pointer == "" {
-		return at + " of the request"
-	}
-	return at
 }
 
-// maxColumns is the greatest width of a line that is quoted from a document.
-const maxColumns = 100
-
-// excerpt quotes the line of the value, with carets and the message under it. For an
-// absent value it writes the message alone.
-func (t *textWriter) excerpt(v *validate.Violation) {
-	line, number := t.find(v.Document, v.Pointer)
-	if number == 0 {
-		fmt.Fprintf(&t.b, "      | %s\n", text.Show(v.Message))
+// verdict writes the last lines: how many violations there are, or that the file is valid.
+func (t *textWriter) verdict() {
+	r := t.of.Report
+	found := counts(r)
+	if !r.Valid() {
+		if found == "" {
+			found = t.paint(red, "nothing was judged")
+		}
+		t.b.WriteString(found + "\n")
 		return
 	}
-	shown := []rune(text.Show(line.Text))
-	start := utf8.RuneCountInString(line.Text[:line.Start])
-	end := utf8.RuneCountInString(line.Text[:line.End])
-	if len(shown) > maxColumns {
-		shown = append(shown[:maxColumns-3:maxColumns-3], []rune("...")...)
+	if found != "" {
+		found += ", "
 	}
-	start, end = min(start, len(shown)-1), min(end, len(shown))
-	carets := strings.Repeat("^", max(end-start, 1))
-	fmt.Fprintf(&t.b, "%5d | %s\n", number, string(shown))
-	fmt.Fprintf(&t.b, "      | %s%s %s\n", strings.Repeat(" ", start), t.paint(color(v.Severity), carets), text.Show(v.Message))
-}
-
-// find returns the line on which the value of pointer begins, and its number
-// from 1; number 0 means there is none.
-func (t *textWriter) find(d validate.Document, pointer string) (jsonscan.Line, int) {
-	lines, ok := t.lines[d]
-	if !ok {
-		lines = jsonscan.Indent(string(t.o.Documents[d]))
-		t.lines[d] = lines
+	figures := fmt.Sprintf("%s%s passed, %d not applicable", found, plural(len(r.Passed()), "rule"), len(r.NotApplicable()))
+	if t.of.Checks.Complete() {
+		fmt.Fprintf(&t.b, "%s (%s): %s\n", t.paint(green, "valid"), r.Profile, figures)
+		return
 	}
-	if pointer == "" {
-		return jsonscan.Line{}, 0
-	}
-	for i := range lines {
-		if l := lines[i]; l.Pointer == pointer && !l.Closing && l.Text != "" {
-			return l, i + 1
-		}
-	}
-	return jsonscan.Line{}, 0
-}
-
-// total writes a line such as 2 errors, 1 warning.
-func (t *textWriter) total(r *validate.Report) {
-	var counts []string
-	for _, s := range []validate.Severity{validate.SeverityError, validate.SeverityWarning, validate.SeverityNotice} {
-		if n := r.Count(s); n > 0 {
-			counts = append(counts, plural(n, string(s)))
-		}
-	}
-	switch line := strings.Join(counts, ", "); {
-	case !r.Valid() && line == "":
-		t.b.WriteString(t.paint(red, "nothing was judged") + "\n")
-	case !r.Valid():
-		t.b.WriteString(line + "\n")
-	default:
-		if line != "" {
-			line += ", "
-		}
-		fmt.Fprintf(&t.b, "%s (%s): %s%s passed, %d not applicable\n", t.paint(green, "valid"), r.Profile, line,
-			plural(len(r.Passed()), "rule"), len(r.NotApplicable()))
-	}
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
+	lines := text.Hang(verdict(t.of), t.o.Width, 2)
+	lines[0] = t.paint(yellow, validAsFarAsChecked) + strings.TrimPrefix(lines[0], validAsFarAsChecked)
+	t.b.WriteString(strings.Join(lines, "\n") + "\n")
+	t.wrapped(string(r.Profile)+": "+figures, 0, 2)
 }

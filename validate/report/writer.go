@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/obdcr/obdcr/internal/text"
@@ -15,14 +14,18 @@ type Format string
 
 // The formats.
 const (
-	FormatText  Format = "text"  // for people
-	FormatJSON  Format = "json"  // every fact, one object for a file
-	FormatSARIF Format = "sarif" // SARIF 2.1.0, for code scanning
-	FormatJUnit Format = "junit" // JUnit XML, for test reports
+	FormatText    Format = "text"    // for people
+	FormatConcise Format = "concise" // one line a finding, for editors: file:line:column: ...
+	FormatGitHub  Format = "github"  // workflow commands, which GitHub shows beside a change
+	FormatJSON    Format = "json"    // every fact, one object for a file
+	FormatSARIF   Format = "sarif"   // SARIF 2.1.0, for code scanning
+	FormatJUnit   Format = "junit"   // JUnit XML, for test reports
 )
 
 // Formats returns every format, in a fresh slice.
-func Formats() []Format { return []Format{FormatText, FormatJSON, FormatSARIF, FormatJUnit} }
+func Formats() []Format {
+	return []Format{FormatText, FormatConcise, FormatGitHub, FormatJSON, FormatSARIF, FormatJUnit}
+}
 
 // Result is one judged file.
 type Result struct {
@@ -46,49 +49,57 @@ type Result struct {
 type WriterOptions struct {
 	Format  Format    // required
 	Color   bool      // ANSI colours in text
-	Width   int       // columns of text; 0: 80
+	Width   int       // columns of text, at least 40; 0: 80
 	Many    bool      // there may be several files: JSON is an array, and text ends with a summary
 	Version string    // of the program, for SARIF; may be empty
 	Base    string    // the directory that the URIs of SARIF begin at; "" is the working directory
 	Now     time.Time // the time in JUnit; required there
 }
 
+const (
+	usualWidth = 80
+	leastWidth = 40
+)
+
 // Writer writes the report of one file or of many, file by file. It is not safe for
 // concurrent use.
-type Writer struct {
-	w io.Writer
-	o WriterOptions
+type Writer struct{ form form }
+
+// form writes one format.
+type form interface {
+	// add writes one result, or keeps what end needs of it.
+	add(*Result) error
+	// end writes what follows the last result.
+	end() error
 }
 
 // NewWriter makes a Writer. The error is that of an unknown format.
 func NewWriter(w io.Writer, o WriterOptions) (*Writer, error) {
-	if !slices.Contains(Formats(), o.Format) {
-		return nil, fmt.Errorf("report: format %s is none of %s", text.Quote(string(o.Format)), text.List(Formats()))
+	if o.Width == 0 {
+		o.Width = usualWidth
 	}
-	return &Writer{w: w, o: o}, nil
-}
-
-// Add writes the result of one file, or keeps it for Close where the format needs all of
-// them first. The error is that of the underlying io.Writer.
-func (w *Writer) Add(r *Result) error {
-	switch w.o.Format {
+	o.Width = max(o.Width, leastWidth)
+	switch o.Format {
+	case FormatText:
+		return &Writer{&textForm{w: w, o: o}}, nil
+	case FormatConcise:
+		return &Writer{&lineForm{w: w, result: concise}}, nil
+	case FormatGitHub:
+		return &Writer{&lineForm{w: w, result: workflowCommands}}, nil
 	case FormatJSON:
-		return writeJSON(w.w, r)
+		return &Writer{&jsonForm{w: w, many: o.Many}}, nil
 	case FormatSARIF:
-		return writeSARIF(w.w, r.Report, r.Name)
+		return &Writer{newSARIF(w, &o)}, nil
 	case FormatJUnit:
-		return writeJUnit(w.w, r.Report, shownName(r.Name))
+		return &Writer{&junitForm{w: w, now: o.Now}}, nil
 	}
-	return writeText(w.w, r, w.o.Color)
+	return nil, fmt.Errorf("report: format %s is none of %s", text.Quote(string(o.Format)), text.List(Formats()))
 }
 
-// Close writes what follows the last file. It does not close the underlying io.Writer.
-func (w *Writer) Close() error { return nil }
+// Add writes the result of one file. Files come in the order of the calls. The error is
+// that of the underlying io.Writer.
+func (w *Writer) Add(r *Result) error { return w.form.add(r) }
 
-// shownName returns the name of a file for people.
-func shownName(name string) string {
-	if name == "-" {
-		return "stdin"
-	}
-	return name
-}
+// Close writes what follows the last file. Without it the output of some formats is not
+// complete. It does not close the underlying io.Writer.
+func (w *Writer) Close() error { return w.form.end() }

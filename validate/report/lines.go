@@ -1,0 +1,149 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// lineForm writes lines that programs read, result by result.
+type lineForm struct {
+	w      io.Writer
+	result func(*bytes.Buffer, *Result)
+}
+
+func (f *lineForm) add(of *Result) error {
+	var b bytes.Buffer
+	f.result(&b, of)
+	_, err := f.w.Write(b.Bytes())
+	return err
+}
+
+func (f *lineForm) end() error { return nil }
+
+// concise writes one line a finding, and one with the verdict and each check:
+//
+//	claims.json:7:5: error redirect_uris.subset_of_ssa /redirect_uris/1 not in the SSA, ...
+//	claims.json: invalid: 1 error; request signature good, ...
+//
+// A token has one line. Line and column are then those of the file, and the message tells
+// the line of the payload.
+func concise(b *bytes.Buffer, of *Result) {
+	name := text.Show(shownName(of.Name))
+	s := newSpots(of)
+	for i := range of.Report.Violations {
+		v := &of.Report.Violations[i]
+		at, message, ok := s.inTheFile(v)
+		if !ok {
+			at.line, at.column = 1, 1
+		}
+		fmt.Fprintf(b, "%s:%d:%d: %s %s %s %s\n", name, at.line, at.column, v.Severity, text.Show(v.Rule), text.Show(address(v)), text.Show(message))
+	}
+	fmt.Fprintf(b, "%s: %s\n", name, text.Show(conclusion(of)))
+}
+
+// conclusion writes verdict, numbers and checks in one line.
+func conclusion(of *Result) string {
+	line, found := "invalid", counts(of.Report)
+	switch {
+	case of.Report.Valid() && of.Checks.Complete():
+		line = "valid"
+	case of.Report.Valid():
+		line = validAsFarAsChecked
+	case found == "":
+		line = "nothing was judged"
+	}
+	if found != "" {
+		line += ": " + found
+	}
+	if of.Report.More > 0 {
+		line += " (" + strconv.Itoa(of.Report.More) + " not shown)"
+	}
+	var checks []string
+	for _, c := range of.Checks.Named() {
+		checks = append(checks, c.Name+" "+stateOf(c.Check))
+	}
+	if len(checks) > 0 {
+		line += "; " + strings.Join(checks, ", ")
+	}
+	return line
+}
+
+// inTheFile returns where a violation is in the file: its value, or what would hold it. For
+// a token, which has one line, ok is false, and the message names the line of the payload.
+func (s *spots) inTheFile(v *validate.Violation) (at spot, message string, ok bool) {
+	at, exact, ok := s.near(v.Document, v.Pointer)
+	if ok && s.inFile(v.Document) {
+		return at, v.Message, true
+	}
+	if exact && v.Pointer != "" {
+		return at, v.Message + " (" + s.named(v.Document, at) + ")", false
+	}
+	return at, v.Message, false
+}
+
+// named names a line that is none of the file.
+func (s *spots) named(d validate.Document, at spot) string {
+	return s.textOf(d) + ", line " + strconv.Itoa(at.line)
+}
+
+var (
+	// escapeData and escapeProperty are how GitHub's runner reads workflow commands.
+	escapeData     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	escapeProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)
+
+// workflowCommands writes one command of GitHub's workflows a finding, and a notice with the
+// verdict and each check.
+func workflowCommands(b *bytes.Buffer, of *Result) {
+	file := ""
+	if of.Name != "" {
+		file = "file=" + escapeProperty.Replace(text.Show(shownName(of.Name))) + ","
+	}
+	s := newSpots(of)
+	for i := range of.Report.Violations {
+		v := &of.Report.Violations[i]
+		at, message, ok := s.inTheFile(v)
+		message = address(v) + ": " + message
+		if v.Want != "" && !strings.Contains(message, v.Want) {
+			message += "\nwant: " + v.Want
+		}
+		if v.Fix != "" {
+			message += "\nfix: " + v.Fix
+		}
+		place := "line=1,"
+		if ok {
+			place = fmt.Sprintf("line=%d,endLine=%d,", at.line, at.endLine)
+		}
+		if ok && at.endLine == at.line { // GitHub takes columns of one line alone
+			place += fmt.Sprintf("col=%d,endColumn=%d,", at.column, at.endColumn)
+		}
+		fmt.Fprintf(b, "::%s %s%stitle=%s::%s\n", command(v.Severity), file, place,
+			escapeProperty.Replace(text.Show(v.Rule)), escapeData.Replace(showLines(message)))
+	}
+	fmt.Fprintf(b, "::notice %stitle=obdcr lint::%s\n", file, escapeData.Replace(text.Show(conclusion(of))))
+}
+
+// showLines is text.Show for a text of several lines.
+func showLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = text.Show(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+func command(s validate.Severity) string {
+	switch s {
+	case validate.SeverityWarning:
+		return "warning"
+	case validate.SeverityNotice:
+		return "notice"
+	}
+	return "error"
+}

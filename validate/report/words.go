@@ -1,0 +1,126 @@
+package report
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/obdcr/obdcr/validate"
+)
+
+// shownName returns the name of a file for people.
+func shownName(name string) string {
+	if name == "-" {
+		return "stdin"
+	}
+	return name
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+// listed writes words as a list for people: a, b and c.
+func listed(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+// stateOf says in words what came of a check.
+func stateOf(c validate.Check) string {
+	switch {
+	case c.State == validate.CheckKeyNotFound:
+		return "key not found"
+	case c.State == validate.CheckNotChecked && c.Note != "":
+		return "not checked: " + c.Note
+	case c.State == validate.CheckNotChecked:
+		return "not checked"
+	}
+	return string(c.State)
+}
+
+// verdict says in one line whether a file is valid. "valid" stands alone only if each check
+// was made and is good; else the verdict names the others.
+func verdict(of *Result) string {
+	switch {
+	case of.Report.Valid() && of.Checks.Complete():
+		return "valid"
+	case of.Report.Valid():
+		return validAsFarAsChecked + ": " + incomplete(of)
+	case of.Report.Count(validate.SeverityError) == 0:
+		return "nothing was judged"
+	}
+	return "invalid"
+}
+
+const validAsFarAsChecked = "valid as far as checked"
+
+// incomplete names the checks that are not good.
+func incomplete(of *Result) string {
+	var unmade, parts []string
+	for _, c := range of.Checks.Named() {
+		switch c.State {
+		case validate.CheckGood:
+		case validate.CheckNotChecked:
+			unmade = append(unmade, c.Name)
+		default:
+			parts = append(parts, c.Name+" "+stateOf(validate.Check{State: c.State}))
+		}
+	}
+	if len(unmade) > 0 {
+		parts = append(parts, listed(unmade)+" not checked")
+	}
+	if len(parts) == 0 {
+		return "nothing but the rules was checked"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// counts writes how many violations there are, such as 2 errors, 1 warning. It is "" for
+// none.
+func counts(r *validate.Report) string {
+	return counted(r.Count(validate.SeverityError), r.Count(validate.SeverityWarning), r.Count(validate.SeverityNotice))
+}
+
+func counted(errors, warnings, notices int) string {
+	var parts []string
+	for i, n := range []int{errors, warnings, notices} {
+		if n > 0 {
+			parts = append(parts, plural(n, []string{"error", "warning", "notice"}[i]))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// placeOf returns the pointer, and the document where it is not the request.
+func placeOf(v *validate.Violation) string {
+	at := v.Pointer
+	if at == "" {
+		at = "the whole"
+	}
+	switch v.Document {
+	case validate.DocHeader:
+		return at + " of the header"
+	case validate.DocSSA:
+		return at + " of the software statement"
+	case validate.DocSSAHeader:
+		return at + " of the software statement's header"
+	}
+	if v.Pointer == "" {
+		return at + " of the request"
+	}
+	return at
+}
+
+// address returns document and pointer in one word. A pointer alone is one into the request.
+func address(v *validate.Violation) string {
+	if v.Document == validate.DocRequest && v.Pointer != "" {
+		return v.Pointer
+	}
+	return string(v.Document) + v.Pointer
+}
