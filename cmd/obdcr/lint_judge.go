@@ -54,9 +54,13 @@ func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool
 		return err
 	}
 	sum := &lintSummary{app: a}
+	if many && a.progress {
+		sum.bar = progress{out: a.err, total: len(files)}
+	}
 	err = inOrder(ctx, files, runtime.GOMAXPROCS(0),
 		func(c candidate) judgement { return a.judge(ctx, c, in, statement, alone) },
 		func(j judgement) error { return sum.add(w, j) })
+	sum.bar.wipe()
 	if err == nil {
 		err = w.Close()
 	}
@@ -128,15 +132,20 @@ func wrongFile(f *input.File, e *input.Error, wanted input.Kind) validate.Violat
 
 // lintSummary collects what decides the exit code.
 type lintSummary struct {
-	app      *app
-	files    int
-	others   int // files of folders that are neither
-	violated bool
-	failed   error // of the first file that could not be read
-	unread   error // the first key set that could not be read
+	app     *app
+	bar     progress
+	files   int
+	invalid int
+	others  int   // files of folders that are neither
+	failed  error // of the first file that could not be read
+	unread  error // the first key set that could not be read
 }
 
 func (s *lintSummary) add(w *report.Writer, j judgement) error {
+	if s.app.terminal || j.err != nil { // something else is about to stand there
+		s.bar.wipe()
+	}
+	defer func() { s.bar.show(s.files+s.others, s.invalid) }()
 	switch {
 	case j.err != nil && s.failed == nil:
 		s.failed = j.err
@@ -153,7 +162,9 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 		return nil
 	}
 	s.files++
-	s.violated = s.violated || !j.result.Report.Valid()
+	if !j.result.Report.Valid() {
+		s.invalid++
+	}
 	return w.Add(j.result)
 }
 
@@ -168,7 +179,7 @@ func (s *lintSummary) verdict(many bool) error {
 		failed = ioError(s.unread)
 	}
 	switch {
-	case s.violated:
+	case s.invalid > 0:
 		if failed != nil {
 			s.app.note("%v", failed)
 		}
