@@ -60,13 +60,13 @@ func tunnel(t *testing.T, to string) (proxy *url.URL, opened *atomic.Int64) {
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
-		defer far.Close()
+		defer func() { _ = far.Close() }()
 		w.WriteHeader(http.StatusOK)
 		near, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			return
 		}
-		defer near.Close()
+		defer func() { _ = near.Close() }()
 		go func() { _, _ = io.Copy(far, buffered); _ = far.Close() }()
 		_, _ = io.Copy(near, far)
 	}))
@@ -108,4 +108,39 @@ func TestAProxyIsTheWayOutForEveryFetch(t *testing.T) {
 	_, err = keys.ResolveKeys(t.Context(), ssaRef)
 	require.NoError(t, err)
 	assert.Positive(t, toDirectory.Load())
+}
+
+func TestAProxyThatFailsIsNamed(t *testing.T) {
+	w := newWorld(t)
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) }))
+	defer refusing.Close()
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for name, address := range map[string]string{"refuses": refusing.URL, "is not there": gone.URL} {
+		proxy, err := url.Parse(address)
+		require.NoError(t, err)
+		proxy.User = url.UserPassword("user", "s3cret-of-the-proxy")
+		client := tpp.MutualTLS(w.software.TransportCertificate, w.roots())
+		transport, ok := client.Transport.(*http.Transport)
+		require.True(t, ok)
+		transport.Proxy = http.ProxyURL(proxy)
+		err = each(t.Context(), w.clientOf(t, w.software, client, metadataOf(t, "https://bank.example")))["register"]()
+		var lost *tpp.NoAnswerError
+		require.ErrorAs(t, err, &lost)
+		assert.False(t, lost.Sent, name)
+		assert.Contains(t, lost.Reason, "proxy", name)
+		assert.NotContains(t, lost.Reason, "s3cret", name)
+	}
+}
+
+func TestTheTimeoutOfTheHTTPClientBoundsAnExchange(t *testing.T) {
+	release := make(chan struct{})
+	s := newStub(t, func(http.ResponseWriter, *http.Request) { <-release })
+	defer close(release)
+	hasty := *s.server.Client()
+	hasty.Timeout = 100 * time.Millisecond
+	_, err := tpp.Discover(t.Context(), s.server.URL, &hasty)
+	var lost *tpp.NoAnswerError
+	require.ErrorAs(t, err, &lost)
+	assert.Equal(t, "timed out", lost.Reason)
 }

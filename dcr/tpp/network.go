@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"syscall"
@@ -47,7 +49,15 @@ func networkDetail(err error) string {
 		invalid   x509.CertificateInvalidError
 		dns       *net.DNSError
 		timeout   net.Error
+		proxy     *proxyError
+		op        *net.OpError
 	)
+	if errors.As(err, &proxy) {
+		return proxy.Error()
+	}
+	if errors.As(err, &op) && op.Op == "proxyconnect" && op.Err != nil {
+		return "the proxy: " + networkDetail(op.Err)
+	}
 	if alert, ok := alertOf(err); ok {
 		return "the bank ended TLS, as it does when it refuses the client certificate: " + alert
 	}
@@ -70,4 +80,21 @@ func networkDetail(err error) string {
 		return "connection reset"
 	}
 	return text.Echo(err.Error())
+}
+
+// proxyError means that a proxy opens no way to the peer.
+type proxyError struct{ status int }
+
+// Error names the status.
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy refused the connection: status %d", e.status)
+}
+
+// proxyAnswer is for http.Transport.OnProxyConnectResponse. Without it the error would be
+// the text of the status, and not say whose it is.
+func proxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
+	if r.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &proxyError{status: r.StatusCode}
 }

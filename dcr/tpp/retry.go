@@ -46,11 +46,11 @@ func changes(verb string) bool {
 // None of it needs the client_id of a registration whose answer was lost.
 const (
 	nextRegister = "the client may be registered: send the very same request again, as long as it is valid; an answer of 201 means that the " +
-		"first never arrived, a refusal of its jti as used (" + validate.RuleRequestJTIReplayed + ") that it did: " + askTheBank
+		"first never arrived, a refusal of its jti as used (" + validate.RuleRequestJTIReplayed + ") that it did: then " + askTheBank
 	nextRegistered = "the client is registered, but its client_id is lost: " + askTheBank
 	nextUpdate     = "the client may be changed: get it and compare, before you send a new request"
 	nextDelete     = "the client may be deleted: ask for an access token; if the bank does not know the client, it is"
-	askTheBank     = "then ask the bank for the client_id, with the software_id and the jti of the request, before you register anew"
+	askTheBank     = "ask the bank for the client_id, with the software_id and the jti of the request, before you register anew"
 )
 
 // lostNext returns the advice after a change that may have happened.
@@ -133,7 +133,7 @@ func (e *ResponseError) Next() string {
 	case e.Status == http.StatusUnauthorized && slices.Contains([]string{verbGet, verbUpdate, verbDelete}, e.Verb):
 		return "ask for a new access token; invalid_client means that the client does not exist any more"
 	case e.Verb == verbRegister && e.names(validate.RuleRequestJTIReplayed):
-		return "the bank has had this request before: if an answer to it was lost, its client is registered, and " + askTheBank
+		return "the bank has had this request before: if an answer to it was lost, its client is registered: " + askTheBank
 	}
 	return ""
 }

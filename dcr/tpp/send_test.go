@@ -75,6 +75,7 @@ func TestTheOtherContentTypeIsTriedOnceAfter415(t *testing.T) {
 					var refused *tpp.ResponseError
 					require.ErrorAs(t, err, &refused)
 					assert.Equal(t, c.bank.status, refused.Status)
+					assert.Equal(t, c.types[len(c.types)-1], string(refused.SentAs))
 					continue
 				}
 				require.NoError(t, err)
