@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
-	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -61,7 +60,7 @@ func (a *app) build(ctx context.Context, out io.Writer, o *clientOptions) error 
 // newRequest builds a request, for an update of the client clientID if that is not "". A
 // value that the statement or the bank does not allow is a violation.
 func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMethod, clientID string) (string, error) {
-	c := t.config
+	c := t.settings
 	override, err := o.override()
 	if err != nil {
 		return "", err
@@ -69,7 +68,11 @@ func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMeth
 	if c.Aud == "" {
 		a.note("aud is the bank's issuer; if the bank expects its identifier at the directory, give --aud")
 	}
-	request, err := t.client.Build(strings.TrimSpace(c.SSA), tpp.RequestOptions{
+	statement, err := c.token()
+	if err != nil {
+		return "", err
+	}
+	request, err := t.client.Build(statement, tpp.RequestOptions{
 		Audience: c.Aud, Issuer: c.Issuer, RedirectURIs: c.RedirectURIs, AuthMethod: method, ClientID: clientID,
 		Scopes: o.scopes, ScopeAsArray: o.scopeAsArray, SubjectDN: c.TransportCertSubjectDN, Lifetime: o.lifetime,
 		ApplicationType: claims.ApplicationType(o.applicationType), UpperCaseJTI: o.jtiCase == jtiUpper,
@@ -95,26 +98,18 @@ func (a *app) givenRequest(o *clientOptions) (string, error) {
 	if o.request == "" {
 		return "", nil
 	}
-	name := shownName(o.request)
-	request, err := a.load(o.request)
+	f, err := a.open("--request", o.request)
 	if err != nil {
-		return "", orUsage(err, "--request")
+		return "", err
 	}
-	sent := strings.TrimSpace(request)
-	switch {
-	case sent == "":
-		return "", usageError("--request %s: is empty", name)
-	case sent[0] == '{':
-		return "", usageError("--request %s: holds claims that nobody has signed, and the bank takes a signed request: "+
-			"let register and update build one, with --member for what no other flag sets", name)
+	request, err := f.Token(input.Request)
+	if err != nil {
+		return "", usageError("%w", err)
 	}
-	if _, err := ssa.ParseSigned(sent); err != nil {
-		return "", usageError("--request %s: is no compact JWT: %w", name, noToken(err))
+	if request != f.Raw {
+		a.note("%s: what stands around the request is not sent, because a bank refuses it: a line end, a byte order mark or another encoding", f.Where())
 	}
-	if sent != request {
-		a.note("--request %s: the line end around the request is not sent, because a bank refuses it", name)
-	}
-	return sent, nil
+	return request, nil
 }
 
 // saveRequest writes the request to the file of --save before it is sent, so that a lost answer

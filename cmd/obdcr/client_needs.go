@@ -5,46 +5,48 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
 	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
-// need is a setting that a verb requires: its flag, its member in --config, and its value.
-type need struct{ flag, member, value string }
+// need is a setting that a verb requires: its flag, its member in --config, and whether it is
+// there.
+type need struct {
+	flag, member string
+	there        bool
+}
 
 // needs lists the settings that a verb requires with an authentication method; by.Method is
 // "" while that is not known yet. A verb that signs nothing requires no signing key.
-func (o *clientOptions) needs(c *obieconfig.Config, verb string, by tpp.Credentials) []need {
-	all := []need{{"--discovery", "wellknown_endpoint", c.WellknownEndpoint}}
+func (o *clientOptions) needs(c *settings, verb string, by tpp.Credentials) []need {
+	all := []need{{"--discovery", "wellknown_endpoint", c.WellknownEndpoint != ""}}
 	builds := verb != "get" && verb != "delete" && o.request == ""
 	manages := verb == "get" || verb == "update" || verb == "delete"
-	subject := c.TransportCert + c.TransportCertSubjectDN
 	switch {
 	case verb != "build":
-		all = append(all, need{"--cert", "transport_cert", c.TransportCert}, need{"--key", "transport_key", c.TransportKey})
+		all = append(all, need{"--cert", "transport_cert", c.chain != nil}, need{"--key", "transport_key", c.key != nil})
 	case by.Method == claims.TLSClientAuth:
-		all = append(all, need{"--cert", "transport_cert", subject})
+		all = append(all, need{"--cert", "transport_cert", c.chain != nil || c.TransportCertSubjectDN != ""})
 	}
 	if builds || manages && by.Method == claims.PrivateKeyJWT {
-		all = append(all, need{"--signing-key", "private_key", c.PrivateKey}, need{"--kid", "kid", c.Kid})
+		all = append(all, need{"--signing-key", "private_key", c.signer != nil}, need{"--kid", "kid", c.Kid != ""})
 	}
 	if builds {
-		all = append(all, need{"--ssa", "ssa", c.SSA})
+		all = append(all, need{"--ssa", "ssa", c.statement != nil})
 	}
 	if manages && by.Method.NeedsSecret() {
-		all = append(all, need{flag: "--client", value: by.Secret.Reveal()})
+		all = append(all, need{flag: "--client", there: !by.Secret.IsZero()})
 	}
 	return all
 }
 
 // lacking returns a usage error that names the flags of all required settings that are
 // missing; nil if none is.
-func lacking(c *obieconfig.Config, o *clientOptions, verb string, by tpp.Credentials) error {
+func lacking(c *settings, o *clientOptions, verb string, by tpp.Credentials) error {
 	var flags, members []string
 	secret := false
 	for _, n := range o.needs(c, verb, by) {
 		switch {
-		case n.value != "":
+		case n.there:
 		case n.member == "":
 			secret = true
 		default:
@@ -79,7 +81,7 @@ func lacking(c *obieconfig.Config, o *clientOptions, verb string, by tpp.Credent
 
 // needsLater reports whether keys are missing that the verb requires if the method turns
 // out to be private_key_jwt.
-func (o *clientOptions) needsLater(c *obieconfig.Config, verb string) bool {
+func (o *clientOptions) needsLater(c *settings, verb string) bool {
 	signs := verb == "get" || verb == "delete" || verb == "update" && o.request != ""
-	return signs && (c.PrivateKey == "" || c.Kid == "")
+	return signs && (c.signer == nil || c.Kid == "")
 }

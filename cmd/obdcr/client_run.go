@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/tpp"
 )
@@ -178,15 +179,18 @@ func (a *app) knownClient(by *tpp.Credentials, o *clientOptions) error {
 	if o.client == "" {
 		return nil
 	}
-	text, err := a.load(o.client)
+	f, err := a.open("--client", o.client)
 	if err != nil {
-		return orUsage(err, "--client")
+		return err
 	}
-	known, err := tpp.ParseClientInformation([]byte(text))
-	switch {
-	case err != nil:
-		return usageError("--client %s: it is not the answer of register", shownName(o.client))
-	case by.ClientID != "" && by.ClientID != known.ClientID:
+	known, err := tpp.ParseClientInformation([]byte(f.Text())) // lenient, as banks write JSON of all kinds
+	if err != nil {
+		if _, wrong := f.Document(input.ClientAnswer); wrong != nil {
+			return usageError("%w", wrong)
+		}
+		return usageError("%s: %s", f.Where(), detail(err))
+	}
+	if by.ClientID != "" && by.ClientID != known.ClientID {
 		return usageError("--client %s is the answer for client %s, and the CLIENT_ID is %s: leave the CLIENT_ID out, or give another file",
 			shownName(o.client), cut(known.ClientID), cut(by.ClientID))
 	}

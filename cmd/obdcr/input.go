@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -36,15 +35,6 @@ func unread(flag string, err error) error {
 		return &exitError{exitViolated, err}
 	}
 	return ioError(err)
-}
-
-// load returns the bytes of a file that open reads.
-func (a *app) load(name string) (string, error) {
-	f, err := a.open("", name)
-	if err != nil {
-		return "", err
-	}
-	return f.Raw, nil
 }
 
 // withoutPath returns the cause of a *os.PathError: the message names the file already.
@@ -115,19 +105,6 @@ func (a *app) loadKeys(flag, name, ca string) (ssa.KeyResolver, error) {
 		a.note("%s: entry %d of the key set is not used: %s", shownName(name), s.Index, s.Reason)
 	}
 	return keys, nil
-}
-
-// orUsage adds the flag to the error of a file that could not be read. An error with an
-// exit code keeps it; any other becomes a usage error.
-func orUsage(err error, what string) error {
-	var exit *exitError
-	if errors.As(err, &exit) {
-		if exit.code == exitIO {
-			return ioError(fmt.Errorf("%s %w", what, exit.cause))
-		}
-		return err
-	}
-	return usageError("%s: %w", what, err)
 }
 
 // loadCertificate reads a transport certificate, PEM, DER or PKCS#12; nil if name is "".

@@ -53,9 +53,15 @@ func (f *File) TransportKey(password *Password) (crypto.Signer, error) {
 	return nil, refused
 }
 
-// HoldsKey reports whether the file may have a private key beside a certificate, so that
-// one flag is enough for both.
-func (f *File) HoldsKey() bool { return f.Kind == KeyAndCertificate || f.Kind == PKCS12 }
+// HoldsKey reports whether the file has a private key beside a certificate, so that one
+// flag is enough for both. It opens a PKCS#12 store with the password.
+func (f *File) HoldsKey(password *Password) bool {
+	if f.Kind == PKCS12 {
+		store, err := f.store(password)
+		return err == nil && store.key != nil
+	}
+	return f.Kind == KeyAndCertificate
+}
 
 // privateKey returns the one private key of the file.
 func (f *File) privateKey(kid string, password *Password) (crypto.PrivateKey, string, error) {

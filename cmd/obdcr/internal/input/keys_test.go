@@ -151,7 +151,7 @@ func TestCertificatesAreReadTheKeysFirst(t *testing.T) {
 		require.NoError(t, err, name)
 		_, err = f.Authorities(p)
 		require.NoError(t, err, name)
-		assert.Equal(t, f.HoldsKey(), len(warnings) == 1, "%s: warned once of the key: %v", name, warnings)
+		assert.Equal(t, f.HoldsKey(p), len(warnings) == 1, "%s: warned once of the key: %v", name, warnings)
 		warnings = nil
 	}
 	trust, err := asFile(t, r, "--ca", "trust", s.Files["pkcs12-trust"]).Authorities(opens)

@@ -72,7 +72,7 @@ var names = [kinds]string{
 	Request: "a registration request", Statement: "a software statement", OtherToken: "a token (JWT) that is no request and no software statement",
 	DamagedToken: "a damaged token (JWT)", EncryptedToken: "an encrypted token (JWE)",
 	JWSFlattened: "a token in the flattened JSON form (JWS)", JWSGeneral: "a token in the general JSON form (JWS)",
-	RequestClaims: "the claims of a registration request, not signed", StatementClaims: "the claims of a software statement, not signed",
+	RequestClaims: "an unsigned registration request (claims alone)", StatementClaims: "an unsigned software statement (claims alone)",
 	PublicJWK: "a public key (JWK)", PrivateJWK: "a private key (JWK)", SymmetricJWK: "a symmetric key (JWK)", KeySet: "a key set (JWKS)",
 	ToolConfig: "a configuration of the OBIE conformance tool", Policy: "a bank's policy", Discovery: "a discovery document",
 	SandboxReady: "the ready.json of a sandbox", ClientAnswer: "a bank's answer about a registered client", ErrorAnswer: "a bank's answer that refuses",

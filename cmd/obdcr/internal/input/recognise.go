@@ -57,16 +57,19 @@ func controls(s string) bool {
 	return strings.ContainsFunc(s, func(c rune) bool { return c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f' })
 }
 
+// armour begins a block of PEM. Tools write notes before it.
+const armour = "-----BEGIN "
+
 // recogniseText tells kinds of text apart.
 func (f *File) recogniseText() {
 	if inner, ok := quotedText(f.text); ok {
 		f.wrapped, f.text = true, inner
 	}
 	switch {
-	case strings.Contains(f.text, "-----BEGIN "):
-		readPEM(f)
 	case f.text[0] == '{', f.text[0] == '[', f.text[0] == '"':
 		f.recogniseJSON()
+	case strings.Contains(f.text, armour):
+		readPEM(f)
 	case f.text[0] == '<':
 		f.Kind = markup(f.text)
 	case !utf8.ValidString(f.text):
@@ -93,7 +96,7 @@ func quotedText(doc string) (string, bool) {
 	}
 	inner, clean := v.Text()
 	inner = strings.TrimSpace(inner)
-	return inner, clean && inner != "" && (strings.HasPrefix(inner, "-----BEGIN ") || looksSigned(inner))
+	return inner, clean && inner != "" && (strings.Contains(inner, armour) || looksSigned(inner))
 }
 
 // markup tells HTML from XML.

@@ -107,7 +107,7 @@ func (f *File) fixForRequest(name string) (string, Command) {
 	case ToolConfig:
 		return "build a request from it", Command{"obdcr", "build", "--config " + name, "> request.jwt"}
 	case RequestClaims: // where a signed request is due
-		return "sign it: build makes a signed request", Command{"obdcr", "build", "--help"}
+		return "leave --request out: register builds one; --member sets other members", nil
 	case EncryptedToken:
 		return "send the request signed, not encrypted", nil
 	case JWSFlattened:
