@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,8 +107,12 @@ func (a *app) givenRequest(o *clientOptions) (string, error) {
 	if err != nil {
 		return "", usageError("%w", err)
 	}
-	if request != f.Raw {
-		a.note("%s: what stands around the request is not sent, because a bank refuses it: a line end, a byte order mark or another encoding", f.Where())
+	switch {
+	case request == f.Raw:
+	case request == strings.TrimSpace(f.Raw):
+		a.note("%s: the line end around the request is not sent, because a bank refuses it", f.Where())
+	default:
+		a.note("%s: the token alone is sent, in ASCII, because a bank refuses the bytes of the file", f.Where())
 	}
 	return request, nil
 }
