@@ -1,12 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -15,65 +13,141 @@ import (
 )
 
 func explainCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "explain RULE",
-		Short:   "Explain a rule: what it demands, its clause, and how to meet it",
-		Example: "  obdcr explain redirect_uris.subset_of_ssa",
-		Args:    cobra.ExactArgs(1),
+	var profile string
+	cmd := &cobra.Command{
+		Use:   "explain RULE|MEMBER|CODE",
+		Short: "Explain a rule, a member or an error code",
+		Long: `explain tells what a rule demands and why, its clause, and how to meet it, with a fragment
+that breaks the rule and one that keeps it.
+
+Of a member of a request or a statement it lists the rules. Of an error code that a bank
+answers it lists what leads there, the most likely first.`,
+		Example: `  obdcr explain redirect_uris.subset_of_ssa
+  obdcr explain redirect_uris
+  obdcr explain invalid_client_metadata
+  obdcr explain grant_types.known --profile obie-3.4`,
+		Args: cobra.ExactArgs(1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return ruleIDs(), cobra.ShellCompDirectiveNoFileComp
+			return explained(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			rules := rowsOf(args[0])
-			if len(rules) == 0 {
-				return unknownRule(args[0])
+			rules, err := rulesIn(validate.Profile(profile))
+			if err != nil {
+				return err
 			}
-			for i := range rules {
-				if i > 0 {
-					fmt.Fprintln(c.OutOrStdout())
-				}
-				explain(c.OutOrStdout(), &rules[i])
-			}
-			return nil
+			e := explainer{out: c.OutOrStdout(), profile: validate.Profile(profile), rules: rules}
+			return e.explain(args[0], c.Flags().Changed("profile"))
 		},
 	}
+	cmd.Flags().StringVar(&profile, "profile", string(validate.OBIE33), "whose rules and clauses: "+text.List(validate.Profiles()))
+	complete(cmd, "profile", text.Strings(validate.Profiles()))
+	return cmd
 }
 
-// rowsOf returns the rows of an ID. There may be several, for different profiles.
-func rowsOf(id string) []validate.Rule {
-	return slices.DeleteFunc(validate.Rules(), func(r validate.Rule) bool { return r.ID != id })
+// explainer explains by the rules of one profile.
+type explainer struct {
+	out     io.Writer
+	profile validate.Profile
+	rules   []validate.Rule
 }
 
-func ruleIDs() []string {
-	var ids []string
-	for _, r := range validate.Rules() {
-		if !slices.Contains(ids, r.ID) {
-			ids = append(ids, r.ID)
+// explain finds out what a name is: a rule, a code or a member. A rule that the profile
+// does not have is explained by another profile, unless this one was asked for.
+func (e *explainer) explain(name string, asked bool) error {
+	rows := rowsOf(name, e.rules)
+	if all := rowsOf(name, validate.Rules()); len(rows) == 0 && len(all) > 0 {
+		profiles := profilesOf(&all[0])
+		if asked {
+			return usageError("%s is no rule of %s: use --profile %s", name, e.profile, strings.Join(text.Strings(profiles), " or "))
 		}
+		others, err := rulesIn(profiles[0])
+		if err != nil {
+			return err
+		}
+		rows = rowsOf(name, others)
 	}
-	return ids
+	for i := range rows {
+		if i > 0 {
+			fmt.Fprintln(e.out)
+		}
+		explainRule(e.out, &rows[i])
+	}
+	if len(rows) > 0 || e.explainCode(name) || e.explainMember(name) {
+		return nil
+	}
+	near := text.Nearest(name, explained())
+	if len(near) == 0 {
+		return usageError("there is no rule, member or code %q: see obdcr rules", cut(name))
+	}
+	return usageError("there is no rule, member or code %q; did you mean\n  %s", cut(name), strings.Join(near, "\n  "))
 }
 
-// explain leaves out empty fields: few rules have all of them.
-func explain(out io.Writer, r *validate.Rule) {
-	fmt.Fprintf(out, "%s\n  %s\n\n", r.ID, r.Summary)
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	for _, row := range [][2]string{
-		{"reason", r.Reason}, {"bad", string(r.Bad)}, {"good", string(r.Good)},
-		{"given", r.Given.String()}, {"fix", r.Fix},
-		{"clause", r.Citation.String()}, {"", r.Citation.URL},
-		{"basis", string(r.Basis) + ", " + basisMeans(r.Basis)}, {"text", r.Stricter},
-		{"severity", string(r.Severity)}, {"code", answered(r)}, {"document", string(r.Document)},
-		{"profiles", text.List(profilesOf(r))}, {"judged", judged(r)},
+// explained are the names that can be explained.
+func explained() []string {
+	names := slices.Concat(ruleIDs(), codeNames(), memberNames())
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// explainRule leaves out empty fields: few rules have all of them.
+func explainRule(out io.Writer, r *validate.Rule) {
+	fmt.Fprintln(out, r.ID)
+	hang(out, "  ", "  ", r.Summary)
+	fmt.Fprintln(out)
+	for _, row := range [...]struct {
+		label string
+		lines []string
+	}{
+		{"reason", wrapped(r.Reason)}, {"bad", brokenAtBlanks(string(r.Bad))}, {"good", brokenAtBlanks(string(r.Good))},
+		{"given", brokenAtBlanks(r.Given.String())}, {"fix", wrapped(r.Fix)},
+		{"clause", append(wrapped(r.Citation.String()), r.Citation.URL)},
+		{"basis", wrapped(string(r.Basis) + ", " + basisMeans(r.Basis))}, {"text has", wrapped(r.Stricter)},
+		{"severity", wrapped(string(r.Severity))}, {"code", wrapped(answered(r))}, {"document", wrapped(string(r.Document))},
+		{"profiles", wrapped(text.List(profilesOf(r)))}, {"judged", wrapped(judged(r))},
 	} {
-		if row[1] != "" {
-			fmt.Fprintf(w, "  %s\t%s\n", row[0], row[1])
+		label := row.label
+		for _, line := range row.lines {
+			fmt.Fprintf(out, "  %-9s%s\n", label, line)
+			label = ""
 		}
 	}
-	_ = w.Flush() // into memory
+}
+
+// explainWidth is the width of the text beside the labels.
+const explainWidth = columns - len("  severity ")
+
+func wrapped(s string) []string { return text.Wrap(s, explainWidth) }
+
+// brokenAtBlanks breaks an example at blanks outside of strings, so that it stays JSON.
+func brokenAtBlanks(s string) []string {
+	var lines []string
+	line, inString, from := "", false, 0
+	add := func(part string) {
+		if line != "" && len(line)+1+len(part) > explainWidth {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += part
+	}
+	for i := range len(s) {
+		switch {
+		case s[i] == '"' && (i == 0 || s[i-1] != '\\'):
+			inString = !inString
+		case s[i] == ' ' && !inString:
+			add(s[from:i])
+			from = i + 1
+		}
+	}
+	if s != "" {
+		add(s[from:])
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 func profilesOf(r *validate.Rule) []validate.Profile {
@@ -113,98 +187,5 @@ func judged(r *validate.Rule) string {
 	return ""
 }
 
-// unknownRule suggests rules with a similar ID, because IDs are long and easy to misspell.
-func unknownRule(id string) error {
-	near := text.Nearest(id, ruleIDs())
-	if len(near) == 0 {
-		return usageError("there is no rule %q: see obdcr rules", cut(id))
-	}
-	return usageError("there is no rule %q; did you mean\n  %s", cut(id), strings.Join(near, "\n  "))
-}
-
 // cut bounds input that a message repeats.
 func cut(s string) string { return text.Echo(s) }
-
-func rulesCommand() *cobra.Command {
-	var output string
-	cmd := &cobra.Command{
-		Use:     "rules",
-		Short:   "List all rules",
-		Example: "  obdcr rules -o json",
-		Args:    noArgument,
-		RunE: func(c *cobra.Command, _ []string) error {
-			switch output {
-			case "json":
-				return writeRules(c.OutOrStdout())
-			case "text":
-				tabulateRules(c.OutOrStdout())
-				return nil
-			}
-			return usageError("-o %q is none of text, json", output)
-		},
-	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "format: text, json")
-	complete(cmd, "output", []string{"text", "json"})
-	return cmd
-}
-
-func tabulateRules(out io.Writer) {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RULE\tSEVERITY\tDOCUMENT\tCODE\tPROFILES\tDEMANDS")
-	for _, r := range validate.Rules() {
-		profiles := "all"
-		if r.Profiles != nil {
-			profiles = strings.ReplaceAll(text.List(r.Profiles), ", ", ",")
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Severity, r.Document, r.Code, profiles, r.Summary)
-	}
-	_ = w.Flush() // into memory
-}
-
-// jsonRule is a row of the table as rules -o json writes it.
-type jsonRule struct {
-	ID       string             `json:"id"`
-	Summary  string             `json:"summary"`
-	Reason   string             `json:"reason"`
-	Bad      validate.Example   `json:"bad"`
-	Good     validate.Example   `json:"good"`
-	Given    string             `json:"given,omitempty"`
-	Citation jsonCitation       `json:"citation"`
-	Profiles []validate.Profile `json:"profiles"`
-	Document validate.Document  `json:"document"`
-	Severity validate.Severity  `json:"severity"`
-	Basis    validate.Basis     `json:"basis"`
-	Stricter string             `json:"stricter,omitempty"` // what the cited text says instead
-	Code     validate.Code      `json:"code"`
-	Fix      string             `json:"fix"`
-	External bool               `json:"external"` // judged by a bank, which knows keys and earlier requests
-}
-
-type jsonCitation struct {
-	Spec    string `json:"spec"`
-	Section string `json:"section"`
-	URL     string `json:"url"`
-}
-
-// writeRules writes the whole table, so that other programs need not parse docs/rules.md.
-func writeRules(out io.Writer) error {
-	rules := validate.Rules()
-	rows := make([]jsonRule, 0, len(rules))
-	for i := range rules {
-		r := &rules[i]
-		rows = append(rows, jsonRule{
-			ID: r.ID, Summary: r.Summary, Reason: r.Reason, Bad: r.Bad, Good: r.Good, Given: r.Given.String(), Citation: jsonCitation(r.Citation),
-			Profiles: profilesOf(r), Document: r.Document, Severity: r.Severity, Basis: r.Basis, Stricter: r.Stricter, Code: r.Code, Fix: r.Fix, External: r.External,
-		})
-	}
-	return writeJSON(out, rows)
-}
-
-// writeJSON writes indented JSON. It does not escape <, > and &: the output is not HTML, and
-// URLs have to stay readable.
-func writeJSON(out io.Writer, v any) error {
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
