@@ -75,6 +75,9 @@ func unusableDiscovery(name string, err error) error {
 
 // metadata reads the bank's discovery document from a file or over the network.
 func (a *app) metadata(ctx context.Context, c *settings, o *clientOptions) (*tpp.Metadata, error) {
+	if c.WellknownEndpoint == "" { // the flags have all that is needed
+		return tpp.ParseMetadata([]byte("{}"), o.overrides())
+	}
 	if !isURL(c.WellknownEndpoint) {
 		f, err := a.open("--discovery", c.WellknownEndpoint)
 		if err != nil {
@@ -93,17 +96,8 @@ func (a *app) metadata(ctx context.Context, c *settings, o *clientOptions) (*tpp
 	if !strings.HasPrefix(strings.ToLower(c.WellknownEndpoint), "https://") {
 		return nil, usageError("--discovery: the address of a discovery document is an https URL")
 	}
-	roots := c.roots
-	if o.ca == "" && roots != nil {
-		// The conformance tool verifies the discovery document's server by the system's CAs,
-		// and all other servers by the CAs of its configuration. Trust both.
-		if system, err := x509.SystemCertPool(); err == nil {
-			addAll(system, c.ownRoots)
-			roots = system
-		}
-	}
 	m, err := tpp.Discover(ctx, c.WellknownEndpoint, a.bankClient(&http.Client{Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}}}, o), o.overrides())
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.alsoOfTheSystem(c)}}}, o), o.overrides())
 	if lacking := (*tpp.EndpointError)(nil); errors.As(err, &lacking) {
 		return nil, unusableDiscovery(c.WellknownEndpoint, lacking)
 	}
@@ -111,6 +105,21 @@ func (a *app) metadata(ctx context.Context, c *settings, o *clientOptions) (*tpp
 		return nil, a.bankError(err)
 	}
 	return m, nil
+}
+
+// alsoOfTheSystem adds the system's CAs to those of a configuration. The conformance tool
+// verifies the servers of the bank's endpoints by the CAs of its configuration, and all
+// others by the system's.
+func (o *clientOptions) alsoOfTheSystem(c *settings) *x509.CertPool {
+	if o.ca != "" || c.roots == nil {
+		return c.roots
+	}
+	system, err := x509.SystemCertPool()
+	if err != nil {
+		return c.roots
+	}
+	addAll(system, c.ownRoots)
+	return system
 }
 
 // bankClient bounds how long a client waits for an answer, and shows what it does.

@@ -19,6 +19,7 @@ type clientOptions struct {
 	config, discovery, ca, cert, key, signingKey, kid, ssa string
 	password                                               string // the file of it
 	registrationEndpoint, tokenEndpoint, issuer            string // instead of those of the discovery document
+	directory, directoryTokens, orgID, softwareID          string // of ssa get
 	aud, iss, authMethod, subjectDN, now                   string
 	redirectURIs, scopes                                   []string
 	grantTypes, responseTypes, members                     []string
@@ -40,16 +41,22 @@ func (o *clientOptions) connectionFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.config, "config", "", "a config.json of the OBIE conformance tool, a `FILE`; the flags below change what it says")
 	f.StringVar(&o.discovery, "discovery", "", "the bank's discovery document, an https URL or a `FILE`")
-	f.StringVar(&o.ca, "ca", "", "certificates, a `FILE`, that the bank must chain to; without it the system's")
+	o.keyFlags(c, "the bank")
+	f.StringVar(&o.issuer, "issuer", "", "the bank's issuer, a `URL`, instead of that of its discovery document")
+	f.StringVar(&o.registrationEndpoint, "registration-endpoint", "", "an https `URL` instead of that of the discovery document")
+	f.StringVar(&o.tokenEndpoint, "token-endpoint", "", "an https `URL` instead of that of the discovery document")
+	o.wireFlags(c)
+}
+
+// keyFlags are the flags for the TPP's keys and the CAs of a server.
+func (o *clientOptions) keyFlags(c *cobra.Command, server string) {
+	f := c.Flags()
+	f.StringVar(&o.ca, "ca", "", "certificates, a `FILE`, that "+server+" must chain to; without it the system's")
 	f.StringVar(&o.cert, "cert", "", "the transport certificate, a `FILE`: PEM, DER, or PKCS#12 with its key")
 	f.StringVar(&o.key, "key", "", "the key of the transport certificate, a `FILE`: PEM, DER, JWK or PKCS#12; without it that in the file of --cert")
 	f.StringVar(&o.signingKey, "signing-key", "", "the key that signs requests, a `FILE`: PEM, DER, JWK or PKCS#12")
 	f.StringVar(&o.kid, "kid", "", "the `ID` of the signing key at the directory; without it that in the JWK")
 	passwordFlag(f, &o.password)
-	f.StringVar(&o.issuer, "issuer", "", "the bank's issuer, a `URL`, instead of that of its discovery document")
-	f.StringVar(&o.registrationEndpoint, "registration-endpoint", "", "an https `URL` instead of that of the discovery document")
-	f.StringVar(&o.tokenEndpoint, "token-endpoint", "", "an https `URL` instead of that of the discovery document")
-	o.wireFlags(c)
 }
 
 // wireFlags are the flags for how to talk to a server.

@@ -18,7 +18,8 @@ type need struct {
 // needs lists the settings that a verb requires with an authentication method; by.Method is
 // "" while that is not known yet. A verb that signs nothing requires no signing key.
 func (o *clientOptions) needs(c *settings, verb string, by tpp.Credentials) []need {
-	all := []need{{"--discovery", "wellknown_endpoint", c.WellknownEndpoint != ""}}
+	// Without a discovery document the flags have to name both endpoints.
+	all := []need{{"--discovery", "wellknown_endpoint", c.WellknownEndpoint != "" || o.registrationEndpoint != "" && o.tokenEndpoint != ""}}
 	builds := verb != "get" && verb != "delete" && o.request == ""
 	manages := verb == "get" || verb == "update" || verb == "delete"
 	switch {
@@ -60,14 +61,7 @@ func lacking(c *settings, o *clientOptions, verb string, by tpp.Credentials) err
 	if by.Method != "" && verb != "build" && verb != "register" {
 		what += " by " + string(by.Method)
 	}
-	text := ""
-	switch {
-	case flags == nil:
-	case o.config == "":
-		text = fmt.Sprintf(" --config, or %s", strings.Join(flags, ", "))
-	default:
-		text = fmt.Sprintf(" %s: --config %s has no %s", strings.Join(flags, ", "), shownName(o.config), strings.Join(members, ", "))
-	}
+	text := lackingFlags(o.config, flags, members)
 	switch {
 	case secret && text != "":
 		text += "; and --client with the answer of register, for the client's secret"
@@ -77,6 +71,18 @@ func lacking(c *settings, o *clientOptions, verb string, by tpp.Credentials) err
 		text += "; and, where the method is private_key_jwt, --signing-key and --kid"
 	}
 	return usageError("%s needs%s", what, text)
+}
+
+// lackingFlags names the flags that are missing, and the members that would do in the file of
+// --config; "" if none is.
+func lackingFlags(config string, flags, members []string) string {
+	switch {
+	case flags == nil:
+		return ""
+	case config == "":
+		return " --config, or " + strings.Join(flags, ", ")
+	}
+	return fmt.Sprintf(" %s: --config %s has no %s", strings.Join(flags, ", "), shownName(config), strings.Join(members, ", "))
 }
 
 // needsLater reports whether keys are missing that the verb requires if the method turns

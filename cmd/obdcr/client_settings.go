@@ -37,7 +37,10 @@ func (a *app) settings(o *clientOptions) (*settings, error) {
 	for _, f := range []struct {
 		value string
 		to    *string
-	}{{o.discovery, &s.WellknownEndpoint}, {o.kid, &s.Kid}, {o.aud, &s.Aud}, {o.iss, &s.Issuer}, {o.subjectDN, &s.TransportCertSubjectDN}} {
+	}{
+		{o.discovery, &s.WellknownEndpoint}, {o.kid, &s.Kid}, {o.aud, &s.Aud}, {o.iss, &s.Issuer}, {o.subjectDN, &s.TransportCertSubjectDN},
+		{o.directory, &s.DirectoryURL}, {o.directoryTokens, &s.DirectoryTokenEndpoint},
+	} {
 		if f.value != "" {
 			*f.to = f.value
 		}

@@ -162,6 +162,8 @@ func TestClientScripts(t *testing.T) {
 			e.Setenv("KID", software.SigningKeyID)
 			e.Setenv("AUD", ssatest.DefaultAudience)
 			e.Setenv("SOFTWARE", software.SoftwareID)
+			e.Setenv("ORG", software.OrgID)
+			e.Setenv("DIRECTORY", directory.URL())
 			var failed error
 			for name, text := range files {
 				failed = errors.Join(failed, os.WriteFile(filepath.Join(e.WorkDir, name), []byte(text), 0o600))
@@ -215,7 +217,8 @@ func clientFiles(t *testing.T, d *ssatest.Directory, s *ssatest.EnrolledSoftware
 	config, err := (&obieconfig.Config{SpecVersion: "3.3", WellknownEndpoint: discovery, SSA: statement, Kid: s.SigningKeyID,
 		Aud: ssatest.DefaultAudience, RedirectURIs: s.RedirectURIs, Issuer: s.SoftwareID, PrivateKey: files["signing.key"],
 		TransportRootCAs: []string{files["ca.pem"]}, TransportCert: files["transport.pem"], TransportKey: files["transport.key"],
-		GetImplemented: true, PutImplemented: true, DeleteImplemented: true, Environment: "sandbox", Brand: "Test"}).Marshal()
+		GetImplemented: true, PutImplemented: true, DeleteImplemented: true, Environment: "sandbox", Brand: "Test",
+		DirectoryURL: d.URL(), DirectoryTokenEndpoint: d.URL() + ssatest.TokenPath}).Marshal()
 	require.NoError(t, err)
 	files["conformance.json"] = string(config)
 	return files

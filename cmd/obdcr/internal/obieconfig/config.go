@@ -42,6 +42,10 @@ type Config struct {
 	DeleteImplemented      bool     `json:"delete_implemented"`
 	Environment            string   `json:"environment"` // named in the tool's report
 	Brand                  string   `json:"brand"`       // named in the tool's report
+
+	// The members below are this command's; the tool ignores them.
+	DirectoryURL           string `json:"directory_url,omitempty"`            // address of the directory's API
+	DirectoryTokenEndpoint string `json:"directory_token_endpoint,omitempty"` // of the directory
 }
 
 // Parse reads a configuration. It returns an error if the file is no JSON object, or if a
