@@ -46,9 +46,19 @@ func checkPolicyAudiences(f *jsonform.Faults, p *Policy) {
 			f.Add("audiences", "an empty audience would accept an empty aud")
 		case !audienceShape(p, a):
 			f.Add("audiences", "%q has no shape that audience_kinds admits (%s): no request could name it: "+
-				"id is 1 to %d letters and digits, url an https URL", Echo(a), text.List(p.AudienceKinds), maxOrgID)
+				"id is 1 to %d letters and digits, url an https URL%s", Echo(a), text.List(p.AudienceKinds), maxOrgID, missingKind(p, a))
 		}
 	}
+}
+
+// missingKind says which shape to admit for an audience that is a URL or an identifier.
+func missingKind(p *Policy, audience string) string {
+	for _, kind := range []AudienceKind{AudienceID, AudienceURL} {
+		if audienceShape(&Policy{AudienceKinds: []AudienceKind{kind}}, audience) {
+			return ": add " + string(kind) + " to audience_kinds"
+		}
+	}
+	return ""
 }
 
 func checkPolicyAudienceKinds(f *jsonform.Faults, p *Policy) {

@@ -56,6 +56,11 @@ func (p *Policy) UnmarshalJSON(data []byte) error {
 	}
 	read := *p
 	if faults := policyTable.Read(v, &read); len(faults) > 0 {
+		for i := range faults {
+			if faults[i].Place == "profile" {
+				faults[i].Reason = "is no member of a policy: the profile is chosen beside it, by --profile or in Config.Profile"
+			}
+		}
 		return policyErrors(faults)
 	}
 	_, scopes := v.Member("scopes")

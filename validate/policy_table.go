@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"slices"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -30,6 +31,7 @@ const (
 var policyTable = jsonform.Table[Policy]{
 	{
 		Name:  "audiences",
+		Other: []string{"aud"},
 		Field: jsonform.At(func(p *Policy) *[]string { return &p.Audiences }, jsonform.Texts[string]{}),
 		Doc: "The values of `aud` that the bank accepts: its identifiers, of the shapes that `audience_kinds` names. " +
 			"Where there is none, only the shape of `aud` is judged. That suits `obdcr lint`; a registrar demands at least one.",
@@ -46,7 +48,8 @@ var policyTable = jsonform.Table[Policy]{
 		Check:   checkPolicyAudienceKinds,
 	},
 	{
-		Name: "signing_algorithms",
+		Name:  "signing_algorithms",
+		Other: []string{"AllowedInboundSignatureAlgorithms"},
 		Field: jsonform.At(func(p *Policy) *[]claims.Algorithm { return &p.SigningAlgorithms },
 			jsonform.Texts[claims.Algorithm]{Known: signingAlgorithms, Filled: true, Once: true}),
 		Doc:     "The algorithms that may sign requests and software statements. `RS256` must also be named in `widenings`.",
@@ -56,7 +59,8 @@ var policyTable = jsonform.Table[Policy]{
 		},
 	},
 	{
-		Name: "auth_methods",
+		Name:  "auth_methods",
+		Other: []string{"token_endpoint_auth_method", "token_endpoint_auth_methods", "token_endpoint_auth_methods_supported"},
 		Field: jsonform.At(func(p *Policy) *[]claims.AuthMethod { return &p.AuthMethods },
 			jsonform.Texts[claims.AuthMethod]{Known: claims.AuthMethods(), Filled: true, Once: true}),
 		Doc: "The values of `token_endpoint_auth_method` that a request may ask for. The three `client_secret_` methods must also " +
@@ -65,7 +69,8 @@ var policyTable = jsonform.Table[Policy]{
 		Check:   func(f *jsonform.Faults, p *Policy) { checkWidened(f, p, "auth_methods", p.AuthMethods) },
 	},
 	{
-		Name: "grant_types",
+		Name:  "grant_types",
+		Other: []string{"grant_types_supported"},
 		Field: jsonform.At(func(p *Policy) *[]claims.GrantType { return &p.GrantTypes },
 			jsonform.Texts[claims.GrantType]{Known: grantTypes, Filled: true, Once: true}),
 		Doc: "The values of `grant_types` that a request may ask for, among those that the profile knows: CIBA from version 3.3 on, " +
@@ -73,7 +78,8 @@ var policyTable = jsonform.Table[Policy]{
 		Example: `["client_credentials", "authorization_code"]`,
 	},
 	{
-		Name: "response_types",
+		Name:  "response_types",
+		Other: []string{"response_types_supported"},
 		Field: jsonform.At(func(p *Policy) *[]claims.ResponseType { return &p.ResponseTypes },
 			jsonform.Texts[claims.ResponseType]{Known: []claims.ResponseType{claims.Code, claims.CodeIDToken}, Filled: true, Once: true}),
 		Doc:     "The values of `response_types` that a request may ask for.",
@@ -81,6 +87,7 @@ var policyTable = jsonform.Table[Policy]{
 	},
 	{
 		Name:  "scopes",
+		Other: []string{"scope", "scopes_supported"},
 		Field: jsonform.At(func(p *Policy) *[]string { return &p.Scopes }, jsonform.Texts[string]{Once: true}),
 		Doc: "The words of `scope` that a request may ask for. `openid` is one of them, and each other one is allowed by a role of " +
 			"`role_scopes`. Where a file gives `scopes` and leaves `default_scopes` out, those of the default that remain are assigned.",
@@ -106,7 +113,8 @@ var policyTable = jsonform.Table[Policy]{
 		Example: `["web"]`,
 	},
 	{
-		Name: "member_algorithms",
+		Name:  "member_algorithms",
+		Other: slices.Concat(idTokenNames, requestObjectNames, tokenEndpointAuthNames, backchannelNames),
 		Field: jsonform.At(func(p *Policy) *MemberAlgorithms { return &p.MemberAlgorithms },
 			jsonform.Object[MemberAlgorithms]{Table: memberAlgorithmTable}),
 		Doc: "The algorithms that a request may ask for in the members that name one. `RS256` must also be named in `widenings`. " +
@@ -198,6 +206,7 @@ var policyTable = jsonform.Table[Policy]{
 	},
 	{
 		Name:    "clock_skew_seconds",
+		Other:   []string{"leeway"},
 		Field:   jsonform.At(func(p *Policy) *time.Duration { return &p.ClockSkew }, jsonform.Seconds{Low: 0, High: maxSkew}),
 		Doc:     "The difference between two clocks, in seconds, that is forgiven in either direction.",
 		Example: `30`,
@@ -234,6 +243,7 @@ var policyTable = jsonform.Table[Policy]{
 	},
 	{
 		Name:  "served_roles",
+		Other: []string{"software_roles", "roles"},
 		Field: jsonform.At(func(p *Policy) *[]claims.Role { return &p.ServedRoles }, jsonform.Texts[claims.Role]{Filled: true}),
 		Doc: "The software roles that the bank serves; each has an entry in `role_scopes`. A software statement that has none of them " +
 			"is unapproved.",

@@ -85,8 +85,8 @@ func ExampleTable() {
 	// Output:
 	// is a JSON array, not an object
 	// nam: is unknown: did you mean to write name?
-	// gates: is string, not an integer of usual size
-	// gate/locks/1: is number, not a string
+	// gates: is a string, not a whole number of usual size, such as 2
+	// gate/locks/1: is a number, not a string
 	// kind: "" is none of herb, rose
 }
 

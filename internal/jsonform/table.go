@@ -9,6 +9,7 @@ package jsonform
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
@@ -19,6 +20,8 @@ import (
 type Fault struct {
 	Place  string // the names that lead to the member, with "/" between; "": the whole document
 	Reason string // what is wrong and what would be right; it repeats a bounded part of the input
+
+	form bool // the value is of the wrong type, so that an example helps
 }
 
 // Detail returns place and reason.
@@ -58,6 +61,9 @@ type row[T any] struct {
 	Field   Field[T]
 	Doc     string // what the member means, its unit, and what its absence means, as Markdown
 	Example string // a value, as JSON
+	// Other are names that people write for the member, since they know them from elsewhere.
+	// No document may use them: they only find the member that is meant.
+	Other []string
 	// Check finds faults that the Type cannot find, such as a contradiction to another
 	// member. Nil checks nothing more.
 	Check func(f *Faults, of *T)
@@ -134,12 +140,29 @@ func (t Table[T]) Read(v jsonscan.Value, into *T) Faults {
 func (t Table[T]) read(f *Faults, place string, v jsonscan.Value, into *T) {
 	for name, value := range v.Members() {
 		at := below(place, name)
-		if row := t.row(name); row != nil {
-			row.Field(into).read(f, at, value)
-		} else {
-			f.Add(at, "is unknown%s", Meant(name, t.Names()))
+		row := t.row(name)
+		if row == nil {
+			f.Add(at, "is unknown%s", t.meant(name))
+			continue
+		}
+		before := len(*f)
+		row.Field(into).read(f, at, value)
+		for i := range (*f)[before:] {
+			if fault := &(*f)[before+i]; fault.form && fault.Place == at {
+				fault.Reason, fault.form = fault.Reason+", such as "+row.Example, false
+			}
 		}
 	}
+}
+
+// meant is Meant for the name of a member. It knows the other names too.
+func (t Table[T]) meant(name string) string {
+	for i := range t {
+		if slices.ContainsFunc(t[i].Other, func(other string) bool { return strings.EqualFold(other, name) }) {
+			return Meant(t[i].Name, []string{t[i].Name})
+		}
+	}
+	return Meant(name, t.Names())
 }
 
 // row returns the row of a member, nil if there is none.

@@ -32,7 +32,18 @@ const unfit = "holds a character that no text may hold"
 
 // wrongType adds a fault for a value of the wrong type.
 func wrongType(f *Faults, place string, v jsonscan.Value, want string) {
-	f.Add(place, "is %s, not %s", v.Kind(), want)
+	kind := v.Kind().String()
+	switch v.Kind() {
+	case jsonscan.Null:
+	case jsonscan.Array, jsonscan.Object:
+		kind = "an " + kind
+	default:
+		kind = "a " + kind
+	}
+	if before := len(*f); before < maxFaults {
+		f.Add(place, "is %s, not %s", kind, want)
+		(*f)[before].form = true
+	}
 }
 
 // Text is a string.
@@ -240,7 +251,7 @@ func (Int) Read(f *Faults, place string, v jsonscan.Value, into *int) {
 	case isWhole:
 		f.Add(place, "is %s: write %d", text.Echo(v.Raw()), whole)
 	default:
-		wrongType(f, place, v, "an integer of usual size")
+		wrongType(f, place, v, "a whole number of usual size")
 	}
 }
 
