@@ -53,7 +53,7 @@ var headerRules = []Rule{
 	{
 		ID:       rule.HeaderKIDFormat,
 		Summary:  "kid has 1 to 128 characters.",
-		Reason:   "A kid is an opaque index into a key set; an empty one names no key.",
+		Reason:   "A kid is an opaque index into a key set: an empty one names no key, and none needs more than 128 characters.",
 		Bad:      `{"kid": ""}`,
 		Good:     `{"kid": "hcgex1mTXPpA8QBZkqLRMv7WFY0"}`,
 		Citation: rfc("7515", "4.1.4"),

@@ -77,7 +77,7 @@ var redirectGrammarRules = []Rule{
 	{
 		ID:       rule.RedirectURIsLocalhost,
 		Summary:  "No redirect URI leads to localhost or a name below it.",
-		Reason:   "Whatever listens on the user's machine would get the code.",
+		Reason:   "Whatever listens on the user's machine would get the code. The text names localhost; names below it lead to the same machine.",
 		Bad:      `{"redirect_uris": ["https://localhost/cb"]}`,
 		Good:     `{"redirect_uris": ["https://app.example.com/cb"]}`,
 		Citation: dictionary("redirect_uris"),
