@@ -18,7 +18,7 @@ func explainCommand() *cobra.Command {
 		Use:   "explain RULE|MEMBER|CODE",
 		Short: "Explain a rule, a member or an error code",
 		Long: `explain tells what a rule demands and why, its clause, and how to meet it, with a fragment
-that breaks the rule and one that keeps it.
+that breaks the rule and one that keeps it. In these a{240} is 240 times a.
 
 Of a member of a request or a statement it lists the rules. Of an error code that a bank
 answers it lists what leads there, the most likely first.`,
