@@ -202,6 +202,28 @@ func (d *openAPI) Audience(kind validate.AudienceKind) bool {
 	return slices.Contains(d.Policy.AudienceKinds, kind)
 }
 
+// MaxSoftwareID is the greatest length of a software_id.
+func (d *openAPI) MaxSoftwareID() int {
+	most := 0
+	for _, shape := range d.Policy.IDShapes {
+		_, length := shape.SoftwareID()
+		most = max(most, length)
+	}
+	return most
+}
+
+// SoftwareIDPattern is a regular expression for a software_id.
+func (d *openAPI) SoftwareIDPattern() string {
+	patterns := make([]string, len(d.Policy.IDShapes))
+	for i, shape := range d.Policy.IDShapes {
+		patterns[i], _ = shape.SoftwareID()
+	}
+	if len(patterns) == 1 {
+		return "^" + patterns[0] + "$"
+	}
+	return "^(" + strings.Join(patterns, "|") + ")$"
+}
+
 // MaxBody is the greatest length of a request, in bytes.
 func (d *openAPI) MaxBody() int { return MaxRequestBody }
 

@@ -241,6 +241,8 @@ func TestTheDocumentFollowsThePolicy(t *testing.T) {
 			p.AudienceKinds = []validate.AudienceKind{validate.AudienceURL, validate.AudienceList}
 			p.Audiences = []string{"https://bank.example"}
 		}, send: members{"aud": []string{"https://bank.example", "https://other.example"}}, refused: members{"aud": []string{"https://other.example"}}},
+		"id_shapes": {policy: func(p *validate.Policy) { p.IDShapes = []validate.IDShape{validate.IDShapeOBIE, validate.IDShapeUUID} },
+			refused: members{"software_id": "6f1c9d4e-2a37-4b1e-9a55-0c4de1a7b2g3"}},
 		"RS256": {policy: func(p *validate.Policy) {
 			p.MemberAlgorithms.IDToken, p.Widenings = append(p.MemberAlgorithms.IDToken, claims.RS256), append(p.Widenings, validate.WidenRS256)
 		}, send: members{"id_token_signed_response_alg": "RS256"}, refused: members{"request_object_signing_alg": "RS256"}},

@@ -52,6 +52,9 @@ type Policy struct {
 	// DefaultScopes are assigned to a request that names no scope, as far as
 	// its roles allow them. (default_scopes)
 	DefaultScopes []string
+	// IDShapes are the shapes of the identifiers of the directories that the bank trusts.
+	// (id_shapes)
+	IDShapes []IDShape
 	// SoftwareIDFrom is the source of the software_id that counts. (software_id_from)
 	SoftwareIDFrom SoftwareIDSource
 	// IssuerKinds are what iss of a request may be equal to. (issuer_kinds)
@@ -258,6 +261,7 @@ func DefaultPolicy(p Profile) Policy {
 			IDToken: fapi(), RequestObject: fapi(), TokenEndpointAuth: fapi(), Backchannel: fapi(),
 		},
 		DefaultScopes:   slices.Clone(standardScopes),
+		IDShapes:        []IDShape{IDShapeOBIE},
 		SoftwareIDFrom:  SoftwareIDFromSSA,
 		IssuerKinds:     []IssuerKind{IssuerSoftwareID},
 		SubjectDNMatch:  DNMatchExact,

@@ -46,7 +46,7 @@ func checkPolicyAudiences(f *jsonform.Faults, p *Policy) {
 			f.Add("audiences", "an empty audience would accept an empty aud")
 		case !audienceShape(p, a):
 			f.Add("audiences", "%q has no shape that audience_kinds admits (%s): no request could name it: "+
-				"id is 1 to %d letters and digits, url an https URL%s", Echo(a), text.List(p.AudienceKinds), maxOrgID, missingKind(p, a))
+				"id is 1 to %d letters and digits, url an https URL%s", Echo(a), text.List(p.AudienceKinds), maxAudienceID, missingKind(p, a))
 		}
 	}
 }

@@ -157,6 +157,14 @@ var policyTable = jsonform.Table[Policy]{
 		},
 	},
 	{
+		Name:  "id_shapes",
+		Field: jsonform.At(func(p *Policy) *[]IDShape { return &p.IDShapes }, jsonform.Texts[IDShape]{Known: idShapes, Filled: true, Once: true}),
+		Doc: "The shapes of the identifiers that the bank's directories give out: `software_id`, `software_client_id` and `org_id` of a " +
+			"statement, `iss` and `software_id` of a request. `obie` is a software of 1 to 22 letters and digits, of an organisation " +
+			"of 1 to 35 letters, digits and hyphens. `uuid` is a UUID with hyphens. `url_safe` is 1 to 64 letters, digits, hyphens and underscores.",
+		Example: `["obie", "uuid"]`,
+	},
+	{
 		Name: "software_id_from",
 		Field: jsonform.At(func(p *Policy) *SoftwareIDSource { return &p.SoftwareIDFrom },
 			jsonform.Text[SoftwareIDSource]{Known: []SoftwareIDSource{SoftwareIDFromSSA, SoftwareIDFromHint}}),

@@ -2,18 +2,16 @@ package validate
 
 import (
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/rule"
-	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
 )
 
-// Lengths of the identifiers that the directory gives out.
-const (
-	maxSoftwareID = 22
-	maxOrgID      = 18
-)
+// maxAudienceID is the greatest length of the identifier that the directory gives a bank.
+const maxAudienceID = 18
 
 // identityRules are the rows about the iss and the jti of a request.
 var identityRules = []Rule{
@@ -30,25 +28,25 @@ var identityRules = []Rule{
 	},
 	{
 		ID:       rule.IssFormat,
-		Summary:  "iss consists of letters and digits alone.",
+		Summary:  "iss consists of letters and digits alone, or has another shape that the bank's policy admits.",
 		Reason:   "The directory's identifiers are base62; a name or an address is none.",
 		Bad:      `{"iss": "WSO2 TPP"}`,
 		Good:     `{"iss": "9b5usDpbNtmxDcTzs7GzKp"}`,
 		Citation: dictionary("iss"),
 		Basis:    BasisMust,
 		Fix:      "set iss to the software_id of the software statement",
-		Check:    func(c *Case) { checkBase62(c, c.Req().Issuer, "/iss") },
+		Check:    func(c *Case) { checkIDFormat(c, c.Req().Issuer, "/iss") },
 	},
 	{
 		ID:       rule.IssLength,
-		Summary:  "iss has 1 to 22 characters.",
+		Summary:  "iss has 1 to 22 characters, or another shape that the bank's policy admits.",
 		Reason:   "The directory's identifiers are no longer than that.",
 		Bad:      `{"iss": "9b5usDpbNtmxDcTzs7GzKp9b5usDpb"}`,
 		Good:     `{"iss": "9b5usDpbNtmxDcTzs7GzKp"}`,
 		Citation: dictionary("iss"),
 		Basis:    BasisMust,
 		Fix:      "set iss to the software_id of the software statement",
-		Check:    func(c *Case) { checkLength(c, c.Req().Issuer, "/iss", maxSoftwareID) },
+		Check:    func(c *Case) { checkIDLength(c, c.Req().Issuer, "/iss") },
 	},
 	{
 		// For an SSA of a directory, iss is the software_id.
@@ -96,7 +94,7 @@ var identityRules = []Rule{
 // admits. The format rules report an iss that is no identifier at all.
 func checkIssuer(c *Case) {
 	iss, ok := c.Req().Issuer.Get()
-	if !ok || !isBase62(iss) || len(iss) > maxSoftwareID {
+	if !ok || !c.Policy().softwareIDFits(iss) {
 		return
 	}
 	var want string
@@ -134,25 +132,25 @@ func softwareID(c *Case) (string, bool) {
 var softwareIDRules = []Rule{
 	{
 		ID:       rule.SoftwareIDFormat,
-		Summary:  "software_id consists of letters and digits alone.",
+		Summary:  "software_id consists of letters and digits alone, or has another shape that the bank's policy admits.",
 		Reason:   "The directory's identifiers are base62.",
 		Bad:      `{"software_id": "my-software"}`,
 		Good:     `{"software_id": "9b5usDpbNtmxDcTzs7GzKp"}`,
 		Citation: dictionary("software_id"),
 		Basis:    BasisMust,
 		Fix:      "copy software_id from the software statement, or leave it out",
-		Check:    func(c *Case) { checkBase62(c, c.Req().SoftwareID, "/software_id") },
+		Check:    func(c *Case) { checkIDFormat(c, c.Req().SoftwareID, "/software_id") },
 	},
 	{
 		ID:       rule.SoftwareIDLength,
-		Summary:  "software_id has 1 to 22 characters.",
+		Summary:  "software_id has 1 to 22 characters, or another shape that the bank's policy admits.",
 		Reason:   "The directory's identifiers are no longer than that.",
 		Bad:      `{"software_id": "9b5usDpbNtmxDcTzs7GzKp9b5usDpb"}`,
 		Good:     `{"software_id": "9b5usDpbNtmxDcTzs7GzKp"}`,
 		Citation: dictionary("software_id"),
 		Basis:    BasisMust,
 		Fix:      "copy software_id from the software statement, or leave it out",
-		Check:    func(c *Case) { checkLength(c, c.Req().SoftwareID, "/software_id", maxSoftwareID) },
+		Check:    func(c *Case) { checkIDLength(c, c.Req().SoftwareID, "/software_id") },
 	},
 	{
 		ID:       rule.SoftwareIDMatchesSSA,
@@ -167,7 +165,7 @@ var softwareIDRules = []Rule{
 		Check: func(c *Case) {
 			got, ok := c.Req().SoftwareID.Get()
 			want, known := c.SSA().SoftwareID.Get()
-			if ok && known && got != want && isBase62(got) && len(got) <= maxSoftwareID {
+			if ok && known && got != want && c.Policy().softwareIDFits(got) {
 				c.ReportValue("/software_id", got, Echo(want), "is not the software of the software statement")
 			}
 		},
@@ -266,7 +264,7 @@ func audienceShape(p *Policy, v string) bool {
 	for _, kind := range p.AudienceKinds {
 		switch kind {
 		case AudienceID:
-			if isBase62(v) && len(v) <= maxOrgID {
+			if isBase62(v) && len(v) <= maxAudienceID {
 				return true
 			}
 		case AudienceURL:
@@ -278,42 +276,32 @@ func audienceShape(p *Policy, v string) bool {
 	return false
 }
 
-// checkBase62 reports text with other characters than letters and digits. The rule
-// about the length reports an empty text.
-func checkBase62(c *Case, member claims.Optional[string], pointer string) {
-	if s, ok := member.Get(); ok && s != "" && !isBase62(s) {
-		c.ReportValue(pointer, s, "letters and digits", "has characters other than letters and digits")
+// checkIDFormat reports an identifier that has no shape which the policy admits. The rule
+// about the length reports one that is empty, or of letters and digits and too long.
+func checkIDFormat(c *Case, member claims.Optional[string], pointer string) {
+	s, ok := member.Get()
+	if !ok || s == "" || c.Policy().softwareIDFits(s) {
+		return
+	}
+	if !slices.Contains(c.Policy().IDShapes, IDShapeOBIE) {
+		c.ReportValue(pointer, s, c.Policy().softwareIDWords(), "has a shape that this bank does not take")
+	} else if !isBase62(s) {
+		c.ReportValue(pointer, s, c.Policy().softwareIDWords(), "has characters other than letters and digits")
 	}
 }
 
-// isBase62 reports whether s is not empty and has only ASCII letters and digits.
-func isBase62(s string) bool {
-	for i := range len(s) {
-		if !text.IsLetter(s[i]) && !text.IsDigit(s[i]) {
-			return false
-		}
+// checkIDLength reports an identifier that is empty, or too long for the OBIE directory and
+// of no other shape which the policy admits.
+func checkIDLength(c *Case, member claims.Optional[string], pointer string) {
+	s, ok := member.Get()
+	tooLong := utf8.RuneCountInString(s) > maxSoftwareID && slices.Contains(c.Policy().IDShapes, IDShapeOBIE) && !c.Policy().otherIDFits(s)
+	if ok && (s == "" || tooLong) {
+		c.ReportValue(pointer, s, c.Policy().softwareIDWords(), lengthMessage(s))
 	}
-	return s != ""
 }
 
 // isUUIDv4 reports whether s is a UUID of version 4 with hyphens (RFC 9562 section
 // 5.4), in either case.
 func isUUIDv4(s string) bool {
-	if len(s) != 36 || s[14] != '4' {
-		return false
-	}
-	for i := range len(s) {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if s[i] != '-' {
-				return false
-			}
-		} else if !text.IsHex(s[i]) {
-			return false
-		}
-	}
-	switch s[19] {
-	case '8', '9', 'a', 'b', 'A', 'B':
-		return true
-	}
-	return false
+	return isUUID(s) && s[14] == '4' && strings.IndexByte("89abAB", s[19]) >= 0
 }

@@ -38,6 +38,9 @@ const (
 	RuleSSAOrgIDRequired                = rule.SSAOrgIDRequired                // ssa.org_id.required
 	RuleSSAOrgStatusRequired            = rule.SSAOrgStatusRequired            // ssa.org_status.required
 	RuleSSASoftwareIDFormat             = rule.SSASoftwareIDFormat             // ssa.software_id.format
+	RuleSSAOrgIDFormat                  = rule.SSAOrgIDFormat                  // ssa.org_id.format
+	RuleSSASoftwareClientIDFormat       = rule.SSASoftwareClientIDFormat       // ssa.software_client_id.format
+	RuleSSAMemberLength                 = rule.SSAMemberLength                 // ssa.member.length
 	RuleSSASoftwareClientIDDiffers      = rule.SSASoftwareClientIDDiffers      // ssa.software_client_id.differs
 	RuleSSASoftwareClientNameLength     = rule.SSASoftwareClientNameLength     // ssa.software_client_name.length
 	RuleSSASoftwareRolesArray           = rule.SSASoftwareRolesArray           // ssa.software_roles.array

@@ -60,7 +60,7 @@ var statementMemberRules = []Rule{
 
 // statementRules are the rows about the shape of a statement's claims.
 func statementRules() []Rule {
-	return slices.Concat(statementTypeRules, statementRequired(), statementClaimRules)
+	return slices.Concat(statementTypeRules, statementRequired(), statementSizeRules, statementClaimRules)
 }
 
 // statementTypeRules are the rows about claims of the wrong type.
@@ -97,21 +97,6 @@ var statementTypeRules = []Rule{
 // statementClaimRules are the rows about the values of single claims.
 var statementClaimRules = []Rule{
 	{
-		ID:       rule.SSASoftwareIDFormat,
-		Summary:  "software_id is base62, of 1 to 22 characters.",
-		Reason:   "Look-alikes of 23 and 28 characters occur, and a request's iss and software_id cannot equal them.",
-		Bad:      `{"software_id": "9b5usDpbNtmxDcTzs7GzKp9b5usD"}`,
-		Good:     `{"software_id": "9b5usDpbNtmxDcTzs7GzKp"}`,
-		Citation: statementClaim("software_id"),
-		Basis:    BasisShould,
-		Fix:      refetch,
-		Check: func(c *Case) {
-			if id, ok := c.SSA().SoftwareID.Get(); ok && id != "" && (!isBase62(id) || len(id) > maxSoftwareID) {
-				c.ReportValue("/software_id", id, "1 to 22 letters and digits", "is no identifier of the directory")
-			}
-		},
-	},
-	{
 		ID:       rule.SSASoftwareClientIDDiffers,
 		Summary:  "software_client_id equals software_id.",
 		Reason:   "It does in the OBIE directory's statements; banks use either.",
@@ -135,7 +120,7 @@ var statementClaimRules = []Rule{
 		Bad:      `{"software_client_name": "A name that goes on, and on, and on, and on"}`,
 		Good:     `{"software_client_name": "Money & More"}`,
 		Citation: statementClaim("software_client_name"),
-		Basis:    BasisNotice,
+		Basis:    BasisShould,
 		Fix:      "shorten the name at the directory",
 		Check: func(c *Case) {
 			if name, ok := c.SSA().SoftwareClientName.Get(); ok && name != "" {

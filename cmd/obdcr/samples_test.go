@@ -27,12 +27,13 @@ const (
 	conformanceSuite = `header.alg header.kid.required ssa.age ssa.software_redirect_uris.unfit*3 aud.format redirect_uris.ip
 		token_endpoint_auth_signing_alg.unused token_endpoint_auth_signing_alg.algorithm id_token_signed_response_alg.algorithm
 		request_object_signing_alg.algorithm request.unknown_member*2`
-	// Statements of another country's register, which has other claims.
+	// Statements of another country's register, which has other claims. Its test statements
+	// lack typ, its others have UUIDs for identifiers.
 	register = `ssa.software_client_name.required ssa.software_redirect_uris.required ssa.software_jwks_endpoint.required
 		ssa.org_status.required ssa.software_roles.array ssa.software_roles.known ssa.software_roles.served `
-	// A vendor's directory: identifiers of 24 characters, a role DATA, and a placeholder for
+	// A vendor's directory: no typ, identifiers of 24 characters, a role DATA, and a placeholder for
 	// three addresses.
-	vendor = `ssa.software_id.format ssa.software_roles.known ssa.software_jwks_revoked_endpoint.https
+	vendor = `ssa.header.typ.required ssa.software_id.format ssa.software_roles.known ssa.software_jwks_revoked_endpoint.https
 		ssa.org_jwks_endpoint.https ssa.org_jwks_revoked_endpoint.https `
 	// Requests of a vendor's manual: valid until 2038, aud a URL, a jti without
 	// hyphens, jwt-bearer, encryption members, a statement issued years later.
@@ -47,14 +48,14 @@ var sampleRules = map[string]string{
 	"af3ea5881fba": conformanceSuite, // aud is no identifier
 	"e3a01ad6a677": conformanceSuite,
 
-	"0bf65c29d851": register + "ssa.unknown_member*12",
-	"2cae75fa2479": register + "ssa.unknown_member*13",
-	"3613eee43dd5": register + "ssa.software_id.format ssa.unknown_member*11",
-	"3c4d51404e76": register + "ssa.software_id.format ssa.unknown_member*13",
-	"4db5e1279629": register + "ssa.unknown_member*11",
-	"aaa2f30b42c7": register + "ssa.unknown_member*13",
-	"b31b7fece8ce": register + "ssa.software_id.format ssa.unknown_member*11",
-	"e87ec9fa0f75": register + "ssa.unknown_member*13",
+	"0bf65c29d851": register + "ssa.header.typ.required ssa.unknown_member*12",
+	"2cae75fa2479": register + "ssa.header.typ.required ssa.unknown_member*13",
+	"3613eee43dd5": register + "ssa.software_id.format ssa.org_id.format ssa.unknown_member*11",
+	"3c4d51404e76": register + "ssa.software_id.format ssa.org_id.format ssa.unknown_member*13",
+	"4db5e1279629": register + "ssa.header.typ.required ssa.unknown_member*11",
+	"aaa2f30b42c7": register + "ssa.header.typ.required ssa.unknown_member*13",
+	"b31b7fece8ce": register + "ssa.software_id.format ssa.org_id.format ssa.unknown_member*11",
+	"e87ec9fa0f75": register + "ssa.header.typ.required ssa.unknown_member*13",
 
 	"6e4094241869": "ssa.jws ssa.software_id.format", // the signature is cut off; the claims are judged all the same
 	"d8c733cc08dd": "ssa.software_id.format",         // 28 characters, else as the directory writes it

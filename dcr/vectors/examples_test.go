@@ -32,6 +32,7 @@ var alongside = map[string][]string{
 	"redirect_uris.wildcard":                       {"redirect_uris.subset_of_ssa"},
 	"scope.length":                                 {"scope.supported"},
 	"ssa.denied.software":                          {"iss.is_software_id", "software_id.matches_ssa", "ssa.software_client_id.differs"},
+	"ssa.software_client_id.format":                {"ssa.software_client_id.differs"},
 	"ssa.software_id.format":                       {"iss.is_software_id", "software_id.matches_ssa", "ssa.software_client_id.differs"},
 	"ssa.software_redirect_uris.usable":            {"redirect_uris.default"},
 	"ssa.software_roles.served":                    {"scope.within_roles", "ssa.competent_authority.roles"},

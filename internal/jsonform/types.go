@@ -255,17 +255,11 @@ func (Int) Read(f *Faults, place string, v jsonscan.Value, into *int) {
 	}
 }
 
-// maxExact is the greatest length of a literal whose float64 shows whether it is whole.
-const maxExact = 15
-
-// wholeNumber returns the whole number of 32 bits that a literal with a fraction or an
-// exponent stands for, such as 6e1. It refuses 0, because 1e-999 is rounded to 0 too.
+// wholeNumber returns the number of 32 bits that stands in another spelling than that of an
+// integer, such as 6e1.
 func wholeNumber(v jsonscan.Value) (int, bool) {
-	if v.Kind() != jsonscan.Number || len(v.Raw()) > maxExact {
-		return 0, false
-	}
-	n, err := strconv.ParseFloat(v.Raw(), 64)
-	return int(n), err == nil && n != 0 && n == math.Trunc(n) && n >= math.MinInt32 && n <= math.MaxInt32
+	n, whole := v.Whole()
+	return int(n), whole && n >= math.MinInt32 && n <= math.MaxInt32
 }
 
 // Write writes a number.
