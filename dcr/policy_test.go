@@ -88,7 +88,7 @@ func TestABankThatTellsAllTellsWhatWouldBeRight(t *testing.T) {
 	_, refusal := w.register(t, r, writing(map[string]string{"iat": `"now"`, "application_type": `"native"`, "id_token_signed_response_alg": `"HS256"`})(t, w))
 	require.NotNil(t, refusal)
 	for _, part := range []string{
-		"/iat: is of the wrong type, got string, want integer (request.member.type)", "got native, want web, mobile", "got HS256, want PS256",
+		"/iat: is a string, must be an integer (request.member.type)", "got native, want web, mobile", "got HS256, want PS256",
 	} {
 		require.Contains(t, refusal.Description, part)
 	}

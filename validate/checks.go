@@ -3,7 +3,6 @@ package validate
 import (
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/claims"
@@ -33,14 +32,9 @@ func requires(c *Case, m claims.MemberValue) {
 // pointer passes mine.
 func reportFaults(c *Case, d Document, mine func(pointer string) bool) {
 	for _, f := range c.Faults(d) {
-		if !mine(f.Pointer) {
-			continue
+		if mine(f.Pointer) {
+			c.ReportValue(f.Pointer, f.Got, f.Want, wrongType(f.Got, f.Want))
 		}
-		message := "is of the wrong type"
-		if f.Got == "null" {
-			message = "is null"
-		}
-		c.ReportValue(f.Pointer, f.Got, f.Want, message)
 	}
 }
 
@@ -62,29 +56,20 @@ func pointerTo(name string) string {
 // entry returns the pointer to an entry of an array.
 func entry(pointer string, i int) string { return pointer + "/" + strconv.Itoa(i) }
 
-// joined lists values for a message.
-func joined[T ~string](values []T) string { return Echo(text.List(values)) }
-
-// decimal and utc write numbers and times for a message.
-func decimal(n int64) string { return strconv.FormatInt(n, 10) }
-func utc(seconds int64) string {
-	return time.Unix(seconds, 0).UTC().Format(time.RFC3339)
-}
-
 // checkLength reports text that is empty or longer than most characters.
 func checkLength(c *Case, member claims.Optional[string], pointer string, most int) {
 	s, ok := member.Get()
 	if ok && (s == "" || len(s) > most && utf8.RuneCountInString(s) > most) {
-		c.ReportValue(pointer, s, "1 to "+strconv.Itoa(most)+" characters", lengthMessage(s))
+		c.ReportValue(pointer, s, "1 to "+strconv.Itoa(most)+" characters", lengthMessage(s, most))
 	}
 }
 
-// lengthMessage writes the length of s for a message.
-func lengthMessage(s string) string {
+// lengthMessage writes the length of s, which has too many characters or none.
+func lengthMessage(s string, most int) string {
 	if s == "" {
 		return "is empty"
 	}
-	return "has " + strconv.Itoa(utf8.RuneCountInString(s)) + " characters"
+	return tooMany(utf8.RuneCountInString(s), "characters", most)
 }
 
 // listReport reports entries of one array. A report has room for MaxViolations; the

@@ -146,7 +146,7 @@ func checkSigningAlgorithm(c *Case, h *claims.Header) {
 // checkKeyID reports a kid that is empty or too long.
 func checkKeyID(c *Case, h *claims.Header) {
 	if kid, ok := h.KeyID.Get(); ok && (kid == "" || len(kid) > maxKeyID) {
-		c.ReportValue("/kid", kid, "1 to 128 characters", lengthMessage(kid))
+		c.ReportValue("/kid", kid, "1 to 128 characters", lengthMessage(kid, maxKeyID))
 	}
 }
 

@@ -73,7 +73,8 @@ var redirectRules = []Rule{
 		Fix:      "register fewer redirect URIs",
 		Check: func(c *Case) {
 			if uris, ok := c.Req().RedirectURIs.Get(); ok && len(uris) > c.Policy().MaxRedirectURIs {
-				c.ReportValue("/redirect_uris", strconv.Itoa(len(uris)), "at most "+strconv.Itoa(c.Policy().MaxRedirectURIs), "has too many entries")
+				most := c.Policy().MaxRedirectURIs
+				c.ReportValue("/redirect_uris", strconv.Itoa(len(uris)), "at most "+strconv.Itoa(most), tooMany(len(uris), "entries", most))
 			}
 		},
 	},
@@ -175,7 +176,7 @@ func checkStatementURIs(c *Case) {
 	const base = "/software_redirect_uris"
 	uris, _ := c.SSA().SoftwareRedirectURIs.Get()
 	if most := c.Policy().MaxRedirectURIs; len(uris) > most {
-		c.ReportValue(base, strconv.Itoa(len(uris)), "at most "+strconv.Itoa(most), "has more entries than this bank registers")
+		c.ReportValue(base, strconv.Itoa(len(uris)), "at most "+strconv.Itoa(most), tooMany(len(uris), "entries", most))
 		return
 	}
 	l := listReport{c: c, base: base}

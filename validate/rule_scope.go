@@ -88,7 +88,7 @@ var scopeRules = []Rule{
 		Fix:      "ask for the scopes of the software's roles alone",
 		Check: func(c *Case) {
 			if n := scopeLength(c.Req().Scope.Or(claims.Scope{})); n > maxScope {
-				c.ReportValue("/scope", strconv.Itoa(n)+" characters", "at most 256", "is too long")
+				c.ReportValue("/scope", strconv.Itoa(n)+" characters", "at most 256 characters", tooMany(n, "characters", maxScope))
 			}
 		},
 	},

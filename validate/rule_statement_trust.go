@@ -96,7 +96,7 @@ var statementTrustRules = []Rule{
 		Check: func(c *Case) {
 			most := int64(c.Policy().SSAMaxAge / time.Second)
 			if iat, ok := inSeconds(c.SSA().IssuedAt); ok && c.Now()-iat > most+skew(c) {
-				c.ReportValue("/iat", decimal(c.Now()-iat)+" seconds old", "at most "+decimal(most), "is too long ago")
+				c.ReportValue("/iat", utc(iat), "at most "+exactly(most)+" old", "is "+utc(iat)+": "+beyond(c.Now()-iat, most)+" old; at most "+exactly(most))
 			}
 		},
 	},
@@ -133,7 +133,7 @@ var statementTrustRules = []Rule{
 		Fix:      "register once nbf has passed",
 		Check: func(c *Case) {
 			if nbf, ok := c.SSA().NotBefore.Get(); ok && nbf > c.Now()+skew(c) {
-				c.ReportValue("/nbf", decimal(nbf), "not after "+decimal(c.Now()), "is still to come")
+				reportFuture(c, "/nbf", nbf, "is still to come")
 			}
 		},
 	},

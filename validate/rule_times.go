@@ -139,21 +139,38 @@ func skew(c *Case) int64 { return int64(c.Policy().ClockSkew / time.Second) }
 // checkSeconds reports a time that cannot be one in seconds.
 func checkSeconds(c *Case, member claims.Optional[int64], pointer string) {
 	if t, ok := member.Get(); ok && (t <= 0 || t > lastSecond) {
-		c.ReportValue(pointer, decimal(t), "seconds since 1970", "is not a time in seconds since 1970")
+		message := "is not a time in seconds since 1970"
+		if ms := t / 1000; t > lastSecond && ms <= lastSecond {
+			message += ": in milliseconds it would be " + utc(ms)
+		}
+		c.ReportValue(pointer, decimal(t), "seconds since 1970", message)
 	}
 }
 
 // checkNotFuture reports a time later than now.
 func checkNotFuture(c *Case, member claims.Optional[int64], pointer, message string) {
 	if t, ok := inSeconds(member); ok && t > c.Now()+skew(c) {
-		c.ReportValue(pointer, utc(t), "not after "+utc(c.Now()), message)
+		reportFuture(c, pointer, t, message)
 	}
+}
+
+// reportFuture reports a time that is later than now by more than the clock skew.
+func reportFuture(c *Case, pointer string, t int64, message string) {
+	if t > lastSecond {
+		c.ReportValue(pointer, decimal(t), "not after "+utc(c.Now()), message)
+		return
+	}
+	message += ": " + utc(t) + ", " + beyond(t-c.Now(), skew(c)) + " from now"
+	if skew(c) > 0 {
+		message += "; at most " + exactly(skew(c))
+	}
+	c.ReportValue(pointer, utc(t), "not after "+utc(c.Now()), message)
 }
 
 // checkNotExpired reports an exp that is now or earlier.
 func checkNotExpired(c *Case, member claims.Optional[int64]) {
 	if t, ok := inSeconds(member); ok && expired(c, t) {
-		c.ReportValue("/exp", utc(t), "later than "+utc(c.Now()), "is in the past")
+		c.ReportValue("/exp", utc(t), "later than "+utc(c.Now()), "is in the past: "+utc(t)+", "+span(c.Now()-t)+" ago")
 	}
 }
 
@@ -173,7 +190,7 @@ func lifetime(c *Case) (iat, exp int64, ok bool) {
 func checkExpiryOrder(c *Case) {
 	iat, exp, ok := lifetime(c)
 	if ok && exp <= iat && !expired(c, exp) && iat <= c.Now()+skew(c) {
-		c.ReportValue("/exp", utc(exp), "later than "+utc(iat), "is not after iat")
+		c.ReportValue("/exp", utc(exp), "later than "+utc(iat), "is "+utc(exp)+", not after iat, "+utc(iat))
 	}
 }
 
@@ -182,6 +199,6 @@ func checkLifetime(c *Case) {
 	iat, exp, ok := lifetime(c)
 	most := int64(c.Policy().MaxLifetime / time.Second)
 	if ok && exp-iat > most {
-		c.ReportValue("/exp", decimal(exp-iat)+" seconds", "at most "+decimal(most)+" seconds", "is too long after iat")
+		c.ReportValue("/exp", exactly(exp-iat), "at most "+exactly(most), "is "+beyond(exp-iat, most)+" after iat; at most "+exactly(most))
 	}
 }

@@ -82,7 +82,7 @@ func describe(told []Violation, total int) string {
 }
 
 // sentence writes one violation: place, message, rule, and with details what was found
-// and what would be right.
+// and what would be right, unless the message says it.
 func sentence(v *Violation, details bool) string {
 	place := text.ASCII(text.Description(v.Pointer), MaxEcho)
 	if v.Document == DocSSA || v.Document == DocSSAHeader {
@@ -94,11 +94,11 @@ func sentence(v *Violation, details bool) string {
 	}
 	const room = MaxDescription - 100
 	told = text.ASCII(told, room)
-	if details && v.Got != "" {
-		told += ", got " + text.ASCII(text.Description(v.Got), MaxEcho)
-	}
-	if details && v.Want != "" {
-		told += ", want " + text.ASCII(text.Description(v.Want), MaxEcho)
+	message := told
+	for _, detail := range [...]struct{ name, value string }{{"got", v.Got}, {"want", v.Want}} {
+		if value := text.ASCII(text.Description(detail.value), MaxEcho); details && !strings.Contains(message, value) {
+			told += ", " + detail.name + " " + value
+		}
 	}
 	if v.Rule == "" {
 		return told

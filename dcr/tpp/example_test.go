@@ -25,7 +25,7 @@ func ExampleLint() {
 			fmt.Println(v.Rule, v.Pointer, v.Message)
 		}
 	}
-	// Output: request.member.type /grant_types is of the wrong type
+	// Output: request.member.type /grant_types is a string, must be an array of strings
 }
 
 func ExampleBuildRequest() {
