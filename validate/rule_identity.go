@@ -296,7 +296,7 @@ func checkIDLength(c *Case, member claims.Optional[string], pointer string) {
 	s, ok := member.Get()
 	tooLong := utf8.RuneCountInString(s) > maxSoftwareID && slices.Contains(c.Policy().IDShapes, IDShapeOBIE) && !c.Policy().otherIDFits(s)
 	if ok && (s == "" || tooLong) {
-		c.ReportValue(pointer, s, c.Policy().softwareIDWords(), lengthMessage(s))
+		c.ReportValue(pointer, s, c.Policy().softwareIDWords(), lengthMessage(s, maxSoftwareID))
 	}
 }
 

@@ -99,7 +99,7 @@ func checkStatementLengths(c *Case) {
 		m := claim.member(c.SSA())
 		s := m.Text()
 		if len(s) > claim.most && utf8.RuneCountInString(s) > claim.most {
-			c.ReportValue(m.Pointer(), s, "at most "+strconv.Itoa(claim.most)+" characters", lengthMessage(s))
+			c.ReportValue(m.Pointer(), s, "at most "+strconv.Itoa(claim.most)+" characters", lengthMessage(s, claim.most))
 		}
 	}
 }
