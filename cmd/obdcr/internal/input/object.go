@@ -84,18 +84,24 @@ var statementOnly = []string{"org_id", "org_name", "org_status", "org_jwks_endpo
 var requestOnly = []string{"redirect_uris", "token_endpoint_auth_method", "grant_types", "response_types", "id_token_signed_response_alg"}
 
 // claimsKind tells the claims of a request from those of a statement: RequestClaims if
-// there is a software_statement, or any member that only requests have; else
-// StatementClaims for a claim that only statements have. OtherToken means neither.
+// there is a software_statement; else StatementClaims for a claim that only statements
+// have, since other directories put members of requests beside it; else RequestClaims for a
+// member that only requests have. OtherToken means neither.
 func claimsKind(v jsonscan.Value) Kind {
 	found := OtherToken
 	request := map[string]bool{}
 	for _, name := range claims.RequestMembers() {
 		request[name] = true
 	}
+	has := func(name string) bool {
+		_, there := v.Member(name)
+		return there
+	}
+	if has("software_statement") || !slices.ContainsFunc(statementOnly, has) && slices.ContainsFunc(requestOnly, has) {
+		return RequestClaims
+	}
 	for name := range v.Members() {
 		switch {
-		case name == "software_statement", slices.Contains(requestOnly, name):
-			return RequestClaims
 		case slices.Contains(statementOnly, name), strings.HasPrefix(name, "software_"):
 			found = StatementClaims
 		case request[name] && found == OtherToken && !slices.Contains(registered, name):
