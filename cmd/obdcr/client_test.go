@@ -71,6 +71,18 @@ func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
 		fmt.Fprint(w, strings.Replace(clientDiscovery(address), "/token\"", "/any-token\"", 1))
 	})
 	mux.HandleFunc("POST /any-token", func(w http.ResponseWriter, r *http.Request) { b.issue(w, r, r.PostFormValue("client_id")) })
+	// A bank that gives tokens for one scope alone.
+	mux.HandleFunc("GET /scoped", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, strings.Replace(clientDiscovery(address), "/token\"", "/scoped-token\"", 1))
+	})
+	mux.HandleFunc("POST /scoped-token", func(w http.ResponseWriter, r *http.Request) {
+		if r.PostFormValue("scope") == "openid accounts" {
+			b.token(w, r)
+			return
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"error": "invalid_scope"}`)
+	})
 	mux.HandleFunc("POST /lost", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	// A bank that is silent, and one that repeats in its refusals what it was sent.
 	mux.HandleFunc("GET /mute", func(w http.ResponseWriter, _ *http.Request) {
