@@ -37,6 +37,7 @@ type site struct {
 	// documented and seen are the answers of all its servers: those of their documents, and
 	// those that were given.
 	documented, seen map[string]bool
+	read             map[string]*document // by text
 }
 
 // newSite makes a bank of version 3.3 that takes every authentication method.
@@ -48,7 +49,7 @@ func newSite(t *testing.T, change func(*validate.Policy)) *site {
 // newSiteOf makes such a bank of any profile.
 func newSiteOf(t *testing.T, profile validate.Profile, change func(*validate.Policy)) *site {
 	t.Helper()
-	s := &site{profile: profile, log: &syncedBuffer{}, change: change, documented: map[string]bool{}, seen: map[string]bool{}}
+	s := &site{profile: profile, log: &syncedBuffer{}, change: change, documented: map[string]bool{}, seen: map[string]bool{}, read: map[string]*document{}}
 	s.world, _ = newWorld(t, nil)
 	var err error
 	s.tokens = token.NewMemory(func() time.Time { return s.now }, rand.Reader)
@@ -138,9 +139,13 @@ func (s *site) start(t *testing.T, registry func(*dcr.Config), adapter func(*dcr
 	h, err := dcr.NewHandler(config)
 	require.NoError(t, err)
 	text, err := h.OpenAPI()
-	out := &server{api: readDocument(t, text, err).strict()}
-	out.api.addAnswers(s.documented)
-	out.api.seen = s.seen
+	require.NoError(t, err)
+	if s.read[string(text)] == nil {
+		s.read[string(text)] = readDocument(t, text, nil).strict()
+		s.read[string(text)].seen = s.seen
+		s.read[string(text)].addAnswers(s.documented)
+	}
+	out := &server{api: s.read[string(text)]}
 	out.Server, out.tpp = serveTLS(t, s.world, h)
 	out.plain = out.Client()
 	return out

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -103,11 +104,8 @@ func (d *document) addAnswers(all map[string]bool) {
 	for _, item := range d.Paths.Map() {
 		for method, operation := range item.Operations() {
 			for status := range operation.Responses.Map() {
-				for code := 100; code < 600; code++ {
-					if text := http.StatusText(code); operation.Responses.Status(code) == operation.Responses.Map()[status] && text != "" {
-						all[method+" "+text] = true
-					}
-				}
+				code, _ := strconv.Atoi(status)
+				all[method+" "+http.StatusText(code)] = true
 			}
 		}
 	}
@@ -253,6 +251,26 @@ func decodedParts(t *testing.T, token string) (header, payload map[string]any) {
 	text, err := base64.RawURLEncoding.DecodeString(first)
 	require.NoError(t, err)
 	return decodeJSON(t, text), decodeJSON(t, []byte(signed.UnverifiedPayload()))
+}
+
+// TestTheDocumentTakesWhatTheOfficialOneDemands: a reader that is made from the document
+// takes an answer with the members that the official schema requires.
+func TestTheDocumentTakesWhatTheOfficialOneDemands(t *testing.T) {
+	for version, profile := range profiles {
+		s := newSiteOf(t, profile, nil)
+		created, _ := s.post(t, s.start(t, nil, nil))
+		answer := decodeJSON(t, []byte(created.body))
+		for name, value := range s.requestOf(t) {
+			if _, there := answer[name]; !there {
+				answer[name] = value
+			}
+		}
+		text, err := json.Marshal(answer)
+		require.NoError(t, err)
+		require.Empty(t, mismatches(t, readOfficial(t).schema(version), string(text)))
+		text, err = dcr.OpenAPI(s.config.Validator)
+		require.NoError(t, readDocument(t, text, err).fits("RegisteredClient", answer))
+	}
 }
 
 // TestTheDocumentRefusesWhatMustNotBeThere shows that the schemas refuse something.

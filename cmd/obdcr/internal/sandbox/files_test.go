@@ -178,7 +178,7 @@ func TestTheKidIsThatOfTheSet(t *testing.T) {
 }
 
 func TestConformanceConfigurationIsComplete(t *testing.T) {
-	for profile, version := range map[validate.Profile]string{validate.OBIE32: "3.2", validate.OBIE33: "3.3", validate.OBIE34: "3.3"} {
+	for profile, version := range map[validate.Profile]string{validate.OBIE32: "3.2", validate.OBIE33: "3.3", validate.OBIE34: "3.3", validate.WSO2: "3.2"} {
 		w := start(t, sandbox.Config{Profile: profile})
 		config, err := obieconfig.Parse(w.file("conformance.json"))
 		require.NoError(t, err)

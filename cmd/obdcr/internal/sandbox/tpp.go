@@ -151,8 +151,8 @@ func (p *party) configuration(c *Config, ca *authority, ready *Ready, s *sampler
 	if err != nil {
 		return nil, err
 	}
-	version := "3.3"
-	if c.Profile == validate.OBIE32 {
+	version := "3.3" // the tool knows no later one
+	if c.Profile == validate.OBIE32 || c.Profile == validate.WSO2 {
 		version = "3.2"
 	}
 	return &obieconfig.Config{
