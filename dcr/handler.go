@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/dcr/internal/verdict"
 	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/internal/text"
 )
 
 const (
 	// MaxRequestBody is the greatest length of a registration request, in bytes.
-	MaxRequestBody = 64 << 10
+	MaxRequestBody = verdict.MaxRequest
 	// DefaultBodyTimeout is how long a client may take to send a body.
 	DefaultBodyTimeout = 15 * time.Second
 	// HeaderTimeout is how long a client should have to send the header. The server

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/internal/verdict"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -70,7 +71,7 @@ func (h *Handler) readToken(w http.ResponseWriter, r *http.Request) (string, err
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return "", &Error{Status: http.StatusRequestEntityTooLarge, Description: "a request has at most 65536 bytes", Err: err}
+		return "", &Error{Status: http.StatusRequestEntityTooLarge, Description: verdict.TooLarge, Err: err}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "", &Error{Status: http.StatusRequestTimeout, Description: "the body took too long", Err: err}
 	case err != nil:

@@ -58,8 +58,8 @@ func parseToken(token string) (*ssa.Signed, *validate.Violation) {
 func parseClaims(signed *ssa.Signed) (*UnverifiedRequest, *validate.Violation) {
 	c, faults, err := claims.DecodeRequest(signed.UnverifiedPayload())
 	if err != nil {
-		return nil, &validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocRequest,
-			Message: "the payload of the request is no strict JSON object: " + verdict.Plain(err)}
+		v := verdict.Payload(signed.UnverifiedPayload(), err)
+		return nil, &v
 	}
 	return &UnverifiedRequest{signed: signed, claims: c, faults: faults}, nil
 }
@@ -68,7 +68,7 @@ func parseStatement(r *UnverifiedRequest) (*ssa.Statement, *validate.Violation) 
 	token, ok := r.claims.SoftwareStatement.Get()
 	if !ok {
 		if r.claims.SoftwareStatement.Present() {
-			return nil, &validate.Violation{Rule: validate.RuleSSAJWS, Document: validate.DocRequest,
+			return nil, &validate.Violation{Rule: validate.RuleSoftwareStatementType, Document: validate.DocRequest,
 				Pointer: "/software_statement", Message: "software_statement is no string"}
 		}
 		return nil, &validate.Violation{Rule: validate.RuleSoftwareStatementRequired, Pointer: "/software_statement",

@@ -146,6 +146,8 @@ var exampleSteps = map[string]func(b *exampleBank, e validate.Example) []string{
 			"neither a request nor a statement": judged(&validate.Input{Now: b.now}), "a request": judged(&validate.Input{Request: &request, Now: b.now}),
 		})
 	},
+	"request.size": linted, "input.encoding": linted, "certificate.validity": linted, "certificate.purpose": linted, "certificate.chain": linted,
+	"certificate.key.revoked": linted, "certificate.binding": linted, "certificate.subject": linted,
 	"request.jws":       func(b *exampleBank, e validate.Example) []string { return b.tried(string(e)) },
 	"request.key.found": triedHeader,
 	"request.key.revoked": func(b *exampleBank, e validate.Example) []string {

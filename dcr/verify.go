@@ -95,6 +95,12 @@ func (c VerifyConfig) refuseStatement(input *validate.Input, err error) *Error {
 			return refused(report, err)
 		}
 	}
+	if e != nil && e.Header && (e.Kind == ssa.ErrMalformed || e.Kind == ssa.ErrAlgorithm) {
+		// The rules name each fault of the header; err is the one that the verifier met.
+		if report := c.Validator.JudgeHeaders(input); !report.Valid() {
+			return refused(report, err)
+		}
+	}
 	return c.refuse(input, verdict.Statement(err), err)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/dcr/internal/verdict"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -118,5 +119,5 @@ func certificateError(err error) error {
 	case e.Kind == cert.ErrRevocationUnknown:
 		return Unavailable(err, "the revocation status of the client certificate cannot be read at the moment")
 	}
-	return unauthorized("the client certificate is refused: "+e.Kind.Error()+": "+e.Detail, "", err)
+	return unauthorized(verdict.Certificate(e), "", err)
 }

@@ -99,7 +99,7 @@ func normalise(r *Rule) error {
 	if r.Severity == "" {
 		r.Severity = r.Basis.severity()
 	}
-	if r.Code == "" {
+	if r.Code == "" && r.Status == 0 {
 		r.Code = InvalidClientMetadata
 	}
 	if r.Step == 0 {
@@ -116,7 +116,9 @@ func normalise(r *Rule) error {
 		return fmt.Errorf("%w: %s: Basis is not one of %v", ErrRules, r.ID, Bases())
 	case r.Severity.weight() == 0:
 		return fmt.Errorf("%w: %s: Severity is none of error, warning and notice", ErrRules, r.ID)
-	case r.Code.precedence() > 3:
+	case r.Status != 0 && (r.Code != "" || r.Status < 400 || r.Status > 599 || r.Status == statusBadRequest):
+		return fmt.Errorf("%w: %s: Status is that of a refusal without a Code, other than 400", ErrRules, r.ID)
+	case r.Status == 0 && r.Code.precedence() > 3:
 		return fmt.Errorf("%w: %s: Code is not one of RFC 7591", ErrRules, r.ID)
 	case r.Step > StepReplay:
 		return fmt.Errorf("%w: %s: unknown Step", ErrRules, r.ID)

@@ -111,5 +111,12 @@ func (c *Case) Report(pointer, message string) { c.ReportValue(pointer, "", "", 
 // want repeats input.
 func (c *Case) ReportValue(pointer, got, want, message string) {
 	c.outcome = OutcomeFailed
-	c.report.addFromRule(c.rule, pointer, Echo(got), want, message)
+	c.report.addFromRule(c.rule, pointer, Echo(got), want, message, "")
+}
+
+// Warn is ReportValue for a fault that is no more than a warning, whatever the severity of
+// the rule.
+func (c *Case) Warn(pointer, got, want, message string) {
+	c.outcome = OutcomeFailed
+	c.report.addFromRule(c.rule, pointer, Echo(got), want, message, SeverityWarning)
 }

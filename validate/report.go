@@ -17,8 +17,13 @@ type Violation struct {
 	Want     string   // what would be right; may be empty
 	Citation Citation // where the requirement is written
 	Fix      string   // what the sender does about it
-	Code     Code     // code of RFC 7591 that a bank answers
+	Code     Code     // code of RFC 7591 that a bank answers; empty if there is a Status
+	Status   int      // HTTP status of an answer that has no code; 0 means 400
 	Step     Step     // step of the walk that notices it
+	// Refused says that a server refuses the request for it, whatever the severity: it is
+	// about bytes around the request that a lint can leave out and a server does not. It
+	// counts for [Report.Wire]. No rule sets it; a caller of Judge may, in [Input.Extra].
+	Refused bool
 }
 
 // Report is what Judge found. [Validator.Judge] makes one and does not change it
@@ -37,7 +42,8 @@ type Report struct {
 	errors    int // violations by severity, those counted in More too
 	warnings  int
 	notices   int
-	best      Violation // the error that decides the wire code
+	refusals  int       // what a server refuses: the errors, and what is Refused
+	best      Violation // the one of these that decides the answer
 }
 
 // Valid reports whether no error was found. Warnings and notices do not count.
@@ -117,12 +123,13 @@ func (s Severity) weight() int {
 	return 0
 }
 
-func (r *Report) addFromRule(rule int, pointer, got, want, message string) {
+// addFromRule adds a violation of a rule, of the rule's severity if severity is "".
+func (r *Report) addFromRule(rule int, pointer, got, want, message string, severity Severity) {
 	row := &r.validator.rules[rule]
 	r.add(Violation{
-		Rule: row.ID, Severity: row.Severity, Basis: row.Basis, Pointer: pointer, Document: row.Document,
+		Rule: row.ID, Severity: cmp.Or(severity, row.Severity), Basis: row.Basis, Pointer: pointer, Document: row.Document,
 		Message: message, Got: got, Want: want,
-		Citation: row.Citation, Fix: row.Fix, Code: row.Code, Step: row.Step,
+		Citation: row.Citation, Fix: row.Fix, Code: row.Code, Status: row.Status, Step: row.Step,
 	})
 }
 
@@ -139,7 +146,10 @@ func (r *Report) addExtra(extra []Violation) {
 			}
 			v.fill(row)
 		}
-		v.fill(&Rule{Severity: SeverityError, Basis: BasisPolicy, Document: DocRequest, Code: InvalidClientMetadata, Step: StepValidate})
+		v.fill(&Rule{Severity: SeverityError, Basis: BasisPolicy, Document: DocRequest, Step: StepValidate})
+		if v.Status == 0 {
+			v.Code = cmp.Or(v.Code, InvalidClientMetadata)
+		}
 		v.Got = Echo(v.Got)
 		r.add(v)
 	}
@@ -159,6 +169,7 @@ func (v *Violation) fill(row *Rule) {
 	v.Citation = cmp.Or(v.Citation, row.Citation)
 	v.Fix = cmp.Or(v.Fix, row.Fix)
 	v.Code = cmp.Or(v.Code, row.Code)
+	v.Status = cmp.Or(v.Status, row.Status)
 	v.Step = cmp.Or(v.Step, row.Step)
 }
 
@@ -172,7 +183,9 @@ func (r *Report) add(v Violation) {
 		r.notices++
 	default:
 		r.errors++
-		if r.errors == 1 || before(&v, &r.best) < 0 {
+	}
+	if v.refuses() {
+		if r.refusals++; r.refusals == 1 || before(&v, &r.best) < 0 {
 			r.best = v
 		}
 	}
@@ -181,6 +194,12 @@ func (r *Report) add(v Violation) {
 		return
 	}
 	r.Violations = append(r.Violations, v)
+}
+
+// refuses reports whether a server refuses a request for the violation. One of an unknown
+// severity counts as an error.
+func (v *Violation) refuses() bool {
+	return v.Refused || v.Severity != SeverityWarning && v.Severity != SeverityNotice
 }
 
 // sort puts violations into the order of the walk.

@@ -93,11 +93,13 @@ type Step uint8
 // The steps, in their order. The zero value is no step: a Rule with it belongs to
 // StepValidate.
 const (
-	StepParseRequest Step = iota + 1
-	StepParseSSA
-	StepVerifySSA
-	StepVerifyRequest
-	StepValidate
+	StepParseRequest  Step = iota + 1 // the bytes and the header of the request
+	StepParseSSA                      // the member software_statement
+	StepTrustSSA                      // header, issuer and signature of the statement: only then are its claims looked at
+	StepVerifySSA                     // the claims of the statement
+	StepVerifyRequest                 // the signature of the request
+	StepCertificate                   // the client certificate
+	StepValidate                      // the claims of the request
 	StepReplay
 )
 
@@ -131,7 +133,8 @@ type Rule struct {
 	Profiles []Profile // profiles that have the rule; nil means all of them
 	Document Document  // the document its pointers point into
 	Severity Severity  // empty means that of Basis
-	Code     Code      // RFC 7591 code; empty means InvalidClientMetadata
+	Code     Code      // RFC 7591 code; empty means InvalidClientMetadata, or none if there is a Status
+	Status   int       // HTTP status of an answer that has no code, such as 401; 0 means 400
 	Step     Step      // step that notices it; 0 means StepValidate
 	Fix      string    // one line: what the sender does about it
 

@@ -106,6 +106,22 @@ const (
 	RuleSSAEnvironment              = rule.SSAEnvironment              // ssa.environment
 )
 
+// The IDs of the rules about the bytes of a request.
+const (
+	RuleRequestSize   = rule.RequestSize   // request.size
+	RuleInputEncoding = rule.InputEncoding // input.encoding
+)
+
+// The IDs of the rules about the client certificate.
+const (
+	RuleCertificateValidity   = rule.CertificateValidity   // certificate.validity
+	RuleCertificatePurpose    = rule.CertificatePurpose    // certificate.purpose
+	RuleCertificateChain      = rule.CertificateChain      // certificate.chain
+	RuleCertificateKeyRevoked = rule.CertificateKeyRevoked // certificate.key.revoked
+	RuleCertificateBinding    = rule.CertificateBinding    // certificate.binding
+	RuleCertificateSubject    = rule.CertificateSubject    // certificate.subject
+)
+
 // The IDs of the rules that need keys, the registered client or earlier requests.
 const (
 	RuleRequestJWS              = rule.RequestJWS              // request.jws

@@ -22,6 +22,7 @@ var statementTrustRules = []Rule{
 		Given:    Given{Words: "the bank trusts OpenBanking Ltd"},
 		Citation: obie("Software Statement", "software-statement"),
 		Basis:    BasisPolicy,
+		Step:     StepTrustSSA,
 		Fix:      "use a software statement of a directory that the bank names",
 	},
 	{
@@ -34,6 +35,7 @@ var statementTrustRules = []Rule{
 		Citation: directory("Request Validation"),
 		Basis:    BasisMust,
 		Document: DocSSAHeader,
+		Step:     StepTrustSSA,
 		Fix:      "fetch a fresh SSA; the directory may have changed its key",
 	},
 	{
@@ -44,6 +46,7 @@ var statementTrustRules = []Rule{
 		Good:     "a statement that the directory signed",
 		Citation: directory("Request Validation"),
 		Basis:    BasisMust,
+		Step:     StepTrustSSA,
 		Fix:      refetch,
 	},
 	{

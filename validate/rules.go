@@ -150,11 +150,13 @@ func Rules() []Rule {
 		{request, statementMemberRules},
 		{trust, statementRules()},
 		{trust, statementAddressRules()},
-		{place{DocSSAHeader, StepVerifySSA, InvalidSoftwareStatement}, statementHeaderRules},
+		{place{DocSSAHeader, StepTrustSSA, InvalidSoftwareStatement}, statementHeaderRules},
 		{trust, statementTrustRules},
 		{approval, deniedRules},
 		{approval, statementApprovalRules},
+		{request, requestBytesRules},
 		{request, requestTrustRules},
+		{place{document: DocRequest, step: StepCertificate}, certificateRules},
 		{request, identityRules},
 		{request, timeRules},
 		{request, audienceRules},
@@ -198,7 +200,7 @@ func complete(r Rule, at place) Rule {
 	if r.Step == 0 {
 		r.Step = at.step
 	}
-	if r.Code == "" {
+	if r.Code == "" && r.Status == 0 {
 		r.Code = at.code
 	}
 	if r.Severity == "" {

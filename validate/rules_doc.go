@@ -17,8 +17,9 @@ const rulesDocHead = `Each rule has a basis:
 | notice | a sender may want to know it | notice |
 | policy | the bank says so, by its [policy](policy.md) or its trust anchors | error |
 
-An error makes a request invalid, and a bank answers with its code (RFC 7591 section 3.2.2). Warnings and notices are never
-answered. Rules marked *elsewhere* are judged by the steps that have keys and a memory.
+An error makes a request invalid, and a bank answers with its code (RFC 7591 section 3.2.2), or with the status that the entry
+names and no code. Warnings and notices are never answered, but for ` + "`input.encoding`" + `: a lint reads over the bytes around a token,
+and a bank does not. Rules marked *elsewhere* are judged by the steps that have keys and a memory.
 
 An example is a fragment of its document, merged into a good request: the bad one breaks the rule, the good one keeps it.
 "without exp" is a document that lacks the member, and a{240} stands for 240 times a. Examples are judged on 14 November 2023
@@ -56,7 +57,10 @@ func writeRuleDoc(b *strings.Builder, r *Rule) {
 		versions = joined(r.Profiles)
 	}
 	fmt.Fprintf(b, "\n### `%s`\n\n%s %s\n\n- %s: %s", r.ID, r.Summary, r.Reason, r.Basis, r.Severity)
-	if r.Severity == SeverityError {
+	switch {
+	case r.Severity == SeverityError && r.Status != 0:
+		fmt.Fprintf(b, " · status %d", r.Status)
+	case r.Severity == SeverityError:
 		fmt.Fprintf(b, " · `%s`", r.Code)
 	}
 	b.WriteString(" · profiles: " + versions)

@@ -26,7 +26,7 @@ func TestEachRuleIsComplete(t *testing.T) {
 		assert.NotEmpty(t, r.Fix, r.ID)
 		assert.NotContains(t, r.Fix, "\n", r.ID)
 		assert.NotZero(t, r.Step, r.ID)
-		assert.NotEmpty(t, r.Code, r.ID)
+		assert.Equal(t, r.Status != 0, r.Code == "", "%s: an answer with a status of its own has no code", r.ID)
 		assert.NotEmpty(t, r.Document, r.ID)
 		assert.True(t, r.Profiles == nil || len(r.Profiles) > 0, "%s has no version", r.ID)
 		assert.Equal(t, r.Check == nil, r.External, r.ID)

@@ -118,6 +118,12 @@ var specRows = map[string][]string{
 
 	"something to judge": {"validate.input"},
 
+	"body: at most 64 KiB (413)":                           {"request.size"},
+	"body: exactly three base64url parts (no newline)":     {"request.jws", "input.encoding"},
+	"certificate: valid, for TLS clients, of a CA (401)":   {"certificate.validity", "certificate.purpose", "certificate.chain"},
+	"certificate: bound to the software (401)":             {"certificate.binding", "certificate.key.revoked"},
+	"certificate: names the software, without the key set": {"certificate.subject"},
+
 	"PUT: client_id of the body is the path's":                       {"client_id.matches"},
 	"PUT: none of the members that the server sets":                  {"request.response_member.update"},
 	"PUT: never another software, organisation or environment (400)": {"software_id.unchanged", "ssa.org_id.unchanged", "ssa.environment.unchanged"},

@@ -15,34 +15,43 @@ const (
 	MaxDescription = text.MaxDescription
 )
 
-// WireError is the error object of a registration endpoint, RFC 7591 section 3.2.2.
+// WireError is the answer of a registration endpoint to a request that it refuses. As
+// JSON it is the error object of RFC 7591 section 3.2.2.
 type WireError struct {
-	Error       Code   `json:"error"`
+	Status      int    `json:"-"`     // HTTP status, such as 400
+	Error       Code   `json:"error"` // empty unless Status is 400: the answer is then a line of text
 	Description string `json:"error_description"`
 }
 
-// Wire returns the answer of a server, nil for a valid report. The code is that of the
-// earliest step that failed, and within one step the one of the lowest precedence. The
-// description has 1 to 500 characters of printable ASCII, without quotation mark and
-// backslash.
+// Wire returns the answer of a server, nil if it accepts the request. It refuses each
+// request whose report is not valid, and a valid one with a violation that is Refused.
+// The answer is that of the earliest step that failed, and within one step that of the
+// code with the lowest precedence. The description has 1 to 500 characters of printable
+// ASCII, without quotation mark and backslash.
 func (r *Report) Wire() *WireError {
-	if r.Valid() {
-		return nil
+	if r == nil || r.refusals == 0 {
+		if r.Valid() {
+			return nil
+		}
+		return &WireError{Status: statusBadRequest, Error: InvalidClientMetadata, Description: "the request was not judged"}
 	}
-	if r == nil || r.errors == 0 {
-		return &WireError{Error: InvalidClientMetadata, Description: "the request was not judged"}
+	if r.best.Status != 0 {
+		return &WireError{Status: r.best.Status, Description: text.ASCII(text.Description(r.best.Message), MaxDescription)}
 	}
 	if r.validator == nil || r.validator.policy.ErrorDetail != DetailAll {
-		return &WireError{Error: r.best.Code, Description: sentence(&r.best, false)}
+		return &WireError{Status: statusBadRequest, Error: r.best.Code, Description: sentence(&r.best, false)}
 	}
-	return &WireError{Error: r.best.Code, Description: describe(r.ordered(), r.errors)}
+	return &WireError{Status: statusBadRequest, Error: r.best.Code, Description: describe(r.ordered(), r.refusals)}
 }
 
-// ordered returns the errors as the wire tells them.
+// statusBadRequest is http.StatusBadRequest: the package does not import net/http.
+const statusBadRequest = 400
+
+// ordered returns what a server refuses as the wire tells it.
 func (r *Report) ordered() []Violation {
 	var all []Violation
 	for i := range r.Violations {
-		if s := r.Violations[i].Severity; s != SeverityWarning && s != SeverityNotice {
+		if v := &r.Violations[i]; v.refuses() && v.Status == 0 {
 			all = append(all, r.Violations[i])
 		}
 	}

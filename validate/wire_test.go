@@ -91,7 +91,7 @@ func TestWireDescription(t *testing.T) {
 		return v.Judge(in).Wire()
 	}
 	assert.Equal(t, &validate.WireError{
-		Error: validate.InvalidSoftwareStatement, Description: "software_statement /s/0: is wrong (s)",
+		Status: 400, Error: validate.InvalidSoftwareStatement, Description: "software_statement /s/0: is wrong (s)",
 	}, judge(rules...))
 	policy.ErrorDetail = validate.DetailAll
 	assert.Equal(t, "software_statement /s/0: is wrong (s); /a/0: is wrong (a); /a/1: is wrong (a)", judge(rules...).Description)

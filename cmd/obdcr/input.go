@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"os"
 	"time"
@@ -108,7 +109,7 @@ func (a *app) loadKeys(flag, name, ca string) (ssa.KeyResolver, error) {
 }
 
 // loadCertificate reads a transport certificate, PEM, DER or PKCS#12; nil if name is "".
-func (a *app) loadCertificate(name string) (*validate.Certificate, error) {
+func (a *app) loadCertificate(name string) (*x509.Certificate, error) {
 	if name == "" {
 		return nil, nil
 	}
@@ -120,7 +121,7 @@ func (a *app) loadCertificate(name string) (*validate.Certificate, error) {
 	if err != nil {
 		return nil, usageError("%w", err)
 	}
-	return &validate.Certificate{RawSubject: certs[0].RawSubject}, nil
+	return certs[0], nil
 }
 
 // passwordFlag is the flag for the password of a PKCS#12 store.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 	"github.com/obdcr/obdcr/validate/report"
 )
@@ -107,7 +108,11 @@ func (a *app) lintInput(o *lintOptions) (in tpp.LintInput, err error) {
 	if in.StatementKey, err = a.loadKeys("ssa-jwks", o.ssaJWKS, o.ca); err != nil {
 		return in, err
 	}
-	in.SoftwareKey, err = a.loadKeys("software-jwks", o.softwareJWKS, o.ca)
+	keys, err := a.loadKeys("software-jwks", o.softwareJWKS, o.ca)
+	if keys != nil {
+		// The revoked addresses of a statement are not read: the user has named no host for them.
+		in.SoftwareKeys = ssa.WithoutRevocationUnsafe(keys)
+	}
 	return in, err
 }
 

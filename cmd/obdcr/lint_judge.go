@@ -6,16 +6,12 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
-	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/text"
-	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 	"github.com/obdcr/obdcr/validate/report"
 )
@@ -92,7 +88,7 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 		return judgement{result: a.resultOf(c.name, alone, unjudged(&in, wanted, wrongFile(f, wrong, wanted)))}
 	}
 	if in.Statement, in.Request = f.Raw, ""; !alone {
-		in.Statement, in.Request = statement, withStatement(f, statement)
+		in.Statement, in.Request = statement, f.Raw
 	}
 	result, err := tpp.Lint(ctx, in)
 	if err != nil {
@@ -207,39 +203,13 @@ func (a *app) statementOf(name string) (string, error) {
 	return f.Text(), nil
 }
 
-// withStatement returns a request. If it is claims alone without a software_statement,
-// withStatement adds the statement to them, so that no rule reports that it is missing.
-func withStatement(f *input.File, statement string) string {
-	request, claimsAlone := f.Raw, f.Text()
-	if statement == "" {
-		return request
-	}
-	object, err := jsonscan.Parse(claimsAlone)
-	if err != nil || object.Kind() != jsonscan.Object {
-		return request
-	}
-	if _, there := object.Member("software_statement"); there {
-		return request
-	}
-	value := "" // for a statement that is claims alone, and no token
-	if _, err := ssa.ParseSigned(statement); err == nil {
-		value = statement
-	}
-	comma := ","
-	if object.Len() == 0 {
-		comma = ""
-	}
-	member := comma + `"software_statement":` + strconv.Quote(value)
-	return strings.TrimSuffix(claimsAlone, "}") + member + "}"
-}
-
 // resultOf adds to a result what the head of a report shows: the file, its algorithm and
 // kid, the issuer of the statement, and which flag makes a check that was not made.
 func (a *app) resultOf(name string, alone bool, r *tpp.LintResult) *report.Result {
 	o := &report.Result{Name: name, Report: r.Report, Checks: r.Checks, Documents: r.Documents}
-	signed, payload := validate.DocHeader, validate.DocRequest
+	signed := validate.DocHeader
 	if alone {
-		signed, payload = validate.DocSSAHeader, validate.DocSSA
+		signed = validate.DocSSAHeader
 	}
 	if text, ok := r.Documents[signed]; ok {
 		if h, _, err := claims.DecodeHeader(text); err == nil {
@@ -251,31 +221,17 @@ func (a *app) resultOf(name string, alone bool, r *tpp.LintResult) *report.Resul
 			o.Issuer = c.Issuer.Or("")
 		}
 	}
-	_, isRead := r.Documents[payload]
-	addNotes(&o.Checks, r, isRead && !isSigned(r, signed))
+	addNotes(&o.Checks)
 	return o
 }
 
-func isSigned(r *tpp.LintResult, header validate.Document) bool {
-	_, there := r.Documents[header]
-	return there
-}
-
-// addNotes says why a check was not made, so that "valid" is not taken for more than it is.
-func addNotes(c *validate.Checks, r *tpp.LintResult, bare bool) {
+// addNotes names the flag that makes a check which was not made, so that "valid" is not
+// taken for more than it is.
+func addNotes(c *validate.Checks) {
 	note := func(to *validate.Check, how string) {
 		if to.State == validate.CheckNotChecked && to.Note == "" {
 			to.Note = how
 		}
-	}
-	if bare {
-		note(&c.RequestSignature, "claims alone, not signed")
-	}
-	if _, read := r.Documents[validate.DocSSA]; read && !isSigned(r, validate.DocSSAHeader) {
-		note(&c.StatementSignature, "claims alone, not signed")
-	}
-	if r.Unavailable != nil {
-		note(&c.StatementSignature, "the key set cannot be read")
 	}
 	note(&c.RequestSignature, "give --software-jwks")
 	note(&c.StatementSignature, "give --ssa-jwks")

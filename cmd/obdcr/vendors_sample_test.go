@@ -33,7 +33,7 @@ func TestLookAlikeOfTheVendorsSample(t *testing.T) {
 	}, ssatest.Forgery{Algorithm: "RS256"})
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "request.jwt")
-	require.NoError(t, os.WriteFile(file, []byte(token+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte(token), 0o600))
 
 	now := scriptTime.Add(time.Minute).Format(time.RFC3339)
 	require.Equal(t, sorted(vendorFaults+vendorBesides), lintRules(t, "lint", file, "--now", now))

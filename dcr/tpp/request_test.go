@@ -65,8 +65,8 @@ func TestABuiltRequestIsValidByEveryMethodAndAlgorithm(t *testing.T) {
 		for _, method := range everyMethod {
 			request, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: method})
 			require.NoError(t, err)
-			result := w.lint(t, tpp.LintInput{Request: request, StatementKey: w.directory.Anchor().Keys, SoftwareKey: w.directory.Resolver(),
-				Certificate: &validate.Certificate{RawSubject: software.TransportCertificate.Leaf.RawSubject}})
+			result := w.lint(t, tpp.LintInput{Request: request, StatementKey: w.directory.Anchor().Keys, SoftwareKeys: w.directory.Resolver(),
+				Certificate: software.TransportCertificate.Leaf})
 			assert.Empty(t, errorIDs(result.Report), "%s %s", software.Algorithm, method)
 			assert.Equal(t, validate.CheckGood, result.Checks.RequestSignature.State)
 			again, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: method})

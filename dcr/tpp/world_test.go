@@ -38,6 +38,8 @@ type world struct {
 	address   string       // of the bank
 	http      *http.Client // of the software, with its certificate
 	now       time.Time    // at all of them
+
+	authorities *cert.Authorities // the CA of the directory
 }
 
 func newWorld(t *testing.T) *world {
@@ -48,6 +50,8 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	t.Cleanup(w.directory.Close)
 	w.software, err = w.directory.NewSoftware(ssatest.SoftwareOptions{})
+	require.NoError(t, err)
+	w.authorities, err = cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{claims.Sandbox: {w.directory.CA}}, w.now)
 	require.NoError(t, err)
 	at := httptest.NewUnstartedServer(nil)
 	w.address = "https://" + at.Listener.Addr().String()

@@ -76,7 +76,9 @@ func (f *findingRow) check(rules map[string]validate.Rule) error {
 		return fmt.Errorf("rule: %w", noRule(f.Rule))
 	case !slices.Contains(severities(), f.Severity):
 		return fmt.Errorf("severity: %w", noneOf(f.Severity, severities()))
-	case !slices.Contains(codes(), f.Code):
+	case rules[f.Rule].Status != 0 && f.Code != "":
+		return fmt.Errorf("code: %s has a status and no code", f.Rule)
+	case rules[f.Rule].Status == 0 && !slices.Contains(codes(), f.Code):
 		return fmt.Errorf("code: %w", noneOf(f.Code, codes()))
 	case !slices.Contains(validate.Documents(), f.Document):
 		return fmt.Errorf("document: %w", noneOf(f.Document, validate.Documents()))

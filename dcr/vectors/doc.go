@@ -68,8 +68,9 @@
 //	             or none where the profile has no such rule; not in topics
 //	valid        whether the request is accepted
 //	wire         error code of RFC 7591 that a bank answers; only if not valid
-//	violations   every violation, in no particular order: rule, severity, code,
-//	             document, and the RFC 6901 pointer into that document
+//	status       HTTP status of an answer that has no code, instead of wire
+//	violations   every violation, in no particular order: rule, severity, code (not
+//	             with a status), document, and the RFC 6901 pointer into that document
 //
 // # Add a vector
 //

@@ -14,6 +14,7 @@ type expectationRow struct {
 	Outcome    string             `json:"outcome"`
 	Valid      *bool              `json:"valid"`
 	Wire       validate.Code      `json:"wire"`
+	Status     int                `json:"status"`
 	Violations []findingRow       `json:"violations"`
 }
 
@@ -59,8 +60,10 @@ func (e expectationRow) addTo(v *Vector, rules map[string]validate.Rule) error {
 		return fmt.Errorf("valid is %t, against the violations", *e.Valid)
 	case e.Wire != "" && !slices.Contains(codes(), e.Wire):
 		return fmt.Errorf("wire: %w", noneOf(e.Wire, codes()))
-	case *e.Valid != (e.Wire == ""):
-		return fmt.Errorf("wire is %q, but valid is %t", e.Wire, *e.Valid)
+	case e.Status != 0 && (e.Status <= 400 || e.Status > 599 || e.Wire != ""):
+		return fmt.Errorf("status is %d: with wire it is 400 and left out", e.Status)
+	case *e.Valid != (e.Wire == "" && e.Status == 0):
+		return fmt.Errorf("wire is %q, status %d, but valid is %t", e.Wire, e.Status, *e.Valid)
 	case v.Rule == "" && e.Outcome != "":
 		return errors.New("a topic has no outcome")
 	case v.Rule != "" && !known:
@@ -74,7 +77,7 @@ func (e expectationRow) addTo(v *Vector, rules map[string]validate.Rule) error {
 		}
 	}
 	v.Expect = append(v.Expect, Expectation{
-		Profiles: e.Profiles, Outcome: became, Valid: *e.Valid, Wire: e.Wire, Violations: found,
+		Profiles: e.Profiles, Outcome: became, Valid: *e.Valid, Wire: e.Wire, Status: e.Status, Violations: found,
 	})
 	return nil
 }

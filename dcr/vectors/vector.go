@@ -43,7 +43,8 @@ type Expectation struct {
 	Profiles   []validate.Profile // that it holds for
 	Outcome    validate.Outcome   // of the vector's rule; OutcomeNone for a topic too
 	Valid      bool               // whether the request is accepted
-	Wire       validate.Code      // code that a bank answers; empty for a valid request
+	Wire       validate.Code      // code that a bank answers; empty for a valid request, and with a Status
+	Status     int                // HTTP status of an answer without a code, such as 401; 0 means 400, or none for a valid request
 	Violations []Finding          // every violation, in no particular order
 }
 

@@ -41,6 +41,9 @@ func judge(v *vectors.Vector, p validate.Profile, rules []validate.Rule) (vector
 	}
 	if wire := report.Wire(); wire != nil {
 		found.Wire = wire.Error
+		if wire.Error == "" {
+			found.Status = wire.Status
+		}
 	}
 	for _, violation := range report.Violations {
 		found.Violations = append(found.Violations, vectors.Finding{
@@ -53,7 +56,7 @@ func judge(v *vectors.Vector, p validate.Profile, rules []validate.Rule) (vector
 
 // differs reports whether a judgement is not the expected one.
 func differs(want, got vectors.Expectation) bool {
-	return want.Outcome != got.Outcome || want.Valid != got.Valid || want.Wire != got.Wire ||
+	return want.Outcome != got.Outcome || want.Valid != got.Valid || want.Wire != got.Wire || want.Status != got.Status ||
 		!slices.Equal(sorted(want.Violations), sorted(got.Violations))
 }
 
@@ -68,7 +71,7 @@ func sorted(list []vectors.Finding) []vectors.Finding {
 func inFile(t testing.TB, e vectors.Expectation) string {
 	t.Helper()
 	text, err := json.MarshalIndent(map[string]any{
-		"profiles": e.Profiles, "outcome": outcomes[e.Outcome], "valid": e.Valid, "wire": e.Wire, "violations": e.Violations,
+		"profiles": e.Profiles, "outcome": outcomes[e.Outcome], "valid": e.Valid, "wire": e.Wire, "status": e.Status, "violations": e.Violations,
 	}, "", "  ")
 	require.NoError(t, err)
 	return string(text)

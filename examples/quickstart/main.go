@@ -162,7 +162,7 @@ func (t *thirdParty) mistakes(ctx context.Context, o *outcome) error {
 		return err
 	}
 	result, err := tpp.Lint(ctx, tpp.LintInput{Request: token, Validator: validator, Now: time.Now(),
-		StatementKey: t.directory.Anchor().Keys, SoftwareKey: t.directory.Resolver()})
+		StatementKey: t.directory.Anchor().Keys, SoftwareKeys: t.directory.Resolver()})
 	if err != nil {
 		return err
 	}

@@ -110,6 +110,22 @@ const (
 	SSAEnvironment              = "ssa.environment"
 )
 
+// Rules about the bytes of a request.
+const (
+	RequestSize   = "request.size"
+	InputEncoding = "input.encoding"
+)
+
+// Rules about the client certificate.
+const (
+	CertificateValidity   = "certificate.validity"
+	CertificatePurpose    = "certificate.purpose"
+	CertificateChain      = "certificate.chain"
+	CertificateKeyRevoked = "certificate.key.revoked"
+	CertificateBinding    = "certificate.binding"
+	CertificateSubject    = "certificate.subject"
+)
+
 // Rules that need keys, the registered client or earlier requests.
 const (
 	RequestJWS              = "request.jws"

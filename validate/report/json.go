@@ -23,16 +23,35 @@ type jsonSignatures struct {
 }
 
 type jsonReport struct {
-	File          string              `json:"file,omitempty"`
-	Profile       validate.Profile    `json:"profile"`
-	Valid         bool                `json:"valid"`
-	Wire          *validate.WireError `json:"wire"`
-	Violations    []jsonViolation     `json:"violations"`
-	More          int                 `json:"more,omitempty"`
-	Passed        int                 `json:"passed"`
-	NotApplicable int                 `json:"not_applicable"`
-	Signatures    jsonSignatures      `json:"signatures"`
-	Checks        jsonChecks          `json:"checks"`
+	File          string           `json:"file,omitempty"`
+	Profile       validate.Profile `json:"profile"`
+	Valid         bool             `json:"valid"`
+	Wire          *jsonWire        `json:"wire"`
+	Violations    []jsonViolation  `json:"violations"`
+	More          int              `json:"more,omitempty"`
+	Passed        int              `json:"passed"`
+	NotApplicable int              `json:"not_applicable"`
+	Signatures    jsonSignatures   `json:"signatures"`
+	Checks        jsonChecks       `json:"checks"`
+}
+
+// jsonWire is the answer of a bank. Its error is null where the answer has no code.
+type jsonWire struct {
+	Status      int            `json:"status"`
+	Error       *validate.Code `json:"error"`
+	Description string         `json:"error_description"`
+}
+
+func wireOf(r *validate.Report) *jsonWire {
+	w := r.Wire()
+	if w == nil {
+		return nil
+	}
+	wire := &jsonWire{Status: w.Status, Description: w.Description}
+	if w.Error != "" {
+		wire.Error = &w.Error
+	}
+	return wire
 }
 
 type jsonViolation struct {
@@ -104,7 +123,7 @@ func (f *jsonForm) end() error {
 func jsonOf(of *Result) jsonReport {
 	r, c, s := of.Report, &of.Checks, newSpots(of)
 	out := jsonReport{
-		File: of.Name, Profile: r.Profile, Valid: r.Valid(), Wire: r.Wire(),
+		File: of.Name, Profile: r.Profile, Valid: r.Valid(), Wire: wireOf(r),
 		Violations: make([]jsonViolation, 0, len(r.Violations)), More: r.More,
 		Passed: len(r.Passed()), NotApplicable: len(r.NotApplicable()),
 		Signatures: jsonSignatures{Request: signature(c.RequestSignature), SSA: signature(c.StatementSignature)},

@@ -2,9 +2,11 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -122,7 +124,7 @@ func (f *junitForm) suite(of *Result) *junitSuite {
 func properties(of *Result) []junitProperty {
 	all := []junitProperty{{"profile", string(of.Report.Profile)}, {"verdict", verdict(of)}}
 	if wire := of.Report.Wire(); wire != nil {
-		all = append(all, junitProperty{"wire", string(wire.Error)})
+		all = append(all, junitProperty{"wire", cmp.Or(string(wire.Error), strconv.Itoa(wire.Status))})
 	}
 	for _, p := range []junitProperty{{"alg", of.Algorithm}, {"kid", of.KeyID}, {"ssa_iss", of.Issuer}} {
 		if p.Value != "" {

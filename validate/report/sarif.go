@@ -120,7 +120,7 @@ func (f *sarifForm) end() error {
 func fileBag(of *Result) sarifFileBag {
 	r := of.Report
 	return sarifFileBag{
-		Profile: r.Profile, Valid: r.Valid(), Verdict: verdict(of), Wire: r.Wire(), More: r.More,
+		Profile: r.Profile, Valid: r.Valid(), Verdict: verdict(of), Wire: wireOf(r), More: r.More,
 		Passed: len(r.Passed()), NotApplicable: len(r.NotApplicable()), Checks: checksOf(&of.Checks),
 	}
 }

@@ -87,14 +87,14 @@ type (
 	}
 	// sarifFileBag is what a report says of a file beside its results.
 	sarifFileBag struct {
-		Profile       validate.Profile    `json:"profile"`
-		Valid         bool                `json:"valid"`
-		Verdict       string              `json:"verdict"`
-		Wire          *validate.WireError `json:"wire"`
-		More          int                 `json:"more"`
-		Passed        int                 `json:"passed"`
-		NotApplicable int                 `json:"notApplicable"`
-		Checks        jsonChecks          `json:"checks"`
+		Profile       validate.Profile `json:"profile"`
+		Valid         bool             `json:"valid"`
+		Verdict       string           `json:"verdict"`
+		Wire          *jsonWire        `json:"wire"`
+		More          int              `json:"more"`
+		Passed        int              `json:"passed"`
+		NotApplicable int              `json:"notApplicable"`
+		Checks        jsonChecks       `json:"checks"`
 	}
 	sarifInvocation struct {
 		ExecutionSuccessful bool                `json:"executionSuccessful"`

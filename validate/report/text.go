@@ -112,7 +112,7 @@ func (t *textWriter) report() {
 		t.b.WriteByte('\n')
 	}
 	if wire := r.Wire(); wire != nil {
-		t.b.WriteString("The bank would answer: 400 " + string(wire.Error) + "\n")
+		t.b.WriteString("The bank would answer: " + answer(wire) + "\n")
 	}
 	t.clauses()
 	t.verdict()

@@ -97,6 +97,11 @@ func counted(errors, warnings, notices int) string {
 	return strings.Join(parts, ", ")
 }
 
+// answer writes status and code of a bank's answer, such as 400 invalid_redirect_uri.
+func answer(w *validate.WireError) string {
+	return strings.TrimSpace(strconv.Itoa(w.Status) + " " + string(w.Error))
+}
+
 // placeOf returns the pointer, and the document where it is not the request.
 func placeOf(v *validate.Violation) string {
 	at := v.Pointer

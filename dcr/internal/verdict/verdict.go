@@ -5,10 +5,34 @@ package verdict
 import (
 	"errors"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 )
+
+// MaxRequest is the greatest length of a request, in bytes. A bank answers a longer one
+// with StatusTooLarge and TooLarge.
+const (
+	MaxRequest     = 64 << 10
+	StatusTooLarge = 413
+	TooLarge       = "a request has at most 65536 bytes"
+)
+
+// Payload returns the violation for a payload of a request that cannot be decoded.
+func Payload(payload string, err error) validate.Violation {
+	v := validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocRequest,
+		Message: "the payload of the request is no strict JSON object: " + Plain(err)}
+	if payload == "" {
+		v.Message = "the payload of the request is empty; one that is sent apart (RFC 7515 appendix F) is not taken"
+	}
+	return v
+}
+
+// Certificate returns what a bank says of a client certificate that it refuses.
+func Certificate(e *cert.Error) string {
+	return "the client certificate is refused: " + e.Kind.Error() + ": " + e.Detail
+}
 
 // Statement returns the violation for an error about a software statement.
 func Statement(err error) validate.Violation {

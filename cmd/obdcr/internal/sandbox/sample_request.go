@@ -127,7 +127,7 @@ func (s *sampler) flags(o tpp.RequestOptions, usual *claims.Request) []string {
 // bank would accept it.
 func (s *sampler) refusals(ctx context.Context, request string) (rules, why string) {
 	result, err := tpp.Lint(ctx, tpp.LintInput{Request: request, Validator: s.validator, Now: s.now,
-		Certificate: &validate.Certificate{RawSubject: s.leaf.RawSubject}, Environment: claims.Sandbox})
+		Certificate: s.leaf, Environment: claims.Sandbox})
 	if err != nil {
 		return "", err.Error()
 	}
