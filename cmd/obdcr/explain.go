@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -172,10 +173,14 @@ func basisMeans(b validate.Basis) string {
 	return "for the sender to know"
 }
 
-// answered returns the code that a bank answers. Warnings and notices are not answered.
+// answered returns the code that a bank answers, or the status of an answer that has none.
+// Warnings and notices are not answered.
 func answered(r *validate.Rule) string {
-	if r.Severity != validate.SeverityError {
+	switch {
+	case r.Severity != validate.SeverityError:
 		return ""
+	case r.Status != 0:
+		return "none: the answer is a line of text with the status " + strconv.Itoa(r.Status)
 	}
 	return string(r.Code)
 }

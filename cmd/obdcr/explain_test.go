@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func TestEachCodeIsExplainedByRulesThatLeadToIt(t *testing.T) {
 		}
 	}
 	for _, r := range validate.Rules() {
-		assert.Contains(t, names, string(r.Code), r.ID)
+		assert.True(t, r.Status != 0 || slices.Contains(names, string(r.Code)), r.ID)
 	}
 }
 

@@ -115,6 +115,7 @@ type jsonRule struct {
 	Basis    validate.Basis     `json:"basis"`
 	Stricter string             `json:"stricter,omitempty"` // what the cited text says instead
 	Code     validate.Code      `json:"code"`
+	Status   int                `json:"status,omitempty"` // of an answer that has no code
 	Fix      string             `json:"fix"`
 	External bool               `json:"external"` // judged by a bank, which knows keys and earlier requests
 }
@@ -132,7 +133,7 @@ func writeRules(out io.Writer, rules []validate.Rule) error {
 		r := &rules[i]
 		rows = append(rows, jsonRule{
 			ID: r.ID, Summary: r.Summary, Reason: r.Reason, Bad: r.Bad, Good: r.Good, Given: r.Given.String(), Citation: jsonCitation(r.Citation),
-			Profiles: profilesOf(r), Document: r.Document, Severity: r.Severity, Basis: r.Basis, Stricter: r.Stricter, Code: r.Code, Fix: r.Fix, External: r.External,
+			Profiles: profilesOf(r), Document: r.Document, Severity: r.Severity, Basis: r.Basis, Stricter: r.Stricter, Code: r.Code, Status: r.Status, Fix: r.Fix, External: r.External,
 		})
 	}
 	return writeJSON(out, rows)
