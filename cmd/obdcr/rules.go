@@ -133,7 +133,8 @@ func writeRules(out io.Writer, rules []validate.Rule) error {
 		r := &rules[i]
 		rows = append(rows, jsonRule{
 			ID: r.ID, Summary: r.Summary, Reason: r.Reason, Bad: r.Bad, Good: r.Good, Given: r.Given.String(), Citation: jsonCitation(r.Citation),
-			Profiles: profilesOf(r), Document: r.Document, Severity: r.Severity, Basis: r.Basis, Stricter: r.Stricter, Code: r.Code, Status: r.Status, Fix: r.Fix, External: r.External,
+			Profiles: profilesOf(r), Document: r.Document, Severity: r.Severity, Basis: r.Basis, Stricter: r.Stricter,
+			Code: r.Code, Status: r.Status, Fix: r.Fix, External: r.External,
 		})
 	}
 	return writeJSON(out, rows)
