@@ -185,10 +185,7 @@ func (a *app) knownClient(by *tpp.Credentials, o *clientOptions) error {
 	}
 	known, err := tpp.ParseClientInformation([]byte(f.Text())) // lenient, as banks write JSON of all kinds
 	if err != nil {
-		if _, wrong := f.Document(input.ClientAnswer); wrong != nil {
-			return usageError("%w", wrong)
-		}
-		return usageError("%s: %s", f.Where(), detail(err))
+		return usageError("%w", f.Refuse(input.ClientAnswer, detail(err)))
 	}
 	if by.ClientID != "" && by.ClientID != known.ClientID {
 		return usageError("--client %s is the answer for client %s, and the CLIENT_ID is %s: leave the CLIENT_ID out, or give another file",

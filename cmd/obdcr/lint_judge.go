@@ -114,8 +114,14 @@ func unjudged(in *tpp.LintInput, wanted input.Kind, v validate.Violation) *tpp.L
 // statement inside as a request that lacks one.
 func wrongFile(f *input.File, e *input.Error, wanted input.Kind) validate.Violation {
 	v := validate.Violation{Message: e.Found + ", not " + wanted.String(), Fix: e.Fix}
-	if len(e.Commands) > 0 {
-		v.Fix += ": " + e.Commands[0].String()
+	if e.Reason != "" {
+		v.Message = e.Found + ": " + e.Reason
+	}
+	if e.Command != nil {
+		v.Fix += ": " + e.Command.String()
+	}
+	if e.Note != "" {
+		v.Fix += "; " + e.Note
 	}
 	switch f.Kind {
 	case input.Statement, input.StatementClaims, input.OtherToken:

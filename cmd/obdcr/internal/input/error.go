@@ -13,9 +13,11 @@ type Error struct {
 	Where    string // flag, file and member
 	Kind     Kind   // what the file is
 	Found    string // the sentence about it: "this is an HTML page"
+	Reason   string // what is wrong with it, where it is damaged; "" if it is not
 	Wanted   string // what is wanted, with its article
-	Fix      string // what to do, in words; "" if the wanted thing says it
-	Commands []Command
+	Fix      string // what to do, in words
+	Command  Command
+	Note     string // where the file belongs, or how to guard it; "" if there is nothing to say
 	cause    error
 }
 
@@ -51,16 +53,17 @@ const margin = 76
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Where + ": " + e.Found)
-	if e.Wanted != "" {
-		b.WriteString("\n  wanted: " + e.Wanted)
+	if e.Reason != "" {
+		b.WriteString("\n  " + e.Reason)
 	}
-	if e.Fix != "" {
-		b.WriteString("\n  fix: " + e.Fix)
-	}
-	for _, command := range e.Commands {
-		for _, line := range command.lines(margin) {
+	b.WriteString("\n  wanted: " + e.Wanted + "\n  fix: " + e.Fix)
+	if e.Command != nil {
+		for _, line := range e.Command.lines(margin) {
 			b.WriteString("\n    " + line)
 		}
+	}
+	if e.Note != "" {
+		b.WriteString("\n  note: " + e.Note)
 	}
 	return b.String()
 }
@@ -69,22 +72,22 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.cause }
 
 // keepOut is the advice about a file that holds a secret and is given where none is due.
-const keepOut = "keep this key out of requests, mails, repositories"
+const keepOut = "who has this key can act as you: keep it out of mails and repositories"
 
-// unfit makes the error for a file that is no wanted thing.
-func (f *File) unfit(wanted, fix string, commands ...Command) *Error {
-	return &Error{Where: f.Where(), Kind: f.Kind, Found: f.sentence(), Wanted: wanted, Fix: fix, Commands: commands}
+// unfit makes the error for a file that is no wanted thing. The command may be nil.
+func (f *File) unfit(wanted, fix string, command Command) *Error {
+	return &Error{Where: f.Where(), Kind: f.Kind, Found: "this is " + f.What(), Reason: f.damage(), Wanted: wanted, Fix: fix, Command: command}
 }
 
-// sentence says what the file is.
-func (f *File) sentence() string {
+// damage says what is wrong with a file that cannot be decoded; "" if nothing is.
+func (f *File) damage() string {
 	switch f.Kind {
 	case BrokenJSON:
-		return "this is " + f.What() + ": " + f.syntax.fault.In(f.syntax.doc)
+		return f.syntax.fault.In(f.syntax.doc)
 	case DamagedToken:
-		return "this is " + f.What() + ": " + f.reason
+		return f.reason
 	}
-	return "this is " + f.What()
+	return ""
 }
 
 // remedy returns what to do with a file that is of no use whatever is wanted, and the

@@ -79,7 +79,7 @@ func (f *File) privateKey(kid string, password *Password) (crypto.PrivateKey, st
 			return nil, "", err
 		}
 		if store.key == nil {
-			return nil, "", f.unfit(wanted[PrivateKey], "give the store that holds the key: this one has certificates alone")
+			return nil, "", f.unfit(wanted[PrivateKey], "give the store that holds the key: this one has certificates alone", nil)
 		}
 		return store.key, "", nil
 	}
@@ -98,9 +98,9 @@ func (f *File) onlyKey() (crypto.PrivateKey, error) {
 	}
 	switch {
 	case count > 1:
-		return nil, f.unfit(wanted[PrivateKey], "leave one private key in the file: it has several")
+		return nil, f.unfit(wanted[PrivateKey], "leave one private key in the file: it has several", nil)
 	case only == nil: // PEM that says so and holds something else
-		return nil, f.unfit(wanted[PrivateKey], "copy the file again, or make a new key: this one cannot be decoded")
+		return nil, f.unfit(wanted[PrivateKey], "copy the file again, or make a new key: this one cannot be decoded", nil)
 	}
 	return only, nil
 }
@@ -109,7 +109,7 @@ func (f *File) jwk(v jsonscan.Value) (crypto.PrivateKey, string, error) {
 	key, err := privateJWK(v)
 	if err != nil {
 		refused := f.not(PrivateKey)
-		refused.Found += ": " + err.Error()
+		refused.Reason = err.Error()
 		return nil, "", refused
 	}
 	kid, _ := v.MemberText("kid")
@@ -132,7 +132,7 @@ func (f *File) chosen(kid string) (crypto.PrivateKey, string, error) {
 	case len(entries) == 1:
 		return f.jwk(entries[0])
 	}
-	return nil, "", f.unfit(wanted[PrivateKey], "name one key of the set by --kid: it has several private keys")
+	return nil, "", f.unfit(wanted[PrivateKey], "name one key of the set by --kid: it has several private keys", nil)
 }
 
 // Certificates returns the certificates of a client, the client's own first. It reads PEM,
@@ -157,7 +157,7 @@ func (f *File) certificates(want Kind, password *Password, keyDue bool) ([]*x509
 			return nil, err
 		}
 		if store.key != nil && !keyDue {
-			f.advise("the store holds a private key, which is not used here; " + keepOut)
+			f.advise("the store holds a private key, which is not used here\n  note: " + keepOut)
 		}
 		return store.certificates, nil
 	default:
@@ -170,7 +170,7 @@ func (f *File) certificates(want Kind, password *Password, keyDue bool) ([]*x509
 		}
 	}
 	if f.Kind == KeyAndCertificate && !keyDue {
-		f.advise("the file holds a private key, which is not used here; " + keepOut)
+		f.advise("the file holds a private key, which is not used here\n  note: " + keepOut)
 	}
 	return found, nil
 }

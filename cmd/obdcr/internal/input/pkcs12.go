@@ -43,13 +43,13 @@ func (f *File) store(password *Password) (*keyStore, error) {
 	case err == nil:
 		return opened, nil
 	case errors.Is(err, ErrPassword) && password == nil:
-		refused = f.unfit("its password", "give --password-file FILE, the password in its first line")
+		refused = f.unfit("its password", "give --password-file FILE, the password in its first line", nil)
 	case errors.Is(err, ErrPassword):
-		refused = f.unfit("its password", "give the right one: that in "+password.name+" does not open it")
+		refused = f.unfit("its password", "give the right one: that in "+password.name+" does not open it", nil)
 	default:
 		refused = f.unfit("a store with one key and its certificates", "convert it into a file that you alone can read",
 			Command{"openssl", "pkcs12", "-in " + name, "-nodes", "-out " + shellWord(f.renamed("-plain.pem"))})
-		refused.Found += ": " + err.Error()
+		refused.Reason = err.Error()
 	}
 	refused.cause = err
 	return nil, refused

@@ -34,10 +34,11 @@ var due = map[Kind]string{
 
 // elsewhere says where a file belongs that was given in a wrong place.
 var elsewhere = map[Kind]string{
-	KeySet: "; a key set belongs to --ssa-jwks or --software-jwks", Certificate: "; a certificate belongs to --cert",
-	Certificates: "; certificates belong to --cert or --ca", Policy: "; a policy belongs to --policy",
-	Discovery: "; this belongs to --discovery", ToolConfig: "; this file belongs to --config",
-	ClientAnswer: "; this file belongs to --client", Statement: "; a statement belongs to --ssa",
+	KeySet: "a key set belongs to --ssa-jwks or --software-jwks", Certificate: "a certificate belongs to --cert, that of a CA to --ca",
+	Certificates: "certificates belong to --cert or --ca", Policy: "a policy belongs to --policy",
+	Discovery: "a discovery document belongs to --discovery", ToolConfig: "this file belongs to --config",
+	ClientAnswer: "this file belongs to --client", Statement: "a statement belongs to --ssa",
+	PKCS12: "such a store belongs to --cert, --key or --signing-key", KeyAndCertificate: "such a file belongs to --cert",
 }
 
 // not makes the error for a file that is not of the wanted kind.
@@ -46,15 +47,12 @@ func (f *File) not(want Kind) *Error {
 	if fix == "" {
 		fix, command = f.remedy()
 	}
+	e := f.unfit(wanted[want], fix, command)
 	if fix == "" {
-		fix = due[want] + elsewhere[f.Kind]
-		if f.Kind.Secret() && elsewhere[f.Kind] == "" && want != PrivateKey {
-			fix += "; " + keepOut
-		}
+		e.Fix, e.Note = due[want], elsewhere[f.Kind]
 	}
-	e := &Error{Where: f.Where(), Kind: f.Kind, Found: f.sentence(), Wanted: wanted[want], Fix: fix}
-	if command != nil {
-		e.Commands = []Command{command}
+	if f.Kind.Secret() && want != PrivateKey && e.Note == "" && e.Command == nil {
+		e.Note = keepOut
 	}
 	return e
 }
@@ -80,7 +78,7 @@ func (f *File) fixFor(want Kind) (fix string, command Command) {
 		case PublicKey:
 			return "give the certificate that holds this key", nil
 		case PrivateKey, EncryptedKey, OpenSSHKey, PrivateJWK:
-			return "give the certificate instead; " + keepOut, nil
+			return "give the certificate that belongs to this key", nil
 		}
 	case KeySet:
 		return f.fixForKeySet()
@@ -94,7 +92,7 @@ func (f *File) fixFor(want Kind) (fix string, command Command) {
 		}
 	case Policy:
 		if _, of := f.remedy(); f.Kind != BrokenJSON && of == nil {
-			return "start from the default policy" + elsewhere[f.Kind], Command{"obdcr", "policy", "print", "> policy.json"}
+			return "start from the default policy, and change what the bank does otherwise", Command{"obdcr", "policy", "print", "> policy.json"}
 		}
 	}
 	return "", nil
@@ -176,10 +174,11 @@ func (f *File) Token(want Kind) (string, error) {
 
 // Judged returns nil if the file may be what lint judges, a Request or a Statement as want
 // says: as a token, also a damaged one, or as claims alone. Else it says what the file is.
+// An argument between quotation marks is refused, because it would be sent with them.
 func (f *File) Judged(want Kind) *Error {
 	alone := map[Kind]Kind{Request: RequestClaims, Statement: StatementClaims}[want]
 	switch {
-	case f.wrapped:
+	case f.wrapped && f.Flag == "": // it is judged as it would be sent
 	case f.Kind == want, f.Kind == alone, f.Kind == DamagedToken:
 		return nil
 	case want == Statement && (f.Kind == OtherToken || f.Kind == OtherObject), f.Kind == OtherObject && f.object.Len() == 0:
@@ -237,6 +236,14 @@ func (f *File) Document(want Kind) (string, error) {
 	return "", f.not(want)
 }
 
+// Refuse makes the error for a file that Document let through and its reader refused, for a
+// reason that repeats no secret.
+func (f *File) Refuse(want Kind, reason string) *Error {
+	e := f.not(want)
+	e.Reason = reason
+	return e
+}
+
 // claims reports whether the object has a claim that a token has: one of a policy has
 // members of the same names as requests, but none of these.
 func (f *File) claims() bool {
@@ -255,8 +262,15 @@ func (f *File) KeySet() (string, error) {
 	case PublicJWK:
 		return `{"keys":[` + f.object.Raw() + `]}`, nil
 	case KeySet:
-		if privateEntries(f.object) != nil {
-			f.advise("the set holds a private key; " + keepOut)
+		keys, _ := f.object.Member("keys")
+		private := len(privateEntries(f.object))
+		if private > 0 && private == keys.Len() {
+			refused := f.unfit(wanted[KeySet], "give the set of the public keys, as the directory publishes it", nil)
+			refused.Found, refused.Note = "this is a key set (JWKS) of private keys", keepOut
+			return "", refused
+		}
+		if private > 0 {
+			f.advise("the set holds a private key\n  note: " + keepOut)
 		}
 		return f.text, nil
 	}
