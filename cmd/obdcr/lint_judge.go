@@ -103,7 +103,7 @@ func unjudged(in *tpp.LintInput, wanted input.Kind, v validate.Violation) *tpp.L
 	switch {
 	case v.Rule != "":
 	case wanted == input.Request:
-		v.Rule, v.Document = validate.RuleRequestJWS, validate.DocHeader
+		v.Rule, v.Document = validate.RuleRequestJWS, validate.DocRequest
 	default:
 		v.Rule, v.Document = validate.RuleSSAJWS, validate.DocSSA
 	}
@@ -120,8 +120,8 @@ func wrongFile(f *input.File, e *input.Error, wanted input.Kind) validate.Violat
 	if e.Command != nil {
 		v.Fix += ": " + e.Command.String()
 	}
-	if e.Note != "" {
-		v.Fix += "; " + e.Note
+	for _, note := range e.Notes {
+		v.Fix += "; " + note
 	}
 	switch f.Kind {
 	case input.Statement, input.StatementClaims, input.OtherToken:

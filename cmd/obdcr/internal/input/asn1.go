@@ -264,7 +264,7 @@ func (f *File) settle() {
 			}
 		}
 	case certs > 1:
-		f.Kind, f.detail = Certificates, fmt.Sprintf("%d certificates", certs)
+		f.Kind, f.detail = Certificates, fmt.Sprintf("a file of %d certificates", certs)
 	default:
 		f.Kind, f.detail = first.kind, first.what
 		if certs == 1 {

@@ -3,6 +3,7 @@ package input
 import (
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/internal/text"
 )
@@ -10,15 +11,15 @@ import (
 // Error says that a file is not what is wanted. Its text has one line for what was found,
 // then indented ones for what is wanted and how to get it. It repeats nothing of a key.
 type Error struct {
-	Where    string // flag, file and member
-	Kind     Kind   // what the file is
-	Found    string // the sentence about it: "this is an HTML page"
-	Reason   string // what is wrong with it, where it is damaged; "" if it is not
-	Wanted   string // what is wanted, with its article
-	Fix      string // what to do, in words
-	Command  Command
-	Note     string // where the file belongs, or how to guard it; "" if there is nothing to say
-	cause    error
+	Where   string // flag, file and member
+	Kind    Kind   // what the file is
+	Found   string // the sentence about it: "this is an HTML page"
+	Reason  string // what is wrong with it, where it is damaged; "" if it is not
+	Wanted  string // what is wanted, with its article
+	Fix     string // what to do, in words
+	Command Command
+	Notes   []string // where the file belongs, how to guard it
+	cause   error
 }
 
 // Command is a command line, in words that are quoted for a shell.
@@ -62,8 +63,8 @@ func (e *Error) Error() string {
 			b.WriteString("\n    " + line)
 		}
 	}
-	if e.Note != "" {
-		b.WriteString("\n  note: " + e.Note)
+	for _, note := range e.Notes {
+		b.WriteString("\n  note: " + note)
 	}
 	return b.String()
 }
@@ -90,23 +91,37 @@ func (f *File) damage() string {
 	return ""
 }
 
-// remedy returns what to do with a file that is of no use whatever is wanted, and the
-// command for it; "" if it depends on what is wanted.
+// remedy returns what to do with a file that is of no use as it is, and the command for it;
+// "" if that depends on what is wanted.
 func (f *File) remedy() (fix string, command Command) {
-	name, other := shellWord(f.Name), func(suffix string) string { return shellWord(f.renamed(suffix)) }
+	name := shellWord(f.Name)
 	switch f.Kind {
 	case BrokenJSON:
-		return f.syntax.fix(f), f.syntax.command(f)
+		return f.syntax.fix(f)
 	case OtherEncoding:
 		from := "WINDOWS-1252"
 		if f.detail != "" {
 			from = "UTF-32"
 		}
-		return "write it in UTF-8", Command{"iconv", "-f " + from, "-t UTF-8", name, "> " + other("-utf8"+filepath.Ext(f.Name))}
+		return "write it in UTF-8", f.recode(from)
 	case Gzip:
-		return "unpack it", Command{"gzip", "-dc", name, "> " + other("-unpacked")}
+		return "unpack it", Command{"gzip", "-dc", name, "> " + shellWord(f.renamed("-unpacked"))}
 	case Zip:
 		return "unpack it, and give the file inside", Command{"unzip", name}
+	}
+	return "", nil
+}
+
+// recode is the command that writes the file in UTF-8.
+func (f *File) recode(from string) Command {
+	return Command{"iconv", "-f " + from, "-t UTF-8", shellWord(f.Name), "> " + shellWord(f.renamed("-utf8"+filepath.Ext(f.Name)))}
+}
+
+// conversion returns how a file of keys or certificates becomes one that is read, and the
+// command for it; "" if there is no way.
+func (f *File) conversion() (fix string, command Command) {
+	name, other := shellWord(f.Name), func(suffix string) string { return shellWord(f.renamed(suffix)) }
+	switch f.Kind {
 	case DamagedPEM:
 		return "copy the file again, unchanged from -----BEGIN to the end of -----END", nil
 	case JKS, JCEKS:
@@ -160,30 +175,24 @@ func shellWord(name string) string {
 	return "'" + strings.ReplaceAll(text.Visible(name), "'", `'\''`) + "'"
 }
 
-// fix says what to do about a fault of JSON, by what stands at its place.
-func (s *syntax) fix(f *File) string {
+// fix says what to do about a fault of JSON, by what stands at its place, and the command
+// for it.
+func (s *syntax) fix(f *File) (string, Command) {
 	at := s.fault.Offset
 	rest, before := s.doc[min(at, len(s.doc)):], strings.TrimRight(s.doc[:min(at, len(s.doc))], " \t\r\n")
 	switch name := s.fault.Name(s.doc); {
 	case name != "":
-		return "take one of the two members " + text.Quote(name) + " away"
-	case f.detail != "": // no valid UTF-8
-		return "write it in UTF-8"
+		return "take one of the two members " + text.Quote(name) + " away", nil
+	case !utf8.ValidString(s.doc):
+		return "write it in UTF-8", f.recode("WINDOWS-1252")
 	case strings.HasPrefix(rest, "//"), strings.HasPrefix(rest, "/*"), strings.HasPrefix(rest, "#"):
-		return "take the comment away: JSON has none"
+		return "take the comment away: JSON has none", nil
 	case strings.HasPrefix(rest, "'"), strings.HasPrefix(rest, "\u2018"), strings.HasPrefix(rest, "\u201C"), strings.HasPrefix(rest, "\u201D"):
-		return `write names and texts between plain double quotation marks: "`
+		return `write names and texts between plain double quotation marks: "`, nil
 	case strings.HasSuffix(before, ",") && (strings.HasPrefix(rest, "}") || strings.HasPrefix(rest, "]")):
-		return "take the comma before it away"
+		return "take the comma before it away", nil
 	case strings.TrimSpace(rest) == "":
-		return "copy the file again: its end is missing"
+		return "copy the file again: its end is missing", nil
 	}
-	return "correct it at that place"
-}
-
-func (s *syntax) command(f *File) Command {
-	if f.detail == "" {
-		return nil
-	}
-	return Command{"iconv", "-f WINDOWS-1252", "-t UTF-8", shellWord(f.Name), "> " + shellWord(f.renamed("-utf8.json"))}
+	return "correct it at that place", nil
 }

@@ -122,9 +122,6 @@ func (f *File) recogniseJSON() {
 		at := *fault
 		at.Offset += strings.Index(doc, f.text)
 		f.Kind, f.syntax = BrokenJSON, &syntax{fault: &at, doc: doc}
-		if !utf8.ValidString(f.text) {
-			f.detail = "JSON that is no valid UTF-8"
-		}
 		return
 	}
 	if f.object = v; v.Kind() != jsonscan.Object {

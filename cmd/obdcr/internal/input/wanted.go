@@ -27,7 +27,7 @@ var due = map[Kind]string{
 	Request: "give the file of the request", Statement: "give the file of the statement", PrivateKey: "give the file of the private key",
 	OtherToken: "give the file of the request or of the statement", Certificate: "give the file of the certificate",
 	Certificates: "give the file of the CA's certificates",
-	KeySet: "give the file of the key set, or its https address", Policy: "give the file of the policy",
+	KeySet:       "give the file of the key set, or its https address", Policy: "give the file of the policy",
 	Discovery: "give the discovery document, or its https address", ToolConfig: "give the configuration",
 	ClientAnswer: "give the file that --client-out has written",
 }
@@ -36,8 +36,8 @@ var due = map[Kind]string{
 var elsewhere = map[Kind]string{
 	KeySet: "a key set belongs to --ssa-jwks or --software-jwks", Certificate: "a certificate belongs to --cert, that of a CA to --ca",
 	Certificates: "certificates belong to --cert or --ca", Policy: "a policy belongs to --policy",
-	Discovery: "a discovery document belongs to --discovery", ToolConfig: "this file belongs to --config",
-	ClientAnswer: "this file belongs to --client", Statement: "a statement belongs to --ssa",
+	Discovery: "a discovery document belongs to --discovery", ToolConfig: "such a configuration belongs to --config",
+	ClientAnswer: "such an answer belongs to --client", Statement: "a statement belongs to --ssa",
 	PKCS12: "such a store belongs to --cert, --key or --signing-key", KeyAndCertificate: "such a file belongs to --cert",
 }
 
@@ -49,10 +49,13 @@ func (f *File) not(want Kind) *Error {
 	}
 	e := f.unfit(wanted[want], fix, command)
 	if fix == "" {
-		e.Fix, e.Note = due[want], elsewhere[f.Kind]
+		e.Fix = due[want]
+		if belongs := elsewhere[f.Kind]; belongs != "" {
+			e.Notes = []string{belongs}
+		}
 	}
-	if f.Kind.Secret() && want != PrivateKey && e.Note == "" && e.Command == nil {
-		e.Note = keepOut
+	if want != PrivateKey && (f.Kind.Secret() || f.Kind == KeySet && privateEntries(f.object) != nil) {
+		e.Notes = append(e.Notes, keepOut)
 	}
 	return e
 }
@@ -61,7 +64,7 @@ func (f *File) not(want Kind) *Error {
 // it; "" if nothing is special about the two.
 func (f *File) fixFor(want Kind) (fix string, command Command) {
 	name := shellWord(f.Name)
-	if f.wrapped && (want == Request || want == Statement) && f.token != "" {
+	if f.wrapped && f.Kind == want && f.token != "" {
 		return "take the quotation marks away", Command{"jq", "-j .", name, "> " + shellWord(f.renamed("-plain.jwt"))}
 	}
 	switch want {
@@ -80,6 +83,7 @@ func (f *File) fixFor(want Kind) (fix string, command Command) {
 		case PrivateKey, EncryptedKey, OpenSSHKey, PrivateJWK:
 			return "give the certificate that belongs to this key", nil
 		}
+		return f.conversion()
 	case KeySet:
 		return f.fixForKeySet()
 	case Discovery:
@@ -147,7 +151,7 @@ func (f *File) fixForKey() (string, Command) {
 	case KeySet:
 		return "give the private key: a key set has public keys alone", nil
 	}
-	return "", nil
+	return f.conversion()
 }
 
 func (f *File) fixForKeySet() (string, Command) {
@@ -266,7 +270,7 @@ func (f *File) KeySet() (string, error) {
 		private := len(privateEntries(f.object))
 		if private > 0 && private == keys.Len() {
 			refused := f.unfit(wanted[KeySet], "give the set of the public keys, as the directory publishes it", nil)
-			refused.Found, refused.Note = "this is a key set (JWKS) of private keys", keepOut
+			refused.Found, refused.Notes = "this is a key set (JWKS) of private keys", []string{keepOut}
 			return "", refused
 		}
 		if private > 0 {
