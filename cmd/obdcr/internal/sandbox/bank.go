@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"syscall"
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
@@ -85,10 +86,18 @@ func openStore(ctx context.Context, c *Config, f folder) (store.Store, func() er
 	}
 	s, err := sqlite.Open(ctx, sqlite.Config{Path: f.path(databaseFile), Clock: c.Clock})
 	if err != nil {
-		return nil, nil, failure("the store %s cannot be opened: %w; put a good one back, or move it away to begin without clients",
-			f.path(databaseFile), err)
+		return nil, nil, unopened(f.path(databaseFile), err, f.room())
 	}
 	return s, s.Close, nil
+}
+
+// unopened tells why the store cannot be opened. SQLite does not name a full disk as the
+// cause. room is what trying to write beside the store led to.
+func unopened(path string, err, room error) error {
+	if errors.Is(room, syscall.ENOSPC) || errors.Is(room, syscall.EDQUOT) {
+		return failure("the store %s cannot be opened: %w: make room on the disk, and start again", path, room)
+	}
+	return failure("the store %s cannot be opened: %w; put a good one back, or move it away to begin without clients", path, err)
 }
 
 // build assembles the bank.

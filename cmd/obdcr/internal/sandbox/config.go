@@ -110,7 +110,7 @@ func (c *Config) check() error {
 			return usage("--%s %.64q: %v", a.flag, a.address, err)
 		}
 	}
-	taken := []string{tokenPath, discoveryPath, "/metrics", "/healthz", "/readyz", "/openapi.yaml"}
+	taken := []string{tokenPath, discoveryPath, "/metrics", "/healthz", readyPath, "/openapi.yaml"}
 	if err := dcr.CheckPath(c.Path); err != nil || slices.Contains(taken, c.Path) {
 		return usage("--path %.64q: it must begin with a slash, end without one, hold no wildcard, and be no other path of the bank", c.Path)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
 // setCache is the Cache-Control of key sets. It is short, so that a changed set is seen
@@ -25,8 +26,8 @@ const maxFetched = 10_000
 // maxVerb is the greatest length of the body of a test verb, but for a key set.
 const maxVerb = 1 << 20
 
-// directory issues statements, serves key sets and has the test verbs. It is safe for
-// concurrent use.
+// directory issues statements, serves key sets and the API for TPPs, and has the test verbs.
+// It is safe for concurrent use.
 type directory struct {
 	files folder
 	url   string // without a slash at the end
@@ -40,6 +41,7 @@ type directory struct {
 	builtin map[string][]byte // the sandbox's own sets, by path; a PUT takes precedence
 	fetched map[string]int
 	faults  faults
+	api     *ssatest.API
 }
 
 func newDirectory(c *Config, f folder, s *state, url string) (*directory, error) {
@@ -52,6 +54,9 @@ func newDirectory(c *Config, f folder, s *state, url string) (*directory, error)
 		return nil, err
 	}
 	d.builtin["/"+s.OrgID+"/"+s.OrgID+".jwks"] = []byte(emptySet)
+	if d.api, err = d.newAPI(); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -68,9 +73,13 @@ func (d *directory) mint(changes map[string]json.RawMessage) (token string, payl
 	return token, payload, err
 }
 
-// ServeHTTP serves key sets and test verbs.
+// ServeHTTP serves the API, key sets and test verbs.
 func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
+	if d.api.Serves(path) {
+		d.serveAPI(w, r)
+		return
+	}
 	switch path {
 	case "/ssa":
 		d.verb(w, r, maxVerb, map[string]verb{http.MethodPost: d.mintSSA})
@@ -184,11 +193,9 @@ const nothingHere = "there is nothing here"
 // find returns the answer for a path without a fault, and counts the fetch. The revoked
 // set of any software is an empty set unless a PUT has published one.
 func (d *directory) find(path string) answer {
+	d.count(path)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, known := d.fetched[path]; known || len(d.fetched) < maxFetched {
-		d.fetched[path]++
-	}
 	const jwkSet = "application/jwk-set+json"
 	if path == "/keys.jwks" {
 		return answer{status: http.StatusOK, mediaType: jwkSet, body: d.keys.jwks}

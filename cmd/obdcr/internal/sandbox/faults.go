@@ -62,6 +62,12 @@ func (f *fault) text() ([]byte, bool) {
 	return f.Body, true
 }
 
+// replaces reports whether the fault changes more of an answer than its time and headers.
+func (f *fault) replaces() bool {
+	_, given := f.text()
+	return given || f.Status != 0 || f.Redirect != ""
+}
+
 // change applies the fault to an answer.
 func (f *fault) change(a *answer) {
 	body, given := f.text()

@@ -64,6 +64,28 @@ func (f folder) write(name string, data []byte, mode fs.FileMode) error {
 	return nil
 }
 
+// neededRoom is what a store and its logs need at least, in bytes.
+const neededRoom = 1 << 20
+
+// room tries to write neededRoom bytes into the folder. The error is nil if that went well.
+func (f folder) room() error {
+	path := f.path(".room")
+	return errors.Join(fill(path, neededRoom), f.remove(".room"))
+}
+
+// fill writes n bytes to a file.
+func fill(path string, n int) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, private)
+	if err != nil {
+		return failure("%w", err)
+	}
+	_, err = file.Write(make([]byte, n))
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return failure("%w", err)
+	}
+	return nil
+}
+
 func (f folder) remove(name string) error {
 	if err := os.Remove(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return failure("%w", err)

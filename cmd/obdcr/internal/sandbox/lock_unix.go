@@ -24,3 +24,16 @@ func (f folder) lock() (*os.File, error) {
 	}
 	return file, nil
 }
+
+// forget removes a file that a sandbox has left that was killed. It lets the file of a
+// sandbox that runs be.
+func (f folder) forget(name string) error {
+	if _, err := os.Stat(f.path(name)); err != nil {
+		return nil // there is nothing to forget
+	}
+	lock, err := f.lock()
+	if err != nil {
+		return nil // another sandbox runs, or the folder is none of a sandbox
+	}
+	return errors.Join(f.remove(name), lock.Close())
+}

@@ -10,13 +10,19 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
-const readyFile = "ready.json"
+// Files that tell others about a running sandbox.
+const (
+	readyFile  = "ready.json"
+	policyFile = "policy.json"
+)
 
 // Ready has the members of ready.json: the addresses of a running sandbox.
 type Ready struct {
@@ -44,6 +50,7 @@ type Sandbox struct {
 	failed         chan error
 	bankAt, keysAt net.Listener
 	stop           chan struct{} // closed by Close
+	up             atomic.Bool   // ready.json is there
 	work           sync.WaitGroup
 	lock           *os.File // the lock file of the folder
 }
@@ -53,11 +60,12 @@ type Sandbox struct {
 // network.
 func Start(ctx context.Context, c Config) (*Sandbox, error) {
 	c.setDefaults()
-	if err := c.check(); err != nil {
-		return nil, err
+	err := c.check()
+	if err == nil {
+		_, _, err = c.judge("https://" + DefaultListen)
 	}
-	if _, _, err := c.judge("https://" + DefaultListen); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, errors.Join(err, folder(c.Dir).forget(readyFile))
 	}
 	s := &Sandbox{files: folder(c.Dir), log: c.Logger, failed: make(chan error, 2), stop: make(chan struct{})}
 	if err := s.start(ctx, &c); err != nil {
@@ -90,6 +98,7 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	if s.lock, err = s.files.lock(); err != nil {
 		return err
 	}
+	// A sandbox that was killed has left it.
 	if err := s.files.remove(readyFile); err != nil {
 		return err
 	}
@@ -137,7 +146,30 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	if err != nil {
 		return err
 	}
-	return s.files.writeJSON(readyFile, s.Ready, public)
+	if err := s.files.writeJSON(policyFile, policy, public); err != nil {
+		return err
+	}
+	if err := s.files.writeJSON(readyFile, s.Ready, public); err != nil {
+		return err
+	}
+	s.up.Store(true)
+	return nil
+}
+
+// readyPath is the bank's address that says whether the sandbox is ready.
+const readyPath = "/readyz"
+
+// untilUp answers 503 at /readyz until ready.json is there, and again from Close on: who
+// polls either reads files that are complete.
+func (s *Sandbox) untilUp(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == readyPath && !s.up.Load() {
+			text.RetryAfter(w.Header(), time.Second)
+			complain(w, http.StatusServiceUnavailable, "the sandbox is not ready")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // listen opens both listeners and saves their addresses for the next start. Stored clients
@@ -201,8 +233,10 @@ func listen(flag, asked, last, usual string) (net.Listener, string, error) {
 // serve starts the servers of bank and directory, and the bank's Run.
 func (s *Sandbox) serve(c *Config, own pair, d *directory) {
 	bank := s.bank.HTTPServer()
+	bank.Handler = s.untilUp(bank.Handler)
 	directory := &http.Server{
-		Handler: d, TLSConfig: &tls.Config{Certificates: []tls.Certificate{own.tls()}, MinVersion: tls.VersionTLS12},
+		Handler: d, TLSConfig: &tls.Config{Certificates: []tls.Certificate{own.tls()}, MinVersion: tls.VersionTLS12,
+			ClientAuth: tls.RequestClientCert}, // the API judges it, by the key set of the software
 		ReadHeaderTimeout: bank.ReadHeaderTimeout, IdleTimeout: bank.IdleTimeout, MaxHeaderBytes: bank.MaxHeaderBytes, ErrorLog: bank.ErrorLog,
 	}
 	for at, server := range map[net.Listener]*http.Server{s.bankAt: bank, s.keysAt: directory} {
@@ -233,6 +267,7 @@ func (s *Sandbox) Failed() <-chan error { return s.failed }
 // Close removes ready.json, lets open requests finish until the context ends, and closes
 // the servers, the store and the lock.
 func (s *Sandbox) Close(ctx context.Context) error {
+	s.up.Store(false)
 	err := s.files.remove(readyFile)
 	close(s.stop)
 	s.work.Wait()

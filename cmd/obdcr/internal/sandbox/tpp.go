@@ -11,6 +11,7 @@ import (
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/jose"
+	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -162,5 +163,6 @@ func (p *party) configuration(c *Config, ca *authority, ready *Ready, s *sampler
 		TransportCert:    string(marshalCertificate(p.transport.cert)), TransportKey: string(transportKey),
 		GetImplemented: true, PutImplemented: true, DeleteImplemented: true,
 		Environment: "sandbox", Brand: "obdcr sandbox",
+		DirectoryURL: ready.Directory, DirectoryTokenEndpoint: ready.Directory + ssatest.TokenPath,
 	}, nil
 }

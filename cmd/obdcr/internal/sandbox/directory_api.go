@@ -1,0 +1,83 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+)
+
+// newAPI makes the API by which a TPP fetches its statements.
+func (d *directory) newAPI() (*ssatest.API, error) {
+	return ssatest.NewAPI(ssatest.APIConfig{URL: d.url, Clock: d.clock, Software: d.softwareByID})
+}
+
+// softwareByID returns the software with an id. The directory knows a software if it
+// publishes a key set for it: the sandbox's own TPP, and all whose set a PUT has published.
+func (d *directory) softwareByID(id string) []ssatest.APISoftware {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	sets := map[string][]byte{} // by organisation; a PUT takes precedence
+	for _, all := range []map[string][]byte{d.builtin, d.put} {
+		for path, set := range all {
+			if org, name, revoked, ok := setPath(path); ok && !revoked && name == id && org != id {
+				sets[org] = set
+			}
+		}
+	}
+	var found []ssatest.APISoftware
+	for org, set := range sets {
+		keys, err := ssa.ParseJWKS(set)
+		if err != nil {
+			continue // without a usable key nobody can ask for the statement
+		}
+		found = append(found, ssatest.APISoftware{OrgID: org, Keys: keys, Statement: func() (string, error) { return d.mintFor(org, id) }})
+	}
+	return found
+}
+
+// mintFor signs a statement for a software.
+func (d *directory) mintFor(org, software string) (string, error) {
+	changes := map[string]json.RawMessage{}
+	for name, id := range map[string]string{"org_id": org, "software_id": software} {
+		quoted, err := json.Marshal(id)
+		if err != nil {
+			return "", failure("%w", err)
+		}
+		changes[name] = quoted
+	}
+	token, _, err := d.mint(changes)
+	return token, err
+}
+
+// serveAPI serves the API, or the fault that is set for the path.
+func (d *directory) serveAPI(w http.ResponseWriter, r *http.Request) {
+	d.count(r.URL.Path)
+	f := d.faults.next(r.URL.Path)
+	if f == nil {
+		d.api.ServeHTTP(w, r)
+		return
+	}
+	wait(r, time.Duration(f.DelayMS)*time.Millisecond)
+	if f.replaces() {
+		a := answer{status: http.StatusOK, mediaType: "application/json"}
+		f.change(&a)
+		a.write(w)
+		return
+	}
+	for name, value := range f.Headers {
+		w.Header().Set(name, value)
+	}
+	d.api.ServeHTTP(w, r)
+}
+
+// count counts a fetch of a path.
+func (d *directory) count(path string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, known := d.fetched[path]; known || len(d.fetched) < maxFetched {
+		d.fetched[path]++
+	}
+}
