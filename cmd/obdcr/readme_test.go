@@ -80,7 +80,8 @@ func TestTheREADMEsCommandsDoWhatItSays(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, map[string]bool{"sandbox": true, "register": true, "lint": true, "examples/bank": true}, ran, "the README shows these")
+	require.Equal(t, map[string]bool{"sandbox": true, "register": true, "get": true, "update": true, "delete": true, "ssa": true,
+		"lint": true, "examples/bank": true}, ran, "the README shows these")
 }
 
 func freeAddress(t *testing.T) string {

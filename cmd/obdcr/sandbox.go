@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -171,52 +169,6 @@ func closeSandbox(s *sandbox.Sandbox) error {
 	ctx, cancel := context.WithTimeout(context.Background(), sandboxGrace)
 	defer cancel()
 	return s.Close(ctx)
-}
-
-// welcome prints the addresses and what to try next.
-func welcome(out io.Writer, dir string, s *sandbox.Sandbox) error {
-	at, flags := s.Ready, ""
-	for _, flag := range s.RegisterFlags {
-		flags += " " + shellWord(flag)
-	}
-	file := func(name string) string { return shellWord(filepath.Join(dir, filepath.FromSlash(name))) }
-	text := fmt.Sprintf(`The sandbox is up, by profile %s with store %s. Its files are in %s.
-
-  bank       %s
-             discovery     %s
-             registration  %s
-             tokens        %s
-             and /openapi.yaml /healthz /readyz /metrics
-  directory  %s
-             key sets      /keys.jwks /{org_id}/{software_id}.jwks
-             to test with  POST /ssa, PUT on key sets, POST /rotate, PUT /faults, GET /fetches
-
-The bank caches key sets. For a key or kid that it does not know it reads the set again
-at once, but only once in 30 s. It may take a minute to see that a key was withdrawn, and
-it does not try again within 10 s if a set could not be read.
-
-Try next, in another terminal:
-
-  # what the bank supports
-  curl --cacert %s %s
-  # send the request that is ready (once: its jti is used up then)
-  curl --cacert %s --cert %s --key %s \
-       -H 'Content-Type: application/jwt' --data-binary @%s %s
-  # or let obdcr make one, register it, and look at it
-  %s register --config %s%s
-  # another statement, for a software with one role alone
-  curl --cacert %s -d '{"software_roles": ["AISP"]}' %s/ssa
-
-A TPP's keys and tokens are in %s. %s is
-for the OBIE DCR conformance tool, which trusts the bank with SSL_CERT_FILE=%s.
-Ctrl-C ends the sandbox.
-`,
-		at.Profile, at.Store, shellWord(dir), at.Bank, at.Discovery, at.RegistrationEndpoint, at.TokenEndpoint, at.Directory,
-		file("ca.pem"), at.Discovery,
-		file("ca.pem"), file("tpp/transport.pem"), file("tpp/transport.key"), file("tpp/request.jwt"), at.RegistrationEndpoint,
-		ownName(os.Args[0]), file("conformance.json"), flags, file("ca.pem"), at.Directory, file("tpp"), file("conformance.json"), file("ca.pem"))
-	_, err := io.WriteString(out, text)
-	return err
 }
 
 // ownName returns how to call this command again. The binary that go run builds is gone

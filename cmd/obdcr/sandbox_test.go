@@ -158,7 +158,7 @@ func TestSandboxServesUntilASignal(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 		require.Equal(t, 200, response.StatusCode)
 		for _, word := range []string{r.ready.Bank, r.ready.Directory, r.ready.RegistrationEndpoint, r.ready.TokenEndpoint, r.ready.Discovery,
-			`'` + strings.ReplaceAll(filepath.Join(dir, "ca.pem"), "'", `'\''`) + `'`, "  obdcr register --config '", "only once in 30 s"} {
+			`'` + strings.ReplaceAll(filepath.Join(dir, "ca.pem"), "'", `'\''`) + `'`, "  obdcr register ", "only once in 30 s"} {
 			require.Contains(t, r.out.String(), word)
 		}
 		require.NotContains(t, r.out.String()+r.err.String(), "PRIVATE KEY")

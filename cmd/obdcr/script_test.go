@@ -24,6 +24,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"obdcr": main,
+		"curl":  curlMain,
 		// This sandbox never finishes stopping.
 		"obdcr-held": func() {
 			a := &app{in: os.Stdin, err: os.Stderr, stopping: func() { select {} }}

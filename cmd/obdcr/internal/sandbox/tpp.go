@@ -44,7 +44,7 @@ func openTPP(a *authority, f folder, s *state) (*party, error) {
 	if err != nil {
 		return nil, failure("%w", err)
 	}
-	return p, nil
+	return p, f.write("tpp/software.jwks", append(bytes.Clone(p.jwks), '\n'), public)
 }
 
 // writeFiles writes a new statement, a new request and the configuration of the

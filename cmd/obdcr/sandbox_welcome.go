@@ -1,0 +1,106 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
+)
+
+// welcome prints the addresses and what to try next. The text fits a terminal, as far as the
+// names in it do.
+func welcome(out io.Writer, dir string, s *sandbox.Sandbox) error {
+	at := s.Ready
+	var text strings.Builder
+	text.WriteString("The sandbox is up: profile " + string(at.Profile) + ", store " + at.Store + ". Its files are in\n  " + shellWord(dir) + "\n\n")
+	for _, row := range [][2]string{
+		{"bank", at.Bank}, {"discovery", at.Discovery}, {"registration", at.RegistrationEndpoint}, {"tokens", at.TokenEndpoint},
+		{"and", "/openapi.yaml /healthz /readyz /metrics"},
+		{"directory", at.Directory}, {"key sets", "/keys.jwks and /{org_id}/{software_id}.jwks"},
+		{"its API", "/token and /v2.1/organisation/{org_id}/software-statement/..."},
+		{"to test with", "POST /ssa, PUT on key sets, POST /rotate, PUT /faults,"}, {"", "GET /fetches"},
+	} {
+		text.WriteString("  " + row[0] + strings.Repeat(" ", 14-len(row[0])) + row[1] + "\n")
+	}
+	text.WriteString(`
+The bank caches key sets. For a key or kid that it does not know it reads the
+set again at once, but only once in 30 s. It may take a minute to see that a key
+was withdrawn, and it does not try again within 10 s if a set could not be read.
+
+Try next, in another terminal:
+
+`)
+	for _, next := range tryNext(dir, s) {
+		if next.what != "" {
+			text.WriteString("  # " + next.what + "\n")
+		}
+		text.WriteString(shellCommand(next.words...) + "\n")
+	}
+	text.WriteString(`
+conformance.json is for the OBIE DCR conformance tool too, which trusts the bank
+with
+  SSL_CERT_FILE=` + shellWord(filepath.Join(dir, "ca.pem")) + `
+A program that starts the sandbox waits for ready.json, or for 200 from /readyz.
+Ctrl-C ends the sandbox.
+`)
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// nextStep is a command to try. Each of its words is what must stay on one line, such as a
+// flag with its value.
+type nextStep struct {
+	what  string
+	words []string
+}
+
+// tryNext returns the commands to try, in an order in which they work.
+func tryNext(dir string, s *sandbox.Sandbox) []nextStep {
+	at, obdcr := s.Ready, ownName(os.Args[0])
+	file := func(name string) string { return shellWord(filepath.Join(dir, filepath.FromSlash(name))) }
+	curl := []string{"curl", "--cacert " + file("ca.pem")}
+	config := "--config " + file("conformance.json")
+	register := []string{obdcr + " register", config}
+	for i := 0; i < len(s.RegisterFlags); i++ {
+		flag := shellWord(s.RegisterFlags[i])
+		if next := i + 1; next < len(s.RegisterFlags) && !strings.HasPrefix(s.RegisterFlags[next], "--") {
+			flag += " " + shellWord(s.RegisterFlags[next])
+			i = next
+		}
+		register = append(register, flag)
+	}
+	return []nextStep{
+		{"what the bank supports", append(curl, at.Discovery)},
+		{"is the request that is ready good? obdcr checks what the bank checks", []string{
+			obdcr + " lint", file("tpp/request.jwt"), "--profile " + string(at.Profile), "--policy " + file("policy.json"),
+			"--ssa-jwks " + file("directory.jwks"), "--software-jwks " + file("tpp/software.jwks"), "--ca " + file("ca.pem"),
+			"--cert " + file("tpp/transport.pem"),
+		}},
+		{"send it (once: its jti is used up then)", append(curl, "--cert "+file("tpp/transport.pem"), "--key "+file("tpp/transport.key"),
+			"-H 'Content-Type: application/jwt'", "--data-binary @"+file("tpp/request.jwt"), at.RegistrationEndpoint)},
+		{"or let obdcr make one, register it, and look at it", append(register, "--client-out client.json")},
+		{"", []string{obdcr + " get", config, "--client client.json"}},
+		{"a fresh statement, as the real directory gives it", []string{obdcr + " ssa get", config}},
+		{"another statement, for a software with one role alone", append(curl, `-d '{"software_roles": ["AISP"]}'`, at.Directory+"/ssa")},
+	}
+}
+
+// shellCommand puts words together, in lines that fit a terminal as far as the words do.
+func shellCommand(words ...string) string {
+	var b strings.Builder
+	b.WriteString("  " + words[0])
+	length := 2 + utf8.RuneCountInString(words[0])
+	for _, word := range words[1:] {
+		n := utf8.RuneCountInString(word)
+		if length+1+n+len(` \`) > columns {
+			b.WriteString(" \\\n     ")
+			length = 5
+		}
+		b.WriteString(" " + word)
+		length += 1 + n
+	}
+	return b.String()
+}

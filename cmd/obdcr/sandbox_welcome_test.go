@@ -1,0 +1,142 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+// nextCommands returns the commands that a sandbox prints to try, each in one line.
+func nextCommands(text string) []string {
+	_, text, _ = strings.Cut(text, "Try next, in another terminal:\n\n")
+	text, _, _ = strings.Cut(text, "\n\n")
+	var commands []string
+	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", " ")) {
+		if word := strings.TrimSpace(line); strings.HasPrefix(line, "  ") && !strings.HasPrefix(word, "#") {
+			commands = append(commands, word)
+		}
+	}
+	return commands
+}
+
+// TestWhatTheSandboxPrintsToTryWorks runs the commands by a shell, in the order in which
+// they are printed.
+func TestWhatTheSandboxPrintsToTryWorks(t *testing.T) {
+	for name, args := range map[string][]string{
+		"usual":            nil,
+		"another profile":  {"--profile", "obie-3.4"},
+		"a secret":         {"--auth-methods", "client_secret_basic"},
+		"a policy in part": {"--policy", "policy-in.json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parent := t.TempDir()
+			policy := `{"max_lifetime_seconds": 600, "application_types": ["mobile"]}`
+			require.NoError(t, os.WriteFile(filepath.Join(parent, "policy-in.json"), []byte(policy), 0o600))
+			for i, arg := range args {
+				if strings.HasSuffix(arg, ".json") {
+					args[i] = filepath.Join(parent, arg)
+				}
+			}
+			dir := filepath.Join(parent, "it's here")
+			r := runSandbox(t, dir, append([]string{"--store", "memory"}, args...)...)
+			for line := range strings.Lines(r.out.String()) {
+				if !strings.Contains(line, parent) {
+					require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), columns, line)
+				}
+			}
+			commands := nextCommands(r.out.String())
+			require.Len(t, commands, 7)
+			path := "PATH=" + filepath.Dir(program(t, "obdcr")) + ":" + filepath.Dir(program(t, "curl"))
+			for _, command := range commands {
+				shell := exec.Command("/bin/sh", "-c", command)
+				shell.Dir, shell.Env = parent, append(shell.Environ(), path)
+				out, err := shell.CombinedOutput()
+				require.NoError(t, err, "%s\n%s", command, out)
+				if strings.Contains(command, " lint ") {
+					require.Regexp(t, `(?m)^valid`, string(out))
+				}
+			}
+		})
+	}
+}
+
+// curl is as much of curl as the sandbox prints: not every machine has the real one. It ends
+// with 22 for a refusal, as curl --fail does.
+func curl(args []string) error {
+	var ca, cert, key, body, address string
+	headers := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	for ; len(args) > 0; args = args[1:] {
+		to := map[string]*string{"--cacert": &ca, "--cert": &cert, "--key": &key, "-d": &body}[args[0]]
+		switch {
+		case !strings.HasPrefix(args[0], "-"):
+			address = args[0]
+			continue
+		case len(args) == 1:
+			return errors.New("a flag has no value")
+		case to != nil:
+			*to = args[1]
+		case args[0] == "-H":
+			name, value, _ := strings.Cut(args[1], ": ")
+			headers.Set(name, value)
+		case args[0] == "--data-binary":
+			data, err := os.ReadFile(strings.TrimPrefix(args[1], "@"))
+			if err != nil {
+				return err
+			}
+			body = string(data)
+		default:
+			return fmt.Errorf("no flag %s", args[0])
+		}
+		args = args[1:]
+	}
+	roots := x509.NewCertPool()
+	data, err := os.ReadFile(ca)
+	if err != nil || !roots.AppendCertsFromPEM(data) {
+		return errors.Join(err, errors.New("--cacert"))
+	}
+	config := &tls.Config{RootCAs: roots}
+	if cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return err
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	method := http.MethodGet
+	if body != "" {
+		method = http.MethodPost
+	}
+	r, err := http.NewRequest(method, address, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header = headers
+	response, err := (&http.Client{Transport: &http.Transport{TLSClientConfig: config}}).Do(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= http.StatusBadRequest {
+		return fmt.Errorf("status %d", response.StatusCode)
+	}
+	_, err = io.Copy(os.Stdout, response.Body)
+	return err
+}
+
+func curlMain() {
+	if err := curl(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "curl:", err)
+		os.Exit(22)
+	}
+}
