@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
@@ -71,11 +73,31 @@ func TestScripts(t *testing.T) {
 				ts.Check(err)
 				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(token), 0o600))
 			},
+			// encode NAME FROM TO: a file as an editor or a shell writes it.
+			"encode": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[2]), encodings[args[0]](ts.ReadFile(args[1])), 0o600))
+			},
 			"large": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("{}"+strings.Repeat(" ", input.MaxSize)), 0o600))
 			},
 		},
 	})
+}
+
+// encodings are what Windows and its editors make of a text.
+var encodings = map[string]func(string) []byte{
+	"bom":     func(s string) []byte { return []byte("\ufeff" + s) },
+	"crlf":    func(s string) []byte { return []byte(strings.ReplaceAll(s, "\n", "\r\n") + "\r\n") },
+	"lf":      func(s string) []byte { return []byte(s + "\n") },
+	"utf16le": func(s string) []byte { return inUTF16("\ufeff"+s, binary.LittleEndian) },
+	"utf16be": func(s string) []byte { return inUTF16("\ufeff"+s, binary.BigEndian) },
+}
+
+func inUTF16(s string, order binary.AppendByteOrder) (text []byte) {
+	for _, unit := range utf16.Encode([]rune(s)) {
+		text = order.AppendUint16(text, unit)
+	}
+	return text
 }
 
 // exits CODE COMMAND...: the command ends with that very code.
@@ -106,7 +128,8 @@ func newSoftware(t *testing.T) (*ssatest.Directory, *ssatest.EnrolledSoftware) {
 }
 
 // minter makes the files that a script asks for: a good token or its claims, with changes
-// name=JSON or -name, those of the statement with ssa: before the name.
+// name=JSON or -name, those of the statement with ssa: before the name, and those of the
+// header of either with header: before them.
 type minter struct {
 	directory *ssatest.Directory
 	software  *ssatest.EnrolledSoftware
@@ -114,10 +137,17 @@ type minter struct {
 
 func (m minter) mint(kind string, changes []string) (string, error) {
 	own, statement := map[string]any{}, map[string]any{}
+	ownHeader, statementHeader := map[string]any{}, map[string]any{}
 	for _, c := range changes {
-		to := own
+		c, inHeader := strings.CutPrefix(c, "header:")
 		name, inSSA := strings.CutPrefix(c, "ssa:")
-		if inSSA {
+		to := own
+		switch {
+		case inHeader && inSSA:
+			to = statementHeader
+		case inHeader:
+			to = ownHeader
+		case inSSA:
 			to = statement
 		}
 		if removed, ok := strings.CutPrefix(name, "-"); ok {
@@ -130,7 +160,7 @@ func (m minter) mint(kind string, changes []string) (string, error) {
 	forged := ssatest.Forgery{Key: m.directory.ForgedKey()}
 	switch kind {
 	case "ssa":
-		return m.software.SSA(own)
+		return m.software.SSAWith(own, ssatest.Forgery{Members: ownHeader})
 	case "forged-ssa":
 		return m.software.SSAWith(own, forged)
 	case "unsigned-ssa":
@@ -138,7 +168,7 @@ func (m minter) mint(kind string, changes []string) (string, error) {
 	case "ssa-claims":
 		return marshal(changed(m.software.Claims(), own))
 	}
-	token, err := m.software.SSA(statement)
+	token, err := m.software.SSAWith(statement, ssatest.Forgery{Members: statementHeader})
 	if err != nil {
 		return "", err
 	}
@@ -152,7 +182,7 @@ func (m minter) mint(kind string, changes []string) (string, error) {
 	payload = changed(payload, own)
 	switch kind {
 	case "request":
-		return m.software.Sign(payload)
+		return m.software.SignWith(payload, ssatest.Forgery{Members: ownHeader})
 	case "forged-request":
 		return m.software.SignWith(payload, forged)
 	case "claims":
