@@ -74,6 +74,7 @@ var deviations = map[string]deviation{
 	"statement.self_signed":            {shown: selfSigned},
 	"statement.typ":                    {shown: statementSpellings},
 	"statement.null":                   {shown: statementSpellings},
+	"statement.sizes":                  {shown: statementSpellings},
 	"vendor.supportedGrantTypes":       {shown: vendorMembers},
 	"vendor.client_secret":             {shown: vendorMembers},
 	"vendor.scope_array":               {shown: vendorMembers},
@@ -240,10 +241,11 @@ func selfSigned(t *testing.T, s *site) {
 }
 
 func statementSpellings(t *testing.T, s *site) {
-	token := s.forgedStatement(t, map[string]any{"software_logo_uri": json.RawMessage("null")}, ssatest.Forgery{Members: map[string]any{"typ": nil}})
+	token := s.forgedStatement(t, map[string]any{"software_logo_uri": json.RawMessage("null"), "org_name": strings.Repeat("a", 141)},
+		ssatest.Forgery{Members: map[string]any{"typ": nil}})
 	registration, refusal := s.register(t, s.registrar, token)
 	require.Nil(t, refusal)
-	require.Contains(t, besides(registration.Report), validate.RuleSSAHeaderTypRequired)
+	require.Subset(t, besides(registration.Report), []string{validate.RuleSSAHeaderTypRequired, validate.RuleSSAMemberLength})
 }
 
 func vendorMembers(t *testing.T, s *site) {
