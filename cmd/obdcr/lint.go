@@ -47,7 +47,7 @@ stop.`,
 	shared.StringVar(&o.now, "now", "", "judge as at this RFC 3339 `TIME` instead of now")
 	shared.StringVarP(&o.output, "output", "o", "text", "format of the report: "+text.List(text.Strings(report.Formats())))
 	shared.StringVar(&o.ssaJWKS, "ssa-jwks", "", "the directory's key set, a `FILE` or https URL, to check the statement's signature")
-	shared.StringVar(&o.ca, "ca", "", "certificates in PEM, a `FILE`, that the server of a key set must chain to; without it the system's")
+	shared.StringVar(&o.ca, "ca", "", "certificates, a `FILE`, that the server of a key set must chain to; without it the system's")
 	own.StringVar(&o.softwareJWKS, "software-jwks", "", "the software's key set, a `FILE` or https URL, to check the request's signature")
 	own.StringVar(&o.ssa, "ssa", "", "the software statement, a `FILE`, where the request does not hold it")
 	own.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` or issuer URL; without it only the shape of aud is judged")

@@ -188,7 +188,7 @@ func (s *syntax) fix(f *File) (string, Command) {
 	case strings.HasPrefix(rest, "//"), strings.HasPrefix(rest, "/*"), strings.HasPrefix(rest, "#"):
 		return "take the comment away: JSON has none", nil
 	case strings.HasPrefix(rest, "'"), strings.HasPrefix(rest, "\u2018"), strings.HasPrefix(rest, "\u201C"), strings.HasPrefix(rest, "\u201D"):
-		return `write names and texts between plain double quotation marks: "`, nil
+		return `write names and texts between plain double quotation marks (")`, nil
 	case strings.HasSuffix(before, ",") && (strings.HasPrefix(rest, "}") || strings.HasPrefix(rest, "]")):
 		return "take the comma before it away", nil
 	case strings.TrimSpace(rest) == "":

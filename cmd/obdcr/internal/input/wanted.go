@@ -27,7 +27,7 @@ var due = map[Kind]string{
 	Request: "give the file of the request", Statement: "give the file of the statement", PrivateKey: "give the file of the private key",
 	OtherToken: "give the file of the request or of the statement", Certificate: "give the file of the certificate",
 	Certificates: "give the file of the CA's certificates",
-	KeySet:       "give the file of the key set, or its https address", Policy: "give the file of the policy",
+	KeySet:       "give the file of the key set, or its https address", Policy: "give the file of the policy; a first one is written by",
 	Discovery: "give the discovery document, or its https address", ToolConfig: "give the configuration",
 	ClientAnswer: "give the file that --client-out has written",
 }
@@ -50,6 +50,9 @@ func (f *File) not(want Kind) *Error {
 	e := f.unfit(wanted[want], fix, command)
 	if fix == "" {
 		e.Fix = due[want]
+		if want == Policy {
+			e.Command = Command{"obdcr", "policy", "print", "> policy.json"}
+		}
 		if belongs := elsewhere[f.Kind]; belongs != "" {
 			e.Notes = []string{belongs}
 		}
@@ -93,10 +96,6 @@ func (f *File) fixFor(want Kind) (fix string, command Command) {
 		case HTML:
 			return "this is a page instead of the document: fetch it again",
 				Command{"curl", "-o discovery.json", "https://BANK/.well-known/openid-configuration"}
-		}
-	case Policy:
-		if _, of := f.remedy(); f.Kind != BrokenJSON && of == nil {
-			return "start from the default policy, and change what the bank does otherwise", Command{"obdcr", "policy", "print", "> policy.json"}
 		}
 	}
 	return "", nil
@@ -241,10 +240,12 @@ func (f *File) Document(want Kind) (string, error) {
 }
 
 // Refuse makes the error for a file that Document let through and its reader refused, for a
-// reason that repeats no secret.
+// reason that repeats no secret. Where the file is no JSON object, that is reason enough.
 func (f *File) Refuse(want Kind, reason string) *Error {
 	e := f.not(want)
-	e.Reason = reason
+	if e.Reason == "" && f.object.Kind() == jsonscan.Object {
+		e.Reason = reason
+	}
 	return e
 }
 

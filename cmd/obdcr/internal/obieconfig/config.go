@@ -10,7 +10,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -22,7 +21,8 @@ import (
 )
 
 // Config has the members of the file. All certificates and keys are PEM; the keys are
-// PKCS #8, PKCS #1 or SEC 1. Parse ignores all other members, like the tool.
+// PKCS #8, PKCS #1 or SEC 1. Parse does not look into them, and ignores all other members,
+// like the tool.
 type Config struct {
 	SpecVersion            string   `json:"spec_version"`                        // 3.2 or 3.3
 	WellknownEndpoint      string   `json:"wellknown_endpoint"`                  // the bank's discovery document
@@ -77,39 +77,6 @@ func (c *Config) Marshal() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// Signer returns the private key of requests and assertions.
-func (c *Config) Signer() (crypto.Signer, error) {
-	signer, err := ParseKey([]byte(c.PrivateKey))
-	if err != nil {
-		return nil, failure("private_key: %w", err)
-	}
-	return signer, nil
-}
-
-// Certificate returns the client certificate with its chain and key.
-func (c *Config) Certificate() (tls.Certificate, error) {
-	pair, err := tls.X509KeyPair([]byte(c.TransportCert), []byte(c.TransportKey))
-	if err != nil {
-		return tls.Certificate{}, failure("transport_cert and transport_key are no certificate in PEM with its key")
-	}
-	return pair, nil
-}
-
-// Roots returns the CAs of the bank's server. It returns nil, which means the system's
-// CAs, if the configuration names none.
-func (c *Config) Roots() (*x509.CertPool, error) {
-	if len(c.TransportRootCAs) == 0 {
-		return nil, nil
-	}
-	roots := x509.NewCertPool()
-	for i, text := range c.TransportRootCAs {
-		if !roots.AppendCertsFromPEM([]byte(text)) {
-			return nil, failure("entry %d of transport_root_cas is no certificate in PEM", i)
-		}
-	}
-	return roots, nil
-}
-
 // errKey names the forms of a key that ParseKey reads. It repeats nothing of the key.
 var errKey = errors.New("no unencrypted RSA or ECDSA private key in PEM (PKCS #8, PKCS #1 or SEC 1)")
 
@@ -140,19 +107,6 @@ func ParseKey(text []byte) (crypto.Signer, error) {
 		return nil, errKey
 	}
 	return nil, errKey
-}
-
-// ParseCertificate reads the first certificate of a PEM file.
-func ParseCertificate(text []byte) (*x509.Certificate, error) {
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" {
-			if leaf, err := x509.ParseCertificate(block.Bytes); err == nil {
-				return leaf, nil
-			}
-			break
-		}
-	}
-	return nil, errors.New("no certificate in PEM")
 }
 
 func failure(format string, args ...any) error {

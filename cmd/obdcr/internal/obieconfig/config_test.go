@@ -57,19 +57,6 @@ func TestWhatIsWrongIsNamedWithoutAnyOfItsContent(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), marker)
 	}
-	c := good()
-	c.TransportRootCAs = []string{marker}
-	_, signer := c.Signer()
-	_, certificate := c.Certificate()
-	_, roots := c.Roots()
-	for _, err := range []error{signer, certificate, roots} {
-		require.Error(t, err)
-		require.NotContains(t, err.Error(), marker)
-	}
-	c.TransportRootCAs = nil
-	pool, err := c.Roots()
-	require.NoError(t, err)
-	require.Nil(t, pool, "the system's")
 }
 
 func TestAKeyIsReadInEveryUsualForm(t *testing.T) {

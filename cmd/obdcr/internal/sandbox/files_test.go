@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"io/fs"
 	"net"
@@ -190,10 +191,10 @@ func TestConformanceConfigurationIsComplete(t *testing.T) {
 		require.Equal(t, []string{string(w.file("ca.pem"))}, config.TransportRootCAs)
 		require.Equal(t, string(w.file("tpp/transport.pem")), config.TransportCert)
 		require.True(t, config.GetImplemented && config.PutImplemented && config.DeleteImplemented)
-		signer, err := config.Signer()
+		signer, err := obieconfig.ParseKey([]byte(config.PrivateKey))
 		require.NoError(t, err)
 		require.True(t, sameKey(&w.key("tpp/signing.key").PublicKey, signer.Public()))
-		_, err = config.Certificate()
+		_, err = tls.X509KeyPair([]byte(config.TransportCert), []byte(config.TransportKey))
 		require.NoError(t, err)
 		w.stop()
 	}
