@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	fenced = regexp.MustCompile("(?ms)^```[a-z]*\n(.*?)^```$")
+	fenced = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
 	ours   = regexp.MustCompile(`^go run \./(cmd/obdcr|examples/bank)\b([^#]*)`)
 )
 
@@ -45,8 +45,13 @@ func TestTheREADMEsCommandsDoWhatItSays(t *testing.T) {
 	}
 	at := freeAddress(t) // of the bank of the examples
 	ran, env, local := map[string]bool{}, os.Environ(), strings.NewReplacer("127.0.0.1:9443", at)
+	var shown string // what the last command wrote to standard output
 	for _, block := range fenced.FindAllStringSubmatch(string(text), -1) {
-		for line := range strings.Lines(block[1]) {
+		if block[1] == "text" {
+			require.Equal(t, alike(block[2]), alike(shown), "the README shows what the command before it writes")
+			continue
+		}
+		for line := range strings.Lines(block[2]) {
 			line = local.Replace(line)
 			if set, found := strings.CutPrefix(line, "export "); found {
 				env = append(env, strings.Fields(set)...)
@@ -74,14 +79,42 @@ func TestTheREADMEsCommandsDoWhatItSays(t *testing.T) {
 			default:
 				cmd := exec.Command(program(t, "obdcr"), args...)
 				cmd.Dir = dir
-				out, err := cmd.CombinedOutput()
-				require.NoError(t, err, "%s\n%s", line, out)
-				require.NotEmpty(t, out, line)
+				var messages strings.Builder
+				cmd.Stderr = &messages
+				out, err := cmd.Output()
+				require.NoError(t, err, "%s\n%s\n%s", line, out, &messages)
+				require.NotEmpty(t, string(out)+messages.String(), line)
+				shown = string(out)
 			}
 		}
 	}
 	require.Equal(t, map[string]bool{"sandbox": true, "register": true, "get": true, "update": true, "delete": true, "ssa": true,
 		"lint": true, "examples/bank": true}, ran, "the README shows these")
+}
+
+// alike makes two reports of different sandboxes the same: the kid of each is its own, and
+// the numbers of rules grow with the table.
+func alike(report string) string {
+	report = regexp.MustCompile(`kid \S+`).ReplaceAllString(report, "kid ...")
+	return regexp.MustCompile(`\d+ (rules passed|not applicable)`).ReplaceAllString(report, "... $1")
+}
+
+// A quickstart is read to the end only where it is short.
+func TestQuickstartsOfTheREADMEAreShort(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	sections := strings.Split(fenced.ReplaceAllString(string(text), ""), "\n## Quickstart: ")
+	require.Len(t, sections, 3, "for a TPP and for a bank")
+	for _, section := range sections[1:] {
+		section, _, _ = strings.Cut(section, "\n## ")
+		lines := 0
+		for line := range strings.Lines(section) {
+			if strings.TrimSpace(line) != "" {
+				lines++
+			}
+		}
+		require.LessOrEqual(t, lines, 30, section)
+	}
 }
 
 func freeAddress(t *testing.T) string {
