@@ -88,23 +88,17 @@ var requestOnly = []string{"redirect_uris", "token_endpoint_auth_method", "grant
 // have, since other directories put members of requests beside it; else RequestClaims for a
 // member that only requests have. OtherToken means neither.
 func claimsKind(v jsonscan.Value) Kind {
-	found := OtherToken
-	request := map[string]bool{}
-	for _, name := range claims.RequestMembers() {
-		request[name] = true
-	}
-	has := func(name string) bool {
-		_, there := v.Member(name)
-		return there
-	}
-	if has("software_statement") || !slices.ContainsFunc(statementOnly, has) && slices.ContainsFunc(requestOnly, has) {
+	if _, inside := v.Member("software_statement"); inside {
 		return RequestClaims
 	}
+	found, members := OtherToken, claims.RequestMembers()
 	for name := range v.Members() {
 		switch {
+		case slices.Contains(requestOnly, name):
+			return RequestClaims
 		case slices.Contains(statementOnly, name), strings.HasPrefix(name, "software_"):
 			found = StatementClaims
-		case request[name] && found == OtherToken && !slices.Contains(registered, name):
+		case found == OtherToken && slices.Contains(members, name) && !slices.Contains(registered, name):
 			found = RequestClaims
 		}
 	}

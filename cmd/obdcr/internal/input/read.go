@@ -1,6 +1,7 @@
 package input
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,10 @@ import (
 
 // MaxSize is the greatest length of a file that is read, in bytes.
 const MaxSize = 1 << 20
+
+// usualSize is the room for a file at first, in bytes: most tokens, keys and certificates are
+// read at once.
+const usualSize = 8 << 10
 
 // What can go wrong before a file is recognised, for errors.Is.
 var (
@@ -71,7 +76,7 @@ type syntax struct {
 // ErrStdinTwice, or what the operating system said; the text of the first and last begins
 // with the flag and the file's name.
 func (r *Reader) Read(flag, name string) (*File, error) {
-	data, err := r.bytes(name)
+	data, err := r.content(name)
 	switch {
 	case errors.Is(err, ErrStdinTwice):
 		return nil, err
@@ -91,7 +96,7 @@ func prefix(flag, name string, err error) string {
 	return where(flag, name) + ": "
 }
 
-func (r *Reader) bytes(name string) (string, error) {
+func (r *Reader) content(name string) (string, error) {
 	var from io.Reader
 	if name == Stdin {
 		if r.Stdin == nil || r.used.Swap(true) {
@@ -106,14 +111,16 @@ func (r *Reader) bytes(name string) (string, error) {
 		defer f.Close() //nolint:errcheck // it is only read
 		from = f
 	}
-	data, err := io.ReadAll(io.LimitReader(from, MaxSize+1))
+	var data bytes.Buffer
+	data.Grow(usualSize)
+	_, err := data.ReadFrom(io.LimitReader(from, MaxSize+1))
 	switch {
 	case err != nil:
 		return "", withoutPath(err)
-	case len(data) > MaxSize:
+	case data.Len() > MaxSize:
 		return "", ErrTooLarge
 	}
-	return string(data), nil
+	return data.String(), nil
 }
 
 // withoutPath returns the cause of a *os.PathError: the message names the file already.
@@ -126,7 +133,7 @@ func withoutPath(err error) error {
 
 // Password reads the first line of a password file. The error is one of Read.
 func (r *Reader) Password(flag, name string) (*Password, error) {
-	data, err := r.bytes(name)
+	data, err := r.content(name)
 	switch {
 	case errors.Is(err, ErrStdinTwice):
 		return nil, err
