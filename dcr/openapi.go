@@ -51,6 +51,7 @@ type openAPI struct {
 	Required            []string // members of each request
 	Answered            []string // members of each answer
 	NeedsTokenAlgorithm bool     // token_endpoint_auth_signing_alg is required of who signs assertions
+	AnyUUID             bool     // jti is a UUID of any version
 }
 
 func (d *openAPI) render(v *validate.Validator) ([]byte, error) {
@@ -59,7 +60,8 @@ func (d *openAPI) render(v *validate.Validator) ([]byte, error) {
 	}
 	d.Profile, d.Policy, d.known = v.Profile(), v.Policy(), widest(v.Profile())
 	signing := claims.Request{TokenEndpointAuthMethod: claims.Some(claims.PrivateKeyJWT)}
-	d.Required, d.NeedsTokenAlgorithm = lacking(v, &claims.Request{}), slices.Contains(lacking(v, &signing), "token_endpoint_auth_signing_alg")
+	d.Required, d.NeedsTokenAlgorithm = lacking(v, &claims.Request{}), breaks(v, &signing, "token_endpoint_auth_signing_alg")
+	d.AnyUUID = !breaks(v, &claims.Request{JWTID: claims.Some("c232ab00-9414-11ec-b3c8-9f6bdeced846")}, "jti")
 	lasting := d.Policy
 	lasting.RequiredMembers = nil // older clients may be without them
 	rules, err := validate.New(validate.Config{Profile: d.Profile, Policy: lasting, Rules: v.Rules()})
@@ -68,7 +70,7 @@ func (d *openAPI) render(v *validate.Validator) ([]byte, error) {
 	}
 	d.Answered = append([]string{"client_id", "client_id_issued_at"}, slices.DeleteFunc(claims.RequestMembers(), func(name string) bool {
 		filled := name == "redirect_uris" || name == "scope" // where a request lacks them
-		return slices.Contains(ofRequestAlone, name) || !filled && !slices.Contains(lacking(rules, &claims.Request{}), name)
+		return slices.Contains(ofRequestAlone, name) || !filled && !breaks(rules, &claims.Request{}, name)
 	})...)
 	document, err := template.New("openapi").Funcs(template.FuncMap{"json": flow}).Parse(openAPITemplate)
 	if err != nil {
@@ -82,14 +84,18 @@ func (d *openAPI) render(v *validate.Validator) ([]byte, error) {
 // ofRequestAlone are the members of a request that no answer repeats.
 var ofRequestAlone = []string{"iss", "iat", "exp", "nbf", "aud", "jti", "client_id"}
 
-// lacking returns the members whose absence from r is an error by the validator's rules.
+// lacking returns the members that r lacks and that the validator's rules require.
 func lacking(v *validate.Validator, r *claims.Request) []string {
-	report := v.Judge(&validate.Input{Request: r, Now: time.Unix(0, 0)})
 	return slices.DeleteFunc(claims.RequestMembers(), func(name string) bool {
-		m := r.Member(name)
-		return m.Present() || !slices.ContainsFunc(report.Violations, func(found validate.Violation) bool {
-			return found.Severity == validate.SeverityError && found.Pointer == m.Pointer()
-		})
+		return r.Member(name).Present() || !breaks(v, r, name)
+	})
+}
+
+// breaks reports whether a member of r, or its absence, is an error by the validator's rules.
+func breaks(v *validate.Validator, r *claims.Request, name string) bool {
+	pointer := r.Member(name).Pointer()
+	return slices.ContainsFunc(v.Judge(&validate.Input{Request: r, Now: time.Unix(0, 0)}).Violations, func(found validate.Violation) bool {
+		return found.Severity == validate.SeverityError && found.Pointer == pointer
 	})
 }
 

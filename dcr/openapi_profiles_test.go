@@ -166,6 +166,7 @@ func TestTheDocumentRefusesWhatTheServerRefuses(t *testing.T) {
 		"an issuer with a blank":        {"iss": "WSO2 TPP"},
 		"a long issuer":                 {"iss": strings.Repeat("a", 23)},
 		"jti without hyphens":           {"jti": strings.Repeat("a", 32)},
+		"jti of version 1":              {"jti": "c232ab00-9414-11ec-b3c8-9f6bdeced846"},
 		"jti in upper case":             {"jti": strings.ToUpper(uuid.NewString())},
 		"scope as an array":             {"scope": []string{"openid", "accounts"}},
 		"a scope of nobody":             {"scope": "openid acounts"},
