@@ -23,7 +23,7 @@ func (w *world) directoryClient() (*tpp.DirectoryClient, map[string]any) {
 	w.t.Helper()
 	config, err := obieconfig.Parse(w.file("conformance.json"))
 	require.NoError(w.t, err)
-	signer, err := config.Signer()
+	signer, err := obieconfig.ParseKey([]byte(config.PrivateKey))
 	require.NoError(w.t, err)
 	t, ok := w.t.(*testing.T)
 	require.True(w.t, ok)
