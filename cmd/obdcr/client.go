@@ -125,5 +125,8 @@ func (o *clientOptions) alsoOfTheSystem(c *settings) *x509.CertPool {
 // bankClient bounds how long a client waits for an answer, and shows what it does.
 func (a *app) bankClient(c *http.Client, o *clientOptions) *http.Client {
 	c.Timeout, a.timeout = o.timeout, o.timeout
+	if t, ok := c.Transport.(*http.Transport); ok {
+		t.TLSHandshakeTimeout = o.timeout // a shorter one would be told as the whole
+	}
 	return a.observed(c, o.verbose)
 }

@@ -40,8 +40,8 @@ Try next, in another terminal:
 		text.WriteString(shellCommand(next.words...) + "\n")
 	}
 	text.WriteString(`
-conformance.json is for the OBIE DCR conformance tool too, which trusts the bank
-with
+conformance.json is for the OBIE DCR conformance tool too. It trusts the bank if
+its environment has
   SSL_CERT_FILE=` + shellWord(filepath.Join(dir, "ca.pem")) + `
 A program that starts the sandbox waits for ready.json, or for 200 from /readyz.
 Ctrl-C ends the sandbox.

@@ -77,13 +77,10 @@ func (f folder) room() error {
 func fill(path string, n int) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, private)
 	if err != nil {
-		return failure("%w", err)
+		return err
 	}
 	_, err = file.Write(make([]byte, n))
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return failure("%w", err)
-	}
-	return nil
+	return errors.Join(err, file.Sync(), file.Close())
 }
 
 func (f folder) remove(name string) error {
