@@ -17,14 +17,14 @@ const maxPointerName = 128
 // requireMember reports a member that was not sent.
 func requireMember(c *Case, present bool, pointer string) {
 	if !present {
-		c.Report(pointer, "is missing")
+		c.reportMissing(pointer, "is missing")
 	}
 }
 
 // requires reports a member that was not sent.
 func requires(c *Case, m claims.MemberValue) {
 	if !m.Present() {
-		c.Report(m.Pointer(), "is missing")
+		c.reportMissing(m.Pointer(), "is missing")
 	}
 }
 
@@ -81,9 +81,13 @@ type listReport struct {
 }
 
 func (l *listReport) add(i int, got, want, message string) {
-	pointer := l.base
-	if l.n++; l.n <= MaxViolations {
-		pointer = entry(l.base, i)
+	l.c.ReportValue(l.at(i), got, want, message)
+}
+
+// at returns the pointer to report an entry at.
+func (l *listReport) at(i int) string {
+	if l.n++; l.n > MaxViolations {
+		return l.base
 	}
-	l.c.ReportValue(pointer, got, want, message)
+	return entry(l.base, i)
 }

@@ -110,13 +110,24 @@ func (c *Case) Report(pointer, message string) { c.ReportValue(pointer, "", "", 
 // would be right. ReportValue passes got through [Echo]. Pass want through it where
 // want repeats input.
 func (c *Case) ReportValue(pointer, got, want, message string) {
-	c.outcome = OutcomeFailed
-	c.report.addFromRule(c.rule, pointer, Echo(got), want, message, "")
+	c.found(pointer, got, Violation{Want: want, Message: message})
 }
 
 // Warn is ReportValue for a fault that is no more than a warning, whatever the severity of
 // the rule.
 func (c *Case) Warn(pointer, got, want, message string) {
+	c.found(pointer, got, Violation{Want: want, Message: message, Severity: SeverityWarning})
+}
+
+// reportFix is ReportValue with a fix for this one violation. If it is "", the rule's own
+// fix holds.
+func (c *Case) reportFix(pointer, got, want, message, fix string) {
+	c.found(pointer, got, Violation{Want: want, Message: message, Fix: fix})
+}
+
+// found reports a violation, whose empty fields are those of the rule.
+func (c *Case) found(pointer, got string, v Violation) {
 	c.outcome = OutcomeFailed
-	c.report.addFromRule(c.rule, pointer, Echo(got), want, message, SeverityWarning)
+	v.Pointer, v.Got = pointer, Echo(got)
+	c.report.addFromRule(c.rule, v)
 }

@@ -123,14 +123,12 @@ func (s Severity) weight() int {
 	return 0
 }
 
-// addFromRule adds a violation of a rule, of the rule's severity if severity is "".
-func (r *Report) addFromRule(rule int, pointer, got, want, message string, severity Severity) {
+// addFromRule adds a violation of a rule. Its empty fields are those of the rule.
+func (r *Report) addFromRule(rule int, v Violation) {
 	row := &r.validator.rules[rule]
-	r.add(Violation{
-		Rule: row.ID, Severity: cmp.Or(severity, row.Severity), Basis: row.Basis, Pointer: pointer, Document: row.Document,
-		Message: message, Got: got, Want: want,
-		Citation: row.Citation, Fix: row.Fix, Code: row.Code, Status: row.Status, Step: row.Step,
-	})
+	v.Rule = row.ID
+	v.fill(row)
+	r.add(v)
 }
 
 // addExtra adds violations that were found outside of the table. It drops one whose

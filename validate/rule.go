@@ -177,4 +177,5 @@ type Case struct {
 	outcome Outcome
 	faults  uri.Fault // of the requested redirect URIs, where scanned is set
 	scanned bool
+	hints   int // comparisons with what was meant
 }

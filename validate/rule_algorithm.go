@@ -145,7 +145,7 @@ func algorithmRow(id string, m *algorithmMember, cite Citation) Rule {
 		Fix:      "set " + m.name + " to PS256 or ES256",
 		Check: func(c *Case) {
 			if alg, ok := m.in(c.Req()).Get(); ok && !m.admits(c, alg) {
-				c.ReportValue(pointer, string(alg), joined(m.list(c.Policy())), "is not in FAPI's set")
+				c.reportUnlisted(pointer, string(alg), text.Strings(m.list(c.Policy())), sameButSpelling, "is not in FAPI's set")
 			}
 		},
 	}
@@ -167,7 +167,7 @@ func algorithmSupportRow(id string, m *algorithmMember, policy string, cite Cita
 		Fix:      "use an algorithm of the bank's discovery document",
 		Check: func(c *Case) {
 			if alg, ok := m.in(c.Req()).Get(); ok && m.admits(c, alg) && !m.supports(c, alg) {
-				c.ReportValue(pointer, string(alg), joined(m.list(c.Policy())), "is not supported by this bank")
+				c.reportUnlisted(pointer, string(alg), text.Strings(m.list(c.Policy())), sameButSpelling, "is not supported by this bank")
 			}
 		},
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // applicationRules are the rows about application_type.
@@ -75,7 +76,7 @@ var applicationRules = []Rule{
 		Check: func(c *Case) {
 			t, ok := c.Req().ApplicationType.Get()
 			if ok && slices.Contains(profileApplicationTypes(c.Profile()), t) && !slices.Contains(c.Policy().ApplicationTypes, t) {
-				c.ReportValue("/application_type", string(t), joined(c.Policy().ApplicationTypes), "is not supported by this bank")
+				c.reportUnlisted("/application_type", string(t), text.Strings(c.Policy().ApplicationTypes), sameButSpelling, "is not supported by this bank")
 			}
 		},
 	},
@@ -84,6 +85,6 @@ var applicationRules = []Rule{
 // checkApplicationType reports a type that is none of the given ones.
 func checkApplicationType(c *Case, known ...claims.ApplicationType) {
 	if t, ok := c.Req().ApplicationType.Get(); ok && !slices.Contains(known, t) {
-		c.ReportValue("/application_type", string(t), joined(known), "is not a type of this version")
+		c.reportUnlisted("/application_type", string(t), text.Strings(known), nearest, "is not a type of this version")
 	}
 }

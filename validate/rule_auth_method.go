@@ -5,6 +5,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // authMethodRules are the rows about token_endpoint_auth_method.
@@ -33,7 +34,7 @@ var authMethodRules = []Rule{
 		Fix:      "use private_key_jwt or tls_client_auth",
 		Check: func(c *Case) {
 			if m, ok := c.Req().TokenEndpointAuthMethod.Get(); ok && !m.Known() {
-				c.ReportValue("/token_endpoint_auth_method", string(m), joined(c.Policy().AuthMethods), "is no method of the data dictionary")
+				c.reportUnlisted("/token_endpoint_auth_method", string(m), text.Strings(c.Policy().AuthMethods), nearest, "is no method of the data dictionary")
 			}
 		},
 	},
@@ -49,7 +50,7 @@ var authMethodRules = []Rule{
 		Check: func(c *Case) {
 			m, ok := c.Req().TokenEndpointAuthMethod.Get()
 			if ok && m.Known() && !slices.Contains(c.Policy().AuthMethods, m) {
-				c.ReportValue("/token_endpoint_auth_method", string(m), joined(c.Policy().AuthMethods), "is not supported by this bank")
+				c.reportUnlisted("/token_endpoint_auth_method", string(m), text.Strings(c.Policy().AuthMethods), sameButSpelling, "is not supported by this bank")
 			}
 		},
 	},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // grantRules are the rows about grant_types.
@@ -45,7 +46,7 @@ var grantRules = []Rule{
 		Basis:    BasisMust,
 		Fix:      "use client_credentials, authorization_code and refresh_token",
 		Check: func(c *Case) {
-			checkGrants(c, func(g claims.GrantType) bool { return grantVersion(g) != 0 }, "is no grant type of the specification")
+			checkGrants(c, func(g claims.GrantType) bool { return grantVersion(g) != 0 }, nearest, "is no grant type of the specification")
 		},
 	},
 	{
@@ -60,7 +61,7 @@ var grantRules = []Rule{
 		Profiles: profilesBefore33(),
 		Fix:      "leave the grant type out, or ask the bank for version 3.3",
 		Check: func(c *Case) {
-			checkGrants(c, func(g claims.GrantType) bool { return g != claims.CIBA }, "belongs to version 3.3 and later")
+			checkGrants(c, func(g claims.GrantType) bool { return g != claims.CIBA }, nil, "belongs to version 3.3 and later")
 		},
 	},
 	{
@@ -75,7 +76,7 @@ var grantRules = []Rule{
 		Profiles: profilesBefore34(),
 		Fix:      "leave the grant type out, or ask the bank for version 3.4",
 		Check: func(c *Case) {
-			checkGrants(c, func(g claims.GrantType) bool { return g != claims.JWTBearer }, "belongs to version 3.4 and later")
+			checkGrants(c, func(g claims.GrantType) bool { return g != claims.JWTBearer }, nil, "belongs to version 3.4 and later")
 		},
 	},
 	{
@@ -92,7 +93,7 @@ var grantRules = []Rule{
 		Check: func(c *Case) {
 			checkGrants(c, func(g claims.GrantType) bool {
 				return !inProfile(c.Profile(), g) || slices.Contains(c.Policy().GrantTypes, g)
-			}, "is not supported by this bank")
+			}, sameButSpelling, "is not supported by this bank")
 		},
 	},
 	{
@@ -135,12 +136,17 @@ func inProfile(p Profile, g claims.GrantType) bool {
 	return v != 0 && v <= most
 }
 
-// checkGrants reports each grant type that does not pass.
-func checkGrants(c *Case, pass func(claims.GrantType) bool, message string) {
+// checkGrants reports each grant type that does not pass, and which the bank takes unless
+// like is nil.
+func checkGrants(c *Case, pass func(claims.GrantType) bool, like likeness, message string) {
 	l := listReport{c: c, base: "/grant_types"}
 	for i, g := range c.Req().GrantTypes.Or(nil) {
-		if !pass(g) {
+		switch {
+		case pass(g):
+		case like == nil:
 			l.add(i, string(g), "", message)
+		default:
+			c.reportUnlisted(l.at(i), string(g), text.Strings(c.Policy().GrantTypes), like, message)
 		}
 	}
 }
@@ -271,7 +277,7 @@ func checkResponseTypes(c *Case, pass func(claims.ResponseType) bool, message st
 	l := listReport{c: c, base: "/response_types"}
 	for i, t := range c.Req().ResponseTypes.Or(nil) {
 		if !pass(t) {
-			l.add(i, string(t), "code id_token or code", message)
+			c.reportUnlisted(l.at(i), string(t), text.Strings(c.Policy().ResponseTypes), nearest, message)
 		}
 	}
 }

@@ -139,7 +139,7 @@ var headerRules = []Rule{
 func checkSigningAlgorithm(c *Case, h *claims.Header) {
 	alg, ok := h.Algorithm.Get()
 	if ok && !slices.Contains(c.Policy().SigningAlgorithms, claims.Algorithm(alg)) {
-		c.ReportValue("/alg", alg, joined(c.Policy().SigningAlgorithms), "is not an algorithm that may sign here")
+		c.reportUnlisted("/alg", alg, text.Strings(c.Policy().SigningAlgorithms), sameButSpelling, "is not an algorithm that may sign here")
 	}
 }
 

@@ -2,11 +2,13 @@ package validate
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
 )
 
@@ -112,7 +114,7 @@ func checkIssuer(c *Case) {
 		want = id
 	}
 	if want != "" {
-		c.ReportValue("/iss", iss, Echo(want), "is not the software of the software statement")
+		c.ReportValue("/iss", iss, Echo(want), "is not the software of the software statement, "+Echo(want))
 	}
 }
 
@@ -166,7 +168,7 @@ var softwareIDRules = []Rule{
 			got, ok := c.Req().SoftwareID.Get()
 			want, known := c.SSA().SoftwareID.Get()
 			if ok && known && got != want && c.Policy().softwareIDFits(got) {
-				c.ReportValue("/software_id", got, Echo(want), "is not the software of the software statement")
+				c.ReportValue("/software_id", got, Echo(want), "is not the software of the software statement, "+Echo(want))
 			}
 		},
 	},
@@ -217,7 +219,8 @@ var audienceRules = []Rule{
 			aud, ok := c.Req().Audience.Get()
 			for _, v := range aud.Values {
 				if ok && !audienceShape(c.Policy(), v) {
-					c.ReportValue("/aud", v, joined(c.Policy().AudienceKinds), "has a shape that this bank does not take")
+					want := audienceWords(c.Policy())
+					c.ReportValue("/aud", v, want, "has a shape that this bank does not take; it takes "+want)
 					return
 				}
 			}
@@ -256,7 +259,28 @@ func checkAudience(c *Case) {
 			return
 		}
 	}
-	c.ReportValue("/aud", aud.Values[0], Echo(c.Policy().Audiences[0]), "does not name this bank")
+	const message = "does not name this bank, which is "
+	if near, d := c.nearestURI(aud.Values[0], c.Policy().Audiences); d.Slip() {
+		near = shownURI(near)
+		c.reportFix("/aud", aud.Values[0], near, message+near+" (differs by "+text.And(d.Words)+")", "set aud to "+near)
+		return
+	}
+	want := joined(c.Policy().Audiences)
+	c.ReportValue("/aud", aud.Values[0], want, message+want)
+}
+
+// audienceWords says which shapes of aud the policy admits.
+func audienceWords(p *Policy) string {
+	var words []string
+	for _, kind := range p.AudienceKinds {
+		switch kind {
+		case AudienceID:
+			words = append(words, "an identifier of 1 to "+strconv.Itoa(maxAudienceID)+" letters and digits")
+		case AudienceURL:
+			words = append(words, "an https URL")
+		}
+	}
+	return strings.Join(words, " or ")
 }
 
 // audienceShape reports whether the policy admits the shape of v.

@@ -89,7 +89,7 @@ var memberRules = []Rule{
 		Check: func(c *Case) {
 			for _, m := range c.Req().Unknown {
 				if !responseMember(m.Name) {
-					c.Report(pointerTo(m.Name), "is not known and is ignored")
+					c.reportUnknown(m.Name, requestMembers, requestNames, "leave the member out, or name it ")
 				}
 			}
 		},
@@ -160,7 +160,7 @@ func checkRequiredMembers(c *Case) {
 	for _, name := range c.Policy().RequiredMembers {
 		m := c.Req().Member(name)
 		if !m.Present() && !c.requiredByRule(name) {
-			c.Report(m.Pointer(), "is missing, and this bank requires it")
+			c.reportMissing(m.Pointer(), "is missing, and this bank requires it")
 		}
 	}
 }
@@ -192,7 +192,7 @@ func checkAllowedValues(c *Case) {
 			if m.IsArray() {
 				pointer = entry(pointer, i)
 			}
-			c.ReportValue(pointer, value, joined(allowed), "is not a value that this bank allows")
+			c.reportUnlisted(pointer, value, allowed, nearest, "is not a value that this bank allows")
 		}
 	}
 }

@@ -117,7 +117,8 @@ var redirectRules = []Rule{
 			l := listReport{c: c, base: "/redirect_uris"}
 			for i, u := range requestedURIs(c) {
 				if !slices.Contains(listed, u) {
-					l.add(i, u, "one of software_redirect_uris", "not one of the SSA's "+strconv.Itoa(len(listed))+" software_redirect_uris")
+					message, want, fix := c.notInSSA(u, listed)
+					c.reportFix(l.at(i), u, want, message, fix)
 				}
 			}
 		},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // maxScope is the greatest length of scope in characters.
@@ -71,7 +72,7 @@ var scopeRules = []Rule{
 		Check: func(c *Case) {
 			for _, w := range c.Req().Scope.Or(claims.Scope{}).Words {
 				if !isScopeWord(w) {
-					c.ReportValue("/scope", w, "", "has a word that is none by OAuth's grammar")
+					c.ReportValue("/scope", w, "", "has a word that is none by OAuth's grammar: "+text.Quote(w))
 					return
 				}
 			}
@@ -120,7 +121,9 @@ var scopeRules = []Rule{
 		Fix:      "ask for scopes of the bank's scopes_supported alone",
 		When:     func(c *Case) bool { return !c.Policy().CanAdjust("scope") },
 		Check: func(c *Case) {
-			eachScope(c, func(w string) bool { return slices.Contains(c.Policy().Scopes, w) }, "names a scope that this bank does not support")
+			eachScope(c, func(w string) bool { return slices.Contains(c.Policy().Scopes, w) }, func(w string) {
+				c.reportUnlisted("/scope", w, c.Policy().Scopes, nearest, "names "+Echo(w)+", which this bank does not support")
+			})
 		},
 	},
 	{
@@ -141,7 +144,13 @@ var scopeRules = []Rule{
 			roles := c.SSA().SoftwareRoles.Or(claims.Roles{}).Values
 			eachScope(c, func(w string) bool {
 				return w == "openid" || !slices.Contains(c.Policy().Scopes, w) || rolesAllow(c.Policy(), roles, w)
-			}, "names a scope that no role of the software allows")
+			}, func(w string) {
+				message := "names " + Echo(w) + ", which no role of the software allows"
+				if held := joined(roles[:min(len(roles), 8)]); held != "" {
+					message += "; its roles: " + held
+				}
+				c.ReportValue("/scope", w, "", message)
+			})
 		},
 	},
 	{
@@ -158,7 +167,7 @@ var scopeRules = []Rule{
 			words = words[:min(len(words), maxScope)]
 			for i, w := range words {
 				if isScopeWord(w) && slices.Contains(words[:i], w) {
-					c.ReportValue("/scope", w, "", "names a scope twice")
+					c.ReportValue("/scope", w, "", "names "+Echo(w)+" twice")
 					return
 				}
 			}
@@ -166,14 +175,14 @@ var scopeRules = []Rule{
 	},
 }
 
-// eachScope reports each word that does not pass, once. It looks at the first words
+// eachScope calls report for each word that does not pass, once. It looks at the first words
 // alone: no good scope has more.
-func eachScope(c *Case, pass func(string) bool, message string) {
+func eachScope(c *Case, pass func(string) bool, report func(word string)) {
 	words := c.Req().Scope.Or(claims.Scope{}).Words
 	words = words[:min(len(words), maxScope)]
 	for i, w := range words {
 		if isScopeWord(w) && !pass(w) && !slices.Contains(words[:i], w) {
-			c.ReportValue("/scope", w, "", message)
+			report(w)
 		}
 	}
 }

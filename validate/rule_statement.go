@@ -158,7 +158,7 @@ var statementClaimRules = []Rule{
 			l := listReport{c: c, base: "/software_roles"}
 			for i, role := range c.SSA().SoftwareRoles.Or(claims.Roles{}).Values {
 				if c.Policy().ScopesOf(role) == nil {
-					l.add(i, string(role), "AISP, PISP, CBPII or ASPSP, or one with CD_", "is not known and allows nothing")
+					c.reportUnlisted(l.at(i), string(role), knownRoles, nearest, "is not known and allows nothing")
 				}
 			}
 		},
@@ -187,7 +187,7 @@ var statementClaimRules = []Rule{
 		Fix:      "nothing: the directory wrote it",
 		Check: func(c *Case) {
 			for _, m := range c.SSA().Unknown {
-				c.Report(pointerTo(m.Name), "is not known and is ignored")
+				c.reportUnknown(m.Name, statementMembers, statementNames, "if the directory can, have it name the claim ")
 			}
 		},
 	},
@@ -241,9 +241,9 @@ func statementRequired() []Rule {
 				switch m := member(c.SSA()); {
 				case m.Present() && !m.Empty():
 				case claim.name == "software_redirect_uris":
-					c.Report(m.Pointer(), "is missing or empty")
+					c.reportMissing(m.Pointer(), "is missing or empty")
 				default:
-					c.Report(m.Pointer(), "is missing")
+					c.reportMissing(m.Pointer(), "is missing")
 				}
 			},
 		})

@@ -201,6 +201,15 @@ func Strings[T ~string](words []T) []string {
 // List writes words as a list for people: a, b, c.
 func List[T ~string](words []T) string { return strings.Join(Strings(words), ", ") }
 
+// And writes words as a list for people: a, b and c.
+func And(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
 // Keep returns the words that are among the allowed ones. They keep their order.
 func Keep[T ~string](words, allowed []T) []T {
 	var kept []T

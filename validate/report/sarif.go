@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,7 @@ type sarifForm struct {
 	rules     []sarifRule
 	index     map[string]int
 	artifacts []sarifArtifact
+	files     map[string]int // index of each artifact by its URI
 	notes     []sarifNotification
 	noted     map[string]int
 	all       sarifFileBag // of all files, or of the only one
@@ -43,7 +45,8 @@ func newSARIF(w io.Writer, o *WriterOptions) *sarifForm {
 	if err != nil {
 		base = "" // there is no working directory, and no name is made relative
 	}
-	return &sarifForm{w: w, version: o.Version, base: base, index: map[string]int{}, noted: map[string]int{}, rules: []sarifRule{}}
+	return &sarifForm{w: w, version: o.Version, base: base, rules: []sarifRule{},
+		index: map[string]int{}, noted: map[string]int{}, files: map[string]int{}}
 }
 
 func (f *sarifForm) add(of *Result) error {
@@ -55,8 +58,9 @@ func (f *sarifForm) add(of *Result) error {
 		f.all.Verdict = "several files"
 		f.all.More, f.all.Passed, f.all.NotApplicable = f.all.More+bag.More, f.all.Passed+bag.Passed, f.all.NotApplicable+bag.NotApplicable
 	}
+	known := len(f.artifacts)
 	file := f.artifact(of.Name, bag)
-	f.note(of, file)
+	f.note(of, file, len(f.artifacts) > known)
 	f.addRules(of.Report)
 	var b bytes.Buffer
 	s, seen := newSpots(of), map[string]int{}
@@ -131,8 +135,13 @@ func (f *sarifForm) artifact(name string, bag sarifFileBag) *sarifPhysical {
 		return nil
 	}
 	uri := f.uri(name)
-	f.artifacts = append(f.artifacts, sarifArtifact{Location: sarifArtifactName{uri}, Properties: bag})
-	return &sarifPhysical{ArtifactLocation: sarifArtifactLocation{URI: uri, Index: len(f.artifacts) - 1}}
+	at, twice := f.files[uri]
+	if !twice {
+		at = len(f.artifacts)
+		f.files[uri] = at
+		f.artifacts = append(f.artifacts, sarifArtifact{Location: sarifArtifactName{uri}, Properties: bag})
+	}
+	return &sarifPhysical{ArtifactLocation: sarifArtifactLocation{URI: uri, Index: at}}
 }
 
 // uri makes a file name a URI reference: relative to the base for a file below it, else
@@ -155,8 +164,9 @@ func (f *sarifForm) uri(name string) string {
 	return (&url.URL{Scheme: "file", Path: path}).String()
 }
 
-// note keeps a notification for each check that is not good. One names all its files.
-func (f *sarifForm) note(of *Result, file *sarifPhysical) {
+// note keeps a notification for each check that is not good. One names all its files, and a
+// file that was named before is not fresh.
+func (f *sarifForm) note(of *Result, file *sarifPhysical, fresh bool) {
 	for _, c := range of.Checks.Named() {
 		if c.State == validate.CheckGood {
 			continue
@@ -168,8 +178,11 @@ func (f *sarifForm) note(of *Result, file *sarifPhysical) {
 			f.noted[text] = at
 			f.notes = append(f.notes, sarifNotification{Level: "note", Message: sarifText{Text: text}})
 		}
-		if file != nil {
-			f.notes[at].Locations = append(f.notes[at].Locations, sarifNotedInFile{*file})
+		if one := (sarifNotedInFile{}); file != nil {
+			one.PhysicalLocation = *file
+			if fresh || !slices.Contains(f.notes[at].Locations, one) {
+				f.notes[at].Locations = append(f.notes[at].Locations, one)
+			}
 		}
 	}
 }

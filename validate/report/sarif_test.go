@@ -67,7 +67,7 @@ func sarifOf(t *testing.T, o report.WriterOptions, results ...*report.Result) re
 	text := written(t, o, results...)
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	require.NoError(t, err)
-	require.NoError(t, sarifSchema(t).Validate(doc), text)
+	require.NoError(t, sarifSchema(t).Validate(doc), "%.2000s", text)
 	var log readSARIF
 	require.NoError(t, json.Unmarshal([]byte(text), &log))
 	require.Equal(t, "2.1.0", log.Version)
@@ -107,6 +107,14 @@ func TestSARIF(t *testing.T) {
 	sarifOf(t, o)
 	sarifOf(t, o, bare(&validate.Report{}))
 	assert.Nil(t, sarifOf(t, o, bare(judged(t, shownRequest, inEachDocument()...).Report)).Runs[0].Results[0].Locations[0].PhysicalLocation)
+}
+
+func TestSARIFNamesAFileOnceThatIsGivenTwice(t *testing.T) {
+	r := judged(t, shownRequest, inEachDocument()...)
+	run := sarifOf(t, report.WriterOptions{Many: true}, r, r).Runs[0]
+	assert.Len(t, run.Artifacts, 1)
+	assert.Len(t, run.Results, 14)
+	assert.Len(t, run.Invocations[0].Notifications[0].Locations, 1)
 }
 
 func TestSARIFRegionsAreThoseOfAFileThatIsJSON(t *testing.T) {

@@ -225,7 +225,7 @@ func (t *textWriter) counted() {
 		}
 	}
 	if len(named) > 0 {
-		t.wrapped("line numbers: "+inFile+listed(named)+", pretty-printed", 0, 2)
+		t.wrapped("line numbers: "+inFile+text.And(named)+", pretty-printed", 0, 2)
 	}
 }
 

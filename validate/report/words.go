@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -20,15 +21,6 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return strconv.Itoa(n) + " " + noun + "s"
-}
-
-// listed writes words as a list for people: a, b and c.
-func listed(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 // stateOf says in words what came of a check.
@@ -73,7 +65,7 @@ func incomplete(of *Result) string {
 		}
 	}
 	if len(unmade) > 0 {
-		parts = append(parts, listed(unmade)+" not checked")
+		parts = append(parts, text.And(unmade)+" not checked")
 	}
 	if len(parts) == 0 {
 		return "nothing but the rules was checked"

@@ -1,0 +1,193 @@
+package validate
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/text"
+)
+
+// maxHints is how many values of one input are compared with what they may have been meant
+// to be. It bounds the cost of an input full of faults.
+const maxHints = 12
+
+// hint reports whether there is room for one more comparison.
+func (c *Case) hint() bool {
+	c.hints++
+	return c.hints <= maxHints
+}
+
+// likeness returns the allowed word that a word may have been meant to be, "" if there is
+// none, and how the two differ, if that has a name.
+type likeness func(word string, allowed []string) (near, differs string)
+
+// sameButSpelling finds a word that differs in case, in the characters between its letters,
+// or in the order of its parts.
+func sameButSpelling(word string, allowed []string) (near, differs string) {
+	for _, a := range allowed {
+		switch {
+		case strings.EqualFold(a, word):
+			return a, "upper and lower case"
+		case lettersOf(a) == lettersOf(word):
+			return a, "the characters between its letters"
+		case strings.Contains(a, " ") && sortedWords(a) == sortedWords(word):
+			return a, "the order of its words"
+		}
+	}
+	return "", ""
+}
+
+// nearest finds a word that differs in spelling or in a few letters.
+func nearest(word string, allowed []string) (near, differs string) {
+	const fewLetters = 3 // a shorter word is like every other
+	if near, differs = sameButSpelling(word, allowed); near != "" || len(word) < fewLetters {
+		return near, differs
+	}
+	found := text.Nearest(word, allowed)
+	if len(found) == 0 || len(word) < 2*fewLetters && !strings.EqualFold(found[0][:1], word[:1]) {
+		return "", "" // of two short words that differ in the first letter none is meant to be the other
+	}
+	return found[0], ""
+}
+
+// lettersOf returns the letters and digits of a word, in lower case.
+func lettersOf(word string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x80 && (text.IsLetter(byte(r)) || text.IsDigit(byte(r))) {
+			return r
+		}
+		return -1
+	}, strings.ToLower(word))
+}
+
+func sortedWords(s string) string {
+	words := strings.Fields(s)
+	slices.Sort(words)
+	return strings.Join(words, " ")
+}
+
+// reportUnlisted reports a value that is none of the allowed ones. The message names the one
+// that it is like, or else all.
+func (c *Case) reportUnlisted(pointer, value string, allowed []string, like likeness, message string) {
+	want, fix, near, differs := joined(allowed), "", "", ""
+	if c.hint() {
+		near, differs = like(Echo(value), allowed)
+	}
+	switch {
+	case near != "" && near != value:
+		near = Echo(near)
+		message, fix = message+"; near: "+near, "write "+near
+		if differs != "" {
+			message += " (differs by " + differs + ")"
+		}
+	case want != "":
+		message += "; allowed: " + want
+	}
+	c.reportFix(pointer, value, want, message, fix)
+}
+
+// What a name or a role that nobody knows may have been meant to be.
+var (
+	requestMembers   = claims.RequestMembers()
+	statementMembers = claims.SSAMembers()
+	knownRoles       = text.Strings(claims.PlainRoles())
+)
+
+// requestNames and statementNames are names that other specifications and directories have
+// for members of a request and for claims of a statement.
+var (
+	requestNames = map[string]string{
+		"callback_uris": "redirect_uris", "callback_urls": "redirect_uris", "ssa": "software_statement", "scopes": "scope",
+		"tls_client_auth_dn": "tls_client_auth_subject_dn", "id_token_signing_alg": "id_token_signed_response_alg",
+		"request_object_signing_algorithm": "request_object_signing_alg", "auth_method": "token_endpoint_auth_method",
+	}
+	statementNames = map[string]string{
+		"software_jwks_uri": "software_jwks_endpoint", "jwks_uri": "software_jwks_endpoint",
+		"software_jwks_inactive_uri": "software_jwks_revoked_endpoint", "org_jwks_uri": "org_jwks_endpoint",
+		"software_statement_roles": "software_roles", "roles": "software_roles",
+		"redirect_uris": "software_redirect_uris", "client_name": "software_client_name", "organisation_id": "org_id",
+		"logo_uri": "software_logo_uri", "policy_uri": "software_policy_uri", "tos_uri": "software_tos_uri", "client_uri": "software_client_uri",
+	}
+)
+
+// meantBy returns the member that an unknown one may have been meant to be, "" if there is
+// none.
+func (c *Case) meantBy(name string, known []string, others map[string]string) string {
+	if meant := others[name]; meant != "" {
+		return meant
+	}
+	if !c.hint() {
+		return ""
+	}
+	near, _ := nearest(Echo(name), known)
+	return near
+}
+
+// reportUnknown reports a member that nobody reads, and the one that it may have been meant
+// to be.
+func (c *Case) reportUnknown(name string, known []string, others map[string]string, fix string) {
+	const message = "is not known and is ignored"
+	meant := c.meantBy(name, known, others)
+	if meant == "" {
+		c.Report(pointerTo(name), message)
+		return
+	}
+	c.reportFix(pointerTo(name), "", meant, message+"; near: "+meant, fix+meant)
+}
+
+// reportMissing reports a member that was not sent, and one that is there in its place.
+func (c *Case) reportMissing(pointer, message string) {
+	instead, fix := c.inPlaceOf(strings.TrimPrefix(pointer, "/"))
+	if instead != "" {
+		message += ", but " + instead + " is there, which may be meant"
+	}
+	c.reportFix(pointer, "", "", message, fix)
+}
+
+// inPlaceOf returns an unknown member that may have been meant to be the given one, and what
+// to do about it.
+func (c *Case) inPlaceOf(member string) (name, fix string) {
+	const (
+		fewLetters = 4 // half of the names are like a shorter one
+		most       = 4 // names that are compared letter by letter
+	)
+	unknown, others := c.unknownMembers()
+	for i, name := range unknown {
+		meant := others[name] == member
+		if !meant && len(member) > fewLetters && others[name] == "" && i < most {
+			near, _ := nearest(Echo(name), []string{member})
+			meant = near != ""
+		}
+		if !meant {
+			continue
+		}
+		name = Echo(name)
+		if c.document() == DocSSA {
+			return name, "use a statement that has the claim as " + member + "; a bank can map " + name + " to it by claim_names of its trust anchor"
+		}
+		return name, "rename " + name + " to " + member
+	}
+	return "", ""
+}
+
+// document returns the document of the rule that is being judged.
+func (c *Case) document() Document { return c.report.validator.rules[c.rule].Document }
+
+// unknownMembers returns the unknown members of the document of the rule, and the other names
+// that members of it have elsewhere.
+func (c *Case) unknownMembers() (names []string, others map[string]string) {
+	switch c.document() {
+	case DocRequest:
+		for _, m := range c.Req().Unknown {
+			names = append(names, m.Name)
+		}
+		return names, requestNames
+	case DocSSA:
+		for _, m := range c.SSA().Unknown {
+			names = append(names, m.Name)
+		}
+		return names, statementNames
+	}
+	return nil, nil
+}

@@ -1,0 +1,83 @@
+package report_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/dcr/vectors"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/validate"
+	"github.com/obdcr/obdcr/validate/report"
+)
+
+// judgedVectors judges each vector by each profile that it is for.
+func judgedVectors(t testing.TB) []*report.Result {
+	t.Helper()
+	all, err := vectors.Load()
+	require.NoError(t, err)
+	var results []*report.Result
+	for i := range all {
+		v := &all[i]
+		for _, expectation := range v.Expect {
+			for _, profile := range expectation.Profiles {
+				policy, err := v.PolicyFor(profile)
+				require.NoError(t, err, v.Name)
+				validator, err := validate.New(validate.Config{Profile: profile, Policy: policy})
+				require.NoError(t, err, v.Name)
+				in, err := v.Input()
+				require.NoError(t, err, v.Name)
+				results = append(results, &report.Result{
+					Name: v.Name + "." + string(profile) + ".json", Report: validator.Judge(in), Issuer: "OpenBanking Ltd", Source: v.Request, Judged: validate.DocRequest,
+					Checks: validate.Checks{Audience: validate.Check{State: validate.CheckNotChecked, Note: "give --aud"}},
+					Documents: map[validate.Document][]byte{
+						validate.DocHeader: v.Header, validate.DocRequest: v.Request, validate.DocSSAHeader: v.SSAHeader, validate.DocSSA: v.SSA,
+					},
+				})
+			}
+		}
+	}
+	require.NotEmpty(t, results)
+	return results
+}
+
+func TestWhatEachRuleSaysOfEachVectorFitsATerminal(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range judgedVectors(t) {
+		for _, v := range r.Report.Violations {
+			seen[v.Rule] = true
+			for _, s := range []string{v.Message, v.Fix, v.Want, v.Got} {
+				assert.False(t, strings.ContainsFunc(s, unicode.IsControl), "%s: %s: %q", r.Name, v.Rule, s)
+			}
+			assert.Less(t, len(v.Message), 600, "%s: %s", r.Name, v.Rule)
+			assert.Equal(t, v.Message, text.Show(v.Message), "%s: %s", r.Name, v.Rule)
+		}
+		holdsToWidth(t, r.Name, written(t, in(report.FormatText), r), 80)
+	}
+	for _, row := range validate.Rules() {
+		if row.ID != validate.RuleValidateInput {
+			assert.True(t, seen[row.ID], "%s: no vector breaks it", row.ID)
+		}
+	}
+}
+
+func TestEachVectorIsWrittenInEachFormat(t *testing.T) {
+	results := judgedVectors(t)
+	many := report.WriterOptions{Many: true}
+	many.Format = report.FormatJSON
+	var read []readJSON
+	require.NoError(t, json.Unmarshal([]byte(written(t, many, results...)), &read))
+	require.Len(t, read, len(results))
+	many.Format = report.FormatSARIF
+	require.Len(t, sarifOf(t, many, results...).Runs[0].Artifacts, len(results))
+	many.Format = report.FormatConcise
+	findings := 0
+	for i := range results {
+		findings += len(results[i].Report.Violations) + 1
+	}
+	require.Len(t, strings.Split(strings.TrimSpace(written(t, many, results...)), "\n"), findings)
+}
