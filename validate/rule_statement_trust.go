@@ -99,7 +99,7 @@ var statementTrustRules = []Rule{
 		Check: func(c *Case) {
 			most := int64(c.Policy().SSAMaxAge / time.Second)
 			if iat, ok := inSeconds(c.SSA().IssuedAt); ok && c.Now()-iat > most+skew(c) {
-				c.ReportValue("/iat", utc(iat), "at most "+exactly(most)+" old", "is "+utc(iat)+": "+beyond(c.Now()-iat, most)+" old; at most "+exactly(most))
+				c.ReportValue("/iat", utc(iat), "at most "+exactly(most), "is "+utc(iat)+": "+beyond(c.Now()-iat, most)+" old; at most "+exactly(most))
 			}
 		},
 	},
