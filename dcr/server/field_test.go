@@ -86,7 +86,7 @@ func TestRequestsOfTheField(t *testing.T) {
 		"typ of the statement may be in lower case":                    {sent{ofSSA: header(map[string]any{"typ": "jwt"})}, 201, nil},
 		"typ of the statement may have its prefix":                     {sent{ofSSA: header(map[string]any{"typ": "application/jwt"})}, 201, nil},
 		"typ of an access token is another kind of token":              {sent{header: header(map[string]any{"typ": "at+jwt"})}, 400, []string{validate.RuleHeaderTyp}},
-		"typ of an access token is no statement's":                     {sent{ofSSA: header(map[string]any{"typ": "at+jwt"})}, 400, []string{validate.RuleSSAJWS}},
+		"typ of an access token is no statement's":                     {sent{ofSSA: header(map[string]any{"typ": "at+jwt"})}, 400, []string{validate.RuleSSAHeaderTyp}},
 		"a whole number may have a point":                              {sent{members: map[string]any{"iat": json.RawMessage(number(now) + ".0")}}, 201, nil},
 		"a whole number may have an exponent":                          {sent{members: map[string]any{"iat": json.RawMessage(exponent(now))}}, 201, nil},
 		"a time of the request has no fraction":                        {sent{members: map[string]any{"iat": json.RawMessage(number(now) + ".5")}}, 400, []string{validate.RuleRequestMemberType}},
@@ -103,6 +103,9 @@ func TestRequestsOfTheField(t *testing.T) {
 			answer := post(t, client, bank, c.sent.token(t, w))
 			require.Equal(t, c.status, answer.Status, "%s", answer.Body)
 			require.Equal(t, c.broken, rules(answer))
+			if c.sent.behind != "" {
+				require.Contains(t, answer.Description, "line break", "the sender cannot see it")
+			}
 		})
 	}
 }

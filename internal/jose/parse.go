@@ -50,7 +50,7 @@ func Parse(token string) (*JWS, error) {
 		// The decoder skips line breaks. A part with one gives fewer octets than its
 		// length says, or has a length that no octets encode to.
 		if err != nil || len(part)%4 == 1 || len(buf)-start != encoding.DecodedLen(len(part)) {
-			return nil, fail(ErrMalformed, "the "+partNames[i]+" is not canonical base64url (one line, A-Z a-z 0-9 - _, no padding, unused bits zero)")
+			return nil, fail(ErrMalformed, "the "+partNames[i]+" "+notEncoded(part))
 		}
 		ends[i] = len(buf)
 	}
@@ -65,6 +65,22 @@ func Parse(token string) (*JWS, error) {
 }
 
 var partNames = [3]string{"header", "payload", "signature"}
+
+// notEncoded says why a part is no canonical base64url. What editors and libraries do most
+// has its own words.
+func notEncoded(part string) string {
+	switch {
+	case strings.ContainsAny(part, "\r\n"):
+		return "has a line break; a compact JWS is one line, without a line break behind it"
+	case strings.HasPrefix(part, "\ufeff"):
+		return "begins with a byte order mark, which is no part of a compact JWS"
+	case strings.Contains(part, "="):
+		return "is padded with =, which base64url of a JWS leaves out"
+	case strings.ContainsAny(part, "+/"):
+		return "is base64, not base64url, which has - for + and _ for /"
+	}
+	return "is not canonical base64url (one line, A-Z a-z 0-9 - _, no padding, unused bits zero)"
+}
 
 // findDots finds the two dots. The decoder checks all else.
 func findDots(token string) (first, second int, err error) {
