@@ -48,7 +48,7 @@ func (r *UnverifiedRequest) Statement() *ssa.Statement { return r.statement }
 func parseToken(token string) (*ssa.Signed, *validate.Violation) {
 	signed, err := ssa.ParseSigned(token)
 	if err != nil {
-		return nil, &validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocHeader,
+		return nil, &validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocRequest,
 			Message: "the request is no compact JWS: " + verdict.Plain(err)}
 	}
 	return signed, nil

@@ -116,7 +116,7 @@ func (l *linter) readRequest(clean string, bare bool) *claims.Request {
 	if !bare {
 		signed, err := ssa.ParseSigned(clean)
 		if err != nil {
-			l.add(validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocHeader,
+			l.add(validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocRequest,
 				Message: "the request is no compact JWS: " + verdict.Plain(err)})
 			if payload = salvage(clean); payload == "" {
 				return nil
