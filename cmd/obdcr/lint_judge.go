@@ -107,7 +107,12 @@ func unjudged(in *tpp.LintInput, wanted input.Kind, v validate.Violation) *tpp.L
 	default:
 		v.Rule, v.Document = validate.RuleSSAJWS, validate.DocSSA
 	}
-	return &tpp.LintResult{Report: in.Validator.Judge(&validate.Input{Now: in.Now, Extra: []validate.Violation{v}})}
+	none := validate.Check{State: validate.CheckNotChecked, Note: "there is nothing to check"}
+	checks := validate.Checks{StatementSignature: none}
+	if wanted == input.Request {
+		checks = validate.Checks{RequestSignature: none, StatementSignature: none, Audience: none, Certificate: none}
+	}
+	return &tpp.LintResult{Report: in.Validator.Judge(&validate.Input{Now: in.Now, Extra: []validate.Violation{v}}), Checks: checks}
 }
 
 // wrongFile makes the violation for a file of a wrong kind. A bank reads a token without a

@@ -65,7 +65,7 @@ func conclusion(of *Result) string {
 		line += " (" + strconv.Itoa(of.Report.More) + " not shown)"
 	}
 	var checks []string
-	for _, c := range of.Checks.Named() {
+	for _, c := range of.worthTelling().Named() {
 		checks = append(checks, c.Name+" "+stateOf(c.Check))
 	}
 	if len(checks) > 0 {

@@ -165,7 +165,7 @@ func (t *textWriter) pieces() (pieces []string, file bool) {
 	if t.of.Issuer != "" {
 		issuer = "SSA from " + text.Echo(t.of.Issuer)
 	}
-	c := &t.of.Checks
+	c := t.of.worthTelling()
 	add(noted(signed, signatureNote(c.RequestSignature)))
 	note := signatureNote(c.StatementSignature)
 	if issuer == "" && note != "" {

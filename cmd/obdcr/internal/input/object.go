@@ -48,13 +48,14 @@ func objectKind(v jsonscan.Value) Kind {
 	if kind := bankKind(has); kind != Unknown {
 		return kind
 	}
-	if kind := claimsKind(v); kind != OtherToken {
-		return kind
-	}
-	if isPolicy(v) {
+	kind := claimsKind(v)
+	if (kind == OtherToken || kind == RequestClaims) && !hasClaims(v) && isPolicy(v) {
 		return Policy
 	}
-	return OtherObject
+	if kind == OtherToken {
+		return OtherObject
+	}
+	return kind
 }
 
 func kindOf(v jsonscan.Value, name string) jsonscan.Kind {
@@ -92,21 +93,41 @@ func claimsKind(v jsonscan.Value) Kind {
 		return RequestClaims
 	}
 	found, members := OtherToken, claims.RequestMembers()
+	asked, told := false, false // a member that only requests have; a claim about a software
 	for name := range v.Members() {
 		switch {
+		case slices.Contains(statementOnly, name):
+			return StatementClaims
 		case slices.Contains(requestOnly, name):
-			return RequestClaims
-		case slices.Contains(statementOnly, name), strings.HasPrefix(name, "software_"):
-			found = StatementClaims
-		case found == OtherToken && slices.Contains(members, name) && !slices.Contains(registered, name):
+			asked = true
+		case strings.HasPrefix(name, "software_"):
+			told = true
+		case slices.Contains(members, name) && !slices.Contains(registered, name):
 			found = RequestClaims
 		}
+	}
+	switch {
+	case asked:
+		return RequestClaims
+	case told:
+		return StatementClaims
 	}
 	return found
 }
 
 // registered are claims that every token may have.
 var registered = []string{"iss", "iat", "exp", "nbf", "jti", "aud", "client_id", "scope"}
+
+// hasClaims reports whether an object has a claim that a token has. A policy has members of
+// the same names as a request, but none of these.
+func hasClaims(v jsonscan.Value) bool {
+	for name := range v.Members() {
+		if name == "software_statement" || slices.Contains(registered, name) {
+			return true
+		}
+	}
+	return false
+}
 
 // isPolicy reports whether an object has a member that a policy can have and a request
 // cannot.

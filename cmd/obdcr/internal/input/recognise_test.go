@@ -102,3 +102,23 @@ func utf16BE(s string) string {
 	}
 	return string(b)
 }
+
+func TestClaimsAreToldApartByTheirNames(t *testing.T) {
+	for document, want := range map[string]input.Kind{
+		`{"iss": "a", "software_statement": "a.b.c", "org_id": "b"}`:                        input.RequestClaims,
+		`{"iss": "a", "redirect_uris": [], "software_id": "b"}`:                             input.RequestClaims,
+		`{"iss": "a", "redirect_uris": [], "software_roles": []}`:                           input.RequestClaims,
+		`{"iss": "a", "redirect_uris": [], "software_id": "b", "org_id": "c", "scope": ""}`: input.StatementClaims, // of another directory
+		`{"iss": "a", "iat": 1, "software_id": "b"}`:                                        input.StatementClaims,
+		`{"software_statement_roles": [], "scope": "openid"}`:                               input.StatementClaims,
+		`{"application_type": "web"}`:                                                       input.RequestClaims,
+		`{"iss": "a", "sub": "a", "aud": "b", "exp": 1, "jti": "c"}`:                        input.OtherObject,
+		`{"response_types": ["code"]}`:                                                      input.RequestClaims,
+		`{"response_types": ["code"], "audiences": []}`:                                     input.Policy,
+		`{"error_detail": "all"}`:                                                           input.Policy,
+		`{"client_id": "a", "redirect_uris": []}`:                                           input.ClientAnswer,
+		`{"client_id": "a", "redirect_uris": [], "iat": 1, "exp": 2, "jti": "c"}`:           input.RequestClaims, // of an update
+	} {
+		require.Equal(t, want, input.Recognise(document).Kind, document)
+	}
+}

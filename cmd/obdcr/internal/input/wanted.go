@@ -233,7 +233,7 @@ func (f *File) Claims(want Kind) (string, error) {
 // ToolConfig or a ClientAnswer. It takes an object of no known kind for what is wanted. The
 // error is an *Error.
 func (f *File) Document(want Kind) (string, error) {
-	if f.Kind == want || f.Kind == OtherObject || want == Policy && f.Kind == RequestClaims && !f.claims() {
+	if f.Kind == want || f.Kind == OtherObject || want == Policy && f.Kind == RequestClaims && !hasClaims(f.object) {
 		return f.text, nil
 	}
 	return "", f.not(want)
@@ -247,17 +247,6 @@ func (f *File) Refuse(want Kind, reason string) *Error {
 		e.Reason = reason
 	}
 	return e
-}
-
-// claims reports whether the object has a claim that a token has: one of a policy has
-// members of the same names as requests, but none of these.
-func (f *File) claims() bool {
-	for _, name := range append([]string{"software_statement"}, registered...) {
-		if _, there := f.object.Member(name); there {
-			return true
-		}
-	}
-	return false
 }
 
 // KeySet returns the key set of the file, a JWKS document. It makes a set of a single
