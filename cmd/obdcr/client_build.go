@@ -28,7 +28,10 @@ value that no flag gives from the statement, or from what the bank announces. It
 nothing, and needs no network if the discovery document is a file. The output can be
 sent as it is: it has no newline at its end unless it goes to a terminal.`,
 		Example: `  obdcr build --config conformance.json > request.jwt
-  obdcr build --discovery discovery.json --ssa ssa.jwt --signing-key signing.key --kid KID --aud 0015800001041RHAAY`,
+  obdcr build --discovery discovery.json --ssa ssa.jwt \
+    --signing-key signing.key --kid KID --aud 0015800001041RHAAY
+  obdcr build --config conformance.json --scope-as-array \
+    --member 'subject_type="pairwise"' --member software_id=`,
 		Args: noArgument,
 		RunE: func(c *cobra.Command, _ []string) error { return a.build(c.Context(), c.OutOrStdout(), o) },
 	}

@@ -136,7 +136,7 @@ func (o *clientOptions) outFlag(c *cobra.Command, existing string) {
 
 // knownFlag is the flag for the saved answer of a registered client.
 func (o *clientOptions) knownFlag(c *cobra.Command) {
-	c.Flags().StringVar(&o.client, "client", "", "the answer of register, a `FILE`: it has the client's method, and its secret if there is one")
+	c.Flags().StringVar(&o.client, "client", "", "the answer of register, a `FILE`: it has the client's id and method, and its secret if there is one")
 }
 
 // check refuses flags with a value that they cannot have. It splits the words of --scope and

@@ -48,9 +48,12 @@ all, the secret is printed, so that it is not lost.
 If no answer comes, the client may be registered all the same. Then send the very same
 request again (--save, --request): a bank does not register it twice.`,
 		Example: `  obdcr register --config conformance.json --client-out client.json
-  obdcr register --discovery https://bank.example/.well-known/openid-configuration --ca ca.pem --cert transport.pem \
-    --key transport.key --signing-key signing.key --kid KID --ssa ssa.jwt \
-    --aud 0015800001041RHAAY`,
+  obdcr register --discovery https://bank.example/.well-known/openid-configuration \
+    --ca ca.pem --cert transport.pem --key transport.key \
+    --signing-key signing.key --kid KID --ssa ssa.jwt \
+    --aud 0015800001041RHAAY
+  obdcr register --config conformance.json --auth-method tls_client_auth \
+    --save request.jwt --timeout 2m --verbose`,
 		Args: noArgument,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.idle(c, true); err != nil {
@@ -74,7 +77,8 @@ func (a *app) getCommand() *cobra.Command {
 		Short: "Show a client as a bank has registered it",
 		Long: `get asks the bank's token endpoint for an access token of the client, then reads the
 client at the registration endpoint. It leaves out the secrets of the answer.`,
-		Example:           `  obdcr get --config conformance.json --client client.json`,
+		Example: `  obdcr get --config conformance.json --client client.json
+  obdcr get --config conformance.json --client client.json --token-scope accounts`,
 		Args:              oneClientID,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -99,9 +103,12 @@ func (a *app) updateCommand() *cobra.Command {
 members by those of the request, also members that do not change. The client keeps its
 method at the token endpoint unless --auth-method names another one.
 
-update takes the registered method from --client, else from --auth-method. Without
-either it reads the client first, by the first method that the bank announces.`,
-		Example:           `  obdcr update --config conformance.json --client client.json --redirect-uri https://app.example/cb`,
+update takes the client_id and the registered method from --client, and sends the
+client_id (RFC 7592 section 2.2). Without --client it takes the method from
+--auth-method; without either it reads the client first, by the first method that the
+bank announces.`,
+		Example: `  obdcr update --config conformance.json --client client.json \
+    --client-out client.json --redirect-uri https://app.example/cb`,
 		Args:              oneClientID,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {

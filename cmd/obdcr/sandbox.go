@@ -46,9 +46,10 @@ func (a *app) sandboxCommand() *cobra.Command {
 		Short: "Run a directory and a bank on this machine, to try registration",
 		Long: `sandbox runs a whole ecosystem on loopback: a directory that issues software
 statements, and a bank that registers clients. In one folder it makes keys and
-certificates, a TPP with a request that is ready to send, and a configuration for the
-OBIE DCR conformance tool. Then it prints what to try next. A second start uses the same
-keys, ports and clients.
+certificates, a TPP with a request that is ready to send, the bank's policy, and a
+configuration for the OBIE DCR conformance tool. Then it prints what to try next. A
+program waits for ready.json in the folder, or for 200 from the bank's /readyz. A second
+start uses the same keys, ports and clients.
 
 The directory signs any statement for anyone who asks, and misbehaves on demand: do not
 trust its keys outside of the sandbox. SIGINT (Ctrl-C) or SIGTERM stops the sandbox; a
