@@ -31,7 +31,7 @@ func (a *app) dnCommand() *cobra.Command {
 		Long: `dn reads a certificate, PEM or DER. It shows the value for
 tls_client_auth_subject_dn, and the same name as common tools write it. Beside each of
 these it shows which subject_dn_match of a bank's policy accepts it. It also shows the
-certificate's thumbprints.`,
+certificate's thumbprints. Text breaks long names into lines; JSON has them whole.`,
 		Example:           "  obdcr dn transport.pem",
 		Args:              oneFile,
 		ValidArgsFunction: filesAlone,
@@ -250,30 +250,45 @@ func writeSubject(out io.Writer, name string, s *shownSubject) {
 		{"issuer", s.Issuer}, {"valid", s.NotBefore.Format(time.DateOnly) + " to " + s.NotAfter.Format(time.DateOnly)},
 	} {
 		if line[1] != "" {
-			fmt.Fprintf(out, "  %-14s%s\n", line[0], text.Visible(line[1]))
+			writeBroken(out, fmt.Sprintf("  %-14s", line[0]), line[1])
 		}
 	}
 	fmt.Fprintf(out, "\nFor the registration request (%d characters):\n", s.Characters)
-	fmt.Fprintf(out, "  \"tls_client_auth_subject_dn\": %s\n", text.Visible(jsonString(s.SubjectDN)))
+	fmt.Fprintf(out, "  \"tls_client_auth_subject_dn\":\n    %s\n", text.Visible(jsonString(s.SubjectDN))) // whole, to be copied
 	for _, w := range s.Warnings {
-		fmt.Fprintf(out, "  warning: %s\n", w)
+		fmt.Fprintf(out, "  %s\n", strings.Join(text.Hang("warning: "+w, columns-2, 2), "\n  "))
 	}
-	fmt.Fprintf(out, "\nThe same name as other tools write it, and which subject_dn_match of a bank's policy accepts it:\n")
+	fmt.Fprintf(out, "\nThe same name as other tools write it, and which subject_dn_match of a bank's\npolicy accepts it:\n")
 	for _, r := range s.Renderings {
 		match := string(r.Match)
 		if match == "" {
 			match = "never"
 		}
-		fmt.Fprintf(out, "  %-18s%-11s%s\n", r.title, match, text.Visible(r.Text))
+		writeRendering(out, r.title, match, r.Text)
 	}
 	if s.Immutable != "" {
-		fmt.Fprintf(out, "  %-18s%-11s%s\n", "immutable part", validate.DNMatchImmutable, text.Visible(s.Immutable))
+		writeRendering(out, "immutable part", string(validate.DNMatchImmutable), s.Immutable)
 	}
 	fmt.Fprintf(out, "\nThumbprints:\n")
 	for _, line := range [][2]string{
 		{"SHA-1", s.Thumbprints.SHA1}, {"x5t", s.Thumbprints.X5T}, {"SHA-256", s.Thumbprints.SHA256}, {"x5t#S256", s.Thumbprints.X5TS256},
 	} {
 		fmt.Fprintf(out, "  %-10s%s\n", line[0], line[1])
+	}
+}
+
+// writeRendering writes a spelling of the name below what writes it so.
+func writeRendering(out io.Writer, title, match, name string) {
+	fmt.Fprintf(out, "  %-18s%s\n", title, match)
+	writeBroken(out, "    ", name)
+}
+
+// writeBroken writes a name behind a prefix, broken at commas and blanks where it is wider
+// than a terminal.
+func writeBroken(out io.Writer, prefix, name string) {
+	for _, piece := range pieces(text.Visible(name), columns-len(prefix)) {
+		fmt.Fprintf(out, "%s%s\n", prefix, strings.TrimRight(piece, " "))
+		prefix = strings.Repeat(" ", len(prefix))
 	}
 }
 
