@@ -119,8 +119,11 @@ func unjudged(in *tpp.LintInput, wanted input.Kind, v validate.Violation) *tpp.L
 // statement inside as a request that lacks one.
 func wrongFile(f *input.File, e *input.Error, wanted input.Kind) validate.Violation {
 	v := validate.Violation{Message: e.Found + ", not " + wanted.String(), Fix: e.Fix}
-	if e.Reason != "" {
+	switch {
+	case e.Reason != "":
 		v.Message = e.Found + ": " + e.Reason
+	case f.Kind == wanted: // quoted
+		v.Message = e.Found
 	}
 	if e.Command != nil {
 		v.Fix += ": " + e.Command.String()

@@ -20,6 +20,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/inputtest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
@@ -50,6 +51,8 @@ func TestScripts(t *testing.T) {
 	keystore.Publish("/software.jwks", software.JWKS())
 	proxy := newProxy(t, strings.TrimPrefix(keystore.URL(), "https://"))
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: software.TransportCertificate.Certificate[0]})
+	files, err := inputtest.New(directory, software)
+	require.NoError(t, err)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -76,6 +79,14 @@ func TestScripts(t *testing.T) {
 			// encode NAME FROM TO: a file as an editor or a shell writes it.
 			"encode": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[2]), encodings[args[0]](ts.ReadFile(args[1])), 0o600))
+			},
+			// sample NAME FILE: a file of inputtest.
+			"sample": func(ts *testscript.TestScript, _ bool, args []string) {
+				data, known := files.Files[args[0]]
+				if !known {
+					ts.Fatalf("there is no sample %s", args[0])
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(data), 0o600))
 			},
 			"large": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("{}"+strings.Repeat(" ", input.MaxSize)), 0o600))
