@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ sent as it is: it has no newline at its end unless it goes to a terminal.`,
 	o.requestFlags(cmd)
 	o.methodFlag(cmd, "how the client is to authenticate", firstAnnounced)
 	cmd.Flags().StringVar(&o.now, "now", "", "build as at this RFC 3339 `TIME` instead of now")
-	return cmd
+	return untilInterrupted(cmd)
 }
 
 // build writes the request without a newline to anything but a terminal, so that a file of it
@@ -75,6 +76,9 @@ func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMeth
 	statement, err := c.token()
 	if err != nil {
 		return "", err
+	}
+	if used := cmp.Or(method, t.metadata.AuthMethod()); o.subjectDN != "" && used != claims.TLSClientAuth {
+		a.note("--subject-dn has no effect with %s", used)
 	}
 	request, err := t.client.Build(statement, tpp.RequestOptions{
 		Audience: c.Aud, Issuer: c.Issuer, RedirectURIs: c.RedirectURIs, AuthMethod: method, ClientID: clientID,

@@ -85,9 +85,6 @@ func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
 	})
 	mux.HandleFunc("POST /lost", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	// A bank that is silent, and one that repeats in its refusals what it was sent.
-	mux.HandleFunc("GET /mute", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/silent", "token_endpoint": "%[1]s/token"}`, address)
-	})
 	mux.HandleFunc("POST /silent", func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // the server sees only then that the client hangs up
 		<-r.Context().Done()

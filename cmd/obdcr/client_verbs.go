@@ -1,7 +1,11 @@
 package main
 
 import (
+	"context"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -15,6 +19,21 @@ func noArgument(c *cobra.Command, args []string) error {
 		return nil
 	}
 	return usageError("%s takes no argument, only flags: %q is one too many", c.Name(), cut(args[0]))
+}
+
+// untilInterrupted lets a first SIGINT or SIGTERM end the wait for an answer, so that the
+// command can say what the bank may have done, and removes its temporary files. A second one
+// ends it at once.
+func untilInterrupted(cmd *cobra.Command) *cobra.Command {
+	run := cmd.RunE
+	cmd.RunE = func(c *cobra.Command, args []string) error {
+		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		context.AfterFunc(ctx, stop)
+		c.SetContext(ctx)
+		return run(c, args)
+	}
+	return cmd
 }
 
 // oneClientID demands one client_id, for verbs about one client. The file of --client has
@@ -67,7 +86,7 @@ request again (--save, --request): a bank does not register it twice.`,
 	o.methodFlag(cmd, "how the client is to authenticate", firstAnnounced)
 	o.sendFlags(cmd)
 	o.outFlag(cmd, "; it must not exist yet")
-	return cmd
+	return untilInterrupted(cmd)
 }
 
 func (a *app) getCommand() *cobra.Command {
@@ -91,7 +110,7 @@ client at the registration endpoint. It leaves out the secrets of the answer.`,
 	o.secretFlag(cmd)
 	o.knownFlag(cmd)
 	o.tokenFlag(cmd)
-	return cmd
+	return untilInterrupted(cmd)
 }
 
 func (a *app) updateCommand() *cobra.Command {
@@ -125,7 +144,7 @@ bank announces.`,
 	o.knownFlag(cmd)
 	o.tokenFlag(cmd)
 	o.outFlag(cmd, "; it is replaced")
-	return cmd
+	return untilInterrupted(cmd)
 }
 
 func (a *app) deleteCommand() *cobra.Command {
@@ -145,5 +164,5 @@ func (a *app) deleteCommand() *cobra.Command {
 	o.methodFlag(cmd, "how the client authenticates", "as --client says, or "+firstAnnounced)
 	o.knownFlag(cmd)
 	o.tokenFlag(cmd)
-	return cmd
+	return untilInterrupted(cmd)
 }

@@ -55,7 +55,7 @@ software_id from the statement that it holds.`,
 	f.StringArrayVar(&o.scopes, "scope", nil, "a `SCOPE` to ask for with the access token, once for each; without it "+tpp.DirectoryScope)
 	o.keyFlags(cmd, "the directory")
 	o.wireFlags(cmd)
-	return cmd
+	return untilInterrupted(cmd)
 }
 
 // ssaGet writes the statement without a newline to anything but a terminal, like build.
