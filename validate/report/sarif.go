@@ -205,7 +205,7 @@ func (f *sarifForm) addRules(r *validate.Report) {
 
 // sarifRuleOf returns the metadata of the rule of a violation.
 func sarifRuleOf(v *validate.Violation, rows []validate.Rule) sarifRule {
-	row := validate.Rule{ID: v.Rule, Severity: v.Severity, Document: v.Document, Code: v.Code, Citation: v.Citation, Fix: v.Fix}
+	row := validate.Rule{ID: v.Rule, Severity: v.Severity, Document: v.Document, Basis: v.Basis, Code: v.Code, Citation: v.Citation, Fix: v.Fix}
 	for i := range rows {
 		if rows[i].ID == v.Rule {
 			row = rows[i]
@@ -215,7 +215,7 @@ func sarifRuleOf(v *validate.Violation, rows []validate.Rule) sarifRule {
 		ID: row.ID, ShortDescription: sarifTextOf(row.Summary), FullDescription: sarifTextOf(row.Reason),
 		HelpURI: row.Citation.URL, Help: sarifHelp(&row),
 		DefaultConfiguration: sarifConfig{Level: sarifLevel(row.Severity)},
-		Properties:           sarifRuleBag{Document: row.Document, Code: row.Code, Citation: row.Citation.String()},
+		Properties:           sarifRuleBag{Document: row.Document, Basis: row.Basis, Code: row.Code, Citation: row.Citation.String()},
 	}
 }
 
@@ -230,13 +230,24 @@ func sarifHelp(row *validate.Rule) *sarifText {
 	}
 	add("Rule", row.Summary, row.Summary)
 	add("Why", row.Reason, row.Reason)
+	add("Stricter", row.Stricter, row.Stricter)
 	add("Fix", row.Fix, row.Fix)
+	add("Wrong", string(row.Bad), code(row.Bad))
+	add("Right", string(row.Good), code(row.Good))
 	cited := row.Citation.String()
 	add("Written in", cited, "["+cited+"]("+row.Citation.URL+")")
 	if len(text) == 0 {
 		return nil
 	}
 	return &sarifText{Text: strings.Join(text, "\n"), Markdown: strings.Join(marked, "\n\n")}
+}
+
+// code marks an example as code, unless it is in words.
+func code(e validate.Example) string {
+	if _, _, ok := e.Fragment(); ok {
+		return "`" + string(e) + "`"
+	}
+	return string(e)
 }
 
 func sarifTextOf(s string) *sarifText {

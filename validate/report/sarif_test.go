@@ -104,6 +104,14 @@ func TestSARIF(t *testing.T) {
 			assert.Equal(t, "request/redirect_uris/1", r.Locations[0].LogicalLocations[0].FullyQualifiedName)
 		}
 	}
+	v, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: validate.DefaultPolicy(validate.OBIE33)})
+	require.NoError(t, err)
+	for _, r := range sarifOf(t, o, named("x", v.Judge(shownInput()))).Runs[0].Tool.Driver.Rules {
+		row, known := validate.RuleByID(r.ID)
+		require.True(t, known)
+		assert.Contains(t, r.Help.Text, string(row.Bad), r.ID)
+		assert.Contains(t, r.Help.Markdown, string(row.Good), r.ID)
+	}
 	sarifOf(t, o)
 	sarifOf(t, o, bare(&validate.Report{}))
 	assert.Nil(t, sarifOf(t, o, bare(judged(t, shownRequest, inEachDocument()...).Report)).Runs[0].Results[0].Locations[0].PhysicalLocation)

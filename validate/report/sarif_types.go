@@ -31,6 +31,7 @@ type (
 	}
 	sarifRuleBag struct {
 		Document validate.Document `json:"document"`
+		Basis    validate.Basis    `json:"basis"`
 		Code     validate.Code     `json:"code"`
 		Citation string            `json:"citation,omitempty"`
 	}

@@ -2,7 +2,11 @@ package report_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode"
 
@@ -18,19 +22,27 @@ import (
 // judgedVectors judges each vector by each profile that it is for.
 func judgedVectors(t testing.TB) []*report.Result {
 	t.Helper()
-	all, err := vectors.Load()
+	results, err := allVectors()
 	require.NoError(t, err)
-	var results []*report.Result
+	require.NotEmpty(t, results)
+	return slices.Clone(results)
+}
+
+var allVectors = sync.OnceValues(func() (results []*report.Result, err error) {
+	all, err := vectors.Load()
+	if err != nil {
+		return nil, err
+	}
 	for i := range all {
 		v := &all[i]
 		for _, expectation := range v.Expect {
 			for _, profile := range expectation.Profiles {
-				policy, err := v.PolicyFor(profile)
-				require.NoError(t, err, v.Name)
-				validator, err := validate.New(validate.Config{Profile: profile, Policy: policy})
-				require.NoError(t, err, v.Name)
-				in, err := v.Input()
-				require.NoError(t, err, v.Name)
+				policy, fault := v.PolicyFor(profile)
+				validator, other := validate.New(validate.Config{Profile: profile, Policy: policy})
+				in, third := v.Input()
+				if err := errors.Join(fault, other, third); err != nil {
+					return nil, fmt.Errorf("%s: %w", v.Name, err)
+				}
 				results = append(results, &report.Result{
 					Name: v.Name + "." + string(profile) + ".json", Report: validator.Judge(in), Issuer: "OpenBanking Ltd", Source: v.Request, Judged: validate.DocRequest,
 					Checks: validate.Checks{Audience: validate.Check{State: validate.CheckNotChecked, Note: "give --aud"}},
@@ -41,9 +53,8 @@ func judgedVectors(t testing.TB) []*report.Result {
 			}
 		}
 	}
-	require.NotEmpty(t, results)
-	return results
-}
+	return results, nil
+})
 
 func TestWhatEachRuleSaysOfEachVectorFitsATerminal(t *testing.T) {
 	seen := map[string]bool{}
