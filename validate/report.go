@@ -20,10 +20,10 @@ type Violation struct {
 	Code     Code     // code of RFC 7591 that a bank answers; empty if there is a Status
 	Status   int      // HTTP status of an answer that has no code; 0 means 400
 	Step     Step     // step of the walk that notices it
-	// Refused says that a server refuses the request for it, whatever the severity: it is
-	// about bytes around the request that a lint can leave out and a server does not. It
-	// counts for [Report.Wire]. No rule sets it; a caller of Judge may, in [Input.Extra].
-	Refused bool
+	// Refused is what a server finds instead, which reads what a lint reads over: bytes
+	// around the request. It counts for [Report.Wire] alone. No rule sets it; a caller of
+	// Judge may, in [Input.Extra].
+	Refused *Violation
 }
 
 // Report is what Judge found. [Validator.Judge] makes one and does not change it
@@ -42,7 +42,7 @@ type Report struct {
 	errors    int // violations by severity, those counted in More too
 	warnings  int
 	notices   int
-	refusals  int       // what a server refuses: the errors, and what is Refused
+	refusals  int       // what a server refuses: the errors, and each Refused
 	best      Violation // the one of these that decides the answer
 }
 
@@ -136,26 +136,34 @@ func (r *Report) addFromRule(rule int, v Violation) {
 func (r *Report) addExtra(extra []Violation) {
 	for i := range extra {
 		v := extra[i]
-		at, known := r.validator.byID[v.Rule]
-		if known {
-			row := &r.validator.rules[at]
-			if r.outcomes[at] == OutcomeFailed && !row.External {
-				continue
-			}
-			v.fill(row)
+		if at, known := r.validator.byID[v.Rule]; known && r.outcomes[at] == OutcomeFailed && !r.validator.rules[at].External {
+			continue
 		}
-		v.fill(&Rule{Severity: SeverityError, Basis: BasisPolicy, Document: DocRequest, Step: StepValidate})
-		if v.Status == 0 {
-			v.Code = cmp.Or(v.Code, InvalidClientMetadata)
-		}
-		v.Got = Echo(v.Got)
+		r.complete(&v)
 		r.add(v)
+		if v.Refused != nil {
+			instead := *v.Refused
+			r.complete(&instead)
+			r.refuse(&instead)
+		}
 	}
 	for i := range extra {
 		if at, known := r.validator.byID[extra[i].Rule]; known {
 			r.outcomes[at] = OutcomeFailed
 		}
 	}
+}
+
+// complete fills in the empty fields of a violation that was found outside of the table.
+func (r *Report) complete(v *Violation) {
+	if at, known := r.validator.byID[v.Rule]; known {
+		v.fill(&r.validator.rules[at])
+	}
+	v.fill(&Rule{Severity: SeverityError, Basis: BasisPolicy, Document: DocRequest, Step: StepValidate})
+	if v.Status == 0 {
+		v.Code = cmp.Or(v.Code, InvalidClientMetadata)
+	}
+	v.Got = Echo(v.Got)
 }
 
 // fill takes the empty fields of v from its rule.
@@ -181,11 +189,7 @@ func (r *Report) add(v Violation) {
 		r.notices++
 	default:
 		r.errors++
-	}
-	if v.refuses() {
-		if r.refusals++; r.refusals == 1 || before(&v, &r.best) < 0 {
-			r.best = v
-		}
+		r.refuse(&v)
 	}
 	if len(r.Violations) >= MaxViolations {
 		r.More++
@@ -194,10 +198,11 @@ func (r *Report) add(v Violation) {
 	r.Violations = append(r.Violations, v)
 }
 
-// refuses reports whether a server refuses a request for the violation. One of an unknown
-// severity counts as an error.
-func (v *Violation) refuses() bool {
-	return v.Refused || v.Severity != SeverityWarning && v.Severity != SeverityNotice
+// refuse counts what a server refuses, and keeps what decides its answer.
+func (r *Report) refuse(v *Violation) {
+	if r.refusals++; r.refusals == 1 || before(v, &r.best) < 0 {
+		r.best = *v
+	}
 }
 
 // sort puts violations into the order of the walk.

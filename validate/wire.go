@@ -24,7 +24,7 @@ type WireError struct {
 }
 
 // Wire returns the answer of a server, nil if it accepts the request. It refuses each
-// request whose report is not valid, and a valid one with a violation that is Refused.
+// request whose report is not valid, and a valid one that has a Refused.
 // The answer is that of the earliest step that failed, and within one step that of the
 // code with the lowest precedence. The description has 1 to 500 characters of printable
 // ASCII, without quotation mark and backslash.
@@ -47,11 +47,12 @@ func (r *Report) Wire() *WireError {
 // statusBadRequest is http.StatusBadRequest: the package does not import net/http.
 const statusBadRequest = 400
 
-// ordered returns what a server refuses as the wire tells it.
+// ordered returns the errors as the wire tells them.
 func (r *Report) ordered() []Violation {
 	var all []Violation
 	for i := range r.Violations {
-		if v := &r.Violations[i]; v.refuses() && v.Status == 0 {
+		v := &r.Violations[i]
+		if v.Severity != SeverityWarning && v.Severity != SeverityNotice && v.Status == 0 {
 			all = append(all, r.Violations[i])
 		}
 	}

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +19,8 @@ type lintOptions struct {
 	profile, policy, now, output string
 	ssaJWKS, softwareJWKS, ca    string
 	ssa, aud, cert, password     string
-	audGiven, update             bool
+	discovery, certCA, failOn    string
+	audGiven, update, strict     bool
 }
 
 func (a *app) lintCommand() *cobra.Command {
@@ -29,12 +30,15 @@ func (a *app) lintCommand() *cobra.Command {
 		Short: "Check registration requests, all violations at once",
 		Long: `lint judges registration requests by the rules of a profile, and reports all
 violations at once. A request is a compact JWT, or its claims as JSON. Of a folder, lint
-judges the requests among the files that end in .jwt, .jws, .jose, .json or .txt. lint checks a
-signature only if a flag gives the keys. It goes on after a violation, where a bank would
-stop.`,
+judges the requests among the files that end in .jwt, .jws, .jose, .json or .txt. It goes on
+after a violation, where a bank would stop.
+
+lint checks signatures, audience and certificate only if flags give what that needs, and
+says which it did not check. "valid" alone means that all four are good.`,
 		Example: `  obdcr lint request.jwt
   obdcr lint request.jwt --ssa-jwks directory.jwks --software-jwks software.jwks -o json
-  obdcr lint claims.json --ssa ssa.jwt --aud 0015800001041RHAAY --cert transport.pem`,
+  obdcr lint request.jwt --discovery https://bank.example/.well-known/openid-configuration
+  obdcr lint claims.json --ssa ssa.jwt --aud 0015800001041RHAAY --cert transport.pem --strict`,
 		Args: someFiles,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.audGiven = c.Flags().Changed("aud")
@@ -44,18 +48,23 @@ stop.`,
 	shared, own := cmd.PersistentFlags(), cmd.Flags()
 	shared.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules to judge by: "+text.List(validate.Profiles()))
 	shared.StringVar(&o.policy, "policy", "", "a bank's policy, a JSON `FILE`")
+	shared.BoolVar(&o.strict, "strict", false, "exit with 1 also if something was not checked")
+	shared.StringVar(&o.failOn, "fail-on", string(validate.SeverityError), "exit with 1 from this severity on: "+text.List(severities()))
 	shared.StringVar(&o.now, "now", "", "judge as at this RFC 3339 `TIME` instead of now")
 	shared.StringVarP(&o.output, "output", "o", "text", "format of the report: "+text.List(text.Strings(report.Formats())))
 	shared.StringVar(&o.ssaJWKS, "ssa-jwks", "", "the directory's key set, a `FILE` or https URL, to check the statement's signature")
 	shared.StringVar(&o.ca, "ca", "", "certificates, a `FILE`, that the server of a key set must chain to; without it the system's")
 	own.StringVar(&o.softwareJWKS, "software-jwks", "", "the software's key set, a `FILE` or https URL, to check the request's signature")
 	own.StringVar(&o.ssa, "ssa", "", "the software statement, a `FILE`, where the request does not hold it")
-	own.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` or issuer URL; without it only the shape of aud is judged")
+	own.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` or issuer URL, which aud must be")
+	own.StringVar(&o.discovery, "discovery", "", "the bank's discovery document, a `FILE` or https URL, to judge by what the bank announces")
 	own.BoolVar(&o.update, "update", false, "judge the request as an update of a registered client (PUT)")
-	own.StringVar(&o.cert, "cert", "", "the transport certificate, a `FILE`, to compare tls_client_auth_subject_dn with")
+	own.StringVar(&o.cert, "cert", "", "the transport certificate, a `FILE`, to judge by the bank's own checks")
+	own.StringVar(&o.certCA, "cert-ca", "", "the root and issuing CAs of transport certificates, a `FILE` in PEM, to check the chain of --cert")
 	passwordFlag(own, &o.password)
 	complete(cmd, "profile", text.Strings(validate.Profiles()))
 	complete(cmd, "output", text.Strings(report.Formats()))
+	complete(cmd, "fail-on", severities())
 	cmd.AddCommand(&cobra.Command{
 		Use:     "ssa FILE|FOLDER|- ...",
 		Short:   "Check software statements alone",
@@ -83,17 +92,9 @@ func complete(c *cobra.Command, flag string, values []string) {
 }
 
 // lintInput makes the input of a lint, but for the request and the statement.
-func (a *app) lintInput(o *lintOptions) (in tpp.LintInput, err error) {
-	profile := validate.Profile(o.profile)
-	policy, err := a.loadPolicy(o.policy, profile)
-	if err != nil {
-		return in, err
-	}
-	if o.audGiven {
-		setAudience(&policy, o.aud)
-	}
-	if in.Validator, err = validate.New(validate.Config{Profile: profile, Policy: policy}); err != nil {
-		return in, usageError("%s", text.Detail(err))
+func (a *app) lintInput(ctx context.Context, o *lintOptions) (in tpp.LintInput, err error) {
+	if !slices.Contains(severities(), o.failOn) {
+		return in, usageError("--fail-on %q is none of %s", cut(o.failOn), text.List(severities()))
 	}
 	if in.Now, err = timeOf(o.now); err != nil {
 		return in, err
@@ -102,7 +103,13 @@ func (a *app) lintInput(o *lintOptions) (in tpp.LintInput, err error) {
 	if err = a.readPassword(o.password); err != nil {
 		return in, err
 	}
+	if in.Validator, in.Metadata, err = a.bankOf(ctx, o); err != nil {
+		return in, err
+	}
 	if in.Certificate, err = a.loadCertificate(o.cert); err != nil {
+		return in, err
+	}
+	if in.Authorities, err = a.certificateCAs(o, in.Now); err != nil {
 		return in, err
 	}
 	if in.StatementKey, err = a.loadKeys("ssa-jwks", o.ssaJWKS, o.ca); err != nil {
@@ -114,18 +121,6 @@ func (a *app) lintInput(o *lintOptions) (in tpp.LintInput, err error) {
 		in.SoftwareKeys = ssa.WithoutRevocationUnsafe(keys)
 	}
 	return in, err
-}
-
-// setAudience makes aud the one accepted audience, an identifier or a URL.
-func setAudience(p *validate.Policy, aud string) {
-	kind := validate.AudienceID
-	if strings.Contains(aud, "://") {
-		kind = validate.AudienceURL
-	}
-	p.Audiences = []string{aud}
-	if !slices.Contains(p.AudienceKinds, kind) {
-		p.AudienceKinds = append(p.AudienceKinds, kind)
-	}
 }
 
 // instant writes a time of a token, seconds since 1970, for people.

@@ -28,7 +28,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool
 	if !slices.Contains(text.Strings(report.Formats()), o.output) {
 		return usageError("-o %q is none of %s", o.output, text.List(text.Strings(report.Formats())))
 	}
-	in, err := a.lintInput(o)
+	in, err := a.lintInput(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -49,12 +49,12 @@ func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool
 	if err != nil {
 		return err
 	}
-	sum := &lintSummary{app: a}
+	sum := &lintSummary{app: a, strict: o.strict, failOn: o.failOn}
 	if many && a.progress {
 		sum.bar = progress{out: a.err, total: len(files)}
 	}
 	err = inOrder(ctx, files, runtime.GOMAXPROCS(0),
-		func(c candidate) judgement { return a.judge(ctx, c, in, statement, alone) },
+		func(c candidate) judgement { return a.judge(ctx, c, in, statement, alone, o) },
 		func(j judgement) error { return sum.add(w, j) })
 	sum.bar.wipe()
 	if err == nil {
@@ -68,7 +68,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool
 
 // judge judges one file. It is called for several files at once. A file of a wrong kind gets
 // one violation, which says what it is; one of a folder is left out.
-func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statement string, alone bool) judgement {
+func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statement string, alone bool, o *lintOptions) judgement {
 	wanted := input.Request
 	if alone {
 		wanted = input.Statement
@@ -76,8 +76,9 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 	f, err := a.open("", c.name)
 	switch {
 	case errors.Is(err, input.ErrTooLarge):
-		v := validate.Violation{Message: "the file is larger than 1 MiB", Fix: "send a smaller file: a token has a few KiB, at most 1 MiB is read"}
-		return judgement{result: a.resultOf(c.name, alone, unjudged(&in, wanted, v))}
+		v := validate.Violation{Rule: validate.RuleRequestSize, Message: "the file is larger than 1 MiB, and a bank reads 64 KiB",
+			Fix: "send a smaller file: a token has a few KiB"}
+		return judgement{result: a.resultOf(c.name, alone, o, unjudged(&in, wanted, v))}
 	case err != nil:
 		return judgement{err: err}
 	}
@@ -85,7 +86,7 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 		if !c.named && !f.Resembles(wanted) {
 			return judgement{}
 		}
-		return judgement{result: a.resultOf(c.name, alone, unjudged(&in, wanted, wrongFile(f, wrong, wanted)))}
+		return judgement{result: a.resultOf(c.name, alone, o, unjudged(&in, wanted, wrongFile(f, wrong, wanted)))}
 	}
 	if in.Statement, in.Request = f.Raw, ""; !alone {
 		in.Statement, in.Request = statement, f.Raw
@@ -94,7 +95,7 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 	if err != nil {
 		return judgement{err: usageError("%w", plainly(err))}
 	}
-	return judgement{result: a.resultOf(c.name, alone, result), unread: unreadableKeys(result.Unavailable)}
+	return judgement{result: a.resultOf(c.name, alone, o, result), unread: unreadableKeys(result.Unavailable)}
 }
 
 // unjudged makes the result for a file that is not decoded, by the rule that a bank would
@@ -144,8 +145,11 @@ func wrongFile(f *input.File, e *input.Error, wanted input.Kind) validate.Violat
 type lintSummary struct {
 	app     *app
 	bar     progress
+	strict  bool   // what was not checked fails
+	failOn  string // the least severity that fails
 	files   int
 	invalid int
+	open    int   // files that fail because something was not checked
 	others  int   // files of folders that are neither
 	failed  error // of the first file that could not be read
 	unread  error // the first key set that could not be read
@@ -172,8 +176,11 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 		return nil
 	}
 	s.files++
-	if !j.result.Report.Valid() {
+	switch {
+	case fails(j.result.Report, s.failOn):
 		s.invalid++
+	case s.strict && !j.result.Checks.Complete():
+		s.open++
 	}
 	return w.Add(j.result)
 }
@@ -196,6 +203,8 @@ func (s *lintSummary) verdict(many bool) error {
 		return &exitError{code: exitViolated}
 	case failed != nil:
 		return failed
+	case s.open > 0:
+		return &exitError{code: exitViolated}
 	case s.files == 0 && many:
 		return usageError("there is no file to judge: name files, or a folder that has some")
 	}
@@ -219,7 +228,7 @@ func (a *app) statementOf(name string) (string, error) {
 
 // resultOf adds to a result what the head of a report shows: the file, its algorithm and
 // kid, the issuer of the statement, and which flag makes a check that was not made.
-func (a *app) resultOf(name string, alone bool, r *tpp.LintResult) *report.Result {
+func (a *app) resultOf(name string, alone bool, by *lintOptions, r *tpp.LintResult) *report.Result {
 	o := &report.Result{Name: name, Report: r.Report, Checks: r.Checks, Documents: r.Documents}
 	signed := validate.DocHeader
 	if alone {
@@ -235,20 +244,6 @@ func (a *app) resultOf(name string, alone bool, r *tpp.LintResult) *report.Resul
 			o.Issuer = c.Issuer.Or("")
 		}
 	}
-	addNotes(&o.Checks)
+	addNotes(&o.Checks, by)
 	return o
-}
-
-// addNotes names the flag that makes a check which was not made, so that "valid" is not
-// taken for more than it is.
-func addNotes(c *validate.Checks) {
-	note := func(to *validate.Check, how string) {
-		if to.State == validate.CheckNotChecked && to.Note == "" {
-			to.Note = how
-		}
-	}
-	note(&c.RequestSignature, "give --software-jwks")
-	note(&c.StatementSignature, "give --ssa-jwks")
-	note(&c.Audience, "give --aud")
-	note(&c.Certificate, "give --cert")
 }

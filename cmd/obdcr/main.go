@@ -156,7 +156,7 @@ I/O, or a bank that cannot answer now.`,
 	}
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(a.lintCommand(), a.inspectCommand(), explainCommand(), rulesCommand(),
-		policyCommand(), a.attributesCommand(), a.dnCommand(), a.buildCommand(), a.registerCommand(), a.getCommand(), a.updateCommand(),
+		a.policyCommand(), a.attributesCommand(), a.dnCommand(), a.buildCommand(), a.registerCommand(), a.getCommand(), a.updateCommand(),
 		a.deleteCommand(), a.ssaCommand(), a.sandboxCommand(), versionCommand(), manCommand())
 	root.SetVersionTemplate(thisBuild().String() + "\n")
 	helpful(root)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
@@ -50,9 +51,13 @@ func TestScripts(t *testing.T) {
 	keystore.Publish("/keys.jwks", directory.JWKS())
 	keystore.Publish("/software.jwks", software.JWKS())
 	proxy := newProxy(t, strings.TrimPrefix(keystore.URL(), "https://"))
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: software.TransportCertificate.Certificate[0]})
 	files, err := inputtest.New(directory, software)
 	require.NoError(t, err)
+	other, err := directory.NewSoftware(ssatest.SoftwareOptions{})
+	require.NoError(t, err)
+	foreign, err := ssatest.New(ssatest.Options{Environment: claims.Production}) // it has another CA
+	require.NoError(t, err)
+	t.Cleanup(foreign.Close)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -65,12 +70,24 @@ func TestScripts(t *testing.T) {
 				os.WriteFile(filepath.Join(e.WorkDir, "directory.jwks"), directory.JWKS(), 0o600),
 				os.WriteFile(filepath.Join(e.WorkDir, "software.jwks"), software.JWKS(), 0o600),
 				os.WriteFile(filepath.Join(e.WorkDir, "ca.pem"), keystore.CAPEM(), 0o600),
-				os.WriteFile(filepath.Join(e.WorkDir, "transport.pem"), block, 0o600),
+				writeCertificate(e.WorkDir, "transport.pem", software.TransportCertificate),
+				writeCertificate(e.WorkDir, "signing.pem", software.SigningCertificate),
+				writeCertificate(e.WorkDir, "other.pem", other.TransportCertificate),
+				os.WriteFile(filepath.Join(e.WorkDir, "issuer.pem"), directory.CAPEM(), 0o600),
+				os.WriteFile(filepath.Join(e.WorkDir, "foreign.pem"), foreign.CAPEM(), 0o600),
 				os.WriteFile(filepath.Join(e.WorkDir, "transport.der"), software.TransportCertificate.Certificate[0], 0o600),
 			)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
+			// around FROM TO BEFORE AFTER: FROM with bytes around it, written as Go writes strings.
+			"around": func(ts *testscript.TestScript, _ bool, args []string) {
+				before, err := strconv.Unquote(`"` + args[2] + `"`)
+				ts.Check(err)
+				after, err := strconv.Unquote(`"` + args[3] + `"`)
+				ts.Check(err)
+				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(before+ts.ReadFile(args[0])+after), 0o600))
+			},
 			"mint": func(ts *testscript.TestScript, _ bool, args []string) {
 				token, err := minter{directory, software}.mint(args[0], args[2:])
 				ts.Check(err)
@@ -109,6 +126,11 @@ func inUTF16(s string, order binary.AppendByteOrder) (text []byte) {
 		text = order.AppendUint16(text, unit)
 	}
 	return text
+}
+
+func writeCertificate(dir, name string, c tls.Certificate) error {
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]})
+	return os.WriteFile(filepath.Join(dir, name), block, 0o600)
 }
 
 // exits CODE COMMAND...: the command ends with that very code.

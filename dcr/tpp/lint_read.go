@@ -26,7 +26,7 @@ func (l *linter) read() {
 	if l.refuseWhole(clean, bare, place{validate.DocRequest, validate.RuleRequestJWS, "request"}) {
 		return
 	}
-	l.reportAround(around, l.in.Request, bare, validate.Violation{Document: validate.DocRequest})
+	l.reportAround(around, l.in.Request, bare, place{validate.DocRequest, validate.RuleRequestJWS, "request"})
 	c := l.readRequest(clean, bare)
 	if !l.ended {
 		l.readStatement(c, bare)
@@ -47,8 +47,7 @@ func (l *linter) readStatementAlone() {
 		return
 	}
 	// In a request the statement stands as it is in the file.
-	l.reportAround(around, l.in.Statement, bare, validate.Violation{Document: validate.DocSSA,
-		Code: validate.InvalidSoftwareStatement, Step: validate.StepParseSSA})
+	l.reportAround(around, l.in.Statement, bare, place{validate.DocSSA, validate.RuleSSAJWS, "software statement"})
 	l.readStatementText(clean, bare, true)
 }
 
@@ -214,18 +213,21 @@ func (l *linter) addStatement(message string, apart bool) {
 
 // reportAround reports bytes of data around the text of a file. Around a token the bank
 // refuses them. Claims alone are not sent as they are.
-func (l *linter) reportAround(around, data string, bare bool, v validate.Violation) {
+func (l *linter) reportAround(around, data string, bare bool, at place) {
 	if around == "" {
 		return
 	}
-	v.Rule, v.Refused = validate.RuleInputEncoding, !bare
+	v := validate.Violation{Rule: validate.RuleInputEncoding, Document: at.document}
+	_, err := ssa.ParseSigned(data)
 	switch {
 	case bare:
 		v.Message, v.Fix = "the file "+around+", which other tools may not read", "save the file in UTF-8, without a byte order mark"
 	case len(data) > verdict.MaxRequest:
-		v.Status, v.Message = verdict.StatusTooLarge, "the file "+around+", and so has more bytes than a bank reads: sent as it is, the bank answers 413"
+		v.Message = "the file " + around + ", and so has more bytes than a bank reads: sent as it is, the bank answers 413"
+		v.Refused = &validate.Violation{Rule: validate.RuleRequestSize, Message: verdict.TooLarge}
 	default:
 		v.Message = "the file " + around + ": sent as it is, the bank answers 400"
+		v.Refused = &validate.Violation{Rule: at.rule, Document: at.document, Message: "the " + at.noun + " is no compact JWS: " + verdict.Plain(err)}
 	}
 	l.add(v)
 }

@@ -133,7 +133,7 @@ func buildFor(m *Metadata, token string, o RequestOptions) (c claims.Request, er
 	if c.ResponseTypes, err = wanted(m, memberResponseTypes, o.ResponseTypes, m.ResponseTypes, claims.Code, claims.CodeIDToken); err != nil {
 		return c, err
 	}
-	scopes, err := wanted(m, memberScopes, o.Scopes, m.Scopes, scopesOf(statement)...)
+	scopes, err := wanted(m, memberScopes, o.Scopes, withOpenID(m.Scopes), scopesOf(statement)...)
 	if err != nil {
 		return c, err
 	}

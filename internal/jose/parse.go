@@ -50,7 +50,7 @@ func Parse(token string) (*JWS, error) {
 		// The decoder skips line breaks. A part with one gives fewer octets than its
 		// length says, or has a length that no octets encode to.
 		if err != nil || len(part)%4 == 1 || len(buf)-start != encoding.DecodedLen(len(part)) {
-			return nil, fail(ErrMalformed, "the "+partNames[i]+" "+notEncoded(part))
+			return nil, fail(ErrMalformed, misspelt(token, part, partNames[i]))
 		}
 		ends[i] = len(buf)
 	}
@@ -66,33 +66,60 @@ func Parse(token string) (*JWS, error) {
 
 var partNames = [3]string{"header", "payload", "signature"}
 
-// notEncoded says why a part is no canonical base64url. What editors and libraries do most
-// has its own words.
-func notEncoded(part string) string {
-	switch {
-	case strings.ContainsAny(part, "\r\n"):
-		return "has a line break; a compact JWS is one line, without a line break behind it"
-	case strings.HasPrefix(part, "\ufeff"):
-		return "begins with a byte order mark, which is no part of a compact JWS"
-	case strings.Contains(part, "="):
-		return "is padded with =, which base64url of a JWS leaves out"
-	case strings.ContainsAny(part, "+/"):
-		return "is base64, not base64url, which has - for + and _ for /"
-	}
-	return "is not canonical base64url (one line, A-Z a-z 0-9 - _, no padding, unused bits zero)"
-}
-
 // findDots finds the two dots. The decoder checks all else.
 func findDots(token string) (first, second int, err error) {
 	first = strings.IndexByte(token, '.')
 	second = first + 1 + strings.IndexByte(token[first+1:], '.')
 	switch {
 	case first < 0 || second == first:
-		return 0, 0, fail(ErrMalformed, "fewer than three parts; a compact JWS has header, payload and signature")
+		return 0, 0, fail(ErrMalformed, few(token))
 	case strings.IndexByte(token[second+1:], '.') >= 0:
-		return 0, 0, fail(ErrMalformed, "more than three parts; a compact JWS has header, payload and signature")
+		return 0, 0, fail(ErrMalformed, many(token))
 	}
 	return first, second, nil
+}
+
+const parts = "; a compact JWS has header, payload and signature"
+
+// few says what a text is that has fewer than three parts.
+func few(token string) string {
+	switch {
+	case token == "":
+		return "the token is empty"
+	case strings.HasPrefix(strings.TrimLeft(token, " \t\r\n"), "{"):
+		return "JSON, and not a token in three parts; the JSON forms of a JWS are not taken"
+	}
+	return "fewer than three parts" + parts
+}
+
+// many says what a text is that has more than three parts.
+func many(token string) string {
+	if strings.Count(token, ".") == 4 {
+		return "five parts, as an encrypted token (JWE) has" + parts
+	}
+	return "more than three parts" + parts
+}
+
+// misspelt says why a part of a token is not canonical base64url. Editors and shells add
+// most of what stands there, and nobody sees it.
+func misspelt(token, part, name string) string {
+	switch {
+	case strings.HasPrefix(token, "\uFEFF"):
+		return "the token begins with a byte order mark; send it without"
+	case strings.IndexByte(part, 0) >= 0:
+		return "the " + name + " holds octets of zero, as UTF-16 has; send ASCII"
+	case strings.TrimRight(part, "\r\n") != part && strings.HasSuffix(token, part):
+		return "the token ends with a line break; send it without"
+	case strings.ContainsAny(part, "\r\n"):
+		return "the " + name + " holds a line break; send the token in one line"
+	case strings.ContainsAny(part, " \t"):
+		return "the " + name + " holds white space; send the token alone"
+	case strings.HasSuffix(part, "="):
+		return "the " + name + " is padded; leave the = out"
+	case strings.ContainsAny(part, "+/"):
+		return "the " + name + " is base64, not base64url; write - for + and _ for /"
+	}
+	return "the " + name + " is not canonical base64url (one line, A-Z a-z 0-9 - _, no padding, unused bits zero)"
 }
 
 func (j *JWS) readHeader() error {

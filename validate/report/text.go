@@ -112,7 +112,11 @@ func (t *textWriter) report() {
 		t.b.WriteByte('\n')
 	}
 	if wire := r.Wire(); wire != nil {
-		t.b.WriteString("The bank would answer: " + answer(wire) + "\n")
+		would := "The bank would answer: "
+		if r.Valid() {
+			would = "Sent as the file is, the bank would answer: "
+		}
+		t.b.WriteString(would + answer(wire) + "\n")
 	}
 	t.clauses()
 	t.verdict()

@@ -96,6 +96,12 @@ func answer(w *validate.WireError) string {
 
 // placeOf returns the pointer, and the document where it is not the request.
 func placeOf(v *validate.Violation) string {
+	switch {
+	case v.Rule == validate.RuleInputEncoding || v.Rule == validate.RuleRequestSize:
+		return "the whole file"
+	case strings.HasPrefix(v.Rule, "certificate."):
+		return "the transport certificate"
+	}
 	at := v.Pointer
 	if at == "" {
 		at = "the whole"

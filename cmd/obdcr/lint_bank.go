@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
+	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// severities are the values of --fail-on, the most serious first.
+func severities() []string {
+	return []string{string(validate.SeverityError), string(validate.SeverityWarning), string(validate.SeverityNotice)}
+}
+
+// fails reports whether a report has a violation for which --fail-on asks, or one that makes
+// it invalid.
+func fails(r *validate.Report, on string) bool {
+	failed := !r.Valid()
+	for _, s := range severities()[:slices.Index(severities(), on)+1] {
+		failed = failed || r.Count(validate.Severity(s)) > 0
+	}
+	return failed
+}
+
+// bankOf makes the validator of what is known of the bank: its policy, its audience, what it
+// announces. Where nothing is, no bank is named.
+func (a *app) bankOf(ctx context.Context, o *lintOptions) (*validate.Validator, *tpp.Metadata, error) {
+	profile := validate.Profile(o.profile)
+	policy, err := a.loadPolicy(o.policy, profile)
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.policy == "" && o.discovery == "" && !o.audGiven {
+		v, err := tpp.AnyBank(profile)
+		return v, nil, err
+	}
+	m, err := a.announced(ctx, o.discovery, o.ca)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case m != nil && o.policy == "":
+		policy, err = m.Policy(profile)
+	case m != nil:
+		policy, err = m.Narrow(policy)
+	}
+	if err != nil {
+		return nil, nil, usageError("--discovery %s: %s", o.discovery, detail(err))
+	}
+	if o.audGiven {
+		setAudience(&policy, o.aud)
+	}
+	v, err := validate.New(validate.Config{Profile: profile, Policy: policy})
+	if err != nil {
+		return nil, nil, usageError("%s", text.Detail(err))
+	}
+	return v, m, nil
+}
+
+// announced reads a discovery document from a file or over the network; nil if name is "".
+// Nothing is sent to the bank's endpoints, so the document need not have them.
+func (a *app) announced(ctx context.Context, name, ca string) (*tpp.Metadata, error) {
+	if name == "" {
+		return nil, nil
+	}
+	roots, err := a.loadRoots(ca)
+	if err != nil {
+		return nil, err
+	}
+	const unused = "https://endpoint.invalid/"
+	return a.metadata(ctx, &settings{Config: &obieconfig.Config{WellknownEndpoint: name}, roots: roots},
+		&clientOptions{ca: ca, registrationEndpoint: unused, tokenEndpoint: unused})
+}
+
+// setAudience makes aud the one accepted audience, an identifier or a URL.
+func setAudience(p *validate.Policy, aud string) {
+	kind := validate.AudienceID
+	if strings.Contains(aud, "://") {
+		kind = validate.AudienceURL
+	}
+	p.Audiences = []string{aud}
+	if !slices.Contains(p.AudienceKinds, kind) {
+		p.AudienceKinds = append(p.AudienceKinds, kind)
+	}
+}
+
+// certificateCAs reads the CAs of --cert-ca; nil if there are none. They are believed in
+// each environment, since the user has named them for this one certificate.
+func (a *app) certificateCAs(o *lintOptions, now time.Time) (*cert.Authorities, error) {
+	if o.certCA == "" {
+		return nil, nil
+	}
+	if o.cert == "" {
+		return nil, usageError("--cert-ca checks the chain of a certificate: give --cert too")
+	}
+	f, err := a.open("--cert-ca", o.certCA)
+	if err != nil {
+		return nil, err
+	}
+	list, err := f.Authorities(a.opens)
+	if err != nil {
+		return nil, usageError("%w", err)
+	}
+	authorities, err := cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{claims.Sandbox: list, claims.Production: list}, now)
+	if err != nil {
+		return nil, usageError("--cert-ca %s: %w", shownName(o.certCA), plainly(err))
+	}
+	return authorities, nil
+}
+
+// addNotes names the flag that makes a check which was not made, so that "valid" is not
+// taken for more than it is.
+func addNotes(c *validate.Checks, o *lintOptions) {
+	note := func(to *validate.Check, how string) {
+		if to.State == validate.CheckNotChecked && to.Note == "" {
+			to.Note = how
+		}
+	}
+	note(&c.RequestSignature, "give --software-jwks")
+	note(&c.StatementSignature, "give --ssa-jwks")
+	switch {
+	case o.discovery != "":
+		note(&c.Audience, "an identifier is not announced: give --aud")
+	default:
+		note(&c.Audience, "give --aud")
+	}
+	switch {
+	case o.cert != "":
+		note(&c.Certificate, "whose it is: give --software-jwks")
+	default:
+		note(&c.Certificate, "give --cert")
+	}
+}
