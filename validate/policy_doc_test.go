@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -52,6 +53,7 @@ are and what the defaults are.
 | ` + "`obie-3.4`" + ` | version 3.4, which adds jwt-bearer, has ` + "`native`" + ` in place of ` + "`mobile`" + `, and a longer ` + "`tls_client_auth_subject_dn`" + ` |
 | ` + "`wso2`" + ` | version 3.2 as WSO2 Open Banking documents it: ` + "`redirect_uris`" + ` is required, ` + "`scope`" + ` and ` + "`application_type`" + ` may be left out, ` + "`application_type`" + ` is ` + "`web`" + ` |
 
+%s
 ## Examples
 
 Each is a whole file. A test reads each of them, and judges a request that the default policy judges otherwise.
@@ -192,9 +194,20 @@ func (e *policyExample) section() string {
 	return "\n### " + e.title + "\n\n" + e.text + "\n\n```\nobdcr lint --policy " + e.file + profile + " request.jwt\n```\n\n```json\n" + e.policy + "\n```\n"
 }
 
+// vendorRules says which rules the profile wso2 has and version 3.2 has not, and the reverse.
+func vendorRules() string {
+	names := map[bool][]string{}
+	for _, r := range Rules() {
+		if r.in(WSO2) != r.in(OBIE32) {
+			names[r.in(WSO2)] = append(names[r.in(WSO2)], "`"+r.ID+"`")
+		}
+	}
+	return "[Rules](rules.md) that `wso2` has and `obie-3.2` has not: " + strings.Join(names[true], ", ") + ". The reverse: " + strings.Join(names[false], ", ") + ".\n"
+}
+
 func TestPolicyDocIsRenderedFromTheTable(t *testing.T) {
 	var page strings.Builder
-	page.WriteString(policyIntroduction)
+	fmt.Fprintf(&page, policyIntroduction, vendorRules())
 	for i := range policyExamples {
 		page.WriteString(policyExamples[i].section())
 	}
