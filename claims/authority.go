@@ -6,8 +6,8 @@ import (
 	"github.com/obdcr/obdcr/internal/jsonscan"
 )
 
-// maxEntries bounds the authority claims and authorisations of one statement: each
-// takes many times the room of its JSON text.
+// maxEntries bounds the authority claims, authorisations and roles with a status of one
+// statement: each takes many times the room of its JSON text.
 const maxEntries = 200
 
 func readAuthority(r *reader, v jsonscan.Value) (Authority, bool) {
@@ -37,7 +37,7 @@ func readEntries[T any](r *reader, v jsonscan.Value, read func(*reader, jsonscan
 	}
 	count := v.Len()
 	if r.entries += count; r.entries > maxEntries {
-		r.fault("too many entries", "at most 200 authority claims and authorisations in all")
+		r.fault("too many entries", "at most 200 authority claims, authorisations and roles in all")
 		return nil
 	}
 	entries := make([]T, 0, count)

@@ -49,8 +49,9 @@ func (e *FaultError) Detail() string {
 // reader decodes single members and collects their faults.
 type reader struct {
 	faults  []Fault
-	failed  int // faults found, with those beyond maxFaults
-	entries int // authority claims and authorisations read
+	failed  int  // faults found, with those beyond maxFaults
+	entries int  // authority claims and authorisations read
+	moved   bool // the member that is being read has another name than ours
 	// path leads to the member that is being read. Only a fault makes a pointer of it,
 	// because that allocates and faults are rare.
 	path []step

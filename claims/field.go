@@ -177,6 +177,7 @@ func (f field[T]) decode(r *reader, into *T, name string, v jsonscan.Value) {
 		return
 	}
 	r.enter(name)
+	r.moved = name != f.name
 	f.read(r, into, v)
 	r.leave()
 }

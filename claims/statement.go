@@ -98,8 +98,45 @@ func readRoles(r *reader, v jsonscan.Value) (Roles, bool) {
 		words, ok := wordsOf[Role](r, v)
 		return Roles{Values: words, Text: true}, ok
 	}
+	for _, first := range v.Elements() {
+		if r.moved && first.Kind() == jsonscan.Object {
+			return readHeldRoles(r, v)
+		}
+		break
+	}
 	list, ok := listOf[Role](r, v)
 	return Roles{Values: list}, ok
+}
+
+// readHeldRoles reads roles as a directory writes them that has a claim of its own for
+// them: an array of objects, each with a role and perhaps a status. A role that is not
+// active is left out.
+func readHeldRoles(r *reader, v jsonscan.Value) (Roles, bool) {
+	type held struct{ role, status Optional[string] }
+	before := r.failed
+	entries := readEntries(r, v, func(r *reader, v jsonscan.Value) (h held) {
+		if _, there := v.Member("role"); !there {
+			r.wrong(v, "object with a role")
+		}
+		for name, m := range v.Members() {
+			r.enter(name)
+			switch {
+			case name == "role":
+				readText(r, m, &h.role)
+			case name == "status" && m.Kind() != jsonscan.Null:
+				readText(r, m, &h.status)
+			}
+			r.leave()
+		}
+		return h
+	})
+	roles := make([]Role, 0, len(entries))
+	for _, h := range entries {
+		if role, ok := h.role.Get(); ok && text.EqualFold(h.status.Or("active"), "active") {
+			roles = append(roles, Role(role))
+		}
+	}
+	return Roles{Values: roles}, r.failed == before
 }
 
 func writeRoles(roles Roles) any {

@@ -55,7 +55,7 @@ func (r *Registrar) registerFromSSA(ctx context.Context, text string, o *operati
 	if err != nil {
 		return nil, r.verifier.refuseStatement(input, err)
 	}
-	input.SSA, input.Environment = statement.Claims(), statement.Environment()
+	input.SSA, input.Environment, input.ClaimNames = statement.Claims(), statement.Environment(), statement.ClaimNames()
 	o.environment = statement.Environment()
 	keys, err := statement.SoftwareKeys(r.verifier.SoftwareKeys)
 	if err != nil {

@@ -63,7 +63,7 @@ func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (
 	if err != nil {
 		return nil, c.refuseStatement(input, err)
 	}
-	input.SSA, input.Environment = statement.Claims(), statement.Environment()
+	input.SSA, input.Environment, input.ClaimNames = statement.Claims(), statement.Environment(), statement.ClaimNames()
 	keys, err := statement.SoftwareKeys(c.SoftwareKeys)
 	if err != nil {
 		return nil, c.refuseStatement(input, err)
@@ -90,7 +90,7 @@ func (c VerifyConfig) refuseStatement(input *validate.Input, err error) *Error {
 	if errors.As(err, &e) && e.Claims != nil {
 		// The signature is good, so the claims are the directory's: the report lists every
 		// rule that they break, and not the first fault alone.
-		input.SSA, input.SSAFaults, input.Environment = e.Claims, e.Faults, e.Environment
+		input.SSA, input.SSAFaults, input.Environment, input.ClaimNames = e.Claims, e.Faults, e.Environment, e.ClaimNames
 		if report := c.Validator.Judge(input); !report.Valid() {
 			return refused(report, err)
 		}

@@ -61,29 +61,11 @@ func (a *Anchor) check() error {
 		a.hosts = append(a.hosts, canonical)
 		a.plain = append(a.plain, "https://"+strings.TrimSuffix(canonical, ":443")+"/")
 	}
-	return a.checkNames()
-}
-
-// checkNames refuses a mapping that gives one claim of the directory to two of ours, and
-// one that moves a registered claim (RFC 7519 section 4.1): the registered claims choose
-// the anchor and bound its trust.
-func (a *Anchor) checkNames() error {
-	theirs := map[string]string{}
-	for ours, their := range a.ClaimNames {
-		switch {
-		case ours == "" || their == "":
-			return errors.New("its mapping of claim names has an empty name")
-		case slices.Contains(registered, ours) || slices.Contains(registered, their):
-			return fmt.Errorf("its mapping of claim names moves %s to %s; registered claims stay", text.Quote(ours), text.Quote(their))
-		case theirs[their] != "":
-			return fmt.Errorf("its mapping of claim names gives %s to two claims", text.Quote(their))
-		}
-		theirs[their] = ours
+	if err := claims.CheckNames(a.ClaimNames); err != nil {
+		return errors.New(text.Detail(err))
 	}
 	return nil
 }
-
-var registered = []string{"iss", "iat", "exp", "nbf", "jti", "aud", "sub"}
 
 // admits returns why the address of a key set is refused, or "". It compares as RemoteKeys
 // does. If it admits an address that RemoteKeys has no source for, the bank's

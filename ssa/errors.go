@@ -34,10 +34,12 @@ type Error struct {
 	Cause   error  // what lies beneath: a key resolver's error, or a parser's
 
 	// Claims, Faults and Environment are those of a statement whose signature is good
-	// but which is refused all the same; Claims is nil where it is not.
+	// but which is refused all the same; Claims is nil where it is not. ClaimNames are
+	// those of its anchor, and not to be changed.
 	Claims      *claims.SSA
 	Faults      []claims.Fault
 	Environment claims.Environment
+	ClaimNames  map[string]string
 }
 
 // Error gives rule, if there is one, kind and detail in one line.

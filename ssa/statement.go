@@ -98,6 +98,10 @@ func (v *Verified) Header() *claims.Header { return v.statement.UnverifiedHeader
 // Environment returns the anchor's environment.
 func (v *Verified) Environment() claims.Environment { return v.anchor.Environment }
 
+// ClaimNames returns the names that the anchor's directory gives to claims, as
+// Anchor.ClaimNames has them. The map must not be changed.
+func (v *Verified) ClaimNames() map[string]string { return v.anchor.ClaimNames }
+
 // Anchor returns the name of the trust anchor that verified the statement.
 func (v *Verified) Anchor() string { return v.anchor.Name }
 

@@ -159,7 +159,7 @@ func (v *Verifier) judge(s *Statement, a *Anchor) (*Verified, error) {
 	}
 	if refusal != nil {
 		told := *c
-		refusal.Claims, refusal.Faults, refusal.Environment = &told, slices.Clone(faults), a.Environment
+		refusal.Claims, refusal.Faults, refusal.Environment, refusal.ClaimNames = &told, slices.Clone(faults), a.Environment, a.ClaimNames
 		return nil, refusal
 	}
 	return &Verified{statement: *s, claims: c, anchor: *a}, nil

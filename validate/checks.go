@@ -33,7 +33,7 @@ func requires(c *Case, m claims.MemberValue) {
 func reportFaults(c *Case, d Document, mine func(pointer string) bool) {
 	for _, f := range c.Faults(d) {
 		if mine(f.Pointer) {
-			c.ReportValue(f.Pointer, f.Got, f.Want, wrongType(f.Got, f.Want))
+			c.foundAt(f.Pointer, f.Got, Violation{Want: f.Want, Message: wrongType(f.Got, f.Want)})
 		}
 	}
 }

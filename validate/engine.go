@@ -217,7 +217,7 @@ func (v *Validator) judge(in *Input) *Report {
 		r.outcomes[i] = c.outcome
 	}
 	*c = Case{} // the report must not keep the input alive
-	r.addExtra(in.Extra)
+	r.addExtra(in)
 	r.sort()
 	return r
 }

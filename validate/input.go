@@ -20,6 +20,9 @@ type Input struct {
 	SSAHeaderFaults []claims.Fault
 	SSA             *claims.SSA // claims of the software statement
 	SSAFaults       []claims.Fault
+	// ClaimNames are the names by which SSA was read, as claims.DecodeSSA takes them. Nil
+	// means those of the policy. Pointers into the statement have these names.
+	ClaimNames map[string]string
 
 	// Environment is that of the trust anchor that verified the statement. It is
 	// empty for a statement that is not verified.
@@ -101,7 +104,8 @@ func (c *Case) Environment() claims.Environment { return c.in.Environment }
 func (c *Case) Profile() Profile { return c.profile }
 
 // Report reports a violation at the RFC 6901 pointer into the rule's document. The
-// pointer to an absent member is the path that it would have. The message says in
+// pointer to an absent member is the path that it would have. Of a claim of the statement
+// it has the name in package claims, whatever the directory calls it. The message says in
 // lower case what is wrong. Pass input through [Echo] before it becomes part of a
 // message.
 func (c *Case) Report(pointer, message string) { c.ReportValue(pointer, "", "", message) }
@@ -125,8 +129,17 @@ func (c *Case) reportFix(pointer, got, want, message, fix string) {
 	c.found(pointer, got, Violation{Want: want, Message: message, Fix: fix})
 }
 
-// found reports a violation, whose empty fields are those of the rule.
+// found reports a violation, whose empty fields are those of the rule. The pointer into a
+// statement has the names of package claims.
 func (c *Case) found(pointer, got string, v Violation) {
+	if c.document() == DocSSA {
+		pointer = asSent(pointer, claimNames(c.in, c.policy))
+	}
+	c.foundAt(pointer, got, v)
+}
+
+// foundAt is found for a pointer that has the directory's own names.
+func (c *Case) foundAt(pointer, got string, v Violation) {
 	c.outcome = OutcomeFailed
 	v.Pointer, v.Got = pointer, Echo(got)
 	c.report.addFromRule(c.rule, v)

@@ -105,8 +105,9 @@ var (
 	statementNames = map[string]string{
 		"software_jwks_uri": "software_jwks_endpoint", "jwks_uri": "software_jwks_endpoint",
 		"software_jwks_inactive_uri": "software_jwks_revoked_endpoint", "org_jwks_uri": "org_jwks_endpoint",
-		"software_statement_roles": "software_roles", "roles": "software_roles",
-		"redirect_uris": "software_redirect_uris", "client_name": "software_client_name", "organisation_id": "org_id",
+		"org_jwks_inactive_uri": "org_jwks_revoked_endpoint", "software_statement_roles": "software_roles", "roles": "software_roles",
+		"redirect_uris": "software_redirect_uris", "client_name": "software_client_name", "client_description": "software_client_description",
+		"organisation_id": "org_id", "organization_id": "org_id", "organisation_name": "org_name", "organization_name": "org_name",
 		"logo_uri": "software_logo_uri", "policy_uri": "software_policy_uri", "tos_uri": "software_tos_uri", "client_uri": "software_client_uri",
 	}
 )
@@ -130,10 +131,10 @@ func (c *Case) reportUnknown(name string, known []string, others map[string]stri
 	const message = "is not known and is ignored"
 	meant := c.meantBy(name, known, others)
 	if meant == "" {
-		c.Report(pointerTo(name), message)
+		c.foundAt(pointerTo(name), "", Violation{Message: message})
 		return
 	}
-	c.reportFix(pointerTo(name), "", meant, message+"; near: "+meant, fix+meant)
+	c.foundAt(pointerTo(name), "", Violation{Want: meant, Message: message + "; near: " + meant, Fix: fix + meant})
 }
 
 // reportMissing reports a member that was not sent, and one that is there in its place.
@@ -164,7 +165,7 @@ func (c *Case) inPlaceOf(member string) (name, fix string) {
 		}
 		name = Echo(name)
 		if c.document() == DocSSA {
-			return name, "use a statement that has the claim as " + member + "; a bank can map " + name + " to it by claim_names of its trust anchor"
+			return name, "use a statement that has the claim as " + member + "; a bank can map " + name + " to it by claim_names of its policy"
 		}
 		return name, "rename " + name + " to " + member
 	}

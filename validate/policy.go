@@ -52,6 +52,10 @@ type Policy struct {
 	// DefaultScopes are assigned to a request that names no scope, as far as
 	// its roles allow them. (default_scopes)
 	DefaultScopes []string
+	// ClaimNames maps claims of a software statement, by their names in package claims, to
+	// the names that the bank's directories use instead. The trust anchors need the same
+	// mapping. Empty for the OBIE directory. (claim_names)
+	ClaimNames map[string]string
 	// IDShapes are the shapes of the identifiers of the directories that the bank trusts.
 	// (id_shapes)
 	IDShapes []IDShape

@@ -97,7 +97,7 @@ var policyTable = jsonform.Table[Policy]{
 	{
 		Name: "role_scopes",
 		Field: jsonform.At(func(p *Policy) *map[claims.Role][]string { return &p.RoleScopes },
-			jsonform.Lists[claims.Role, string]{}),
+			jsonform.Map[claims.Role, []string]{Of: jsonform.Texts[string]{}}),
 		Doc: "The scopes that each software role allows. A role that is not named allows none. `CD_AISP` and the other roles of the " +
 			"Crown Dependencies allow, unless they are named, what they do without `CD_`. No other role than `AISP`, `PISP`, `CBPII` and " +
 			"`ASPSP`, with or without `CD_`, can be named.",
@@ -132,7 +132,7 @@ var policyTable = jsonform.Table[Policy]{
 	{
 		Name: "allowed_values",
 		Field: jsonform.At(func(p *Policy) *map[string][]string { return &p.AllowedValues },
-			jsonform.Lists[string, string]{Of: jsonform.Texts[string]{Filled: true}}),
+			jsonform.Map[string, []string]{Of: jsonform.Texts[string]{Filled: true}}),
 		Doc: "Narrows members of the request, by their names, to lists of values. Each entry of an array and each word of `scope` " +
 			"must be in the list. `iat`, `exp` and `nbf` cannot be narrowed.",
 		Example: `{"response_types": ["code id_token"]}`,
@@ -155,6 +155,15 @@ var policyTable = jsonform.Table[Policy]{
 		Check: func(f *jsonform.Faults, p *Policy) {
 			checkScopeList(f, "default_scopes", p.DefaultScopes, p.Scopes, "is not in scopes")
 		},
+	},
+	{
+		Name:  "claim_names",
+		Field: jsonform.At(func(p *Policy) *map[string]string { return &p.ClaimNames }, jsonform.Map[string, string]{Of: jsonform.Text[string]{}}),
+		Doc: "The names that the bank's directories give to claims of a statement, where they are not those of the OBIE directory: from " +
+			"its name to theirs. `iss`, `iat`, `exp`, `nbf` and `jti` keep their names. Under a name of its own `software_roles` may also be an " +
+			"array of objects, each with a `role` and perhaps a `status`; a role that is not `Active` is not held.",
+		Example: `{"software_jwks_endpoint": "software_jwks_uri", "software_roles": "software_statement_roles"}`,
+		Check:   checkClaimNames,
 	},
 	{
 		Name:  "id_shapes",

@@ -145,6 +145,9 @@ func anyPolicy(t *rapid.T, profile Profile) Policy {
 	p.AllowedValues = map[string][]string{"response_types": some(t, "allowed_values", 1, []string{string(p.ResponseTypes[0])}), "jti": {"\u00e9\"\\\n"}}
 	p.Adjustable = some(t, "adjustable", 0, adjustableMembers)
 	p.IssuerKinds = some(t, "issuer_kinds", 1, []IssuerKind{IssuerSoftwareID, IssuerOrgID})
+	if rapid.Bool().Draw(t, "claim_names") {
+		p.ClaimNames = map[string]string{"org_id": "\u00e9\"", "software_roles": "roles"}
+	}
 	p.IDShapes = some(t, "id_shapes", 1, idShapes)
 	p.SoftwareIDFrom = one(t, "software_id_from", SoftwareIDFromSSA, SoftwareIDFromHint)
 	p.SubjectDNMatch = one(t, "subject_dn_match", DNMatchExact, DNMatchReversed, DNMatchAnyOrder, DNMatchImmutable)

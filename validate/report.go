@@ -3,6 +3,8 @@ package validate
 import (
 	"cmp"
 	"slices"
+
+	"github.com/obdcr/obdcr/internal/rule"
 )
 
 // Violation is one fault of a request.
@@ -133,17 +135,18 @@ func (r *Report) addFromRule(rule int, v Violation) {
 
 // addExtra adds violations that were found outside of the table. It drops one whose
 // rule reported the fault itself.
-func (r *Report) addExtra(extra []Violation) {
+func (r *Report) addExtra(in *Input) {
+	extra, names := in.Extra, claimNames(in, &r.validator.policy)
 	for i := range extra {
 		v := extra[i]
 		if at, known := r.validator.byID[v.Rule]; known && r.outcomes[at] == OutcomeFailed && !r.validator.rules[at].External {
 			continue
 		}
-		r.complete(&v)
+		r.complete(&v, names)
 		r.add(v)
 		if v.Refused != nil {
 			instead := *v.Refused
-			r.complete(&instead)
+			r.complete(&instead, names)
 			r.refuse(&instead)
 		}
 	}
@@ -154,8 +157,9 @@ func (r *Report) addExtra(extra []Violation) {
 	}
 }
 
-// complete fills in the empty fields of a violation that was found outside of the table.
-func (r *Report) complete(v *Violation) {
+// complete fills in the empty fields of a violation that was found outside of the table. Its
+// pointer gets the names that the statement's directory gives to claims.
+func (r *Report) complete(v *Violation, names map[string]string) {
 	if at, known := r.validator.byID[v.Rule]; known {
 		v.fill(&r.validator.rules[at])
 	}
@@ -164,6 +168,9 @@ func (r *Report) complete(v *Violation) {
 		v.Code = cmp.Or(v.Code, InvalidClientMetadata)
 	}
 	v.Got = Echo(v.Got)
+	if v.Document == DocSSA && v.Rule != rule.SSAMemberType { // whose pointer has them
+		v.Pointer = asSent(v.Pointer, names)
+	}
 }
 
 // fill takes the empty fields of v from its rule.

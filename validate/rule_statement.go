@@ -75,7 +75,7 @@ var statementTypeRules = []Rule{
 		Basis:    BasisMust,
 		Fix:      refetch,
 		Check: func(c *Case) {
-			reportFaults(c, DocSSA, func(p string) bool { return !within(p, "/software_redirect_uris") })
+			reportFaults(c, DocSSA, func(p string) bool { return !within(p, asSent("/software_redirect_uris", claimNames(c.in, c.policy))) })
 		},
 	},
 	{
@@ -89,7 +89,7 @@ var statementTypeRules = []Rule{
 		Code:     InvalidRedirectURI,
 		Fix:      refetch,
 		Check: func(c *Case) {
-			reportFaults(c, DocSSA, func(p string) bool { return within(p, "/software_redirect_uris") })
+			reportFaults(c, DocSSA, func(p string) bool { return within(p, asSent("/software_redirect_uris", claimNames(c.in, c.policy))) })
 		},
 	},
 }
@@ -273,7 +273,7 @@ func checkAttributes(c *Case) {
 			continue
 		}
 		if m := c.SSA().Member(a.Claim); a.Required && (!m.Present() || m.Empty()) {
-			c.Report(m.Pointer(), "is missing, and the attribute "+strconv.Quote(Echo(a.Name))+" requires it")
+			c.reportMissing(m.Pointer(), "is missing, and the attribute "+strconv.Quote(Echo(a.Name))+" requires it")
 		}
 	}
 }

@@ -17,6 +17,7 @@ func TestAClonedPolicySharesNothing(t *testing.T) {
 		}
 	}
 	p.AllowedValues = map[string][]string{"scope": {"openid"}}
+	p.ClaimNames = map[string]string{"org_id": "id"}
 	to := reflect.ValueOf(p.clone())
 	for i := range from.NumField() {
 		name := from.Type().Field(i).Name

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -65,7 +66,7 @@ func (a *app) attributes(out io.Writer, name string, o *attributeOptions) error 
 	if err != nil {
 		return usageError("%w", plainly(err))
 	}
-	statement, err := a.loadStatement(name, policy.Attributes)
+	statement, err := a.loadStatement(name, &policy)
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func (a *app) attributes(out io.Writer, name string, o *attributeOptions) error 
 
 // loadStatement reads the claims of a software statement. A file that is no statement is a
 // violation, and so is a claim of the wrong type that an attribute is made of.
-func (a *app) loadStatement(name string, declared []claims.AttributeDeclaration) (*claims.SSA, error) {
+func (a *app) loadStatement(name string, policy *validate.Policy) (*claims.SSA, error) {
 	f, err := a.open("", name)
 	if err != nil {
 		return nil, err
@@ -96,14 +97,15 @@ func (a *app) loadStatement(name string, declared []claims.AttributeDeclaration)
 	if err != nil {
 		return nil, &exitError{exitViolated, fmt.Errorf("%s is no software statement: %w", shownName(name), err)}
 	}
-	statement, faults, err := claims.DecodeSSA([]byte(payload), nil)
+	statement, faults, err := claims.DecodeSSA([]byte(payload), policy.ClaimNames)
 	if err != nil {
 		return nil, &exitError{exitViolated, fmt.Errorf("%s is no software statement: %w", shownName(name), plainly(err))}
 	}
 	var wrong []error
 	for _, f := range faults {
-		if slices.ContainsFunc(declared, func(d claims.AttributeDeclaration) bool {
-			return f.Pointer == "/"+d.Claim || strings.HasPrefix(f.Pointer, "/"+d.Claim+"/")
+		if slices.ContainsFunc(policy.Attributes, func(d claims.AttributeDeclaration) bool {
+			claim := "/" + cmp.Or(policy.ClaimNames[d.Claim], d.Claim)
+			return f.Pointer == claim || strings.HasPrefix(f.Pointer, claim+"/")
 		}) {
 			wrong = append(wrong, fmt.Errorf("%s: %s is %s, not %s", shownName(name), f.Pointer, f.Got, f.Want))
 		}

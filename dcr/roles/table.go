@@ -30,7 +30,7 @@ var form = jsonform.Table[Table]{
 	{
 		Name: "roles",
 		Field: jsonform.At(func(t *Table) *map[string][]claims.Role { return &t.Roles },
-			jsonform.Lists[string, claims.Role]{Of: jsonform.Texts[claims.Role]{Known: known, Filled: true}}),
+			jsonform.Map[string, []claims.Role]{Of: jsonform.Texts[claims.Role]{Known: known, Filled: true}}),
 		Doc: "The roles that open each API, by the name of the API. Any one of them opens it; `CD_AISP` and the other roles of the Crown " +
 			"Dependencies count as those without `CD_`. An API that stands neither here nor in `open` is closed.",
 		Example: `{"accounts": ["AISP"], "funds-confirmations": ["CBPII"]}`,

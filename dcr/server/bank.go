@@ -154,8 +154,8 @@ func withoutSource(hosts []string, sources []ssa.RemoteSource) []string {
 	})
 }
 
-// anchors makes the trust anchors of Directories and Anchors, with the algorithms and the
-// statement ages of the policy.
+// anchors makes the trust anchors of Directories and Anchors, with the algorithms, the
+// statement ages and the claim names of the policy. An anchor's own claim names stay.
 func (b *Bank) anchors(keys ssa.KeyResolver) []ssa.Anchor {
 	anchors := slices.Clone(b.config.Anchors)
 	for _, d := range b.config.Directories {
@@ -165,6 +165,9 @@ func (b *Bank) anchors(keys ssa.KeyResolver) []ssa.Anchor {
 		anchors[i].Algorithms, anchors[i].MaxAge = b.policy.SigningAlgorithms, b.policy.SSAMaxAge
 		if anchors[i].Keys == nil {
 			anchors[i].Keys = keys
+		}
+		if len(anchors[i].ClaimNames) == 0 {
+			anchors[i].ClaimNames = b.policy.ClaimNames
 		}
 	}
 	return anchors

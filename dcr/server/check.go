@@ -93,6 +93,11 @@ func (c *Config) checkDirectories(f *faults) {
 		f.add(c.Anchors[i].Algorithms != nil || c.Anchors[i].MaxAge != 0,
 			"Anchors[%d] sets Algorithms or MaxAge: leave them empty, and set signing_algorithms and ssa_max_age_seconds of the policy", i)
 	}
+	for i := range c.Anchors {
+		names := c.Anchors[i].ClaimNames
+		f.add(c.Policy != nil && len(c.Policy.ClaimNames) > 0 && len(names) > 0 && !maps.Equal(names, c.Policy.ClaimNames),
+			"ClaimNames of Anchors[%d] and claim_names of the policy differ: give one of them", i)
+	}
 	all := c.directories()
 	for i, d := range all {
 		f.add(!known(d.environment), "%s is of no environment: give it claims.Sandbox or claims.Production", d.place)

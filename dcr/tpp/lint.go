@@ -3,6 +3,7 @@ package tpp
 import (
 	"context"
 	"crypto/x509"
+	"maps"
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
@@ -79,6 +80,9 @@ func Lint(ctx context.Context, in LintInput) (*LintResult, error) {
 	if in.Update {
 		l.input.Update = &validate.Update{}
 	}
+	if err := l.nameClaims(); err != nil {
+		return nil, err
+	}
 	l.read()
 	if !l.ended {
 		if err := l.check(ctx); err != nil {
@@ -86,6 +90,24 @@ func Lint(ctx context.Context, in LintInput) (*LintResult, error) {
 		}
 	}
 	return &l.result, nil
+}
+
+// nameClaims takes the names that the directory gives to claims from the policy or from the
+// Anchor, and lets both have them.
+func (l *linter) nameClaims() error {
+	l.input.ClaimNames = l.policy.ClaimNames
+	switch a := l.in.Anchor; {
+	case a == nil:
+	case len(l.policy.ClaimNames) == 0:
+		l.input.ClaimNames = a.ClaimNames
+	case len(a.ClaimNames) == 0:
+		named := *a
+		named.ClaimNames = l.policy.ClaimNames
+		l.in.Anchor = &named
+	case !maps.Equal(a.ClaimNames, l.policy.ClaimNames):
+		return failure("ClaimNames of the Anchor and claim_names of the policy differ: give one of them")
+	}
+	return nil
 }
 
 // notChecked returns the checks that apply to a request, or to a statement alone.

@@ -189,11 +189,7 @@ func (l *linter) readStatementText(statement string, bare, apart bool) {
 }
 
 func (l *linter) readClaims(payload string, apart bool) {
-	var names map[string]string
-	if l.in.Anchor != nil {
-		names = l.in.Anchor.ClaimNames
-	}
-	c, faults, err := claims.DecodeSSA(payload, names)
+	c, faults, err := claims.DecodeSSA(payload, l.input.ClaimNames)
 	if err != nil {
 		l.statement = nil
 		l.addStatement("the payload of the software statement is no strict JSON object: "+verdict.Plain(err), apart)

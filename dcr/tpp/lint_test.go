@@ -137,3 +137,37 @@ func TestLintKnowsAnUpdate(t *testing.T) {
 		require.Equal(t, 1, report.Count(validate.SeverityWarning)+report.Count(validate.SeverityNotice))
 	}
 }
+
+// A statement of a directory with other names is read by them, whether the policy or the
+// anchor has them. Without them the report says where the claims stand.
+func TestLintReadsTheNamesOfADirectory(t *testing.T) {
+	w := newWorld(t)
+	statement := w.statement(t, map[string]any{"software_jwks_endpoint": nil, "software_jwks_uri": w.software.JWKSURL(), "software_roles": nil,
+		"software_statement_roles": []map[string]string{{"role": "AISP", "status": "Active"}}})
+	names := map[string]string{"software_jwks_endpoint": "software_jwks_uri", "software_roles": "software_statement_roles"}
+	policy := w.bank.Policy()
+	policy.ClaimNames = names
+	renamed, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	require.NoError(t, err)
+	usual, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: w.bank.Policy()})
+	require.NoError(t, err)
+	plain, named := w.directory.Anchor(), w.directory.Anchor()
+	named.ClaimNames = names
+	for name, in := range map[string]tpp.LintInput{
+		"by the policy": {Validator: renamed}, "by the anchor": {Validator: usual, Anchor: &named}, "by both": {Validator: renamed, Anchor: &named},
+		"by the policy, which the anchor leaves out": {Validator: renamed, Anchor: &plain},
+	} {
+		in.Statement, in.Now = statement, w.now
+		result, err := tpp.Lint(t.Context(), in)
+		require.NoError(t, err, name)
+		require.True(t, result.Report.Valid(), "%s: %v", name, errorIDs(result.Report))
+	}
+	result, err := tpp.Lint(t.Context(), tpp.LintInput{Validator: usual, Statement: statement, Now: w.now})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{validate.RuleSSASoftwareJWKSEndpointRequired, validate.RuleSSASoftwareRolesRequired}, errorIDs(result.Report))
+	for _, v := range result.Report.Violations {
+		if v.Severity == validate.SeverityError {
+			require.Contains(t, v.Message, names[v.Pointer[1:]], "the message says under which name the claim stands")
+		}
+	}
+}

@@ -55,7 +55,8 @@
 //	update       an object where the request would change a registered client (PUT); its
 //	             "secret_differs" is true where the client has another client_secret
 //	policy       the bank's policy, as validate.ParsePolicy reads it; without it the
-//	             default policy of the profile holds
+//	             default policy of the profile holds; its claim_names are the names of
+//	             claims in the statement
 //	extra        IDs of rules that a step with keys or a memory reports, a signature
 //	             check for instance; the documents alone do not show the fault
 //	expect       array of expectations, which name each profile at most once

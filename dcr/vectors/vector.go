@@ -89,7 +89,11 @@ func (v *Vector) Input() (*validate.Input, error) {
 		in.SSAHeader, in.SSAHeaderFaults, errs[2] = claims.DecodeHeader(v.SSAHeader)
 	}
 	if v.SSA != nil {
-		in.SSA, in.SSAFaults, errs[3] = claims.DecodeSSA(v.SSA, nil)
+		names, err := v.claimNames()
+		if err != nil {
+			return nil, err
+		}
+		in.SSA, in.SSAFaults, errs[3] = claims.DecodeSSA(v.SSA, names)
 	}
 	for i, document := range validate.Documents() {
 		if errs[i] != nil {
@@ -103,6 +107,16 @@ func (v *Vector) Input() (*validate.Input, error) {
 		in.Extra = append(in.Extra, validate.Violation{Rule: id})
 	}
 	return in, nil
+}
+
+// claimNames returns the claim_names of the vector's policy, which do not depend on the
+// profile.
+func (v *Vector) claimNames() (map[string]string, error) {
+	if len(v.Expect) == 0 {
+		return nil, nil
+	}
+	policy, err := v.PolicyFor(v.Expect[0].Profiles[0])
+	return policy.ClaimNames, err
 }
 
 // PolicyFor returns the bank's policy in profile p. The error is that of

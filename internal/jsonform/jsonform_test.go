@@ -19,6 +19,7 @@ type garden struct {
 	Kind    kind
 	Plants  []kind
 	Beds    map[kind][]string
+	Signs   map[string]string
 	Open    bool
 	Gates   int
 	Closing time.Duration
@@ -42,7 +43,8 @@ var gardenTable = jsonform.Table[garden]{
 	{Name: "name", Field: jsonform.At(func(g *garden) *string { return &g.Name }, jsonform.Text[string]{}), Doc: "What it is called.", Example: `"Kew"`},
 	{Name: "kind", Field: jsonform.At(func(g *garden) *kind { return &g.Kind }, jsonform.Text[kind]{Known: []kind{"herb", "rose"}}), Doc: "What grows.", Example: `"herb"`},
 	{Name: "plants", Field: jsonform.At(func(g *garden) *[]kind { return &g.Plants }, jsonform.Texts[kind]{Known: []kind{"herb", "rose"}, Filled: true, Once: true}), Doc: "All that grows.", Example: `["herb"]`},
-	{Name: "beds", Field: jsonform.At(func(g *garden) *map[kind][]string { return &g.Beds }, jsonform.Lists[kind, string]{Of: jsonform.Texts[string]{Filled: true}}), Doc: "The beds.", Example: `{"rose": ["north"]}`},
+	{Name: "beds", Field: jsonform.At(func(g *garden) *map[kind][]string { return &g.Beds }, jsonform.Map[kind, []string]{Of: jsonform.Texts[string]{Filled: true}}), Doc: "The beds.", Example: `{"rose": ["north"]}`},
+	{Name: "signs", Field: jsonform.At(func(g *garden) *map[string]string { return &g.Signs }, jsonform.Map[string, string]{Of: jsonform.Text[string]{}}), Doc: "What signs say.", Example: `{"gate": "in"}`},
 	{Name: "open", Field: jsonform.At(func(g *garden) *bool { return &g.Open }, jsonform.Bool{}), Doc: "Whether it is.", Example: `true`},
 	{Name: "gates", Field: jsonform.At(func(g *garden) *int { return &g.Gates }, jsonform.Int{Low: 1, High: 4}), Doc: "How many.", Example: `2`},
 	{Name: "closing_seconds", Field: jsonform.At(func(g *garden) *time.Duration { return &g.Closing }, jsonform.Seconds{Low: time.Second, High: time.Hour}), Doc: "In seconds.", Example: `60`},
@@ -60,11 +62,12 @@ var gardenTable = jsonform.Table[garden]{
 func sample() garden {
 	return garden{
 		Name: "Kew", Kind: "herb", Plants: []kind{"rose", "herb"}, Beds: map[kind][]string{"rose": {"north"}, "herb": {"a", "b"}},
-		Open: true, Gates: 2, Closing: time.Minute, Gate: gate{Locks: []string{"iron"}}, Sheds: []gate{{Wide: true, Locks: []string{}}},
+		Signs: map[string]string{"gate": "in", "exit": "out"},
+		Open:  true, Gates: 2, Closing: time.Minute, Gate: gate{Locks: []string{"iron"}}, Sheds: []gate{{Wide: true, Locks: []string{}}},
 	}
 }
 
-const written = `{"name":"Kew","kind":"herb","plants":["rose","herb"],"beds":{"herb":["a","b"],"rose":["north"]},"open":true,"gates":2,` +
+const written = `{"name":"Kew","kind":"herb","plants":["rose","herb"],"beds":{"herb":["a","b"],"rose":["north"]},"signs":{"exit":"out","gate":"in"},"open":true,"gates":2,` +
 	`"closing_seconds":60,"gate":{"locks":["iron"],"wide":false},"sheds":[{"locks":[],"wide":true}]}`
 
 // read is what a caller does with a document.
@@ -99,7 +102,7 @@ func TestADocumentIsWrittenAndReadBack(t *testing.T) {
 	assert.Empty(t, gardenTable.Check(&back))
 	empty := gardenTable.Write(nil, new(garden))
 	require.Empty(t, read(string(empty), &back))
-	assert.Equal(t, garden{Plants: []kind{}, Beds: map[kind][]string{}, Gate: gate{Locks: []string{}}, Sheds: []gate{}}, back)
+	assert.Equal(t, garden{Plants: []kind{}, Beds: map[kind][]string{}, Signs: map[string]string{}, Gate: gate{Locks: []string{}}, Sheds: []gate{}}, back)
 }
 
 func TestWhatADocumentDoesNotNameStaysAsItIs(t *testing.T) {
@@ -138,6 +141,8 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 		`{"beds": {"rose": "north"}}`:                    {"beds/rose"},
 		`{"beds": {"rose": [1], "herb": [2]}}`:           {"beds/rose/0"},
 		`{"open": "true"}`:                               {"open"},
+		`{"signs": ["in"]}`:                              {"signs"},
+		`{"signs": {"gate": 1}}`:                         {"signs/gate"},
 		`{"gates": 1.0}`:                                 {"gates"},
 		`{"gates": 3000000000}`:                          {"gates"},
 		`{"closing_seconds": "60"}`:                      {"closing_seconds"},
@@ -157,6 +162,7 @@ func TestValuesThatAreNotAdmittedAreNamed(t *testing.T) {
 		"name":            func(g *garden) { g.Name = "a\x00" },
 		"beds/?":          func(g *garden) { g.Beds["\xff"] = []string{"a"} },
 		"beds/herb":       func(g *garden) { g.Beds["herb"][0] = "\xff" },
+		"signs/gate":      func(g *garden) { g.Signs["gate"] = "\xff" },
 		"kind":            func(g *garden) { g.Kind = "tree" },
 		"plants":          func(g *garden) { g.Plants = nil },
 		"beds/rose":       func(g *garden) { g.Beds["rose"] = nil },
@@ -206,7 +212,7 @@ func TestACopySharesNothing(t *testing.T) {
 	c := gardenTable.Clone(g)
 	require.Equal(t, g, c)
 	c.Plants[0], c.Beds["herb"][0], c.Gate.Locks[0], c.Sheds[0].Wide, c.Sheds[0].Locks = "tree", "z", "tin", false, nil
-	c.Beds["rose"] = nil
+	c.Beds["rose"], c.Signs["gate"] = nil, "shut"
 	assert.Equal(t, sample(), g)
 	assert.Equal(t, garden{}, gardenTable.Clone(garden{}))
 }

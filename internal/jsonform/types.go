@@ -156,63 +156,63 @@ func (t Texts[T]) Schema() *Schema {
 	return s
 }
 
-// Lists is an object of arrays of strings. The names of its members are not fixed.
-type Lists[K, V ~string] struct {
-	Of Texts[V]
+// Map is an object of values of one type. The names of its members are not fixed.
+type Map[K ~string, V any] struct {
+	Of Type[V]
 }
 
-// Read reads an object of arrays. It stops at the first member that is no array.
-func (l Lists[K, V]) Read(f *Faults, place string, v jsonscan.Value, into *map[K][]V) {
+// Read reads an object. It stops at the first member that is of another type.
+func (m Map[K, V]) Read(f *Faults, place string, v jsonscan.Value, into *map[K]V) {
 	if v.Kind() != jsonscan.Object {
-		wrongType(f, place, v, "an object of arrays")
+		wrongType(f, place, v, "an object")
 		return
 	}
-	lists, before := map[K][]V{}, len(*f)
-	for name, value := range v.Members() {
-		var list []V
-		l.Of.Read(f, below(place, name), value, &list)
+	values, before := map[K]V{}, len(*f)
+	for name, member := range v.Members() {
+		var value V
+		m.Of.Read(f, below(place, name), member, &value)
 		if len(*f) > before {
 			return
 		}
-		lists[K(name)] = list
+		values[K(name)] = value
 	}
-	*into = lists
+	*into = values
 }
 
 // Write writes an object, its members by name.
-func (l Lists[K, V]) Write(out []byte, lists map[K][]V) []byte {
+func (m Map[K, V]) Write(out []byte, values map[K]V) []byte {
 	out = append(out, '{')
-	for i, name := range slices.Sorted(maps.Keys(lists)) {
+	for i, name := range slices.Sorted(maps.Keys(values)) {
 		if i > 0 {
 			out = append(out, ',')
 		}
 		out = append(jsonscan.AppendString(out, string(name)), ':')
-		out = l.Of.Write(out, lists[name])
+		out = m.Of.Write(out, values[name])
 	}
 	return append(out, '}')
 }
 
-// Clone copies the map and its lists.
-func (l Lists[K, V]) Clone(lists map[K][]V) map[K][]V {
-	lists = maps.Clone(lists)
-	for name, list := range lists {
-		lists[name] = l.Of.Clone(list)
+// Clone copies the map and its values.
+func (m Map[K, V]) Clone(values map[K]V) map[K]V {
+	values = maps.Clone(values)
+	for name, value := range values {
+		values[name] = m.Of.Clone(value)
 	}
-	return lists
+	return values
 }
 
-// Check checks each name as a Text and each list as l.Of.
-func (l Lists[K, V]) Check(f *Faults, place string, lists map[K][]V) {
-	for _, name := range slices.Sorted(maps.Keys(lists)) {
+// Check checks each name as a Text and each value as one of m.Of.
+func (m Map[K, V]) Check(f *Faults, place string, values map[K]V) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		at := below(place, string(name))
 		Text[K]{}.Check(f, at, name)
-		l.Of.Check(f, at, lists[name])
+		m.Of.Check(f, at, values[name])
 	}
 }
 
-// Schema returns the schema of an object of arrays.
-func (l Lists[K, V]) Schema() *Schema {
-	return &Schema{Type: "object", Additional: l.Of.Schema()}
+// Schema returns the schema of an object of such values.
+func (m Map[K, V]) Schema() *Schema {
+	return &Schema{Type: "object", Additional: m.Of.Schema()}
 }
 
 // Bool is true or false.

@@ -1,6 +1,7 @@
 package input_test
 
 import (
+	"strings"
 	"testing"
 	"unicode/utf16"
 
@@ -67,6 +68,15 @@ func TestEveryFileIsCalledWhatItIs(t *testing.T) {
 	for k := input.Kind(0); k.Known(); k++ {
 		assert.True(t, seen[k], "there is no sample of %v", k)
 	}
+}
+
+// TestAStatementMayRepeatMembersOfRequests: a directory of another country puts redirect_uris
+// beside the claims of the organisation.
+func TestAStatementMayRepeatMembersOfRequests(t *testing.T) {
+	const statement = `{"iss": "a", "iat": 1, "redirect_uris": ["https://a.example"], "org_id": "b"}`
+	assert.Equal(t, input.StatementClaims, input.Recognise(statement).Kind)
+	assert.Equal(t, input.RequestClaims, input.Recognise(strings.Replace(statement, "iat", "software_statement", 1)).Kind)
+	assert.Equal(t, input.RequestClaims, input.Recognise(strings.Replace(statement, "org_id", "jti", 1)).Kind)
 }
 
 // TestTheEncodingChangesNoKind: what people see in an editor is what the file is.

@@ -1,0 +1,84 @@
+package server_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/server"
+	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// otherNames are the names of another directory.
+func otherNames() map[string]string {
+	return map[string]string{"software_jwks_endpoint": "software_jwks_uri", "software_roles": "software_statement_roles"}
+}
+
+// renamed is a statement in those names.
+func (w *world) renamed(t *testing.T, changes map[string]any) string {
+	t.Helper()
+	all := map[string]any{"software_jwks_endpoint": nil, "software_jwks_uri": w.software.JWKSURL(), "software_roles": nil,
+		"software_statement_roles": json.RawMessage(`[{"role": "AISP", "status": "Active"}, {"role": "PISP", "status": "Inactive"}]`)}
+	for name, value := range changes {
+		all[name] = value
+	}
+	statement, err := w.software.SSA(all)
+	require.NoError(t, err)
+	return statement
+}
+
+// tryRenamed registers with the scopes that the roles allow.
+func (w *world) tryRenamed(t *testing.T, statement string, scope ...string) error {
+	t.Helper()
+	client, _, _ := w.serve(t, w.bank(t))
+	request := w.software.Request(ssatest.DefaultAudience)
+	request.SoftwareStatement, request.Scope = claims.Some(statement), claims.Some(claims.Scope{Words: scope})
+	token, err := w.software.Sign(&request)
+	require.NoError(t, err)
+	_, err = client.Register(t.Context(), token)
+	return err
+}
+
+func TestABankReadsTheNamesOfItsDirectory(t *testing.T) {
+	byPolicy := func(w *world) { w.policy(func(p *validate.Policy) { p.ClaimNames = otherNames() }) }
+	byAnchor := func(w *world) { w.config.Anchors[0].ClaimNames = otherNames() }
+	for name, arrange := range map[string]func(*world){
+		"by the policy": byPolicy, "by the anchor": byAnchor, "by both": func(w *world) { byPolicy(w); byAnchor(w) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			arrange(w)
+			require.NoError(t, w.tryRenamed(t, w.renamed(t, nil), "openid", "accounts"))
+			err := w.tryRenamed(t, w.renamed(t, nil), "openid", "payments")
+			requireAnswer(t, err, 400, validate.RuleScopeWithinRoles)
+
+			err = w.tryRenamed(t, w.renamed(t, map[string]any{"software_statement_roles": nil}), "openid", "accounts")
+			require.ErrorContains(t, err, "software_statement /software_statement_roles: ", "the place has the directory's name")
+			requireAnswer(t, err, 400, validate.RuleSSASoftwareRolesRequired)
+
+			err = w.tryRenamed(t, w.renamed(t, map[string]any{"software_jwks_uri": "https://elsewhere.example/keys"}), "openid", "accounts")
+			require.ErrorContains(t, err, "software_statement /software_jwks_uri: ")
+			requireAnswer(t, err, 400, validate.RuleSSAJWKSEndpointHost)
+		})
+	}
+	w := newWorld(t)
+	err := w.tryRenamed(t, w.renamed(t, nil), "openid", "accounts")
+	requireAnswer(t, err, 400, validate.RuleSSASoftwareRolesRequired)
+}
+
+func TestNamesOfClaimsMustNotContradictEachOther(t *testing.T) {
+	w := newWorld(t)
+	w.policy(func(p *validate.Policy) { p.ClaimNames = otherNames() })
+	w.config.Anchors[0].ClaimNames = map[string]string{"software_jwks_endpoint": "jwks_uri"}
+	_, err := server.New(w.config)
+	require.ErrorContains(t, err, "ClaimNames of Anchors[0] and claim_names")
+
+	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: *w.config.Policy})
+	require.NoError(t, err)
+	_, err = tpp.Lint(t.Context(), tpp.LintInput{Validator: validator, Statement: "{}", Anchor: &w.config.Anchors[0]})
+	require.Error(t, err)
+}
