@@ -104,7 +104,7 @@ func decode(kind, token string) *decoded {
 	}
 	object, err := jsonscan.Parse(payload)
 	if err != nil {
-		d.broken, d.fault = payload, fmt.Errorf("the payload of the %s is no strict JSON: %w", kind, plainly(err))
+		d.broken, d.fault = payload, fmt.Errorf("the payload of the %s is no strict JSON: %w", kind, placed(err, payload))
 		return d
 	}
 	d.Payload = json.RawMessage(payload)
@@ -125,6 +125,14 @@ func payloadOf(text string) (string, error) {
 		return "", noToken(err)
 	}
 	return signed.UnverifiedPayload(), nil
+}
+
+// placed tells where in doc, the text that was read, a fault of JSON is.
+func placed(err error, doc string) error {
+	if syntax, ok := errors.AsType[*jsonscan.SyntaxError](err); ok {
+		return errors.New(syntax.In(doc))
+	}
+	return plainly(err)
 }
 
 // noToken returns the reason why a text is no compact JWT.

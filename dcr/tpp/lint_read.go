@@ -192,7 +192,7 @@ func (l *linter) readClaims(payload string, apart bool) {
 	c, faults, err := claims.DecodeSSA(payload, l.input.ClaimNames)
 	if err != nil {
 		l.statement = nil
-		l.addStatement("the payload of the software statement is no strict JSON object: "+verdict.Plain(err), apart)
+		l.addStatement("the payload of the software statement is no strict JSON object: "+verdict.Reason(payload, err), apart)
 		return
 	}
 	l.input.SSA, l.input.SSAFaults = c, faults

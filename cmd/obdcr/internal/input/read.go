@@ -56,6 +56,7 @@ type File struct {
 	detail   string  // instead of the kind's name, where more is known; "" if not
 	token    string  // the compact JWS, of a token
 	wrapped  bool    // text stood between quotation marks, as a JSON string
+	opaque   bool    // the payload of a token is no JSON object
 	reason   string  // of a damaged token
 	syntax   *syntax // of broken JSON
 	object   jsonscan.Value

@@ -31,7 +31,7 @@ var kinds = map[string]input.Kind{
 	"empty": input.Empty, "blank": input.Empty, "text": input.Unknown, "html": input.HTML, "xml": input.XML, "gzip": input.Gzip, "zip": input.Zip,
 	"binary": input.Binary, "latin": input.OtherEncoding, "utf32": input.OtherEncoding,
 	"request": input.Request, "quoted-request": input.Request, "statement": input.Statement, "quoted-statement": input.Statement,
-	"request-claims": input.RequestClaims, "statement-claims": input.StatementClaims, "other-token": input.OtherToken,
+	"request-claims": input.RequestClaims, "statement-claims": input.StatementClaims, "other-token": input.OtherToken, "broken-payload": input.OtherToken,
 	"damaged-token": input.DamagedToken, "jwe": input.EncryptedToken, "jws-flattened": input.JWSFlattened, "jws-general": input.JWSGeneral,
 	"broken-comma": input.BrokenJSON, "broken-twice": input.BrokenJSON, "broken-note": input.BrokenJSON, "broken-end": input.BrokenJSON,
 	"broken-quotes": input.BrokenJSON, "broken-utf8": input.BrokenJSON,

@@ -44,6 +44,7 @@ func (f *File) recogniseToken() {
 	}
 	payload, err := jsonscan.Parse(signed.UnverifiedPayload())
 	if err != nil || payload.Kind() != jsonscan.Object {
+		f.opaque = true
 		return
 	}
 	switch claimsKind(payload) {

@@ -182,7 +182,7 @@ func (f *File) Judged(want Kind) *Error {
 	alone := map[Kind]Kind{Request: RequestClaims, Statement: StatementClaims}[want]
 	switch {
 	case f.wrapped && f.Flag == "": // it is judged as it would be sent
-	case f.Kind == want, f.Kind == alone, f.Kind == DamagedToken:
+	case f.Kind == want, f.Kind == alone, f.Kind == DamagedToken, f.opaque:
 		return nil
 	case want == Statement && (f.Kind == OtherToken || f.Kind == OtherObject), f.Kind == OtherObject && f.object.Len() == 0:
 		return nil

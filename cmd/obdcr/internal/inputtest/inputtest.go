@@ -121,6 +121,8 @@ func (m *maker) tokens() {
 	other, err := m.Software.Sign(map[string]any{"iss": "a", "sub": "a", "aud": "b", "jti": "c", "exp": 1})
 	m.add("other-token", []byte(other), err)
 	m.add("damaged-token", []byte(request[:max(0, len(request)-1)]), nil)
+	encode := base64.RawURLEncoding.EncodeToString
+	m.add("broken-payload", []byte(encode([]byte(`{"alg":"PS256","kid":"k"}`))+"."+encode([]byte("{\"iat\": 1,\n\"iat\": 2}"))+"."+encode([]byte("s"))), nil)
 	m.add("jwe", []byte(base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RSA-OAEP","enc":"A256GCM"}`))+".a.b.c.d"), nil)
 	parts := strings.Split(request, ".")
 	if len(parts) != 3 {
