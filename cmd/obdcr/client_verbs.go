@@ -67,8 +67,8 @@ all, the secret is printed, so that it is not lost.
 If no answer comes, the client may be registered all the same. Then send the very same
 request again (--save, --request): a bank does not register it twice.`,
 		Example: `  obdcr register --config conformance.json --client-out client.json
-  obdcr register --discovery https://bank.example/.well-known/openid-configuration \
-    --ca ca.pem --cert transport.pem --key transport.key \
+  obdcr register --ca ca.pem --cert transport.pem --key transport.key \
+    --discovery https://bank.example/.well-known/openid-configuration \
     --signing-key signing.key --kid KID --ssa ssa.jwt \
     --aud 0015800001041RHAAY
   obdcr register --config conformance.json --auth-method tls_client_auth \
@@ -97,7 +97,8 @@ func (a *app) getCommand() *cobra.Command {
 		Long: `get asks the bank's token endpoint for an access token of the client, then reads the
 client at the registration endpoint. It leaves out the secrets of the answer.`,
 		Example: `  obdcr get --config conformance.json --client client.json
-  obdcr get --config conformance.json --client client.json --token-scope accounts`,
+  obdcr get --config conformance.json --client client.json \
+    --token-scope accounts`,
 		Args:              oneClientID,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {

@@ -36,9 +36,12 @@ after a violation, where a bank would stop.
 lint checks signatures, audience and certificate only if flags give what that needs, and
 says which it did not check. "valid" alone means that all four are good.`,
 		Example: `  obdcr lint request.jwt
-  obdcr lint request.jwt --ssa-jwks directory.jwks --software-jwks software.jwks -o json
-  obdcr lint request.jwt --discovery https://bank.example/.well-known/openid-configuration
-  obdcr lint claims.json --ssa ssa.jwt --aud 0015800001041RHAAY --cert transport.pem --strict`,
+  obdcr lint request.jwt --ssa-jwks directory.jwks \
+    --software-jwks software.jwks -o json
+  obdcr lint request.jwt \
+    --discovery https://bank.example/.well-known/openid-configuration
+  obdcr lint claims.json --ssa ssa.jwt --aud 0015800001041RHAAY \
+    --cert transport.pem --strict`,
 		Args: someFiles,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.audGiven = c.Flags().Changed("aud")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -86,7 +87,7 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 		if !c.named && !f.Resembles(wanted) {
 			return judgement{}
 		}
-		return judgement{result: a.resultOf(c.name, alone, o, unjudged(&in, wanted, wrongFile(f, wrong, wanted)))}
+		return judgement{result: inLinesOf(f, wanted, a.resultOf(c.name, alone, o, unjudged(&in, wanted, wrongFile(f, wrong, wanted))))}
 	}
 	if in.Statement, in.Request = f.Raw, ""; !alone {
 		in.Statement, in.Request = statement, f.Raw
@@ -95,7 +96,32 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 	if err != nil {
 		return judgement{err: usageError("%w", plainly(err))}
 	}
-	return judgement{result: a.resultOf(c.name, alone, o, result), unread: unreadableKeys(result.Unavailable)}
+	return judgement{result: inLinesOf(f, wanted, a.resultOf(c.name, alone, o, result)), unread: unreadableKeys(result.Unavailable)}
+}
+
+// inLinesOf makes the lines of a report those of the file where the file is JSON. A line of
+// broken JSON is shown only if the file was meant to be judged and holds no private key, as
+// PEM or as JWK.
+func inLinesOf(f *input.File, wanted input.Kind, r *report.Result) *report.Result {
+	document := validate.DocRequest
+	if wanted == input.Statement {
+		document = validate.DocSSA
+	}
+	switch {
+	case f.Quoted():
+		return r
+	case f.Kind == input.BrokenJSON:
+		if !f.Resembles(wanted) || strings.Contains(f.Text(), "PRIVATE KEY") || strings.Contains(f.Text(), `"d"`) {
+			return r
+		}
+	default:
+		if _, read := r.Documents[document]; !read || !strings.HasPrefix(f.Text(), "{") {
+			return r
+		}
+	}
+	source, _ := text.Decode(f.Raw)
+	r.Source, r.Judged = []byte(source), document
+	return r
 }
 
 // unjudged makes the result for a file that is not decoded, by the rule that a bank would

@@ -14,7 +14,7 @@ func (a *app) policyCommand() *cobra.Command {
 		Long: `policy helps to write a bank's policy: the file that lint, attributes and sandbox read
 by --policy. docs/policy.md explains its members.`,
 		Example: `  obdcr policy print --profile obie-3.4 > policy.json
-  obdcr policy from-discovery https://bank.example/.well-known/openid-configuration > policy.json
+  obdcr policy from-discovery discovery.json > policy.json
   obdcr lint --policy policy.json --profile obie-3.4 request.jwt`,
 		Args: onlyCommands,
 		RunE: func(*cobra.Command, []string) error {
@@ -60,7 +60,7 @@ func (a *app) fromDiscoveryCommand() *cobra.Command {
 algorithms, grant types, response types and scopes. What the bank does not announce is as in
 the default policy of the profile. A bank does not announce the identifier that it takes as
 aud: add it to audiences.`,
-		Example: `  obdcr policy from-discovery https://bank.example/.well-known/openid-configuration > policy.json
+		Example: `  obdcr policy from-discovery discovery.json > policy.json
   obdcr policy from-discovery discovery.json --profile obie-3.4`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: filesAlone,
