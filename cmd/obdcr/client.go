@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -122,11 +123,12 @@ func (o *clientOptions) alsoOfTheSystem(c *settings) *x509.CertPool {
 	return system
 }
 
-// bankClient bounds how long a client waits for an answer, and shows what it does.
+// bankClient bounds how long a client waits for an answer, and shows what it does. Commands
+// without --timeout wait for the default.
 func (a *app) bankClient(c *http.Client, o *clientOptions) *http.Client {
-	c.Timeout, a.timeout = o.timeout, o.timeout
+	a.timeout, c.Timeout = o.timeout, cmp.Or(o.timeout, defaultTimeout)
 	if t, ok := c.Transport.(*http.Transport); ok {
-		t.TLSHandshakeTimeout = o.timeout // a shorter one would be told as the whole
+		t.TLSHandshakeTimeout = c.Timeout // a shorter one would be told as the whole
 	}
 	return a.observed(c, o.verbose)
 }

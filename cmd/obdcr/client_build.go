@@ -3,19 +3,14 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
-	"github.com/obdcr/obdcr/validate"
 )
 
 func (a *app) buildCommand() *cobra.Command {
@@ -122,52 +117,4 @@ func (a *app) givenRequest(o *clientOptions) (string, error) {
 		a.note("%s: the token alone is sent, in ASCII, because a bank refuses the bytes of the file", f.Where())
 	}
 	return request, nil
-}
-
-// saveRequest writes the request to the file of --save before it is sent, so that a lost answer
-// does not lose the request.
-func (o *clientOptions) saveRequest(request string) error {
-	if o.save == "" {
-		return nil
-	}
-	f, err := os.OpenFile(o.save, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return ioError(fmt.Errorf("--save %s: %w", o.save, withoutPath(err)))
-	}
-	_, err = io.WriteString(f, request)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return ioError(fmt.Errorf("--save %s: %w", o.save, withoutPath(err)))
-	}
-	return nil
-}
-
-// diagnose lints a request that a bank refused, because the bank's answer often names no
-// member.
-func (a *app) diagnose(ctx context.Context, request string, err error) {
-	var refused *tpp.ResponseError
-	if !errors.As(err, &refused) || refused.Status != 400 {
-		return
-	}
-	for _, row := range refused.Rules() {
-		a.note("%s: fix: %s", row.ID, row.Fix)
-	}
-	policy := validate.DefaultPolicy(validate.OBIE33)
-	policy.AuthMethods = nil
-	for _, method := range authMethods() { // every method: the default policy has fewer than this bank may
-		policy.AuthMethods = append(policy.AuthMethods, claims.AuthMethod(method))
-	}
-	policy.Widenings = []validate.Widening{validate.WidenClientSecretJWT, validate.WidenClientSecretBasic, validate.WidenClientSecretPost}
-	v, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
-	if err != nil {
-		return
-	}
-	result, err := tpp.Lint(ctx, tpp.LintInput{Request: request, Validator: v, Now: time.Now()})
-	if err != nil || result.Report.Valid() {
-		return
-	}
-	for _, found := range result.Report.Violations {
-		if found.Severity == validate.SeverityError {
-			a.note("lint: %s %s: %s", found.Rule, found.Pointer, found.Message)
-		}
-	}
 }

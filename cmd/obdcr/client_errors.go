@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -89,7 +90,10 @@ func (a *app) lostDetail(lost *tpp.NoAnswerError) string {
 		return said + "; " + hintCA
 	}
 	if errors.As(lost.Err, &silent) && silent.Timeout() {
-		return fmt.Sprintf("%s: %s has not answered within %s; --timeout waits longer", lost.Verb, peer(lost.Verb), a.timeout)
+		said = fmt.Sprintf("%s: %s has not answered within %s", lost.Verb, peer(lost.Verb), cmp.Or(a.timeout, defaultTimeout))
+		if a.timeout != 0 {
+			said += "; --timeout waits longer"
+		}
 	}
 	return said
 }

@@ -59,10 +59,13 @@ func (o *clientOptions) keyFlags(c *cobra.Command, server string) {
 	passwordFlag(f, &o.password)
 }
 
+// defaultTimeout is how long a command waits for an answer if it is not told.
+const defaultTimeout = 30 * time.Second
+
 // wireFlags are the flags for how to talk to a server.
 func (o *clientOptions) wireFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for each answer, a `DURATION` such as 90s")
+	f.DurationVar(&o.timeout, "timeout", defaultTimeout, "how long to wait for each answer, a `DURATION` such as 90s")
 	f.BoolVar(&o.verbose, "verbose", false, "print what is sent and what comes back, without the secrets in it")
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
@@ -60,6 +61,14 @@ func TestASignalEndsTheWaitAndSaysWhatTheBankMayHaveDone(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(dir, ".client-*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
+	kept, err := filepath.Glob(filepath.Join(dir, "request-*.jwt"))
+	require.NoError(t, err)
+	require.Len(t, kept, 1, "only the very same request is safe to send again")
+	require.Contains(t, r.err.String(), "--request ")
+	request, err := os.ReadFile(kept[0])
+	require.NoError(t, err)
+	_, err = dcr.ParseRequest(string(request))
+	require.NoError(t, err)
 }
 
 // TestVerboseShowsNoSecretOfAnyMethod registers a client by each method that a bank can have,

@@ -43,12 +43,12 @@ func (a *app) register(ctx context.Context, out io.Writer, o *clientOptions) err
 			return err
 		}
 	}
-	if err := o.saveRequest(request); err != nil {
+	if err := o.mayBeSent("register", request); err != nil {
 		return err
 	}
 	information, err := t.client.Register(ctx, request)
 	if err != nil {
-		return a.refusedRequest(ctx, out, request, err)
+		return a.refusedRequest(ctx, out, t, o, request, err)
 	}
 	a.note("registered as %s", information.ClientID)
 	a.noteDifferences(request, information)
@@ -106,7 +106,7 @@ func (a *app) update(ctx context.Context, out io.Writer, args []string, o *clien
 			return err
 		}
 	}
-	if err := o.saveRequest(request); err != nil {
+	if err := o.mayBeSent("update", request); err != nil {
 		return err
 	}
 	if asked := methodOf(request); asked != "" && asked != registered {
@@ -116,7 +116,7 @@ func (a *app) update(ctx context.Context, out io.Writer, args []string, o *clien
 	}
 	information, err := s.client.Update(ctx, s.by.ClientID, request, s.token)
 	if err != nil {
-		return a.refusedRequest(ctx, out, request, err)
+		return a.refusedRequest(ctx, out, s.connection, o, request, err)
 	}
 	a.note("updated %s", information.ClientID)
 	a.noteDifferences(request, information)
@@ -225,26 +225,4 @@ func methodOf(request string) claims.AuthMethod {
 		return ""
 	}
 	return parsed.UnverifiedClaims().TokenEndpointAuthMethod.Or("")
-}
-
-// refusedRequest reports a register or an update that failed. The bank's error object goes
-// to standard output as the result, so that a program can read it.
-func (a *app) refusedRequest(ctx context.Context, out io.Writer, request string, err error) error {
-	end := a.bankError(err)
-	var refused *tpp.ResponseError
-	if errors.As(err, &refused) && refused.Code != "" {
-		result := struct {
-			Status      int    `json:"status"`
-			Code        string `json:"error"`
-			Description string `json:"error_description"`
-		}{refused.Status, refused.Code, refused.Description}
-		if err := writeJSON(out, result); err != nil {
-			return ioError(err)
-		}
-	}
-	if errors.As(err, &refused) && refused.Retry() == tpp.RetryNew {
-		a.note("nothing was registered or changed; send a new request next time: the jti of this one may be used up")
-	}
-	a.diagnose(ctx, request, err)
-	return end
 }

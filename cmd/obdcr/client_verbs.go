@@ -65,7 +65,8 @@ method that has a secret one of the two is needed. If the file cannot be written
 all, the secret is printed, so that it is not lost.
 
 If no answer comes, the client may be registered all the same. Then send the very same
-request again (--save, --request): a bank does not register it twice.`,
+request again with --request: a bank does not register it twice. The request is in the
+file of --save, or else in a new file request-*.jwt in the current folder.`,
 		Example: `  obdcr register --config conformance.json --client-out client.json
   obdcr register --ca ca.pem --cert transport.pem --key transport.key \
     --discovery https://bank.example/.well-known/openid-configuration \

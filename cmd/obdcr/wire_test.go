@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
 // drawn returns what is on a line of a terminal after the text.
@@ -160,4 +163,19 @@ func TestATerminalGetsMessagesAtItsWidth(t *testing.T) {
 	out.Reset()
 	(&app{err: &out}).note("%s", long)
 	require.Equal(t, "obdcr: "+strings.TrimSpace(long)+"\n", out.String())
+}
+
+func TestASilentServerIsToldWithTheTimeWaited(t *testing.T) {
+	silent := &tpp.NoAnswerError{Verb: "discover", Reason: "timed out", Err: context.DeadlineExceeded}
+	for _, c := range []struct {
+		timeout time.Duration
+		want    string
+	}{
+		{90 * time.Second, "discover: the bank has not answered within 1m30s; --timeout waits longer"},
+		{0, "discover: the bank has not answered within 30s"}, // of a command without the flag
+	} {
+		a := &app{}
+		a.bankClient(&http.Client{}, &clientOptions{timeout: c.timeout})
+		require.Equal(t, c.want, a.lostDetail(silent))
+	}
 }
