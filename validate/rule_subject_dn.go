@@ -100,9 +100,10 @@ var subjectDNRules = []Rule{
 		Check:    func(c *Case) { checkDNLength(c, maxDN34) },
 	},
 	{
-		ID:       rule.TLSClientAuthSubjectDNCNFirst,
-		Summary:  "tls_client_auth_subject_dn starts with CN.",
-		Reason:   "The OpenAPI document of version 3.4 has that pattern. The data dictionary of 3.4 has none.",
+		ID:      rule.TLSClientAuthSubjectDNCNFirst,
+		Summary: "The first attribute of tls_client_auth_subject_dn is CN. It is a warning if CN is in the first RDN, but behind another attribute.",
+		Reason: "The pattern of the OpenAPI document of version 3.4 begins with CN. The data dictionary of 3.4 has none. " +
+			"The pattern also refuses other names of CN, escapes, and blanks behind a comma, which RFC 4514 allows; they are accepted here.",
 		Bad:      `{"tls_client_auth_subject_dn": "C=GB,O=OpenBanking,CN=9b5usDpbNtmxDcTzs7GzKp"}`,
 		Good:     `{"tls_client_auth_subject_dn": "CN=9b5usDpbNtmxDcTzs7GzKp,OU=0015800001041RHAAY,O=OpenBanking,C=GB"}`,
 		Given:    Given{Request: tlsClientAuth},
@@ -113,7 +114,11 @@ var subjectDNRules = []Rule{
 		When:     sendsSubjectDN,
 		Check: func(c *Case) {
 			text, _ := c.Req().TLSClientAuthSubjectDN.Get()
-			if name, err := dn.Parse(text); err == nil && !name.First("CN") {
+			switch name, err := dn.Parse(text); {
+			case err != nil || name.Begins("CN"):
+			case name.First("CN"):
+				c.Warn("/"+memberDN, text, "CN first", "has CN behind another attribute of the first RDN")
+			default:
 				c.ReportValue("/"+memberDN, text, "CN first", "does not start with CN")
 			}
 		},

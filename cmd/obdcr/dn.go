@@ -221,7 +221,7 @@ func (s *shownSubject) warn(leaf *x509.Certificate, name dn.Name, now time.Time)
 	if s.Characters > maxSubjectDN34 {
 		list = append(list, strconv.Itoa(s.Characters)+" characters: version 3.4 takes at most "+strconv.Itoa(maxSubjectDN34))
 	}
-	if !name.First("CN") {
+	if !name.Begins("CN") {
 		list = append(list, "it does not begin with CN, as version 3.4 demands: such a bank may refuse it as it is")
 	}
 	s.Warnings = list

@@ -176,6 +176,13 @@ func mapsToNothing(c rune) bool {
 	return false
 }
 
+// Begins reports whether the first attribute, as the name is written, is the one of the
+// given OID or name. First looks at the whole of the first RDN.
+func (n Name) Begins(attribute string) bool {
+	oid, ok := typeOID(attribute)
+	return ok && len(n) > 0 && len(n[0]) > 0 && n[0][0].OID == oid
+}
+
 // First reports whether the first RDN has the attribute of the given OID or name.
 func (n Name) First(attribute string) bool {
 	oid, ok := typeOID(attribute)

@@ -150,6 +150,16 @@ func TestAttributeTypes(t *testing.T) {
 	assert.True(t, n.First("jurisdictionC"))
 	assert.False(t, n.First("CN"))
 	assert.False(t, dn.Name(nil).First("CN"))
+	assert.False(t, dn.Name(nil).Begins("CN"))
+	assert.False(t, dn.Name{{}}.Begins("CN"))
+	for text, begins := range map[string]bool{
+		"CN=a,O=x": true, "CN=a, O=x": true, "commonName=a,O=x": true, "2.5.4.3=a,O=x": true, "cn=a,O=x": true, "CN=a+OU=b,O=x": true, "CN=,O=x": true,
+		"OU=b+CN=a,O=x": false, "O=x,CN=a": false,
+	} {
+		n, err := dn.Parse(text)
+		require.NoError(t, err, text)
+		assert.Equal(t, begins, n.Begins("CN"), text)
+	}
 }
 
 func TestParseRefuses(t *testing.T) {
