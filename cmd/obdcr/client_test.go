@@ -221,7 +221,7 @@ func clientFiles(t *testing.T, d *ssatest.Directory, s *ssatest.EnrolledSoftware
 	files := map[string]string{
 		"ca.pem": string(d.CAPEM()), "ssa.jwt": statement + "\n", "software.jwks": string(s.JWKS()), "directory.jwks": string(d.JWKS()),
 		"signing.key": string(signingKey), "transport.key": string(transportKey), "transport.pem": string(transport),
-		"discovery.json": clientDiscovery("https://bank.example"),
+		"discovery.json": clientDiscovery("https://bank.example"), "bundle.pem": string(transportKey) + string(transport),
 	}
 	config, err := (&obieconfig.Config{SpecVersion: "3.3", WellknownEndpoint: discovery, SSA: statement, Kid: s.SigningKeyID,
 		Aud: ssatest.DefaultAudience, RedirectURIs: s.RedirectURIs, Issuer: s.SoftwareID, PrivateKey: files["signing.key"],

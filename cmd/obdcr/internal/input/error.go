@@ -94,7 +94,7 @@ func (f *File) damage() string {
 // remedy returns what to do with a file that is of no use as it is, and the command for it;
 // "" if that depends on what is wanted.
 func (f *File) remedy() (fix string, command Command) {
-	name := shellWord(f.Name)
+	name := f.word("")
 	switch f.Kind {
 	case BrokenJSON:
 		return f.syntax.fix(f)
@@ -105,7 +105,7 @@ func (f *File) remedy() (fix string, command Command) {
 		}
 		return "write it in UTF-8", f.recode(from)
 	case Gzip:
-		return "unpack it", Command{"gzip", "-dc", name, "> " + shellWord(f.renamed("-unpacked"))}
+		return "unpack it", Command{"gzip", "-dc", name, "> " + f.word("-unpacked")}
 	case Zip:
 		return "unpack it, and give the file inside", Command{"unzip", name}
 	}
@@ -114,13 +114,13 @@ func (f *File) remedy() (fix string, command Command) {
 
 // recode is the command that writes the file in UTF-8.
 func (f *File) recode(from string) Command {
-	return Command{"iconv", "-f " + from, "-t UTF-8", shellWord(f.Name), "> " + shellWord(f.renamed("-utf8"+filepath.Ext(f.Name)))}
+	return Command{"iconv", "-f " + from, "-t UTF-8", f.word(""), "> " + f.word("-utf8"+filepath.Ext(f.Name))}
 }
 
 // conversion returns how a file of keys or certificates becomes one that is read, and the
 // command for it; "" if there is no way.
 func (f *File) conversion() (fix string, command Command) {
-	name, other := shellWord(f.Name), func(suffix string) string { return shellWord(f.renamed(suffix)) }
+	name, other := f.word(""), f.word
 	switch f.Kind {
 	case DamagedPEM:
 		return "copy the file again, unchanged from -----BEGIN to the end of -----END", nil
@@ -149,20 +149,21 @@ func (f *File) conversion() (fix string, command Command) {
 	return "", nil
 }
 
-// renamed returns the name of the file with another ending.
-func (f *File) renamed(suffix string) string {
-	if f.Name == Stdin {
-		return "FILE" + suffix
+// word returns the name of the file for a command, with another ending if that is not "".
+// The text of standard input, and of a member of a file, has to be put into a FILE first.
+func (f *File) word(ending string) string {
+	switch {
+	case f.Name == Stdin, f.member != "":
+		return "FILE" + ending
+	case ending == "":
+		return shellWord(f.Name)
 	}
-	return strings.TrimSuffix(f.Name, filepath.Ext(f.Name)) + suffix
+	return shellWord(strings.TrimSuffix(f.Name, filepath.Ext(f.Name)) + ending)
 }
 
 // shellWord writes a name so that a shell takes it for one word. Characters that cannot be
 // printed are escaped: such a name is shown, not meant for copying.
 func shellWord(name string) string {
-	if name == Stdin {
-		return "FILE"
-	}
 	plain := func(c rune) bool {
 		return c < 0x80 && (text.IsLetter(byte(c)) || text.IsDigit(byte(c))) || strings.ContainsRune("-_./+,:@%", c)
 	}

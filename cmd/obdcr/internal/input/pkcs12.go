@@ -37,7 +37,7 @@ func (f *File) store(password *Password) (*keyStore, error) {
 		given = password.text.Reveal()
 	}
 	opened, err := openStore(f.bytes, given)
-	name := shellWord(f.Name)
+	name := f.word("")
 	var refused *Error
 	switch {
 	case err == nil:
@@ -48,7 +48,7 @@ func (f *File) store(password *Password) (*keyStore, error) {
 		refused = f.unfit("its password", "give the right one: that in "+password.name+" does not open it", nil)
 	default:
 		refused = f.unfit("a store with one key and its certificates", "convert it into a file that you alone can read",
-			Command{"openssl", "pkcs12", "-in " + name, "-nodes", "-out " + shellWord(f.renamed("-plain.pem"))})
+			Command{"openssl", "pkcs12", "-in " + name, "-nodes", "-out " + f.word("-plain.pem")})
 		refused.Reason = err.Error()
 	}
 	refused.cause = err

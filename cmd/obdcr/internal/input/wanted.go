@@ -66,9 +66,9 @@ func (f *File) not(want Kind) *Error {
 // fixFor returns what to do with a file where another kind is wanted, and the command for
 // it; "" if nothing is special about the two.
 func (f *File) fixFor(want Kind) (fix string, command Command) {
-	name := shellWord(f.Name)
+	name := f.word("")
 	if f.wrapped && f.Kind == want && f.token != "" {
-		return "take the quotation marks away", Command{"jq", "-j .", name, "> " + shellWord(f.renamed("-plain.jwt"))}
+		return "take the quotation marks away", Command{"jq", "-j .", name, "> " + f.word("-plain.jwt")}
 	}
 	switch want {
 	case Request:
