@@ -4,6 +4,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"github.com/obdcr/obdcr/internal/uri"
 )
 
 // joined lists values for a message, as many whole ones as have room.
@@ -83,6 +86,15 @@ func plural(n int64, noun string) string {
 // entries; at most 50.
 func tooMany(n int, things string, most int) string {
 	return "has " + strconv.Itoa(n) + " " + things + "; at most " + strconv.Itoa(most)
+}
+
+// uriMessage writes a fault of an address for a message.
+func uriMessage(u string, fault uri.Fault) string {
+	message := fault.Message()
+	if message == uri.TooLong.Message() {
+		return tooMany(utf8.RuneCountInString(u), "characters", uri.MaxLength)
+	}
+	return message
 }
 
 // wrongType writes for a message which type a member has, and which it must have.

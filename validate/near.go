@@ -78,6 +78,9 @@ func (c *Case) reportUnlisted(pointer, value string, allowed []string, like like
 	case near != "" && near != value:
 		near = Echo(near)
 		message, fix = message+"; near: "+near, "write "+near
+		if c.document() == DocSSA || c.document() == DocSSAHeader {
+			fix = "have the directory write " + near + ", and fetch a new SSA"
+		}
 		if differs != "" {
 			message += " (differs by " + differs + ")"
 		}

@@ -157,3 +157,31 @@ func TestManyFaultsCostFewComparisons(t *testing.T) {
 	assert.Positive(t, near)
 	assert.Less(t, near, 20)
 }
+
+// A bank that tells all tells what would be right: numbers, types, values and times.
+func TestADescriptionTellsWhatWouldBeRight(t *testing.T) {
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	policy.ErrorDetail = validate.DetailAll
+	v, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	require.NoError(t, err)
+	uris := strings.TrimSuffix(strings.Repeat(`"https://a.example/cb",`, 51), ",")
+	for name, c := range map[string]struct{ request, want string }{
+		"too many entries":   {`{"redirect_uris":[` + uris + `]}`, "has 51 entries; at most 50"},
+		"too long":           {`{"token_endpoint_auth_method":"tls_client_auth","tls_client_auth_subject_dn":"CN=` + strings.Repeat("a", 126) + `"}`, "has 129 characters; at most 128"},
+		"the wrong type":     {`{"iat":"1700000000"}`, "must be an integer"},
+		"another type":       {`{"application_type":"native"}`, "allowed: web, mobile"},
+		"a long life":        {`{"iat":1700000000,"exp":1700007201}`, "is 2 hours after iat; at most 1 h"},
+		"a time to come":     {`{"iat":1700007200}`, "is in the future: 2023-11-15 00:13:20 UTC, 2 hours from now; at most 1 min"},
+		"a time in the past": {`{"exp":1699990000}`, "is in the past: 2023-11-14 19:26:40 UTC, 2 hours ago"},
+	} {
+		in := &validate.Input{Now: time.Unix(1_700_000_000, 0)}
+		in.Request, in.RequestFaults, err = claims.DecodeRequest(c.request)
+		require.NoError(t, err)
+		var told []string
+		for _, one := range v.Judge(in).Violations {
+			report := v.Judge(&validate.Input{Now: in.Now, Extra: []validate.Violation{{Rule: "x", Pointer: one.Pointer, Message: one.Message, Got: one.Got, Want: one.Want}}})
+			told = append(told, report.Wire().Description)
+		}
+		assert.Contains(t, strings.Join(told, "\n"), c.want, name)
+	}
+}

@@ -99,7 +99,7 @@ func cibaRules() []Rule {
 			When:     func(c *Case) bool { return asksForCIBA(c.Req()) },
 			Check: func(c *Case) {
 				if c.Req().BackchannelUserCodeParameterSupported.Or(false) {
-					c.ReportValue("/"+memberUserCode, "true", "false", "is true")
+					c.ReportValue("/"+memberUserCode, "true", "false", "is true, must be false")
 				}
 			},
 		},
@@ -133,7 +133,7 @@ func cibaEndpointRules() []Rule {
 					return
 				}
 				if f := uri.Scan(u, faults); f != 0 {
-					c.ReportValue("/"+memberEndpoint, u, "", f.Message())
+					c.ReportValue("/"+memberEndpoint, u, "", uriMessage(u, f))
 				}
 			},
 		}

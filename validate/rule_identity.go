@@ -99,7 +99,7 @@ func checkIssuer(c *Case) {
 	if !ok || !c.Policy().softwareIDFits(iss) {
 		return
 	}
-	var want string
+	var want, whose string
 	for _, kind := range c.Policy().IssuerKinds {
 		id, ok := softwareID(c)
 		if kind == IssuerOrgID {
@@ -111,10 +111,12 @@ func checkIssuer(c *Case) {
 		if id == iss {
 			return
 		}
-		want = id
+		if want, whose = id, "software"; kind == IssuerOrgID {
+			whose = "organisation"
+		}
 	}
 	if want != "" {
-		c.ReportValue("/iss", iss, Echo(want), "is not the software of the software statement, "+Echo(want))
+		c.ReportValue("/iss", iss, Echo(want), "is not the "+whose+" of the software statement, "+Echo(want))
 	}
 }
 
@@ -201,7 +203,7 @@ var audienceRules = []Rule{
 		Fix:      "send aud as a string",
 		Check: func(c *Case) {
 			if aud, ok := c.Req().Audience.Get(); ok && aud.List && !slices.Contains(c.Policy().AudienceKinds, AudienceList) {
-				c.ReportValue("/aud", "array", "string", "is an array")
+				c.ReportValue("/aud", "array", "string", wrongType("array", "string"))
 			}
 		},
 	},

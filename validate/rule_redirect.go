@@ -93,7 +93,7 @@ var redirectRules = []Rule{
 			l := listReport{c: c, base: "/redirect_uris"}
 			for i, u := range uris {
 				if first := slices.Index(uris[:i], u); first >= 0 {
-					l.add(i, u, "", "is the same as entry "+strconv.Itoa(first))
+					l.add(i, u, "", "is the same as "+entry("/redirect_uris", first))
 				}
 			}
 		},
@@ -183,7 +183,7 @@ func checkStatementURIs(c *Case) {
 	l := listReport{c: c, base: base}
 	for i, u := range uris {
 		if fault := uri.Scan(u, uri.Any); fault != 0 {
-			l.add(i, u, "", fault.Message())
+			l.add(i, u, "", uriMessage(u, fault))
 		}
 	}
 }

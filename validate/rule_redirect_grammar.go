@@ -169,7 +169,7 @@ func checkRedirects(fault uri.Fault) func(*Case) {
 		l := listReport{c: c, base: "/redirect_uris"}
 		for i, u := range requestedURIs(c) {
 			if uri.Scan(u, fault) != 0 {
-				l.add(i, u, "", fault.Message())
+				l.add(i, u, "", uriMessage(u, fault))
 			}
 		}
 	}

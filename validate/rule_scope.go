@@ -55,7 +55,7 @@ var scopeRules = []Rule{
 		When:     func(c *Case) bool { return !c.Policy().ScopeAsArray },
 		Check: func(c *Case) {
 			if s, ok := c.Req().Scope.Get(); ok && s.List {
-				c.ReportValue("/scope", "array", "string", "is an array")
+				c.ReportValue("/scope", "array", "string", wrongType("array", "string"))
 			}
 		},
 	},

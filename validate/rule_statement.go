@@ -140,7 +140,7 @@ var statementClaimRules = []Rule{
 		When:     func(c *Case) bool { return !c.Policy().RolesAsString },
 		Check: func(c *Case) {
 			if roles, ok := c.SSA().SoftwareRoles.Get(); ok && roles.Text {
-				c.ReportValue("/software_roles", "string", "array", "is a string")
+				c.ReportValue("/software_roles", "string", "array", wrongType("string", "array"))
 			}
 		},
 	},

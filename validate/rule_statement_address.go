@@ -90,7 +90,7 @@ func statementAddressRules() []Rule {
 					return
 				}
 				if f := uri.Scan(u, uri.Relative|uri.NotHTTPS|uri.Userinfo|uri.Characters); f != 0 {
-					c.ReportValue(m.Pointer(), u, "an https URI", f.Message())
+					c.ReportValue(m.Pointer(), u, "an https URI", uriMessage(u, f))
 				}
 			},
 		})
