@@ -229,7 +229,8 @@ var statementApprovalRules = []Rule{
 		Check: func(c *Case) {
 			roles := c.SSA().SoftwareRoles.Or(claims.Roles{}).Values
 			if len(roles) > 0 && !slices.ContainsFunc(roles, c.Policy().Serves) {
-				c.ReportValue("/software_roles", joined(roles[:min(len(roles), 8)]), joined(c.Policy().ServedRoles), "has no role that this bank serves; it serves "+joined(c.Policy().ServedRoles))
+				served := joined(c.Policy().ServedRoles)
+				c.ReportValue("/software_roles", joined(roles[:min(len(roles), 8)]), served, "has no role that this bank serves; it serves "+served)
 			}
 		},
 	},
