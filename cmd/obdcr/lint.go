@@ -63,7 +63,7 @@ says which it did not check. "valid" alone means that all four are good.`,
 	own.StringVar(&o.discovery, "discovery", "", "the bank's discovery document, a `FILE` or https URL, to judge by what the bank announces")
 	own.BoolVar(&o.update, "update", false, "judge the request as an update of a registered client (PUT)")
 	own.StringVar(&o.cert, "cert", "", "the transport certificate, a `FILE`, to judge by the bank's own checks")
-	own.StringVar(&o.certCA, "cert-ca", "", "the root and issuing CAs of transport certificates, a `FILE` in PEM, to check the chain of --cert")
+	own.StringVar(&o.certCA, "cert-ca", "", "the root and issuing CAs of transport certificates, a `FILE`, to check the chain of --cert")
 	passwordFlag(own, &o.password)
 	complete(cmd, "profile", text.Strings(validate.Profiles()))
 	complete(cmd, "output", text.Strings(report.Formats()))

@@ -108,6 +108,12 @@ func (a *app) certificateCAs(o *lintOptions, now time.Time) (*cert.Authorities, 
 	if err != nil {
 		return nil, usageError("%w", err)
 	}
+	for _, c := range list {
+		if !c.IsCA {
+			return nil, usageError("%s: there is a certificate that is none of a CA: %s\n  fix: give the root and issuing CAs, and not what they have issued",
+				f.Where(), cut(c.Subject.String()))
+		}
+	}
 	authorities, err := cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{claims.Sandbox: list, claims.Production: list}, now)
 	if err != nil {
 		return nil, usageError("--cert-ca %s: %w", shownName(o.certCA), plainly(err))
