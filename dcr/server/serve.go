@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/fetch"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 )
@@ -66,7 +67,8 @@ func (b *Bank) tlsConfig() *tls.Config {
 	if len(b.config.Clients.Server) == 0 {
 		return nil
 	}
-	config := &tls.Config{Certificates: slices.Clone(b.config.Clients.Server), MinVersion: tls.VersionTLS12, Time: b.config.Clock}
+	config := &tls.Config{Certificates: slices.Clone(b.config.Clients.Server), MinVersion: tls.VersionTLS12,
+		CipherSuites: fetch.CipherSuites(), Time: b.config.Clock}
 	if b.fromTLS {
 		config.ClientAuth, config.ClientCAs = tls.VerifyClientCertIfGiven, x509.NewCertPool()
 		for _, ca := range b.clients.Certificates() {

@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"log/slog"
 	"net"
@@ -228,6 +229,22 @@ func TestABankWithoutItsStoreIsNotReady(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())
 		require.Equal(t, want, response.StatusCode, path)
+	}
+}
+
+func TestTLS12TakesTheSuitesOfFAPIAlone(t *testing.T) {
+	w := newWorld(t)
+	_, _, address := w.serve(t, w.bank(t))
+	for suite, taken := range map[uint16]bool{
+		tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: true, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384: true,
+		tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA: false, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256: false,
+	} {
+		config := &tls.Config{RootCAs: w.roots(), MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}}
+		c, err := tls.Dial("tcp", strings.TrimPrefix(address, "https://"), config)
+		require.Equal(t, taken, err == nil, "%s: %v", tls.CipherSuiteName(suite), err)
+		if err == nil {
+			require.NoError(t, c.Close())
+		}
 	}
 }
 

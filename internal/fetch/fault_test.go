@@ -341,6 +341,10 @@ func TestWrongTLSIsRefused(t *testing.T) {
 		"TLS 1.1": {func(_ *authority, s *httptest.Server) {
 			s.TLS.MinVersion, s.TLS.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 		}, "TLS handshake"},
+		"TLS 1.2 without a suite of FAPI's": {func(_ *authority, s *httptest.Server) {
+			s.TLS.MaxVersion, s.TLS.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+				tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
+		}, "TLS handshake"},
 		"a client certificate demanded": {func(_ *authority, s *httptest.Server) {
 			s.TLS.ClientAuth, s.TLS.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12
 		}, "TLS handshake"},

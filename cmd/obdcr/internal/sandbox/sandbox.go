@@ -236,7 +236,7 @@ func (s *Sandbox) serve(c *Config, own pair, d *directory) {
 	bank.Handler = s.untilUp(bank.Handler)
 	directory := &http.Server{
 		Handler: d, TLSConfig: &tls.Config{Certificates: []tls.Certificate{own.tls()}, MinVersion: tls.VersionTLS12,
-			ClientAuth: tls.RequestClientCert}, // the API judges it, by the key set of the software
+			CipherSuites: bank.TLSConfig.CipherSuites, ClientAuth: tls.RequestClientCert}, // the API judges it, by the key set of the software
 		ReadHeaderTimeout: bank.ReadHeaderTimeout, IdleTimeout: bank.IdleTimeout, MaxHeaderBytes: bank.MaxHeaderBytes, ErrorLog: bank.ErrorLog,
 	}
 	for at, server := range map[net.Listener]*http.Server{s.bankAt: bank, s.keysAt: directory} {
