@@ -116,16 +116,60 @@ var (
 )
 
 // meantBy returns the member that an unknown one may have been meant to be, "" if there is
-// none.
-func (c *Case) meantBy(name string, known []string, others map[string]string) string {
+// none. It is cheap, because an unknown member is no fault.
+func (c *Case) meantBy(name string, known []string, others map[string]string) (meant string) {
 	if meant := others[name]; meant != "" {
 		return meant
 	}
 	if !c.hint() {
 		return ""
 	}
-	near, _ := nearest(Echo(name), known)
-	return near
+	fewest := len(name)
+	for _, k := range known {
+		if n := unshared(name, k); n < fewest && isMisspelt(n, k) {
+			meant, fewest = k, n
+		}
+	}
+	return meant
+}
+
+// isMisspelt reports whether a name that differs from a known one in n letters, all in one
+// place, may have been meant to be that one. Half of all names are like a short one.
+func isMisspelt(n int, known string) bool { return len(known) > 4 && n <= len(known)/3 }
+
+// unshared counts the letters of the longer of two names that stand between what both begin
+// with and what both end with. Upper case and the characters between words do not count.
+func unshared(a, b string) int {
+	i, j := 0, 0
+	for {
+		i, j = skipForward(a, i), skipForward(b, j)
+		if i == len(a) || j == len(b) || a[i]|0x20 != b[j]|0x20 {
+			break
+		}
+		i, j = i+1, j+1
+	}
+	p, q := len(a), len(b)
+	for {
+		p, q = skipBack(a, p, i), skipBack(b, q, j)
+		if p == i || q == j || a[p-1]|0x20 != b[q-1]|0x20 {
+			return max(p-i, q-j)
+		}
+		p, q = p-1, q-1
+	}
+}
+
+func skipForward(s string, i int) int {
+	for i < len(s) && (s[i] == '_' || s[i] == '-') {
+		i++
+	}
+	return i
+}
+
+func skipBack(s string, i, start int) int {
+	for i > start && (s[i-1] == '_' || s[i-1] == '-') {
+		i--
+	}
+	return i
 }
 
 // reportUnknown reports a member that nobody reads, and the one that it may have been meant
@@ -152,18 +196,11 @@ func (c *Case) reportMissing(pointer, message string) {
 // inPlaceOf returns an unknown member that may have been meant to be the given one, and what
 // to do about it.
 func (c *Case) inPlaceOf(member string) (name, fix string) {
-	const (
-		fewLetters = 4 // half of the names are like a shorter one
-		most       = 4 // names that are compared letter by letter
-	)
+	const most = 32 // names that are compared letter by letter
 	unknown, others := c.unknownMembers()
 	for i, name := range unknown {
-		meant := others[name] == member
-		if !meant && len(member) > fewLetters && others[name] == "" && i < most {
-			near, _ := nearest(Echo(name), []string{member})
-			meant = near != ""
-		}
-		if !meant {
+		other := others[name]
+		if other != member && (other != "" || i >= most || !isMisspelt(unshared(name, member), member)) {
 			continue
 		}
 		name = Echo(name)

@@ -25,12 +25,15 @@ func Nearest(written string, words []string) []string {
 		if lower == written {
 			return []string{word}
 		}
-		far := distance(written, lower)
-		if len(written) > 2 && strings.Contains(lower, written) {
-			far = 1
-		}
-		if far <= max(2, len(word)/3) {
-			near = append(near, candidate{word, far})
+		most := max(2, len(word)/3)
+		switch {
+		case len(written) > 2 && strings.Contains(lower, written):
+			near = append(near, candidate{word, 1})
+		case len(written)-len(lower) > most, len(lower)-len(written) > most: // the distance is no less
+		default:
+			if far := distance(written, lower); far <= most {
+				near = append(near, candidate{word, far})
+			}
 		}
 	}
 	slices.SortStableFunc(near, func(a, b candidate) int { return cmp.Compare(a.far, b.far) })
