@@ -21,17 +21,17 @@ func newProxy(t *testing.T, address string) string {
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
-		defer to.Close()
+		defer func() { _ = to.Close() }()
 		from, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			return
 		}
-		defer from.Close()
+		defer func() { _ = from.Close() }()
 		if _, err := io.WriteString(from, "HTTP/1.1 200 OK\r\n\r\n"); err != nil {
 			return
 		}
 		go func() {
-			defer to.Close()
+			defer func() { _ = to.Close() }()
 			_, _ = io.Copy(to, buffered)
 		}()
 		_, _ = io.Copy(from, to)
