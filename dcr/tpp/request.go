@@ -260,12 +260,17 @@ func subject(c *claims.Request, o *RequestOptions) error {
 	return nil
 }
 
-// announced returns an error if the bank announces values and this is none of them.
+// announced returns an error if the bank announces values and this is none of them. The
+// error names those that may have been meant.
 func announced[T ~string](member string, list []T, value T) error {
-	if list != nil && !slices.Contains(list, value) {
-		return fmt.Errorf("the bank does not announce %q in %s; if it takes it all the same, override the member", text.Echo(string(value)), member)
+	if list == nil || slices.Contains(list, value) {
+		return nil
 	}
-	return nil
+	meant := ""
+	if near := text.Nearest(string(value), text.Strings(list)); len(near) > 0 {
+		meant = "; near: " + text.Echo(near[0])
+	}
+	return fmt.Errorf("the bank does not announce %q in %s%s; if it takes it all the same, override the member", text.Echo(string(value)), member, meant)
 }
 
 // wanted returns the values asked for; the bank must announce all of them. If none were
