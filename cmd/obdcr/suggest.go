@@ -46,8 +46,12 @@ func flagError(c *cobra.Command, err error) error {
 			names = append(names, f.Name)
 		}
 	})
-	return usageError("%s has no flag --%s%s; see %s --help", c.Name(), cut(unknown.GetSpecifiedName()),
-		meant("--", unknown.GetSpecifiedName(), names), c.CommandPath())
+	name := unknown.GetSpecifiedName()
+	wanted := name
+	if len(text.Nearest(name, []string{"format"})) > 0 { // as linters have it
+		wanted = "output"
+	}
+	return usageError("%s has no flag --%s%s; see %s --help", c.Name(), cut(name), meant("--", wanted, names), c.CommandPath())
 }
 
 // onlyCommands refuses the argument of a command that has others below it: it is a
