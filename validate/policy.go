@@ -282,6 +282,7 @@ func DefaultPolicy(p Profile) Policy {
 	}
 	if p == WSO2 {
 		pol.RequiredMembers = []string{"redirect_uris"}
+		pol.AudienceKinds = []AudienceKind{AudienceID, AudienceURL} // the vendor's sample has a URL
 	}
 	return pol
 }

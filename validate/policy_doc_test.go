@@ -51,7 +51,7 @@ are and what the defaults are.
 | ` + "`obie-3.2`" + ` | version 3.2 |
 | ` + "`obie-3.3`" + ` | version 3.3, which adds CIBA; the default |
 | ` + "`obie-3.4`" + ` | version 3.4, which adds jwt-bearer, has ` + "`native`" + ` in place of ` + "`mobile`" + `, and a longer ` + "`tls_client_auth_subject_dn`" + ` |
-| ` + "`wso2`" + ` | version 3.2 as WSO2 Open Banking documents it: ` + "`redirect_uris`" + ` is required, ` + "`scope`" + ` and ` + "`application_type`" + ` may be left out, ` + "`application_type`" + ` is ` + "`web`" + ` |
+| ` + "`wso2`" + ` | version 3.2 as WSO2 Open Banking documents it: ` + "`redirect_uris`" + ` is required, ` + "`scope`" + ` and ` + "`application_type`" + ` may be left out, ` + "`application_type`" + ` is ` + "`web`" + `, ` + "`token_endpoint_auth_signing_alg`" + ` may be left out, ` + "`jti`" + ` is any UUID, a ` + "`scope`" + ` without ` + "`openid`" + ` is a warning, ` + "`aud`" + ` may be a URL |
 
 %s
 ## Examples

@@ -9,9 +9,11 @@ import (
 type Profile string
 
 // The profiles. WSO2 has the members of version 3.2 as its vendor documents them:
-// redirect_uris is required, scope is optional and then gets defaults, and
-// application_type can only be web. The document is WSO2 Open Banking, Dynamic Client
-// Registration v3.2 (https://wso2docs.atlassian.net/wiki/spaces/OB140/pages/29395093).
+// redirect_uris is required, scope is optional and then gets defaults, application_type can
+// only be web, token_endpoint_auth_signing_alg may be left out, jti is any UUID, and a scope
+// without openid is a warning. By default aud may be a URL. The document is WSO2 Open
+// Banking, Dynamic Client Registration v3.2
+// (https://wso2docs.atlassian.net/wiki/spaces/OB140/pages/29395093).
 const (
 	OBIE32 Profile = "obie-3.2"
 	OBIE33 Profile = "obie-3.3"

@@ -55,6 +55,7 @@ func algorithmRules() []Rule {
 			Good:     `{"token_endpoint_auth_signing_alg": "PS256"}`,
 			Citation: dictionary(tokenAlg.name),
 			Basis:    BasisMust,
+			Profiles: profilesOBIE(), // the vendor's document has no such member
 			Fix:      "set token_endpoint_auth_signing_alg to PS256 or ES256",
 			When:     func(c *Case) bool { return signsAssertions(c.Req()) },
 			Check: func(c *Case) {

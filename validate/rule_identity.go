@@ -83,10 +83,28 @@ var identityRules = []Rule{
 		Good:     `{"jti": "4f1cc1b1-a9b8-4f77-a3c7-d2d5b9a3c111"}`,
 		Citation: dictionary("jti"),
 		Basis:    BasisMust,
+		Profiles: profilesOBIE(),
 		Fix:      "use a random UUID with hyphens, version 4, such as 4f1cc1b1-a9b8-4f77-a3c7-d2d5b9a3c111",
 		Check: func(c *Case) {
 			if jti, ok := c.Req().JWTID.Get(); ok && !isUUIDv4(jti) {
 				c.ReportValue("/jti", jti, "a UUID of version 4", "is not a UUID of version 4")
+			}
+		},
+	},
+	{
+		ID:       rule.JTIUUID,
+		Summary:  "jti is a UUID of any version, in either case.",
+		Reason:   "Another identifier may be used twice by chance. The vendor's sample has a UUID of version 1.",
+		Bad:      `{"jti": "1234567890"}`,
+		Good:     `{"jti": "5f0c1b72-6c5e-11ee-8c99-0242ac120002"}`,
+		Citation: vendorDocument("jti"),
+		Basis:    BasisStricter,
+		Stricter: "The text takes any identifier.",
+		Profiles: profilesWSO2(),
+		Fix:      "use a random UUID with hyphens, such as 4f1cc1b1-a9b8-4f77-a3c7-d2d5b9a3c111",
+		Check: func(c *Case) {
+			if jti, ok := c.Req().JWTID.Get(); ok && !isUUID(jti) {
+				c.ReportValue("/jti", jti, "a UUID", "is not a UUID")
 			}
 		},
 	},
@@ -214,6 +232,7 @@ var audienceRules = []Rule{
 		Reason:   "The directory knows banks by such identifiers; many banks take their issuer URL instead, by policy.",
 		Bad:      `{"aud": "https://auth.bank.example"}`,
 		Good:     `{"aud": "0015800001041REAAY"}`,
+		Given:    Given{Policy: `{"audience_kinds": ["id"]}`},
 		Citation: dictionary("aud"),
 		Basis:    BasisMust,
 		Fix:      "set aud to the bank's identifier at the directory, 18 letters and digits, or ask the bank what it takes",

@@ -144,6 +144,7 @@ const (
 	RuleIssIsSoftwareID = rule.IssIsSoftwareID // iss.is_software_id
 	RuleJTIRequired     = rule.JTIRequired     // jti.required
 	RuleJTIUUIDv4       = rule.JTIUUIDv4       // jti.uuid_v4
+	RuleJTIUUID         = rule.JTIUUID         // jti.uuid
 )
 
 // The IDs of the rules about the times of a request.
@@ -261,15 +262,16 @@ const (
 
 // The IDs of the rules about scope.
 const (
-	RuleScopeRequired    = rule.ScopeRequired    // scope.required
-	RuleScopeDefault     = rule.ScopeDefault     // scope.default
-	RuleScopeString      = rule.ScopeString      // scope.string
-	RuleScopeSyntax      = rule.ScopeSyntax      // scope.syntax
-	RuleScopeLength      = rule.ScopeLength      // scope.length
-	RuleScopeOpenID      = rule.ScopeOpenID      // scope.openid
-	RuleScopeSupported   = rule.ScopeSupported   // scope.supported
-	RuleScopeWithinRoles = rule.ScopeWithinRoles // scope.within_roles
-	RuleScopeDuplicate   = rule.ScopeDuplicate   // scope.duplicate
+	RuleScopeRequired          = rule.ScopeRequired          // scope.required
+	RuleScopeDefault           = rule.ScopeDefault           // scope.default
+	RuleScopeString            = rule.ScopeString            // scope.string
+	RuleScopeSyntax            = rule.ScopeSyntax            // scope.syntax
+	RuleScopeLength            = rule.ScopeLength            // scope.length
+	RuleScopeOpenID            = rule.ScopeOpenID            // scope.openid
+	RuleScopeOpenIDRecommended = rule.ScopeOpenIDRecommended // scope.openid.recommended
+	RuleScopeSupported         = rule.ScopeSupported         // scope.supported
+	RuleScopeWithinRoles       = rule.ScopeWithinRoles       // scope.within_roles
+	RuleScopeDuplicate         = rule.ScopeDuplicate         // scope.duplicate
 )
 
 // The IDs of the rules about application_type.

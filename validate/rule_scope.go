@@ -103,12 +103,22 @@ var scopeRules = []Rule{
 		Citation: dictionary("scope"),
 		Basis:    BasisStricter,
 		Stricter: "The text names no scope that a client must have.",
+		Profiles: profilesOBIE(),
 		Fix:      "add openid to scope",
-		Check: func(c *Case) {
-			if s, ok := c.Req().Scope.Get(); ok && !s.Has("openid") {
-				c.Report("/scope", "lacks openid")
-			}
-		},
+		Check:    checkOpenID,
+	},
+	{
+		// "The minimum scope should be openid + whatever scopes are appropriate ..."
+		ID:       rule.ScopeOpenIDRecommended,
+		Summary:  "scope has the word openid.",
+		Reason:   "The vendor's document has it in the minimum scope of each client.",
+		Bad:      `{"scope": "accounts"}`,
+		Good:     `{"scope": "openid accounts"}`,
+		Citation: vendorDocument("scope"),
+		Basis:    BasisShould,
+		Profiles: profilesWSO2(),
+		Fix:      "add openid to scope",
+		Check:    checkOpenID,
 	},
 	{
 		ID:       rule.ScopeSupported,
@@ -205,6 +215,13 @@ func scopeLength(s claims.Scope) int {
 		n += len(w)
 	}
 	return n
+}
+
+// checkOpenID reports a scope that lacks openid.
+func checkOpenID(c *Case) {
+	if s, ok := c.Req().Scope.Get(); ok && !s.Has("openid") {
+		c.Report("/scope", "lacks openid")
+	}
 }
 
 // isScopeWord reports whether w is a scope-token of RFC 6749 section 3.3.

@@ -23,7 +23,7 @@ var specRows = map[string][]string{
 	"aud: once":             {"aud.required"}, "aud: base62 up to 18, other shapes by policy": {"aud.format", "aud.single"},
 	"aud: the bank may insist": {"aud.is_bank"},
 	"nbf: honoured when sent":  {"nbf.future", "nbf.range"},
-	"jti: once":                {"jti.required"}, "jti: UUID v4": {"jti.uuid_v4"}, "jti: never twice": {"request.jti.replayed"},
+	"jti: once":                {"jti.required"}, "jti: UUID v4": {"jti.uuid_v4", "jti.uuid"}, "jti: never twice": {"request.jti.replayed"},
 
 	"redirect_uris: absolute": {"redirect_uris.absolute"}, "redirect_uris: https": {"redirect_uris.https"},
 	"redirect_uris: not localhost nor loopback": {"redirect_uris.localhost", "redirect_uris.ip"},
@@ -58,7 +58,7 @@ var specRows = map[string][]string{
 	"software_id: base62": {"software_id.format"}, "software_id: 1..22": {"software_id.length"}, "software_id: the SSA's": {"software_id.matches_ssa"},
 
 	"scope: once, or defaults": {"scope.required", "scope.default"}, "scope: space-delimited": {"scope.string", "scope.syntax", "scope.duplicate"},
-	"scope: up to 256": {"scope.length"}, "scope: openid": {"scope.openid"}, "scope: roles": {"scope.within_roles", "scope.supported"},
+	"scope: up to 256": {"scope.length"}, "scope: openid": {"scope.openid", "scope.openid.recommended"}, "scope: roles": {"scope.within_roles", "scope.supported"},
 	"software_statement: once": {"software_statement.required"}, "software_statement: byte for byte": {"ssa.jws", "software_statement.type", "ssa.signature"},
 	"application_type: once": {"application_type.required"}, "application_type: 3.2, 3.3": {"application_type.web_or_mobile"},
 	"application_type: profile wso2": {"application_type.web"}, "application_type: 3.4": {"application_type.web_or_native"},

@@ -19,7 +19,9 @@ const openID = "openid"
 // a URL. The error is that of Narrow.
 func (m *Metadata) Policy(profile validate.Profile) (validate.Policy, error) {
 	p := validate.DefaultPolicy(profile)
-	p.AudienceKinds = append(p.AudienceKinds, validate.AudienceURL)
+	if !slices.Contains(p.AudienceKinds, validate.AudienceURL) {
+		p.AudienceKinds = append(p.AudienceKinds, validate.AudienceURL)
+	}
 	p.AuthMethods = claims.AuthMethods()
 	p.Widenings = []validate.Widening{validate.WidenClientSecretJWT, validate.WidenClientSecretBasic, validate.WidenClientSecretPost, validate.WidenRS256}
 	for list, announced := range map[*[]claims.Algorithm][]claims.Algorithm{

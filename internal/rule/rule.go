@@ -148,6 +148,7 @@ const (
 	IssIsSoftwareID = "iss.is_software_id"
 	JTIRequired     = "jti.required"
 	JTIUUIDv4       = "jti.uuid_v4"
+	JTIUUID         = "jti.uuid"
 )
 
 // Rules about the times of a request.
@@ -265,15 +266,16 @@ const (
 
 // Rules about scope.
 const (
-	ScopeRequired    = "scope.required"
-	ScopeDefault     = "scope.default"
-	ScopeString      = "scope.string"
-	ScopeSyntax      = "scope.syntax"
-	ScopeLength      = "scope.length"
-	ScopeOpenID      = "scope.openid"
-	ScopeSupported   = "scope.supported"
-	ScopeWithinRoles = "scope.within_roles"
-	ScopeDuplicate   = "scope.duplicate"
+	ScopeRequired          = "scope.required"
+	ScopeDefault           = "scope.default"
+	ScopeString            = "scope.string"
+	ScopeSyntax            = "scope.syntax"
+	ScopeLength            = "scope.length"
+	ScopeOpenID            = "scope.openid"
+	ScopeOpenIDRecommended = "scope.openid.recommended"
+	ScopeSupported         = "scope.supported"
+	ScopeWithinRoles       = "scope.within_roles"
+	ScopeDuplicate         = "scope.duplicate"
 )
 
 // Rules about application_type.
