@@ -73,20 +73,31 @@ type syntax struct {
 }
 
 // Read reads a file, or standard input for Stdin, and recognises it. flag is the flag that
-// names it, with its dashes, or "" for an argument. The error wraps ErrTooLarge,
+// names it, with its dashes, or "" for an argument. The error is one of Content.
+func (r *Reader) Read(flag, name string) (*File, error) {
+	data, err := r.Content(flag, name)
+	if err != nil {
+		return nil, err
+	}
+	return r.Recognise(flag, name, data), nil
+}
+
+// Content reads a file and does not recognise it. The error wraps ErrTooLarge,
 // ErrStdinTwice, or what the operating system said; the text of the first and last begins
 // with the flag and the file's name.
-func (r *Reader) Read(flag, name string) (*File, error) {
+func (r *Reader) Content(flag, name string) (string, error) {
 	data, err := r.content(name)
-	switch {
-	case errors.Is(err, ErrStdinTwice):
-		return nil, err
-	case err != nil:
-		return nil, fmt.Errorf("%s%w", prefix(flag, name, err), err)
+	if err == nil || errors.Is(err, ErrStdinTwice) {
+		return data, err
 	}
+	return "", fmt.Errorf("%s%w", prefix(flag, name, err), err)
+}
+
+// Recognise says what the content of a file is.
+func (r *Reader) Recognise(flag, name, data string) *File {
 	f := Recognise(data)
 	f.Flag, f.Name, f.warn = flag, name, r.Warn
-	return f, nil
+	return f
 }
 
 // prefix is what stands before the cause of an error about a file.
@@ -134,12 +145,9 @@ func withoutPath(err error) error {
 
 // Password reads the first line of a password file. The error is one of Read.
 func (r *Reader) Password(flag, name string) (*Password, error) {
-	data, err := r.content(name)
-	switch {
-	case errors.Is(err, ErrStdinTwice):
+	data, err := r.Content(flag, name)
+	if err != nil {
 		return nil, err
-	case err != nil:
-		return nil, fmt.Errorf("%s%w", prefix(flag, name, err), err)
 	}
 	line, _ := text.Decode(data)
 	line, _, _ = strings.Cut(line, "\n")
