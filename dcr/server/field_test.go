@@ -177,3 +177,22 @@ func TestATellingBankNamesWhatItWants(t *testing.T) {
 		})
 	}
 }
+
+// A bank that names the claims of another directory registers by its statements.
+func TestABankMapsTheNamesOfADirectory(t *testing.T) {
+	w := newWorld(t)
+	foreign := sent{statement: map[string]any{"software_jwks_endpoint": nil, "software_jwks_uri": w.software.JWKSURL(),
+		"software_roles": nil, "software_statement_roles": []any{
+			map[string]string{"role": "AISP", "status": "Active"}, map[string]string{"role": "PISP", "status": "Active"},
+			map[string]string{"role": "CBPII", "status": "Inactive"}}}}
+	_, client, bank := w.serve(t, w.bank(t))
+	require.Equal(t, []string{validate.RuleSSASoftwareRolesRequired}, rules(post(t, client, bank, foreign.token(t, w))))
+	w.policy(func(p *validate.Policy) {
+		p.ClaimNames = map[string]string{"software_jwks_endpoint": "software_jwks_uri", "software_roles": "software_statement_roles"}
+	})
+	_, client, bank = w.serve(t, w.bank(t))
+	answer := post(t, client, bank, foreign.token(t, w))
+	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
+	foreign.members = map[string]any{"scope": "openid fundsconfirmations"}
+	require.Equal(t, []string{validate.RuleScopeWithinRoles}, rules(post(t, client, bank, foreign.token(t, w))))
+}
