@@ -144,6 +144,18 @@ var policyExamples = []policyExample{
 		}, rule: RuleResponseTypesSupported, forbids: true,
 	},
 	{
+		title: "Another directory", text: "A directory that gives out UUIDs, and has names of its own for two claims of a statement.",
+		file: "directory.json", profile: OBIE33,
+		policy: `{
+  "id_shapes": ["uuid"],
+  "claim_names": {
+    "software_jwks_endpoint": "software_jwks_uri",
+    "software_roles": "software_statement_roles"
+  }
+}`,
+		change: func(r *claims.Request) { r.SoftwareID = claims.Some("6f1c9d4e-2a37-4b1e-9a55-0c4de1a7b2f3") }, rule: RuleSoftwareIDFormat,
+	},
+	{
 		title: "Refusals that tell all", text: "`error_description` has every violation that fits, with what was found and what would be right.",
 		file: "telling.json", profile: OBIE33,
 		policy: `{
