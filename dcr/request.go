@@ -68,16 +68,21 @@ func parseStatement(r *UnverifiedRequest) (*ssa.Statement, *validate.Violation) 
 	token, ok := r.claims.SoftwareStatement.Get()
 	if !ok {
 		if r.claims.SoftwareStatement.Present() {
-			return nil, &validate.Violation{Rule: validate.RuleSoftwareStatementType, Document: validate.DocRequest,
-				Pointer: "/software_statement", Message: "software_statement is no string"}
+			v := validate.Violation{Rule: validate.RuleSoftwareStatementType, Document: validate.DocRequest, Pointer: "/software_statement"}
+			for _, f := range r.faults {
+				if f.Pointer == v.Pointer {
+					v.Message, v.Got, v.Want = validate.WrongType(f), f.Got, f.Want
+				}
+			}
+			return nil, &v
 		}
 		return nil, &validate.Violation{Rule: validate.RuleSoftwareStatementRequired, Pointer: "/software_statement",
-			Message: "software_statement is missing"}
+			Message: "is missing"}
 	}
 	s, err := ssa.Parse(token)
 	if err != nil {
 		v := verdict.Statement(err)
-		v.Document, v.Pointer = validate.DocRequest, "/software_statement"
+		v.Document, v.Pointer, v.Message = validate.DocRequest, "/software_statement", verdict.Plain(err)
 		return nil, &v
 	}
 	return s, nil

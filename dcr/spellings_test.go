@@ -96,7 +96,7 @@ func TestSpellingsThatMeanSomethingElseAreRefused(t *testing.T) {
 	for _, c := range []spelling{
 		{"another kind of token", headerOf(map[string]any{"typ": "at+jwt"}), []string{validate.RuleHeaderTyp}},
 		{"another kind with the prefix", headerOf(map[string]any{"typ": "application/at+jwt"}), []string{validate.RuleHeaderTyp}},
-		{"a digest that is no string", headerOf(map[string]any{"x5t": 7}), []string{validate.RuleRequestJWS}},
+		{"a digest that is no string", headerOf(map[string]any{"x5t": 7}), []string{validate.RuleHeaderMemberType}},
 		{"a certificate", headerOf(map[string]any{"x5c": []string{"AA=="}}), []string{validate.RuleHeaderEmbeddedKey}},
 		{"the address of one", headerOf(map[string]any{"x5u": "https://a.example/"}), []string{validate.RuleHeaderEmbeddedKey}},
 		{"a time with a fraction", writing(map[string]string{"iat": "1790000000.5"}), []string{validate.RuleRequestMemberType}},

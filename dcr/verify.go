@@ -41,7 +41,7 @@ func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (
 	if violation != nil {
 		return nil, c.refuse(&validate.Input{Now: now}, *violation, nil)
 	}
-	input := &validate.Input{Header: signed.UnverifiedHeader(), Now: now}
+	input := &validate.Input{Header: signed.UnverifiedHeader(), HeaderFaults: signed.UnverifiedHeaderFaults(), Now: now}
 	allowed := c.Validator.SigningAlgorithms()
 	// The header is checked first, because a request that it rules out then costs neither
 	// a hash nor the decoding of the claims.
@@ -55,7 +55,7 @@ func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (
 	if request.statement, violation = parseStatement(request); violation != nil {
 		return nil, c.refuse(input, *violation, nil)
 	}
-	input.SSAHeader = request.statement.UnverifiedHeader()
+	input.SSAHeader, input.SSAHeaderFaults = request.statement.UnverifiedHeader(), request.statement.Signed().UnverifiedHeaderFaults()
 	statement, err := c.Statements.Verify(ctx, request.statement)
 	if errors.Is(err, ssa.ErrJWKSHost) {
 		return nil, internalError(err)

@@ -19,6 +19,7 @@ import (
 type Signed struct {
 	jws    *jose.JWS
 	header *claims.Header
+	faults []claims.Fault // of the header
 	token  string
 }
 
@@ -38,11 +39,11 @@ func parseSigned(token string) (*Signed, *Error) {
 	if err != nil {
 		return nil, &Error{Kind: ErrMalformed, Detail: text.Detail(err), Cause: err}
 	}
-	header, _, err := claims.DecodeHeader(jws.HeaderJSON())
+	header, faults, err := claims.DecodeHeader(jws.HeaderJSON())
 	if err != nil { // jose.Parse has read the same bytes
 		return nil, &Error{Kind: ErrMalformed, Header: true, Detail: text.Detail(err), Cause: err}
 	}
-	return &Signed{jws: jws, header: header, token: token}, nil
+	return &Signed{jws: jws, header: header, faults: faults, token: token}, nil
 }
 
 // UnverifiedHeader is the decoded header. It must not be changed.
@@ -52,6 +53,10 @@ func (s *Signed) UnverifiedHeader() *claims.Header {
 	}
 	return s.header
 }
+
+// UnverifiedHeaderFaults are the members of the header that have the wrong type. They must
+// not be changed.
+func (s *Signed) UnverifiedHeaderFaults() []claims.Fault { return s.faults }
 
 // UnverifiedHeaderJSON is the header as sent, decoded from base64url.
 func (s *Signed) UnverifiedHeaderJSON() string {

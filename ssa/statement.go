@@ -2,6 +2,7 @@ package ssa
 
 import (
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/rule"
 )
 
@@ -25,13 +26,13 @@ func Parse(token string) (*Statement, error) {
 	}
 	c, faults, err := claims.DecodeSSA(signed.UnverifiedPayload(), nil)
 	if err != nil {
-		return nil, malformed("", "the payload of the software statement is no strict JSON object: "+err.Error())
+		return nil, malformed("", "the payload of the software statement is no strict JSON object: "+jsonscan.ReasonIn(signed.UnverifiedPayload(), err))
 	}
 	return &Statement{signed: signed, claims: c, faults: faults}, nil
 }
 
-func malformed(pointer, text string) *Error {
-	return &Error{Kind: ErrMalformed, Rule: rule.SSAJWS, Pointer: pointer, Detail: text}
+func malformed(pointer, detail string) *Error {
+	return &Error{Kind: ErrMalformed, Rule: rule.SSAJWS, Pointer: pointer, Detail: detail}
 }
 
 // UnverifiedClaims are the claims as anybody may have written them. A member of the

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/uri"
 )
 
@@ -96,6 +97,9 @@ func uriMessage(u string, fault uri.Fault) string {
 	}
 	return message
 }
+
+// WrongType returns the message of the rules about a member of the wrong type.
+func WrongType(f claims.Fault) string { return wrongType(f.Got, f.Want) }
 
 // wrongType writes for a message which type a member has, and which it must have.
 func wrongType(got, want string) string {

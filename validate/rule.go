@@ -95,7 +95,9 @@ type Step uint8
 // The steps, in their order. The zero value is no step: a Rule with it belongs to
 // StepValidate.
 const (
-	StepParseRequest  Step = iota + 1 // the bytes and the header of the request
+	StepReadRequest   Step = iota + 1 // the bytes of the request: size and form
+	StepParseRequest                  // its header
+	StepParseClaims                   // its payload
 	StepParseSSA                      // the member software_statement
 	StepTrustSSA                      // header, issuer and signature of the statement: only then are its claims looked at
 	StepVerifySSA                     // the claims of the statement

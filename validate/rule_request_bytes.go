@@ -15,7 +15,7 @@ var requestBytesRules = []Rule{
 		Basis:    BasisStricter,
 		Stricter: "The text lets a server refuse content that is larger than it is willing to read, and names no size.",
 		Status:   413,
-		Step:     StepParseRequest,
+		Step:     StepReadRequest,
 		Fix:      "make the request smaller: most of it is the software statement and the redirect URIs",
 	},
 	{
@@ -27,7 +27,7 @@ var requestBytesRules = []Rule{
 		Good:     "a token and nothing else",
 		Citation: rfc("7515", "7.1"),
 		Basis:    BasisShould,
-		Step:     StepParseRequest,
+		Step:     StepReadRequest,
 		Fix:      "send the token alone; curl does so with --data-binary and a file without the line break",
 	},
 }

@@ -13,7 +13,7 @@ var requestTrustRules = []Rule{
 		Good:     "eyJhbGciOiJQUzI1NiJ9.e30.c2ln",
 		Citation: rfc("7515", "7.1"),
 		Basis:    BasisMust,
-		Step:     StepParseRequest,
+		Step:     StepReadRequest,
 		Fix:      "send three base64url parts with dots between them, no padding, no line break",
 	},
 	{

@@ -63,7 +63,7 @@ func exampleBank() (*ssatest.Directory, *ssatest.EnrolledSoftware, *httptest.Ser
 	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
 	must(err)
 	at := httptest.NewUnstartedServer(nil)
-	bank, err := newBank(directory, "https://"+at.Listener.Addr().String(), nil)
+	bank, err := newBank(directory, "https://"+at.Listener.Addr().String(), nil, worldOptions{})
 	must(err)
 	at.Config = bank.HTTPServer()
 	at.TLS = at.Config.TLSConfig

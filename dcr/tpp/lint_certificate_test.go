@@ -153,6 +153,8 @@ func TestTheCertificateIsAnsweredInItsTurn(t *testing.T) {
 	require.NoError(t, err)
 	in := w.known(tpp.LintInput{})
 	in.Certificate = other.TransportCertificate.Leaf
+	foreign := tpp.MutualTLS(other.TransportCertificate, w.roots())
+	t.Cleanup(foreign.CloseIdleConnections)
 	forged, err := w.software.SignWith(w.software.Request(), ssatest.Forgery{Key: other.SigningKey})
 	require.NoError(t, err)
 	with := func(changes map[string]any) string {
@@ -166,9 +168,24 @@ func TestTheCertificateIsAnsweredInItsTurn(t *testing.T) {
 		"a bad claim":             {w.request(t, func(c *claims.Request) { c.JWTID = claims.Some("x") }), 401},
 		"an unapproved statement": {with(map[string]any{"org_status": "Revoked"}), 401},
 		"an old statement":        {with(map[string]any{"iat": 1_700_000_000}), 400},
+		"a statement of tomorrow": {with(map[string]any{"iat": w.now.Unix() + 100_000}), 400},
+		"an expired statement":    {with(map[string]any{"exp": w.now.Unix() - 100}), 400},
+		"one not yet in force":    {with(map[string]any{"nbf": w.now.Unix() + 100}), 400},
+		"one without any time":    {with(map[string]any{"iat": nil}), 400},
+		"one with exp alone":      {with(map[string]any{"iat": nil, "exp": w.now.Unix() + 100}), 401},
+		"another environment":     {with(map[string]any{"software_environment": "production"}), 400},
+		"a claim of a wrong type": {with(map[string]any{"org_id": 7}), 400},
+		"URIs of a wrong type":    {with(map[string]any{"software_redirect_uris": 7}), 400},
+		"another directory":       {with(map[string]any{"iss": "Another"}), 400},
+		"keys elsewhere":          {with(map[string]any{"software_jwks_endpoint": "https://elsewhere.example/keys.jwks"}), 400},
 		"a bad signature":         {forged, 400},
 	} {
 		in.Request = c.request
-		assert.Equal(t, c.status, w.lint(t, in).Report.Wire().Status, name)
+		wire := w.lint(t, in).Report.Wire()
+		assert.Equal(t, c.status, wire.Status, name)
+		answer, err := send(t.Context(), foreign, w.address, c.request)
+		require.NoError(t, err)
+		assert.Equal(t, c.status, answer.status, name)
+		assert.Equal(t, answer.code, string(wire.Error), name)
 	}
 }

@@ -84,13 +84,10 @@ func sizeOf(clean string, bare bool) int {
 	return base64.RawURLEncoding.EncodedLen(compact.Len())
 }
 
-// joseForm recognises the forms of JOSE that are no compact JWS, and says how to make one
-// of them; "" for any other text.
+// joseForm recognises the JSON forms of JOSE, and says how to make a compact JWS of them;
+// "" for any other text.
 func joseForm(clean string, bare bool) (form, fix string) {
 	if !bare {
-		if strings.Count(clean, ".") == 4 {
-			return "an encrypted token (JWE) in five parts", "send it signed, and not encrypted: three parts"
-		}
 		return "", ""
 	}
 	object, err := jsonscan.Parse(clean)
@@ -192,7 +189,7 @@ func (l *linter) readClaims(payload string, apart bool) {
 	c, faults, err := claims.DecodeSSA(payload, l.input.ClaimNames)
 	if err != nil {
 		l.statement = nil
-		l.addStatement("the payload of the software statement is no strict JSON object: "+verdict.Reason(payload, err), apart)
+		l.addStatement("the payload of the software statement is no strict JSON object: "+jsonscan.ReasonIn(payload, err), apart)
 		return
 	}
 	l.input.SSA, l.input.SSAFaults = c, faults

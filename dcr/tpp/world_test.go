@@ -1,10 +1,12 @@
 package tpp_test
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -42,41 +44,55 @@ type world struct {
 	authorities *cert.Authorities // the CA of the directory
 }
 
+// worldOptions say how a world differs from the usual one.
+type worldOptions struct {
+	profile   validate.Profile
+	algorithm claims.Algorithm // of directory and software
+	log       *slog.Logger     // of the bank
+	serve     func(http.Handler) http.Handler
+}
+
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	return openWorld(t, worldOptions{serve: func(h http.Handler) http.Handler { return h }})
+}
+
+func openWorld(t *testing.T, o worldOptions) *world {
 	t.Helper()
 	w := &world{now: time.Unix(1_790_000_000, 0)}
 	var err error
-	w.directory, err = ssatest.New(ssatest.Options{Clock: w.clock})
+	w.directory, err = ssatest.New(ssatest.Options{Clock: w.clock, Algorithm: o.algorithm})
 	require.NoError(t, err)
 	t.Cleanup(w.directory.Close)
-	w.software, err = w.directory.NewSoftware(ssatest.SoftwareOptions{})
+	w.software, err = w.directory.NewSoftware(ssatest.SoftwareOptions{Algorithm: o.algorithm})
 	require.NoError(t, err)
 	w.authorities, err = cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{claims.Sandbox: {w.directory.CA}}, w.now)
 	require.NoError(t, err)
 	at := httptest.NewUnstartedServer(nil)
 	w.address = "https://" + at.Listener.Addr().String()
-	w.bank, err = newBank(w.directory, w.address, w.clock)
+	w.bank, err = newBank(w.directory, w.address, w.clock, o)
 	require.NoError(t, err)
 	t.Cleanup(w.bank.Close)
-	w.http = w.serve(t, at, w.bank.Handler())
+	w.http = w.serve(t, at, o.serve(w.bank.Handler()))
 	return w
 }
 
 func (w *world) clock() time.Time { return w.now }
 
 // newBank makes a bank of a directory. A nil clock is time.Now.
-func newBank(d *ssatest.Directory, address string, clock func() time.Time) (*server.Bank, error) {
+func newBank(d *ssatest.Directory, address string, clock func() time.Time, o worldOptions) (*server.Bank, error) {
 	own, err := d.ServerCertificate("127.0.0.1")
 	if err != nil {
 		return nil, err
 	}
-	policy := validate.DefaultPolicy(validate.OBIE33)
+	o.profile = cmp.Or(o.profile, validate.OBIE33)
+	policy := validate.DefaultPolicy(o.profile)
 	policy.AuthMethods = everyMethod
 	for _, method := range everyMethod[2:] { // outside FAPI-RW
 		policy.Widenings = append(policy.Widenings, validate.Widening(method))
 	}
 	return server.New(server.Config{
-		Issuer: address, Policy: &policy, Audiences: []string{ssatest.DefaultAudience}, Directories: []ssa.KnownDirectory{d.Known()},
+		Issuer: address, Profile: o.profile, Logger: o.log, Policy: &policy, Audiences: []string{ssatest.DefaultAudience}, Directories: []ssa.KnownDirectory{d.Known()},
 		Keys: server.KeyConfig{Resolver: d.Resolver()}, Store: store.NewMemory(clock), TokenEndpoint: true, Clock: clock,
 		SealingKey: claims.NewSecret(strings.Repeat("k", 32)),
 		Clients: server.CertificateConfig{Server: []tls.Certificate{own}, Trust: cert.TrustPolicy{

@@ -1,6 +1,7 @@
 package jsonscan
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -30,6 +31,14 @@ func (e *SyntaxError) In(doc string) string {
 	}
 	line, column := Place(doc, e.Offset)
 	return "line " + strconv.Itoa(line) + ", column " + strconv.Itoa(column) + ": " + reason
+}
+
+// ReasonIn returns the detail of an error of reading doc: In of a *SyntaxError.
+func ReasonIn(doc string, err error) string {
+	if syntax := (*SyntaxError)(nil); errors.As(err, &syntax) && syntax.Offset <= len(doc) {
+		return syntax.In(doc)
+	}
+	return text.Detail(err)
 }
 
 // Name returns the member name that stands twice in doc, the text that was read; "" if the

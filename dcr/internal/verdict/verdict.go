@@ -22,22 +22,13 @@ const (
 
 // Payload returns the violation for a payload of a request that cannot be decoded.
 func Payload(payload string, err error) validate.Violation {
-	v := validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocRequest,
-		Message: "the payload of the request is no strict JSON object: " + Reason(payload, err),
+	v := validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocRequest, Step: validate.StepParseClaims,
+		Message: "the payload of the request is no strict JSON object: " + jsonscan.ReasonIn(payload, err),
 		Fix:     "write the payload as one JSON object, each member once, and sign it again"}
 	if payload == "" {
 		v.Message = "the payload of the request is empty; one that is sent apart (RFC 7515 appendix F) is not taken"
 	}
 	return v
-}
-
-// Reason returns why a payload cannot be decoded, with line and column of the payload where
-// it is no JSON.
-func Reason(payload string, err error) string {
-	if syntax, ok := errors.AsType[*jsonscan.SyntaxError](err); ok && syntax.Offset <= len(payload) {
-		return syntax.In(payload)
-	}
-	return Plain(err)
 }
 
 // Certificate returns what a bank says of a client certificate that it refuses.
