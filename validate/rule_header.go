@@ -108,7 +108,7 @@ var headerRules = []Rule{
 		Citation: keyRules(),
 		Basis:    BasisMust,
 		Fix:      "name the key by kid alone",
-		Check:    func(c *Case) { checkNoMembers(c, c.Header(), keyMember, "carries a key or the address of one") },
+		Check:    func(c *Case) { checkNoKeys(c, c.Header()) },
 	},
 	{
 		ID:       rule.HeaderUnknownMember,
@@ -173,13 +173,19 @@ func checkNoMembers(c *Case, h *claims.Header, forbidden func(string) bool, mess
 	}
 }
 
+// checkNoKeys reports every header member that is a key, or that may lead to one.
+func checkNoKeys(c *Case, h *claims.Header) {
+	checkNoMembers(c, h, keyMember, "carries a key or the address of one")
+	checkNoMembers(c, h, certificateMember, "is not known, and its name is that of a member about certificates")
+}
+
 // checkUnknownHeader reports members that no rule looks at.
 func checkUnknownHeader(c *Case, h *claims.Header) {
 	for _, name := range h.Members {
 		switch name {
 		case "alg", "kid", "typ", "x5t", "x5t#S256":
 		default:
-			if !extensionMember(name) && !keyMember(name) {
+			if !extensionMember(name) && !keyMember(name) && !certificateMember(name) {
 				c.Report(pointerTo(name), "is ignored")
 			}
 		}
@@ -195,14 +201,18 @@ func extensionMember(name string) bool {
 	return false
 }
 
-// keyMember reports whether a header member is a key or the address of one. x5t and
-// x5t#S256 are digests of a certificate (RFC 7515 sections 4.1.7 and 4.1.8).
+// keyMember reports whether a header member is a key or the address of one.
 func keyMember(name string) bool {
 	switch name {
-	case "jwk", "jku":
+	case "jwk", "jku", "x5c", "x5u":
 		return true
-	case "x5t", "x5t#S256":
-		return false
 	}
-	return strings.HasPrefix(name, "x5")
+	return false
+}
+
+// certificateMember reports whether a header member has the name of one about certificates
+// and is none that RFC 7515 has. x5t and x5t#S256 are digests of a certificate (sections
+// 4.1.7 and 4.1.8).
+func certificateMember(name string) bool {
+	return strings.HasPrefix(name, "x5") && !keyMember(name) && name != "x5t" && name != "x5t#S256"
 }

@@ -107,7 +107,7 @@ var statementHeaderRules = []Rule{
 		Citation: keyRules(),
 		Basis:    BasisMust,
 		Fix:      "use the statement that the directory signed, byte for byte",
-		Check:    func(c *Case) { checkNoMembers(c, c.SSAHeader(), keyMember, "carries a key or the address of one") },
+		Check:    func(c *Case) { checkNoKeys(c, c.SSAHeader()) },
 	},
 	{
 		ID:       rule.SSAHeaderUnknownMember,
