@@ -25,7 +25,7 @@ func TestThePolicyPagesExamplesAreFilesForLint(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "request.jwt"), []byte(request), 0o600))
 	examples := regexp.MustCompile("(?s)```\nobdcr (lint --policy [^\n]+)\n```\n\n```json\n(.*?)```").FindAllStringSubmatch(string(page), -1)
-	require.Len(t, examples, 8)
+	require.Len(t, examples, 9)
 	for _, example := range examples {
 		args := strings.Fields(example[1])
 		require.NoError(t, os.WriteFile(filepath.Join(dir, args[2]), []byte(example[2]), 0o600))
