@@ -51,8 +51,12 @@ func (l *linter) checkAnnounced() (settled bool) {
 	if slices.ContainsFunc(aud.Values, func(v string) bool { return !isAddress(v) }) {
 		return false
 	}
-	l.add(validate.Violation{Rule: validate.RuleAudIsBank, Pointer: "/aud", Got: aud.Values[0], Want: text.Echo(l.in.Metadata.Issuer),
-		Message: "is not the issuer that the bank announces"})
+	v := validate.Violation{Rule: validate.RuleAudIsBank, Pointer: "/aud", Got: aud.Values[0], Want: text.Echo(l.in.Metadata.Issuer),
+		Message: "is not the issuer that the bank announces"}
+	if d := uri.Differ(aud.Values[0], l.in.Metadata.Issuer); d.Slip() {
+		v.Message += " (differs by " + text.And(d.Words) + ")"
+	}
+	l.add(v)
 	return true
 }
 
