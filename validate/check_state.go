@@ -18,7 +18,7 @@ const (
 // Check is the state of one check.
 type Check struct {
 	State CheckState
-	Note  string // why it was not checked, and how it can be, for people; may be empty
+	Note  string // for people, may be empty: why it was not checked and how it can be, or what of it was not
 }
 
 // Checks are the checks of a request that need more than the request itself.

@@ -22,9 +22,9 @@ type Violation struct {
 	Code     Code     // code of RFC 7591 that a bank answers; empty if there is a Status
 	Status   int      // HTTP status of an answer that has no code; 0 means 400
 	Step     Step     // step of the walk that notices it
-	// Refused is what a server finds instead, which reads what a lint reads over: bytes
-	// around the request. It counts for [Report.Wire] alone. No rule sets it; a caller of
-	// Judge may, in [Input.Extra].
+	// Refused is what a server finds instead, such as bytes around the request that a lint
+	// reads over. It counts for [Report.Wire] alone, in place of the violation. No rule sets
+	// it; a caller of Judge may, in [Input.Extra].
 	Refused *Violation
 }
 
@@ -196,7 +196,9 @@ func (r *Report) add(v Violation) {
 		r.notices++
 	default:
 		r.errors++
-		r.refuse(&v)
+		if v.Refused == nil {
+			r.refuse(&v)
+		}
 	}
 	if len(r.Violations) >= MaxViolations {
 		r.More++

@@ -137,6 +137,9 @@ func addNotes(c *validate.Checks, o *lintOptions) {
 	default:
 		note(&c.Audience, "give --aud")
 	}
+	if c.Certificate.State == validate.CheckGood && o.certCA == "" {
+		c.Certificate.Note = "not its CA: give --cert-ca"
+	}
 	switch {
 	case o.cert != "":
 		note(&c.Certificate, "whose it is: give --software-jwks")

@@ -55,12 +55,12 @@ func (l *linter) readStatementAlone() {
 // form of JOSE that is not taken. Its claims are not judged.
 func (l *linter) refuseWhole(clean string, bare bool, at place) bool {
 	if n := sizeOf(clean, bare); n > verdict.MaxRequest {
-		got := strconv.Itoa(n) + " bytes"
+		most, got := "at most "+strconv.Itoa(verdict.MaxRequest)+" bytes", strconv.Itoa(n)+" bytes"
 		if bare {
-			got += " at least, once it is signed"
+			got = "at least " + got + " once it is signed"
 		}
-		l.end(validate.Violation{Rule: validate.RuleRequestSize, Document: at.document, Message: verdict.TooLarge, Got: got,
-			Want: "at most " + strconv.Itoa(verdict.MaxRequest) + " bytes"})
+		l.end(validate.Violation{Rule: validate.RuleRequestSize, Document: at.document, Message: "has " + got + "; a bank reads " + most,
+			Got: got, Want: most, Refused: &validate.Violation{Rule: validate.RuleRequestSize, Message: verdict.TooLarge}})
 		return true
 	}
 	form, fix := joseForm(clean, bare)

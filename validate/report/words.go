@@ -32,6 +32,8 @@ func stateOf(c validate.Check) string {
 		return "not checked: " + c.Note
 	case c.State == validate.CheckNotChecked:
 		return "not checked"
+	case c.State == validate.CheckGood && c.Note != "":
+		return "good, but " + c.Note
 	}
 	return string(c.State)
 }
