@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
@@ -198,7 +197,7 @@ func wishes(t *testing.T, s *site) {
 }
 
 func spellings(t *testing.T, s *site) {
-	for _, jti := range []string{uuid.NewString(), strings.ToUpper(uuid.NewString())} {
+	for _, jti := range []string{freshJTI(), strings.ToUpper(freshJTI())} {
 		request := s.requestOf(t, members{"jti": jti})
 		request["iat"] = json.RawMessage("1.79e9")
 		token, err := s.software.Sign(request)

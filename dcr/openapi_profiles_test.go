@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
@@ -42,7 +41,7 @@ func (s *site) requestOf(t *testing.T, changes ...members) map[string]any {
 	text, err := request.MarshalJSON()
 	require.NoError(t, err)
 	all := decodeJSON(t, text)
-	all["jti"] = uuid.NewString()
+	all["jti"] = freshJTI()
 	for _, c := range changes {
 		for name, value := range c {
 			if all[name] = value; value == nil {
@@ -167,7 +166,7 @@ func TestTheDocumentRefusesWhatTheServerRefuses(t *testing.T) {
 		"a long issuer":                 {"iss": strings.Repeat("a", 23)},
 		"jti without hyphens":           {"jti": strings.Repeat("a", 32)},
 		"jti of version 1":              {"jti": "c232ab00-9414-11ec-b3c8-9f6bdeced846"},
-		"jti in upper case":             {"jti": strings.ToUpper(uuid.NewString())},
+		"jti in upper case":             {"jti": strings.ToUpper(freshJTI())},
 		"scope as an array":             {"scope": []string{"openid", "accounts"}},
 		"a scope of nobody":             {"scope": "openid acounts"},
 		"two blanks in scope":           {"scope": "openid  accounts"},
@@ -298,4 +297,12 @@ func TestAnOfferIsInTheDocument(t *testing.T) {
 	require.Equal(t, []string{"405"}, statuses("DELETE"))
 	require.Equal(t, []string{"200", "401", "500", "503"}, statuses("GET"), "there is neither a limit nor a 403 by policy")
 	require.NotNil(t, server.api.Paths.Value("/open-banking/v3.2/register").Post.RequestBody)
+}
+
+func freshJTI() string {
+	jti, err := claims.NewJTI(nil)
+	if err != nil {
+		panic(err) // there is no randomness
+	}
+	return jti
 }
