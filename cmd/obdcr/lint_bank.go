@@ -75,8 +75,15 @@ func (a *app) announced(ctx context.Context, name, ca string) (*tpp.Metadata, er
 		return nil, err
 	}
 	const unused = "https://endpoint.invalid/"
-	return a.metadata(ctx, &settings{Config: &obieconfig.Config{WellknownEndpoint: name}, roots: roots},
+	m, err := a.metadata(ctx, &settings{Config: &obieconfig.Config{WellknownEndpoint: name}, roots: roots},
 		&clientOptions{ca: ca, registrationEndpoint: unused, tokenEndpoint: unused})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range m.Faults {
+		a.note("%s: %s %s: it counts as not announced", shownName(name), f.Member, f.Problem)
+	}
+	return m, nil
 }
 
 // setAudience makes aud the one accepted audience, an identifier or a URL.

@@ -15,5 +15,7 @@
 // [ResponseError.ClockAdvice] whether the clocks differ.
 //
 // To check a request before it is sent, call [Lint]. It applies the rules that a bank
-// applies (package validate) and reports every violation at once.
+// applies (package validate) and reports every violation at once. What it does not know it
+// does not check, and says so: give it the keys, the certificate and what the bank announces
+// ([Metadata.Policy]). [AnyBank] is for a TPP that has no bank in mind yet.
 package tpp
