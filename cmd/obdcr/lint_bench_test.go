@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -85,25 +86,42 @@ func (w *lintWorld) judgements(b *testing.B, n int) float64 {
 	return float64(n) / time.Since(began).Seconds()
 }
 
+// together judges n requests on every core at once, and returns how many all of them do in
+// a second.
+func (w *lintWorld) together(b *testing.B, n int) float64 {
+	b.Helper()
+	began := time.Now()
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() { w.judgements(b, n/runtime.GOMAXPROCS(0)) })
+	}
+	all.Wait()
+	return float64(n) / time.Since(began).Seconds()
+}
+
 // BenchmarkLintFiles judges 10,000 files by the command. ratio is files per second against
-// what the cores could judge in memory: judgements per second of one core, times cores.
+// judgements in memory per second of one core, times cores. Cores that others use, or that
+// share a core, make it small: ratio-together is against what all cores judge in memory at
+// once, a moment before and after.
 func BenchmarkLintFiles(b *testing.B) {
-	const files, some = 10_000, 2_000
+	const files, some = 10_000, 4_000
 	w := newLintWorld(b, files)
-	var each []float64
+	var each, together []float64
 	for b.Loop() {
-		before := w.judgements(b, some)
+		one, all := w.judgements(b, some), w.together(b, some)
 		var messages bytes.Buffer
 		a := &app{in: strings.NewReader(""), err: &messages}
 		began := time.Now()
-		code := a.run(append([]string{"lint", "-o", "text", filepath.Join(w.dir, "requests")}, w.flags...), io.Discard)
+		code := a.run(append([]string{"lint", filepath.Join(w.dir, "requests")}, w.flags...), io.Discard)
 		perSecond := files / time.Since(began).Seconds()
 		require.Equal(b, exitFine, code, messages.String())
-		floor := (before + w.judgements(b, some)) / 2 * float64(runtime.GOMAXPROCS(0))
-		each = append(each, perSecond/floor)
+		one, all = (one+w.judgements(b, some))/2, (all+w.together(b, some))/2
+		each = append(each, perSecond/(one*float64(runtime.GOMAXPROCS(0))))
+		together = append(together, perSecond/all)
 		b.ReportMetric(perSecond, "files/s")
 	}
 	b.ReportMetric(median(each), "ratio")
+	b.ReportMetric(median(together), "ratio-together")
 }
 
 // BenchmarkLintOneFile runs the program on one file, from its start to the verdict. ratio is
