@@ -30,8 +30,9 @@ func (a *app) lintCommand() *cobra.Command {
 		Short: "Check registration requests, all violations at once",
 		Long: `lint judges registration requests by the rules of a profile, and reports all
 violations at once. A request is a compact JWT, or its claims as JSON. Of a folder, lint
-judges the requests among the files that end in .jwt, .jws, .jose, .json or .txt. It goes on
-after a violation, where a bank would stop.
+judges the requests among the files that end in .jwt, .jws, .jose, .json or .txt, and what
+ends in one of the first three and is nothing. It goes on after a violation, where a bank
+would stop.
 
 lint checks signatures, audience and certificate only if flags give what that needs, and
 says which it did not check. "valid" alone means that all four are good.`,

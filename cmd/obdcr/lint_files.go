@@ -16,14 +16,23 @@ type candidate struct {
 	// named is whether the user named the very file. lint judges such a file whatever it
 	// holds, and leaves out a file of a folder that is neither request nor statement.
 	named bool
+	err   error // why it cannot be read, where that is known already
 }
 
 // extensions are those of the files of a folder that lint looks into.
-func extensions() []string { return []string{".jwt", ".jws", ".jose", ".json", ".txt"} }
+func extensions() []string { return append(tokenExtensions(), ".json", ".txt") }
+
+// tokenExtensions are those of files that hold a token, or should.
+func tokenExtensions() []string { return []string{".jwt", ".jws", ".jose"} }
+
+func hasExtension(name string, of []string) bool {
+	return slices.Contains(of, strings.ToLower(filepath.Ext(name)))
+}
 
 // candidates returns the files that the arguments name, each once: files, the files below
 // folders, and what matches a pattern. It leaves out hidden files and folders, and the
-// files of a folder whose extension is none of extensions. The error has an exit code.
+// files of a folder whose extension is none of extensions. A folder below another one that
+// cannot be read is a candidate with an error. The error has an exit code.
 func candidates(args []string) ([]candidate, error) {
 	var all []candidate
 	seen := map[string]bool{}
@@ -41,15 +50,11 @@ func candidates(args []string) ([]candidate, error) {
 		for _, name := range names {
 			info, err := os.Stat(name)
 			if name == "-" || err != nil || !info.IsDir() { // reading the file tells what is wrong with it
-				add(candidate{name, true})
+				add(candidate{name: name, named: true})
 				continue
 			}
-			below, err := filesBelow(name)
-			if err != nil {
-				return nil, err
-			}
-			for _, file := range below {
-				add(candidate{file, false})
+			for _, file := range filesBelow(name) {
+				add(file)
 			}
 		}
 	}
@@ -76,34 +81,39 @@ func matching(arg string) ([]string, error) {
 }
 
 // filesBelow returns the files of a folder and of the folders in it, by name.
-func filesBelow(folder string) ([]string, error) {
-	var names []string
-	err := filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, withoutPath(err))
-		}
-		hidden := name != folder && strings.HasPrefix(entry.Name(), ".")
-		switch {
-		case entry.IsDir() && hidden:
-			return fs.SkipDir
-		case isFile(name, entry) && !hidden && slices.Contains(extensions(), strings.ToLower(filepath.Ext(name))):
-			names = append(names, name)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, ioError(err)
-	}
-	return names, nil
+func filesBelow(folder string) []candidate {
+	var all []candidate
+	_ = filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
+		return visit(&all, name, name == folder, entry, err)
+	}) // visit returns no error but SkipDir
+	return all
 }
 
-// isFile reports whether an entry of a folder is a file, or a link to one.
+// visit adds an entry of a folder if lint looks into it. What cannot be read is added with
+// its error, so that the others are judged all the same. top says that the entry is the
+// folder that the user named, which may be hidden.
+func visit(all *[]candidate, name string, top bool, entry fs.DirEntry, err error) error {
+	hidden := !top && strings.HasPrefix(filepath.Base(name), ".")
+	switch {
+	case err != nil && !hidden:
+		*all = append(*all, candidate{name: name, err: fmt.Errorf("%s: %w", name, withoutPath(err))})
+		return fs.SkipDir
+	case err != nil, entry.IsDir() && hidden:
+		return fs.SkipDir
+	case isFile(name, entry) && !hidden && hasExtension(name, extensions()):
+		*all = append(*all, candidate{name: name})
+	}
+	return nil
+}
+
+// isFile reports whether an entry of a folder is a file, or a link to one. A link to nothing
+// counts as one, so that reading it tells what is wrong.
 func isFile(name string, entry fs.DirEntry) bool {
 	if entry.Type()&fs.ModeSymlink == 0 {
 		return entry.Type().IsRegular()
 	}
 	info, err := os.Stat(name)
-	return err == nil && info.Mode().IsRegular()
+	return err != nil || info.Mode().IsRegular()
 }
 
 // inOrder calls work for each item on several goroutines, and done with each result in the

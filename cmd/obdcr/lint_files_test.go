@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -37,7 +38,7 @@ func TestCandidatesAreFilesOfFoldersAndPatterns(t *testing.T) {
 	require.Equal(t, []string{"key.pem", "-"}, named, "each once")
 	require.Equal(t, []string{"in/c.jws", "in/e.txt"}, found)
 	_, found = names(".")
-	require.Equal(t, []string{"a.JSON", "b.jwt", "in/c.jws", "in/e.txt", "link.jwt"}, found)
+	require.Equal(t, []string{"a.JSON", "b.jwt", "broken.jwt", "in/c.jws", "in/e.txt", "link.jwt"}, found)
 	named, _ = names("*.jwt")
 	require.Equal(t, []string{"b.jwt", "broken.jwt", "link.jwt"}, named)
 	named, _ = names("nowhere.jwt")
@@ -49,6 +50,24 @@ func TestCandidatesAreFilesOfFoldersAndPatterns(t *testing.T) {
 		require.ErrorAs(t, err, &exit)
 		require.Equal(t, exitUsage, exit.code)
 	}
+}
+
+func TestAFolderThatCannotBeReadIsToldAndTheOthersAreWalked(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.jwt"), nil, 0o600))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var all []candidate
+	// A folder that root cannot read is hard to make: this is what filepath.WalkDir calls.
+	denied := &fs.PathError{Op: "open", Path: filepath.Join(dir, "closed"), Err: fs.ErrPermission}
+	require.Equal(t, fs.SkipDir, visit(&all, denied.Path, false, entries[0], denied))
+	require.NoError(t, visit(&all, filepath.Join(dir, "a.jwt"), false, entries[0], nil))
+	require.Len(t, all, 2)
+	require.ErrorIs(t, all[0].err, fs.ErrPermission)
+	require.Contains(t, all[0].err.Error(), denied.Path)
+	require.NoError(t, all[1].err)
+	require.Equal(t, fs.SkipDir, visit(&all, filepath.Join(dir, ".closed"), false, entries[0], denied))
+	require.Len(t, all, 2, "a hidden folder is not looked into")
 }
 
 func TestInOrderKeepsTheOrderAndStops(t *testing.T) {

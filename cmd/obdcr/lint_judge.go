@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +22,8 @@ import (
 type judgement struct {
 	result *report.Result // nil if the file was not judged
 	unread error          // a key set that could not be read
-	err    error          // why the file was not judged; nil if it is none that lint judges
+	err    error          // why the file was not judged
+	left   string         // the name of a file that is left out, because lint does not judge such ones
 }
 
 // lint judges files and writes the reports.
@@ -68,18 +70,19 @@ func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool
 }
 
 // judge judges one file. It is called for several files at once. A file of a wrong kind gets
-// one violation, which says what it is; one of a folder is left out.
+// one violation, which says what it is; one of a folder is left out unless it is to be a token.
 func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statement string, alone bool, o *lintOptions) judgement {
 	wanted := input.Request
 	if alone {
 		wanted = input.Statement
 	}
+	if c.err != nil {
+		return judgement{err: ioError(c.err)}
+	}
 	data, err := a.files.Content("", c.name)
 	switch {
 	case errors.Is(err, input.ErrTooLarge):
-		v := validate.Violation{Rule: validate.RuleRequestSize, Message: "the file is larger than 1 MiB, and a bank reads 64 KiB",
-			Fix: "send a smaller file: a token has a few KiB"}
-		return judgement{result: a.resultOf(c.name, alone, o, unjudged(&in, wanted, v))}
+		return judgement{result: a.resultOf(c.name, alone, o, unjudged(&in, wanted, endlessFile(wanted)))}
 	case err != nil:
 		return judgement{err: unread("", err)}
 	}
@@ -96,8 +99,8 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 	}
 	f := a.files.Recognise("", c.name, data)
 	if wrong := f.Judged(wanted); wrong != nil {
-		if !c.named && !f.Resembles(wanted) {
-			return judgement{}
+		if !c.named && !f.Resembles(wanted) && (f.Proper() || !hasExtension(c.name, tokenExtensions())) {
+			return judgement{left: c.name}
 		}
 		return judgement{result: inLinesOf(f, wanted, a.resultOf(c.name, alone, o, unjudged(&in, wanted, wrongFile(f, wrong, wanted))))}
 	}
@@ -133,48 +136,8 @@ func inLinesOf(f *input.File, wanted input.Kind, r *report.Result) *report.Resul
 	return r
 }
 
-// unjudged makes the result for a file that is not decoded, by the rule that a bank would
-// name for it where the violation has none.
-func unjudged(in *tpp.LintInput, wanted input.Kind, v validate.Violation) *tpp.LintResult {
-	switch {
-	case v.Rule != "":
-	case wanted == input.Request:
-		v.Rule, v.Document = validate.RuleRequestJWS, validate.DocRequest
-	default:
-		v.Rule, v.Document = validate.RuleSSAJWS, validate.DocSSA
-	}
-	none := validate.Check{State: validate.CheckNotChecked, Note: "there is nothing to check"}
-	checks := validate.Checks{StatementSignature: none}
-	if wanted == input.Request {
-		checks = validate.Checks{RequestSignature: none, StatementSignature: none, Audience: none, Certificate: none}
-	}
-	return &tpp.LintResult{Report: in.Validator.Judge(&validate.Input{Now: in.Now, Extra: []validate.Violation{v}}), Checks: checks}
-}
-
-// wrongFile makes the violation for a file of a wrong kind. A bank reads a token without a
-// statement inside as a request that lacks one.
-func wrongFile(f *input.File, e *input.Error, wanted input.Kind) validate.Violation {
-	v := validate.Violation{Message: e.Found + ", not " + wanted.String(), Fix: e.Fix}
-	switch {
-	case e.Reason != "":
-		v.Message = e.Found + ": " + e.Reason
-	case f.Kind == wanted: // quoted
-		v.Message = e.Found
-	}
-	if e.Command != nil {
-		v.Fix += ": " + e.Command.String()
-	}
-	for _, note := range e.Notes {
-		v.Fix += "; " + note
-	}
-	switch f.Kind {
-	case input.Statement, input.StatementClaims, input.OtherToken:
-		if wanted == input.Request && !f.Quoted() {
-			v.Rule, v.Document, v.Pointer = validate.RuleSoftwareStatementRequired, validate.DocRequest, "/software_statement"
-		}
-	}
-	return v
-}
+// maxLeft is how many files that are left out are named.
+const maxLeft = 5
 
 // lintSummary collects what decides the exit code.
 type lintSummary struct {
@@ -184,10 +147,11 @@ type lintSummary struct {
 	failOn  string // the least severity that fails
 	files   int
 	invalid int
-	open    int   // files that fail because something was not checked
-	others  int   // files of folders that are neither
-	failed  error // of the first file that could not be read
-	unread  error // the first key set that could not be read
+	open    int      // files that fail because something was not checked
+	others  int      // files of folders that are left out
+	left    []string // the names of the first of them
+	failed  error    // of the first file that could not be read
+	unread  error    // the first key set that could not be read
 }
 
 func (s *lintSummary) add(w *report.Writer, j judgement) error {
@@ -206,7 +170,9 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 	}
 	if j.result == nil {
 		if j.err == nil {
-			s.others++
+			if s.others++; s.others <= maxLeft {
+				s.left = append(s.left, shownName(j.left))
+			}
 		}
 		return nil
 	}
@@ -224,7 +190,11 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 // file that could not be read.
 func (s *lintSummary) verdict(many bool) error {
 	if s.others > 0 {
-		s.app.note("files of folders left out, because they hold nothing to judge: %d", s.others)
+		names := strings.Join(s.left, ", ")
+		if more := s.others - len(s.left); more > 0 {
+			names += " and " + strconv.Itoa(more) + " more"
+		}
+		s.app.note("files of folders left out, because they hold nothing to judge: %s", names)
 	}
 	failed := s.failed
 	if failed == nil && s.unread != nil {

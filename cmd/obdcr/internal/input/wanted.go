@@ -207,6 +207,17 @@ func (f *File) Resembles(want Kind) bool {
 	return f.wrapped && f.Kind == want
 }
 
+// Proper reports whether a file is something whole of a known kind, such as a certificate.
+// Of a folder it is then no token that was meant for a bank.
+func (f *File) Proper() bool {
+	switch f.Kind {
+	case Unknown, Empty, Binary, OtherEncoding, HTML, XML, Gzip, Zip, OtherToken, DamagedToken, EncryptedToken, JWSFlattened, JWSGeneral,
+		ErrorAnswer, OtherObject, OtherJSON, BrokenJSON, DamagedPEM:
+		return false
+	}
+	return true
+}
+
 // Claims returns the text of a Request or a Statement, as want says, or of either for
 // OtherToken: a compact JWS, or its claims as JSON. It undoes what Token undoes. It takes
 // JSON objects of no known kind, and a token about something else. The error is an *Error.
