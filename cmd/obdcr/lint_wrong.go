@@ -59,7 +59,7 @@ func wrongFile(f *input.File, e *input.Error, wanted input.Kind) validate.Violat
 
 // endlessFile makes the violation for a file that is so long that it is not read.
 func endlessFile(wanted input.Kind) validate.Violation {
-	return tooLong(fmt.Sprintf("more than %d bytes", input.MaxSize), wanted, validate.Violation{Fix: "send a smaller file: a token has a few KiB"})
+	return tooLong("more than 1 MiB", wanted, validate.Violation{Fix: "send a smaller file: a token has a few KiB"})
 }
 
 // tooLong makes the violation for a file of more bytes than a bank reads, of those of its
