@@ -28,7 +28,7 @@ func (a *app) dnCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dn CERT|-",
 		Short: "Show a certificate's subject as a request needs it",
-		Long: `dn reads a certificate, PEM or DER. It shows the value for
+		Long: `dn reads a certificate: PEM, DER or PKCS#12. It shows the value for
 tls_client_auth_subject_dn, and the same name as common tools write it. Beside each of
 these it shows which subject_dn_match of a bank's policy accepts it. It also shows the
 certificate's thumbprints. Text breaks long names into lines; JSON has them whole.`,

@@ -28,9 +28,18 @@ func (f *File) SigningKey(kid string, password *Password) (key crypto.Signer, fo
 			return k, found, nil
 		}
 	}
-	refused := f.not(PrivateKey)
+	return nil, "", f.unsuited(private)
+}
+
+// unsuited makes the error for a private key of a type that is not wanted.
+func (f *File) unsuited(private crypto.PrivateKey) *Error {
+	fix, command := f.newKey()
+	refused := f.unfit(wanted[PrivateKey], fix, command)
 	refused.Found = "this is " + privateName(private)
-	return nil, "", refused
+	if f.Kind == PKCS12 {
+		refused.Found = "this is a PKCS#12 store with " + privateName(private)
+	}
+	return refused
 }
 
 // TransportKey returns the private key of a client certificate. It reads what SigningKey
@@ -48,9 +57,7 @@ func (f *File) TransportKey(password *Password) (crypto.Signer, error) {
 	case ed25519.PrivateKey:
 		return k, nil
 	}
-	refused := f.not(PrivateKey)
-	refused.Found = "this is " + privateName(private)
-	return nil, refused
+	return nil, f.unsuited(private)
 }
 
 // HoldsKey reports whether the file has a private key beside a certificate, so that one
@@ -79,7 +86,9 @@ func (f *File) privateKey(kid string, password *Password) (crypto.PrivateKey, st
 			return nil, "", err
 		}
 		if store.key == nil {
-			return nil, "", f.unfit(wanted[PrivateKey], "give the store that holds the key: this one has certificates alone", nil)
+			refused := f.unfit(wanted[PrivateKey], "give the store that holds the key", nil)
+			refused.Reason = "it has certificates alone"
+			return nil, "", refused
 		}
 		return store.key, "", nil
 	}
@@ -155,6 +164,11 @@ func (f *File) certificates(want Kind, password *Password, keyDue bool) ([]*x509
 		store, err := f.store(password)
 		if err != nil {
 			return nil, err
+		}
+		if len(store.certificates) == 0 {
+			refused := f.unfit(wanted[want], "give the store that holds the certificate", nil)
+			refused.Reason = "it has a private key alone"
+			return nil, refused
 		}
 		if store.key != nil && !keyDue {
 			f.advise("the store holds a private key, which is not used here\n  note: " + keepOut)

@@ -26,8 +26,9 @@ var ErrPassword = errors.New("the password does not open it")
 
 // Why else a PKCS#12 store is not read.
 var (
-	errStoreSlow = errors.New("it takes too long to open")
-	errStoreForm = errors.New("it is written in a form that is not read here")
+	errStoreSlow  = errors.New("it takes too long to open")
+	errStoreForm  = errors.New("it is written in a form that is not read here")
+	errStoreEmpty = errors.New("it has neither a private key nor a certificate")
 )
 
 // store opens the PKCS#12 store of the file. Without a password it tries the empty one.
@@ -49,6 +50,12 @@ func (f *File) store(password *Password) (*keyStore, error) {
 	default:
 		refused = f.unfit("a store with one key and its certificates", "convert it into a file that you alone can read",
 			Command{"openssl", "pkcs12", "-in " + name, "-nodes", "-out " + f.word("-plain.pem")})
+		if several, ok := errors.AsType[*severalKeys](err); ok {
+			refused.Fix, refused.Command = several.fix(f)
+		}
+		if errors.Is(err, errStoreEmpty) {
+			refused.Fix, refused.Command = "give a store that has them", nil
+		}
 		refused.Reason = err.Error()
 	}
 	refused.cause = err
@@ -93,16 +100,14 @@ func decodeStore(data []byte, password string) (*keyStore, error) {
 	if err == nil {
 		return sorted(key, append([]*x509.Certificate{leaf}, others...)), nil
 	}
-	if errors.Is(err, pkcs12.ErrIncorrectPassword) || errors.Is(err, pkcs12.ErrDecryption) {
+	if wrongPassword(err) {
 		return nil, ErrPassword
 	}
-	if certs, err := pkcs12.DecodeTrustStore(data, password); err == nil && len(certs) > 0 {
-		return &keyStore{certificates: certs}, nil
-	}
-	if password != "" { // a store without one is not read with one
-		return decodeStore(data, "")
-	}
-	return nil, errStoreForm
+	return decodeParts(data, password)
+}
+
+func wrongPassword(err error) bool {
+	return errors.Is(err, pkcs12.ErrIncorrectPassword) || errors.Is(err, pkcs12.ErrDecryption)
 }
 
 // sorted puts the certificate of the key first: a store may have them in any order.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/internal/secret"
 )
 
 func TestAStoreThatTakesTooLongIsGivenUp(t *testing.T) {
@@ -23,4 +25,8 @@ func TestAStoreOnWhichTheReaderPanicsIsRefused(t *testing.T) {
 func TestAnotherFormOfStoreIsRefused(t *testing.T) {
 	_, err := openStore("0\x80", "")
 	require.ErrorIs(t, err, errStoreForm)
+}
+
+func passwordOf(line string) *Password {
+	return &Password{name: "password", text: secret.New(line)}
 }

@@ -145,12 +145,17 @@ func (f *File) fixForKey() (string, Command) {
 	case Certificate, Certificates, CertificateRequest:
 		return "give the private key that it was made with", nil
 	case PrivateKey, PrivateJWK, KeyAndCertificate:
-		return "make a key of a type that banks take, and register it at the directory",
-			Command{"openssl", "genpkey", "-algorithm RSA", "-pkeyopt rsa_keygen_bits:2048", "-out signing.key"}
+		return f.newKey()
 	case KeySet:
 		return "give the private key: a key set has public keys alone", nil
 	}
 	return f.conversion()
+}
+
+// newKey is the fix for a key that no bank takes.
+func (f *File) newKey() (string, Command) {
+	return "make a key of a type that banks take, and register it at the directory",
+		Command{"openssl", "genpkey", "-algorithm RSA", "-pkeyopt rsa_keygen_bits:2048", "-out signing.key"}
 }
 
 func (f *File) fixForKeySet() (string, Command) {
