@@ -299,7 +299,7 @@ func parseObject(payload string, member func(name string, v jsonscan.Value)) (js
 		return v, err
 	}
 	if v.Kind() != jsonscan.Object {
-		return v, &jsonscan.SyntaxError{Reason: "the document is " + v.Kind().String() + ", want one object"}
+		return v, &jsonscan.SyntaxError{Reason: "the document is a JSON " + v.Kind().String() + ", not an object"}
 	}
 	return v, nil
 }

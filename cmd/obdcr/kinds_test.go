@@ -47,9 +47,9 @@ func places(keystore string) []place {
 	lint, judged := []string{"lint", "request"}, []int{exitFine, exitViolated}
 	store := []string{"--password-file", "password"}
 	return []place{
-		{"", []string{"lint", "FILE"}, []string{"request", "request-claims", "damaged-token", "broken-payload"}, exitViolated, judged},
-		{"", []string{"lint", "ssa", "FILE"}, []string{"statement", "statement-claims", "damaged-token", "other-token", "broken-payload", "object"}, exitViolated, judged},
-		{"--ssa", with("--ssa", lint), []string{"statement", "statement-claims", "damaged-token", "other-token", "broken-payload", "object"}, exitUsage, judged},
+		{"", []string{"lint", "FILE"}, []string{"request", "request-claims", "damaged-token", "broken-header", "broken-payload"}, exitViolated, judged},
+		{"", []string{"lint", "ssa", "FILE"}, []string{"statement", "statement-claims", "damaged-token", "broken-header", "other-token", "broken-payload", "object"}, exitViolated, judged},
+		{"--ssa", with("--ssa", lint), []string{"statement", "statement-claims", "damaged-token", "broken-header", "other-token", "broken-payload", "object"}, exitUsage, judged},
 		{"--ssa-jwks", with("--ssa-jwks", lint), []string{"jwks", "rsa-public-jwk", "ec-public-jwk"}, exitUsage, judged},
 		{"--software-jwks", with("--software-jwks", lint), []string{"jwks", "rsa-public-jwk", "ec-public-jwk"}, exitUsage, judged},
 		{"--cert", append(with("--cert", lint), store...), certificateForms, exitUsage, judged},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -218,4 +219,25 @@ func TestAStatementThatIsGivenApart(t *testing.T) {
 	without := w.request(t, func(c *claims.Request) { c.SoftwareStatement = claims.Optional[string]{} })
 	result = w.lint(t, tpp.LintInput{Request: without, Statement: statement})
 	require.Equal(t, []string{validate.RuleSoftwareStatementRequired}, errorIDs(result.Report))
+}
+
+// A fault of JSON in a header is told by line, column and name, and the fix is about the
+// header.
+func TestBrokenJSONInAHeaderIsToldWithItsPlace(t *testing.T) {
+	w := newWorld(t)
+	encode := base64.RawURLEncoding.EncodeToString
+	broken := encode([]byte("{\"alg\": \"PS256\",\n \"kid\": \"a\", \"kid\": \"b\"}")) + "." + encode([]byte(`{"iss": "a"}`)) + ".AAAA"
+	for _, in := range []tpp.LintInput{{Request: broken}, {Statement: broken}} {
+		report := w.lint(t, in).Report
+		i := slices.IndexFunc(report.Violations, func(v validate.Violation) bool { return strings.HasSuffix(v.Rule, ".jws") })
+		require.GreaterOrEqual(t, i, 0)
+		found := report.Violations[i]
+		assert.Contains(t, found.Message, "line 2, column 14")
+		assert.Contains(t, found.Message, `"kid"`)
+		for _, row := range validate.Rules() {
+			if row.ID == found.Rule {
+				assert.NotEqual(t, row.Fix, found.Fix, "it is about base64url")
+			}
+		}
+	}
 }

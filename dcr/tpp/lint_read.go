@@ -113,7 +113,7 @@ func (l *linter) readRequest(clean string, bare bool) *claims.Request {
 		signed, err := ssa.ParseSigned(clean)
 		if err != nil {
 			l.add(validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocRequest,
-				Message: "the request is no compact JWS: " + verdict.Plain(err)})
+				Message: "the request is no compact JWS: " + verdict.Plain(err), Fix: verdict.HeaderFix(err)})
 			if payload = salvage(clean); payload == "" {
 				return nil
 			}
@@ -174,7 +174,7 @@ func (l *linter) readStatementText(statement string, bare, apart bool) {
 	}
 	signed, err := ssa.ParseSigned(statement)
 	if err != nil {
-		l.addStatement("the software statement is no compact JWS: "+verdict.Plain(err), apart)
+		l.addStatement("the software statement is no compact JWS: "+verdict.Plain(err), apart, verdict.HeaderFix(err) != "")
 		if payload := salvage(statement); payload != "" {
 			l.readClaims(payload, apart)
 		}
@@ -189,15 +189,20 @@ func (l *linter) readClaims(payload string, apart bool) {
 	c, faults, err := claims.DecodeSSA(payload, l.input.ClaimNames)
 	if err != nil {
 		l.statement = nil
-		l.addStatement("the payload of the software statement is no strict JSON object: "+jsonscan.ReasonIn(payload, err), apart)
+		l.addStatement("the payload of the software statement is no strict JSON object: "+jsonscan.ReasonIn(payload, err), apart, true)
 		return
 	}
 	l.input.SSA, l.input.SSAFaults = c, faults
 	l.result.Documents[validate.DocSSA] = []byte(payload)
 }
 
-func (l *linter) addStatement(message string, apart bool) {
+// addStatement reports a statement that cannot be read. unsound says that a part of it is no
+// JSON: nobody but the directory can mend that.
+func (l *linter) addStatement(message string, apart, unsound bool) {
 	v := validate.Violation{Rule: validate.RuleSSAJWS, Document: validate.DocSSA, Message: message}
+	if unsound {
+		v.Fix = "fetch a new SSA from the directory, and send it as it is"
+	}
 	if !apart {
 		v.Document, v.Pointer = validate.DocRequest, "/software_statement"
 	}

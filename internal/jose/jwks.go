@@ -16,7 +16,6 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
-	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Skipped is an entry of a key set that is not usable, and why.
@@ -41,7 +40,7 @@ func ParseJWKS(data []byte) (keys []Key, skipped []Skipped, err error) {
 	}
 	set, err := jsonscan.Parse(string(data))
 	if err != nil {
-		return nil, nil, &Error{Kind: ErrMalformed, detail: "the key set is not strict JSON: " + text.Detail(err), cause: err}
+		return nil, nil, &Error{Kind: ErrMalformed, detail: "the key set is not strict JSON: " + jsonscan.ReasonIn(string(data), err), cause: err}
 	}
 	entries, ok := set.Member("keys")
 	if !ok || entries.Kind() != jsonscan.Array {
@@ -49,8 +48,7 @@ func ParseJWKS(data []byte) (keys []Key, skipped []Skipped, err error) {
 	}
 	count := entries.Len()
 	if count > MaxJWKSKeys {
-		return nil, nil, fail(ErrMalformed, "the key set has "+strconv.Itoa(count)+" keys; at most "+
-			strconv.Itoa(MaxJWKSKeys)+" are read: take the old ones out")
+		return nil, nil, fail(ErrMalformed, "the key set has "+strconv.Itoa(count)+" keys; at most "+strconv.Itoa(MaxJWKSKeys)+" are read")
 	}
 	keys = make([]Key, 0, count)
 	for i, value := range entries.Elements() {

@@ -136,7 +136,7 @@ func (j *JWS) readHeader() error {
 		}
 	})
 	if err != nil {
-		return &Error{Kind: ErrMalformed, detail: "the header is not strict JSON: " + err.Error(), cause: err}
+		return &Error{Kind: ErrMalformed, detail: "the header is not strict JSON: " + jsonscan.ReasonIn(j.header, err), cause: err}
 	}
 	if object.Kind() != jsonscan.Object {
 		return fail(ErrMalformed, "the header is a JSON "+object.Kind().String()+", not an object")

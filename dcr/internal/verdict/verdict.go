@@ -31,6 +31,15 @@ func Payload(payload string, err error) validate.Violation {
 	return v
 }
 
+// HeaderFix says what to do about a token whose header is no strict JSON; "" for a token that
+// is refused for another reason, for which the rule says it.
+func HeaderFix(err error) string {
+	if syntax := (*jsonscan.SyntaxError)(nil); !errors.As(err, &syntax) {
+		return ""
+	}
+	return "write the header as one JSON object, each member once, and sign it again"
+}
+
 // Certificate returns what a bank says of a client certificate that it refuses.
 func Certificate(e *cert.Error) string {
 	return "the client certificate is refused: " + e.Kind.Error() + ": " + e.Detail

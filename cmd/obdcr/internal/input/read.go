@@ -24,7 +24,7 @@ const usualSize = 8 << 10
 // What can go wrong before a file is recognised, for errors.Is.
 var (
 	// ErrTooLarge means that a file is longer than MaxSize.
-	ErrTooLarge = errors.New("is larger than 1 MiB: give a smaller file")
+	ErrTooLarge = errors.New("is larger than 1 MiB: no more of a file is read")
 	// ErrStdinTwice means that standard input was asked for a second time.
 	ErrStdinTwice = errors.New("standard input can be read only once: give a file instead of one of the -")
 )
@@ -58,6 +58,7 @@ type File struct {
 	wrapped  bool    // text stood between quotation marks, as a JSON string
 	opaque   bool    // the payload of a token is no JSON object
 	reason   string  // of a damaged token
+	unsound  bool    // the header of a damaged token is broken JSON
 	syntax   *syntax // of broken JSON
 	object   jsonscan.Value
 	items    []item // keys and certificates

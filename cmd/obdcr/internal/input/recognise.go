@@ -66,7 +66,7 @@ func (f *File) recogniseText() {
 		f.wrapped, f.text = true, inner
 	}
 	switch {
-	case f.text[0] == '{', f.text[0] == '[', f.text[0] == '"':
+	case f.text[0] == '{', f.text[0] == '[', f.text[0] == '"', opensBehindComments(f.text):
 		f.recogniseJSON()
 	case strings.Contains(f.text, armour):
 		readPEM(f)
@@ -81,6 +81,23 @@ func (f *File) recogniseText() {
 		if v, err := jsonscan.Parse(f.text); err == nil {
 			f.Kind, f.detail = OtherJSON, "a JSON "+v.Kind().String()
 		}
+	}
+}
+
+// opensBehindComments reports whether a text is a JSON object behind comments, which JSON
+// has not.
+func opensBehindComments(doc string) bool {
+	rest := doc
+	for {
+		end := "\n"
+		switch {
+		case strings.HasPrefix(rest, "/*"):
+			end = "*/"
+		case !strings.HasPrefix(rest, "//") && !strings.HasPrefix(rest, "#"):
+			return len(rest) < len(doc) && strings.HasPrefix(rest, "{")
+		}
+		_, rest, _ = strings.Cut(rest, end)
+		rest = strings.TrimSpace(rest)
 	}
 }
 

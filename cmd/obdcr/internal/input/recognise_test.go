@@ -34,7 +34,7 @@ var kinds = map[string]input.Kind{
 	"request-claims": input.RequestClaims, "statement-claims": input.StatementClaims, "other-token": input.OtherToken, "broken-payload": input.OtherToken,
 	"damaged-token": input.DamagedToken, "jwe": input.EncryptedToken, "jws-flattened": input.JWSFlattened, "jws-general": input.JWSGeneral,
 	"broken-comma": input.BrokenJSON, "broken-twice": input.BrokenJSON, "broken-note": input.BrokenJSON, "broken-end": input.BrokenJSON,
-	"broken-quotes": input.BrokenJSON, "broken-utf8": input.BrokenJSON,
+	"broken-quotes": input.BrokenJSON, "broken-utf8": input.BrokenJSON, "broken-head": input.BrokenJSON, "broken-header": input.DamagedToken,
 	"jwks": input.KeySet, "private-jwks": input.KeySet, "private-jwks-two": input.KeySet, "rsa-jwk": input.PrivateJWK, "ec-jwk": input.PrivateJWK,
 	"ed25519-jwk": input.PrivateJWK, "rsa-public-jwk": input.PublicJWK, "ec-public-jwk": input.PublicJWK, "oct": input.SymmetricJWK,
 	"config": input.ToolConfig, "policy": input.Policy, "discovery": input.Discovery, "ready": input.SandboxReady, "client": input.ClientAnswer,

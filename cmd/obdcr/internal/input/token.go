@@ -1,6 +1,7 @@
 package input
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
@@ -35,6 +36,7 @@ func (f *File) recogniseToken() {
 	signed, err := ssa.ParseSigned(f.token)
 	if err != nil {
 		f.Kind, f.reason = DamagedToken, text.Detail(err)
+		_, f.unsound = errors.AsType[*jsonscan.SyntaxError](err)
 		return
 	}
 	f.Kind = OtherToken

@@ -116,13 +116,21 @@ func (f *File) fixForRequest(name string) (string, Command) {
 	case JWSGeneral:
 		return compactForm, Command{"jq", "-j", `'.payload as $p|.signatures[0]|.protected+"."+$p+"."+.signature'`, name, "> request.jwt"}
 	case DamagedToken:
-		return "copy the token again, whole and on one line", nil
+		return f.mend(), nil
 	}
 	return "", nil
 }
 
 // compactForm is the fix for a JWS in JSON.
 const compactForm = "send the compact form: three parts with dots between"
+
+// mend says what to do about a damaged token.
+func (f *File) mend() string {
+	if f.unsound {
+		return "write the header as one JSON object, each member once, and sign it again"
+	}
+	return "copy the token again, whole and on one line"
+}
 
 func (f *File) fixForStatement(name string) (string, Command) {
 	switch f.Kind {
@@ -133,7 +141,7 @@ func (f *File) fixForStatement(name string) (string, Command) {
 	case StatementClaims:
 		return "give the statement as the directory has signed it", nil
 	case DamagedToken:
-		return "copy the token again, whole and on one line", nil
+		return f.mend(), nil
 	}
 	return "", nil
 }

@@ -100,6 +100,7 @@ func (m *maker) texts() {
 		"broken-comma":  "{\n  \"iss\": \"a\",\n}\n",
 		"broken-twice":  "{\n  \"iat\": 1,\n  \"iat\": 2\n}\n",
 		"broken-note":   "{\n  // an issuer\n  \"iss\": \"a\"\n}\n",
+		"broken-head":   "// made by a tool\n/* and\nedited */\n{\n  \"iss\": \"a\"\n}\n",
 		"broken-end":    "{\n  \"iss\": \"a\"",
 		"broken-quotes": "{\n  \u201ciss\u201d: \"a\"\n}\n",
 		"broken-utf8":   "{\n  \"iss\": \"caf\xe9\"\n}\n",
@@ -123,6 +124,7 @@ func (m *maker) tokens() {
 	m.add("damaged-token", []byte(request[:max(0, len(request)-1)]), nil)
 	encode := base64.RawURLEncoding.EncodeToString
 	m.add("broken-payload", []byte(encode([]byte(`{"alg":"PS256","kid":"k"}`))+"."+encode([]byte("{\"iat\": 1,\n\"iat\": 2}"))+"."+encode([]byte("s"))), nil)
+	m.add("broken-header", []byte(encode([]byte("{\"alg\": \"PS256\",\n\"alg\": \"PS256\"}"))+"."+encode([]byte(`{"iss":"a"}`))+"."+encode([]byte("s"))), nil)
 	m.add("jwe", []byte(base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RSA-OAEP","enc":"A256GCM"}`))+".a.b.c.d"), nil)
 	parts := strings.Split(request, ".")
 	if len(parts) != 3 {
