@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -62,10 +63,13 @@ var dialects = map[string]dialect{
 
 // serveDialects serves each dialect at /dialect/NAME, with a discovery document below.
 func serveDialects(mux *http.ServeMux, address string) {
+	answers := unusualAnswers()
+	maps.Copy(answers, dialects)
 	mux.HandleFunc("GET /dialect/{name}/discovery", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/dialect/%[2]s", "token_endpoint": "%[1]s/token",
 			"token_endpoint_auth_methods_supported": ["private_key_jwt"]}`, address, r.PathValue("name"))
 	})
+	mux.HandleFunc("PUT /unusable/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `<html>`) })
 	mux.HandleFunc("POST /dialect/{name}", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -75,6 +79,6 @@ func serveDialects(mux *http.ServeMux, address string) {
 		if signed, err := ssa.ParseSigned(string(body)); err == nil {
 			_ = json.Unmarshal([]byte(signed.UnverifiedPayload()), &asked)
 		}
-		dialects[r.PathValue("name")](w, r, asked)
+		answers[r.PathValue("name")](w, r, asked)
 	})
 }

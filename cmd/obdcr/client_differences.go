@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/text"
 )
@@ -25,12 +28,34 @@ func (a *app) noteDifferences(request string, i *tpp.ClientInformation) {
 	}
 }
 
+// noteNoSecret says that a bank has sent no secret where the client's method has one.
+func (a *app) noteNoSecret(asked claims.AuthMethod, i *tpp.ClientInformation) {
+	method := cmp.Or(i.Credentials().Method, asked)
+	if method.NeedsSecret() && i.Secret.IsZero() {
+		a.note("the bank's answer has no client_secret, which %s needs: ask the bank for it, or update the client to another method", method)
+	}
+}
+
+// longestWord and shownOfWord bound a word of a value that is shown, such as a software
+// statement, in characters.
+const longestWord, shownOfWord = 200, 40
+
+var longWord = regexp.MustCompile(fmt.Sprintf(`[^\s",]{%d,}`, longestWord+1))
+
+// cutWords cuts the words of a value that are too long to be read.
+func cutWords(value string) string {
+	return longWord.ReplaceAllStringFunc(value, func(word string) string {
+		runes := []rune(word)
+		return fmt.Sprintf("%s... (%d characters)", string(runes[:shownOfWord]), len(runes))
+	})
+}
+
 // value shows a value as JSON, or that there is none.
 func value(json string) string {
 	if json == "" {
 		return "nothing"
 	}
-	return json
+	return cutWords(json)
 }
 
 // field prints a value under the name of its member, if that is not "". It fits the width of

@@ -34,6 +34,7 @@ func (a *app) bankError(err error) error {
 		if next := lost.Next(); next != "" {
 			a.note("%s", next)
 		}
+		a.noteLook(lost.Verb, err)
 		return &exitError{code: exitIO}
 	}
 	return usageError("%s", detail(err))
@@ -46,6 +47,10 @@ func (a *app) noteRefusal(refused *tpp.ResponseError) {
 		said += ": " + refused.Description
 	}
 	a.note("%s", secretInText.ReplaceAllString(said, "${1}"+leftOut))
+	if flag := addressFlag(refused.Verb); refused.Location != "" && refused.Status < 400 && flag != "" {
+		a.note("redirects are not followed: this one leads to %s; if that is the right address, give it with %s", refused.Location, flag)
+		return
+	}
 	if advice := refused.ClockAdvice(); advice != "" && judgesTimes(refused) {
 		a.note("%s, by which it judges iat, exp and nbf", advice)
 	}
@@ -55,9 +60,33 @@ func (a *app) noteRefusal(refused *tpp.ResponseError) {
 	if next := refused.Next(); next != "" {
 		a.note("%s", next)
 	}
+	a.noteLook(refused.Verb, refused)
 	if refused.Verb == "token" && (refused.Status == http.StatusUnauthorized || refused.Code == "invalid_client") {
 		a.note("if the client is registered with another method or secret, give --client with the answer of register, or --auth-method")
 	}
+}
+
+// noteLook names the command that finds out whether an update or a delete was made.
+func (a *app) noteLook(verb string, err error) {
+	if (verb == "delete" || verb == "update") && tpp.MayHaveHappened(err) {
+		a.note("to look: obdcr get CLIENT_ID, with the flags of this %s", verb)
+	}
+}
+
+// addressFlag is the flag that gives the address to which a verb sends; "" for an unknown
+// verb.
+func addressFlag(verb string) string {
+	switch verb {
+	case "discover":
+		return "--discovery"
+	case "register", "get", "update", "delete":
+		return "--registration-endpoint"
+	case "token", "directory token":
+		return "--token-endpoint"
+	case "statement":
+		return "--directory"
+	}
+	return ""
 }
 
 // timeWords are words by which an answer refuses the times of a token.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
@@ -156,6 +157,12 @@ func (o *clientOptions) check() error {
 			return usageError("%s %q is none of %s", f.flag, cut(f.value), strings.Join(f.known, ", "))
 		}
 	}
+	if o.clientOut == input.Stdin {
+		return usageError("--client-out is the name of a new file, and - is none; --show-secret prints the whole answer to standard output")
+	}
+	if o.save == input.Stdin {
+		return usageError("--save is the name of a new file, and - is none; obdcr build writes a request to standard output, and --request sends it")
+	}
 	if _, err := o.override(); err != nil {
 		return err
 	}
@@ -248,8 +255,11 @@ func (o *clientOptions) override() (map[string]json.RawMessage, error) {
 }
 
 // dashedID is the least length of an argument with a dash in front that is taken for a
-// client_id. Every flag of the verbs that take a client_id is shorter.
-const dashedID = 20
+// client_id. Every flag of the verbs that take a client_id is shorter, but for longFlag.
+const (
+	dashedID = 20
+	longFlag = "--registration-endpoint"
+)
 
 // withDashedID moves a client_id that begins with a dash behind a --, so that it is not
 // taken for a flag. One in 64 random base64url identifiers begins so.
@@ -258,6 +268,9 @@ func withDashedID(args []string) []string {
 		return args
 	}
 	for i := 1; i < len(args); i++ {
+		if args[i] == longFlag {
+			continue
+		}
 		isValue := strings.HasPrefix(args[i-1], "--") && len(args[i-1]) < dashedID && !strings.Contains(args[i-1], "=")
 		if len(args[i]) >= dashedID && args[i][0] == '-' && !isValue && !strings.Contains(args[i], "=") {
 			return append(slices.Delete(slices.Clone(args), i, i+1), "--", args[i])

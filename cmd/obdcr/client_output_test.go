@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/dcr/tpp"
@@ -71,6 +72,15 @@ func TestAClientIDMayBeginWithADash(t *testing.T) {
 		"nothing":             {nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, withDashedID(c.args)) })
+	}
+	root := (&app{}).root()
+	for _, verb := range []string{"get", "update", "delete"} {
+		found, _, err := root.Find([]string{verb})
+		require.NoError(t, err)
+		found.Flags().VisitAll(func(f *pflag.Flag) {
+			args := []string{verb, "--" + f.Name, "x"}
+			require.Equal(t, args, withDashedID(args), "a flag is no client_id")
+		})
 	}
 	var notes bytes.Buffer
 	code := (&app{err: &notes}).run([]string{"get", id, "--auth-method", "none"}, io.Discard)

@@ -48,10 +48,11 @@ func (a *app) register(ctx context.Context, out io.Writer, o *clientOptions) err
 	}
 	information, err := t.client.Register(ctx, request)
 	if err != nil {
-		return a.refusedRequest(ctx, out, t, o, request, err)
+		return a.refusedRequest(ctx, out, t, o, keep, request, err)
 	}
 	a.note("registered as %s", information.ClientID)
 	a.noteDifferences(request, information)
+	a.noteNoSecret(methodOf(request), information)
 	return a.writeNew(out, information, keep, o.showSecret)
 }
 
@@ -116,10 +117,13 @@ func (a *app) update(ctx context.Context, out io.Writer, args []string, o *clien
 	}
 	information, err := s.client.Update(ctx, s.by.ClientID, request, s.token)
 	if err != nil {
-		return a.refusedRequest(ctx, out, s.connection, o, request, err)
+		return a.refusedRequest(ctx, out, s.connection, o, keep, request, err)
 	}
 	a.note("updated %s", information.ClientID)
 	a.noteDifferences(request, information)
+	if keep.secret == "" {
+		a.noteNoSecret(methodOf(request), information)
+	}
 	return a.writeNew(out, information, keep, o.showSecret)
 }
 
@@ -148,7 +152,9 @@ type session struct {
 func (a *app) asClient(ctx context.Context, args []string, o *clientOptions, verb string) (*session, error) {
 	s := &session{}
 	if len(args) > 0 {
-		s.by.ClientID = args[0]
+		if s.by.ClientID = args[0]; !tpp.UsableClientID(s.by.ClientID) {
+			return nil, usageError("%s: the CLIENT_ID %q cannot be one: it has no control characters, at most 1024 bytes, and is neither . nor ..", verb, cut(args[0]))
+		}
 	}
 	if err := a.knownClient(&s.by, o); err != nil {
 		return nil, err

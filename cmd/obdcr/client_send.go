@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"time"
 
@@ -34,19 +35,22 @@ func (o *clientOptions) mayBeSent(verb, request string) error {
 
 // refusedRequest reports a register or an update that failed. The bank's error object goes
 // to standard output as the result, so that a program can read it.
-func (a *app) refusedRequest(ctx context.Context, out io.Writer, t *connection, o *clientOptions, request string, err error) error {
+func (a *app) refusedRequest(ctx context.Context, out io.Writer, t *connection, o *clientOptions, k *keeper, request string, err error) error {
+	if lost, ok := errors.AsType[*tpp.NoAnswerError](err); ok && !lost.Document.IsZero() {
+		return a.unusableAnswer(out, o, k, lost, request)
+	}
 	end := a.bankError(err)
-	a.keepLost(o, request, err)
+	printed := a.keepLost(out, o, request, err)
 	var refused *tpp.ResponseError
 	if !errors.As(err, &refused) {
 		return end
 	}
-	if refused.Code != "" {
+	if refused.Code != "" && !printed {
 		result := struct {
 			Status      int    `json:"status"`
 			Code        string `json:"error"`
 			Description string `json:"error_description"`
-		}{refused.Status, refused.Code, refused.Description}
+		}{refused.Status, refused.Code, a.secrets().out(refused.Plain)}
 		if err := writeJSON(out, result); err != nil {
 			return ioError(err)
 		}
@@ -54,36 +58,55 @@ func (a *app) refusedRequest(ctx context.Context, out io.Writer, t *connection, 
 	if refused.Retry() == tpp.RetryNew {
 		a.note("nothing was registered or changed; send a new request next time: the jti of this one may be used up")
 	}
-	if refused.Status == 400 {
+	if refused.Status == http.StatusBadRequest && refused.Retry() != tpp.RetryLook { // no fix may lead to a second client
 		a.diagnose(ctx, t, refused, request)
 	}
 	return end
 }
 
-// keepLost writes a registration request whose answer was lost to a new file in the current
+// keepLost keeps a registration request that is to be sent again, in a new file in the current
 // folder, unless the user has it in a file already: only the very same request is safe to
-// send again.
-func (a *app) keepLost(o *clientOptions, request string, err error) {
+// send again. If it cannot, it prints the request, and reports that.
+func (a *app) keepLost(out io.Writer, o *clientOptions, request string, err error) (printed bool) {
 	var lost *tpp.NoAnswerError
 	var refused *tpp.ResponseError
-	registers := errors.As(err, &lost) && lost.Verb == "register" || errors.As(err, &refused) && refused.Verb == "register"
-	if !registers || !tpp.MayHaveHappened(err) || o.request != "" {
-		return
+	switch {
+	case o.request != "":
+		return false
+	case errors.As(err, &lost) && lost.Verb == "register" && tpp.MayHaveHappened(err):
+	case errors.As(err, &refused) && refused.Verb == "register" && refused.Retry() == tpp.RetrySame:
+	default:
+		return false
 	}
-	if o.save != "" {
-		a.note("the request is in %s: --request %s sends it again", o.save, o.save)
-		return
+	use := "--request %s sends it again"
+	if lost != nil && lost.Retry() == tpp.RetryLook {
+		use = "the bank finds the client by its jti: obdcr inspect %s"
 	}
-	f, err := os.CreateTemp(".", "request-*.jwt") // 0600
-	if err == nil {
-		_, err = io.WriteString(f, request)
-		err = errors.Join(err, f.Close())
+	name := o.save
+	if name == "" {
+		var failed error
+		if name, failed = newFile("request-*.jwt", request); failed != nil {
+			a.note("the request cannot be kept in this folder (%v): it is on standard output; keep it in a file, for --request", withoutPath(failed))
+			_, failed = io.WriteString(out, request)
+			return failed == nil
+		}
 	}
+	a.note("the request is in %s: "+use, name, name)
+	return false
+}
+
+// newFile writes a new file of mode 0600 in the current folder.
+func newFile(pattern, content string) (name string, err error) {
+	f, err := os.CreateTemp(".", pattern)
 	if err != nil {
-		a.note("the request cannot be kept: %v", withoutPath(err))
-		return
+		return "", err
 	}
-	a.note("the request is in %s: --request %s sends it again", f.Name(), f.Name())
+	_, err = io.WriteString(f, content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		_ = os.Remove(f.Name()) // it is not whole
+		return "", err
+	}
+	return f.Name(), nil
 }
 
 // diagnose lints a request that a bank refused, because the bank's answer often names no

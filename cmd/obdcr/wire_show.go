@@ -29,7 +29,7 @@ var secretMembers = []string{
 }
 
 // secretInText finds a secret in a body that is no strict JSON.
-var secretInText = regexp.MustCompile(`(?i)(["']?(?:` + strings.Join(secretMembers, "|") + `)["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s&,;<>"']+)`)
+var secretInText = regexp.MustCompile(`(?i)((?:\b|_)(?:` + strings.Join(secretMembers, "|") + `)["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s&,;<>"']+)`)
 
 // secrets are the secrets that were seen. A bank may repeat one where none is due, in an
 // error for example.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
 	"github.com/obdcr/obdcr/ssa"
 )
@@ -46,7 +48,7 @@ func NewDirectoryClient(c DirectoryConfig) (*DirectoryClient, error) {
 	if c.Signer == nil || c.HTTP == nil {
 		return nil, failure("a directory needs HTTP and Signer")
 	}
-	if !usableClientID(c.SoftwareID) {
+	if !directoryID(c.SoftwareID) {
 		return nil, failure("a directory needs a SoftwareID of visible ASCII")
 	}
 	for _, a := range []struct{ name, address string }{{"API", c.API}, {"TokenEndpoint", c.TokenEndpoint}} {
@@ -72,7 +74,7 @@ func NewDirectoryClient(c DirectoryConfig) (*DirectoryClient, error) {
 // verify the statement. The error is a *ResponseError, whose Next tells the status in words,
 // a *NoAnswerError, or one about the identifiers.
 func (d *DirectoryClient) Statement(ctx context.Context, orgID, softwareID string) (string, error) {
-	if !usableClientID(orgID) || !usableClientID(softwareID) {
+	if !directoryID(orgID) || !directoryID(softwareID) {
 		return "", failure("%s: org_id and software_id are visible ASCII", verbStatement)
 	}
 	address, err := below(d.api, "v2.1", "organisation", orgID, "software-statement", softwareID, "software-statement-assertion")
@@ -96,14 +98,41 @@ func (d *DirectoryClient) Statement(ctx context.Context, orgID, softwareID strin
 	if a.status != http.StatusOK {
 		return "", unwanted(verbStatement, a, d.client.clock())
 	}
-	statement, err := ssa.Parse(strings.TrimSpace(string(a.body)))
+	unusable := func(reason string, err error) error {
+		return &NoAnswerError{Verb: verbStatement, Status: a.status, Reason: reason, Err: err, Document: received(verbStatement, a.body)}
+	}
+	statement, err := ssa.Parse(bareToken(string(a.body)))
 	if err != nil {
-		return "", &NoAnswerError{Verb: verbStatement, Status: a.status, Reason: "it is no software statement, which is a compact JWS over a JSON object", Err: err}
+		return "", unusable("it is no software statement, which is a compact JWS over a JSON object", err)
+	}
+	if isRequest(statement.Token()) {
+		return "", unusable("it is a registration request, and no software statement", nil)
 	}
 	if id, told := statement.UnverifiedClaims().SoftwareID.Get(); told && id != softwareID {
-		return "", &NoAnswerError{Verb: verbStatement, Status: a.status, Reason: "it is the statement of another software"}
+		return "", unusable("it is the statement of another software", nil)
 	}
 	return statement.Token(), nil
+}
+
+// isRequest reports whether a token has a software statement within it.
+func isRequest(token string) bool {
+	signed, err := ssa.ParseSigned(token)
+	if err != nil {
+		return false
+	}
+	claims, err := jsonscan.Parse(signed.UnverifiedPayload())
+	_, is := claims.Member("software_statement")
+	return err == nil && is
+}
+
+// bareToken takes away what stands around a token: white space, a byte order mark, and the
+// quotation marks of a JSON string.
+func bareToken(body string) string {
+	body = strings.TrimSpace(strings.TrimPrefix(body, byteOrderMark))
+	if v, err := jsonscan.Parse(body); err == nil && v.Kind() == jsonscan.String {
+		body, _ = v.Text()
+	}
+	return strings.TrimSpace(body)
 }
 
 // directoryNext tells a status of the directory in words; "" for one that it does not have.
@@ -130,4 +159,13 @@ func directoryNext(verb string, status int) string {
 		return "the directory is out of order or busy: try again later"
 	}
 	return ""
+}
+
+// maxDirectoryID is the greatest length of an identifier of the directory.
+const maxDirectoryID = 256
+
+// directoryID reports whether an identifier can be one of the directory: visible ASCII, and
+// no dot segment.
+func directoryID(id string) bool {
+	return UsableClientID(id) && len(id) <= maxDirectoryID && text.Printable(id) && !strings.Contains(id, " ")
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -46,8 +47,12 @@ type ResponseError struct {
 	// the JSON or the page of a gateway, or a plain text has instead. It is at most 500
 	// bytes, with an escape of Go for each character that cannot be printed. Tokens and
 	// secrets of the request are left out of it.
-	Description     string
+	Description string
+	// Plain is Description without escapes, for a result that a program reads: it may hold
+	// control characters.
+	Plain           string
 	SentAs          ContentType   // of the refused request; "" if it had none
+	Location        string        // where a redirect leads, which is not followed; escaped like Description, "" if nowhere
 	RetryAfter      time.Duration // when to try again; 0 if the answer gives no time
 	WWWAuthenticate string        // with 401
 	ServerTime      time.Time     // Date of the answer; zero if it has none
@@ -101,6 +106,9 @@ type NoAnswerError struct {
 	Status int    // HTTP status of an answer that could not be used; 0 if none came
 	Reason string // what went wrong, in words of this package
 	Err    error  // the cause; its text may quote the bank at length
+	// Document is what came of the answer, with all secrets in it. A bank shows a client_id
+	// and a secret once: keep it. It is zero after another status than 2xx, and for tokens.
+	Document claims.Secret
 }
 
 // Error returns the detail with the name of the package in front.

@@ -1,16 +1,21 @@
 package tpp
 
 import (
+	"bytes"
 	"encoding/json"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/claims"
 )
 
-// maxClientID is the greatest length of a client identifier that is accepted from a bank.
-// OBIE DCR allows 36 characters; some banks send more.
-const maxClientID = 256
+// maxClientID is the greatest length of a client identifier that is accepted from a bank, in
+// bytes. OBIE DCR allows 36 characters; some banks send more.
+const maxClientID = 1024
 
 // SecretMembers returns the names of the members of a bank's answer that hold a secret.
 // ClientInformation has them in Document, and client_secret in Secret; Metadata has
@@ -40,16 +45,19 @@ func (i *ClientInformation) Credentials() Credentials {
 }
 
 // ParseClientInformation reads a bank's answer to a registration, or one that was saved to
-// a file. It needs a usable client_id and is lenient about all else: a TPP must learn the
-// client_id of its registered client, even if another member is wrong. The error repeats
+// a file. It needs a client_id that [UsableClientID] takes, and is lenient about all else: a
+// TPP must learn the client_id of its registered client, even if another member is wrong. A
+// whole number is taken for its digits, and a byte order mark is skipped. The error repeats
 // nothing of the answer.
 func ParseClientInformation(document []byte) (*ClientInformation, error) {
+	document = bytes.TrimPrefix(document, []byte(byteOrderMark))
 	members := map[string]json.RawMessage{} // a struct would match names in any case
 	if err := json.Unmarshal(document, &members); err != nil {
 		return nil, answerError("it is no JSON object")
 	}
-	var id, secret string
-	if json.Unmarshal(members["client_id"], &id) != nil || !usableClientID(id) {
+	var secret string
+	id := identifierOf(members["client_id"])
+	if !UsableClientID(id) {
 		return nil, answerError("it has no usable client_id")
 	}
 	if raw, sent := members["client_secret"]; sent && json.Unmarshal(raw, &secret) != nil {
@@ -74,18 +82,32 @@ func (e answerError) Error() string { return "tpp: the bank's answer cannot be u
 // Detail returns the reason alone.
 func (e answerError) Detail() string { return string(e) }
 
-// usableClientID reports whether an identifier can be a segment of a path: visible ASCII,
-// and no dot segment.
-func usableClientID(id string) bool {
-	if id == "" || len(id) > maxClientID || id == "." || id == ".." {
+// byteOrderMark stands before the text of some answers.
+const byteOrderMark = "\ufeff"
+
+// wholeNumber is how JSON writes an integer.
+var wholeNumber = regexp.MustCompile(`^-?[0-9]+$`)
+
+// identifierOf reads an identifier, which some banks send as a number; "" for anything else.
+func identifierOf(raw json.RawMessage) string {
+	if wholeNumber.Match(raw) {
+		return string(raw)
+	}
+	var id string
+	if json.Unmarshal(raw, &id) != nil {
+		return ""
+	}
+	return id
+}
+
+// UsableClientID reports whether a client identifier can be a segment of a path: it is not
+// empty, no dot segment, has at most 1024 bytes and no control character. RFC 6749 (appendix
+// A.1) allows visible ASCII and blanks; a Client escapes them in the path, and all others.
+func UsableClientID(id string) bool {
+	if id == "" || len(id) > maxClientID || id == "." || id == ".." || !utf8.ValidString(id) {
 		return false
 	}
-	for i := 0; i < len(id); i++ {
-		if id[i] <= ' ' || id[i] > '~' {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(id, func(c rune) bool { return unicode.IsControl(c) || c == utf8.RuneError })
 }
 
 // instantOf reads a number of seconds since 1970. It returns the zero time for anything

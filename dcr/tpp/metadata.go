@@ -93,7 +93,8 @@ func Discover(ctx context.Context, address string, client *http.Client, override
 	}
 	m, err := ParseMetadata(a.body, overrides...)
 	if err != nil {
-		return nil, &NoAnswerError{Verb: verbDiscover, Status: a.status, Reason: "it is no discovery document of a bank that registers clients", Err: err}
+		return nil, &NoAnswerError{Verb: verbDiscover, Status: a.status, Reason: "it is no discovery document of a bank that registers clients", Err: err,
+			Document: received(verbDiscover, a.body)}
 	}
 	return m, nil
 }

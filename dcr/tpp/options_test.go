@@ -80,7 +80,7 @@ func TestAMemberIsNotReplacedUnlessTheCallerSaysSo(t *testing.T) {
 		"a member twice inside":     {Override: map[string]json.RawMessage{"x": json.RawMessage(`{"a":1,"a":2}`)}},
 		"no name":                   {Members: map[string]json.RawMessage{"": json.RawMessage(`1`)}},
 		"a name that is no text":    {Members: map[string]json.RawMessage{"\xff": json.RawMessage(`1`)}},
-		"a client_id with a blank":  {ClientID: "a b"},
+		"a client_id with a break":  {ClientID: "a\nb"},
 		"an unannounced algorithm":  {IDTokenAlgorithm: claims.RS256},
 		"an unannounced grant type": {GrantTypes: []claims.GrantType{claims.JWTBearer}},
 	} {

@@ -60,10 +60,10 @@ func TestWhatABankSaysIsReadInEveryForm(t *testing.T) {
 		"a problem with params": {"application/problem+json", `{"title": "Invalid", "invalid-params": [{"name": "scope", "reason": "unknown"}]}`, "",
 			"Invalid; at scope: unknown"},
 		"fields":               {js, `{"title": "Invalid", "errors": {"scope": ["is missing"], "jti": "is old"}}`, "", "Invalid; at scope: is missing; at jti: is old"},
-		"errors of Australia":  {js, `{"errors": [{"code": "urn:x:Invalid", "title": "Invalid", "detail": "no such brand"}]}`, "urn:x:Invalid", "urn:x:Invalid: Invalid: no such brand"},
-		"messages of Europe":   {js, `{"tppMessages": [{"category": "ERROR", "code": "CERTIFICATE_INVALID", "text": "expired"}]}`, "CERTIFICATE_INVALID", "CERTIFICATE_INVALID: expired"},
+		"errors of Australia":  {js, `{"errors": [{"code": "urn:x:Invalid", "title": "Invalid", "detail": "no such brand"}]}`, "urn:x:Invalid", "Invalid: no such brand"},
+		"messages of Europe":   {js, `{"tppMessages": [{"category": "ERROR", "code": "CERTIFICATE_INVALID", "text": "expired"}]}`, "CERTIFICATE_INVALID", "expired"},
 		"a source":             {js, `{"errors": [{"detail": "bad", "source": {"pointer": "/scope"}}]}`, "", "at /scope: bad"},
-		"a list":               {js, `[{"errorCode": "7", "errorMessage": "no"}, "and no"]`, "7", "7: no; and no"},
+		"a list":               {js, `[{"errorCode": "7", "errorMessage": "no"}, "and no"]`, "7", "no; and no"},
 		"a text in JSON":       {js, `"not allowed"`, "", "not allowed"},
 		"JSON of another kind": {js, `{"trace": "abc", "ok": false}`, "", `{"trace": "abc", "ok": false}`},
 		"a number":             {js, `17`, "", `17`},
@@ -122,20 +122,22 @@ func TestAnAnswerIsReadAsFarAsItsBound(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, z.Close())
 	s := newStub(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPut {
-			w.Header().Set("Content-Encoding", "gzip")
-			_, _ = w.Write(bomb.Bytes())
-			return
+		w.Header().Set("Content-Encoding", "gzip")
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusBadRequest)
 		}
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write(make([]byte, 10<<20))
+		_, _ = w.Write(bomb.Bytes())
 	})
-	for _, verb := range []string{"register", "update"} {
-		var lost *tpp.NoAnswerError
-		require.ErrorAs(t, each(t.Context(), s.client)[verb](), &lost, verb)
-		assert.True(t, lost.Sent)
-		assert.Contains(t, lost.Reason, "longer")
-	}
+	var lost *tpp.NoAnswerError
+	require.ErrorAs(t, each(t.Context(), s.client)["update"](), &lost)
+	assert.True(t, lost.Sent)
+	assert.Contains(t, lost.Reason, "longer")
+	assert.Len(t, lost.Document.Reveal(), 512<<10)
+	var refused *tpp.ResponseError
+	require.ErrorAs(t, each(t.Context(), s.client)["register"](), &refused, "the status of a refusal tells enough")
+	assert.Equal(t, http.StatusBadRequest, refused.Status)
+	assert.LessOrEqual(t, len(refused.Description), 500)
+	assert.Equal(t, tpp.RetryNew, refused.Retry())
 }
 
 // TestASecretThatABankRepeatsIsNotShown: gateways repeat headers and forms in their pages.

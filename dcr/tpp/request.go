@@ -182,7 +182,7 @@ func envelope(c *claims.Request, m *Metadata, statement *claims.SSA, o *RequestO
 		jti = strings.ToUpper(jti)
 	}
 	if o.ClientID != "" {
-		if !usableClientID(o.ClientID) {
+		if !UsableClientID(o.ClientID) {
 			return errors.New("the client_id is unusable")
 		}
 		c.ClientID = claims.Some(o.ClientID)

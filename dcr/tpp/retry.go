@@ -3,7 +3,9 @@ package tpp
 import (
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/obdcr/obdcr/validate"
 )
@@ -24,7 +26,7 @@ const (
 
 // MayHaveHappened reports whether the bank may have carried out a register, update or
 // delete that ended in err. It is true if a request was sent and no usable answer came,
-// and for 500, 502 and 504: a bank or a proxy may send these after the change.
+// and for 500, 502, 503 and 504: a bank or a proxy may send these after the change.
 func MayHaveHappened(err error) bool {
 	var lost *NoAnswerError
 	if errors.As(err, &lost) {
@@ -35,7 +37,8 @@ func MayHaveHappened(err error) bool {
 }
 
 func (e *ResponseError) mayHaveHappened() bool {
-	return changes(e.Verb) && slices.Contains([]int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout}, e.Status)
+	return changes(e.Verb) && slices.Contains([]int{http.StatusInternalServerError, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout}, e.Status)
 }
 
 func changes(verb string) bool {
@@ -47,10 +50,12 @@ func changes(verb string) bool {
 const (
 	nextRegister = "the client may be registered: send the very same request again, as long as it is valid; an answer of 201 means that the " +
 		"first never arrived, a refusal of its jti as used (" + validate.RuleRequestJTIReplayed + ") that it did: then " + askTheBank
-	nextRegistered = "the client is registered, but its client_id is lost: " + askTheBank
+	nextRegistered = "the client is registered, but no client_id has come: " + askTheBank
+	nextReceived   = "the client is registered, and the answer names its client_id: keep the whole answer, and do not register anew"
 	nextUpdate     = "the client may be changed: get it and compare, before you send a new request"
-	nextDelete     = "the client may be deleted: ask for an access token; if the bank does not know the client, it is"
-	askTheBank     = "ask the bank for the client_id, with the software_id and the jti of the request, before you register anew"
+	nextDelete     = "the client may be deleted or not: ask for an access token and get the client; a bank that refuses the token with invalid_client, " +
+		"or the get with 401 or 404, has deleted it"
+	askTheBank = "ask the bank for the client_id, with the software_id and the jti of the request, before you register anew"
 )
 
 // lostNext returns the advice after a change that may have happened.
@@ -79,7 +84,12 @@ func lostRetry(verb string) Retry {
 // isRegistered reports whether the answer says that the client is registered, although it
 // cannot be used.
 func (e *NoAnswerError) isRegistered() bool {
-	return e.Verb == verbRegister && e.Status == http.StatusCreated
+	return e.Verb == verbRegister && (e.Status == http.StatusCreated || e.NamesClient())
+}
+
+// NamesClient reports whether the answer has a client_id that could not be read or used.
+func (e *NoAnswerError) NamesClient() bool {
+	return strings.Contains(e.Document.Reveal(), `"client_id"`)
 }
 
 // Retry says how to go on safely.
@@ -99,6 +109,8 @@ func (e *NoAnswerError) Next() string {
 	switch {
 	case !e.Sent:
 		return ""
+	case e.Verb == verbRegister && e.NamesClient():
+		return nextReceived
 	case e.isRegistered():
 		return nextRegistered
 	}
@@ -108,6 +120,8 @@ func (e *NoAnswerError) Next() string {
 // Retry says how to go on safely.
 func (e *ResponseError) Retry() Retry {
 	switch {
+	case e.isReplayed():
+		return RetryLook
 	case e.mayHaveHappened():
 		return lostRetry(e.Verb)
 	case e.Temporary() || e.Status == http.StatusRequestTimeout:
@@ -120,10 +134,14 @@ func (e *ResponseError) Retry() Retry {
 // names tell it; "" if they tell nothing.
 func (e *ResponseError) Next() string {
 	switch {
-	case peerOf(e.Verb) != peerOf(verbRegister):
+	case peerOf(e.Verb) != peerOf(verbRegister) && e.Status >= 400:
 		return directoryNext(e.Verb, e.Status)
 	case e.mayHaveHappened():
 		return lostNext(e.Verb)
+	case e.isReplayed():
+		return "the bank has had this request before: if an answer to it was lost, its client is registered: " + askTheBank
+	case e.Status >= 300 && e.Status < 400:
+		return redirected(e)
 	case e.Retry() == RetrySame:
 		return "nothing was done: send the same request again later"
 	case e.Status == http.StatusUnsupportedMediaType && e.SentAs != "":
@@ -132,10 +150,40 @@ func (e *ResponseError) Next() string {
 		return "this bank does not offer " + e.Verb + ": ask it how to manage a client"
 	case e.Status == http.StatusUnauthorized && slices.Contains([]string{verbGet, verbUpdate, verbDelete}, e.Verb):
 		return "ask for a new access token; invalid_client means that the client does not exist any more"
-	case e.Verb == verbRegister && e.names(validate.RuleRequestJTIReplayed):
-		return "the bank has had this request before: if an answer to it was lost, its client is registered: " + askTheBank
+	case e.Status == http.StatusNotFound || e.Status == http.StatusGone:
+		return notFound(e.Verb)
 	}
 	return ""
+}
+
+// redirected tells where a redirect leads.
+func redirected(e *ResponseError) string {
+	if e.Location == "" {
+		return "redirects are not followed"
+	}
+	return "redirects are not followed; this one leads to " + e.Location + ": if that is the address of " + peerOf(e.Verb) + ", use it instead"
+}
+
+// notFound is the advice where nothing is at an address.
+func notFound(verb string) string {
+	switch verb {
+	case verbGet, verbUpdate, verbDelete:
+		return "the bank has no such client at this address: compare the client_id and the registration endpoint; a client that was deleted does not come back"
+	case verbRegister:
+		return "nothing is at the registration endpoint: compare its address with what the bank tells"
+	case verbToken:
+		return "nothing is at the token endpoint: compare its address with what the bank tells"
+	}
+	return ""
+}
+
+// usedJTI are words by which a bank says that it has seen a jti before.
+var usedJTI = regexp.MustCompile(`(?i)\bjti\b.*\b(re-?used|used|replay\w*|already|duplicate\w*|unique|seen)\b|` +
+	`\b(re-?used|replay\w*|already|duplicate\w*)\b.*\bjti\b`)
+
+// isReplayed reports whether a bank refuses a registration because it has had the request.
+func (e *ResponseError) isReplayed() bool {
+	return e.Verb == verbRegister && e.Status >= 400 && e.Status < 500 && (e.names(validate.RuleRequestJTIReplayed) || usedJTI.MatchString(e.Description))
 }
 
 // names reports whether the bank names a rule.

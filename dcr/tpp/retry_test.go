@@ -39,7 +39,7 @@ func TestAFailureSaysHowToGoOnSafely(t *testing.T) {
 	for status, want := range map[int][]tpp.Retry{
 		http.StatusBadRequest: all(fresh), http.StatusUnauthorized: all(fresh), http.StatusForbidden: all(fresh), http.StatusMethodNotAllowed: all(fresh),
 		http.StatusUnsupportedMediaType: all(fresh), http.StatusFound: all(fresh),
-		http.StatusRequestTimeout: all(same), http.StatusTooManyRequests: all(same), http.StatusServiceUnavailable: all(same),
+		http.StatusRequestTimeout: all(same), http.StatusTooManyRequests: all(same), http.StatusServiceUnavailable: afterAChange,
 		http.StatusInternalServerError: afterAChange, http.StatusBadGateway: afterAChange, http.StatusGatewayTimeout: afterAChange,
 	} {
 		client := answering(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
@@ -101,7 +101,7 @@ func TestALostRegistrationIsSentAgainSafely(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	require.Len(t, refused.Rules(), 1)
 	assert.Equal(t, validate.RuleRequestJTIReplayed, refused.Rules()[0].ID)
-	assert.Equal(t, tpp.RetryNew, refused.Retry())
+	assert.Equal(t, tpp.RetryLook, refused.Retry(), "a new request may make a second client")
 	for _, told := range []string{refused.Next(), refused.Description, refused.Rules()[0].Fix} {
 		assert.Contains(t, told, "ask")
 		assert.NotContains(t, told, "GET")

@@ -39,7 +39,7 @@ func (t ContentType) other() ContentType {
 // manage sends a request to the address of one client. It refuses an answer that
 // describes another client.
 func (c *Client) manage(ctx context.Context, verb, method, clientID, request string, token BearerToken, want int) (*ClientInformation, error) {
-	if !usableClientID(clientID) {
+	if !UsableClientID(clientID) {
 		return nil, failure("%s: the client_id is unusable", verb)
 	}
 	if !text.IsBearer(token.Value.Reveal(), maxToken) {
@@ -51,7 +51,7 @@ func (c *Client) manage(ctx context.Context, verb, method, clientID, request str
 	}
 	information, err := c.send(ctx, verb, method, address, request, token.Value.Reveal(), want)
 	if err == nil && information != nil && information.ClientID != clientID {
-		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: want, Reason: "it describes another client"}
+		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: want, Reason: "it describes another client", Document: information.Document}
 	}
 	return information, err
 }
@@ -97,7 +97,7 @@ func (c *Client) send(ctx context.Context, verb, method, address, request, token
 	}
 	information, err := ParseClientInformation(a.body)
 	if err != nil {
-		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: a.status, Reason: text.Detail(err), Err: err}
+		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: a.status, Reason: text.Detail(err), Err: err, Document: received(verb, a.body)}
 	}
 	information.SentAs = sentAs
 	return information, nil

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -36,7 +37,7 @@ const maxToken = 16 << 10
 // BearerToken is an access token.
 type BearerToken struct {
 	Value   claims.Secret // the token itself
-	Expires time.Time     // zero if the answer has no expires_in
+	Expires time.Time     // zero if the answer has no expires_in, or one that cannot be true
 	Scope   string        // the granted scope; "" if the answer has none
 }
 
@@ -89,7 +90,7 @@ func (c *Client) token(ctx context.Context, verb string, by Credentials, scopes 
 // authenticate adds the parameters of the authentication method to the form, or returns
 // the value of the Authorization header.
 func (c *Client) authenticate(form url.Values, by Credentials) (authorization string, err error) {
-	if !usableClientID(by.ClientID) {
+	if !UsableClientID(by.ClientID) {
 		return "", errors.New("the client_id is unusable")
 	}
 	if by.Method.NeedsSecret() && by.Secret.IsZero() {
@@ -170,12 +171,14 @@ func readToken6749(body []byte, now time.Time) (token BearerToken, detail string
 	if !strings.EqualFold(textMember(object, "token_type"), "Bearer") {
 		return BearerToken{}, "its token_type is not Bearer"
 	}
-	if v, there := object.Member("expires_in"); there {
+	if v, there := object.Member("expires_in"); there && v.Kind() != jsonscan.Null {
 		seconds, ok := secondsOf(v)
 		if !ok {
 			return BearerToken{}, "its expires_in is no number of seconds"
 		}
-		token.Expires = now.Add(time.Duration(seconds) * time.Second)
+		if seconds >= 0 && seconds <= longestToken { // else the token is good, and how long is not known
+			token.Expires = now.Add(time.Duration(seconds) * time.Second)
+		}
 	}
 	return token, ""
 }
@@ -186,8 +189,8 @@ const longestToken = 100 * 365 * 24 * 60 * 60
 
 // secondsOf reads a number of seconds in any spelling of JSON, such as 3600.0 and 3.6e3,
 // and also as a string. It drops a fraction. Some token endpoints send such spellings, and
-// their tokens are good.
-func secondsOf(v jsonscan.Value) (int64, bool) {
+// their tokens are good. A number that no float64 holds becomes an infinite one.
+func secondsOf(v jsonscan.Value) (float64, bool) {
 	literal := v.Raw()
 	if v.Kind() == jsonscan.String {
 		literal, _ = v.Text()
@@ -198,8 +201,8 @@ func secondsOf(v jsonscan.Value) (int64, bool) {
 		return 0, false
 	}
 	seconds, err := strconv.ParseFloat(strings.TrimSpace(literal), 64)
-	if err != nil || seconds < 0 || seconds > longestToken {
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0, false
 	}
-	return int64(seconds), true
+	return math.Trunc(seconds), true
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/obdcr/obdcr/claims"
 )
 
 const (
@@ -50,6 +52,7 @@ type answer struct {
 	status  int
 	header  http.Header
 	body    []byte
+	cut     bool        // the body is longer than maxAnswer, or broke off; not of a success
 	sentAs  ContentType // of the request
 	secrets []string    // of the request, which the answer may repeat
 }
@@ -61,6 +64,15 @@ func plainClient(c *http.Client) *http.Client {
 	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	plain.Jar = nil
 	return &plain
+}
+
+// received is the body of a success for a NoAnswerError. A token endpoint's is not kept,
+// because a new token can be asked for.
+func received(verb string, body []byte) claims.Secret {
+	if verb == verbToken || verb == verbDirectoryToken {
+		return claims.Secret{}
+	}
+	return claims.NewSecret(string(body))
 }
 
 // exchange sends a request once and reads the answer. secrets are those of the request.
@@ -81,16 +93,20 @@ func exchange(c *http.Client, verb string, r *http.Request, secrets ...string) (
 	}
 	response, err := c.Do(r)
 	if err != nil {
-		return nil, &NoAnswerError{Verb: verb, Sent: sent.Load() && !notProcessed(err), Reason: networkDetail(err), Err: err}
+		return nil, &NoAnswerError{Verb: verb, Sent: sent.Load() && !notProcessed(err), Reason: networkDetail(peerOf(verb), err), Err: err}
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	if err != nil {
-		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: response.StatusCode, Reason: networkDetail(err), Err: err}
-	}
-	if len(body) > maxAnswer {
-		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: response.StatusCode, Reason: "it is longer than 524288 bytes"}
+	long := len(body) > maxAnswer
+	body = body[:min(len(body), maxAnswer)]
+	if success := response.StatusCode < http.StatusMultipleChoices; success && (err != nil || long) { // the status of a refusal tells enough
+		lost := &NoAnswerError{Verb: verb, Sent: true, Status: response.StatusCode, Reason: "it is longer than 524288 bytes", Document: received(verb, body)}
+		if err != nil {
+			lost.Reason, lost.Err = networkDetail(peerOf(verb), err), err
+		}
+		return nil, lost
 	}
 	_, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	return &answer{status: response.StatusCode, header: response.Header, body: body, secrets: append(secrets, credentials)}, nil
+	return &answer{status: response.StatusCode, header: response.Header, body: body, cut: err != nil || long,
+		secrets: append(secrets, credentials)}, nil
 }
