@@ -53,6 +53,17 @@ func (a *Anchor) check() error {
 			return fmt.Errorf("algorithm %s is none that may be allowed", text.Quote(string(alg)))
 		}
 	}
+	if err := a.readHosts(); err != nil {
+		return err
+	}
+	if err := claims.CheckNames(a.ClaimNames); err != nil {
+		return errors.New(text.Detail(err))
+	}
+	return nil
+}
+
+// readHosts reads the list of hosts.
+func (a *Anchor) readHosts() error {
 	for _, host := range a.JWKSHosts {
 		canonical, err := fetch.CanonicalHost(host)
 		if err != nil {
@@ -60,9 +71,6 @@ func (a *Anchor) check() error {
 		}
 		a.hosts = append(a.hosts, canonical)
 		a.plain = append(a.plain, "https://"+strings.TrimSuffix(canonical, ":443")+"/")
-	}
-	if err := claims.CheckNames(a.ClaimNames); err != nil {
-		return errors.New(text.Detail(err))
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 // certificates of the authorities, which have these subjects.
 type KnownDirectory struct {
 	Name        string
+	Short       string             // one word in lower case that names it, for flags
 	Issuer      string             // iss of its statements
 	Environment claims.Environment // of all that it vouches for
 	JWKSURL     string             // address of its key set
@@ -36,6 +37,7 @@ func ukDirectories() []KnownDirectory {
 	return []KnownDirectory{
 		{
 			Name:            "UK Open Banking Directory",
+			Short:           "uk",
 			Issuer:          "OpenBanking Ltd",
 			Environment:     claims.Production,
 			JWKSURL:         "https://keystore.openbanking.org.uk/keystore/openbanking.jwks",
@@ -46,6 +48,7 @@ func ukDirectories() []KnownDirectory {
 		},
 		{
 			Name:        "UK Open Banking Directory (sandbox)",
+			Short:       "uk-sandbox",
 			Issuer:      "OpenBanking Ltd",
 			Environment: claims.Sandbox,
 			JWKSURL:     "https://keystore.openbankingtest.org.uk/keystore/openbanking.jwks",

@@ -89,6 +89,10 @@ func ParseJWKS(data []byte) (KeySet, error) {
 	return set, nil
 }
 
+// ParseRevokedJWKS is ParseJWKS for a set of withdrawn keys, which may be empty or have no
+// usable key.
+func ParseRevokedJWKS(data []byte) (KeySet, error) { return readSet(data) }
+
 // unusable returns the reason why a set has no usable key: it is empty, or what is wrong
 // with its first entry.
 func unusable(skipped []SkippedKey) string {

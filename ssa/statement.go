@@ -4,6 +4,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/rule"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Statement is a software statement whose signature is not checked. Only Parse
@@ -116,12 +117,12 @@ func (v *Verified) Payload() string { return v.statement.Signed().UnverifiedPayl
 // list of hosts admits: https, a host (or host:port) on the list, no userinfo. The
 // error is an *Error of kind ErrJWKSHost.
 func (v *Verified) SoftwareJWKS() (string, error) {
-	const claim = "/software_jwks_endpoint"
-	if v.claims == nil || !v.claims.SoftwareJWKSEndpoint.Valid() {
-		return "", hostError(claim, "the statement has no software_jwks_endpoint")
+	c := v.claims
+	if c == nil {
+		c = &claims.SSA{}
 	}
-	address := v.claims.SoftwareJWKSEndpoint.Or("")
-	if err := v.admit(claim, address); err != nil {
+	address, err := v.anchor.softwareJWKS(c)
+	if err != nil {
 		return "", err
 	}
 	return address, nil
@@ -132,7 +133,27 @@ func (v *Verified) SoftwareJWKS() (string, error) {
 // org_jwks_revoked_endpoint lists. The anchor's list of hosts must admit all three.
 // The error is an *Error of kind ErrJWKSHost.
 func (v *Verified) SoftwareKeys(source SoftwareKeyResolver) (SoftwareKeys, error) {
-	address, err := v.SoftwareJWKS()
+	c := v.claims
+	if c == nil {
+		c = &claims.SSA{}
+	}
+	return v.anchor.softwareKeys(c, source)
+}
+
+// UnverifiedSoftwareKeys is Verified.SoftwareKeys for claims that nobody has verified, in
+// the names of package claims. It is for a TPP that asks what a bank with this anchor would
+// say. The error is an *Error of kind ErrJWKSHost, or a *ConfigError for JWKSHosts that
+// NewVerifier refuses.
+func (a Anchor) UnverifiedSoftwareKeys(c *claims.SSA, source SoftwareKeyResolver) (SoftwareKeys, error) {
+	own := a.clone()
+	if err := own.readHosts(); err != nil {
+		return SoftwareKeys{}, configError("trust anchor (%s): %v", text.Quote(own.Name), err)
+	}
+	return own.softwareKeys(c, source)
+}
+
+func (a *Anchor) softwareKeys(c *claims.SSA, source SoftwareKeyResolver) (SoftwareKeys, error) {
+	address, err := a.softwareJWKS(c)
 	if err != nil {
 		return SoftwareKeys{}, err
 	}
@@ -141,14 +162,14 @@ func (v *Verified) SoftwareKeys(source SoftwareKeyResolver) (SoftwareKeys, error
 		claim   string
 		address claims.Optional[string]
 	}{
-		{"/software_jwks_revoked_endpoint", v.claims.SoftwareJWKSRevokedEndpoint},
-		{"/org_jwks_revoked_endpoint", v.claims.OrgJWKSRevokedEndpoint},
+		{"/software_jwks_revoked_endpoint", c.SoftwareJWKSRevokedEndpoint},
+		{"/org_jwks_revoked_endpoint", c.OrgJWKSRevokedEndpoint},
 	} {
 		address := revoked.address.Or("")
 		if address == "" {
 			continue
 		}
-		if err := v.admit(revoked.claim, address); err != nil {
+		if err := a.admit(revoked.claim, address); err != nil {
 			return SoftwareKeys{}, err
 		}
 		keys.Revoked = append(keys.Revoked, address)
@@ -156,8 +177,17 @@ func (v *Verified) SoftwareKeys(source SoftwareKeyResolver) (SoftwareKeys, error
 	return keys, nil
 }
 
-func (v *Verified) admit(claim, address string) error {
-	if why := v.anchor.admits(address); why != "" {
+func (a *Anchor) softwareJWKS(c *claims.SSA) (string, error) {
+	const claim = "/software_jwks_endpoint"
+	if !c.SoftwareJWKSEndpoint.Valid() {
+		return "", hostError(claim, "the statement has no software_jwks_endpoint")
+	}
+	address := c.SoftwareJWKSEndpoint.Or("")
+	return address, a.admit(claim, address)
+}
+
+func (a *Anchor) admit(claim, address string) error {
+	if why := a.admits(address); why != "" {
 		return hostError(claim, why)
 	}
 	return nil

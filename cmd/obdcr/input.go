@@ -98,9 +98,15 @@ func (a *app) loadKeys(flag, name, ca string) (ssa.KeyResolver, error) {
 	if err != nil {
 		return nil, usageError("%w", err)
 	}
-	keys, err := ssa.ParseJWKS([]byte(document))
+	keys, err := ssa.ParseRevokedJWKS([]byte(document)) // an empty set is one too (RFC 7517 section 5)
+	if err == nil && len(keys.Keys) == 0 && len(keys.Skipped) > 0 {
+		keys, err = ssa.ParseJWKS([]byte(document))
+	}
 	if err != nil {
 		return nil, usageError("%s: %w", f.Where(), plainly(err))
+	}
+	if len(keys.Keys) == 0 {
+		a.note("%s: the key set is empty", shownName(name))
 	}
 	for _, s := range keys.Skipped {
 		a.note("%s: entry %d of the key set is not used: %s", shownName(name), s.Index, s.Reason)

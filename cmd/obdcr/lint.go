@@ -9,7 +9,6 @@ import (
 
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/text"
-	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 	"github.com/obdcr/obdcr/validate/report"
 )
@@ -20,6 +19,8 @@ type lintOptions struct {
 	ssaJWKS, softwareJWKS, ca    string
 	ssa, aud, cert, password     string
 	discovery, certCA, failOn    string
+	directory, revokedJWKS       string
+	anchored                     bool // what the bank trusts of a directory is known
 	audGiven, update, strict     bool
 }
 
@@ -58,6 +59,9 @@ says which it did not check. "valid" alone means that all four are good.`,
 	shared.StringVarP(&o.output, "output", "o", "text", "format of the report: "+text.List(text.Strings(report.Formats())))
 	shared.StringVar(&o.ssaJWKS, "ssa-jwks", "", "the directory's key set, a `FILE` or https URL, to check the statement's signature")
 	shared.StringVar(&o.ca, "ca", "", "certificates, a `FILE`, that the server of a key set must chain to; without it the system's")
+	shared.StringVar(&o.directory, "directory", "", "what the bank trusts of the directory: a `NAME` of "+text.List(directoryNames())+
+		", or a JSON FILE with issuer, environment and jwks_hosts")
+	own.StringVar(&o.revokedJWKS, "revoked-jwks", "", "the software's withdrawn keys, a `FILE` or https URL")
 	own.StringVar(&o.softwareJWKS, "software-jwks", "", "the software's key set, a `FILE` or https URL, to check the request's signature")
 	own.StringVar(&o.ssa, "ssa", "", "the software statement, a `FILE`, where the request does not hold it")
 	own.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` or issuer URL, which aud must be")
@@ -69,6 +73,8 @@ says which it did not check. "valid" alone means that all four are good.`,
 	complete(cmd, "profile", text.Strings(validate.Profiles()))
 	complete(cmd, "output", text.Strings(report.Formats()))
 	complete(cmd, "fail-on", severities())
+	// An error would mean that the flag does not exist or has values already.
+	_ = cmd.RegisterFlagCompletionFunc("directory", cobra.FixedCompletions(directoryNames(), cobra.ShellCompDirectiveDefault))
 	cmd.AddCommand(&cobra.Command{
 		Use:     "ssa FILE|FOLDER|- ...",
 		Short:   "Check software statements alone",
@@ -116,14 +122,16 @@ func (a *app) lintInput(ctx context.Context, o *lintOptions) (in tpp.LintInput, 
 	if in.Authorities, err = a.certificateCAs(o, in.Now); err != nil {
 		return in, err
 	}
+	if in.Anchor, err = a.trusted(o); err != nil {
+		return in, err
+	}
 	if in.StatementKey, err = a.loadKeys("ssa-jwks", o.ssaJWKS, o.ca); err != nil {
 		return in, err
 	}
-	keys, err := a.loadKeys("software-jwks", o.softwareJWKS, o.ca)
-	if keys != nil {
-		// The revoked addresses of a statement are not read: the user has named no host for them.
-		in.SoftwareKeys = ssa.WithoutRevocationUnsafe(keys)
+	if o.anchored = in.Anchor != nil; o.anchored {
+		in.Anchor.Keys = in.StatementKey
 	}
+	in.SoftwareKeys, in.RevokedKeys, err = a.softwareKeys(o)
 	return in, err
 }
 

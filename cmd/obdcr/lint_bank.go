@@ -128,12 +128,20 @@ func (a *app) certificateCAs(o *lintOptions, now time.Time) (*cert.Authorities, 
 	return authorities, nil
 }
 
-// addNotes names the flag that makes a check which was not made, so that "valid" is not
-// taken for more than it is.
-func addNotes(c *validate.Checks, o *lintOptions) {
+// addNotes names the flag that makes a check which was not made, and the flag that makes the
+// part of a check which was not made, so that "valid" is not taken for more than it is.
+func addNotes(r *tpp.LintResult, c *validate.Checks, o *lintOptions) {
 	note := func(to *validate.Check, how string) {
 		if to.State == validate.CheckNotChecked && to.Note == "" {
 			to.Note = how
+		}
+	}
+	but := func(to *validate.Check, left bool, what string) {
+		if to.State == validate.CheckGood && left {
+			if to.Note != "" {
+				what = to.Note + "; " + what
+			}
+			to.Note = what
 		}
 	}
 	note(&c.RequestSignature, "give --software-jwks")
@@ -144,13 +152,15 @@ func addNotes(c *validate.Checks, o *lintOptions) {
 	default:
 		note(&c.Audience, "give --aud")
 	}
-	if c.Certificate.State == validate.CheckGood && o.certCA == "" {
-		c.Certificate.Note = "not its CA: give --cert-ca"
-	}
 	switch {
 	case o.cert != "":
-		note(&c.Certificate, "whose it is: give --software-jwks")
+		note(&c.Certificate, "its dates and purpose are good; give --software-jwks to see whose it is")
 	default:
 		note(&c.Certificate, "give --cert")
 	}
+	const withdrawn = "withdrawn keys not looked at: give --revoked-jwks"
+	but(&c.StatementSignature, !o.anchored, "issuer and hosts not checked: give --directory")
+	but(&c.Certificate, o.certCA == "", "chain not checked: give --cert-ca")
+	but(&c.RequestSignature, r.RevokedUnread, withdrawn)
+	but(&c.Certificate, r.RevokedUnread, withdrawn)
 }

@@ -249,6 +249,6 @@ func (a *app) resultOf(name string, alone bool, by *lintOptions, r *tpp.LintResu
 			o.Issuer = c.Issuer.Or("")
 		}
 	}
-	addNotes(&o.Checks, by)
+	addNotes(r, &o.Checks, by)
 	return o
 }

@@ -19,10 +19,23 @@ func isURL(name string) bool {
 	return strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://")
 }
 
-// remoteKeys makes a resolver that reads the key set at an address, by the proxies of the
-// environment. The address may be on any network, also a private one, because the user typed
-// it.
+// remoteKeys makes a resolver that reads the key set at an address.
 func (a *app) remoteKeys(flag, address, ca string) (ssa.KeyResolver, error) {
+	client, err := a.keyClient(flag, address, ca)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := tpp.KeySet(address, client)
+	if err != nil {
+		return nil, usageError("--%s: %w", flag, plainly(err))
+	}
+	return keys, nil
+}
+
+// keyClient makes the client for the key set at an address, which it checks. It uses the
+// proxies of the environment. The address may be on any network, also a private one, because
+// the user typed it.
+func (a *app) keyClient(flag, address, ca string) (*http.Client, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Contains(address, "#") {
 		return nil, usageError("--%s: the address of a key set is an https URL, without userinfo and fragment", flag)
@@ -31,12 +44,8 @@ func (a *app) remoteKeys(flag, address, ca string) (ssa.KeyResolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := tpp.KeySet(address, &http.Client{Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}, ForceAttemptHTTP2: true}})
-	if err != nil {
-		return nil, usageError("--%s: %w", flag, plainly(err))
-	}
-	return keys, nil
+	return &http.Client{Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}, ForceAttemptHTTP2: true}}, nil
 }
 
 // unreadableKeys makes the error for a key set that could not be read; nil for nil.

@@ -76,7 +76,7 @@ func tryNext(dir string, s *sandbox.Sandbox) []nextStep {
 		{"what the bank supports", append(curl, at.Discovery)},
 		{"is the request that is ready good? obdcr checks what the bank checks", []string{
 			obdcr + " lint", file("tpp/request.jwt"), "--profile " + string(at.Profile), "--policy " + file("policy.json"),
-			"--ssa-jwks " + file("directory.jwks"), "--software-jwks " + file("tpp/software.jwks"),
+			"--directory " + file("directory.json"), "--ssa-jwks " + file("directory.jwks"), "--software-jwks " + file("tpp/software.jwks"),
 			"--cert " + file("tpp/transport.pem"), "--cert-ca " + file("ca.pem"),
 		}},
 		{"send it (once: its jti is used up then)", append(curl, "--cert "+file("tpp/transport.pem"), "--key "+file("tpp/transport.key"),

@@ -22,6 +22,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/inputtest"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/trust"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
@@ -50,6 +51,8 @@ func TestScripts(t *testing.T) {
 	t.Cleanup(keystore.Close)
 	keystore.Publish("/keys.jwks", directory.JWKS())
 	keystore.Publish("/software.jwks", software.JWKS())
+	keystore.Publish("/revoked.jwks", software.JWKS())
+	keystore.Publish("/empty.jwks", []byte(`{"keys":[]}`))
 	proxy := newProxy(t, strings.TrimPrefix(keystore.URL(), "https://"))
 	files, err := inputtest.New(directory, software)
 	require.NoError(t, err)
@@ -69,6 +72,7 @@ func TestScripts(t *testing.T) {
 			return errors.Join(
 				os.WriteFile(filepath.Join(e.WorkDir, "directory.jwks"), directory.JWKS(), 0o600),
 				os.WriteFile(filepath.Join(e.WorkDir, "software.jwks"), software.JWKS(), 0o600),
+				writeTrust(e.WorkDir, directory),
 				os.WriteFile(filepath.Join(e.WorkDir, "ca.pem"), keystore.CAPEM(), 0o600),
 				writeCertificate(e.WorkDir, "transport.pem", software.TransportCertificate),
 				writeCertificate(e.WorkDir, "signing.pem", software.SigningCertificate),
@@ -126,6 +130,14 @@ func inUTF16(s string, order binary.AppendByteOrder) (text []byte) {
 		text = order.AppendUint16(text, unit)
 	}
 	return text
+}
+
+// writeTrust writes what a bank trusts of the scripts' directory.
+func writeTrust(dir string, d *ssatest.Directory) error {
+	known := trust.Of(d.Known())
+	known.JWKSURL = "" // nobody serves it
+	document, err := json.Marshal(known)
+	return errors.Join(err, os.WriteFile(filepath.Join(dir, "directory.json"), document, 0o600))
 }
 
 func writeCertificate(dir, name string, c tls.Certificate) error {

@@ -2,6 +2,7 @@ package tpp
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -21,9 +22,27 @@ const longestKeyFetch = 29 * time.Second
 // the proxies of the environment variables. The client's Timeout bounds a fetch, 5 seconds if
 // it is zero; other bounds and the errors are those of ssa.RemoteKeys.
 func KeySet(address string, client *http.Client) (ssa.KeyResolver, error) {
+	return newKeySet(address, client)
+}
+
+// SoftwareKeySet is KeySet for the keys of a software. It reads the withdrawn keys at the
+// addresses that a statement names, as far as they are on the host of address. For another
+// host its error wraps ErrNotLookedAt: the TPP's user has not chosen that host.
+func SoftwareKeySet(address string, client *http.Client) (ssa.SoftwareKeyResolver, error) {
+	return newKeySet(address, client)
+}
+
+// RevokedKeySet makes a resolver of the withdrawn keys at one address, as KeySet does. It
+// ignores the address in the statement.
+func RevokedKeySet(address string, client *http.Client) (ssa.RevokedKeyResolver, error) {
+	keys, err := newKeySet(address, client)
+	return revokedKeySet{keys}, err
+}
+
+func newKeySet(address string, client *http.Client) (keySet, error) {
 	u, err := uri.Endpoint(address)
 	if err != nil {
-		return nil, failure("the address of the key set %w", err)
+		return keySet{}, failure("the address of the key set %w", err)
 	}
 	c := ssa.RemoteConfig{Sources: []ssa.RemoteSource{{Hosts: []string{u.Host}}}, Transport: http.DefaultTransport}
 	if client != nil {
@@ -34,7 +53,7 @@ func KeySet(address string, client *http.Client) (ssa.KeyResolver, error) {
 	}
 	keys, err := ssa.NewRemoteKeys(c)
 	if err != nil {
-		return nil, failure("the address of the key set: %s", text.Detail(err))
+		return keySet{}, failure("the address of the key set: %s", text.Detail(err))
 	}
 	return keySet{keys: keys, address: address}, nil
 }
@@ -49,4 +68,21 @@ type keySet struct {
 func (k keySet) ResolveKeys(ctx context.Context, ref ssa.KeyRef) ([]ssa.Key, error) {
 	ref.URL = k.address
 	return k.keys.ResolveKeys(ctx, ref)
+}
+
+// ResolveRevokedKeys implements ssa.RevokedKeyResolver for addresses on the host of the set.
+func (k keySet) ResolveRevokedKeys(ctx context.Context, url string) (ssa.KeySet, error) {
+	set, err := k.keys.ResolveRevokedKeys(ctx, url)
+	if errors.Is(err, ssa.ErrJWKSHost) {
+		return ssa.KeySet{}, ErrNotLookedAt
+	}
+	return set, err
+}
+
+// revokedKeySet resolves withdrawn keys at one address.
+type revokedKeySet struct{ keySet }
+
+// ResolveRevokedKeys implements ssa.RevokedKeyResolver.
+func (k revokedKeySet) ResolveRevokedKeys(ctx context.Context, _ string) (ssa.KeySet, error) {
+	return k.keys.ResolveRevokedKeys(ctx, k.address)
 }

@@ -27,14 +27,18 @@ type LintInput struct {
 	Update    bool                // the request would change a registered client (PUT)
 
 	// Anchor is the directory as the bank trusts it: issuer, keys, environment, hosts and
-	// names of claims. The policy sets its Algorithms and MaxAge. Nil: StatementKey and
-	// Environment are all that is known of the directory.
+	// names of claims. The policy sets its Algorithms and MaxAge. Without Keys the statement's
+	// signature is not checked, and all else is. Nil: StatementKey and Environment are all
+	// that is known of the directory, and an issuer that no known directory has is a warning.
 	Anchor       *ssa.Anchor
 	StatementKey ssa.KeyResolver    // the directory's keys; nil, and no Anchor, checks no signature of the statement
 	Environment  claims.Environment // of the directory that issued the statement; "" if unknown
 	// SoftwareKeys finds the keys of the software, and which are withdrawn; nil checks no
 	// signature of the request, and not whose the certificate is.
 	SoftwareKeys ssa.SoftwareKeyResolver
+	// RevokedKeys finds the withdrawn keys of the software in place of SoftwareKeys, and also
+	// where the statement names no address of them; nil asks SoftwareKeys.
+	RevokedKeys ssa.RevokedKeyResolver
 
 	Certificate *x509.Certificate // the transport certificate; nil judges none
 	Authorities *cert.Authorities // the CAs that the bank believes; nil leaves out the certificate's chain
@@ -52,6 +56,9 @@ type LintResult struct {
 	// Checks are the states of what needs more than the request. A Note says why a check
 	// could not be made; it is empty where LintInput lacks what the check needs.
 	Checks validate.Checks
+	// RevokedUnread is whether an address of withdrawn keys that the statement names was not
+	// looked at, as ErrNotLookedAt says. A good check may then be one of a withdrawn key.
+	RevokedUnread bool
 	// Unavailable is the error if a key set could not be read, else nil.
 	Unavailable error
 }
@@ -130,6 +137,7 @@ type linter struct {
 	request   *ssa.Signed // nil if it is none
 	statement *ssa.Signed // nil if it is none
 	keys      ssa.SoftwareKeys
+	reached   bool // nothing is known for which a bank would stop before it looks for the software's keys
 }
 
 func (l *linter) add(v validate.Violation) { l.input.Extra = append(l.input.Extra, v) }

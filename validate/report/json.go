@@ -16,6 +16,14 @@ type jsonChecks struct {
 	Certificate        validate.CheckState `json:"certificate,omitempty"`
 }
 
+// jsonNotes has what is to be said of each check: why it was not made, or what of it was not.
+type jsonNotes struct {
+	RequestSignature   string `json:"request_signature,omitempty"`
+	StatementSignature string `json:"statement_signature,omitempty"`
+	Audience           string `json:"audience,omitempty"`
+	Certificate        string `json:"certificate,omitempty"`
+}
+
 // jsonSignatures is the older form of the states of both signatures.
 type jsonSignatures struct {
 	Request string `json:"request"`
@@ -33,6 +41,7 @@ type jsonReport struct {
 	NotApplicable int              `json:"not_applicable"`
 	Signatures    jsonSignatures   `json:"signatures"`
 	Checks        jsonChecks       `json:"checks"`
+	CheckNotes    *jsonNotes       `json:"check_notes,omitempty"`
 }
 
 // jsonWire is the answer of a bank. Its error is null where the answer has no code.
@@ -82,7 +91,8 @@ type jsonCitation struct {
 // valid), the violations of every severity, the numbers of rules passed and not applicable,
 // and the checks. The member more counts the violations that the report has no room for.
 // The member line_of names the text that line and column are counted in: the file, or a
-// part of a token, pretty-printed.
+// part of a token, pretty-printed. The member check_notes says why a check was not made, or
+// what of a good one was not.
 type jsonForm struct {
 	w       io.Writer
 	many    bool
@@ -127,7 +137,7 @@ func jsonOf(of *Result) jsonReport {
 		Violations: make([]jsonViolation, 0, len(r.Violations)), More: r.More,
 		Passed: len(r.Passed()), NotApplicable: len(r.NotApplicable()),
 		Signatures: jsonSignatures{Request: signature(c.RequestSignature), SSA: signature(c.StatementSignature)},
-		Checks:     checksOf(c),
+		Checks:     checksOf(c), CheckNotes: notesOf(c),
 	}
 	for i := range r.Violations {
 		v := &r.Violations[i]
@@ -146,6 +156,15 @@ func jsonOf(of *Result) jsonReport {
 func checksOf(c *validate.Checks) jsonChecks {
 	return jsonChecks{RequestSignature: c.RequestSignature.State, StatementSignature: c.StatementSignature.State,
 		Audience: c.Audience.State, Certificate: c.Certificate.State}
+}
+
+// notesOf returns the notes of the checks; nil if there are none.
+func notesOf(c *validate.Checks) *jsonNotes {
+	n := jsonNotes{c.RequestSignature.Note, c.StatementSignature.Note, c.Audience.Note, c.Certificate.Note}
+	if n == (jsonNotes{}) {
+		return nil
+	}
+	return &n
 }
 
 // signature returns the older name of a state, which knows no key that was not found.

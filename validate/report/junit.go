@@ -140,6 +140,9 @@ func (s *junitSuite) addChecks(of *Result, class string) {
 		c := junitCase{ClassName: class + ".checks", Name: named.Name, Time: noTime}
 		switch named.State {
 		case validate.CheckGood:
+			if named.Note != "" {
+				s.Out += named.Name + " " + stateOf(named.Check) + "\n"
+			}
 		case validate.CheckNotChecked:
 			c.Skipped = &junitSkipped{Message: stateOf(named.Check)}
 		default:

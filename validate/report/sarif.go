@@ -164,11 +164,12 @@ func (f *sarifForm) uri(name string) string {
 	return (&url.URL{Scheme: "file", Path: path}).String()
 }
 
-// note keeps a notification for each check that is not good. One names all its files, and a
+// note keeps a notification for each check that is not good, or of which a part was not
+// made. One names all its files, and a
 // file that was named before is not fresh.
 func (f *sarifForm) note(of *Result, file *sarifPhysical, fresh bool) {
 	for _, c := range of.Checks.Named() {
-		if c.State == validate.CheckGood {
+		if c.State == validate.CheckGood && c.Note == "" {
 			continue
 		}
 		text := c.Name + " " + stateOf(c.Check)

@@ -11,10 +11,11 @@ import (
 type summary struct {
 	files, complete, valid, invalid int
 	errors, warnings, notices       int
-	unmade                          []unmade // the checks that were not good, in the order of their first file
+	unmade                          []unmade // the checks that were not good, or not in all, in the order of their first file
 }
 
-// unmade is a check that was not good in some files, for one reason.
+// unmade is a check that was not good in some files, or of which a part was not made, for one
+// reason.
 type unmade struct {
 	name  string
 	check validate.Check
@@ -37,7 +38,7 @@ func (s *summary) add(of *Result) {
 		s.valid++
 	}
 	for _, c := range of.Checks.Named() {
-		if c.State != validate.CheckGood {
+		if c.State != validate.CheckGood || c.Note != "" {
 			s.note(c)
 		}
 	}

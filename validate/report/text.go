@@ -191,6 +191,8 @@ func signatureNote(c validate.Check) string {
 		return ""
 	case validate.CheckKeyNotFound:
 		return stateOf(c)
+	case validate.CheckGood: // the note stands between the brackets of the head already
+		return strings.TrimSuffix("signature good; "+c.Note, "; ")
 	}
 	return "signature " + stateOf(c)
 }

@@ -33,7 +33,7 @@ func stateOf(c validate.Check) string {
 	case c.State == validate.CheckNotChecked:
 		return "not checked"
 	case c.State == validate.CheckGood && c.Note != "":
-		return "good, but " + c.Note
+		return "good (" + c.Note + ")"
 	}
 	return string(c.State)
 }

@@ -33,6 +33,7 @@ const (
 	ToolConfig // the configuration of the OBIE conformance tool
 	Policy
 	Discovery
+	Directory // what a bank trusts of a directory
 	SandboxReady
 	ClientAnswer
 	ErrorAnswer
@@ -75,6 +76,7 @@ var names = [kinds]string{
 	RequestClaims: "an unsigned registration request (claims alone)", StatementClaims: "an unsigned software statement (claims alone)",
 	PublicJWK: "a public key (JWK)", PrivateJWK: "a private key (JWK)", SymmetricJWK: "a symmetric key (JWK)", KeySet: "a key set (JWKS)",
 	ToolConfig: "a configuration of the OBIE conformance tool", Policy: "a bank's policy", Discovery: "a discovery document",
+	Directory:    "what a bank trusts of a directory",
 	SandboxReady: "the ready.json of a sandbox", ClientAnswer: "a bank's answer about a registered client", ErrorAnswer: "a bank's answer that refuses",
 	SARIF: "a SARIF report", LintReport: "a report of lint", OtherObject: "a JSON object of no known kind", OtherJSON: "JSON that is no object",
 	BrokenJSON:  "broken JSON",

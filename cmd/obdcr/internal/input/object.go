@@ -38,6 +38,8 @@ func objectKind(v jsonscan.Value) Kind {
 		return PublicJWK
 	case has("wellknown_endpoint"), has("private_key", "ssa"):
 		return ToolConfig
+	case has("issuer", "environment", "jwks_hosts"):
+		return Directory
 	case has("bank", "directory", "registration_endpoint"):
 		return SandboxReady
 	case has("version", "runs"):

@@ -37,7 +37,7 @@ var kinds = map[string]input.Kind{
 	"broken-quotes": input.BrokenJSON, "broken-utf8": input.BrokenJSON, "broken-head": input.BrokenJSON, "broken-header": input.DamagedToken,
 	"jwks": input.KeySet, "private-jwks": input.KeySet, "private-jwks-two": input.KeySet, "rsa-jwk": input.PrivateJWK, "ec-jwk": input.PrivateJWK,
 	"ed25519-jwk": input.PrivateJWK, "rsa-public-jwk": input.PublicJWK, "ec-public-jwk": input.PublicJWK, "oct": input.SymmetricJWK,
-	"config": input.ToolConfig, "policy": input.Policy, "discovery": input.Discovery, "ready": input.SandboxReady, "client": input.ClientAnswer,
+	"config": input.ToolConfig, "policy": input.Policy, "discovery": input.Discovery, "directory": input.Directory, "ready": input.SandboxReady, "client": input.ClientAnswer,
 	"error": input.ErrorAnswer, "sarif": input.SARIF, "report": input.LintReport, "object": input.OtherObject, "array": input.OtherJSON,
 	"number":    input.OtherJSON,
 	"rsa-pkcs8": input.PrivateKey, "rsa-pkcs8-der": input.PrivateKey, "rsa-pkcs8-json": input.PrivateKey, "rsa-pkcs8-bom": input.PrivateKey,

@@ -144,6 +144,7 @@ func (m *maker) objects(d *ssatest.Directory) {
 		"policy": `{"audiences": ["a"]}`, "array": `[1]`, "number": `7`, "object": `{"colour": "red"}`,
 		"discovery": `{"issuer": "https://bank.example", "registration_endpoint": "https://bank.example/r", "token_endpoint": "https://bank.example/t"}`,
 		"config":    `{"spec_version": "3.3", "wellknown_endpoint": "https://bank.example/d", "ssa": "a.b.c", "private_key": "x"}`,
+		"directory": `{"issuer": "OpenBanking Ltd", "environment": "sandbox", "jwks_hosts": ["keys.example"]}`,
 		"ready": `{"bank": "https://127.0.0.1:1", "discovery": "https://127.0.0.1:1/d", "directory": "https://127.0.0.1:2",
 			"registration_endpoint": "https://127.0.0.1:1/r", "token_endpoint": "https://127.0.0.1:1/t"}`,
 		"client": `{"client_id": "some-id", "client_id_issued_at": 1, "token_endpoint_auth_method": "tls_client_auth"}`,

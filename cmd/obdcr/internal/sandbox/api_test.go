@@ -7,13 +7,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/trust"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -88,6 +91,16 @@ func TestThePolicyIsWrittenAsLintTakesIt(t *testing.T) {
 	again, err := policy.MarshalJSON()
 	require.NoError(t, err)
 	require.JSONEq(t, string(w.file("policy.json")), string(again))
+}
+
+func TestWhatTheBankTrustsIsWrittenAsLintTakesIt(t *testing.T) {
+	w := start(t, sandbox.Config{})
+	d, err := trust.Parse(string(w.file("directory.json")))
+	require.NoError(t, err)
+	require.Equal(t, sandbox.Issuer, d.Issuer)
+	require.Equal(t, claims.Sandbox, d.Environment)
+	require.Equal(t, w.Ready.Directory+"/keys.jwks", d.JWKSURL)
+	require.Equal(t, []string{strings.TrimPrefix(w.Ready.Directory, "https://")}, d.JWKSHosts)
 }
 
 // TestReadyJSONOfAProcessThatWasKilledGoesAtTheNextStart: also at one that fails.

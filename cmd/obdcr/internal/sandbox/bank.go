@@ -28,6 +28,12 @@ const (
 	databaseFile  = "obdcr.db"
 )
 
+// keysPath is the path of the directory's own key set.
+const keysPath = "/keys.jwks"
+
+// directoryName is what the bank calls its directory.
+const directoryName = "sandbox directory"
+
 // bank is the sandbox's bank with its store.
 type bank struct {
 	*server.Bank
@@ -113,8 +119,8 @@ func (b *bank) build(p parts) error {
 	}
 	b.Bank, err = server.New(server.Config{
 		Issuer: p.ready.Bank, Profile: c.Profile, Policy: &p.policy,
-		Anchors: []ssa.Anchor{{Name: "sandbox directory", Issuer: Issuer, Environment: claims.Sandbox,
-			JWKSURL: p.ready.Directory + "/keys.jwks", JWKSHosts: []string{directory.Host}}},
+		Anchors: []ssa.Anchor{{Name: directoryName, Issuer: Issuer, Environment: claims.Sandbox,
+			JWKSURL: p.ready.Directory + keysPath, JWKSHosts: []string{directory.Host}}},
 		Keys: server.KeyConfig{Sources: []ssa.RemoteSource{keySource(p, directory)}},
 		Clients: server.CertificateConfig{Server: []tls.Certificate{p.own},
 			Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {p.ca}}}},

@@ -197,7 +197,7 @@ func (d *directory) find(path string) answer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	const jwkSet = "application/jwk-set+json"
-	if path == "/keys.jwks" {
+	if path == keysPath {
 		return answer{status: http.StatusOK, mediaType: jwkSet, body: d.keys.jwks}
 	}
 	set, ok := d.put[path]

@@ -29,7 +29,7 @@ func TestTheFolderHoldsEveryFile(t *testing.T) {
 	secret := map[string]bool{"ca.key": true, "directory.key": true, "tpp/transport.key": true, "tpp/signing.key": true,
 		"conformance.json": true, "obdcr.db": true, "state/sealing.key": true, "state/server.key": true}
 	for _, name := range []string{"ca.pem", "directory.jwks", "tpp/transport.pem", "tpp/signing.pem", "tpp/signing.kid",
-		"tpp/ssa.jwt", "tpp/ssa.json", "tpp/request.jwt", "tpp/software.jwks", "policy.json", "ready.json"} {
+		"tpp/ssa.jwt", "tpp/ssa.json", "tpp/request.jwt", "tpp/software.jwks", "policy.json", "directory.json", "ready.json"} {
 		secret[name] = false
 	}
 	for name, private := range secret {

@@ -9,11 +9,14 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/trust"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -22,6 +25,7 @@ import (
 const (
 	readyFile  = "ready.json"
 	policyFile = "policy.json"
+	trustFile  = "directory.json"
 )
 
 // Ready has the members of ready.json: the addresses of a running sandbox.
@@ -147,6 +151,10 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 		return err
 	}
 	if err := s.files.writeJSON(policyFile, policy, public); err != nil {
+		return err
+	}
+	if err := s.files.writeJSON(trustFile, trust.Directory{Name: directoryName, Issuer: Issuer, Environment: claims.Sandbox,
+		JWKSURL: s.Ready.Directory + keysPath, JWKSHosts: []string{strings.TrimPrefix(s.Ready.Directory, "https://")}}, public); err != nil {
 		return err
 	}
 	if err := s.files.writeJSON(readyFile, s.Ready, public); err != nil {
