@@ -30,11 +30,11 @@ const (
 	// Statements of another country's register, which has other claims. Its test statements
 	// lack typ, its others have UUIDs for identifiers.
 	register = `ssa.software_client_name.required ssa.software_redirect_uris.required ssa.software_jwks_endpoint.required
-		ssa.org_status.required ssa.software_roles.array ssa.software_roles.known ssa.software_roles.served `
+		ssa.org_status.required ssa.software_roles.array ssa.software_roles.known ssa.software_roles.served ssa.issuer.trusted `
 	// A vendor's directory: no typ, identifiers of 24 characters, a role DATA, and a placeholder for
 	// three addresses.
 	vendor = `ssa.header.typ.required ssa.software_id.format ssa.software_roles.known ssa.software_jwks_revoked_endpoint.https
-		ssa.org_jwks_endpoint.https ssa.org_jwks_revoked_endpoint.https `
+		ssa.org_jwks_endpoint.https ssa.org_jwks_revoked_endpoint.https ssa.issuer.trusted `
 	// Requests of a vendor's manual: valid until 2038, aud a URL, a jti without
 	// hyphens, jwt-bearer, encryption members, a statement issued years later.
 	manual = `ssa.iat.future jti.uuid_v4 exp.lifetime aud.format grant_types.jwt_bearer.version request.unknown_member*2 `
@@ -88,7 +88,7 @@ const (
 	// claims, and has four claims that no rule knows.
 	vendorBesides = `jti.uuid_v4 token_endpoint_auth_signing_alg.required ssa.header.kid.required ssa.exp.past
 		ssa.software_client_name.required ssa.software_roles.required ssa.software_jwks_endpoint.required
-		ssa.org_id.required ssa.org_status.required ssa.unknown_member*4`
+		ssa.org_id.required ssa.org_status.required ssa.issuer.trusted ssa.unknown_member*4`
 )
 
 // sample is an entry of the samples' index.
