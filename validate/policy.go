@@ -46,8 +46,8 @@ type Policy struct {
 	AllowedValues map[string][]string
 	// Adjustable are the members whose unsupported values are left out instead of
 	// refused: grant_types, response_types and scope, no other. The response says
-	// what has changed. A scope that no role of the software allows is refused all
-	// the same. (adjustable)
+	// what has changed. A member of which nothing would be left is refused, and so is
+	// a scope that no role of the software allows. (adjustable)
 	Adjustable []string
 	// DefaultScopes are assigned to a request that names no scope, as far as
 	// its roles allow them. (default_scopes)

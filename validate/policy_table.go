@@ -142,8 +142,8 @@ var policyTable = jsonform.Table[Policy]{
 		Name: "adjustable",
 		Field: jsonform.At(func(p *Policy) *[]string { return &p.Adjustable },
 			jsonform.Texts[string]{Known: adjustableMembers, Once: true}),
-		Doc: "The members whose unsupported values are left out instead of refused; the response says what has changed. A scope that " +
-			"no role of the software allows is refused all the same.",
+		Doc: "The members whose unsupported values are left out instead of refused; the response says what has changed. A member " +
+			"of which nothing would be left is refused, and so is a scope that no role of the software allows.",
 		Example: `["scope"]`,
 	},
 	{

@@ -81,16 +81,20 @@ var grantRules = []Rule{
 	},
 	{
 		ID:       rule.GrantTypesSupported,
-		Summary:  "The bank supports each grant type.",
-		Reason:   "The client could not use it otherwise.",
+		Summary:  "The bank supports each grant type; if its policy leaves the others out, at least one.",
+		Reason:   "The client could not use it otherwise, and a client without any can do nothing.",
 		Bad:      `{"grant_types": ["client_credentials", "authorization_code", "refresh_token"]}`,
 		Good:     `{"grant_types": ["client_credentials", "authorization_code"]}`,
 		Given:    Given{Policy: `{"grant_types": ["client_credentials", "authorization_code"]}`},
 		Citation: dictionary("grant_types"),
 		Basis:    BasisPolicy,
 		Fix:      "list grant types of the bank's grant_types_supported alone",
-		When:     func(c *Case) bool { return !c.Policy().CanAdjust("grant_types") },
 		Check: func(c *Case) {
+			if c.Policy().CanAdjust("grant_types") {
+				in := func(g claims.GrantType) bool { return inProfile(c.Profile(), g) }
+				reportNoneLeft(c, "grant_types", c.Req().GrantTypes.Or(nil), c.Policy().GrantTypes, in)
+				return
+			}
 			checkGrants(c, func(g claims.GrantType) bool {
 				return !inProfile(c.Profile(), g) || slices.Contains(c.Policy().GrantTypes, g)
 			}, sameButSpelling, "is not supported by this bank")
@@ -216,7 +220,7 @@ var responseTypeRules = []Rule{
 	{
 		// A bank may refuse all but code.
 		ID:       rule.ResponseTypesSupported,
-		Summary:  "The bank supports each response type.",
+		Summary:  "The bank supports each response type; if its policy leaves the others out, at least one.",
 		Reason:   "A bank may support one of the two alone.",
 		Bad:      `{"response_types": ["code"]}`,
 		Good:     `{"response_types": ["code id_token"]}`,
@@ -224,8 +228,11 @@ var responseTypeRules = []Rule{
 		Citation: dictionary("response_types"),
 		Basis:    BasisPolicy,
 		Fix:      "list response types of the bank's response_types_supported alone",
-		When:     func(c *Case) bool { return !c.Policy().CanAdjust("response_types") },
 		Check: func(c *Case) {
+			if c.Policy().CanAdjust("response_types") {
+				reportNoneLeft(c, "response_types", c.Req().ResponseTypes.Or(nil), c.Policy().ResponseTypes, knownResponseType)
+				return
+			}
 			checkResponseTypes(c, func(t claims.ResponseType) bool {
 				return !knownResponseType(t) || slices.Contains(c.Policy().ResponseTypes, t)
 			}, "is not supported by this bank")

@@ -62,15 +62,19 @@ var scopeRules = []Rule{
 	{
 		// Space-delimited, RFC 6749: one blank between words of visible ASCII.
 		ID:       rule.ScopeSyntax,
-		Summary:  "scope consists of words of visible ASCII without quotes and backslashes, with one blank between them.",
+		Summary:  "scope consists of words of visible ASCII without quotes and backslashes, at least one, with one blank between them.",
 		Reason:   "OAuth's grammar leaves room for nothing else.",
 		Bad:      `{"scope": "openid  accounts"}`,
 		Good:     `{"scope": "openid accounts"}`,
 		Citation: rfc("6749", "3.3"),
 		Basis:    BasisMust,
-		Fix:      "separate the words by one blank each",
+		Fix:      "name at least one scope, and separate the words by one blank each",
 		Check: func(c *Case) {
-			for _, w := range c.Req().Scope.Or(claims.Scope{}).Words {
+			s, sent := c.Req().Scope.Get()
+			if sent && len(s.Words) == 0 {
+				c.Report("/scope", "is empty: a scope has at least one word")
+			}
+			for _, w := range s.Words {
 				if !isScopeWord(w) {
 					c.ReportValue("/scope", w, "", "has a word that is none by OAuth's grammar: "+text.Quote(w))
 					return
@@ -122,15 +126,18 @@ var scopeRules = []Rule{
 	},
 	{
 		ID:       rule.ScopeSupported,
-		Summary:  "The bank supports each scope.",
-		Reason:   "A misspelt scope must not switch a check of roles off.",
+		Summary:  "The bank supports each scope; if its policy leaves the others out, at least one.",
+		Reason:   "A misspelt scope must not switch a check of roles off. A client without any scope can do nothing.",
 		Bad:      `{"scope": "openid acounts"}`,
 		Good:     `{"scope": "openid accounts"}`,
 		Citation: dictionary("scope"),
 		Basis:    BasisPolicy,
 		Fix:      "ask for scopes of the bank's scopes_supported alone",
-		When:     func(c *Case) bool { return !c.Policy().CanAdjust("scope") },
 		Check: func(c *Case) {
+			if c.Policy().CanAdjust("scope") {
+				reportNoneLeft(c, "scope", c.Req().Scope.Or(claims.Scope{}).Words, c.Policy().Scopes, isScopeWord)
+				return
+			}
 			eachScope(c, func(w string) bool { return slices.Contains(c.Policy().Scopes, w) }, func(w string) {
 				c.reportUnlisted("/scope", w, c.Policy().Scopes, nearest, "names "+Echo(w)+", which this bank does not support")
 			})

@@ -60,10 +60,10 @@ func statementAddressRules() []Rule {
 		reason   string
 	}{
 		{rule.SSASoftwareJWKSEndpointHTTPS, "software_jwks_endpoint", BasisMust, keyRules(), "The keys of the software are fetched from there."},
-		{rule.SSASoftwareJWKSRevokedEndpointHTTPS, "software_jwks_revoked_endpoint", BasisShould, keyRules(),
+		{rule.SSASoftwareJWKSRevokedEndpointHTTPS, "software_jwks_revoked_endpoint", BasisStricter, keyRules(),
 			"The revoked keys of the software are fetched from there."},
 		{rule.SSAOrgJWKSEndpointHTTPS, "org_jwks_endpoint", BasisShould, keyRules(), "The keys of the organisation are fetched from there."},
-		{rule.SSAOrgJWKSRevokedEndpointHTTPS, "org_jwks_revoked_endpoint", BasisShould, keyRules(),
+		{rule.SSAOrgJWKSRevokedEndpointHTTPS, "org_jwks_revoked_endpoint", BasisStricter, keyRules(),
 			"The revoked keys of the organisation are fetched from there."},
 		{rule.SSASoftwareClientURIHTTPS, "software_client_uri", BasisNotice, Citation{}, link},
 		{rule.SSASoftwareLogoURIHTTPS, "software_logo_uri", BasisNotice, Citation{}, picture},
@@ -73,7 +73,10 @@ func statementAddressRules() []Rule {
 		{rule.SSAOBRegistryToSHTTPS, "ob_registry_tos", BasisNotice, rfc("7591", "2.3"),
 			link + " The OBIE directory does not describe the claim; statements of a vendor's test directory have it."},
 	} {
-		member := claims.SSAMember(a.name)
+		member, stricter := claims.SSAMember(a.name), ""
+		if a.basis == BasisStricter {
+			stricter = "The text demands no https of the claim."
+		}
 		rows = append(rows, Rule{
 			ID:       a.id,
 			Summary:  a.name + ", if sent, is an absolute https URI.",
@@ -82,6 +85,7 @@ func statementAddressRules() []Rule {
 			Good:     Example(`{"` + a.name + `": "https://keystore.example.org.uk/a"}`),
 			Citation: cmp.Or(a.cite, statementClaim(a.name)),
 			Basis:    a.basis,
+			Stricter: stricter,
 			Fix:      "correct the address at the directory and fetch a new SSA",
 			Check: func(c *Case) {
 				m := member(c.SSA())

@@ -69,3 +69,18 @@ func supportedBy(member string) (supported, bool) {
 	}
 	return supportedMembers[i], true
 }
+
+// reportNoneLeft reports a member of which nothing is left once the bank has left out what
+// it does not support. It reports none that has a value which another rule refuses.
+func reportNoneLeft[T ~string](c *Case, member string, sent, supported []T, fit func(T) bool) {
+	allowed, narrow := c.Policy().AllowedValues[member]
+	for _, v := range sent {
+		if !fit(v) || slices.Contains(supported, v) && (!narrow || slices.Contains(allowed, string(v))) {
+			return
+		}
+	}
+	if len(sent) > 0 {
+		offered, _ := c.Policy().Supported(member)
+		c.ReportValue("/"+member, joined(sent[:min(len(sent), 8)]), joined(offered), "holds nothing that this bank supports")
+	}
+}
