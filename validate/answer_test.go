@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -71,4 +72,21 @@ func TestACheckMayWarnOfWhatIsNoError(t *testing.T) {
 	require.Equal(t, validate.SeverityWarning, report.Violations[0].Severity)
 	require.Equal(t, validate.OutcomeFailed, report.Outcome("soft"))
 	require.Equal(t, "got", report.Violations[0].Got)
+}
+
+// An External rule that the caller has judged has passed, unless it found a violation. Others
+// cannot be named as judged.
+func TestARuleThatTheCallerHasJudgedHasPassed(t *testing.T) {
+	external := func(id string) validate.Rule {
+		return with(row(id, 0), func(r *validate.Rule) { r.External, r.Check = true, nil })
+	}
+	never := with(row("never", 0), func(r *validate.Rule) { r.When = func(*validate.Case) bool { return false } })
+	v := validator(t, external("good"), external("bad"), external("open"), never)
+	r := v.Judge(&validate.Input{Request: &claims.Request{}, Extra: []validate.Violation{{Rule: "bad"}}, Judged: []string{"good", "bad", "never", "nobody's"}})
+	for id, want := range map[string]validate.Outcome{
+		"good": validate.OutcomePassed, "bad": validate.OutcomeFailed, "open": validate.OutcomeNotApplicable, "never": validate.OutcomeNotApplicable, "nobody's": validate.OutcomeNone,
+	} {
+		assert.Equal(t, want, r.Outcome(id), id)
+	}
+	assert.Equal(t, []string{"good"}, r.Passed())
 }

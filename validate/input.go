@@ -42,6 +42,9 @@ type Input struct {
 	// rule of the same ID. It drops a violation whose rule has a Check and reports the
 	// fault itself.
 	Extra []Violation
+	// Judged are the IDs of the External rules that the caller has judged. Those of which
+	// Extra has no violation have passed. Other IDs count for nothing.
+	Judged []string
 }
 
 // Certificate is what rules may know of a client certificate.

@@ -19,6 +19,7 @@ type Violation struct {
 	Want     string   // what would be right; may be empty
 	Citation Citation // where the requirement is written
 	Fix      string   // what the sender does about it
+	Command  string   // a command line that does so, for a shell; may be empty
 	Code     Code     // code of RFC 7591 that a bank answers; empty if there is a Status
 	Status   int      // HTTP status of an answer that has no code; 0 means 400
 	Step     Step     // step of the walk that notices it
@@ -69,7 +70,7 @@ func (r *Report) Count(s Severity) int {
 func (r *Report) Passed() []string { return r.ids(OutcomePassed) }
 
 // NotApplicable lists the IDs of the rules that did not apply. They include External
-// rules that no caller reported.
+// rules that no caller judged.
 func (r *Report) NotApplicable() []string { return r.ids(OutcomeNotApplicable) }
 
 // Rules returns the rules of the Validator in their order, in a fresh slice. It
@@ -148,6 +149,11 @@ func (r *Report) addExtra(in *Input) {
 			instead := *v.Refused
 			r.complete(&instead, names)
 			r.refuse(&instead)
+		}
+	}
+	for _, id := range in.Judged {
+		if at, known := r.validator.byID[id]; known && r.validator.rules[at].External {
+			r.outcomes[at] = OutcomePassed
 		}
 	}
 	for i := range extra {

@@ -143,7 +143,7 @@ type Rule struct {
 	Fix      string    // one line: what the sender does about it
 
 	// External marks a rule that the caller judges, a signature check for example, and
-	// reports through [Input.Extra]. It has neither Check nor When. All other rules
+	// reports through [Input.Extra] and [Input.Judged]. It has neither Check nor When. All other rules
 	// have a Check.
 	External bool
 	// When reports whether the rule applies; nil means always. Judge calls neither When

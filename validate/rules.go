@@ -134,8 +134,8 @@ type place struct {
 // [New].
 //
 // An External row is about keys, signatures or earlier requests, which no rule can see.
-// The caller who has them judges it and reports a violation through [Input.Extra]. Without
-// one the row does not apply.
+// The caller who has them judges it, reports a violation through [Input.Extra], and names it
+// in [Input.Judged]. Without either the row does not apply.
 func Rules() []Rule {
 	header := place{DocHeader, StepParseRequest, InvalidClientMetadata}
 	trust := place{DocSSA, StepVerifySSA, InvalidSoftwareStatement}

@@ -24,15 +24,12 @@ func unjudged(in *tpp.LintInput, wanted input.Kind, v validate.Violation) *tpp.L
 // name for it. A bank looks at the size first. It reads a token without a statement inside
 // as a request that lacks one.
 func wrongFile(f *input.File, e *input.Error, wanted input.Kind) validate.Violation {
-	v := validate.Violation{Message: e.Found + ", not " + wanted.String(), Fix: e.Fix}
+	v := validate.Violation{Message: e.Found + ", not " + wanted.String(), Fix: e.Fix, Command: e.Command.String()}
 	switch {
 	case e.Reason != "":
 		v.Message = e.Found + ": " + e.Reason
 	case f.Kind == wanted: // quoted
 		v.Message = e.Found
-	}
-	if e.Command != nil {
-		v.Fix += ": " + e.Command.String()
 	}
 	for _, note := range e.Notes {
 		v.Fix += "; " + note
@@ -66,7 +63,7 @@ func endlessFile(wanted input.Kind) validate.Violation {
 // kind. The bank looks at nothing else.
 func tooLong(size string, wanted input.Kind, kind validate.Violation) validate.Violation {
 	most := fmt.Sprintf("at most %d bytes", dcr.MaxRequestBody)
-	v := validate.Violation{Rule: validate.RuleRequestSize, Document: validate.DocRequest, Got: size, Want: most, Fix: kind.Fix,
+	v := validate.Violation{Rule: validate.RuleRequestSize, Document: validate.DocRequest, Got: size, Want: most, Fix: kind.Fix, Command: kind.Command,
 		Message: "has " + size + "; a bank reads " + most,
 		Refused: &validate.Violation{Rule: validate.RuleRequestSize, Message: "a request has " + most}}
 	if wanted == input.Statement {

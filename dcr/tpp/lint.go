@@ -168,6 +168,7 @@ func (l *linter) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.nameJudged(refused)
 	l.result.Report = l.in.Validator.Judge(&l.input)
 	l.result.Checks.Audience = l.audience(named)
 	if len(refused) > 0 {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
@@ -170,4 +172,31 @@ func TestLintReadsTheNamesOfADirectory(t *testing.T) {
 			require.Contains(t, v.Message, names[v.Pointer[1:]], "the message says under which name the claim stands")
 		}
 	}
+}
+
+// What a lint judges outside of the table has passed where it found nothing, and what it did
+// not judge has not.
+func TestALintNamesWhatItHasJudged(t *testing.T) {
+	w := newWorld(t)
+	good := w.request(t, func(*claims.Request) {})
+	always := []string{validate.RuleRequestSize, validate.RuleInputEncoding, validate.RuleRequestJWS, validate.RuleSSAJWS}
+	keys := []string{validate.RuleRequestKeyFound, validate.RuleRequestSignature, validate.RuleSSAKeyFound, validate.RuleSSASignature}
+	certificate := []string{validate.RuleCertificateValidity, validate.RuleCertificatePurpose, validate.RuleCertificateChain, validate.RuleCertificateBinding}
+	for _, with := range []bool{false, true} {
+		in := tpp.LintInput{Request: good}
+		if with {
+			in = w.known(in)
+		}
+		result := w.lint(t, in)
+		require.True(t, result.Report.Valid())
+		for _, id := range always {
+			assert.Equal(t, validate.OutcomePassed, result.Report.Outcome(id), id)
+		}
+		for _, id := range slices.Concat(keys, certificate) {
+			assert.Equal(t, with, result.Report.Outcome(id) == validate.OutcomePassed, id)
+		}
+	}
+	in := w.known(tpp.LintInput{Request: good})
+	in.Authorities = nil
+	assert.Equal(t, validate.OutcomeNotApplicable, w.lint(t, in).Report.Outcome(validate.RuleCertificateChain))
 }

@@ -77,6 +77,7 @@ type jsonViolation struct {
 	Want     string            `json:"want"`
 	Citation jsonCitation      `json:"citation"`
 	Fix      string            `json:"fix"`
+	Command  string            `json:"command,omitempty"`
 	Code     validate.Code     `json:"code"`
 }
 
@@ -143,7 +144,7 @@ func jsonOf(of *Result) jsonReport {
 		v := &r.Violations[i]
 		one := jsonViolation{
 			Rule: v.Rule, Severity: v.Severity, Basis: v.Basis, Pointer: v.Pointer, Document: v.Document, Message: v.Message,
-			Got: v.Got, Want: v.Want, Citation: jsonCitation(v.Citation), Fix: v.Fix, Code: v.Code,
+			Got: v.Got, Want: v.Want, Citation: jsonCitation(v.Citation), Fix: v.Fix, Command: v.Command, Code: v.Code,
 		}
 		if at, _, ok := s.near(v.Document, v.Pointer); ok {
 			one.Line, one.Column, one.LineOf = at.line, at.column, s.kindOf(v.Document)

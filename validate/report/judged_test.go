@@ -91,7 +91,8 @@ func validator(t *testing.T, rules ...validate.Rule) *validate.Validator {
 }
 
 func shownInput() *validate.Input {
-	return &validate.Input{Request: &claims.Request{}, SSA: &claims.SSA{}, Now: time.Unix(1_700_000_000, 0)}
+	return &validate.Input{Request: &claims.Request{}, SSA: &claims.SSA{}, Now: time.Unix(1_700_000_000, 0),
+		Judged: []string{validate.RuleRequestSignature}}
 }
 
 func shown(r *validate.Report) *report.Result {

@@ -161,7 +161,13 @@ func checkOf(c *validate.Checks, rule string) validate.Check {
 		return c.StatementSignature
 	case validate.RuleAudIsBank:
 		return c.Audience
-	case validate.RuleTLSClientAuthSubjectDNMatchesCertificate:
+	case validate.RuleCertificateChain:
+		if c.Certificate.State == validate.CheckGood && c.Certificate.Note != "" { // it says what of the certificate was not checked
+			return validate.Check{State: validate.CheckNotChecked, Note: c.Certificate.Note}
+		}
+		return c.Certificate
+	}
+	if rule == validate.RuleTLSClientAuthSubjectDNMatchesCertificate || strings.HasPrefix(rule, "certificate.") {
 		return c.Certificate
 	}
 	return validate.Check{}
@@ -173,12 +179,9 @@ func (s *junitSuite) addRules(of *Result, class string) {
 	for _, row := range r.Rules() {
 		c := junitCase{ClassName: class, Name: row.ID, Time: noTime}
 		if r.Outcome(row.ID) == validate.OutcomeNotApplicable {
-			check := checkOf(&of.Checks, row.ID)
-			switch {
-			case check.State == validate.CheckNotChecked:
-				c.Skipped = &junitSkipped{Message: stateOf(check)}
-			case check.State != validate.CheckGood || !row.External:
-				c.Skipped = &junitSkipped{Message: "not applicable"}
+			c.Skipped = &junitSkipped{Message: "not applicable"}
+			if check := checkOf(&of.Checks, row.ID); check.State == validate.CheckNotChecked {
+				c.Skipped.Message = stateOf(check)
 			}
 		}
 		at[c.Name] = len(s.Cases)
@@ -219,6 +222,9 @@ func (s *junitSuite) addViolation(v *validate.Violation, c *junitCase, where *sp
 	}
 	if v.Fix != "" {
 		text += "\n  fix: " + v.Fix
+	}
+	if v.Command != "" {
+		text += "\n    " + v.Command
 	}
 	if s := v.Citation.String(); s != "" {
 		text += "\n  " + s

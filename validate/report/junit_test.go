@@ -155,7 +155,9 @@ func TestJUnitSkipsWhatWasNotChecked(t *testing.T) {
 	v, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: validate.DefaultPolicy(validate.OBIE33)})
 	require.NoError(t, err)
 	r := judged(t, shownRequest)
-	r.Report = v.Judge(shownInput())
+	input := shownInput()
+	input.Judged = []string{validate.RuleRequestJWS, validate.RuleRequestSize, validate.RuleSSAKeyFound, validate.RuleSSASignature}
+	r.Report = v.Judge(input)
 	r.Checks = validate.Checks{
 		RequestSignature:   validate.Check{State: validate.CheckNotChecked, Note: "give --software-jwks"},
 		StatementSignature: validate.Check{State: validate.CheckGood},
@@ -173,11 +175,23 @@ func TestJUnitSkipsWhatWasNotChecked(t *testing.T) {
 	for name, want := range map[string]string{
 		"request signature": "not checked: give --software-jwks", "request.signature": "not checked: give --software-jwks",
 		"request.key.found": "not checked: give --software-jwks", "audience": "not checked: give --aud", "aud.is_bank": "not checked: give --aud",
-		"statement signature": "", "ssa.signature": "", "ssa.key.found": "", "request.jti.replayed": "not applicable",
+		"statement signature": "", "ssa.signature": "", "ssa.key.found": "", "request.jti.replayed": "not applicable", "request.jws": "", "request.size": "",
+		"ssa.jws": "not applicable", "certificate.binding": "not applicable",
 	} {
 		assert.Equal(t, want, skipped(name), name)
 	}
 	assert.Equal(t, "failure", caseOf(t, &suite, "certificate").Inner[0].XMLName.Local)
+
+	r.Checks.Certificate = validate.Check{State: validate.CheckNotChecked, Note: "give --cert"}
+	suite = junitOf(t, r)[0]
+	for _, row := range validate.Rules() {
+		if strings.HasPrefix(row.ID, "certificate.") {
+			assert.Equal(t, "not checked: give --cert", skipped(row.ID), row.ID)
+		}
+	}
+	r.Checks.Certificate = validate.Check{State: validate.CheckGood, Note: "not its CA: give --cert-ca"}
+	suite = junitOf(t, r)[0]
+	assert.Equal(t, "not checked: not its CA: give --cert-ca", skipped(validate.RuleCertificateChain))
 }
 
 // TestJUnitKeepsToTheSchemaOfJenkins runs xmllint, which .ci/run installs.

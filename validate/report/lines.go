@@ -65,7 +65,7 @@ func conclusion(of *Result) string {
 		line += " (" + strconv.Itoa(of.Report.More) + " not shown)"
 	}
 	var checks []string
-	for _, c := range of.worthTelling().Named() {
+	for _, c := range of.Checks.Named() {
 		checks = append(checks, c.Name+" "+stateOf(c.Check))
 	}
 	if len(checks) > 0 {
@@ -115,6 +115,9 @@ func workflowCommands(b *bytes.Buffer, of *Result) {
 		}
 		if v.Fix != "" {
 			message += "\nfix: " + v.Fix
+		}
+		if v.Command != "" {
+			message += "\n" + v.Command
 		}
 		place := "line=1,"
 		if ok {

@@ -54,6 +54,7 @@ type (
 		Got      string            `json:"got,omitempty"`
 		Want     string            `json:"want,omitempty"`
 		Fix      string            `json:"fix,omitempty"`
+		Command  string            `json:"command,omitempty"`
 	}
 	sarifLocation struct {
 		PhysicalLocation *sarifPhysical `json:"physicalLocation,omitempty"`

@@ -161,6 +161,10 @@ func (t *textWriter) pieces() (pieces []string, file bool) {
 			pieces = append(pieces, text.Show(piece))
 		}
 	}
+	if len(t.of.Documents) == 0 { // there is nothing to say of single ones
+		add(allAlike(&t.of.Checks))
+		return pieces, file
+	}
 	signed := text.Echo(t.of.Algorithm)
 	if t.of.KeyID != "" {
 		signed = strings.TrimSpace(signed + "  kid " + shortKeyID(t.of.KeyID))
@@ -169,7 +173,7 @@ func (t *textWriter) pieces() (pieces []string, file bool) {
 	if t.of.Issuer != "" {
 		issuer = "SSA from " + text.Echo(t.of.Issuer)
 	}
-	c := t.of.worthTelling()
+	c := &t.of.Checks
 	add(noted(signed, signatureNote(c.RequestSignature)))
 	note := signatureNote(c.StatementSignature)
 	if issuer == "" && note != "" {

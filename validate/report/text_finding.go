@@ -34,6 +34,7 @@ func (t *textWriter) findings() {
 			}
 			if fix := all[i].Fix; fix != "" && (i == shown-1 || fix != all[i+1].Fix) {
 				t.remark("fix: " + fix)
+				t.command(all[i].Command)
 			}
 		}
 		all = all[n:]
@@ -50,6 +51,13 @@ func (t *textWriter) finding(v *validate.Violation) {
 	t.excerpt(v)
 	if v.Want != "" && !strings.Contains(v.Message, v.Want) {
 		t.remark("want: " + v.Want)
+	}
+}
+
+// command writes a command line as one line, however long: a broken one cannot be copied.
+func (t *textWriter) command(line string) {
+	if line != "" {
+		t.b.WriteString(strings.Repeat(" ", margin+2) + text.Show(line) + "\n")
 	}
 }
 

@@ -38,6 +38,19 @@ func stateOf(c validate.Check) string {
 	return string(c.State)
 }
 
+// allAlike says what came of all checks. Those of one state and reason are told together.
+func allAlike(c *validate.Checks) string {
+	var names, parts []string
+	named := c.Named()
+	for i := range named {
+		names = append(names, named[i].Name)
+		if i+1 == len(named) || named[i+1].Check != named[i].Check {
+			parts, names = append(parts, text.And(names)+" "+stateOf(named[i].Check)), nil
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 // verdict says in one line whether a file is valid. "valid" stands alone only if each check
 // was made and is good; else the verdict names the others.
 func verdict(of *Result) string {

@@ -45,15 +45,6 @@ type Result struct {
 	Algorithm, KeyID, Issuer string
 }
 
-// worthTelling returns the checks, and none where nothing could be decoded: what a file is
-// says enough to people.
-func (r *Result) worthTelling() *validate.Checks {
-	if len(r.Documents) == 0 {
-		return &validate.Checks{}
-	}
-	return &r.Checks
-}
-
 // WriterOptions say how a Writer writes.
 type WriterOptions struct {
 	Format  Format    // required

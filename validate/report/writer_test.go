@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,23 +12,49 @@ import (
 	"github.com/obdcr/obdcr/validate/report"
 )
 
-func TestChecksAreNoNewsToPeopleWhereNothingWasDecoded(t *testing.T) {
+// Every format says what came of the four checks, also for a file of which nothing was
+// decoded.
+func TestEveryFormatTellsTheChecksOfAWrongFile(t *testing.T) {
 	v, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: validate.DefaultPolicy(validate.OBIE33)})
 	require.NoError(t, err)
 	wrong := validate.Violation{Rule: validate.RuleRequestJWS, Document: validate.DocRequest, Message: "this is another file"}
+	none := validate.Check{State: validate.CheckNotChecked, Note: "there is nothing to check"}
 	result := &report.Result{Name: "a", Report: v.Judge(&validate.Input{Now: time.Unix(1, 0), Extra: []validate.Violation{wrong}}),
-		Checks: validate.Checks{RequestSignature: validate.Check{State: validate.CheckNotChecked}}}
-	for format, told := range map[report.Format]bool{report.FormatText: false, report.FormatConcise: false, report.FormatJSON: true} {
-		for _, decoded := range []bool{false, true} {
-			if result.Documents = nil; decoded {
-				result.Documents = map[validate.Document][]byte{validate.DocRequest: []byte(`{}`)}
-			}
-			var out bytes.Buffer
-			w, err := report.NewWriter(&out, report.WriterOptions{Format: format})
-			require.NoError(t, err)
-			require.NoError(t, w.Add(result))
-			require.NoError(t, w.Close())
-			require.Equal(t, told || decoded, bytes.Contains(out.Bytes(), []byte("checked")), "%s, decoded %v:\n%s", format, decoded, &out)
+		Checks: validate.Checks{RequestSignature: none, StatementSignature: none, Audience: none, Certificate: none}}
+	for _, format := range report.Formats() {
+		var out bytes.Buffer
+		w, err := report.NewWriter(&out, report.WriterOptions{Format: format})
+		require.NoError(t, err)
+		require.NoError(t, w.Add(result))
+		require.NoError(t, w.Close())
+		told := strings.NewReplacer("_", " ", "\n", " ").Replace(out.String())
+		for _, check := range result.Checks.Named() {
+			require.Contains(t, told, check.Name, "%s:\n%s", format, &out)
+		}
+		require.Regexp(t, "not checked", told, format)
+	}
+}
+
+// A command can be copied: no format breaks it.
+func TestACommandStandsOnOneLine(t *testing.T) {
+	v, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: validate.DefaultPolicy(validate.OBIE33)})
+	require.NoError(t, err)
+	command := "jq -j '.protected + .payload' " + strings.Repeat("a long name ", 10) + "> request.jwt"
+	wrong := validate.Violation{Rule: validate.RuleRequestJWS, Message: "this is another file", Fix: "convert it", Command: command}
+	result := &report.Result{Name: "a", Report: v.Judge(&validate.Input{Now: time.Unix(1, 0), Extra: []validate.Violation{wrong}})}
+	for _, format := range report.Formats() {
+		if format == report.FormatConcise { // it tells no fix
+			continue
+		}
+		var out bytes.Buffer
+		w, err := report.NewWriter(&out, report.WriterOptions{Format: format})
+		require.NoError(t, err)
+		require.NoError(t, w.Add(result))
+		require.NoError(t, w.Close())
+		plain := strings.NewReplacer("&#39;", "'", "&gt;", ">", "%0A", "\n").Replace(out.String())
+		require.Contains(t, plain, command, format)
+		if format == report.FormatText {
+			require.Regexp(t, `(?m)^ +jq`, plain)
 		}
 	}
 }
