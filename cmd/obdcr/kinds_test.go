@@ -107,6 +107,9 @@ func TestEveryKindInEveryPlace(t *testing.T) {
 			}
 			assert.Equal(t, p.wrong, code, "%s: %s", title, said)
 			for line := range strings.Lines(said) {
+				if strings.HasPrefix(line, "          ") { // a command to copy is not broken
+					continue
+				}
 				assert.LessOrEqual(t, len(line), columns+1, "%s: %s", title, line)
 			}
 			f := input.Recognise(s.Files[name])

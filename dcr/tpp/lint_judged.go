@@ -28,6 +28,8 @@ func (l *linter) nameJudged(refused []validate.Violation) {
 	judged(certificate && l.in.Authorities != nil && !broken(validate.RuleCertificateValidity) && !broken(validate.RuleCertificatePurpose),
 		validate.RuleCertificateChain)
 	judged(c.Certificate.State == validate.CheckGood, validate.RuleCertificateBinding)
+	judged(c.RequestSignature.State == validate.CheckGood && !l.result.RevokedUnread, validate.RuleRequestKeyRevoked)
+	judged(c.Certificate.State == validate.CheckGood && !l.result.RevokedUnread, validate.RuleCertificateKeyRevoked)
 }
 
 // found reports whether the key of a signature was found, so that the signature was judged.

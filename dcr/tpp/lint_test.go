@@ -180,7 +180,7 @@ func TestALintNamesWhatItHasJudged(t *testing.T) {
 	w := newWorld(t)
 	good := w.request(t, func(*claims.Request) {})
 	always := []string{validate.RuleRequestSize, validate.RuleInputEncoding, validate.RuleRequestJWS, validate.RuleSSAJWS}
-	keys := []string{validate.RuleRequestKeyFound, validate.RuleRequestSignature, validate.RuleSSAKeyFound, validate.RuleSSASignature}
+	keys := []string{validate.RuleRequestKeyFound, validate.RuleRequestKeyRevoked, validate.RuleRequestSignature, validate.RuleSSAKeyFound, validate.RuleSSASignature}
 	certificate := []string{validate.RuleCertificateValidity, validate.RuleCertificatePurpose, validate.RuleCertificateChain, validate.RuleCertificateBinding}
 	for _, with := range []bool{false, true} {
 		in := tpp.LintInput{Request: good}

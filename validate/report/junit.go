@@ -155,22 +155,23 @@ func (s *junitSuite) addChecks(of *Result, class string) {
 // checkOf returns the check that a rule is about, if it is about one.
 func checkOf(c *validate.Checks, rule string) validate.Check {
 	switch rule {
-	case validate.RuleRequestSignature, validate.RuleRequestKeyFound:
+	case validate.RuleRequestSignature, validate.RuleRequestKeyFound, validate.RuleRequestKeyRevoked:
 		return c.RequestSignature
 	case validate.RuleSSASignature, validate.RuleSSAKeyFound:
 		return c.StatementSignature
 	case validate.RuleAudIsBank:
 		return c.Audience
-	case validate.RuleCertificateChain:
-		if c.Certificate.State == validate.CheckGood && c.Certificate.Note != "" { // it says what of the certificate was not checked
-			return validate.Check{State: validate.CheckNotChecked, Note: c.Certificate.Note}
-		}
-		return c.Certificate
 	}
 	if rule == validate.RuleTLSClientAuthSubjectDNMatchesCertificate || strings.HasPrefix(rule, "certificate.") {
 		return c.Certificate
 	}
 	return validate.Check{}
+}
+
+// isPart reports whether a check can be good though this rule was not judged. The note of
+// the check says so then.
+func isPart(rule string) bool {
+	return rule == validate.RuleRequestKeyRevoked || rule == validate.RuleCertificateChain || rule == validate.RuleCertificateKeyRevoked
 }
 
 // addRules adds a case for each rule.
@@ -180,8 +181,11 @@ func (s *junitSuite) addRules(of *Result, class string) {
 		c := junitCase{ClassName: class, Name: row.ID, Time: noTime}
 		if r.Outcome(row.ID) == validate.OutcomeNotApplicable {
 			c.Skipped = &junitSkipped{Message: "not applicable"}
-			if check := checkOf(&of.Checks, row.ID); check.State == validate.CheckNotChecked {
+			switch check := checkOf(&of.Checks, row.ID); {
+			case check.State == validate.CheckNotChecked:
 				c.Skipped.Message = stateOf(check)
+			case check.State == validate.CheckGood && check.Note != "" && isPart(row.ID):
+				c.Skipped.Message = check.Note
 			}
 		}
 		at[c.Name] = len(s.Cases)

@@ -189,9 +189,9 @@ func TestJUnitSkipsWhatWasNotChecked(t *testing.T) {
 			assert.Equal(t, "not checked: give --cert", skipped(row.ID), row.ID)
 		}
 	}
-	r.Checks.Certificate = validate.Check{State: validate.CheckGood, Note: "not its CA: give --cert-ca"}
+	r.Checks.Certificate = validate.Check{State: validate.CheckGood, Note: "chain not checked: give --cert-ca"}
 	suite = junitOf(t, r)[0]
-	assert.Equal(t, "not checked: not its CA: give --cert-ca", skipped(validate.RuleCertificateChain))
+	assert.Equal(t, "chain not checked: give --cert-ca", skipped(validate.RuleCertificateChain))
 }
 
 // TestJUnitKeepsToTheSchemaOfJenkins runs xmllint, which .ci/run installs.

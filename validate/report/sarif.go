@@ -268,7 +268,8 @@ func (f *sarifForm) result(v *validate.Violation, file *sarifPhysical, s *spots,
 		text += " (fix: " + strings.TrimSuffix(v.Fix+": "+v.Command, ": ") + ")"
 	}
 	logical := sarifLogical{FullyQualifiedName: string(v.Document) + v.Pointer, Kind: "member"}
-	bag := sarifResultBag{Document: v.Document, Pointer: v.Pointer, Code: v.Code, Citation: v.Citation.String(), Got: v.Got, Want: v.Want, Fix: v.Fix, Command: v.Command}
+	bag := sarifResultBag{Document: v.Document, Pointer: v.Pointer, Code: v.Code, Citation: v.Citation.String(),
+		Got: v.Got, Want: v.Want, Fix: v.Fix, Command: v.Command}
 	location := sarifLocation{}
 	region := sarifRegion{StartLine: 1}
 	if at, exact, ok := s.near(v.Document, v.Pointer); ok {
