@@ -97,8 +97,7 @@ func (a *app) metadata(ctx context.Context, c *settings, o *clientOptions) (*tpp
 	if !strings.HasPrefix(strings.ToLower(c.WellknownEndpoint), "https://") {
 		return nil, usageError("--discovery: the address of a discovery document is an https URL")
 	}
-	m, err := tpp.Discover(ctx, c.WellknownEndpoint, a.bankClient(&http.Client{Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.alsoOfTheSystem(c)}}}, o), o.overrides())
+	m, err := tpp.Discover(ctx, c.WellknownEndpoint, a.bankClient(tpp.MutualTLS(tls.Certificate{}, o.alsoOfTheSystem(c)), o), o.overrides())
 	if lacking := (*tpp.EndpointError)(nil); errors.As(err, &lacking) {
 		return nil, unusableDiscovery(c.WellknownEndpoint, lacking)
 	}

@@ -3,6 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -81,10 +84,26 @@ func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMeth
 		ApplicationType: claims.ApplicationType(o.applicationType), UpperCaseJTI: o.jtiCase == jtiUpper,
 		GrantTypes: words[claims.GrantType](o.grantTypes), ResponseTypes: words[claims.ResponseType](o.responseTypes), Override: override,
 	})
+	if refused, ok := errors.AsType[*tpp.NotAnnouncedError](err); ok {
+		return "", &exitError{exitViolated, fmt.Errorf("%w\n  if it takes it all the same, add:\n    %s", plainly(err), memberFlag(refused, o.scopeAsArray))}
+	}
 	if err != nil {
 		return "", &exitError{exitViolated, plainly(err)}
 	}
 	return request, nil
+}
+
+// memberFlag writes the flag by which a request has values that the bank does not announce.
+func memberFlag(e *tpp.NotAnnouncedError, scopeAsArray bool) string {
+	var value any = e.Asked
+	switch {
+	case e.Member == "scope" && !scopeAsArray:
+		value = strings.Join(e.Asked, " ")
+	case e.Member != "scope" && !strings.HasSuffix(e.Member, "_types"): // of one value
+		value = e.Value
+	}
+	written, _ := json.Marshal(value) // texts always encode
+	return "--member '" + strings.ReplaceAll(e.Member+"="+string(written), "'", `'\''`) + "'"
 }
 
 // words converts the values of a flag; nil stays nil.

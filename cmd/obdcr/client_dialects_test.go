@@ -69,6 +69,7 @@ func serveDialects(mux *http.ServeMux, address string) {
 		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/dialect/%[2]s", "token_endpoint": "%[1]s/token",
 			"token_endpoint_auth_methods_supported": ["private_key_jwt"]}`, address, r.PathValue("name"))
 	})
+	serveUnusual(mux, address)
 	mux.HandleFunc("PUT /unusable/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `<html>`) })
 	mux.HandleFunc("POST /dialect/{name}", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)

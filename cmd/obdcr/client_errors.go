@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
@@ -28,8 +29,12 @@ func (a *app) bankError(err error) error {
 	var lost *tpp.NoAnswerError
 	if errors.As(err, &lost) {
 		a.note("%s", a.lostDetail(lost))
-		if lost.Verb == "discover" && lost.Err != nil && lost.Status != 0 {
-			a.note("%s", detail(lost.Err))
+		switch {
+		case lost.Status == 0 || lost.Err == nil:
+		case lost.Verb == "discover":
+			a.note("%s", a.fetched(lost, input.Discovery))
+		case lost.Verb == "statement":
+			a.note("%s", a.fetched(lost, input.Statement))
 		}
 		if next := lost.Next(); next != "" {
 			a.note("%s", next)
@@ -116,7 +121,7 @@ func (a *app) lostDetail(lost *tpp.NoAnswerError) string {
 	said := detail(lost)
 	var silent net.Error
 	if unknown := (x509.UnknownAuthorityError{}); errors.As(lost.Err, &unknown) {
-		return said + "; " + hintCA
+		return said + "; " + a.hintCA()
 	}
 	if errors.As(lost.Err, &silent) && silent.Timeout() {
 		said = fmt.Sprintf("%s: %s has not answered within %s", lost.Verb, peer(lost.Verb), cmp.Or(a.timeout, defaultTimeout))
@@ -128,4 +133,25 @@ func (a *app) lostDetail(lost *tpp.NoAnswerError) string {
 }
 
 // hintCA is what to do about a server whose CA is unknown.
-const hintCA = "give the authority's certificate with --ca"
+func (a *app) hintCA() string {
+	if a.trusted == "" {
+		return "give the authority's certificate with --ca"
+	}
+	return "the server's chain does not end in a certificate of " + a.trusted + ": give there the CA that has issued the server's certificate"
+}
+
+// fetched says what came in the place of a document of a verb.
+func (a *app) fetched(lost *tpp.NoAnswerError, want input.Kind) string {
+	f := input.Recognise(lost.Document.Reveal())
+	var err error
+	if want == input.Statement {
+		_, err = f.Token(want)
+	} else {
+		_, err = f.Document(want)
+	}
+	refused, is := errors.AsType[*input.Error](err)
+	if !is {
+		return detail(lost.Err)
+	}
+	return strings.TrimSuffix(refused.Found+": "+refused.Reason, ": ") + "; wanted: " + refused.Wanted
+}

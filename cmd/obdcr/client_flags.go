@@ -31,6 +31,7 @@ type clientOptions struct {
 	showSecret, verbose                                    bool
 	applicationType                                        string
 	lifetime, timeout                                      time.Duration
+	builds                                                 bool // the command has the flags of a request
 }
 
 func authMethods() []string {
@@ -60,6 +61,14 @@ func (o *clientOptions) keyFlags(c *cobra.Command, server string) {
 	passwordFlag(f, &o.password)
 }
 
+// usualLifetime is how long a request is valid if no flag says otherwise.
+const usualLifetime = 30 * time.Minute
+
+// applicationTypes are the values of --application-type. --member sets any other.
+func applicationTypes() []string {
+	return []string{string(claims.Web), string(claims.Mobile), string(claims.Native)}
+}
+
 // defaultTimeout is how long a command waits for an answer if it is not told.
 const defaultTimeout = 30 * time.Second
 
@@ -78,6 +87,7 @@ func (o *clientOptions) statementFlag(c *cobra.Command, use string) {
 // requestFlags are the flags for the members of a request.
 func (o *clientOptions) requestFlags(c *cobra.Command) {
 	o.statementFlag(c, "")
+	o.builds = true
 	f := c.Flags()
 	f.StringVar(&o.aud, "aud", "", "the bank's `IDENTIFIER` at the directory; without it its issuer")
 	f.StringVar(&o.iss, "iss", "", "the `ID` in iss; without it the software_id of the statement")
@@ -92,7 +102,8 @@ func (o *clientOptions) requestFlags(c *cobra.Command) {
 	complete(c, "jti-case", []string{jtiLower, jtiUpper})
 	f.StringVar(&o.subjectDN, "subject-dn", "", "tls_client_auth_subject_dn, a `NAME`; without it the certificate's subject")
 	f.StringVar(&o.applicationType, "application-type", "", "application_type, a `TYPE`; without it web")
-	f.DurationVar(&o.lifetime, "lifetime", 0, "how long the request is valid, a `DURATION` such as 5m; without it 30m, which some banks refuse as too long")
+	complete(c, "application-type", applicationTypes())
+	f.DurationVar(&o.lifetime, "lifetime", usualLifetime, "how long the request is valid, a `DURATION` such as 5m; some banks refuse 30m as too long")
 }
 
 // methodFlag is the flag for the authentication method. Its text differs from verb to verb,
@@ -151,10 +162,10 @@ func (o *clientOptions) check() error {
 		known       []string
 	}{
 		{"--auth-method", o.authMethod, authMethods()}, {"--jti-case", o.jtiCase, []string{jtiLower, jtiUpper}},
-		{"--content-type", o.contentType, contentTypes()},
+		{"--content-type", o.contentType, contentTypes()}, {"--application-type", o.applicationType, applicationTypes()},
 	} {
 		if f.value != "" && !slices.Contains(f.known, f.value) {
-			return usageError("%s %q is none of %s", f.flag, cut(f.value), strings.Join(f.known, ", "))
+			return usageError("%s %q is none of %s%s", f.flag, cut(f.value), strings.Join(f.known, ", "), meant("", f.value, f.known))
 		}
 	}
 	if o.clientOut == input.Stdin {
@@ -174,11 +185,19 @@ func (o *clientOptions) check() error {
 			return usageError("%s %s", flag, err)
 		}
 	}
-	if o.lifetime < 0 || o.lifetime%time.Second != 0 {
-		return usageError("--lifetime is a duration of whole seconds: 5m")
+	if o.lifetime < 0 || o.builds && o.lifetime == 0 || o.lifetime%time.Second != 0 {
+		return usageError("--lifetime is a duration of whole seconds, at least one: 5m")
 	}
 	if o.timeout <= 0 {
 		return usageError("--timeout is a duration of more than 0: 90s")
+	}
+	for flag, values := range map[string][]string{"--scope": o.scopes, "--token-scope": o.tokenScopes, "--grant-type": o.grantTypes,
+		"--response-type": o.responseTypes} {
+		for _, value := range values {
+			if strings.Contains(value, ",") {
+				return usageError("%s %q has a comma: give the flag once for each value", flag, cut(value))
+			}
+		}
 	}
 	for flag, scopes := range map[string]*[]string{"--scope": &o.scopes, "--token-scope": &o.tokenScopes} {
 		if *scopes == nil {

@@ -32,7 +32,7 @@ func (a *app) keeper(o *clientOptions, replace bool) (*keeper, error) {
 		return k, nil
 	}
 	if _, err := os.Lstat(k.name); err == nil && !replace {
-		return nil, ioError(fmt.Errorf("--client-out %s: %w: another client's secret may be in it", k.name, fs.ErrExist))
+		return nil, ioError(fmt.Errorf("--client-out %s: %w, and another client's secret may be in it: choose another name", k.name, fs.ErrExist))
 	}
 	var err error
 	if k.file, err = os.CreateTemp(filepath.Dir(k.name), ".client-*"); err != nil { // 0600

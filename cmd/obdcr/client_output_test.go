@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/tpp"
 )
 
@@ -106,4 +109,32 @@ func TestASecretThatCannotBeKeptIsShown(t *testing.T) {
 	require.Contains(t, notes.String(), "on your terminal now; --client-out FILE")
 	require.NotContains(t, notes.String(), "s3cret")
 	require.NoFileExists(t, k.name)
+}
+
+func TestALongWordIsBrokenOnATerminal(t *testing.T) {
+	var notes bytes.Buffer
+	a := &app{err: &notes, progress: true}
+	a.noteRefusal(&tpp.ResponseError{Verb: "register", Status: 400, Description: strings.Repeat("A", 300)})
+	require.Equal(t, 300, strings.Count(notes.String(), "A"))
+	for line := range strings.Lines(notes.String()) {
+		require.LessOrEqual(t, len(strings.TrimRight(line, "\n")), columns)
+	}
+}
+
+func TestARequestThatCannotBeKeptIsPrinted(t *testing.T) {
+	gone := filepath.Join(t.TempDir(), "gone")
+	require.NoError(t, os.Mkdir(gone, 0o700))
+	t.Chdir(gone)
+	require.NoError(t, os.Remove(gone))
+	var out, notes bytes.Buffer
+	a := &app{err: &notes}
+	printed := a.keepLost(&out, &clientOptions{}, "a.b.c", &tpp.ResponseError{Verb: "register", Status: 429})
+	require.True(t, printed)
+	require.Equal(t, "a.b.c", out.String())
+	out.Reset()
+	lost := &tpp.NoAnswerError{Verb: "register", Sent: true, Status: 201, Document: claims.NewSecret(`{"client_secret": "s3cret-value"}`)}
+	err := a.unusableAnswer(&out, &clientOptions{request: "x"}, &keeper{}, lost, "a.b.c")
+	require.Error(t, err)
+	require.Contains(t, out.String(), "s3cret-value")
+	require.NotContains(t, notes.String(), "s3cret-value")
 }

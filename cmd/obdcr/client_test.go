@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -162,12 +163,17 @@ func TestClientScripts(t *testing.T) {
 	require.NoError(t, err)
 	bank := newClientBank(t, directory)
 	files := clientFiles(t, directory, software, bank.server.URL+"/discovery")
+	stranger := httptest.NewTLSServer(nil)
+	t.Cleanup(stranger.Close)
+	files["other.pem"] = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: stranger.Certificate().Raw}))
+	gate := newGate(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/client",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("BANK", bank.server.URL)
+			e.Setenv("GATE", gate)
 			e.Setenv("KID", software.SigningKeyID)
 			e.Setenv("AUD", ssatest.DefaultAudience)
 			e.Setenv("SOFTWARE", software.SoftwareID)

@@ -62,9 +62,10 @@ bank's answer to standard output, without the client's secret. A bank shows a se
 once. With --client-out the whole answer goes to a file that nobody else can read, for
 the flag --client of get, update and delete. --show-secret prints the secret. For a
 method that has a secret one of the two is needed. If the file cannot be written after
-all, the secret is printed, so that it is not lost.
+all, the secret is printed, so that it is not lost. An answer of success that cannot be
+used is kept as it came, in the file of --client-out or a new one, answer-*.txt.
 
-If no answer comes, the client may be registered all the same. Then send the very same
+If no answer comes, or one of 5xx, the client may be registered all the same. Then send the very same
 request again with --request: a bank does not register it twice. The request is in the
 file of --save, or else in a new file request-*.jwt in the current folder.`,
 		Example: `  obdcr register --config conformance.json --client-out client.json

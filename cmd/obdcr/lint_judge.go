@@ -94,7 +94,7 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 	}
 	if strings.HasPrefix(data, "ey") { // what is a valid token need not be recognised, which costs time
 		if result, err := lint(); err == nil && result.Report.Valid() {
-			return judgement{result: a.resultOf(c.name, alone, o, result), unread: unreadableKeys(result.Unavailable)}
+			return judgement{result: a.resultOf(c.name, alone, o, result), unread: a.unreadableKeys(result.Unavailable)}
 		}
 	}
 	f := a.files.Recognise("", c.name, data)
@@ -108,7 +108,7 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 	if err != nil {
 		return judgement{err: usageError("%w", plainly(err))}
 	}
-	return judgement{result: inLinesOf(f, wanted, a.resultOf(c.name, alone, o, result)), unread: unreadableKeys(result.Unavailable)}
+	return judgement{result: inLinesOf(f, wanted, a.resultOf(c.name, alone, o, result)), unread: a.unreadableKeys(result.Unavailable)}
 }
 
 // inLinesOf makes the lines of a report those of the file where the file is JSON. A line of

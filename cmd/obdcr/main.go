@@ -45,6 +45,7 @@ type app struct {
 	progress bool            // messages go to a terminal that can show progress
 	known    *secrets        // that no message may show
 	timeout  time.Duration   // of each answer of a server
+	trusted  string          // the flag and file of the CAs that servers must chain to; "": the system's
 	files    *input.Reader   // made by run: standard input is read once
 	opens    *input.Password // of --password-file; nil without it
 	stopping func()          // for tests: called when a signal stops a sandbox; nil: not called
@@ -119,7 +120,11 @@ func (a *app) note(format string, args ...any) {
 			line = "obdcr: " + line
 		}
 		if a.progress && !strings.HasPrefix(line, indented+indented) { // a program that reads messages gets each in one line
-			line = strings.Join(text.Wrap(line, columns-2), "\n"+indented)
+			var lines []string
+			for _, part := range text.Wrap(line, columns-len(indented)) { // a word may be longer
+				lines = append(lines, pieces(part, columns-len(indented))...)
+			}
+			line = strings.Join(lines, "\n"+indented)
 			if goesOn {
 				line = indented + line
 			}

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa"
 )
@@ -44,19 +47,63 @@ func (a *app) keyClient(flag, address, ca string) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &http.Client{Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}, ForceAttemptHTTP2: true}}, nil
+	return &http.Client{Transport: noPages{tpp.MutualTLS(tls.Certificate{}, roots).Transport}}, nil
+}
+
+// noPages refuses an answer that is a page, or another file that is no key set, with an error
+// that says so.
+type noPages struct{ next http.RoundTripper }
+
+// pageError says what came in the place of a key set.
+type pageError struct{ what string }
+
+// Error returns the sentence.
+func (e *pageError) Error() string { return "this is " + e.what + ", and no key set" }
+
+// peeked is how much of an answer is looked at to tell what it is, in bytes.
+const peeked = 4 << 10
+
+// RoundTrip implements http.RoundTripper.
+func (n noPages) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := n.next.RoundTrip(r)
+	if err != nil || response.StatusCode != http.StatusOK {
+		return response, err
+	}
+	head := make([]byte, peeked)
+	size, err := io.ReadFull(response.Body, head)
+	switch f := input.Recognise(string(head[:size])); f.Kind {
+	case input.HTML, input.XML, input.Request, input.Statement, input.Certificate, input.Certificates, input.PublicKey, input.Discovery:
+		return nil, errors.Join(&pageError{f.What()}, response.Body.Close())
+	}
+	rest := io.Reader(response.Body)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		rest = failing{err}
+	}
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head[:size]), rest), response.Body}
+	return response, nil
 }
 
 // unreadableKeys makes the error for a key set that could not be read; nil for nil.
-func unreadableKeys(err error) error {
+func (a *app) unreadableKeys(err error) error {
 	var source *ssa.KeySourceError
 	if err == nil || !errors.As(err, &source) {
 		return err
 	}
+	if page, ok := errors.AsType[*pageError](err); ok {
+		return fmt.Errorf("the key set at %s cannot be read: %w", source.Host, page)
+	}
+	if proxy, ok := errors.AsType[*tpp.ProxyError](err); ok {
+		return fmt.Errorf("the key set at %s cannot be read: %w", source.Host, plainly(proxy))
+	}
 	hint := ""
 	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
-		hint = "; " + hintCA
+		hint = "; " + a.hintCA()
+	}
+	if other := (x509.HostnameError{}); errors.As(err, &other) && other.Certificate != nil {
+		hint = fmt.Sprintf(": it is for %s, not for %s", cut(strings.Join(other.Certificate.DNSNames, ", ")), cut(other.Host))
 	}
 	return fmt.Errorf("the key set at %s cannot be read: %w%s", source.Host, plainly(source.Cause), hint)
 }
@@ -74,6 +121,7 @@ func (a *app) loadRoots(name string) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, usageError("%w", err)
 	}
+	a.trusted = "--ca " + shownName(name)
 	roots := x509.NewCertPool()
 	for _, c := range certs {
 		roots.AddCert(c)

@@ -1,7 +1,10 @@
 package tpp_test
 
 import (
+	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,7 +12,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
 // TestAnAnswerThatIsDislikedIsKept: a bank shows a client_id and a secret once.
@@ -146,5 +151,54 @@ func TestAUsedJTIMayMeanThatTheClientIsRegistered(t *testing.T) {
 		refused := refusal(t, 400, "application/json", `{"error": "invalid_client_metadata", "error_description": "`+said+`"}`)
 		assert.Equal(t, used, refused.Retry() == tpp.RetryLook, said)
 		assert.Equal(t, used, refused.Next() != "", said)
+	}
+}
+
+func TestNoAnswerIsToldInWords(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		err  error
+		said []string
+	}{
+		"a header":      {errors.New(`net/http: HTTP/1.x transport connection broken: malformed MIME header line: secret`), []string{"no HTTP answer"}},
+		"a status":      {errors.New(`net/http: HTTP/1.x transport connection broken: malformed HTTP response "SSH"`), []string{"no HTTP answer"}},
+		"no TLS":        {http.ErrSchemeMismatch, []string{"no TLS"}},
+		"the end":       {io.ErrUnexpectedEOF, []string{"ended the connection"}},
+		"another host":  {x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{"a.example"}}, Host: "b.example"}, []string{"a.example", "b.example"}},
+		"a proxy":       {&tpp.ProxyError{Status: 407, Variable: "HTTPS_PROXY"}, []string{"user and password", "HTTPS_PROXY"}},
+		"another proxy": {&tpp.ProxyError{Status: 403}, []string{"status 403"}},
+	} {
+		client := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, c.err })}
+		d, err := tpp.NewDirectoryClient(w.directoryConfig(client, "https://directory.example"))
+		require.NoError(t, err)
+		_, err = d.Statement(t.Context(), "org", "software")
+		var lost *tpp.NoAnswerError
+		require.ErrorAs(t, err, &lost, name)
+		for _, said := range c.said {
+			assert.Contains(t, lost.Reason, said, name)
+		}
+		assert.NotContains(t, lost.Reason, "bank", name)
+		assert.NotContains(t, lost.Reason, "secret", name)
+	}
+}
+
+func TestAStatementIsTakenBetweenQuotationMarks(t *testing.T) {
+	w := newWorld(t)
+	statement := w.statement(t, nil)
+	for body, taken := range map[string]bool{`"` + statement + `"`: true, "\ufeff" + statement + "\n": true,
+		w.request(t, func(*claims.Request) {}): false} {
+		c := w.directoryConfig(handled(&standIn{status: 200, body: body}), "https://directory.example")
+		c.TokenEndpoint = "https://directory.example" + ssatest.TokenPath
+		d, err := tpp.NewDirectoryClient(c)
+		require.NoError(t, err)
+		got, err := d.Statement(t.Context(), "org", w.software.SoftwareID)
+		if taken {
+			require.NoError(t, err)
+			assert.Equal(t, statement, got)
+			continue
+		}
+		var lost *tpp.NoAnswerError
+		require.ErrorAs(t, err, &lost)
+		assert.Contains(t, lost.Reason, "registration request")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -52,11 +53,11 @@ func networkDetail(peer string, err error) string {
 		dns       *net.DNSError
 		record    tls.RecordHeaderError
 		timeout   net.Error
-		proxy     *proxyError
+		proxy     *ProxyError
 		op        *net.OpError
 	)
 	if errors.As(err, &proxy) {
-		return proxy.Error()
+		return proxy.Detail()
 	}
 	if errors.As(err, &op) && op.Op == "proxyconnect" && op.Err != nil {
 		return "the proxy: " + networkDetail("the proxy", op.Err)
@@ -125,15 +126,26 @@ func namesOf(c *x509.Certificate) string {
 	return said
 }
 
-// proxyError means that a proxy opens no way to the peer.
-type proxyError struct{ status int }
+// ProxyError means that the proxy of the environment variables opens no way to a server, or
+// that its variable cannot be used.
+type ProxyError struct {
+	Status   int    // of the proxy's answer; 0 if it was not asked
+	Variable string // the environment variable that names the proxy; "" if it was not found
+	Problem  string // what is wrong with the variable; "" if the proxy answered
+}
 
-// Error names the status.
-func (e *proxyError) Error() string {
-	if e.status == http.StatusProxyAuthRequired {
-		return "the proxy wants a user and password (status 407): set the proxy's variable to http://USER:PASSWORD@HOST"
+// Error returns the detail with the name of the package in front.
+func (e *ProxyError) Error() string { return "tpp: " + e.Detail() }
+
+// Detail says what is wrong. It repeats nothing of the variable, which may hold a password.
+func (e *ProxyError) Detail() string {
+	switch {
+	case e.Problem != "":
+		return e.Variable + " " + e.Problem
+	case e.Status == http.StatusProxyAuthRequired:
+		return fmt.Sprintf("the proxy wants a user and password (status 407): write %s as http://USER:PASSWORD@HOST:PORT", e.Variable)
 	}
-	return fmt.Sprintf("the proxy refused the connection: status %d", e.status)
+	return fmt.Sprintf("the proxy refused the connection: status %d", e.Status)
 }
 
 // proxyAnswer is for http.Transport.OnProxyConnectResponse. Without it the error would be
@@ -142,5 +154,45 @@ func proxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, r *http.Respons
 	if r.StatusCode == http.StatusOK {
 		return nil
 	}
-	return &proxyError{status: r.StatusCode}
+	return &ProxyError{Status: r.StatusCode, Variable: proxyVariable()}
+}
+
+// proxyVariable is the variable that http.ProxyFromEnvironment reads for an https address.
+func proxyVariable() string {
+	if os.Getenv("HTTPS_PROXY") == "" && os.Getenv("https_proxy") != "" {
+		return "https_proxy"
+	}
+	return "HTTPS_PROXY"
+}
+
+// proxyOf is http.ProxyFromEnvironment with an error for a variable that cannot be used. The
+// error names the variable, and not its value.
+func proxyOf(r *http.Request) (*url.URL, error) {
+	proxy, err := http.ProxyFromEnvironment(r)
+	switch {
+	case err != nil || proxy == nil && !isLoopback(r.URL.Hostname()) && !readable(os.Getenv(proxyVariable())):
+		return nil, &ProxyError{Variable: proxyVariable(), Problem: "is no address of a proxy: http://HOST:PORT"}
+	case proxy != nil && !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, proxy.Scheme):
+		return nil, &ProxyError{Variable: proxyVariable(), Problem: "names a kind of proxy that is none of http, https, socks5"}
+	}
+	return proxy, nil
+}
+
+// readable reports whether a variable names a proxy, or is empty. net/http ignores one that it
+// cannot read, and would go past the proxy without a word.
+func readable(variable string) bool {
+	if variable == "" {
+		return true
+	}
+	if u, err := url.Parse(variable); err == nil && u.Scheme != "" && u.Host != "" {
+		return true
+	}
+	u, err := url.Parse("http://" + variable)
+	return err == nil && u.Host != ""
+}
+
+// isLoopback reports whether a host is this machine, for which no proxy is used.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

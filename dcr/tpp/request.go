@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -52,7 +51,7 @@ type RequestOptions struct {
 	Members map[string]json.RawMessage
 	// Override are members as JSON that take the place of what the builder sets, or none
 	// at all, in any type. An empty value leaves the member out. The builder does not
-	// check them.
+	// check them, nor whether the bank announces the values in their place.
 	Override map[string]json.RawMessage
 }
 
@@ -127,13 +126,13 @@ func buildFor(m *Metadata, token string, o RequestOptions) (c claims.Request, er
 		return c, errors.New("there is no redirect URI: the statement has none")
 	}
 	c.RedirectURIs = claims.Some(slices.Clone(o.RedirectURIs))
-	if c.GrantTypes, err = wanted(m, memberGrantTypes, o.GrantTypes, m.GrantTypes, usualGrants(m)...); err != nil {
+	if c.GrantTypes, err = wanted(m, &o, memberGrantTypes, o.GrantTypes, m.GrantTypes, usualGrants(m)...); err != nil {
 		return c, err
 	}
-	if c.ResponseTypes, err = wanted(m, memberResponseTypes, o.ResponseTypes, m.ResponseTypes, claims.Code, claims.CodeIDToken); err != nil {
+	if c.ResponseTypes, err = wanted(m, &o, memberResponseTypes, o.ResponseTypes, m.ResponseTypes, claims.Code, claims.CodeIDToken); err != nil {
 		return c, err
 	}
-	scopes, err := wanted(m, memberScopes, o.Scopes, withOpenID(m.Scopes), scopesOf(statement)...)
+	scopes, err := wanted(m, &o, memberScopes, o.Scopes, withOpenID(m.Scopes), scopesOf(statement)...)
 	if err != nil {
 		return c, err
 	}
@@ -201,17 +200,17 @@ func authentication(c *claims.Request, m *Metadata, o *RequestOptions) error {
 			return errors.New("the bank announces no token_endpoint_auth_method that OBIE DCR names")
 		}
 	}
-	if err := announced(memberAuthMethods, m.AuthMethods, o.AuthMethod); err != nil {
+	if err := announced(o, memberAuthMethods, m.AuthMethods, o.AuthMethod); err != nil {
 		return err
 	}
 	if o.Algorithm == "" {
 		o.Algorithm = claims.PS256
 	}
 	alg := o.Algorithm
-	if err := announced(memberRequestObjectAlgs, m.RequestObjectAlgorithms, alg); err != nil {
+	if err := announced(o, memberRequestObjectAlgs, m.RequestObjectAlgorithms, alg); err != nil {
 		return err
 	}
-	idToken, err := idTokenAlgorithm(m, o.IDTokenAlgorithm)
+	idToken, err := idTokenAlgorithm(m, o)
 	if err != nil {
 		return err
 	}
@@ -219,7 +218,7 @@ func authentication(c *claims.Request, m *Metadata, o *RequestOptions) error {
 	c.IDTokenSignedResponseAlg, c.RequestObjectSigningAlg = claims.Some(idToken), claims.Some(alg)
 	switch {
 	case o.AuthMethod.SignsAssertions():
-		if err := announced(memberAuthSigningAlgs, m.AuthSigningAlgorithms, alg); err != nil {
+		if err := announced(o, memberAuthSigningAlgs, m.AuthSigningAlgorithms, alg); err != nil {
 			return err
 		}
 		c.TokenEndpointAuthSigningAlg = claims.Some(alg)
@@ -231,12 +230,12 @@ func authentication(c *claims.Request, m *Metadata, o *RequestOptions) error {
 
 // idTokenAlgorithm chooses the algorithm of ID tokens. The bank signs them, so the
 // client's own algorithm does not matter.
-func idTokenAlgorithm(m *Metadata, asked claims.Algorithm) (claims.Algorithm, error) {
+func idTokenAlgorithm(m *Metadata, o *RequestOptions) (claims.Algorithm, error) {
 	var list []claims.Algorithm
-	if asked != "" {
-		list = []claims.Algorithm{asked}
+	if o.IDTokenAlgorithm != "" {
+		list = []claims.Algorithm{o.IDTokenAlgorithm}
 	}
-	chosen, err := wanted(m, memberIDTokenAlgs, list, m.IDTokenAlgorithms, claims.PS256, claims.ES256)
+	chosen, err := wanted(m, o, memberIDTokenAlgs, list, m.IDTokenAlgorithms, claims.PS256, claims.ES256)
 	if err != nil {
 		return "", err
 	}
@@ -258,42 +257,6 @@ func subject(c *claims.Request, o *RequestOptions) error {
 	}
 	c.TLSClientAuthSubjectDN = claims.Some(text)
 	return nil
-}
-
-// announced returns an error if the bank announces values and this is none of them. The
-// error names those that may have been meant.
-func announced[T ~string](member string, list []T, value T) error {
-	if list == nil || slices.Contains(list, value) {
-		return nil
-	}
-	meant := ""
-	if near := text.Nearest(string(value), text.Strings(list)); len(near) > 0 {
-		meant = "; near: " + text.Echo(near[0])
-	}
-	return fmt.Errorf("the bank does not announce %q in %s%s; if it takes it all the same, override the member", text.Echo(string(value)), member, meant)
-}
-
-// wanted returns the values asked for; the bank must announce all of them. If none were
-// asked for, it returns the usual values that the bank announces. member is the name of the
-// bank's list.
-func wanted[T ~string](m *Metadata, member string, asked, list []T, usual ...T) (claims.Optional[[]T], error) {
-	if asked == nil {
-		if m.faulty(member) {
-			return claims.Optional[[]T]{}, fmt.Errorf("the bank's %s cannot be read: tell which values to ask for", member)
-		}
-		if asked = usual; list != nil {
-			asked = text.Keep(usual, list)
-		}
-		if len(asked) == 0 {
-			return claims.Optional[[]T]{}, fmt.Errorf("the bank announces none of the usual values in %s", member)
-		}
-	}
-	for _, v := range asked {
-		if err := announced(member, list, v); err != nil {
-			return claims.Optional[[]T]{}, err
-		}
-	}
-	return claims.Some(slices.Clone(asked)), nil
 }
 
 // scopesOf returns openid and the scopes that the roles of a statement allow.

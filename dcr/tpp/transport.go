@@ -30,7 +30,7 @@ const (
 func MutualTLS(certificate tls.Certificate, roots *x509.CertPool) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
+			Proxy:                  proxyOf,
 			OnProxyConnectResponse: proxyAnswer,
 			TLSClientConfig: &tls.Config{
 				MinVersion: tls.VersionTLS12,
