@@ -134,10 +134,10 @@ func (a *app) lostDetail(lost *tpp.NoAnswerError) string {
 
 // hintCA is what to do about a server whose CA is unknown.
 func (a *app) hintCA() string {
-	if a.trusted == "" {
+	if a.cas == "" {
 		return "give the authority's certificate with --ca"
 	}
-	return "the server's chain does not end in a certificate of " + a.trusted + ": give there the CA that has issued the server's certificate"
+	return "the server's chain does not end in a certificate of " + a.cas + ": give there the CA that has issued the server's certificate"
 }
 
 // fetched says what came in the place of a document of a verb.

@@ -157,8 +157,8 @@ func (a *app) readRoots(o *clientOptions, s *settings, config *input.File) error
 		s.ownRoots = append(s.ownRoots, certs...)
 	}
 	if len(s.ownRoots) > 0 {
-		if a.trusted = "--ca " + shownName(o.ca); o.ca == "" {
-			a.trusted = "transport_root_cas of --config " + shownName(o.config)
+		if a.cas = "--ca " + shownName(o.ca); o.ca == "" {
+			a.cas = "transport_root_cas of --config " + shownName(o.config)
 		}
 		s.roots = x509.NewCertPool()
 		addAll(s.roots, s.ownRoots)

@@ -45,7 +45,7 @@ type app struct {
 	progress bool            // messages go to a terminal that can show progress
 	known    *secrets        // that no message may show
 	timeout  time.Duration   // of each answer of a server
-	trusted  string          // the flag and file of the CAs that servers must chain to; "": the system's
+	cas      string          // the flag and file of the CAs that servers must chain to; "": the system's
 	files    *input.Reader   // made by run: standard input is read once
 	opens    *input.Password // of --password-file; nil without it
 	stopping func()          // for tests: called when a signal stops a sandbox; nil: not called

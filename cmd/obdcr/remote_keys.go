@@ -121,7 +121,7 @@ func (a *app) loadRoots(name string) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, usageError("%w", err)
 	}
-	a.trusted = "--ca " + shownName(name)
+	a.cas = "--ca " + shownName(name)
 	roots := x509.NewCertPool()
 	for _, c := range certs {
 		roots.AddCert(c)
