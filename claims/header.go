@@ -1,6 +1,11 @@
 package claims
 
-import "github.com/obdcr/obdcr/internal/jsonscan"
+import (
+	"strconv"
+
+	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
+)
 
 var headerFields = table(
 	word("alg", func(h *Header) *Optional[string] { return &h.Algorithm }),
@@ -19,9 +24,11 @@ func DecodeHeader[Text ~string | ~[]byte](header Text) (*Header, []Fault, error)
 		h.Members = append(h.Members, name)
 		if i, ok := headerFields.index[name]; ok {
 			headerFields.rows[i].decode(&r, &h, name, v)
-		} else if name == "x5t" || name == "x5t#S256" {
+		} else if size := text.DigestSize(name); size > 0 {
 			r.enter(name)
-			r.text(v, false)
+			if digest, ok := r.text(v, false); ok && !text.IsDigest(digest, size) {
+				r.fault("string of another form", "digest of "+strconv.Itoa(size)+" octets in base64url")
+			}
 			r.leave()
 		}
 	})

@@ -193,10 +193,15 @@ func TestHeader(t *testing.T) {
 	assert.True(t, h.Has("crit"))
 	assert.False(t, h.Has("jwk"))
 
-	h, faults, err = DecodeHeader([]byte(`{"x5t":"AA","x5t#S256":"\ud800"}`))
+	h, faults, err = DecodeHeader([]byte(`{"x5t":"NT1mRdvCV0u1WgoxA7YQR0PyTL4","x5t#S256":"nlQ0-6k5tkw-qqz2lCZ_A7wSkQzcNbgbRlTzaTdCZrA"}`))
 	require.NoError(t, err)
 	assert.Empty(t, faults)
 	assert.Equal(t, &Header{Members: []string{"x5t", "x5t#S256"}}, h)
+
+	_, faults, err = DecodeHeader([]byte(`{"x5t":"AA","x5t#S256":"\ud800"}`))
+	require.NoError(t, err)
+	require.Len(t, faults, 2)
+	assert.Equal(t, []string{"/x5t", "/x5t#S256"}, []string{faults[0].Pointer, faults[1].Pointer})
 
 	_, faults, err = DecodeHeader([]byte(`{"x5t":7,"x5t#S256":null}`))
 	require.NoError(t, err)

@@ -56,6 +56,7 @@ var deviations = map[string]deviation{
 	"request.response_members":                 {differences: each("request %: unknown here", "client_secret", "client_id_issued_at", "client_secret_expires_at"), shown: wishes},
 	"request.times":                            {differences: times, shown: spellings},
 	"request.jti":                              {shown: spellings},
+	"request.x5t":                              {shown: digests},
 	"redirect_uris.optional":                   {differences: []string{"request redirect_uris: optional here"}},
 	"redirect_uris.list":                       {differences: slices.Concat(each("% redirect_uris: at least 1 entries", "request", "answer"), each("% redirect_uris: no entry twice", "request", "answer"))},
 	"auth_methods.fapi":                        {differences: each("request token_endpoint_auth_method: without %", "client_secret_jwt", "client_secret_basic", "client_secret_post")},
@@ -194,6 +195,22 @@ func wishes(t *testing.T, s *site) {
 	require.Len(t, got["client_id"], 23)
 	require.NotContains(t, got, "client_secret")
 	require.NotEqual(t, 1.0, got["client_id_issued_at"])
+}
+
+// digests shows a digest that is taken, and one of another form that is not.
+func digests(t *testing.T, s *site) {
+	for x5t, want := range map[string][]string{"NT1mRdvCV0u1WgoxA7YQR0PyTL4": nil, "353d6645dbc2574bb55a0a3103b6104743f24cbe": {validate.RuleHeaderMemberType}} {
+		request := s.requestOf(t, nil)
+		token, err := s.software.SignWith(&request, ssatest.Forgery{Members: map[string]any{"x5t": x5t}})
+		require.NoError(t, err)
+		_, refusal := s.register(t, s.registrar, token)
+		if want == nil {
+			require.Nil(t, refusal)
+			continue
+		}
+		require.NotNil(t, refusal)
+		require.Equal(t, want, ruleIDs(refusal.Report))
+	}
 }
 
 func spellings(t *testing.T, s *site) {

@@ -123,13 +123,13 @@ var headerRules = []Rule{
 	},
 	{
 		ID:       rule.HeaderMemberType,
-		Summary:  "alg, kid and typ are strings, and so are x5t and x5t#S256.",
-		Reason:   "A member of another type cannot be read.",
+		Summary:  "alg, kid and typ are strings. x5t and x5t#S256 are digests of 20 and 32 octets in base64url.",
+		Reason:   "A member of another type cannot be read, and a digest of another form is none.",
 		Bad:      `{"kid": 7}`,
 		Good:     `{"kid": "7"}`,
 		Citation: rfc("7515", "4.1"),
 		Basis:    BasisMust,
-		Fix:      "send the member as a string",
+		Fix:      "send the member as a string, or leave x5t and x5t#S256 out",
 		Check:    func(c *Case) { reportFaults(c, DocHeader, everyMember) },
 	},
 }

@@ -122,8 +122,8 @@ var statementHeaderRules = []Rule{
 	},
 	{
 		ID:       rule.SSAHeaderMemberType,
-		Summary:  "alg, kid and typ are strings, and so are x5t and x5t#S256.",
-		Reason:   "A member of another type cannot be read.",
+		Summary:  "alg, kid and typ are strings. x5t and x5t#S256 are digests of 20 and 32 octets in base64url.",
+		Reason:   "A member of another type cannot be read, and a digest of another form is none.",
 		Bad:      `{"kid": 7}`,
 		Good:     `{"kid": "7"}`,
 		Citation: rfc("7515", "4.1"),

@@ -174,8 +174,8 @@ var refusedMembers = map[string]string{
 //   - alg is one of allowed, and one that this package knows. An empty allowed refuses
 //     everything.
 //   - crit, b64, zip, enc, jwk, jku and all names that begin with x5 are absent, but for
-//     x5t and x5t#S256. Those are absent or strings. Nothing reads them: a digest of a
-//     certificate is no key (RFC 7515 sections 4.1.7 and 4.1.8).
+//     x5t and x5t#S256. Those are absent, or 20 and 32 octets in base64url. Nothing
+//     chooses a key by them: a digest of a certificate is no key (RFC 7515 sections 4.1.7 and 4.1.8).
 //   - typ is absent, or JWT or application/jwt in any case.
 //   - kid is absent or a string of 1 to 128 bytes.
 //
@@ -192,15 +192,16 @@ func checkMember(name string, value jsonscan.Value) error {
 	switch {
 	case refused:
 		return fail(ErrHeader, name+" must not be present: "+reason)
-	case name == "x5t" || name == "x5t#S256":
-		if value.Kind() != jsonscan.String {
-			return fail(ErrHeader, name+" must be a string or absent")
+	case text.DigestSize(name) > 0:
+		size := text.DigestSize(name)
+		if digest, clean := value.Text(); !clean || !text.IsDigest(digest, size) {
+			return fail(ErrHeader, name+" must be a digest of "+strconv.Itoa(size)+" octets in base64url, or absent")
 		}
 	case strings.HasPrefix(name, "x5"):
 		return fail(ErrHeader, text.Quote(name)+" must not be present: the key comes from the signer's registered key set, never from the token")
 	case name == "typ":
 		if typ, clean := value.Text(); !clean || !text.IsJWT(typ) {
-			return fail(ErrHeader, `typ must be "JWT" or absent`)
+			return fail(ErrHeader, "typ must be JWT or application/jwt, in any case, or absent")
 		}
 	case name == "kid":
 		if kid, clean := value.Text(); !clean || kid == "" || len(kid) > MaxKeyIDSize {
