@@ -29,7 +29,7 @@ type place struct {
 // Samples that are the same thing in several forms.
 var (
 	certificateForms = []string{"certificate", "certificates", "ca", "bundle", "pkcs12", "pkcs12-open", "pkcs12-legacy", "pkcs12-trust"}
-	keyForms         = []string{"rsa-pkcs8", "rsa-pkcs1", "rsa-jwk", "ec-pkcs8", "ec-sec1", "ec-jwk", "private-jwks", "bundle", "pkcs12", "pkcs12-open", "pkcs12-legacy"}
+	keyForms         = []string{"rsa-pkcs8", "rsa-pkcs1", "rsa-jwk", "rsa-jwk-short", "ec-pkcs8", "ec-sec1", "ec-jwk", "private-jwks", "bundle", "pkcs12", "pkcs12-open", "pkcs12-legacy"}
 	policyForms      = []string{"policy", "object"}
 )
 
@@ -54,7 +54,7 @@ func places(keystore string) []place {
 		{"--software-jwks", with("--software-jwks", lint), []string{"jwks", "rsa-public-jwk", "ec-public-jwk"}, exitUsage, judged},
 		{"--cert", append(with("--cert", lint), store...), certificateForms, exitUsage, judged},
 		{"--ca", append(with("--ca", append(lint, "--ssa-jwks", keystore)), store...), certificateForms, exitUsage, []int{exitViolated, exitIO}},
-		{"--discovery", with("--discovery", lint), []string{"discovery", "object"}, exitUsage, []int{exitFine, exitViolated, exitUsage}},
+		{"--discovery", with("--discovery", lint), []string{"discovery", "discovery-old", "object"}, exitUsage, []int{exitFine, exitViolated, exitUsage}},
 		{"--cert-ca", append(with("--cert-ca", append(lint, "--cert", "certificate")), store...), certificateForms, exitUsage, []int{exitFine, exitViolated, exitUsage}},
 		{"--config", []string{"ssa", "get", "--config", "FILE"}, []string{"config", "object"}, exitUsage, []int{exitUsage}},
 		{"--policy", with("--policy", lint), policyForms, exitUsage, []int{exitFine, exitViolated, exitUsage}},
@@ -63,11 +63,11 @@ func places(keystore string) []place {
 		{"--policy", []string{"attributes", "statement", "--env", "sandbox", "--policy", "FILE"}, policyForms, exitUsage, []int{exitFine, exitUsage}},
 		{"", append([]string{"dn", "FILE"}, store...), certificateForms, exitViolated, judged},
 		{"--config", []string{"build", "--config", "FILE"}, []string{"config", "object"}, exitUsage, []int{exitFine, exitUsage}},
-		{"--discovery", with("--discovery", build), []string{"discovery", "object"}, exitUsage, []int{exitFine, exitUsage}},
+		{"--discovery", with("--discovery", build), []string{"discovery", "discovery-old", "object"}, exitUsage, []int{exitFine, exitUsage}},
 		{"--ssa", with("--ssa", build), []string{"statement", "other-token", "broken-payload"}, exitUsage, judged},
 		{"--signing-key", append(with("--signing-key", build), store...), keyForms, exitUsage, judged},
 		{"--cert", append(with("--cert", build), store...), certificateForms, exitUsage, judged},
-		{"--key", append(with("--key", build), store...), append(keyForms, "ed25519", "ec-p384"), exitUsage, judged},
+		{"--key", append(with("--key", build), store...), append(keyForms, "ed25519", "ec-p384", "small-rsa"), exitUsage, judged},
 		{"--ca", append(with("--ca", build), store...), certificateForms, exitUsage, judged},
 		{"--request", []string{"register", "--config", "config", "--request", "FILE"}, []string{"request", "other-token", "broken-payload"}, exitUsage, []int{exitIO}},
 		{"--client", []string{"get", "--config", "config", "--client", "FILE"}, []string{"client"}, exitUsage, []int{exitIO}},

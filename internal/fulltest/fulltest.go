@@ -21,8 +21,12 @@ const variable = "OBDCR_FULL"
 //
 // Call it after the flags are parsed.
 func Rounds(usual int) int {
-	return rounds(usual, testing.Short(), asked(os.Getenv(variable)), RaceDetector)
+	return rounds(usual, testing.Short(), Asked(), RaceDetector)
 }
+
+// Asked reports whether everything is to be shown: OBDCR_FULL=1. A test then needs each tool
+// that it would go without on a laptop.
+func Asked() bool { return asked(os.Getenv(variable)) }
 
 func asked(value string) bool { return value != "" && value != "0" }
 

@@ -28,6 +28,7 @@ func TestTheEnvironmentAsksForEverything(t *testing.T) {
 		assert.Equal(t, want, asked(value), "%q", value)
 	}
 	t.Setenv(variable, "1")
+	assert.True(t, Asked())
 	few := rounds(20, testing.Short(), true, RaceDetector)
 	assert.Equal(t, few, Rounds(20))
 }

@@ -41,6 +41,10 @@ func ReasonIn(doc string, err error) string {
 	return text.Detail(err)
 }
 
+// Limit reports whether the document has more than is read, in depth or in members of one
+// object, up to this place. It may be JSON all the same.
+func (e *SyntaxError) Limit() bool { return e.Reason == reasonDeep || e.Reason == reasonMany }
+
 // Name returns the member name that stands twice in doc, the text that was read; "" if the
 // fault is another one.
 func (e *SyntaxError) Name(doc string) string {

@@ -7,6 +7,8 @@ import (
 
 const (
 	reasonTwice = "a member name stands twice in one object"
+	reasonDeep  = "nested deeper than 16 levels"
+	reasonMany  = "more than 1000 members in one object"
 	// fewNames is how many names are compared one by one. Above it they are sorted
 	// when the object closes, so that an object costs no quadratic time.
 	fewNames = 32

@@ -129,7 +129,7 @@ func (p *parser) literal(word string) error {
 
 func (p *parser) object(depth int) error {
 	if depth > MaxDepth {
-		return p.fault("nested deeper than 16 levels")
+		return p.fault(reasonDeep)
 	}
 	base := p.names.size
 	p.pos++
@@ -181,7 +181,7 @@ func (p *parser) member(base, depth int) error {
 	}
 	if p.names.size-base >= MaxMembers {
 		p.pos = at
-		return p.fault("more than 1000 members in one object")
+		return p.fault(reasonMany)
 	}
 	p.names.push(n)
 	p.space()
@@ -202,7 +202,7 @@ func (p *parser) member(base, depth int) error {
 
 func (p *parser) array(depth int) error {
 	if depth > MaxDepth {
-		return p.fault("nested deeper than 16 levels")
+		return p.fault(reasonDeep)
 	}
 	p.pos++
 	p.space()

@@ -23,6 +23,7 @@ type item struct {
 	what        string
 	certificate *x509.Certificate // of a Certificate
 	key         crypto.PrivateKey // of a PrivateKey that could be read
+	other       bool              // a PrivateKey of a type that is not read
 }
 
 // readDER recognises DER: the whole of data is one ASN.1 sequence, or one certificate
@@ -91,6 +92,9 @@ func derItem(der []byte) (item, bool) {
 	}
 	if _, err := x509.ParseRevocationList(der); err == nil {
 		return item{kind: RevocationList}, true
+	}
+	if what := otherKey(der); what != "" {
+		return item{kind: PrivateKey, what: what, other: true}, true
 	}
 	kind := structure(der)
 	return item{kind: kind}, kind != Unknown
@@ -239,7 +243,7 @@ func pemItem(block *pem.Block) item {
 		return found
 	}
 	if strings.HasSuffix(block.Type, "PRIVATE KEY") {
-		return item{kind: PrivateKey, what: "a private key of an unknown type"}
+		return item{kind: PrivateKey, what: "a private key that cannot be decoded"}
 	}
 	return item{kind: OtherPEM, what: "PEM of the type " + text.Quote(block.Type)}
 }

@@ -1,7 +1,9 @@
 package input
 
 import (
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -138,7 +140,7 @@ func (f *File) conversion() (fix string, command Command) {
 		return "decrypt it into a file that you alone can read", command
 	case OpenSSHKey:
 		copied := other("-plain.pem")
-		return "convert a copy of it", Command{"cp", name, copied, "&&", "ssh-keygen", "-p", "-m PKCS8", "-f " + copied}
+		return "convert a copy of it", Command{"cp", name, copied, "&&", "ssh-keygen", "-p", "-N ''", "-m PKCS8", "-f " + copied}
 	case PKCS7:
 		command = Command{"openssl", "pkcs7", "-in " + name, "-print_certs", "-out " + other(".pem")}
 		if f.bytes != "" {
@@ -158,7 +160,22 @@ func (f *File) word(ending string) string {
 	case ending == "":
 		return shellWord(f.Name)
 	}
-	return shellWord(strings.TrimSuffix(f.Name, filepath.Ext(f.Name)) + ending)
+	return f.free(strings.TrimSuffix(f.Name, filepath.Ext(f.Name)) + ending)
+}
+
+// free returns the name of a file that a command may write, for a shell: the given one, or
+// with a number if that is the file itself or there is such a file.
+func (f *File) free(name string) string {
+	const most = 100
+	ending := filepath.Ext(name)
+	tried := name
+	for i := 2; i < most; i++ {
+		if _, err := os.Lstat(tried); err != nil && tried != filepath.Clean(f.Name) {
+			break
+		}
+		tried = strings.TrimSuffix(name, ending) + "-" + strconv.Itoa(i) + ending
+	}
+	return shellWord(tried)
 }
 
 // shellWord writes a name so that a shell takes it for one word. Characters that cannot be
@@ -182,6 +199,8 @@ func (s *syntax) fix(f *File) (string, Command) {
 	at := s.fault.Offset
 	rest, before := s.doc[min(at, len(s.doc)):], strings.TrimRight(s.doc[:min(at, len(s.doc))], " \t\r\n")
 	switch name := s.fault.Name(s.doc); {
+	case f.detail != "":
+		return "write it with less depth, or with fewer members in one object", nil
 	case name != "":
 		return "take one of the two members " + text.Quote(name) + " away", nil
 	case !utf8.ValidString(s.doc):

@@ -19,7 +19,7 @@ const maxModulus = 1024
 // Why a private JWK is not read. The texts repeat nothing of the key.
 var (
 	errJWKType   = errors.New("kty or crv is none that Open Banking uses: RSA, or EC with P-256")
-	errJWKMember = errors.New("a member of the key is missing, or is no base64url: n, e, d, p and q, or x, y and d are due")
+	errJWKMember = errors.New("a member of the key is missing, or is no base64url: n, e and d, or x, y and d are due")
 	errJWKPair   = errors.New("its members contradict each other: the key is damaged")
 )
 
@@ -58,24 +58,60 @@ func privateJWK(v jsonscan.Value) (crypto.Signer, error) {
 }
 
 func rsaJWK(v jsonscan.Value) (crypto.Signer, error) {
-	var numbers [5]*big.Int
-	for i, name := range []string{"n", "e", "d", "p", "q"} {
+	numbers := map[string]*big.Int{}
+	for _, name := range []string{"n", "e", "d", "p", "q"} {
 		b, ok := octets(v, name)
-		if !ok || len(b) > maxModulus {
+		if _, there := v.Member(name); there && !ok || len(b) > maxModulus {
 			return nil, errJWKMember
 		}
-		numbers[i] = new(big.Int).SetBytes(b)
+		if ok {
+			numbers[name] = new(big.Int).SetBytes(b)
+		}
 	}
-	if !numbers[1].IsInt64() || numbers[1].Int64() > 1<<31-1 {
+	n, e, d, p, q := numbers["n"], numbers["e"], numbers["d"], numbers["p"], numbers["q"]
+	if n == nil || e == nil || d == nil || (p == nil) != (q == nil) || !e.IsInt64() || e.Int64() > 1<<31-1 {
 		return nil, errJWKMember
 	}
-	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: numbers[0], E: int(numbers[1].Int64())},
-		D: numbers[2], Primes: []*big.Int{numbers[3], numbers[4]}}
+	if p == nil {
+		if p, q = factors(n, e, d); p == nil {
+			return nil, errJWKPair
+		}
+	}
+	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: n, E: int(e.Int64())}, D: d, Primes: []*big.Int{p, q}}
 	if key.Validate() != nil {
 		return nil, errJWKPair
 	}
 	key.Precompute()
 	return key, nil
+}
+
+// factors finds the primes of an RSA key whose maker left them out (RFC 7518 section
+// 6.3.2), as NIST SP 800-56B appendix C does; nil if the members belong to no key. Each
+// number tried finds them with a chance of one half.
+func factors(n, e, d *big.Int) (p, q *big.Int) {
+	one, last := big.NewInt(1), new(big.Int).Sub(n, big.NewInt(1))
+	power := new(big.Int).Mul(e, d)
+	power.Sub(power, one)
+	if power.Sign() <= 0 || n.Bit(0) == 0 {
+		return nil, nil
+	}
+	halved := power.TrailingZeroBits()
+	power.Rsh(power, halved)
+	for _, try := range []int64{2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71} {
+		root := new(big.Int).Exp(big.NewInt(try), power, n)
+		for range halved {
+			square := new(big.Int).Exp(root, big.NewInt(2), n)
+			if square.Cmp(one) == 0 && root.Cmp(one) != 0 && root.Cmp(last) != 0 {
+				p = new(big.Int).GCD(nil, nil, root.Sub(root, one), n)
+				return p, new(big.Int).Div(n, p)
+			}
+			root = square
+		}
+		if root.Cmp(one) != 0 {
+			break // no key has such members
+		}
+	}
+	return nil, nil
 }
 
 func ecJWK(v jsonscan.Value) (crypto.Signer, error) {

@@ -7,7 +7,10 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
+	"errors"
+	"fmt"
 
+	"github.com/obdcr/obdcr/internal/jose"
 	"github.com/obdcr/obdcr/internal/jsonscan"
 )
 
@@ -20,15 +23,19 @@ func (f *File) SigningKey(kid string, password *Password) (key crypto.Signer, fo
 	if err != nil {
 		return nil, "", err
 	}
+	refused := f.unsuited(private)
 	switch k := private.(type) {
 	case *rsa.PrivateKey:
-		return k, found, nil
+		if bits := k.N.BitLen(); bits >= jose.MinRSAKeyBits && bits <= jose.MaxRSAKeyBits {
+			return k, found, nil
+		}
+		refused.Reason = fmt.Sprintf("banks take RSA keys of %d to %d bits", jose.MinRSAKeyBits, jose.MaxRSAKeyBits)
 	case *ecdsa.PrivateKey:
 		if k.Curve == elliptic.P256() {
 			return k, found, nil
 		}
 	}
-	return nil, "", f.unsuited(private)
+	return nil, "", refused
 }
 
 // unsuited makes the error for a private key of a type that is not wanted.
@@ -92,22 +99,33 @@ func (f *File) privateKey(kid string, password *Password) (crypto.PrivateKey, st
 		}
 		return store.key, "", nil
 	}
-	return nil, "", f.not(PrivateKey)
+	return nil, "", f.withoutKey(password)
+}
+
+// withoutKey makes the error for a file that is no private key that can be read.
+func (f *File) withoutKey(password *Password) *Error {
+	refused := f.not(PrivateKey)
+	if f.Kind == EncryptedKey && password != nil {
+		refused.Reason = password.flag + " is for PKCS#12 alone: openssl asks for this password"
+	}
+	return refused
 }
 
 // onlyKey returns the key of PEM or DER.
 func (f *File) onlyKey() (crypto.PrivateKey, error) {
 	var only crypto.PrivateKey
-	count := 0
+	count, other := 0, false
 	for _, i := range f.items {
 		if i.kind == PrivateKey {
-			only = i.key
+			only, other = i.key, i.other
 			count++
 		}
 	}
 	switch {
 	case count > 1:
 		return nil, f.unfit(wanted[PrivateKey], "leave one private key in the file: it has several", nil)
+	case other:
+		return nil, f.not(PrivateKey)
 	case only == nil: // PEM that says so and holds something else
 		return nil, f.unfit(wanted[PrivateKey], "copy the file again, or make a new key: this one cannot be decoded", nil)
 	}
@@ -119,6 +137,9 @@ func (f *File) jwk(v jsonscan.Value) (crypto.PrivateKey, string, error) {
 	if err != nil {
 		refused := f.not(PrivateKey)
 		refused.Reason = err.Error()
+		if !errors.Is(err, errJWKType) {
+			refused.Fix, refused.Command = "copy the key again, whole, or make a new one", nil
+		}
 		return nil, "", refused
 	}
 	kid, _ := v.MemberText("kid")

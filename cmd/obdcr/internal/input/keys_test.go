@@ -40,7 +40,7 @@ func TestASigningKeyIsReadInEveryFormThatHasOneMeaning(t *testing.T) {
 	opens := password(t, r, inputtest.Password+"\r\nand more\n")
 	for name, want := range map[string]crypto.Signer{
 		"rsa-pkcs8": s.RSA, "rsa-pkcs8-der": s.RSA, "rsa-pkcs8-json": s.RSA, "rsa-pkcs8-bom": s.RSA, "rsa-pkcs1": s.RSA, "rsa-pkcs1-der": s.RSA,
-		"rsa-jwk": s.RSA, "private-jwks": s.RSA, "private-jwks-two": s.RSA, "bundle": s.RSA,
+		"rsa-jwk": s.RSA, "rsa-jwk-short": s.RSA, "private-jwks": s.RSA, "private-jwks-two": s.RSA, "bundle": s.RSA,
 		"pkcs12": s.RSA, "pkcs12-open": s.RSA, "pkcs12-legacy": s.RSA,
 		"ec-pkcs8": s.EC, "ec-pkcs8-der": s.EC, "ec-pkcs8-json": s.EC, "ec-pkcs8-bom": s.EC, "ec-sec1": s.EC, "ec-sec1-der": s.EC, "ec-jwk": s.EC,
 	} {

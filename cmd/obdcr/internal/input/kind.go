@@ -35,6 +35,7 @@ const (
 	Discovery
 	Directory // what a bank trusts of a directory
 	SandboxReady
+	SandboxState
 	ClientAnswer
 	ErrorAnswer
 	SARIF
@@ -77,7 +78,8 @@ var names = [kinds]string{
 	PublicJWK: "a public key (JWK)", PrivateJWK: "a private key (JWK)", SymmetricJWK: "a symmetric key (JWK)", KeySet: "a key set (JWKS)",
 	ToolConfig: "a configuration of the OBIE conformance tool", Policy: "a bank's policy", Discovery: "a discovery document",
 	Directory:    "what a bank trusts of a directory",
-	SandboxReady: "the ready.json of a sandbox", ClientAnswer: "a bank's answer about a registered client", ErrorAnswer: "a bank's answer that refuses",
+	SandboxReady: "the ready.json of a sandbox", SandboxState: "the state of a sandbox",
+	ClientAnswer: "a bank's answer about a registered client", ErrorAnswer: "a bank's answer that refuses",
 	SARIF: "a SARIF report", LintReport: "a report of lint", OtherObject: "a JSON object of no known kind", OtherJSON: "JSON that is no object",
 	BrokenJSON:  "broken JSON",
 	Certificate: "a certificate", Certificates: "several certificates", PrivateKey: "a private key",

@@ -42,10 +42,15 @@ func objectKind(v jsonscan.Value) Kind {
 		return Directory
 	case has("bank", "directory", "registration_endpoint"):
 		return SandboxReady
+	case has("software_id", "org_id", "listen", "directory"):
+		return SandboxState
 	case has("version", "runs"):
 		return SARIF
 	case has("violations", "profile"):
 		return LintReport
+	}
+	if (has("issuer") || has("registration_endpoint")) && announces(v) {
+		return Discovery
 	}
 	if kind := bankKind(has); kind != Unknown {
 		return kind
@@ -63,6 +68,17 @@ func objectKind(v jsonscan.Value) Kind {
 func kindOf(v jsonscan.Value, name string) jsonscan.Kind {
 	member, _ := v.Member(name)
 	return member.Kind()
+}
+
+// announces reports whether an object says what a bank supports, by members that are in
+// discovery documents alone.
+func announces(v jsonscan.Value) bool {
+	for name := range v.Members() {
+		if strings.HasSuffix(name, "_supported") {
+			return true
+		}
+	}
+	return false
 }
 
 // bankKind recognises what a bank publishes or answers; Unknown if it is nothing of it.

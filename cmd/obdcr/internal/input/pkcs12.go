@@ -45,6 +45,8 @@ func (f *File) store(password *Password) (*keyStore, error) {
 		return opened, nil
 	case errors.Is(err, ErrPassword) && password == nil:
 		refused = f.unfit("its password", "give --password-file FILE, the password in its first line", nil)
+	case errors.Is(err, ErrPassword) && given == "":
+		refused = f.unfit("its password", "write it into the first line of "+password.name+": that is empty", nil)
 	case errors.Is(err, ErrPassword):
 		refused = f.unfit("its password", "give the right one: that in "+password.name+" does not open it", nil)
 	default:

@@ -152,12 +152,13 @@ func (r *Reader) Password(flag, name string) (*Password, error) {
 	}
 	line, _ := text.Decode(data)
 	line, _, _ = strings.Cut(line, "\n")
-	return &Password{name: where("", name), text: secret.New(strings.TrimSuffix(line, "\r"))}, nil
+	return &Password{name: where("", name), flag: flag, text: secret.New(strings.TrimSuffix(line, "\r"))}, nil
 }
 
 // Password is what a password file says. A nil Password means that none was given.
 type Password struct {
 	name string // of its file
+	flag string // that names the file, with its dashes
 	text secret.Text
 }
 

@@ -45,7 +45,9 @@ func Recognise(data string) *File {
 	case f.text == "":
 		f.Kind, f.detail = Empty, "a file of blanks alone"
 	case strings.IndexByte(f.text, 0) >= 0 || !utf8.ValidString(f.text) && controls(f.text):
-		f.Kind = Binary
+		f.Kind, f.encoding = Binary, text.UTF8
+	case (f.encoding == text.UTF16LE || f.encoding == text.UTF16BE) && !written(data, f.text):
+		f.Kind, f.text, f.encoding = Binary, "", text.UTF8
 	default:
 		f.recogniseText()
 	}
@@ -55,6 +57,22 @@ func Recognise(data string) *File {
 // controls reports whether a text has control characters that no text has.
 func controls(s string) bool {
 	return strings.ContainsFunc(s, func(c rune) bool { return c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f' })
+}
+
+// written reports whether a text that was decoded from UTF-16 was written by someone: it has
+// no control characters and nothing that is no character. Without a byte order mark, half
+// of it is ASCII, as of each token, key and JSON text.
+func written(data, s string) bool {
+	if controls(s) || strings.ContainsFunc(s, func(c rune) bool { return c == utf8.RuneError || unicode.In(c, unicode.Co, unicode.Cs) }) {
+		return false
+	}
+	ascii := strings.Map(func(c rune) rune {
+		if c < utf8.RuneSelf {
+			return c
+		}
+		return -1
+	}, s)
+	return strings.HasPrefix(data, "\xFF\xFE") || strings.HasPrefix(data, "\xFE\xFF") || 2*len(ascii) >= utf8.RuneCountInString(s)
 }
 
 // armour begins a block of PEM. Tools write notes before it.
@@ -139,6 +157,9 @@ func (f *File) recogniseJSON() {
 		at := *fault
 		at.Offset += strings.Index(doc, f.text)
 		f.Kind, f.syntax = BrokenJSON, &syntax{fault: &at, doc: doc}
+		if fault.Limit() {
+			f.detail = "JSON with more than is read here"
+		}
 		return
 	}
 	if f.object = v; v.Kind() != jsonscan.Object {

@@ -54,7 +54,7 @@ func (f *File) not(want Kind) *Error {
 	if fix == "" {
 		e.Fix = due[want]
 		if want == Policy {
-			e.Command = Command{"obdcr", "policy", "print", "> policy.json"}
+			e.Command = Command{"obdcr", "policy", "print", "> " + f.free("policy.json")}
 		}
 		if belongs := elsewhere[f.Kind]; belongs != "" {
 			e.Notes = []string{belongs}
@@ -98,7 +98,7 @@ func (f *File) fixFor(want Kind) (fix string, command Command) {
 			return "give the address that it has as discovery", nil
 		case HTML:
 			return "this is a page instead of the document: fetch it again",
-				Command{"curl", "-o discovery.json", "https://BANK/.well-known/openid-configuration"}
+				Command{"curl", "-o " + f.free("discovery.json"), "https://BANK/.well-known/openid-configuration"}
 		}
 	}
 	return "", nil
@@ -107,17 +107,17 @@ func (f *File) fixFor(want Kind) (fix string, command Command) {
 func (f *File) fixForRequest(name string) (string, Command) {
 	switch f.Kind {
 	case Statement, StatementClaims:
-		return "check it alone; build makes a request from it", Command{"obdcr", "lint", "ssa", name}
+		return "give a request that has this statement inside; a statement is checked by", Command{"obdcr", "lint", "ssa", name}
 	case ToolConfig:
-		return "build a request from it", Command{"obdcr", "build", "--config " + name, "> request.jwt"}
+		return "build a request from it", Command{"obdcr", "build", "--config " + name, "> " + f.free("request.jwt")}
 	case RequestClaims: // where a signed request is due
 		return "leave --request out: register builds one; --member sets other members", nil
 	case EncryptedToken:
 		return "send the request signed, not encrypted", nil
 	case JWSFlattened:
-		return compactForm, Command{"jq", "-j", `'.protected+"."+.payload+"."+.signature'`, name, "> request.jwt"}
+		return compactForm, Command{"jq", "-j", `'.protected+"."+.payload+"."+.signature'`, name, "> " + f.free("request.jwt")}
 	case JWSGeneral:
-		return compactForm, Command{"jq", "-j", `'.payload as $p|.signatures[0]|.protected+"."+$p+"."+.signature'`, name, "> request.jwt"}
+		return compactForm, Command{"jq", "-j", `'.payload as $p|.signatures[0]|.protected+"."+$p+"."+.signature'`, name, "> " + f.free("request.jwt")}
 	case DamagedToken:
 		return f.mend(), nil
 	}
@@ -138,7 +138,7 @@ func (f *File) mend() string {
 func (f *File) fixForStatement(name string) (string, Command) {
 	switch f.Kind {
 	case Request:
-		return "give the statement alone; inspect shows the one inside", Command{"obdcr", "inspect", name}
+		return "give the statement alone; the one inside is shown by", Command{"obdcr", "inspect", name}
 	case RequestClaims:
 		return "give the statement that the directory has signed", nil
 	case StatementClaims:
@@ -159,6 +159,8 @@ func (f *File) fixForKey() (string, Command) {
 		return f.newKey()
 	case KeySet:
 		return "give the private key: a key set has public keys alone", nil
+	case PKCS7:
+		return "give the private key: this bundle has certificates alone", nil
 	}
 	return f.conversion()
 }
@@ -166,14 +168,14 @@ func (f *File) fixForKey() (string, Command) {
 // newKey is the fix for a key that no bank takes.
 func (f *File) newKey() (string, Command) {
 	return "make a key of a type that banks take, and register it at the directory",
-		Command{"openssl", "genpkey", "-algorithm RSA", "-pkeyopt rsa_keygen_bits:2048", "-out signing.key"}
+		Command{"openssl", "genpkey", "-algorithm RSA", "-pkeyopt rsa_keygen_bits:2048", "-out " + f.free("signing.key")}
 }
 
 func (f *File) fixForKeySet() (string, Command) {
 	switch f.Kind {
 	case HTML:
 		return "this is a page instead of the key set: fetch it again",
-			Command{"curl", "-o directory.jwks", "https://keystore.openbanking.org.uk/keystore/openbanking.jwks"}
+			Command{"curl", "-o " + f.free("directory.jwks"), "https://keystore.openbanking.org.uk/keystore/openbanking.jwks"}
 	case PublicKey, Certificate, Certificates:
 		return "give the key set that the directory publishes", nil
 	}

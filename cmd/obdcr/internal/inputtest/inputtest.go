@@ -91,12 +91,18 @@ func New(d *ssatest.Directory, s *ssatest.EnrolledSoftware) (*Samples, error) {
 }
 
 func (m *maker) texts() {
+	var binary16 strings.Builder // begins as UTF-16 does
+	for i := range 768 {
+		binary16.WriteByte(byte(i))
+	}
 	for name, data := range map[string]string{
 		"empty": "", "blank": " \r\n\t", "text": "this is no token\n", "html": "<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>\n",
 		"xml": "<?xml version=\"1.0\"?><EntityDescriptor/>\n", "gzip": "\x1f\x8b\x08\x00\x00\x00\x00\x00", "zip": "PK\x03\x04\x14\x00",
 		"binary": "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00", "latin": "caf\xe9\n", "utf32": "\xff\xfe\x00\x00{\x00\x00\x00}\x00\x00\x00",
 		"jks": "\xfe\xed\xfe\xed\x00\x00\x00\x02\x00\x00\x00\x01", "jceks": "\xce\xce\xce\xce\x00\x00\x00\x02\x00\x00\x00\x01",
 		"damaged-pem":   "-----BEGIN PRIVATE KEY-----\nMIIE\n",
+		"binary-16":     binary16.String(),
+		"deep":          strings.Repeat("[", 17) + strings.Repeat("]", 17),
 		"broken-comma":  "{\n  \"iss\": \"a\",\n}\n",
 		"broken-twice":  "{\n  \"iat\": 1,\n  \"iat\": 2\n}\n",
 		"broken-note":   "{\n  // an issuer\n  \"iss\": \"a\"\n}\n",
@@ -147,9 +153,11 @@ func (m *maker) objects(d *ssatest.Directory) {
 		"directory": `{"issuer": "OpenBanking Ltd", "environment": "sandbox", "jwks_hosts": ["keys.example"]}`,
 		"ready": `{"bank": "https://127.0.0.1:1", "discovery": "https://127.0.0.1:1/d", "directory": "https://127.0.0.1:2",
 			"registration_endpoint": "https://127.0.0.1:1/r", "token_endpoint": "https://127.0.0.1:1/t"}`,
-		"client": `{"client_id": "some-id", "client_id_issued_at": 1, "token_endpoint_auth_method": "tls_client_auth"}`,
-		"error":  `{"error": "invalid_client_metadata", "error_description": "no"}`,
-		"sarif":  `{"version": "2.1.0", "runs": []}`, "report": `{"profile": "obie-3.3", "violations": []}`,
+		"state":         `{"org_id": "a", "software_id": "b", "listen": "127.0.0.1:1", "directory": "127.0.0.1:2"}`,
+		"discovery-old": `{"issuer": "https://bank.example", "registration_endpoint": "https://bank.example/r", "scopes_supported": ["openid"]}`,
+		"client":        `{"client_id": "some-id", "client_id_issued_at": 1, "token_endpoint_auth_method": "tls_client_auth"}`,
+		"error":         `{"error": "invalid_client_metadata", "error_description": "no"}`,
+		"sarif":         `{"version": "2.1.0", "runs": []}`, "report": `{"profile": "obie-3.3", "violations": []}`,
 		"oct": `{"kty": "oct", "k": "c2VjcmV0"}`, "ed25519-jwk": `{"kty": "OKP", "crv": "Ed25519", "x": "AA", "d": "AA"}`,
 	} {
 		m.add(name, []byte(document), nil)
@@ -180,6 +188,8 @@ func (m *maker) keys() {
 	m.json("rsa-public-jwk", r)
 	r["d"], r["p"], r["q"] = number(m.RSA.D.Bytes()), number(m.RSA.Primes[0].Bytes()), number(m.RSA.Primes[1].Bytes())
 	m.json("rsa-jwk", r)
+	m.json("rsa-jwk-short", map[string]string{"kty": "RSA", "kid": KeyID, "n": r["n"], "e": r["e"], "d": r["d"]})
+	m.json("damaged-jwk", map[string]string{"kty": "RSA", "n": r["n"], "e": r["e"], "d": r["p"]})
 	m.json("private-jwks", map[string]any{"keys": []any{r}})
 	m.json("private-jwks-two", map[string]any{"keys": []any{r, map[string]string{"kty": "EC", "kid": "other", "d": "AA"}}})
 	point, err := m.EC.PublicKey.Bytes()
@@ -196,6 +206,7 @@ func (m *maker) keys() {
 
 // others makes keys that are named and not read.
 func (m *maker) others() {
+	m.foreign()
 	_, edwards, err := ed25519.GenerateKey(rand.Reader)
 	m.err = errors.Join(m.err, err)
 	der, err := x509.MarshalPKCS8PrivateKey(edwards)
@@ -217,6 +228,38 @@ func (m *maker) others() {
 	m.pem("no-key", "PRIVATE KEY", []byte("\x30\x00"), nil)
 	m.pem("other-pem", "ATTRIBUTE CERTIFICATE", []byte("x"), nil)
 	m.add("two-keys", []byte(m.Files["rsa-pkcs8"]+m.Files["ec-pkcs8"]), nil)
+}
+
+// foreign makes keys of types that banks and package x509 do not take.
+func (m *maker) foreign() {
+	small, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // one that is refused
+	m.err = errors.Join(m.err, err)
+	der, err := x509.MarshalPKCS8PrivateKey(small)
+	m.pem("small-rsa", "PRIVATE KEY", der, err)
+	type general struct {
+		Version   int
+		Algorithm struct {
+			ID         asn1.ObjectIdentifier
+			Parameters asn1.RawValue `asn1:"optional"`
+		}
+		Key []byte
+	}
+	var key general
+	key.Algorithm.ID, key.Key = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}, x509.MarshalPKCS1PrivateKey(m.RSA)
+	der, err = asn1.Marshal(key)
+	m.pem("pss", "PRIVATE KEY", der, err)
+	curve := asn1.ObjectIdentifier{1, 3, 132, 0, 10}
+	type elliptic struct {
+		Version int
+		Key     []byte
+		Curve   asn1.ObjectIdentifier `asn1:"explicit,optional,tag:0"`
+	}
+	der, err = asn1.Marshal(elliptic{1, make([]byte, 32), curve})
+	m.pem("secp256k1-sec1", "EC PRIVATE KEY", der, err)
+	key.Algorithm.ID = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
+	key.Key, key.Algorithm.Parameters.FullBytes = der, append([]byte{6, 5}, 0x2b, 0x81, 4, 0, 10)
+	der, err = asn1.Marshal(key)
+	m.pem("secp256k1", "PRIVATE KEY", der, err)
 }
 
 func (m *maker) certificates(d *ssatest.Directory) {
