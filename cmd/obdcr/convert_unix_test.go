@@ -117,12 +117,13 @@ func TestTheCommandOfAFixMakesAFileThatIsRead(t *testing.T) {
 	}
 }
 
-// lacks reports whether a tool is missing. A full run needs each.
+// lacks reports whether a tool is missing. A full run needs each, unless .ci/run may leave
+// parts out.
 func lacks(t *testing.T, tools []string) bool {
 	t.Helper()
 	for _, tool := range tools {
 		if _, err := exec.LookPath(tool); err != nil {
-			require.False(t, fulltest.Asked(), "%s is missing", tool)
+			require.False(t, fulltest.Asked() && os.Getenv("OBDCR_CI_PARTIAL") != "1", "%s is missing", tool)
 			t.Logf("not run: there is no %s", tool)
 			return true
 		}
