@@ -30,7 +30,7 @@ func unusualAnswers() map[string]dialect {
 	}
 	dialects["replay"] = says(http.StatusBadRequest, "application/json",
 		`{"error": "invalid_client_metadata", "error_description": "jti replayed (request.jti.replayed)"}`)
-	dialects["escapes"] = says(http.StatusBadRequest, "application/json", `{"error": "E1", "error_description": "E1: a\u001b[31mb"}`)
+	dialects["escapes"] = says(http.StatusBadRequest, "application/json", `{"error": "E1", "error_description": "E1: a\u001b[31mb\u009b\u202e"}`)
 	dialects["word"] = says(http.StatusBadRequest, "text/plain", strings.Repeat("A", 300))
 	dialects["unsecret"] = func(w http.ResponseWriter, _ *http.Request, asked map[string]any) {
 		registers(w, asked, map[string]any{"software_statement": strings.Repeat("A", 2330)})

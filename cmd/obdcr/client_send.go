@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,11 @@ func (a *app) refusedRequest(ctx context.Context, out io.Writer, t *connection, 
 			Code        string `json:"error"`
 			Description string `json:"error_description"`
 		}{refused.Status, refused.Code, a.secrets().out(refused.Plain)}
-		if err := writeJSON(out, result); err != nil {
+		var document bytes.Buffer
+		if err := writeJSON(&document, result); err != nil {
+			return ioError(err)
+		}
+		if _, err := io.WriteString(out, visibleJSON(document.String())); err != nil {
 			return ioError(err)
 		}
 	}
