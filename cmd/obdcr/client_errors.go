@@ -118,7 +118,7 @@ func peer(verb string) string {
 
 // lostDetail tells why no answer came, and the flag that may help.
 func (a *app) lostDetail(lost *tpp.NoAnswerError) string {
-	said := detail(lost)
+	said := lost.Detail()
 	var silent net.Error
 	if unknown := (x509.UnknownAuthorityError{}); errors.As(lost.Err, &unknown) {
 		return said + "; " + a.hintCA()
