@@ -16,7 +16,7 @@ var redirectRules = []Rule{
 		// too what a request without the member means.
 		ID:       rule.RedirectURIsRequired,
 		Summary:  "redirect_uris is present, in profile wso2 and where the bank's policy requires it.",
-		Reason:   "A bank of profile wso2 registers only what the request names, as the vendor's document says.",
+		Reason:   "A bank of profile wso2 registers only what the request names, as the vendor's document says. In the other profiles the bank's policy asks for it.",
 		Bad:      "without redirect_uris",
 		Good:     `{"redirect_uris": ["https://app.example.com/cb"]}`,
 		Given:    Given{Profile: WSO2},
@@ -53,7 +53,8 @@ var redirectRules = []Rule{
 		Bad:      `{"redirect_uris": []}`,
 		Good:     `{"redirect_uris": ["https://app.example.com/cb"]}`,
 		Citation: dictionary("redirect_uris"),
-		Basis:    BasisMust,
+		Basis:    BasisStricter,
+		Stricter: "The dictionary has 1..* for the member and lets it be left out; the OpenAPI document sets no least number.",
 		Fix:      "list at least one redirect URI, or leave the member out",
 		Check: func(c *Case) {
 			if uris, ok := c.Req().RedirectURIs.Get(); ok && len(uris) == 0 {

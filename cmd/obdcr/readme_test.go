@@ -92,11 +92,9 @@ func TestTheREADMEsCommandsDoWhatItSays(t *testing.T) {
 		"lint": true, "examples/bank": true}, ran, "the README shows these")
 }
 
-// alike makes two reports of different sandboxes the same: the kid of each is its own, and
-// the numbers of rules grow with the table.
+// alike makes two reports of different sandboxes the same: the kid of each is its own.
 func alike(report string) string {
-	report = regexp.MustCompile(`kid \S+`).ReplaceAllString(report, "kid ...")
-	return regexp.MustCompile(`\d+ (rules passed|not applicable)`).ReplaceAllString(report, "... $1")
+	return regexp.MustCompile(`kid \S+`).ReplaceAllString(report, "kid ...")
 }
 
 // A quickstart is read to the end only where it is short.
