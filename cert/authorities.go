@@ -265,11 +265,22 @@ func checkUsage(leaf *x509.Certificate) error {
 	case leaf.IsCA:
 		return &Error{Kind: ErrUsage, Detail: "it is the certificate of a CA, not of a client"}
 	case states && !client:
-		return &Error{Kind: ErrUsage, Detail: "its extended key usage lacks clientAuth: use the transport certificate, not the signing one"}
+		return &Error{Kind: ErrUsage, Detail: "its extended key usage lacks clientAuth: use the transport certificate, not " + purposeOf(leaf)}
 	case leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
 		return &Error{Kind: ErrUsage, Detail: "its key usage lacks digitalSignature"}
 	}
 	return checkStrength(leaf)
+}
+
+// purposeOf says which certificate was given in place of the transport certificate.
+func purposeOf(leaf *x509.Certificate) string {
+	switch {
+	case slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageServerAuth):
+		return "that of a server"
+	case slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageEmailProtection):
+		return "one for e-mail"
+	}
+	return "the signing one"
 }
 
 // minRSA is the least length of an RSA key in bits: 112 bits of security (NIST SP

@@ -2,6 +2,7 @@ package tpp
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/internal/verdict"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -37,7 +39,7 @@ func (l *linter) checkCertificate(ctx context.Context) (refused []validate.Viola
 			check.Note, l.result.Unavailable = unavailable, e
 			continue
 		}
-		refused = append(refused, validate.Violation{Rule: certificateRule(e), Message: verdict.Certificate(e)})
+		refused = append(refused, l.certificateViolation(e))
 	}
 	l.warnOfSigning(refused)
 	switch {
@@ -49,6 +51,17 @@ func (l *linter) checkCertificate(ctx context.Context) (refused []validate.Viola
 		l.compareSubject(s)
 	}
 	return refused, nil
+}
+
+// certificateViolation returns the violation for a refusal of the checker. Of the chain it
+// tells which CAs count here, and the answer stays the bank's.
+func (l *linter) certificateViolation(e *cert.Error) validate.Violation {
+	v := validate.Violation{Rule: certificateRule(e), Message: verdict.Certificate(e)}
+	if unknown := (x509.UnknownAuthorityError{}); errors.As(e, &unknown) && v.Rule == validate.RuleCertificateChain {
+		bank := v
+		v.Message, v.Refused = "it leads to none of the CAs that were given: its issuer is "+text.Quote(l.in.Certificate.Issuer.String()), &bank
+	}
+	return v
 }
 
 // software returns what the certificate is to belong to.
@@ -108,6 +121,9 @@ func (l *linter) judgeCertificate(refused []validate.Violation) {
 	if l.reachesCertificate() {
 		for i := range refused {
 			refused[i].Step = validate.StepTrustSSA
+			if bank := refused[i].Refused; bank != nil {
+				bank.Step = validate.StepTrustSSA
+			}
 		}
 	}
 	l.input.Extra = append(l.input.Extra, refused...)

@@ -209,22 +209,40 @@ func (l *linter) addStatement(message string, apart, unsound bool) {
 	l.add(v)
 }
 
+// around is what editors and shells have put around the text of a file.
+type around struct {
+	what []string      // in words; empty for nothing
+	by   text.Encoding // of the file
+}
+
+// fix says how to send the token alone.
+func (a around) fix() string {
+	from := map[text.Encoding]string{text.UTF8BOM: "UTF-8", text.UTF16LE: "UTF-16LE", text.UTF16BE: "UTF-16BE"}[a.by]
+	switch {
+	case from == "":
+		return "write the token without it, as printf %s TOKEN does, or take it away with tr -d '[:space:]' < FILE > CLEAN, and send it with curl --data-binary @CLEAN"
+	case len(a.what) > 1:
+		return "write the token alone: iconv -c -f " + from + " -t ASCII FILE | tr -d '[:space:]' > CLEAN"
+	}
+	return "write the token alone: iconv -c -f " + from + " -t ASCII FILE > CLEAN"
+}
+
 // reportAround reports bytes of data around the text of a file. Around a token the bank
 // refuses them. Claims alone are not sent as they are.
-func (l *linter) reportAround(around, data string, bare bool, at place) {
-	if around == "" {
+func (l *linter) reportAround(a around, data string, bare bool, at place) {
+	if len(a.what) == 0 {
 		return
 	}
-	v := validate.Violation{Rule: validate.RuleInputEncoding, Document: at.document}
+	v, what := validate.Violation{Rule: validate.RuleInputEncoding, Document: at.document, Fix: a.fix()}, strings.Join(a.what, " and ")
 	_, err := ssa.ParseSigned(data)
 	switch {
 	case bare:
-		v.Message, v.Fix = "the file "+around+", which other tools may not read", "save the file in UTF-8, without a byte order mark"
+		v.Message, v.Fix = "the file "+what+", which other tools may not read", "save the file in UTF-8, without a byte order mark"
 	case len(data) > verdict.MaxRequest:
-		v.Message = "the file " + around + ", and so has more bytes than a bank reads: sent as it is, the bank answers 413"
+		v.Message = "the file " + what + ", and so has more bytes than a bank reads: sent as it is, the bank answers 413"
 		v.Refused = &validate.Violation{Rule: validate.RuleRequestSize, Message: verdict.TooLarge}
 	default:
-		v.Message = "the file " + around + ": sent as it is, the bank answers 400"
+		v.Message = "the file " + what + ": sent as it is, the bank answers 400"
 		v.Refused = &validate.Violation{Rule: at.rule, Document: at.document, Message: "the " + at.noun + " is no compact JWS: " + verdict.Plain(err)}
 	}
 	l.add(v)
@@ -232,30 +250,29 @@ func (l *linter) reportAround(around, data string, bare bool, at place) {
 
 // trimmed returns the text of a file without the bytes that editors and shells add around
 // it, and says what they are. White space around a JSON object is nothing to report.
-func trimmed(data string) (clean, around string) {
+func trimmed(data string) (clean string, a around) {
 	decoded, encoding := text.Decode(data)
-	clean = strings.Trim(decoded, " \t\r\n")
-	var found []string
+	clean, a.by = strings.Trim(decoded, " \t\r\n"), encoding
 	switch encoding {
 	case text.UTF8:
 	case text.UTF8BOM:
-		found = append(found, "begins with a byte order mark")
+		a.what = append(a.what, "begins with a byte order mark")
 	default:
-		found = append(found, "is in "+string(encoding))
+		a.what = append(a.what, "is in "+string(encoding))
 	}
 	if !isObject(clean) {
 		end := strings.TrimLeft(decoded, " \t\r\n")[len(clean):]
 		switch {
 		case strings.ContainsAny(end, "\r\n"):
-			found = append(found, "ends with a line break")
+			a.what = append(a.what, "ends with a line break")
 		case end != "":
-			found = append(found, "ends with white space")
+			a.what = append(a.what, "ends with white space")
 		}
 		if len(decoded) > len(clean)+len(end) {
-			found = append(found, "begins with white space")
+			a.what = append(a.what, "begins with white space")
 		}
 	}
-	return clean, strings.Join(found, " and ")
+	return clean, a
 }
 
 func isObject(text string) bool { return strings.HasPrefix(text, "{") }

@@ -16,6 +16,9 @@ import (
 // unavailable is the note of a check whose key set could not be read.
 const unavailable = "the key set cannot be read"
 
+// headerRefused is the note of a signature that nobody tries, because of its header.
+const headerRefused = "the header is refused"
+
 // bareClaims is the note of a signature that does not exist.
 const bareClaims = "claims alone, not signed"
 
@@ -197,6 +200,8 @@ func (l *linter) set(check *validate.Check, err error, violation func(error) val
 	switch e.Kind {
 	case ssa.ErrKeySourceUnavailable, ssa.ErrJWKSHost:
 		check.State, check.Note, l.result.Unavailable = validate.CheckNotChecked, unavailable, err
+	case ssa.ErrAlgorithm, ssa.ErrMalformed: // a rule reports it
+		check.State, check.Note = validate.CheckNotChecked, headerRefused
 	case ssa.ErrKeyNotFound:
 		check.State = validate.CheckKeyNotFound
 		l.add(violation(e))

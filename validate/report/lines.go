@@ -51,10 +51,8 @@ func concise(b *bytes.Buffer, of *Result) {
 func conclusion(of *Result) string {
 	line, found := "invalid", counts(of.Report)
 	switch {
-	case of.Report.Valid() && of.Checks.Complete():
-		line = "valid"
 	case of.Report.Valid():
-		line = validAsFarAsChecked
+		line = validWord(of)
 	case found == "":
 		line = "nothing was judged"
 	}

@@ -10,6 +10,7 @@ import (
 // summary counts the files of a Writer.
 type summary struct {
 	files, complete, valid, invalid int
+	bytes                           int // valid, but for the bytes around the token
 	errors, warnings, notices       int
 	unmade                          []unmade // the checks that were not good, or not in all, in the order of their first file
 }
@@ -32,6 +33,8 @@ func (s *summary) add(of *Result) {
 	switch {
 	case !of.Report.Valid():
 		s.invalid++
+	case of.Report.Wire() != nil:
+		s.bytes++
 	case of.Checks.Complete():
 		s.complete++
 	default:
@@ -61,7 +64,7 @@ func (s *summary) lines() []string {
 	for _, p := range []struct {
 		n    int
 		what string
-	}{{s.complete, "valid"}, {s.valid, validAsFarAsChecked}, {s.invalid, "invalid"}} {
+	}{{s.complete, "valid"}, {s.valid, validAsFarAsChecked}, {s.bytes, "valid but for their bytes"}, {s.invalid, "invalid"}} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
 		}

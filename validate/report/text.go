@@ -266,12 +266,17 @@ func (t *textWriter) verdict() {
 		found += ", "
 	}
 	figures := fmt.Sprintf("%s%s passed, %d not applicable", found, plural(len(r.Passed()), "rule"), len(r.NotApplicable()))
+	word := validWord(t.of)
 	if t.of.Checks.Complete() {
-		fmt.Fprintf(&t.b, "%s (%s): %s\n", t.paint(green, "valid"), r.Profile, figures)
+		code := green
+		if r.Wire() != nil {
+			code = yellow
+		}
+		fmt.Fprintf(&t.b, "%s (%s): %s\n", t.paint(code, word), r.Profile, figures)
 		return
 	}
 	lines := text.Hang(verdict(t.of), t.o.Width, 2)
-	lines[0] = t.paint(yellow, validAsFarAsChecked) + strings.TrimPrefix(lines[0], validAsFarAsChecked)
+	lines[0] = t.paint(yellow, word) + strings.TrimPrefix(lines[0], word)
 	t.b.WriteString(strings.Join(lines, "\n") + "\n")
 	t.wrapped(string(r.Profile)+": "+figures, 0, 2)
 }

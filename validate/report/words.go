@@ -52,20 +52,36 @@ func allAlike(c *validate.Checks) string {
 }
 
 // verdict says in one line whether a file is valid. "valid" stands alone only if each check
-// was made and is good; else the verdict names the others.
+// was made and is good, and the file can be sent as it is; else the verdict names what not.
 func verdict(of *Result) string {
 	switch {
 	case of.Report.Valid() && of.Checks.Complete():
-		return "valid"
+		return validWord(of)
 	case of.Report.Valid():
-		return validAsFarAsChecked + ": " + incomplete(of)
+		return validWord(of) + ": " + incomplete(of)
 	case of.Report.Count(validate.SeverityError) == 0:
 		return "nothing was judged"
 	}
 	return "invalid"
 }
 
-const validAsFarAsChecked = "valid as far as checked"
+const (
+	validAsFarAsChecked = "valid as far as checked"
+	butForItsBytes      = "but for its bytes"
+)
+
+// validWord says how far a valid file is valid. A bank refuses one with bytes around it.
+func validWord(of *Result) string {
+	switch complete, sendable := of.Checks.Complete(), of.Report.Wire() == nil; {
+	case complete && sendable:
+		return "valid"
+	case complete:
+		return "valid " + butForItsBytes
+	case sendable:
+		return validAsFarAsChecked
+	}
+	return validAsFarAsChecked + ", " + butForItsBytes
+}
 
 // incomplete names the checks that are not good.
 func incomplete(of *Result) string {
