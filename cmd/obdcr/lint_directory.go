@@ -105,7 +105,7 @@ func (a *app) softwareKeys(o *lintOptions) (ssa.SoftwareKeyResolver, ssa.Revoked
 	if err != nil {
 		return nil, nil, usageError("--software-jwks: %w", plainly(err))
 	}
-	return keys, revoked, nil
+	return namedKeys{keys, keys, "software-jwks", o.softwareJWKS}, revoked, nil
 }
 
 // keysAlone are keys from a file. Nobody has named a host where withdrawn keys may be read.
@@ -139,7 +139,7 @@ func (a *app) revokedKeys(o *lintOptions) (ssa.RevokedKeyResolver, error) {
 		if err != nil {
 			return nil, usageError("--%s: %w", flag, plainly(err))
 		}
-		return keys, nil
+		return namedKeys{nil, keys, flag, o.revokedJWKS}, nil
 	}
 	f, err := a.open("--"+flag, o.revokedJWKS)
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 type judgement struct {
 	result *report.Result // nil if the file was not judged
 	unread error          // a key set that could not be read
+	unused bool           // the statement of --ssa was not looked at
 	err    error          // why the file was not judged
 	left   string         // the name of a file that is left out, because lint does not judge such ones
 }
@@ -94,7 +95,7 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 	}
 	if strings.HasPrefix(data, "ey") { // what is a valid token need not be recognised, which costs time
 		if result, err := lint(); err == nil && result.Report.Valid() {
-			return judgement{result: a.resultOf(c.name, alone, o, result), unread: a.unreadableKeys(result.Unavailable)}
+			return a.judged(a.resultOf(c.name, alone, o, result), result)
 		}
 	}
 	f := a.files.Recognise("", c.name, data)
@@ -108,7 +109,12 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 	if err != nil {
 		return judgement{err: usageError("%w", plainly(err))}
 	}
-	return judgement{result: inLinesOf(f, wanted, a.resultOf(c.name, alone, o, result)), unread: a.unreadableKeys(result.Unavailable)}
+	return a.judged(inLinesOf(f, wanted, a.resultOf(c.name, alone, o, result)), result)
+}
+
+// judged makes the judgement of a file that was linted.
+func (a *app) judged(shown *report.Result, by *tpp.LintResult) judgement {
+	return judgement{result: shown, unread: a.unreadableKeys(by.Unavailable), unused: by.StatementUnused}
 }
 
 // inLinesOf makes the lines of a report those of the file where the file is JSON. A line of
@@ -147,6 +153,7 @@ type lintSummary struct {
 	failOn  string // the least severity that fails
 	files   int
 	invalid int
+	unused  int      // files that hold a statement themselves, beside that of --ssa
 	open    int      // files that fail because something was not checked
 	others  int      // files of folders that are left out
 	left    []string // the names of the first of them
@@ -177,6 +184,9 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 		return nil
 	}
 	s.files++
+	if j.unused {
+		s.unused++
+	}
 	switch {
 	case fails(j.result.Report, s.failOn):
 		s.invalid++
@@ -189,6 +199,12 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 // verdict returns the error with the exit code of all files: a violation counts more than a
 // file that could not be read.
 func (s *lintSummary) verdict(many bool) error {
+	switch {
+	case s.unused == 1 && s.files == 1:
+		s.app.note("--ssa is not used: the request holds a statement itself, which is what the bank gets")
+	case s.unused > 0:
+		s.app.note("--ssa is not used for %d of the files: they hold a statement themselves, which is what the bank gets", s.unused)
+	}
 	if s.others > 0 {
 		names := strings.Join(s.left, ", ")
 		if more := s.others - len(s.left); more > 0 {

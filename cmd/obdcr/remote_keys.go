@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -32,8 +33,48 @@ func (a *app) remoteKeys(flag, address, ca string) (ssa.KeyResolver, error) {
 	if err != nil {
 		return nil, usageError("--%s: %w", flag, plainly(err))
 	}
-	return keys, nil
+	return namedKeys{keys, nil, flag, address}, nil
 }
+
+// namedKeys are key sets at addresses whose errors name the flag and the address.
+type namedKeys struct {
+	keys          ssa.KeyResolver
+	revoked       ssa.RevokedKeyResolver
+	flag, address string
+}
+
+// ResolveKeys asks the keys.
+func (n namedKeys) ResolveKeys(ctx context.Context, ref ssa.KeyRef) ([]ssa.Key, error) {
+	keys, err := n.keys.ResolveKeys(ctx, ref)
+	return keys, n.named(n.address, err)
+}
+
+// ResolveRevokedKeys asks for the withdrawn keys.
+func (n namedKeys) ResolveRevokedKeys(ctx context.Context, url string) (ssa.KeySet, error) {
+	set, err := n.revoked.ResolveRevokedKeys(ctx, url)
+	if n.keys == nil { // which reads its own address
+		url = n.address
+	}
+	return set, n.named(url, err)
+}
+
+func (n namedKeys) named(address string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &addressError{"--" + n.flag + " " + cut(address), err}
+}
+
+// addressError is an error about what is at an address.
+type addressError struct {
+	name string // flag and address
+	err  error
+}
+
+// Error names the flag and the address.
+func (e *addressError) Error() string { return e.name + ": " + detail(e.err) }
+
+func (e *addressError) Unwrap() error { return e.err }
 
 // keyClient makes the client for the key set at an address, which it checks. It uses the
 // proxies of the environment. The address may be on any network, also a private one, because
@@ -92,11 +133,16 @@ func (a *app) unreadableKeys(err error) error {
 	if err == nil || !errors.As(err, &source) {
 		return err
 	}
+	name := "the key set at " + source.Host
+	if at, ok := errors.AsType[*addressError](err); ok {
+		name = at.name
+	}
+	name += ": the key set"
 	if page, ok := errors.AsType[*pageError](err); ok {
-		return fmt.Errorf("the key set at %s cannot be read: %w", source.Host, page)
+		return fmt.Errorf("%s cannot be read: %w", name, page)
 	}
 	if proxy, ok := errors.AsType[*tpp.ProxyError](err); ok {
-		return fmt.Errorf("the key set at %s cannot be read: %w", source.Host, plainly(proxy))
+		return fmt.Errorf("%s cannot be read: %w", name, plainly(proxy))
 	}
 	hint := ""
 	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
@@ -105,7 +151,7 @@ func (a *app) unreadableKeys(err error) error {
 	if other := (x509.HostnameError{}); errors.As(err, &other) && other.Certificate != nil {
 		hint = fmt.Sprintf(": it is for %s, not for %s", cut(strings.Join(other.Certificate.DNSNames, ", ")), cut(other.Host))
 	}
-	return fmt.Errorf("the key set at %s cannot be read: %w%s", source.Host, plainly(source.Cause), hint)
+	return fmt.Errorf("%s cannot be read: %w%s", name, plainly(source.Cause), hint)
 }
 
 // loadRoots reads the CA certificates of --ca; nil, which means the system's, if name is "".

@@ -59,6 +59,9 @@ type LintResult struct {
 	// RevokedUnread is whether an address of withdrawn keys that the statement names was not
 	// looked at, as ErrNotLookedAt says. A good check may then be one of a withdrawn key.
 	RevokedUnread bool
+	// StatementUnused is whether LintInput.Statement was not looked at, because the request is
+	// signed and holds a statement itself.
+	StatementUnused bool
 	// Unavailable is the error if a key set could not be read, else nil.
 	Unavailable error
 }
@@ -137,6 +140,7 @@ type linter struct {
 	request   *ssa.Signed // nil if it is none
 	statement *ssa.Signed // nil if it is none
 	keys      ssa.SoftwareKeys
+	none      bool // the request has no statement
 	reached   bool // nothing is known for which a bank would stop before it looks for the software's keys
 }
 

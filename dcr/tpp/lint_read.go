@@ -152,7 +152,9 @@ func (l *linter) readStatement(c *claims.Request, bare bool) {
 		held, holds = c.SoftwareStatement.Get()
 		holds = holds || c.SoftwareStatement.Present()
 	}
+	l.none = !holds && l.in.Statement == "" && c != nil
 	if l.in.Statement == "" || holds && !bare {
+		l.result.StatementUnused = l.in.Statement != ""
 		if c != nil && c.SoftwareStatement.Valid() {
 			l.readStatementText(held, false, false)
 		}

@@ -30,6 +30,8 @@ func (l *linter) checkStatement(ctx context.Context) error {
 	switch {
 	case l.statement == nil && l.input.SSA != nil && !l.reports(validate.RuleSSAJWS):
 		check.Note = bareClaims
+	case l.statement == nil && l.none:
+		check.Note = "there is none"
 	case l.statement == nil:
 		check.Note = unread
 	case l.in.Anchor != nil:

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"syscall"
 )
 
 // The kinds of an Error.
@@ -90,6 +91,8 @@ func reason(err error) string {
 		return "the certificate of the host is not valid"
 	case errors.As(err, &record), errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"):
 		return "the TLS handshake with the host failed" // crypto/tls names its alerts so
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "the host could not be connected to: connection refused"
 	case errors.As(err, &op) && op.Op == "dial":
 		return "the host could not be connected to"
 	}
