@@ -222,7 +222,7 @@ func (a around) fix() string {
 	from := map[text.Encoding]string{text.UTF8BOM: "UTF-8", text.UTF16LE: "UTF-16LE", text.UTF16BE: "UTF-16BE"}[a.by]
 	switch {
 	case from == "":
-		return "write the token without it, as printf %s TOKEN does, or take it away with tr -d '[:space:]' < FILE > CLEAN, and send it with curl --data-binary @CLEAN"
+		return "write the token alone, as printf %s TOKEN does, or tr -d '[:space:]' < FILE > CLEAN, and send it with curl --data-binary @CLEAN"
 	case len(a.what) > 1:
 		return "write the token alone: iconv -c -f " + from + " -t ASCII FILE | tr -d '[:space:]' > CLEAN"
 	}
