@@ -8,14 +8,33 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
-// maxHints is how many values of one input are compared with what they may have been meant
-// to be. It bounds the cost of an input full of faults.
+// maxHints is how many values one rule compares with what they may have been meant to be. It
+// bounds the cost of an input full of faults.
 const maxHints = 12
 
-// hint reports whether there is room for one more comparison.
+// hint reports whether the rule may make one more comparison.
 func (c *Case) hint() bool {
+	if c.hinting != c.rule {
+		c.hinting, c.hints = c.rule, 0
+	}
 	c.hints++
 	return c.hints <= maxHints
+}
+
+// unseen says how a word differs that holds characters that cannot be seen.
+const unseen = "characters that cannot be seen"
+
+// seen returns what people see of a word: zero-width and control characters are left out.
+func seen(word string) string {
+	if len(word) > maxPointerName || !strings.ContainsFunc(word, text.Hidden) {
+		return word
+	}
+	return strings.Map(func(r rune) rune {
+		if text.Hidden(r) {
+			return -1
+		}
+		return r
+	}, word)
 }
 
 // likeness returns the allowed word that a word may have been meant to be, "" if there is
@@ -72,7 +91,10 @@ func sortedWords(s string) string {
 func (c *Case) reportUnlisted(pointer, value string, allowed []string, like likeness, message string) {
 	want, fix, near, differs := joined(allowed), "", "", ""
 	if c.hint() {
-		near, differs = like(Echo(value), allowed)
+		plain := seen(value)
+		if near, differs = like(Echo(plain), allowed); plain != value {
+			differs = unseen
+		}
 	}
 	switch {
 	case near != "" && near != value:
@@ -118,12 +140,16 @@ var (
 // meantBy returns the member that an unknown one may have been meant to be, "" if there is
 // none. It is cheap, because an unknown member is no fault.
 func (c *Case) meantBy(name string, known []string, others map[string]string) (meant string) {
-	if meant := others[name]; meant != "" {
-		return meant
-	}
-	if !c.hint() {
+	plain := seen(name)
+	switch {
+	case others[plain] != "":
+		return others[plain]
+	case !c.hint():
 		return ""
+	case plain != name && slices.Contains(known, plain):
+		return plain
 	}
+	name = plain
 	fewest := len(name)
 	for _, k := range known {
 		if n := unshared(name, k); n < fewest && isMisspelt(n, k) {
@@ -181,7 +207,11 @@ func (c *Case) reportUnknown(name string, known []string, others map[string]stri
 		c.foundAt(pointerTo(name), "", Violation{Message: message})
 		return
 	}
-	c.foundAt(pointerTo(name), "", Violation{Want: meant, Message: message + "; near: " + meant, Fix: fix + meant})
+	near := "; near: " + meant
+	if seen(name) != name {
+		near += " (differs by " + unseen + ")"
+	}
+	c.foundAt(pointerTo(name), "", Violation{Want: meant, Message: message + near, Fix: fix + meant})
 }
 
 // reportMissing reports a member that was not sent, and one that is there in its place.
@@ -199,11 +229,16 @@ func (c *Case) inPlaceOf(member string) (name, fix string) {
 	const most = 32 // names that are compared letter by letter
 	unknown, others := c.unknownMembers()
 	for i, name := range unknown {
-		other := others[name]
-		if other != member && (other != "" || i >= most || !isMisspelt(unshared(name, member), member)) {
+		plain := seen(name)
+		other := others[plain]
+		if plain != member && other != member && (other != "" || i >= most || !isMisspelt(unshared(plain, member), member)) {
 			continue
 		}
-		name = Echo(name)
+		if plain != name {
+			name = text.Quote(name) // with the escapes of what cannot be seen
+		} else {
+			name = Echo(name)
+		}
 		if c.document() == DocSSA {
 			return name, "use a statement that has the claim as " + member + "; a bank can map " + name + " to it by claim_names of its policy"
 		}

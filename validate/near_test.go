@@ -71,6 +71,38 @@ func TestANearValueIsMetWithTheOneThatWasMeant(t *testing.T) {
 	}
 }
 
+// A name or a value that looks like an allowed one, but for characters that nobody sees, is
+// met with that one.
+func TestWhatLooksLikeAnAllowedValueIsMetWithIt(t *testing.T) {
+	const zero = "\u200b"
+	for _, c := range []struct{ rule, request, near string }{
+		{"request.unknown_member", `{"jti` + zero + `":"x"}`, "jti"},
+		{"request.unknown_member", `{"` + zero + `sc` + zero + `ope":"x"}`, "scope"},
+		{"request.unknown_member", `{"ssa` + zero + `":"x"}`, "software_statement"},
+		{"grant_types.known", `{"grant_types":["refresh` + zero + `_token"]}`, "refresh_token"},
+		{"application_type.web_or_mobile", `{"application_type":"` + zero + `web"}`, "web"},
+	} {
+		v := one(t, c.rule, c.request, `{}`)
+		assert.Contains(t, v.Message, c.near+" (differs by characters that cannot be seen)", c.request)
+		assert.Contains(t, v.Want+" "+v.Fix, c.near, c.request)
+	}
+	v := one(t, "jti.required", `{"jti`+zero+`":"x"}`, `{}`)
+	assert.Contains(t, v.Fix, `rename "jti\u200b" to jti`)
+	for _, nothing := range []string{zero, strings.Repeat(zero, 20), "\u2060\u200d"} {
+		assert.NotContains(t, one(t, "request.unknown_member", `{"`+nothing+`":1}`, `{}`).Message, "near", "%q", nothing)
+		assert.NotContains(t, one(t, "grant_types.known", `{"grant_types":["`+nothing+`"]}`, `{}`).Message, "near", "%q", nothing)
+	}
+}
+
+// One rule cannot use up what the others may compare.
+func TestEachRuleComparesForItself(t *testing.T) {
+	uris := strings.Repeat(`"https://a.example/cb/",`, 40)
+	request := `{"redirect_uris":[` + uris[:len(uris)-1] + `],"grant_types":["refresh"],"scope":"openid acounts","redirect_uri":"x"}`
+	for _, id := range []string{"grant_types.known", "scope.supported", "request.unknown_member"} {
+		assert.Contains(t, one(t, id, request, `{"software_redirect_uris":["https://a.example/cb"]}`).Message, "near", id)
+	}
+}
+
 func TestAValueThatIsLikeNoneIsMetWithAll(t *testing.T) {
 	for _, c := range []struct{ rule, request string }{
 		{"grant_types.known", `{"grant_types":["password"]}`},

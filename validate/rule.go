@@ -181,5 +181,6 @@ type Case struct {
 	outcome Outcome
 	faults  uri.Fault // of the requested redirect URIs, where scanned is set
 	scanned bool
-	hints   int // comparisons with what was meant
+	hints   int // comparisons of the rule hinting with what was meant
+	hinting int // a rule
 }
