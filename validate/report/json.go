@@ -146,7 +146,7 @@ func jsonOf(of *Result) jsonReport {
 			Rule: v.Rule, Severity: v.Severity, Basis: v.Basis, Pointer: v.Pointer, Document: v.Document, Message: v.Message,
 			Got: v.Got, Want: v.Want, Citation: jsonCitation(v.Citation), Fix: v.Fix, Command: v.Command, Code: v.Code,
 		}
-		if at, _, ok := s.near(v.Document, v.Pointer); ok {
+		if at, _, ok := s.near(v); ok {
 			one.Line, one.Column, one.LineOf = at.line, at.column, s.kindOf(v.Document)
 		}
 		out.Violations = append(out.Violations, one)

@@ -218,7 +218,7 @@ func (s *junitSuite) addRules(of *Result, class string) {
 func (s *junitSuite) addViolation(v *validate.Violation, c *junitCase, where *spots) {
 	message := placeOf(v) + ": " + v.Message
 	text := message
-	if at, exact, _ := where.near(v.Document, v.Pointer); exact && v.Pointer != "" {
+	if at, exact, _ := where.near(v); exact && v.Pointer != "" {
 		text += " (" + where.named(v.Document, at) + ")"
 	}
 	if v.Want != "" && !strings.Contains(text, v.Want) {

@@ -11,20 +11,17 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// lineForm writes lines that programs read, result by result.
-type lineForm struct {
-	w      io.Writer
-	result func(*bytes.Buffer, *Result)
-}
+// conciseForm writes lines that programs read, result by result.
+type conciseForm struct{ w io.Writer }
 
-func (f *lineForm) add(of *Result) error {
+func (f *conciseForm) add(of *Result) error {
 	var b bytes.Buffer
-	f.result(&b, of)
+	concise(&b, of)
 	_, err := f.w.Write(b.Bytes())
 	return err
 }
 
-func (f *lineForm) end() error { return nil }
+func (f *conciseForm) end() error { return nil }
 
 // concise writes one line a finding, and one with the verdict and each check:
 //
@@ -49,16 +46,7 @@ func concise(b *bytes.Buffer, of *Result) {
 
 // conclusion writes verdict, numbers and checks in one line.
 func conclusion(of *Result) string {
-	line, found := "invalid", counts(of.Report)
-	switch {
-	case of.Report.Valid():
-		line = validWord(of)
-	case found == "":
-		line = "nothing was judged"
-	}
-	if found != "" {
-		line += ": " + found
-	}
+	line := brief(of)
 	if of.Report.More > 0 {
 		line += " (" + strconv.Itoa(of.Report.More) + " not shown)"
 	}
@@ -72,10 +60,25 @@ func conclusion(of *Result) string {
 	return line
 }
 
+// brief writes verdict and numbers.
+func brief(of *Result) string {
+	line, found := "invalid", counts(of.Report)
+	switch {
+	case of.Report.Valid():
+		line = validWord(of)
+	case found == "":
+		line = "nothing was judged"
+	}
+	if found != "" {
+		line += ": " + found
+	}
+	return line
+}
+
 // inTheFile returns where a violation is in the file: its value, or what would hold it. For
 // a token, which has one line, ok is false, and the message names the line of the payload.
 func (s *spots) inTheFile(v *validate.Violation) (at spot, message string, ok bool) {
-	at, exact, ok := s.near(v.Document, v.Pointer)
+	at, exact, ok := s.near(v)
 	if ok && s.inFile(v.Document) {
 		return at, v.Message, true
 	}
@@ -88,63 +91,4 @@ func (s *spots) inTheFile(v *validate.Violation) (at spot, message string, ok bo
 // named names a line that is none of the file.
 func (s *spots) named(d validate.Document, at spot) string {
 	return s.textOf(d) + ", line " + strconv.Itoa(at.line)
-}
-
-var (
-	// escapeData and escapeProperty are how GitHub's runner reads workflow commands.
-	escapeData     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
-	escapeProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
-)
-
-// workflowCommands writes one command of GitHub's workflows a finding, and a notice with the
-// verdict and each check.
-func workflowCommands(b *bytes.Buffer, of *Result) {
-	file := ""
-	if of.Name != "" {
-		file = "file=" + escapeProperty.Replace(text.Show(shownName(of.Name))) + ","
-	}
-	s := newSpots(of)
-	for i := range of.Report.Violations {
-		v := &of.Report.Violations[i]
-		at, message, ok := s.inTheFile(v)
-		message = address(v) + ": " + message
-		if v.Want != "" && !strings.Contains(message, v.Want) {
-			message += "\nwant: " + v.Want
-		}
-		if v.Fix != "" {
-			message += "\nfix: " + v.Fix
-		}
-		if v.Command != "" {
-			message += "\n" + v.Command
-		}
-		place := "line=1,"
-		if ok {
-			place = fmt.Sprintf("line=%d,endLine=%d,", at.line, at.endLine)
-		}
-		if ok && at.endLine == at.line { // GitHub takes columns of one line alone
-			place += fmt.Sprintf("col=%d,endColumn=%d,", at.column, at.endColumn)
-		}
-		fmt.Fprintf(b, "::%s %s%stitle=%s::%s\n", command(v.Severity), file, place,
-			escapeProperty.Replace(text.Show(v.Rule)), escapeData.Replace(showLines(message)))
-	}
-	fmt.Fprintf(b, "::notice %stitle=obdcr lint::%s\n", file, escapeData.Replace(text.Show(conclusion(of))))
-}
-
-// showLines is text.Show for a text of several lines.
-func showLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = text.Show(lines[i])
-	}
-	return strings.Join(lines, "\n")
-}
-
-func command(s validate.Severity) string {
-	switch s {
-	case validate.SeverityWarning:
-		return "warning"
-	case validate.SeverityNotice:
-		return "notice"
-	}
-	return "error"
 }

@@ -267,12 +267,12 @@ func (f *sarifForm) result(v *validate.Violation, file *sarifPhysical, s *spots,
 	if v.Fix != "" {
 		text += " (fix: " + strings.TrimSuffix(v.Fix+": "+v.Command, ": ") + ")"
 	}
-	logical := sarifLogical{FullyQualifiedName: string(v.Document) + v.Pointer, Kind: "member"}
+	logical := sarifLogical{FullyQualifiedName: subject(v, ""), Kind: "member"}
 	bag := sarifResultBag{Document: v.Document, Pointer: v.Pointer, Code: v.Code, Citation: v.Citation.String(),
 		Got: v.Got, Want: v.Want, Fix: v.Fix, Command: v.Command}
 	location := sarifLocation{}
 	region := sarifRegion{StartLine: 1}
-	if at, exact, ok := s.near(v.Document, v.Pointer); ok {
+	if at, exact, ok := s.near(v); ok {
 		bag.Line, bag.LineOf = at.line, s.kindOf(v.Document)
 		if s.inFile(v.Document) {
 			region = sarifRegion{StartLine: at.line, StartColumn: at.column, EndLine: at.endLine, EndColumn: at.endColumn}
@@ -290,10 +290,19 @@ func (f *sarifForm) result(v *validate.Violation, file *sarifPhysical, s *spots,
 	print += ":" + strconv.Itoa(seen[print])
 	return sarifResult{
 		RuleID: v.Rule, RuleIndex: f.index[v.Rule], Level: sarifLevel(v.Severity),
-		Message: sarifText{Text: string(v.Document) + " " + v.Pointer + ": " + text}, Locations: []sarifLocation{location},
+		Message: sarifText{Text: subject(v, " ") + ": " + text}, Locations: []sarifLocation{location},
 		PartialFingerprints: map[string]string{"obdcrFinding/v1": print, "primaryLocationLineHash": print},
 		Properties:          bag,
 	}
+}
+
+// subject says what a result is about, with a separator between document and pointer: or the
+// file, or the certificate.
+func subject(v *validate.Violation, separator string) string {
+	if ofFile(v) || ofCertificate(v) || v.Pointer == "" {
+		return address(v)
+	}
+	return string(v.Document) + separator + v.Pointer
 }
 
 // fingerprint tells one finding of a file from another at another day, and where lines were

@@ -96,9 +96,13 @@ func (s *spots) find(d validate.Document, pointer string) (spot, bool) {
 	return findLine(lines, pointer)
 }
 
-// near is find for the innermost value that is there: that of the pointer, or else what
-// would hold it, of which it returns the bracket.
-func (s *spots) near(d validate.Document, pointer string) (at spot, exact, ok bool) {
+// near finds the innermost value that is there: that which a violation points at, or else
+// what would hold it, of which it returns the bracket. What is about no document has no place.
+func (s *spots) near(v *validate.Violation) (at spot, exact, ok bool) {
+	if ofFile(v) || ofCertificate(v) {
+		return spot{}, false, false
+	}
+	d, pointer := v.Document, v.Pointer
 	at, exact = s.find(d, pointer)
 	for ok = exact; !ok && pointer != ""; {
 		pointer = pointer[:max(strings.LastIndexByte(pointer, '/'), 0)]

@@ -128,9 +128,9 @@ func answer(w *validate.WireError) string {
 // placeOf returns the pointer, and the document where it is not the request.
 func placeOf(v *validate.Violation) string {
 	switch {
-	case v.Rule == validate.RuleInputEncoding || v.Rule == validate.RuleRequestSize:
+	case ofFile(v):
 		return "the whole file"
-	case strings.HasPrefix(v.Rule, "certificate."):
+	case ofCertificate(v):
 		return "the transport certificate"
 	}
 	at := v.Pointer
@@ -151,8 +151,22 @@ func placeOf(v *validate.Violation) string {
 	return at
 }
 
+// ofFile reports whether a violation is about the file as it is, and ofCertificate whether it
+// is about the transport certificate. Neither has a place in a document.
+func ofFile(v *validate.Violation) bool {
+	return v.Rule == validate.RuleInputEncoding || v.Rule == validate.RuleRequestSize
+}
+
+func ofCertificate(v *validate.Violation) bool { return strings.HasPrefix(v.Rule, "certificate.") }
+
 // address returns document and pointer in one word. A pointer alone is one into the request.
 func address(v *validate.Violation) string {
+	switch {
+	case ofFile(v):
+		return "file"
+	case ofCertificate(v):
+		return "certificate"
+	}
 	if v.Document == validate.DocRequest && v.Pointer != "" {
 		return v.Pointer
 	}

@@ -83,9 +83,9 @@ func NewWriter(w io.Writer, o WriterOptions) (*Writer, error) {
 	case FormatText:
 		return &Writer{&textForm{w: w, o: o}}, nil
 	case FormatConcise:
-		return &Writer{&lineForm{w: w, result: concise}}, nil
+		return &Writer{&conciseForm{w}}, nil
 	case FormatGitHub:
-		return &Writer{&lineForm{w: w, result: workflowCommands}}, nil
+		return &Writer{&gitHubForm{w: w, many: o.Many}}, nil
 	case FormatJSON:
 		return &Writer{&jsonForm{w: w, many: o.Many}}, nil
 	case FormatSARIF:
