@@ -53,9 +53,9 @@ func (a *app) attributes(out io.Writer, name string, o *attributeOptions) error 
 	env := claims.Environment(o.environment)
 	switch {
 	case env != claims.Sandbox && env != claims.Production:
-		return usageError("--env %q is neither sandbox nor production", cut(o.environment))
+		return unlisted("--env", o.environment, []string{string(claims.Sandbox), string(claims.Production)})
 	case o.output != "text" && o.output != "json":
-		return usageError("-o %q is none of text, json", cut(o.output))
+		return unlisted("-o", o.output, []string{"text", "json"})
 	}
 	policy, err := a.loadPolicy(o.policy, validate.Profile(o.profile))
 	if err != nil {

@@ -165,7 +165,7 @@ func (o *clientOptions) check() error {
 		{"--content-type", o.contentType, contentTypes()}, {"--application-type", o.applicationType, applicationTypes()},
 	} {
 		if f.value != "" && !slices.Contains(f.known, f.value) {
-			return usageError("%s %q is none of %s%s", f.flag, cut(f.value), strings.Join(f.known, ", "), meant("", f.value, f.known))
+			return unlisted(f.flag, f.value, f.known)
 		}
 	}
 	if o.clientOut == input.Stdin {

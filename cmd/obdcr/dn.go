@@ -37,7 +37,7 @@ certificate's thumbprints. Text breaks long names into lines; JSON has them whol
 		ValidArgsFunction: filesAlone,
 		RunE: func(c *cobra.Command, args []string) error {
 			if output != "text" && output != "json" {
-				return usageError("-o %q is none of text, json", cut(output))
+				return unlisted("-o", output, []string{"text", "json"})
 			}
 			now, err := timeOf(at)
 			if err != nil {

@@ -174,7 +174,7 @@ func (a *app) loadPolicy(name string, profile validate.Profile) (validate.Policy
 }
 
 func unknownProfile(p validate.Profile) error {
-	return usageError("--profile %q is none of %s", cut(string(p)), text.List(validate.Profiles()))
+	return unlisted("--profile", string(p), text.Strings(validate.Profiles()))
 }
 
 // timeOf reads the value of --now; "" is the present time.

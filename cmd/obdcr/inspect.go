@@ -32,7 +32,7 @@ and cuts what is too long for a line; JSON has everything as it stands.`,
 		ValidArgsFunction: filesAlone,
 		RunE: func(c *cobra.Command, args []string) error {
 			if !slices.Contains(formats, output) {
-				return usageError("-o %q is none of %s", cut(output), text.List(formats))
+				return unlisted("-o", output, formats)
 			}
 			f, err := a.open("", args[0])
 			if err != nil {

@@ -104,7 +104,7 @@ func complete(c *cobra.Command, flag string, values []string) {
 // lintInput makes the input of a lint, but for the request and the statement.
 func (a *app) lintInput(ctx context.Context, o *lintOptions) (in tpp.LintInput, err error) {
 	if !slices.Contains(severities(), o.failOn) {
-		return in, usageError("--fail-on %q is none of %s", cut(o.failOn), text.List(severities()))
+		return in, unlisted("--fail-on", o.failOn, severities())
 	}
 	if in.Now, err = timeOf(o.now); err != nil {
 		return in, err

@@ -152,7 +152,7 @@ func inOrder[T, R any](parent context.Context, items []T, workers int, work func
 	var failed error
 	for result := range waiting {
 		r, made := <-result
-		if failed == nil && made {
+		if failed == nil && made && parent.Err() == nil { // what is judged later may lack a key set
 			if failed = done(r); failed != nil {
 				stop()
 			}

@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -30,7 +34,7 @@ type judgement struct {
 // lint judges files and writes the reports.
 func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool, o *lintOptions) error {
 	if !slices.Contains(text.Strings(report.Formats()), o.output) {
-		return usageError("-o %q is none of %s", o.output, text.List(text.Strings(report.Formats())))
+		return unlisted("-o", o.output, text.Strings(report.Formats()))
 	}
 	in, err := a.lintInput(ctx, o)
 	if err != nil {
@@ -47,6 +51,9 @@ func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool
 	many := len(args) > 1 || len(files) != 1 || !files[0].named
 	if many {
 		out = a.out // file by file, because it may be much
+		var stop func()
+		ctx, stop = untilSignal(ctx, files)
+		defer stop()
 	}
 	w, err := report.NewWriter(out, report.WriterOptions{Format: report.Format(o.output), Color: a.color, Many: many,
 		Version: thisBuild().Version, Now: time.Now()})
@@ -61,13 +68,30 @@ func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool
 		func(c candidate) judgement { return a.judge(ctx, c, in, statement, alone, o) },
 		func(j judgement) error { return sum.add(w, j) })
 	sum.bar.wipe()
-	if err == nil {
+	switch {
+	case err == nil:
 		err = w.Close()
+	case ctx.Err() != nil:
+		if err = w.CloseUnfinished(); err == nil {
+			err = fmt.Errorf("interrupted: %d of %d files were judged, and the report has these alone", sum.files+sum.others, len(files))
+		}
 	}
 	if err != nil {
 		return ioError(err)
 	}
 	return sum.verdict(many)
+}
+
+// untilSignal lets a first SIGINT or SIGTERM end the judging of many files, so that the report
+// of those that were judged is completed. A second one ends the command at once, as does the
+// first where standard input is read, which cannot be given up.
+func untilSignal(ctx context.Context, files []candidate) (context.Context, func()) {
+	if slices.ContainsFunc(files, func(c candidate) bool { return c.name == input.Stdin }) {
+		return ctx, func() {}
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // judge judges one file. It is called for several files at once. A file of a wrong kind gets
@@ -147,18 +171,19 @@ const maxLeft = 5
 
 // lintSummary collects what decides the exit code.
 type lintSummary struct {
-	app     *app
-	bar     progress
-	strict  bool   // what was not checked fails
-	failOn  string // the least severity that fails
-	files   int
-	invalid int
-	unused  int      // files that hold a statement themselves, beside that of --ssa
-	open    int      // files that fail because something was not checked
-	others  int      // files of folders that are left out
-	left    []string // the names of the first of them
-	failed  error    // of the first file that could not be read
-	unread  error    // the first key set that could not be read
+	app      *app
+	bar      progress
+	strict   bool   // what was not checked fails
+	failOn   string // the least severity that fails
+	files    int
+	invalid  int
+	strictly int      // files that are valid and fail because of failOn
+	unused   int      // files that hold a statement themselves, beside that of --ssa
+	open     int      // files that fail because something was not checked
+	others   int      // files of folders that are left out
+	left     []string // the names of the first of them
+	failed   error    // of the first file that could not be read
+	unread   error    // the first key set that could not be read
 }
 
 func (s *lintSummary) add(w *report.Writer, j judgement) error {
@@ -190,6 +215,9 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 	switch {
 	case fails(j.result.Report, s.failOn):
 		s.invalid++
+		if j.result.Report.Valid() {
+			s.strictly++
+		}
 	case s.strict && !j.result.Checks.Complete():
 		s.open++
 	}
@@ -215,6 +243,12 @@ func (s *lintSummary) verdict(many bool) error {
 	failed := s.failed
 	if failed == nil && s.unread != nil {
 		failed = ioError(s.unread)
+	}
+	if s.strictly > 0 {
+		s.app.note("valid files that fail because of --fail-on %s: %d", s.failOn, s.strictly)
+	}
+	if s.open > 0 {
+		s.app.note("valid files that fail because of --strict, since something was not checked: %d", s.open)
 	}
 	switch {
 	case s.invalid > 0:

@@ -168,9 +168,7 @@ I/O, or a bank that cannot answer now.`,
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
-			c.RunE = func(*cobra.Command, []string) error {
-				return usageError("name a shell: bash, fish, powershell, zsh")
-			}
+			showCompletion(c)
 		}
 	}
 	return root

@@ -35,7 +35,7 @@ func rulesCommand() *cobra.Command {
 				listRules(c.OutOrStdout(), rules)
 				return nil
 			}
-			return usageError("-o %q is none of text, json", output)
+			return unlisted("-o", output, []string{"text", "json"})
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "format: text, json")

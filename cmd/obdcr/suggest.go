@@ -37,8 +37,11 @@ func wrapHelp(c *cobra.Command) {
 // flagError says which flag an unknown one is near to.
 func flagError(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
+	switch {
+	case !errors.As(err, &unknown):
 		return usageError("%w; see %s --help", err, c.CommandPath())
+	case unknown.GetSpecifiedShortnames() != "":
+		return usageError("%s has no flag -%s; see %s --help", c.Name(), cut(unknown.GetSpecifiedName()), c.CommandPath())
 	}
 	var names []string
 	c.Flags().VisitAll(func(f *pflag.Flag) {
@@ -68,6 +71,12 @@ func onlyCommands(c *cobra.Command, args []string) error {
 	}
 	return usageError("there is no command %q%s; see %s --help", strings.TrimSpace(c.CommandPath()+" "+cut(args[0])),
 		meant("", args[0], names), c.CommandPath())
+}
+
+// unlisted says of a flag's value that it is none of the known ones, and which was most likely
+// meant.
+func unlisted(flag, value string, known []string) error {
+	return usageError("%s %q is none of %s%s", flag, cut(value), text.List(known), meant("", value, known))
 }
 
 // meant names the word that a word is nearest to, "" if there is none.

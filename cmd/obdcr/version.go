@@ -64,7 +64,7 @@ func versionCommand() *cobra.Command {
 		Args:    noArgument,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !slices.Contains(formats, output) {
-				return usageError("-o %q is none of %s", cut(output), text.List(formats))
+				return unlisted("-o", output, formats)
 			}
 			if output == "json" {
 				return writeJSON(c.OutOrStdout(), thisBuild())

@@ -38,6 +38,8 @@ type sarifForm struct {
 	notes     []sarifNotification
 	noted     map[string]int
 	all       sarifFileBag // of all files, or of the only one
+	// unfinished is whether there are files that nobody came to.
+	unfinished bool
 }
 
 func newSARIF(w io.Writer, o *WriterOptions) *sarifForm {
@@ -104,7 +106,7 @@ func (f *sarifForm) end() error {
 	}{
 		{"tool", sarifTool{sarifDriver{Name: "obdcr", Version: f.version, InformationURI: sarifHomepage, Rules: f.rules}}, false},
 		{"artifacts", f.artifacts, len(f.artifacts) == 0},
-		{"invocations", []sarifInvocation{{ExecutionSuccessful: true, Notifications: f.notes}}, false},
+		{"invocations", []sarifInvocation{{ExecutionSuccessful: !f.unfinished, Notifications: f.notes}}, false},
 		{"properties", f.all, false},
 	} {
 		if part.left {

@@ -103,3 +103,11 @@ func (w *Writer) Add(r *Result) error { return w.form.add(r) }
 // Close writes what follows the last file. Without it the output of some formats is not
 // complete. It does not close the underlying io.Writer.
 func (w *Writer) Close() error { return w.form.end() }
+
+// CloseUnfinished is Close for a run that did not come to all of its files. SARIF tells so.
+func (w *Writer) CloseUnfinished() error {
+	if f, ok := w.form.(*sarifForm); ok {
+		f.unfinished = true
+	}
+	return w.form.end()
+}
