@@ -17,7 +17,9 @@ func unjudged(in *tpp.LintInput, wanted input.Kind, v validate.Violation) *tpp.L
 	if wanted == input.Request {
 		checks = validate.Checks{RequestSignature: none, StatementSignature: none, Audience: none, Certificate: none}
 	}
-	return &tpp.LintResult{Report: in.Validator.Judge(&validate.Input{Now: in.Now, Extra: []validate.Violation{v}}), Checks: checks}
+	// Its size was judged, at least.
+	judged := &validate.Input{Now: in.Now, Extra: []validate.Violation{v}, Judged: []string{validate.RuleRequestSize}}
+	return &tpp.LintResult{Report: in.Validator.Judge(judged), Checks: checks}
 }
 
 // wrongFile makes the violation for a file of a wrong kind, by the rule that a bank would

@@ -217,16 +217,16 @@ type around struct {
 	by   text.Encoding // of the file
 }
 
-// fix says how to send the token alone.
-func (a around) fix() string {
+// fix says how to send the token alone, and the command that writes it.
+func (a around) fix() (fix, command string) {
 	from := map[text.Encoding]string{text.UTF8BOM: "UTF-8", text.UTF16LE: "UTF-16LE", text.UTF16BE: "UTF-16BE"}[a.by]
 	switch {
 	case from == "":
-		return "write the token alone, as printf %s TOKEN does, or tr -d '[:space:]' < FILE > CLEAN, and send it with curl --data-binary @CLEAN"
+		return "write the token alone, and send it with curl --data-binary @CLEAN", "tr -d '[:space:]' < FILE > CLEAN"
 	case len(a.what) > 1:
-		return "write the token alone: iconv -c -f " + from + " -t ASCII FILE | tr -d '[:space:]' > CLEAN"
+		return "write the token alone", "iconv -c -f " + from + " -t ASCII FILE | tr -d '[:space:]' > CLEAN"
 	}
-	return "write the token alone: iconv -c -f " + from + " -t ASCII FILE > CLEAN"
+	return "write the token alone", "iconv -c -f " + from + " -t ASCII FILE > CLEAN"
 }
 
 // reportAround reports bytes of data around the text of a file. Around a token the bank
@@ -235,11 +235,12 @@ func (l *linter) reportAround(a around, data string, bare bool, at place) {
 	if len(a.what) == 0 {
 		return
 	}
-	v, what := validate.Violation{Rule: validate.RuleInputEncoding, Document: at.document, Fix: a.fix()}, strings.Join(a.what, " and ")
+	v, what := validate.Violation{Rule: validate.RuleInputEncoding, Document: at.document}, strings.Join(a.what, " and ")
+	v.Fix, v.Command = a.fix()
 	_, err := ssa.ParseSigned(data)
 	switch {
 	case bare:
-		v.Message, v.Fix = "the file "+what+", which other tools may not read", "save the file in UTF-8, without a byte order mark"
+		v.Message, v.Fix, v.Command = "the file "+what+", which other tools may not read", "save the file in UTF-8, without a byte order mark", ""
 	case len(data) > verdict.MaxRequest:
 		v.Message = "the file " + what + ", and so has more bytes than a bank reads: sent as it is, the bank answers 413"
 		v.Refused = &validate.Violation{Rule: validate.RuleRequestSize, Message: verdict.TooLarge}
