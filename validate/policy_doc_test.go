@@ -209,8 +209,14 @@ func (e *policyExample) section() string {
 // vendorRules says which rules the profile wso2 has and version 3.2 has not, and the reverse.
 func vendorRules() string {
 	names := map[bool][]string{}
+	of := map[Profile]map[string]bool{WSO2: {}, OBIE32: {}}
 	for _, r := range Rules() {
-		if r.in(WSO2) != r.in(OBIE32) {
+		for p := range of {
+			of[p][r.ID] = of[p][r.ID] || r.in(p)
+		}
+	}
+	for _, r := range Rules() {
+		if r.in(WSO2) != r.in(OBIE32) && of[WSO2][r.ID] != of[OBIE32][r.ID] {
 			names[r.in(WSO2)] = append(names[r.in(WSO2)], "`"+r.ID+"`")
 		}
 	}

@@ -79,7 +79,9 @@ func TestEachRuleHasItsConstantAndEachConstantItsRule(t *testing.T) {
 		ids = append(ids, c.value)
 	}
 	for _, r := range Rules() {
-		rows = append(rows, r.ID)
+		if !slices.Contains(rows, r.ID) { // an ID may have a row for each profile
+			rows = append(rows, r.ID)
+		}
 	}
 	assert.ElementsMatch(t, rows, ids)
 }

@@ -12,21 +12,33 @@ import (
 // the rows about each single URI.
 var redirectRules = []Rule{
 	{
-		// The vendor's document requires the member. The data dictionary has 1..*, but says
-		// too what a request without the member means.
 		ID:       rule.RedirectURIsRequired,
-		Summary:  "redirect_uris is present, in profile wso2 and where the bank's policy requires it.",
-		Reason:   "A bank of profile wso2 registers only what the request names, as the vendor's document says. In the other profiles the bank's policy asks for it.",
+		Summary:  "redirect_uris is present.",
+		Reason:   "A bank of profile wso2 registers only what the request names, as the vendor's document says.",
 		Bad:      "without redirect_uris",
 		Good:     `{"redirect_uris": ["https://app.example.com/cb"]}`,
 		Given:    Given{Profile: WSO2},
 		Citation: vendorDocument("redirect_uris"),
 		Basis:    BasisMust,
+		Profiles: []Profile{WSO2},
 		Fix:      "list the redirect URIs that the client uses",
-		When: func(c *Case) bool {
-			return c.Profile() == WSO2 || slices.Contains(c.Policy().RequiredMembers, "redirect_uris")
-		},
-		Check: func(c *Case) { requireMember(c, c.Req().RedirectURIs.Present(), "/redirect_uris") },
+		Check:    checkRedirectURIsPresent,
+	},
+	{
+		// The data dictionary has 1..*, but says too what a request without the member
+		// means: there the bank's policy alone can require it.
+		ID:       rule.RedirectURIsRequired,
+		Summary:  "redirect_uris is present, where the bank's policy requires it.",
+		Reason:   "The bank registers only what the request names. The data dictionary says what a request without the member means.",
+		Bad:      "without redirect_uris",
+		Good:     `{"redirect_uris": ["https://app.example.com/cb"]}`,
+		Given:    Given{Policy: `{"required_members": ["redirect_uris"]}`},
+		Citation: dictionary("redirect_uris"),
+		Basis:    BasisPolicy,
+		Profiles: profilesOBIE(),
+		Fix:      "list the redirect URIs that the client uses",
+		When:     func(c *Case) bool { return slices.Contains(c.Policy().RequiredMembers, "redirect_uris") },
+		Check:    checkRedirectURIsPresent,
 	},
 	{
 		// A request without the member means all of the SSA's.
@@ -187,4 +199,8 @@ func checkStatementURIs(c *Case) {
 			l.add(i, u, "", uriMessage(u, fault))
 		}
 	}
+}
+
+func checkRedirectURIsPresent(c *Case) {
+	requireMember(c, c.Req().RedirectURIs.Present(), "/redirect_uris")
 }

@@ -10,11 +10,15 @@ import (
 
 func TestEachRuleIsComplete(t *testing.T) {
 	id := regexp.MustCompile(`^[a-z0-9_]+(\.[a-z0-9_.]+)+$`)
-	seen := map[string]bool{}
+	seen := map[string][]Profile{}
 	for _, r := range Rules() {
 		assert.Regexp(t, id, r.ID)
-		assert.False(t, seen[r.ID], "%s stands twice", r.ID)
-		seen[r.ID] = true
+		for _, p := range Profiles() {
+			if r.in(p) {
+				assert.NotContains(t, seen[r.ID], p, "%s stands twice", r.ID)
+				seen[r.ID] = append(seen[r.ID], p)
+			}
+		}
 		assert.NotEmpty(t, r.Summary, r.ID)
 		assert.NotEmpty(t, r.Reason, r.ID)
 		assert.NotEmpty(t, r.Bad, r.ID)
@@ -105,6 +109,17 @@ func TestCitationsNamePublicTexts(t *testing.T) {
 			assert.NotContains(t, text, "FAPI-RW", r.ID)
 		}
 	}
+}
+
+// The text asks for redirect_uris in the vendor's profile alone. Elsewhere the bank does.
+func TestRedirectURIsAreRequiredByTheTextInTheVendorsProfileAlone(t *testing.T) {
+	bases := map[Profile]Basis{}
+	for _, p := range Profiles() {
+		v, err := New(Config{Profile: p, Policy: DefaultPolicy(p)})
+		assert.NoError(t, err)
+		bases[p] = v.rules[v.byID[RuleRedirectURIsRequired]].Basis
+	}
+	assert.Equal(t, map[Profile]Basis{OBIE32: BasisPolicy, OBIE33: BasisPolicy, OBIE34: BasisPolicy, WSO2: BasisMust}, bases)
 }
 
 // The vendor's document says what holds in the vendor's profile alone.

@@ -125,17 +125,20 @@ func TestEachRuleHasItsVectors(t *testing.T) {
 			s.notApplicable = s.notApplicable || e.Outcome == validate.OutcomeNotApplicable
 		}
 	}
+	known := map[string]bool{}
 	for _, r := range validate.Rules() {
 		s := rules[r.ID]
 		if !assert.NotNil(t, s, "%s has no file", r.ID) {
 			continue
 		}
-		delete(rules, r.ID)
+		known[r.ID] = true
 		assert.True(t, s.alone, "no vector breaks %s alone", r.ID)
 		assert.True(t, s.passed || r.External, "no accepted vector keeps %s", r.ID)
 		assert.True(t, s.notApplicable || r.When == nil && !r.External, "%s applies to all of its vectors", r.ID)
 	}
-	assert.Empty(t, rules, "files about rules that the table does not have")
+	for id := range rules {
+		assert.True(t, known[id], "%s: a file about a rule that the table does not have", id)
+	}
 }
 
 // A vector's extra findings stand for steps outside of the table. A rule that the table
