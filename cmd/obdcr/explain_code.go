@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -85,7 +86,7 @@ func (e *explainer) explainCode(name string) bool {
 	c := codes[i]
 	fmt.Fprintln(e.out, c.name)
 	hang(e.out, "  ", "  ", c.means)
-	rules := slices.DeleteFunc(slices.Clone(e.rules), func(r validate.Rule) bool { return answered(&r) != name })
+	rules := slices.DeleteFunc(slices.Clone(e.rules), func(r validate.Rule) bool { return !leadsTo(&r, name) })
 	var likely []validate.Rule
 	for _, id := range c.likely {
 		likely = append(likely, rowsOf(id, rules)...)
@@ -114,13 +115,28 @@ func (e *explainer) explainCode(name string) bool {
 	return true
 }
 
+// leadsTo reports whether a sender can break the rule and is answered the code.
+// A server that has nothing to judge breaks validate.input.
+func leadsTo(r *validate.Rule, code string) bool {
+	return answered(r) == code && r.ID != validate.RuleValidateInput
+}
+
+// splitID parts the member from what a rule's ID says of it: the last word, and behind it
+// the version, if there is one.
+func splitID(id string) (member, rest string) {
+	at := strings.LastIndexByte(id, '.')
+	for at > 0 && at+1 < len(id) && text.IsDigit(id[at+1]) {
+		at = strings.LastIndexByte(id[:at], '.')
+	}
+	return id[:max(at, 0)], id[at+1:]
+}
+
 // listByMember writes one entry for each member: its name, and the rest of its rules' IDs.
 func (e *explainer) listByMember(rules []validate.Rule) {
 	var order []string
 	rests := map[string][]string{}
 	for _, r := range rules {
-		at := strings.LastIndexByte(r.ID, '.')
-		member, rest := r.ID[:at], r.ID[at+1:]
+		member, rest := splitID(r.ID)
 		if rests[member] == nil {
 			order = append(order, member)
 		}
@@ -163,14 +179,29 @@ func ofStatement(r *validate.Rule) bool {
 	return r.Document == validate.DocSSA || r.Document == validate.DocSSAHeader
 }
 
-// membersOf returns the members that a rule is about: the one that its ID begins with, and
-// those of its bad example.
+// Members that a rule is about and that its example does not show.
+var (
+	keyMembers      = []string{"jwk", "jku", "x5c", "x5u", "x5t", "x5t#S256"}
+	digestMembers   = []string{"x5t", "x5t#S256"}
+	responseMembers = []string{"client_secret", "client_id_issued_at", "client_secret_expires_at", "registration_access_token", "registration_client_uri"}
+	furtherMembers  = map[string][]string{
+		validate.RuleHeaderEmbeddedKey:           keyMembers,
+		validate.RuleSSAHeaderEmbeddedKey:        keyMembers,
+		validate.RuleHeaderMemberType:            digestMembers,
+		validate.RuleSSAHeaderMemberType:         digestMembers,
+		validate.RuleRequestResponseMember:       responseMembers,
+		validate.RuleRequestResponseMemberUpdate: responseMembers,
+	}
+)
+
+// membersOf returns the members that a rule is about: the one that its ID begins with,
+// those of its bad example, and those that it shows no example of.
 func membersOf(r *validate.Rule) []string {
 	parts := strings.Split(r.ID, ".")
 	for len(parts) > 1 && slices.Contains([]string{"request", "ssa", "header"}, parts[0]) {
 		parts = parts[1:]
 	}
-	return append(parts[:1:1], exampleMembers(r)...)
+	return slices.Concat(parts[:1], exampleMembers(r), furtherMembers[r.ID])
 }
 
 // exampleMembers returns the members that a rule's bad example names. The example of an
@@ -192,7 +223,7 @@ func exampleMembers(r *validate.Rule) []string {
 func memberNames() []string {
 	var names []string
 	for _, r := range validate.Rules() {
-		names = append(names, exampleMembers(&r)...)
+		names = slices.Concat(names, exampleMembers(&r), furtherMembers[r.ID])
 	}
 	return names
 }

@@ -51,15 +51,22 @@ func TestExplainFitsATerminal(t *testing.T) {
 
 // Each rule that leads to a code is named there, once.
 func TestACodeNamesEachOfItsRulesOnce(t *testing.T) {
-	rules, err := rulesIn(validate.OBIE33)
+	for _, p := range validate.Profiles() {
+		codesNameTheirRules(t, p)
+	}
+}
+
+func codesNameTheirRules(t *testing.T, p validate.Profile) {
+	t.Helper()
+	rules, err := rulesIn(p)
 	require.NoError(t, err)
 	for _, c := range codes {
 		var out bytes.Buffer
-		e := explainer{out: &out, profile: validate.OBIE33, rules: rules}
+		e := explainer{out: &out, profile: p, rules: rules}
 		require.NoError(t, e.explain(c.name, true))
 		var want []string
 		for _, r := range rules {
-			if answered(&r) == c.name {
+			if answered(&r) == c.name && r.ID != validate.RuleValidateInput { // no sender breaks that one
 				want = append(want, r.ID)
 			}
 		}
@@ -102,4 +109,34 @@ func TestABrokenExampleStaysJSON(t *testing.T) {
 		}
 	}
 	assert.Empty(t, brokenAtBlanks(""))
+}
+
+func TestAnIDIsSplitBeforeItsLastWordAndNotInAVersion(t *testing.T) {
+	for id, want := range map[string][2]string{
+		validate.RuleTLSClientAuthSubjectDNLength34: {"tls_client_auth_subject_dn", "length_3.4"},
+		validate.RuleHeaderMemberType:               {"header.member", "type"},
+		validate.RuleSSAAge:                         {"ssa", "age"},
+	} {
+		member, rest := splitID(id)
+		assert.Equal(t, want, [2]string{member, rest}, id)
+	}
+}
+
+// A member finds the rules about it that have another member for an example.
+func TestAMemberFindsTheRulesThatShowAnother(t *testing.T) {
+	rules, err := rulesIn(validate.OBIE33)
+	require.NoError(t, err)
+	response := []string{validate.RuleRequestResponseMember, validate.RuleRequestResponseMemberUpdate}
+	for name, ids := range map[string][]string{
+		"x5t": {validate.RuleHeaderEmbeddedKey, validate.RuleHeaderMemberType, validate.RuleSSAHeaderEmbeddedKey, validate.RuleSSAHeaderMemberType},
+		"x5c": {validate.RuleHeaderEmbeddedKey, validate.RuleSSAHeaderEmbeddedKey}, "client_secret": response, "registration_access_token": response,
+	} {
+		var out bytes.Buffer
+		e := explainer{out: &out, profile: validate.OBIE33, rules: rules}
+		require.NoError(t, e.explain(name, false), name)
+		assert.Contains(t, explained(), name)
+		for _, id := range ids {
+			assert.Contains(t, out.String(), "\n"+id+" ", name)
+		}
+	}
 }
