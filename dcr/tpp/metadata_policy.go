@@ -44,9 +44,9 @@ func (m *Metadata) Narrow(p validate.Policy) (validate.Policy, error) {
 	p.AuthMethods = kept(n, memberAuthMethods, p.AuthMethods, m.AuthMethods)
 	p.MemberAlgorithms.IDToken = kept(n, memberIDTokenAlgs, p.MemberAlgorithms.IDToken, m.IDTokenAlgorithms)
 	p.MemberAlgorithms.RequestObject = kept(n, memberRequestObjectAlgs, p.MemberAlgorithms.RequestObject, m.RequestObjectAlgorithms)
-	p.MemberAlgorithms.TokenEndpointAuth = assertionAlgorithms(p, m)
+	narrowAssertions(n, &p, m)
 	p.GrantTypes = kept(n, memberGrantTypes, p.GrantTypes, m.GrantTypes)
-	p.ResponseTypes = kept(n, memberResponseTypes, p.ResponseTypes, m.ResponseTypes)
+	narrowResponseTypes(n, &p, m)
 	p.Scopes = kept(n, memberScopes, p.Scopes, withOpenID(m.Scopes))
 	p.DefaultScopes = text.Keep(p.DefaultScopes, p.Scopes)
 	if n.lacking != "" {
@@ -72,14 +72,36 @@ func kept[T ~string](n *narrower, member string, policy, announced []T) []T {
 	return both
 }
 
-// assertionAlgorithms narrows the algorithms of client assertions. A bank that announces
-// only those of HMAC takes no other, but its methods may need none.
-func assertionAlgorithms(p validate.Policy, m *Metadata) []claims.Algorithm {
-	both := text.Keep(p.MemberAlgorithms.TokenEndpointAuth, m.AuthSigningAlgorithms)
-	if m.AuthSigningAlgorithms == nil || len(both) == 0 {
-		return p.MemberAlgorithms.TokenEndpointAuth
+// narrowResponseTypes narrows the response types. The authorization_code grant alone has any,
+// and a bank that announces none of the policy's does not take that grant.
+func narrowResponseTypes(n *narrower, p *validate.Policy, m *Metadata) {
+	if !slices.Contains(p.GrantTypes, claims.AuthorizationCode) || m.ResponseTypes == nil {
+		return
 	}
-	return both
+	if both := text.Keep(p.ResponseTypes, m.ResponseTypes); len(both) > 0 {
+		p.ResponseTypes = both
+		return
+	}
+	p.GrantTypes = slices.DeleteFunc(slices.Clone(p.GrantTypes), func(g claims.GrantType) bool { return g == claims.AuthorizationCode })
+	if len(p.GrantTypes) == 0 && n.lacking == "" {
+		n.lacking = memberResponseTypes
+	}
+}
+
+// narrowAssertions narrows the algorithms of client assertions. A bank that announces none of
+// the policy's takes no method that signs assertions.
+func narrowAssertions(n *narrower, p *validate.Policy, m *Metadata) {
+	if m.AuthSigningAlgorithms == nil {
+		return
+	}
+	if both := text.Keep(p.MemberAlgorithms.TokenEndpointAuth, m.AuthSigningAlgorithms); len(both) > 0 {
+		p.MemberAlgorithms.TokenEndpointAuth = both
+		return
+	}
+	p.AuthMethods = slices.DeleteFunc(slices.Clone(p.AuthMethods), claims.AuthMethod.SignsAssertions)
+	if len(p.AuthMethods) == 0 && n.lacking == "" {
+		n.lacking = memberAuthSigningAlgs
+	}
 }
 
 func withOpenID(scopes []string) []string {

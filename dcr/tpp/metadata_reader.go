@@ -98,7 +98,8 @@ func (r *metadataReader) address(from jsonscan.Value, name string) string {
 	return text
 }
 
-// listMember reads a list; nil if there is none. A list of the wrong type is a fault.
+// listMember reads a list; nil if there is none. A list of the wrong type or without values
+// is a fault.
 func listMember[T ~string](r *metadataReader, name string) []T {
 	v, there := r.object.Member(name)
 	if !there || v.Kind() == jsonscan.Null {
@@ -115,6 +116,9 @@ func listMember[T ~string](r *metadataReader, name string) []T {
 			break
 		}
 		list = append(list, T(text))
+	}
+	if problem == "" && len(list) == 0 { // RFC 8414 section 3.2: it must be left out
+		problem = "is an empty array"
 	}
 	if problem != "" {
 		r.faults = append(r.faults, MetadataFault{name, problem})

@@ -32,7 +32,8 @@ type RequestOptions struct {
 	// GrantTypes: nil is authorization_code and client_credentials, as far as announced,
 	// and refresh_token if it is announced.
 	GrantTypes []claims.GrantType
-	// ResponseTypes: nil is code and code id_token, as far as announced.
+	// ResponseTypes: nil is code and code id_token, as far as announced, and none without the
+	// grant type authorization_code.
 	ResponseTypes []claims.ResponseType
 	Algorithm     claims.Algorithm // of all that the client will sign; "": PS256
 	// IDTokenAlgorithm of what the bank will sign; "": PS256 or ES256, as announced.
@@ -129,7 +130,7 @@ func buildFor(m *Metadata, token string, o RequestOptions) (c claims.Request, er
 	if c.GrantTypes, err = wanted(m, &o, memberGrantTypes, o.GrantTypes, m.GrantTypes, usualGrants(m)...); err != nil {
 		return c, err
 	}
-	if c.ResponseTypes, err = wanted(m, &o, memberResponseTypes, o.ResponseTypes, m.ResponseTypes, claims.Code, claims.CodeIDToken); err != nil {
+	if c.ResponseTypes, err = responseTypes(m, &o, c.GrantTypes.Or(nil)); err != nil {
 		return c, err
 	}
 	scopes, err := wanted(m, &o, memberScopes, o.Scopes, withOpenID(m.Scopes), scopesOf(statement)...)
@@ -155,6 +156,25 @@ func usualGrants(m *Metadata) []claims.GrantType {
 	return usual
 }
 
+// responseTypes returns the response types of a request. Each of the usual ones returns a
+// code, so that a client without the authorization_code grant has none (OBIE DCR, data
+// dictionary: 0..*; RFC 7591 section 2.1), unless the caller asks for some.
+func responseTypes(m *Metadata, o *RequestOptions, grants []claims.GrantType) (claims.Optional[[]claims.ResponseType], error) {
+	_, otherGrants := o.Override["grant_types"]
+	if !otherGrants && o.ResponseTypes == nil && !slices.Contains(grants, claims.AuthorizationCode) {
+		return claims.Optional[[]claims.ResponseType]{}, nil
+	}
+	return wanted(m, o, memberResponseTypes, o.ResponseTypes, m.ResponseTypes, claims.Code, claims.CodeIDToken)
+}
+
+// isAudience reports whether a bank's issuer can be an aud: an https URL, or an identifier of
+// the directory.
+func isAudience(issuer string) bool {
+	const longest = 18
+	other := func(c rune) bool { return c > 127 || !text.IsLetter(byte(c)) && !text.IsDigit(byte(c)) }
+	return isAddress(issuer) || len(issuer) <= longest && strings.IndexFunc(issuer, other) < 0
+}
+
 // envelope sets the claims about the request itself: iss, aud, iat, exp, jti and
 // client_id.
 func envelope(c *claims.Request, m *Metadata, statement *claims.SSA, o *RequestOptions) error {
@@ -166,9 +186,13 @@ func envelope(c *claims.Request, m *Metadata, statement *claims.SSA, o *RequestO
 	}
 	if o.Audience == "" {
 		o.Audience = m.Issuer
-	}
-	if o.Audience == "" {
-		return errors.New("the audience is not given, and the bank names no issuer")
+		_, other := o.Override["aud"]
+		switch {
+		case o.Audience == "":
+			return errors.New("the audience is not given, and the bank names no issuer")
+		case !other && !isAudience(o.Audience):
+			return errors.New("the audience is not given, and the bank's issuer is none, because it is no https URL: give the bank's identifier at the directory")
+		}
 	}
 	if o.Lifetime == 0 {
 		o.Lifetime = requestLifetime
