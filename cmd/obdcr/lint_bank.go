@@ -11,6 +11,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -80,10 +81,30 @@ func (a *app) announced(ctx context.Context, name, ca string) (*tpp.Metadata, er
 	if err != nil {
 		return nil, err
 	}
+	if !announcesAnything(m.Document) {
+		return nil, usageError("--discovery %s: no member of a discovery document is in it\n"+
+			"  fix: give the document that the bank serves at /.well-known/openid-configuration", shownName(name))
+	}
 	for _, f := range m.Faults {
-		a.note("%s: %s %s: it counts as not announced", shownName(name), f.Member, f.Problem)
+		a.note("%s: %s %s: it counts as not announced, and the default is judged by", shownName(name), f.Member, f.Problem)
 	}
 	return m, nil
+}
+
+// announcesAnything reports whether a document has a member that discovery documents have
+// (RFC 8414 section 2).
+func announcesAnything(document []byte) bool {
+	v, err := jsonscan.Parse(string(document))
+	if err != nil {
+		return false
+	}
+	for name := range v.Members() {
+		if slices.Contains([]string{"issuer", "jwks_uri", "mtls_endpoint_aliases"}, name) ||
+			strings.HasSuffix(name, "_endpoint") || strings.HasSuffix(name, "_supported") {
+			return true
+		}
+	}
+	return false
 }
 
 // setAudience makes aud the one accepted audience, an identifier or a URL.
