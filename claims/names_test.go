@@ -17,6 +17,8 @@ func TestAMappingOfNamesThatCouldNotBeMeantIsRefused(t *testing.T) {
 		"no claim of a statement":    {"software_jwks_uri": "software_jwks_endpoint"},
 		"a claim of a request":       {"redirect_uris": "callbacks"},
 		"two claims from one":        {"org_id": "id", "software_id": "id"},
+		"a control character":        {"software_id": "id\x1b[2J"},
+		"a line break":               {"software_id": "i\nd"},
 	} {
 		assert.Error(t, CheckNames(names), name)
 	}

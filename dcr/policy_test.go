@@ -88,7 +88,7 @@ func TestABankThatTellsAllTellsWhatWouldBeRight(t *testing.T) {
 	_, refusal := w.register(t, r, writing(map[string]string{"iat": `"now"`, "application_type": `"native"`, "id_token_signed_response_alg": `"HS256"`})(t, w))
 	require.NotNil(t, refusal)
 	for _, part := range []string{
-		"/iat: is a string, must be an integer (request.member.type)", "allowed: web, mobile, got native", "allowed: PS256, ES256, got HS256",
+		"/iat: is a string, must be an integer (request.member.type)", "allowed: web, mobile; got native", "allowed: PS256, ES256; got HS256",
 	} {
 		require.Contains(t, refusal.Description, part)
 	}

@@ -46,5 +46,13 @@ func checkClaimNames(f *jsonform.Faults, p *Policy) {
 	}
 	if err := claims.CheckNames(p.ClaimNames); err != nil {
 		f.Add("claim_names", "%s", text.Detail(err))
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.ClaimNames)) {
+		their := p.ClaimNames[name]
+		if _, moved := p.ClaimNames[their]; !moved && slices.Contains(known, their) {
+			f.Add("claim_names/"+Echo(name), "gives %s to two claims: it is the name of another claim", their)
+			return
+		}
 	}
 }

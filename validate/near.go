@@ -144,6 +144,8 @@ func (c *Case) meantBy(name string, known []string, others map[string]string) (m
 	switch {
 	case others[plain] != "":
 		return others[plain]
+	case slices.Contains(known, name): // our name of a claim that the directory has by another
+		return ""
 	case !c.hint():
 		return ""
 	case plain != name && slices.Contains(known, plain):

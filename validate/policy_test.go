@@ -112,6 +112,8 @@ func TestAPolicysFaultSaysWhatToWrite(t *testing.T) {
 		`{"claim_names": {"org_id": "iss"}}`:                                         {"claim_names", "registered claims stay"},
 		`{"claim_names": {"org_id": "id", "software_id": "id"}}`:                     {"claim_names", "two claims"},
 		`{"claim_names": {"org_id": ""}}`:                                            {"claim_names", "empty"},
+		`{"claim_names": {"software_id": "org_id"}}`:                                 {"claim_names/software_id", "two claims"},
+		`{"claim_names": {"software_id": "i\u001bd"}}`:                               {"claim_names", "cannot be printed"},
 		`{"claim_names": {"org_id": 7}}`:                                             {"claim_names/org_id", "string"},
 		`{"clock_skew_seconds": 6e1}`:                                                {"clock_skew_seconds", "write 60"},
 		`{"max_redirect_uris": 5.0}`:                                                 {"max_redirect_uris", "write 5"},

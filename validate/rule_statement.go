@@ -240,6 +240,8 @@ func statementRequired() []Rule {
 				}
 				switch m := member(c.SSA()); {
 				case m.Present() && !m.Empty():
+				case m.Present() && claim.name == "software_roles":
+					c.reportFix(m.Pointer(), "", "", noRole(c), "")
 				case claim.name == "software_redirect_uris":
 					c.reportMissing(m.Pointer(), "is missing or empty")
 				default:
@@ -249,6 +251,15 @@ func statementRequired() []Rule {
 		})
 	}
 	return rows
+}
+
+// noRole says of software_roles what it lacks. A directory that has another name for the
+// claim may send roles with a status, of which the Active ones alone are read.
+func noRole(c *Case) string {
+	if _, moved := claimNames(c.in, c.policy)["software_roles"]; moved {
+		return "holds no role that is Active"
+	}
+	return "is empty"
 }
 
 // hinted reports whether the policy takes the request's software_id in place of the

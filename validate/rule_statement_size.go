@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -22,7 +23,7 @@ var statementSizeRules = []Rule{
 		Fix:      refetch,
 		Check: func(c *Case) {
 			if id, ok := c.SSA().SoftwareID.Get(); ok && id != "" && !c.Policy().softwareIDFits(id) {
-				c.ReportValue("/software_id", id, c.Policy().softwareIDWords(), "is no identifier of the directory")
+				c.ReportValue("/software_id", id, c.Policy().softwareIDWords(), c.Policy().identifierMessage(id))
 			}
 		},
 	},
@@ -54,7 +55,7 @@ var statementSizeRules = []Rule{
 			id, ok := c.SSA().SoftwareClientID.Get()
 			// The software_id's own row reports what both have.
 			if ok && id != "" && id != c.SSA().SoftwareID.Or("") && !c.Policy().softwareIDFits(id) {
-				c.ReportValue("/software_client_id", id, c.Policy().softwareIDWords(), "is no identifier of the directory")
+				c.ReportValue("/software_client_id", id, c.Policy().softwareIDWords(), c.Policy().identifierMessage(id))
 			}
 		},
 	},
@@ -69,6 +70,14 @@ var statementSizeRules = []Rule{
 		Fix:      "shorten the text at the directory and fetch a new SSA",
 		Check:    checkStatementLengths,
 	},
+}
+
+// identifierMessage says what is wrong with a software_id: its length alone, or its shape.
+func (p *Policy) identifierMessage(id string) string {
+	if isBase62(id) && len(id) > maxSoftwareID && slices.Contains(p.IDShapes, IDShapeOBIE) {
+		return lengthMessage(id, maxSoftwareID)
+	}
+	return "is no identifier of the directory"
 }
 
 // sizedClaim is a claim whose length the directory's model bounds.

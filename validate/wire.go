@@ -104,16 +104,28 @@ func sentence(v *Violation, details bool) string {
 	}
 	const room = MaxDescription - 100
 	told = text.ASCII(told, room)
-	message := told
 	for _, detail := range [...]struct{ name, value string }{{"got", v.Got}, {"want", v.Want}} {
-		if value := text.ASCII(text.Description(detail.value), MaxEcho); details && !strings.Contains(message, value) {
-			told += ", " + detail.name + " " + value
+		if details && !says(v.Message, detail.value) {
+			told += "; " + detail.name + " " + text.ASCII(text.Description(detail.value), MaxEcho)
 		}
 	}
 	if v.Rule == "" {
 		return told
 	}
 	return told + " (" + text.ASCII(text.Description(v.Rule), MaxEcho) + ")"
+}
+
+// says reports whether a message has each word of a detail: "at most 22 characters" is said
+// by "has 23 characters; at most 22", and "5" is not said by "15".
+func says(message, detail string) bool {
+	between := func(r rune) bool { return r == ' ' || r == ',' || r == ';' || r == '(' || r == ')' }
+	words := strings.FieldsFunc(message, between)
+	for _, word := range strings.FieldsFunc(detail, between) {
+		if !slices.Contains(words, word) {
+			return false
+		}
+	}
+	return true
 }
 
 // Echo makes a piece of input fit for a message. It keeps at most [MaxEcho] characters,

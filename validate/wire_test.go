@@ -119,20 +119,31 @@ func TestADescriptionOfAllHasWhatWouldBeRight(t *testing.T) {
 			}
 		})
 	}
-	assert.Equal(t, "/a: is wrong, got 51, want at most 50 (a); /b: is wrong, want integer (b); /c: is wrong, got x (c)",
+	assert.Equal(t, "/a: is wrong; got 51; want at most 50 (a); /b: is wrong; want integer (b); /c: is wrong; got x (c)",
 		judge(saying("a", "51", "at most 50", 1), saying("b", "", "integer", 1), saying("c", "x", "", 1)))
 
 	long := strings.Repeat("x", 200)
 	whole := judge(saying("a", long, long, 1))
-	assert.Equal(t, "/a: is wrong, got "+long[:61]+"..., want "+long[:61]+"... (a)", whole, "no more than 64 characters of either")
+	assert.Equal(t, "/a: is wrong; got "+long[:61]+"...; want "+long[:61]+"... (a)", whole, "no more than 64 characters of either")
+
+	message := func(message, got, want string) string {
+		return judge(with(row("m", 0), func(r *validate.Rule) {
+			r.Check = func(c *validate.Case) { c.ReportValue("/m", got, want, message) }
+		}))
+	}
+	assert.Equal(t, "/m: has 23 characters; at most 22; got xyz (m)", message("has 23 characters; at most 22", "xyz", "at most 22 characters"))
+	assert.Equal(t, "/m: is an array, must be a string (m)", message("is an array, must be a string", "array", "string"))
+	assert.Equal(t, "/m: is 15; got 5; want 1 (m)", message("is 15", "5", "1"), "a part of a word says nothing")
+	listed := strings.TrimSuffix(strings.Repeat("authorization_code, ", 5), ", ")
+	assert.Equal(t, "/m: is not one; allowed: "+listed+"; got x (m)", message("is not one; allowed: "+listed, "x", listed))
 
 	// 25 sentences of 16 characters with their separators are 448 of the 480 characters.
 	crowd := judge(saying("a", "1", "2", 1), saying("b", long, long, 1), saying("c", "", "", 22), saying("d", "1", "2", 1))
 	assert.LessOrEqual(t, len(crowd), validate.MaxDescription)
 	assert.Equal(t, 25, strings.Count(crowd, "is wrong"), "all of them")
-	assert.Contains(t, crowd, "/a: is wrong, got 1, want 2 (a)")
+	assert.Contains(t, crowd, "/a: is wrong; got 1; want 2 (a)")
 	assert.Contains(t, crowd, "/b: is wrong (b)", "there is no room for its details")
-	assert.Contains(t, crowd, "/d: is wrong, got 1, want 2 (d)")
+	assert.Contains(t, crowd, "/d: is wrong; got 1; want 2 (d)")
 }
 
 // What Echo does in full is a matter of internal/text.
