@@ -182,7 +182,8 @@ func Rules() []Rule {
 	return all
 }
 
-// RuleByID returns the row of the table that has the ID.
+// RuleByID returns the first row of the table that has the ID. An ID may have a row for each
+// of several profiles; [Validator.Rules] has the one of its profile.
 func RuleByID(id string) (Rule, bool) {
 	for _, r := range Rules() {
 		if r.ID == id {
