@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/text"
@@ -285,19 +284,15 @@ func (a *app) statementOf(name string) (string, error) {
 // kid, the issuer of the statement, and which flag makes a check that was not made.
 func (a *app) resultOf(name string, alone bool, by *lintOptions, r *tpp.LintResult) *report.Result {
 	o := &report.Result{Name: name, Report: r.Report, Checks: r.Checks, Documents: r.Documents}
-	signed := validate.DocHeader
+	header := r.Header
 	if alone {
-		signed = validate.DocSSAHeader
+		header = r.SSAHeader
 	}
-	if text, ok := r.Documents[signed]; ok {
-		if h, _, err := claims.DecodeHeader(text); err == nil {
-			o.Algorithm, o.KeyID = h.Algorithm.Or(""), h.KeyID.Or("")
-		}
+	if header != nil {
+		o.Algorithm, o.KeyID = header.Algorithm.Or(""), header.KeyID.Or("")
 	}
-	if text, ok := r.Documents[validate.DocSSA]; ok {
-		if c, _, err := claims.DecodeSSA(text, nil); err == nil {
-			o.Issuer = c.Issuer.Or("")
-		}
+	if r.SSA != nil {
+		o.Issuer = r.SSA.Issuer.Or("")
 	}
 	addNotes(r, &o.Checks, by)
 	return o

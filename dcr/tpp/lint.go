@@ -53,6 +53,9 @@ type LintInput struct {
 type LintResult struct {
 	Report    *validate.Report
 	Documents map[validate.Document][]byte // the JSON documents that could be decoded, UNVERIFIED
+	Header    *claims.Header               // of the request, UNVERIFIED; nil for claims alone
+	SSAHeader *claims.Header               // of the statement, UNVERIFIED
+	SSA       *claims.SSA                  // the claims of the statement, UNVERIFIED
 	// Checks are the states of what needs more than the request. A Note says why a check
 	// could not be made; it is empty where LintInput lacks what the check needs.
 	Checks validate.Checks
@@ -174,6 +177,7 @@ func (l *linter) check(ctx context.Context) error {
 	}
 	l.nameJudged(refused)
 	l.result.Report = l.in.Validator.Judge(&l.input)
+	l.result.Header, l.result.SSAHeader, l.result.SSA = l.input.Header, l.input.SSAHeader, l.input.SSA
 	l.result.Checks.Audience = l.audience(named)
 	if len(refused) > 0 {
 		l.judgeCertificate(refused)
