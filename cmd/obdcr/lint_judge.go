@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,10 @@ type judgement struct {
 	left   string         // the name of a file that is left out, because lint does not judge such ones
 }
 
+// manyGCPercent is how much the heap may grow between two collections while many files are
+// judged, in percent of what is alive: a few megabytes.
+const manyGCPercent = 800
+
 // lint judges files and writes the reports.
 func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool, o *lintOptions) error {
 	if !slices.Contains(text.Strings(report.Formats()), o.output) {
@@ -50,6 +55,8 @@ func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool
 	many := len(args) > 1 || len(files) != 1 || !files[0].named
 	if many {
 		out = a.out // file by file, because it may be much
+		// What is kept is small, and what is dropped is much: collect it seldom.
+		defer debug.SetGCPercent(debug.SetGCPercent(manyGCPercent))
 		var stop func()
 		ctx, stop = untilSignal(ctx, files)
 		defer stop()
