@@ -47,16 +47,7 @@ func TestASignalEndsTheWaitAndSaysWhatTheBankMayHaveDone(t *testing.T) {
 		"--registration-endpoint", silent.URL+"/register", "--client-out", "client.json", "--timeout", "10m")
 	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = dir, r.out, r.err
 	r.run(t)
-	select {
-	case <-arrived:
-	case <-r.ended:
-		require.Fail(t, "it has ended", r.err.String())
-	}
-	require.NoError(t, r.cmd.Process.Signal(os.Interrupt))
-	<-r.ended
-	var exit *exec.ExitError
-	require.ErrorAs(t, r.exit, &exit)
-	require.Equal(t, exitIO, exit.ExitCode(), r.err.String())
+	r.interrupt(t, arrived)
 	require.Contains(t, r.err.String(), "the client may be registered")
 	left, err := filepath.Glob(filepath.Join(dir, ".client-*"))
 	require.NoError(t, err)
@@ -115,4 +106,20 @@ func memberOf(t *testing.T, document []byte, name string) string {
 		return ""
 	}
 	return fmt.Sprint(members[name])
+}
+
+// interrupt sends the signal of Ctrl-C when something has arrived at a server, and waits for
+// the end, which has the exit code of an answer that did not come.
+func (r *running) interrupt(t *testing.T, arrived <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-arrived:
+	case <-r.ended:
+		require.Fail(t, "it has ended", r.err.String())
+	}
+	require.NoError(t, r.cmd.Process.Signal(os.Interrupt))
+	<-r.ended
+	var exit *exec.ExitError
+	require.ErrorAs(t, r.exit, &exit)
+	require.Equal(t, exitIO, exit.ExitCode(), r.err.String())
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/text"
@@ -20,7 +21,7 @@ func (a *app) unusableAnswer(out io.Writer, o *clientOptions, k *keeper, lost *t
 	name, failed := k.keepRaw(document)
 	end := a.bankError(lost)
 	if failed != nil {
-		a.note("the answer cannot be kept in a file (%v): it is on standard output, with all secrets in it; keep it", withoutPath(failed))
+		a.note("the answer cannot be kept in a file (%v): it is on standard output, with all secrets in it; keep it", input.WithoutPath(failed))
 		if _, err := io.WriteString(out, visibleJSON(document)+"\n"); err != nil {
 			return ioError(err)
 		}

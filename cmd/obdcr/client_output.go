@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/text"
 )
@@ -36,7 +37,7 @@ func (a *app) keeper(o *clientOptions, replace bool) (*keeper, error) {
 	}
 	var err error
 	if k.file, err = os.CreateTemp(filepath.Dir(k.name), ".client-*"); err != nil { // 0600
-		return nil, ioError(fmt.Errorf("--client-out %s: %w", k.name, withoutPath(err)))
+		return nil, ioError(fmt.Errorf("--client-out %s: %w", k.name, input.WithoutPath(err)))
 	}
 	return k, nil
 }
@@ -86,7 +87,7 @@ func (a *app) writeNew(out io.Writer, i *tpp.ClientInformation, k *keeper, show 
 	}
 	if err := k.keep([]byte(i.Document.Reveal())); err != nil {
 		// The bank does not show the secret again: it must not be lost with the file.
-		a.note("--client-out %s: %v: the whole answer goes to standard output instead", k.name, withoutPath(err))
+		a.note("--client-out %s: %v: the whole answer goes to standard output instead", k.name, input.WithoutPath(err))
 		return errors.Join(a.writeClient(out, i, shownSecrets{}), &exitError{code: exitIO})
 	}
 	a.note("the whole answer is in %s: give it as --client", k.name)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -29,7 +30,7 @@ func (o *clientOptions) mayBeSent(verb, request string) error {
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
-		return ioError(fmt.Errorf("--save %s: %w", o.save, withoutPath(err)))
+		return ioError(fmt.Errorf("--save %s: %w", o.save, input.WithoutPath(err)))
 	}
 	return nil
 }
@@ -91,7 +92,7 @@ func (a *app) keepLost(out io.Writer, o *clientOptions, request string, err erro
 	if name == "" {
 		var failed error
 		if name, failed = newFile("request-*.jwt", request); failed != nil {
-			a.note("the request cannot be kept in this folder (%v): it is on standard output; keep it in a file, for --request", withoutPath(failed))
+			a.note("the request cannot be kept in this folder (%v): it is on standard output; keep it in a file, for --request", input.WithoutPath(failed))
 			_, failed = io.WriteString(out, request)
 			return failed == nil
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/x509"
 	"errors"
-	"os"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -36,15 +35,6 @@ func unread(flag string, err error) error {
 		return &exitError{exitViolated, err}
 	}
 	return ioError(err)
-}
-
-// withoutPath returns the cause of a *os.PathError: the message names the file already.
-func withoutPath(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }
 
 // plainError is an error without the name of the package that it is from.

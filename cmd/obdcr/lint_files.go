@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 )
 
 // candidate is a file that lint may judge.
@@ -96,7 +98,7 @@ func visit(all *[]candidate, name string, top bool, entry fs.DirEntry, err error
 	hidden := !top && strings.HasPrefix(filepath.Base(name), ".")
 	switch {
 	case err != nil && !hidden:
-		*all = append(*all, candidate{name: name, err: fmt.Errorf("%s: %w", name, withoutPath(err))})
+		*all = append(*all, candidate{name: name, err: fmt.Errorf("%s: %w", name, input.WithoutPath(err))})
 		return fs.SkipDir
 	case err != nil, entry.IsDir() && hidden:
 		return fs.SkipDir

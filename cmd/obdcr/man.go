@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 )
 
 // manCommand writes the manual pages. It is hidden, because packagers need it and users do
@@ -24,7 +26,7 @@ func manCommand() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
-				return ioError(fmt.Errorf("%s: %w", args[0], withoutPath(err)))
+				return ioError(fmt.Errorf("%s: %w", args[0], input.WithoutPath(err)))
 			}
 			root := c.Root()
 			root.DisableAutoGenTag = true

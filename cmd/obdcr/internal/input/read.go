@@ -119,7 +119,7 @@ func (r *Reader) content(name string) (string, error) {
 	} else {
 		f, err := os.Open(name)
 		if err != nil {
-			return "", withoutPath(err)
+			return "", WithoutPath(err)
 		}
 		defer f.Close() //nolint:errcheck // it is only read
 		from = f
@@ -129,15 +129,15 @@ func (r *Reader) content(name string) (string, error) {
 	_, err := data.ReadFrom(io.LimitReader(from, MaxSize+1))
 	switch {
 	case err != nil:
-		return "", withoutPath(err)
+		return "", WithoutPath(err)
 	case data.Len() > MaxSize:
 		return "", ErrTooLarge
 	}
 	return data.String(), nil
 }
 
-// withoutPath returns the cause of a *os.PathError: the message names the file already.
-func withoutPath(err error) error {
+// WithoutPath returns the cause of a *os.PathError: the message names the file already.
+func WithoutPath(err error) error {
 	if path, ok := errors.AsType[*os.PathError](err); ok {
 		return path.Err
 	}
