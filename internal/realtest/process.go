@@ -1,0 +1,182 @@
+// Package realtest starts servers that others wrote, such as Keycloak and nginx, for
+// tests. Every server listens on loopback alone, and ends with its test. For tests only.
+//
+// A laptop may lack such a server: a test then says in one line what it did not run.
+// OBDCR_FULL=1, which the project's own run sets, makes that a failure.
+package realtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/obdcr/obdcr/internal/fulltest"
+)
+
+// shownLines is how many lines of a server's output a failed test prints.
+const shownLines = 40
+
+// stopTimeout is how long Stop waits before it kills.
+const stopTimeout = 20 * time.Second
+
+// Process is a server that a test has started.
+type Process struct {
+	t    testing.TB
+	name string
+	cmd  *exec.Cmd
+	log  string // file with the output
+	done chan struct{}
+	once sync.Once
+}
+
+// Tool returns the path of a program, from PATH or the folders of system programs. Without
+// it ok is false: the test has said what it does not run and returns. With OBDCR_FULL=1
+// the test fails instead.
+func Tool(t testing.TB, name string) (path string, ok bool) {
+	t.Helper()
+	if path, err := exec.LookPath(name); err == nil {
+		return path, true
+	}
+	for _, folder := range []string{"/usr/sbin", "/usr/local/sbin", "/sbin"} {
+		if path, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
+			return path, true
+		}
+	}
+	Missing(t, "there is no "+name)
+	return "", false
+}
+
+// Missing says that a test does not run, and why. With OBDCR_FULL=1 the test fails.
+func Missing(t testing.TB, why string) {
+	t.Helper()
+	if fulltest.Asked() {
+		t.Fatalf("%s cannot run: %s", t.Name(), why)
+	}
+	fmt.Printf("%s did not run: %s\n", t.Name(), why)
+}
+
+// Start starts a server in a process group of its own. The group ends with the test. If
+// the test fails, the last lines of the server's output are printed.
+func Start(t testing.TB, cmd *exec.Cmd) *Process {
+	t.Helper()
+	name := filepath.Base(cmd.Path)
+	out, err := os.CreateTemp(t.TempDir(), name+"-*.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = out, out
+	ownGroup(cmd)
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%s does not start: %v", name, err)
+	}
+	p := &Process{t: t, name: name, cmd: cmd, log: out.Name(), done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		_ = cmd.Wait() // how the server ended is seen in its output
+		_ = out.Close()
+	}()
+	t.Cleanup(func() {
+		p.Stop()
+		if t.Failed() {
+			t.Logf("%s said at the end:\n%s", name, p.tail())
+		}
+	})
+	return p
+}
+
+// Kill ends the server and its children at once, by SIGKILL.
+func (p *Process) Kill() { kill(p.cmd); <-p.done }
+
+// Stop asks the server to end, by SIGTERM, and kills it if it does not. A second call does
+// nothing.
+func (p *Process) Stop() {
+	p.once.Do(func() {
+		terminate(p.cmd)
+		select {
+		case <-p.done:
+			kill(p.cmd) // children that are left
+		case <-time.After(stopTimeout):
+			p.Kill()
+		}
+	})
+}
+
+// Ended reports whether the server has ended.
+func (p *Process) Ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Output returns what the server has printed.
+func (p *Process) Output() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+func (p *Process) tail() string {
+	lines := strings.Split(strings.TrimRight(p.Output(), "\n"), "\n")
+	return strings.Join(lines[max(len(lines)-shownLines, 0):], "\n")
+}
+
+// Await asks for an address until it answers with the status. The test fails if the server
+// ends, or if the context does.
+func (p *Process) Await(ctx context.Context, client *http.Client, address string, status int) {
+	p.t.Helper()
+	last := errors.New("nothing was asked")
+	for ctx.Err() == nil {
+		if p.Ended() {
+			p.t.Fatalf("%s has ended:\n%s", p.name, p.tail())
+		}
+		if last = answers(ctx, client, address, status); last == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	p.t.Fatalf("%s does not answer at %s: %v\n%s", p.name, address, last, p.tail())
+}
+
+func answers(ctx context.Context, client *http.Client, address string, status int) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != status {
+		return fmt.Errorf("it answered %d", answer.StatusCode)
+	}
+	return nil
+}
+
+// FreePort returns a port of loopback that nobody listens at.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}

@@ -1,0 +1,36 @@
+package realtest
+
+import (
+	"context"
+	"net/http"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAServerEndsWhenItIsToldTo(t *testing.T) {
+	for name, end := range map[string]func(*Process){"asked": (*Process).Stop, "killed": (*Process).Kill} {
+		t.Run(name, func(t *testing.T) {
+			p := Start(t, exec.CommandContext(t.Context(), "sh", "-c", "echo ready; sleep 600 & wait"))
+			require.False(t, p.Ended())
+			require.Eventually(t, func() bool { return p.Output() == "ready\n" }, 10*time.Second, 10*time.Millisecond)
+			end(p)
+			require.True(t, p.Ended())
+		})
+	}
+}
+
+func TestAServerThatDoesNotAnswerIsNotReady(t *testing.T) {
+	require.Error(t, answers(t.Context(), http.DefaultClient, "http://127.0.0.1:1/", http.StatusOK))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, answers(ctx, http.DefaultClient, "http://127.0.0.1:1/", http.StatusOK), context.Canceled)
+}
+
+func TestAProgramThatIsThereIsFound(t *testing.T) {
+	path, ok := Tool(t, "sh")
+	require.True(t, ok)
+	require.NotEmpty(t, path)
+}
