@@ -1,0 +1,88 @@
+package realtest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// servers is the environment variable that asks for the tests with authorization servers.
+const servers = "OBDCR_SERVERS"
+
+const (
+	downloadTimeout = 15 * time.Minute
+	startTimeout    = 5 * time.Minute
+)
+
+// Identity is the TLS identity of a server, in PEM. Package ssatest can make one.
+type Identity struct {
+	Certificate, Key []byte // of the server
+	// CA is what the server trusts: the CA of client certificates, and of the hosts that
+	// it reads key sets from. Its own certificate is of this CA, too.
+	CA []byte
+}
+
+// Asked reports whether the tests with authorization servers are to run: OBDCR_SERVERS=1.
+// If not, it says in one line what does not run. These servers take a minute to start
+// and may have to be downloaded, so no other variable asks for them.
+func Asked(t testing.TB, server string) bool {
+	t.Helper()
+	if value := os.Getenv(servers); value != "" && value != "0" {
+		return true
+	}
+	fmt.Printf("%s did not run: %s=1 starts %s\n", t.Name(), servers, server)
+	return false
+}
+
+// need returns the path of a program. Without it the test fails: it was asked for.
+func need(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%s cannot run: there is no %s", t.Name(), name)
+	}
+	return path
+}
+
+// run runs a program to its end, within the time of a download.
+func run(t testing.TB, dir, program string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), downloadTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, need(t, program), args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", program, err, out)
+	}
+}
+
+// write puts the three files of the identity into a folder and returns their paths.
+func (i Identity) write(t testing.TB, dir string) (certificate, key, ca string) {
+	t.Helper()
+	certificate, key, ca = filepath.Join(dir, "server.pem"), filepath.Join(dir, "server.key"), filepath.Join(dir, "ca.pem")
+	for name, content := range map[string][]byte{certificate: i.Certificate, key: i.Key, ca: i.CA} {
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return certificate, key, ca
+}
+
+// client trusts the identity's CA and presents no certificate. Each call has a connection
+// of its own, so that none outlives a server that is stopped.
+func (i Identity) client(t testing.TB) *http.Client {
+	t.Helper()
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(i.CA) {
+		t.Fatal("the identity has no CA")
+	}
+	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+}
