@@ -42,7 +42,7 @@ func FromTLS(r *http.Request) (*x509.Certificate, error) {
 // Form is the way in which a proxy writes a certificate into a header.
 type Form string
 
-// The forms. Each holds one certificate, the last one a chain.
+// The forms. Each holds one certificate, the last two a chain.
 const (
 	// FormRFC9440 is a byte sequence, :base64 of the DER:, as in Client-Cert (RFC
 	// 9440 section 2.2).
@@ -61,11 +61,17 @@ const (
 	// X-Amzn-Mtls-Clientcert of AWS. The source takes the leaf alone. That load
 	// balancer passes the chain on unverified, so the Checker needs Authorities.
 	FormEscapedPEMChain Form = "escaped_pem_chain"
+	// FormDERChain is FormDER for each certificate that the client sent, leaf first, with
+	// commas between them: X-Forwarded-Tls-Client-Cert of Traefik (passTLSClientCert with
+	// pem). Traefik 2.7 percent-encodes it, version 3 does not; the source reads both. It
+	// takes the leaf alone. Traefik passes on what the client sent, so the Checker needs
+	// Authorities.
+	FormDERChain Form = "der_chain"
 )
 
 // Forms returns every form that FromHeader reads.
 func Forms() []Form {
-	return []Form{FormRFC9440, FormXFCC, FormEscapedPEM, FormDER, FormPEM, FormEscapedPEMChain}
+	return []Form{FormRFC9440, FormXFCC, FormEscapedPEM, FormDER, FormPEM, FormEscapedPEMChain, FormDERChain}
 }
 
 // HeaderConfig names the header with the client's certificate, and the proxies that send

@@ -38,6 +38,8 @@ func decodeHeader(form Form, value string) (*x509.Certificate, error) {
 		return decodeEscapedPEM(value, maxChain)
 	case FormDER:
 		return parseDER(value)
+	case FormDERChain:
+		return decodeDERChain(value)
 	default:
 		return decodePEM(value, 1)
 	}
@@ -78,6 +80,31 @@ func decodeEscapedPEM(value string, most int) (*x509.Certificate, error) {
 		return nil, badHeader("a broken percent-encoding")
 	}
 	return decodePEM(text, most)
+}
+
+// decodeDERChain reads all certificates of a chain, and returns the first. A chain with a
+// broken certificate is an error: nobody could tell whether the first one is the leaf.
+func decodeDERChain(value string) (*x509.Certificate, error) {
+	text, err := url.PathUnescape(value)
+	if err != nil {
+		return nil, badHeader("a broken percent-encoding")
+	}
+	var leaf *x509.Certificate
+	for n, rest, more := 0, text, true; more; n++ {
+		if n == maxChain {
+			return nil, badHeader("more certificates than its form has")
+		}
+		var part string
+		part, rest, more = strings.Cut(rest, ",")
+		cert, err := parseDER(part)
+		if err != nil {
+			return nil, err
+		}
+		if leaf == nil {
+			leaf = cert
+		}
+	}
+	return leaf, nil
 }
 
 // decodePEM reads at most so many certificates and returns the first. Any white space

