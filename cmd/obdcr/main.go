@@ -162,7 +162,7 @@ I/O, or a bank that cannot answer now.`,
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(a.lintCommand(), a.inspectCommand(), explainCommand(), rulesCommand(),
 		a.policyCommand(), a.attributesCommand(), a.dnCommand(), a.buildCommand(), a.registerCommand(), a.getCommand(), a.updateCommand(),
-		a.deleteCommand(), a.ssaCommand(), a.sandboxCommand(), versionCommand(), manCommand())
+		a.deleteCommand(), a.ssaCommand(), a.sandboxCommand(), a.healthCommand(), versionCommand(), manCommand())
 	root.SetVersionTemplate(thisBuild().String() + "\n")
 	helpful(root)
 	root.InitDefaultCompletionCmd()

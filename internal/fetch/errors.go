@@ -57,11 +57,12 @@ func failure(err error) *Error {
 	if errors.As(err, &forbidden) {
 		return &Error{Kind: ErrForbiddenNetwork, detail: forbidden.Error(), Cause: err}
 	}
-	return &Error{Kind: ErrNetwork, detail: reason(err), Cause: err}
+	return &Error{Kind: ErrNetwork, detail: Reason(err), Cause: err}
 }
 
-// reason puts an error of the network into words of our own.
-func reason(err error) string {
+// Reason puts an error of the network into words of our own, in ASCII. It quotes neither the
+// address nor the peer.
+func Reason(err error) string {
 	var (
 		dns       *net.DNSError
 		authority x509.UnknownAuthorityError
