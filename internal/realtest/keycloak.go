@@ -50,7 +50,8 @@ func StartKeycloak(t testing.TB, identity Identity) *Keycloak {
 	k := &Keycloak{Address: fmt.Sprintf("https://127.0.0.1:%d", port), HTTP: identity.client(t), t: t}
 	k.command = func() *exec.Cmd {
 		cmd := exec.Command("bash", filepath.Join(home, "bin", "kc.sh"), "start-dev", "--cache=local",
-			"--http-enabled=false", "--http-host=127.0.0.1", fmt.Sprintf("--https-port=%d", port), fmt.Sprintf("--http-management-port=%d", FreePort(t)),
+			"--http-host=127.0.0.1", fmt.Sprintf("--https-port=%d", port), fmt.Sprintf("--http-management-port=%d", FreePort(t)),
+			fmt.Sprintf("--http-port=%d", FreePort(t)), // dev mode listens there too, also with --http-enabled=false
 			"--https-certificate-file="+certificate, "--https-certificate-key-file="+key,
 			"--https-client-auth=request", "--https-trust-store-file="+ca, "--truststore-paths="+ca)
 		cmd.Env = append(os.Environ(), "KC_BOOTSTRAP_ADMIN_USERNAME="+keycloakAdmin, "KC_BOOTSTRAP_ADMIN_PASSWORD="+keycloakAdmin,

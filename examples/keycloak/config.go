@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// config is the configuration file, such as bank.json. Its files are found from the folder
+// of the configuration file.
+type config struct {
+	Address      string             `json:"address"`                  // where to listen
+	Issuer       string             `json:"issuer"`                   // the same, as TPPs reach it
+	Organisation string             `json:"organisation"`             // what requests name as aud
+	Environment  claims.Environment `json:"environment"`              // sandbox or production: which Open Banking Directory is believed
+	DirectoryJWK string             `json:"directory_jwks,omitempty"` // in place of that directory, to try
+	Certificate  string             `json:"certificate"`              // the bank's own, for TLS: a file
+	Key          string             `json:"key"`                      // of the certificate: a file
+	ClientCA     string             `json:"client_ca"`                // the CAs of client certificates: a file
+	ServerCA     string             `json:"server_ca,omitempty"`      // that of Keycloak and of directory_jwks: a file; "" those of the system
+	Database     string             `json:"database"`                 // a file
+	Policy       string             `json:"policy,omitempty"`         // a file; "" the default policy
+	Keycloak     keycloakConfig     `json:"keycloak"`
+
+	folder string
+	roots  *x509.CertPool // of ServerCA; nil: those of the system
+}
+
+type keycloakConfig struct {
+	Address    string `json:"address"`
+	Realm      string `json:"realm"`
+	ClientID   string `json:"client_id"`   // of this program
+	SecretFile string `json:"secret_file"` // its client secret; -setup makes the file
+}
+
+// readConfig reads a configuration file. It refuses a member that it does not know.
+func readConfig(file string) (*config, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	c := &config{folder: filepath.Dir(file)}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(c); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	for _, path := range []*string{&c.Certificate, &c.Key, &c.ClientCA, &c.ServerCA, &c.Database, &c.Policy, &c.Keycloak.SecretFile} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(c.folder, *path)
+		}
+	}
+	if at, err := url.Parse(c.Keycloak.Address); err != nil || at.Scheme != "https" || at.Host == "" || strings.HasSuffix(c.Keycloak.Address, "/") {
+		return nil, fmt.Errorf("%s: keycloak.address is no https address without a slash at its end", file)
+	}
+	if c.Keycloak.Realm == "" || c.Keycloak.ClientID == "" || c.Keycloak.SecretFile == "" {
+		return nil, fmt.Errorf("%s: keycloak needs realm, client_id and secret_file", file)
+	}
+	if c.ServerCA == "" {
+		return c, nil
+	}
+	if text, err = os.ReadFile(c.ServerCA); err != nil {
+		return nil, fmt.Errorf("%s: server_ca: %w", file, err)
+	}
+	if c.roots = x509.NewCertPool(); !c.roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s: server_ca: %s has no certificate in PEM", file, c.ServerCA)
+	}
+	return c, nil
+}
+
+// client reaches Keycloak. It follows no redirect: that would carry a token elsewhere.
+func (c *config) client() *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// at is an address below one of Keycloak's realms.
+func (c *config) at(realm, path string) string {
+	return c.Keycloak.Address + "/realms/" + url.PathEscape(realm) + path
+}
+
+const tokenPath = "/protocol/openid-connect/token"
+
+// asBank calls the admin API by the bank's own client.
+func (c *config) asBank(secret claims.Secret) *admin {
+	return &admin{base: c.Keycloak.Address, realm: c.Keycloak.Realm, http: c.client(), now: time.Now,
+		tokenURL: c.at(c.Keycloak.Realm, tokenPath), grant: url.Values{"grant_type": {"client_credentials"}},
+		user: url.UserPassword(c.Keycloak.ClientID, secret.Reveal())}
+}
+
+// asAdministrator calls the admin API by a person's name and password.
+func (c *config) asAdministrator(name, password string) *admin {
+	return &admin{base: c.Keycloak.Address, realm: c.Keycloak.Realm, http: c.client(), now: time.Now,
+		tokenURL: c.at("master", tokenPath),
+		grant:    url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {name}, "password": {password}}}
+}
+
+// secret reads the client secret. With create it makes the file if there is none.
+func (c *config) secret(create bool) (claims.Secret, error) {
+	file := c.Keycloak.SecretFile
+	text, err := os.ReadFile(file)
+	if create && errors.Is(err, fs.ErrNotExist) {
+		text = []byte(rand.Text())
+		err = os.WriteFile(file, append(text, '\n'), 0o600)
+	}
+	secret := strings.TrimSpace(string(text))
+	if err == nil && secret == "" {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return claims.Secret{}, fmt.Errorf("the client secret: %w; -setup makes it", err)
+	}
+	return claims.NewSecret(secret), nil
+}
