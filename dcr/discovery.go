@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/text"
@@ -54,29 +55,47 @@ type discoveryDocument struct {
 	UserCode              *bool                 `json:"backchannel_user_code_parameter_supported,omitempty"`
 }
 
-// NewDiscoveryHandler serves the document by GET and HEAD, at any path. It asks for no
-// client certificate, and its answer is the same for every client. Caches may keep the
-// document for five minutes. PS256 is the first of the algorithms wherever the policy
-// admits it, because clients take the first algorithm they find. The error names what
-// d lacks.
+// NewDiscoveryHandler serves the document by NewDocumentHandler. PS256 is the first of the
+// algorithms wherever the policy admits it, because clients take the first algorithm they
+// find. The error names what d lacks.
 func NewDiscoveryHandler(d Discovery) (http.Handler, error) {
 	body, err := d.Document()
 	if err != nil {
 		return nil, err
 	}
+	return NewDocumentHandler(func() []byte { return body }), nil
+}
+
+// documentRetryAfter is what a client is told to wait for a document that is not there yet.
+const documentRetryAfter = 10 * time.Second
+
+// NewDocumentHandler serves a discovery document by GET and HEAD, at any path. It asks for
+// no client certificate, and its answer is the same for every client. Caches may keep the
+// document for five minutes. current returns the document of the moment, which nobody may
+// change afterwards; it is called for each request, at the same time by several. While it
+// returns nil, the answer is 503 with Retry-After: without the document of the
+// authorization server, a bank cannot say what holds there.
+func NewDocumentHandler(current func() []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("X-Content-Type-Options", "nosniff")
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			header.Set("Allow", "GET, HEAD")
 			text.NoStore(header)
 			http.Error(w, "the discovery document is read by GET", http.StatusMethodNotAllowed)
 			return
 		}
+		body := current()
+		if body == nil {
+			text.NoStore(header)
+			text.RetryAfter(header, documentRetryAfter)
+			http.Error(w, "the discovery document of the authorization server could not be read yet", http.StatusServiceUnavailable)
+			return
+		}
+		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Content-Type", "application/json")
 		header.Set("Cache-Control", "public, max-age=300")
 		_, _ = w.Write(body) // an error means that the client has hung up
-	}), nil
+	})
 }
 
 // Document returns the discovery document, a JSON object. The error names what d lacks.
@@ -147,11 +166,11 @@ func (d *Discovery) check() error {
 			return fmt.Errorf("dcr: discovery: %s %w", e.name, err)
 		}
 	}
-	switch {
-	case strings.ContainsRune(d.Issuer, '?'):
+	if strings.ContainsRune(d.Issuer, '?') {
 		return errors.New("dcr: discovery: the Issuer must have no query")
-	case strings.HasSuffix(d.RegistrationEndpoint, "/") || strings.ContainsRune(d.RegistrationEndpoint, '?'):
-		return errors.New("dcr: discovery: client identifiers are appended to the RegistrationEndpoint: no query, no slash at its end")
+	}
+	if err := checkRegistrationEndpoint(d.RegistrationEndpoint); err != nil {
+		return fmt.Errorf("dcr: discovery: RegistrationEndpoint %w", err)
 	}
 	return nil
 }
