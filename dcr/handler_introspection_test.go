@@ -23,7 +23,9 @@ func TestARegistrarWorksWithAnyAuthorizationServer(t *testing.T) {
 	s := newSite(t, nil)
 	var said, path string
 	authorizationServer := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path = r.URL.Path
+		if r.URL.Path == "/revoke" {
+			path = r.URL.Path
+		}
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, said)
 	}))

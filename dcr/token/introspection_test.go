@@ -3,8 +3,8 @@ package token_test
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -92,11 +92,12 @@ func active(members map[string]string) string {
 
 func TestIntrospectionTellsWhoseATokenIs(t *testing.T) {
 	a := newIntrospectionServer(t)
-	a.body = active(map[string]string{"username": `"x"`, "aud": `["y"]`})
+	a.body = active(map[string]string{"username": `"x"`, "sub": `"customer"`, "aud": `["y", "z"]`})
 	access, err := a.tokens(t, nil).Introspect(context.Background(), claims.NewSecret("a.b-c_d~e+f/g=="))
 	require.NoError(t, err)
 	require.Equal(t, token.AccessToken{ClientID: "abc", CertificateSHA256: sha256.Sum256([]byte("certificate")),
-		IssuedAt: time.Unix(1_790_000_000, 0).UTC(), Expiry: time.Unix(1_790_000_300, 0).UTC(), Scope: []string{"openid", "accounts"}}, access)
+		IssuedAt: time.Unix(1_790_000_000, 0).UTC(), Expiry: time.Unix(1_790_000_300, 0).UTC(), Scope: []string{"openid", "accounts"},
+		Subject: "customer", Audience: []string{"y", "z"}}, access)
 	require.Equal(t, "/introspect", a.path)
 	require.Equal(t, url.Values{"token": {"a.b-c_d~e+f/g=="}, "token_type_hint": {"access_token"}}, a.form)
 	require.Empty(t, a.basic)
@@ -106,6 +107,18 @@ func TestIntrospectionTellsWhoseATokenIs(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, access.Expiry)
 	require.Empty(t, access.Scope)
+	require.Empty(t, access.Subject)
+	require.Empty(t, access.Audience)
+
+	a.body = active(map[string]string{"sub": `""`, "aud": `"one"`})
+	access, err = a.tokens(t, nil).Introspect(context.Background(), claims.NewSecret("x"))
+	require.NoError(t, err)
+	require.Empty(t, access.Subject)
+	require.Equal(t, []string{"one"}, access.Audience)
+	a.body = active(map[string]string{"aud": `[]`})
+	access, err = a.tokens(t, nil).Introspect(context.Background(), claims.NewSecret("x"))
+	require.NoError(t, err)
+	require.Empty(t, access.Audience)
 }
 
 func TestATokenThatIsBoundToNobodyIsNotValid(t *testing.T) {
@@ -135,10 +148,20 @@ func TestATokenThatIsBoundToNobodyIsNotValid(t *testing.T) {
 		"a refresh token":          active(map[string]string{"token_type": `"Refresh"`}),
 		"a type that is no text":   active(map[string]string{"token_type": `5`}),
 		"a DPoP token":             active(map[string]string{"token_type": `"DPoP"`}),
+		"sub is a number":          active(map[string]string{"sub": "7"}),
+		"sub is null":              active(map[string]string{"sub": "null"}),
+		"sub is a list":            active(map[string]string{"sub": `["abc"]`}),
+		"sub has half a character": active(map[string]string{"sub": `"\ud800"`}),
+		"aud is a number":          active(map[string]string{"aud": "7"}),
+		"aud is null":              active(map[string]string{"aud": "null"}),
+		"aud is an object":         active(map[string]string{"aud": `{"a":"b"}`}),
+		"aud has a number":         active(map[string]string{"aud": `["a",7]`}),
+		"aud has a list":           active(map[string]string{"aud": `[["a"]]`}),
 	} {
 		a.body = body
-		_, err := tokens.Introspect(context.Background(), claims.NewSecret("x"))
+		access, err := tokens.Introspect(context.Background(), claims.NewSecret("x"))
 		require.ErrorIs(t, err, token.ErrInvalid, name)
+		require.Zero(t, access, name)
 	}
 	visited := a.visited
 	for _, text := range []string{"", "a b", "a\nb", "ü", "a\"b", strings.Repeat("x", 100_000)} {
@@ -147,6 +170,56 @@ func TestATokenThatIsBoundToNobodyIsNotValid(t *testing.T) {
 		require.NoError(t, revoke(tokens, text))
 	}
 	require.Equal(t, visited, a.visited, "what cannot be a token is not sent")
+}
+
+func TestATokenWithoutACertificateIsUnbound(t *testing.T) {
+	a := newIntrospectionServer(t)
+	tokens := a.tokens(t, nil)
+	for name, c := range map[string]struct {
+		members map[string]string
+		unbound bool
+	}{
+		"no cnf":                    {map[string]string{"cnf": ""}, true},
+		"cnf is null":               {map[string]string{"cnf": "null"}, true},
+		"cnf has another method":    {map[string]string{"cnf": `{"jkt":"x"}`}, true},
+		"no cnf, and no client":     {map[string]string{"cnf": "", "client_id": ""}, true},
+		"no cnf, and not active":    {map[string]string{"cnf": "", "active": "false"}, false},
+		"a thumbprint of no use":    {map[string]string{"cnf": `{"x5t#S256":"AAAA"}`}, false},
+		"a thumbprint, no client":   {map[string]string{"client_id": ""}, false},
+		"a thumbprint and no issue": {map[string]string{"iat": ""}, false},
+	} {
+		a.body = active(c.members)
+		_, err := tokens.Introspect(context.Background(), claims.NewSecret("x"))
+		require.ErrorIs(t, err, token.ErrInvalid, name)
+		require.Equal(t, c.unbound, errors.Is(err, token.ErrUnbound), name)
+	}
+}
+
+func TestAServerThatDoesNotKnowTheBankSaysSo(t *testing.T) {
+	a := newIntrospectionServer(t)
+	tokens := a.tokens(t, nil)
+	for name, c := range map[string]struct {
+		status      int
+		media, body string
+		refused     bool
+	}{
+		"401":                   {401, "text/html", "<html>", true},
+		"401 without a body":    {401, "", "", true},
+		"400 invalid_client":    {400, "application/json", `{"error":"invalid_client"}`, true},
+		"400 invalid_request":   {400, "application/json", `{"error":"invalid_request"}`, false},
+		"403":                   {403, "application/json", `{"error":"access_denied"}`, false},
+		"400 with a long error": {400, "application/json", `{"error":"` + strings.Repeat("x", 5000) + `"}`, false},
+		"400 and a control":     {400, "application/json", `{"error":"a\u001bb"}`, false},
+		"503":                   {503, "application/json", `{"error":"temporarily_unavailable"}`, false},
+	} {
+		a.status, a.media, a.body = c.status, c.media, c.body
+		_, err := tokens.Introspect(context.Background(), claims.NewSecret("secret-token"))
+		require.Error(t, err, name)
+		require.NotErrorIs(t, err, token.ErrInvalid, name)
+		require.Equal(t, c.refused, errors.Is(err, token.ErrUnauthenticated), name)
+		require.Regexp(t, `^[ -~]{1,300}$`, err.Error(), name)
+		require.NotContains(t, err.Error(), "secret-token", name)
+	}
 }
 
 func TestAnAnswerThatSaysNothingIsAnOutage(t *testing.T) {
@@ -177,6 +250,7 @@ func TestAnAnswerThatSaysNothingIsAnOutage(t *testing.T) {
 		"client_id twice":         {200, "application/json", `{"client_id":"x",` + good[1:]},
 		"broken UTF-8":            {200, "application/json", active(map[string]string{"x": "\"\xff\""})},
 		"too long":                {200, "application/json", active(map[string]string{"x": `"` + strings.Repeat("x", 64<<10) + `"`})},
+		"ten megabytes":           {200, "application/json", strings.Repeat(" ", 10<<20) + good},
 		"endless depth":           {200, "application/json", active(map[string]string{"x": strings.Repeat("[", 1000) + strings.Repeat("]", 1000)})},
 		"an error, RFC 6749 5.2.": {400, "application/json", `{"error":"invalid_client"}`},
 	} {
@@ -230,54 +304,4 @@ func TestAServerThatDoesNotAnswerIsAnOutage(t *testing.T) {
 	err = revoke(tokens, "secret-token")
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "secret-token")
-}
-
-func TestATokenIsRevoked(t *testing.T) {
-	a := newIntrospectionServer(t)
-	tokens := a.tokens(t, nil)
-	require.NoError(t, revoke(tokens, "x"))
-	require.Equal(t, "/revoke", a.path)
-	require.Equal(t, url.Values{"token": {"x"}, "token_type_hint": {"access_token"}}, a.form)
-	for _, status := range []int{503, 400, 401, 302, 204} {
-		a.status = status
-		require.Error(t, revoke(tokens, "x"), status)
-	}
-	visited := a.visited
-	require.NoError(t, tokens.RevokeClient(context.Background(), "abc"), "RFC 7009 cannot, and the look-up of the client does it")
-	require.Equal(t, visited, a.visited)
-}
-
-func TestTheCallsAuthenticate(t *testing.T) {
-	a := newIntrospectionServer(t)
-	a.body = active(nil)
-	secret := a.tokens(t, func(c *token.IntrospectionConfig) { c.ClientID, c.ClientSecret = "bank id", claims.NewSecret("a:b%") })
-	_, err := secret.Introspect(context.Background(), claims.NewSecret("x"))
-	require.NoError(t, err)
-	require.Equal(t, "Basic "+base64.StdEncoding.EncodeToString([]byte("bank+id:a%3Ab%25")), a.basic)
-	require.NotContains(t, a.form, "client_id")
-	certificate := a.tokens(t, func(c *token.IntrospectionConfig) { c.ClientID = "bank" })
-	require.NoError(t, revoke(certificate, "x"))
-	require.Empty(t, a.basic)
-	require.Equal(t, "bank", a.form.Get("client_id"))
-}
-
-func TestIntrospectionRefusesAConfigurationThatContradictsItself(t *testing.T) {
-	for name, change := range map[string]func(*token.IntrospectionConfig){
-		"no introspection":       func(c *token.IntrospectionConfig) { c.IntrospectionURL = "" },
-		"no revocation":          func(c *token.IntrospectionConfig) { c.RevocationURL = "" },
-		"tokens in the clear":    func(c *token.IntrospectionConfig) { c.IntrospectionURL = "http://as.example/introspect" },
-		"userinfo":               func(c *token.IntrospectionConfig) { c.RevocationURL = "https://a:b@as.example/" },
-		"nothing authenticates":  func(c *token.IntrospectionConfig) { c.HTTPClient = nil },
-		"an identifier alone":    func(c *token.IntrospectionConfig) { c.HTTPClient, c.ClientID = nil, "bank" },
-		"a secret without an ID": func(c *token.IntrospectionConfig) { c.ClientSecret = claims.NewSecret("x") },
-		"a negative timeout":     func(c *token.IntrospectionConfig) { c.Timeout = -1 },
-	} {
-		c := token.IntrospectionConfig{IntrospectionURL: "https://as.example/introspect", RevocationURL: "https://as.example/revoke",
-			HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{}}}}
-		_, err := token.NewIntrospection(c)
-		require.NoError(t, err)
-		change(&c)
-		_, err = token.NewIntrospection(c)
-		require.Error(t, err, name)
-	}
 }

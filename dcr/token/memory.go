@@ -87,7 +87,7 @@ func (m *Memory) Introspect(_ context.Context, token claims.Secret) (AccessToken
 		return AccessToken{}, ErrInvalid
 	}
 	found := t.token
-	found.Scope = slices.Clone(found.Scope)
+	found.Scope, found.Audience = slices.Clone(found.Scope), slices.Clone(found.Audience)
 	return found, nil
 }
 
@@ -98,7 +98,7 @@ func (m *Memory) Revoke(_ context.Context, r Revocation) (Revoked, error) {
 	if t, ok := m.tokens[sha256.Sum256([]byte(r.Token.Reveal()))]; ok {
 		m.forget(t)
 	}
-	return Revoked{}, nil
+	return Revoked{Ended: true}, nil
 }
 
 // RevokeClient implements Tokens.

@@ -9,6 +9,7 @@ package token
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -20,9 +21,22 @@ import (
 // longer one is not valid.
 const MaxLength = 4096
 
-// ErrInvalid means that an access token is not valid: it is unknown, expired or revoked,
-// or it is not bound to a client and a certificate. Implementations of Tokens wrap it.
-var ErrInvalid = errors.New("token: the access token is not valid")
+// The kinds of errors, for errors.Is. Implementations of Tokens wrap the first two.
+var (
+	// ErrInvalid means that an access token is not valid: it is unknown, expired or revoked,
+	// or it is not bound to a client and a certificate.
+	ErrInvalid = errors.New("token: the access token is not valid")
+	// ErrUnbound means that the authorization server names no certificate for a token that
+	// is active. Such a server does not bind tokens to certificates (RFC 8705 section 3),
+	// and no client can use its tokens here. ErrUnbound wraps ErrInvalid.
+	ErrUnbound = fmt.Errorf("%w: it is bound to no certificate (cnf, x5t#S256)", ErrInvalid)
+	// ErrUnauthenticated means that the authorization server refuses the credentials of the
+	// one who asks: the bank's own, or those of a client that RevokeAsClient returned.
+	ErrUnauthenticated = errors.New("token: the authorization server refuses the credentials")
+	// ErrRevocationRefused means that the authorization server does not end the token for
+	// the client that asked. RFC 7009 section 2.1 lets a client end its own tokens alone.
+	ErrRevocationRefused = errors.New("token: the authorization server refuses the revocation")
+)
 
 // AccessToken is the information of an authorization server about an access token.
 type AccessToken struct {
@@ -31,6 +45,8 @@ type AccessToken struct {
 	IssuedAt          time.Time // by the authorization server's clock; the Registrar refuses a zero time
 	Expiry            time.Time // zero if the authorization server gives none
 	Scope             []string  // the granted scope
+	Subject           string    // sub: who granted it, or the client itself; "" if the server gives none
+	Audience          []string  // aud: the APIs it is for; empty if the server gives none
 }
 
 // Tokens is the authorization server's side of access tokens. It must be safe for
@@ -40,7 +56,8 @@ type Tokens interface {
 	// ErrInvalid if the token is not valid, or has no client or no certificate. Any
 	// other error means that the authorization server cannot answer now.
 	Introspect(ctx context.Context, token claims.Secret) (AccessToken, error)
-	// Revoke ends one token. A token that is not valid any more is no error.
+	// Revoke ends one token, if the implementation can. A token that is not valid any more
+	// is no error.
 	Revoke(ctx context.Context, r Revocation) (Revoked, error)
 	// RevokeClient ends every token of a client. An unknown client is no error. An
 	// implementation that cannot do so returns nil: the Registrar looks up the client
@@ -54,8 +71,12 @@ type Revocation struct {
 	Access AccessToken   // what Introspect returned for it
 }
 
-// Revoked is the result of a revocation. It has no members yet.
-type Revoked struct{}
+// Revoked is the result of a revocation.
+type Revoked struct {
+	// Ended tells that the token is not valid any more. It is false without an error if the
+	// implementation leaves the token as it is.
+	Ended bool
+}
 
 // FromHeader returns the token of the one Authorization header of the scheme Bearer
 // (RFC 6750 section 2.1). It is zero if there is no such header, another scheme, or more

@@ -37,7 +37,7 @@ func secretTypes() []any {
 		new(claims.Secret),
 		new(dcr.Config), new(dcr.RegisterInput), new(dcr.Registration), new(dcr.Caller), new(dcr.Provisioning),
 		new(server.Bank), new(server.Config),
-		new(bearer.Introspection), new(bearer.IntrospectionConfig), new(bearer.Revocation),
+		new(bearer.Introspection), new(bearer.IntrospectionConfig), new(bearer.Revocation), new(bearer.Authentication),
 		new(tpp.Credentials), new(tpp.BearerToken), new(tpp.ClientInformation), new(tpp.NoAnswerError),
 	}
 }
