@@ -23,7 +23,8 @@ type Bank struct {
 	routes    map[string]http.Handler  // by path, as they stand in a request
 	registers func(*http.Request) bool // whether the registration endpoint answers
 	handler   http.Handler
-	discovery []byte // the discovery document
+	discovery func() []byte // the discovery document of the moment
+	overlay   *overlay      // nil without DiscoveryFrom
 	clients   *cert.Authorities
 	config    Config
 	remote    *ssa.RemoteKeys // nil if Keys.Resolver is set
@@ -73,8 +74,9 @@ func (b *Bank) Registrar() *dcr.Registrar { return b.registrar }
 // the defaults.
 func (b *Bank) Policy() validate.Policy { return b.validator.Policy() }
 
-// Discovery returns the discovery document that the bank serves.
-func (b *Bank) Discovery() []byte { return slices.Clone(b.discovery) }
+// Discovery returns the discovery document that the bank serves. It is nil until Run has
+// read DiscoveryFrom.URL.
+func (b *Bank) Discovery() []byte { return slices.Clone(b.discovery()) }
 
 // Handler serves the whole bank: all Paths, and Rest for all others. It redirects no
 // path: a client would repeat its request, with its access token, at the other address.

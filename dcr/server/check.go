@@ -34,6 +34,7 @@ func (c *Config) check() error {
 	c.checkAddress(&f)
 	f.add(c.Store == nil, "there is no Store: give store.NewMemory, sqlite.Open, or one of your own")
 	c.checkTokens(&f)
+	c.checkDiscoveryFrom(&f)
 	c.checkKeys(&f)
 	c.checkDirectories(&f)
 	c.checkClients(&f)
@@ -56,8 +57,8 @@ func (c *Config) checkAddress(f *faults) {
 func (c *Config) checkTokens(f *faults) {
 	f.add(c.TokenEndpoint && c.Tokens != nil,
 		"both TokenEndpoint and Tokens are set: choose whether the bank issues tokens itself or asks its authorization server")
-	f.add(!c.TokenEndpoint && c.Discovery.TokenEndpoint == "",
-		"Discovery.TokenEndpoint is empty: name that of the authorization server, or set TokenEndpoint to have one here")
+	f.add(!c.TokenEndpoint && c.Discovery.TokenEndpoint == "" && !c.DiscoveryFrom.given(),
+		"Discovery.TokenEndpoint is empty: name that of the authorization server, give its document by DiscoveryFrom, or set TokenEndpoint to have one here")
 	f.add(c.TokenEndpoint && c.Discovery.TokenEndpoint != "", "both TokenEndpoint and Discovery.TokenEndpoint are set: clients use one, so leave one out")
 }
 

@@ -66,6 +66,11 @@ type Config struct {
 	// document. New sets Issuer, RegistrationEndpoint and Policy. It sets TokenEndpoint
 	// too if the bank has its own.
 	Discovery dcr.Discovery
+	// DiscoveryFrom makes the bank serve the discovery document of its authorization server,
+	// with the bank's registration endpoint in it (dcr.OverlayDiscovery), in the place of one
+	// made of Discovery. What does not fit between document and policy is logged at the
+	// start, and when it changes. It excludes Discovery and TokenEndpoint.
+	DiscoveryFrom DiscoverySource
 
 	Paths   Paths
 	Methods []string     // of the registration endpoint, as dcr.HandlerConfig has them

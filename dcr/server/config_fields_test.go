@@ -225,6 +225,27 @@ var effects = map[string]func(*testing.T, *world){
 	"Discovery.RevocationEndpoint":    announced("revocation_endpoint", func(d *dcr.Discovery, a string) { d.RevocationEndpoint = a }),
 	"Discovery.BackchannelEndpoint": announced("backchannel_authentication_endpoint",
 		func(d *dcr.Discovery, a string) { d.BackchannelEndpoint = a }),
+	"DiscoveryFrom.URL": func(t *testing.T, w *world) {
+		as := w.frontOf(t)
+		as.runs(t, w.bank(t), time.Second)
+		require.Equal(t, []string{"https://as.bank.example/.well-known/openid-configuration"}, as.addresses())
+	},
+	"DiscoveryFrom.Document": func(t *testing.T, w *world) {
+		w.config.TokenEndpoint, w.config.DiscoveryFrom.Document = false, keycloakDocument(t)
+		requireOverlaid(t, w.bank(t).Discovery())
+	},
+	"DiscoveryFrom.HTTPClient": func(t *testing.T, w *world) {
+		as := w.frontOf(t)
+		b := w.bank(t)
+		as.runs(t, b, time.Second)
+		requireOverlaid(t, b.Discovery())
+	},
+	"DiscoveryFrom.Every": func(t *testing.T, w *world) {
+		as := w.frontOf(t)
+		w.config.DiscoveryFrom.Every = time.Hour
+		as.runs(t, w.bank(t), 150*time.Minute)
+		require.Equal(t, []time.Duration{0, time.Hour, 2 * time.Hour}, as.times())
+	},
 	"Paths.Registration": at(func(p *server.Paths) { p.Registration = "/v3.2/register" }, "/v3.2/register", "/register", 405),
 	"Paths.Token":        at(func(p *server.Paths) { p.Token = "/v3.2/token" }, "/v3.2/token", "/token", 405),
 	"Paths.Discovery":    at(func(p *server.Paths) { p.Discovery = "/discovery" }, "/discovery", "/.well-known/openid-configuration", 200),
@@ -343,7 +364,8 @@ func TestEachFieldOfAConfigHasAnEffect(t *testing.T) {
 // of the bank.
 func TestEachFieldOfAConfigIsInTheTable(t *testing.T) {
 	nested := []reflect.Type{reflect.TypeFor[server.KeyConfig](), reflect.TypeFor[server.CertificateConfig](), reflect.TypeFor[cert.TrustPolicy](),
-		reflect.TypeFor[server.Paths](), reflect.TypeFor[server.Observer](), reflect.TypeFor[dcr.Hooks](), reflect.TypeFor[dcr.Discovery]()}
+		reflect.TypeFor[server.Paths](), reflect.TypeFor[server.Observer](), reflect.TypeFor[dcr.Hooks](), reflect.TypeFor[dcr.Discovery](),
+		reflect.TypeFor[server.DiscoverySource]()}
 	var fields []string
 	var walk func(reflect.Type, string)
 	walk = func(of reflect.Type, place string) {

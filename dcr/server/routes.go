@@ -20,18 +20,33 @@ const readyTimeout = 2 * time.Second
 
 // addDiscovery makes the discovery document and its route.
 func (b *Bank) addDiscovery(routes map[string]http.Handler) error {
+	made, err := b.discoveryDocument()
+	if err != nil {
+		return err
+	}
+	b.discovery = made
+	routes[b.config.Paths.Discovery] = dcr.NewDocumentHandler(made)
+	return nil
+}
+
+// discoveryDocument returns where the document of the moment is found: that of the
+// authorization server, or one made of Discovery.
+func (b *Bank) discoveryDocument() (func() []byte, error) {
 	c := &b.config
+	if c.DiscoveryFrom.given() {
+		var err error
+		if b.overlay, err = newOverlay(b); err != nil {
+			return nil, err
+		}
+		return b.overlay.document, nil
+	}
 	d := c.Discovery
 	d.Issuer, d.RegistrationEndpoint, d.Policy = c.Issuer, c.Issuer+c.Paths.Registration, b.policy
 	if c.TokenEndpoint {
 		d.TokenEndpoint = c.Issuer + c.Paths.Token
 	}
-	var err error
-	if b.discovery, err = d.Document(); err != nil {
-		return err
-	}
-	routes[c.Paths.Discovery], err = dcr.NewDiscoveryHandler(d)
-	return err
+	body, err := d.Document()
+	return func() []byte { return body }, err
 }
 
 // route makes the handler of the whole bank. It looks paths up in a map instead of a

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/obdcr/obdcr/dcr"
@@ -29,11 +30,21 @@ const (
 	ReconcileEach = time.Minute           // how often Run calls Reconcile
 )
 
-// Run calls dcr.Registrar.Reconcile now and every minute until the context ends. It leaves
-// changes younger than twice dcr.ChangeTimeout alone, because they may be under way here
-// or in another process. If the Store has not the methods of store.Unfinished, there is
-// nothing to do and Run just waits for the end of the context.
+// Run does what a bank does beside answering requests, until the context ends. It calls
+// dcr.Registrar.Reconcile now and every minute, and leaves changes younger than twice
+// dcr.ChangeTimeout alone, because they may be under way here or in another process; a Store
+// without the methods of store.Unfinished has nothing to reconcile. It reads
+// DiscoveryFrom.URL now and after each interval.
 func (b *Bank) Run(ctx context.Context) {
+	if b.overlay != nil {
+		var reads sync.WaitGroup
+		reads.Go(func() { b.overlay.run(ctx) })
+		defer reads.Wait()
+	}
+	b.reconcile(ctx)
+}
+
+func (b *Bank) reconcile(ctx context.Context) {
 	if _, ok := b.config.Store.(store.Unfinished); !ok {
 		<-ctx.Done()
 		return
