@@ -39,6 +39,18 @@ type Identity struct {
 	OrganizationIdentifier string         `json:"organization_identifier,omitempty"` // of all others, as ParseOrganizationIdentifier reads it
 }
 
+// SubjectDN returns the subject of a certificate in RFC 4514 text, in one canonical form:
+// the order of the certificate, short names for the attribute types of RFC 4514 section 3
+// and dotted decimals for all others. It takes x509.Certificate.RawSubject. It returns ""
+// for a subject that is empty or no distinguished name.
+func SubjectDN(rawSubject []byte) string {
+	name, err := dn.FromDER(rawSubject)
+	if err != nil {
+		return ""
+	}
+	return name.String()
+}
+
 // Identify tells the profile of a certificate and whom its subject names. It believes
 // the certificate: the caller checks that a trusted CA issued it, and that the names are
 // those of the software.

@@ -25,6 +25,7 @@ const revokeTimeout = 5 * time.Second
 type owned struct {
 	client    store.Client  // the version in force
 	statement *ssa.Verified // the statement it was registered with
+	access    token.AccessToken
 }
 
 // noSuchClient is the refusal of a token. It is the same, byte for byte, for a client
@@ -40,7 +41,7 @@ func (r *Registrar) authenticate(ctx context.Context, clientID string, by Caller
 	switch {
 	case err != nil:
 		return nil, err
-	case clientID != client.ID:
+	case clientID != client.ClientID:
 		return nil, r.revoked(ctx, by.Token, access, r.foreign(ctx, clientID))
 	}
 	o.environment = client.Environment
@@ -48,7 +49,7 @@ func (r *Registrar) authenticate(ctx context.Context, clientID string, by Caller
 	if err != nil {
 		return nil, err
 	}
-	return &owned{client: client, statement: statement}, nil
+	return &owned{client: client, statement: statement, access: access}, nil
 }
 
 // identify checks the token of a caller and returns the client it was issued to.
@@ -98,16 +99,15 @@ func (r *Registrar) introspect(ctx context.Context, by Caller) (token.AccessToke
 }
 
 // lookUp returns the version of a client that is in force, and whether there is one.
-func (r *Registrar) lookUp(ctx context.Context, id string) (store.Client, bool, error) {
-	record, err := r.store.Get(ctx, id)
+func (r *Registrar) lookUp(ctx context.Context, clientID string) (store.Client, bool, error) {
+	client, err := store.ByClientID(ctx, r.store, clientID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return store.Client{}, false, nil
 	case err != nil:
 		return store.Client{}, false, Unavailable(err, "clients cannot be read at the moment")
 	}
-	client, visible := record.Visible()
-	return client, visible, nil
+	return client, true, nil
 }
 
 // foreign is the refusal of a token at another client's address. It reads that client

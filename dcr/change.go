@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/store"
 )
@@ -12,23 +13,30 @@ import (
 // Operation is what a request, or Reconcile, does to a client.
 type Operation string
 
-// The operations. A Change never has OpRead, which changes nothing, or OpReconcile, which
-// no request asks for.
+// The operations. A Change never has OpRead, which changes nothing, or OpReconcile and
+// OpReprovision, which repair what a change left.
 const (
 	OpCreate    Operation = "create"
 	OpRead      Operation = "read"
 	OpUpdate    Operation = "update"
 	OpDelete    Operation = "delete"
 	OpReconcile Operation = "reconcile"
+
+	OpReprovision Operation = "reprovision"
 )
 
-// Change is what a request does to a client.
+// Change is what is done to a client.
 type Change struct {
 	Operation   Operation     // OpCreate, OpUpdate or OpDelete
 	Before      *store.Client // nil at create
 	After       *store.Client // nil at delete
 	RolesGained []claims.Role // software roles that only the new statement has
 	RolesLost   []claims.Role // software roles that only the old statement has
+	Actor       Actor         // who asks for it
+	Reason      string        // why, of Remove; else ""
+	// Access is the TPP's access token of an update or a delete. It is nil where no token
+	// asks for the change.
+	Access *token.AccessToken
 }
 
 // side is the client before or after a change. The zero side means that there is none.
@@ -46,6 +54,11 @@ func compare(op Operation, before, after side) Change {
 // stored.
 func (c Change) copied() Change {
 	c.Before, c.After = copyOf(c.Before), copyOf(c.After)
+	if c.Access != nil {
+		access := *c.Access
+		access.Scope = slices.Clone(access.Scope)
+		c.Access = &access
+	}
 	c.RolesGained, c.RolesLost = slices.Clone(c.RolesGained), slices.Clone(c.RolesLost)
 	return c
 }

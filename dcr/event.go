@@ -28,7 +28,9 @@ const (
 	// tokens could not be revoked. The Registrar does not try again then: it refuses
 	// such a token until the token expires, because it finds no client for it.
 	OutcomeUnfinished EventOutcome = "unfinished"
-	OutcomeUndone     EventOutcome = "undone" // Reconcile took a change back
+	OutcomeUndone     EventOutcome = "undone"  // Reconcile took a change back
+	OutcomePending    EventOutcome = "pending" // a person has yet to approve the change
+	OutcomeExpired    EventOutcome = "expired" // Reconcile refused a change that nobody had decided on
 )
 
 // Event describes one operation, for metrics. Each field has few values, and a sender
@@ -39,23 +41,30 @@ type Event struct {
 	Outcome     EventOutcome
 	Rules       []string           // IDs of the rules that were broken, each once, sorted
 	Environment claims.Environment // "" where it is not known
+	Actor       ActorKind          // who asked for it
 }
 
 // operation collects the facts of one operation for the Event at its end.
 type operation struct {
 	registrar   *Registrar
 	name        Operation
+	actor       Actor
 	environment claims.Environment
 	unfinished  bool
+	pending     bool
 }
 
-func (r *Registrar) begin(name Operation) *operation { return &operation{registrar: r, name: name} }
+func (r *Registrar) begin(name Operation, by Actor) *operation {
+	return &operation{registrar: r, name: name, actor: by}
+}
 
 // end tells the observer once. It logs what went wrong on the bank's side.
 func (o *operation) end(ctx context.Context, err error) {
-	event := Event{Operation: o.name, Outcome: OutcomeDone, Environment: o.environment}
+	event := Event{Operation: o.name, Outcome: OutcomeDone, Environment: o.environment, Actor: o.actor.Kind}
 	var e *Error
 	switch {
+	case o.pending || errors.Is(err, ErrPending):
+		event.Outcome = OutcomePending
 	case errors.As(err, &e):
 		event.Outcome, event.Rules = outcomeOf(e.Status), brokenRules(e.Report)
 		o.log(ctx, e)

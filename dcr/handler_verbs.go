@@ -28,7 +28,11 @@ func (h *Handler) register(ctx context.Context, w http.ResponseWriter, q verbReq
 		return 0, "", err
 	}
 	registration, err := h.registrar.Register(ctx, RegisterInput{Token: claims.NewSecret(token), Certificate: q.caller.Certificate})
-	return answered(h.registrar.policy.CreatedStatus, registration, err)
+	status := h.registrar.policy.CreatedStatus
+	if registration != nil && registration.Pending {
+		status = http.StatusAccepted
+	}
+	return answered(status, registration, err)
 }
 
 func (h *Handler) get(ctx context.Context, _ http.ResponseWriter, q verbRequest) (int, string, error) {
@@ -49,7 +53,11 @@ func (h *Handler) update(ctx context.Context, w http.ResponseWriter, q verbReque
 }
 
 func (h *Handler) delete(ctx context.Context, _ http.ResponseWriter, q verbRequest) (int, string, error) {
-	return http.StatusNoContent, "", h.registrar.Delete(ctx, q.clientID, q.caller)
+	err := h.registrar.Delete(ctx, q.clientID, q.caller)
+	if errors.Is(err, ErrPending) {
+		return http.StatusAccepted, pendingBody(q.clientID), nil
+	}
+	return http.StatusNoContent, "", err
 }
 
 func answered(status int, registration *Registration, err error) (int, string, error) {

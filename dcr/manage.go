@@ -74,7 +74,7 @@ func (r *Registrar) Application(ctx context.Context, by Caller) (claims.Applicat
 // A client that is being created or deleted counts as one that does not exist. A client
 // that is being updated is returned as it was before.
 func (r *Registrar) Get(ctx context.Context, clientID string, by Caller) (*Registration, error) {
-	o := r.begin(OpRead)
+	o := r.begin(OpRead, actorOf(by.Certificate))
 	registration, err := r.get(ctx, clientID, by, o)
 	o.end(ctx, err)
 	return registration, err
@@ -103,7 +103,7 @@ func (r *Registrar) get(ctx context.Context, clientID string, by Caller, o *oper
 // record meanwhile, Update judges the request once more against the new record. If that
 // happens again, or if another change is under way, it refuses with 503.
 func (r *Registrar) Update(ctx context.Context, clientID string, request string, by Caller) (*Registration, error) {
-	o := r.begin(OpUpdate)
+	o := r.begin(OpUpdate, actorOf(by.Certificate))
 	registration, err := r.update(ctx, clientID, request, by, o)
 	o.end(ctx, err)
 	return registration, err
@@ -118,14 +118,14 @@ func (r *Registrar) update(ctx context.Context, clientID, request string, by Cal
 	if err != nil {
 		return nil, err
 	}
-	registration, err := r.replace(ctx, s, v, by.Certificate)
+	registration, err := r.replace(ctx, s, v, by.Certificate, o)
 	if !errors.Is(err, errLost) {
 		return registration, err
 	}
 	if s, err = r.authenticate(ctx, clientID, by, o); err != nil {
 		return nil, err
 	}
-	if registration, err = r.replace(ctx, s, v, by.Certificate); errors.Is(err, errLost) {
+	if registration, err = r.replace(ctx, s, v, by.Certificate, o); errors.Is(err, errLost) {
 		return nil, Unavailable(err, "the client is being changed by another request at the moment")
 	}
 	return registration, err
@@ -133,7 +133,10 @@ func (r *Registrar) update(ctx context.Context, clientID, request string, by Cal
 
 // replace judges an update against the record s and stores it. errLost: another writer
 // changed the record meanwhile.
-func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, leaf *x509.Certificate) (*Registration, error) {
+func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, leaf *x509.Certificate, o *operation) (*Registration, error) {
+	if s.client.State == store.PendingDelete {
+		return nil, &Error{Status: http.StatusForbidden, Description: "the deletion of this client waits for the bank's approval, and it cannot be changed meanwhile"}
+	}
 	v.input.Certificate = &validate.Certificate{RawSubject: leaf.RawSubject}
 	v.input.Update = &validate.Update{SecretDiffers: anotherSecret(&s.client, v.request.claims)}
 	if v.input.Extra = moved(s, v); len(v.input.Extra) == 0 {
@@ -152,23 +155,24 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, l
 		return nil, err
 	}
 	change := compare(OpUpdate, side{&s.client, rolesOf(s.statement)}, side{&client, rolesOf(v.statement)})
-	if err := r.approve(ctx, change); err != nil {
+	change.Actor, change.Access = o.actor, &s.access
+	if _, err := r.approve(ctx, change); err != nil {
 		return nil, err
 	}
-	response, err := r.respond(&client, v.statement, secret)
-	if err != nil {
+	w := &work{op: OpUpdate, client: client, secret: secret, reservation: r.reservation(v), statement: v.statement}
+	if w.response, err = r.respond(&client, v.statement, secret); err != nil {
 		return nil, err
 	}
-	stored, err := r.change(ctx, client, s.client, secret, r.reservation(v))
+	err = r.change(ctx, w, s.client)
 	if errors.Is(err, errLost) {
 		return nil, err
 	}
 	if err != nil {
 		return nil, r.storeError(v, err)
 	}
-	change.After = &stored
+	change.After = &w.client
 	r.done(ctx, change)
-	return &Registration{Client: stored, Secret: secret, Report: report, Change: &change, response: response}, nil
+	return &Registration{Client: w.client, Secret: w.secret, Report: report, Change: &change, response: w.response}, nil
 }
 
 // anotherSecret reports whether a request has a client_secret that is not the client's.
@@ -189,7 +193,7 @@ func moved(s *owned, v *VerifiedRequest) []validate.Violation {
 		}
 	}
 	id, named := sent.ClientID.Get()
-	add(named && id != c.ID, validate.RuleClientIDMatches, validate.DocRequest, "/client_id", "is not the client that is updated")
+	add(named && id != c.ClientID, validate.RuleClientIDMatches, validate.DocRequest, "/client_id", "is not the client that is updated")
 	if s.statement.Claims().SoftwareID.Present() && !statement.SoftwareID.Present() {
 		add(true, validate.RuleSoftwareIDUnchanged, validate.DocSSA, "/software_id", "the statement does not name the software any more, as that of the client does")
 	} else {
@@ -209,9 +213,10 @@ func moved(s *owned, v *VerifiedRequest) []validate.Violation {
 // the client cannot be found any more and none of its tokens is accepted. If the
 // authorization server could not be told at once, Reconcile tells it later, provided
 // that the Store has store.Unfinished (OutcomeUnfinished). A refusal is an *Error: 403
-// by Hooks.Approve, 503 if another request is changing the client.
+// by Hooks.Approve, 503 if another request is changing the client. ErrPending is no
+// refusal: the deletion waits for approval, and the client goes on as it is.
 func (r *Registrar) Delete(ctx context.Context, clientID string, by Caller) error {
-	o := r.begin(OpDelete)
+	o := r.begin(OpDelete, actorOf(by.Certificate))
 	err := r.delete(ctx, clientID, by, o)
 	o.end(ctx, err)
 	return err
@@ -223,9 +228,20 @@ func (r *Registrar) delete(ctx context.Context, clientID string, by Caller, o *o
 		if err != nil {
 			return err
 		}
+		if s.client.State == store.PendingDelete {
+			return ErrPending
+		}
 		change := compare(OpDelete, side{&s.client, rolesOf(s.statement)}, side{})
-		if err := r.approve(ctx, change); err != nil {
+		change.Actor, change.Access = o.actor, &s.access
+		pending, err := r.approve(ctx, change)
+		if err != nil {
 			return err
+		}
+		if pending {
+			if err := r.pendDelete(ctx, change); !errors.Is(err, errLost) {
+				return err
+			}
+			continue
 		}
 		finished, err := r.remove(ctx, s.client)
 		switch {

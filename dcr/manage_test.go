@@ -42,7 +42,7 @@ func TestTheOwnerOfAClientGetsItAsItIsRegistered(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, client, got.Client)
 	require.Empty(t, got.Secret)
-	require.Equal(t, dcr.Event{Operation: dcr.OpRead, Outcome: dcr.OutcomeDone, Environment: claims.Sandbox}, b.lastEvent())
+	require.Equal(t, dcr.Event{Operation: dcr.OpRead, Outcome: dcr.OutcomeDone, Environment: claims.Sandbox, Actor: dcr.ActorTPP}, b.lastEvent())
 }
 
 // brokenTokens is an authorization server that is down.
@@ -421,7 +421,7 @@ func TestADeletedClientIsGoneWithItsTokens(t *testing.T) {
 		id := b.enrol(t, nil).Client.ID
 		by, second := b.caller(t, id), b.caller(t, id)
 		require.NoError(t, b.Delete(context.Background(), id, by))
-		require.Equal(t, dcr.Event{Operation: dcr.OpDelete, Outcome: dcr.OutcomeDone, Environment: claims.Sandbox}, b.lastEvent())
+		require.Equal(t, dcr.Event{Operation: dcr.OpDelete, Outcome: dcr.OutcomeDone, Environment: claims.Sandbox, Actor: dcr.ActorTPP}, b.lastEvent())
 		require.Equal(t, "null", everything(t, b.records))
 		require.Empty(t, server.holds())
 		require.False(t, b.alive(by.Token))

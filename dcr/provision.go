@@ -1,10 +1,15 @@
 package dcr
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -13,32 +18,76 @@ import (
 // must be the same. They must be safe for concurrent use, and end when the context does.
 // The Registrar takes a panic for an error.
 type Provisioner interface {
-	// Provision makes the client. It replaces a client of the same ID.
+	// Provision makes the client. It replaces a client of the same ID. A *Refusal refuses
+	// the client for good: the sender gets 400 once the change is undone. An error that
+	// wraps ErrLost says that the authorization server does not have the client any more.
+	// Any other error is an outage: 503.
 	Provision(ctx context.Context, p Provisioning) (Provisioned, error)
 	// Deprovision removes the client with all its tokens and grants. A client that does
-	// not exist is no error.
+	// not exist is no error. An error that wraps ErrLost says that the authorization
+	// server may still have the client, and that no call can remove it: the Registrar logs
+	// the fact and goes on. It repeats the call after any other error.
 	Deprovision(ctx context.Context, d Deprovisioning) error
 }
+
+// ErrLost means that the authorization server does not have a client any more, or does
+// not take changes to it, because what it gave to manage the client by was lost.
+// Reprovision makes such a client anew.
+var ErrLost = errors.New("dcr: the authorization server has lost the client, or the means to manage it")
 
 // Provisioning is the client that the authorization server shall have.
 type Provisioning struct {
 	Client store.Client // a copy: the Provisioner may change it
+	// ClientID is the client_id of the client. For a new client it is Client.ID, and the
+	// authorization server may choose another one.
+	ClientID string
 	// Secret is the client secret if it is new, or if the record holds it sealed. It is
 	// zero if Client.SecretHash is nil. It is also zero if the client keeps its old
 	// secret, or gets it back after a failed update: then Client.SecretHash is the hash
 	// of that secret. So an authorization server that checks secrets itself must keep
 	// the last two.
 	Secret claims.Secret
+	// State is the last Provisioned.State of this client; zero for none.
+	State claims.Secret
+	// Recreate says that an operator repairs the client (Reprovision): the authorization
+	// server may have lost it. The Provisioner may make it anew, with another client_id.
+	Recreate bool
 }
 
-// Provisioned is what the authorization server has decided about the client. It has no
-// members yet.
-type Provisioned struct{}
+// Provisioned is what the authorization server has decided about the client. The zero
+// value means that it took the client as it was given.
+type Provisioned struct {
+	// ClientID is the client_id if the authorization server chose another one: 1 to 36
+	// letters, digits, - and _. "" leaves Provisioning.ClientID. The Store then needs
+	// the method of store.ClientIDs.
+	ClientID string
+	// Subject is the sub of the client's own access tokens, where that is not its
+	// client_id. "" leaves what it was.
+	Subject string
+	// State is what the Provisioner needs to manage the client later, such as a
+	// registration access token. The record keeps it sealed with Config.SealingKey. Zero
+	// leaves what it was.
+	State claims.Secret
+	// Members are added to the answers about the client: a JSON object. They win over
+	// registered members of the same name. client_id, client_id_issued_at, the secret and
+	// the registration access token cannot be among them. Nil adds none.
+	Members json.RawMessage
+}
 
 // Deprovisioning names the client that the authorization server shall remove.
 type Deprovisioning struct {
-	ClientID string
+	ID       string        // of the record
+	ClientID string        // ID if the record never became Active
+	State    claims.Secret // as in Provisioning
 }
+
+// maxClientID is the greatest length of a client_id (OBIE DCR, data dictionary).
+const maxClientID = 36
+
+// withheld are the members that only the Registrar writes into an answer, or that nobody
+// does: the last two would let a TPP go round the bank.
+var withheld = []string{"client_id", "client_id_issued_at", "client_secret", "client_secret_expires_at",
+	"registration_access_token", "registration_client_uri"}
 
 // readableSecret opens the sealed secret of a record. It is zero if the record has none.
 // A secret that does not open is an error: without it the authorization server would
@@ -50,14 +99,101 @@ func (r *Registrar) readableSecret(c store.Client) (claims.Secret, error) {
 	return r.OpenSecret(c)
 }
 
-// takeBack undoes a create or an update that failed half-way. If that fails too,
-// Reconcile undoes it later.
-func (r *Registrar) takeBack(ctx context.Context, op Operation, c store.Client) {
+// provision gives the authorization server the client of a record, and writes into the
+// record what the server decided. The record is not stored here. secret is the new one,
+// zero for none.
+func (r *Registrar) provision(ctx context.Context, c *store.Client, secret claims.Secret, recreate bool) error {
+	state, err := r.openState(*c)
+	if err != nil {
+		return err
+	}
+	if secret.IsZero() {
+		if secret, err = r.readableSecret(*c); err != nil {
+			return err
+		}
+	}
+	decided, err := r.provisioner.Provision(ctx, Provisioning{Client: c.Clone(), ClientID: clientIDOf(c), Secret: secret, State: state, Recreate: recreate})
+	if err != nil {
+		return err
+	}
+	return r.decide(c, decided)
+}
+
+// decide writes into a record what the authorization server decided. The state comes
+// first: with it the client can be removed if the rest is no good.
+func (r *Registrar) decide(c *store.Client, d Provisioned) error {
+	if !d.State.IsZero() {
+		sealed, err := r.sealState(c.ID, d.State)
+		if err != nil {
+			return err
+		}
+		c.UpstreamState = sealed
+	}
+	id := d.ClientID
+	switch {
+	case id == "" || id == clientIDOf(c):
+		id = clientIDOf(c)
+	case !isClientID(id) || len(id) > maxClientID:
+		return fmt.Errorf("dcr: the authorization server chose the client_id %s, which is not 1 to %d letters, digits, - and _", text.Quote(id), maxClientID)
+	case r.clientIDs == nil:
+		return fmt.Errorf("dcr: the authorization server chose a client_id, and the store has not the method of store.ClientIDs")
+	}
+	c.ClientID = id
+	if d.Subject != "" {
+		c.OwnSubject = d.Subject
+	}
+	if d.Members == nil {
+		c.UpstreamMembers = nil
+		return nil
+	}
+	members, err := appendMembers(nil, string(d.Members), func(string) bool { return true })
+	if err != nil {
+		return fmt.Errorf("dcr: the members that the authorization server adds: %w", err)
+	}
+	for _, m := range members {
+		if slices.Contains(withheld, m.name) {
+			return fmt.Errorf("dcr: the authorization server must not add the member %s", m.name)
+		}
+	}
+	c.UpstreamMembers = d.Members
+	return nil
+}
+
+// deprovision removes the client of a record from the authorization server. A client that
+// is lost is logged.
+func (r *Registrar) deprovision(ctx context.Context, c store.Client) error {
+	state, err := r.openState(c)
+	if err != nil {
+		return err
+	}
+	err = r.provisioner.Deprovision(ctx, Deprovisioning{ID: c.ID, ClientID: clientIDOf(&c), State: state})
+	if errors.Is(err, ErrLost) {
+		r.log.Error("the authorization server may hold a client that nobody knows: find it by the record's id and remove it there",
+			"id", c.ID, "client_id", clientIDOf(&c), "software_id", text.Echo(c.SoftwareID), "error", err)
+		return nil
+	}
+	return err
+}
+
+// takeBack undoes a create or an update that failed half-way, and reports whether it did.
+// If that fails too, Reconcile undoes it later.
+func (r *Registrar) takeBack(ctx context.Context, w *work) (undone bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
 	defer cancel()
-	if err := guarded(func() error { return r.revert(ctx, c) }); err != nil {
-		r.log.Error("a change is left to Reconcile", "operation", op, "client_id", c.ID, "error", err)
+	err := guarded(func() error { return r.revert(ctx, w.client) })
+	if err == nil {
+		return true
 	}
+	r.log.Error("a change is left to Reconcile", "operation", w.op, "client_id", clientIDOf(&w.client), "error", err)
+	if before := w.client.Previous; before == nil && w.client.UpstreamState != nil ||
+		before != nil && !bytes.Equal(before.UpstreamState, w.client.UpstreamState) {
+		// Reconcile needs what the authorization server gave. If this fails, or the record
+		// moved on meanwhile, Reconcile logs that the server may hold the client.
+		if err := r.store.Update(ctx, w.client, store.Change{}); err != nil {
+			r.log.Error("what the authorization server gave to manage a client by cannot be stored", "client_id", clientIDOf(&w.client), "error", err)
+		}
+	}
+	return false
 }
 
 // revert undoes a record that is Creating or Updating: in the authorization server
@@ -66,7 +202,7 @@ func (r *Registrar) takeBack(ctx context.Context, op Operation, c store.Client) 
 // authorization server to what the store has now.
 func (r *Registrar) revert(ctx context.Context, c store.Client) error {
 	if r.provisioner != nil {
-		if err := r.provision(ctx, c); err != nil {
+		if err := r.restore(ctx, &c); err != nil {
 			return err
 		}
 	}
@@ -78,18 +214,29 @@ func (r *Registrar) revert(ctx context.Context, c store.Client) error {
 	return err
 }
 
-// provision sets the authorization server to the version of a record that is in force,
-// or removes the client if none is.
-func (r *Registrar) provision(ctx context.Context, record store.Client) error {
-	if c, visible := record.Visible(); visible {
-		secret, err := r.readableSecret(c)
-		if err != nil {
-			return err
-		}
-		_, err = r.provisioner.Provision(ctx, Provisioning{Client: c.Clone(), Secret: secret})
+// restore sets the authorization server to the version of a record that is in force, or
+// removes the client if none is. It stores what the server gave to manage the client by,
+// which Undo keeps.
+func (r *Registrar) restore(ctx context.Context, record *store.Client) error {
+	c, visible := record.Visible()
+	if !visible {
+		return r.deprovision(ctx, *record)
+	}
+	c.ClientID, c.OwnSubject, c.UpstreamState = record.ClientID, record.OwnSubject, record.UpstreamState
+	err := r.provision(ctx, &c, claims.Secret{}, false)
+	if errors.Is(err, ErrLost) {
+		r.log.Error("the authorization server does not take a client back to what it was: Reprovision makes it anew",
+			"client_id", clientIDOf(&c), "error", err)
+		return nil
+	}
+	if err != nil || bytes.Equal(record.UpstreamState, c.UpstreamState) {
 		return err
 	}
-	return r.provisioner.Deprovision(ctx, Deprovisioning{ClientID: record.ID})
+	record.ClientID, record.OwnSubject = c.ClientID, c.OwnSubject
+	record.UpstreamState, record.UpstreamMembers = c.UpstreamState, c.UpstreamMembers
+	err = lost(r.store.Update(ctx, *record, store.Change{}))
+	record.Version++
+	return err
 }
 
 // align sets the authorization server to what the store has now.
@@ -104,5 +251,5 @@ func (r *Registrar) align(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return r.provision(ctx, record)
+	return r.restore(ctx, &record)
 }

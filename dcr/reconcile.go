@@ -1,6 +1,7 @@
 package dcr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,11 +18,13 @@ type ReconcileReport struct {
 	Undone   int // creations and updates that it undid
 	Finished int // deletions that it completed
 	Failed   int // changes that it left as they are, because a step failed
+	Expired  int // changes that it refused, because nobody approved them in the policy's time
 }
 
 // Reconcile ends the changes that stopped half-way, because a process died or a system
 // of the bank's was down. It undoes creations and updates: their senders had no answer,
-// and may send the request again. It completes deletions.
+// and may send the request again. It completes deletions. It also refuses the changes that
+// have waited for approval for the policy's pending_days.
 //
 // It takes the changes that are in their state for at least olderThan, in whole seconds.
 // Give it more than ChangeTimeout while other processes serve requests, and 0 while none
@@ -62,9 +65,12 @@ func (r *Registrar) Reconcile(ctx context.Context, olderThan time.Duration) (Rec
 			}
 		}
 		if !progress {
-			return report, first
+			break
 		}
 	}
+	expired, err := r.expirePending(ctx)
+	report.Expired = expired
+	return report, cmp.Or(first, err)
 }
 
 // conclude ends one change and counts it.
@@ -79,7 +85,7 @@ func (r *Registrar) conclude(ctx context.Context, c store.Client, report *Reconc
 	if errors.Is(lost(err), errLost) {
 		return nil // another process ends it
 	}
-	event := Event{Operation: OpReconcile, Outcome: OutcomeUndone, Environment: c.Environment}
+	event := Event{Operation: OpReconcile, Outcome: OutcomeUndone, Environment: c.Environment, Actor: ActorBank}
 	count := &report.Undone
 	if err == nil {
 		c.Version++

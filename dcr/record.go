@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/internal/verdict"
 	"github.com/obdcr/obdcr/internal/text"
@@ -49,6 +50,8 @@ func (r *Registrar) rebuild(v *VerifiedRequest, s *owned) (store.Client, claims.
 		return store.Client{}, claims.Secret{}, err
 	}
 	client.ID, client.IssuedAt, client.Version, client.Since = before.ID, before.IssuedAt, before.Version, r.now()
+	client.ClientID, client.OwnSubject = before.ClientID, before.OwnSubject
+	client.UpstreamState, client.UpstreamMembers = before.UpstreamState, before.UpstreamMembers
 	client.UniqueKey = r.keptKey(s, &client, v.statement.Claims())
 	sealed := method == claims.ClientSecretJWT
 	switch {
@@ -90,6 +93,10 @@ func (r *Registrar) describe(v *VerifiedRequest) (store.Client, claims.AuthMetho
 		State: store.Active, Environment: v.statement.Environment(), Issuer: statement.Issuer.Or(""),
 		SoftwareID: softwareID(registered, statement), OrgID: statement.OrgID.Or(""),
 		Metadata: metadata, SoftwareStatement: v.statement.Token(), Application: app,
+		JWKSAddress: v.keys.Address,
+	}
+	if v.input.Certificate != nil {
+		client.SubjectDN = cert.SubjectDN(v.input.Certificate.RawSubject)
 	}
 	client.UniqueKey = r.uniqueKey(&client, statement)
 	return client, registered.TokenEndpointAuthMethod.Or(""), nil

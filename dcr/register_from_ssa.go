@@ -31,10 +31,10 @@ const manualLifetime = time.Minute
 // (required_members) refuses it. A policy that offers tls_client_auth alone admits no
 // such registration: 405, ErrNotOffered.
 //
-// Errors and effects are those of Register. A statement may be used again, as in
+// The context names the contact (WithActor). Errors and effects are those of Register. A statement may be used again, as in
 // requests; the policy's registrations limits how often a software is registered.
 func (r *Registrar) RegisterFromSSA(ctx context.Context, statement string) (*Registration, error) {
-	o := r.begin(OpCreate)
+	o := r.begin(OpCreate, actorIn(ctx, ActorContact))
 	registration, err := r.registerFromSSA(ctx, statement, o)
 	o.end(ctx, err)
 	return registration, err
@@ -65,7 +65,7 @@ func (r *Registrar) registerFromSSA(ctx context.Context, text string, o *operati
 		return nil, internalError(err)
 	}
 	return r.admit(ctx, &VerifiedRequest{request: &UnverifiedRequest{claims: input.Request, statement: parsed}, statement: statement, keys: keys, input: input},
-		store.Reservation{})
+		store.Reservation{}, o)
 }
 
 // manualMethods are the offered authentication methods that can be registered without a

@@ -38,7 +38,7 @@ func TestAStatementAloneRegistersAModestClient(t *testing.T) {
 	require.Equal(t, claims.Web, c.ApplicationType.Or(""))
 	require.False(t, c.Issuer.Present() || c.JWTID.Present())
 	require.Equal(t, dcr.OpCreate, registration.Change.Operation)
-	require.Equal(t, dcr.Event{Operation: dcr.OpCreate, Outcome: dcr.OutcomeDone, Environment: claims.Sandbox}, b.lastEvent())
+	require.Equal(t, dcr.Event{Operation: dcr.OpCreate, Outcome: dcr.OutcomeDone, Environment: claims.Sandbox, Actor: dcr.ActorContact}, b.lastEvent())
 
 	got, err := b.Get(context.Background(), stored.ID, b.caller(t, stored.ID))
 	require.NoError(t, err, "it is a client like any other")

@@ -30,11 +30,17 @@ type Config struct {
 	Certificates *cert.Checker           // nil: the client certificate's public key must be in the software's key set
 	Clock        func() time.Time        // nil: time.Now
 	Random       io.Reader               // nil: crypto/rand.Reader
-	SealingKey   claims.Secret           // 32 bytes; required if the policy admits client_secret_jwt
-	Logger       *slog.Logger            // nil logs nothing
+	// SealingKey seals secrets in records: 32 random bytes. It is required if the policy
+	// admits client_secret_jwt, and for a Provisioner that returns a Provisioned.State.
+	SealingKey claims.Secret
+	Logger     *slog.Logger // nil logs nothing
 	// Tokens checks and revokes access tokens for Get, Update and Delete. A Registrar
 	// without it does not offer the three (405).
 	Tokens token.Tokens
+	// ClientToken decides whether an access token is the client's own, which alone may
+	// manage the client. A customer's token may not. Nil: the token has no sub, or its sub is
+	// the client_id or store.Client.OwnSubject.
+	ClientToken func(token.AccessToken) bool
 	// Hooks are the bank's own steps around each change.
 	Hooks Hooks
 	// Provisioner makes the clients in the bank's authorization server; nil if that
@@ -62,13 +68,19 @@ type Registrar struct {
 	hooks        Hooks
 	provisioner  Provisioner
 	replay       store.Replay
-	unfinished   store.Unfinished // the store again; nil if it has no such methods
+	unfinished   store.Unfinished // the store again, like the next two; nil if it has no such methods
+	clientIDs    store.ClientIDs
+	pending      store.Pending
+	clientToken  func(token.AccessToken) bool
 	observer     func(Event)
 	reached      func(point string) // called between the steps of a change; tests end the process there
 }
 
-// errNoUnfinished means that a store of four verbs is not enough.
-var errNoUnfinished = errors.New("the store has not the methods of store.Unfinished")
+// These mean that a store of four verbs is not enough.
+var (
+	errNoUnfinished = errors.New("the store has not the methods of store.Unfinished")
+	errNoPending    = errors.New("the store has not the methods of store.Unfinished and store.Pending")
+)
 
 // NewRegistrar makes a Registrar. It returns an error for a required collaborator that
 // is missing, a policy without audiences, client_secret_jwt without a sealing key, and a
@@ -84,12 +96,11 @@ func NewRegistrar(c Config) (*Registrar, error) {
 	r := &Registrar{
 		verifier: VerifyConfig{Statements: c.Statements, SoftwareKeys: c.SoftwareKeys, Validator: c.Validator},
 		policy:   policy, store: c.Store, clock: c.Clock, random: c.Random, log: c.Logger,
-		tokens: c.Tokens, hooks: c.Hooks, provisioner: c.Provisioner, replay: c.Replay, observer: c.Observer,
+		tokens: c.Tokens, hooks: c.Hooks, provisioner: c.Provisioner, replay: c.Replay, observer: c.Observer, clientToken: c.ClientToken,
 		reached: func(string) {},
 	}
-	r.unfinished, _ = c.Store.(store.Unfinished)
-	if r.staged() && r.unfinished == nil {
-		return nil, fmt.Errorf("dcr: a Provisioner or a Replay needs another Store: %w", errNoUnfinished)
+	if err := r.findCapabilities(c.Store); err != nil {
+		return nil, err
 	}
 	if r.observer == nil {
 		r.observer = func(Event) {}
@@ -123,6 +134,22 @@ func NewRegistrar(c Config) (*Registrar, error) {
 	return r, nil
 }
 
+// findCapabilities looks which methods the store has beside its four verbs.
+func (r *Registrar) findCapabilities(s store.Store) error {
+	r.unfinished, _ = s.(store.Unfinished)
+	r.clientIDs, _ = s.(store.ClientIDs)
+	if r.unfinished != nil {
+		r.pending, _ = s.(store.Pending)
+	}
+	switch {
+	case r.staged() && r.unfinished == nil:
+		return fmt.Errorf("dcr: a Provisioner or a Replay needs another Store: %w", errNoUnfinished)
+	case len(r.policy.PendingChanges) > 0 && r.pending == nil:
+		return fmt.Errorf("dcr: pending_changes needs another Store: %w", errNoPending)
+	}
+	return nil
+}
+
 // RegisterInput is a request to register a client.
 type RegisterInput struct {
 	Token       claims.Secret     // the request, a compact JWS
@@ -135,6 +162,10 @@ type Registration struct {
 	Secret claims.Secret    // the client secret if it is new: the only time that it is shown; else zero
 	Report *validate.Report // warnings and notices; nil from Get
 	Change *Change          // the change to the client; nil from Get
+	// Pending says that the registration waits for approval: nobody but the bank knows the
+	// client. Client.ID is the client_id that the TPP was told. An authorization server that
+	// chooses client_ids chooses another one later.
+	Pending bool
 
 	// response is the body of the answer, with the secret. It is made before anything is
 	// stored, so that a failure to make it leaves no client behind.
@@ -144,7 +175,7 @@ type Registration struct {
 // Register verifies, judges and stores a request, in the order that the package
 // describes. A refusal is an *Error; nothing is stored then.
 func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registration, error) {
-	o := r.begin(OpCreate)
+	o := r.begin(OpCreate, actorOf(in.Certificate))
 	registration, err := r.register(ctx, in, o)
 	o.end(ctx, err)
 	return registration, err
@@ -163,11 +194,11 @@ func (r *Registrar) register(ctx context.Context, in RegisterInput, o *operation
 		return nil, err
 	}
 	v.input.Certificate = &validate.Certificate{RawSubject: in.Certificate.RawSubject}
-	return r.admit(ctx, v, r.reservation(v))
+	return r.admit(ctx, v, r.reservation(v), o)
 }
 
 // admit judges a verified request, makes the record of the client and stores it.
-func (r *Registrar) admit(ctx context.Context, v *VerifiedRequest, reservation store.Reservation) (*Registration, error) {
+func (r *Registrar) admit(ctx context.Context, v *VerifiedRequest, reservation store.Reservation, o *operation) (*Registration, error) {
 	report := r.verifier.Validator.Judge(v.input)
 	if !report.Valid() {
 		return nil, refused(report, nil)
@@ -177,20 +208,27 @@ func (r *Registrar) admit(ctx context.Context, v *VerifiedRequest, reservation s
 		return nil, err
 	}
 	change := compare(OpCreate, side{}, side{&client, rolesOf(v.statement)})
-	if err := r.approve(ctx, change); err != nil {
+	change.Actor = o.actor
+	w := &work{op: OpCreate, client: client, secret: secret, reservation: reservation, statement: v.statement}
+	if w.pending, err = r.approve(ctx, change); err != nil {
 		return nil, err
 	}
-	response, err := r.respond(&client, v.statement, secret)
-	if err != nil {
+	if w.pending {
+		w.client.SecretHash, w.client.SealedSecret, w.secret = nil, nil, claims.Secret{} // ApprovePending makes them
+		w.response = pendingAnswer(&w.client)
+	} else if w.response, err = r.respond(&client, v.statement, secret); err != nil {
 		return nil, err
 	}
-	stored, err := r.create(ctx, client, secret, reservation)
-	if err != nil {
+	if err := r.create(ctx, w); err != nil {
 		return nil, r.storeError(v, err)
 	}
-	change.After = &stored
-	r.done(ctx, change)
-	return &Registration{Client: stored, Secret: secret, Report: report, Change: &change, response: response}, nil
+	change.After, o.pending = &w.client, w.pending
+	if w.pending {
+		r.tell(ctx, "a registration waits for approval", change, r.hooks.Pending)
+	} else {
+		r.done(ctx, change)
+	}
+	return &Registration{Client: w.client, Secret: w.secret, Report: report, Change: &change, Pending: w.pending, response: w.response}, nil
 }
 
 // checkCertificate checks that the client certificate is good and that it is the
@@ -213,6 +251,10 @@ func (r *Registrar) storeError(v *VerifiedRequest, err error) error {
 	var e *Error
 	switch {
 	case errors.As(err, &e):
+		return e
+	case errors.Is(err, store.ErrUnderWay):
+		e := Unavailable(err, "this request was sent before, and the bank has not finished with it: send the same request again later")
+		e.RetryAfter = ChangeTimeout
 		return e
 	case errors.Is(err, store.ErrReplayed):
 		return r.verifier.refuse(v.input, validate.Violation{Rule: validate.RuleRequestJTIReplayed, Document: validate.DocRequest, Pointer: "/jti",

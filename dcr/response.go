@@ -39,15 +39,22 @@ func (r *Registrar) respond(c *store.Client, statement *ssa.Verified, secret cla
 }
 
 // respond makes the response from the record and the payload of its statement. Of members
-// with the same name, the server's wins over the registered one, and that over the SSA's.
+// with the same name, the server's wins over the one that the authorization server added,
+// that over the registered one, and that over the SSA's.
 func respond(c *store.Client, payload string, secret claims.Secret, scopeAsArray bool) (string, error) {
 	members := append(make([]member, 0, 64),
-		member{"client_id", quoted(c.ID)}, member{"client_id_issued_at", strconv.FormatInt(c.IssuedAt.Unix(), 10)})
+		member{"client_id", quoted(clientIDOf(c))}, member{"client_id_issued_at", strconv.FormatInt(c.IssuedAt.Unix(), 10)})
 	if !secret.IsZero() {
 		members = append(members, member{"client_secret", quoted(secret.Reveal())}, member{"client_secret_expires_at", "0"})
 	}
-	members, err := appendMembers(members, string(c.Metadata), func(string) bool { return true })
-	if err != nil {
+	all := func(string) bool { return true }
+	var err error
+	if c.UpstreamMembers != nil {
+		if members, err = appendMembers(members, string(c.UpstreamMembers), all); err != nil {
+			return "", err
+		}
+	}
+	if members, err = appendMembers(members, string(c.Metadata), all); err != nil {
 		return "", err
 	}
 	if i := slices.IndexFunc(members, func(m member) bool { return m.name == "scope" }); i >= 0 && scopeAsArray {

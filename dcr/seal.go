@@ -14,13 +14,17 @@ import (
 // errSealed means that a sealed secret cannot be opened.
 var errSealed = errors.New("dcr: a sealed secret does not open")
 
+// upstreamOwner stands before the ID of the record that owns a sealed Provisioned.State, so
+// that a sealed client secret does not open as one. No ID has a blank.
+const upstreamOwner = "upstream "
+
 // sealer encrypts the secrets in records with AES-256-GCM. A sealed secret is bound to
 // the client's ID, so that it does not open in another client's record.
 type sealer struct{ aead cipher.AEAD }
 
 func newSealer(key []byte) (*sealer, error) {
 	if len(key) != 32 {
-		return nil, errors.New("dcr: client_secret_jwt needs SealingKey, 32 random bytes")
+		return nil, errors.New("dcr: the SealingKey must be 32 random bytes; client_secret_jwt needs one")
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -33,20 +37,22 @@ func newSealer(key []byte) (*sealer, error) {
 	return &sealer{aead: aead}, nil
 }
 
-func (s *sealer) seal(random io.Reader, clientID, secret string) ([]byte, error) {
+// seal seals a secret for the owner: a record's ID, with upstreamOwner before it for the
+// state of the authorization server.
+func (s *sealer) seal(random io.Reader, owner, secret string) ([]byte, error) {
 	nonce := make([]byte, s.aead.NonceSize())
 	if _, err := io.ReadFull(random, nonce); err != nil {
 		return nil, fmt.Errorf("dcr: no randomness: %w", err)
 	}
-	return s.aead.Seal(nonce, nonce, []byte(secret), []byte(clientID)), nil
+	return s.aead.Seal(nonce, nonce, []byte(secret), []byte(owner)), nil
 }
 
-func (s *sealer) open(clientID string, sealed []byte) (string, error) {
+func (s *sealer) open(owner string, sealed []byte) (string, error) {
 	n := s.aead.NonceSize()
 	if len(sealed) < n {
 		return "", fmt.Errorf("%w: it is too short", errSealed)
 	}
-	secret, err := s.aead.Open(nil, sealed[:n], sealed[n:], []byte(clientID))
+	secret, err := s.aead.Open(nil, sealed[:n], sealed[n:], []byte(owner))
 	if err != nil {
 		return "", fmt.Errorf("%w: it is of another key or client, or was changed", errSealed)
 	}
@@ -63,4 +69,24 @@ func (r *Registrar) OpenSecret(c store.Client) (claims.Secret, error) {
 	}
 	secret, err := r.sealer.open(c.ID, c.SealedSecret)
 	return claims.NewSecret(secret), err
+}
+
+// sealState seals what the authorization server gave to manage a client by.
+func (r *Registrar) sealState(id string, state claims.Secret) ([]byte, error) {
+	if r.sealer == nil {
+		return nil, errors.New("dcr: the authorization server gave a state to keep sealed: give Config.SealingKey, 32 random bytes")
+	}
+	return r.sealer.seal(r.random, upstreamOwner+id, state.Reveal())
+}
+
+// openState opens the UpstreamState of a record; zero if it has none.
+func (r *Registrar) openState(c store.Client) (claims.Secret, error) {
+	if c.UpstreamState == nil {
+		return claims.Secret{}, nil
+	}
+	if r.sealer == nil {
+		return claims.Secret{}, fmt.Errorf("%w: there is no SealingKey", errSealed)
+	}
+	state, err := r.sealer.open(upstreamOwner+c.ID, c.UpstreamState)
+	return claims.NewSecret(state), err
 }

@@ -392,7 +392,7 @@ func TestReconcileMeetsAStoreThatIsOut(t *testing.T) {
 	report, err := out.Reconcile(context.Background(), 0)
 	require.ErrorIs(t, err, errOut)
 	require.Equal(t, dcr.ReconcileReport{Failed: 1}, report)
-	require.Equal(t, dcr.Event{Operation: dcr.OpReconcile, Outcome: dcr.OutcomeUnfinished, Environment: claims.Sandbox}, out.lastEvent())
+	require.Equal(t, dcr.Event{Operation: dcr.OpReconcile, Outcome: dcr.OutcomeUnfinished, Environment: claims.Sandbox, Actor: dcr.ActorBank}, out.lastEvent())
 }
 
 type unlisted struct{ records }
@@ -404,7 +404,7 @@ func (unlisted) ListUnfinished(context.Context, time.Time, int) ([]store.Client,
 func TestReconcileGetsThroughMoreThanItReadsAtATime(t *testing.T) {
 	b, server := provisioned(t)
 	record := b.enrol(t, nil).Client
-	record.State, record.Since = store.Creating, b.now
+	record.ClientID, record.State, record.Since = "", store.Creating, b.now
 	const changes = 250
 	for i := range changes {
 		record.ID = strings.Repeat("a", i+1)

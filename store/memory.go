@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"slices"
@@ -12,14 +13,16 @@ import (
 // that have ended. It is two more than the change adds, so that the table shrinks.
 const purgeBatch = 3
 
-// Memory keeps clients in memory. It is a Store with Unfinished and Lister. Make it with
+// Memory keeps clients in memory. It is a Store with Unfinished, Lister,
+// ClientIDs and Pending. Make it with
 // NewMemory: the zero value does not work.
 type Memory struct {
 	clock func() time.Time
 
 	mu       sync.Mutex
 	clients  map[string]Client
-	unique   map[string]string // UniqueKey to client ID
+	unique   map[string]string // UniqueKey to ID
+	byClient map[string]string // ClientID to ID
 	reserved map[[32]byte]reserved
 	queue    [][32]byte // reservations in the order made, for purging
 }
@@ -37,7 +40,7 @@ func NewMemory(clock func() time.Time) *Memory {
 		clock = time.Now
 	}
 	return &Memory{
-		clock: clock, clients: map[string]Client{}, unique: map[string]string{},
+		clock: clock, clients: map[string]Client{}, unique: map[string]string{}, byClient: map[string]string{},
 		reserved: map[[32]byte]reserved{},
 	}
 }
@@ -63,13 +66,13 @@ func (m *Memory) Create(ctx context.Context, c Client, with Change) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	if m.replayed(with.Reservation) {
-		return ErrReplayed
+	if err := m.replayed(with.Reservation); err != nil {
+		return err
 	}
 	if _, taken := m.clients[c.ID]; taken {
 		return ErrExists
 	}
-	if err := m.uniqueTaken(c); err != nil {
+	if err := m.taken(c); err != nil {
 		return err
 	}
 	m.put(c)
@@ -90,6 +93,19 @@ func (m *Memory) Get(ctx context.Context, id string) (Client, error) {
 	return c.Clone(), nil
 }
 
+// GetByClientID implements ClientIDs.
+func (m *Memory) GetByClientID(ctx context.Context, clientID string) (Client, error) {
+	if err := m.lock(ctx); err != nil {
+		return Client{}, err
+	}
+	defer m.mu.Unlock()
+	id, ok := m.byClient[clientID]
+	if !ok {
+		return Client{}, ErrNotFound
+	}
+	return m.clients[id].Clone(), nil
+}
+
 // Update implements Store.
 func (m *Memory) Update(ctx context.Context, c Client, with Change) error {
 	if err := m.lock(ctx); err != nil {
@@ -97,17 +113,17 @@ func (m *Memory) Update(ctx context.Context, c Client, with Change) error {
 	}
 	defer m.mu.Unlock()
 	old, ok := m.clients[c.ID]
-	switch {
-	case !ok:
+	if !ok {
 		return ErrNotFound
-	case m.replayed(with.Reservation):
-		return ErrReplayed
+	}
+	if err := m.replayed(with.Reservation); err != nil {
+		return err
 	}
 	c, err := ForUpdate(old, c, with)
 	if err != nil {
 		return err
 	}
-	if err := m.uniqueTaken(c); err != nil {
+	if err := m.taken(c); err != nil {
 		return err
 	}
 	m.remove(old)
@@ -159,15 +175,21 @@ func (m *Memory) Undo(ctx context.Context, id string, version int64) error {
 
 // ListUnfinished implements Unfinished.
 func (m *Memory) ListUnfinished(ctx context.Context, before time.Time, limit int) ([]Client, error) {
-	return m.list(ctx, limit, func(c Client) bool { return c.State != Active && c.Since.Before(before) },
+	return m.list(ctx, limit, func(c Client) bool { return c.State.IsUnfinished() && c.Since.Before(before) },
 		func(a, b Client) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+}
+
+// ListPending implements Pending.
+func (m *Memory) ListPending(ctx context.Context, after string, limit int) ([]Client, error) {
+	return m.list(ctx, limit, func(c Client) bool { return c.State.IsPending() && c.ID > after }, byID)
 }
 
 // List implements Lister.
 func (m *Memory) List(ctx context.Context, after string, limit int) ([]Client, error) {
-	return m.list(ctx, limit, func(c Client) bool { return c.ID > after },
-		func(a, b Client) int { return cmp.Compare(a.ID, b.ID) })
+	return m.list(ctx, limit, func(c Client) bool { return c.ID > after }, byID)
 }
+
+func byID(a, b Client) int { return cmp.Compare(a.ID, b.ID) }
 
 func (m *Memory) list(ctx context.Context, limit int, wanted func(Client) bool, order func(a, b Client) int) ([]Client, error) {
 	if err := m.lock(ctx); err != nil {
@@ -199,6 +221,9 @@ func uniqueKeys(c Client) []string {
 
 func (m *Memory) put(c Client) {
 	m.clients[c.ID] = c.Clone()
+	if c.ClientID != "" {
+		m.byClient[c.ClientID] = c.ID
+	}
 	for _, key := range uniqueKeys(c) {
 		m.unique[key] = c.ID
 	}
@@ -206,12 +231,17 @@ func (m *Memory) put(c Client) {
 
 func (m *Memory) remove(c Client) {
 	delete(m.clients, c.ID)
+	delete(m.byClient, c.ClientID)
 	for _, key := range uniqueKeys(c) {
 		delete(m.unique, key)
 	}
 }
 
-func (m *Memory) uniqueTaken(c Client) error {
+// taken returns ErrExists if another record has the ClientID or the UniqueKey of c.
+func (m *Memory) taken(c Client) error {
+	if holder, taken := m.byClient[c.ClientID]; taken && holder != c.ID {
+		return ErrExists
+	}
 	holder, taken := m.unique[c.UniqueKey]
 	switch {
 	case c.UniqueKey == "" || !taken || holder == c.ID:
@@ -222,12 +252,20 @@ func (m *Memory) uniqueTaken(c Client) error {
 	return ErrExists
 }
 
-func (m *Memory) replayed(r Reservation) bool {
+// replayed returns ErrReplayed, or ErrUnderWay, if the jti was used before.
+func (m *Memory) replayed(r Reservation) error {
 	if r.IsZero() {
-		return false
+		return nil
 	}
-	held, ok := m.reserved[r.Key()]
-	return ok && m.clock().Before(held.until)
+	key := r.Key()
+	held, ok := m.reserved[key]
+	switch {
+	case !ok || !m.clock().Before(held.until):
+		return nil
+	case bytes.Equal(m.clients[held.id].Reserved, key[:]):
+		return ErrUnderWay
+	}
+	return ErrReplayed
 }
 
 // reserve remembers the jti, and forgets those of the oldest few that have ended.

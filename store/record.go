@@ -20,11 +20,22 @@ const (
 	Creating State = "creating" // stored, but not yet made everywhere else
 	Updating State = "updating" // the new content is stored; Previous is in force
 	Deleting State = "deleting" // to be removed everywhere else, and then here
+
+	PendingCreate State = "pending_create" // stored; a person has yet to approve the registration
+	PendingDelete State = "pending_delete" // in force; a person has yet to approve the deletion
 )
+
+// IsPending reports whether a change waits for the decision of a person.
+func (s State) IsPending() bool { return s == PendingCreate || s == PendingDelete }
+
+// IsUnfinished reports whether a change is under way, which Reconcile of a registrar ends
+// if it stopped half-way.
+func (s State) IsUnfinished() bool { return s == Creating || s == Updating || s == Deleting }
 
 // Client is the record of a registered OAuth client.
 type Client struct {
-	ID                string             // client_id
+	ID                string             // of the record: a store finds it by this, in any state
+	ClientID          string             // client_id; "" until the record is Active for the first time
 	IssuedAt          time.Time          // client_id_issued_at, whole seconds
 	Environment       claims.Environment // of the trust anchor that verified the statement
 	Issuer            string             // of that trust anchor: iss of the statement
@@ -36,10 +47,15 @@ type Client struct {
 	UniqueKey         string             // what may be registered once only; "" for no limit
 	SecretHash        []byte             // SHA-256 of the client secret; nil where there is none
 	SealedSecret      []byte             // the secret sealed with the bank's key, for client_secret_jwt alone
+	JWKSAddress       string             // of the software's key set, as the statement names it; see JWKSURI
+	SubjectDN         string             // of the certificate that sent the request: RFC 4514, canonical; "" where none did
+	OwnSubject        string             // sub of the client's own access tokens where it is not the ClientID; else ""
+	UpstreamState     []byte             // what the authorization server gave to manage the client by, sealed with the bank's key
+	UpstreamMembers   json.RawMessage    // members that the authorization server adds to the answers: an object; nil for none
 	Version           int64              // counts up from 1 with each change
 	State             State              // how far its change has come
 	Since             time.Time          // when State was entered, whole seconds, by the clock of who changed it
-	Previous          *Client            // set by the store: of an Updating record, the Active one still in force
+	Previous          *Client            // set by the store: what Undo returns to, see ForUpdate; nil for none
 	Reserved          []byte             // set by the store: Key of the reservation that Undo forgets; nil for none
 }
 
@@ -49,6 +65,8 @@ func (c Client) Clone() Client {
 	c.SecretHash = bytes.Clone(c.SecretHash)
 	c.SealedSecret = bytes.Clone(c.SealedSecret)
 	c.Reserved = bytes.Clone(c.Reserved)
+	c.UpstreamState = bytes.Clone(c.UpstreamState)
+	c.UpstreamMembers = bytes.Clone(c.UpstreamMembers)
 	c.Application.Attributes = slices.Clone(c.Application.Attributes)
 	for i, a := range c.Application.Attributes {
 		c.Application.Attributes[i].Values = slices.Clone(a.Values)
@@ -60,11 +78,12 @@ func (c Client) Clone() Client {
 	return c
 }
 
-// Visible returns what others may see of a record: an Active record itself, the Previous
-// of an Updating record, and nothing of a record in another state.
+// Visible returns what others may see of a record: an Active record itself, one whose
+// deletion waits for approval too, the Previous of an Updating record, and nothing of a
+// record in another state.
 func (c Client) Visible() (Client, bool) {
 	switch {
-	case c.State == Active || c.State == "":
+	case c.State == Active || c.State == "" || c.State == PendingDelete:
 		return c, true
 	case c.State == Updating && c.Previous != nil:
 		return *c.Previous, true
@@ -75,19 +94,25 @@ func (c Client) Visible() (Client, bool) {
 // transitions lists the states that may follow a state. No client can see a Deleting
 // record any more, and it cannot become Active again.
 var transitions = map[State][]State{
-	Active:   {Active, Updating, Deleting},
-	Creating: {Creating, Active, Deleting},
-	Updating: {Updating, Active, Deleting},
-	Deleting: {Deleting},
+	Active:        {Active, Updating, Deleting, PendingDelete},
+	Creating:      {Creating, Active, Deleting, PendingCreate},
+	Updating:      {Updating, Active, Deleting},
+	Deleting:      {Deleting},
+	PendingCreate: {PendingCreate, Creating, Active, Deleting},
+	PendingDelete: {PendingDelete, Active, Deleting},
 }
+
+// firstStates are those of a new record.
+var firstStates = []State{Active, Creating, PendingCreate}
 
 // ForCreate returns the record that Create writes for c:
 //   - The Version is 1, and times are whole seconds of UTC.
 //   - There is no Previous.
-//   - Reserved is that of the change if the record is Creating, and nil if it is Active.
+//   - The ClientID of an Active record is its ID if it has none.
+//   - Reserved is that of the change if the record is Creating, and else nil.
 //
-// The error wraps ErrState if the State is neither Active nor Creating, or if a Creating
-// record has no Since. An empty ID is another error.
+// The error wraps ErrState if the State is not Active, Creating or PendingCreate, or if
+// a record that is not Active has no Since. An empty ID is another error.
 func ForCreate(c Client, with Change) (Client, error) {
 	if c.ID == "" {
 		return Client{}, errors.New("store: a record needs an ID")
@@ -96,7 +121,7 @@ func ForCreate(c Client, with Change) (Client, error) {
 	if err != nil {
 		return Client{}, err
 	}
-	if c.State != Active && c.State != Creating {
+	if !slices.Contains(firstStates, c.State) {
 		return Client{}, fmt.Errorf("%w: a new record is %s", ErrState, c.State)
 	}
 	c.Version, c.Previous, c.Reserved = 1, nil, nil
@@ -108,17 +133,22 @@ func ForCreate(c Client, with Change) (Client, error) {
 
 // ForUpdate returns the record that Update writes for c in the place of old:
 //   - The Version is counted up, and times are whole seconds of UTC.
-//   - Previous of a record that becomes Updating is old. A record that stays Updating
-//     keeps its Previous; any other has none. What c says of Previous is ignored.
-//   - Reserved is that of the change under way, and nil once the record is Active.
+//   - Previous of a record that becomes Updating is old, and so is that of a PendingCreate
+//     record that becomes Creating. A record that stays in its state keeps its Previous;
+//     any other has none. What c says of Previous is ignored.
+//   - The ClientID of an Active record is its ID if it has none.
+//   - Reserved is that of the change under way, and nil once the record is Active or
+//     waits for a decision.
 //
 // ErrConflict means that c.Version is not the Version of old. ErrState means one of these:
 //   - The State of c may not follow that of old.
 //   - old is not Active, and the change has a reservation. The change under way has its own.
 //   - c is not Active and has no Since.
 //
-// An Active record may become Updating or Deleting. A Creating or Updating one may
-// become Active or Deleting. Every record may stay as it is.
+// An Active record may become Updating, Deleting or PendingDelete. A Creating one may
+// become Active, Deleting or PendingCreate, an Updating one Active or Deleting. A
+// PendingCreate record may become Creating, Active or Deleting, a PendingDelete one
+// Active or Deleting. Every record may stay as it is.
 func ForUpdate(old, c Client, with Change) (Client, error) {
 	if old.Version != c.Version {
 		return Client{}, ErrConflict
@@ -135,14 +165,13 @@ func ForUpdate(old, c Client, with Change) (Client, error) {
 	}
 	c.Version++
 	c.Previous, c.Reserved = nil, nil
-	switch c.State {
-	case Active:
-	case old.State:
+	switch {
+	case c.State == Active:
+	case c.State == old.State:
 		c.Previous, c.Reserved = old.Previous, old.Reserved
+	case c.State == Updating || old.State == PendingCreate && c.State == Creating:
+		c.Previous, c.Reserved = &old, with.reserved()
 	default:
-		if c.State == Updating {
-			c.Previous = &old
-		}
 		c.Reserved = with.reserved()
 	}
 	return c, nil
@@ -162,24 +191,32 @@ func ForDelete(old Client, version int64, with Change) error {
 }
 
 // ForUndo returns what Undo leaves of a record, whose Version has to be version: its
-// Previous with the Version to write, or nil where Undo removes the record. Undo also
+// Previous with the Version to write, or nil where Undo removes the record, which is
+// Creating and never waited for approval. What the authorization server decided last
+// (ClientID, OwnSubject, UpstreamState, UpstreamMembers) stays as in the Updating record:
+// an older UpstreamState may be worth nothing any more. Undo also
 // forgets the reservation c.Reserved, if it still belongs to this record. ErrConflict and
 // ErrState mean what they mean for Undo.
 func ForUndo(c Client, version int64) (*Client, error) {
 	switch {
 	case c.Version != version:
 		return nil, ErrConflict
-	case c.State == Creating:
+	case c.State == Creating && c.Previous == nil:
 		return nil, nil
-	case c.State == Updating && c.Previous != nil:
+	case (c.State == Updating || c.State == Creating) && c.Previous != nil:
 		before := *c.Previous
 		before.Version = c.Version + 1
+		if c.State == Updating {
+			before.ClientID, before.OwnSubject = c.ClientID, c.OwnSubject
+			before.UpstreamState, before.UpstreamMembers = c.UpstreamState, c.UpstreamMembers
+		}
 		return &before, nil
 	}
 	return nil, fmt.Errorf("%w: it is %s, and no change can be undone", ErrState, c.State)
 }
 
-// inState fills in the default state and cuts the times to whole seconds of UTC.
+// inState fills in the default state and client_id, and cuts the times to whole seconds of
+// UTC.
 func inState(c Client) (Client, error) {
 	if c.State == "" {
 		c.State = Active
@@ -189,6 +226,9 @@ func inState(c Client) (Client, error) {
 	}
 	if c.State != Active && c.Since.IsZero() {
 		return Client{}, fmt.Errorf("%w: it is %s, but since when", ErrState, c.State)
+	}
+	if c.State == Active && c.ClientID == "" {
+		c.ClientID = c.ID
 	}
 	c.IssuedAt, c.Since = wholeSeconds(c.IssuedAt), wholeSeconds(c.Since)
 	return c, nil

@@ -34,8 +34,12 @@ func NewMemoryReplay(clock func() time.Time) *MemoryReplay {
 // Reserve implements Replay.
 func (m *MemoryReplay) Reserve(ctx context.Context, r Reservation, lease time.Duration) error {
 	return m.change(ctx, r, func(key [32]byte, now time.Time) error {
-		if h, ok := m.held[key]; ok && now.Before(h.until) {
+		switch h, ok := m.held[key]; {
+		case !ok || !now.Before(h.until):
+		case h.confirmed:
 			return ErrReplayed
+		default:
+			return ErrUnderWay
 		}
 		m.held[key] = hold{until: now.Add(lease)}
 		m.all = append(m.all, key)

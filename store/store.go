@@ -29,6 +29,10 @@ var (
 	// ErrLeaving is an ErrExists that will pass: the record that holds the unique key is
 	// Deleting, and the key is free once the record is gone.
 	ErrLeaving = fmt.Errorf("%w, and is being deleted", ErrExists)
+	// ErrUnderWay is an ErrReplayed that will pass or become final: the change that the jti
+	// was used for has not ended. It ends Active, and the jti stays used, or it is undone,
+	// and the jti is free again.
+	ErrUnderWay = fmt.Errorf("%w, by a change that has not ended", ErrReplayed)
 )
 
 // Store keeps clients. All methods are safe for concurrent use. Records go in and out
@@ -39,6 +43,9 @@ var (
 // The author of a store computes its records with [ForCreate], [ForUpdate],
 // [ForDelete] and [ForUndo]. These functions contain the rules about states.
 //
+// Only one record has a ClientID other than "". Two records of the same client_id cannot
+// be.
+//
 // Only one record holds a UniqueKey other than "", and one unique index decides which.
 // An Updating record holds its own key and the key of its Previous, so that no other
 // client can take the old key before an Undo. A record in any other state, Creating and Deleting
@@ -48,11 +55,12 @@ var (
 // after Delete the store still refuses the jti. Only Undo forgets a reservation.
 type Store interface {
 	// Create commits the record, with Version 1, and the change in one transaction. On
-	// any error it stores neither. The State of the record is Active or Creating, else
-	// the error is ErrState (see ForCreate). ErrReplayed: the jti was used before.
-	// ErrExists: the ID or the UniqueKey is taken. ErrLeaving, which wraps ErrExists:
-	// the ID is free, and the holder of the UniqueKey is Deleting. Where both hold,
-	// ErrReplayed comes before ErrExists.
+	// any error it stores neither. The State of the record is Active, Creating or
+	// PendingCreate, else the error is ErrState (see ForCreate). ErrReplayed: the jti was
+	// used before. It is ErrUnderWay, which wraps ErrReplayed, if a record still has the
+	// jti as its Reserved. ErrExists: the ID, the ClientID or the UniqueKey is taken.
+	// ErrLeaving, which wraps ErrExists: the ID and the ClientID are free, and the holder of
+	// the UniqueKey is Deleting. Where both hold, ErrReplayed comes before ErrExists.
 	Create(ctx context.Context, c Client, with Change) error
 	// Get returns the record as it is, in any state, or ErrNotFound. Client.Visible
 	// tells what others may see of it.
@@ -61,7 +69,8 @@ type Store interface {
 	// Version up. It commits the change in the same transaction. ForUpdate returns the
 	// record to write. Any error means that nothing was changed: ErrNotFound,
 	// ErrReplayed, ErrConflict, ErrState or ErrExists, the first of these that holds.
-	// ErrExists is ErrLeaving in the same case as for Create.
+	// ErrReplayed is ErrUnderWay, and ErrExists is ErrLeaving, in the same cases as for
+	// Create.
 	Update(ctx context.Context, c Client, with Change) error
 	// Delete removes the record, in any state, if its Version still is version. It
 	// commits the change in the same transaction. ErrNotFound and ErrConflict change
@@ -74,16 +83,34 @@ type Store interface {
 // a provisioner needs a store that has it.
 type Unfinished interface {
 	// Undo takes back the change that a record is in, if its Version still is version,
-	// in one transaction. It removes a Creating record. It replaces an Updating record
-	// by its Previous and counts the Version up. In both cases it forgets the reservation
+	// in one transaction. It replaces an Updating record, and a Creating one that has a
+	// Previous, by its Previous and counts the Version up. It removes any other Creating
+	// record. In each case it forgets the reservation
 	// of that change, so that the sender may send the same request again. ErrNotFound,
 	// ErrConflict and, for a record in another state, ErrState change nothing.
 	Undo(ctx context.Context, id string, version int64) error
-	// ListUnfinished returns at most limit records that are not Active and whose
-	// Since is before the given time, ordered by Since and then by ID. It returns none
+	// ListUnfinished returns at most limit records that are Creating, Updating or Deleting
+	// and whose Since is before the given time, ordered by Since and then by ID. It returns none
 	// where limit is below 1. An Update to the same State with a new Since moves a
 	// record to the end, so that a stuck record does not block the others.
 	ListUnfinished(ctx context.Context, before time.Time, limit int) ([]Client, error)
+}
+
+// ClientIDs finds records by their client_id. A registrar whose authorization server
+// chooses the client_id needs a store that has it; without it, the client_id is the ID.
+type ClientIDs interface {
+	// GetByClientID returns the record of that ClientID as it is, in any state, or
+	// ErrNotFound. No record is found by "".
+	GetByClientID(ctx context.Context, clientID string) (Client, error)
+}
+
+// Pending lists the changes that wait for a person's decision. A registrar whose policy
+// has such changes needs a store that has it.
+type Pending interface {
+	// ListPending returns at most limit records that are PendingCreate or PendingDelete and
+	// whose ID is greater than after, in the order of the bytes of their IDs. It returns none
+	// where limit is below 1.
+	ListPending(ctx context.Context, after string, limit int) ([]Client, error)
 }
 
 // Lister walks over all records, for portals and operators.
@@ -102,9 +129,9 @@ type Lister interface {
 // refused. Any error but ErrReplayed means that Replay cannot answer now: the caller
 // fails closed.
 type Replay interface {
-	// Reserve holds the jti for the lease. ErrReplayed: another lease holds the jti, or it
-	// is confirmed and its reservation has not ended. A lease of zero or less holds
-	// nothing.
+	// Reserve holds the jti for the lease. ErrReplayed: the jti is confirmed and its
+	// reservation has not ended. ErrUnderWay, which wraps ErrReplayed: another lease holds
+	// it. A lease of zero or less holds nothing.
 	Reserve(ctx context.Context, r Reservation, lease time.Duration) error
 	// Confirm keeps a held jti until r.Until. ErrReplayed: no lease holds the jti any
 	// more, or it is confirmed already. The caller then undoes the registration.

@@ -114,6 +114,12 @@ type Policy struct {
 	// ForeignToken is how a token of one client is answered at the address of
 	// another. (foreign_token)
 	ForeignToken ForeignToken
+	// PendingChanges are the changes that wait for the decision of a person at the bank.
+	// (pending_changes)
+	PendingChanges []PendingChange
+	// PendingDays is after how many days a change that nobody has decided on counts as
+	// refused. (pending_days)
+	PendingDays int
 	// Widenings names each way in which this policy is knowingly wider than the
 	// FAPI rules of the profile. [New] refuses a policy that uses one without its
 	// name. (widenings)
@@ -200,6 +206,17 @@ const (
 	DetailAll   ErrorDetail = "all"
 )
 
+// PendingChange is a change that waits for the decision of a person at the bank: it is
+// answered with 202 and takes effect later.
+type PendingChange string
+
+// A registration that waits is unknown to everybody but the bank. A client whose deletion
+// waits goes on as it is.
+const (
+	PendingCreate PendingChange = "create"
+	PendingDelete PendingChange = "delete"
+)
+
 // ForeignToken is how a token of one client is answered at another's address.
 type ForeignToken string
 
@@ -279,6 +296,7 @@ func DefaultPolicy(p Profile) Policy {
 		CreatedStatus:   201,
 		ErrorDetail:     DetailFirst,
 		ForeignToken:    ForeignTokenUnauthorized,
+		PendingDays:     30,
 	}
 	if p == WSO2 {
 		pol.RequiredMembers = []string{"redirect_uris"}

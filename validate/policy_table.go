@@ -317,6 +317,22 @@ var policyTable = jsonform.Table[Policy]{
 		Example: `"forbidden"`,
 	},
 	{
+		Name: "pending_changes",
+		Field: jsonform.At(func(p *Policy) *[]PendingChange { return &p.PendingChanges },
+			jsonform.Texts[PendingChange]{Known: []PendingChange{PendingCreate, PendingDelete}, Once: true}),
+		Doc: "The changes that wait for the decision of a person at the bank. `create`: a registration is answered with 202, `client_id` " +
+			"and `\"status\": \"pending\"`, and the client exists once it is approved. `delete`: a deletion is answered with 202, and the " +
+			"client goes on as it is until the deletion is approved.",
+		Example: `["create"]`,
+	},
+	{
+		Name:  "pending_days",
+		Field: jsonform.At(func(p *Policy) *int { return &p.PendingDays }, jsonform.Int{Low: 1, High: 365}),
+		Doc: "After how many days a change of `pending_changes` that nobody has decided on counts as refused: the registration is " +
+			"forgotten, the client that was to be deleted stays.",
+		Example: `7`,
+	},
+	{
 		Name: "widenings",
 		Field: jsonform.At(func(p *Policy) *[]Widening { return &p.Widenings },
 			jsonform.Texts[Widening]{Known: widenings, Once: true}),

@@ -58,7 +58,7 @@ func TestParsePolicyReadsEveryMember(t *testing.T) {
 		"UseSoftwareIdAsApplicationName": true, "clock_skew_seconds": 0, "max_lifetime_seconds": 300,
 		"ssa_max_age_seconds": 60, "max_redirect_uris": 5, "scope_as_array": true, "roles_as_string": true,
 		"denied_statements": ["j"], "denied_software": ["s"], "denied_organisations": ["o"],
-		"served_roles": ["AISP"], "created_status": 200, "response_scope_as_array": true, "error_detail": "all", "foreign_token": "forbidden",
+		"served_roles": ["AISP"], "created_status": 200, "response_scope_as_array": true, "error_detail": "all", "foreign_token": "forbidden", "pending_changes": ["delete"], "pending_days": 7,
 		"widenings": ["RS256", "client_secret_basic"]}`
 	got, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
 	require.NoError(t, err)
@@ -84,7 +84,7 @@ func TestParsePolicyReadsEveryMember(t *testing.T) {
 		UseSoftwareIDAsApplicationName: true, MaxLifetime: 5 * time.Minute, SSAMaxAge: time.Minute, MaxRedirectURIs: 5,
 		ScopeAsArray: true, RolesAsString: true, ServedRoles: []claims.Role{claims.AISP}, CreatedStatus: 200,
 		DeniedStatements: []string{"j"}, DeniedSoftware: []string{"s"}, DeniedOrganisations: []string{"o"},
-		ResponseScopeAsArray: true, ErrorDetail: validate.DetailAll, ForeignToken: validate.ForeignTokenForbidden,
+		ResponseScopeAsArray: true, ErrorDetail: validate.DetailAll, ForeignToken: validate.ForeignTokenForbidden, PendingChanges: []validate.PendingChange{validate.PendingDelete}, PendingDays: 7,
 		Widenings: []validate.Widening{validate.WidenRS256, validate.WidenClientSecretBasic},
 	}, got)
 

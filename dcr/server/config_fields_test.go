@@ -208,6 +208,16 @@ var effects = map[string]func(*testing.T, *world){
 		w.config.Hooks.Approve = func(context.Context, dcr.Change) error { return &dcr.Refusal{Reason: "not here"} }
 		w.refused(t, http.StatusBadRequest)
 	},
+	"Hooks.Pending": func(t *testing.T, w *world) {
+		seen := &calls{}
+		w.config.Hooks = dcr.Hooks{
+			Approve: func(context.Context, dcr.Change) error { return dcr.ErrPending },
+			Pending: func(_ context.Context, c dcr.Change) { seen.add(string(c.Operation)) },
+		}
+		_, _, err := w.try(t)
+		require.Error(t, err, "a registration that waits is not made")
+		seen.require(t, "create")
+	},
 	"Hooks.Done": func(t *testing.T, w *world) {
 		seen := &calls{}
 		w.config.Hooks.Done = func(_ context.Context, c dcr.Change) { seen.add(string(c.Operation)) }

@@ -144,13 +144,12 @@ func (t *tokenEndpoint) read(w http.ResponseWriter, r *http.Request, asked *toke
 // cert.Middleware. The sender has not proved yet that it is that client.
 func (t *tokenEndpoint) software(r *http.Request) (cert.Software, error) {
 	asked := tokenRequestOf(r)
-	record, err := t.store.Get(r.Context(), asked.by.clientID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return cert.Software{}, fmt.Errorf("server: a client cannot be read: %w", err)
-	}
-	client, visible := record.Visible()
-	if err != nil || !visible {
+	client, err := store.ByClientID(r.Context(), t.store, asked.by.clientID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		return cert.Software{}, cert.ErrUnknownClient
+	case err != nil:
+		return cert.Software{}, fmt.Errorf("server: a client cannot be read: %w", err)
 	}
 	registered, err := claims.ParseRequest(client.Metadata)
 	if err != nil {
@@ -215,7 +214,7 @@ func (t *tokenEndpoint) issue(ctx context.Context, asked *tokenRequest) (*grante
 	if refusal != nil {
 		return nil, refusal
 	}
-	access, err := t.tokens.Issue(ctx, asked.client.ID, sha256.Sum256(accepted.Certificate.Raw), scope, TokenLife)
+	access, err := t.tokens.Issue(ctx, asked.client.ClientID, sha256.Sum256(accepted.Certificate.Raw), scope, TokenLife)
 	if err != nil {
 		return nil, outage("no token can be issued at the moment", tokenRetry, err)
 	}

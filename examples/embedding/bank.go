@@ -114,7 +114,7 @@ func (c clientsOf) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provi
 			if err != nil {
 				return dcr.Provisioned{}, err
 			}
-			return dcr.Provisioned{}, c.send(ctx, http.MethodPut, p.Client.ID, body)
+			return dcr.Provisioned{}, c.send(ctx, http.MethodPut, p.ClientID, body)
 		}
 	}
 	return dcr.Provisioned{}, errors.New("embedding: the client has no key set")

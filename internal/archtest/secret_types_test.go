@@ -35,7 +35,8 @@ const marker = "4f1cc1b1a9b84f77-marker"
 func secretTypes() []any {
 	return []any{
 		new(claims.Secret),
-		new(dcr.Config), new(dcr.RegisterInput), new(dcr.Registration), new(dcr.Caller), new(dcr.Provisioning),
+		new(dcr.Config), new(dcr.RegisterInput), new(dcr.Registration), new(dcr.Caller),
+		new(dcr.Provisioning), new(dcr.Provisioned), new(dcr.Deprovisioning),
 		new(server.Bank), new(server.Config),
 		new(bearer.Introspection), new(bearer.IntrospectionConfig), new(bearer.Revocation), new(bearer.Authentication),
 		new(tpp.Credentials), new(tpp.BearerToken), new(tpp.ClientInformation), new(tpp.NoAnswerError),

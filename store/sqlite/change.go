@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 
 	"github.com/obdcr/obdcr/store"
 )
@@ -102,5 +103,21 @@ func (s *Store) reserve(ctx context.Context, id string, r store.Reservation) err
 			return err
 		}
 	}
-	return affects(store.ErrReplayed)(s.write.reserve.ExecContext(ctx, key[:], seconds(r.Until), id, now))
+	err := affects(store.ErrReplayed)(s.write.reserve.ExecContext(ctx, key[:], seconds(r.Until), id, now))
+	if errors.Is(err, store.ErrReplayed) {
+		return s.write.used(ctx, key[:])
+	}
+	return err
+}
+
+// used returns the error for a jti that was used before.
+func (w *writer) used(ctx context.Context, key []byte) error {
+	var n int
+	if err := w.underWay.QueryRowContext(ctx, key).Scan(&n); err != nil {
+		return err
+	}
+	if n > 0 {
+		return store.ErrUnderWay
+	}
+	return store.ErrReplayed
 }

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 // registration is the record of a name, which all its members repeat.
 func registration(name string) store.Client {
 	return store.Client{
-		ID: name, IssuedAt: time.Unix(1_700_000_000, 0).UTC(), Environment: "sandbox", SoftwareID: "software " + name,
+		ID: name, ClientID: name, IssuedAt: time.Unix(1_700_000_000, 0).UTC(), Environment: "sandbox", SoftwareID: "software " + name,
 		OrgID: "org " + name, Metadata: []byte(`{"name": "` + name + `"}`),
 		SoftwareStatement: strings.Repeat(name+".", 300), // some pages
 		Application:       claims.Application{Name: name, ID: name},

@@ -12,14 +12,17 @@ import (
 
 const (
 	selectClient     = "SELECT " + columns + " FROM clients WHERE id = ?"
-	selectUnfinished = "SELECT " + columns + " FROM clients WHERE state <> 'active' AND since < ? ORDER BY since, id LIMIT ?"
+	selectByClientID = "SELECT " + columns + " FROM clients WHERE client_id = ? AND client_id <> ''"
+	selectUnfinished = "SELECT " + columns + " FROM clients WHERE state IN ('creating', 'updating', 'deleting') AND since < ? ORDER BY since, id LIMIT ?"
+	selectPending    = "SELECT " + columns + " FROM clients WHERE state IN ('pending_create', 'pending_delete') AND id > ? ORDER BY id LIMIT ?"
 	selectAfter      = "SELECT " + columns + " FROM clients WHERE id > ? ORDER BY id LIMIT ?"
 )
 
 // reader is the pool of the connections that read.
 type reader struct {
-	db                     *sql.DB
-	get, unfinished, after *sql.Stmt
+	db *sql.DB
+
+	get, byClientID, unfinished, pending, after *sql.Stmt
 }
 
 func newReader(ctx context.Context, path string) (*reader, error) {
@@ -29,7 +32,8 @@ func newReader(ctx context.Context, path string) (*reader, error) {
 	}
 	r := &reader{db: db}
 	for query, into := range map[string]**sql.Stmt{
-		selectClient: &r.get, selectUnfinished: &r.unfinished, selectAfter: &r.after,
+		selectClient: &r.get, selectByClientID: &r.byClientID,
+		selectUnfinished: &r.unfinished, selectPending: &r.pending, selectAfter: &r.after,
 	} {
 		if *into, err = db.PrepareContext(ctx, query); err != nil {
 			return nil, errors.Join(err, db.Close())
@@ -42,7 +46,16 @@ func (r *reader) close() error { return r.db.Close() }
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, id string) (store.Client, error) {
-	c, err := scan(s.read.get.QueryRowContext(ctx, id))
+	return get(ctx, s.read.get, id)
+}
+
+// GetByClientID implements store.ClientIDs.
+func (s *Store) GetByClientID(ctx context.Context, clientID string) (store.Client, error) {
+	return get(ctx, s.read.byClientID, clientID)
+}
+
+func get(ctx context.Context, query *sql.Stmt, id string) (store.Client, error) {
+	c, err := scan(query.QueryRowContext(ctx, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.Client{}, store.ErrNotFound
 	}
@@ -55,6 +68,11 @@ func (s *Store) Get(ctx context.Context, id string) (store.Client, error) {
 // ListUnfinished implements store.Unfinished.
 func (s *Store) ListUnfinished(ctx context.Context, before time.Time, limit int) ([]store.Client, error) {
 	return list(ctx, s.read.unfinished, limit, seconds(before))
+}
+
+// ListPending implements store.Pending.
+func (s *Store) ListPending(ctx context.Context, after string, limit int) ([]store.Client, error) {
+	return list(ctx, s.read.pending, limit, after)
 }
 
 // List implements store.Lister.

@@ -11,7 +11,8 @@ import (
 
 // columns are those of a client, in the order of values and scan.
 const columns = `id, version, state, since, issued_at, environment, issuer, software_id, org_id,
-	metadata, software_statement, application, unique_key, secret_hash, sealed_secret, reserved, previous`
+	metadata, software_statement, application, unique_key, secret_hash, sealed_secret, reserved, previous,
+	client_id, jwks_address, subject_dn, own_subject, upstream_state, upstream_members`
 
 // values returns the values of the columns for a record.
 func values(c store.Client) ([]any, error) {
@@ -29,6 +30,7 @@ func values(c store.Client) ([]any, error) {
 		c.ID, c.Version, string(c.State), c.Since.Unix(), c.IssuedAt.Unix(), string(c.Environment), c.Issuer, c.SoftwareID, c.OrgID,
 		[]byte(c.Metadata), []byte(c.SoftwareStatement), string(application), c.UniqueKey, c.SecretHash, c.SealedSecret,
 		c.Reserved, previous,
+		c.ClientID, c.JWKSAddress, c.SubjectDN, c.OwnSubject, c.UpstreamState, []byte(c.UpstreamMembers),
 	}, nil
 }
 
@@ -38,16 +40,18 @@ type scanner interface{ Scan(into ...any) error }
 // scan reads a row that values made.
 func scan(row scanner) (store.Client, error) {
 	var (
-		c                                                store.Client
-		since, issuedAt                                  int64
-		metadata, statement, application, kept, reserved []byte
+		c                                                         store.Client
+		since, issuedAt                                           int64
+		metadata, statement, application, kept, reserved, members []byte
 	)
 	if err := row.Scan(&c.ID, &c.Version, &c.State, &since, &issuedAt, &c.Environment, &c.Issuer, &c.SoftwareID, &c.OrgID,
-		&metadata, &statement, &application, &c.UniqueKey, &c.SecretHash, &c.SealedSecret, &reserved, &kept); err != nil {
+		&metadata, &statement, &application, &c.UniqueKey, &c.SecretHash, &c.SealedSecret, &reserved, &kept,
+		&c.ClientID, &c.JWKSAddress, &c.SubjectDN, &c.OwnSubject, &c.UpstreamState, &members); err != nil {
 		return store.Client{}, err
 	}
 	c.Since, c.IssuedAt = time.Unix(since, 0).UTC(), time.Unix(issuedAt, 0).UTC()
 	c.Metadata, c.SoftwareStatement, c.Reserved = metadata, string(statement), reserved
+	c.UpstreamMembers = members
 	if err := json.Unmarshal(application, &c.Application); err != nil {
 		return store.Client{}, fmt.Errorf("application of client %.64q: %w", c.ID, err)
 	}
@@ -62,8 +66,9 @@ func scan(row scanner) (store.Client, error) {
 	return c, nil
 }
 
-// previousClient is the form in which a record keeps its Previous, which is always
-// Active. Metadata are bytes here: as a JSON member they would be written anew.
+// previousClient is the form in which a record keeps its Previous. Metadata are bytes
+// here: as a JSON member they would be written anew. A file of before the members from State
+// on has an Active Previous without them.
 type previousClient struct {
 	ID           string             `json:"id"`
 	Version      int64              `json:"version"`
@@ -79,6 +84,13 @@ type previousClient struct {
 	UniqueKey    string             `json:"unique_key"`
 	SecretHash   []byte             `json:"secret_hash"`
 	SealedSecret []byte             `json:"sealed_secret"`
+	State        store.State        `json:"state,omitempty"`
+	ClientID     string             `json:"client_id,omitempty"`
+	JWKSAddress  string             `json:"jwks_address,omitempty"`
+	SubjectDN    string             `json:"subject_dn,omitempty"`
+	OwnSubject   string             `json:"own_subject,omitempty"`
+	Upstream     []byte             `json:"upstream_state,omitempty"`
+	Members      []byte             `json:"upstream_members,omitempty"`
 }
 
 func keep(c store.Client) previousClient {
@@ -86,14 +98,20 @@ func keep(c store.Client) previousClient {
 		ID: c.ID, Version: c.Version, Since: c.Since.Unix(), IssuedAt: c.IssuedAt.Unix(), Environment: c.Environment,
 		Issuer: c.Issuer, SoftwareID: c.SoftwareID, OrgID: c.OrgID, Metadata: c.Metadata, Statement: []byte(c.SoftwareStatement),
 		Application: c.Application, UniqueKey: c.UniqueKey, SecretHash: c.SecretHash, SealedSecret: c.SealedSecret,
+		State: c.State, ClientID: c.ClientID, JWKSAddress: c.JWKSAddress, SubjectDN: c.SubjectDN, OwnSubject: c.OwnSubject,
+		Upstream: c.UpstreamState, Members: c.UpstreamMembers,
 	}
 }
 
 func (p previousClient) client() *store.Client {
+	if p.State == "" {
+		p.State, p.ClientID = store.Active, p.ID
+	}
 	return &store.Client{
-		ID: p.ID, Version: p.Version, State: store.Active,
+		ID: p.ID, Version: p.Version, State: p.State, ClientID: p.ClientID,
 		Since: time.Unix(p.Since, 0).UTC(), IssuedAt: time.Unix(p.IssuedAt, 0).UTC(), Environment: p.Environment,
 		Issuer: p.Issuer, SoftwareID: p.SoftwareID, OrgID: p.OrgID, Metadata: p.Metadata, SoftwareStatement: string(p.Statement),
 		Application: p.Application, UniqueKey: p.UniqueKey, SecretHash: p.SecretHash, SealedSecret: p.SealedSecret,
+		JWKSAddress: p.JWKSAddress, SubjectDN: p.SubjectDN, OwnSubject: p.OwnSubject, UpstreamState: p.Upstream, UpstreamMembers: p.Members,
 	}
 }

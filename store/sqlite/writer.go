@@ -16,19 +16,21 @@ import (
 )
 
 const (
-	placeholders = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+	placeholders = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 
 	insertClient = "INSERT INTO clients (" + columns + ") VALUES (" + placeholders + ") ON CONFLICT DO NOTHING"
 	updateClient = "UPDATE clients SET (" + columns + ") = (" + placeholders + ") WHERE id = ?"
 	deleteClient = "DELETE FROM clients WHERE id = ?"
 	insertUnique = "INSERT INTO unique_keys (unique_key, client_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 	deleteUnique = "DELETE FROM unique_keys WHERE client_id = ?"
-	selectHolder = "SELECT state FROM clients JOIN unique_keys ON client_id = id WHERE unique_keys.unique_key = ?"
+	selectHolder = "SELECT state FROM clients JOIN unique_keys ON unique_keys.client_id = clients.id WHERE unique_keys.unique_key = ?"
 
 	// An ended reservation is overwritten, even if the purge has not removed it yet.
 	insertReservation = `INSERT INTO reservations (reservation_key, ends_at, client_id) VALUES (?, ?, ?)
 		ON CONFLICT (reservation_key) DO UPDATE SET ends_at = excluded.ends_at, client_id = excluded.client_id
 		WHERE reservations.ends_at <= ?`
+	selectUnderWay = `SELECT count(*) FROM reservations JOIN clients ON reservations.client_id = clients.id AND reserved = reservation_key
+		WHERE reservation_key = ?`
 	deleteReservation = "DELETE FROM reservations WHERE reservation_key = ? AND client_id = ?"
 	purgeReservations = `DELETE FROM reservations WHERE reservation_key IN
 		(SELECT reservation_key FROM reservations WHERE ends_at <= ? ORDER BY ends_at LIMIT ?)`
@@ -48,6 +50,7 @@ type writer struct {
 
 	begin, commit, rollback, get, insert, update, remove  *sql.Stmt
 	addUnique, dropUnique, holder, reserve, forget, purge *sql.Stmt
+	underWay                                              *sql.Stmt
 }
 
 func newWriter(ctx context.Context, path string) (*writer, error) {
@@ -63,7 +66,7 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 		"BEGIN IMMEDIATE": &w.begin, "COMMIT": &w.commit, "ROLLBACK": &w.rollback, selectClient: &w.get,
 		insertClient: &w.insert, updateClient: &w.update, deleteClient: &w.remove,
 		insertUnique: &w.addUnique, deleteUnique: &w.dropUnique, selectHolder: &w.holder,
-		insertReservation: &w.reserve, deleteReservation: &w.forget, purgeReservations: &w.purge,
+		insertReservation: &w.reserve, selectUnderWay: &w.underWay, deleteReservation: &w.forget, purgeReservations: &w.purge,
 	} {
 		if *into, err = w.conn.PrepareContext(ctx, query); err != nil {
 			return nil, errors.Join(err, w.release())
@@ -110,9 +113,15 @@ func (w *writer) start(ctx context.Context) error {
 }
 
 // isBusy reports whether another process holds the file.
-func isBusy(err error) bool {
+func isBusy(err error) bool { return codeOf(err)&0xff == sqlite3.SQLITE_BUSY }
+
+// codeOf returns the extended result code of SQLite, or 0.
+func codeOf(err error) int {
 	var failure *sqlite.Error
-	return errors.As(err, &failure) && failure.Code()&0xff == sqlite3.SQLITE_BUSY
+	if !errors.As(err, &failure) {
+		return 0
+	}
+	return failure.Code()
 }
 
 // transact runs do in a transaction. The context ends the wait for the turn and for
@@ -170,6 +179,9 @@ func (w *writer) replace(ctx context.Context, c store.Client) error {
 		return err
 	}
 	_, err = w.update.ExecContext(ctx, append(row, c.ID)...)
+	if code := codeOf(err); code == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+		return store.ErrExists // the client_id: no other column that is written here is unique
+	}
 	return err
 }
 

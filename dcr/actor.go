@@ -1,0 +1,55 @@
+package dcr
+
+import (
+	"context"
+	"crypto/x509"
+)
+
+// ActorKind is what kind of actor asks for an operation. It has few values and can be a
+// metric label.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	ActorTPP      ActorKind = "tpp"      // by a request over mutual TLS
+	ActorContact  ActorKind = "contact"  // a TPP's contact, by RegisterFromSSA
+	ActorOperator ActorKind = "operator" // a person at the bank
+	ActorBank     ActorKind = "bank"     // the bank's own process, such as Reconcile
+)
+
+// Actor is who asks for an operation.
+type Actor struct {
+	Kind ActorKind
+	// Name tells the actor from others of its kind. That of a TPP is the SHA-256 thumbprint
+	// of its client certificate in lower-case hex. The caller of WithActor chooses that of a
+	// person. It is "" where nobody is named.
+	Name string
+}
+
+// actorKey is the key of an Actor in a context.
+type actorKey struct{}
+
+// WithActor names who asks for the operations that are called with the context. It is for
+// operations that no request over mutual TLS asks for: RegisterFromSSA, Remove,
+// ApprovePending, RefusePending and Reprovision. Register, Get, Update and Delete take no
+// notice of it.
+func WithActor(ctx context.Context, a Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, a)
+}
+
+// actorIn returns the actor of the context, or one of the kind without a name.
+func actorIn(ctx context.Context, kind ActorKind) Actor {
+	if a, ok := ctx.Value(actorKey{}).(Actor); ok {
+		return a
+	}
+	return Actor{Kind: kind}
+}
+
+// actorOf returns the TPP that has a certificate.
+func actorOf(leaf *x509.Certificate) Actor {
+	a := Actor{Kind: ActorTPP}
+	if leaf != nil {
+		a.Name = LimitKey(leaf)
+	}
+	return a
+}

@@ -1,0 +1,240 @@
+package dcr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// ErrNotPending means that no change of a client waits for approval: nothing was asked
+// for, or somebody has decided already.
+var ErrNotPending = errors.New("dcr: no change of the client waits for approval")
+
+// day is the unit of the policy's pending_days.
+const day = 24 * time.Hour
+
+// waits reports whether the policy leaves an operation to a person.
+func (r *Registrar) waits(op Operation) bool {
+	return op == OpCreate && slices.Contains(r.policy.PendingChanges, validate.PendingCreate) ||
+		op == OpDelete && slices.Contains(r.policy.PendingChanges, validate.PendingDelete)
+}
+
+// pendingAnswer is the answer to a registration that waits.
+func pendingAnswer(c *store.Client) claims.Secret { return claims.NewSecret(pendingBody(c.ID)) }
+
+// pendingBody is the body of a 202.
+func pendingBody(clientID string) string {
+	return `{"client_id":` + quoted(clientID) + `,"status":"pending"}`
+}
+
+// pendDelete makes a client wait for the approval of its deletion. It returns ErrPending
+// if that was stored, errLost if another writer changed the record, and else an *Error.
+func (r *Registrar) pendDelete(ctx context.Context, change Change) error {
+	c := change.Before.Clone()
+	c.State, c.Since = store.PendingDelete, r.now()
+	err := lost(r.store.Update(ctx, c, store.Change{}))
+	switch {
+	case errors.Is(err, errLost):
+		return err
+	case err != nil:
+		return Unavailable(fmt.Errorf("client %s: %w", c.ID, err), "the client cannot be deleted at the moment")
+	}
+	r.tell(ctx, "a deletion waits for approval", change, r.hooks.Pending)
+	return ErrPending
+}
+
+// ListPending returns at most limit records whose registration or deletion waits for
+// approval (store.PendingCreate, store.PendingDelete), in the order of their IDs. A walk
+// begins with "" and goes on with the last ID that it got. Since tells how long a change
+// has waited. The error is an *Error: 503 if the store cannot answer, 500 if it has not
+// the methods of store.Pending.
+func (r *Registrar) ListPending(ctx context.Context, after string, limit int) ([]store.Client, error) {
+	if r.pending == nil {
+		return nil, internalError(errNoPending)
+	}
+	found, err := r.pending.ListPending(ctx, after, limit)
+	if err != nil {
+		return nil, Unavailable(err, "clients cannot be read at the moment")
+	}
+	return found, nil
+}
+
+// ApprovePending carries out a change that waits for approval. id is store.Client.ID. The
+// context names the operator (WithActor). A registration is provisioned and becomes
+// Active: Registration has the client, and the secret if its method has one, which the
+// operator hands over to the TPP. The rules do not judge it again. A deletion is carried
+// out as by Delete: Registration is nil.
+//
+// An error that wraps store.ErrNotFound or ErrNotPending says that there is nothing to
+// approve. Any other one is an *Error: 400 if the authorization server refuses, 503 if it
+// or the store cannot answer. The change then still waits.
+func (r *Registrar) ApprovePending(ctx context.Context, id string) (*Registration, error) {
+	by := actorIn(ctx, ActorOperator)
+	record, err := r.record(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case record.State == store.PendingDelete:
+		return nil, r.approveDelete(ctx, record, by)
+	case record.State != store.PendingCreate:
+		return nil, fmt.Errorf("%w: client %s is %s", ErrNotPending, text.Echo(id), record.State)
+	}
+	o := r.begin(OpCreate, by)
+	o.environment = record.Environment
+	registration, err := r.approveCreate(ctx, record, by)
+	o.end(ctx, err)
+	return registration, err
+}
+
+func (r *Registrar) approveCreate(ctx context.Context, record store.Client, by Actor) (*Registration, error) {
+	statement, err := r.verifier.Statements.RereadUnsafe(record.SoftwareStatement, record.Environment)
+	if err != nil {
+		return nil, internalError(fmt.Errorf("client %s: the directory of its statement is not trusted any more: %w", record.ID, err))
+	}
+	request, err := record.Request()
+	if err != nil {
+		return nil, internalError(err)
+	}
+	w := &work{op: OpCreate, client: record.Clone(), statement: statement}
+	w.client.IssuedAt, w.client.Since = r.now(), r.now()
+	if w.secret, err = r.addSecret(&w.client, request.TokenEndpointAuthMethod.Or("")); err != nil {
+		return nil, internalError(err)
+	}
+	if w.response, err = r.respond(&w.client, statement, w.secret); err != nil {
+		return nil, err
+	}
+	if err := r.fulfil(ctx, w); err != nil {
+		return nil, decisionError(record.ID, err)
+	}
+	change := compare(OpCreate, side{}, side{&w.client, rolesOf(statement)})
+	change.Actor = by
+	r.done(ctx, change)
+	return &Registration{Client: w.client, Secret: w.secret, Change: &change, response: w.response}, nil
+}
+
+// fulfil makes a PendingCreate record Active.
+func (r *Registrar) fulfil(ctx context.Context, w *work) error {
+	if r.provisioner == nil {
+		return lost(r.show(ctx, w))
+	}
+	w.client.State = store.Creating
+	return r.stage(ctx, w, func(store.Reservation) error {
+		before := w.client.Clone()
+		err := r.store.Update(ctx, w.client, store.Change{})
+		w.client.Version++
+		w.client.Previous = &before
+		return lost(err)
+	})
+}
+
+func (r *Registrar) approveDelete(ctx context.Context, record store.Client, by Actor) error {
+	o := r.begin(OpDelete, by)
+	o.environment = record.Environment
+	finished, err := r.remove(ctx, record)
+	if err != nil {
+		err = decisionError(record.ID, err)
+	} else {
+		o.unfinished = !finished
+		change := compare(OpDelete, side{&record, r.storedRoles(record)}, side{})
+		change.Actor = by
+		r.done(ctx, change)
+	}
+	o.end(ctx, err)
+	return err
+}
+
+// decisionError makes the error of a decision that could not be carried out.
+func decisionError(id string, err error) error {
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return err
+	case errors.Is(err, errLost):
+		return fmt.Errorf("%w: client %s was decided on or changed meanwhile", ErrNotPending, text.Echo(id))
+	}
+	return Unavailable(fmt.Errorf("client %s: %w", id, err), "the decision cannot be stored at the moment")
+}
+
+// RefusePending ends a change that waits for approval without carrying it out. A
+// registration is forgotten, and its jti stays used. A client that was to be deleted stays
+// as it is. id is store.Client.ID; the context names the operator (WithActor). The reason
+// goes to the log. The errors are those of ApprovePending, without the 400.
+func (r *Registrar) RefusePending(ctx context.Context, id, reason string) error {
+	record, err := r.record(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !record.State.IsPending() {
+		return fmt.Errorf("%w: client %s is %s", ErrNotPending, text.Echo(id), record.State)
+	}
+	return r.refusePending(ctx, record, actorIn(ctx, ActorOperator), OutcomeRefused, reason)
+}
+
+func (r *Registrar) refusePending(ctx context.Context, record store.Client, by Actor, outcome EventOutcome, reason string) error {
+	event := Event{Operation: OpCreate, Outcome: outcome, Environment: record.Environment, Actor: by.Kind}
+	var err error
+	if record.State == store.PendingCreate {
+		err = r.store.Delete(ctx, record.ID, record.Version, store.Change{})
+	} else {
+		event.Operation = OpDelete
+		record.State, record.Since = store.Active, r.now()
+		err = r.store.Update(ctx, record, store.Change{})
+	}
+	if err = lost(err); err != nil {
+		return decisionError(record.ID, err)
+	}
+	r.log.InfoContext(ctx, "a change was refused", "operation", event.Operation, "client_id", clientIDOf(&record),
+		"software_id", text.Echo(record.SoftwareID), "reason", text.Echo(reason), "actor", by.Kind, "actor_name", text.Echo(by.Name))
+	r.observe(event)
+	return nil
+}
+
+// pendingBatch is how many waiting changes Reconcile reads at a time.
+const pendingBatch = 100
+
+// expirePending refuses the changes that nobody decided on in the policy's time. It
+// returns how many it refused, and the first error; the rest is tried all the same.
+func (r *Registrar) expirePending(ctx context.Context) (expired int, first error) {
+	if r.pending == nil {
+		return 0, nil
+	}
+	oldest := r.clock().Add(-time.Duration(r.policy.PendingDays) * day)
+	for after := ""; ; {
+		found, err := r.pending.ListPending(ctx, after, pendingBatch)
+		if err != nil {
+			return expired, fmt.Errorf("dcr: reconcile: %w", err)
+		}
+		for _, c := range found {
+			if after = c.ID; c.Since.After(oldest) {
+				continue
+			}
+			err := r.refusePending(ctx, c, Actor{Kind: ActorBank}, OutcomeExpired, "nobody decided in the time of the policy")
+			switch {
+			case err == nil:
+				expired++
+			case !errors.Is(err, ErrNotPending) && first == nil:
+				first = fmt.Errorf("dcr: reconcile: %w", err)
+			}
+		}
+		if len(found) < pendingBatch {
+			return expired, first
+		}
+	}
+}
+
+// storedRoles are the roles of a record's statement; none if its directory is not trusted
+// any more.
+func (r *Registrar) storedRoles(record store.Client) []claims.Role {
+	statement, err := r.verifier.Statements.RereadUnsafe(record.SoftwareStatement, record.Environment)
+	if err != nil {
+		return nil
+	}
+	return rolesOf(statement)
+}
