@@ -56,7 +56,7 @@ func (c Change) copied() Change {
 	c.Before, c.After = copyOf(c.Before), copyOf(c.After)
 	if c.Access != nil {
 		access := *c.Access
-		access.Scope = slices.Clone(access.Scope)
+		access.Scope, access.Audience = slices.Clone(access.Scope), slices.Clone(access.Audience)
 		c.Access = &access
 	}
 	c.RolesGained, c.RolesLost = slices.Clone(c.RolesGained), slices.Clone(c.RolesLost)
