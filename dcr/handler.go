@@ -25,7 +25,8 @@ const (
 	// DefaultBodyTimeout is how long a client may take to send a body.
 	DefaultBodyTimeout = 15 * time.Second
 	// HeaderTimeout is how long a client should have to send the header. The server
-	// reads the header before any handler runs: set this as its ReadHeaderTimeout.
+	// reads the header before any handler runs: set this as its ReadHeaderTimeout. The
+	// HTTPServer of a bank of dcr/server has it, and all other timeouts.
 	HeaderTimeout = 10 * time.Second
 )
 

@@ -32,7 +32,8 @@ type DiscoveryWarningKind string
 // The kinds of a DiscoveryWarning.
 const (
 	// WarnOwnRegistration: the server announces a registration endpoint of its own. It must
-	// be shut: who registers there meets none of the bank's rules.
+	// be shut to all but the bank: it has none of the bank's rules. Some servers announce it
+	// even when it is shut.
 	WarnOwnRegistration DiscoveryWarningKind = "own_registration"
 	// WarnUnboundTokens: tls_client_certificate_bound_access_tokens is not true. The bank
 	// refuses each access token that is bound to no certificate (RFC 8705 section 3.3).
@@ -78,7 +79,7 @@ func (w *discoveryWarnings) ownRegistration(bank string) {
 		}
 		named = append(named, at)
 		w.add(WarnOwnRegistration, pointer, []string{at},
-			"the authorization server has its own registration endpoint at %s: make sure that it is shut, because registrations there meet none of the bank's rules",
+			"the authorization server has its own registration endpoint at %s: shut it to all but the bank, because it has none of the bank's rules",
 			text.ASCII(at, maxWarnedAddress))
 	}
 	if _, has := w.document.Member(memberSignedMetadata); has {

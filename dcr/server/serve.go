@@ -66,7 +66,8 @@ func (b *Bank) reconcile(ctx context.Context) {
 // Clients.Server its TLSConfig has the bank's certificate, and the time of Clock. It asks
 // for a client certificate and verifies it against Clients.Trust.Authorities, unless
 // Clients.Proxy is set: then the connection is the proxy's. A client without a certificate
-// is let in, because the discovery document needs none.
+// is let in, because the discovery document needs none. A program with a router of its own
+// sets another Handler, one of Before, and keeps the rest.
 func (b *Bank) HTTPServer() *http.Server {
 	return &http.Server{
 		Handler: b.handler, TLSConfig: b.tlsConfig(), ReadHeaderTimeout: dcr.HeaderTimeout, ReadTimeout: ReadTimeout,

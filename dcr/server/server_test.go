@@ -355,3 +355,25 @@ func TestTheServerHasEveryTimeout(t *testing.T) {
 	require.NotContains(t, out.String(), "\x1b")
 	require.Less(t, out.Len(), 1000)
 }
+
+func TestARouterOfOnesOwnTakesTheServerOfTheBank(t *testing.T) {
+	w := newWorld(t)
+	b := w.bank(t)
+	router := http.NewServeMux()
+	router.HandleFunc("GET /accounts", func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) })
+	s := b.HTTPServer()
+	s.Handler = b.Before(router)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- s.ServeTLS(l, "", "") }()
+	client := w.transport(t, w.software.TransportCertificate)
+	for path, status := range map[string]int{"/accounts": http.StatusTeapot, "/healthz": http.StatusOK, "//register": http.StatusNotFound} {
+		response, err := client.Get("https://" + l.Addr().String() + path)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, status, response.StatusCode, path)
+	}
+	require.NoError(t, s.Close())
+	require.ErrorIs(t, <-ended, http.ErrServerClosed)
+}
