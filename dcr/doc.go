@@ -25,6 +25,6 @@
 // A change may concern the bank's authorization server too ([Provisioner]). No
 // transaction spans that server and the store, so the record keeps how far its change
 // has come. Clients never see a change that is half done. After a crash,
-// [Registrar.Reconcile] completes or undoes what was left. docs/operations.md has the
+// [Registrar.Run] completes or undoes what was left. docs/operations.md has the
 // steps and the states.
 package dcr

@@ -16,7 +16,6 @@ import (
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/internal/fetch"
 	"github.com/obdcr/obdcr/internal/text"
-	"github.com/obdcr/obdcr/store"
 )
 
 // The timeouts and limits of a bank's server. The body of a registration request has
@@ -27,39 +26,19 @@ const (
 	IdleTimeout   = 2 * time.Minute       // between two requests of a connection
 	DrainTimeout  = dcr.ChangeTimeout     // for the open requests when Serve ends
 	MaxHeader     = 64 << 10              // bytes of a header
-	ReconcileEach = time.Minute           // how often Run calls Reconcile
+	ReconcileEach = time.Minute           // how often Run reconciles
 )
 
 // Run does what a bank does beside answering requests, until the context ends. It calls
-// dcr.Registrar.Reconcile now and every minute, and leaves changes younger than twice
-// dcr.ChangeTimeout alone, because they may be under way here or in another process; a Store
-// without the methods of store.Unfinished has nothing to reconcile. It reads
-// DiscoveryFrom.URL now and after each interval.
+// dcr.Registrar.Run, which ends changes that stopped half-way, now and every minute. It
+// reads DiscoveryFrom.URL now and after each interval.
 func (b *Bank) Run(ctx context.Context) {
 	if b.overlay != nil {
 		var reads sync.WaitGroup
 		reads.Go(func() { b.overlay.run(ctx) })
 		defer reads.Wait()
 	}
-	b.reconcile(ctx)
-}
-
-func (b *Bank) reconcile(ctx context.Context) {
-	if _, ok := b.config.Store.(store.Unfinished); !ok {
-		<-ctx.Done()
-		return
-	}
-	ticker := time.NewTicker(ReconcileEach)
-	defer ticker.Stop()
-	for ctx.Err() == nil {
-		if _, err := b.registrar.Reconcile(ctx, 2*dcr.ChangeTimeout); err != nil && ctx.Err() == nil {
-			b.log.Error("changes that stopped half-way cannot be ended", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-ticker.C:
-		}
-	}
+	b.registrar.Run(ctx, ReconcileEach)
 }
 
 // HTTPServer returns a server for Handler with the bank's timeouts. With
