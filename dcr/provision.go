@@ -21,7 +21,8 @@ type Provisioner interface {
 	// Provision makes the client. It replaces a client of the same ID. A *Refusal refuses
 	// the client for good: the sender gets 400 once the change is undone. An error that
 	// wraps ErrLost says that the authorization server does not have the client any more.
-	// Any other error is an outage: 503.
+	// Any other error is an outage: 503. With an error the State of the result counts
+	// alone: by it the Registrar takes a client back that was made all the same.
 	Provision(ctx context.Context, p Provisioning) (Provisioned, error)
 	// Deprovision removes the client with all its tokens and grants. A client that does
 	// not exist is no error. An error that wraps ErrLost says that the authorization
@@ -113,22 +114,22 @@ func (r *Registrar) provision(ctx context.Context, c *store.Client, secret claim
 		}
 	}
 	decided, err := r.provisioner.Provision(ctx, Provisioning{Client: c.Clone(), ClientID: clientIDOf(c), Secret: secret, State: state, Recreate: recreate})
+	if !decided.State.IsZero() {
+		// It comes first: with it the client can be removed if the rest is no good.
+		sealed, unsealed := r.sealState(c.ID, decided.State)
+		if unsealed != nil {
+			return errors.Join(err, unsealed)
+		}
+		c.UpstreamState = sealed
+	}
 	if err != nil {
 		return err
 	}
 	return r.decide(c, decided)
 }
 
-// decide writes into a record what the authorization server decided. The state comes
-// first: with it the client can be removed if the rest is no good.
+// decide writes into a record what the authorization server decided, but for the state.
 func (r *Registrar) decide(c *store.Client, d Provisioned) error {
-	if !d.State.IsZero() {
-		sealed, err := r.sealState(c.ID, d.State)
-		if err != nil {
-			return err
-		}
-		c.UpstreamState = sealed
-	}
 	id := d.ClientID
 	switch {
 	case id == "" || id == clientIDOf(c):
@@ -229,14 +230,17 @@ func (r *Registrar) restore(ctx context.Context, record *store.Client) error {
 			"client_id", clientIDOf(&c), "error", err)
 		return nil
 	}
-	if err != nil || bytes.Equal(record.UpstreamState, c.UpstreamState) {
+	if bytes.Equal(record.UpstreamState, c.UpstreamState) {
 		return err
 	}
 	record.ClientID, record.OwnSubject = c.ClientID, c.OwnSubject
 	record.UpstreamState, record.UpstreamMembers = c.UpstreamState, c.UpstreamMembers
-	err = lost(r.store.Update(ctx, *record, store.Change{}))
+	stored := lost(r.store.Update(ctx, *record, store.Change{}))
 	record.Version++
-	return err
+	if err != nil {
+		return err
+	}
+	return stored
 }
 
 // align sets the authorization server to what the store has now.

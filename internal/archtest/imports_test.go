@@ -14,7 +14,7 @@ import (
 )
 
 // core is what a bank imports.
-var core = []string{"claims", "validate", "ssa", "cert", "dcr", "dcr/token", "dcr/tpp", "dcr/roles", "dcr/server", "store"}
+var core = []string{"claims", "validate", "ssa", "cert", "dcr", "dcr/token", "dcr/tpp", "dcr/roles", "dcr/server", "dcr/upstream", "store"}
 
 // thirdParty are jwx and the modules it brings. Nothing else may reach a bank's
 // binary through the core packages.
@@ -30,16 +30,17 @@ var thirdParty = []string{
 // never lists the rooms that a core package must not depend on, through others either,
 // whatever the drawing shows.
 var never = map[string][]string{
-	"claims":     {"validate", "ssa", "cert", "store", "dcr", "internal/jose", "internal/fetch"},
-	"validate":   {"ssa", "cert", "store", "dcr", "internal/jose", "internal/fetch"},
-	"ssa":        {"validate", "cert", "store", "dcr"},
-	"cert":       {"validate", "store", "dcr"},
-	"store":      {"validate", "ssa", "cert", "dcr", "internal/jose", "internal/fetch"},
-	"dcr":        {"dcr/tpp", "dcr/roles", "dcr/server"},
-	"dcr/token":  {"validate", "cert", "store", "dcr"},
-	"dcr/tpp":    {"dcr", "dcr/token", "dcr/roles", "dcr/server", "store"},
-	"dcr/roles":  {"dcr/tpp", "dcr/server"},
-	"dcr/server": {"dcr/tpp", "store/sqlite", "cmd/obdcr/internal/sandbox"},
+	"claims":       {"validate", "ssa", "cert", "store", "dcr", "internal/jose", "internal/fetch"},
+	"validate":     {"ssa", "cert", "store", "dcr", "internal/jose", "internal/fetch"},
+	"ssa":          {"validate", "cert", "store", "dcr"},
+	"cert":         {"validate", "store", "dcr"},
+	"store":        {"validate", "ssa", "cert", "dcr", "internal/jose", "internal/fetch"},
+	"dcr":          {"dcr/tpp", "dcr/roles", "dcr/server"},
+	"dcr/token":    {"validate", "cert", "store", "dcr"},
+	"dcr/tpp":      {"dcr", "dcr/token", "dcr/roles", "dcr/server", "dcr/upstream", "store"},
+	"dcr/roles":    {"dcr/tpp", "dcr/server"},
+	"dcr/upstream": {"dcr/tpp", "dcr/server"},
+	"dcr/server":   {"dcr/tpp", "store/sqlite", "cmd/obdcr/internal/sandbox"},
 }
 
 func room(t *testing.T, name string) goPackage {

@@ -1,0 +1,282 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/fetch"
+	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/internal/uri"
+	"github.com/obdcr/obdcr/store"
+)
+
+const defaultTimeout = 10 * time.Second
+
+// Config configures an Endpoint.
+type Config struct {
+	// RegistrationEndpoint is the RFC 7591 endpoint of the authorization server: https;
+	// required. Clients are managed at addresses of the same host and port.
+	RegistrationEndpoint string
+	// InitialAccessToken returns the token that authorizes a registration (RFC 7591 section
+	// 3). It is called for each one, so it can renew the token. Its error is an outage. Nil
+	// sends none, for a server that knows the bank by the certificate of HTTPClient.
+	InitialAccessToken func(ctx context.Context) (claims.Secret, error)
+	Mapping            Mapping
+	// Subject returns the sub of a new client's own access tokens, for a server that does
+	// not use the client_id. Its error is an outage. Nil is right for all others.
+	Subject func(ctx context.Context, clientID string) (string, error)
+	// HTTPClient reaches the server. Its redirect policy is ignored, and no redirect
+	// followed. Nil is a client with the system's CAs; it needs an InitialAccessToken.
+	HTTPClient *http.Client
+	Timeout    time.Duration // of each call; 0: 10 s
+	Logger     *slog.Logger  // nil logs nothing
+}
+
+// Endpoint is the registration endpoint of an authorization server, as a dcr.Provisioner.
+// It is safe for concurrent use.
+type Endpoint struct {
+	config Config
+	client http.Client
+	host   string // of the registration endpoint, in canonical form
+	log    *slog.Logger
+	absent absences
+}
+
+var _ dcr.Provisioner = (*Endpoint)(nil)
+
+// New makes an Endpoint. It returns an error for an address that is not https, a mapping
+// that cannot be meant, a negative Timeout, and if nothing authenticates the bank.
+func New(c Config) (*Endpoint, error) {
+	if _, err := uri.Endpoint(c.RegistrationEndpoint); err != nil {
+		return nil, fmt.Errorf("upstream: RegistrationEndpoint %w", err)
+	}
+	host, err := fetch.Host(c.RegistrationEndpoint)
+	if err != nil {
+		return nil, fmt.Errorf("upstream: RegistrationEndpoint: %w", err)
+	}
+	if err := c.Mapping.check(); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.HTTPClient == nil && c.InitialAccessToken == nil:
+		return nil, errors.New("upstream: nothing authenticates the bank; give an InitialAccessToken or an HTTPClient")
+	case c.Timeout < 0:
+		return nil, errors.New("upstream: the Timeout is negative")
+	case c.Timeout == 0:
+		c.Timeout = defaultTimeout
+	}
+	c.Mapping = c.Mapping.clone()
+	e := &Endpoint{config: c, host: host, log: c.Logger}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if c.HTTPClient != nil {
+		e.client = *c.HTTPClient
+	}
+	// A redirect would carry a token to an address that the bank has not configured.
+	e.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return e, nil
+}
+
+// Provision implements dcr.Provisioner: POST for a new client (RFC 7591 section 3.1), PUT
+// for another one (RFC 7592 section 2.2).
+//
+//	answer                                           means
+//	201 and 200 with what was asked for              done; the client_id is the server's
+//	the same with another value of a TPP's member    *dcr.Refusal that names the member
+//	the same with another value of the bank's own    an error: 503
+//	400 with an error code of RFC 7591               *dcr.Refusal with code and description
+//	401 or 404 to a PUT, as JSON or empty            dcr.ErrLost; with Recreate a POST follows
+//	any other answer, or none in time                an error: 503
+//
+// Where the server registered a client and an error follows, the error comes with
+// Provisioned.State, by which the Registrar takes the client back.
+func (e *Endpoint) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provisioned, error) {
+	isNew := p.State.IsZero() && p.Client.State == store.Creating
+	asked, err := e.config.Mapping.metadata(&p)
+	if err != nil {
+		e.nothingMade(&p)
+		return dcr.Provisioned{}, err
+	}
+	held, err := e.read(p.State)
+	switch {
+	case err != nil && !p.Recreate:
+		return dcr.Provisioned{}, err
+	case err != nil:
+		e.log.WarnContext(ctx, "the authorization server may hold the client twice: its state cannot be read", "id", p.Client.ID, "error", err)
+		return e.create(ctx, &p, asked)
+	case isNew || held == nil && p.Recreate:
+		return e.create(ctx, &p, asked)
+	case held == nil:
+		return dcr.Provisioned{}, fmt.Errorf("%w: the record has no registration access token", dcr.ErrLost)
+	}
+	done, err := e.update(ctx, &p, held, asked)
+	if errors.Is(err, dcr.ErrLost) && p.Recreate {
+		e.log.WarnContext(ctx, "a client is made anew at the authorization server; if it still holds the old one, remove that there",
+			"id", p.Client.ID, "client_id", text.Echo(held.ClientID), "error", err)
+		return e.create(ctx, &p, asked)
+	}
+	return done, err
+}
+
+// create registers a client.
+func (e *Endpoint) create(ctx context.Context, p *dcr.Provisioning, asked map[string]sent) (dcr.Provisioned, error) {
+	held, got, err := e.post(ctx, p, asked)
+	if err != nil {
+		return dcr.Provisioned{}, err
+	}
+	done, err := e.accept(held, asked, got)
+	if err != nil {
+		return done, err
+	}
+	if !isClientID(held.ClientID) {
+		err := fmt.Errorf("upstream: the authorization server chose a client_id that is not 1 to %d letters, digits, - and _", maxClientID)
+		return dcr.Provisioned{State: done.State}, err
+	}
+	done.ClientID = held.ClientID
+	if e.config.Subject != nil {
+		if done.Subject, err = e.config.Subject(ctx, held.ClientID); err != nil {
+			return dcr.Provisioned{State: done.State}, fmt.Errorf("upstream: the subject of the client's tokens: %w", err)
+		}
+	}
+	return done, nil
+}
+
+// post sends a registration. It returns what to manage the client by, and the whole answer.
+func (e *Endpoint) post(ctx context.Context, p *dcr.Provisioning, asked map[string]sent) (*registration, jsonscan.Value, error) {
+	var access claims.Secret
+	body, err := e.config.Mapping.document(asked, p.Client.ID, "")
+	if err == nil && e.config.InitialAccessToken != nil {
+		access, err = e.config.InitialAccessToken(ctx)
+	}
+	if err != nil {
+		e.nothingMade(p)
+		return nil, jsonscan.Value{}, fmt.Errorf("upstream: the initial access token: %w", err)
+	}
+	a, sent, err := e.call(ctx, http.MethodPost, e.config.RegistrationEndpoint, access, body)
+	if !sent || err == nil && refusedWhole(a.status) {
+		e.nothingMade(p)
+	}
+	switch {
+	case err != nil:
+		return nil, jsonscan.Value{}, fmt.Errorf("upstream: registration: %w", err)
+	case a.status == http.StatusCreated || a.status == http.StatusOK:
+	case a.status == http.StatusBadRequest:
+		return nil, jsonscan.Value{}, a.refusal("a registration is refused")
+	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
+		return nil, jsonscan.Value{}, a.outage("a registration is refused: the initial access token is not good, or the server's policy is against it")
+	default:
+		return nil, jsonscan.Value{}, a.outage("a registration is not answered by a client")
+	}
+	got, err := a.object()
+	if err != nil {
+		return nil, jsonscan.Value{}, fmt.Errorf("upstream: registration: %w; the authorization server may hold a client that nobody knows", err)
+	}
+	held := &registration{}
+	held.ClientID, _ = got.MemberText("client_id")
+	if err := e.take(held, got); err != nil {
+		return nil, jsonscan.Value{}, fmt.Errorf("%w; it may hold a client that nobody knows", err)
+	}
+	return held, got, nil
+}
+
+// refusedWhole reports whether an answer to a registration says that no client was made.
+func refusedWhole(status int) bool {
+	return status >= 300 && status < 500 && status != http.StatusRequestTimeout || status == http.StatusServiceUnavailable
+}
+
+// nothingMade remembers that the authorization server has no client of a new record.
+func (e *Endpoint) nothingMade(p *dcr.Provisioning) {
+	if p.State.IsZero() && p.Client.State == store.Creating {
+		e.absent.add(p.Client.ID)
+	}
+}
+
+// accept judges what the server registered. It returns the state of the record also with
+// an error.
+func (e *Endpoint) accept(held *registration, asked map[string]sent, got jsonscan.Value) (dcr.Provisioned, error) {
+	state, err := held.secret()
+	if err != nil {
+		return dcr.Provisioned{}, err
+	}
+	members, err := e.config.Mapping.compare(asked, got)
+	return dcr.Provisioned{State: state, Members: members}, err
+}
+
+// update registers a client anew under its client_id.
+func (e *Endpoint) update(ctx context.Context, p *dcr.Provisioning, held *registration, asked map[string]sent) (dcr.Provisioned, error) {
+	body, err := e.config.Mapping.document(asked, p.Client.ID, held.ClientID)
+	if err != nil {
+		return dcr.Provisioned{}, err
+	}
+	a, _, err := e.call(ctx, http.MethodPut, held.Address, claims.NewSecret(held.Token), body)
+	switch {
+	case err != nil:
+		return dcr.Provisioned{}, fmt.Errorf("upstream: update: %w", err)
+	case a.status == http.StatusOK:
+	case a.status == http.StatusBadRequest:
+		return dcr.Provisioned{}, a.refusal("an update is refused")
+	case lost(a.status) && a.known():
+		return dcr.Provisioned{}, fmt.Errorf("%w: the registration access token of %s is refused: %d", dcr.ErrLost, text.Quote(held.ClientID), a.status)
+	default:
+		return dcr.Provisioned{}, a.outage("an update is not answered by the client")
+	}
+	got, err := a.object()
+	if err != nil {
+		return dcr.Provisioned{}, fmt.Errorf("upstream: update: %w", err)
+	}
+	if id, _ := got.MemberText("client_id"); id != held.ClientID {
+		return dcr.Provisioned{}, errors.New("upstream: update: the answer is about another client_id")
+	}
+	if err := e.take(held, got); err != nil {
+		state, _ := held.secret() // the token may be a new one
+		return dcr.Provisioned{State: state}, err
+	}
+	done, err := e.accept(held, asked, got)
+	if err == nil {
+		done.ClientID = held.ClientID
+	}
+	return done, err
+}
+
+// lost reports whether a status says that the client, or its token, is not known: 401 by
+// RFC 7592 section 2.2, 404 and 410 by servers that differ.
+func lost(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusNotFound || status == http.StatusGone
+}
+
+// Deprovision implements dcr.Provisioner: DELETE (RFC 7592 section 2.3). 200, 204, 404 and
+// 410 are success. 401 is dcr.ErrLost: the client is gone, or it is there and its token is
+// dead; the server does not tell which. So is a record without a registration access
+// token, unless this Endpoint knows that its registration made no client. Any other answer
+// is an error.
+func (e *Endpoint) Deprovision(ctx context.Context, d dcr.Deprovisioning) error {
+	held, err := e.read(d.State)
+	switch {
+	case err != nil:
+		return err
+	case held == nil && e.absent.take(d.ID):
+		return nil
+	case held == nil:
+		return fmt.Errorf("%w: the record has no registration access token", dcr.ErrLost)
+	}
+	a, _, err := e.call(ctx, http.MethodDelete, held.Address, claims.NewSecret(held.Token), nil)
+	switch {
+	case err != nil:
+		return fmt.Errorf("upstream: deletion: %w", err)
+	case a.status == http.StatusOK || a.status == http.StatusNoContent:
+		return nil
+	case a.status == http.StatusUnauthorized && a.known():
+		return fmt.Errorf("%w: the registration access token of %s is refused: the client is gone, or its token is", dcr.ErrLost, text.Quote(held.ClientID))
+	case lost(a.status) && a.known():
+		return nil
+	}
+	return a.outage("a deletion is not answered by the client")
+}

@@ -1,0 +1,387 @@
+package upstream_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/upstream"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+func TestAClientLivesAtTheAuthorizationServer(t *testing.T) {
+	f := newFake(t)
+	e := f.endpoint(t, nil)
+	made, err := e.Provision(t.Context(), newClient())
+	require.NoError(t, err)
+	require.Equal(t, "as-1", made.ClientID)
+	require.Nil(t, made.Members)
+	require.Equal(t, map[string]any{
+		"redirect_uris": []any{"https://tpp.example/a", "https://tpp.example/b"}, "token_endpoint_auth_method": "private_key_jwt",
+		"token_endpoint_auth_signing_alg": "PS256", "grant_types": []any{"client_credentials", "authorization_code"},
+		"response_types": []any{"code id_token"}, "software_id": "software", "scope": "openid accounts", "application_type": "web",
+		"id_token_signed_response_alg": "PS256", "request_object_signing_alg": "PS256",
+		"client_name": "Test TPP", "jwks_uri": "https://keys.example/software.jwks", "tls_client_certificate_bound_access_tokens": true,
+	}, f.received[0], "neither the statement nor a member that OBIE does not name")
+
+	next := changed(newClient(), made)
+	set(t, &next, "scope", "openid payments")
+	again, err := e.Provision(t.Context(), next)
+	require.NoError(t, err)
+	require.Equal(t, "as-1", again.ClientID)
+	require.Equal(t, "openid payments", f.clients["as-1"]["scope"])
+	require.Equal(t, "as-1", f.received[1]["client_id"])
+	require.False(t, again.State.Equal(made.State), "the token is a new one")
+
+	require.NoError(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "as-1", State: again.State}))
+	require.Empty(t, f.clients)
+	require.Equal(t, []string{"POST /register", "PUT /register/as-1", "DELETE /register/as-1"}, f.calls)
+	require.ErrorIs(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "as-1", State: again.State}), dcr.ErrLost,
+		"the server does not tell whether the client or the token is gone")
+}
+
+func TestAnAnswerWithoutANewTokenLeavesTheOldOne(t *testing.T) {
+	f := newFake(t)
+	e := f.endpoint(t, nil)
+	made, err := e.Provision(t.Context(), newClient())
+	require.NoError(t, err)
+	kept := f.tokens["as-1"]
+	f.alter = func(client map[string]any) {
+		f.tokens["as-1"] = kept
+		delete(client, "registration_access_token")
+		delete(client, "registration_client_uri")
+	}
+	again, err := e.Provision(t.Context(), changed(newClient(), made))
+	require.NoError(t, err)
+	require.True(t, again.State.Equal(made.State))
+}
+
+func TestTheServersAnswerDecides(t *testing.T) {
+	refused := func(code validate.Code) func(*testing.T, error) {
+		return func(t *testing.T, err error) {
+			t.Helper()
+			var refusal *dcr.Refusal
+			require.ErrorAs(t, err, &refusal)
+			require.Equal(t, code, refusal.Code)
+			require.LessOrEqual(t, len(refusal.Reason), 500)
+		}
+	}
+	outage := func(t *testing.T, err error) {
+		t.Helper()
+		var refusal *dcr.Refusal
+		require.Error(t, err)
+		require.NotErrorAs(t, err, &refusal)
+		require.NotErrorIs(t, err, dcr.ErrLost)
+		require.Less(t, len(err.Error()), 1000)
+	}
+	gone := func(t *testing.T, err error) { t.Helper(); require.ErrorIs(t, err, dcr.ErrLost) }
+	done := func(t *testing.T, err error) { t.Helper(); require.NoError(t, err) }
+	type answers struct {
+		status            int
+		media, body       string
+		post, put, delete func(*testing.T, error)
+		orphan            bool // after the POST nobody knows whether there is a client
+	}
+	const js = "application/json"
+	for name, c := range map[string]answers{
+		"redirect URI":        {400, js, `{"error":"invalid_redirect_uri","error_description":"no"}`, refused(validate.InvalidRedirectURI), refused(validate.InvalidRedirectURI), outage, false},
+		"metadata":            {400, js, `{"error":"invalid_client_metadata"}`, refused(validate.InvalidClientMetadata), refused(validate.InvalidClientMetadata), outage, false},
+		"long description":    {400, js, `{"error":"invalid_client_metadata","error_description":"` + strings.Repeat("é", 9000) + `"}`, refused(validate.InvalidClientMetadata), refused(validate.InvalidClientMetadata), outage, false},
+		"another code":        {400, js, `{"error":"invalid_request"}`, outage, outage, outage, false},
+		"400 as HTML":         {400, "text/html", `<html>`, outage, outage, outage, false},
+		"401":                 {401, js, `{"error":"invalid_token"}`, outage, gone, gone, false},
+		"401 without a body":  {401, "", ``, outage, gone, gone, false},
+		"401 of a proxy":      {401, "text/html", `<html>`, outage, outage, outage, false},
+		"403":                 {403, js, `{"error":"insufficient_scope"}`, outage, outage, outage, false},
+		"404":                 {404, js, `{}`, outage, gone, done, false},
+		"404 of a proxy":      {404, "text/html", `<html>`, outage, outage, outage, false},
+		"410":                 {410, js, `{}`, outage, gone, done, false},
+		"405":                 {405, js, `{}`, outage, outage, outage, false},
+		"429":                 {429, js, `{}`, outage, outage, outage, false},
+		"500":                 {500, js, `{}`, outage, outage, outage, true},
+		"503":                 {503, "text/html", `<html>`, outage, outage, outage, false},
+		"504":                 {504, "text/html", `<html>`, outage, outage, outage, true},
+		"a redirect":          {307, "", ``, outage, outage, outage, false},
+		"a page":              {200, "text/html", `<html>`, outage, outage, done, true},
+		"10 MB":               {200, js, `{"x":"` + strings.Repeat("x", 10<<20) + `"}`, outage, outage, done, true},
+		"no JSON":             {200, js, `{"client_id":`, outage, outage, done, true},
+		"a member twice":      {200, js, `{"client_id":"a","client_id":"as-1"}`, outage, outage, done, true},
+		"an array":            {201, js, `[]`, outage, outage, outage, true},
+		"no client_id at all": {201, js, `{}`, outage, outage, outage, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			e := f.endpoint(t, nil)
+			made, err := e.Provision(t.Context(), newClient())
+			require.NoError(t, err)
+			f.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+				w.Header().Set("Content-Type", c.media)
+				w.Header().Set("Location", "https://elsewhere.example/")
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.body)
+				return true
+			}
+			calls := len(f.calls)
+			_, err = e.Provision(t.Context(), newClient())
+			c.post(t, err)
+			if err := e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "record"}); c.orphan {
+				require.ErrorIs(t, err, dcr.ErrLost)
+			} else {
+				require.NoError(t, err)
+			}
+			_, err = e.Provision(t.Context(), changed(newClient(), made))
+			c.put(t, err)
+			c.delete(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "as-1", State: made.State}))
+			require.Len(t, f.calls, calls+3, "nothing is sent twice")
+		})
+	}
+}
+
+func TestWhatTheServerRegisteredOtherwiseIsNoSuccess(t *testing.T) {
+	var refusal *dcr.Refusal
+	for name, c := range map[string]struct {
+		alter func(map[string]any)
+		named string // the member in the refusal; "" for a fault of the bank's setup
+		fine  bool
+	}{
+		"another order of a set":       {alter: func(c map[string]any) { c["redirect_uris"] = []any{"https://tpp.example/b", "https://tpp.example/a"} }, fine: true},
+		"another order of the scopes":  {alter: func(c map[string]any) { c["scope"] = "accounts openid" }, fine: true},
+		"another order of a response":  {alter: func(c map[string]any) { c["response_types"] = []any{"id_token code"} }, fine: true},
+		"a member that was not sent":   {alter: func(c map[string]any) { c["subject_type"] = "pairwise" }, fine: true},
+		"fewer scopes":                 {alter: func(c map[string]any) { c["scope"] = "openid" }, named: "scope"},
+		"more scopes":                  {alter: func(c map[string]any) { c["scope"] = "openid accounts payments" }, named: "scope"},
+		"a redirect URI more":          {alter: func(c map[string]any) { c["redirect_uris"] = append(c["redirect_uris"].([]any), "https://x.example/") }, named: "redirect_uris"},
+		"another authentication":       {alter: func(c map[string]any) { c["token_endpoint_auth_method"] = "none" }, named: "token_endpoint_auth_method"},
+		"a member that is not shown":   {alter: func(c map[string]any) { delete(c, "request_object_signing_alg") }, named: "request_object_signing_alg"},
+		"a member of another type":     {alter: func(c map[string]any) { c["grant_types"] = "client_credentials" }, named: "grant_types"},
+		"tokens that are not bound":    {alter: func(c map[string]any) { c["tls_client_certificate_bound_access_tokens"] = false }},
+		"keys from another address":    {alter: func(c map[string]any) { c["jwks_uri"] = "https://keys.example/other.jwks" }},
+		"a client_id that is too long": {alter: func(c map[string]any) { c["client_id"] = strings.Repeat("a", 37) }},
+		"a client_id that is no id":    {alter: func(c map[string]any) { c["client_id"] = "a/../b" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			e := f.endpoint(t, nil)
+			f.alter = c.alter
+			made, err := e.Provision(t.Context(), newClient())
+			switch {
+			case c.fine:
+				require.NoError(t, err)
+				return
+			case c.named != "":
+				require.ErrorAs(t, err, &refusal)
+				require.Equal(t, validate.InvalidClientMetadata, refusal.Code)
+				require.Contains(t, refusal.Reason, c.named)
+			default:
+				require.Error(t, err)
+				require.NotErrorAs(t, err, &refusal)
+			}
+			require.False(t, made.State.IsZero(), "the Registrar can take the client back")
+			require.NoError(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "record", State: made.State}))
+			require.Empty(t, f.clients)
+		})
+	}
+}
+
+func TestATokenIsNeverSentToAnotherHost(t *testing.T) {
+	for name, address := range map[string]any{
+		"another host": "https://elsewhere.example/register/as-1", "another port": "https://127.0.0.1:1/register/as-1",
+		"no https": "http://127.0.0.1/register/as-1", "userinfo": "https://a@127.0.0.1/", "no text": 1, "nothing": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			e := f.endpoint(t, nil)
+			f.alter = func(client map[string]any) {
+				client["registration_client_uri"] = address
+				if address == nil {
+					delete(client, "registration_client_uri")
+				}
+			}
+			_, err := e.Provision(t.Context(), newClient())
+			require.Error(t, err)
+			require.ErrorIs(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "record"}), dcr.ErrLost)
+			require.Len(t, f.calls, 1)
+		})
+	}
+}
+
+func TestATokenThatChangedIsKeptThoughTheAnswerIsNoGood(t *testing.T) {
+	for name, alter := range map[string]func(map[string]any){
+		"another value":   func(c map[string]any) { c["scope"] = "openid" },
+		"another address": func(c map[string]any) { c["registration_client_uri"] = "https://elsewhere.example/" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			e := f.endpoint(t, nil)
+			made, err := e.Provision(t.Context(), newClient())
+			require.NoError(t, err)
+			f.alter = alter
+			bad, err := e.Provision(t.Context(), changed(newClient(), made))
+			require.Error(t, err)
+			f.alter = nil
+			_, err = e.Provision(t.Context(), changed(newClient(), made))
+			require.ErrorIs(t, err, dcr.ErrLost, "the old token is dead")
+			_, err = e.Provision(t.Context(), changed(newClient(), bad))
+			require.NoError(t, err)
+		})
+	}
+}
+
+func TestALostClientIsMadeAnewIfAskedFor(t *testing.T) {
+	f := newFake(t)
+	var log bytes.Buffer
+	e := f.endpoint(t, logTo(&log))
+	made, err := e.Provision(t.Context(), newClient())
+	require.NoError(t, err)
+	p := changed(newClient(), made)
+	p.Client.State, p.Recreate = store.Active, true
+	same, err := e.Provision(t.Context(), p)
+	require.NoError(t, err)
+	require.Equal(t, "as-1", same.ClientID, "it was there")
+	p.State = same.State
+	clear(f.clients)
+	p.Recreate = false
+	_, err = e.Provision(t.Context(), p)
+	require.ErrorIs(t, err, dcr.ErrLost)
+	require.Empty(t, log.String())
+	p.Recreate = true
+	other, err := e.Provision(t.Context(), p)
+	require.NoError(t, err)
+	require.Equal(t, "as-2", other.ClientID)
+	require.Contains(t, log.String(), "as-1")
+	require.NotContains(t, log.String(), "token-")
+}
+
+func TestARecordWithoutATokenIsNotRegisteredASecondTime(t *testing.T) {
+	f := newFake(t)
+	e := f.endpoint(t, nil)
+	p := newClient()
+	p.Client.State = store.Updating
+	_, err := e.Provision(t.Context(), p)
+	require.ErrorIs(t, err, dcr.ErrLost)
+	require.Empty(t, f.calls)
+	p.Recreate = true
+	made, err := e.Provision(t.Context(), p)
+	require.NoError(t, err)
+	require.Equal(t, "as-1", made.ClientID)
+}
+
+func TestAServerThatCannotBeReachedHasNoClient(t *testing.T) {
+	f := newFake(t)
+	e := f.endpoint(t, nil)
+	f.Close()
+	_, err := e.Provision(t.Context(), newClient())
+	require.Error(t, err)
+	require.NoError(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "record"}))
+	require.ErrorIs(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "record"}), dcr.ErrLost, "another process knows nothing")
+}
+
+func TestASlowServerMayHaveTheClient(t *testing.T) {
+	release := make(chan struct{})
+	slow := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	t.Cleanup(slow.Close)
+	t.Cleanup(func() { close(release) })
+	e, err := upstream.New(upstream.Config{RegistrationEndpoint: slow.URL, HTTPClient: slow.Client(), Timeout: 50 * time.Millisecond})
+	require.NoError(t, err)
+	_, err = e.Provision(t.Context(), newClient())
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record"}), dcr.ErrLost)
+}
+
+func TestTheInitialTokenAndTheSubjectAreAskedFor(t *testing.T) {
+	f := newFake(t)
+	down := errors.New("down")
+	e := f.endpoint(t, func(c *upstream.Config) {
+		c.InitialAccessToken = func(context.Context) (claims.Secret, error) { return claims.Secret{}, down }
+	})
+	_, err := e.Provision(t.Context(), newClient())
+	require.ErrorIs(t, err, down)
+	require.NoError(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record"}))
+	require.Empty(t, f.calls)
+
+	e = f.endpoint(t, func(c *upstream.Config) {
+		c.Subject = func(_ context.Context, id string) (string, error) { return "subject of " + id, nil }
+	})
+	made, err := e.Provision(t.Context(), newClient())
+	require.NoError(t, err)
+	require.Equal(t, "subject of as-1", made.Subject)
+
+	e = f.endpoint(t, func(c *upstream.Config) {
+		c.Subject = func(context.Context, string) (string, error) { return "", down }
+	})
+	made, err = e.Provision(t.Context(), newClient())
+	require.ErrorIs(t, err, down)
+	require.False(t, made.State.IsZero())
+}
+
+func TestAStateOfAnotherHostIsNotUsed(t *testing.T) {
+	f, other := newFake(t), newFake(t)
+	made, err := other.endpoint(t, nil).Provision(t.Context(), newClient())
+	require.NoError(t, err)
+	e := f.endpoint(t, nil)
+	for _, state := range []claims.Secret{made.State, claims.NewSecret("{"), claims.NewSecret("[]")} {
+		p := changed(newClient(), made)
+		p.State = state
+		_, err = e.Provision(t.Context(), p)
+		require.Error(t, err)
+		require.NotErrorIs(t, err, dcr.ErrLost)
+		err = e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", State: state})
+		require.Error(t, err)
+		require.NotErrorIs(t, err, dcr.ErrLost, "the client may well be there: the bank's address of the server is wrong")
+	}
+	require.Empty(t, f.calls)
+}
+
+func TestNoErrorShowsAToken(t *testing.T) {
+	f := newFake(t)
+	e := f.endpoint(t, nil)
+	made, err := e.Provision(t.Context(), newClient())
+	require.NoError(t, err)
+	held, _ := json.Marshal(made)
+	require.NotContains(t, string(held), f.tokens["as-1"])
+	access := f.tokens["as-1"]
+	f.Close()
+	_, err = e.Provision(t.Context(), changed(newClient(), made))
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), access)
+}
+
+func TestAConfigThatCannotBeMeantIsRefused(t *testing.T) {
+	ask := func(context.Context) (claims.Secret, error) { return claims.NewSecret("x"), nil }
+	raw := func(text string) map[string]json.RawMessage { return map[string]json.RawMessage{"a": json.RawMessage(text)} }
+	good := upstream.Config{RegistrationEndpoint: "https://as.example/register", InitialAccessToken: ask}
+	_, err := upstream.New(good)
+	require.NoError(t, err)
+	for name, change := range map[string]func(*upstream.Config){
+		"no address":             func(c *upstream.Config) { c.RegistrationEndpoint = "" },
+		"no https":               func(c *upstream.Config) { c.RegistrationEndpoint = "http://as.example/" },
+		"nothing authenticates":  func(c *upstream.Config) { c.InitialAccessToken = nil },
+		"a negative timeout":     func(c *upstream.Config) { c.Timeout = -1 },
+		"no JSON":                func(c *upstream.Config) { c.Mapping.Const = raw("{") },
+		"no JSON either":         func(c *upstream.Config) { c.Mapping.Ensure = raw("") },
+		"the client's own id":    func(c *upstream.Config) { c.Mapping.Const = map[string]json.RawMessage{"client_id": json.RawMessage(`"a"`)} },
+		"two members of a name":  func(c *upstream.Config) { c.Mapping.Rename = map[string]string{"a": "x", "b": "x"} },
+		"a name that is empty":   func(c *upstream.Config) { c.Mapping.Rename = map[string]string{"a": ""} },
+		"a name that is another": func(c *upstream.Config) { c.Mapping.Rename = map[string]string{"a": "client_secret"} },
+		"a reserved record id":   func(c *upstream.Config) { c.Mapping.RecordID = "client_id" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := good
+			change(&c)
+			_, err := upstream.New(c)
+			require.Error(t, err)
+		})
+	}
+}
