@@ -9,3 +9,6 @@ var (
 
 // StopAt makes a registrar call a function at each point of a change.
 func StopAt(r *Registrar, reached func(point string)) { r.reached = reached }
+
+// AnswerOf returns the body of the answer to a registration, with its secrets.
+func AnswerOf(r *Registration) string { return r.response.Reveal() }

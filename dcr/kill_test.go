@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -60,6 +61,9 @@ type order struct {
 	Database  string
 	Server    string // directory of the authorization server
 	Replay    string // directory of the jti; "" where the store has them
+	Chooses   bool   // the authorization server is a fileChooser
+
+	log *slog.Logger // nil in the child
 }
 
 // obey carries out the order. It does not return once the point is reached.
@@ -134,7 +138,10 @@ func (o *order) bank(ctx context.Context) (*dcr.Registrar, *sqlite.Store, error)
 		server.fail = failOnce("provision")
 	}
 	config := dcr.Config{Statements: verifier, SoftwareKeys: keys, Validator: validator, Store: clients,
-		Clock: clock, Tokens: server, Provisioner: server}
+		Clock: clock, Tokens: server, Provisioner: server, Logger: o.log}
+	if o.Chooses {
+		config.Provisioner, config.SealingKey = fileChooser{server}, claims.NewSecret(strings.Repeat("k", 32))
+	}
 	if o.Replay != "" {
 		config.Replay = fileReplay{dir: o.Replay, clock: clock}
 	}
@@ -280,13 +287,16 @@ type killTest struct {
 	before store.Client
 }
 
-func newKillTest(t *testing.T, op dcr.Operation) *killTest {
+func newKillTest(t *testing.T, op dcr.Operation, change ...func(*order)) *killTest {
 	t.Helper()
 	w, _ := newWorld(t, nil)
 	k := &killTest{world: w, order: order{Operation: op, Leaf: w.certificate(t, w.software).Raw, CA: w.directory.CA.Raw,
 		Directory: w.directory.URL(), Issuer: w.directory.Anchor().Issuer, Now: w.now,
 		Database: filepath.Join(fastDir(t), "clients.db"), Server: t.TempDir()}}
-	k.server = fileServer{dir: k.order.Server, clock: w.config.Clock}
+	for _, c := range change {
+		c(&k.order)
+	}
+	k.server = fileServer{dir: k.order.Server, clock: w.config.Clock, fail: func(string) error { return nil }}
 	k.open(t, func(r *dcr.Registrar, s *sqlite.Store) {
 		registration, refusal := w.register(t, r, w.token(t, nil))
 		require.Nil(t, refusal)
@@ -294,7 +304,7 @@ func newKillTest(t *testing.T, op dcr.Operation) *killTest {
 		k.before, err = s.Get(context.Background(), registration.Client.ID)
 		require.NoError(t, err)
 	})
-	k.order.ClientID = k.before.ID
+	k.order.ClientID = k.before.ClientID
 	k.order.Access = k.access(t).Reveal()
 	k.order.Request = w.token(t, oneRedirect)
 	return k
@@ -302,7 +312,7 @@ func newKillTest(t *testing.T, op dcr.Operation) *killTest {
 
 func (k *killTest) access(t *testing.T) claims.Secret {
 	t.Helper()
-	access, err := k.server.issue(k.before.ID, k.world.certificate(t, k.world.software))
+	access, err := k.server.issue(k.before.ClientID, k.world.certificate(t, k.world.software))
 	require.NoError(t, err)
 	return access
 }

@@ -114,6 +114,9 @@ func (r *Registrar) provision(ctx context.Context, c *store.Client, secret claim
 		}
 	}
 	decided, err := r.provisioner.Provision(ctx, Provisioning{Client: c.Clone(), ClientID: clientIDOf(c), Secret: secret, State: state, Recreate: recreate})
+	if foreign := r.ownsClientID(ctx, c, decided.ClientID); foreign != nil {
+		return errors.Join(err, foreign) // and no state: it would remove the client of another record
+	}
 	if !decided.State.IsZero() {
 		// It comes first: with it the client can be removed if the rest is no good.
 		sealed, unsealed := r.sealState(c.ID, decided.State)
@@ -143,7 +146,7 @@ func (r *Registrar) decide(c *store.Client, d Provisioned) error {
 	if d.Subject != "" {
 		c.OwnSubject = d.Subject
 	}
-	if d.Members == nil {
+	if len(d.Members) == 0 {
 		c.UpstreamMembers = nil
 		return nil
 	}
@@ -157,6 +160,22 @@ func (r *Registrar) decide(c *store.Client, d Provisioned) error {
 		}
 	}
 	c.UpstreamMembers = d.Members
+	return nil
+}
+
+// ownsClientID returns an error if the client_id that the authorization server chose is that
+// of another record.
+func (r *Registrar) ownsClientID(ctx context.Context, c *store.Client, id string) error {
+	if id == "" || id == clientIDOf(c) || r.clientIDs == nil {
+		return nil
+	}
+	other, err := r.clientIDs.GetByClientID(ctx, id)
+	switch {
+	case err == nil && other.ID != c.ID:
+		return fmt.Errorf("dcr: the authorization server gave client_id %s a second time, and record %s has it", text.Quote(id), other.ID)
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	}
 	return nil
 }
 

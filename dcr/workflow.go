@@ -91,9 +91,11 @@ func lost(err error) error {
 // calls Provisioner and Replay, and it makes the record Active. After the first write the
 // change always ends either Active or undone, even if the sender hangs up.
 func (r *Registrar) stage(ctx context.Context, w *work, write func(store.Reservation) error) error {
-	if w.secret.IsZero() && r.provisioner != nil && !w.pending {
-		// The secret is for the Provisioner alone: w.secret is what the sender is shown.
-		if _, err := r.readableSecret(w.client); err != nil {
+	if r.provisioner != nil && !w.pending {
+		// What does not open now would fail after the first write.
+		_, errSecret := r.readableSecret(w.client)
+		_, errState := r.openState(w.client)
+		if err := errors.Join(errSecret, errState); err != nil {
 			return Unavailable(fmt.Errorf("client %s: %w", w.client.ID, err), notSetUp)
 		}
 	}
