@@ -33,7 +33,13 @@ func (s *busyStore) ListUnfinished(ctx context.Context, before time.Time, limit 
 	}
 	defer s.inside.Add(-1)
 	s.passes = append(s.passes, time.Now())
-	time.Sleep(s.busy)
+	if s.busy > 0 {
+		select {
+		case <-time.After(s.busy):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	if s.err != nil {
 		return nil, s.err
 	}
@@ -74,7 +80,7 @@ func TestRunReconcilesNowAndAtEachInterval(t *testing.T) {
 
 func TestPassesOfRunDoNotOverlap(t *testing.T) {
 	s := &busyStore{Memory: store.NewMemory(nil), busy: 25 * time.Second}
-	began := s.runs(t, 10*time.Second, 100*time.Second, nil)
+	began := s.runs(t, 10*time.Second, 90*time.Second, nil)
 	require.Equal(t, []time.Duration{0, 25 * time.Second, 50 * time.Second, 75 * time.Second}, began)
 }
 

@@ -360,18 +360,22 @@ func TestNoErrorShowsAToken(t *testing.T) {
 
 func TestAConfigThatCannotBeMeantIsRefused(t *testing.T) {
 	ask := func(context.Context) (claims.Secret, error) { return claims.NewSecret("x"), nil }
-	raw := func(text string) map[string]json.RawMessage { return map[string]json.RawMessage{"a": json.RawMessage(text)} }
+	raw := func(text string) map[string]json.RawMessage {
+		return map[string]json.RawMessage{"a": json.RawMessage(text)}
+	}
 	good := upstream.Config{RegistrationEndpoint: "https://as.example/register", InitialAccessToken: ask}
 	_, err := upstream.New(good)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*upstream.Config){
-		"no address":             func(c *upstream.Config) { c.RegistrationEndpoint = "" },
-		"no https":               func(c *upstream.Config) { c.RegistrationEndpoint = "http://as.example/" },
-		"nothing authenticates":  func(c *upstream.Config) { c.InitialAccessToken = nil },
-		"a negative timeout":     func(c *upstream.Config) { c.Timeout = -1 },
-		"no JSON":                func(c *upstream.Config) { c.Mapping.Const = raw("{") },
-		"no JSON either":         func(c *upstream.Config) { c.Mapping.Ensure = raw("") },
-		"the client's own id":    func(c *upstream.Config) { c.Mapping.Const = map[string]json.RawMessage{"client_id": json.RawMessage(`"a"`)} },
+		"no address":            func(c *upstream.Config) { c.RegistrationEndpoint = "" },
+		"no https":              func(c *upstream.Config) { c.RegistrationEndpoint = "http://as.example/" },
+		"nothing authenticates": func(c *upstream.Config) { c.InitialAccessToken = nil },
+		"a negative timeout":    func(c *upstream.Config) { c.Timeout = -1 },
+		"no JSON":               func(c *upstream.Config) { c.Mapping.Const = raw("{") },
+		"no JSON either":        func(c *upstream.Config) { c.Mapping.Ensure = raw("") },
+		"the client's own id": func(c *upstream.Config) {
+			c.Mapping.Const = map[string]json.RawMessage{"client_id": json.RawMessage(`"a"`)}
+		},
 		"two members of a name":  func(c *upstream.Config) { c.Mapping.Rename = map[string]string{"a": "x", "b": "x"} },
 		"a name that is empty":   func(c *upstream.Config) { c.Mapping.Rename = map[string]string{"a": ""} },
 		"a name that is another": func(c *upstream.Config) { c.Mapping.Rename = map[string]string{"a": "client_secret"} },

@@ -36,7 +36,7 @@ type fake struct {
 	calls    []string                  // method and path
 
 	answer func(w http.ResponseWriter, r *http.Request) bool // answers in its place, if true
-	alter  func(client map[string]any)                      // changes an answer about a client
+	alter  func(client map[string]any)                       // changes an answer about a client
 	newID  func(n int) string
 }
 
