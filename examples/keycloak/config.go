@@ -17,23 +17,24 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/validate"
 )
 
 // config is the configuration file, such as bank.json. Its files are found from the folder
 // of the configuration file.
 type config struct {
-	Address      string             `json:"address"`                  // where to listen
-	Issuer       string             `json:"issuer"`                   // the same, as TPPs reach it
-	Organisation string             `json:"organisation"`             // what requests name as aud
-	Environment  claims.Environment `json:"environment"`              // sandbox or production: which Open Banking Directory is believed
-	DirectoryJWK string             `json:"directory_jwks,omitempty"` // in place of that directory, to try
-	Certificate  string             `json:"certificate"`              // the bank's own, for TLS: a file
-	Key          string             `json:"key"`                      // of the certificate: a file
-	ClientCA     string             `json:"client_ca"`                // the CAs of client certificates: a file
-	ServerCA     string             `json:"server_ca,omitempty"`      // that of Keycloak and of directory_jwks: a file; "" those of the system
-	Database     string             `json:"database"`                 // a file
-	Policy       string             `json:"policy,omitempty"`         // a file; "" the default policy
-	Keycloak     keycloakConfig     `json:"keycloak"`
+	Address       string             `json:"address"`                  // where to listen
+	Issuer        string             `json:"issuer"`                   // the same, as TPPs reach it
+	Organisation  string             `json:"organisation"`             // what requests name as aud
+	Environment   claims.Environment `json:"environment"`              // sandbox or production: which Open Banking Directory is believed
+	DirectoryJWKS string             `json:"directory_jwks,omitempty"` // in place of that directory, to try
+	Certificate   string             `json:"certificate"`              // the bank's own, for TLS: a file
+	Key           string             `json:"key"`                      // of the certificate: a file
+	ClientCA      string             `json:"client_ca"`                // the CAs of client certificates: a file
+	ServerCA      string             `json:"server_ca,omitempty"`      // that of Keycloak and of directory_jwks: a file; "" those of the system
+	Database      string             `json:"database"`                 // a file
+	Policy        string             `json:"policy,omitempty"`         // a file; "" the default policy
+	Keycloak      keycloakConfig     `json:"keycloak"`
 
 	folder string
 	roots  *x509.CertPool // of ServerCA; nil: those of the system
@@ -65,6 +66,9 @@ func readConfig(file string) (*config, error) {
 	}
 	if at, err := url.Parse(c.Keycloak.Address); err != nil || at.Scheme != "https" || at.Host == "" || strings.HasSuffix(c.Keycloak.Address, "/") {
 		return nil, fmt.Errorf("%s: keycloak.address is no https address without a slash at its end", file)
+	}
+	if c.Environment != claims.Sandbox && c.Environment != claims.Production {
+		return nil, fmt.Errorf("%s: environment is %q, not sandbox or production", file, c.Environment)
 	}
 	if c.Keycloak.Realm == "" || c.Keycloak.ClientID == "" || c.Keycloak.SecretFile == "" {
 		return nil, fmt.Errorf("%s: keycloak needs realm, client_id and secret_file", file)
@@ -126,4 +130,19 @@ func (c *config) secret(create bool) (claims.Secret, error) {
 		return claims.Secret{}, fmt.Errorf("the client secret: %w; -setup makes it", err)
 	}
 	return claims.NewSecret(secret), nil
+}
+
+// policy reads the bank's policy, or makes the default one.
+func (c *config) policy() (*validate.Policy, error) {
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	if c.Policy != "" {
+		text, err := os.ReadFile(c.Policy)
+		if err != nil {
+			return nil, err
+		}
+		if policy, err = validate.ParsePolicy(text, validate.OBIE33); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Policy, err)
+		}
+	}
+	return &policy, nil
 }

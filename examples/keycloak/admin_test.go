@@ -1,0 +1,311 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/store"
+)
+
+// fake is Keycloak's admin API as far as a test needs it: answers by method and path.
+type fake struct {
+	*httptest.Server
+	now     time.Time
+	tokens  int // issued so far
+	refused int // tokens up to this one are not known any more
+
+	mu      sync.Mutex
+	answers map[string]answer
+	calls   []string // that changed something
+	bodies  map[string]string
+}
+
+type answer struct {
+	status int
+	body   string
+}
+
+func newFake(t *testing.T) (*fake, *admin) {
+	t.Helper()
+	f := &fake{now: time.Unix(1_790_000_000, 0), answers: map[string]answer{}, bodies: map[string]string{}}
+	f.Server = httptest.NewTLSServer(http.HandlerFunc(f.serve))
+	t.Cleanup(f.Close)
+	c := config{Keycloak: keycloakConfig{Address: f.URL, Realm: "bank", ClientID: "registration"}}
+	a := c.asBank(claims.NewSecret("secret"))
+	a.http = f.Client()
+	a.http.CheckRedirect = c.client().CheckRedirect
+	a.now = func() time.Time { return f.now }
+	return f, a
+}
+
+func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r.URL.Path == "/realms/bank"+tokenPath {
+		id, secret, _ := r.BasicAuth()
+		if id != "registration" || secret != "secret" || r.PostFormValue("grant_type") != "client_credentials" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		f.tokens++
+		_, _ = fmt.Fprintf(w, `{"access_token": "%d", "expires_in": 60}`, f.tokens)
+		return
+	}
+	var number int
+	if _, err := fmt.Sscanf(r.Header.Get("Authorization"), "Bearer %d", &number); err != nil || number <= f.refused {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	call := r.Method + " " + strings.TrimPrefix(r.URL.Path, "/admin/realms/bank")
+	if r.Method != http.MethodGet {
+		f.calls = append(f.calls, call)
+		body, _ := io.ReadAll(r.Body)
+		f.bodies[call] = string(body)
+	}
+	a, known := f.answers[call]
+	if !known {
+		a = answer{http.StatusNotFound, `{"error": "not found"}`}
+	}
+	w.Header().Set("Location", "https://elsewhere.example/")
+	w.WriteHeader(a.status)
+	_, _ = w.Write([]byte(a.body))
+}
+
+// has makes Keycloak have the client abc with these optional scopes.
+func (f *fake) has(scopes ...string) {
+	var list []string
+	for _, s := range scopes {
+		list = append(list, fmt.Sprintf(`{"id": "id-%s", "name": %q}`, s, s))
+	}
+	for call, a := range map[string]answer{
+		"PUT /clients/abc":                                    {204, ""},
+		"DELETE /clients/abc":                                 {204, ""},
+		"GET /clients/abc/service-account-user":               {200, `{"id": "user"}`},
+		"GET /clients/abc/default-client-scopes":              {200, `[{"id": "b", "name": "basic"}, {"id": "r", "name": "roles"}]`},
+		"GET /clients/abc/optional-client-scopes":             {200, "[" + strings.Join(list, ",") + "]"},
+		"GET /client-scopes":                                  {200, `[{"id": "id-accounts", "name": "accounts"}]`},
+		"PUT /clients/abc/optional-client-scopes/id-accounts": {204, ""},
+		"DELETE /clients/abc/optional-client-scopes/id-phone": {204, ""},
+	} {
+		f.answers[call] = a
+	}
+}
+
+func provisioning(metadata string) dcr.Provisioning {
+	return dcr.Provisioning{ClientID: "abc", Client: store.Client{ID: "abc", Environment: claims.Sandbox, SubjectDN: "CN=x,O=y",
+		JWKSAddress: "https://keys.example/x.jwks", Application: claims.Application{Name: "App"}, Metadata: json.RawMessage(metadata)}}
+}
+
+const metadata = `{"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "PS256", "scope": "openid accounts",
+	"grant_types": ["client_credentials", "authorization_code"], "response_types": ["code id_token"], "redirect_uris": ["https://tpp.example/cb"]}`
+
+func TestAClientIsReplacedOrMade(t *testing.T) {
+	f, a := newFake(t)
+	f.has("accounts")
+	p := &provisioner{admin: a}
+	out, err := p.Provision(t.Context(), provisioning(metadata))
+	require.NoError(t, err)
+	require.Equal(t, dcr.Provisioned{Subject: "user"}, out)
+	require.Equal(t, []string{"PUT /clients/abc"}, f.calls)
+
+	delete(f.answers, "PUT /clients/abc")
+	f.answers["POST /clients"] = answer{201, ""}
+	f.calls = nil
+	_, err = p.Provision(t.Context(), provisioning(metadata))
+	require.NoError(t, err)
+	require.Equal(t, []string{"PUT /clients/abc", "POST /clients"}, f.calls)
+
+	var sent representation
+	require.NoError(t, json.Unmarshal([]byte(f.bodies["POST /clients"]), &sent))
+	require.Equal(t, representation{ID: "abc", ClientID: "abc", Name: "App", Description: sent.Description, Protocol: "openid-connect",
+		RedirectURIs: []string{"https://tpp.example/cb"}, WebOrigins: []string{}, Authenticator: "client-jwt",
+		ServiceAccounts: true, StandardFlow: true, ImplicitFlow: true, Attributes: sent.Attributes}, sent)
+	for name, want := range map[string]string{attributeOurs: "sandbox", attributeBound: "true", "jwks.url": "https://keys.example/x.jwks",
+		"token.endpoint.auth.signing.alg": "PS256", "x509.subjectdn": "", "use.refresh.tokens": "false"} {
+		require.Equal(t, want, sent.Attributes[name], name)
+	}
+}
+
+func TestEachWayToAuthenticateLeavesNothingOfTheOther(t *testing.T) {
+	for method, want := range map[string][3]string{
+		"private_key_jwt": {"client-jwt", "PS256", ""}, "tls_client_auth": {"client-x509", "", "CN=x,O=y"},
+	} {
+		in := provisioning(strings.Replace(metadata, "private_key_jwt", method, 1))
+		request, err := in.Client.Request()
+		require.NoError(t, err)
+		k, err := newRepresentation(in, request)
+		require.NoError(t, err)
+		require.Equal(t, want, [3]string{k.Authenticator, k.Attributes["token.endpoint.auth.signing.alg"], k.Attributes["x509.subjectdn"]})
+	}
+	_, err := (&provisioner{}).Provision(t.Context(), provisioning(strings.Replace(metadata, "private_key_jwt", "client_secret_jwt", 1)))
+	require.ErrorContains(t, err, "client_secret_jwt")
+}
+
+func TestScopesAreAddedAndTaken(t *testing.T) {
+	f, a := newFake(t)
+	f.has("phone")
+	p := &provisioner{admin: a}
+	_, err := p.Provision(t.Context(), provisioning(metadata))
+	require.NoError(t, err)
+	require.Equal(t, []string{"PUT /clients/abc", "PUT /clients/abc/optional-client-scopes/id-accounts",
+		"DELETE /clients/abc/optional-client-scopes/id-phone"}, f.calls)
+
+	_, err = p.Provision(t.Context(), provisioning(strings.Replace(metadata, "accounts", "payments", 1)))
+	require.ErrorContains(t, err, `"payments"`, "the realm has no such scope")
+	var refused *dcr.Refusal
+	require.NotErrorAs(t, err, &refused)
+}
+
+func TestOnlyABadRequestIsARefusal(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer  answer
+		refusal bool
+	}{
+		"a client policy":        {answer{400, `{"error": "invalid_client_metadata", "error_description": "no such method"}`}, true},
+		"a bad address":          {answer{400, `{"errorMessage": "A redirect URI is not a valid URI"}`}, true},
+		"no right":               {answer{403, `{"error": "HTTP 403 Forbidden"}`}, false},
+		"a clash":                {answer{409, `{"errorMessage": "Client abc already exists"}`}, false},
+		"a redirect":             {answer{302, ""}, false},
+		"too many calls":         {answer{429, ""}, false},
+		"a fault":                {answer{500, `{"error": "unknown_error"}`}, false},
+		"a page of a proxy":      {answer{502, "<html>"}, false},
+		"more than can be right": {answer{200, strings.Repeat("x", maxAnswer+1)}, false},
+	} {
+		f, a := newFake(t)
+		f.has("accounts")
+		f.answers["PUT /clients/abc"] = c.answer
+		_, err := (&provisioner{admin: a}).Provision(t.Context(), provisioning(metadata))
+		require.Error(t, err, name)
+		var refused *dcr.Refusal
+		require.Equal(t, c.refusal, errors.As(err, &refused), name)
+		require.Less(t, len(err.Error()), 600, name)
+	}
+	f, a := newFake(t)
+	f.has("accounts")
+	f.answers["GET /client-scopes"], f.answers["GET /clients/abc/optional-client-scopes"] = answer{200, "<html>"}, answer{200, "<html>"}
+	_, err := (&provisioner{admin: a}).Provision(t.Context(), provisioning(metadata))
+	require.Error(t, err, "a page where a list is due")
+	f.Close()
+	_, err = (&provisioner{admin: a}).Provision(t.Context(), provisioning(metadata))
+	require.Error(t, err, "nobody there")
+}
+
+func TestAClientThatIsNotThereIsRemoved(t *testing.T) {
+	f, a := newFake(t)
+	p := &provisioner{admin: a}
+	require.NoError(t, p.Deprovision(t.Context(), dcr.Deprovisioning{ID: "abc"}))
+	f.has()
+	require.NoError(t, p.Deprovision(t.Context(), dcr.Deprovisioning{ID: "abc"}))
+	f.answers["DELETE /clients/abc"] = answer{403, ""}
+	require.Error(t, p.Deprovision(t.Context(), dcr.Deprovisioning{ID: "abc"}))
+}
+
+func TestTheAdminTokenIsKeptAndRenewed(t *testing.T) {
+	f, a := newFake(t)
+	f.answers["GET /x"] = answer{200, "{}"}
+	get := func() {
+		t.Helper()
+		require.NoError(t, a.call(t.Context(), http.MethodGet, "/x", nil, nil))
+	}
+	get()
+	f.now = f.now.Add(49 * time.Second)
+	get()
+	require.Equal(t, 1, f.tokens)
+	f.now = f.now.Add(time.Second)
+	get()
+	require.Equal(t, 2, f.tokens, "ten seconds before it ends")
+	f.refused = 2
+	get()
+	require.Equal(t, 3, f.tokens, "Keycloak has forgotten it")
+	f.refused = 100
+	require.True(t, answered(a.call(t.Context(), http.MethodGet, "/x", nil, nil), http.StatusUnauthorized))
+	require.Equal(t, 4, f.tokens, "once")
+	a.user = url.UserPassword("registration", "wrong")
+	f.now = f.now.Add(time.Hour)
+	err := a.call(t.Context(), http.MethodGet, "/x", nil, nil)
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "wrong")
+}
+
+func TestOnlyTokensOfRegisteredClientsAreEnded(t *testing.T) {
+	issued := time.Unix(1_790_000_000, 0)
+	revocation := token.Revocation{Access: token.AccessToken{ClientID: "abc", IssuedAt: issued}}
+	for name, c := range map[string]struct {
+		found string
+		ended bool
+		sent  string // not-before
+	}{
+		"a registered client":     {`[{"id": "1", "attributes": {"obdcr.environment": "sandbox"}}]`, true, "1790000001"},
+		"one that was ended then": {`[{"id": "1", "notBefore": 1790000001, "attributes": {"obdcr.environment": "sandbox"}}]`, true, ""},
+		"the bank's portal":       {`[{"id": "1", "attributes": {}}]`, false, ""},
+		"nobody":                  {`[]`, false, ""},
+	} {
+		f, a := newFake(t)
+		f.answers["GET /clients"], f.answers["PUT /clients/1"] = answer{200, c.found}, answer{204, ""}
+		out, err := (&provisioner{admin: a}).endTokens(context.Background(), revocation)
+		require.NoError(t, err, name)
+		require.Equal(t, c.ended, out.Ended, name)
+		require.Equal(t, c.sent != "", len(f.calls) == 1, name)
+		require.Contains(t, f.bodies["PUT /clients/1"], c.sent, name)
+	}
+	f, a := newFake(t)
+	f.answers["GET /clients"] = answer{503, ""}
+	_, err := (&provisioner{admin: a}).endTokens(context.Background(), revocation)
+	require.Error(t, err)
+}
+
+func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
+	text, err := os.ReadFile("bank.json")
+	require.NoError(t, err)
+	folder := t.TempDir()
+	for name, change := range map[string][2]string{
+		"as it stands, without the sandbox's files": {"", ""},
+		"an unknown member":                         {`"realm"`, `"reaml"`},
+		"no https":                                  {"https://127.0.0.1:8543", "http://127.0.0.1:8543"},
+		"a slash":                                   {"https://127.0.0.1:8543", "https://127.0.0.1:8543/"},
+		"no realm":                                  {`"bank"`, `""`},
+		"no environment":                            {`"sandbox"`, `"test"`},
+		"no JSON":                                   {"{", ""},
+	} {
+		file := filepath.Join(folder, "bank.json")
+		require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), change[0], change[1], 1)), 0o600))
+		_, err := readConfig(file)
+		require.Error(t, err, name)
+	}
+	_, err = readConfig(filepath.Join(folder, "missing.json"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, run(t.Context(), []string{"-config", filepath.Join(folder, "missing.json")}), "missing.json")
+}
+
+func TestTheSecretIsMadeOnce(t *testing.T) {
+	c := &config{Keycloak: keycloakConfig{SecretFile: filepath.Join(t.TempDir(), "secret")}}
+	_, err := c.secret(false)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	made, err := c.secret(true)
+	require.NoError(t, err)
+	for _, create := range []bool{true, false} {
+		again, err := c.secret(create)
+		require.NoError(t, err)
+		require.Equal(t, made.Reveal(), again.Reveal())
+	}
+	require.NoError(t, os.WriteFile(c.Keycloak.SecretFile, []byte("\n"), 0o600))
+	_, err = c.secret(true)
+	require.Error(t, err)
+}
