@@ -79,14 +79,19 @@ func (b *Bank) route(routes map[string]http.Handler) error {
 
 // Before returns a handler of a bank's whole API: all Paths, and rest for all others. It is
 // Handler for an API that needs the bank first, such as one behind roles.Require. Nil
-// answers 404. A [http.ServeMux] in front of the bank would redirect //register, and a
-// client would repeat its request at the other address.
+// answers 404. CONNECT is answered by 405 everywhere: after an answer 2xx a proxy in front
+// passes on whatever the client sends, a certificate header included. A [http.ServeMux] in
+// front of the bank would redirect //register, and a client would repeat its request at the
+// other address.
 func (b *Bank) Before(rest http.Handler) http.Handler {
 	if rest == nil {
 		rest = http.HandlerFunc(nothingHere)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch h := b.routes[r.URL.EscapedPath()]; {
+		case r.Method == http.MethodConnect:
+			text.NoStore(w.Header())
+			http.Error(w, "this is no proxy", http.StatusMethodNotAllowed)
 		case h != nil:
 			h.ServeHTTP(w, r)
 		case b.registers(r):
