@@ -55,10 +55,11 @@ func Tool(t testing.TB, name string) (path string, ok bool) {
 	return "", false
 }
 
-// Missing says that a test does not run, and why. With OBDCR_FULL=1 the test fails.
+// Missing says that a test does not run, and why. With OBDCR_FULL=1 the test fails, unless
+// OBDCR_CI_PARTIAL=1 allows a run of what is there.
 func Missing(t testing.TB, why string) {
 	t.Helper()
-	if fulltest.Asked() {
+	if fulltest.Asked() && os.Getenv("OBDCR_CI_PARTIAL") != "1" {
 		t.Fatalf("%s cannot run: %s", t.Name(), why)
 	}
 	fmt.Printf("%s did not run: %s\n", t.Name(), why)
