@@ -27,7 +27,7 @@ bench: ## run the benchmarks
 docs: ## render the documents again that are made from the code
 	go test ./validate -run 'TestRulesDoc|TestPolicyDoc|TestDeviationsDoc|TestEachRuleIDIsExported' -update
 	go test ./dcr/roles -run TestRolesDoc -update
-	go test ./internal/archtest -run TestREADMEShowsTheExample -update
+	go test ./internal/archtest -run TestDocumentsShowTheExamples -update
 
 api: ## print what changed in the public API and record it anew
 	.ci/api record

@@ -22,20 +22,47 @@ const (
 )
 
 var (
-	update  = flag.Bool("update", false, "copy examples/bank/main.go into the README")
+	update  = flag.Bool("update", false, "copy the examples into the documents that show them")
 	goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 )
 
-func TestREADMEShowsTheExample(t *testing.T) {
-	text, program := readFile(t, "README.md"), readFile(t, sample)
-	blocks := goBlock.FindAllStringSubmatchIndex(text, -1)
-	require.Len(t, blocks, 1, "the README has one Go sample")
-	from, to := blocks[0][2], blocks[0][3]
-	if *update {
-		require.NoError(t, os.WriteFile(filepath.Join(root, "README.md"), []byte(text[:from]+program+text[to:]), 0o644))
-		return
+// samples are the documents with one Go sample each, and where it is copied from: a whole file,
+// or one function of it.
+var samples = []struct{ document, file, function string }{
+	{"README.md", sample, ""},
+	{"docs/operations.md", "dcr/server/example_front_test.go", "serveInFront"},
+}
+
+func TestDocumentsShowTheExamples(t *testing.T) {
+	for _, s := range samples {
+		text, program := readFile(t, s.document), readFile(t, s.file)
+		if s.function != "" {
+			program = functionOf(t, s.file, s.function)
+		}
+		blocks := goBlock.FindAllStringSubmatchIndex(text, -1)
+		require.Len(t, blocks, 1, "%s has one Go sample", s.document)
+		from, to := blocks[0][2], blocks[0][3]
+		if *update {
+			require.NoError(t, os.WriteFile(filepath.Join(root, s.document), []byte(text[:from]+program+text[to:]), 0o644))
+			continue
+		}
+		assert.Equal(t, program, text[from:to], "run make docs")
 	}
-	assert.Equal(t, program, text[from:to], "run go test ./internal/archtest -update")
+}
+
+// functionOf returns the text of a function with its comment.
+func functionOf(t *testing.T, path, name string) string {
+	t.Helper()
+	at := slices.IndexFunc(tree(t), func(s source) bool { return s.Path == path })
+	require.NotEqual(t, -1, at, path)
+	s, text := tree(t)[at], readFile(t, path)
+	for _, declared := range s.File.Decls {
+		if f, is := declared.(*ast.FuncDecl); is && f.Name.Name == name {
+			return text[s.Fset.Position(f.Doc.Pos()).Offset:s.Fset.Position(f.End()).Offset] + "\n"
+		}
+	}
+	require.Fail(t, "there is no function", "%s of %s", name, path)
+	return ""
 }
 
 func TestTheSampleFitsAGlanceAndHandlesEveryError(t *testing.T) {
