@@ -35,7 +35,7 @@ type sandboxOptions struct {
 	dir, listen, portal, directory string
 	path                           string
 	store, profile, policy         string
-	authMethods                    []string
+	authMethods, expose            []string
 	chaos                          bool
 }
 
@@ -53,10 +53,17 @@ start uses the same keys, ports and clients.
 
 The directory signs any statement for anyone who asks, and misbehaves on demand: do not
 trust its keys outside of the sandbox. SIGINT (Ctrl-C) or SIGTERM stops the sandbox; a
-second one ends it at once.`,
+second one ends it at once.
+
+In a container loopback is of no use: --expose names the hosts by which others reach the
+sandbox, and lets it listen beyond loopback. The certificates are for these names, so
+they are fixed at the first start in the folder. Another container needs the folder too:
+ca.pem to trust, conformance.json and tpp/ to register. Whoever reaches the directory can
+have any statement signed: publish its port to nobody else.`,
 		Example: `  obdcr sandbox
   obdcr sandbox --listen 127.0.0.1:0 --directory 127.0.0.1:0 --store memory
-  obdcr sandbox --auth-methods client_secret_jwt --profile obie-3.2`,
+  obdcr sandbox --auth-methods client_secret_jwt --profile obie-3.2
+  obdcr sandbox --expose bank --listen 0.0.0.0:8443 --directory 0.0.0.0:8445`,
 		Args:              noArgument,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -72,6 +79,8 @@ second one ends it at once.`,
 	f.StringVar(&o.listen, "listen", sandbox.DefaultListen, "the bank's `HOST:PORT` on loopback; port 0 picks a free one")
 	f.StringVar(&o.portal, "portal", sandbox.DefaultPortal, "the portal's `HOST:PORT`; there is no portal yet")
 	f.StringVar(&o.directory, "directory", sandbox.DefaultDirectory, "the directory's `HOST:PORT`")
+	f.StringSliceVar(&o.expose, "expose", nil,
+		"each `NAME` or IP address by which others reach the sandbox; the addresses above may be beyond loopback then")
 	f.StringVar(&o.path, "path", sandbox.DefaultPath, "`PATH` of the bank's registration endpoint, such as /open-banking/v3.2/register")
 	f.StringVar(&o.store, "store", sandbox.StoreSQLite, "where clients are kept: sqlite, memory (postgres://... is not built yet)")
 	f.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules of the bank: "+text.List(validate.Profiles()))
@@ -101,6 +110,9 @@ func (a *app) sandboxConfig(c *cobra.Command, o *sandboxOptions) (sandbox.Config
 		if c.Flags().Changed(flag) {
 			*to = c.Flag(flag).Value.String()
 		}
+	}
+	if config.Expose = o.expose; c.Flags().Changed("expose") && len(o.expose) == 0 {
+		return config, usageError("--expose is empty: give the name by which others reach the sandbox")
 	}
 	if c.Flags().Changed("auth-methods") {
 		for _, m := range o.authMethods {
@@ -146,6 +158,9 @@ func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
 	case err != nil:
 		return ioError(plainly(err))
 	}
+	if config.Expose != nil {
+		a.note("%s", exposed)
+	}
 	if err := welcome(a.out, config.Dir, s); err != nil {
 		return errors.Join(ioError(err), closeSandbox(s))
 	}
@@ -164,6 +179,10 @@ func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
 	}
 	return nil
 }
+
+// exposed names the danger of --expose.
+const exposed = "warning: --expose: anybody who reaches the directory can have any statement signed, change its keys and make it fail: " +
+	"keep it in a network for tests, and let no other system trust its keys"
 
 // closeSandbox uses a new context, because the command's has ended by then.
 func closeSandbox(s *sandbox.Sandbox) error {

@@ -169,6 +169,28 @@ func TestSandboxServesUntilASignal(t *testing.T) {
 	}
 }
 
+func TestAnExposedSandboxNamesTheDanger(t *testing.T) {
+	r := runSandbox(t, t.TempDir(), "--store", "memory", "--expose", "bank,second.example", "--listen", "0.0.0.0:0", "--directory", "0.0.0.0:0")
+	r.says(t, r.err, "warning: --expose: ")
+	for _, address := range []string{r.ready.Bank, r.ready.Directory} {
+		require.True(t, strings.HasPrefix(address, "https://bank:"), address)
+		require.Contains(t, r.out.String(), address)
+	}
+	require.NotContains(t, r.out.String(), "0.0.0.0")
+	code, _, errors := call("health", "https://localhost:"+r.ready.Bank[len("https://bank:"):]+"/readyz", "--ca", filepath.Join(r.dir, "ca.pem"))
+	require.Zero(t, code, errors)
+
+	local := runSandbox(t, t.TempDir(), "--store", "memory")
+	require.NotContains(t, local.err.String(), "--expose")
+	code, _, errors = call("sandbox", "--dir", r.dir, "--listen", "127.0.0.1:0", "--directory", "127.0.0.1:0")
+	require.Equal(t, exitIO, code, "it runs: %s", errors)
+	require.NoError(t, r.cmd.Process.Kill())
+	<-r.ended
+	code, _, errors = call("sandbox", "--dir", r.dir, "--listen", "127.0.0.1:0", "--directory", "127.0.0.1:0")
+	require.Equal(t, exitUsage, code, errors)
+	require.Contains(t, errors, "--expose is missing: ")
+}
+
 // TestASecondSignalEndsTheSandboxAtOnce: the sandbox of this test never ends otherwise.
 func TestASecondSignalEndsTheSandboxAtOnce(t *testing.T) {
 	r := runSandboxAs(t, "obdcr-held", t.TempDir(), "--store", "memory")
@@ -230,6 +252,10 @@ func TestSandboxSaysWhatIsWrong(t *testing.T) {
 		{exitUsage, `--auth-methods "password": use some of private_key_jwt, tls_client_auth, client_secret_jwt`, []string{"--auth-methods", "private_key_jwt,password"}},
 		{exitUsage, "is empty", []string{"--auth-methods", ""}},
 		{exitUsage, "loopback", []string{"--listen", "192.0.2.1:443"}},
+		{exitUsage, "--expose NAME", []string{"--listen", "0.0.0.0:8443"}},
+		{exitUsage, "--expose is empty", []string{"--expose", ""}},
+		{exitUsage, `--expose "*.example": there is no wildcard`, []string{"--expose", "bank,*.example"}},
+		{exitUsage, `--expose "0.0.0.0": this is an address to listen at`, []string{"--expose", "0.0.0.0"}},
 		{exitUsage, "host:port", []string{"--portal", "here"}},
 		{exitUsage, "has no flag --nonsense", []string{"--nonsense"}},
 		{exitUsage, `sandbox takes no argument, only flags: "now" is one too many`, []string{"now"}},

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -31,8 +32,9 @@ type authority struct {
 }
 
 // openAuthority reads ca.key and ca.pem. It makes both if there are none, but refuses a
-// ca.pem without its key: a new CA would make every certificate in the folder invalid.
-func openAuthority(f folder, now time.Time) (*authority, error) {
+// ca.pem without its key: a new CA would make every certificate in the folder invalid. A new
+// one certifies the names alone, and no other CA.
+func openAuthority(f folder, now time.Time, n names) (*authority, error) {
 	_, hasKey, err := f.read("ca.key")
 	if err != nil {
 		return nil, err
@@ -54,11 +56,12 @@ func openAuthority(f folder, now time.Time) (*authority, error) {
 		}
 		return a, nil
 	}
-	a.cert, err = a.issue(&x509.Certificate{
+	template := &x509.Certificate{
 		Subject:  pkix.Name{Country: []string{"GB"}, Organization: []string{"obdcr"}, CommonName: "obdcr sandbox CA"},
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true,
-	}, &a.key.PublicKey)
-	if err != nil {
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
+	}
+	n.constrain(template)
+	if a.cert, err = a.issue(template, &a.key.PublicKey); err != nil {
 		return nil, err
 	}
 	return a, f.write("ca.pem", marshalCertificate(a.cert), public)
@@ -97,8 +100,8 @@ func (p pair) tls() tls.Certificate {
 }
 
 // keep reads a certificate and its key, NAME.pem and NAME.key. It makes a key if there is
-// none. It issues a new certificate if the old one is not of this CA, is for another key,
-// or expires soon.
+// none. It issues a new certificate if the old one is not valid under this CA, is for another
+// key or other hosts, or expires soon.
 func (a *authority) keep(f folder, name string, template *x509.Certificate) (pair, error) {
 	key, err := f.key(name + ".key")
 	if err != nil {
@@ -108,8 +111,7 @@ func (a *authority) keep(f folder, name string, template *x509.Certificate) (pai
 	if err != nil {
 		return pair{}, err
 	}
-	if found != nil && key.PublicKey.Equal(found.PublicKey) && found.CheckSignatureFrom(a.cert) == nil &&
-		a.now.After(found.NotBefore) && a.now.Add(leafRenew).Before(found.NotAfter) {
+	if found != nil && key.PublicKey.Equal(found.PublicKey) && a.certifies(found, template) {
 		return pair{found, key}, nil
 	}
 	issued, err := a.issue(template, &key.PublicKey)
@@ -119,14 +121,33 @@ func (a *authority) keep(f folder, name string, template *x509.Certificate) (pai
 	return pair{issued, key}, f.write(name+".pem", marshalCertificate(issued), public)
 }
 
+// certifies reports whether a certificate is valid under this CA for a while, and for the
+// hosts of the template.
+func (a *authority) certifies(found, template *x509.Certificate) bool {
+	roots := x509.NewCertPool()
+	roots.AddCert(a.cert)
+	for _, at := range []time.Time{a.now, a.now.Add(leafRenew)} {
+		if _, err := found.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
+			return false
+		}
+	}
+	for _, name := range template.DNSNames {
+		if found.VerifyHostname(name) != nil {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(template.IPAddresses, func(ip net.IP) bool { return found.VerifyHostname(ip.String()) != nil })
+}
+
 // serverTemplate is the certificate of bank and directory.
-func serverTemplate() *x509.Certificate {
+func serverTemplate(n names) *x509.Certificate {
+	dns, ips := n.split()
 	return &x509.Certificate{
 		Subject:     pkix.Name{Country: []string{"GB"}, Organization: []string{"obdcr"}, CommonName: "obdcr sandbox"},
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		DNSNames:    dns,
+		IPAddresses: ips,
 	}
 }
 

@@ -5,15 +5,17 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"syscall"
+	"time"
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/fetch"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/sqlite"
@@ -39,6 +41,7 @@ type bank struct {
 	*server.Bank
 	store    store.Store
 	close    func() error  // closes the store
+	stopKeys func()        // ends the reading of key sets; nil: it has not begun
 	metadata *tpp.Metadata // the bank's own discovery document, as a TPP reads it
 }
 
@@ -51,6 +54,7 @@ type parts struct {
 	policy  validate.Policy
 	ready   *Ready
 	metrics *metrics
+	keysAt  net.Addr // where the directory listens
 }
 
 func newBank(ctx context.Context, p parts) (*bank, error) {
@@ -70,19 +74,38 @@ func (b *bank) shut() error {
 	if b.Bank != nil {
 		b.Bank.Close()
 	}
+	if b.stopKeys != nil {
+		b.stopKeys()
+	}
 	return b.close()
 }
 
-// keySource lets the bank read key sets from the sandbox's directory. Addresses on
-// loopback are refused otherwise, and other ports on loopback still are.
-func keySource(p parts, u *url.URL) ssa.RemoteSource {
+// keyTimeout bounds the steps of a connection to the directory.
+const keyTimeout = 5 * time.Second
+
+// keyResolver lets the bank read key sets from the sandbox's directory, and from no other
+// host. It connects to the directory's listener, whatever the name in an address leads to:
+// in a container the name may lead elsewhere, or nowhere. Call stop at the end.
+func keyResolver(p parts, directory *url.URL) (keys *ssa.RemoteKeys, stop func(), err error) {
 	roots := x509.NewCertPool()
 	roots.AddCert(p.ca)
-	source := ssa.RemoteSource{Hosts: []string{u.Host}, Roots: roots}
-	if u.Hostname() == "localhost" { // an IP address in Hosts is permitted already; a name needs its networks
-		source.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")}
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			d := net.Dialer{Timeout: keyTimeout}
+			return d.DialContext(ctx, p.keysAt.Network(), p.keysAt.String())
+		},
+		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, CipherSuites: fetch.CipherSuites()},
+		TLSHandshakeTimeout: keyTimeout, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 32 << 10,
+		DisableCompression: true,
 	}
-	return source
+	keys, err = ssa.NewRemoteKeys(ssa.RemoteConfig{
+		Sources: []ssa.RemoteSource{{Hosts: []string{directory.Host}}}, Transport: transport,
+		Clock: p.config.Clock, Observer: p.metrics.keyEvent,
+	})
+	if err != nil {
+		return nil, nil, failure("%w", err)
+	}
+	return keys, func() { keys.Close(); transport.CloseIdleConnections() }, nil
 }
 
 // openStore opens the store of the bank, and returns the function that closes it.
@@ -117,18 +140,23 @@ func (b *bank) build(p parts) error {
 	if err != nil {
 		return err
 	}
+	keys, stop, err := keyResolver(p, directory)
+	if err != nil {
+		return err
+	}
+	b.stopKeys = stop
 	b.Bank, err = server.New(server.Config{
 		Issuer: p.ready.Bank, Profile: c.Profile, Policy: &p.policy,
 		Anchors: []ssa.Anchor{{Name: directoryName, Issuer: Issuer, Environment: claims.Sandbox,
 			JWKSURL: p.ready.Directory + keysPath, JWKSHosts: []string{directory.Host}}},
-		Keys: server.KeyConfig{Sources: []ssa.RemoteSource{keySource(p, directory)}},
+		Keys: server.KeyConfig{Resolver: keys},
 		Clients: server.CertificateConfig{Server: []tls.Certificate{p.own},
 			Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {p.ca}}}},
 		Store: b.store, SealingKey: claims.NewSecret(string(sealing)), TokenEndpoint: true,
 		Paths: server.Paths{Registration: c.Path, Token: tokenPath, Discovery: discoveryPath}, Limiter: c.Limiter,
 		Rest:  http.HandlerFunc(p.metrics.serve),
 		Clock: c.Clock, Logger: c.Logger,
-		Observer: server.Observer{Event: p.metrics.event, Keys: p.metrics.keyEvent, Token: p.metrics.token, Instrument: p.metrics.measure},
+		Observer: server.Observer{Event: p.metrics.event, Token: p.metrics.token, Instrument: p.metrics.measure},
 	})
 	if err != nil {
 		return err

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -53,10 +51,17 @@ func usage(format string, args ...any) error {
 type Config struct {
 	Dir string // the folder of all files; Start creates it; "": DefaultDir
 	// Listen, Directory and Portal are host:port on loopback: 127.0.0.1, [::1] or
-	// localhost. Port 0 is the port of the last start, or a free one if that is taken or
-	// this is the first start. An empty field is the address of the last start, or the
-	// default at the first start. There is no portal yet: nothing listens at Portal.
+	// localhost, which no host means too. With Expose they may be elsewhere, and no host
+	// means every address of the machine. Port 0 is the port of the last start, or a free
+	// one if that is taken or this is the first start. An empty field is the address of the
+	// last start, or the default at the first start. There is no portal yet: nothing listens
+	// at Portal.
 	Listen, Directory, Portal string
+	// Expose has the host names and IP addresses by which clients on other machines and in
+	// other containers reach the sandbox; nil: it is for this machine alone. The first one
+	// stands in the addresses of what listens beyond loopback. They are fixed at the first
+	// start in a folder. Danger: whoever reaches the directory has any statement signed.
+	Expose []string
 
 	Path        string              // of the registration endpoint; "": DefaultPath
 	Store       string              // StoreSQLite (the default) or StoreMemory
@@ -74,6 +79,8 @@ type Config struct {
 	Clock  func() time.Time // nil: time.Now
 	Random func() float64   // numbers within [0, 1) for Chaos; nil: math/rand/v2
 	Logger *slog.Logger     // nil logs nothing
+
+	names names // of Expose, from check
 }
 
 func (c *Config) setDefaults() {
@@ -100,14 +107,18 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// check refuses a wrong Config before Start writes any file.
+// check refuses a wrong Config before Start writes any file, and reads Expose.
 func (c *Config) check() error {
+	var err error
+	if c.names, err = parseNames(c.Expose); err != nil {
+		return err
+	}
 	for _, a := range []struct{ flag, address string }{{"listen", c.Listen}, {"directory", c.Directory}, {"portal", c.Portal}} {
 		if a.address == "" {
 			continue
 		}
-		if _, _, err := splitLoopback(a.address); err != nil {
-			return usage("--%s %.64q: %v", a.flag, a.address, err)
+		if _, _, err := c.names.splitListen(a.address); err != nil {
+			return usage("--%s %s: %v", a.flag, text.Quote(a.address), err)
 		}
 	}
 	taken := []string{tokenPath, discoveryPath, "/metrics", "/healthz", readyPath, "/openapi.yaml"}
@@ -122,26 +133,6 @@ func (c *Config) check() error {
 		return usage("--store %.64q: use %s or %s", c.Store, StoreSQLite, StoreMemory)
 	}
 	return nil
-}
-
-// splitLoopback splits an address into host and port. It refuses a host other than
-// loopback: the directory there signs any statement for anyone.
-func splitLoopback(address string) (host string, port int, err error) {
-	host, number, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", 0, fmt.Errorf("is no host:port")
-	}
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	if host != "127.0.0.1" && host != "::1" && host != "localhost" {
-		return "", 0, fmt.Errorf("the sandbox serves loopback alone, 127.0.0.1, [::1] or localhost: anybody who reaches its directory can have any statement signed")
-	}
-	port, err = strconv.Atoi(number)
-	if err != nil || port < 0 || port > 65535 {
-		return "", 0, fmt.Errorf("its port is no number of 0..65535")
-	}
-	return host, port, nil
 }
 
 // policy makes the bank's policy: that of Config, or the profile's default one, with

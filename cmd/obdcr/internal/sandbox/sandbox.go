@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -106,15 +107,21 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	if err := s.files.remove(readyFile); err != nil {
 		return err
 	}
-	ca, err := openAuthority(s.files, c.Clock())
-	if err != nil {
-		return err
-	}
 	known, err := openState(s.files)
 	if err != nil {
 		return err
 	}
-	server, err := ca.keep(s.files, serverName, serverTemplate())
+	if err := c.names.fix(s.files, known); err != nil {
+		return err
+	}
+	ca, err := openAuthority(s.files, c.Clock(), c.names)
+	if err != nil {
+		return err
+	}
+	if constrained(ca.cert) == nil {
+		s.log.Warn("ca.pem is of an older version: who trusts it trusts ca.key for the name of any server; remove both, and new ones are for loopback alone")
+	}
+	server, err := ca.keep(s.files, serverName, serverTemplate(c.names))
 	if err != nil {
 		return err
 	}
@@ -135,7 +142,8 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 		return err
 	}
 	s.Ready.Audience, s.Ready.Profile, s.Ready.Store = policy.Audiences[0], c.Profile, c.Store
-	s.bank, err = newBank(ctx, parts{config: c, files: s.files, ca: ca.cert, own: server.tls(), policy: policy, ready: &s.Ready, metrics: newMetrics()})
+	s.bank, err = newBank(ctx, parts{config: c, files: s.files, ca: ca.cert, own: server.tls(), policy: policy, ready: &s.Ready, metrics: newMetrics(),
+		keysAt: s.keysAt.Addr()})
 	if err != nil {
 		return err
 	}
@@ -183,42 +191,49 @@ func (s *Sandbox) untilUp(next http.Handler) http.Handler {
 // listen opens both listeners and saves their addresses for the next start. Stored clients
 // name the directory's address, so it has to stay the same.
 func (s *Sandbox) listen(c *Config, known *state) error {
-	before := known.Directory
-	var bankURL, directoryURL string
-	var err error
-	if s.bankAt, bankURL, err = listen("listen", c.Listen, known.Listen, DefaultListen); err != nil {
+	before := cmp.Or(known.Published, known.Directory)
+	bank, err := listen(c.names, "listen", c.Listen, known.Listen, DefaultListen)
+	if err != nil {
 		return err
 	}
-	if s.keysAt, directoryURL, err = listen("directory", c.Directory, known.Directory, DefaultDirectory); err != nil {
+	s.bankAt = bank.Listener
+	directory, err := listen(c.names, "directory", c.Directory, known.Directory, DefaultDirectory)
+	if err != nil {
 		return err
 	}
-	s.Ready.Bank, s.Ready.Directory = bankURL, directoryURL
-	s.Ready.Discovery, s.Ready.RegistrationEndpoint, s.Ready.TokenEndpoint = bankURL+discoveryPath, bankURL+c.Path, bankURL+tokenPath
-	known.Listen, known.Directory = bankURL[len("https://"):], directoryURL[len("https://"):]
-	if before != "" && before != known.Directory {
+	s.keysAt = directory.Listener
+	s.Ready.Bank, s.Ready.Directory = bank.url, directory.url
+	s.Ready.Discovery, s.Ready.RegistrationEndpoint, s.Ready.TokenEndpoint = bank.url+discoveryPath, bank.url+c.Path, bank.url+tokenPath
+	known.Listen, known.Directory, known.Published = bank.address, directory.address, strings.TrimPrefix(directory.url, "https://")
+	if before != "" && before != known.Published {
 		s.log.Warn("the directory has moved: clients that were registered before name its old address, and are not known any more",
-			"from", before, "to", known.Directory)
+			"from", before, "to", known.Published)
+	}
+	if c.Expose != nil && bank.local && directory.local {
+		s.log.Warn("nobody but this machine reaches the sandbox: --listen and --directory let it listen elsewhere, such as 0.0.0.0:8443 and 0.0.0.0:8445")
 	}
 	return known.save(s.files)
 }
 
+// listener is a listener of the sandbox.
+type listener struct {
+	net.Listener
+	address string // host:port to listen at again
+	url     string // by which clients reach it
+	local   bool   // on loopback
+}
+
 // listen listens at the address that was asked for, else at that of the last start, else
 // at the usual one. Port 0 is the port of the last start if that is free.
-func listen(flag, asked, last, usual string) (net.Listener, string, error) {
-	address := asked
-	if address == "" {
-		address = last
-	}
-	if address == "" {
-		address = usual
-	}
-	host, port, err := splitLoopback(address)
+func listen(n names, flag, asked, last, usual string) (*listener, error) {
+	address := cmp.Or(asked, last, usual)
+	host, port, err := n.splitListen(address)
 	if err != nil {
-		return nil, "", failure("%s: %w", stateFile, err)
+		return nil, failure("%s: %w", stateFile, err)
 	}
 	var l net.Listener
 	if port == 0 && last != "" {
-		if _, before, err := splitLoopback(last); err == nil {
+		if _, before, err := n.splitListen(last); err == nil {
 			l, _ = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(before))) // an error means that it is taken: a free port then
 		}
 	}
@@ -226,16 +241,16 @@ func listen(flag, asked, last, usual string) (net.Listener, string, error) {
 		l, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, "", failure("%s is taken: stop what listens there, or give --%s another address; port 0 picks a free one", address, flag)
+		return nil, failure("%s is taken: stop what listens there, or give --%s another address; port 0 picks a free one", address, flag)
 	}
 	if err != nil {
-		return nil, "", failure("%w", err)
+		return nil, failure("%w", err)
 	}
 	at, ok := l.Addr().(*net.TCPAddr)
 	if !ok {
-		return nil, "", errors.Join(failure("%s is no TCP address", l.Addr()), l.Close())
+		return nil, errors.Join(failure("%s is no TCP address", l.Addr()), l.Close())
 	}
-	return l, "https://" + net.JoinHostPort(host, strconv.Itoa(at.Port)), nil
+	return &listener{l, net.JoinHostPort(host, strconv.Itoa(at.Port)), n.address(host, at.Port), at.IP.IsLoopback()}, nil
 }
 
 // serve starts the servers of bank and directory, and the bank's Run.
@@ -243,7 +258,7 @@ func (s *Sandbox) serve(c *Config, own pair, d *directory) {
 	bank := s.bank.HTTPServer()
 	bank.Handler = s.untilUp(bank.Handler)
 	directory := &http.Server{
-		Handler: d, TLSConfig: &tls.Config{Certificates: []tls.Certificate{own.tls()}, MinVersion: tls.VersionTLS12,
+		Handler: c.names.guard(d), TLSConfig: &tls.Config{Certificates: []tls.Certificate{own.tls()}, MinVersion: tls.VersionTLS12,
 			CipherSuites: bank.TLSConfig.CipherSuites, ClientAuth: tls.RequestClientCert}, // the API judges it, by the key set of the software
 		ReadHeaderTimeout: bank.ReadHeaderTimeout, IdleTimeout: bank.IdleTimeout, MaxHeaderBytes: bank.MaxHeaderBytes, ErrorLog: bank.ErrorLog,
 	}

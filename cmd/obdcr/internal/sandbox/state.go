@@ -20,8 +20,14 @@ const (
 type state struct {
 	OrgID      string `json:"org_id"` // of the TPP in tpp/
 	SoftwareID string `json:"software_id"`
-	Listen     string `json:"listen,omitempty"` // host:port that was served
-	Directory  string `json:"directory,omitempty"`
+	// Expose has the names of Config.Expose; nil for none.
+	Expose []string `json:"expose,omitempty"`
+	// Listen and Directory are the host:port that bank and directory listened at, and
+	// Published is that of the directory in addresses. A state of an older version has no
+	// Published: it was Directory.
+	Listen    string `json:"listen,omitempty"`
+	Directory string `json:"directory,omitempty"`
+	Published string `json:"published,omitempty"`
 }
 
 // openState reads the state. If it is missing, openState makes a new one, with the ids in

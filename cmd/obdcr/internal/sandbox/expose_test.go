@@ -1,0 +1,353 @@
+package sandbox_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
+	"github.com/obdcr/obdcr/dcr/tpp"
+)
+
+// unnamed returns a new folder that has all keys, and no CA yet: its names are not fixed.
+func unnamed(t testing.TB) string {
+	t.Helper()
+	dir := folderWithKeys(t)
+	for _, name := range []string{"ca.pem", "state/server.pem", "tpp/transport.pem", "tpp/signing.pem"} {
+		require.NoError(t, os.Remove(filepath.Join(dir, name)))
+	}
+	return dir
+}
+
+// expose runs a sandbox that is reached by names, which the clients of the world find.
+func expose(t testing.TB, c sandbox.Config) *world {
+	t.Helper()
+	if c.Dir == "" {
+		c.Dir = unnamed(t)
+	}
+	if c.Listen == "" {
+		c.Listen, c.Directory = "0.0.0.0:0", "0.0.0.0:0"
+	}
+	w := start(t, c)
+	w.local = true
+	return w
+}
+
+func refusedUsage(t testing.TB, c sandbox.Config) string {
+	t.Helper()
+	c.Store = sandbox.StoreMemory
+	s, err := sandbox.Start(context.Background(), c)
+	if err == nil {
+		require.NoError(t, s.Close(context.Background()))
+	}
+	var wrong *sandbox.UsageError
+	require.ErrorAs(t, err, &wrong)
+	return wrong.Error()
+}
+
+// A client in another container has the folder and a name server, and nothing else.
+func TestAnExposedSandboxIsReachedByItsNames(t *testing.T) {
+	for given, host := range map[string]string{
+		"bank": "bank", "Sandbox_1.Bank.Internal": "sandbox_1.bank.internal", "xn--bnk-qla.example": "xn--bnk-qla.example",
+		"192.0.2.7": "192.0.2.7", "fd00::0:7": "[fd00::7]", "[fd00::8]": "[fd00::8]", "localhost": "localhost",
+	} {
+		t.Run(given, func(t *testing.T) {
+			w := expose(t, sandbox.Config{Expose: []string{given, "second.example"}})
+			for _, address := range []string{w.Ready.Bank, w.Ready.Discovery, w.Ready.RegistrationEndpoint, w.Ready.TokenEndpoint, w.Ready.Directory} {
+				require.True(t, strings.HasPrefix(address, "https://"+host+":"), address)
+			}
+			claimed := payload(t, string(w.file("tpp/ssa.jwt")))
+			require.Equal(t, w.Ready.Directory+softwarePath(w), claimed["software_jwks_endpoint"])
+			config, err := obieconfig.Parse(w.file("conformance.json"))
+			require.NoError(t, err)
+			require.Equal(t, w.Ready.Discovery, config.WellknownEndpoint)
+			require.Equal(t, w.Ready.Directory, config.DirectoryURL)
+
+			answer := w.register(w.mutual(), string(w.file("tpp/request.jwt")))
+			require.Equal(t, 201, answer.status, answer.body)
+			bank, ctx := w.bank(), context.Background()
+			request, err := bank.Build(w.ssa(`{"software_roles": ["AISP"]}`), tpp.RequestOptions{AuthMethod: claims.PrivateKeyJWT, Audience: w.Ready.Bank})
+			require.NoError(t, err)
+			client, err := bank.Register(ctx, request)
+			require.NoError(t, err)
+			token, err := bank.AccessToken(ctx, client.Credentials())
+			require.NoError(t, err)
+			_, err = bank.Get(ctx, client.ClientID, token)
+			require.NoError(t, err)
+			require.NoError(t, bank.Delete(ctx, client.ClientID, token))
+
+			other, err := url.Parse(w.Ready.Directory)
+			require.NoError(t, err)
+			for _, name := range []string{"second.example", "localhost", "127.0.0.1", "[::1]"} {
+				r := send(t, w.client(), http.MethodGet, "https://"+name+":"+other.Port()+"/keys.jwks", "")
+				require.Equal(t, 200, r.status, name)
+			}
+			for _, name := range []string{"other", "other.example", "third.second.example", "192.0.2.8"} {
+				_, err := w.client().Get("https://" + name + ":" + other.Port() + "/keys.jwks")
+				require.ErrorAs(t, err, &x509.HostnameError{}, name)
+				require.Equal(t, http.StatusMisdirectedRequest, hosted(t, w, name+":"+other.Port(), "").status, name)
+			}
+		})
+	}
+}
+
+// hosted sends a GET to the directory with another Host and, unless it is "", an Origin.
+func hosted(t testing.TB, w *world, host, origin string) reply {
+	t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, w.Ready.Directory+"/keys.jwks", http.NoBody)
+	require.NoError(t, err)
+	r.Host = host
+	if origin != "" {
+		r.Header.Set("Origin", origin)
+	}
+	answer, err := w.client().Do(r)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	return reply{status: answer.StatusCode, header: answer.Header}
+}
+
+func TestThePagesOfOthersAreNotAnswered(t *testing.T) {
+	w := start(t, sandbox.Config{}) // it is not exposed: a browser of this machine reaches it
+	own := w.Ready.Directory
+	for origin, status := range map[string]int{
+		"": 200, own: 200, w.Ready.Bank: 403, "null": 403, "https://stranger.example": 403, strings.Replace(own, "https", "http", 1): 403,
+		own + ".stranger.example": 403, own + "/": 403, "https://127.0.0.1": 403,
+	} {
+		require.Equal(t, status, hosted(t, w, "", origin).status, origin)
+	}
+	for _, verb := range []string{"/ssa", "/rotate"} {
+		r := send(t, w.client(), http.MethodPost, own+verb, "", "Origin", "https://stranger.example")
+		require.Equal(t, 403, r.status, verb)
+	}
+	r := send(t, w.client(), http.MethodPut, own+"/a/b.jwks", "{}", "Origin", "https://stranger.example")
+	require.Equal(t, 403, r.status)
+	require.Equal(t, 404, w.get("/a/b.jwks").status)
+}
+
+func TestNamesThatCannotBeAreRefused(t *testing.T) {
+	for name, list := range map[string][]string{
+		"an empty one": {""}, "an empty one at the end": {"bank", ""}, "a wildcard": {"*.example"}, "a wildcard alone": {"*"},
+		"an address": {"https://bank"}, "a path": {"bank/"}, "a port": {"bank:8443"}, "an IPv6 address with a port": {"[fd00::1]:443"},
+		"a dot at the end": {"bank.example."}, "a dot alone": {"."}, "two dots": {"bank..example"}, "not ASCII": {"bänk.example"},
+		"a blank": {"bank "}, "an underscore is fine, a hyphen first is not": {"-bank"}, "a number": {"2130706433"}, "a short IPv4": {"127.1"},
+		"hexadecimal": {"0x7f.1"}, "where to listen": {"0.0.0.0"}, "where to listen, IPv6": {"::"}, "multicast": {"224.0.0.1"},
+		"a zone": {"fe80::1%eth0"}, "an IPv4-mapped address": {"::ffff:10.0.0.1"}, "half a bracket": {"[fd00::1"}, "a bracketed name": {"[bank]"},
+		"twice": {"bank", "bank"}, "twice in another case": {"bank", "BANK"}, "twice in another spelling": {"fd00::1", "[fd00:0::1]"},
+		"a user": {"me@bank"}, "a newline": {"bank\n"}, "a long label": {strings.Repeat("a", 64)}, "a long name": {strings.Repeat("a.", 127) + "aa"},
+		"too many": slices.Repeat([]string{"bank"}, 17),
+	} {
+		dir := filepath.Join(t.TempDir(), "new")
+		said := refusedUsage(t, sandbox.Config{Dir: dir, Expose: list})
+		require.LessOrEqual(t, len(said), 200, name)
+		require.NoDirExists(t, dir, "%s: nothing is made", name)
+	}
+}
+
+func TestAddressesBeyondLoopbackNeedNames(t *testing.T) {
+	for _, address := range []string{"0.0.0.0:0", "[::]:0", "192.0.2.1:0", "bank:0", "127.0.0.2:0", "[::ffff:127.0.0.1]:0"} {
+		for _, c := range []sandbox.Config{{Listen: address}, {Directory: address}, {Portal: address}} {
+			c.Dir = filepath.Join(t.TempDir(), "new")
+			require.Contains(t, refusedUsage(t, c), "--expose")
+		}
+	}
+	for _, address := range []string{"0.0.0.0", "bank", "a b:0", "*:0", "224.0.0.1:0", "0.0.0.0:-1", "0.0.0.0:65536", "[::1:0"} {
+		refusedUsage(t, sandbox.Config{Dir: filepath.Join(t.TempDir(), "new"), Listen: address, Expose: []string{"bank"}})
+	}
+	// Names alone open nothing; what listens on loopback goes by its own address.
+	w := start(t, sandbox.Config{Dir: unnamed(t), Expose: []string{"bank"}, Listen: "127.0.0.1:0", Directory: ":0"})
+	require.True(t, strings.HasPrefix(w.Ready.Bank, "https://127.0.0.1:"))
+	require.True(t, strings.HasPrefix(w.Ready.Directory, "https://bank:"), "no host is every address")
+	answer := w.register(w.mutual(), string(w.file("tpp/request.jwt")))
+	require.Equal(t, 201, answer.status, answer.body)
+	w.stop()
+
+	// The folder remembers where to listen, but not without the names.
+	refusedUsage(t, sandbox.Config{Dir: w.dir})
+	state := w.file("state/sandbox.json")
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "state/sandbox.json"), bytes.ReplaceAll(state, []byte(`"bank"`), nil), 0o600))
+	refusedUsage(t, sandbox.Config{Dir: w.dir})
+}
+
+func TestNamesAreFixedAtTheFirstStart(t *testing.T) {
+	w := expose(t, sandbox.Config{Expose: []string{"bank", "192.0.2.7"}, Store: sandbox.StoreSQLite})
+	before := w.Ready
+	w.stop()
+	for name, list := range map[string][]string{
+		"none": nil, "fewer": {"bank"}, "more": {"bank", "192.0.2.7", "more"}, "another order": {"192.0.2.7", "bank"}, "others": {"other"},
+	} {
+		said := refusedUsage(t, sandbox.Config{Dir: w.dir, Expose: list})
+		require.Contains(t, said, "--expose bank,192.0.2.7", "%s: what to do", name)
+		require.Contains(t, said, "--dir", name)
+	}
+	again := expose(t, sandbox.Config{Dir: w.dir, Expose: []string{"BANK", "192.0.2.7"}})
+	before.Store = again.Ready.Store
+	require.Equal(t, before, again.Ready)
+	again.stop()
+
+	// The CA knows the names also when the state is lost.
+	require.NoError(t, os.Remove(filepath.Join(w.dir, "state/sandbox.json")))
+	said := refusedUsage(t, sandbox.Config{Dir: w.dir, Expose: []string{"other"}})
+	require.Contains(t, said, "with --expose ")
+	require.Contains(t, said, "bank")
+	expose(t, sandbox.Config{Dir: w.dir, Expose: []string{"bank", "192.0.2.7"}}).stop()
+
+	loopback := start(t, sandbox.Config{})
+	loopback.stop()
+	require.Contains(t, refusedUsage(t, sandbox.Config{Dir: loopback.dir, Expose: []string{"bank"}}), "without --expose")
+
+	// A new CA is for new names, whatever is left of the old one.
+	require.NoError(t, os.Remove(filepath.Join(w.dir, "ca.pem")))
+	renamed := expose(t, sandbox.Config{Dir: w.dir, Expose: []string{"other"}})
+	answer := renamed.register(renamed.mutual(), string(renamed.file("tpp/request.jwt")))
+	require.Equal(t, 201, answer.status, answer.body)
+}
+
+// TestAStartThatIsKilledFixesNoHalf: whatever a first start had written when it was killed,
+// the next one with the same names works, and other names are taken until there is a CA.
+func TestAStartThatIsKilledFixesNoHalf(t *testing.T) {
+	first := expose(t, sandbox.Config{Expose: []string{"bank"}})
+	first.stop()
+	// The files with names in them, in the order in which a start writes them. The state is
+	// written again later. Keys have no names, and are slow to make: all of them are there.
+	order := []string{"state/sandbox.json", "ca.pem", "state/server.pem", "tpp/transport.pem", "conformance.json"}
+	for n := range len(order) + 1 {
+		dir := folderWithKeys(t)
+		for _, name := range order {
+			_ = os.Remove(filepath.Join(dir, name)) // some are not there
+		}
+		for _, name := range append(order[:n:n], "ca.key", "state/server.key") {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), first.file(name), 0o600))
+		}
+		if slices.Contains(order[:n], "ca.pem") {
+			refusedUsage(t, sandbox.Config{Dir: dir, Expose: []string{"other"}, Listen: "0.0.0.0:0", Directory: "0.0.0.0:0"})
+		} else {
+			other := expose(t, sandbox.Config{Dir: dir, Expose: []string{"other"}})
+			require.True(t, strings.HasPrefix(other.Ready.Bank, "https://other:"))
+			other.stop()
+			require.NoError(t, os.Remove(filepath.Join(dir, "ca.pem")))
+		}
+		again := expose(t, sandbox.Config{Dir: dir, Expose: []string{"bank"}})
+		answer := again.register(again.mutual(), string(again.file("tpp/request.jwt")))
+		require.Equal(t, 201, answer.status, answer.body)
+		again.stop()
+	}
+}
+
+// certify makes a certificate for a key, signed by the key of another certificate.
+func certify(t testing.TB, template, by *x509.Certificate, key *rsa.PublicKey, with *rsa.PrivateKey) *x509.Certificate {
+	t.Helper()
+	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(7), time.Now().Add(-time.Minute), time.Now().Add(time.Hour)
+	raw, err := x509.CreateCertificate(rand.Reader, template, by, key, with)
+	require.NoError(t, err)
+	c, err := x509.ParseCertificate(raw)
+	require.NoError(t, err)
+	return c
+}
+
+// server is a certificate of a server with a name.
+func server(name string) *x509.Certificate {
+	c := &x509.Certificate{Subject: pkix.Name{CommonName: "server"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	if ip := net.ParseIP(name); ip != nil {
+		c.IPAddresses = []net.IP{ip}
+	} else {
+		c.DNSNames = []string{name}
+	}
+	return c
+}
+
+// Whoever has put ca.pem among the CAs of a machine is not open to whoever reads ca.key.
+func TestTheCACertifiesItsNamesAlone(t *testing.T) {
+	for _, c := range []struct {
+		w       *world
+		good    []string
+		refused []string
+	}{
+		{start(t, sandbox.Config{}), []string{"localhost", "127.0.0.1", "::1"}, []string{"bank", "bank.example", "127.0.0.2", "192.0.2.7", "::2"}},
+		{expose(t, sandbox.Config{Expose: []string{"bank", "192.0.2.7"}}), []string{"localhost", "127.0.0.1", "::1", "bank", "192.0.2.7"},
+			[]string{"bank.example", "otherbank", "192.0.2.8", "::2"}},
+	} {
+		ca := c.w.certificate("ca.pem")
+		require.True(t, ca.PermittedDNSDomainsCritical)
+		require.True(t, ca.MaxPathLen == 0 && ca.MaxPathLenZero)
+		roots := x509.NewCertPool()
+		roots.AddCert(ca)
+		key, own := c.w.key("ca.key"), c.w.key("state/server.key")
+		refusal := func(leaf *x509.Certificate, below ...*x509.Certificate) error {
+			between := x509.NewCertPool()
+			for _, b := range below {
+				between.AddCert(b)
+			}
+			_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
+			return err
+		}
+		reason := func(err error) x509.InvalidReason {
+			var invalid x509.CertificateInvalidError
+			require.ErrorAs(t, err, &invalid)
+			return invalid.Reason
+		}
+		for _, name := range c.good {
+			require.NoError(t, refusal(certify(t, server(name), ca, &own.PublicKey, key)), name)
+		}
+		for _, name := range c.refused {
+			require.Equal(t, x509.CANotAuthorizedForThisName, reason(refusal(certify(t, server(name), ca, &own.PublicKey, key))), name)
+		}
+		below := certify(t, &x509.Certificate{Subject: pkix.Name{CommonName: "CA"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign},
+			ca, &own.PublicKey, key)
+		require.Equal(t, x509.TooManyIntermediates, reason(refusal(certify(t, server("localhost"), below, &own.PublicKey, own), below)))
+	}
+}
+
+// A folder of a version whose CA certified any name still works, and says so.
+func TestAnOldFolderWorksOnLoopback(t *testing.T) {
+	w := start(t, sandbox.Config{})
+	now := time.Now()
+	old := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: w.certificate("ca.pem").Subject, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(20, 0, 0),
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true}
+	key := w.key("ca.key")
+	raw, err := x509.CreateCertificate(rand.Reader, old, old, &key.PublicKey, key)
+	require.NoError(t, err)
+	w.stop()
+	kept := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "ca.pem"), kept, 0o600))
+	state := bytes.ReplaceAll(w.file("state/sandbox.json"), []byte(`"published"`), []byte(`"no_member_then"`))
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "state/sandbox.json"), state, 0o600))
+	require.Contains(t, refusedUsage(t, sandbox.Config{Dir: w.dir, Expose: []string{"bank"}}), "--dir")
+
+	var log bytes.Buffer
+	again := start(t, sandbox.Config{Dir: w.dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	require.Equal(t, w.Ready, again.Ready)
+	require.Equal(t, string(kept), string(again.file("ca.pem")))
+	answer := again.register(again.mutual(), string(again.file("tpp/request.jwt")))
+	require.Equal(t, 201, answer.status, answer.body)
+	again.stop()
+	require.Contains(t, log.String(), "ca.pem")
+	require.NotContains(t, log.String(), "has moved")
+
+	for _, name := range []string{"ca.pem", "ca.key"} { // as the log advises
+		require.NoError(t, os.Remove(filepath.Join(w.dir, name)))
+	}
+	log.Reset()
+	again = start(t, sandbox.Config{Dir: w.dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	require.True(t, again.certificate("ca.pem").PermittedDNSDomainsCritical)
+	again.stop()
+	require.NotContains(t, log.String(), "ca.pem")
+}

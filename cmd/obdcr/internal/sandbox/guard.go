@@ -1,0 +1,41 @@
+package sandbox
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/obdcr/obdcr/internal/fetch"
+)
+
+// guard answers 421 if the Host of a request is none of the names, and 403 if a page of
+// another origin sends it. A page of a stranger could otherwise use the directory through
+// the browser of someone who reaches it, under a name of the stranger's (DNS rebinding) or
+// under the directory's own. The port does not count: containers map ports.
+func (n names) guard(next http.Handler) http.Handler {
+	all := n.all()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, err := fetch.CanonicalHost(r.Host)
+		name, _, unsplit := net.SplitHostPort(host)
+		switch {
+		case err != nil || unsplit != nil || !slices.Contains(all, name):
+			complain(w, http.StatusMisdirectedRequest, "ask for the directory by one of its names: "+strings.Join(all, ", "))
+		case !ownOrigin(r.Header.Values("Origin"), host):
+			complain(w, http.StatusForbidden, "the directory answers no page of another origin")
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// ownOrigin reports whether the Origin headers of a request (RFC 6454 section 7) are none, or
+// one that is of the host itself.
+func ownOrigin(origins []string, host string) bool {
+	if len(origins) == 0 {
+		return true
+	}
+	at, https := strings.CutPrefix(origins[0], "https://")
+	from, err := fetch.CanonicalHost(at)
+	return len(origins) == 1 && https && err == nil && from == host
+}
