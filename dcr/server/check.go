@@ -128,6 +128,10 @@ func (c *Config) checkClients(f *faults) {
 			"Clients.Trust.Authorities has CAs of the environment %s, which has no directory: give one of it, or leave the CAs out",
 			text.Quote(string(env)))
 	}
+	proxies := c.Clients.ProxyAuthorities
+	f.add(len(proxies) > 0 && (c.Clients.Proxy == nil || len(c.Clients.Server) == 0),
+		"Clients.ProxyAuthorities are for a proxy that speaks TLS to the bank: give Clients.Proxy and Clients.Server too, or leave them out")
+	f.add(slices.Contains(proxies, nil), "Clients.ProxyAuthorities holds a nil: give what cert.ParseAuthorities returns")
 	for i := range c.Clients.Server {
 		own := &c.Clients.Server[i]
 		f.add(len(own.Certificate) == 0 || own.PrivateKey == nil,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/server"
@@ -59,6 +60,16 @@ func TestAContradictionIsNamed(t *testing.T) {
 			c.Observer.Instrument = func(string, http.Handler) http.Handler { return http.HandlerFunc(nil) }
 		},
 		"Clients.Proxy": func(c *server.Config) { c.Clients.Trust.Authorities = nil },
+		"ProxyAuthorities are for a proxy": func(c *server.Config) {
+			c.Clients.ProxyAuthorities = c.Clients.Trust.Authorities[claims.Sandbox]
+		},
+		"ProxyAuthorities are for a proxy that speaks TLS": func(c *server.Config) {
+			c.Clients.ProxyAuthorities, c.Clients.Server = c.Clients.Trust.Authorities[claims.Sandbox], nil
+			c.Clients.Proxy = cert.FromTLS
+		},
+		"ProxyAuthorities holds a nil": func(c *server.Config) {
+			c.Clients.ProxyAuthorities, c.Clients.Proxy = []*x509.Certificate{nil}, cert.FromTLS
+		},
 	} {
 		w := newWorld(t)
 		spoil(&w.config)

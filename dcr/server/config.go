@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"log/slog"
 	"net/http"
@@ -107,6 +108,11 @@ type CertificateConfig struct {
 	// chains on, as one of cert.FormEscapedPEMChain or cert.FormDERChain does, needs
 	// Authorities; New cannot see that.
 	Proxy cert.Source
+	// ProxyAuthorities are the CAs of the certificates by which proxies prove to the bank who
+	// they are. If there are any, Serve and HTTPServer refuse each connection without such a
+	// certificate, one that asks for health included. They need a Proxy and a Server
+	// certificate. With none, only the network stands for the proxy.
+	ProxyAuthorities []*x509.Certificate
 	// Server is the bank's own certificate for TLS. Handler does not need it. Serve needs
 	// it unless Proxy is set: then it speaks TLS to the proxy if Server is given, and plain
 	// HTTP if not.

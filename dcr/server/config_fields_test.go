@@ -155,6 +155,13 @@ var effects = map[string]func(*testing.T, *world){
 		w.config.Clients.Proxy = func(*http.Request) (*x509.Certificate, error) { return nil, nil }
 		require.Equal(t, http.StatusUnauthorized, w.bare(t, w.bank(t)))
 	},
+	"Clients.ProxyAuthorities": func(t *testing.T, w *world) {
+		w.presentsItself(t)
+		w.config.Clients.ProxyAuthorities = []*x509.Certificate{w.directory.CA}
+		config := w.bank(t).HTTPServer().TLSConfig
+		require.Equal(t, tls.RequireAndVerifyClientCert, config.ClientAuth)
+		require.True(t, config.ClientCAs.Equal(w.roots()))
+	},
 	"Clients.Server": func(t *testing.T, w *world) {
 		require.Equal(t, w.config.Clients.Server, w.bank(t).HTTPServer().TLSConfig.Certificates)
 	},

@@ -40,6 +40,7 @@ func TestABankBehindARealProxy(t *testing.T) {
 			t.Run(name, func(t *testing.T) { test(t, b) })
 		}
 		b.untainted(t, b.arrived(""))
+		t.Run("requests that are broken at random places", func(t *testing.T) { mutatedRequests(t, b) })
 	})
 }
 

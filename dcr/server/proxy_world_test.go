@@ -122,6 +122,7 @@ func behindProxy(t *testing.T, p realProxy, s surroundings) *behind {
 	b.config.Clients.Proxy, b.config.Rest = b.source, http.HandlerFunc(b.rest)
 	if b.config.Clients.Server = nil; s.tls {
 		b.config.Clients.Server = []tls.Certificate{b.others.pair(t, leafOptions{hosts: []string{"bank.internal", "localhost"}})}
+		b.config.Clients.ProxyAuthorities = []*x509.Certificate{b.others.root, b.others.issuing}
 	}
 	b.serve(t, "127.0.0.1:0", s.tls)
 	b.start(t, folder, s)
@@ -145,9 +146,7 @@ func (b *behind) serve(t *testing.T, address string, withTLS bool) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if withTLS { // the two lines that docs/operations.md shows
-			b.bank.TLSConfig.ClientAuth = tls.RequireAndVerifyClientCert
-			b.bank.TLSConfig.ClientCAs = b.others.pool()
+		if withTLS {
 			_ = b.bank.ServeTLS(listener, "", "") // it ends by Close
 			return
 		}

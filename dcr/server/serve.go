@@ -44,7 +44,8 @@ func (b *Bank) Run(ctx context.Context) {
 // HTTPServer returns a server for Handler with the bank's timeouts. With
 // Clients.Server its TLSConfig has the bank's certificate, and the time of Clock. It asks
 // for a client certificate and verifies it against Clients.Trust.Authorities, unless
-// Clients.Proxy is set: then the connection is the proxy's. A client without a certificate
+// Clients.Proxy is set: then the connection is the proxy's, which needs a certificate of
+// Clients.ProxyAuthorities if there are any. A client without a certificate
 // is let in, because the discovery document needs none. A program with a router of its own
 // sets another Handler, one of Before, and keeps the rest.
 func (b *Bank) HTTPServer() *http.Server {
@@ -60,13 +61,21 @@ func (b *Bank) tlsConfig() *tls.Config {
 	}
 	config := &tls.Config{Certificates: slices.Clone(b.config.Clients.Server), MinVersion: tls.VersionTLS12,
 		CipherSuites: fetch.CipherSuites(), Time: b.config.Clock}
-	if b.fromTLS {
-		config.ClientAuth, config.ClientCAs = tls.VerifyClientCertIfGiven, x509.NewCertPool()
-		for _, ca := range b.clients.Certificates() {
-			config.ClientCAs.AddCert(ca)
-		}
+	switch proxies := b.config.Clients.ProxyAuthorities; {
+	case b.fromTLS:
+		config.ClientAuth, config.ClientCAs = tls.VerifyClientCertIfGiven, poolOf(b.clients.Certificates())
+	case len(proxies) > 0:
+		config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, poolOf(proxies)
 	}
 	return config
+}
+
+func poolOf(authorities []*x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, ca := range authorities {
+		pool.AddCert(ca)
+	}
+	return pool
 }
 
 // ListenAndServe makes a bank and serves it at a TCP address, such as ":8443", until the
