@@ -27,7 +27,7 @@ type Hooks struct {
 	Pending func(ctx context.Context, change Change)
 	// Done is called after a change, at most once: it is not called if the process dies
 	// in between. It cannot undo the change. Its context goes on when the sender hangs
-	// up, and ends after ChangeTimeout. Nil does nothing.
+	// up, and ends after Config.ChangeTimeout. Nil does nothing.
 	Done func(ctx context.Context, change Change)
 }
 
@@ -110,7 +110,7 @@ func (r *Registrar) tell(ctx context.Context, message string, change Change, hoo
 	if hook == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout)
 	defer cancel()
 	if err := guarded(func() error { hook(ctx, change.copied()); return nil }); err != nil {
 		r.log.Error("the bank's hook failed", "operation", change.Operation, "error", err)

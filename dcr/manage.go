@@ -210,9 +210,10 @@ func moved(s *owned, v *VerifiedRequest) []validate.Violation {
 }
 
 // Delete removes a client and its tokens, after the checks of Get. After a nil error
-// the client cannot be found any more and none of its tokens is accepted. If the
+// the client cannot be found any more and the Registrar accepts none of its tokens. If the
 // authorization server could not be told at once, Reconcile tells it later, provided
-// that the Store has store.Unfinished (OutcomeUnfinished). A refusal is an *Error: 403
+// that the Store has store.Unfinished (OutcomeUnfinished). Until then that server may issue
+// more tokens to the client, and other APIs may take them. A refusal is an *Error: 403
 // by Hooks.Approve, 503 if another request is changing the client. ErrPending is no
 // refusal: the deletion waits for approval, and the client goes on as it is.
 func (r *Registrar) Delete(ctx context.Context, clientID string, by Caller) error {

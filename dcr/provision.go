@@ -198,7 +198,7 @@ func (r *Registrar) deprovision(ctx context.Context, c store.Client) error {
 // takeBack undoes a create or an update that failed half-way, and reports whether it did.
 // If that fails too, Reconcile undoes it later.
 func (r *Registrar) takeBack(ctx context.Context, w *work) (undone bool) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout)
 	defer cancel()
 	err := guarded(func() error { return r.revert(ctx, w.client) })
 	if err == nil {

@@ -27,7 +27,7 @@ type ReconcileReport struct {
 // have waited for approval for the policy's pending_days.
 //
 // It takes the changes that are in their state for at least olderThan, in whole seconds.
-// Give it more than ChangeTimeout while other processes serve requests, and 0 while none
+// Give it more than Config.ChangeTimeout while other processes serve requests, and 0 while none
 // does, at the start of a single process for example. Several processes may run it at
 // once.
 //
@@ -75,7 +75,7 @@ func (r *Registrar) Reconcile(ctx context.Context, olderThan time.Duration) (Rec
 
 // conclude ends one change and counts it.
 func (r *Registrar) conclude(ctx context.Context, c store.Client, report *ReconcileReport) error {
-	ctx, cancel := context.WithTimeout(ctx, ChangeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.changeTimeout)
 	defer cancel()
 	// Reconcile takes the record over by an update that counts its version up: an
 	// earlier process, or another Reconcile, then fails at its next step. Updating Since

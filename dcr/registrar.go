@@ -37,6 +37,10 @@ type Config struct {
 	// Tokens checks and revokes access tokens for Get, Update and Delete. A Registrar
 	// without it does not offer the three (405).
 	Tokens token.Tokens
+	// ChangeTimeout bounds the work outside the Store for one change, such as the calls of
+	// the Provisioner: 1 s to 10 min, and 30 s (the constant ChangeTimeout) if it is 0. All
+	// processes that share a Store have the same.
+	ChangeTimeout time.Duration
 	// ClientToken decides whether an access token is the client's own, which alone may
 	// manage the client. A customer's token may not. Nil: the token has no sub, or its sub is
 	// the client_id or store.Client.OwnSubject.
@@ -72,8 +76,10 @@ type Registrar struct {
 	clientIDs    store.ClientIDs
 	pending      store.Pending
 	clientToken  func(token.AccessToken) bool
-	observer     func(Event)
-	reached      func(point string) // called between the steps of a change; tests end the process there
+
+	changeTimeout time.Duration
+	observer      func(Event)
+	reached       func(point string) // called between the steps of a change; tests end the process there
 }
 
 // These mean that a store of four verbs is not enough.
@@ -96,11 +102,18 @@ func NewRegistrar(c Config) (*Registrar, error) {
 	r := &Registrar{
 		verifier: VerifyConfig{Statements: c.Statements, SoftwareKeys: c.SoftwareKeys, Validator: c.Validator},
 		policy:   policy, store: c.Store, clock: c.Clock, random: c.Random, log: c.Logger,
-		tokens: c.Tokens, hooks: c.Hooks, provisioner: c.Provisioner, replay: c.Replay, observer: c.Observer, clientToken: c.ClientToken,
+		tokens: c.Tokens, hooks: c.Hooks, provisioner: c.Provisioner, replay: c.Replay, observer: c.Observer,
+		clientToken: c.ClientToken, changeTimeout: c.ChangeTimeout,
 		reached: func(string) {},
 	}
 	if err := r.findCapabilities(c.Store); err != nil {
 		return nil, err
+	}
+	switch {
+	case r.changeTimeout == 0:
+		r.changeTimeout = ChangeTimeout
+	case r.changeTimeout < minChangeTimeout || r.changeTimeout > maxChangeTimeout:
+		return nil, fmt.Errorf("dcr: the ChangeTimeout is %s, and has to be %s to %s", r.changeTimeout, minChangeTimeout, maxChangeTimeout)
 	}
 	if r.observer == nil {
 		r.observer = func(Event) {}
@@ -254,7 +267,7 @@ func (r *Registrar) storeError(v *VerifiedRequest, err error) error {
 		return e
 	case errors.Is(err, store.ErrUnderWay):
 		e := Unavailable(err, "this request was sent before, and the bank has not finished with it: send the same request again later")
-		e.RetryAfter = ChangeTimeout
+		e.RetryAfter = r.changeTimeout
 		return e
 	case errors.Is(err, store.ErrReplayed):
 		return r.verifier.refuse(v.input, validate.Violation{Rule: validate.RuleRequestJTIReplayed, Document: validate.DocRequest, Pointer: "/jti",

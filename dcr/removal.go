@@ -79,7 +79,7 @@ func (r *Registrar) remove(ctx context.Context, c store.Client) (finished bool, 
 		if err := r.store.Delete(ctx, c.ID, c.Version, store.Change{}); err != nil {
 			return false, lost(err)
 		}
-		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
+		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout)
 		defer cancel()
 		if err := guarded(func() error { return r.revokeTokens(work, c) }); err != nil {
 			r.log.Error("tokens of a deleted client are left to end", "client_id", clientIDOf(&c), "error", err)
@@ -93,7 +93,7 @@ func (r *Registrar) remove(ctx context.Context, c store.Client) (finished bool, 
 	}
 	c.Version++
 	r.reached("delete.begun")
-	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout)
 	defer cancel()
 	if err := guarded(func() error { return r.erase(work, c) }); err != nil {
 		r.log.Error("a deletion is left to Reconcile", "client_id", clientIDOf(&c), "error", err)

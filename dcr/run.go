@@ -12,7 +12,7 @@ const runEvery = time.Minute
 
 // Run calls Reconcile now and then at each interval, until the context ends; a pass that is
 // under way then ends at its next step. Each pass begins after the one before has ended. A
-// pass takes changes that are older than twice ChangeTimeout, because younger ones may be
+// pass takes changes that are older than twice Config.ChangeTimeout, because younger ones may be
 // under way here or in another process: every process that shares a store may call Run.
 //
 // The interval is a minute where every is not positive. Run logs a pass that ended changes,
@@ -29,7 +29,7 @@ func (r *Registrar) Run(ctx context.Context, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		report, err := r.Reconcile(ctx, 2*ChangeTimeout)
+		report, err := r.Reconcile(ctx, 2*r.changeTimeout)
 		if report != (ReconcileReport{}) {
 			r.log.Info("changes that stopped half-way were reconciled", "undone", report.Undone, "finished", report.Finished,
 				"failed", report.Failed, "expired", report.Expired)

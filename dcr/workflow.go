@@ -12,14 +12,23 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
+// ChangeTimeout is the default of Config.ChangeTimeout.
+const ChangeTimeout = 30 * time.Second
+
+// The bounds of Config.ChangeTimeout.
+const (
+	minChangeTimeout = time.Second
+	maxChangeTimeout = 10 * time.Minute
+)
+
 // ChangeTimeout bounds the work outside the store for one change, such as the calls of a
 // Provisioner. No process works any more on a change that is older than that. Give
-// Reconcile a longer time.
-const ChangeTimeout = 30 * time.Second
+// Reconcile, and a server's WriteTimeout, a longer time.
+func (r *Registrar) ChangeTimeout() time.Duration { return r.changeTimeout }
 
 // replayLease is how long Config.Replay holds a jti for a change. It is longer than the
 // change can take, so that the lease cannot expire under it.
-const replayLease = 2 * ChangeTimeout
+func (r *Registrar) replayLease() time.Duration { return 2 * r.changeTimeout }
 
 // errLost means that another writer changed the record after the request was judged:
 // it must be judged again.
@@ -101,7 +110,7 @@ func (r *Registrar) stage(ctx context.Context, w *work, write func(store.Reserva
 	}
 	held, reservation := w.reservation, w.reservation
 	if r.replay != nil {
-		if err := r.replay.Reserve(ctx, held, replayLease); err != nil {
+		if err := r.replay.Reserve(ctx, held, r.replayLease()); err != nil {
 			return err
 		}
 		reservation = store.Reservation{}
@@ -111,7 +120,7 @@ func (r *Registrar) stage(ctx context.Context, w *work, write func(store.Reserva
 		return err
 	}
 	r.reached(string(w.op) + ".begun")
-	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), ChangeTimeout)
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout)
 	defer cancel()
 	answer := notSetUp
 	err := guarded(func() error { return r.prepare(work, w, held) })

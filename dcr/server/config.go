@@ -63,6 +63,7 @@ type Config struct {
 	TokenEndpoint bool
 	Provisioner   dcr.Provisioner // nil if the authorization server reads the Store
 	Hooks         dcr.Hooks
+	ChangeTimeout time.Duration // as dcr.Config has it; 0: dcr.ChangeTimeout
 	// Discovery adds the endpoints of the bank's authorization server to the discovery
 	// document. New sets Issuer, RegistrationEndpoint and Policy. It sets TokenEndpoint
 	// too if the bank has its own.

@@ -215,6 +215,14 @@ var effects = map[string]func(*testing.T, *world){
 		w.config.Hooks.Approve = func(context.Context, dcr.Change) error { return &dcr.Refusal{Reason: "not here"} }
 		w.refused(t, http.StatusBadRequest)
 	},
+	"ChangeTimeout": func(t *testing.T, w *world) {
+		w.config.ChangeTimeout = 2 * time.Minute
+		require.Equal(t, 4*time.Minute, w.bank(t).HTTPServer().WriteTimeout, "a change is answered before it is cut off")
+		require.Equal(t, 2*time.Minute, w.bank(t).Registrar().ChangeTimeout())
+		w.config.ChangeTimeout = time.Hour
+		_, err := server.New(w.config)
+		require.ErrorContains(t, err, "ChangeTimeout")
+	},
 	"Hooks.Pending": func(t *testing.T, w *world) {
 		seen := &calls{}
 		w.config.Hooks = dcr.Hooks{

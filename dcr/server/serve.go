@@ -22,9 +22,9 @@ import (
 // dcr.DefaultBodyTimeout.
 const (
 	ReadTimeout   = 30 * time.Second      // for reading a whole request
-	WriteTimeout  = 2 * dcr.ChangeTimeout // from the end of a request's header to the end of its answer; longer than a change may take
+	WriteTimeout  = 2 * dcr.ChangeTimeout // from the end of a request's header to the end of its answer; with a longer Config.ChangeTimeout, twice that
 	IdleTimeout   = 2 * time.Minute       // between two requests of a connection
-	DrainTimeout  = dcr.ChangeTimeout     // for the open requests when Serve ends
+	DrainTimeout  = dcr.ChangeTimeout     // for the open requests when Serve ends; Config.ChangeTimeout if that is longer
 	MaxHeader     = 64 << 10              // bytes of a header
 	ReconcileEach = time.Minute           // how often Run reconciles
 )
@@ -51,7 +51,8 @@ func (b *Bank) Run(ctx context.Context) {
 func (b *Bank) HTTPServer() *http.Server {
 	return &http.Server{
 		Handler: b.handler, TLSConfig: b.tlsConfig(), ReadHeaderTimeout: dcr.HeaderTimeout, ReadTimeout: ReadTimeout,
-		WriteTimeout: WriteTimeout, IdleTimeout: IdleTimeout, MaxHeaderBytes: MaxHeader, ErrorLog: log.New(connectionLog{b}, "", 0),
+		WriteTimeout: max(WriteTimeout, 2*b.registrar.ChangeTimeout()), IdleTimeout: IdleTimeout, MaxHeaderBytes: MaxHeader,
+		ErrorLog: log.New(connectionLog{b}, "", 0),
 	}
 }
 
@@ -135,12 +136,12 @@ func (b *Bank) Serve(ctx context.Context, l net.Listener) error {
 		failure = errors.Join(fmt.Errorf("server: %w", err), server.Close())
 	case <-ctx.Done():
 	}
-	return errors.Join(failure, drain(context.WithoutCancel(ctx), server, reconciled))
+	return errors.Join(failure, drain(context.WithoutCancel(ctx), max(DrainTimeout, b.registrar.ChangeTimeout()), server, reconciled))
 }
 
-// drain waits for the open requests and the reconcile pass, both within one DrainTimeout.
-func drain(ctx context.Context, server *http.Server, reconciled <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(ctx, DrainTimeout)
+// drain waits for the open requests and the reconcile pass, both within one timeout.
+func drain(ctx context.Context, timeout time.Duration, server *http.Server, reconciled <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var unfinished error
 	if err := server.Shutdown(ctx); err != nil {
