@@ -1,6 +1,7 @@
 package dcr
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 )
@@ -32,17 +33,18 @@ type actorKey struct{}
 // WithActor names who asks for the operations that are called with the context. It is for
 // operations that no request over mutual TLS asks for: RegisterFromSSA, Remove,
 // ApprovePending, RefusePending and Reprovision. Register, Get, Update and Delete take no
-// notice of it.
+// notice of it. An Actor without a Kind is of the kind that asks for such an operation:
+// a contact for RegisterFromSSA, else an operator.
 func WithActor(ctx context.Context, a Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, a)
 }
 
-// actorIn returns the actor of the context, or one of the kind without a name.
+// actorIn returns the actor of the context. Its kind is the given one where the context
+// names none.
 func actorIn(ctx context.Context, kind ActorKind) Actor {
-	if a, ok := ctx.Value(actorKey{}).(Actor); ok {
-		return a
-	}
-	return Actor{Kind: kind}
+	a, _ := ctx.Value(actorKey{}).(Actor)
+	a.Kind = cmp.Or(a.Kind, kind)
+	return a
 }
 
 // actorOf returns the TPP that has a certificate.

@@ -1,6 +1,7 @@
 package dcr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -17,7 +19,7 @@ type EventOutcome string
 // The outcomes.
 const (
 	OutcomeDone         EventOutcome = "done"
-	OutcomeRefused      EventOutcome = "refused"      // 400
+	OutcomeRefused      EventOutcome = "refused"      // 400, or by a person who was to approve
 	OutcomeUnauthorized EventOutcome = "unauthorized" // 401
 	OutcomeForbidden    EventOutcome = "forbidden"    // 403
 	OutcomeNotOffered   EventOutcome = "not_offered"  // 405
@@ -35,7 +37,9 @@ const (
 
 // Event describes one operation, for metrics. Each field has few values, and a sender
 // cannot choose them freely: they can be metric labels. Reconcile gives one Event for
-// each change that it found.
+// each change that it found. A change that waits for approval gives one Event when it
+// begins to wait (OutcomePending), and one when it is decided. ApprovePending,
+// RefusePending and Remove give none if they return ErrNotPending or store.ErrNotFound.
 type Event struct {
 	Operation   Operation
 	Outcome     EventOutcome
@@ -50,30 +54,37 @@ type operation struct {
 	name        Operation
 	actor       Actor
 	environment claims.Environment
-	unfinished  bool
-	pending     bool
+	outcome     EventOutcome // where err is nil; "" is OutcomeDone
 }
 
 func (r *Registrar) begin(name Operation, by Actor) *operation {
 	return &operation{registrar: r, name: name, actor: by}
 }
 
-// end tells the observer once. It logs what went wrong on the bank's side.
+// end tells the observer once. It logs what went wrong on the bank's side. An operator's
+// call that found nothing to decide on or to remove is no operation on a client.
 func (o *operation) end(ctx context.Context, err error) {
-	event := Event{Operation: o.name, Outcome: OutcomeDone, Environment: o.environment, Actor: o.actor.Kind}
+	event := Event{Operation: o.name, Outcome: cmp.Or(o.outcome, OutcomeDone), Environment: o.environment, Actor: o.actor.Kind}
 	var e *Error
 	switch {
-	case o.pending || errors.Is(err, ErrPending):
-		event.Outcome = OutcomePending
 	case errors.As(err, &e):
 		event.Outcome, event.Rules = outcomeOf(e.Status), brokenRules(e.Report)
 		o.log(ctx, e)
+	case errors.Is(err, ErrPending):
+		event.Outcome = OutcomePending
+	case errors.Is(err, ErrNotPending) || errors.Is(err, store.ErrNotFound):
+		return
 	case err != nil:
 		event.Outcome = OutcomeFailed
-	case o.unfinished:
-		event.Outcome = OutcomeUnfinished
 	}
 	o.registrar.observe(event)
+}
+
+// left notes whether a deletion is complete, or something of it is left.
+func (o *operation) left(finished bool) {
+	if !finished {
+		o.outcome = OutcomeUnfinished
+	}
 }
 
 // log records an outage or a fault. Where the sender has hung up, the level is Info

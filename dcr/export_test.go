@@ -5,6 +5,7 @@ var (
 	ErrPanic        = errPanic
 	ErrSealed       = errSealed
 	ErrNoUnfinished = errNoUnfinished
+	ErrNoPending    = errNoPending
 )
 
 // StopAt makes a registrar call a function at each point of a change.

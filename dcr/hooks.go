@@ -3,6 +3,7 @@ package dcr
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -17,13 +18,14 @@ type Hooks struct {
 	// passed by then, but the one of the jti. It is called once more if another writer
 	// changed the record meanwhile. A *Refusal refuses the change: with 400
 	// unapproved_software_statement at create and update, with 403 at delete. ErrPending
-	// leaves a create or a delete to a person, as the policy's pending_changes does. Any
-	// other error, and a panic, is an outage: 503. Nil approves everything. The records in
-	// change are copies. ApprovePending, RefusePending, Remove and Reprovision do not
-	// call it: a person decided already.
+	// leaves a create or a delete to a person, as the policy's pending_changes does; an
+	// update cannot wait (500). Any other error, and a panic, is an outage: 503. Nil
+	// approves everything. The records in change are copies. ApprovePending,
+	// RefusePending, Remove and Reprovision do not call it: a person decided already.
 	Approve func(ctx context.Context, change Change) error
 	// Pending is called after a change began to wait for a person's decision, at most
-	// once. Its context is that of Done. Nil does nothing.
+	// once. Its context is that of Done. A bank whose Approve returns ErrPending sets it:
+	// the OpenAPI document of the Handler then has the status 202. Nil does nothing.
 	Pending func(ctx context.Context, change Change)
 	// Done is called after a change, at most once: it is not called if the process dies
 	// in between. It cannot undo the change. Its context goes on when the sender hangs
@@ -72,7 +74,10 @@ func (r *Registrar) approve(ctx context.Context, change Change) (pending bool, e
 		err = guarded(func() error { return r.hooks.Approve(ctx, change.copied()) })
 	}
 	pending = r.waits(change.Operation)
-	if errors.Is(err, ErrPending) && change.Operation != OpUpdate {
+	if errors.Is(err, ErrPending) {
+		if change.Operation == OpUpdate {
+			return false, internalError(fmt.Errorf("Hooks.Approve: an update cannot wait: %w", err))
+		}
 		pending, err = true, nil
 	}
 	var refusal *Refusal
@@ -94,6 +99,13 @@ func (r *Registrar) approve(ctx context.Context, change Change) (pending bool, e
 func (r *Registrar) done(ctx context.Context, change Change) {
 	r.reached(string(change.Operation) + ".ended")
 	r.tell(ctx, "client changed", change, r.hooks.Done)
+}
+
+// waiting follows a change that began to wait for approval: it logs whose change it is,
+// and calls Hooks.Pending.
+func (r *Registrar) waiting(ctx context.Context, change Change) {
+	r.reached(string(change.Operation) + ".pending")
+	r.tell(ctx, "a change waits for approval", change, r.hooks.Pending)
 }
 
 // tell logs a change and calls a hook that cannot fail.

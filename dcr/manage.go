@@ -251,7 +251,7 @@ func (r *Registrar) delete(ctx context.Context, clientID string, by Caller, o *o
 		case err != nil:
 			return Unavailable(fmt.Errorf("client %s: %w", s.client.ID, err), "the client cannot be deleted at the moment")
 		}
-		o.unfinished = !finished
+		o.left(finished)
 		r.done(ctx, change)
 		return nil
 	}

@@ -26,6 +26,12 @@ func (r *Registrar) waits(op Operation) bool {
 		op == OpDelete && slices.Contains(r.policy.PendingChanges, validate.PendingDelete)
 }
 
+// mayWait reports whether an operation can be left to a person: by the policy, or by
+// Hooks.Approve at a bank that wants to be told of it.
+func (r *Registrar) mayWait(op Operation) bool {
+	return r.waits(op) || r.hooks.Approve != nil && r.hooks.Pending != nil && r.pending != nil
+}
+
 // pendingAnswer is the answer to a registration that waits.
 func pendingAnswer(c *store.Client) claims.Secret { return claims.NewSecret(pendingBody(c.ID)) }
 
@@ -46,7 +52,7 @@ func (r *Registrar) pendDelete(ctx context.Context, change Change) error {
 	case err != nil:
 		return Unavailable(fmt.Errorf("client %s: %w", c.ID, err), "the client cannot be deleted at the moment")
 	}
-	r.tell(ctx, "a deletion waits for approval", change, r.hooks.Pending)
+	r.waiting(ctx, change)
 	return ErrPending
 }
 
@@ -73,8 +79,11 @@ func (r *Registrar) ListPending(ctx context.Context, after string, limit int) ([
 // out as by Delete: Registration is nil.
 //
 // An error that wraps store.ErrNotFound or ErrNotPending says that there is nothing to
-// approve. Any other one is an *Error: 400 if the authorization server refuses, 503 if it
-// or the store cannot answer. The change then still waits.
+// approve, or that somebody else decides at this moment. Any other one is an *Error, and
+// the change still waits: 400 if the authorization server refuses, 503 if it or the store
+// cannot answer, 500 if the directory of the client's statement is not trusted any more.
+// Where a deletion cannot be completed at once, the error is nil, and Reconcile completes
+// it (OutcomeUnfinished).
 func (r *Registrar) ApprovePending(ctx context.Context, id string) (*Registration, error) {
 	by := actorIn(ctx, ActorOperator)
 	record, err := r.record(ctx, id)
@@ -102,7 +111,7 @@ func (r *Registrar) approveCreate(ctx context.Context, record store.Client, by A
 	if err != nil {
 		return nil, internalError(err)
 	}
-	w := &work{op: OpCreate, client: record.Clone(), statement: statement}
+	w := &work{op: opApprove, client: record.Clone(), statement: statement}
 	w.client.IssuedAt, w.client.Since = r.now(), r.now()
 	if w.secret, err = r.addSecret(&w.client, request.TokenEndpointAuthMethod.Or("")); err != nil {
 		return nil, internalError(err)
@@ -141,7 +150,7 @@ func (r *Registrar) approveDelete(ctx context.Context, record store.Client, by A
 	if err != nil {
 		err = decisionError(record.ID, err)
 	} else {
-		o.unfinished = !finished
+		o.left(finished)
 		change := compare(OpDelete, side{&record, r.storedRoles(record)}, side{})
 		change.Actor = by
 		r.done(ctx, change)
@@ -165,7 +174,8 @@ func decisionError(id string, err error) error {
 // RefusePending ends a change that waits for approval without carrying it out. A
 // registration is forgotten, and its jti stays used. A client that was to be deleted stays
 // as it is. id is store.Client.ID; the context names the operator (WithActor). The reason
-// goes to the log. The errors are those of ApprovePending, without the 400.
+// goes to the log, at most 500 characters of it. The TPP is not told. Of the errors of
+// ApprovePending RefusePending has store.ErrNotFound, ErrNotPending and the 503.
 func (r *Registrar) RefusePending(ctx context.Context, id, reason string) error {
 	record, err := r.record(ctx, id)
 	if err != nil {
@@ -177,24 +187,30 @@ func (r *Registrar) RefusePending(ctx context.Context, id, reason string) error 
 	return r.refusePending(ctx, record, actorIn(ctx, ActorOperator), OutcomeRefused, reason)
 }
 
+// refusePending ends a change that waits. outcome is OutcomeRefused or OutcomeExpired.
 func (r *Registrar) refusePending(ctx context.Context, record store.Client, by Actor, outcome EventOutcome, reason string) error {
-	event := Event{Operation: OpCreate, Outcome: outcome, Environment: record.Environment, Actor: by.Kind}
+	o := r.begin(OpCreate, by)
+	o.environment, o.outcome = record.Environment, outcome
 	var err error
 	if record.State == store.PendingCreate {
 		err = r.store.Delete(ctx, record.ID, record.Version, store.Change{})
 	} else {
-		event.Operation = OpDelete
+		o.name = OpDelete
 		record.State, record.Since = store.Active, r.now()
 		err = r.store.Update(ctx, record, store.Change{})
 	}
 	if err = lost(err); err != nil {
-		return decisionError(record.ID, err)
+		err = decisionError(record.ID, err)
+	} else {
+		r.log.InfoContext(ctx, "a change was refused", "operation", o.name, "outcome", outcome, "client_id", clientIDOf(&record),
+			"software_id", text.Echo(record.SoftwareID), "reason", reasonText(reason), "actor", by.Kind, "actor_name", text.Echo(by.Name))
 	}
-	r.log.InfoContext(ctx, "a change was refused", "operation", event.Operation, "client_id", clientIDOf(&record),
-		"software_id", text.Echo(record.SoftwareID), "reason", text.Echo(reason), "actor", by.Kind, "actor_name", text.Echo(by.Name))
-	r.observe(event)
-	return nil
+	o.end(ctx, err)
+	return err
 }
+
+// reasonText is an operator's reason as a log has it.
+func reasonText(reason string) string { return text.Clip(text.Visible(reason), text.MaxDescription) }
 
 // pendingBatch is how many waiting changes Reconcile reads at a time.
 const pendingBatch = 100

@@ -89,8 +89,9 @@ var (
 )
 
 // NewRegistrar makes a Registrar. It returns an error for a required collaborator that
-// is missing, a policy without audiences, client_secret_jwt without a sealing key, and a
-// Provisioner or a Replay with a Store that has not the methods of store.Unfinished.
+// is missing, a policy without audiences, client_secret_jwt without a sealing key, a
+// Provisioner or a Replay with a Store that has not the methods of store.Unfinished, and
+// a policy with pending_changes and a Store that has not those of store.Pending too.
 func NewRegistrar(c Config) (*Registrar, error) {
 	if c.Statements == nil || c.SoftwareKeys == nil || c.Validator == nil || c.Store == nil {
 		return nil, errors.New("dcr: a registrar needs Statements, SoftwareKeys, Validator and Store")
@@ -186,7 +187,8 @@ type Registration struct {
 }
 
 // Register verifies, judges and stores a request, in the order that the package
-// describes. A refusal is an *Error; nothing is stored then.
+// describes. A refusal is an *Error; nothing is stored then. A registration that waits
+// for approval (Registration.Pending) is no error.
 func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registration, error) {
 	o := r.begin(OpCreate, actorOf(in.Certificate))
 	registration, err := r.register(ctx, in, o)
@@ -235,9 +237,10 @@ func (r *Registrar) admit(ctx context.Context, v *VerifiedRequest, reservation s
 	if err := r.create(ctx, w); err != nil {
 		return nil, r.storeError(v, err)
 	}
-	change.After, o.pending = &w.client, w.pending
+	change.After = &w.client
 	if w.pending {
-		r.tell(ctx, "a registration waits for approval", change, r.hooks.Pending)
+		o.outcome = OutcomePending
+		r.waiting(ctx, change)
 	} else {
 		r.done(ctx, change)
 	}
@@ -271,7 +274,7 @@ func (r *Registrar) storeError(v *VerifiedRequest, err error) error {
 		return e
 	case errors.Is(err, store.ErrReplayed):
 		return r.verifier.refuse(v.input, validate.Violation{Rule: validate.RuleRequestJTIReplayed, Document: validate.DocRequest, Pointer: "/jti",
-			Step: validate.StepReplay, Message: "a request with this jti was sent before; " + afterReplay(v)}, err)
+			Step: validate.StepReplay, Message: "a request with this jti was sent before; " + r.afterReplay(v)}, err)
 	case errors.Is(err, store.ErrLeaving):
 		return Unavailable(err, "the client that was registered before is still being deleted")
 	case errors.Is(err, store.ErrExists):
@@ -281,10 +284,15 @@ func (r *Registrar) storeError(v *VerifiedRequest, err error) error {
 }
 
 // afterReplay tells a sender how to learn what the first request did. Its answer may be
-// lost, so the advice does not need the client_id of a registration.
-func afterReplay(v *VerifiedRequest) string {
-	if v.input.Update != nil {
+// lost, so the advice does not need the client_id of a registration. A store cannot tell
+// whose jti it is, so the text says what may be.
+func (r *Registrar) afterReplay(v *VerifiedRequest) string {
+	switch {
+	case v.input.Update != nil:
 		return "get the client to see what it did"
+	case r.mayWait(OpCreate):
+		return "its registration may wait for this bank's approval; if its answer was lost, " +
+			"ask this bank for the client_id, with the software_id and the jti"
 	}
 	return "if its answer was lost, ask this bank for the client_id, with the software_id and the jti"
 }
@@ -292,13 +300,17 @@ func afterReplay(v *VerifiedRequest) string {
 // taken is the description for a sender whose software or name is registered already. It
 // tells whom to ask. The store has no look-up by unique key, so the client_id is not told.
 func (r *Registrar) taken() string {
+	already := " is registered already"
+	if r.mayWait(OpCreate) {
+		already += ", or its registration waits for approval"
+	}
 	switch r.policy.Registrations {
 	case validate.RegistrationsOnePerSoftware:
-		return "this software is registered already, and this bank registers a software once; " +
+		return "this software" + already + ", and this bank registers a software once; " +
 			"if you do not have its client_id, ask this bank for it, with the software_id"
 	case validate.RegistrationsOnePerClientName:
-		return "software of this name is registered already, and this bank registers a name once; " +
+		return "software of this name" + already + ", and this bank registers a name once; " +
 			"if it is yours and you do not have its client_id, ask this bank for it, with the software_id"
 	}
-	return "what is to be registered once is registered already"
+	return "what is to be registered once" + already
 }

@@ -16,6 +16,9 @@ import (
 // forgets a registration that waits for approval. The reason goes to the log and to
 // Hooks.Done.
 //
+// Remove completes a deletion that was left to Reconcile, or tries to: Hooks.Done was told
+// of it before, and is not told again. At most 500 characters of the reason are logged.
+//
 // A nil error means what it means for Delete. An error that wraps store.ErrNotFound says
 // that there is no such record. Any other one is an *Error: 503 if another change is under
 // way or the store cannot answer.
@@ -50,10 +53,12 @@ func (r *Registrar) removeRecord(ctx context.Context, id, reason string, o *oper
 		case err != nil:
 			return Unavailable(fmt.Errorf("client %s: %w", id, err), "the client cannot be deleted at the moment")
 		}
-		o.unfinished = !finished
-		r.log.LogAttrs(ctx, slog.LevelInfo, "client removed", slog.String("client_id", clientIDOf(&record)), slog.String("reason", text.Echo(reason)),
-			slog.String("actor_name", text.Echo(o.actor.Name)))
-		r.done(ctx, change)
+		o.left(finished)
+		r.log.LogAttrs(ctx, slog.LevelInfo, "client removed", slog.String("client_id", clientIDOf(&record)), slog.String("reason", reasonText(reason)),
+			slog.String("actor", string(o.actor.Kind)), slog.String("actor_name", text.Echo(o.actor.Name)))
+		if record.State != store.Deleting {
+			r.done(ctx, change)
+		}
 		return nil
 	}
 	return Unavailable(errLost, "the client is being changed by another request at the moment")

@@ -34,6 +34,9 @@ func (r *Registrar) replayLease() time.Duration { return 2 * r.changeTimeout }
 // it must be judged again.
 var errLost = errors.New("dcr: the record was changed meanwhile")
 
+// opApprove is the work of ApprovePending. In a Change and an Event it is OpCreate.
+const opApprove Operation = "approve"
+
 // work is a change while it is made.
 type work struct {
 	op          Operation
@@ -125,7 +128,7 @@ func (r *Registrar) stage(ctx context.Context, w *work, write func(store.Reserva
 	answer := notSetUp
 	err := guarded(func() error { return r.prepare(work, w, held) })
 	if err == nil {
-		if r.replay != nil { // a confirmed jti cannot be released again
+		if r.replay != nil && !held.IsZero() { // a confirmed jti cannot be released again
 			answer += "; sign a new request, the jti of this one is used"
 		}
 		err = guarded(func() error { return r.show(work, w) })
