@@ -38,7 +38,13 @@ func run(ctx context.Context, args []string) error {
 	repair := flags.Bool("reprovision", false, "give Keycloak every client again, and end")
 	remove := flags.String("remove", "", "remove the client with this client_id, and end")
 	reason := flags.String("reason", "", "why -remove does so, for the log")
-	if err := flags.Parse(args); err != nil {
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err == nil && flags.NArg() > 0:
+		return fmt.Errorf("%q is no flag", flags.Arg(0))
+	case err != nil:
 		return err
 	}
 	c, err := readConfig(*file)
