@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -306,6 +307,46 @@ func TestARequestThatIsNotDoneWithIsToBeSentAgain(t *testing.T) {
 	_, refusal = b.register(t, b.Registrar, first)
 	require.Equal(t, http.StatusBadRequest, refusal.Status)
 	require.Equal(t, []string{validate.RuleRequestJTIReplayed}, ruleIDs(refusal.Report))
+	_, err = b.Update(ctx, id, update, b.caller(t, id))
+	require.NoError(t, err)
+	require.Equal(t, byClientID(t, b.records), server.holds())
+}
+
+// unreached is a server that certainly did nothing. It fails the test if it is called again.
+type unreached struct{ err error }
+
+func (s unreached) Provision(context.Context, dcr.Provisioning) (dcr.Provisioned, error) {
+	return dcr.Provisioned{Unchanged: true}, s.err
+}
+
+func (unreached) Deprovision(context.Context, dcr.Deprovisioning) error {
+	panic("there is nothing to remove")
+}
+
+// TestAServerThatWasNotReachedBurnsNothing: the same request is served as soon as the
+// server is back, without Reconcile.
+func TestAServerThatWasNotReachedBurnsNothing(t *testing.T) {
+	b, server, log := choosing(t)
+	ctx := context.Background()
+	id := b.enrol(t, nil).Client.ClientID
+	before := everything(t, b.records)
+	out := openOffice(t, b.world, b.records, func(c *dcr.Config) {
+		c.Provisioner, c.SealingKey = unreached{errOut}, claims.NewSecret(strings.Repeat("k", 32))
+		c.Logger = slog.New(slog.NewTextHandler(log, nil))
+	})
+	create, update := b.token(t, nil), b.token(t, oneRedirect)
+	_, refusal := b.register(t, out.Registrar, create)
+	require.Equal(t, http.StatusServiceUnavailable, refusal.Status)
+	require.Equal(t, before, everything(t, b.records))
+	_, err := out.Update(ctx, id, update, out.caller(t, id))
+	require.Equal(t, http.StatusServiceUnavailable, refusalOf(t, err).Status)
+	left, err := b.records.ListUnfinished(ctx, b.now.Add(time.Hour), 10)
+	require.NoError(t, err)
+	require.Empty(t, left)
+	require.NotContains(t, log.String(), "nobody knows")
+
+	_, refusal = b.register(t, b.Registrar, create)
+	require.Nil(t, refusal)
 	_, err = b.Update(ctx, id, update, b.caller(t, id))
 	require.NoError(t, err)
 	require.Equal(t, byClientID(t, b.records), server.holds())

@@ -21,8 +21,9 @@ type Provisioner interface {
 	// Provision makes the client. It replaces a client of the same ID. A *Refusal refuses
 	// the client for good: the sender gets 400 once the change is undone. An error that
 	// wraps ErrLost says that the authorization server does not have the client any more.
-	// Any other error is an outage: 503. With an error the State of the result counts
-	// alone: by it the Registrar takes a client back that was made all the same.
+	// Any other error is an outage: 503. With an error two members of the result count:
+	// by State the Registrar takes a client back that was made all the same, and with
+	// Unchanged it does not try to.
 	Provision(ctx context.Context, p Provisioning) (Provisioned, error)
 	// Deprovision removes the client with all its tokens and grants. A client that does
 	// not exist is no error. An error that wraps ErrLost says that the authorization
@@ -73,7 +74,18 @@ type Provisioned struct {
 	// registered members of the same name. client_id, client_id_issued_at, the secret and
 	// the registration access token cannot be among them. Nil adds none.
 	Members json.RawMessage
+	// Unchanged says, with an error, that the authorization server certainly changed
+	// nothing: it was not reached, or it refused the whole call. The Registrar takes the
+	// change back without another call. So the sender can repeat the request at once, also
+	// during an outage, and no orphan is suspected.
+	Unchanged bool
 }
+
+// unchangedError is an error of a Provisioner after which there is nothing to take back in
+// the authorization server.
+type unchangedError struct{ error }
+
+func (e unchangedError) Unwrap() error { return e.error }
 
 // Deprovisioning names the client that the authorization server shall remove.
 type Deprovisioning struct {
@@ -125,7 +137,10 @@ func (r *Registrar) provision(ctx context.Context, c *store.Client, secret claim
 		}
 		c.UpstreamState = sealed
 	}
-	if err != nil {
+	switch {
+	case err != nil && decided.Unchanged && decided.State.IsZero():
+		return unchangedError{err}
+	case err != nil:
 		return err
 	}
 	return r.decide(c, decided)
@@ -195,12 +210,16 @@ func (r *Registrar) deprovision(ctx context.Context, c store.Client) error {
 	return err
 }
 
-// takeBack undoes a create or an update that failed half-way, and reports whether it did.
-// If that fails too, Reconcile undoes it later.
-func (r *Registrar) takeBack(ctx context.Context, w *work) (undone bool) {
+// takeBack undoes a create or an update that failed half-way by cause, and reports whether
+// it did. If that fails too, Reconcile undoes it later.
+func (r *Registrar) takeBack(ctx context.Context, w *work, cause error) (undone bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout)
 	defer cancel()
-	err := guarded(func() error { return r.revert(ctx, w.client) })
+	revert := r.revert
+	if errors.As(cause, new(unchangedError)) {
+		revert = r.undo
+	}
+	err := guarded(func() error { return revert(ctx, w.client) })
 	if err == nil {
 		return true
 	}
@@ -226,6 +245,12 @@ func (r *Registrar) revert(ctx context.Context, c store.Client) error {
 			return err
 		}
 	}
+	return r.undo(ctx, c)
+}
+
+// undo undoes a record that is Creating or Updating in the store, where the authorization
+// server has what was before already.
+func (r *Registrar) undo(ctx context.Context, c store.Client) error {
 	r.reached("undo.reverted")
 	err := lost(r.unfinished.Undo(ctx, c.ID, c.Version))
 	if errors.Is(err, errLost) {

@@ -136,7 +136,7 @@ func (r *Registrar) stage(ctx context.Context, w *work, write func(store.Reserva
 	if err == nil {
 		return nil
 	}
-	undone := r.takeBack(ctx, w)
+	undone := r.takeBack(ctx, w, err)
 	r.release(ctx, held)
 	var refusal *Refusal
 	switch {
