@@ -218,6 +218,9 @@ func (r *Registrar) takeBack(ctx context.Context, w *work, cause error) (undone 
 	revert := r.revert
 	if errors.As(cause, new(unchangedError)) {
 		revert = r.undo
+		if errors.Is(cause, ErrLost) {
+			r.logLost(&w.client, cause)
+		}
 	}
 	err := guarded(func() error { return revert(ctx, w.client) })
 	if err == nil {
@@ -270,8 +273,7 @@ func (r *Registrar) restore(ctx context.Context, record *store.Client) error {
 	c.ClientID, c.OwnSubject, c.UpstreamState = record.ClientID, record.OwnSubject, record.UpstreamState
 	err := r.provision(ctx, &c, claims.Secret{}, false)
 	if errors.Is(err, ErrLost) {
-		r.log.Error("the authorization server does not take a client back to what it was: Reprovision makes it anew",
-			"client_id", clientIDOf(&c), "error", err)
+		r.logLost(&c, err)
 		return nil
 	}
 	if bytes.Equal(record.UpstreamState, c.UpstreamState) {
@@ -285,6 +287,12 @@ func (r *Registrar) restore(ctx context.Context, record *store.Client) error {
 		return err
 	}
 	return stored
+}
+
+// logLost says that the authorization server does not have a client any more.
+func (r *Registrar) logLost(c *store.Client, err error) {
+	r.log.Error("the authorization server has lost a client, or does not take changes to it: Reprovision makes it anew",
+		"client_id", clientIDOf(c), "error", err)
 }
 
 // align sets the authorization server to what the store has now.

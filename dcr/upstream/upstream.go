@@ -46,7 +46,6 @@ type Endpoint struct {
 	client http.Client
 	host   string // of the registration endpoint, in canonical form
 	log    *slog.Logger
-	absent absences
 }
 
 var _ dcr.Provisioner = (*Endpoint)(nil)
@@ -97,13 +96,13 @@ func New(c Config) (*Endpoint, error) {
 //	any other answer, or none in time                an error: 503
 //
 // Where the server registered a client and an error follows, the error comes with
-// Provisioned.State, by which the Registrar takes the client back.
+// Provisioned.State, by which the Registrar takes the client back. Where the server was not
+// reached, or refused the whole call, it comes with Provisioned.Unchanged.
 func (e *Endpoint) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provisioned, error) {
 	isNew := p.State.IsZero() && p.Client.State == store.Creating
 	asked, err := e.config.Mapping.metadata(&p)
 	if err != nil {
-		e.nothingMade(&p)
-		return dcr.Provisioned{}, err
+		return dcr.Provisioned{Unchanged: true}, err
 	}
 	held, err := e.read(p.State)
 	switch {
@@ -128,9 +127,9 @@ func (e *Endpoint) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provi
 
 // create registers a client.
 func (e *Endpoint) create(ctx context.Context, p *dcr.Provisioning, asked map[string]sent) (dcr.Provisioned, error) {
-	held, got, err := e.post(ctx, p, asked)
+	held, got, untouched, err := e.post(ctx, p, asked)
 	if err != nil {
-		return dcr.Provisioned{}, err
+		return dcr.Provisioned{Unchanged: untouched}, err
 	}
 	done, err := e.accept(held, asked, got)
 	if err != nil {
@@ -150,53 +149,47 @@ func (e *Endpoint) create(ctx context.Context, p *dcr.Provisioning, asked map[st
 }
 
 // post sends a registration. It returns what to manage the client by, and the whole answer.
-func (e *Endpoint) post(ctx context.Context, p *dcr.Provisioning, asked map[string]sent) (*registration, jsonscan.Value, error) {
-	var access claims.Secret
-	body, err := e.config.Mapping.document(asked, p.Client.ID, "")
-	if err == nil && e.config.InitialAccessToken != nil {
-		access, err = e.config.InitialAccessToken(ctx)
+// With an error, untouched says that the server certainly made no client.
+func (e *Endpoint) post(ctx context.Context, p *dcr.Provisioning, asked map[string]sent) (held *registration, got jsonscan.Value, untouched bool, err error) {
+	fail := func(untouched bool, err error) (*registration, jsonscan.Value, bool, error) {
+		return nil, jsonscan.Value{}, untouched, err
 	}
+	body, err := e.config.Mapping.document(asked, p.Client.ID, "")
 	if err != nil {
-		e.nothingMade(p)
-		return nil, jsonscan.Value{}, fmt.Errorf("upstream: the initial access token: %w", err)
+		return fail(true, err)
+	}
+	var access claims.Secret
+	if e.config.InitialAccessToken != nil {
+		if access, err = e.config.InitialAccessToken(ctx); err != nil {
+			return fail(true, fmt.Errorf("upstream: the initial access token: %w", err))
+		}
 	}
 	a, sent, err := e.call(ctx, http.MethodPost, e.config.RegistrationEndpoint, access, body)
-	if !sent || err == nil && refusedWhole(a.status) {
-		e.nothingMade(p)
-	}
 	switch {
 	case err != nil:
-		return nil, jsonscan.Value{}, fmt.Errorf("upstream: registration: %w", err)
+		return fail(!sent, fmt.Errorf("upstream: registration: %w", err))
 	case a.status == http.StatusCreated || a.status == http.StatusOK:
 	case a.status == http.StatusBadRequest:
-		return nil, jsonscan.Value{}, a.refusal("a registration is refused")
+		return fail(true, a.refusal("a registration is refused"))
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
-		return nil, jsonscan.Value{}, a.outage("a registration is refused: the initial access token is not good, or the server's policy is against it")
+		return fail(true, a.outage("a registration is refused: the initial access token is not good, or the server's policy is against it"))
 	default:
-		return nil, jsonscan.Value{}, a.outage("a registration is not answered by a client")
+		return fail(refusedWhole(a.status), a.outage("a registration is not answered by a client"))
 	}
-	got, err := a.object()
-	if err != nil {
-		return nil, jsonscan.Value{}, fmt.Errorf("upstream: registration: %w; the authorization server may hold a client that nobody knows", err)
+	if got, err = a.object(); err != nil {
+		return fail(false, fmt.Errorf("upstream: registration: %w; the authorization server may hold a client that nobody knows", err))
 	}
-	held := &registration{}
+	held = &registration{}
 	held.ClientID, _ = got.MemberText("client_id")
 	if err := e.take(held, got); err != nil {
-		return nil, jsonscan.Value{}, fmt.Errorf("%w; it may hold a client that nobody knows", err)
+		return fail(false, fmt.Errorf("%w; it may hold a client that nobody knows", err))
 	}
-	return held, got, nil
+	return held, got, false, nil
 }
 
 // refusedWhole reports whether an answer to a registration says that no client was made.
 func refusedWhole(status int) bool {
 	return status >= 300 && status < 500 && status != http.StatusRequestTimeout || status == http.StatusServiceUnavailable
-}
-
-// nothingMade remembers that the authorization server has no client of a new record.
-func (e *Endpoint) nothingMade(p *dcr.Provisioning) {
-	if p.State.IsZero() && p.Client.State == store.Creating {
-		e.absent.add(p.Client.ID)
-	}
 }
 
 // accept judges what the server registered. It returns the state of the record also with
@@ -216,17 +209,18 @@ func (e *Endpoint) update(ctx context.Context, p *dcr.Provisioning, held *regist
 	if err != nil {
 		return dcr.Provisioned{}, err
 	}
-	a, _, err := e.call(ctx, http.MethodPut, held.Address, claims.NewSecret(held.Token), body)
+	a, sent, err := e.call(ctx, http.MethodPut, held.Address, claims.NewSecret(held.Token), body)
 	switch {
 	case err != nil:
-		return dcr.Provisioned{}, fmt.Errorf("upstream: update: %w", err)
+		return dcr.Provisioned{Unchanged: !sent}, fmt.Errorf("upstream: update: %w", err)
 	case a.status == http.StatusOK:
 	case a.status == http.StatusBadRequest:
-		return dcr.Provisioned{}, a.refusal("an update is refused")
+		return dcr.Provisioned{Unchanged: true}, a.refusal("an update is refused")
 	case lost(a.status) && a.known():
-		return dcr.Provisioned{}, fmt.Errorf("%w: the registration access token of %s is refused: %d", dcr.ErrLost, text.Quote(held.ClientID), a.status)
+		return dcr.Provisioned{Unchanged: true},
+			fmt.Errorf("%w: the registration access token of %s is refused: %d", dcr.ErrLost, text.Quote(held.ClientID), a.status)
 	default:
-		return dcr.Provisioned{}, a.outage("an update is not answered by the client")
+		return dcr.Provisioned{Unchanged: refusedWhole(a.status)}, a.outage("an update is not answered by the client")
 	}
 	got, err := a.object()
 	if err != nil {
@@ -255,15 +249,12 @@ func lost(status int) bool {
 // Deprovision implements dcr.Provisioner: DELETE (RFC 7592 section 2.3). 200, 204, 404 and
 // 410 are success. 401 is dcr.ErrLost: the client is gone, or it is there and its token is
 // dead; the server does not tell which. So is a record without a registration access
-// token, unless this Endpoint knows that its registration made no client. Any other answer
-// is an error.
+// token. Any other answer is an error.
 func (e *Endpoint) Deprovision(ctx context.Context, d dcr.Deprovisioning) error {
 	held, err := e.read(d.State)
 	switch {
 	case err != nil:
 		return err
-	case held == nil && e.absent.take(d.ID):
-		return nil
 	case held == nil:
 		return fmt.Errorf("%w: the record has no registration access token", dcr.ErrLost)
 	}

@@ -134,13 +134,9 @@ func TestTheServersAnswerDecides(t *testing.T) {
 				return true
 			}
 			calls := len(f.calls)
-			_, err = e.Provision(t.Context(), newClient())
+			done, err := e.Provision(t.Context(), newClient())
 			c.post(t, err)
-			if err := e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "record"}); c.orphan {
-				require.ErrorIs(t, err, dcr.ErrLost)
-			} else {
-				require.NoError(t, err)
-			}
+			require.Equal(t, !c.orphan, done.Unchanged)
 			_, err = e.Provision(t.Context(), changed(newClient(), made))
 			c.put(t, err)
 			c.delete(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "as-1", State: made.State}))
@@ -282,9 +278,9 @@ func TestAServerThatCannotBeReachedHasNoClient(t *testing.T) {
 	f := newFake(t)
 	e := f.endpoint(t, nil)
 	f.Close()
-	_, err := e.Provision(t.Context(), newClient())
+	done, err := e.Provision(t.Context(), newClient())
 	require.Error(t, err)
-	require.NoError(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "record"}))
+	require.True(t, done.Unchanged)
 	require.ErrorIs(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "record"}), dcr.ErrLost, "another process knows nothing")
 }
 
@@ -295,8 +291,9 @@ func TestASlowServerMayHaveTheClient(t *testing.T) {
 	t.Cleanup(func() { close(release) })
 	e, err := upstream.New(upstream.Config{RegistrationEndpoint: slow.URL, HTTPClient: slow.Client(), Timeout: 50 * time.Millisecond})
 	require.NoError(t, err)
-	_, err = e.Provision(t.Context(), newClient())
+	done, err := e.Provision(t.Context(), newClient())
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.False(t, done.Unchanged)
 	require.ErrorIs(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record"}), dcr.ErrLost)
 }
 
@@ -306,9 +303,9 @@ func TestTheInitialTokenAndTheSubjectAreAskedFor(t *testing.T) {
 	e := f.endpoint(t, func(c *upstream.Config) {
 		c.InitialAccessToken = func(context.Context) (claims.Secret, error) { return claims.Secret{}, down }
 	})
-	_, err := e.Provision(t.Context(), newClient())
+	done, err := e.Provision(t.Context(), newClient())
 	require.ErrorIs(t, err, down)
-	require.NoError(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record"}))
+	require.True(t, done.Unchanged)
 	require.Empty(t, f.calls)
 
 	e = f.endpoint(t, func(c *upstream.Config) {
