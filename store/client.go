@@ -10,15 +10,24 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-// ByClientID returns the version of a client that is in force (Client.Visible). It asks for
-// the record whose ID is the client_id first. Only where that is another client's, or where
-// there is none, it asks GetByClientID of a store that has it. ErrNotFound also stands for a
-// record of which nobody may see anything.
+// ByClientID returns the version of a client that is in force (Client.Visible). It asks
+// Get for the record whose ID is the client_id first. Only where there is none, or where
+// that record has another ClientID, it asks GetByClientID of a store that has it. What Get
+// says of an ID stands: a store that wraps another one and hides a record in its Get hides
+// it here too. ErrNotFound also stands for a record of which nobody may see anything.
 func ByClientID(ctx context.Context, s Store, clientID string) (Client, error) {
 	record, err := s.Get(ctx, clientID)
-	finder, ok := s.(ClientIDs)
-	if ok && (errors.Is(err, ErrNotFound) || err == nil && record.ClientID != clientID) {
-		record, err = finder.GetByClientID(ctx, clientID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Client{}, err
+	}
+	if finder, ok := s.(ClientIDs); ok && (err != nil || record.ClientID != clientID) {
+		found, lookup := finder.GetByClientID(ctx, clientID)
+		switch {
+		case lookup == nil && found.ID != clientID:
+			record, err = found, nil
+		case lookup != nil && !errors.Is(lookup, ErrNotFound):
+			return Client{}, lookup
+		}
 	}
 	if err != nil {
 		return Client{}, err

@@ -15,7 +15,7 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 		Open: func(t *testing.T) store.Store {
 			return store.NewMemory(time.Now)
 		},
-		Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister}, Rounds: fulltest.Rounds(20),
+		Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister, storetest.ClientIDs, storetest.Pending}, Rounds: fulltest.Rounds(20),
 	})
 }
 

@@ -13,9 +13,8 @@ import (
 // that have ended. It is two more than the change adds, so that the table shrinks.
 const purgeBatch = 3
 
-// Memory keeps clients in memory. It is a Store with Unfinished, Lister,
-// ClientIDs and Pending. Make it with
-// NewMemory: the zero value does not work.
+// Memory keeps clients in memory. It is a Store with Unfinished, Lister, ClientIDs and
+// Pending. Make it with NewMemory: the zero value does not work.
 type Memory struct {
 	clock func() time.Time
 

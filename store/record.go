@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (s State) IsUnfinished() bool { return s == Creating || s == Updating || s 
 // Client is the record of a registered OAuth client.
 type Client struct {
 	ID                string             // of the record: a store finds it by this, in any state
-	ClientID          string             // client_id; "" until the record is Active for the first time
+	ClientID          string             // client_id; may be "" until the record is Active for the first time
 	IssuedAt          time.Time          // client_id_issued_at, whole seconds
 	Environment       claims.Environment // of the trust anchor that verified the statement
 	Issuer            string             // of that trust anchor: iss of the statement
@@ -136,7 +137,8 @@ func ForCreate(c Client, with Change) (Client, error) {
 //   - Previous of a record that becomes Updating is old, and so is that of a PendingCreate
 //     record that becomes Creating. A record that stays in its state keeps its Previous;
 //     any other has none. What c says of Previous is ignored.
-//   - The ClientID of an Active record is its ID if it has none.
+//   - The ClientID is that of old if c has none, and that of an Active record is its ID if
+//     neither has one.
 //   - Reserved is that of the change under way, and nil once the record is Active or
 //     waits for a decision.
 //
@@ -153,6 +155,7 @@ func ForUpdate(old, c Client, with Change) (Client, error) {
 	if old.Version != c.Version {
 		return Client{}, ErrConflict
 	}
+	c.ClientID = cmp.Or(c.ClientID, old.ClientID)
 	c, err := inState(c)
 	if err != nil {
 		return Client{}, err
@@ -166,7 +169,7 @@ func ForUpdate(old, c Client, with Change) (Client, error) {
 	c.Version++
 	c.Previous, c.Reserved = nil, nil
 	switch {
-	case c.State == Active:
+	case c.State == Active || c.State != old.State && c.State.IsPending():
 	case c.State == old.State:
 		c.Previous, c.Reserved = old.Previous, old.Reserved
 	case c.State == Updating || old.State == PendingCreate && c.State == Creating:
@@ -194,9 +197,9 @@ func ForDelete(old Client, version int64, with Change) error {
 // Previous with the Version to write, or nil where Undo removes the record, which is
 // Creating and never waited for approval. What the authorization server decided last
 // (ClientID, OwnSubject, UpstreamState, UpstreamMembers) stays as in the Updating record:
-// an older UpstreamState may be worth nothing any more. Undo also
-// forgets the reservation c.Reserved, if it still belongs to this record. ErrConflict and
-// ErrState mean what they mean for Undo.
+// an older UpstreamState may be worth nothing any more. Undo also forgets the reservation
+// c.Reserved, if it still belongs to this record. ErrConflict and ErrState mean what they
+// mean for Undo.
 func ForUndo(c Client, version int64) (*Client, error) {
 	switch {
 	case c.Version != version:
@@ -207,7 +210,7 @@ func ForUndo(c Client, version int64) (*Client, error) {
 		before := *c.Previous
 		before.Version = c.Version + 1
 		if c.State == Updating {
-			before.ClientID, before.OwnSubject = c.ClientID, c.OwnSubject
+			before.ClientID, before.OwnSubject = cmp.Or(c.ClientID, before.ClientID), c.OwnSubject
 			before.UpstreamState, before.UpstreamMembers = c.UpstreamState, c.UpstreamMembers
 		}
 		return &before, nil

@@ -43,13 +43,12 @@ var (
 // The author of a store computes its records with [ForCreate], [ForUpdate],
 // [ForDelete] and [ForUndo]. These functions contain the rules about states.
 //
-// Only one record has a ClientID other than "". Two records of the same client_id cannot
-// be.
+// Only one record has a ClientID other than "", and one unique index decides which. A
+// store that has not [ClientIDs] need not keep the ClientID: the ID stands for it.
 //
 // Only one record holds a UniqueKey other than "", and one unique index decides which.
-// An Updating record holds its own key and the key of its Previous, so that no other
-// client can take the old key before an Undo. A record in any other state, Creating and Deleting
-// included, holds its own key.
+// A record holds its own key in any state. One that has a Previous holds the key of that
+// too, so that no other client can take the old key before an Undo.
 //
 // A reservation belongs to the record that it was made with, and outlives the record:
 // after Delete the store still refuses the jti. Only Undo forgets a reservation.
@@ -57,8 +56,8 @@ type Store interface {
 	// Create commits the record, with Version 1, and the change in one transaction. On
 	// any error it stores neither. The State of the record is Active, Creating or
 	// PendingCreate, else the error is ErrState (see ForCreate). ErrReplayed: the jti was
-	// used before. It is ErrUnderWay, which wraps ErrReplayed, if a record still has the
-	// jti as its Reserved. ErrExists: the ID, the ClientID or the UniqueKey is taken.
+	// used before. It is ErrUnderWay, which wraps ErrReplayed, if the record that it was
+	// used for still has it as its Reserved. ErrExists: the ID, the ClientID or the UniqueKey is taken.
 	// ErrLeaving, which wraps ErrExists: the ID and the ClientID are free, and the holder of
 	// the UniqueKey is Deleting. Where both hold, ErrReplayed comes before ErrExists.
 	Create(ctx context.Context, c Client, with Change) error
@@ -85,13 +84,14 @@ type Unfinished interface {
 	// Undo takes back the change that a record is in, if its Version still is version,
 	// in one transaction. It replaces an Updating record, and a Creating one that has a
 	// Previous, by its Previous and counts the Version up. It removes any other Creating
-	// record. In each case it forgets the reservation
-	// of that change, so that the sender may send the same request again. ErrNotFound,
-	// ErrConflict and, for a record in another state, ErrState change nothing.
+	// record. In each case it forgets the reservation of that change, so that the sender
+	// may send the same request again. The jti of a registration that waited for approval
+	// is none of that change, and stays used. ErrNotFound, ErrConflict and, for a record in
+	// another state, ErrState change nothing.
 	Undo(ctx context.Context, id string, version int64) error
 	// ListUnfinished returns at most limit records that are Creating, Updating or Deleting
-	// and whose Since is before the given time, ordered by Since and then by ID. It returns none
-	// where limit is below 1. An Update to the same State with a new Since moves a
+	// and whose Since is before the given time, ordered by Since and then by ID. It returns
+	// none where limit is below 1. An Update to the same State with a new Since moves a
 	// record to the end, so that a stuck record does not block the others.
 	ListUnfinished(ctx context.Context, before time.Time, limit int) ([]Client, error)
 }

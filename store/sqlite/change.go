@@ -42,10 +42,11 @@ func (s *Store) Update(ctx context.Context, c store.Client, with store.Change) e
 		if err != nil {
 			return err
 		}
-		if err := s.write.rehold(ctx, old, c); err != nil {
+		// The client_id comes first: where that is taken, ErrLeaving would promise too much.
+		if err := s.write.replace(ctx, c); err != nil {
 			return err
 		}
-		return s.write.replace(ctx, c)
+		return s.write.rehold(ctx, old, c)
 	}))
 }
 

@@ -1,6 +1,6 @@
 // Package sqlite is a store in one SQLite file, for a bank that runs on one machine and
 // for sandboxes. [Open] opens the file and returns a [Store], which has Store,
-// Unfinished and Lister of package store. It has no Replay.
+// Unfinished, Lister, ClientIDs and Pending of package store. It has no Replay.
 //
 // An answer without an error means that the change is on the disk. Each change is a
 // transaction of its own in the write-ahead log, with synchronous=FULL. One connection
@@ -52,6 +52,8 @@ var (
 	_ store.Store      = (*Store)(nil)
 	_ store.Unfinished = (*Store)(nil)
 	_ store.Lister     = (*Store)(nil)
+	_ store.ClientIDs  = (*Store)(nil)
+	_ store.Pending    = (*Store)(nil)
 )
 
 // Open opens the file, makes it where there is none, and brings its tables up to date.

@@ -33,7 +33,7 @@ func file(t testing.TB) string { return filepath.Join(t.TempDir(), "clients.db")
 func TestTheStoreKeepsTheContract(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		Open:   func(t *testing.T) store.Store { return open(t, file(t)) },
-		Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister}, Rounds: fulltest.Rounds(20),
+		Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister, storetest.ClientIDs, storetest.Pending}, Rounds: fulltest.Rounds(20),
 	})
 }
 
@@ -63,6 +63,12 @@ func (r replicas) Undo(ctx context.Context, id string, version int64) error {
 func (r replicas) ListUnfinished(ctx context.Context, before time.Time, limit int) ([]store.Client, error) {
 	return r.next().ListUnfinished(ctx, before, limit)
 }
+func (r replicas) GetByClientID(ctx context.Context, clientID string) (store.Client, error) {
+	return r.next().GetByClientID(ctx, clientID)
+}
+func (r replicas) ListPending(ctx context.Context, after string, limit int) ([]store.Client, error) {
+	return r.next().ListPending(ctx, after, limit)
+}
 
 func TestTwoStoresOnOneFileKeepTheContract(t *testing.T) {
 	storetest.Run(t, storetest.Config{
@@ -70,7 +76,7 @@ func TestTwoStoresOnOneFileKeepTheContract(t *testing.T) {
 			path := file(t)
 			return replicas{[2]*sqlite.Store{open(t, path), open(t, path)}, new(atomic.Uint32)}
 		},
-		Wanted: []storetest.Capability{storetest.Unfinished}, Rounds: fulltest.Rounds(20),
+		Wanted: []storetest.Capability{storetest.Unfinished, storetest.ClientIDs, storetest.Pending}, Rounds: fulltest.Rounds(20),
 	})
 }
 

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,13 @@ func want(what string, err, wanted error) {
 	}
 }
 
+// wantFinal checks that an answer is ErrReplayed and will stay so.
+func wantFinal(what string, err error) {
+	if want(what, err, store.ErrReplayed); errors.Is(err, store.ErrUnderWay) {
+		failf("%s: got error %v, and no change is under way", what, err)
+	}
+}
+
 // probe asks a store, and ends the case if the answer is wrong. Only the goroutine of
 // the case may call its methods.
 type probe struct {
@@ -53,6 +61,8 @@ type probe struct {
 	ctx        context.Context
 	unfinished store.Unfinished
 	lister     store.Lister
+	clientIDs  store.ClientIDs
+	pending    store.Pending
 	rounds     int // how often each race is run
 }
 
@@ -90,10 +100,14 @@ func (p *probe) same(wanted store.Client) {
 	}
 }
 
-// burnt checks that the store refuses the jti, and free that it does not. free removes
-// the record that it makes.
+// burnt checks that the store refuses the jti, underWay that it does so for a change that
+// has not ended, and free that it does not. free removes the record that it makes.
 func (p *probe) burnt(r store.Reservation) {
 	p.create(store.Client{ID: "burnt?"}, r, store.ErrReplayed)
+}
+
+func (p *probe) underWay(r store.Reservation) {
+	p.create(store.Client{ID: "under way?"}, r, store.ErrUnderWay)
 }
 
 func (p *probe) free(r store.Reservation) {
@@ -134,6 +148,20 @@ func client(id string) store.Client {
 	}
 }
 
+// decided returns the record with what an authorization server decides, the client_id
+// excepted.
+func decided(c store.Client, by string) store.Client {
+	c.OwnSubject, c.UpstreamState = "subject of "+by, []byte("state of "+by+"\x00\xff")
+	c.UpstreamMembers = []byte(`{"b" : 1.0,"a":"\u0041 \/ <&>","by":"` + by + `"}`)
+	return c
+}
+
+// named returns the record with a client_id.
+func named(c store.Client, clientID string) store.Client {
+	c.ClientID = clientID
+	return c
+}
+
 // in returns the record in another state, with that Since.
 func in(c store.Client, s store.State, since time.Time) store.Client {
 	c.State, c.Since = s, since
@@ -144,6 +172,15 @@ func in(c store.Client, s store.State, since time.Time) store.Client {
 func versioned(c store.Client, version int64) store.Client {
 	c.Version = version
 	return c
+}
+
+// clientIDOf returns the client_id of a record. The ID stands for none, except in a record
+// that was never Active.
+func clientIDOf(c store.Client) string {
+	if c.State == store.Creating || c.State == store.PendingCreate {
+		return c.ClientID
+	}
+	return cmp.Or(c.ClientID, c.ID)
 }
 
 // difference names the first member in which two records differ. Bytes and lists
@@ -158,13 +195,18 @@ func difference(got, wanted store.Client) string {
 		name string
 		same bool
 	}{
-		{"ID", got.ID == wanted.ID}, {"Version", got.Version == wanted.Version}, {"State", got.State == wanted.State},
+		{"ID", got.ID == wanted.ID}, {"ClientID", clientIDOf(got) == clientIDOf(wanted)},
+		{"Version", got.Version == wanted.Version}, {"State", got.State == wanted.State},
 		{"Since", got.Since.Equal(wanted.Since)}, {"IssuedAt", got.IssuedAt.Equal(wanted.IssuedAt)},
 		{"Environment", got.Environment == wanted.Environment}, {"Issuer", got.Issuer == wanted.Issuer}, {"SoftwareID", got.SoftwareID == wanted.SoftwareID},
 		{"OrgID", got.OrgID == wanted.OrgID}, {"Metadata", bytes.Equal(got.Metadata, wanted.Metadata)},
 		{"SoftwareStatement", got.SoftwareStatement == wanted.SoftwareStatement},
 		{"Application", sameApplication(got.Application, wanted.Application)}, {"UniqueKey", got.UniqueKey == wanted.UniqueKey},
 		{"SecretHash", bytes.Equal(got.SecretHash, wanted.SecretHash)}, {"SealedSecret", bytes.Equal(got.SealedSecret, wanted.SealedSecret)},
+		{"JWKSAddress", got.JWKSAddress == wanted.JWKSAddress}, {"SubjectDN", got.SubjectDN == wanted.SubjectDN},
+		{"OwnSubject", got.OwnSubject == wanted.OwnSubject},
+		{"UpstreamState", bytes.Equal(got.UpstreamState, wanted.UpstreamState)},
+		{"UpstreamMembers", bytes.Equal(got.UpstreamMembers, wanted.UpstreamMembers)},
 		{"Previous", (got.Previous == nil) == (wanted.Previous == nil)}, {"Reserved", bytes.Equal(got.Reserved, wanted.Reserved)},
 	} {
 		if !member.same {

@@ -19,6 +19,17 @@ func recordCases() []testCase {
 				p.create(client("a"), jti("1"), nil)
 				p.same(versioned(client("a"), 1))
 			}},
+		{name: "subject and address of the key set come back as they were written",
+			why: "an authorization server that gets the client anew is told the certificate's subject, and where the keys are",
+			do: func(p *probe) {
+				c := client("a")
+				c.SubjectDN, c.JWKSAddress = `CN=a\, b\+c,O=\E9 \u00e9,C=GB`, "https://keystore.example/a%20b.jwks?x=y&z"
+				p.create(c, jti("1"), nil)
+				p.same(versioned(c, 1))
+				c.SubjectDN, c.JWKSAddress = "CN=d", "https://keystore.example/d.jwks"
+				p.update(versioned(c, 1), jti("2"), nil)
+				p.same(versioned(c, 2))
+			}},
 		{name: "a record of an ID alone comes back",
 			why: "an empty member is no fault; an empty State is written as Active",
 			do: func(p *probe) {
@@ -107,7 +118,7 @@ func valueCases() []testCase {
 
 // spoil changes everything that a record points at.
 func spoil(c store.Client) {
-	for _, bytes := range [][]byte{c.Metadata, c.SecretHash, c.SealedSecret} {
+	for _, bytes := range [][]byte{c.Metadata, c.SecretHash, c.SealedSecret, c.UpstreamState, c.UpstreamMembers} {
 		for i := range bytes {
 			bytes[i] = 'x'
 		}
@@ -139,6 +150,12 @@ func endedContext(p *probe) {
 	}
 	if p.lister != nil {
 		_, answers["List"] = p.lister.List(ended, "", 10)
+	}
+	if p.clientIDs != nil {
+		_, answers["GetByClientID"] = p.clientIDs.GetByClientID(ended, "a")
+	}
+	if p.pending != nil {
+		_, answers["ListPending"] = p.pending.ListPending(ended, "", 10)
 	}
 	for verb, err := range answers {
 		if !errors.Is(err, context.Canceled) {
@@ -204,7 +221,7 @@ func reservationCases() []testCase {
 			why: "the same request sent twice is a replay: the sender is told to look for its own client, and not that another has the key",
 			do: func(p *probe) {
 				p.create(client("a"), jti("1"), nil)
-				p.create(client("a"), jti("1"), store.ErrReplayed)
+				wantFinal("Create", p.Create(p.ctx, client("a"), request("1")))
 			}},
 		{name: "a reservation that has ended is no obstacle",
 			why: "the store keeps a jti until exp and the skew have passed; later the bank refuses the token for its age",

@@ -51,12 +51,24 @@ func leaseCases() []replayCase {
 				p.reserve(jti("aa"), store.ErrReplayed)
 				p.reserve(jti("ab"), nil)
 			}},
+		{"a jti that a lease holds is ErrUnderWay, and one that is confirmed is not",
+			"the sender of the first tries again in a moment, the sender of the second never: the bank answers 503 or 400",
+			func(p *replayProbe) {
+				p.reserve(jti("1"), nil)
+				p.reserve(jti("1"), store.ErrUnderWay)
+				p.confirm(jti("1"), nil)
+				wantFinal("Reserve", p.Reserve(p.ctx, jti("1"), lease))
+				p.reserve(jti("2"), nil)
+				p.release(jti("2"))
+				p.reserve(jti("2"), nil)
+				p.reserve(jti("2"), store.ErrUnderWay)
+			}},
 		{"a confirmed jti stays until the end of its reservation", "from then on the bank refuses the token for its age",
 			func(p *replayProbe) {
 				p.reserve(jti("1"), nil)
 				p.confirm(jti("1"), nil)
 				p.pass(2 * lease)
-				p.reserve(jti("1"), store.ErrReplayed)
+				wantFinal("Reserve", p.Reserve(p.ctx, jti("1"), lease))
 				p.reserve(jti("2"), nil)
 				ended := jti("2")
 				ended.Until = longAgo

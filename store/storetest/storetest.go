@@ -5,7 +5,7 @@
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, storetest.Config{
 //			Open:   func(t *testing.T) store.Store { return openAnEmptyStore(t) },
-//			Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister},
+//			Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister, storetest.ClientIDs, storetest.Pending},
 //		})
 //	}
 //
@@ -29,6 +29,8 @@ type Capability string
 const (
 	Unfinished Capability = "store.Unfinished"
 	Lister     Capability = "store.Lister"
+	ClientIDs  Capability = "store.ClientIDs"
+	Pending    Capability = "store.Pending"
 )
 
 // of reports whether the store has the capability.
@@ -41,6 +43,10 @@ func (c Capability) of(s store.Store) bool {
 		_, ok = s.(store.Unfinished)
 	case Lister:
 		_, ok = s.(store.Lister)
+	case ClientIDs:
+		_, ok = s.(store.ClientIDs)
+	case Pending:
+		_, ok = s.(store.Pending)
 	}
 	return ok
 }
@@ -50,6 +56,7 @@ type testCase struct {
 	name  string
 	why   string // printed with a failure
 	needs Capability
+	also  Capability // needed too
 	do    func(*probe)
 }
 
@@ -97,7 +104,7 @@ func Run(t *testing.T, config Config) {
 		}
 	}
 	for _, c := range cases() {
-		if !c.needs.of(first) {
+		if !c.needs.of(first) || !c.also.of(first) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
@@ -125,7 +132,8 @@ func RunReplay(t *testing.T, config ReplayConfig) {
 func cases() []testCase {
 	var all []testCase
 	for _, some := range [][]testCase{
-		recordCases(), valueCases(), reservationCases(), forgettingCases(), uniqueCases(), changeCases(), stateCases(), undoCases(), listCases(), raceCases(),
+		recordCases(), valueCases(), reservationCases(), forgettingCases(), uniqueCases(), changeCases(), stateCases(), undoCases(), listCases(),
+		decisionCases(), clientIDCases(), underWayCases(), pendingCases(), listPendingCases(), raceCases(), clientIDRaces(), pendingRaces(),
 	} {
 		all = append(all, some...)
 	}
@@ -136,5 +144,7 @@ func (c testCase) run(ctx context.Context, s store.Store, rounds int) error {
 	p := &probe{ctx: ctx, Store: s, rounds: rounds}
 	p.unfinished, _ = s.(store.Unfinished)
 	p.lister, _ = s.(store.Lister)
+	p.clientIDs, _ = s.(store.ClientIDs)
+	p.pending, _ = s.(store.Pending)
 	return caught(func() { c.do(p) })
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -136,26 +137,7 @@ func listCases() []testCase {
 					p.create(client(wanted[(i*5)%len(wanted)]), jti(fmt.Sprint(i)), nil)
 				}
 				p.update(versioned(in(client("b"), store.Deleting, issued), 1), store.Reservation{}, nil)
-				for size := 1; size <= len(wanted)+1; size++ {
-					var all []store.Client
-					after := ""
-					for {
-						page, err := p.lister.List(p.ctx, after, size)
-						want("List", err, nil)
-						if len(page) > size {
-							failf("List gave %d records of at most %d", len(page), size)
-						}
-						if len(page) == 0 {
-							break
-						}
-						if all, after = append(all, page...), page[len(page)-1].ID; len(all) > len(wanted) {
-							break
-						}
-					}
-					wantIDs(fmt.Sprintf("List in pages of %d", size), all, nil, wanted)
-				}
-				none, err := p.lister.List(p.ctx, "", 0)
-				wantIDs("List of none", none, err, nil)
+				p.walk("List", p.lister.List, wanted)
 			}},
 		{name: "List gives whole records", needs: Lister, why: "a listed record is the one that Get returns, and belongs to the caller",
 			do: func(p *probe) {
@@ -168,5 +150,31 @@ func listCases() []testCase {
 				spoil(found[0])
 				p.same(versioned(client("a"), 1))
 			}},
+	}
+}
+
+// walk checks that pages of any size hold the records wanted, in this order.
+func (p *probe) walk(verb string, list func(ctx context.Context, after string, limit int) ([]store.Client, error), wanted []string) {
+	for size := 1; size <= len(wanted)+1; size++ {
+		var all []store.Client
+		after := ""
+		for {
+			page, err := list(p.ctx, after, size)
+			want(verb, err, nil)
+			if len(page) > size {
+				failf("%s gave %d records of at most %d", verb, len(page), size)
+			}
+			if len(page) == 0 {
+				break
+			}
+			if all, after = append(all, page...), page[len(page)-1].ID; len(all) > len(wanted) {
+				break
+			}
+		}
+		wantIDs(fmt.Sprintf("%s in pages of %d", verb, size), all, nil, wanted)
+	}
+	for _, limit := range []int{0, -1} {
+		none, err := list(p.ctx, "", limit)
+		wantIDs(verb+" of none", none, err, nil)
 	}
 }
