@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
@@ -41,10 +42,17 @@ func (r *Registrar) authenticate(ctx context.Context, clientID string, by Caller
 	switch {
 	case err != nil:
 		return nil, err
+	case !r.manages(client, access):
+		return nil, noSuchClient(errForeignGrant)
+	case r.policy.ManagementAudience != "" && !slices.Contains(access.Audience, r.policy.ManagementAudience):
+		return nil, noSuchClient(errAudience)
 	case clientID != client.ClientID:
 		return nil, r.revoked(ctx, by.Token, access, r.foreign(ctx, clientID))
 	}
 	o.environment = client.Environment
+	if err := r.checkScope(access); err != nil {
+		return nil, err
+	}
 	statement, err := r.owns(ctx, client, by.Certificate)
 	if err != nil {
 		return nil, err
@@ -86,6 +94,10 @@ func (r *Registrar) introspect(ctx context.Context, by Caller) (token.AccessToke
 	}
 	access, err := r.tokens.Introspect(ctx, by.Token)
 	switch {
+	case errors.Is(err, token.ErrUnbound) && r.unbound.CompareAndSwap(false, true):
+		r.log.ErrorContext(ctx, "an access token is bound to no certificate, and is refused; if all tokens are, no client can be managed: "+
+			"switch on certificate-bound access tokens at the authorization server (RFC 8705 section 3); this is logged once", "error", text.Bounded{Err: err})
+		return token.AccessToken{}, noSuchClient(err)
 	case errors.Is(err, token.ErrInvalid):
 		return token.AccessToken{}, noSuchClient(err)
 	case err != nil:
@@ -128,13 +140,17 @@ func (r *Registrar) foreign(ctx context.Context, clientID string) error {
 }
 
 // revoked revokes a token that was used at another client's address, or whose client does
-// not exist. It returns answer, also if the revocation fails: the request is refused
-// either way.
+// not exist, as far as the authorization server lets the bank do so. It returns answer, also
+// if the token stays valid: the request is refused either way.
 func (r *Registrar) revoked(ctx context.Context, bearer claims.Secret, access token.AccessToken, answer error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
-	if _, err := r.tokens.Revoke(ctx, token.Revocation{Token: bearer, Access: access}); err != nil {
-		r.log.Error("a misused access token cannot be revoked", "error", err)
+	result, err := r.tokens.Revoke(ctx, token.Revocation{Token: bearer, Access: access})
+	switch {
+	case err != nil:
+		r.log.Error("a misused access token is not revoked", "client_id", text.Echo(access.ClientID), "error", err)
+	case !result.Ended:
+		r.log.Info("a misused access token is not revoked, and stays valid for its client", "client_id", text.Echo(access.ClientID))
 	}
 	return answer
 }

@@ -64,6 +64,9 @@ func (e *Error) challenge(realm string) string {
 	if e.BearerError != "" {
 		parameters = append(parameters, `error="`+e.BearerError+`"`)
 	}
+	if e.BearerError != "" && e.Scope != "" {
+		parameters = append(parameters, `scope="`+e.Scope+`"`)
+	}
 	return strings.TrimSpace(cmp.Or(e.scheme, "Bearer") + " " + strings.Join(parameters, ", "))
 }
 

@@ -8,7 +8,9 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -62,4 +64,58 @@ func TestARegistrarWorksWithAnyAuthorizationServer(t *testing.T) {
 	require.Equal(t, 401, get(with("iat", s.now.Unix()-61)), "older than the client by more than the skew")
 	require.Equal(t, "/revoke", path)
 	require.Equal(t, 401, get(with("exp", s.now.Unix())), "ended")
+	require.Equal(t, 200, get(with("sub", id)))
+	require.Equal(t, 401, get(with("sub", "customer")))
+	require.Empty(t, path, "a customer's token is not revoked")
+	require.Equal(t, 401, get(with("sub", 7)))
+	require.Equal(t, 401, get(with("aud", map[string]any{})))
+	require.Contains(t, s.log.String(), "the introspection names no certificate")
+}
+
+// TestAnAuthorizationServerThatFailsIsAnOutageInTheLog: 503, and a line that says what is
+// wrong.
+func TestAnAuthorizationServerThatFailsIsAnOutageInTheLog(t *testing.T) {
+	s := newSite(t, nil)
+	id := s.client(t)
+	var answer http.HandlerFunc
+	authorizationServer := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the server would not see that the caller hangs up
+		answer(w, r)
+	}))
+	t.Cleanup(authorizationServer.Close)
+	says := func(status int, media, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", media)
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	const js = "application/json"
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		told   string
+	}{
+		"the secret is wrong": {says(401, js, `{"error":"invalid_client"}`), "refuses the credentials"},
+		"it is not allowed":   {says(403, js, `{"error":"access_denied"}`), "does not let it use this endpoint"},
+		"it is out":           {says(503, "text/html", "<html>"), "answered 503"},
+		"a page":              {says(200, "text/html", "<html>"), "not application/json"},
+		"ten megabytes":       {says(200, js, strings.Repeat(" ", 10<<20)+`{"active":true}`), "more than 65536 bytes"},
+		"a list":              {says(200, js, `[{"active":true}]`), "no JSON object"},
+		"a member twice":      {says(200, js, `{"active":false,"active":true}`), "twice"},
+		"slow":                {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "deadline"},
+	} {
+		tokens, err := token.NewIntrospection(token.IntrospectionConfig{IntrospectionURL: authorizationServer.URL, Timeout: 200 * time.Millisecond,
+			Revocation: token.NoRevocation(), HTTPClient: authorizationServer.Client()})
+		require.NoError(t, err)
+		server := s.start(t, func(c *dcr.Config) { c.Tokens = tokens }, nil)
+		answer = c.answer
+		before := len(s.log.String())
+		a := server.send(t, s.request(t, "GET", "/register/"+id, nil))
+		require.Equal(t, 503, a.status, name)
+		require.NotEmpty(t, a.header.Get("Retry-After"), name)
+		line := s.log.String()[before:]
+		require.Contains(t, line, "level=ERROR", name)
+		require.Contains(t, line, c.told, name)
+		require.Less(t, len(line), 1000, name)
+	}
 }

@@ -42,7 +42,8 @@ func CallerOf(r *http.Request, source cert.Source) (Caller, error) {
 func (r *Registrar) HasTokens() bool { return r.tokens != nil }
 
 // Application returns the application of the caller's client, and its environment, for
-// the bank's other APIs. It makes the checks of Get but the one of the path: the token
+// the bank's other APIs. It makes the checks of Get but those of the path, and of the token's
+// subject, audience and scope, because a customer's token is meant for these APIs: the token
 // is valid and bound to the certificate, its client is still registered and not younger
 // than the token, and the certificate is one of its software now. A refusal is an
 // *Error, 401, 405 or 503. Application does not call the Observer.
@@ -65,9 +66,13 @@ func (r *Registrar) Application(ctx context.Context, by Caller) (claims.Applicat
 //   - 401 if the token is bound to another certificate
 //   - 401 if the token's client does not exist, or if it was issued after the token by
 //     more than the policy's clock_skew (the authorization server's clock may be slow);
-//     the token is revoked
-//   - 401 if clientID is not the token's client, whether that client exists or not; the
-//     token is revoked. The policy foreign_token can make it 403 if the client exists.
+//     Tokens.Revoke is asked to end the token
+//   - 401 if the token is not the client's own (Config.ClientToken), such as one that a
+//     customer granted, and if its audience lacks the policy's management_audience
+//   - 401 if clientID is not the token's client, whether that client exists or not;
+//     Tokens.Revoke is asked to end the token. The policy foreign_token can make it 403 if
+//     the client exists.
+//   - 403 if the token's scope lacks a word of the policy's management_scope
 //   - 401 if the certificate is not one of the client's software; 503 if the software's
 //     keys cannot be read now
 //

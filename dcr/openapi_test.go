@@ -143,6 +143,16 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	}
 }
 
+// provocation is what makes a bank give one answer.
+type provocation struct {
+	name     string
+	methods  string // that are tried
+	status   int    // that they are answered with; 0 for success
+	registry func(*dcr.Config)
+	adapter  func(*dcr.HandlerConfig)
+	request  func(method, path string) *http.Request
+}
+
 func provokeEveryAnswer(t *testing.T, profile validate.Profile) {
 	s := newSiteOf(t, profile, func(p *validate.Policy) { p.ForeignToken = validate.ForeignTokenForbidden })
 	slow := func() io.Reader {
@@ -150,14 +160,7 @@ func provokeEveryAnswer(t *testing.T, profile validate.Profile) {
 		t.Cleanup(func() { _ = writer.Close() })
 		return reader
 	}
-	for _, c := range []struct {
-		name     string
-		methods  string // that are tried
-		status   int    // that they are answered with; 0 for success
-		registry func(*dcr.Config)
-		adapter  func(*dcr.HandlerConfig)
-		request  func(method, path string) *http.Request
-	}{
+	for _, c := range append(tokenRefusals(t, s), []provocation{
 		{name: "success", methods: "POST GET PUT DELETE"},
 		{name: "success with 200", methods: "POST", status: 200, registry: func(c *dcr.Config) {
 			c.Validator = s.validator(t, func(p *validate.Policy) { p.CreatedStatus = 200 })
@@ -167,13 +170,6 @@ func provokeEveryAnswer(t *testing.T, profile validate.Profile) {
 		}},
 		{name: "no certificate", methods: "POST GET PUT DELETE", status: 401, adapter: func(c *dcr.HandlerConfig) {
 			c.Certificate = noCertificate
-		}},
-		{name: "the client of another token", methods: "GET PUT DELETE", status: 403, request: func(m, p string) *http.Request {
-			r := s.request(t, m, p, nil)
-			other, refusal := s.register(t, s.registrar, s.token(t, nil))
-			require.Nil(t, refusal)
-			r.Header.Set("Authorization", "Bearer "+s.accessToken(t, other.Client.ID))
-			return r
 		}},
 		{name: "no approval", methods: "DELETE", status: 403, registry: func(c *dcr.Config) {
 			c.Hooks.Approve = func(context.Context, dcr.Change) error { return &dcr.Refusal{} }
@@ -198,7 +194,7 @@ func provokeEveryAnswer(t *testing.T, profile validate.Profile) {
 		{name: "a broken record", methods: "GET", status: 500, registry: func(c *dcr.Config) { c.Store = brokenRecords{c.Store} }},
 		{name: "keys that the bank forgot to list", methods: "DELETE", status: 500, registry: func(c *dcr.Config) { c.SoftwareKeys = missingHost(t, s.world) }},
 		{name: "no store", methods: "POST GET PUT DELETE", status: 503, registry: func(c *dcr.Config) { c.Store = noStore{c.Store} }},
-	} {
+	}...) {
 		t.Run(c.name, func(t *testing.T) {
 			for method := range strings.FieldsSeq(c.methods) {
 				path := "/register"
@@ -222,6 +218,27 @@ func provokeEveryAnswer(t *testing.T, profile validate.Profile) {
 		})
 	}
 	require.Equal(t, slices.Sorted(maps.Keys(s.documented)), slices.Sorted(maps.Keys(s.seen)))
+}
+
+// tokenRefusals are refusals of tokens that are valid.
+func tokenRefusals(t *testing.T, s *site) []provocation {
+	return []provocation{
+		{name: "the client of another token", methods: "GET PUT DELETE", status: 403, request: func(m, p string) *http.Request {
+			r := s.request(t, m, p, nil)
+			other, refusal := s.register(t, s.registrar, s.token(t, nil))
+			require.Nil(t, refusal)
+			r.Header.Set("Authorization", "Bearer "+s.accessToken(t, other.Client.ID))
+			return r
+		}},
+		{name: "a token of too small a scope", methods: "GET PUT DELETE", status: 403, registry: func(c *dcr.Config) {
+			c.Validator = s.validator(t, func(p *validate.Policy) {
+				p.ForeignToken, p.ManagementScope, p.ManagementAudience = validate.ForeignTokenUnauthorized, "registration", ""
+			})
+		}},
+		{name: "a token for another API", methods: "GET PUT DELETE", status: 401, registry: func(c *dcr.Config) {
+			c.Validator = s.validator(t, func(p *validate.Policy) { p.ManagementAudience = "https://bank.example: register" })
+		}},
+	}
 }
 
 // brokenRecords is a store with records that no registrar can have written.

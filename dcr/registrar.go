@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
@@ -80,6 +81,7 @@ type Registrar struct {
 	changeTimeout time.Duration
 	observer      func(Event)
 	reached       func(point string) // called between the steps of a change; tests end the process there
+	unbound       atomic.Bool        // an unbound token has been logged
 }
 
 // These mean that a store of four verbs is not enough.

@@ -20,6 +20,7 @@ type Error struct {
 	Report      *validate.Report // every violation; nil if the request was not judged
 	RetryAfter  time.Duration    // with 503: when to try again
 	BearerError string           // with 401 and 403: the error code of WWW-Authenticate, "" for none (RFC 6750 section 3.1)
+	Scope       string           // with BearerError: the scope that is needed, for WWW-Authenticate (RFC 6750 section 3); "" for none
 	Err         error            // the cause, for logs
 
 	logged bool   // the Registrar has logged the cause

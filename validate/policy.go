@@ -120,6 +120,13 @@ type Policy struct {
 	// PendingDays is after how many days a change that nobody has decided on counts as
 	// refused. (pending_days)
 	PendingDays int
+	// ManagementScope has the words, with a blank between them, that the scope of an access
+	// token must have at the address of a client. Without them the answer is 403. Empty
+	// demands none. (management_scope)
+	ManagementScope string
+	// ManagementAudience must be in aud of an access token at the address of a client.
+	// Without it the answer is 401. Empty demands none. (management_audience)
+	ManagementAudience string
 	// Widenings names each way in which this policy is knowingly wider than the
 	// FAPI rules of the profile. [New] refuses a policy that uses one without its
 	// name. (widenings)

@@ -163,6 +163,27 @@ func checkPolicyAllowedValues(f *jsonform.Faults, p *Policy) {
 	}
 }
 
+// checkPolicyManagementScope refuses words that no scope has. A token that lacks one of the
+// words is told so in a header of the answer.
+func checkPolicyManagementScope(f *jsonform.Faults, p *Policy) {
+	words := strings.Fields(p.ManagementScope)
+	for _, w := range words {
+		if !isScopeWord(w) {
+			f.Add("management_scope", "%q is no scope word (RFC 6749 section 3.3)", Echo(w))
+		}
+	}
+	if strings.Join(words, " ") != p.ManagementScope {
+		f.Add("management_scope", "write one blank between two words, and none at the ends; leave it empty to demand no scope")
+	}
+}
+
+// checkPolicyManagementAudience refuses a text that no aud has.
+func checkPolicyManagementAudience(f *jsonform.Faults, p *Policy) {
+	if strings.TrimSpace(p.ManagementAudience) != p.ManagementAudience || !text.Printable(p.ManagementAudience) {
+		f.Add("management_audience", "%q names nobody: write printable ASCII without blanks at the ends; leave it empty to demand none", Echo(p.ManagementAudience))
+	}
+}
+
 // checkDenied refuses entries that no statement can have: a misspelt entry would deny no
 // one.
 func checkDenied(f *jsonform.Faults, place string, list []string) {

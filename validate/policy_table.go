@@ -333,6 +333,22 @@ var policyTable = jsonform.Table[Policy]{
 		Example: `7`,
 	},
 	{
+		Name:  "management_scope",
+		Field: jsonform.At(func(p *Policy) *string { return &p.ManagementScope }, jsonform.Text[string]{}),
+		Doc: "The words, with a blank between them, that the scope of an access token must have where a client is read, changed or deleted. " +
+			"Without them the answer is 403 with `insufficient_scope`, which names them. An empty string demands none.",
+		Example: `"registration"`,
+		Check:   checkPolicyManagementScope,
+	},
+	{
+		Name:  "management_audience",
+		Field: jsonform.At(func(p *Policy) *string { return &p.ManagementAudience }, jsonform.Text[string]{}),
+		Doc: "What `aud` of an access token must have where a client is read, changed or deleted: the name of the registration endpoint at the " +
+			"authorization server. Without it the answer is 401. An empty string demands none.",
+		Example: `"https://bank.example/register"`,
+		Check:   checkPolicyManagementAudience,
+	},
+	{
 		Name: "widenings",
 		Field: jsonform.At(func(p *Policy) *[]Widening { return &p.Widenings },
 			jsonform.Texts[Widening]{Known: widenings, Once: true}),

@@ -168,6 +168,8 @@ func anyPolicy(t *rapid.T, profile Profile) Policy {
 	p.DeniedOrganisations = some(t, "denied_organisations", 0, []string{"o"})
 	p.ErrorDetail = one(t, "error_detail", DetailFirst, DetailAll)
 	p.ForeignToken = one(t, "foreign_token", ForeignTokenUnauthorized, ForeignTokenForbidden)
+	p.ManagementScope = one(t, "management_scope", "", "registration", "accounts !~")
+	p.ManagementAudience = one(t, "management_audience", "", "https://bank.example/register", "a b")
 	return p
 }
 
@@ -299,7 +301,7 @@ func TestAnUnknownMemberOfAPolicyIsToldWhatWasMeant(t *testing.T) {
 	for text, want := range map[string]PolicyError{
 		`{"scops": []}`:                       {Member: "scops", Reason: "is unknown: did you mean to write scopes?"},
 		`{"CREATED_STATUS":1}`:                {Member: "CREATED_STATUS", Reason: "is unknown: did you mean to write created_status?"},
-		`{"audience": "a"}`:                   {Member: "audience", Reason: "is unknown: did you mean to write audiences or audience_kinds?"},
+		`{"audience": "a"}`:                   {Member: "audience", Reason: "is unknown: did you mean to write audiences or audience_kinds or management_audience?"},
 		`{"aud": "a"}`:                        {Member: "aud", Reason: "is unknown: did you mean to write audiences?"},
 		`{"token_endpoint_auth_method": "a"}`: {Member: "token_endpoint_auth_method", Reason: "is unknown: did you mean to write auth_methods?"},
 		`{"Grant_Types_supported": []}`:       {Member: "Grant_Types_supported", Reason: "is unknown: did you mean to write grant_types?"},

@@ -59,6 +59,7 @@ func TestParsePolicyReadsEveryMember(t *testing.T) {
 		"ssa_max_age_seconds": 60, "max_redirect_uris": 5, "scope_as_array": true, "roles_as_string": true,
 		"denied_statements": ["j"], "denied_software": ["s"], "denied_organisations": ["o"],
 		"served_roles": ["AISP"], "created_status": 200, "response_scope_as_array": true, "error_detail": "all", "foreign_token": "forbidden", "pending_changes": ["delete"], "pending_days": 7,
+		"management_scope": "a b", "management_audience": "c",
 		"widenings": ["RS256", "client_secret_basic"]}`
 	got, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
 	require.NoError(t, err)
@@ -85,6 +86,7 @@ func TestParsePolicyReadsEveryMember(t *testing.T) {
 		ScopeAsArray: true, RolesAsString: true, ServedRoles: []claims.Role{claims.AISP}, CreatedStatus: 200,
 		DeniedStatements: []string{"j"}, DeniedSoftware: []string{"s"}, DeniedOrganisations: []string{"o"},
 		ResponseScopeAsArray: true, ErrorDetail: validate.DetailAll, ForeignToken: validate.ForeignTokenForbidden, PendingChanges: []validate.PendingChange{validate.PendingDelete}, PendingDays: 7,
+		ManagementScope: "a b", ManagementAudience: "c",
 		Widenings: []validate.Widening{validate.WidenRS256, validate.WidenClientSecretBasic},
 	}, got)
 
@@ -166,6 +168,23 @@ func TestADenyListThatDeniesNobodyIsRefused(t *testing.T) {
 	}
 	_, err := validate.ParsePolicy([]byte(`{"denied_software": []}`), validate.OBIE33)
 	require.NoError(t, err, "an empty list is none")
+}
+
+func TestATokenThatNobodyHasCannotBeDemanded(t *testing.T) {
+	for doc, member := range map[string]string{
+		`{"management_scope": ["a"]}`:      "management_scope",
+		`{"management_scope": "a  b"}`:     "management_scope",
+		`{"management_scope": " a"}`:       "management_scope",
+		`{"management_scope": "a\tb"}`:     "management_scope",
+		`{"management_scope": "a\u00a0b"}`: "management_scope",
+		`{"management_scope": "\""}`:       "management_scope",
+		`{"management_audience": 7}`:       "management_audience",
+		`{"management_audience": " "}`:     "management_audience",
+		`{"management_audience": "a\n"}`:   "management_audience",
+	} {
+		_, err := validate.ParsePolicy([]byte(doc), validate.OBIE33)
+		assert.Equal(t, member, faults(err)[0], doc)
+	}
 }
 
 func TestParsePolicyNamesWhatItRefuses(t *testing.T) {
@@ -313,7 +332,7 @@ func ExampleParsePolicy() {
 	written, err := json.Marshal(policy)
 	fmt.Println(len(written) > 1000, err)
 	// Output:
-	// validate: policy: audience: is unknown: did you mean to write audiences or audience_kinds?
+	// validate: policy: audience: is unknown: did you mean to write audiences or audience_kinds or management_audience?
 	// [0015800001HQQrZAAX] 1h0m0s <nil>
 	// true <nil>
 }

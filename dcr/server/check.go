@@ -57,6 +57,7 @@ func (c *Config) checkAddress(f *faults) {
 func (c *Config) checkTokens(f *faults) {
 	f.add(c.TokenEndpoint && c.Tokens != nil,
 		"both TokenEndpoint and Tokens are set: choose whether the bank issues tokens itself or asks its authorization server")
+	f.add(c.ClientToken != nil && c.Tokens == nil, "ClientToken is set, and judges the tokens of Tokens, which is not: leave it out, or give Tokens")
 	f.add(!c.TokenEndpoint && c.Discovery.TokenEndpoint == "" && !c.DiscoveryFrom.given(),
 		"Discovery.TokenEndpoint is empty: name that of the authorization server, give its document by DiscoveryFrom, or set TokenEndpoint to have one here")
 	f.add(c.TokenEndpoint && c.Discovery.TokenEndpoint != "", "both TokenEndpoint and Discovery.TokenEndpoint are set: clients use one, so leave one out")

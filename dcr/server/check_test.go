@@ -50,6 +50,7 @@ func TestAContradictionIsNamed(t *testing.T) {
 			p.GrantTypes = slices.DeleteFunc(p.GrantTypes, func(g claims.GrantType) bool { return g == claims.ClientCredentials })
 			c.Policy = &p
 		},
+		"ClientToken":       func(c *server.Config) { c.ClientToken = func(token.AccessToken) bool { return true } },
 		"Clients.Server[0]": func(c *server.Config) { c.Clients.Server = []tls.Certificate{{}} },
 		"Clients.Server[1]": func(c *server.Config) {
 			c.Clients.Server = append(c.Clients.Server, tls.Certificate{Certificate: c.Clients.Server[0].Certificate})

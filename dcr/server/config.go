@@ -54,6 +54,9 @@ type Config struct {
 	// Tokens checks access tokens at the bank's authorization server;
 	// token.Introspection is one.
 	Tokens token.Tokens
+	// ClientToken decides which access tokens of Tokens may manage a client, as
+	// dcr.Config.ClientToken has it. It excludes TokenEndpoint.
+	ClientToken func(token.AccessToken) bool
 	// TokenEndpoint makes the bank issue access tokens itself, by the client_credentials
 	// grant. The tokens are kept in memory, so the bank must be a single process. Without
 	// Replay the jti of client assertions are kept in memory too: after a restart, an

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -198,6 +199,19 @@ var effects = map[string]func(*testing.T, *world){
 		_, err = client.Get(t.Context(), made.ClientID, tpp.BearerToken{Value: claims.NewSecret("t")})
 		require.Error(t, err)
 		seen.require(t, "introspect t")
+	},
+	"ClientToken": func(t *testing.T, w *world) {
+		issued, asked := token.NewMemory(nil, nil), 0
+		w.config.Tokens, w.config.TokenEndpoint = issued, false
+		w.config.Discovery.TokenEndpoint = "https://as.example/token"
+		w.config.ClientToken = func(token.AccessToken) bool { asked++; return false }
+		made, client, err := w.try(t)
+		require.NoError(t, err)
+		access, err := issued.Issue(t.Context(), made.ClientID, sha256.Sum256(w.software.TransportCertificate.Certificate[0]), nil, time.Minute)
+		require.NoError(t, err)
+		_, err = client.Get(t.Context(), made.ClientID, tpp.BearerToken{Value: access})
+		require.Error(t, err)
+		require.Equal(t, 1, asked)
 	},
 	"TokenEndpoint": func(t *testing.T, w *world) {
 		require.Equal(t, http.StatusMethodNotAllowed, get(w.bank(t), http.MethodGet, "/token").Code)

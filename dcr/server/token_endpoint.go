@@ -210,11 +210,15 @@ func (t *tokenEndpoint) issue(ctx context.Context, asked *tokenRequest) (*grante
 	if refusal := t.prove(ctx, asked, accepted); refusal != nil {
 		return nil, refusal
 	}
-	scope, refusal := judgeGrant(asked.form, asked.registered)
+	scope, refusal := judgeGrant(asked.form, asked.registered, t.managementScope())
 	if refusal != nil {
 		return nil, refusal
 	}
-	access, err := t.tokens.Issue(ctx, asked.client.ClientID, sha256.Sum256(accepted.Certificate.Raw), scope, TokenLife)
+	grants := token.AccessToken{ClientID: asked.client.ClientID, CertificateSHA256: sha256.Sum256(accepted.Certificate.Raw), Scope: scope}
+	if t.policy.ManagementAudience != "" {
+		grants.Audience = []string{t.policy.ManagementAudience}
+	}
+	access, err := t.tokens.IssueToken(ctx, grants, TokenLife)
 	if err != nil {
 		return nil, outage("no token can be issued at the moment", tokenRetry, err)
 	}
@@ -282,13 +286,21 @@ func knownGrant(form url.Values) *cert.Denial {
 	return badRequest("unsupported_grant_type", "this token endpoint knows client_credentials alone")
 }
 
+// managementScope returns the words of the policy's management_scope that no client can
+// register, because the policy's scopes lack them. Each client may have these. A word that
+// can be registered is granted to those that have registered it.
+func (t *tokenEndpoint) managementScope() []string {
+	return slices.DeleteFunc(strings.Fields(t.policy.ManagementScope), func(word string) bool { return slices.Contains(t.policy.Scopes, word) })
+}
+
 // judgeGrant checks that the client registered the grant and the scope, and returns the
-// scope. A request without a scope gets all that the client registered.
-func judgeGrant(form url.Values, registered *claims.Request) ([]string, *cert.Denial) {
+// scope. Words of management need no registration. A request without a scope gets all that
+// the client registered, and these.
+func judgeGrant(form url.Values, registered *claims.Request, management []string) ([]string, *cert.Denial) {
 	if !slices.Contains(registered.GrantTypes.Or(nil), claims.ClientCredentials) {
 		return nil, badRequest("unauthorized_client", "the client did not register the grant type client_credentials")
 	}
-	all := registered.Scope.Or(claims.Scope{}).Words
+	all := slices.Concat(registered.Scope.Or(claims.Scope{}).Words, management)
 	asked := strings.Fields(form.Get("scope"))
 	if len(asked) == 0 {
 		return all, nil

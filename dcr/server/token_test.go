@@ -315,3 +315,43 @@ func TestAnAssertionIsUsedOnceAlsoAfterARestart(t *testing.T) {
 		require.Equal(t, kept, again.status == http.StatusUnauthorized, again.body)
 	}
 }
+
+// TestTheBanksOwnTokensManageWhereThePolicyDemandsAScope: a client has the scope and the
+// audience for management without having registered them, and no other scope.
+func TestTheBanksOwnTokensManageWhereThePolicyDemandsAScope(t *testing.T) {
+	w := newWorld(t)
+	w.policy(func(p *validate.Policy) {
+		p.ManagementScope, p.ManagementAudience = "registration", "https://bank.example/register"
+	})
+	made, client, err := w.try(t)
+	require.NoError(t, err)
+	for _, scopes := range [][]string{nil, {"registration"}, {"registration", "openid"}} {
+		access, err := client.AccessToken(t.Context(), made.Credentials(), scopes...)
+		require.NoError(t, err, scopes)
+		require.Contains(t, strings.Fields(access.Scope), "registration")
+		_, err = client.Get(t.Context(), made.ClientID, access)
+		require.NoError(t, err, scopes)
+	}
+	access, err := client.AccessToken(t.Context(), made.Credentials(), "openid")
+	require.NoError(t, err)
+	_, err = client.Get(t.Context(), made.ClientID, access)
+	var refused *tpp.ResponseError
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, http.StatusForbidden, refused.Status)
+	require.Contains(t, refused.Next(), "registration")
+	_, err = client.AccessToken(t.Context(), made.Credentials(), "payroll")
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, "invalid_scope", refused.Code)
+}
+
+// TestAScopeOfManagementThatCanBeRegisteredIsNotGivenAway: it opens more than management.
+func TestAScopeOfManagementThatCanBeRegisteredIsNotGivenAway(t *testing.T) {
+	w := newWorld(t)
+	w.policy(func(p *validate.Policy) { p.ManagementScope = "fundsconfirmations" })
+	made, client, err := w.try(t)
+	require.NoError(t, err)
+	_, err = client.AccessToken(t.Context(), made.Credentials(), "fundsconfirmations")
+	var refused *tpp.ResponseError
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, "invalid_scope", refused.Code)
+}

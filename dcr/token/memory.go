@@ -52,11 +52,17 @@ func NewMemory(clock func() time.Time, random io.Reader) *Memory {
 	return &Memory{clock: clock, random: random, tokens: map[[32]byte]*heldToken{}}
 }
 
-// Issue makes a token for a client, bound to the certificate with this SHA-256
-// thumbprint. The token expires after life, at least a second. Times are in whole seconds,
-// as on the wire. Issue returns an error if MaxInMemory unexpired tokens are held already.
-func (m *Memory) Issue(_ context.Context, clientID string, certificate [32]byte, scope []string, life time.Duration) (claims.Secret, error) {
-	if clientID == "" || certificate == [32]byte{} || life < time.Second {
+// Issue is IssueToken for a token of a client, a certificate and a scope alone.
+func (m *Memory) Issue(ctx context.Context, clientID string, certificate [32]byte, scope []string, life time.Duration) (claims.Secret, error) {
+	return m.IssueToken(ctx, AccessToken{ClientID: clientID, CertificateSHA256: certificate, Scope: scope}, life)
+}
+
+// IssueToken makes a token for a client, bound to the certificate with this SHA-256
+// thumbprint. The token expires after life, at least a second; IssuedAt and Expiry of t are
+// ignored. Times are in whole seconds, as on the wire. IssueToken returns an error if
+// MaxInMemory unexpired tokens are held already.
+func (m *Memory) IssueToken(_ context.Context, t AccessToken, life time.Duration) (claims.Secret, error) {
+	if t.ClientID == "" || t.CertificateSHA256 == [32]byte{} || life < time.Second {
 		return claims.Secret{}, errors.New("token: a token needs a client, a certificate and a lifetime of a second or more")
 	}
 	b := make([]byte, accessTokenBytes)
@@ -71,10 +77,11 @@ func (m *Memory) Issue(_ context.Context, clientID string, certificate [32]byte,
 		return claims.Secret{}, errors.New("token: too many access tokens are in use")
 	}
 	text := base64.RawURLEncoding.EncodeToString(b)
-	t := &heldToken{key: sha256.Sum256([]byte(text)), token: AccessToken{
-		ClientID: clientID, CertificateSHA256: certificate, IssuedAt: now, Expiry: now.Add(life), Scope: slices.Clone(scope)}}
-	m.tokens[t.key] = t
-	heap.Push(&m.ends, t)
+	t.IssuedAt, t.Expiry = now, now.Add(life)
+	t.Scope, t.Audience = slices.Clone(t.Scope), slices.Clone(t.Audience)
+	held := &heldToken{key: sha256.Sum256([]byte(text)), token: t}
+	m.tokens[held.key] = held
+	heap.Push(&m.ends, held)
 	return claims.NewSecret(text), nil
 }
 

@@ -44,6 +44,22 @@ func TestATokenIsWhatWasIssuedUntilItEnds(t *testing.T) {
 	require.ErrorIs(t, err, token.ErrInvalid)
 }
 
+func TestATokenHasTheSubjectAndTheAudienceItWasIssuedWith(t *testing.T) {
+	now := time.Unix(1_790_000_000, 0).UTC()
+	tokens, ctx := newMemoryTokens(t, &now), context.Background()
+	want := token.AccessToken{ClientID: "client", CertificateSHA256: [32]byte{1}, Subject: "customer", Audience: []string{"a", "b"}, Scope: []string{"c"},
+		IssuedAt: now.Add(-time.Hour), Expiry: now.Add(-time.Minute)}
+	text, err := tokens.IssueToken(ctx, want, time.Minute)
+	require.NoError(t, err)
+	want.IssuedAt, want.Expiry = now, now.Add(time.Minute)
+	for range 2 {
+		got, err := tokens.Introspect(ctx, text)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		got.Audience[0] = "changed"
+	}
+}
+
 func TestAMemoryNeedsNeitherAClockNorRandomness(t *testing.T) {
 	tokens, ctx := token.NewMemory(nil, nil), context.Background()
 	one, err := tokens.Issue(ctx, "client", [32]byte{1}, nil, time.Minute)
@@ -67,8 +83,9 @@ func TestTokensAreRevokedOneByOneAndByClient(t *testing.T) {
 	alive := func(text claims.Secret) bool { _, err := tokens.Introspect(ctx, text); return err == nil }
 	a, b, c, other := issue("one"), issue("one"), issue("one"), issue("another")
 	for range 2 {
-		_, err := tokens.Revoke(ctx, token.Revocation{Token: a})
+		revoked, err := tokens.Revoke(ctx, token.Revocation{Token: a})
 		require.NoError(t, err)
+		require.True(t, revoked.Ended)
 	}
 	require.Equal(t, []bool{false, true, true, true}, []bool{alive(a), alive(b), alive(c), alive(other)})
 	require.NoError(t, tokens.RevokeClient(ctx, "one"))

@@ -148,7 +148,7 @@ func (c *Client) Register(ctx context.Context, request string) (*ClientInformati
 }
 
 // Get reads the registered client. A bank answers 401 if the client does not exist or is
-// not the token's, and revokes the token.
+// not the token's, and may revoke the token.
 func (c *Client) Get(ctx context.Context, clientID string, token BearerToken) (*ClientInformation, error) {
 	return c.manage(ctx, verbGet, http.MethodGet, clientID, "", token, http.StatusOK)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -150,6 +151,8 @@ func (e *ResponseError) Next() string {
 		return "this bank does not offer " + e.Verb + ": ask it how to manage a client"
 	case e.Status == http.StatusUnauthorized && slices.Contains([]string{verbGet, verbUpdate, verbDelete}, e.Verb):
 		return "ask for a new access token; invalid_client means that the client does not exist any more"
+	case e.Status == http.StatusForbidden && e.lacksScope():
+		return "ask for an access token with the scope that the bank demands for this" + scopeOf(e.WWWAuthenticate)
 	case e.Status == http.StatusNotFound || e.Status == http.StatusGone:
 		return notFound(e.Verb)
 	}
@@ -173,6 +176,26 @@ func notFound(verb string) string {
 		return "nothing is at the registration endpoint: compare its address with what the bank tells"
 	case verbToken:
 		return "nothing is at the token endpoint: compare its address with what the bank tells"
+	}
+	return ""
+}
+
+// lacksScope reports whether the bank refuses the access token because of its scope (RFC
+// 6750 section 3.1).
+func (e *ResponseError) lacksScope() bool {
+	code, _ := challengeText(e.WWWAuthenticate)
+	return code == insufficientScope || e.Code == insufficientScope
+}
+
+const insufficientScope = "insufficient_scope"
+
+// neededScope finds the scope that a challenge names.
+var neededScope = regexp.MustCompile(`(?i)\bscope\s*=\s*"([^"\\]+)"`)
+
+// scopeOf returns the scope of a challenge behind a colon; "" if it names none.
+func scopeOf(challenge string) string {
+	if found := neededScope.FindStringSubmatch(challenge); found != nil {
+		return ": " + text.Echo(found[1])
 	}
 	return ""
 }

@@ -123,6 +123,27 @@ func TestAStatusSaysWhatToDo(t *testing.T) {
 	}
 }
 
+func TestATokenOfTooSmallAScopeIsTold(t *testing.T) {
+	for challenge, want := range map[string]string{
+		`Bearer realm="registration", error="insufficient_scope", scope="registration extra"`: "registration extra",
+		`Bearer error=insufficient_scope`:                    "scope",
+		`Bearer error="insufficient_scope", scope=""`:        "scope",
+		`Bearer error="invalid_token", scope="registration"`: "",
+		``: "",
+	} {
+		client := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", challenge)
+			http.Error(w, "not with this", http.StatusForbidden)
+		})
+		for _, verb := range []string{"get", "update", "delete"} {
+			how, next := retryOf(each(t.Context(), client)[verb]())
+			assert.Equal(t, tpp.RetryNew, how, verb)
+			assert.Equal(t, want != "", next != "", challenge)
+			assert.Contains(t, next, want, challenge)
+		}
+	}
+}
+
 func TestClocksAreCompared(t *testing.T) {
 	now := time.Unix(1_790_000_000, 0).UTC()
 	for name, c := range map[string]struct {

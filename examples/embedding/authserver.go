@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -21,7 +22,7 @@ const bankID, bankSecret = "registration-service", "example-secret"
 
 // authServer stands for the bank's authorization server: any product that issues
 // certificate-bound tokens and has introspection (RFC 7662), revocation (RFC 7009) and an
-// API to make clients. It is too simple to copy.
+// API for clients. It is too simple to copy.
 type authServer struct {
 	server *httptest.Server
 	keys   ssa.KeyResolver
@@ -50,11 +51,13 @@ func openAuthServer(d *ssatest.Directory) (*authServer, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metadata", a.metadata)
 	mux.HandleFunc("POST /token", a.token)
 	mux.HandleFunc("POST /introspect", asBank(a.introspect))
 	mux.HandleFunc("POST /revoke", asBank(a.revoke))
 	mux.HandleFunc("PUT /clients/{id}", asBank(a.putClient))
 	mux.HandleFunc("DELETE /clients/{id}", asBank(a.deleteClient))
+	mux.HandleFunc("DELETE /clients/{id}/tokens", asBank(a.deleteTokens))
 	a.server = httptest.NewUnstartedServer(mux)
 	a.server.TLS = &tls.Config{
 		Certificates: []tls.Certificate{certificate}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: roots(d),
@@ -86,36 +89,44 @@ func (a *authServer) token(w http.ResponseWriter, r *http.Request) {
 		err = signed.Verify(r.Context(), a.keys, client.JWKSURI, []claims.Algorithm{claims.PS256})
 	}
 	if !known || err != nil || len(r.TLS.PeerCertificates) == 0 {
-		w.WriteHeader(http.StatusUnauthorized)
-		writeJSON(w, map[string]any{"error": "invalid_client"})
+		writeJSON(w, http.StatusUnauthorized, map[string]any{"error": "invalid_client"})
 		return
 	}
 	sum := sha256.Sum256(r.TLS.PeerCertificates[0].Raw)
 	token := rand.Text()
 	a.tokens[token] = issued{clientID: id, thumbprint: base64.RawURLEncoding.EncodeToString(sum[:]), at: time.Now()}
-	writeJSON(w, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": int(tokenLife.Seconds())})
+	writeJSON(w, http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": int(tokenLife.Seconds())})
+}
+
+func (a *authServer) metadata(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]any{
+		"issuer": a.server.URL, "introspection_endpoint": a.server.URL + "/introspect", "tls_client_certificate_bound_access_tokens": true,
+	})
 }
 
 // introspect answers with client_id, iat and cnf: without one of them the bank refuses the
-// token.
+// token. The subject of these tokens is the client itself.
 func (a *authServer) introspect(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	t, ok := a.tokens[r.PostFormValue("token")]
 	if !ok || time.Since(t.at) > tokenLife {
-		writeJSON(w, map[string]any{"active": false})
+		writeJSON(w, http.StatusOK, map[string]any{"active": false})
 		return
 	}
-	writeJSON(w, map[string]any{
+	writeJSON(w, http.StatusOK, map[string]any{
 		"active": true, "client_id": t.clientID, "iat": t.at.Unix(), "exp": t.at.Add(tokenLife).Unix(),
-		"cnf": map[string]string{"x5t#S256": t.thumbprint},
+		"sub": t.clientID, "aud": a.server.URL, "cnf": map[string]string{"x5t#S256": t.thumbprint},
 	})
 }
 
-func (a *authServer) revoke(_ http.ResponseWriter, r *http.Request) {
+// revoke ends no token for the bank, because none was issued to it (RFC 7009 section 2.1).
+func (a *authServer) revoke(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.tokens, r.PostFormValue("token"))
+	if _, ok := a.tokens[r.PostFormValue("token")]; ok {
+		writeJSON(w, http.StatusBadRequest, map[string]any{"error": "invalid_request", "error_description": "the token was issued to another client"})
+	}
 }
 
 func (a *authServer) putClient(w http.ResponseWriter, r *http.Request) {
@@ -130,17 +141,18 @@ func (a *authServer) putClient(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// deleteClient also ends the client's tokens, because RFC 7009 cannot end all tokens of a
-// client.
+// deleteClient also ends the client's tokens.
 func (a *authServer) deleteClient(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	delete(a.clients, r.PathValue("id"))
-	for token, t := range a.tokens {
-		if t.clientID == r.PathValue("id") {
-			delete(a.tokens, token)
-		}
-	}
+	a.mu.Unlock()
+	a.deleteTokens(w, r)
+}
+
+func (a *authServer) deleteTokens(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.tokens, func(_ string, t issued) bool { return t.clientID == r.PathValue("id") })
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -151,7 +163,8 @@ func (a *authServer) count() int {
 	return len(a.clients)
 }
 
-func writeJSON(w http.ResponseWriter, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // maps of text and numbers always encode
 }

@@ -40,14 +40,19 @@ var apiRoles = roles.Table{Roles: map[string][]claims.Role{
 }}
 
 // newBank makes the bank of the registration.
-func newBank(d *ssatest.Directory, a *authServer, address string) (*server.Bank, error) {
+func newBank(ctx context.Context, d *ssatest.Directory, a *authServer, address string) (*server.Bank, error) {
 	// One HTTP client for all calls to the authorization server.
 	toAuthServer := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots(d)}}}
+	clients := clientsOf{toAuthServer, a.server.URL}
 	tokens, err := token.NewIntrospection(token.IntrospectionConfig{
-		IntrospectionURL: a.server.URL + "/introspect", RevocationURL: a.server.URL + "/revoke",
+		IntrospectionURL: a.server.URL + "/introspect", MetadataURL: a.server.URL + "/metadata",
 		HTTPClient: toAuthServer, ClientID: bankID, ClientSecret: claims.NewSecret(bankSecret),
+		Revocation: token.RevokeWith(clients.endTokens), // token.RevokeAsBank() where the server allows that
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := tokens.Check(ctx); err != nil { // says what of the server does not fit
 		return nil, err
 	}
 	return server.New(server.Config{
@@ -60,7 +65,7 @@ func newBank(d *ssatest.Directory, a *authServer, address string) (*server.Bank,
 		},
 		Store:       store.NewMemory(nil), // store/sqlite in a bank
 		Tokens:      tokens,
-		Provisioner: clientsOf{toAuthServer, a.server.URL},
+		Provisioner: clients,
 		Discovery:   dcr.Discovery{TokenEndpoint: a.server.URL + "/token"},
 	})
 }
@@ -125,8 +130,15 @@ func (c clientsOf) Deprovision(ctx context.Context, d dcr.Deprovisioning) error 
 	return c.send(ctx, http.MethodDelete, d.ClientID, nil)
 }
 
-func (c clientsOf) send(ctx context.Context, method, clientID string, body []byte) error {
-	r, err := http.NewRequestWithContext(ctx, method, c.address+"/clients/"+clientID, bytes.NewReader(body))
+// endTokens ends all tokens of a client. The server ends a single token for its own client
+// alone, as most servers do (RFC 7009 section 2.1).
+func (c clientsOf) endTokens(ctx context.Context, r token.Revocation) (token.Revoked, error) {
+	err := c.send(ctx, http.MethodDelete, r.Access.ClientID+"/tokens", nil)
+	return token.Revoked{Ended: err == nil}, err
+}
+
+func (c clientsOf) send(ctx context.Context, method, path string, body []byte) error {
+	r, err := http.NewRequestWithContext(ctx, method, c.address+"/clients/"+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

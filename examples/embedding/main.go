@@ -32,6 +32,7 @@ type outcome struct {
 	provisioned, left                 int // clients in the authorization server, before and after the deletion
 	accounts, payments, accountsAfter int // HTTP status
 	doubled                           int // HTTP status of a path with two slashes
+	misused, accountsAfterMisuse      int // HTTP status at another client's address, and of the token's own API afterwards
 }
 
 func run(ctx context.Context, out io.Writer) (*outcome, error) {
@@ -54,7 +55,7 @@ func run(ctx context.Context, out io.Writer) (*outcome, error) {
 		return nil, err
 	}
 	address := "https://" + listener.Addr().String()
-	bank, err := newBank(directory, authServer, address)
+	bank, err := newBank(ctx, directory, authServer, address)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -129,6 +130,17 @@ func (t *thirdParty) story(ctx context.Context, out io.Writer, a *authServer, st
 	}
 	fmt.Fprintf(out, "3. TPP    has the role AISP: /accounts answers %d, /payments %d\n", o.accounts, o.payments)
 
+	if o.misused, err = t.call(ctx, "/register/another-client", token); err != nil {
+		return nil, err
+	}
+	if o.accountsAfterMisuse, err = t.call(ctx, "/accounts", token); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(out, "4. TPP    asks for another client, which answers %d and ends its tokens: /accounts answers %d\n", o.misused, o.accountsAfterMisuse)
+
+	if token, err = t.client.AccessToken(ctx, registered.Credentials()); err != nil {
+		return nil, err
+	}
 	if err := t.client.Delete(ctx, o.clientID, token); err != nil {
 		return nil, err
 	}
@@ -136,7 +148,7 @@ func (t *thirdParty) story(ctx context.Context, out io.Writer, a *authServer, st
 	if o.accountsAfter, err = t.call(ctx, "/accounts", token); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(out, "4. TPP    deletes the client; the authorization server has %d, and /accounts answers %d\n", o.left, o.accountsAfter)
+	fmt.Fprintf(out, "5. TPP    deletes the client; the authorization server has %d, and /accounts answers %d\n", o.left, o.accountsAfter)
 	return o, nil
 }
 
