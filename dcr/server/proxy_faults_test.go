@@ -103,3 +103,17 @@ func TestProxiesWaitLongerThanTheBank(t *testing.T) {
 		require.Less(t, seconds(lines.shorter), server.IdleTimeout, file)
 	}
 }
+
+// The table of docs/operations.md and the heads of the files name the header and the form that
+// the tests use.
+func TestDocumentsSayWhatEachProxyPassesOn(t *testing.T) {
+	operations, err := os.ReadFile("../../docs/operations.md")
+	require.NoError(t, err)
+	names := map[cert.Form]string{cert.FormEscapedPEM: "FormEscapedPEM", cert.FormRFC9440: "FormRFC9440"}
+	for _, p := range realProxies() {
+		require.Regexp(t, regexp.MustCompile("(?m)^\\| [^|]* \\| [0-9.]+ \\| `"+p.file+"` \\| `"+p.header+"` \\| `"+string(p.form)+"`"), string(operations))
+		text, err := os.ReadFile(filepath.Join(proxyFiles, p.file))
+		require.NoError(t, err)
+		require.Contains(t, string(text), `cert.HeaderConfig{Header: "`+p.header+`", Form: cert.`+names[p.form]+`,`)
+	}
+}

@@ -2,6 +2,9 @@
 // proxy verifies the client certificate and passes it on in the header Client-Cert
 // (RFC 9440); the bank reads that header from this proxy alone. Then an attacker without
 // a certificate sends the header itself, and is refused.
+//
+// The proxy here is a few lines of Go. The files nginx.conf, haproxy.cfg and httpd.conf beside
+// it are for real ones; docs/operations.md compares them.
 package main
 
 import (
