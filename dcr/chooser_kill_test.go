@@ -91,12 +91,12 @@ func TestAKilledCreationLeavesAtMostAClientThatTheLogNames(t *testing.T) {
 			k.kill(t, k.order)
 			log := &bytes.Buffer{}
 			k.openLogging(t, log, func(r *dcr.Registrar, s *sqlite.Store) {
-				shown := byClientID(t, s)
+				shown := inForce(t, s)
 				require.Len(t, shown, 1)
 				report, err := r.Reconcile(context.Background(), 0)
 				require.NoError(t, err)
 				require.Equal(t, dcr.ReconcileReport{Undone: 1}, report)
-				require.Equal(t, shown, byClientID(t, s))
+				require.Equal(t, shown, inForce(t, s))
 				require.Len(t, server.chosenClients(t), len(shown)+orphans)
 				require.Contains(t, log.String(), "may hold a client that nobody knows", "the client that the server holds is logged")
 				again, err := r.Register(context.Background(), dcr.RegisterInput{Token: claims.NewSecret(k.order.Request),
@@ -129,7 +129,7 @@ func TestAKilledUpdateThatLostItsTokenIsRepaired(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, repaired.Moved, 1)
 		held := server.chosenClients(t)
-		require.Equal(t, byClientID(t, s)[repaired.Moved[0].After], held[repaired.Moved[0].After])
+		require.Equal(t, inForce(t, s)[repaired.Moved[0].After], held[repaired.Moved[0].After])
 		require.Contains(t, held, k.before.ClientID, "the old client is left at the server, for an operator to remove")
 	})
 }
@@ -144,7 +144,7 @@ func TestAChangeOfAChoosingServerThatWasAnsweredIsKept(t *testing.T) {
 			k.kill(t, k.order)
 			k.openLogging(t, &bytes.Buffer{}, func(r *dcr.Registrar, s *sqlite.Store) {
 				ctx := context.Background()
-				require.Equal(t, byClientID(t, s), server.chosenClients(t))
+				require.Equal(t, inForce(t, s), server.chosenClients(t))
 				all, err := s.List(ctx, "", 10)
 				require.NoError(t, err)
 				for _, c := range all {

@@ -103,20 +103,6 @@ func choosing(t *testing.T) (b *office, server *chooser, log *bytes.Buffer) {
 	return b, server, log
 }
 
-// byClientID returns the metadata in force by client_id.
-func byClientID(t *testing.T, s store.Lister) map[string]string {
-	t.Helper()
-	all, err := s.List(context.Background(), "", 1000)
-	require.NoError(t, err)
-	shown := map[string]string{}
-	for _, c := range all {
-		if v, ok := c.Visible(); ok {
-			shown[v.ClientID] = string(v.Metadata)
-		}
-	}
-	return shown
-}
-
 func TestTheAuthorizationServerChoosesTheClientID(t *testing.T) {
 	b, server, _ := choosing(t)
 	ctx := context.Background()
@@ -145,7 +131,7 @@ func TestTheAuthorizationServerChoosesTheClientID(t *testing.T) {
 
 	updated, err := b.Update(ctx, id, b.token(t, func(c *claims.Request) { c.ClientID = claims.Some(id); oneRedirect(c) }), b.caller(t, id))
 	require.NoError(t, err)
-	require.Equal(t, byClientID(t, b.records), server.holds())
+	require.Equal(t, inForce(t, b.records), server.holds())
 	require.Equal(t, id, updated.Client.ClientID)
 	_, err = b.Update(ctx, id, b.token(t, nil), b.caller(t, id))
 	require.NoError(t, err, "each answer has a new management token, and the last one is kept")
@@ -219,7 +205,7 @@ func TestAServerRefusesForGood(t *testing.T) {
 			ctx := context.Background()
 			created := b.enrol(t, nil)
 			id := created.Client.ClientID
-			held, shown := server.holds(), byClientID(t, b.records)
+			held, shown := server.holds(), inForce(t, b.records)
 			refuse := func(verb string) error {
 				if verb != "provision" {
 					return nil
@@ -243,7 +229,7 @@ func TestAServerRefusesForGood(t *testing.T) {
 			_, err := b.Update(ctx, id, b.token(t, oneRedirect), b.caller(t, id))
 			require.Equal(t, http.StatusBadRequest, refusalOf(t, err).Status)
 			require.Equal(t, held, server.holds())
-			require.Equal(t, shown, byClientID(t, b.records))
+			require.Equal(t, shown, inForce(t, b.records))
 			_, refusal = b.register(t, b.Registrar, token)
 			require.Nil(t, refusal, "nothing was registered, so the jti is free")
 		})
@@ -309,7 +295,7 @@ func TestARequestThatIsNotDoneWithIsToBeSentAgain(t *testing.T) {
 	require.Equal(t, []string{validate.RuleRequestJTIReplayed}, ruleIDs(refusal.Report))
 	_, err = b.Update(ctx, id, update, b.caller(t, id))
 	require.NoError(t, err)
-	require.Equal(t, byClientID(t, b.records), server.holds())
+	require.Equal(t, inForce(t, b.records), server.holds())
 }
 
 // unreached is a server that certainly did nothing. It fails the test if it is called again.
@@ -349,7 +335,7 @@ func TestAServerThatWasNotReachedBurnsNothing(t *testing.T) {
 	require.Nil(t, refusal)
 	_, err = b.Update(ctx, id, update, b.caller(t, id))
 	require.NoError(t, err)
-	require.Equal(t, byClientID(t, b.records), server.holds())
+	require.Equal(t, inForce(t, b.records), server.holds())
 }
 
 // TestWhatTheServerGaveOutlivesAFault: an answer that came before the fault is not lost
@@ -368,14 +354,14 @@ func TestWhatTheServerGaveOutlivesAFault(t *testing.T) {
 	down.armed = true
 	_, err := c.Update(ctx, id, b.token(t, oneRedirect), c.caller(t, id))
 	require.Equal(t, http.StatusServiceUnavailable, refusalOf(t, err).Status)
-	require.Equal(t, byClientID(t, b.records), server.holds(), "the update was taken back with the new token")
+	require.Equal(t, inForce(t, b.records), server.holds(), "the update was taken back with the new token")
 	_, err = c.Update(ctx, id, b.token(t, oneRedirect), c.caller(t, id))
 	require.NoError(t, err)
 
 	down.armed = true
 	_, refusal := b.register(t, c.Registrar, b.token(t, nil))
 	require.Equal(t, http.StatusServiceUnavailable, refusal.Status)
-	require.Equal(t, byClientID(t, b.records), server.holds(), "the client was removed again")
+	require.Equal(t, inForce(t, b.records), server.holds(), "the client was removed again")
 	require.NotContains(t, log.String(), "nobody knows")
 	require.NoError(t, c.Delete(ctx, id, c.caller(t, id)))
 	require.Empty(t, server.holds())

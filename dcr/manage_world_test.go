@@ -167,7 +167,7 @@ func (a *authorizationServer) holds() map[string]string {
 	return maps.Clone(a.clients)
 }
 
-// inForce returns what the store shows to clients, in the form of holds.
+// inForce returns what the store shows to clients by client_id, in the form of holds.
 func inForce(t *testing.T, s store.Lister) map[string]string {
 	t.Helper()
 	all, err := s.List(context.Background(), "", 1000)
@@ -175,7 +175,7 @@ func inForce(t *testing.T, s store.Lister) map[string]string {
 	shown := map[string]string{}
 	for _, record := range all {
 		if c, visible := record.Visible(); visible {
-			shown[c.ID] = string(c.Metadata)
+			shown[c.ClientID] = string(c.Metadata)
 		}
 	}
 	return shown

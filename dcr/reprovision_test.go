@@ -110,7 +110,7 @@ func TestAServerThatLostAClientMakesItAnew(t *testing.T) {
 	require.Equal(t, 2, report.Done)
 	require.Len(t, report.Moved, 1)
 	require.Equal(t, lost.ClientID, report.Moved[0].Before)
-	require.Equal(t, byClientID(t, b.records), server.holds())
+	require.Equal(t, inForce(t, b.records), server.holds())
 	anew := report.Moved[0].After
 	_, err = b.Get(ctx, lost.ClientID, b.caller(t, lost.ClientID))
 	require.Equal(t, 401, refusalOf(t, err).Status)
