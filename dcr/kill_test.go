@@ -50,6 +50,7 @@ type order struct {
 	Operation dcr.Operation
 	Point     string
 	Fail      bool // the authorization server refuses to provision, once
+	Pending   bool // registrations and deletions wait for a person
 	Request   string
 	ClientID  string
 	Access    string
@@ -98,6 +99,10 @@ func obey(file string) error {
 		err = r.Delete(ctx, o.ClientID, by)
 	case dcr.OpReconcile:
 		_, err = r.Reconcile(ctx, 0)
+	case opApprove:
+		_, err = r.ApprovePending(ctx, o.ClientID)
+	case opRemove:
+		err = r.Remove(ctx, o.ClientID, "no")
 	}
 	return fmt.Errorf("%s was never reached: %w", o.Point, err)
 }
@@ -119,6 +124,9 @@ func (o *order) bank(ctx context.Context) (*dcr.Registrar, *sqlite.Store, error)
 	}
 	policy := validate.DefaultPolicy(validate.OBIE33)
 	policy.Audiences = []string{ssatest.DefaultAudience}
+	if o.Pending {
+		policy.PendingChanges = []validate.PendingChange{validate.PendingCreate, validate.PendingDelete}
+	}
 	validator, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
 	if err != nil {
 		return nil, nil, err
