@@ -25,7 +25,12 @@ var openAPITemplate string
 // example's host and offers all verbs; [Handler.OpenAPI] has those of a bank. A TPP can
 // generate a client from it. The error is for a nil or zero Validator.
 func OpenAPI(v *validate.Validator) ([]byte, error) {
-	d := openAPI{Server: "https://bank.example", Path: "/register", methods: verbs[:], Limited: true, Approves: true}
+	if v == nil {
+		return nil, errNoValidator
+	}
+	pending := v.Policy().PendingChanges
+	d := openAPI{Server: "https://bank.example", Path: "/register", methods: verbs[:], Limited: true, Approves: true,
+		PendsCreate: slices.Contains(pending, validate.PendingCreate), PendsDelete: slices.Contains(pending, validate.PendingDelete)}
 	return d.render(v)
 }
 
@@ -33,15 +38,21 @@ func OpenAPI(v *validate.Validator) ([]byte, error) {
 // path, the verbs and the answers of this Handler. It is the same for the life of the
 // Handler. A bank can publish it at an address of the endpoint's host.
 func (h *Handler) OpenAPI() ([]byte, error) {
-	d := openAPI{Server: "/", Path: h.path, methods: h.methods, Limited: h.limiter != nil, Approves: h.registrar.hooks.Approve != nil}
-	return d.render(h.registrar.verifier.Validator)
+	r := h.registrar
+	d := openAPI{Server: "/", Path: h.path, methods: h.methods, Limited: h.limiter != nil, Approves: r.hooks.Approve != nil,
+		PendsCreate: r.mayWait(OpCreate), PendsDelete: r.mayWait(OpDelete)}
+	return d.render(r.verifier.Validator)
 }
+
+var errNoValidator = errors.New("dcr: the OpenAPI document needs a Validator of validate.New")
 
 // openAPI is what the template of the document reads.
 type openAPI struct {
 	Server, Path string
 	Limited      bool // 429 is an answer
 	Approves     bool // the bank may refuse a deletion
+	PendsCreate  bool // a registration may wait for a person: 202
+	PendsDelete  bool // a deletion may
 
 	Profile validate.Profile
 	Policy  validate.Policy
@@ -56,7 +67,7 @@ type openAPI struct {
 
 func (d *openAPI) render(v *validate.Validator) ([]byte, error) {
 	if v == nil || !v.Profile().Valid() {
-		return nil, errors.New("dcr: the OpenAPI document needs a Validator of validate.New")
+		return nil, errNoValidator
 	}
 	d.Profile, d.Policy, d.known = v.Profile(), v.Policy(), widest(v.Profile())
 	signing := claims.Request{TokenEndpointAuthMethod: claims.Some(claims.PrivateKeyJWT)}

@@ -46,8 +46,10 @@ func readDocument(t *testing.T, text []byte, err error) *document {
 // do not list.
 func (d *document) strict() *document {
 	no := false
-	for _, name := range []string{"RegisteredClient", "RegistrationError"} {
-		d.Components.Schemas[name].Value.AdditionalProperties = openapi3.BoolSchema{Has: &no}
+	for _, name := range []string{"RegisteredClient", "RegistrationError", "PendingChange"} {
+		if schema := d.Components.Schemas[name]; schema != nil {
+			schema.Value.AdditionalProperties = openapi3.BoolSchema{Has: &no}
+		}
 	}
 	return d
 }
@@ -173,6 +175,17 @@ func provokeEveryAnswer(t *testing.T, profile validate.Profile) {
 		}},
 		{name: "no approval", methods: "DELETE", status: 403, registry: func(c *dcr.Config) {
 			c.Hooks.Approve = func(context.Context, dcr.Change) error { return &dcr.Refusal{} }
+		}},
+		{name: "a person who has to approve", methods: "POST DELETE", status: 202, registry: func(c *dcr.Config) {
+			c.Validator = s.validator(t, bothPendingChanges)
+		}},
+		{name: "a person of the hook's", methods: "POST DELETE", status: 202, registry: func(c *dcr.Config) {
+			c.Hooks.Approve = func(context.Context, dcr.Change) error { return dcr.ErrPending }
+			c.Hooks.Pending = func(context.Context, dcr.Change) {}
+		}},
+		{name: "a person who has not approved yet", methods: "PUT", status: 403, registry: func(c *dcr.Config) {
+			c.Validator = s.validator(t, bothPendingChanges)
+			pendAll(t, s, c.Validator)
 		}},
 		{name: "no POST", methods: "POST", status: 405, adapter: func(c *dcr.HandlerConfig) { c.Methods = []string{"GET", "PUT", "DELETE"} }},
 		{name: "POST alone", methods: "GET PUT DELETE", status: 405, adapter: func(c *dcr.HandlerConfig) { c.Methods = []string{"POST"} }},
