@@ -140,8 +140,9 @@ func (c *Client) BuildUpdate(clientID, statement string, o RequestOptions) (stri
 }
 
 // Register sends a signed request (POST). The answer may hold a client secret, which the
-// bank does not show again. The error is a *ResponseError, or a *NoAnswerError; after a
-// *NoAnswerError the client may be registered all the same.
+// bank does not show again. The error is a *ResponseError, a *NoAnswerError or a
+// *PendingError. After a *NoAnswerError the client may be registered all the same; after a
+// *PendingError a person at the bank has yet to approve it.
 func (c *Client) Register(ctx context.Context, request string) (*ClientInformation, error) {
 	return c.send(ctx, verbRegister, http.MethodPost, c.metadata.RegistrationEndpoint, request, "",
 		http.StatusCreated, http.StatusOK)
@@ -160,8 +161,9 @@ func (c *Client) Update(ctx context.Context, clientID, request string, token Bea
 	return c.manage(ctx, verbUpdate, http.MethodPut, clientID, request, token, http.StatusOK)
 }
 
-// Delete removes the client and its tokens. The error is a *ResponseError, or a
-// *NoAnswerError; after a *NoAnswerError the client may be gone all the same.
+// Delete removes the client and its tokens. The error is a *ResponseError, a *NoAnswerError
+// or a *PendingError. After a *NoAnswerError the client may be gone all the same; after a
+// *PendingError a person at the bank has yet to approve the deletion.
 func (c *Client) Delete(ctx context.Context, clientID string, token BearerToken) error {
 	_, err := c.manage(ctx, verbDelete, http.MethodDelete, clientID, "", token, http.StatusNoContent)
 	return err

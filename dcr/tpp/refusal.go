@@ -28,7 +28,8 @@ const maxRefusal = 64 << 10
 const longestRetry = 24 * time.Hour
 
 // unwanted makes the error for a status that is not the verb's success. Another 2xx, such
-// as 202 or a 200 to DELETE, is no proof that the bank did what was asked.
+// as a 202 that does not say pending, or a 200 to DELETE, is no proof that the bank did what
+// was asked.
 func unwanted(verb string, a *answer, now time.Time) error {
 	if a.status >= 200 && a.status < 300 {
 		return &NoAnswerError{Verb: verb, Sent: true, Status: a.status, Reason: "it is another success than the specification has",

@@ -26,9 +26,13 @@ const (
 )
 
 // MayHaveHappened reports whether the bank may have carried out a register, update or
-// delete that ended in err. It is true if a request was sent and no usable answer came,
-// and for 500, 502, 503 and 504: a bank or a proxy may send these after the change.
+// delete that ended in err, or may do so later. It is true if a request was sent and no
+// usable answer came, for a *PendingError, and for 500, 502, 503 and 504: a bank or a proxy
+// may send these after the change.
 func MayHaveHappened(err error) bool {
+	if _, waits := errors.AsType[*PendingError](err); waits {
+		return true
+	}
 	var lost *NoAnswerError
 	if errors.As(err, &lost) {
 		return lost.Sent && changes(lost.Verb)

@@ -1,6 +1,7 @@
 package tpp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
 )
@@ -50,8 +52,14 @@ func (c *Client) manage(ctx context.Context, verb, method, clientID, request str
 		return nil, failure("%s: the registration endpoint %w", verb, err)
 	}
 	information, err := c.send(ctx, verb, method, address, request, token.Value.Reveal(), want)
-	if err == nil && information != nil && information.ClientID != clientID {
-		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: want, Reason: "it describes another client", Document: information.Document}
+	described, document := clientID, claims.Secret{}
+	if pending, waits := errors.AsType[*PendingError](err); waits {
+		want, described, document = http.StatusAccepted, cmp.Or(pending.ClientID, clientID), pending.Document
+	} else if information != nil {
+		described, document = information.ClientID, information.Document
+	}
+	if described != clientID {
+		return nil, &NoAnswerError{Verb: verb, Sent: true, Status: want, Reason: "it describes another client", Document: document}
 	}
 	return information, err
 }
@@ -88,6 +96,9 @@ func (c *Client) send(ctx context.Context, verb, method, address, request, token
 	}
 	if err != nil {
 		return nil, err
+	}
+	if pending := pendingAnswer(verb, a); pending != nil {
+		return nil, pending
 	}
 	if !slices.Contains(want, a.status) {
 		return nil, unwanted(verb, a, c.clock())

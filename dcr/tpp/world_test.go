@@ -49,6 +49,7 @@ type worldOptions struct {
 	profile   validate.Profile
 	algorithm claims.Algorithm // of directory and software
 	log       *slog.Logger     // of the bank
+	pending   []validate.PendingChange
 	serve     func(http.Handler) http.Handler
 }
 
@@ -87,7 +88,7 @@ func newBank(d *ssatest.Directory, address string, clock func() time.Time, o wor
 	}
 	o.profile = cmp.Or(o.profile, validate.OBIE33)
 	policy := validate.DefaultPolicy(o.profile)
-	policy.AuthMethods = everyMethod
+	policy.AuthMethods, policy.PendingChanges = everyMethod, o.pending
 	for _, method := range everyMethod[2:] { // outside FAPI-RW
 		policy.Widenings = append(policy.Widenings, validate.Widening(method))
 	}
