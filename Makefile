@@ -1,7 +1,10 @@
 # Everyday commands, each one line of Go or of .ci/run: see docs/development.md.
 # A test holds that help lists every target.
 .DEFAULT_GOAL := help
-.PHONY: help test short race fuzz lint bench docs api ci sandbox man completions
+# What `make image` writes into, and the CAs that it puts there.
+IMAGE = dist/image
+CAS = /etc/ssl/certs/ca-certificates.crt
+.PHONY: help test short race fuzz lint bench docs api ci sandbox image man completions
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,6 +40,11 @@ ci: ## run everything that a change has to pass
 
 sandbox: ## start a directory and a bank on loopback
 	go run ./cmd/obdcr sandbox
+
+image: ## make what a container image holds, in dist/image: see Dockerfile
+	mkdir -p $(IMAGE)/obdcr-sandbox
+	CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=auto -ldflags='-s -w' -o $(IMAGE)/obdcr ./cmd/obdcr
+	cp $(CAS) $(IMAGE)/ca-certificates.crt
 
 man: ## write the manual pages into dist/man
 	go run ./cmd/obdcr man dist/man
