@@ -93,6 +93,7 @@ func New(c Config) (*Endpoint, error) {
 //	the same with another value of the bank's own    an error: 503
 //	400 with an error code of RFC 7591               *dcr.Refusal with code and description
 //	401 or 404 to a PUT, as JSON or empty            dcr.ErrLost; with Recreate a POST follows
+//	500 to a PUT, and 401 or 404 to a GET then       the same
 //	any other answer, or none in time                an error: 503
 //
 // Where the server registered a client and an error follows, the error comes with
@@ -219,6 +220,8 @@ func (e *Endpoint) update(ctx context.Context, p *dcr.Provisioning, held *regist
 	case lost(a.status) && a.known():
 		return dcr.Provisioned{Unchanged: true},
 			fmt.Errorf("%w: the registration access token of %s is refused: %d", dcr.ErrLost, text.Quote(held.ClientID), a.status)
+	case a.status == http.StatusInternalServerError:
+		return e.look(ctx, held, a.outage("an update fails"))
 	default:
 		return dcr.Provisioned{Unchanged: refusedWhole(a.status)}, a.outage("an update is not answered by the client")
 	}
@@ -238,6 +241,28 @@ func (e *Endpoint) update(ctx context.Context, p *dcr.Provisioning, held *regist
 		done.ClientID = held.ClientID
 	}
 	return done, err
+}
+
+// look reads a client whose update failed (RFC 7592 section 2.1): Keycloak 26 answers 500 to
+// a PUT for a client that it does not have. It returns dcr.ErrLost if the server does not
+// know the client, and else the failure. The answer may have a new token, which counts.
+func (e *Endpoint) look(ctx context.Context, held *registration, failure error) (dcr.Provisioned, error) {
+	a, _, err := e.call(ctx, http.MethodGet, held.Address, claims.NewSecret(held.Token), nil)
+	switch {
+	case err != nil:
+		return dcr.Provisioned{}, failure
+	case lost(a.status) && a.known():
+		return dcr.Provisioned{Unchanged: true}, fmt.Errorf("%w: the client %s cannot be read: %d; %w", dcr.ErrLost, text.Quote(held.ClientID), a.status, failure)
+	}
+	got, err := a.object()
+	if err != nil || a.status != http.StatusOK || e.take(held, got) != nil {
+		return dcr.Provisioned{}, failure
+	}
+	state, err := held.secret()
+	if err != nil {
+		return dcr.Provisioned{}, failure
+	}
+	return dcr.Provisioned{State: state}, failure
 }
 
 // lost reports whether a status says that the client, or its token, is not known: 401 by

@@ -52,6 +52,27 @@ func TestAClientLivesAtTheAuthorizationServer(t *testing.T) {
 		"the server does not tell whether the client or the token is gone")
 }
 
+func TestAnUpdateIsAnsweredByTheSameClient(t *testing.T) {
+	f := newFake(t)
+	e := f.endpoint(t, nil)
+	made, err := e.Provision(t.Context(), newClient())
+	require.NoError(t, err)
+	f.alter = func(client map[string]any) { client["client_id"] = "another" }
+	_, err = e.Provision(t.Context(), changed(newClient(), made))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, dcr.ErrLost)
+}
+
+func TestAnAnswerIsReadWholeOrNotAtAll(t *testing.T) {
+	f := newFake(t)
+	e := f.endpoint(t, nil)
+	for blanks, good := range map[int]bool{1000: true, 1 << 20: false} {
+		f.tail = strings.Repeat(" ", blanks)
+		_, err := e.Provision(t.Context(), newClient())
+		require.Equal(t, good, err == nil, "%d: %v", blanks, err)
+	}
+}
+
 func TestAnAnswerWithoutANewTokenLeavesTheOldOne(t *testing.T) {
 	f := newFake(t)
 	e := f.endpoint(t, nil)
@@ -68,7 +89,15 @@ func TestAnAnswerWithoutANewTokenLeavesTheOldOne(t *testing.T) {
 	require.True(t, again.State.Equal(made.State))
 }
 
-func TestTheServersAnswerDecides(t *testing.T) {
+// badAnswer is an answer to every request, and what must follow.
+type badAnswer struct {
+	status            int
+	media, body       string
+	post, put, delete func(*testing.T, error)
+	orphan            bool // after the POST nobody knows whether there is a client
+}
+
+func badAnswers() map[string]badAnswer {
 	refused := func(code validate.Code) func(*testing.T, error) {
 		return func(t *testing.T, err error) {
 			t.Helper()
@@ -88,14 +117,8 @@ func TestTheServersAnswerDecides(t *testing.T) {
 	}
 	gone := func(t *testing.T, err error) { t.Helper(); require.ErrorIs(t, err, dcr.ErrLost) }
 	done := func(t *testing.T, err error) { t.Helper(); require.NoError(t, err) }
-	type answers struct {
-		status            int
-		media, body       string
-		post, put, delete func(*testing.T, error)
-		orphan            bool // after the POST nobody knows whether there is a client
-	}
 	const js = "application/json"
-	for name, c := range map[string]answers{
+	return map[string]badAnswer{
 		"redirect URI":        {400, js, `{"error":"invalid_redirect_uri","error_description":"no"}`, refused(validate.InvalidRedirectURI), refused(validate.InvalidRedirectURI), outage, false},
 		"metadata":            {400, js, `{"error":"invalid_client_metadata"}`, refused(validate.InvalidClientMetadata), refused(validate.InvalidClientMetadata), outage, false},
 		"long description":    {400, js, `{"error":"invalid_client_metadata","error_description":"` + strings.Repeat("é", 9000) + `"}`, refused(validate.InvalidClientMetadata), refused(validate.InvalidClientMetadata), outage, false},
@@ -120,7 +143,11 @@ func TestTheServersAnswerDecides(t *testing.T) {
 		"a member twice":      {200, js, `{"client_id":"a","client_id":"as-1"}`, outage, outage, done, true},
 		"an array":            {201, js, `[]`, outage, outage, outage, true},
 		"no client_id at all": {201, js, `{}`, outage, outage, outage, true},
-	} {
+	}
+}
+
+func TestTheServersAnswerDecides(t *testing.T) {
+	for name, c := range badAnswers() {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			e := f.endpoint(t, nil)
@@ -140,6 +167,9 @@ func TestTheServersAnswerDecides(t *testing.T) {
 			_, err = e.Provision(t.Context(), changed(newClient(), made))
 			c.put(t, err)
 			c.delete(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "as-1", State: made.State}))
+			if c.status == http.StatusInternalServerError {
+				calls++ // it was asked whether it has the client
+			}
 			require.Len(t, f.calls, calls+3, "nothing is sent twice")
 		})
 	}
@@ -231,6 +261,40 @@ func TestATokenThatChangedIsKeptThoughTheAnswerIsNoGood(t *testing.T) {
 			require.ErrorIs(t, err, dcr.ErrLost, "the old token is dead")
 			_, err = e.Provision(t.Context(), changed(newClient(), bad))
 			require.NoError(t, err)
+		})
+	}
+}
+
+// TestAServerThatFailsAtAClientThatItDoesNotHaveIsAskedForIt: Keycloak 26 does so.
+func TestAServerThatFailsAtAClientThatItDoesNotHaveIsAskedForIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		lost   bool
+	}{
+		"it does not know the token":  {401, `{"error":"invalid_token"}`, true},
+		"it does not know the client": {404, `{}`, true},
+		"it is out for that, too":     {500, `{}`, false},
+		"it has the client":           {200, `{"registration_access_token":"token-of-the-look"}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			e := f.endpoint(t, nil)
+			made, err := e.Provision(t.Context(), newClient())
+			require.NoError(t, err)
+			f.answer = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.Method == http.MethodGet {
+					answerJSON(w, c.status, c.body)
+				} else {
+					answerJSON(w, http.StatusInternalServerError, `{"error":"unknown_error"}`)
+				}
+				return true
+			}
+			after, err := e.Provision(t.Context(), changed(newClient(), made))
+			require.Error(t, err)
+			require.Equal(t, c.lost, errors.Is(err, dcr.ErrLost))
+			require.Equal(t, c.status == http.StatusOK, strings.Contains(after.State.Reveal(), "token-of-the-look"))
+			require.NotContains(t, err.Error(), "token-of-the-look")
 		})
 	}
 }

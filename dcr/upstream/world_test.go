@@ -38,6 +38,7 @@ type fake struct {
 	answer func(w http.ResponseWriter, r *http.Request) bool // answers in its place, if true
 	alter  func(client map[string]any)                       // changes an answer about a client
 	newID  func(n int) string
+	tail   string // behind an answer about a client
 }
 
 func newFake(t *testing.T) *fake {
@@ -87,7 +88,7 @@ func (f *fake) show(w http.ResponseWriter, status int, id string, body map[strin
 		f.alter(body)
 	}
 	text, _ := json.Marshal(body)
-	answerJSON(w, status, string(text))
+	answerJSON(w, status, string(text)+f.tail)
 }
 
 func answerJSON(w http.ResponseWriter, status int, text string) {

@@ -6,12 +6,15 @@ import (
 	"embed"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -144,4 +147,65 @@ func contentHash(t testing.TB, files fs.FS) string {
 		t.Fatal(err)
 	}
 	return hex.EncodeToString(hash.Sum(nil))[:16]
+}
+
+// row is one object in the file of the server's data: its key and what belongs to it.
+type row [2]json.RawMessage
+
+// clientKey returns the client_id of a row that is a registered client, and "" for others.
+func (r row) clientKey() string {
+	var key string
+	if json.Unmarshal(r[0], &key) != nil {
+		return ""
+	}
+	id, isClient := strings.CutPrefix(key, "Client:")
+	if !isClient {
+		return ""
+	}
+	return id
+}
+
+// ClientIDs returns the client_id of each registered client, sorted.
+func (p *OIDCProvider) ClientIDs() []string {
+	p.t.Helper()
+	var ids []string
+	for _, r := range p.rows() {
+		if id := r.clientKey(); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// RemoveClient removes a client as an operator would who edits the data: without telling
+// anybody. The server is stopped and started again.
+func (p *OIDCProvider) RemoveClient(id string) {
+	p.t.Helper()
+	p.Stop()
+	rest := slices.DeleteFunc(p.rows(), func(r row) bool { return r.clientKey() == id })
+	text, err := json.Marshal(rest)
+	if err == nil {
+		err = os.WriteFile(p.data, text, 0o600)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.Restart()
+}
+
+func (p *OIDCProvider) rows() []row {
+	p.t.Helper()
+	text, err := os.ReadFile(p.data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var all []row
+	if err == nil {
+		err = json.Unmarshal(text, &all)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return all
 }

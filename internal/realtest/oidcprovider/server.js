@@ -71,7 +71,7 @@ const provider = new Provider(settings.issuer, {
     idTokenSigningAlgValues: ['PS256'],
   },
   jwks: { keys: [generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' })] },
-  extraClientMetadata: { properties: ['software_id'] },
+  extraClientMetadata: { properties: ['obdcr_record_id'] },
   features: {
     clientCredentials: { enabled: true },
     introspection: { enabled: true, allowedPolicy: byBank },
