@@ -40,15 +40,17 @@ type Identity struct {
 }
 
 // SubjectDN returns the subject of a certificate in RFC 4514 text, in one canonical form:
-// the order of the certificate, short names for the attribute types of RFC 4514 section 3
-// and dotted decimals for all others. It takes x509.Certificate.RawSubject. It returns ""
-// for a subject that is empty or no distinguished name.
+// the order of the certificate, short names for the attribute types of RFC 4514 section 3,
+// and for all others, such as organizationIdentifier, dotted decimals with the value as #
+// and hexadecimal DER (section 2.4). Java writes and compares names so: it does not know
+// the names of more types. SubjectDN takes x509.Certificate.RawSubject. It returns "" for a
+// subject that is empty or no distinguished name.
 func SubjectDN(rawSubject []byte) string {
 	name, err := dn.FromDER(rawSubject)
 	if err != nil {
 		return ""
 	}
-	return name.String()
+	return name.JavaRFC2253()
 }
 
 // Identify tells the profile of a certificate and whom its subject names. It believes

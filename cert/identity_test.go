@@ -264,6 +264,20 @@ func TestParseOrganizationIdentifier(t *testing.T) {
 	}
 }
 
+// TestTheCanonicalSubjectIsThatOfTheRFC: section 2.4 wants hexadecimal DER behind a dotted
+// decimal, and Java compares that.
+func TestTheCanonicalSubjectIsThatOfTheRFC(t *testing.T) {
+	utf8 := func(text string) asn1.RawValue { return asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(text)} }
+	for want, raw := range map[string][]byte{
+		"CN=" + someSoftware + ",OU=" + someOrg + ",O=OpenBanking,C=GB": legacySubject(t),
+		"": {0x30},
+		"CN=x,2.5.4.97=#0c1050534447422d4643412d313233343536": rawSubject(t, rdn{typeOrgID, utf8("PSDGB-FCA-123456")}, rdn{typeCN, "x"}),
+		"CN=x,2.5.4.97=#131050534447422d4643412d313233343536": rawSubject(t, rdn{typeOrgID, "PSDGB-FCA-123456"}, rdn{typeCN, "x"}),
+	} {
+		assert.Equal(t, want, cert.SubjectDN(raw))
+	}
+}
+
 // FuzzParseOrganizationIdentifier: what is read is written back as it was, so that
 // no two texts are one identifier.
 func FuzzParseOrganizationIdentifier(f *testing.F) {

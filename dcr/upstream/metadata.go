@@ -107,7 +107,7 @@ func subjectDN(request *claims.Request, subject string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("upstream: tls_client_auth_subject_dn: %w", err)
 	}
-	return name.String(), nil
+	return name.JavaRFC2253(), nil
 }
 
 // needsImplicit reports whether a response type has id_token.

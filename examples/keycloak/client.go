@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -78,14 +79,15 @@ func newRepresentation(p dcr.Provisioning, r *claims.Request) (*representation, 
 }
 
 // addAuthentication sets how the client authenticates. certificate is the subject of its
-// certificate (RFC 4514). The attributes of the other method are removed.
+// certificate (RFC 4514), "" if the client was registered without one. The attributes of the
+// other method are removed.
 func addAuthentication(k *representation, r *claims.Request, certificate string) error {
 	algorithm, subject := "", ""
 	switch method := r.TokenEndpointAuthMethod.Or(""); method {
 	case claims.PrivateKeyJWT:
 		k.Authenticator, algorithm = "client-jwt", string(r.TokenEndpointAuthSigningAlg.Or(""))
 	case claims.TLSClientAuth:
-		k.Authenticator, subject = "client-x509", certificate
+		k.Authenticator, subject = "client-x509", cmp.Or(certificate, r.TLSClientAuthSubjectDN.Or(""))
 	default:
 		return fmt.Errorf("keycloak: this program sets up no client with %+.40q: leave it out of the policy", string(method))
 	}

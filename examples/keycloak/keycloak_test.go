@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -10,7 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/realtest"
@@ -31,6 +34,7 @@ func TestKeycloak(t *testing.T) {
 	for _, method := range []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth} {
 		t.Run("a client lives by "+string(method), func(t *testing.T) { w.life(t, method) })
 	}
+	t.Run("Keycloak finds the subject of an OBWAC", w.subject)
 	t.Run("an update changes how a client authenticates", w.changes)
 	t.Run("a misused token ends", w.misuse)
 	t.Run("the token of a client that is not registered here is left alone", w.strangers)
@@ -93,6 +97,24 @@ func (w *world) changes(t *testing.T) {
 	require.NoError(t, s.Delete(t.Context(), registered.ClientID, s.token(t, registered)))
 }
 
+// subject: Java knows the names of few attribute types.
+func (w *world) subject(t *testing.T) {
+	leaf, err := x509.ParseCertificate(w.wac.Certificate[0])
+	require.NoError(t, err)
+	in := provisioning(strings.Replace(metadata, "private_key_jwt", "tls_client_auth", 1))
+	in.Client.ID, in.ClientID, in.Client.SubjectDN = "wac", "wac", cert.SubjectDN(leaf.RawSubject)
+	secret, err := w.config.secret(false)
+	require.NoError(t, err)
+	p := &provisioner{admin: w.config.asBank(secret)}
+	_, err = p.Provision(t.Context(), in)
+	require.NoError(t, err)
+	transport := tpp.MutualTLS(w.wac, w.roots)
+	t.Cleanup(transport.CloseIdleConnections)
+	access := w.grant(t, transport, url.Values{"grant_type": {"client_credentials"}, "client_id": {"wac"}})
+	require.NoError(t, w.introspect(t, access))
+	require.NoError(t, p.Deprovision(t.Context(), dcr.Deprovisioning{ID: "wac"}))
+}
+
 func (w *world) misuse(t *testing.T) {
 	s := w.software(t)
 	one, other := s.register(t, claims.PrivateKeyJWT), s.register(t, claims.PrivateKeyJWT)
@@ -137,7 +159,7 @@ func (w *world) strangers(t *testing.T) {
 		"attributes": map[string]string{attributeBound: "true"}}, nil)
 	s := w.software(t)
 	registered := s.register(t, claims.PrivateKeyJWT)
-	access := s.form(t, w, url.Values{"grant_type": {"client_credentials"}, "client_id": {"portal"}, "client_secret": {"portal"}})
+	access := w.grant(t, s.transport, url.Values{"grant_type": {"client_credentials"}, "client_id": {"portal"}, "client_secret": {"portal"}})
 	_, err := s.Get(t.Context(), registered.ClientID, access)
 	requireStatus(t, err, http.StatusUnauthorized)
 	require.NoError(t, w.introspect(t, access))
@@ -150,7 +172,7 @@ func (w *world) customer(t *testing.T) {
 	w.keycloak.MustAdmin(http.MethodPut, "/bank/clients/"+id, map[string]any{"clientId": id, "directAccessGrantsEnabled": true}, nil)
 	w.keycloak.MustAdmin(http.MethodPost, "/bank/users", map[string]any{"username": "customer", "enabled": true, "email": "jo@example.com", "emailVerified": true,
 		"firstName": "Jo", "lastName": "Bloggs", "credentials": []map[string]any{{"type": "password", "value": "secret"}}}, nil)
-	access := s.form(t, w, url.Values{"grant_type": {"password"}, "client_id": {id}, "username": {"customer"}, "password": {"secret"}, "scope": {"openid accounts"}})
+	access := w.grant(t, s.transport, url.Values{"grant_type": {"password"}, "client_id": {id}, "username": {"customer"}, "password": {"secret"}, "scope": {"openid accounts"}})
 	require.NoError(t, w.introspect(t, access))
 	_, err := s.Get(t.Context(), id, access)
 	requireStatus(t, err, http.StatusUnauthorized)

@@ -2,12 +2,19 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"net/url"
 	"os"
@@ -87,7 +94,8 @@ type world struct {
 	directory *ssatest.Directory
 	roots     *x509.CertPool
 	keycloak  *realtest.Keycloak
-	file      string // the configuration
+	wac       tls.Certificate // of a CA that Keycloak trusts too, with an organizationIdentifier
+	file      string          // the configuration
 	config    *config
 	bank      *realtest.Process
 }
@@ -105,7 +113,9 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	certificate, key, err := ssatest.PEM(own)
 	require.NoError(t, err)
-	w.keycloak = realtest.StartKeycloak(t, realtest.Identity{Certificate: certificate, Key: key, CA: w.directory.CAPEM()})
+	var authority []byte
+	w.wac, authority = newWAC(t)
+	w.keycloak = realtest.StartKeycloak(t, realtest.Identity{Certificate: certificate, Key: key, CA: append(w.directory.CAPEM(), authority...)})
 	folder := t.TempDir()
 	for name, content := range map[string][]byte{"bank.pem": certificate, "bank.key": key, "ca.pem": w.directory.CAPEM()} {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), content, 0o600))
@@ -122,6 +132,28 @@ func newWorld(t *testing.T) *world {
 	w.config, err = readConfig(w.file)
 	require.NoError(t, err)
 	return w
+}
+
+// newWAC makes a client certificate with the subject of an OBWAC, and its CA in PEM.
+func newWAC(t *testing.T) (leaf tls.Certificate, authority []byte) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	now := time.Now()
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Another CA"}, NotBefore: now.Add(-time.Hour),
+		NotAfter: now.Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	client := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, Subject: pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{
+			{Type: asn1.ObjectIdentifier{2, 5, 4, 6}, Value: "GB"},
+			{Type: asn1.ObjectIdentifier{2, 5, 4, 10}, Value: "TPP, the \u00fcbermorgen Ltd"},
+			{Type: asn1.ObjectIdentifier{2, 5, 4, 97}, Value: asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte("PSDGB-FCA-123456")}},
+			{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "0015800001HQQrZAAX"},
+		}}}
+	signed, err := x509.CreateCertificate(rand.Reader, ca, ca, &key.PublicKey, key)
+	require.NoError(t, err)
+	own, err := x509.CreateCertificate(rand.Reader, client, ca, &key.PublicKey, key)
+	require.NoError(t, err)
+	return tls.Certificate{Certificate: [][]byte{own}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed})
 }
 
 // program is the bank's program with its configuration.
@@ -238,11 +270,11 @@ func (s *software) token(t *testing.T, c *tpp.ClientInformation, scopes ...strin
 	return token
 }
 
-// form sends a form to the realm's token endpoint with the software's certificate, and
-// returns the access token in the answer.
-func (s *software) form(t *testing.T, w *world, form url.Values) tpp.BearerToken {
+// grant sends a form to the realm's token endpoint over mutual TLS, and returns the access
+// token in the answer.
+func (w *world) grant(t *testing.T, transport *http.Client, form url.Values) tpp.BearerToken {
 	t.Helper()
-	answer, err := s.transport.PostForm(w.config.at("bank", tokenPath), form)
+	answer, err := transport.PostForm(w.config.at("bank", tokenPath), form)
 	require.NoError(t, err)
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
