@@ -45,11 +45,13 @@ func TestMain(m *testing.M) {
 // registration is the record of a name, which all its members repeat.
 func registration(name string) store.Client {
 	return store.Client{
-		ID: name, ClientID: name, IssuedAt: time.Unix(1_700_000_000, 0).UTC(), Environment: "sandbox", SoftwareID: "software " + name,
+		ID: name, ClientID: "client-" + name, IssuedAt: time.Unix(1_700_000_000, 0).UTC(), Environment: "sandbox", SoftwareID: "software " + name,
 		OrgID: "org " + name, Metadata: []byte(`{"name": "` + name + `"}`),
 		SoftwareStatement: strings.Repeat(name+".", 300), // some pages
 		Application:       claims.Application{Name: name, ID: name},
 		UniqueKey:         "key " + name, SecretHash: []byte(name), Version: 1, State: store.Active, Since: time.Unix(1_700_000_000, 0).UTC(),
+		SubjectDN: "CN=" + name, JWKSAddress: "https://keystore.example/" + name, OwnSubject: "sub " + name,
+		UpstreamState: []byte("state " + name), UpstreamMembers: []byte(`{"name": "` + name + `"}`),
 	}
 }
 
@@ -69,6 +71,13 @@ var crashWriters = map[string]func(s *sqlite.Store, raw *sql.DB, name string, ac
 		key := requestOf(name).Reservation.Key()
 		_, err := raw.Exec("INSERT INTO reservations (reservation_key, ends_at, client_id) VALUES (?, ?, ?)", key[:], int64(1)<<40, name)
 		return errors.Join(err, s.Create(context.Background(), registration(name), store.Change{}), acknowledge())
+	},
+	"what the server decided afterwards": func(s *sqlite.Store, raw *sql.DB, name string, acknowledge func() error) error {
+		c := registration(name)
+		c.UpstreamState = nil
+		err := s.Create(context.Background(), c, requestOf(name))
+		_, err2 := raw.Exec("UPDATE clients SET upstream_state = ? WHERE id = ?", registration(name).UpstreamState, name)
+		return errors.Join(err, err2, acknowledge())
 	},
 	"half of the record first": func(s *sqlite.Store, raw *sql.DB, name string, acknowledge func() error) error {
 		c := registration(name)
@@ -171,6 +180,9 @@ func faultsAfter(t *testing.T, path string, acknowledged []string) (faults []str
 		seen[c.SoftwareID] = true
 		if !reflect.DeepEqual(c, registration(c.ID)) {
 			complain("%s is half-written", c.ID)
+		}
+		if found, err := s.GetByClientID(t.Context(), c.ClientID); err != nil || found.ID != c.ID {
+			complain("%s is not found by its client_id: %v", c.ID, err)
 		}
 	}
 	for _, name := range acknowledged {

@@ -128,3 +128,42 @@ func TestOpenRefusesAFileWhoseTablesAreNotItsOwn(t *testing.T) {
 	require.Error(t, err)
 	require.Nil(t, r)
 }
+
+// TestOnlyATakenClientIDIsErrExists: another constraint that a change breaks is a fault of
+// the file.
+func TestOnlyATakenClientIDIsErrExists(t *testing.T) {
+	s := openDamaged(t, "CREATE TRIGGER stop BEFORE UPDATE ON clients BEGIN SELECT RAISE(ABORT, 'stop'); END")
+	requireDown(t, s.Update(t.Context(), store.Client{ID: "a", Version: 2}, store.Change{}), "Update")
+	requireDown(t, s.Undo(t.Context(), "a", 2), "Undo")
+	damage(t, s.path(t), "DROP TRIGGER stop")
+	require.NoError(t, s.Create(t.Context(), store.Client{ID: "c", ClientID: "x"}, store.Change{}))
+	require.ErrorIs(t, s.Update(t.Context(), store.Client{ID: "a", ClientID: "x", Version: 2}, store.Change{}), store.ErrExists)
+	require.NoError(t, s.Undo(t.Context(), "a", 2), "the refused change has left nothing behind")
+}
+
+// TestAUsedJTIIsNoAnswerWhereItsRecordCannotBeRead: ErrReplayed would tell the sender of a
+// change that is under way that it is finished. Both answers come from the transaction
+// that would have reserved the jti, and leave no part of it.
+func TestAUsedJTIIsNoAnswerWhereItsRecordCannotBeRead(t *testing.T) {
+	s := openForTest(t)
+	change := func(jti string) store.Change {
+		return store.Change{Reservation: store.Reservation{Namespace: "request", JTI: jti, Until: time.Now().Add(time.Hour)}}
+	}
+	since := time.Unix(1_700_000_000, 0)
+	require.NoError(t, s.Create(t.Context(), store.Client{ID: "a"}, change("1")))
+	require.NoError(t, s.Create(t.Context(), store.Client{ID: "b", State: store.Creating, Since: since}, change("2")))
+	for range 2 {
+		err := s.Create(t.Context(), store.Client{ID: "c"}, change("1"))
+		require.ErrorIs(t, err, store.ErrReplayed)
+		require.NotErrorIs(t, err, store.ErrUnderWay)
+		require.ErrorIs(t, s.Create(t.Context(), store.Client{ID: "c"}, change("2")), store.ErrUnderWay)
+		require.ErrorIs(t, s.Update(t.Context(), store.Client{ID: "a", Version: 1}, change("2")), store.ErrUnderWay)
+	}
+	damage(t, s.path(t), "ALTER TABLE clients RENAME COLUMN reserved TO lost")
+	requireDown(t, s.Create(t.Context(), store.Client{ID: "c"}, change("1")), "Create")
+	requireDown(t, s.Create(t.Context(), store.Client{ID: "c"}, change("2")), "Create")
+	damage(t, s.path(t), "ALTER TABLE clients RENAME COLUMN lost TO reserved")
+	require.NoError(t, s.Create(t.Context(), store.Client{ID: "c"}, change("3")))
+	require.NoError(t, s.Undo(t.Context(), "b", 1))
+	require.NoError(t, s.Create(t.Context(), store.Client{ID: "d"}, change("2")))
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,6 +20,8 @@ type full interface {
 	store.Store
 	store.Unfinished
 	store.Lister
+	store.ClientIDs
+	store.Pending
 }
 
 // TestBothStoresAgree asks the store in memory and the one in SQLite the same
@@ -49,9 +52,13 @@ func anyStep(t *rapid.T, now time.Time) func(full) error {
 	id, version := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "id"), rapid.Int64Range(1, 4).Draw(t, "version")
 	c := store.Client{
 		ID: id, Version: version, OrgID: fmt.Sprint(now.Unix()), UniqueKey: rapid.SampledFrom([]string{"", "k", "l"}).Draw(t, "key"),
-		State: rapid.SampledFrom([]store.State{"", store.Active, store.Creating, store.Updating, store.Updating, store.Deleting}).Draw(t, "state"),
+		State: rapid.SampledFrom([]store.State{
+			"", store.Active, store.Creating, store.Updating, store.Updating, store.Deleting, store.PendingCreate, store.PendingDelete,
+		}).Draw(t, "state"),
 		Since: now, IssuedAt: now,
 	}
+	c.ClientID = rapid.SampledFrom([]string{"", "", "", "a", "b", "x", "y"}).Draw(t, "client_id")
+	c.UpstreamState = []byte(rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "upstream"))
 	var with store.Change
 	if jti := rapid.SampledFrom([]string{"", "1", "2", "3", "4", "5"}).Draw(t, "jti"); jti != "" {
 		with.Reservation = store.Reservation{Namespace: "request", JTI: jti, Until: now.Add(time.Duration(rapid.IntRange(0, 4).Draw(t, "until")) * time.Second)}
@@ -84,8 +91,14 @@ func contents(t *rapid.T, s full) string {
 	require.NoError(t, err)
 	unfinished, err := s.ListUnfinished(context.Background(), time.Unix(1<<40, 0), 10)
 	require.NoError(t, err)
+	pending, err := s.ListPending(context.Background(), "", 10)
+	require.NoError(t, err)
 	text := ""
-	for _, c := range append(all, unfinished...) {
+	for _, id := range []string{"", "a", "b", "c", "x", "y"} {
+		c, err := s.GetByClientID(context.Background(), id)
+		text += fmt.Sprint(id, " is ", c.ID, " ", err, "\n")
+	}
+	for _, c := range slices.Concat(all, unfinished, pending) {
 		previous := c.Previous
 		c.Previous = nil
 		text += fmt.Sprintf("%+v %+v\n", c, previous)

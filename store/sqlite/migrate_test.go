@@ -1,0 +1,184 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/fulltest"
+	"github.com/obdcr/obdcr/store"
+)
+
+// versionOne fills a file of the first version, in each state that there was then. "u" has
+// a Previous in the form of that time.
+const versionOne = `
+INSERT INTO clients VALUES
+	('a', 7, 'active', 1700000000, 1690000000, 'sandbox', 'issuer', 'software', 'org', '{"scope" : "openid"}', 'e30.e30.c2ln',
+		'{"name":"App","id":"software","attributes":[]}', 'key of a', x'01ff', x'02fe', NULL, NULL),
+	('c', 1, 'creating', 1700000001, 1690000000, 'sandbox', 'issuer', 'software', 'org', '{}', '', '{}', 'key of c', NULL, NULL, x'` + keyOne + `', NULL),
+	('d', 3, 'deleting', 1700000002, 1690000000, 'sandbox', 'issuer', 'software', 'org', '{}', '', '{}', 'key of d', NULL, NULL, NULL, NULL),
+	('u', 2, 'updating', 1700000003, 1690000000, 'sandbox', 'issuer', 'software', 'new', '{}', '', '{}', '', NULL, NULL, NULL,
+		'{"id":"u","version":1,"since":1690000000,"issued_at":1690000000,"environment":"sandbox","issuer":"issuer","software_id":"software","org_id":"old",
+		"metadata":"eyJhIiA6IDF9","software_statement":"ZTMwLmUzMC5jMmxu","application":{"name":"App","id":"software","attributes":null},
+		"unique_key":"key of u","secret_hash":"Af8=","sealed_secret":null}');
+INSERT INTO unique_keys VALUES ('key of a', 'a'), ('key of c', 'c'), ('key of d', 'd'), ('key of u', 'u');
+INSERT INTO reservations VALUES (x'` + keyOne + `', 32503680000, 'c');
+`
+
+// keyOne is the key of the jti that made "c".
+const keyOne = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+// fileOfVersion makes a file with the tables of an earlier version.
+func fileOfVersion(t *testing.T, version int64, statements string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "clients.db")
+	db, err := connect(path, 1)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	files, err := fs.Sub(migrations, "migrations")
+	require.NoError(t, err)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	require.NoError(t, err)
+	_, err = provider.UpTo(t.Context(), version)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), statements)
+	require.NoError(t, err)
+	return path
+}
+
+func openFile(t *testing.T, path string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), Config{Path: path})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func at(second int64) time.Time { return time.Unix(second, 0).UTC() }
+
+// TestAFileOfTheFirstVersionIsReadRight: each record has its ID for a client_id, but for
+// the one that was never Active.
+func TestAFileOfTheFirstVersionIsReadRight(t *testing.T) {
+	s := openFile(t, fileOfVersion(t, 1, versionOne))
+	base := store.Client{
+		IssuedAt: at(1690000000), Environment: "sandbox", Issuer: "issuer", SoftwareID: "software", OrgID: "org", Metadata: []byte("{}"),
+	}
+	record := func(id string, version int64, state store.State, since int64) store.Client {
+		c := base
+		c.ID, c.ClientID, c.Version, c.State, c.Since, c.UniqueKey = id, id, version, state, at(since), "key of "+id
+		return c
+	}
+	a := record("a", 7, store.Active, 1700000000)
+	a.Metadata, a.SoftwareStatement, a.SecretHash, a.SealedSecret = []byte(`{"scope" : "openid"}`), "e30.e30.c2ln", []byte("\x01\xff"), []byte("\x02\xfe")
+	a.Application = claims.Application{Name: "App", ID: "software", Attributes: []claims.Attribute{}}
+	c := record("c", 1, store.Creating, 1700000001)
+	c.ClientID, c.Reserved = "", make([]byte, 32)
+	for i := range c.Reserved {
+		c.Reserved[i] = byte(i)
+	}
+	d := record("d", 3, store.Deleting, 1700000002)
+	u, before := record("u", 2, store.Updating, 1700000003), record("u", 1, store.Active, 1690000000)
+	before.OrgID, before.Metadata, before.SoftwareStatement, before.SecretHash = "old", []byte(`{"a" : 1}`), "e30.e30.c2ln", []byte("\x01\xff")
+	before.Application = claims.Application{Name: "App", ID: "software"}
+	u.OrgID, u.UniqueKey, u.Previous = "new", "", &before
+
+	all, err := s.List(t.Context(), "", 10)
+	require.NoError(t, err)
+	require.Equal(t, []store.Client{a, c, d, u}, all)
+	unfinished, err := s.ListUnfinished(t.Context(), at(1<<40), 10)
+	require.NoError(t, err)
+	require.Equal(t, []store.Client{c, d, u}, unfinished)
+	pending, err := s.ListPending(t.Context(), "", 10)
+	require.NoError(t, err)
+	require.Empty(t, pending)
+	for _, wanted := range []store.Client{a, d, u} {
+		got, err := s.GetByClientID(t.Context(), wanted.ID)
+		require.NoError(t, err)
+		require.Equal(t, wanted, got)
+	}
+	for _, none := range []string{"c", ""} {
+		_, err := s.GetByClientID(t.Context(), none)
+		require.ErrorIs(t, err, store.ErrNotFound, none)
+	}
+}
+
+// TestAChangeOfTheFirstVersionCanBeEnded: a process of before died in it.
+func TestAChangeOfTheFirstVersionCanBeEnded(t *testing.T) {
+	s := openFile(t, fileOfVersion(t, 1, versionOne))
+	require.ErrorIs(t, s.Create(t.Context(), store.Client{ID: "z", UniqueKey: "key of u"}, store.Change{}), store.ErrExists)
+	require.ErrorIs(t, s.Create(t.Context(), store.Client{ID: "z", ClientID: "u"}, store.Change{}), store.ErrExists)
+	u, err := s.Get(t.Context(), "u")
+	require.NoError(t, err)
+	u.Since = at(1700000009)
+	require.NoError(t, s.Update(t.Context(), u, store.Change{}), "it is taken up again")
+	require.NoError(t, s.Undo(t.Context(), "u", 3))
+	want := *u.Previous
+	want.Version = 4
+	got, err := s.Get(t.Context(), "u")
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.NoError(t, s.Undo(t.Context(), "c", 1))
+	require.NoError(t, s.Delete(t.Context(), "d", 3, store.Change{}))
+	var left int
+	require.NoError(t, s.read.db.QueryRowContext(t.Context(), "SELECT count(*) FROM reservations").Scan(&left))
+	require.Zero(t, left, "the jti of the registration is free")
+	require.NoError(t, s.Create(t.Context(), store.Client{ID: "c", UniqueKey: "key of c"}, store.Change{}))
+}
+
+// TestManyMayBringAFileUpToDateAtOnce, and none meets tables that are half of each version.
+func TestManyMayBringAFileUpToDateAtOnce(t *testing.T) {
+	for range fulltest.Rounds(3) {
+		path := fileOfVersion(t, 1, versionOne)
+		const many = 8
+		opened := make(chan error)
+		for range many {
+			go func() {
+				s, err := Open(context.Background(), Config{Path: path})
+				if err == nil {
+					_, err = s.GetByClientID(context.Background(), "a")
+					err = errors.Join(err, s.Close())
+				}
+				opened <- err
+			}()
+		}
+		for range many {
+			require.NoError(t, <-opened)
+		}
+	}
+}
+
+// TestQueriesUseTheirIndexes: a bank with many clients must not read all of them to find
+// one, or to see that nothing waits.
+func TestQueriesUseTheirIndexes(t *testing.T) {
+	s := openForTest(t)
+	for query, c := range map[string]struct {
+		plan      string
+		arguments []any
+	}{
+		selectClient:     {"SEARCH clients USING INDEX sqlite_autoindex_clients_1 (id=?)", []any{"a"}},
+		selectByClientID: {"SEARCH clients USING INDEX clients_of_client_id (client_id=?)", []any{"a"}},
+		selectUnfinished: {"SEARCH clients USING INDEX clients_unfinished (since<?)", []any{0, 1}},
+		selectPending:    {"SEARCH clients USING INDEX clients_pending (id>?)", []any{"a", 1}},
+		selectAfter:      {"SEARCH clients USING INDEX sqlite_autoindex_clients_1 (id>?)", []any{"a", 1}},
+	} {
+		rows, err := s.read.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, c.arguments...)
+		require.NoError(t, err)
+		var steps []string
+		for rows.Next() {
+			var id, parent, unused int
+			var step string
+			require.NoError(t, rows.Scan(&id, &parent, &unused, &step))
+			steps = append(steps, step)
+		}
+		require.NoError(t, errors.Join(rows.Err(), rows.Close()))
+		assert.Equal(t, []string{c.plan}, steps, "and nothing is sorted: %s", query)
+	}
+}
