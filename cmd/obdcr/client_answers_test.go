@@ -19,6 +19,9 @@ func unusualAnswers() map[string]dialect {
 	} {
 		dialects[name] = says(http.StatusCreated, "application/json", body)
 	}
+	dialects["waits"] = says(http.StatusAccepted, "application/json", `{"client_id":"a-provisional-client","status":"pending"}`)
+	dialects["namelesswait"] = says(http.StatusAccepted, "application/json", `{"status":"pending","reference":"A-17"}`)
+	dialects["accepted"] = says(http.StatusAccepted, "application/json", `{"client_id":"x1"}`)
 	dialects["busy"] = says(http.StatusServiceUnavailable, "text/plain", "")
 	dialects["moved"] = func(w http.ResponseWriter, _ *http.Request, _ map[string]any) {
 		w.Header().Set("Location", "https://elsewhere.example/register")
@@ -50,11 +53,15 @@ func serveUnusual(mux *http.ServeMux, address string) {
 	for _, path := range []string{"POST /directory/token", "POST /free-token"} {
 		body(path, `{"access_token": "opaque-token", "token_type": "Bearer", "expires_in": -1}`)
 	}
-	for name, at := range map[string]string{"telltale-free": "lost", "gone": "nowhere"} {
+	for name, at := range map[string]string{"telltale-free": "lost", "gone": "nowhere", "leaving": "waiting"} {
 		body("GET /"+name, strings.NewReplacer("ADDRESS", address, "AT", at).Replace(
 			`{"issuer": "x", "registration_endpoint": "ADDRESS/AT", "token_endpoint": "ADDRESS/free-token"}`))
 	}
 	mux.HandleFunc("DELETE /lost/", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	mux.HandleFunc("DELETE /waiting/", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, `{"client_id":"a-client","status":"pending"}`)
+	})
 	mux.HandleFunc("DELETE /nowhere/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
 }
 

@@ -16,7 +16,8 @@ import (
 )
 
 // bankError prints what a bank or the directory answered, or why no answer came. It returns
-// the error that ends the command: code 1 for a refusal, 3 for what may succeed later.
+// the error that ends the command: code 1 for a refusal, 3 for what may succeed later, such
+// as a change that waits for the bank's approval.
 func (a *app) bankError(err error) error {
 	var refused *tpp.ResponseError
 	if errors.As(err, &refused) {
@@ -25,6 +26,11 @@ func (a *app) bankError(err error) error {
 			return &exitError{code: exitIO}
 		}
 		return &exitError{code: exitViolated}
+	}
+	if pending, waits := errors.AsType[*tpp.PendingError](err); waits {
+		a.note("%s", pending.Detail())
+		a.note("%s", pending.Next())
+		return &exitError{code: exitIO}
 	}
 	var lost *tpp.NoAnswerError
 	if errors.As(err, &lost) {

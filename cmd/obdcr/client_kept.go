@@ -37,6 +37,23 @@ func (a *app) unusableAnswer(out io.Writer, o *clientOptions, k *keeper, lost *t
 	return end
 }
 
+// waiting reports a registration that a person at the bank has yet to approve. It keeps the
+// answer like that of a registered client, or as it came if it has no client_id.
+func (a *app) waiting(out io.Writer, o *clientOptions, k *keeper, pending *tpp.PendingError) error {
+	end := a.bankError(pending)
+	information, err := tpp.ParseClientInformation([]byte(pending.Document.Reveal()))
+	if err != nil {
+		name, failed := k.keepRaw(pending.Document.Reveal())
+		if failed != nil {
+			return errors.Join(end, ioError(input.WithoutPath(failed)))
+		}
+		a.note("the answer names no client_id: ask the bank for it; the whole answer is in %s", name)
+		return end
+	}
+	a.note("the client_id until then is %s; nothing is registered yet", cut(information.ClientID))
+	return errors.Join(a.writeNew(out, information, k, o.showSecret), end)
+}
+
 // keepRaw writes an answer as it came to the file of --client-out, or to a new one in the
 // current folder. It leaves an existing file as it is, which may hold the secret of before.
 func (k *keeper) keepRaw(document string) (name string, err error) {

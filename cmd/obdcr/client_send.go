@@ -38,6 +38,9 @@ func (o *clientOptions) mayBeSent(verb, request string) error {
 // refusedRequest reports a register or an update that failed. The bank's error object goes
 // to standard output as the result, so that a program can read it.
 func (a *app) refusedRequest(ctx context.Context, out io.Writer, t *connection, o *clientOptions, k *keeper, request string, err error) error {
+	if pending, waits := errors.AsType[*tpp.PendingError](err); waits {
+		return a.waiting(out, o, k, pending)
+	}
 	if lost, ok := errors.AsType[*tpp.NoAnswerError](err); ok && !lost.Document.IsZero() {
 		return a.unusableAnswer(out, o, k, lost, request)
 	}

@@ -65,6 +65,11 @@ method that has a secret one of the two is needed. If the file cannot be written
 all, the secret is printed, so that it is not lost. An answer of success that cannot be
 used is kept as it came, in the file of --client-out or a new one, answer-*.txt.
 
+At some banks a person approves registrations. Then the answer is 202, which says that
+nothing is registered yet; it is kept in the same way, and the exit code is 3. Do not
+register again: the client_id works once the bank has approved, unless it tells another
+one.
+
 If no answer comes, or one of 5xx, the client may be registered all the same. Then send the very same
 request again with --request: a bank does not register it twice. The request is in the
 file of --save, or else in a new file request-*.jwt in the current folder.`,
@@ -153,8 +158,13 @@ bank announces.`,
 func (a *app) deleteCommand() *cobra.Command {
 	o := &clientOptions{}
 	cmd := &cobra.Command{
-		Use:               "delete [CLIENT_ID]",
-		Short:             "Delete a client at a bank, with its tokens",
+		Use:   "delete [CLIENT_ID]",
+		Short: "Delete a client at a bank, with its tokens",
+		Long: `delete asks the bank's token endpoint for an access token of the client, and deletes
+the client with it.
+
+At some banks a person approves deletions. Then the answer is 202, and the exit code 3:
+the client and its tokens stay valid until the bank has approved.`,
 		Example:           `  obdcr delete --config conformance.json --client client.json`,
 		Args:              oneClientID,
 		ValidArgsFunction: cobra.NoFileCompletions,

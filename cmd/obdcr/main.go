@@ -4,7 +4,7 @@
 //
 // Results go to standard output and everything else to standard error. The exit code is 0
 // for success, 1 if the input breaks a rule or a bank refused it, 2 for wrong usage, and 3
-// if a file, the network or a bank fails.
+// if a file, the network or a bank fails, or if the bank has yet to approve.
 package main
 
 import (
@@ -143,7 +143,7 @@ func (a *app) root() *cobra.Command {
 statements of UK Open Banking Dynamic Client Registration, and registers clients.
 
 Exit codes: 0 fine, 1 a rule is broken or a bank refused, 2 wrong usage, 3 network or
-I/O, or a bank that cannot answer now.`,
+I/O, or a bank that cannot answer now, or has yet to approve what was asked.`,
 		Example: `  obdcr sandbox
   obdcr lint request.jwt
   obdcr explain redirect_uris.subset_of_ssa`,
