@@ -71,6 +71,18 @@ func TestWhatTheSandboxPrintsToTryWorks(t *testing.T) {
 	}
 }
 
+// TestTheSandboxSaysWhereAPersonApproves: the register that it prints to try waits then.
+func TestTheSandboxSaysWhereAPersonApproves(t *testing.T) {
+	policy := filepath.Join(t.TempDir(), "policy-in.json")
+	require.NoError(t, os.WriteFile(policy, []byte(`{"pending_changes": ["create"]}`), 0o600))
+	for want, args := range map[bool][]string{true: {"--policy", policy}, false: nil} {
+		r := runSandbox(t, t.TempDir(), append([]string{"--store", "memory"}, args...)...)
+		require.Equal(t, want, strings.Contains(r.out.String(), "POST /pending/{client_id}/approve"))
+		code, out, said := call("register", "--config", filepath.Join(r.dir, "conformance.json"))
+		require.Equal(t, want, code == exitIO && strings.Contains(out, "pending"), said)
+	}
+}
+
 // curl is as much of curl as the sandbox prints: not every machine has the real one. It ends
 // with 22 for a refusal, as curl --fail does.
 func curl(args []string) error {

@@ -42,6 +42,7 @@ type bank struct {
 	store    store.Store
 	close    func() error  // closes the store
 	stopKeys func()        // ends the reading of key sets; nil: it has not begun
+	stopRun  func()        // ends the passes that end what waits too long; nil: they have not begun
 	metadata *tpp.Metadata // the bank's own discovery document, as a TPP reads it
 }
 
@@ -71,6 +72,9 @@ func newBank(ctx context.Context, p parts) (*bank, error) {
 
 // shut closes the bank and its store.
 func (b *bank) shut() error {
+	if b.stopRun != nil {
+		b.stopRun()
+	}
 	if b.Bank != nil {
 		b.Bank.Close()
 	}
@@ -154,15 +158,28 @@ func (b *bank) build(p parts) error {
 			Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {p.ca}}}},
 		Store: b.store, SealingKey: claims.NewSecret(string(sealing)), TokenEndpoint: true,
 		Paths: server.Paths{Registration: c.Path, Token: tokenPath, Discovery: discoveryPath}, Limiter: c.Limiter,
-		Rest:  http.HandlerFunc(p.metrics.serve),
+		Rest: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !b.decide(w, r) {
+				p.metrics.serve(w, r)
+			}
+		}),
 		Clock: c.Clock, Logger: c.Logger,
 		Observer: server.Observer{Event: p.metrics.event, Token: p.metrics.token, Instrument: p.metrics.measure},
 	})
 	if err != nil {
 		return err
 	}
+	b.run()
 	b.metadata, err = tpp.ParseMetadata(b.Discovery())
 	return err
+}
+
+// run begins the passes of Reconcile.
+func (b *bank) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); b.Registrar().Run(ctx, 0) }()
+	b.stopRun = func() { cancel(); <-ended }
 }
 
 // sealingKey reads the key that seals secrets in the store, or makes one. It refuses to

@@ -258,8 +258,8 @@ func TestTheBanksOtherPages(t *testing.T) {
 	require.Contains(t, get("/openapi.yaml").body, "x-profile: obie-3.3\n")
 	metrics := get("/metrics").body
 	for _, line := range []string{
-		`obdcr_operations_total{environment="sandbox",operation="create",outcome="done"} 1`,
-		`obdcr_operations_total{environment="sandbox",operation="create",outcome="refused"} 1`,
+		`obdcr_operations_total{actor="tpp",environment="sandbox",operation="create",outcome="done"} 1`,
+		`obdcr_operations_total{actor="tpp",environment="sandbox",operation="create",outcome="refused"} 1`,
 		`obdcr_broken_rules_total{rule="request.jti.replayed"} 1`,
 		`obdcr_key_set_events_total{kind="fetched"} 4`,
 	} {

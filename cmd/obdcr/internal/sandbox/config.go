@@ -121,7 +121,7 @@ func (c *Config) check() error {
 			return usage("--%s %s: %v", a.flag, text.Quote(a.address), err)
 		}
 	}
-	taken := []string{tokenPath, discoveryPath, "/metrics", "/healthz", readyPath, "/openapi.yaml"}
+	taken := []string{tokenPath, discoveryPath, "/metrics", "/healthz", readyPath, "/openapi.yaml", pendingPath}
 	if err := dcr.CheckPath(c.Path); err != nil || slices.Contains(taken, c.Path) {
 		return usage("--path %.64q: it must begin with a slash, end without one, hold no wildcard, and be no other path of the bank", c.Path)
 	}

@@ -33,7 +33,7 @@ func newMetrics() *metrics {
 	}
 	m := &metrics{
 		registry:   prometheus.NewRegistry(),
-		operations: counter("obdcr_operations_total", "Operations on clients, by outcome.", "operation", "outcome", "environment"),
+		operations: counter("obdcr_operations_total", "Operations on clients, by outcome.", "operation", "outcome", "environment", "actor"),
 		rules:      counter("obdcr_broken_rules_total", "Rules that refused requests broke.", "rule"),
 		tokens:     counter("obdcr_token_requests_total", "Requests for access tokens, by outcome.", "method", "outcome"),
 		keys:       counter("obdcr_key_set_events_total", "What happened to cached key sets.", "kind"),
@@ -60,7 +60,7 @@ func (m *metrics) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (m *metrics) event(e dcr.Event) {
-	m.operations.WithLabelValues(string(e.Operation), string(e.Outcome), string(e.Environment)).Inc()
+	m.operations.WithLabelValues(string(e.Operation), string(e.Outcome), string(e.Environment), string(e.Actor)).Inc()
 	for _, rule := range e.Rules {
 		m.rules.WithLabelValues(rule).Inc()
 	}

@@ -47,6 +47,9 @@ type Sandbox struct {
 	// RegisterFlags are the flags that the verb register needs beside --config
 	// conformance.json, because of the bank's policy; empty for most policies.
 	RegisterFlags []string
+	// Waits says that changes wait for a person by the bank's policy: the user is that person,
+	// at /pending of the bank.
+	Waits bool
 
 	files          folder
 	log            *slog.Logger
@@ -142,6 +145,7 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 		return err
 	}
 	s.Ready.Audience, s.Ready.Profile, s.Ready.Store = policy.Audiences[0], c.Profile, c.Store
+	s.Waits = len(policy.PendingChanges) > 0
 	s.bank, err = newBank(ctx, parts{config: c, files: s.files, ca: ca.cert, own: server.tls(), policy: policy, ready: &s.Ready, metrics: newMetrics(),
 		keysAt: s.keysAt.Addr()})
 	if err != nil {
