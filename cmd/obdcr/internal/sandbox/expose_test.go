@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -102,7 +103,9 @@ func TestAnExposedSandboxIsReachedByItsNames(t *testing.T) {
 				require.Equal(t, 200, r.status, name)
 			}
 			for _, name := range []string{"other", "other.example", "third.second.example", "192.0.2.8"} {
-				_, err := w.client().Get("https://" + name + ":" + other.Port() + "/keys.jwks")
+				trust := w.client().Transport.(*http.Transport).TLSClientConfig.Clone()
+				trust.ServerName = name
+				_, err := tls.Dial("tcp", "127.0.0.1:"+other.Port(), trust)
 				require.ErrorAs(t, err, &x509.HostnameError{}, name)
 				require.Equal(t, http.StatusMisdirectedRequest, hosted(t, w, name+":"+other.Port(), "").status, name)
 			}
@@ -216,9 +219,12 @@ func TestNamesAreFixedAtTheFirstStart(t *testing.T) {
 
 	// A new CA is for new names, whatever is left of the old one.
 	require.NoError(t, os.Remove(filepath.Join(w.dir, "ca.pem")))
-	renamed := expose(t, sandbox.Config{Dir: w.dir, Expose: []string{"other"}})
-	answer := renamed.register(renamed.mutual(), string(renamed.file("tpp/request.jwt")))
-	require.Equal(t, 201, answer.status, answer.body)
+	require.NoError(t, os.Remove(filepath.Join(loopback.dir, "ca.pem")))
+	for dir, name := range map[string]string{w.dir: "bank", loopback.dir: "192.0.2.9"} {
+		renamed := expose(t, sandbox.Config{Dir: dir, Expose: []string{name}})
+		answer := renamed.register(renamed.mutual(), string(renamed.file("tpp/request.jwt")))
+		require.Equal(t, 201, answer.status, answer.body)
+	}
 }
 
 // TestAStartThatIsKilledFixesNoHalf: whatever a first start had written when it was killed,
@@ -341,6 +347,9 @@ func TestAnOldFolderWorksOnLoopback(t *testing.T) {
 	again.stop()
 	require.Contains(t, log.String(), "ca.pem")
 	require.NotContains(t, log.String(), "has moved")
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "state/sandbox.json"), state, 0o600))
+	start(t, sandbox.Config{Dir: w.dir, Listen: "localhost:0", Directory: "localhost:0", Logger: slog.New(slog.NewTextHandler(&log, nil))}).stop()
+	require.Contains(t, log.String(), "has moved")
 
 	for _, name := range []string{"ca.pem", "ca.key"} { // as the log advises
 		require.NoError(t, os.Remove(filepath.Join(w.dir, name)))
