@@ -53,6 +53,13 @@ func TestTheSuiteIsWhole(t *testing.T) {
 	for _, c := range replayCases() {
 		assert.NotEmpty(t, c.why, c.name)
 	}
+	shown := map[string]bool{}
+	for _, c := range decisionFaults() {
+		shown[c[1]] = true
+	}
+	for _, c := range slices.Concat(decisionCases(), clientIDCases(), underWayCases(), pendingCases(), listPendingCases(), clientIDRaces(), pendingRaces()) {
+		assert.True(t, shown[c.name], "no fault shows that %q finds one", c.name)
+	}
 	assert.GreaterOrEqual(t, len(names), 30)
 	assert.GreaterOrEqual(t, len(races), 8)
 	require.Less(t, len(races), len(names))
