@@ -1,6 +1,7 @@
 package dcr_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -46,6 +47,7 @@ var deviations = map[string]deviation{
 	"answer.statuses": {differences: slices.Concat(each("POST %: here alone", "401", "408", "413", "415", "429", "500", "503"),
 		each("PUT %: here alone", "408", "413", "415", "429", "500", "503"), each("GET %: here alone", "429", "500", "503"),
 		each("DELETE %: here alone", "429", "500", "503"), []string{"DELETE 405: not here"})},
+	"answer.pending":                           {shown: pendingAnswers},
 	"answer.text":                              {shown: textAnswers},
 	"answer.challenge":                         {shown: challenges},
 	"answer.foreign_token":                     {differences: each("% 403: not here", "GET", "PUT")},
@@ -158,6 +160,23 @@ func flattened(t *testing.T, s *site) {
 	}
 	require.NotContains(t, got, "new")
 	require.NotContains(t, got, "org_contacts")
+}
+
+// pendingAnswers shows that nothing waits by default, and what is answered where it does.
+func pendingAnswers(t *testing.T, s *site) {
+	require.Nil(t, s.api.Components.Schemas["PendingChange"])
+	require.Contains(t, s.registered(t, nil), "client_id_issued_at")
+	s = newSite(t, bothPendingChanges)
+	server := s.start(t, nil, nil)
+	posted, _ := s.post(t, server, nil)
+	require.Equal(t, 202, posted.status)
+	require.Equal(t, "pending", decodeJSON(t, []byte(posted.body))["status"])
+	id := decodeJSON(t, []byte(posted.body))["client_id"].(string)
+	_, err := s.registrar.ApprovePending(context.Background(), id)
+	require.NoError(t, err)
+	deleted := server.send(t, s.request(t, http.MethodDelete, "/register/"+id, nil))
+	require.Equal(t, 202, deleted.status)
+	require.Equal(t, map[string]any{"client_id": id, "status": "pending"}, decodeJSON(t, []byte(deleted.body)))
 }
 
 func textAnswers(t *testing.T, s *site) {

@@ -5,7 +5,10 @@
 // Call [NewRegistrar] first, then [NewHandler] with the Registrar to serve HTTP over
 // mutual TLS. A bank with an HTTP layer of its own calls [Registrar.Register],
 // [Registrar.Get], [Registrar.Update] and [Registrar.Delete] itself.
-// [Registrar.RegisterFromSSA] registers from a statement alone.
+// [Registrar.RegisterFromSSA] registers from a statement alone. A bank may leave
+// registrations and deletions to a person, who calls [Registrar.ListPending] and
+// [Registrar.ApprovePending] or [Registrar.RefusePending]; [Registrar.Remove] is for
+// operators too.
 //
 // Package dcr/server assembles all of this from one Config. Package dcr/token has what a
 // Registrar asks about access tokens, package dcr/roles guards a bank's other APIs, and

@@ -26,7 +26,8 @@ func welcome(out io.Writer, dir string, s *sandbox.Sandbox) error {
 		text.WriteString("  " + row[0] + strings.Repeat(" ", 14-len(row[0])) + row[1] + "\n")
 	}
 	if s.Waits {
-		text.WriteString("  to approve    GET /pending of the bank, POST /pending/{client_id}/approve\n                or .../refuse: the policy has pending_changes\n")
+		text.WriteString("  to approve    GET /pending of the bank, POST /pending/{client_id}/approve\n" +
+			"                or .../refuse: the policy has pending_changes\n")
 	}
 	text.WriteString(`
 The bank caches key sets. For a key or kid that it does not know it reads the

@@ -26,27 +26,35 @@ var (
 	goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 )
 
-// samples are the documents with one Go sample each, and where it is copied from: a whole file,
-// or one function of it.
+// samples are the Go samples of documents, and where each is copied from: a whole file, or one
+// function of it.
 var samples = []struct{ document, file, function string }{
 	{"README.md", sample, ""},
 	{"docs/operations.md", "dcr/server/example_front_test.go", "serveInFront"},
+	{"docs/operations.md", "dcr/example_pending_test.go", "decideAll"},
 }
 
 func TestDocumentsShowTheExamples(t *testing.T) {
+	known := map[string]int{}
 	for _, s := range samples {
+		known[s.document]++
 		text, program := readFile(t, s.document), readFile(t, s.file)
 		if s.function != "" {
 			program = functionOf(t, s.file, s.function)
 		}
-		blocks := goBlock.FindAllStringSubmatchIndex(text, -1)
-		require.Len(t, blocks, 1, "%s has one Go sample", s.document)
+		blocks := slices.DeleteFunc(goBlock.FindAllStringSubmatchIndex(text, -1), func(at []int) bool {
+			return !strings.Contains(text[at[2]:at[3]], "func "+s.function)
+		})
+		require.Len(t, blocks, 1, "%s has one Go sample of %s", s.document, s.file)
 		from, to := blocks[0][2], blocks[0][3]
 		if *update {
 			require.NoError(t, os.WriteFile(filepath.Join(root, s.document), []byte(text[:from]+program+text[to:]), 0o644))
 			continue
 		}
 		assert.Equal(t, program, text[from:to], "run make docs")
+	}
+	for document, count := range known {
+		assert.Len(t, goBlock.FindAllString(readFile(t, document), -1), count, "%s has no other Go sample", document)
 	}
 }
 

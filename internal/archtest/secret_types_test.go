@@ -39,7 +39,7 @@ func secretTypes() []any {
 		new(dcr.Provisioning), new(dcr.Provisioned), new(dcr.Deprovisioning),
 		new(server.Bank), new(server.Config),
 		new(bearer.Introspection), new(bearer.IntrospectionConfig), new(bearer.Revocation), new(bearer.Authentication),
-		new(tpp.Credentials), new(tpp.BearerToken), new(tpp.ClientInformation), new(tpp.NoAnswerError),
+		new(tpp.Credentials), new(tpp.BearerToken), new(tpp.ClientInformation), new(tpp.NoAnswerError), new(tpp.PendingError),
 	}
 }
 
