@@ -44,3 +44,33 @@ func TestAFullDiskIsNamedAsTheCause(t *testing.T) {
 		require.ErrorIs(t, fill("/dev/full", neededRoom), syscall.ENOSPC)
 	}
 }
+
+func TestTheDirectoryIsAskedByItsNamesAlone(t *testing.T) {
+	n, err := parseNames([]string{"bank_1", "192.0.2.7", "fd00::7"})
+	require.NoError(t, err)
+	handler := n.guard(http.NotFoundHandler())
+	for host, status := range map[string]int{
+		"localhost": 404, "localhost:443": 404, "LocalHost:1": 404, "127.0.0.1:65535": 404, "[::1]": 404, "[0:0:0:0:0:0:0:1]:8445": 404,
+		"bank_1": 404, "BANK_1:8445": 404, "192.0.2.7:8445": 404, "[fd00::7]:8445": 404,
+		"": 421, "localhost.": 421, "localhost:": 421, "localhost:0": 421, "localhost:65536": 421, "me@localhost": 421, "localhost,bank_1": 421,
+		"::1": 421, "fd00::7": 421, "[::ffff:127.0.0.1]": 421, "127.1": 421, "2130706433": 421, "0.0.0.0": 421, "sub.bank_1": 421, "bank": 421,
+		"localhost.stranger.example": 421, "[::1%25lo]": 421, "loc\u0430lhost": 421, "\u212ank_1": 421, "localhost/": 421, " localhost": 421,
+	} {
+		request := httptest.NewRequest(http.MethodGet, "/keys.jwks", nil)
+		request.Host = host
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, request)
+		require.Equal(t, status, answer.Code, "%q", host)
+	}
+	for _, origins := range [][]string{{"https://localhost"}, {"https://localhost:443"}, {"https://LOCALHOST"}, {"https://localhost", "https://localhost"}, {""}} {
+		request := httptest.NewRequest(http.MethodPost, "/ssa", nil)
+		request.Host, request.Header["Origin"] = "localhost", origins
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, request)
+		want := http.StatusNotFound
+		if len(origins) > 1 || origins[0] == "" {
+			want = http.StatusForbidden
+		}
+		require.Equal(t, want, answer.Code, origins)
+	}
+}

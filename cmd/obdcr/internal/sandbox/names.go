@@ -194,6 +194,6 @@ func (n names) otherwise(f folder, s *state, before []string) error {
 	if len(exposed) > 0 {
 		first = "with --expose " + strings.Join(exposed, ",")
 	}
-	return usage("%s: the sandbox in %s was first started %s, and its certificates are for those names: start it so again, or give --dir another folder",
+	return usage("%s: the sandbox in %s was first started %s, and its certificates are for no other name: start it so again, or give --dir another folder",
 		asked, string(f), first)
 }
