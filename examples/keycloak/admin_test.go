@@ -252,7 +252,7 @@ func TestOnlyTokensOfRegisteredClientsAreEnded(t *testing.T) {
 		ended bool
 		sent  string // not-before
 	}{
-		"a registered client":     {`[{"id": "1", "attributes": {"obdcr.environment": "sandbox"}}]`, true, "1790000001"},
+		"a registered client":     {`[{"id": "1", "serviceAccountsEnabled": true, "attributes": {"obdcr.environment": "sandbox"}}]`, true, "1790000001"},
 		"one that was ended then": {`[{"id": "1", "notBefore": 1790000001, "attributes": {"obdcr.environment": "sandbox"}}]`, true, ""},
 		"the bank's portal":       {`[{"id": "1", "attributes": {}}]`, false, ""},
 		"nobody":                  {`[]`, false, ""},
@@ -263,7 +263,9 @@ func TestOnlyTokensOfRegisteredClientsAreEnded(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, c.ended, out.Ended, name)
 		require.Equal(t, c.sent != "", len(f.calls) == 1, name)
-		require.Contains(t, f.bodies["PUT /clients/1"], c.sent, name)
+		if c.sent != "" {
+			require.JSONEq(t, `{"clientId": "abc", "serviceAccountsEnabled": true, "notBefore": `+c.sent+`}`, f.bodies["PUT /clients/1"], name)
+		}
 	}
 	f, a := newFake(t)
 	f.answers["GET /clients"] = answer{503, ""}

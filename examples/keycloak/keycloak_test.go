@@ -169,7 +169,7 @@ func (w *world) customer(t *testing.T) {
 	s := w.software(t)
 	registered := s.register(t, claims.TLSClientAuth)
 	id := registered.ClientID
-	w.keycloak.MustAdmin(http.MethodPut, "/bank/clients/"+id, map[string]any{"clientId": id, "directAccessGrantsEnabled": true}, nil)
+	w.keycloak.MustAdmin(http.MethodPut, "/bank/clients/"+id, map[string]any{"clientId": id, "serviceAccountsEnabled": true, "directAccessGrantsEnabled": true}, nil)
 	w.keycloak.MustAdmin(http.MethodPost, "/bank/users", map[string]any{"username": "customer", "enabled": true, "email": "jo@example.com", "emailVerified": true,
 		"firstName": "Jo", "lastName": "Bloggs", "credentials": []map[string]any{{"type": "password", "value": "secret"}}}, nil)
 	access := w.grant(t, s.transport, url.Values{"grant_type": {"password"}, "client_id": {id}, "username": {"customer"}, "password": {"secret"}, "scope": {"openid accounts"}})
@@ -230,7 +230,7 @@ func (w *world) reprovision(t *testing.T) {
 	s := w.software(t)
 	registered := s.register(t, claims.PrivateKeyJWT)
 	disabled := s.register(t, claims.PrivateKeyJWT).ClientID
-	w.keycloak.MustAdmin(http.MethodPut, "/bank/clients/"+disabled, map[string]any{"clientId": disabled, "enabled": false}, nil)
+	w.keycloak.MustAdmin(http.MethodPut, "/bank/clients/"+disabled, map[string]any{"clientId": disabled, "serviceAccountsEnabled": true, "enabled": false}, nil)
 	w.keycloak.MustAdmin(http.MethodDelete, "/bank/clients/"+registered.ClientID, nil, nil)
 	_, err := s.AccessToken(t.Context(), registered.Credentials())
 	requireStatus(t, err, http.StatusUnauthorized)

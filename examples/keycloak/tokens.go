@@ -14,9 +14,10 @@ import (
 // It leaves clients alone that the registration has not made, such as the bank's own.
 func (p *provisioner) endTokens(ctx context.Context, misused token.Revocation) (token.Revoked, error) {
 	var found []struct {
-		ID         string            `json:"id"`
-		NotBefore  int64             `json:"notBefore"` // seconds since 1970; 0 for none
-		Attributes map[string]string `json:"attributes"`
+		ID              string            `json:"id"`
+		NotBefore       int64             `json:"notBefore"` // seconds since 1970; 0 for none
+		ServiceAccounts bool              `json:"serviceAccountsEnabled"`
+		Attributes      map[string]string `json:"attributes"`
 	}
 	clientID := misused.Access.ClientID
 	if err := p.admin.call(ctx, http.MethodGet, "/clients?clientId="+url.QueryEscape(clientID), nil, &found); err != nil {
@@ -27,7 +28,9 @@ func (p *provisioner) endTokens(ctx context.Context, misused token.Revocation) (
 	}
 	ended := misused.Access.IssuedAt.Unix() + 1
 	if found[0].NotBefore < ended {
-		change := map[string]any{"clientId": clientID, "notBefore": ended}
+		// Keycloak leaves alone what a change does not name, but for the service account: it
+		// removes that, and a later one has another sub.
+		change := map[string]any{"clientId": clientID, "notBefore": ended, "serviceAccountsEnabled": found[0].ServiceAccounts}
 		err := p.admin.call(ctx, http.MethodPut, clientPath(found[0].ID), change, nil)
 		if err != nil && !answered(err, http.StatusNotFound) { // 404: the client is gone, and its tokens with it
 			return token.Revoked{}, err
