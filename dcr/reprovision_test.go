@@ -206,7 +206,8 @@ func TestReprovisionAndOtherChangesDoNotCross(t *testing.T) {
 				case 2:
 					return b.Remove(ctx, clients[3].ID, "race")
 				case 3:
-					_, err := b.Reconcile(ctx, 0)
+					// A process that serves takes no change over that is younger.
+					_, err := b.Reconcile(ctx, 2*dcr.ChangeTimeout)
 					return err
 				default:
 					_, err := b.Update(ctx, c.ID, updates[i], b.caller(t, c.ID))
