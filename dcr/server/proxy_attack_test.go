@@ -51,6 +51,7 @@ func attacks() map[string]string {
 		"with one underscore":                who + "{mixed}: {V}\n\n",
 		"with an underscore, twice":          who + "{underscored}: {V}\n{mixed}: {V}\n{H}: {V}\n\n",
 		"with an empty one before it":        who + "X-Client-Cert:\n{underscored}: {V}\n{H}: {V}\n\n",
+		"with an empty one behind it":        who + "{underscored}: {V}\n{H}: {V}\nX-Client-Cert:\n\n",
 		"with a blank behind the name":       who + "{H} : {V}\n\n",
 		"with a tab behind the name":         who + "{H}\t: {V}\n\n",
 		"behind a fold":                      who + "X: a\n {H}: {V}\n\n",
@@ -108,6 +109,9 @@ func attacks() map[string]string {
 	return all
 }
 
+// byTPP marks the requests of a client that has a certificate.
+const byTPP = "X-By-TPP"
+
 // attackedProxy sends each attack with a certificate of one's own and without.
 func attackedProxy(t *testing.T, b *behind) {
 	victim, err := b.directory.NewSoftware(ssatest.SoftwareOptions{})
@@ -123,7 +127,11 @@ func attackedProxy(t *testing.T, b *behind) {
 			for who, pair := range map[string]tls.Certificate{"by nobody": {}, "by a TPP": b.software.TransportCertificate} {
 				t.Run(attack+" "+who, func(t *testing.T) {
 					t.Parallel()
-					answer := b.raw(t, pair, fields.Replace(payload))
+					request := fields.Replace(payload)
+					if len(pair.Certificate) > 0 {
+						request = strings.ReplaceAll(request, "Host: a\r\n", "Host: a\r\n"+byTPP+": 1\r\n")
+					}
+					answer := b.raw(t, pair, request)
 					assert.NotContains(t, answer, leafOf(victim.TransportCertificate))
 				})
 			}
@@ -136,6 +144,9 @@ func attackedProxy(t *testing.T, b *behind) {
 	b.untainted(t, arrived)
 	for _, a := range arrived {
 		assert.NotEqual(t, leafOf(victim.TransportCertificate), a.identity, "%s", a.path)
+		if a.header.Get(byTPP) != "" {
+			assert.Equal(t, leafOf(b.software.TransportCertificate), a.identity, "it cannot lose its own certificate: %v", a.header)
+		}
 	}
 }
 
@@ -164,11 +175,14 @@ func (b *behind) untainted(t *testing.T, arrivals []arrival) {
 		if a.header.Get(aroundTheProxy) != "" {
 			continue
 		}
+		assert.NotEqual(t, http.MethodConnect, a.method)
+		assert.Empty(t, a.header["Upgrade"])
+		assert.NotContains(t, strings.ToLower(strings.Join(a.header["Connection"], " ")), "cert")
 		for name, values := range a.header {
 			if name == own {
 				assert.Len(t, values, 1, "%s", a.path)
-			} else {
-				assert.NotContains(t, strings.ToLower(name), "cert", "%s", a.path)
+			} else if strings.Contains(strings.ToLower(name), "cert") {
+				assert.Empty(t, strings.Join(values, ""), "%s of %s", name, a.path)
 			}
 		}
 		assert.Regexp(t, `^([0-9a-f]{64}|nobody|cert: unusable certificate header: it is too long)$`, a.identity, fmt.Sprint(a.path))

@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,11 +86,14 @@ func eachRealProxy(t *testing.T, test func(t *testing.T, p realProxy)) {
 
 // arrival is a request that reached the bank.
 type arrival struct {
-	peer     string // address of the connection
-	path     string
-	header   http.Header
-	identity string // thumbprint of the certificate, or why there is none
+	connection        int64 // of those to the bank
+	method, path, uri string
+	header            http.Header
+	identity          string // thumbprint of the certificate, or why there is none
 }
+
+// connectionKey is the key of a connection's number in the context of its requests.
+type connectionKey struct{}
 
 // behind is a bank behind a real proxy.
 type behind struct {
@@ -101,8 +105,9 @@ type behind struct {
 	source  cert.Source
 	bank    *http.Server
 
-	mu       sync.Mutex
-	arrivals []arrival
+	connections atomic.Int64
+	mu          sync.Mutex
+	arrivals    []arrival
 }
 
 // surroundings are what is special about a proxy.
@@ -136,10 +141,13 @@ func (b *behind) serve(t *testing.T, address string, withTLS bool) {
 	require.NoError(t, err)
 	b.inside = listener.Addr().String()
 	b.bank = b.world.bank(t).HTTPServer()
+	b.bank.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, connectionKey{}, b.connections.Add(1))
+	}
 	next := b.bank.Handler
 	b.bank.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
-		b.arrivals = append(b.arrivals, arrival{r.RemoteAddr, r.URL.Path, r.Header.Clone(), b.identity(r)})
+		b.arrivals = append(b.arrivals, arrival{r.Context().Value(connectionKey{}).(int64), r.Method, r.URL.Path, r.RequestURI, r.Header.Clone(), b.identity(r)})
 		b.mu.Unlock()
 		next.ServeHTTP(w, r)
 	})
