@@ -32,6 +32,7 @@ func (r *real) life(t *testing.T) {
 	}
 	t.Run("a token of another client or of a customer manages nothing", r.foreignTokens)
 	t.Run("a bank that is killed before the client is stored", r.killed)
+	t.Run("a bank that is killed before a new token is stored", r.tokenLost)
 	t.Run("a server that is out burns no request", r.out)
 }
 
@@ -156,6 +157,43 @@ func (r *real) killed(t *testing.T) {
 	made, err := again.Register(ctx, request)
 	require.NoError(t, err, "the same request may come again")
 	require.NotEqual(t, orphan, made.ClientID)
+}
+
+// tokenLost is a crash that loses the registration access token that an update gave.
+func (r *real) tokenLost(t *testing.T) {
+	ctx := soon(t)
+	s := r.setup
+	s.Database = t.TempDir() + "/clients.db"
+	bank, address := r.bank(t, s.Database)
+	p := r.person(t, address, claims.TLSClientAuth)
+	made, err := p.Register(ctx, p.request(t, "", "openid", "accounts"))
+	require.NoError(t, err)
+	access, err := p.access(ctx, made.ClientID, "accounts")
+	require.NoError(t, err)
+	s.ClientID, s.Access = made.ClientID, access.Value.Reveal()
+	s.kill(t, p.request(t, made.ClientID, "openid", "accounts", "payments"), p.leaf(t))
+
+	report, err := bank.Registrar().Reconcile(ctx, 0)
+	require.NoError(t, err)
+	require.Equal(t, dcr.ReconcileReport{Undone: 1}, report)
+	require.Contains(t, bank.log.String(), "Reprovision")
+	read, err := p.Get(ctx, made.ClientID, access)
+	require.NoError(t, err, "the client goes on")
+	scope, _ := read.Metadata.Scope.Get()
+	require.NotContains(t, scope.Words, "payments", "as it was before")
+
+	repaired, err := bank.Registrar().Reprovision(ctx, dcr.ReprovisionOptions{})
+	require.NoError(t, err)
+	require.Len(t, repaired.Moved, 1)
+	require.Contains(t, bank.log.String(), made.ClientID, "the operator learns which client is left over")
+	again := repaired.Moved[0].After
+	access, err = p.access(ctx, again, "accounts")
+	require.NoError(t, err)
+	_, err = p.access(ctx, again, "payments")
+	require.Error(t, err)
+	require.NoError(t, p.Delete(ctx, again, access))
+	require.Contains(t, r.clients(), made.ClientID)
+	r.remove(made.ClientID)
 }
 
 func (r *real) out(t *testing.T) {

@@ -50,8 +50,10 @@ type setup struct {
 	// Subjects are asked for the sub of a client's own tokens; "" for none.
 	Subjects string
 
-	Request string // for another process
-	Leaf    []byte // the TPP's certificate
+	Request  string // for another process
+	Leaf     []byte // the TPP's certificate
+	ClientID string // of an update; "" registers
+	Access   string // the TPP's token for the update
 }
 
 // bank is one process of a bank. Any number of them can be open over one database.
@@ -148,13 +150,14 @@ func (l *logBuffer) String() string {
 }
 
 // childSetup is the environment variable that makes this binary a bank of its own, which
-// registers a client and stops before it is stored. It names the file with the setup.
+// registers or updates a client and stops before that is stored. It names the file with the
+// setup.
 const childSetup = "OBDCR_UPSTREAM_CHILD"
 
 // TestMain runs the child if the parent asked for it.
 func TestMain(m *testing.M) {
 	if file := os.Getenv(childSetup); file != "" {
-		fmt.Fprintln(os.Stderr, registerAndStop(file))
+		fmt.Fprintln(os.Stderr, changeAndStop(file))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -172,7 +175,7 @@ func (s stopping) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provis
 	select {} // until the parent kills
 }
 
-func registerAndStop(file string) error {
+func changeAndStop(file string) error {
 	var s setup
 	text, err := os.ReadFile(file)
 	if err := errors.Join(err, json.Unmarshal(text, &s)); err != nil {
@@ -186,11 +189,15 @@ func registerAndStop(file string) error {
 	if err != nil {
 		return err
 	}
-	_, err = b.Registrar().Register(context.Background(), dcr.RegisterInput{Token: claims.NewSecret(s.Request), Certificate: leaf})
-	return fmt.Errorf("the client was never made: %w", err)
+	if s.ClientID == "" {
+		_, err = b.Registrar().Register(context.Background(), dcr.RegisterInput{Token: claims.NewSecret(s.Request), Certificate: leaf})
+	} else {
+		_, err = b.Registrar().Update(context.Background(), s.ClientID, s.Request, dcr.Caller{Token: claims.NewSecret(s.Access), Certificate: leaf})
+	}
+	return fmt.Errorf("the authorization server was never asked: %w", err)
 }
 
-// kill lets another process register a client, and kills it before the client is stored.
+// kill lets another process register or update a client, and kills it before that is stored.
 // It returns the client_id.
 func (s setup) kill(t *testing.T, request string, leaf *x509.Certificate) string {
 	t.Helper()
