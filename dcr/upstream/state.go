@@ -57,9 +57,8 @@ func (e *Endpoint) take(r *registration, document jsonscan.Value) error {
 	}
 	if address, said := document.Member("registration_client_uri"); said {
 		written, _ := address.Text()
-		host, err := fetch.Host(written)
-		if err != nil || host != e.host {
-			return errors.New("upstream: the registration_client_uri is no https address at the host of the registration endpoint")
+		if host, err := fetch.Host(written); err != nil || host != e.host {
+			return &elsewhereError{host: host}
 		}
 		r.Address = written
 	}
@@ -67,6 +66,16 @@ func (e *Endpoint) take(r *registration, document jsonscan.Value) error {
 		return errors.New("upstream: there is no registration_access_token or no registration_client_uri: the authorization server does not speak RFC 7592")
 	}
 	return nil
+}
+
+// elsewhereError means that a registration_client_uri is no https address at the host of the
+// registration endpoint.
+type elsewhereError struct {
+	host string // in canonical form; "" if it is no https address
+}
+
+func (e *elsewhereError) Error() string {
+	return "upstream: the registration_client_uri is no https address at the host of the registration endpoint"
 }
 
 // isClientID reports whether an id is one that OBIE and the addresses of a bank allow.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -29,6 +30,10 @@ type Config struct {
 	// sends none, for a server that knows the bank by the certificate of HTTPClient.
 	InitialAccessToken func(ctx context.Context) (claims.Secret, error)
 	Mapping            Mapping
+	// LeftHosts are hosts, or host:port, of authorization servers that the bank has left.
+	// Reprovision makes their clients anew, with other client_ids. It stops at a client of any
+	// other host: the address of the server may just be written wrongly here.
+	LeftHosts []string
 	// Subject returns the sub of a new client's own access tokens, for a server that does
 	// not use the client_id. Its error is an outage. Nil is right for all others.
 	Subject func(ctx context.Context, clientID string) (string, error)
@@ -44,7 +49,8 @@ type Config struct {
 type Endpoint struct {
 	config Config
 	client http.Client
-	host   string // of the registration endpoint, in canonical form
+	host   string   // of the registration endpoint, in canonical form
+	left   []string // Config.LeftHosts, in canonical form
 	log    *slog.Logger
 }
 
@@ -75,6 +81,13 @@ func New(c Config) (*Endpoint, error) {
 	e := &Endpoint{config: c, host: host, log: c.Logger}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
+	}
+	for _, written := range c.LeftHosts {
+		host, err := fetch.CanonicalHost(written)
+		if err != nil || host == e.host {
+			return nil, fmt.Errorf("upstream: LeftHosts: %s is no host, or that of the registration endpoint", text.Quote(written))
+		}
+		e.left = append(e.left, host)
 	}
 	if c.HTTPClient != nil {
 		e.client = *c.HTTPClient
@@ -107,15 +120,15 @@ func (e *Endpoint) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provi
 	}
 	held, err := e.read(p.State)
 	switch {
-	case err != nil && !p.Recreate:
-		return dcr.Provisioned{}, err
+	case err != nil && !(p.Recreate && e.mayForget(err)):
+		return dcr.Provisioned{Unchanged: true}, err
 	case err != nil:
 		e.log.WarnContext(ctx, "the authorization server may hold the client twice: its state cannot be read", "id", p.Client.ID, "error", err)
 		return e.create(ctx, &p, asked)
 	case isNew || held == nil && p.Recreate:
 		return e.create(ctx, &p, asked)
 	case held == nil:
-		return dcr.Provisioned{}, fmt.Errorf("%w: the record has no registration access token", dcr.ErrLost)
+		return dcr.Provisioned{Unchanged: true}, fmt.Errorf("%w: the record has no registration access token", dcr.ErrLost)
 	}
 	done, err := e.update(ctx, &p, held, asked)
 	if errors.Is(err, dcr.ErrLost) && p.Recreate {
@@ -124,6 +137,12 @@ func (e *Endpoint) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provi
 		return e.create(ctx, &p, asked)
 	}
 	return done, err
+}
+
+// mayForget reports whether Reprovision may make a client anew whose state read refuses.
+func (e *Endpoint) mayForget(err error) bool {
+	var elsewhere *elsewhereError
+	return !errors.As(err, &elsewhere) || slices.Contains(e.left, elsewhere.host)
 }
 
 // create registers a client.

@@ -402,7 +402,24 @@ func TestAStateOfAnotherHostIsNotUsed(t *testing.T) {
 		require.Error(t, err)
 		require.NotErrorIs(t, err, dcr.ErrLost, "the client may well be there: the bank's address of the server is wrong")
 	}
+	p := changed(newClient(), made)
+	p.Recreate = true
+	_, err = e.Provision(t.Context(), p)
+	require.Error(t, err, "nor does Reprovision make every client anew")
 	require.Empty(t, f.calls)
+
+	var log bytes.Buffer
+	moved := f.endpoint(t, func(c *upstream.Config) {
+		c.LeftHosts = []string{strings.TrimPrefix(other.URL, "https://")}
+		logTo(&log)(c)
+	})
+	again, err := moved.Provision(t.Context(), p)
+	require.NoError(t, err, "unless the bank has left the other server")
+	require.Equal(t, "as-1", again.ClientID)
+	require.NotEmpty(t, log.String())
+	p.State = claims.NewSecret("{")
+	_, err = e.Provision(t.Context(), p)
+	require.NoError(t, err, "a state that nobody can read is not kept for ever")
 }
 
 func TestNoErrorShowsAToken(t *testing.T) {
