@@ -80,11 +80,11 @@ func unpackKeycloak(t testing.TB, folder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(home, ".m2", "repository", "org", "keycloak", "keycloak-quarkus-dist", KeycloakVersion,
-		"keycloak-quarkus-dist-"+KeycloakVersion+".zip")
+	repository := filepath.Join(home, ".m2", "repository")
+	name := filepath.Join(repository, "org", "keycloak", "keycloak-quarkus-dist", KeycloakVersion, "keycloak-quarkus-dist-"+KeycloakVersion+".zip")
 	if _, err := os.Stat(name); err != nil {
 		run(t, t.TempDir(), "mvn", "-q", "-B", "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:get", "-Dtransitive=false",
-			"-Dartifact=org.keycloak:keycloak-quarkus-dist:"+KeycloakVersion+":zip")
+			"-Dmaven.repo.local="+repository, "-Dartifact=org.keycloak:keycloak-quarkus-dist:"+KeycloakVersion+":zip")
 	}
 	archive, err := os.ReadFile(name)
 	if err != nil {
