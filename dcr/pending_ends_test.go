@@ -22,6 +22,7 @@ func TestAPersonWhoNeverDecidesIsAnsweredForAfterTheTimeOfThePolicy(t *testing.T
 	other := openOffice(t, b.world, b.records, func(c *dcr.Config) { c.Provisioner = b.server })
 	other.software = b.software
 	require.NoError(t, other.RefusePending(context.Background(), client.ID, ""))
+	b.now = b.now.Add(time.Minute) // the time counts from the request for the deletion
 	require.ErrorIs(t, b.Delete(context.Background(), client.ID, by), dcr.ErrPending)
 	created := strings.Repeat("c", 22)
 	b.place(t, created, store.PendingCreate)
@@ -269,4 +270,60 @@ func TestADirectoryThatIsNotTrustedAnyMoreEndsNoRefusal(t *testing.T) {
 	require.Equal(t, []string{id}, b.waitingIDs(t))
 	require.NoError(t, strange.RefusePending(context.Background(), id, "its directory is gone"))
 	require.Equal(t, "null", everything(t, b.records))
+}
+
+// decidedMeanwhile is a store in which somebody decides after the list was read.
+type decidedMeanwhile struct {
+	records
+	store.Pending
+	decide func()
+}
+
+func (d decidedMeanwhile) ListPending(ctx context.Context, after string, limit int) ([]store.Client, error) {
+	found, err := d.Pending.ListPending(ctx, after, limit)
+	d.decide()
+	return found, err
+}
+
+func TestWhatSomebodyDecidesMeanwhileDoesNotExpire(t *testing.T) {
+	b := newWaitingRoom(t, nil)
+	id := b.apply(t, nil).ID
+	b.now = b.now.Add(week)
+	late := openOffice(t, b.world, decidedMeanwhile{b.records, b.records.(store.Pending), func() {
+		_, err := b.ApprovePending(context.Background(), id)
+		require.NoError(t, err)
+	}}, nil)
+	report, err := late.Reconcile(context.Background(), 0)
+	require.NoError(t, err)
+	require.Zero(t, report)
+	require.Empty(t, late.newEvents())
+	require.Equal(t, store.Active, b.stored(t, id).State)
+}
+
+// lastWriteFails is a store that cannot make a record Active.
+type lastWriteFails struct {
+	records
+	store.Pending
+}
+
+func (l lastWriteFails) Update(ctx context.Context, c store.Client, with store.Change) error {
+	if c.State == store.Active {
+		return errOut
+	}
+	return l.records.Update(ctx, c, with)
+}
+
+func TestAnOperatorIsNotToldToSignARequest(t *testing.T) {
+	b := newWaitingRoom(t, nil)
+	before := b.apply(t, nil)
+	out := openOffice(t, b.world, lastWriteFails{b.records, b.records.(store.Pending)}, func(c *dcr.Config) {
+		c.Provisioner, c.Replay = b.server, store.NewMemoryReplay(c.Clock)
+	})
+	_, err := out.ApprovePending(context.Background(), before.ID)
+	require.Equal(t, 503, refusalOf(t, err).Status)
+	require.NotContains(t, refusalOf(t, err).Description, "jti")
+	after := b.stored(t, before.ID)
+	after.Version = before.Version
+	require.Equal(t, before, after)
+	require.Empty(t, b.server.holds())
 }

@@ -258,6 +258,50 @@ func TestARegistrationThatCannotBeProvisionedAtTheApprovalStillWaits(t *testing.
 	}
 }
 
+// TestAnApprovalThatDidNotReachTheServerWaitsAtOnce: nothing has to be taken back there, so
+// Reconcile is not needed.
+func TestAnApprovalThatDidNotReachTheServerWaitsAtOnce(t *testing.T) {
+	b := newWaitingRoom(t, nil)
+	before := b.apply(t, nil)
+	b.server.fail = func(string) error { return errOut }
+	far := openOffice(t, b.world, b.records, func(c *dcr.Config) { c.Provisioner = farAway{b.server} })
+	for range 2 {
+		_, err := far.ApprovePending(context.Background(), before.ID)
+		require.Equal(t, 503, refusalOf(t, err).Status)
+		after := b.stored(t, before.ID)
+		after.Version = before.Version
+		require.Equal(t, before, after)
+	}
+}
+
+// farAway says of each failure that the authorization server changed nothing.
+type farAway struct{ *authorizationServer }
+
+func (f farAway) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provisioned, error) {
+	decided, err := f.authorizationServer.Provision(ctx, p)
+	decided.Unchanged = err != nil
+	return decided, err
+}
+
+// TestAnApprovalUnderWayIsTooYoungForReconcile: the registration is old, and its approval is
+// not.
+func TestAnApprovalUnderWayIsTooYoungForReconcile(t *testing.T) {
+	b := newWaitingRoom(t, nil)
+	id := b.apply(t, nil).ID
+	b.now = b.now.Add(24 * time.Hour)
+	slow := openOffice(t, b.world, b.records, func(c *dcr.Config) {
+		c.Provisioner = &late{authorizationServer: b.server, first: func() {
+			report, err := b.Reconcile(context.Background(), dcr.ChangeTimeout)
+			require.NoError(t, err)
+			require.Zero(t, report)
+			require.ErrorIs(t, b.RefusePending(context.Background(), id, ""), dcr.ErrNotPending)
+		}}
+	})
+	_, err := slow.ApprovePending(context.Background(), id)
+	require.NoError(t, err)
+	require.Equal(t, inForce(t, b.records), b.server.holds())
+}
+
 func TestAnApprovalThatCannotBeTakenBackNowReconcileTakesBack(t *testing.T) {
 	b := newWaitingRoom(t, nil)
 	before := b.apply(t, nil)

@@ -10,9 +10,10 @@
 // [RequestOptions] shape a request, and [ContentType] is how it is sent. [Differences] lists
 // what a bank registered otherwise than it was asked for.
 //
-// A call ends in a [ResponseError], which has what the peer says in any form, or in a
-// [NoAnswerError]. Their methods Retry and Next tell how to go on safely, and
-// [ResponseError.ClockAdvice] whether the clocks differ.
+// A call ends in a [ResponseError], which has what the peer says in any form, in a
+// [NoAnswerError], or in a [PendingError] where a person at the bank decides later. Their
+// methods Retry and Next tell how to go on safely, and [ResponseError.ClockAdvice] whether
+// the clocks differ.
 //
 // To check a request before it is sent, call [Lint]. It applies the rules that a bank
 // applies (package validate) and reports every violation at once. What it does not know it
