@@ -326,7 +326,10 @@ func (w *world) outage(t *testing.T) {
 	w.keycloak.Stop()
 	for range 2 {
 		_, err := s.Register(t.Context(), request)
-		require.NotZero(t, requireStatus(t, err, http.StatusServiceUnavailable).RetryAfter)
+		requireStatus(t, err, http.StatusServiceUnavailable)
+		var refused *tpp.ResponseError
+		require.ErrorAs(t, err, &refused)
+		require.NotZero(t, refused.RetryAfter)
 	}
 	_, err := s.Get(t.Context(), registered.ClientID, access)
 	requireStatus(t, err, http.StatusServiceUnavailable)

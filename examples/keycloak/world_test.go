@@ -288,12 +288,11 @@ func (w *world) grant(t *testing.T, transport *http.Client, form url.Values) tpp
 }
 
 // requireStatus says with which status the bank or Keycloak refused.
-func requireStatus(t *testing.T, err error, status int) *tpp.ResponseError {
+func requireStatus(t *testing.T, err error, status int) {
 	t.Helper()
 	var refused *tpp.ResponseError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, status, refused.Status, refused)
-	return refused
 }
 
 // requireNoAnswer says that the bank died.
