@@ -137,6 +137,7 @@ func TestAClientIsReplacedOrMade(t *testing.T) {
 	require.Equal(t, representation{ID: "abc", ClientID: "abc", Name: "App", Description: sent.Description, Protocol: "openid-connect",
 		RedirectURIs: []string{"https://tpp.example/cb"}, WebOrigins: []string{}, Authenticator: "client-jwt",
 		ServiceAccounts: true, StandardFlow: true, ImplicitFlow: true, Attributes: sent.Attributes}, sent)
+	require.Contains(t, f.bodies["POST /clients"], `"x509.subjectdn":null`)
 	for name, want := range map[string]string{attributeOurs: "sandbox", attributeBound: "true", "jwks.url": "https://keys.example/x.jwks",
 		"token.endpoint.auth.signing.alg": "PS256", "x509.subjectdn": "", "use.refresh.tokens": "false"} {
 		require.Equal(t, want, sent.Attributes[name], name)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,21 +15,37 @@ import (
 // representation has the members of Keycloak's ClientRepresentation that a registration
 // decides. Others, such as enabled, stay what an operator has made of them.
 type representation struct {
-	ID              string            `json:"id"`
-	ClientID        string            `json:"clientId"`
-	Name            string            `json:"name"`
-	Description     string            `json:"description"`
-	Protocol        string            `json:"protocol"`
-	RedirectURIs    []string          `json:"redirectUris"`
-	WebOrigins      []string          `json:"webOrigins"`
-	Authenticator   string            `json:"clientAuthenticatorType"`
-	Public          bool              `json:"publicClient"`
-	ServiceAccounts bool              `json:"serviceAccountsEnabled"`    // client_credentials
-	StandardFlow    bool              `json:"standardFlowEnabled"`       // response_type code
-	ImplicitFlow    bool              `json:"implicitFlowEnabled"`       // with StandardFlow: code id_token
-	DirectGrants    bool              `json:"directAccessGrantsEnabled"` // a password in the hands of a TPP
-	FullScope       bool              `json:"fullScopeAllowed"`
-	Attributes      map[string]string `json:"attributes"` // an empty value removes the attribute
+	ID              string     `json:"id"`
+	ClientID        string     `json:"clientId"`
+	Name            string     `json:"name"`
+	Description     string     `json:"description"`
+	Protocol        string     `json:"protocol"`
+	RedirectURIs    []string   `json:"redirectUris"`
+	WebOrigins      []string   `json:"webOrigins"`
+	Authenticator   string     `json:"clientAuthenticatorType"`
+	Public          bool       `json:"publicClient"`
+	ServiceAccounts bool       `json:"serviceAccountsEnabled"`    // client_credentials
+	StandardFlow    bool       `json:"standardFlowEnabled"`       // response_type code
+	ImplicitFlow    bool       `json:"implicitFlowEnabled"`       // with StandardFlow: code id_token
+	DirectGrants    bool       `json:"directAccessGrantsEnabled"` // a password in the hands of a TPP
+	FullScope       bool       `json:"fullScopeAllowed"`
+	Attributes      attributes `json:"attributes"`
+}
+
+// attributes are those of a client at Keycloak. An empty one is removed there. It is sent as
+// null: Keycloak removes an empty text too, but its executor secure-client-uris calls it an
+// address that is not safe.
+type attributes map[string]string
+
+// MarshalJSON writes an empty attribute as null.
+func (a attributes) MarshalJSON() ([]byte, error) {
+	all := make(map[string]*string, len(a))
+	for name, value := range a {
+		if all[name] = &value; value == "" {
+			all[name] = nil
+		}
+	}
+	return json.Marshal(all)
 }
 
 // Names of attributes of a client at Keycloak.
@@ -63,7 +80,7 @@ func newRepresentation(p dcr.Provisioning, r *claims.Request) (*representation, 
 		ImplicitFlow: authorizes && slices.ContainsFunc(responses, func(t claims.ResponseType) bool {
 			return strings.Contains(string(t), "token") // code id_token
 		}),
-		Attributes: map[string]string{
+		Attributes: attributes{
 			attributeOurs:                  string(p.Client.Environment),
 			attributeBound:                 "true",
 			"use.refresh.tokens":           strconv.FormatBool(slices.Contains(grants, claims.RefreshToken)),
@@ -97,15 +114,15 @@ func addAuthentication(k *representation, r *claims.Request, certificate string)
 	return nil
 }
 
-func addCIBA(attributes map[string]string, r *claims.Request, wanted bool) {
-	attributes["oidc.ciba.grant.enabled"] = strconv.FormatBool(wanted)
+func addCIBA(a attributes, r *claims.Request, wanted bool) {
+	a["oidc.ciba.grant.enabled"] = strconv.FormatBool(wanted)
 	mode, notify, algorithm := "", "", ""
 	if wanted {
 		mode = string(r.BackchannelTokenDeliveryMode.Or(claims.Poll))
 		notify = r.BackchannelClientNotificationEndpoint.Or("")
 		algorithm = string(r.BackchannelAuthenticationRequestSigningAlg.Or(""))
 	}
-	attributes["ciba.backchannel.token.delivery.mode"] = mode
-	attributes["ciba.backchannel.client.notification.endpoint"] = notify
-	attributes["ciba.backchannel.auth.request.signing.alg"] = algorithm
+	a["ciba.backchannel.token.delivery.mode"] = mode
+	a["ciba.backchannel.client.notification.endpoint"] = notify
+	a["ciba.backchannel.auth.request.signing.alg"] = algorithm
 }

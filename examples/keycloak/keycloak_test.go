@@ -40,6 +40,7 @@ func TestKeycloak(t *testing.T) {
 	t.Run("the token of a client that is not registered here is left alone", w.strangers)
 	t.Run("a customer's token manages no client", w.customer)
 	t.Run("what Keycloak refuses is refused for good", w.refusal)
+	t.Run("clients live under Keycloak's profile of FAPI", w.fapi)
 	t.Run("a lost client is made again", w.reprovision)
 	t.Run("an operator removes a client", w.remove)
 	t.Run("a scope that the realm lacks is the bank's fault", w.lacksScope)
@@ -62,6 +63,7 @@ func (w *world) life(t *testing.T, method claims.AuthMethod) {
 	s := w.software(t)
 	registered := s.register(t, method)
 	require.ElementsMatch(t, words(registered), w.scopes(registered.ClientID))
+	require.Equal(t, http.StatusOK, w.signIn(t, registered, "code id_token"))
 	access := s.token(t, registered, "accounts")
 	require.Equal(t, "accounts", access.Scope)
 	found, err := s.Get(t.Context(), registered.ClientID, access)
@@ -94,6 +96,12 @@ func (w *world) changes(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, method, registered.Credentials().Method)
 	}
+	var kept struct {
+		Attributes map[string]string `json:"attributes"`
+	}
+	w.keycloak.MustAdmin(http.MethodGet, "/bank/clients/"+registered.ClientID, nil, &kept)
+	require.Equal(t, "PS256", kept.Attributes["token.endpoint.auth.signing.alg"])
+	require.NotContains(t, kept.Attributes, "x509.subjectdn", "nothing of the other way is left")
 	require.NoError(t, s.Delete(t.Context(), registered.ClientID, s.token(t, registered)))
 }
 
@@ -180,30 +188,54 @@ func (w *world) customer(t *testing.T) {
 	require.NoError(t, s.Delete(t.Context(), id, s.fresh(t, registered)))
 }
 
-// policy makes a client policy of the realm: which of Keycloak's authenticators any client may have.
-func (w *world) policy(authenticators ...string) {
-	profiles, policies := []map[string]any{}, []map[string]any{}
-	if len(authenticators) > 0 {
-		profiles = append(profiles, map[string]any{"name": "strict", "executors": []map[string]any{{"executor": "secure-client-authenticator",
-			"configuration": map[string]any{"allowed-client-authenticators": authenticators, "default-client-authenticator": authenticators[0]}}}})
-		policies = append(policies, map[string]any{"name": "strict", "enabled": true, "profiles": []string{"strict"},
-			"conditions": []map[string]any{{"condition": "any-client", "configuration": map[string]any{}}}})
-	}
-	undo := func() {
-		w.keycloak.MustAdmin(http.MethodPut, "/bank/client-policies/policies", map[string]any{"policies": policies}, nil)
-	}
-	if len(authenticators) == 0 {
-		undo() // before the profile that it names
-	}
+// policies replaces the realm's client policies, and the profiles that they may name.
+func (w *world) policies(profiles, policies []any) {
+	w.keycloak.MustAdmin(http.MethodPut, "/bank/client-policies/policies", map[string]any{"policies": []any{}}, nil)
 	w.keycloak.MustAdmin(http.MethodPut, "/bank/client-policies/profiles", map[string]any{"profiles": profiles}, nil)
-	undo()
+	w.keycloak.MustAdmin(http.MethodPut, "/bank/client-policies/policies", map[string]any{"policies": policies}, nil)
+}
+
+// policy is a client policy that puts a profile on the clients that meet a condition.
+func policy(profile, condition string, configuration map[string]any) map[string]any {
+	return map[string]any{"name": "strict", "enabled": true, "profiles": []string{profile},
+		"conditions": []any{map[string]any{"condition": condition, "configuration": configuration}}}
+}
+
+// fapi: the profile that Keycloak has for FAPI fits what the program makes of clients.
+func (w *world) fapi(t *testing.T) {
+	w.policies([]any{}, []any{policy("fapi-1-advanced", "client-attributes", map[string]any{"attributes": `[{"key": "obdcr.environment", "value": "sandbox"}]`})})
+	defer w.policies([]any{}, []any{})
+	for _, method := range []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth} {
+		s := w.software(t)
+		registered := s.register(t, method)
+		access := s.token(t, registered)
+		changed, err := s.Update(t.Context(), registered.ClientID, s.request(t, registered.ClientID, tpp.RequestOptions{AuthMethod: method}), access)
+		require.NoError(t, err)
+		require.NotEqual(t, http.StatusOK, w.signIn(t, changed, "token"), "an access token would be bound to no certificate")
+		require.NotEqual(t, http.StatusOK, w.signIn(t, changed, "code id_token"), "without a request object")
+		require.NoError(t, s.Delete(t.Context(), registered.ClientID, access))
+	}
+}
+
+// signIn begins to sign a customer in, and returns the status: 200 with a form to sign in.
+func (w *world) signIn(t *testing.T, c *tpp.ClientInformation, responseType string) int {
+	t.Helper()
+	redirects, _ := c.Metadata.RedirectURIs.Get()
+	query := url.Values{"client_id": {c.ClientID}, "redirect_uri": {redirects[0]}, "response_type": {responseType}, "scope": {"openid"}, "nonce": {"n"}}
+	browser := &http.Client{Transport: w.keycloak.HTTP.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := browser.Get(w.config.at("bank", "/protocol/openid-connect/auth?"+query.Encode()))
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	return answer.StatusCode
 }
 
 func (w *world) refusal(t *testing.T) {
 	s := w.software(t)
 	registered := s.register(t, claims.PrivateKeyJWT)
 	before := w.clients()
-	w.policy("client-jwt", "client-secret")
+	allowed := map[string]any{"allowed-client-authenticators": []string{"client-jwt", "client-secret"}, "default-client-authenticator": "client-jwt"}
+	executor := map[string]any{"executor": "secure-client-authenticator", "configuration": allowed}
+	w.policies([]any{map[string]any{"name": "strict", "executors": []any{executor}}}, []any{policy("strict", "any-client", map[string]any{})})
 	request := s.request(t, "", tpp.RequestOptions{AuthMethod: claims.TLSClientAuth})
 	for range 2 { // the jti is not used up
 		_, err := s.Register(t.Context(), request)
@@ -219,7 +251,7 @@ func (w *world) refusal(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, claims.PrivateKeyJWT, found.Credentials().Method)
 
-	w.policy()
+	w.policies([]any{}, []any{})
 	again, err := s.Register(t.Context(), request)
 	require.NoError(t, err)
 	require.NoError(t, s.Delete(t.Context(), again.ClientID, s.token(t, again)))
