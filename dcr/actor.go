@@ -1,7 +1,6 @@
 package dcr
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 )
@@ -33,17 +32,20 @@ type actorKey struct{}
 // WithActor names who asks for the operations that are called with the context. It is for
 // operations that no request over mutual TLS asks for: RegisterFromSSA, Remove,
 // ApprovePending, RefusePending and Reprovision. Register, Get, Update and Delete take no
-// notice of it. An Actor without a Kind is of the kind that asks for such an operation:
-// a contact for RegisterFromSSA, else an operator.
+// notice of it. An Actor whose Kind is none of ActorContact, ActorOperator and ActorBank is
+// of the kind that asks for such an operation: a contact for RegisterFromSSA, else an
+// operator.
 func WithActor(ctx context.Context, a Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, a)
 }
 
 // actorIn returns the actor of the context. Its kind is the given one where the context
-// names none.
+// names none, or one that no person has: a kind can be a metric label.
 func actorIn(ctx context.Context, kind ActorKind) Actor {
 	a, _ := ctx.Value(actorKey{}).(Actor)
-	a.Kind = cmp.Or(a.Kind, kind)
+	if a.Kind != ActorContact && a.Kind != ActorOperator && a.Kind != ActorBank {
+		a.Kind = kind
+	}
 	return a
 }
 

@@ -46,6 +46,8 @@ func (r *Registrar) authenticate(ctx context.Context, clientID string, by Caller
 		return nil, noSuchClient(errForeignGrant)
 	case r.policy.ManagementAudience != "" && !slices.Contains(access.Audience, r.policy.ManagementAudience):
 		return nil, noSuchClient(errAudience)
+	case clientID == client.ID && client.ID != client.ClientID:
+		return nil, noSuchClient(token.ErrInvalid) // no misuse: a 202 told that ID, before the server chose another one
 	case clientID != client.ClientID:
 		return nil, r.revoked(ctx, by.Token, access, r.foreign(ctx, clientID))
 	}
@@ -92,7 +94,8 @@ func (r *Registrar) introspect(ctx context.Context, by Caller) (token.AccessToke
 	if !text.IsBearer(by.Token.Reveal(), token.MaxLength) {
 		return token.AccessToken{}, noSuchClient(token.ErrInvalid)
 	}
-	access, err := r.tokens.Introspect(ctx, by.Token)
+	var access token.AccessToken
+	err := guarded(func() (err error) { access, err = r.tokens.Introspect(ctx, by.Token); return err })
 	switch {
 	case errors.Is(err, token.ErrUnbound) && r.unbound.CompareAndSwap(false, true):
 		r.log.ErrorContext(ctx, "an access token is bound to no certificate, and is refused; if all tokens are, no client can be managed: "+
@@ -145,10 +148,14 @@ func (r *Registrar) foreign(ctx context.Context, clientID string) error {
 func (r *Registrar) revoked(ctx context.Context, bearer claims.Secret, access token.AccessToken, answer error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
-	result, err := r.tokens.Revoke(ctx, token.Revocation{Token: bearer, Access: access})
+	var result token.Revoked
+	err := guarded(func() (err error) {
+		result, err = r.tokens.Revoke(ctx, token.Revocation{Token: bearer, Access: access})
+		return err
+	})
 	switch {
 	case err != nil:
-		r.log.Error("a misused access token is not revoked", "client_id", text.Echo(access.ClientID), "error", err)
+		r.log.Error("a misused access token is not revoked", "client_id", text.Echo(access.ClientID), "error", text.Bounded{Err: err})
 	case !result.Ended:
 		r.log.Info("a misused access token is not revoked, and stays valid for its client", "client_id", text.Echo(access.ClientID))
 	}

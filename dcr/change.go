@@ -13,8 +13,8 @@ import (
 // Operation is what a request, or Reconcile, does to a client.
 type Operation string
 
-// The operations. A Change never has OpRead, which changes nothing, or OpReconcile and
-// OpReprovision, which repair what a change left.
+// The operations. A Change never has OpRead, which changes nothing, or OpReconcile. One of
+// OpReprovision is a client whose client_id the authorization server changed.
 const (
 	OpCreate    Operation = "create"
 	OpRead      Operation = "read"
@@ -27,7 +27,7 @@ const (
 
 // Change is what is done to a client.
 type Change struct {
-	Operation   Operation     // OpCreate, OpUpdate or OpDelete
+	Operation   Operation     // OpCreate, OpUpdate, OpDelete or OpReprovision
 	Before      *store.Client // nil at create
 	After       *store.Client // nil at delete
 	RolesGained []claims.Role // software roles that only the new statement has

@@ -87,6 +87,15 @@ func (o *operation) left(finished bool) {
 	}
 }
 
+// unfinished returns ErrUnfinished for a deletion without an error of which something is
+// left, and else err.
+func (o *operation) unfinished(err error) error {
+	if err == nil && o.outcome == OutcomeUnfinished {
+		return ErrUnfinished
+	}
+	return err
+}
+
 // log records an outage or a fault. Where the sender has hung up, the level is Info
 // alone: the broken connection is the probable cause, and not the bank.
 func (o *operation) log(ctx context.Context, e *Error) {

@@ -110,15 +110,7 @@ func (r *Registrar) waiting(ctx context.Context, change Change) {
 
 // tell logs a change and calls a hook that cannot fail.
 func (r *Registrar) tell(ctx context.Context, message string, change Change, hook func(context.Context, Change)) {
-	if r.log.Enabled(ctx, slog.LevelInfo) {
-		c := change.After
-		if c == nil {
-			c = change.Before
-		}
-		r.log.LogAttrs(ctx, slog.LevelInfo, message, slog.String("operation", string(change.Operation)), slog.String("client_id", clientIDOf(c)),
-			slog.String("software_id", text.Echo(c.SoftwareID)), slog.String("environment", string(c.Environment)),
-			slog.String("actor", string(change.Actor.Kind)), slog.String("actor_name", text.Echo(change.Actor.Name)))
-	}
+	r.logChange(ctx, message, change)
 	if hook == nil {
 		return
 	}
@@ -127,6 +119,24 @@ func (r *Registrar) tell(ctx context.Context, message string, change Change, hoo
 	if err := guarded(func() error { hook(ctx, change.copied()); return nil }); err != nil {
 		r.log.Error("the bank's hook failed", "operation", change.Operation, "error", err)
 	}
+}
+
+// logChange logs whose client a change concerns, who asks for it, and why.
+func (r *Registrar) logChange(ctx context.Context, message string, change Change) {
+	if !r.log.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	c := change.After
+	if c == nil {
+		c = change.Before
+	}
+	attrs := []slog.Attr{slog.String("operation", string(change.Operation)), slog.String("client_id", clientIDOf(c)),
+		slog.String("software_id", text.Echo(c.SoftwareID)), slog.String("environment", string(c.Environment)),
+		slog.String("actor", string(change.Actor.Kind)), slog.String("actor_name", text.Echo(change.Actor.Name))}
+	if change.Reason != "" {
+		attrs = append(attrs, slog.String("reason", reasonText(change.Reason)))
+	}
+	r.log.LogAttrs(ctx, slog.LevelInfo, message, attrs...)
 }
 
 // clientIDOf returns the client_id of a record, or the ID where it has none yet.

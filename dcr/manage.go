@@ -124,19 +124,19 @@ func (r *Registrar) update(ctx context.Context, clientID, request string, by Cal
 		return nil, err
 	}
 	registration, err := r.replace(ctx, s, v, by.Certificate, o)
-	if !errors.Is(err, errLost) {
+	if !errors.Is(err, errRaced) {
 		return registration, err
 	}
 	if s, err = r.authenticate(ctx, clientID, by, o); err != nil {
 		return nil, err
 	}
-	if registration, err = r.replace(ctx, s, v, by.Certificate, o); errors.Is(err, errLost) {
-		return nil, Unavailable(err, "the client is being changed by another request at the moment")
+	if registration, err = r.replace(ctx, s, v, by.Certificate, o); errors.Is(err, errRaced) {
+		return nil, Unavailable(err, "another change of the client is under way")
 	}
 	return registration, err
 }
 
-// replace judges an update against the record s and stores it. errLost: another writer
+// replace judges an update against the record s and stores it. errRaced: another writer
 // changed the record meanwhile.
 func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, leaf *x509.Certificate, o *operation) (*Registration, error) {
 	if s.client.State == store.PendingDelete {
@@ -169,7 +169,7 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, l
 		return nil, err
 	}
 	err = r.change(ctx, w, s.client)
-	if errors.Is(err, errLost) {
+	if errors.Is(err, errRaced) {
 		return nil, err
 	}
 	if err != nil {
@@ -244,14 +244,14 @@ func (r *Registrar) delete(ctx context.Context, clientID string, by Caller, o *o
 			return err
 		}
 		if pending {
-			if err := r.pendDelete(ctx, change); !errors.Is(err, errLost) {
+			if err := r.pendDelete(ctx, change); !errors.Is(err, errRaced) {
 				return err
 			}
 			continue
 		}
-		finished, err := r.remove(ctx, s.client)
+		finished, err := r.remove(ctx, s.client, change)
 		switch {
-		case errors.Is(err, errLost):
+		case errors.Is(err, errRaced):
 			continue
 		case err != nil:
 			return Unavailable(fmt.Errorf("client %s: %w", s.client.ID, err), "the client cannot be deleted at the moment")
@@ -260,5 +260,5 @@ func (r *Registrar) delete(ctx context.Context, clientID string, by Caller, o *o
 		r.done(ctx, change)
 		return nil
 	}
-	return Unavailable(errLost, "the client is being changed by another request at the moment")
+	return Unavailable(errRaced, "another change of the client is under way")
 }

@@ -29,7 +29,12 @@ func wrongToken(why string) error { return fmt.Errorf("%w: %s", token.ErrInvalid
 // granted to the client opens the customer's data, and not the client's registration.
 func (r *Registrar) manages(client store.Client, access token.AccessToken) bool {
 	if r.clientToken != nil {
-		return r.clientToken(access)
+		own := false
+		if err := guarded(func() error { own = r.clientToken(access); return nil }); err != nil {
+			r.log.Error("Config.ClientToken failed, and the token is refused", "error", err)
+			return false
+		}
+		return own
 	}
 	return access.Subject == "" || access.Subject == client.ClientID || access.Subject == client.OwnSubject
 }

@@ -41,13 +41,13 @@ func pendingBody(clientID string) string {
 }
 
 // pendDelete makes a client wait for the approval of its deletion. It returns ErrPending
-// if that was stored, errLost if another writer changed the record, and else an *Error.
+// if that was stored, errRaced if another writer changed the record, and else an *Error.
 func (r *Registrar) pendDelete(ctx context.Context, change Change) error {
 	c := change.Before.Clone()
 	c.State, c.Since = store.PendingDelete, r.now()
-	err := lost(r.store.Update(ctx, c, store.Change{}))
+	err := raced(r.store.Update(ctx, c, store.Change{}))
 	switch {
-	case errors.Is(err, errLost):
+	case errors.Is(err, errRaced):
 		return err
 	case err != nil:
 		return Unavailable(fmt.Errorf("client %s: %w", c.ID, err), "the client cannot be deleted at the moment")
@@ -131,7 +131,7 @@ func (r *Registrar) approveCreate(ctx context.Context, record store.Client, by A
 // fulfil makes a PendingCreate record Active.
 func (r *Registrar) fulfil(ctx context.Context, w *work) error {
 	if r.provisioner == nil {
-		return lost(r.show(ctx, w))
+		return raced(r.show(ctx, w))
 	}
 	w.client.State = store.Creating
 	return r.stage(ctx, w, func(store.Reservation) error {
@@ -139,24 +139,24 @@ func (r *Registrar) fulfil(ctx context.Context, w *work) error {
 		err := r.store.Update(ctx, w.client, store.Change{})
 		w.client.Version++
 		w.client.Previous = &before
-		return lost(err)
+		return raced(err)
 	})
 }
 
 func (r *Registrar) approveDelete(ctx context.Context, record store.Client, by Actor) error {
 	o := r.begin(OpDelete, by)
 	o.environment = record.Environment
-	finished, err := r.remove(ctx, record)
+	change := compare(OpDelete, side{&record, r.storedRoles(record)}, side{})
+	change.Actor = by
+	finished, err := r.remove(ctx, record, change)
 	if err != nil {
 		err = decisionError(record.ID, err)
 	} else {
 		o.left(finished)
-		change := compare(OpDelete, side{&record, r.storedRoles(record)}, side{})
-		change.Actor = by
 		r.done(ctx, change)
 	}
 	o.end(ctx, err)
-	return err
+	return o.unfinished(err)
 }
 
 // decisionError makes the error of a decision that could not be carried out.
@@ -165,7 +165,7 @@ func decisionError(id string, err error) error {
 	switch {
 	case errors.As(err, &e):
 		return err
-	case errors.Is(err, errLost):
+	case errors.Is(err, errRaced):
 		return fmt.Errorf("%w: client %s was decided on or changed meanwhile", ErrNotPending, text.Echo(id))
 	}
 	return Unavailable(fmt.Errorf("client %s: %w", id, err), "the decision cannot be stored at the moment")
@@ -199,7 +199,7 @@ func (r *Registrar) refusePending(ctx context.Context, record store.Client, by A
 		record.State, record.Since = store.Active, r.now()
 		err = r.store.Update(ctx, record, store.Change{})
 	}
-	if err = lost(err); err != nil {
+	if err = raced(err); err != nil {
 		err = decisionError(record.ID, err)
 	} else {
 		r.log.InfoContext(ctx, "a change was refused", "operation", o.name, "outcome", outcome, "client_id", clientIDOf(&record),

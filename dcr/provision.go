@@ -21,9 +21,9 @@ type Provisioner interface {
 	// Provision makes the client. It replaces a client of the same ID. A *Refusal refuses
 	// the client for good: the sender gets 400 once the change is undone. An error that
 	// wraps ErrLost says that the authorization server does not have the client any more.
-	// Any other error is an outage: 503. With an error two members of the result count:
-	// by State the Registrar takes a client back that was made all the same, and with
-	// Unchanged it does not try to.
+	// Any other error is an outage: 503. With an error three members of the result count:
+	// by ClientID and State the Registrar takes a client back that was made all the same,
+	// and with Unchanged it does not try to.
 	Provision(ctx context.Context, p Provisioning) (Provisioned, error)
 	// Deprovision removes the client with all its tokens and grants. A client that does
 	// not exist is no error. An error that wraps ErrLost says that the authorization
@@ -90,12 +90,18 @@ func (e unchangedError) Unwrap() error { return e.error }
 // Deprovisioning names the client that the authorization server shall remove.
 type Deprovisioning struct {
 	ID       string        // of the record
-	ClientID string        // ID if the record never became Active
+	ClientID string        // the ID of the record if the server never gave another one
 	State    claims.Secret // as in Provisioning
 }
 
-// maxClientID is the greatest length of a client_id (OBIE DCR, data dictionary).
-const maxClientID = 36
+const (
+	maxClientID = 36       // characters of a client_id (OBIE DCR, data dictionary)
+	maxMembers  = 64 << 10 // bytes of Provisioned.Members
+	maxState    = 64 << 10 // bytes of Provisioned.State
+)
+
+// errForeignID means that the authorization server gave a client_id that another record has.
+var errForeignID = errors.New("dcr: the authorization server gave a client_id a second time")
 
 // withheld are the members that only the Registrar writes into an answer, or that nobody
 // does: the last two would let a TPP go round the bank.
@@ -126,36 +132,53 @@ func (r *Registrar) provision(ctx context.Context, c *store.Client, secret claim
 		}
 	}
 	decided, err := r.provisioner.Provision(ctx, Provisioning{Client: c.Clone(), ClientID: clientIDOf(c), Secret: secret, State: state, Recreate: recreate})
-	if foreign := r.ownsClientID(ctx, c, decided.ClientID); foreign != nil {
-		return errors.Join(err, foreign) // and no state: it would remove the client of another record
+	err = r.take(ctx, c, decided, recreate, err)
+	if err != nil && c.ClientID == "" && isClientID(decided.ClientID) && !errors.Is(err, errForeignID) {
+		c.ClientID = decided.ClientID // Deprovision is told which client was made
+	}
+	return err
+}
+
+// take writes into a record what the authorization server decided. failed is the error that
+// came with it.
+func (r *Registrar) take(ctx context.Context, c *store.Client, decided Provisioned, recreate bool, failed error) error {
+	foreign := r.ownsClientID(ctx, c, decided.ClientID)
+	if errors.Is(foreign, errForeignID) {
+		return errors.Join(failed, foreign) // and no state: it would remove the client of another record
 	}
 	if !decided.State.IsZero() {
 		// It comes first: with it the client can be removed if the rest is no good.
-		sealed, unsealed := r.sealState(c.ID, decided.State)
-		if unsealed != nil {
-			return errors.Join(err, unsealed)
+		sealed, err := r.sealState(c.ID, decided.State)
+		if err != nil {
+			return errors.Join(failed, err)
 		}
 		c.UpstreamState = sealed
 	}
 	switch {
-	case err != nil && decided.Unchanged && decided.State.IsZero():
-		return unchangedError{err}
-	case err != nil:
-		return err
+	case failed != nil && decided.Unchanged && decided.State.IsZero():
+		return unchangedError{failed}
+	case failed != nil || foreign != nil:
+		return errors.Join(failed, foreign)
 	}
-	return r.decide(c, decided)
+	return r.decide(c, decided, recreate)
 }
 
 // decide writes into a record what the authorization server decided, but for the state.
-func (r *Registrar) decide(c *store.Client, d Provisioned) error {
-	id := d.ClientID
+func (r *Registrar) decide(c *store.Client, d Provisioned, recreate bool) error {
+	id, had := d.ClientID, c.ClientID
 	switch {
 	case id == "" || id == clientIDOf(c):
 		id = clientIDOf(c)
 	case !isClientID(id) || len(id) > maxClientID:
 		return fmt.Errorf("dcr: the authorization server chose the client_id %s, which is not 1 to %d letters, digits, - and _", text.Quote(id), maxClientID)
+	case had != "" && !recreate:
+		return fmt.Errorf("dcr: the authorization server changed the client_id of client %s to %s in an update", had, text.Quote(id))
 	case r.clientIDs == nil:
 		return fmt.Errorf("dcr: the authorization server chose a client_id, and the store has not the method of store.ClientIDs")
+	}
+	if had != "" && id != had {
+		// It is said before it is stored: a crash in between must not hide it.
+		r.log.Error("the authorization server made a client anew with another client_id: tell its TPP", "id", c.ID, "client_id", id, "client_id_before", had)
 	}
 	c.ClientID = id
 	if d.Subject != "" {
@@ -164,6 +187,9 @@ func (r *Registrar) decide(c *store.Client, d Provisioned) error {
 	if len(d.Members) == 0 {
 		c.UpstreamMembers = nil
 		return nil
+	}
+	if len(d.Members) > maxMembers {
+		return fmt.Errorf("dcr: the members that the authorization server adds have more than %d bytes", maxMembers)
 	}
 	members, err := appendMembers(nil, string(d.Members), func(string) bool { return true })
 	if err != nil {
@@ -187,7 +213,7 @@ func (r *Registrar) ownsClientID(ctx context.Context, c *store.Client, id string
 	other, err := r.clientIDs.GetByClientID(ctx, id)
 	switch {
 	case err == nil && other.ID != c.ID:
-		return fmt.Errorf("dcr: the authorization server gave client_id %s a second time, and record %s has it", text.Quote(id), other.ID)
+		return fmt.Errorf("%w: record %s has %s", errForeignID, other.ID, text.Quote(id))
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return err
 	}
@@ -203,36 +229,49 @@ func (r *Registrar) deprovision(ctx context.Context, c store.Client) error {
 	}
 	err = r.provisioner.Deprovision(ctx, Deprovisioning{ID: c.ID, ClientID: clientIDOf(&c), State: state})
 	if errors.Is(err, ErrLost) {
-		r.log.Error("the authorization server may hold a client that nobody knows: find it by the record's id and remove it there",
-			"id", c.ID, "client_id", clientIDOf(&c), "software_id", text.Echo(c.SoftwareID), "error", err)
+		r.logOrphan(&c, err)
 		return nil
 	}
 	return err
 }
 
+// logOrphan says that the authorization server may hold a client of which no record is left.
+func (r *Registrar) logOrphan(c *store.Client, err error) {
+	r.log.Error("the authorization server may hold a client that nobody knows: find it by the record's id and remove it there",
+		"id", c.ID, "client_id", clientIDOf(c), "software_id", text.Echo(c.SoftwareID), "error", text.Bounded{Err: err})
+}
+
 // takeBack undoes a create or an update that failed half-way by cause, and reports whether
-// it did. If that fails too, Reconcile undoes it later.
+// it did. If that fails too, Reconcile undoes it later. It has half of the time that the
+// change has: nothing works on a change any more that is twice as old as ChangeTimeout.
 func (r *Registrar) takeBack(ctx context.Context, w *work, cause error) (undone bool) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout/2)
 	defer cancel()
 	revert := r.revert
-	if errors.As(cause, new(unchangedError)) {
+	switch {
+	case w.pending: // nothing was provisioned
+		revert = r.undo
+	case errors.Is(cause, errForeignID) || errors.Is(cause, store.ErrExists):
+		// Another record has the client_id: to remove the client would remove that one's.
+		revert = r.undo
+		r.logOrphan(&w.client, cause)
+	case errors.As(cause, new(unchangedError)):
 		revert = r.undo
 		if errors.Is(cause, ErrLost) {
 			r.logLost(&w.client, cause)
 		}
 	}
-	err := guarded(func() error { return revert(ctx, w.client) })
+	err := guarded(func() error { return revert(ctx, &w.client) })
 	if err == nil {
 		return true
 	}
-	r.log.Error("a change is left to Reconcile", "operation", w.op, "client_id", clientIDOf(&w.client), "error", err)
-	if before := w.client.Previous; before == nil && w.client.UpstreamState != nil ||
-		before != nil && !bytes.Equal(before.UpstreamState, w.client.UpstreamState) {
-		// Reconcile needs what the authorization server gave. If this fails, or the record
-		// moved on meanwhile, Reconcile logs that the server may hold the client.
-		if err := r.store.Update(ctx, w.client, store.Change{}); err != nil {
-			r.log.Error("what the authorization server gave to manage a client by cannot be stored", "client_id", clientIDOf(&w.client), "error", err)
+	r.log.Error("a change is left to Reconcile", "operation", w.op, "client_id", clientIDOf(&w.client), "error", text.Bounded{Err: err})
+	given := w.client.UpstreamState
+	if before := w.client.Previous; before == nil && given != nil || before != nil && !bytes.Equal(before.UpstreamState, given) {
+		// Reconcile needs what the authorization server gave. If this fails, Reconcile logs
+		// that the server may hold the client.
+		if err := raced(r.store.Update(ctx, w.client, store.Change{})); err != nil && !errors.Is(err, errRaced) {
+			r.log.Error("what the authorization server gave to manage a client by cannot be stored", "client_id", clientIDOf(&w.client), "error", text.Bounded{Err: err})
 		}
 	}
 	return false
@@ -241,10 +280,10 @@ func (r *Registrar) takeBack(ctx context.Context, w *work, cause error) (undone 
 // revert undoes a record that is Creating or Updating: in the authorization server
 // first, then in the store. In this order Reconcile can still find the change if the
 // process dies in between. If another process took the change over, revert sets the
-// authorization server to what the store has now.
-func (r *Registrar) revert(ctx context.Context, c store.Client) error {
+// authorization server to what the store has now. It writes into c what the server gives.
+func (r *Registrar) revert(ctx context.Context, c *store.Client) error {
 	if r.provisioner != nil {
-		if err := r.restore(ctx, &c); err != nil {
+		if err := r.restore(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -253,10 +292,10 @@ func (r *Registrar) revert(ctx context.Context, c store.Client) error {
 
 // undo undoes a record that is Creating or Updating in the store, where the authorization
 // server has what was before already.
-func (r *Registrar) undo(ctx context.Context, c store.Client) error {
+func (r *Registrar) undo(ctx context.Context, c *store.Client) error {
 	r.reached("undo.reverted")
-	err := lost(r.unfinished.Undo(ctx, c.ID, c.Version))
-	if errors.Is(err, errLost) {
+	err := raced(r.unfinished.Undo(ctx, c.ID, c.Version))
+	if errors.Is(err, errRaced) {
 		return r.align(ctx, c.ID)
 	}
 	return err
@@ -264,7 +303,8 @@ func (r *Registrar) undo(ctx context.Context, c store.Client) error {
 
 // restore sets the authorization server to the version of a record that is in force, or
 // removes the client if none is. It stores what the server gave to manage the client by,
-// which Undo keeps.
+// which Undo keeps. A server that refuses what was in force, or has lost the client, is
+// logged: the record goes back all the same, and Reprovision tries again.
 func (r *Registrar) restore(ctx context.Context, record *store.Client) error {
 	c, visible := record.Visible()
 	if !visible {
@@ -272,27 +312,34 @@ func (r *Registrar) restore(ctx context.Context, record *store.Client) error {
 	}
 	c.ClientID, c.OwnSubject, c.UpstreamState = record.ClientID, record.OwnSubject, record.UpstreamState
 	err := r.provision(ctx, &c, claims.Secret{}, false)
-	if errors.Is(err, ErrLost) {
+	var refusal *Refusal
+	switch {
+	case errors.Is(err, ErrLost):
 		r.logLost(&c, err)
-		return nil
+		err = nil
+	case errors.As(err, &refusal):
+		r.log.Error("the authorization server refuses a client as it was: it may have the new content, or none; see its policies, then call Reprovision",
+			"id", c.ID, "client_id", clientIDOf(&c), "error", text.Bounded{Err: err})
+		err = nil
 	}
 	if bytes.Equal(record.UpstreamState, c.UpstreamState) {
 		return err
 	}
 	record.ClientID, record.OwnSubject = c.ClientID, c.OwnSubject
 	record.UpstreamState, record.UpstreamMembers = c.UpstreamState, c.UpstreamMembers
-	stored := lost(r.store.Update(ctx, *record, store.Change{}))
-	record.Version++
-	if err != nil {
-		return err
+	stored := raced(r.store.Update(ctx, *record, store.Change{}))
+	if stored == nil {
+		record.Version++
 	}
-	return stored
+	return errors.Join(err, stored)
 }
 
-// logLost says that the authorization server does not have a client any more.
+// logLost says that the authorization server does not have a client any more. While it was
+// being made anew, the server may have made it.
 func (r *Registrar) logLost(c *store.Client, err error) {
-	r.log.Error("the authorization server has lost a client, or does not take changes to it: Reprovision makes it anew",
-		"client_id", clientIDOf(c), "error", err)
+	r.log.Error("the authorization server has lost a client, or does not take changes to it: Reprovision makes it anew; "+
+		"if that stopped half-way, the server may hold a second client of the record",
+		"id", c.ID, "client_id", clientIDOf(c), "error", text.Bounded{Err: err})
 }
 
 // align sets the authorization server to what the store has now.

@@ -150,7 +150,7 @@ func TestOfManyRequestsOfOneSoftwareOneRegisters(t *testing.T) {
 		}
 		for range rounds {
 			results := atOnce(calls...)
-			require.Equal(t, 1, winners(t, results, 400))
+			require.Equal(t, 1, winners(t, results, 400, 503)) // 503: the winner may still be undone
 			require.Len(t, b.settled(t, server), 1)
 			for i, err := range results {
 				if err == nil { // the others' jti are free still

@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 )
+
+// endOfTime is after each time that a record can have.
+var endOfTime = time.Unix(1<<40, 0)
 
 // reconcileBatch is how many changes Reconcile reads at a time.
 const reconcileBatch = 100
@@ -27,7 +31,7 @@ type ReconcileReport struct {
 // have waited for approval for the policy's pending_days.
 //
 // It takes the changes that are in their state for at least olderThan, in whole seconds.
-// Give it more than Config.ChangeTimeout while other processes serve requests, and 0 while none
+// Give it twice Config.ChangeTimeout or more while other processes serve requests, and 0 while none
 // does, at the start of a single process for example. Several processes may run it at
 // once.
 //
@@ -44,6 +48,9 @@ func (r *Registrar) Reconcile(ctx context.Context, olderThan time.Duration) (Rec
 	}
 	// The store keeps Since in whole seconds: changes of the same second are included.
 	before := r.clock().Add(-olderThan).Truncate(time.Second).Add(time.Second)
+	if olderThan == 0 {
+		before = endOfTime // a clock that was set back must not hide changes
+	}
 	seen := map[string]bool{}
 	var first error
 	for {
@@ -82,7 +89,7 @@ func (r *Registrar) conclude(ctx context.Context, c store.Client, report *Reconc
 	// sends the record to the end of the queue: a stuck one does not block the rest.
 	c.Since = r.now()
 	err := r.store.Update(ctx, c, store.Change{})
-	if errors.Is(lost(err), errLost) {
+	if errors.Is(raced(err), errRaced) {
 		return nil // another process ends it
 	}
 	event := Event{Operation: OpReconcile, Outcome: OutcomeUndone, Environment: c.Environment, Actor: ActorBank}
@@ -94,11 +101,11 @@ func (r *Registrar) conclude(ctx context.Context, c store.Client, report *Reconc
 		if c.State == store.Deleting {
 			event.Outcome, count, end = OutcomeDone, &report.Finished, r.erase
 		}
-		err = guarded(func() error { return end(ctx, c) })
+		err = guarded(func() error { return end(ctx, &c) })
 	}
 	if err != nil {
 		event.Outcome, count = OutcomeUnfinished, &report.Failed
-		r.log.Error("a change cannot be ended", "state", c.State, "client_id", c.ID, "error", err)
+		r.log.Error("a change cannot be ended", "state", c.State, "id", c.ID, "client_id", clientIDOf(&c), "error", text.Bounded{Err: err})
 	}
 	*count++
 	r.observe(event)

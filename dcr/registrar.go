@@ -109,6 +109,9 @@ func NewRegistrar(c Config) (*Registrar, error) {
 		clientToken: c.ClientToken, changeTimeout: c.ChangeTimeout,
 		reached: func(string) {},
 	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
 	if err := r.findCapabilities(c.Store); err != nil {
 		return nil, err
 	}
@@ -126,9 +129,6 @@ func NewRegistrar(c Config) (*Registrar, error) {
 	}
 	if r.random == nil {
 		r.random = rand.Reader
-	}
-	if r.log == nil {
-		r.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
 	if r.certificates = c.Certificates; r.certificates == nil {
@@ -156,6 +156,9 @@ func (r *Registrar) findCapabilities(s store.Store) error {
 	r.clientIDs, _ = s.(store.ClientIDs)
 	if r.unfinished != nil {
 		r.pending, _ = s.(store.Pending)
+	}
+	if r.provisioner != nil && r.clientIDs == nil {
+		r.log.Warn("the store has not the method of store.ClientIDs: an authorization server that chooses client_ids cannot be served")
 	}
 	switch {
 	case r.staged() && r.unfinished == nil:
@@ -278,7 +281,7 @@ func (r *Registrar) storeError(v *VerifiedRequest, err error) error {
 		return r.verifier.refuse(v.input, validate.Violation{Rule: validate.RuleRequestJTIReplayed, Document: validate.DocRequest, Pointer: "/jti",
 			Step: validate.StepReplay, Message: "a request with this jti was sent before; " + r.afterReplay(v)}, err)
 	case errors.Is(err, store.ErrLeaving):
-		return Unavailable(err, "the client that was registered before is still being deleted")
+		return Unavailable(err, "another registration of the same, or its deletion, is under way")
 	case errors.Is(err, store.ErrExists):
 		return &Error{Status: http.StatusBadRequest, Code: validate.InvalidClientMetadata, Description: r.taken(), Err: err}
 	}

@@ -112,7 +112,7 @@ func TestARemovalThatCannotBeCompletedIsLeftToReconcile(t *testing.T) {
 	b.server.fail = func(string) error { return errOut }
 	b.done = nil
 	for range 2 {
-		require.NoError(t, b.Remove(context.Background(), id, reason))
+		require.ErrorIs(t, b.Remove(context.Background(), id, reason), dcr.ErrUnfinished)
 		require.Equal(t, event(dcr.OpDelete, dcr.OutcomeUnfinished, dcr.ActorOperator), b.lastEvent())
 		require.Empty(t, inForce(t, b.records))
 	}
@@ -152,12 +152,14 @@ func TestARegistrarOfFewerPartsRemovesToo(t *testing.T) {
 				require.NoError(t, b.Remove(context.Background(), id, ""))
 				return
 			}
-			require.NoError(t, err)
-			require.Equal(t, "null", everything(t, b.records))
 			outcome := dcr.OutcomeDone
 			if name == "tokens that cannot be revoked" {
 				outcome = dcr.OutcomeUnfinished
+				require.ErrorIs(t, err, dcr.ErrUnfinished)
+			} else {
+				require.NoError(t, err)
 			}
+			require.Equal(t, "null", everything(t, b.records))
 			require.Equal(t, event(dcr.OpDelete, outcome, dcr.ActorOperator), poor.lastEvent())
 			_, err = b.Get(context.Background(), id, by)
 			require.Equal(t, 401, refusalOf(t, err).Status)

@@ -28,7 +28,7 @@ func TestAServerThatWasRestoredGetsAllClientsAgain(t *testing.T) {
 	clear(server.secrets)
 	report, err := b.Reprovision(ctx, dcr.ReprovisionOptions{})
 	require.NoError(t, err)
-	require.Equal(t, dcr.ReprovisionReport{Done: 2}, report)
+	require.Equal(t, dcr.ReprovisionReport{Done: 2, Complete: true}, report)
 	require.Equal(t, want, server.holds())
 	require.Equal(t, secret.Secret, server.secrets[secret.Client.ID])
 	require.Equal(t, dcr.Event{Operation: dcr.OpReprovision, Outcome: dcr.OutcomeDone, Environment: claims.Sandbox, Actor: dcr.ActorOperator}, b.lastEvent())
@@ -69,6 +69,7 @@ func TestReprovisionIsPagedAndGoesOnWhereItStopped(t *testing.T) {
 	rest, err := b.Reprovision(ctx, dcr.ReprovisionOptions{After: stopped.Next, Limit: 100})
 	require.NoError(t, err)
 	require.Empty(t, rest.Next)
+	require.True(t, rest.Complete)
 	require.Equal(t, inForce(t, b.records), server.holds())
 
 	ended, cancel := context.WithCancel(ctx)
@@ -167,7 +168,7 @@ func TestReprovisionLeavesOtherChangesAlone(t *testing.T) {
 	server.fail = func(string) error { return nil }
 	report, err := b.Reprovision(ctx, dcr.ReprovisionOptions{})
 	require.NoError(t, err)
-	require.Equal(t, dcr.ReprovisionReport{Skipped: 1}, report)
+	require.Equal(t, dcr.ReprovisionReport{Skipped: 1, Complete: true}, report)
 	_, err = b.Reconcile(ctx, 0)
 	require.NoError(t, err)
 	require.Equal(t, inForce(t, b.records), server.holds())

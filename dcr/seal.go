@@ -76,6 +76,9 @@ func (r *Registrar) sealState(id string, state claims.Secret) ([]byte, error) {
 	if r.sealer == nil {
 		return nil, errors.New("dcr: the authorization server gave a state to keep sealed: give Config.SealingKey, 32 random bytes")
 	}
+	if len(state.Reveal()) > maxState {
+		return nil, fmt.Errorf("dcr: the state that the authorization server gave has more than %d bytes", maxState)
+	}
 	return r.sealer.seal(r.random, upstreamOwner+id, state.Reveal())
 }
 

@@ -22,17 +22,18 @@ const (
 )
 
 // ChangeTimeout bounds the work outside the store for one change, such as the calls of a
-// Provisioner. No process works any more on a change that is older than that. Give
-// Reconcile, and a server's WriteTimeout, a longer time.
+// Provisioner. Half of that again is for taking back a change that fails. No process works
+// any more on a change that is twice as old: give Reconcile, and a server's WriteTimeout,
+// that time.
 func (r *Registrar) ChangeTimeout() time.Duration { return r.changeTimeout }
 
 // replayLease is how long Config.Replay holds a jti for a change. It is longer than the
 // change can take, so that the lease cannot expire under it.
 func (r *Registrar) replayLease() time.Duration { return 2 * r.changeTimeout }
 
-// errLost means that another writer changed the record after the request was judged:
+// errRaced means that another writer changed the record after the request was judged:
 // it must be judged again.
-var errLost = errors.New("dcr: the record was changed meanwhile")
+var errRaced = errors.New("dcr: the record was changed meanwhile")
 
 // opApprove is the work of ApprovePending. In a Change and an Event it is OpCreate.
 const opApprove Operation = "approve"
@@ -58,6 +59,7 @@ func (r *Registrar) staged() bool { return r.provisioner != nil || r.replay != n
 // stored, or a record in state Creating, which no client can see and which Reconcile
 // undoes.
 func (r *Registrar) create(ctx context.Context, w *work) error {
+	w.client.Since = r.now() // an approval before may have taken its time
 	write := func(reservation store.Reservation) error {
 		err := r.store.Create(ctx, w.client, store.Change{Reservation: reservation})
 		w.client.Version = 1
@@ -75,12 +77,13 @@ func (r *Registrar) create(ctx context.Context, w *work) error {
 	return r.stage(ctx, w, write)
 }
 
-// change stores the new version of a client. Its errors are those of create, and errLost.
+// change stores the new version of a client. Its errors are those of create, and errRaced.
 func (r *Registrar) change(ctx context.Context, w *work, before store.Client) error {
+	w.client.Since = r.now()
 	write := func(reservation store.Reservation) error {
 		err := r.store.Update(ctx, w.client, store.Change{Reservation: reservation})
 		w.client.Version++
-		return lost(err)
+		return raced(err)
 	}
 	if !r.staged() {
 		return write(w.reservation)
@@ -89,11 +92,11 @@ func (r *Registrar) change(ctx context.Context, w *work, before store.Client) er
 	return r.stage(ctx, w, write)
 }
 
-// lost maps ErrConflict, ErrState and ErrNotFound of a store to errLost.
-func lost(err error) error {
+// raced maps ErrConflict, ErrState and ErrNotFound of a store to errRaced.
+func raced(err error) error {
 	for _, sign := range []error{store.ErrConflict, store.ErrState, store.ErrNotFound} {
 		if errors.Is(err, sign) {
-			return errLost
+			return errRaced
 		}
 	}
 	return err
@@ -137,7 +140,9 @@ func (r *Registrar) stage(ctx context.Context, w *work, write func(store.Reserva
 		return nil
 	}
 	undone := r.takeBack(ctx, w, err)
-	r.release(ctx, held)
+	if undone { // else Reconcile undoes it, and the same request has to wait for that
+		r.release(ctx, held)
+	}
 	var refusal *Refusal
 	switch {
 	case !undone:
@@ -174,13 +179,16 @@ func (r *Registrar) prepare(ctx context.Context, w *work, held store.Reservation
 	return nil
 }
 
-// show ends the change: it makes the record Active, or PendingCreate.
+// show ends the change: it makes the record Active, or lets it wait for approval.
 func (r *Registrar) show(ctx context.Context, w *work) error {
 	end := w.client
 	end.State, end.Since, end.Previous = store.Active, r.now(), nil
-	if w.pending {
+	switch before := w.client.Previous; {
+	case w.pending:
 		end.State = store.PendingCreate
-	} else if end.ClientID == "" {
+	case before != nil && before.State == store.PendingDelete: // Reprovision decides nothing
+		end.State, end.Since = before.State, before.Since
+	case end.ClientID == "":
 		end.ClientID = end.ID
 	}
 	if err := r.store.Update(ctx, end, store.Change{}); err != nil {

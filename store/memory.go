@@ -245,7 +245,7 @@ func (m *Memory) taken(c Client) error {
 	switch {
 	case c.UniqueKey == "" || !taken || holder == c.ID:
 		return nil
-	case m.clients[holder].State == Deleting:
+	case m.clients[holder].State == Deleting || m.clients[holder].State == Creating:
 		return ErrLeaving
 	}
 	return ErrExists

@@ -97,10 +97,10 @@ func (c Client) Visible() (Client, bool) {
 var transitions = map[State][]State{
 	Active:        {Active, Updating, Deleting, PendingDelete},
 	Creating:      {Creating, Active, Deleting, PendingCreate},
-	Updating:      {Updating, Active, Deleting},
+	Updating:      {Updating, Active, Deleting, PendingDelete},
 	Deleting:      {Deleting},
 	PendingCreate: {PendingCreate, Creating, Active, Deleting},
-	PendingDelete: {PendingDelete, Active, Deleting},
+	PendingDelete: {PendingDelete, Active, Deleting, Updating},
 }
 
 // firstStates are those of a new record.
@@ -148,9 +148,10 @@ func ForCreate(c Client, with Change) (Client, error) {
 //   - c is not Active and has no Since.
 //
 // An Active record may become Updating, Deleting or PendingDelete. A Creating one may
-// become Active, Deleting or PendingCreate, an Updating one Active or Deleting. A
-// PendingCreate record may become Creating, Active or Deleting, a PendingDelete one
-// Active or Deleting. Every record may stay as it is.
+// become Active, Deleting or PendingCreate. An Updating one may become Active or Deleting,
+// and PendingDelete again if its Previous is that. A PendingCreate record may become
+// Creating, Active or Deleting, a PendingDelete one Active, Updating or Deleting. Every
+// record may stay as it is.
 func ForUpdate(old, c Client, with Change) (Client, error) {
 	if old.Version != c.Version {
 		return Client{}, ErrConflict
@@ -160,7 +161,8 @@ func ForUpdate(old, c Client, with Change) (Client, error) {
 	if err != nil {
 		return Client{}, err
 	}
-	if !slices.Contains(transitions[old.State], c.State) {
+	undecided := old.Previous != nil && old.Previous.State == PendingDelete
+	if !slices.Contains(transitions[old.State], c.State) || old.State == Updating && c.State == PendingDelete && !undecided {
 		return Client{}, fmt.Errorf("%w: it is %s and cannot become %s", ErrState, old.State, c.State)
 	}
 	if old.State != Active && !with.Reservation.IsZero() {

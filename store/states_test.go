@@ -67,6 +67,8 @@ func TestForUpdateTellsWhatIsWritten(t *testing.T) {
 	}
 	underWay := record(store.Updating, "x")
 	underWay.Previous, underWay.Reserved = &store.Client{ID: "a", ClientID: "x", Version: 3, State: store.Active}, []byte("key")
+	repaired := record(store.Updating, "x")
+	repaired.Previous = &store.Client{ID: "a", ClientID: "x", Version: 3, State: store.PendingDelete}
 	creating := record(store.Creating, "")
 	creating.Reserved = []byte("key")
 	for name, c := range map[string]struct {
@@ -93,6 +95,9 @@ func TestForUpdateTellsWhatIsWritten(t *testing.T) {
 		"a decision takes no request":              {old: record(store.PendingCreate, ""), given: record(store.Creating, ""), with: request("1"), err: store.ErrState},
 		"a deletion that waits has no reservation": {old: record(store.Active, "x"), given: record(store.PendingDelete, ""), with: request("1"), clientID: "x"},
 		"a deletion waits on":                      {old: record(store.PendingDelete, "x"), given: record(store.PendingDelete, ""), clientID: "x"},
+		"a client is repaired meanwhile":           {old: record(store.PendingDelete, "x"), given: record(store.Updating, ""), clientID: "x", previous: 4},
+		"a repaired client waits again":            {old: repaired, given: record(store.PendingDelete, "y"), clientID: "y"},
+		"an updated client does not wait":          {old: underWay, given: record(store.PendingDelete, "x"), err: store.ErrState},
 		"a deletion is refused":                    {old: record(store.PendingDelete, "x"), given: record(store.Active, ""), clientID: "x"},
 		"a deletion that waits takes no request":   {old: record(store.PendingDelete, "x"), given: record(store.Active, ""), with: request("1"), err: store.ErrState},
 		"since never":                              {old: record(store.Active, "x"), given: store.Client{ID: "a", Version: 4, State: store.PendingDelete}, err: store.ErrState},

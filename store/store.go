@@ -26,9 +26,10 @@ var (
 	ErrExists   = errors.New("store: a client with this unique key is registered")
 	ErrConflict = errors.New("store: the record was changed meanwhile")
 	ErrState    = errors.New("store: the state of the record does not admit this")
-	// ErrLeaving is an ErrExists that will pass: the record that holds the unique key is
-	// Deleting, and the key is free once the record is gone.
-	ErrLeaving = fmt.Errorf("%w, and is being deleted", ErrExists)
+	// ErrLeaving is an ErrExists that may pass: the record that holds the unique key is
+	// Creating, and may be undone, or it is Deleting, and the key is free once the record is
+	// gone.
+	ErrLeaving = fmt.Errorf("%w, by a change that has not ended", ErrExists)
 	// ErrUnderWay is an ErrReplayed that will pass or become final: the change that the jti
 	// was used for has not ended. It ends Active, and the jti stays used, or it is undone,
 	// and the jti is free again.
@@ -57,9 +58,10 @@ type Store interface {
 	// any error it stores neither. The State of the record is Active, Creating or
 	// PendingCreate, else the error is ErrState (see ForCreate). ErrReplayed: the jti was
 	// used before. It is ErrUnderWay, which wraps ErrReplayed, if the record that it was
-	// used for still has it as its Reserved. ErrExists: the ID, the ClientID or the UniqueKey is taken.
+	// used for still has it as its Reserved. ErrExists: the ID, the ClientID or the UniqueKey
+	// is taken.
 	// ErrLeaving, which wraps ErrExists: the ID and the ClientID are free, and the holder of
-	// the UniqueKey is Deleting. Where both hold, ErrReplayed comes before ErrExists.
+	// the UniqueKey is Creating or Deleting. Where both hold, ErrReplayed comes before ErrExists.
 	Create(ctx context.Context, c Client, with Change) error
 	// Get returns the record as it is, in any state, or ErrNotFound. Client.Visible
 	// tells what others may see of it.

@@ -186,7 +186,7 @@ func (w *writer) replace(ctx context.Context, c store.Client) error {
 }
 
 // hold takes the unique keys of a record. ErrExists: another record holds one of them;
-// ErrLeaving if that record is Deleting.
+// ErrLeaving if that record is Creating or Deleting.
 func (w *writer) hold(ctx context.Context, c store.Client) error {
 	keys := []string{c.UniqueKey}
 	if c.Previous != nil && c.Previous.UniqueKey != c.UniqueKey {
@@ -213,7 +213,7 @@ func (w *writer) taken(ctx context.Context, key string) error {
 	if err := w.holder.QueryRowContext(ctx, key).Scan(&state); err != nil {
 		return err
 	}
-	if state == store.Deleting {
+	if state == store.Deleting || state == store.Creating {
 		return store.ErrLeaving
 	}
 	return store.ErrExists

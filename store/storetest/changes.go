@@ -65,8 +65,8 @@ func uniqueCases() []testCase {
 				p.update(versioned(in(client("b"), store.Deleting, issued), 1), store.Reservation{}, nil)
 				p.holds("key of b")
 			}},
-		{name: "a unique key whose holder is Deleting is ErrLeaving",
-			why: "the sender is told to wait for the end of the deletion, and not to look for a client it has",
+		{name: "a unique key whose holder is Creating or Deleting is ErrLeaving",
+			why: "the sender is told to wait for the end of that change, and not to look for a client it has",
 			do:  leavingHolder},
 		{name: "an Updating record holds the old unique key and the new", why: "the change may be finished or undone, and either key is in force then",
 			do: func(p *probe) {
@@ -98,6 +98,10 @@ func leavingHolder(p *probe) {
 	refused(store.ErrLeaving)
 	refused(store.ErrExists)
 	p.create(store.Client{ID: "c"}, jti("2"), store.ErrExists)
+	p.delete("a", 2, nil)
+	p.create(in(client("a"), store.Creating, issued), jti("3"), nil)
+	refused(store.ErrLeaving)
+	p.update(versioned(in(client("a"), store.Deleting, issued), 1), store.Reservation{}, nil)
 	p.delete("a", 2, nil)
 	p.create(taken, jti("2"), nil)
 }

@@ -225,7 +225,8 @@ func (m *model) takenKey(c store.Client) error {
 			continue
 		}
 		if same && other.ID != c.ID && (other.State == store.Active || !m.is("sees Active records only") || other.State == store.Updating) {
-			if other.State == store.Deleting != m.is("mistakes who leaves") {
+			mayPass := other.State == store.Deleting || other.State == store.Creating && !m.is("takes a new client for one that stays")
+			if mayPass != m.is("mistakes who leaves") {
 				return store.ErrLeaving
 			}
 			return store.ErrExists

@@ -80,7 +80,7 @@ var followers = map[store.State][]store.State{
 	store.Updating:      {store.Updating, store.Active, store.Deleting},
 	store.Deleting:      {store.Deleting},
 	store.PendingCreate: {store.PendingCreate, store.Creating, store.Active, store.Deleting},
-	store.PendingDelete: {store.PendingDelete, store.Active, store.Deleting},
+	store.PendingDelete: {store.PendingDelete, store.Active, store.Deleting, store.Updating},
 }
 
 // brought creates a record in any state and returns it.
