@@ -98,7 +98,7 @@ func (r *real) removedByHand(t *testing.T, method claims.AuthMethod) {
 	refusedWith(t, err, http.StatusUnauthorized)
 	report, err = bank.Registrar().Reprovision(ctx, dcr.ReprovisionOptions{})
 	require.NoError(t, err)
-	require.Equal(t, dcr.ReprovisionReport{Done: 1}, report, "what is there stays")
+	require.Equal(t, dcr.ReprovisionReport{Done: 1, Complete: true}, report, "what is there stays")
 	access, err = p.access(ctx, again, "accounts")
 	require.NoError(t, err)
 	require.NoError(t, p.Delete(ctx, again, access))
