@@ -155,8 +155,8 @@ func TestATokenNeedsTheScopeOfThePolicy(t *testing.T) {
 	require.NoError(t, err, "another API has its own scopes")
 }
 
-// unboundError is the error of an introspection that names no certificate.
-var unboundError = fmt.Errorf("%w: the introspection names no certificate", token.ErrUnbound)
+// errUnboundToken is the error of an introspection that names no certificate.
+var errUnboundToken = fmt.Errorf("%w: the introspection names no certificate", token.ErrUnbound)
 
 func TestTheFirstUnboundTokenIsAFaultOfTheBank(t *testing.T) {
 	var log bytes.Buffer
@@ -174,7 +174,7 @@ func TestTheFirstUnboundTokenIsAFaultOfTheBank(t *testing.T) {
 	}
 	get()
 	require.NotContains(t, log.String(), "level=ERROR")
-	tokens.err = unboundError
+	tokens.err = errUnboundToken
 	for range 3 {
 		get()
 	}
