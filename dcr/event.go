@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -107,7 +108,11 @@ func (o *operation) log(ctx context.Context, e *Error) {
 		return
 	}
 	e.logged = true
-	o.registrar.log.Log(ctx, level, "a request failed", "operation", o.name, "status", e.Status, "description", e.Description, "error", e.Err)
+	attrs := []any{"operation", o.name, "status", e.Status, "description", e.Description}
+	if e.Err != nil {
+		attrs = append(attrs, "error", text.Bounded{Err: e.Err})
+	}
+	o.registrar.log.Log(ctx, level, "a request failed", attrs...)
 }
 
 func (r *Registrar) observe(event Event) {

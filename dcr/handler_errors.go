@@ -91,7 +91,7 @@ func (h *Handler) logRefusal(q verbRequest, e *Error) {
 		attrs = append(attrs, slog.Any("rules", rules))
 	}
 	if e.Err != nil && !e.logged {
-		attrs = append(attrs, slog.String("cause", e.Err.Error()))
+		attrs = append(attrs, slog.String("cause", text.Bounded{Err: e.Err}.Error()))
 	}
 	h.log.LogAttrs(q.Context(), level, "registration request refused", attrs...)
 }

@@ -103,6 +103,10 @@ const (
 // errForeignID means that the authorization server gave a client_id that another record has.
 var errForeignID = errors.New("dcr: the authorization server gave a client_id a second time")
 
+// errUnfit means that the authorization server did as it was told, and that its answer is
+// none that a record can keep.
+var errUnfit = errors.New("dcr: the answer of the authorization server cannot be taken")
+
 // withheld are the members that only the Registrar writes into an answer, or that nobody
 // does: the last two would let a TPP go round the bank.
 var withheld = []string{"client_id", "client_id_issued_at", "client_secret", "client_secret_expires_at",
@@ -150,7 +154,7 @@ func (r *Registrar) take(ctx context.Context, c *store.Client, decided Provision
 		// It comes first: with it the client can be removed if the rest is no good.
 		sealed, err := r.sealState(c.ID, decided.State)
 		if err != nil {
-			return errors.Join(failed, err)
+			return errors.Join(failed, fmt.Errorf("%w: %w", errUnfit, err))
 		}
 		c.UpstreamState = sealed
 	}
@@ -160,7 +164,10 @@ func (r *Registrar) take(ctx context.Context, c *store.Client, decided Provision
 	case failed != nil || foreign != nil:
 		return errors.Join(failed, foreign)
 	}
-	return r.decide(c, decided, recreate)
+	if err := r.decide(c, decided, recreate); err != nil {
+		return fmt.Errorf("%w: %w", errUnfit, err)
+	}
+	return nil
 }
 
 // decide writes into a record what the authorization server decided, but for the state.
@@ -303,8 +310,9 @@ func (r *Registrar) undo(ctx context.Context, c *store.Client) error {
 
 // restore sets the authorization server to the version of a record that is in force, or
 // removes the client if none is. It stores what the server gave to manage the client by,
-// which Undo keeps. A server that refuses what was in force, or has lost the client, is
-// logged: the record goes back all the same, and Reprovision tries again.
+// which Undo keeps. A server that refuses what was in force, has lost the client, or gives
+// an answer that cannot be taken, is logged: the record goes back all the same, and
+// Reprovision tries again.
 func (r *Registrar) restore(ctx context.Context, record *store.Client) error {
 	c, visible := record.Visible()
 	if !visible {
@@ -319,6 +327,10 @@ func (r *Registrar) restore(ctx context.Context, record *store.Client) error {
 		err = nil
 	case errors.As(err, &refusal):
 		r.log.Error("the authorization server refuses a client as it was: it may have the new content, or none; see its policies, then call Reprovision",
+			"id", c.ID, "client_id", clientIDOf(&c), "error", text.Bounded{Err: err})
+		err = nil
+	case errors.Is(err, errUnfit):
+		r.log.Error("the authorization server has a client as it was, and its answer cannot be taken: mend the server, or call Reprovision for another client_id",
 			"id", c.ID, "client_id", clientIDOf(&c), "error", text.Bounded{Err: err})
 		err = nil
 	}

@@ -85,8 +85,8 @@ func (r *Registrar) conclude(ctx context.Context, c store.Client, report *Reconc
 	ctx, cancel := context.WithTimeout(ctx, r.changeTimeout)
 	defer cancel()
 	// Reconcile takes the record over by an update that counts its version up: an
-	// earlier process, or another Reconcile, then fails at its next step. Updating Since
-	// sends the record to the end of the queue: a stuck one does not block the rest.
+	// earlier process, or another Reconcile, then fails at its next step. Since keeps others
+	// from the record meanwhile.
 	c.Since = r.now()
 	err := r.store.Update(ctx, c, store.Change{})
 	if errors.Is(raced(err), errRaced) {
@@ -101,7 +101,9 @@ func (r *Registrar) conclude(ctx context.Context, c store.Client, report *Reconc
 		if c.State == store.Deleting {
 			event.Outcome, count, end = OutcomeDone, &report.Finished, r.erase
 		}
-		err = guarded(func() error { return end(ctx, &c) })
+		if err = guarded(func() error { return end(ctx, &c) }); err != nil {
+			r.putBack(ctx, c)
+		}
 	}
 	if err != nil {
 		event.Outcome, count = OutcomeUnfinished, &report.Failed
@@ -110,4 +112,16 @@ func (r *Registrar) conclude(ctx context.Context, c store.Client, report *Reconc
 	*count++
 	r.observe(event)
 	return err
+}
+
+// putBack says of a change that Reconcile could not end that nobody works on it any more: it
+// is old enough for Remove, and for the next Reconcile. It goes to the end of the queue: a
+// stuck record does not block the rest. If this fails, both have to wait.
+func (r *Registrar) putBack(ctx context.Context, c store.Client) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
+	defer cancel()
+	c.Since = r.now().Add(-2*r.changeTimeout - time.Second)
+	if err := raced(r.store.Update(ctx, c, store.Change{})); err != nil && !errors.Is(err, errRaced) {
+		r.log.Error("a change that cannot be ended cannot be put back", "id", c.ID, "error", text.Bounded{Err: err})
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
@@ -208,6 +209,6 @@ func (r *Registrar) release(ctx context.Context, held store.Reservation) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
 	if err := r.replay.Release(ctx, held); err != nil {
-		r.log.Error("the lease on a jti cannot be released", "error", err)
+		r.log.Error("the lease on a jti cannot be released", "error", text.Bounded{Err: err})
 	}
 }
