@@ -99,6 +99,8 @@ func obey(file string) error {
 		err = r.Delete(ctx, o.ClientID, by)
 	case dcr.OpReconcile:
 		_, err = r.Reconcile(ctx, 0)
+	case dcr.OpReprovision:
+		_, err = r.Reprovision(ctx, dcr.ReprovisionOptions{})
 	case opApprove:
 		_, err = r.ApprovePending(ctx, o.ClientID)
 	case opRemove:
