@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,6 +71,9 @@ func (a *app) noteRefusal(refused *tpp.ResponseError) {
 	}
 	if next := refused.Next(); next != "" {
 		a.note("%s", next)
+	}
+	if slices.Contains([]string{"get", "update", "delete"}, refused.Verb) && refused.LacksScope() {
+		a.note("--token-scope SCOPE asks for it, once for each word")
 	}
 	a.noteLook(refused.Verb, refused)
 	if refused.Verb == "token" && (refused.Status == http.StatusUnauthorized || refused.Code == "invalid_client") {

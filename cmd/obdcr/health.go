@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/obdcr/obdcr/internal/fetch"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // healthTimeout is how long health waits if it is not told.
@@ -33,7 +35,9 @@ the health check of a container that has no other program in it. It follows no r
 uses no proxy of the environment, and reads no body.
 
 Exit codes: 0 for status 200, 1 for any other answer and for none, also if the file of
---ca is not there yet, 2 for wrong usage.`,
+--ca is not there yet, 2 for wrong usage: an address or a flag that can never come right,
+a folder for --ca, a file there that is there and has no certificate. Docker and Podman
+take 2 for a failure, as they take 1.`,
 		Example: `  obdcr health https://127.0.0.1:8443/readyz --ca obdcr-sandbox/ca.pem
   obdcr health http://127.0.0.1:8080/healthz --timeout 2s`,
 		Args:              oneURL,
@@ -94,8 +98,11 @@ func healthURL(address string) (*url.URL, error) {
 }
 
 // healthTLS reads --ca. A file that cannot be read is no wrong usage: a server that starts
-// has not written it yet.
+// has not written it yet. A folder is: no server makes a file of it.
 func (a *app) healthTLS(ca string) (*tls.Config, error) {
+	if info, err := os.Stat(ca); err == nil && info.IsDir() {
+		return nil, usageError("--ca %s is a folder: name the file with the certificates", text.Echo(ca))
+	}
 	roots, err := a.loadRoots(ca)
 	if exit, ok := errors.AsType[*exitError](err); ok && exit.code == exitIO {
 		return nil, &exitError{exitViolated, exit.cause}

@@ -128,6 +128,7 @@ func TestHealthSaysWhatIsWrong(t *testing.T) {
 		"has a host": {"https:///readyz"}, "has user": {"https://me:secret@127.0.0.1/"}, "or a fragment": {"https://127.0.0.1/#"},
 		"1..65535": {"https://127.0.0.1:99999/"}, "more than 0": {"https://127.0.0.1/", "--timeout", "0"},
 		"alone": {"http://127.0.0.1/", "--ca", wrong}, wrong: {"https://127.0.0.1/", "--ca", wrong},
+		"is a folder": {"https://127.0.0.1/", "--ca", filepath.Dir(wrong)},
 	} {
 		code, out, errors := call(append([]string{"health"}, args...)...)
 		require.Equal(t, exitUsage, code, "%v: %s", args, errors)

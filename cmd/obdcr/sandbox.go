@@ -79,12 +79,13 @@ have any statement signed: publish its port to nobody else.`,
 	f.StringVar(&o.listen, "listen", sandbox.DefaultListen, "the bank's `HOST:PORT` on loopback; port 0 picks a free one")
 	f.StringVar(&o.portal, "portal", sandbox.DefaultPortal, "the portal's `HOST:PORT`; there is no portal yet")
 	f.StringVar(&o.directory, "directory", sandbox.DefaultDirectory, "the directory's `HOST:PORT`")
-	f.StringSliceVar(&o.expose, "expose", nil,
+	f.Var(&list{values: &o.expose}, "expose",
 		"each `NAME` or IP address by which others reach the sandbox; the addresses above may be beyond loopback then")
 	f.StringVar(&o.path, "path", sandbox.DefaultPath, "`PATH` of the bank's registration endpoint, such as /open-banking/v3.2/register")
 	f.StringVar(&o.store, "store", sandbox.StoreSQLite, "where clients are kept: sqlite, memory (postgres://... is not built yet)")
 	f.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules of the bank: "+text.List(validate.Profiles()))
-	f.StringSliceVar(&o.authMethods, "auth-methods", text.Strings(validate.DefaultPolicy(validate.OBIE33).AuthMethods),
+	o.authMethods = text.Strings(validate.DefaultPolicy(validate.OBIE33).AuthMethods)
+	f.Var(&list{values: &o.authMethods}, "auth-methods",
 		"what clients may authenticate with: "+text.List(claims.AuthMethods()))
 	f.StringVar(&o.policy, "policy", "", "the bank's policy, a JSON `FILE`")
 	f.BoolVar(&o.chaos, "chaos", false, "refuse and delay a few percent of all answers of bank and directory, but of /healthz, /readyz and /metrics")
@@ -180,9 +181,11 @@ func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
 	return nil
 }
 
-// exposed names the danger of --expose.
-const exposed = "warning: --expose: anybody who reaches the directory can have any statement signed, change its keys and make it fail: " +
-	"keep it in a network for tests, and let no other system trust its keys"
+// exposed names the danger of --expose. Its lines are short also where note does not wrap
+// them, as in the log of a container.
+const exposed = "warning: --expose: anybody who reaches the directory can have any\n" +
+	indented + "statement signed, change its keys and make it fail: keep it in a network for\n" +
+	indented + "tests, and let no other system trust its keys"
 
 // closeSandbox uses a new context, because the command's has ended by then.
 func closeSandbox(s *sandbox.Sandbox) error {

@@ -171,7 +171,13 @@ func TestSandboxServesUntilASignal(t *testing.T) {
 
 func TestAnExposedSandboxNamesTheDanger(t *testing.T) {
 	r := runSandbox(t, t.TempDir(), "--store", "memory", "--expose", "bank,second.example", "--listen", "0.0.0.0:0", "--directory", "0.0.0.0:0")
-	r.says(t, r.err, "warning: --expose: ")
+	r.says(t, r.err, "let no other system trust its keys\n")
+	require.Contains(t, r.err.String(), "warning: --expose: ")
+	for line := range strings.Lines(r.err.String()) {
+		if strings.HasPrefix(line, "obdcr: ") || strings.HasPrefix(line, indented) { // and no line of the log
+			require.LessOrEqual(t, len(line), columns, "also where nothing is wrapped: %s", line)
+		}
+	}
 	for _, address := range []string{r.ready.Bank, r.ready.Directory} {
 		require.True(t, strings.HasPrefix(address, "https://bank:"), address)
 		require.Contains(t, r.out.String(), address)
@@ -229,6 +235,23 @@ func TestSandboxAndTheVerbsOfATPP(t *testing.T) {
 	require.Zero(t, code, out+errors)
 }
 
+func TestAMissingScopeNamesItsFlag(t *testing.T) {
+	policy, client := filepath.Join(t.TempDir(), "policy.json"), filepath.Join(t.TempDir(), "client.json")
+	require.NoError(t, os.WriteFile(policy, []byte(`{"management_scope": "accounts"}`), 0o600))
+	config := filepath.Join(runSandbox(t, t.TempDir(), "--policy", policy).dir, "conformance.json")
+	code, _, errors := call("register", "--config", config, "--client-out", client)
+	require.Zero(t, code, errors)
+	for _, verb := range []string{"get", "update", "delete"} {
+		code, _, errors := call(verb, "--config", config, "--client", client, "--token-scope", "openid")
+		require.Equal(t, exitViolated, code, errors)
+		require.Contains(t, errors, ": accounts\n", verb)
+		require.Contains(t, errors, "--token-scope SCOPE", verb)
+		code, _, errors = call(verb, "--config", config, "--client", client, "--token-scope", "accounts")
+		require.Zero(t, code, "%s: %s", verb, errors)
+		require.NotContains(t, errors, "--token-scope", verb)
+	}
+}
+
 func TestSandboxSaysWhatIsWrong(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -254,6 +277,10 @@ func TestSandboxSaysWhatIsWrong(t *testing.T) {
 		{exitUsage, "loopback", []string{"--listen", "192.0.2.1:443"}},
 		{exitUsage, "--expose NAME", []string{"--listen", "0.0.0.0:8443"}},
 		{exitUsage, "--expose is empty", []string{"--expose", ""}},
+		{exitUsage, `--expose ""`, []string{"--expose", "bank,"}},
+		{exitUsage, `--expose "bank\nx"`, []string{"--expose", "bank\nx"}},
+		{exitUsage, `--expose "\"bank\""`, []string{"--expose", `"bank"`}},
+		{exitUsage, `private_key_jwt\nx`, []string{"--auth-methods", "private_key_jwt\nx"}},
 		{exitUsage, `--expose "*.example": there is no wildcard`, []string{"--expose", "bank,*.example"}},
 		{exitUsage, `--expose "0.0.0.0": this is an address to listen at`, []string{"--expose", "0.0.0.0"}},
 		{exitUsage, "host:port", []string{"--portal", "here"}},

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -161,11 +162,12 @@ func drain(ctx context.Context, timeout time.Duration, server *http.Server, reco
 }
 
 // connectionLog passes the messages of net/http, such as failed handshakes, to the bank's
-// logger. It cleans and bounds them: a message may quote what a client sent.
+// logger, without the newline that ends each. It cleans and bounds them: a message may quote
+// what a client sent.
 type connectionLog struct{ bank *Bank }
 
 // Write implements io.Writer.
 func (c connectionLog) Write(line []byte) (int, error) {
-	c.bank.log.Info("connection", "error", text.ASCII(string(line), text.MaxDescription))
+	c.bank.log.Info("connection", "error", text.ASCII(strings.TrimRight(string(line), "\n"), text.MaxDescription))
 	return len(line), nil
 }

@@ -351,6 +351,9 @@ func TestTheServerHasEveryTimeout(t *testing.T) {
 	}
 	require.Equal(t, server.MaxHeader, s.MaxHeaderBytes)
 	require.Greater(t, s.WriteTimeout, dcr.ChangeTimeout, "a change is answered before it is cut off")
+	s.ErrorLog.Print("http: TLS handshake error: EOF")
+	require.Contains(t, out.String(), `error="http: TLS handshake error: EOF"`, "without the newline that ends a message")
+	out.Reset()
 	s.ErrorLog.Print("tls: \x1b[31m" + strings.Repeat("x", 9000))
 	require.NotContains(t, out.String(), "\x1b")
 	require.Less(t, out.Len(), 1000)

@@ -155,7 +155,7 @@ func (e *ResponseError) Next() string {
 		return "this bank does not offer " + e.Verb + ": ask it how to manage a client"
 	case e.Status == http.StatusUnauthorized && slices.Contains([]string{verbGet, verbUpdate, verbDelete}, e.Verb):
 		return "ask for a new access token; invalid_client means that the client does not exist any more"
-	case e.Status == http.StatusForbidden && e.lacksScope():
+	case e.LacksScope():
 		return "ask for an access token with the scope that the bank demands for this" + scopeOf(e.WWWAuthenticate)
 	case e.Status == http.StatusNotFound || e.Status == http.StatusGone:
 		return notFound(e.Verb)
@@ -184,11 +184,11 @@ func notFound(verb string) string {
 	return ""
 }
 
-// lacksScope reports whether the bank refuses the access token because of its scope (RFC
-// 6750 section 3.1).
-func (e *ResponseError) lacksScope() bool {
+// LacksScope reports whether the bank refuses the access token because of its scope: 403 with
+// insufficient_scope (RFC 6750 section 3.1). Next names the scope where the bank does.
+func (e *ResponseError) LacksScope() bool {
 	code, _ := challengeText(e.WWWAuthenticate)
-	return code == insufficientScope || e.Code == insufficientScope
+	return e.Status == http.StatusForbidden && (code == insufficientScope || e.Code == insufficientScope)
 }
 
 const insufficientScope = "insufficient_scope"

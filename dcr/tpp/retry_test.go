@@ -136,7 +136,11 @@ func TestATokenOfTooSmallAScopeIsTold(t *testing.T) {
 			http.Error(w, "not with this", http.StatusForbidden)
 		})
 		for _, verb := range []string{"get", "update", "delete"} {
-			how, next := retryOf(each(t.Context(), client)[verb]())
+			err := each(t.Context(), client)[verb]()
+			var refused *tpp.ResponseError
+			require.ErrorAs(t, err, &refused)
+			assert.Equal(t, want != "", refused.LacksScope(), challenge)
+			how, next := retryOf(err)
 			assert.Equal(t, tpp.RetryNew, how, verb)
 			assert.Equal(t, want != "", next != "", challenge)
 			assert.Contains(t, next, want, challenge)

@@ -3,15 +3,8 @@ package sandbox_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"log/slog"
-	"math/big"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -256,107 +248,4 @@ func TestAStartThatIsKilledFixesNoHalf(t *testing.T) {
 		require.Equal(t, 201, answer.status, answer.body)
 		again.stop()
 	}
-}
-
-// certify makes a certificate for a key, signed by the key of another certificate.
-func certify(t testing.TB, template, by *x509.Certificate, key *rsa.PublicKey, with *rsa.PrivateKey) *x509.Certificate {
-	t.Helper()
-	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(7), time.Now().Add(-time.Minute), time.Now().Add(time.Hour)
-	raw, err := x509.CreateCertificate(rand.Reader, template, by, key, with)
-	require.NoError(t, err)
-	c, err := x509.ParseCertificate(raw)
-	require.NoError(t, err)
-	return c
-}
-
-// server is a certificate of a server with a name.
-func server(name string) *x509.Certificate {
-	c := &x509.Certificate{Subject: pkix.Name{CommonName: "server"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
-	if ip := net.ParseIP(name); ip != nil {
-		c.IPAddresses = []net.IP{ip}
-	} else {
-		c.DNSNames = []string{name}
-	}
-	return c
-}
-
-// Whoever has put ca.pem among the CAs of a machine is not open to whoever reads ca.key.
-func TestTheCACertifiesItsNamesAlone(t *testing.T) {
-	for _, c := range []struct {
-		w       *world
-		good    []string
-		refused []string
-	}{
-		{start(t, sandbox.Config{}), []string{"localhost", "127.0.0.1", "::1"}, []string{"bank", "bank.example", "127.0.0.2", "192.0.2.7", "::2"}},
-		{expose(t, sandbox.Config{Expose: []string{"bank", "192.0.2.7"}}), []string{"localhost", "127.0.0.1", "::1", "bank", "192.0.2.7"},
-			[]string{"bank.example", "otherbank", "192.0.2.8", "::2"}},
-	} {
-		ca := c.w.certificate("ca.pem")
-		require.True(t, ca.PermittedDNSDomainsCritical)
-		require.True(t, ca.MaxPathLen == 0 && ca.MaxPathLenZero)
-		roots := x509.NewCertPool()
-		roots.AddCert(ca)
-		key, own := c.w.key("ca.key"), c.w.key("state/server.key")
-		refusal := func(leaf *x509.Certificate, below ...*x509.Certificate) error {
-			between := x509.NewCertPool()
-			for _, b := range below {
-				between.AddCert(b)
-			}
-			_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
-			return err
-		}
-		reason := func(err error) x509.InvalidReason {
-			var invalid x509.CertificateInvalidError
-			require.ErrorAs(t, err, &invalid)
-			return invalid.Reason
-		}
-		for _, name := range c.good {
-			require.NoError(t, refusal(certify(t, server(name), ca, &own.PublicKey, key)), name)
-		}
-		for _, name := range c.refused {
-			require.Equal(t, x509.CANotAuthorizedForThisName, reason(refusal(certify(t, server(name), ca, &own.PublicKey, key))), name)
-		}
-		below := certify(t, &x509.Certificate{Subject: pkix.Name{CommonName: "CA"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign},
-			ca, &own.PublicKey, key)
-		require.Equal(t, x509.TooManyIntermediates, reason(refusal(certify(t, server("localhost"), below, &own.PublicKey, own), below)))
-	}
-}
-
-// A folder of a version whose CA certified any name still works, and says so.
-func TestAnOldFolderWorksOnLoopback(t *testing.T) {
-	w := start(t, sandbox.Config{})
-	now := time.Now()
-	old := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: w.certificate("ca.pem").Subject, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(20, 0, 0),
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true}
-	key := w.key("ca.key")
-	raw, err := x509.CreateCertificate(rand.Reader, old, old, &key.PublicKey, key)
-	require.NoError(t, err)
-	w.stop()
-	kept := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})
-	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "ca.pem"), kept, 0o600))
-	state := bytes.ReplaceAll(w.file("state/sandbox.json"), []byte(`"published"`), []byte(`"no_member_then"`))
-	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "state/sandbox.json"), state, 0o600))
-	require.Contains(t, refusedUsage(t, sandbox.Config{Dir: w.dir, Expose: []string{"bank"}}), "--dir")
-
-	var log bytes.Buffer
-	again := start(t, sandbox.Config{Dir: w.dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	require.Equal(t, w.Ready, again.Ready)
-	require.Equal(t, string(kept), string(again.file("ca.pem")))
-	answer := again.register(again.mutual(), string(again.file("tpp/request.jwt")))
-	require.Equal(t, 201, answer.status, answer.body)
-	again.stop()
-	require.Contains(t, log.String(), "ca.pem")
-	require.NotContains(t, log.String(), "has moved")
-	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "state/sandbox.json"), state, 0o600))
-	start(t, sandbox.Config{Dir: w.dir, Listen: "localhost:0", Directory: "localhost:0", Logger: slog.New(slog.NewTextHandler(&log, nil))}).stop()
-	require.Contains(t, log.String(), "has moved")
-
-	for _, name := range []string{"ca.pem", "ca.key"} { // as the log advises
-		require.NoError(t, os.Remove(filepath.Join(w.dir, name)))
-	}
-	log.Reset()
-	again = start(t, sandbox.Config{Dir: w.dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	require.True(t, again.certificate("ca.pem").PermittedDNSDomainsCritical)
-	again.stop()
-	require.NotContains(t, log.String(), "ca.pem")
 }

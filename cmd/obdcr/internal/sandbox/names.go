@@ -138,11 +138,10 @@ func (n names) split() (dns []string, ips []net.IP) {
 	return dns, ips
 }
 
-// constrain lets a CA certify the names alone (RFC 5280 section 4.2.1.10). A DNS name
-// includes those below it.
+// constrain lets a CA certify the names alone (RFC 5280 section 4.2.1.10).
 func (n names) constrain(ca *x509.Certificate) {
 	dns, ips := n.split()
-	ca.PermittedDNSDomainsCritical, ca.PermittedDNSDomains = true, dns
+	ca.PermittedDNSDomainsCritical, ca.PermittedDNSDomains, ca.ExcludedDNSDomains = true, dns, below(dns)
 	for _, ip := range ips {
 		if short := ip.To4(); short != nil {
 			ip = short
@@ -151,7 +150,29 @@ func (n names) constrain(ca *x509.Certificate) {
 	}
 }
 
-// constrained returns the names that a CA may certify, sorted; nil if it may certify any.
+// below returns the constraints that exclude every name below a DNS name: permitting a name
+// permits those below it, and a name of one label, such as bank, may be a domain of the public
+// DNS. A name that has another of the names below it gets none, which would exclude that too.
+func below(dns []string) (excluded []string) {
+	for _, name := range dns {
+		if under := "." + name; !slices.ContainsFunc(dns, func(other string) bool { return strings.HasSuffix(other, under) }) {
+			excluded = append(excluded, under)
+		}
+	}
+	return excluded
+}
+
+// confines reports whether a CA certifies nothing but the names, as constrain makes one. Older
+// versions made CAs that certify any name, and CAs that certify the names below each DNS name.
+func (n names) confines(ca *x509.Certificate) bool {
+	dns, _ := n.split()
+	now := n.all()
+	slices.Sort(now)
+	return slices.Equal(constrained(ca), now) && slices.Equal(ca.ExcludedDNSDomains, below(dns))
+}
+
+// constrained returns the names that a CA may certify, sorted; nil if it may certify any. They
+// are the same whether or not it may certify the names below them.
 func constrained(ca *x509.Certificate) []string {
 	all := slices.Clone(ca.PermittedDNSDomains)
 	for _, r := range ca.PermittedIPRanges {
