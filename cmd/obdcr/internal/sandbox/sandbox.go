@@ -122,7 +122,8 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 		return err
 	}
 	if !c.names.confines(ca.cert) {
-		s.log.Warn("ca.pem is of an older version: who trusts it trusts ca.key for servers with other names than the sandbox's; remove both, and new ones are for its names alone")
+		s.log.Warn("ca.pem is of an older version: who trusts it trusts ca.key for servers with other names than the sandbox's; " +
+			"remove both, and new ones are for its names alone")
 	}
 	server, err := ca.keep(s.files, serverName, serverTemplate(c.names))
 	if err != nil {
