@@ -30,7 +30,7 @@ func (a *app) bankError(err error) error {
 	}
 	if pending, waits := errors.AsType[*tpp.PendingError](err); waits {
 		a.note("%s", pending.Detail())
-		a.note("%s", pending.Next())
+		a.noteNext(pending.Next())
 		return &exitError{code: exitIO}
 	}
 	var lost *tpp.NoAnswerError
@@ -43,9 +43,7 @@ func (a *app) bankError(err error) error {
 		case lost.Verb == "statement":
 			a.note("%s", a.fetched(lost, input.Statement))
 		}
-		if next := lost.Next(); next != "" {
-			a.note("%s", next)
-		}
+		a.noteNext(lost.Next())
 		a.noteLook(lost.Verb, err)
 		return &exitError{code: exitIO}
 	}
@@ -69,15 +67,21 @@ func (a *app) noteRefusal(refused *tpp.ResponseError) {
 	if refused.RetryAfter > 0 {
 		a.note("try again after %s", refused.RetryAfter.Round(time.Second))
 	}
-	if next := refused.Next(); next != "" {
-		a.note("%s", next)
-	}
+	a.noteNext(refused.Next())
 	if slices.Contains([]string{"get", "update", "delete"}, refused.Verb) && refused.LacksScope() {
 		a.note("--token-scope SCOPE asks for it, once for each word")
 	}
 	a.noteLook(refused.Verb, refused)
 	if refused.Verb == "token" && (refused.Status == http.StatusUnauthorized || refused.Code == "invalid_client") {
 		a.note("if the client is registered with another method or secret, give --client with the answer of register, or --auth-method")
+	}
+}
+
+// noteNext prints advice, if there is any: each of its parts, which a semicolon ends, in a
+// line of its own.
+func (a *app) noteNext(advice string) {
+	if advice != "" {
+		a.note("%s", strings.ReplaceAll(advice, "; ", ";\n"+indented))
 	}
 }
 

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
@@ -118,6 +120,26 @@ func TestALongWordIsBrokenOnATerminal(t *testing.T) {
 	require.Equal(t, 300, strings.Count(notes.String(), "A"))
 	for line := range strings.Lines(notes.String()) {
 		require.LessOrEqual(t, len(strings.TrimRight(line, "\n")), columns)
+	}
+}
+
+func TestAdviceHasALineForEachPart(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusInternalServerError, http.StatusServiceUnavailable} {
+		for _, verb := range []string{"register", "update", "delete"} {
+			for _, terminal := range []bool{true, false} {
+				var notes bytes.Buffer
+				a, refused := &app{err: &notes, progress: terminal}, &tpp.ResponseError{Verb: verb, Status: status, RetryAfter: time.Second}
+				a.noteRefusal(refused)
+				require.Equal(t, strings.Count(refused.Next(), ";"), strings.Count(notes.String(), ";\n"), "%s", notes.String())
+				longest := 160 // of a line that is not wrapped, because a program reads it
+				if terminal {
+					longest = columns
+				}
+				for line := range strings.Lines(notes.String()) {
+					require.LessOrEqual(t, len(strings.TrimRight(line, "\n")), longest, line)
+				}
+			}
+		}
 	}
 }
 

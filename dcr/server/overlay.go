@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -215,13 +216,26 @@ func (o *overlay) take(document []byte) error {
 	if slices.EqualFunc(made.Warnings, before.Warnings, func(a, b dcr.DiscoveryWarning) bool { return a.String() == b.String() }) {
 		return nil
 	}
-	for _, w := range made.Warnings {
+	o.warn(made.Warnings)
+	return nil
+}
+
+// warn logs warnings, those of a kind in one line.
+func (o *overlay) warn(warnings []dcr.DiscoveryWarning) {
+	var kinds []dcr.DiscoveryWarningKind
+	said := map[dcr.DiscoveryWarningKind][]string{}
+	for _, w := range warnings {
+		if said[w.Kind] == nil {
+			kinds = append(kinds, w.Kind)
+		}
+		said[w.Kind] = append(said[w.Kind], w.String())
+	}
+	for _, kind := range kinds {
 		level := slog.LevelWarn
-		if w.Kind == dcr.WarnNotAdmitted {
+		if kind == dcr.WarnNotAdmitted {
 			level = slog.LevelInfo // a request for such a value is refused with a reason
 		}
 		o.log.Log(context.Background(), level, "the discovery document of the authorization server does not fit the bank",
-			"kind", w.Kind, "warning", w.String())
+			"kind", kind, "warning", strings.Join(said[kind], "; "))
 	}
-	return nil
 }

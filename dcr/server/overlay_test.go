@@ -246,7 +246,11 @@ func TestWhatDoesNotFitIsLoggedOnceAndWhenItChanges(t *testing.T) {
 	})
 	require.Equal(t, 2, count(dcr.WarnOwnRegistration))
 	require.Equal(t, 1, count(dcr.WarnUnboundTokens))
-	require.Equal(t, strings.Count(out.String(), "level=INFO msg=\"the discovery document"), count(dcr.WarnNotAdmitted), "what is refused with a reason is no warning")
+	require.Equal(t, 2, count(dcr.WarnNotAdmitted), "those of a kind share a line")
+	require.Equal(t, 2, strings.Count(out.String(), "level=INFO msg=\"the discovery document"), "what is refused with a reason is no warning")
+	for _, member := range []string{"/grant_types_supported", "/response_types_supported", "/scopes_supported"} {
+		require.Equal(t, 2, strings.Count(out.String(), member+": the bank's policy does not admit"), member)
+	}
 }
 
 func TestSeveralProcessesDoNotAskAtOnce(t *testing.T) {

@@ -53,14 +53,14 @@ func changes(verb string) bool {
 // The advice after a register, update or delete of which nobody knows whether it happened.
 // None of it needs the client_id of a registration whose answer was lost.
 const (
-	nextRegister = "the client may be registered: send the very same request again, as long as it is valid; an answer of 201 means that the " +
-		"first never arrived, a refusal of its jti as used (" + validate.RuleRequestJTIReplayed + ") that it did: then " + askTheBank
+	nextRegister = "the client may be registered: send the very same request again, as long as it is valid; 201 means that the " +
+		"first never arrived; a refusal of its jti as used (" + validate.RuleRequestJTIReplayed + ") means that it did; then " + askTheBank
 	nextRegistered = "the client is registered, but no client_id has come: " + askTheBank
 	nextReceived   = "the client is registered, and the answer names its client_id: keep the whole answer, and do not register anew"
 	nextUpdate     = "the client may be changed: get it and compare, before you send a new request"
 	nextDelete     = "the client may be deleted or not: ask for an access token and get the client; a bank that refuses the token with invalid_client, " +
 		"or the get with 401 or 404, has deleted it"
-	askTheBank = "ask the bank for the client_id, with the software_id and the jti of the request, before you register anew"
+	askTheBank = "ask the bank for the client_id, by the software_id and the jti of the request, before you register anew"
 )
 
 // lostNext returns the advice after a change that may have happened.
