@@ -1,6 +1,7 @@
 package archtest
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,6 +59,37 @@ func TestStagesThatTheMakefileNamesExist(t *testing.T) {
 	for _, name := range strings.Fields(strings.Join(named, " ")) {
 		assert.Contains(t, stages, name)
 	}
+}
+
+// TestTheStageServersFindsEveryTestThatStartsOne: a test asks in its own body, by a name of a
+// server that the stage runs. So none is left out.
+func TestTheStageServersFindsEveryTestThatStartsOne(t *testing.T) {
+	script := readFile(t, ".ci/run")
+	servers := submatches(`(?m)^\trun_with ([a-zA-Z-]+) `, script)
+	require.NotEmpty(t, servers)
+	find := regexp.MustCompile(`(?ms)^asks_for\(\) \{.*?^\}`).FindString(script)
+	var names []string
+	for _, server := range servers {
+		found, ran := tool(t, "bash", "-c", find+"\nasks_for "+server)
+		if !ran {
+			return
+		}
+		require.NotEmpty(t, found, server)
+		for line := range strings.Lines(found) {
+			folder, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+			assert.DirExists(t, filepath.Join(root, folder))
+			assert.Regexp(t, `^Test[A-Z]\w+$`, name, folder)
+			names = append(names, name)
+		}
+	}
+	calls := 0
+	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.go") && !strings.HasPrefix(path, root+"/internal/archtest/") {
+			calls += strings.Count(readFile(t, strings.TrimPrefix(path, root+"/")), "if !realtest.Asked(")
+		}
+		return err
+	}))
+	assert.Len(t, names, calls)
 }
 
 // TestMakeDocsRendersEveryDocument: each package whose tests write a document, by

@@ -71,20 +71,29 @@ func (k *Keycloak) Restart() {
 	k.Await(ctx, k.HTTP, k.Address+"/realms/master", http.StatusOK)
 }
 
-// unpackKeycloak unpacks the archive into a folder. That takes some seconds.
-func unpackKeycloak(t testing.TB, folder string) {
+// mavenRepository returns the folder of what Maven has downloaded.
+func mavenRepository(t testing.TB) string {
 	t.Helper()
-	need(t, "java")
-	need(t, "bash")
 	home, err := os.UserHomeDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	repository := filepath.Join(home, ".m2", "repository")
-	name := filepath.Join(repository, "org", "keycloak", "keycloak-quarkus-dist", KeycloakVersion, "keycloak-quarkus-dist-"+KeycloakVersion+".zip")
+	return filepath.Join(home, ".m2", "repository")
+}
+
+// keycloakArchive returns the path of the archive, which may have to be downloaded.
+func keycloakArchive(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(mavenRepository(t), "org", "keycloak", "keycloak-quarkus-dist", KeycloakVersion, "keycloak-quarkus-dist-"+KeycloakVersion+".zip")
+}
+
+// unpackKeycloak unpacks the archive into a folder. That takes some seconds.
+func unpackKeycloak(t testing.TB, folder string) {
+	t.Helper()
+	name := keycloakArchive(t)
 	if _, err := os.Stat(name); err != nil {
 		run(t, t.TempDir(), "mvn", "-q", "-B", "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:get", "-Dtransitive=false",
-			"-Dmaven.repo.local="+repository, "-Dartifact=org.keycloak:keycloak-quarkus-dist:"+KeycloakVersion+":zip")
+			"-Dmaven.repo.local="+mavenRepository(t), "-Dartifact=org.keycloak:keycloak-quarkus-dist:"+KeycloakVersion+":zip")
 	}
 	archive, err := os.ReadFile(name)
 	if err != nil {

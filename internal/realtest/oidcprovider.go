@@ -49,7 +49,7 @@ type OIDCProvider struct {
 // Asked first.
 func StartOIDCProvider(t testing.TB, identity Identity) *OIDCProvider {
 	t.Helper()
-	node, program, dir := need(t, "node"), installOIDCProvider(t), t.TempDir()
+	program, dir := installOIDCProvider(t), t.TempDir()
 	certificate, key, ca := identity.write(t, dir)
 	port := FreePort(t)
 	p := &OIDCProvider{Address: fmt.Sprintf("https://127.0.0.1:%d", port), HTTP: identity.client(t), InitialAccessToken: "initial-access-token",
@@ -68,7 +68,7 @@ func StartOIDCProvider(t testing.TB, identity Identity) *OIDCProvider {
 		t.Fatal(err)
 	}
 	p.command = func() *exec.Cmd {
-		cmd := exec.Command(node, program, file)
+		cmd := exec.Command("node", program, file)
 		cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+ca)
 		return cmd
 	}
@@ -93,20 +93,33 @@ func (p *OIDCProvider) Forget() {
 	}
 }
 
-// installOIDCProvider returns the path of the program, after npm has installed what it
-// needs beside it. The folder has a name that depends on the content of the files.
-func installOIDCProvider(t testing.TB) string {
+// oidcProviderProgram returns the path of the program, which may have to be installed. Its
+// folder has a name that depends on the content of the files.
+func oidcProviderProgram(t testing.TB) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return filepath.Join(cache, "obdcr-test", "oidc-provider-"+contentHash(t, oidcProviderFolder(t)), "server.js")
+}
+
+// oidcProviderFolder has the program and what it depends on, by name.
+func oidcProviderFolder(t testing.TB) fs.FS {
+	t.Helper()
 	files, err := fs.Sub(oidcProviderFiles, "oidcprovider")
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := filepath.Join(cache, "obdcr-test", "oidc-provider-"+contentHash(t, files))
-	program := filepath.Join(folder, "server.js")
+	return files
+}
+
+// installOIDCProvider returns the path of the program, after npm has installed what it
+// needs beside it.
+func installOIDCProvider(t testing.TB) string {
+	t.Helper()
+	program := oidcProviderProgram(t)
+	folder := filepath.Dir(program)
 	if _, err := os.Stat(program); err == nil {
 		return program
 	}
@@ -118,7 +131,7 @@ func installOIDCProvider(t testing.TB) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = os.RemoveAll(part) }() // it is gone if all went well
-	if err := os.CopyFS(part, files); err != nil {
+	if err := os.CopyFS(part, oidcProviderFolder(t)); err != nil {
 		t.Fatal(err)
 	}
 	run(t, part, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")

@@ -2,7 +2,8 @@
 // tests. Every server listens on loopback alone, and ends with its test. For tests only.
 //
 // A laptop may lack such a server: a test then says in one line what it did not run.
-// OBDCR_FULL=1, which the project's own run sets, makes that a failure.
+// OBDCR_FULL=1, which the project's own run sets, makes that a failure, and OBDCR_SERVERS=1
+// does where an authorization server is missing.
 package realtest
 
 import (
@@ -42,18 +43,23 @@ type Process struct {
 
 // Tool returns the path of a program, from PATH or the folders of system programs. Without
 // it ok is false: the test has said what it does not run and returns. With OBDCR_FULL=1
-// the test fails instead.
+// the test fails instead, as Missing says.
 func Tool(t testing.TB, name string) (path string, ok bool) {
 	t.Helper()
-	if path, err := exec.LookPath(name); err == nil {
-		return path, true
+	path, ok = find(name)
+	if !ok {
+		Missing(t, "there is no "+name)
 	}
-	for _, folder := range []string{"/usr/sbin", "/usr/local/sbin", "/sbin"} {
+	return path, ok
+}
+
+// find looks for a program.
+func find(name string) (path string, ok bool) {
+	for _, folder := range []string{"", "/usr/sbin", "/usr/local/sbin", "/sbin"} {
 		if path, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
 			return path, true
 		}
 	}
-	Missing(t, "there is no "+name)
 	return "", false
 }
 
@@ -61,7 +67,13 @@ func Tool(t testing.TB, name string) (path string, ok bool) {
 // OBDCR_CI_PARTIAL=1 allows a run of what is there.
 func Missing(t testing.TB, why string) {
 	t.Helper()
-	if fulltest.Asked() && os.Getenv("OBDCR_CI_PARTIAL") != "1" {
+	missing(t, why, fulltest.Asked())
+}
+
+// missing is Missing. The test fails if what is missing was needed.
+func missing(t testing.TB, why string, needed bool) {
+	t.Helper()
+	if needed && os.Getenv("OBDCR_CI_PARTIAL") != "1" {
 		t.Fatalf("%s cannot run: %s", t.Name(), why)
 	}
 	fmt.Printf("%s did not run: %s\n", t.Name(), why)

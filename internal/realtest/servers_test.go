@@ -2,8 +2,10 @@ package realtest_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,9 +29,39 @@ func identity(t *testing.T) realtest.Identity {
 }
 
 func TestServersAreStartedOnlyIfAskedFor(t *testing.T) {
-	for value, want := range map[string]bool{"": false, "0": false, "1": true} {
+	const server = "Keycloak"
+	tools := t.TempDir()
+	t.Setenv("PATH", tools)
+	for _, value := range []string{"", "0"} {
 		t.Setenv("OBDCR_SERVERS", value)
-		require.Equal(t, want, realtest.Asked(t, "no server"), "%q", value)
+		require.False(t, realtest.Asked(t, server), "%q", value)
+	}
+	t.Setenv("OBDCR_SERVERS", "1")
+	for _, name := range []string{"java", "bash", "mvn"} {
+		require.NoError(t, os.WriteFile(filepath.Join(tools, name), nil, 0o700))
+	}
+	require.True(t, realtest.Asked(t, server))
+}
+
+// failing is a test that remembers why it failed.
+type failing struct {
+	testing.TB
+	why string
+}
+
+func (f *failing) Fatalf(format string, args ...any) { f.why = fmt.Sprintf(format, args...) }
+
+func TestWithoutItsToolsAServerFailsTheTestUnlessAPartialRunIsAskedFor(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	t.Setenv("OBDCR_SERVERS", "1")
+	t.Setenv("OBDCR_FULL", "")
+	for partial, fails := range map[string]bool{"": true, "1": false} {
+		t.Setenv("OBDCR_CI_PARTIAL", partial)
+		for _, server := range []string{"Keycloak", "node-oidc-provider"} {
+			f := &failing{TB: t}
+			require.False(t, realtest.Asked(f, server))
+			require.Equal(t, fails, f.why != "", f.why)
+		}
 	}
 }
 
