@@ -1,7 +1,8 @@
 # Everyday commands, each one line of Go or of .ci/run: see docs/development.md.
 # A test holds that help lists every target.
 .DEFAULT_GOAL := help
-# What `make image` writes into, and the CAs that it puts there.
+# What `make image` writes into, and the CAs of the public web that it puts there, in PEM.
+# The path is that of Debian, Ubuntu and Alpine.
 IMAGE = dist/image
 CAS = /etc/ssl/certs/ca-certificates.crt
 .PHONY: help test short race fuzz lint bench docs api ci sandbox image man completions
@@ -42,9 +43,10 @@ sandbox: ## start a directory and a bank on loopback
 	go run ./cmd/obdcr sandbox
 
 image: ## make what a container image holds, in dist/image: see Dockerfile
+	@test -s '$(CAS)' || { echo 'make image: there is no $(CAS), where Debian has the CAs of the public web: name such a file, CAS=FILE; Fedora has /etc/pki/tls/certs/ca-bundle.crt, macOS /etc/ssl/cert.pem' >&2; exit 1; }
 	mkdir -p $(IMAGE)/obdcr-sandbox
 	CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=auto -ldflags='-s -w' -o $(IMAGE)/obdcr ./cmd/obdcr
-	cp $(CAS) $(IMAGE)/ca-certificates.crt
+	cp '$(CAS)' $(IMAGE)/ca-certificates.crt
 
 man: ## write the manual pages into dist/man
 	go run ./cmd/obdcr man dist/man

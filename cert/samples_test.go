@@ -15,6 +15,7 @@ import (
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/realtest"
 )
 
 // certificateSample is an entry of the index of public certificates. It was written
@@ -31,9 +32,8 @@ type certificateSample struct {
 // certificateSamples reads all public certificates; false when there is no folder.
 func certificateSamples(t *testing.T) ([]certificateSample, bool) {
 	t.Helper()
-	dir := os.Getenv("OBDCR_SAMPLES")
-	if dir == "" {
-		t.Log("OBDCR_SAMPLES is unset")
+	dir, ok := realtest.Samples(t)
+	if !ok {
 		return nil, false
 	}
 	index, err := os.ReadFile(filepath.Join(dir, "certs", "index.json"))

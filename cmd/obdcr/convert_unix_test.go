@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/inputtest"
-	"github.com/obdcr/obdcr/internal/fulltest"
+	"github.com/obdcr/obdcr/internal/realtest"
 )
 
 // conversion is a file that is not read, with a fix that names a command.
@@ -117,14 +117,11 @@ func TestTheCommandOfAFixMakesAFileThatIsRead(t *testing.T) {
 	}
 }
 
-// lacks reports whether a tool is missing. A full run needs each, unless .ci/run may leave
-// parts out.
+// lacks reports whether a tool is missing.
 func lacks(t *testing.T, tools []string) bool {
 	t.Helper()
 	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			require.False(t, fulltest.Asked() && os.Getenv("OBDCR_CI_PARTIAL") != "1", "%s is missing", tool)
-			t.Logf("not run: there is no %s", tool)
+		if _, ok := realtest.Tool(t, tool); !ok {
 			return true
 		}
 	}

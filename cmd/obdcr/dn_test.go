@@ -19,6 +19,7 @@ import (
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/dn"
+	"github.com/obdcr/obdcr/internal/realtest"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -159,9 +160,8 @@ func publicCertificates(t *testing.T, dir string) map[string]*x509.Certificate {
 // TestPublicSamplesNames compares the subject of every public certificate, in every
 // rendering, with that of every other.
 func TestPublicSamplesNames(t *testing.T) {
-	dir := os.Getenv("OBDCR_SAMPLES")
-	if dir == "" {
-		t.Log("OBDCR_SAMPLES is unset")
+	dir, ok := realtest.Samples(t)
+	if !ok {
 		return
 	}
 	matchers := make([]matcher, len(waysOfComparing))

@@ -17,6 +17,7 @@ import (
 
 var (
 	fenced = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
+	copied = regexp.MustCompile(`^docker cp sandbox:/obdcr-sandbox (\S+)`)
 	ours   = regexp.MustCompile(`^go run \./(cmd/obdcr|examples/bank)\b([^#]*)`)
 )
 
@@ -55,6 +56,15 @@ func TestTheREADMEsCommandsDoWhatItSays(t *testing.T) {
 			line = local.Replace(line)
 			if set, found := strings.CutPrefix(line, "export "); found {
 				env = append(env, strings.Fields(set)...)
+				continue
+			}
+			if m := copied.FindStringSubmatch(line); m != nil { // of a sandbox that is set up likewise
+				to := filepath.Join(dir, m[1])
+				require.NoDirExists(t, to, "docker cp would put one folder into the other: %s", line)
+				ignored, err := os.ReadFile("../../.gitignore")
+				require.NoError(t, err)
+				require.Contains(t, string(ignored), "\n/"+m[1]+"/\n", "it has keys")
+				require.NoError(t, os.CopyFS(to, os.DirFS(filepath.Join(dir, "obdcr-sandbox"))))
 				continue
 			}
 			m := ours.FindStringSubmatch(line)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/realtest"
 	"github.com/obdcr/obdcr/ssa"
 )
 
@@ -102,9 +103,8 @@ type sample struct {
 // TestPublicSamples lints every public sample in its time to exactly the rules that
 // it breaks, and verifies exactly the signatures that the index calls verified.
 func TestPublicSamples(t *testing.T) {
-	dir := os.Getenv("OBDCR_SAMPLES")
-	if dir == "" {
-		t.Log("OBDCR_SAMPLES is unset")
+	dir, ok := realtest.Samples(t)
+	if !ok {
 		return
 	}
 	index, err := os.ReadFile(filepath.Join(dir, "index.json"))

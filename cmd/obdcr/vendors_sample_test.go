@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/internal/realtest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
@@ -41,9 +42,8 @@ func TestLookAlikeOfTheVendorsSample(t *testing.T) {
 
 // TestVendorsSampleBreaksWhatItIsKnownFor lints the sample request of WSO2's page.
 func TestVendorsSampleBreaksWhatItIsKnownFor(t *testing.T) {
-	dir := os.Getenv("OBDCR_SAMPLES")
-	if dir == "" {
-		t.Log("OBDCR_SAMPLES is unset")
+	dir, ok := realtest.Samples(t)
+	if !ok {
 		return
 	}
 	file := filepath.Join(dir, "requests", "req_seed.jwt")

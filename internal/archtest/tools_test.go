@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/internal/realtest"
 )
 
 // tool runs a program in the root of the module and returns what it prints. The
@@ -19,9 +21,8 @@ import (
 // it is.
 func tool(t *testing.T, name string, args ...string) (string, bool) {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Logf("left out: there is no %s", name)
+	path, ok := realtest.Tool(t, name)
+	if !ok {
 		return "", false
 	}
 	cmd := exec.Command(path, args...)
@@ -49,6 +50,27 @@ func TestMakeHelpListsEveryTarget(t *testing.T) {
 	}
 	assert.Equal(t, targets, submatches(`(?m)^  ([a-z]+) +[a-z]`, help))
 	assert.Len(t, strings.Split(strings.TrimSpace(help), "\n"), len(targets), "one line each")
+}
+
+// TestMakeImageNamesTheFileThatIsMissing: CAs are elsewhere on other systems.
+func TestMakeImageNamesTheFileThatIsMissing(t *testing.T) {
+	path, ok := realtest.Tool(t, "make")
+	if !ok {
+		return
+	}
+	for name, content := range map[string]*string{"none": nil, "empty": new(string)} {
+		image, cas := filepath.Join(t.TempDir(), "image"), filepath.Join(t.TempDir(), "its "+name)
+		if content != nil {
+			require.NoError(t, os.WriteFile(cas, []byte(*content), 0o600))
+		}
+		cmd := exec.Command(path, "--no-print-directory", "image", "IMAGE="+image, "CAS="+cas)
+		cmd.Dir = root
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err, name)
+		assert.Contains(t, string(out), cas, "which file")
+		assert.Contains(t, string(out), "CAS=FILE", "what to do")
+		assert.NoDirExists(t, image, "nothing is made")
+	}
 }
 
 func TestStagesThatTheMakefileNamesExist(t *testing.T) {
@@ -90,6 +112,36 @@ func TestTheStageServersFindsEveryTestThatStartsOne(t *testing.T) {
 		return err
 	}))
 	assert.Len(t, names, calls)
+}
+
+// TestDevelopmentNamesWhatTheScriptInstalls: each package, and no other.
+func TestDevelopmentNamesWhatTheScriptInstalls(t *testing.T) {
+	script := readFile(t, ".ci/run")
+	installed := submatches(`(?m)^\thave \S+ (\S+) `, script)
+	for _, list := range submatches(`(?m)^\trun_with (.*)$`, script) {
+		installed = append(installed, submatches(`\S+:(\S+)`, list)...)
+	}
+	for _, list := range submatches(`\|\| install ([a-z][^#\n]*)`, script) {
+		installed = append(installed, strings.Fields(list)...)
+	}
+	slices.Sort(installed)
+	installed = slices.Compact(installed)
+	named := submatches(`(?s)What .\.ci/run. installs, by apt-get: (.*?)\n.go test`, readFile(t, "docs/development.md"))
+	require.Len(t, named, 1)
+	assert.ElementsMatch(t, installed, submatches("`([^`]+)`", named[0]))
+}
+
+// TestOnlyOnePackageLooksForPrograms: realtest says in one form what did not run, and knows
+// when that is a failure.
+func TestOnlyOnePackageLooksForPrograms(t *testing.T) {
+	for _, s := range tree(t) {
+		if s.IsTest() && s.Dir() != "internal/archtest" {
+			text := readFile(t, s.Path)
+			assert.NotContains(t, text, "exec.LookPath(", "%s: call realtest.Tool", s.Path)
+			assert.NotContains(t, text, `os.Getenv("OBDCR_SAMPLES")`, "%s: call realtest.Samples", s.Path)
+			assert.NotRegexp(t, `\.(Skip|SkipNow|Skipf)\(`, text, "%s: a test that does not run says so", s.Path)
+		}
+	}
 }
 
 // TestMakeDocsRendersEveryDocument: each package whose tests write a document, by

@@ -1,9 +1,10 @@
 // Package realtest starts servers that others wrote, such as Keycloak and nginx, for
 // tests. Every server listens on loopback alone, and ends with its test. For tests only.
 //
-// A laptop may lack such a server: a test then says in one line what it did not run.
-// OBDCR_FULL=1, which the project's own run sets, makes that a failure, and OBDCR_SERVERS=1
-// does where an authorization server is missing.
+// A laptop may lack such a server, or another program: a test then says in one line what it
+// did not run, which go test shows with -v alone. OBDCR_FULL=1, which the project's own run
+// sets, makes that a failure, and OBDCR_SERVERS=1 does where an authorization server is
+// missing.
 package realtest
 
 import (
@@ -27,6 +28,9 @@ import (
 
 // shownLines is how many lines of a server's output a failed test prints.
 const shownLines = 40
+
+// samples is the environment variable with the folder of public samples.
+const samples = "OBDCR_SAMPLES"
 
 // stopTimeout is how long Stop waits before it kills.
 const stopTimeout = 20 * time.Second
@@ -76,7 +80,26 @@ func missing(t testing.TB, why string, needed bool) {
 	if needed && os.Getenv("OBDCR_CI_PARTIAL") != "1" {
 		t.Fatalf("%s cannot run: %s", t.Name(), why)
 	}
+	say(t, why)
+}
+
+// say prints the line of a test that does not run. It begins the line with the name, which
+// t.Log does not, so that a search finds both in one line.
+func say(t testing.TB, why string) {
+	t.Helper()
 	fmt.Printf("%s did not run: %s\n", t.Name(), why)
+}
+
+// Samples returns the folder with the public samples, which are not part of the repository.
+// Without it ok is false: the test has said that it does not run and returns. The project's
+// own run counts the tests that had them.
+func Samples(t testing.TB) (folder string, ok bool) {
+	t.Helper()
+	if folder := os.Getenv(samples); folder != "" {
+		return folder, true
+	}
+	say(t, samples+" is unset")
+	return "", false
 }
 
 // Start starts a server in a process group of its own. The group ends with the test. If

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -40,7 +39,7 @@ type Identity struct {
 func Asked(t testing.TB, server string) bool {
 	t.Helper()
 	if value := os.Getenv(servers); value == "" || value == "0" {
-		fmt.Printf("%s did not run: %s=1 starts %s\n", t.Name(), servers, server)
+		say(t, servers+"=1 starts "+server)
 		return false
 	}
 	for _, name := range startedBy(t, server) {

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
+	"github.com/obdcr/obdcr/internal/realtest"
 )
 
 // certify makes a certificate for a key, signed by the key of another certificate.
@@ -44,11 +45,10 @@ func server(name string) *x509.Certificate {
 }
 
 // verifyByOpenSSL holds OpenSSL to the same opinion of a certificate: constraints are read by
-// whatever trusts ca.pem. It does nothing where openssl is missing.
-func verifyByOpenSSL(t testing.TB, w *world, leaf *x509.Certificate, name string, good bool) {
+// whatever trusts ca.pem. It does nothing without openssl.
+func verifyByOpenSSL(t testing.TB, openssl string, w *world, leaf *x509.Certificate, name string, good bool) {
 	t.Helper()
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
+	if openssl == "" {
 		return
 	}
 	file := filepath.Join(t.TempDir(), "leaf.pem")
@@ -62,6 +62,7 @@ func verifyByOpenSSL(t testing.TB, w *world, leaf *x509.Certificate, name string
 
 // Whoever has put ca.pem among the CAs of a machine is not open to whoever reads ca.key.
 func TestTheCACertifiesItsNamesAlone(t *testing.T) {
+	openssl, _ := realtest.Tool(t, "openssl")
 	for _, c := range []struct {
 		w       *world
 		good    []string
@@ -97,12 +98,12 @@ func TestTheCACertifiesItsNamesAlone(t *testing.T) {
 		for _, name := range c.good {
 			leaf := certify(t, server(name), ca, &own.PublicKey, key)
 			require.NoError(t, refusal(leaf), name)
-			verifyByOpenSSL(t, c.w, leaf, name, true)
+			verifyByOpenSSL(t, openssl, c.w, leaf, name, true)
 		}
 		for _, name := range c.refused {
 			leaf := certify(t, server(name), ca, &own.PublicKey, key)
 			require.Equal(t, x509.CANotAuthorizedForThisName, reason(refusal(leaf)), name)
-			verifyByOpenSSL(t, c.w, leaf, name, false)
+			verifyByOpenSSL(t, openssl, c.w, leaf, name, false)
 		}
 		below := certify(t, &x509.Certificate{Subject: pkix.Name{CommonName: "CA"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign},
 			ca, &own.PublicKey, key)
