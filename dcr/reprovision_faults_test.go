@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -318,6 +319,19 @@ func TestALongErrorOfTheServerIsCutInTheLog(t *testing.T) {
 		_, _ = o.Reprovision(ctx, dcr.ReprovisionOptions{})
 		_, _ = o.Reconcile(ctx, 0)
 	}
+	server.fail = func(verb string) error {
+		if verb == "provision" {
+			return &dcr.Refusal{Reason: long.Error()}
+		}
+		return nil
+	}
+	h, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: o.Registrar, Path: "/register", Certificate: presents(b.certificate(t, b.software)),
+		Logger: slog.New(slog.NewTextHandler(log, nil))})
+	require.NoError(t, err)
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/register", strings.NewReader(b.token(t, nil)))
+	r.Header.Set("Content-Type", "application/jwt")
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	requireLogged(t, log, slog.LevelInfo, "cause=", "answered 500")
 	_ = o.Remove(ctx, c.ID, long.Error())
 	_ = o.Forget(ctx, c.ID, long.Error())
 	require.NotEmpty(t, log.String())

@@ -135,6 +135,33 @@ func TestOfTwoRegistrationsWithOneClientIDTheWinnerKeepsItsClient(t *testing.T) 
 	require.Empty(t, server.holds())
 }
 
+// TestAServerThatFindsClientsByTheirClientIDKeepsTheOtherRecords: it would remove the client
+// of another record if it were told to, whether that record was found before or came first
+// at the end.
+func TestAServerThatFindsClientsByTheirClientIDKeepsTheOtherRecords(t *testing.T) {
+	for _, atOnce := range []bool{false, true} {
+		b := newOffice(t, nil, nil)
+		server := &named{held: map[string]bool{}}
+		s := &looking{Memory: b.store}
+		o, log := b.beside(t, server, func(c *dcr.Config) { c.Store = s })
+		if atOnce {
+			s.lookUp = func(context.Context, string) (store.Client, error) {
+				o.enrol(t, nil)
+				return store.Client{}, store.ErrNotFound
+			}
+		} else {
+			o.enrol(t, nil)
+		}
+		_, refusal := o.register(t, o.Registrar, b.token(t, nil))
+		require.Equal(t, http.StatusServiceUnavailable, refusal.Status)
+		require.Len(t, inForce(t, b.records), 1)
+		require.Contains(t, inForce(t, b.records), "as-1")
+		require.True(t, server.held["as-1"])
+		requireNothingUnfinished(t, b.records)
+		requireLogged(t, log, slog.LevelError, "may hold a client that nobody knows")
+	}
+}
+
 // named is a server without states: it names what it made also with an error.
 type named struct {
 	held map[string]bool
