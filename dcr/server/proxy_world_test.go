@@ -88,6 +88,7 @@ func eachRealProxy(t *testing.T, test func(t *testing.T, p realProxy)) {
 type arrival struct {
 	connection        int64 // of those to the bank
 	method, path, uri string
+	host              string
 	header            http.Header
 	identity          string // thumbprint of the certificate, or why there is none
 }
@@ -104,6 +105,8 @@ type behind struct {
 	others  *authority
 	source  cert.Source
 	bank    *http.Server
+	group   int    // of the proxy's processes
+	run     string // its own folder
 
 	connections atomic.Int64
 	mu          sync.Mutex
@@ -114,6 +117,7 @@ type behind struct {
 type surroundings struct {
 	edit func(config string) string // of the filled-in configuration; nil leaves it
 	tls  bool                       // between proxy and bank
+	as   func(*exec.Cmd, string)    // makes the proxy another user's, to whom it gives the folder; nil leaves it
 }
 
 // behindProxy starts a bank and a proxy in front of it.
@@ -147,7 +151,7 @@ func (b *behind) serve(t *testing.T, address string, withTLS bool) {
 	next := b.bank.Handler
 	b.bank.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
-		b.arrivals = append(b.arrivals, arrival{r.Context().Value(connectionKey{}).(int64), r.Method, r.URL.Path, r.RequestURI, r.Header.Clone(), b.identity(r)})
+		b.arrivals = append(b.arrivals, arrival{r.Context().Value(connectionKey{}).(int64), r.Method, r.URL.Path, r.RequestURI, r.Host, r.Header.Clone(), b.identity(r)})
 		b.mu.Unlock()
 		next.ServeHTTP(w, r)
 	})
@@ -175,7 +179,8 @@ func (b *behind) identity(r *http.Request) string {
 	}
 }
 
-// rest is an API of the bank: /who tells who asks, /hangup answers nothing.
+// rest is an API of the bank: /who tells who asks, /hangup answers nothing, /slow does so
+// once the proxy has had enough, and /busy is an outage that the bank itself tells of.
 func (b *behind) rest(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, 64<<10)); err != nil {
 		http.Error(w, "too long", http.StatusRequestEntityTooLarge)
@@ -188,6 +193,13 @@ func (b *behind) rest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch c, err := b.source(r); {
+	case r.URL.Path == "/slow":
+		<-r.Context().Done()
+	case r.URL.Path == "/busy":
+		w.Header().Set("Retry-After", "77")
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, `{"busy":true}`) // or the client has hung up
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusUnauthorized)
 	case c == nil:
@@ -233,8 +245,10 @@ func (b *behind) files(t *testing.T) string {
 func (b *behind) start(t *testing.T, folder string, s surroundings) {
 	t.Helper()
 	b.address = net.JoinHostPort("127.0.0.1", strconv.Itoa(realtest.FreePort(t)))
-	text := fill(t, b.file, map[string]string{"@LISTEN@": b.address, "@TLS@": folder, "@RUN@": folder, "@MODULES@": modules,
-		"@BANK@": strings.Replace(b.inside, "127.0.0.1", "localhost", 1)}, s.tls)
+	b.run = filepath.Join(folder, "run")
+	require.NoError(t, os.Mkdir(b.run, 0o711)) //nolint:gosec // others pass through, as the head of the file says
+	text := fill(t, b.file, map[string]string{"@LISTEN@": b.address, "@TLS@": folder, "@RUN@": b.run, "@MODULES@": modules,
+		"@BANK@": strings.Replace(b.inside, "127.0.0.1", "localhost", 1)}, s)
 	if s.edit != nil {
 		changed := s.edit(text)
 		require.NotEqual(t, text, changed, "there is nothing to edit")
@@ -243,9 +257,14 @@ func (b *behind) start(t *testing.T, folder string, s surroundings) {
 	config := filepath.Join(folder, b.file)
 	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
 	path, _ := realtest.Tool(t, b.tool)
-	process := realtest.Start(t, exec.CommandContext(context.WithoutCancel(t.Context()), path, b.args(config)...))
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), path, b.args(config)...)
+	if s.as != nil {
+		s.as(cmd, folder)
+	}
+	process := realtest.Start(t, cmd)
+	b.group = cmd.Process.Pid
 	t.Cleanup(func() {
-		if log, err := os.ReadFile(filepath.Join(folder, "error.log")); err == nil && t.Failed() {
+		if log, err := os.ReadFile(filepath.Join(b.run, "error.log")); err == nil && t.Failed() {
 			t.Logf("%s logged:\n%s", b.tool, log)
 		}
 	})
@@ -257,23 +276,30 @@ func (b *behind) start(t *testing.T, folder string, s surroundings) {
 // expressions of sed, as the head of a file shows them.
 var expressions = regexp.MustCompile(`-e 's\|([^|]+)\|([^|]*)\|g?'`)
 
+// unprivileged is the expression of sed that deletes what only root may do.
+const unprivileged = `-e '/#root/d'`
+
 // fill puts values in the place of a file's placeholders, as the sed command in its head does.
-// The other expressions there make it speak TLS to the bank.
-func fill(t *testing.T, file string, values map[string]string, withTLS bool) string {
+// The other expressions there make it speak TLS to the bank, or fit for another user than root.
+func fill(t *testing.T, file string, values map[string]string, s surroundings) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(proxyFiles, file))
 	require.NoError(t, err)
 	var pairs []string
 	for _, m := range expressions.FindAllStringSubmatch(string(text), -1) {
-		if strings.HasPrefix(m[1], "@") {
-			require.True(t, strings.HasSuffix(m[0], "|g'"), "%s: %s replaces one in a line", file, m[0])
-			require.Contains(t, values, m[1], "%s", file)
-			pairs = append(pairs, m[1], values[m[1]])
-		} else if withTLS {
+		require.True(t, strings.HasSuffix(m[0], "|g'"), "%s: %s replaces one in a line", file, m[0])
+		value, ours := values[m[1]]
+		switch {
+		case ours:
+			pairs = append(pairs, m[1], value)
+		case s.tls || strings.HasPrefix(m[1], "@"): // the bank's name, as the head has it
 			pairs = append(pairs, m[1], m[2])
 		}
 	}
 	filled := strings.NewReplacer(pairs...).Replace(string(text))
+	if strings.Contains(filled, unprivileged) && (s.as != nil || os.Getuid() != 0) {
+		filled = regexp.MustCompile(`(?m)^.*#root.*\n`).ReplaceAllString(filled, "")
+	}
 	require.NotRegexp(t, `@[A-Z]+@`, filled, "the sed command of %s leaves one out", file)
 	return filled
 }
