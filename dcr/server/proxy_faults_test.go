@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/dcr/server"
+	"github.com/obdcr/obdcr/internal/realtest"
 )
 
 // edited puts a fault into a configuration.
@@ -118,5 +120,39 @@ func TestDocumentsSayWhatEachProxyPassesOn(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join(proxyFiles, p.file))
 		require.NoError(t, err)
 		require.Contains(t, string(text), `cert.HeaderConfig{Header: "`+p.header+`", Form: cert.`+names[p.form]+`,`)
+	}
+}
+
+// The commands at the head of each file, but for the last, which starts the proxy, make the
+// folders and the configuration where there was nothing before.
+func TestTheHeadOfAProxysFileNeedsNothingBefore(t *testing.T) {
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		realtest.Missing(t, "there is no sh")
+		return
+	}
+	for _, p := range realProxies() {
+		text, err := os.ReadFile(filepath.Join(proxyFiles, p.file))
+		require.NoError(t, err)
+		block := regexp.MustCompile(`(?m)^#\n((?:#   .*\n)+)#\n`).FindSubmatch(text)
+		require.NotNil(t, block, p.file)
+		commands := strings.Split(strings.TrimSpace(strings.ReplaceAll("\n"+string(block[1]), "\n#   ", "\n")), "\n")
+		require.Regexp(t, "^"+p.tool+" .*-[cf] /etc/bank/"+regexp.QuoteMeta(p.file)+"$", commands[len(commands)-1])
+		folder := t.TempDir()
+		elsewhere := strings.NewReplacer("/etc/bank", folder+"/etc/bank", "/run/bank", folder+"/run/bank")
+		cmd := exec.CommandContext(t.Context(), shell, "-e", "-c", elsewhere.Replace(strings.Join(commands[:len(commands)-1], "\n")))
+		cmd.Dir = proxyFiles
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s: %s", p.file, out)
+		filled, err := os.ReadFile(filepath.Join(folder, "etc", "bank", p.file))
+		require.NoError(t, err)
+		for line := range strings.Lines(string(filled)) {
+			if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") {
+				before, _, _ := strings.Cut(line, "#tls ")
+				require.NotRegexp(t, `@[A-Z]+@`, before, p.file)
+			}
+		}
+		require.DirExists(t, filepath.Join(folder, "etc", "bank", "tls"))
+		require.DirExists(t, filepath.Join(folder, "run", "bank-"+strings.TrimSuffix(strings.TrimSuffix(p.file, ".conf"), ".cfg")))
 	}
 }
