@@ -126,9 +126,8 @@ func TestDocumentsSayWhatEachProxyPassesOn(t *testing.T) {
 // The commands at the head of each file, but for the last, which starts the proxy, make the
 // folders and the configuration where there was nothing before.
 func TestTheHeadOfAProxysFileNeedsNothingBefore(t *testing.T) {
-	shell, err := exec.LookPath("sh")
-	if err != nil {
-		realtest.Missing(t, "there is no sh")
+	shell, ok := realtest.Tool(t, "sh")
+	if !ok {
 		return
 	}
 	for _, p := range realProxies() {
