@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,12 +48,14 @@ func clientPath(id string) string { return "/clients/" + url.PathEscape(id) }
 // statusError is an answer of Keycloak other than 2xx.
 type statusError struct {
 	Status int
-	Reason string // what Keycloak says, shortened
+	Reason string // what Keycloak says, shortened, in printable ASCII; "" if the answer is not of its form
 }
+
+const maxReason = 200 // characters
 
 // Error returns the status and what Keycloak says.
 func (e *statusError) Error() string {
-	return fmt.Sprintf("keycloak: it answered %d: %+.300q", e.Status, e.Reason)
+	return fmt.Sprintf("keycloak: it answered %d: %s", e.Status, cmp.Or(e.Reason, "it gives no reason"))
 }
 
 // answered reports whether an error is an answer of Keycloak with the status.
@@ -67,13 +70,17 @@ func (a *admin) call(ctx context.Context, method, path string, in, out any) erro
 	return a.callServer(ctx, method, "/"+url.PathEscape(a.realm)+path, in, out)
 }
 
+// errNoToken means that Keycloak was not called, because it gives no token for that.
+var errNoToken = errors.New("keycloak: there is no token for the admin API")
+
 // callServer is call for a path below that of all realms. A token that Keycloak does not
-// know any more is renewed once.
+// know any more is renewed once. The status of a token endpoint that gives none is not that
+// of the call: the error is no *statusError.
 func (a *admin) callServer(ctx context.Context, method, path string, in, out any) error {
 	for renewed := false; ; renewed = true {
 		token, err := a.accessToken(ctx)
 		if err != nil {
-			return fmt.Errorf("keycloak: there is no token for the admin API: %w", err)
+			return fmt.Errorf("%w: %s", errNoToken, err.Error())
 		}
 		err = a.send(ctx, method, path, token, in, out)
 		if renewed || !answered(err, http.StatusUnauthorized) {
@@ -100,7 +107,7 @@ func (a *admin) send(ctx context.Context, method, path, token string, in, out an
 	if in != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	return a.exchange(request, out)
+	return a.exchange(request, out, token)
 }
 
 // accessToken returns the admin token, a new one if the last one ends soon.
@@ -116,15 +123,16 @@ func (a *admin) accessToken(ctx context.Context) (string, error) {
 		return "", err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	secret := a.grant.Get("password")
 	if a.user != nil {
-		secret, _ := a.user.Password()
+		secret, _ = a.user.Password()
 		request.SetBasicAuth(url.QueryEscape(a.user.Username()), url.QueryEscape(secret))
 	}
 	var granted struct {
 		AccessToken string `json:"access_token"`
 		ExpiresIn   int64  `json:"expires_in"` // seconds
 	}
-	if err := a.exchange(request, &granted); err != nil {
+	if err := a.exchange(request, &granted, secret); err != nil {
 		return "", err
 	}
 	if granted.AccessToken == "" {
@@ -143,7 +151,9 @@ func (a *admin) forget(token string) {
 	}
 }
 
-func (a *admin) exchange(request *http.Request, out any) error {
+// exchange sends a request and reads the answer into out. No error shows the secret, nor
+// the Authorization of the request.
+func (a *admin) exchange(request *http.Request, out any, secret string) error {
 	ctx, cancel := context.WithTimeout(request.Context(), callTimeout)
 	defer cancel()
 	answer, err := a.http.Do(request.WithContext(ctx))
@@ -158,7 +168,7 @@ func (a *admin) exchange(request *http.Request, out any) error {
 	case len(body) > maxAnswer:
 		return fmt.Errorf("keycloak: the answer has more than %d bytes", maxAnswer)
 	case answer.StatusCode/100 != 2:
-		return &statusError{Status: answer.StatusCode, Reason: reason(body)}
+		return &statusError{Status: answer.StatusCode, Reason: reason(body, secret, strings.TrimPrefix(request.Header.Get("Authorization"), "Basic "))}
 	case out == nil:
 		return nil
 	}
@@ -168,20 +178,28 @@ func (a *admin) exchange(request *http.Request, out any) error {
 	return nil
 }
 
-// reason returns what an answer says in the members that Keycloak has for that.
-func reason(body []byte) string {
+// reason returns what an answer says in the members that Keycloak has for that: one line of
+// printable ASCII, without text that repeats the begin of one of the secrets.
+func reason(body []byte, secrets ...string) string {
 	var said struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 		Message     string `json:"errorMessage"`
 	}
 	if json.Unmarshal(body, &said) != nil {
-		return "no JSON"
+		return ""
 	}
-	for _, text := range []string{said.Description, said.Message, said.Error} {
-		if text != "" {
-			return text
+	text := cmp.Or(said.Description, said.Message, said.Error)
+	for _, secret := range secrets {
+		if secret != "" && strings.Contains(text, secret[:min(len(secret), 16)]) {
+			return "its reason repeats a credential, and is not shown"
 		}
 	}
-	return "no reason"
+	text = strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, text)
+	return text[:min(len(text), maxReason)]
 }

@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +28,8 @@ type fake struct {
 	now     time.Time
 	tokens  int // issued so far
 	refused int // tokens up to this one are not known any more
+
+	noToken answer // instead of tokens
 
 	mu      sync.Mutex
 	answers map[string]answer
@@ -62,6 +62,11 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 		id, secret, _ := r.BasicAuth()
 		if id != "registration" || secret != "secret" || r.PostFormValue("grant_type") != "client_credentials" {
 			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if f.noToken.status != 0 {
+			w.WriteHeader(f.noToken.status)
+			_, _ = io.WriteString(w, f.noToken.body)
 			return
 		}
 		f.tokens++
@@ -100,7 +105,7 @@ func (f *fake) has(scopes ...string) {
 		"GET /clients/abc/service-account-user":               {200, `{"id": "user"}`},
 		"GET /clients/abc/default-client-scopes":              {200, `[{"id": "b", "name": "basic"}, {"id": "r", "name": "roles"}]`},
 		"GET /clients/abc/optional-client-scopes":             {200, "[" + strings.Join(list, ",") + "]"},
-		"GET /client-scopes":                                  {200, `[{"id": "id-accounts", "name": "accounts"}]`},
+		"GET /client-scopes":                                  {200, `[{"id": "b", "name": "basic"}, {"id": "r", "name": "roles"}, {"id": "id-accounts", "name": "accounts"}]`},
 		"PUT /clients/abc/optional-client-scopes/id-accounts": {204, ""},
 		"DELETE /clients/abc/optional-client-scopes/id-phone": {204, ""},
 	} {
@@ -137,9 +142,11 @@ func TestAClientIsReplacedOrMade(t *testing.T) {
 	require.Equal(t, representation{ID: "abc", ClientID: "abc", Name: "App", Description: sent.Description, Protocol: "openid-connect",
 		RedirectURIs: []string{"https://tpp.example/cb"}, WebOrigins: []string{}, Authenticator: "client-jwt",
 		ServiceAccounts: true, StandardFlow: true, ImplicitFlow: true, Attributes: sent.Attributes}, sent)
+	require.Contains(t, f.bodies["POST /clients"], `"post.logout.redirect.uris":null`)
 	require.Contains(t, f.bodies["POST /clients"], `"x509.subjectdn":null`)
 	for name, want := range map[string]string{attributeOurs: "sandbox", attributeBound: "true", "jwks.url": "https://keys.example/x.jwks",
-		"token.endpoint.auth.signing.alg": "PS256", "x509.subjectdn": "", "use.refresh.tokens": "false"} {
+		"token.endpoint.auth.signing.alg": "PS256", "x509.subjectdn": "", "use.refresh.tokens": "false", attributeHybrid: "true",
+		"oauth2.device.authorization.grant.enabled": "false"} {
 		require.Equal(t, want, sent.Attributes[name], name)
 	}
 }
@@ -159,6 +166,34 @@ func TestEachWayToAuthenticateLeavesNothingOfTheOther(t *testing.T) {
 	require.ErrorContains(t, err, "client_secret_jwt")
 }
 
+func TestOnlyAClientOfTheImplicitFlowIsUnderThePolicy(t *testing.T) {
+	in := provisioning(strings.Replace(metadata, "code id_token", "code", 1))
+	request, err := in.Client.Request()
+	require.NoError(t, err)
+	k, err := newRepresentation(in, request)
+	require.NoError(t, err)
+	require.False(t, k.ImplicitFlow)
+	require.Empty(t, k.Attributes[attributeHybrid])
+}
+
+func TestWhatKeycloakHasNoRoomForIsRefusedOrCut(t *testing.T) {
+	f, a := newFake(t)
+	f.has("accounts")
+	for length, refused := range map[int]bool{255: false, 256: true} {
+		in := provisioning(strings.Replace(metadata, "https://tpp.example/cb", "https://tpp.example/"+strings.Repeat("c", length-20), 1))
+		in.Client.Application.Name = strings.Repeat("\u00fc", 150)
+		f.calls = nil
+		out, err := (&provisioner{admin: a}).Provision(t.Context(), in)
+		var refusal *dcr.Refusal
+		require.Equal(t, refused, errors.As(err, &refusal), length)
+		require.Equal(t, refused, out.Unchanged, length)
+		require.Equal(t, refused, len(f.calls) == 0, length)
+	}
+	var sent representation
+	require.NoError(t, json.Unmarshal([]byte(f.bodies["PUT /clients/abc"]), &sent))
+	require.Equal(t, strings.Repeat("\u00fc", 127), sent.Name)
+}
+
 func TestScopesAreAddedAndTaken(t *testing.T) {
 	f, a := newFake(t)
 	f.has("phone")
@@ -168,44 +203,82 @@ func TestScopesAreAddedAndTaken(t *testing.T) {
 	require.Equal(t, []string{"PUT /clients/abc", "PUT /clients/abc/optional-client-scopes/id-accounts",
 		"DELETE /clients/abc/optional-client-scopes/id-phone"}, f.calls)
 
-	_, err = p.Provision(t.Context(), provisioning(strings.Replace(metadata, "accounts", "payments", 1)))
-	require.ErrorContains(t, err, `"payments"`, "the realm has no such scope")
+	lacking := provisioning(strings.Replace(metadata, "accounts", "payments", 1))
+	f.calls = nil
 	var refused *dcr.Refusal
-	require.NotErrorAs(t, err, &refused)
+	for _, recreate := range []bool{false, true} {
+		lacking.Recreate = recreate
+		out, err := p.Provision(t.Context(), lacking)
+		require.ErrorContains(t, err, `"payments"`, "the realm has no such scope")
+		require.Equal(t, recreate, errors.As(err, &refused), "only -reprovision goes on with the next client")
+		require.True(t, out.Unchanged)
+	}
+	require.Empty(t, f.calls)
 }
 
-func TestOnlyABadRequestIsARefusal(t *testing.T) {
+func TestOnlyKeycloaksOwnBadRequestIsARefusal(t *testing.T) {
+	const page = "<html>Bad Request"
 	for name, c := range map[string]struct {
-		answer  answer
-		refusal bool
+		answer             answer
+		refusal, unchanged bool
 	}{
-		"a client policy":        {answer{400, `{"error": "invalid_client_metadata", "error_description": "no such method"}`}, true},
-		"a bad address":          {answer{400, `{"errorMessage": "A redirect URI is not a valid URI"}`}, true},
-		"no right":               {answer{403, `{"error": "HTTP 403 Forbidden"}`}, false},
-		"a clash":                {answer{409, `{"errorMessage": "Client abc already exists"}`}, false},
-		"a redirect":             {answer{302, ""}, false},
-		"too many calls":         {answer{429, ""}, false},
-		"a fault":                {answer{500, `{"error": "unknown_error"}`}, false},
-		"a page of a proxy":      {answer{502, "<html>"}, false},
-		"more than can be right": {answer{200, strings.Repeat("x", maxAnswer+1)}, false},
+		"a client policy":        {answer{400, `{"error": "invalid_client_metadata", "error_description": "no such method"}`}, true, true},
+		"a bad address":          {answer{400, `{"errorMessage": "A redirect URI is not a valid URI"}`}, true, true},
+		"a long reason":          {answer{400, `{"errorMessage": "` + strings.Repeat(`ü\n`, 3000) + `"}`}, true, true},
+		"a page of a proxy, 400": {answer{400, page}, false, false},
+		"JSON of a proxy":        {answer{400, `{"message": "no"}`}, false, false},
+		"no right":               {answer{403, `{"error": "HTTP 403 Forbidden"}`}, false, true},
+		"a clash":                {answer{409, `{"errorMessage": "Client abc already exists"}`}, false, true},
+		"a redirect":             {answer{302, ""}, false, false},
+		"too many calls":         {answer{429, ""}, false, false},
+		"a fault":                {answer{500, `{"error": "unknown_error"}`}, false, false},
+		"a page of a proxy":      {answer{502, page}, false, false},
+		"more than can be right": {answer{200, strings.Repeat("x", maxAnswer+1)}, false, false},
+		"an echo":                {answer{400, `{"error": "Bearer 1"}`}, true, true},
 	} {
 		f, a := newFake(t)
 		f.has("accounts")
 		f.answers["PUT /clients/abc"] = c.answer
-		_, err := (&provisioner{admin: a}).Provision(t.Context(), provisioning(metadata))
+		out, err := (&provisioner{admin: a}).Provision(t.Context(), provisioning(metadata))
 		require.Error(t, err, name)
 		var refused *dcr.Refusal
 		require.Equal(t, c.refusal, errors.As(err, &refused), name)
-		require.Less(t, len(err.Error()), 600, name)
+		require.Equal(t, c.unchanged, out.Unchanged, name)
+		require.Less(t, len(err.Error()), 300, name)
+		require.NotContains(t, err.Error(), "Bearer 1", name)
+		require.NotContains(t, err.Error(), "\n", name)
 	}
 	f, a := newFake(t)
 	f.has("accounts")
-	f.answers["GET /client-scopes"], f.answers["GET /clients/abc/optional-client-scopes"] = answer{200, "<html>"}, answer{200, "<html>"}
+	f.answers["GET /client-scopes"] = answer{200, "<html>"}
 	_, err := (&provisioner{admin: a}).Provision(t.Context(), provisioning(metadata))
 	require.Error(t, err, "a page where a list is due")
+}
+
+func TestAFaultOfTheBanksOwnClientIsNoRefusal(t *testing.T) {
+	f, a := newFake(t)
+	f.has("accounts")
+	f.noToken = answer{400, `{"error": "unauthorized_client", "error_description": "secret is not enabled for a service account"}`}
+	out, err := (&provisioner{admin: a}).Provision(t.Context(), provisioning(metadata))
+	require.ErrorIs(t, err, errNoToken)
+	require.NotErrorAs(t, err, new(*dcr.Refusal))
+	require.True(t, out.Unchanged)
+	require.NotContains(t, err.Error(), "secret")
 	f.Close()
-	_, err = (&provisioner{admin: a}).Provision(t.Context(), provisioning(metadata))
+	out, err = (&provisioner{admin: a}).Provision(t.Context(), provisioning(metadata))
 	require.Error(t, err, "nobody there")
+	require.True(t, out.Unchanged)
+}
+
+func TestAClashByHandDoesNotHoldUpReprovision(t *testing.T) {
+	f, a := newFake(t)
+	f.has("accounts")
+	delete(f.answers, "PUT /clients/abc")
+	f.answers["POST /clients"] = answer{409, `{"errorMessage": "Client abc already exists"}`}
+	in := provisioning(metadata)
+	in.Recreate = true
+	_, err := (&provisioner{admin: a}).Provision(t.Context(), in)
+	require.ErrorAs(t, err, new(*dcr.Refusal))
 }
 
 func TestAClientThatIsNotThereIsRemoved(t *testing.T) {
@@ -271,44 +344,5 @@ func TestOnlyTokensOfRegisteredClientsAreEnded(t *testing.T) {
 	f, a := newFake(t)
 	f.answers["GET /clients"] = answer{503, ""}
 	_, err := (&provisioner{admin: a}).endTokens(context.Background(), revocation)
-	require.Error(t, err)
-}
-
-func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
-	text, err := os.ReadFile("bank.json")
-	require.NoError(t, err)
-	folder := t.TempDir()
-	for name, change := range map[string][2]string{
-		"as it stands, without the sandbox's files": {"", ""},
-		"an unknown member":                         {`"realm"`, `"reaml"`},
-		"no https":                                  {"https://127.0.0.1:8543", "http://127.0.0.1:8543"},
-		"a slash":                                   {"https://127.0.0.1:8543", "https://127.0.0.1:8543/"},
-		"no realm":                                  {`"bank"`, `""`},
-		"no environment":                            {`"sandbox"`, `"test"`},
-		"no JSON":                                   {"{", ""},
-	} {
-		file := filepath.Join(folder, "bank.json")
-		require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), change[0], change[1], 1)), 0o600))
-		_, err := readConfig(file)
-		require.Error(t, err, name)
-	}
-	_, err = readConfig(filepath.Join(folder, "missing.json"))
-	require.ErrorIs(t, err, os.ErrNotExist)
-	require.ErrorContains(t, run(t.Context(), []string{"-config", filepath.Join(folder, "missing.json")}), "missing.json")
-}
-
-func TestTheSecretIsMadeOnce(t *testing.T) {
-	c := &config{Keycloak: keycloakConfig{SecretFile: filepath.Join(t.TempDir(), "secret")}}
-	_, err := c.secret(false)
-	require.ErrorIs(t, err, os.ErrNotExist)
-	made, err := c.secret(true)
-	require.NoError(t, err)
-	for _, create := range []bool{true, false} {
-		again, err := c.secret(create)
-		require.NoError(t, err)
-		require.Equal(t, made.Reveal(), again.Reveal())
-	}
-	require.NoError(t, os.WriteFile(c.Keycloak.SecretFile, []byte("\n"), 0o600))
-	_, err = c.secret(true)
 	require.Error(t, err)
 }

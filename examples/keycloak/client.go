@@ -13,7 +13,8 @@ import (
 )
 
 // representation has the members of Keycloak's ClientRepresentation that a registration
-// decides. Others, such as enabled, stay what an operator has made of them.
+// decides. Others, such as enabled and protocol mappers, stay what an operator has made of
+// them.
 type representation struct {
 	ID              string     `json:"id"`
 	ClientID        string     `json:"clientId"`
@@ -24,6 +25,7 @@ type representation struct {
 	WebOrigins      []string   `json:"webOrigins"`
 	Authenticator   string     `json:"clientAuthenticatorType"`
 	Public          bool       `json:"publicClient"`
+	BearerOnly      bool       `json:"bearerOnly"`
 	ServiceAccounts bool       `json:"serviceAccountsEnabled"`    // client_credentials
 	StandardFlow    bool       `json:"standardFlowEnabled"`       // response_type code
 	ImplicitFlow    bool       `json:"implicitFlowEnabled"`       // with StandardFlow: code id_token
@@ -52,7 +54,17 @@ func (a attributes) MarshalJSON() ([]byte, error) {
 const (
 	attributeBound = "tls.client.certificate.bound.access.tokens"
 	attributeOurs  = "obdcr.environment" // of the clients of this program, and of no other
+	// attributeHybrid is "true" at a client with the implicit flow. -setup makes a client
+	// policy for such clients.
+	attributeHybrid = "obdcr.hybrid"
 )
+
+// foreign are attributes that no registration decides: addresses to which Keycloak sends
+// browsers or calls, and lifetimes of one client's tokens. They are removed.
+func foreign() []string {
+	return []string{"post.logout.redirect.uris", "frontchannel.logout.url", "backchannel.logout.url", "access.token.lifespan",
+		"client.session.idle.timeout", "client.session.max.lifespan", "client.offline.session.idle.timeout", "client.offline.session.max.lifespan"}
+}
 
 // defaultScopes are what every token has: basic the sub, which tells the client's own tokens
 // from those of its users.
@@ -73,7 +85,7 @@ func newRepresentation(p dcr.Provisioning, r *claims.Request) (*representation, 
 	redirects, _ := r.RedirectURIs.Get()
 	authorizes := slices.Contains(grants, claims.AuthorizationCode)
 	k := &representation{
-		ID: p.Client.ID, ClientID: p.ClientID, Name: p.Client.Application.Name, Protocol: "openid-connect", Description: "registered by its software statement",
+		ID: p.Client.ID, ClientID: p.ClientID, Name: cut(p.Client.Application.Name), Protocol: "openid-connect", Description: "registered by its software statement",
 		RedirectURIs: append([]string{}, redirects...), WebOrigins: []string{},
 		ServiceAccounts: slices.Contains(grants, claims.ClientCredentials),
 		StandardFlow:    authorizes,
@@ -83,13 +95,24 @@ func newRepresentation(p dcr.Provisioning, r *claims.Request) (*representation, 
 		Attributes: attributes{
 			attributeOurs:                  string(p.Client.Environment),
 			attributeBound:                 "true",
+			attributeHybrid:                "",
 			"use.refresh.tokens":           strconv.FormatBool(slices.Contains(grants, claims.RefreshToken)),
 			"id.token.signed.response.alg": string(r.IDTokenSignedResponseAlg.Or("")),
 			"request.object.signature.alg": string(r.RequestObjectSigningAlg.Or("")),
 			"use.jwks.url":                 "true", // the keys of request objects, and of private_key_jwt
 			"jwks.url":                     p.Client.JWKSURI(),
 			"jwks.string":                  "",
+			// Grants that the bank never gives.
+			"oauth2.device.authorization.grant.enabled": "false",
+			"standard.token.exchange.enabled":           "false", // Keycloak 26.2 and later
+			"client_credentials.use_refresh_token":      "false",
 		},
+	}
+	if k.ImplicitFlow {
+		k.Attributes[attributeHybrid] = "true"
+	}
+	for _, name := range foreign() {
+		k.Attributes[name] = ""
 	}
 	addCIBA(k.Attributes, r, slices.Contains(grants, claims.CIBA))
 	return k, addAuthentication(k, r, p.Client.SubjectDN)

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -34,7 +36,10 @@ type config struct {
 	ServerCA      string             `json:"server_ca,omitempty"`      // that of Keycloak and of directory_jwks: a file; "" those of the system
 	Database      string             `json:"database"`                 // a file
 	Policy        string             `json:"policy,omitempty"`         // a file; "" the default policy
-	Keycloak      keycloakConfig     `json:"keycloak"`
+	// EndMisusedTokens also ends a token that is used at another client's address, with all
+	// that its client got until then: see endTokens.
+	EndMisusedTokens bool           `json:"end_misused_tokens,omitempty"`
+	Keycloak         keycloakConfig `json:"keycloak"`
 
 	folder string
 	roots  *x509.CertPool // of ServerCA; nil: those of the system
@@ -54,24 +59,16 @@ func readConfig(file string) (*config, error) {
 		return nil, err
 	}
 	c := &config{folder: filepath.Dir(file)}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(c); err != nil {
+	if err := decode(text, c); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	for _, path := range []*string{&c.Certificate, &c.Key, &c.ClientCA, &c.ServerCA, &c.Database, &c.Policy, &c.Keycloak.SecretFile} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(c.folder, *path)
 		}
-	}
-	if at, err := url.Parse(c.Keycloak.Address); err != nil || at.Scheme != "https" || at.Host == "" || strings.HasSuffix(c.Keycloak.Address, "/") {
-		return nil, fmt.Errorf("%s: keycloak.address is no https address without a slash at its end", file)
-	}
-	if c.Environment != claims.Sandbox && c.Environment != claims.Production {
-		return nil, fmt.Errorf("%s: environment is %q, not sandbox or production", file, c.Environment)
-	}
-	if c.Keycloak.Realm == "" || c.Keycloak.ClientID == "" || c.Keycloak.SecretFile == "" {
-		return nil, fmt.Errorf("%s: keycloak needs realm, client_id and secret_file", file)
 	}
 	if c.ServerCA == "" {
 		return c, nil
@@ -83,6 +80,72 @@ func readConfig(file string) (*config, error) {
 		return nil, fmt.Errorf("%s: server_ca: %s has no certificate in PEM", file, c.ServerCA)
 	}
 	return c, nil
+}
+
+// decode reads JSON strictly: members that are known, each once, and nothing behind them.
+func decode(text []byte, c *config) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(c)
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &kind):
+		return fmt.Errorf("%s cannot be a JSON %s", cmp.Or(kind.Field, "the whole"), kind.Value)
+	case err != nil:
+		return errors.New(strings.TrimPrefix(err.Error(), "json: ")) // names an unknown member
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is text behind the closing brace")
+	}
+	if name := doubled(json.NewDecoder(bytes.NewReader(text))); name != "" {
+		return fmt.Errorf("the member %s is there twice", name)
+	}
+	return nil
+}
+
+// doubled returns the name of a member that an object has twice, or "". The document has no
+// arrays.
+func doubled(d *json.Decoder) string {
+	if begin, _ := d.Token(); begin != json.Delim('{') {
+		return ""
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		name, _ := d.Token()
+		text := strings.ToLower(fmt.Sprint(name)) // encoding/json does not look at the case
+		if seen[text] {
+			return text
+		}
+		seen[text] = true
+		if inner := doubled(d); inner != "" {
+			return inner
+		}
+	}
+	_, _ = d.Token()
+	return ""
+}
+
+// check looks for members that are missing, and for contradictions.
+func (c *config) check() error {
+	for _, member := range []struct{ name, value string }{
+		{"address", c.Address}, {"issuer", c.Issuer}, {"organisation", c.Organisation}, {"environment", string(c.Environment)},
+		{"certificate", c.Certificate}, {"key", c.Key}, {"client_ca", c.ClientCA}, {"database", c.Database},
+		{"keycloak.address", c.Keycloak.Address}, {"keycloak.realm", c.Keycloak.Realm},
+		{"keycloak.client_id", c.Keycloak.ClientID}, {"keycloak.secret_file", c.Keycloak.SecretFile},
+	} {
+		if member.value == "" {
+			return fmt.Errorf("%s is missing or empty", member.name)
+		}
+	}
+	switch at, err := url.Parse(c.Keycloak.Address); {
+	case err != nil || at.Scheme != "https" || at.Host == "" || strings.HasSuffix(c.Keycloak.Address, "/"):
+		return errors.New("keycloak.address is no https address without a slash at its end")
+	case c.Keycloak.Realm == "master":
+		return errors.New("keycloak.realm is master, whose users administer all realms: choose another name, -setup makes the realm")
+	case c.Environment != claims.Sandbox && c.Environment != claims.Production:
+		return fmt.Errorf("environment is %q, not sandbox or production", c.Environment)
+	}
+	return nil
 }
 
 // client reaches Keycloak. It follows no redirect: that would carry a token elsewhere.
@@ -118,16 +181,19 @@ func (c *config) asAdministrator(name, password string) *admin {
 func (c *config) secret(create bool) (claims.Secret, error) {
 	file := c.Keycloak.SecretFile
 	text, err := os.ReadFile(file)
-	if create && errors.Is(err, fs.ErrNotExist) {
+	missing := errors.Is(err, fs.ErrNotExist)
+	if create && missing {
 		text = []byte(rand.Text())
 		err = os.WriteFile(file, append(text, '\n'), 0o600)
 	}
 	secret := strings.TrimSpace(string(text))
-	if err == nil && secret == "" {
-		err = errors.New("it is empty")
-	}
-	if err != nil {
-		return claims.Secret{}, fmt.Errorf("the client secret: %w; -setup makes it", err)
+	switch {
+	case err != nil && missing && !create:
+		return claims.Secret{}, fmt.Errorf("keycloak.secret_file: %w; -setup makes it", err)
+	case err != nil:
+		return claims.Secret{}, fmt.Errorf("keycloak.secret_file: %w", err)
+	case secret == "":
+		return claims.Secret{}, fmt.Errorf("keycloak.secret_file: %s is empty; remove it, -setup makes it anew", file)
 	}
 	return claims.NewSecret(secret), nil
 }

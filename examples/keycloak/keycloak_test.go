@@ -30,13 +30,22 @@ func TestKeycloak(t *testing.T) {
 		require.Contains(t, w.run(t, "-setup"), "the realm bank is ready")
 	}
 	t.Run("Keycloak's own registration is closed", w.closed)
+	t.Run("setup mends what it needs, and looks whether it fits", w.mends)
+	t.Run("setup leaves clients alone that it has not made", w.foreign)
 	w.serve(t, modeRun)
 	for _, method := range []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth} {
 		t.Run("a client lives by "+string(method), func(t *testing.T) { w.life(t, method) })
 	}
 	t.Run("Keycloak finds the subject of an OBWAC", w.subject)
 	t.Run("an update changes how a client authenticates", w.changes)
-	t.Run("a misused token ends", w.misuse)
+	t.Run("no access token comes from the authorization endpoint", w.responseTypes)
+	t.Run("metadata that Keycloak has no room for is no outage", w.long)
+	t.Run("a misused token is refused, and stays good where it belongs", w.misuse)
+	w.bank.Stop()
+	w.config.EndMisusedTokens = true
+	w.write(t)
+	w.serve(t, modeRun)
+	t.Run("a misused token ends, where the bank wants that", w.misuseEnds)
 	t.Run("the token of a client that is not registered here is left alone", w.strangers)
 	t.Run("a customer's token manages no client", w.customer)
 	t.Run("what Keycloak refuses is refused for good", w.refusal)
@@ -44,6 +53,7 @@ func TestKeycloak(t *testing.T) {
 	t.Run("a lost client is made again", w.reprovision)
 	t.Run("an operator removes a client", w.remove)
 	t.Run("a scope that the realm lacks is the bank's fault", w.lacksScope)
+	t.Run("one client that cannot be repaired does not hold up the others", w.heldUp)
 	w.bank.Stop()
 	t.Run("a death after Keycloak has the client leaves nothing", w.killedAtPOST)
 	t.Run("a death after Keycloak has the change leaves what was before", w.killedAtPUT)
@@ -51,12 +61,16 @@ func TestKeycloak(t *testing.T) {
 	t.Run("an outage of Keycloak passes", w.outage)
 }
 
-func (w *world) closed(t *testing.T) {
-	address := w.config.at("bank", "/clients-registrations/openid-connect")
-	answer, err := w.keycloak.HTTP.Post(address, "application/json", strings.NewReader(`{"redirect_uris": ["https://tpp.example/callback"]}`))
+// long: Keycloak answers 500 to what its columns cannot hold.
+func (w *world) long(t *testing.T) {
+	secret, err := w.config.secret(false)
 	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	require.Equal(t, http.StatusForbidden, answer.StatusCode)
+	p := &provisioner{admin: w.config.asBank(secret)}
+	in := provisioning(strings.Replace(metadata, "https://tpp.example/cb", "https://tpp.example/"+strings.Repeat("c", maxColumn-20), 1))
+	in.Client.ID, in.ClientID, in.Client.Application.Name = "long", "long", strings.Repeat("n", 300)
+	_, err = p.Provision(t.Context(), in)
+	require.NoError(t, err)
+	require.NoError(t, p.Deprovision(t.Context(), dcr.Deprovisioning{ID: "long"}))
 }
 
 func (w *world) life(t *testing.T, method claims.AuthMethod) {
@@ -126,6 +140,18 @@ func (w *world) subject(t *testing.T) {
 func (w *world) misuse(t *testing.T) {
 	s := w.software(t)
 	one, other := s.register(t, claims.PrivateKeyJWT), s.register(t, claims.PrivateKeyJWT)
+	access := s.token(t, one)
+	_, err := s.Get(t.Context(), other.ClientID, access)
+	requireStatus(t, err, http.StatusUnauthorized)
+	_, err = s.Get(t.Context(), one.ClientID, access)
+	require.NoError(t, err)
+	require.NoError(t, s.Delete(t.Context(), other.ClientID, s.token(t, other)))
+	require.NoError(t, s.Delete(t.Context(), one.ClientID, access))
+}
+
+func (w *world) misuseEnds(t *testing.T) {
+	s := w.software(t)
+	one, other := s.register(t, claims.PrivateKeyJWT), s.register(t, claims.PrivateKeyJWT)
 	kept := s.token(t, other)
 	for _, address := range []string{other.ClientID, "11111111-2222-3333-4444-555555555555"} {
 		access := s.fresh(t, one)
@@ -157,7 +183,7 @@ func (w *world) introspect(t *testing.T, access tpp.BearerToken) error {
 	t.Helper()
 	b, err := openBank(t.Context(), w.config, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	defer func() { require.NoError(t, b.clients.Close()) }()
+	defer func() { require.NoError(t, b.store.Close()) }()
 	_, err = b.tokens.Introspect(t.Context(), access.Value)
 	return err
 }
@@ -188,47 +214,6 @@ func (w *world) customer(t *testing.T) {
 	require.NoError(t, s.Delete(t.Context(), id, s.fresh(t, registered)))
 }
 
-// policies replaces the realm's client policies, and the profiles that they may name.
-func (w *world) policies(profiles, policies []any) {
-	w.keycloak.MustAdmin(http.MethodPut, "/bank/client-policies/policies", map[string]any{"policies": []any{}}, nil)
-	w.keycloak.MustAdmin(http.MethodPut, "/bank/client-policies/profiles", map[string]any{"profiles": profiles}, nil)
-	w.keycloak.MustAdmin(http.MethodPut, "/bank/client-policies/policies", map[string]any{"policies": policies}, nil)
-}
-
-// policy is a client policy that puts a profile on the clients that meet a condition.
-func policy(profile, condition string, configuration map[string]any) map[string]any {
-	return map[string]any{"name": "strict", "enabled": true, "profiles": []string{profile},
-		"conditions": []any{map[string]any{"condition": condition, "configuration": configuration}}}
-}
-
-// fapi: the profile that Keycloak has for FAPI fits what the program makes of clients.
-func (w *world) fapi(t *testing.T) {
-	w.policies([]any{}, []any{policy("fapi-1-advanced", "client-attributes", map[string]any{"attributes": `[{"key": "obdcr.environment", "value": "sandbox"}]`})})
-	defer w.policies([]any{}, []any{})
-	for _, method := range []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth} {
-		s := w.software(t)
-		registered := s.register(t, method)
-		access := s.token(t, registered)
-		changed, err := s.Update(t.Context(), registered.ClientID, s.request(t, registered.ClientID, tpp.RequestOptions{AuthMethod: method}), access)
-		require.NoError(t, err)
-		require.NotEqual(t, http.StatusOK, w.signIn(t, changed, "token"), "an access token would be bound to no certificate")
-		require.NotEqual(t, http.StatusOK, w.signIn(t, changed, "code id_token"), "without a request object")
-		require.NoError(t, s.Delete(t.Context(), registered.ClientID, access))
-	}
-}
-
-// signIn begins to sign a customer in, and returns the status: 200 with a form to sign in.
-func (w *world) signIn(t *testing.T, c *tpp.ClientInformation, responseType string) int {
-	t.Helper()
-	redirects, _ := c.Metadata.RedirectURIs.Get()
-	query := url.Values{"client_id": {c.ClientID}, "redirect_uri": {redirects[0]}, "response_type": {responseType}, "scope": {"openid"}, "nonce": {"n"}}
-	browser := &http.Client{Transport: w.keycloak.HTTP.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := browser.Get(w.config.at("bank", "/protocol/openid-connect/auth?"+query.Encode()))
-	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	return answer.StatusCode
-}
-
 func (w *world) refusal(t *testing.T) {
 	s := w.software(t)
 	registered := s.register(t, claims.PrivateKeyJWT)
@@ -252,6 +237,7 @@ func (w *world) refusal(t *testing.T) {
 	require.Equal(t, claims.PrivateKeyJWT, found.Credentials().Method)
 
 	w.policies([]any{}, []any{})
+	w.run(t, "-setup")
 	again, err := s.Register(t.Context(), request)
 	require.NoError(t, err)
 	require.NoError(t, s.Delete(t.Context(), again.ClientID, s.token(t, again)))
@@ -263,6 +249,10 @@ func (w *world) reprovision(t *testing.T) {
 	registered := s.register(t, claims.PrivateKeyJWT)
 	disabled := s.register(t, claims.PrivateKeyJWT).ClientID
 	w.keycloak.MustAdmin(http.MethodPut, "/bank/clients/"+disabled, map[string]any{"clientId": disabled, "serviceAccountsEnabled": true, "enabled": false}, nil)
+	changed := s.register(t, claims.PrivateKeyJWT).ClientID
+	w.keycloak.MustAdmin(http.MethodPut, "/bank/clients/"+changed, map[string]any{"clientId": changed, "serviceAccountsEnabled": true, "directAccessGrantsEnabled": true,
+		"attributes": map[string]string{"oauth2.device.authorization.grant.enabled": "true", "post.logout.redirect.uris": "https://evil.example/", "access.token.lifespan": "86400",
+			"oidc.ciba.grant.enabled": "true", attributeBound: "false"}}, nil)
 	w.keycloak.MustAdmin(http.MethodDelete, "/bank/clients/"+registered.ClientID, nil, nil)
 	_, err := s.AccessToken(t.Context(), registered.Credentials())
 	requireStatus(t, err, http.StatusUnauthorized)
@@ -271,7 +261,15 @@ func (w *world) reprovision(t *testing.T) {
 	require.NoError(t, err, "the sub of its tokens is another one now")
 	require.ElementsMatch(t, words(registered), w.scopes(registered.ClientID))
 	var kept struct {
-		Enabled bool `json:"enabled"`
+		Enabled      bool              `json:"enabled"`
+		DirectGrants bool              `json:"directAccessGrantsEnabled"`
+		Attributes   map[string]string `json:"attributes"`
+	}
+	w.keycloak.MustAdmin(http.MethodGet, "/bank/clients/"+changed, nil, &kept)
+	require.False(t, kept.DirectGrants)
+	for name, want := range map[string]string{"oauth2.device.authorization.grant.enabled": "false", "post.logout.redirect.uris": "", "access.token.lifespan": "",
+		"oidc.ciba.grant.enabled": "false", attributeBound: "true"} {
+		require.Equal(t, want, kept.Attributes[name], name)
 	}
 	w.keycloak.MustAdmin(http.MethodGet, "/bank/clients/"+disabled, nil, &kept)
 	require.False(t, kept.Enabled, "who disabled it enables it")
@@ -289,13 +287,7 @@ func (w *world) remove(t *testing.T) {
 }
 
 func (w *world) lacksScope(t *testing.T) {
-	var all []named
-	w.keycloak.MustAdmin(http.MethodGet, "/bank/client-scopes", nil, &all)
-	for _, scope := range all {
-		if scope.Name == "payments" {
-			w.keycloak.MustAdmin(http.MethodDelete, "/bank/client-scopes/"+scope.ID, nil, nil)
-		}
-	}
+	w.keycloak.MustAdmin(http.MethodDelete, "/bank/client-scopes/"+w.clientScope("payments").ID, nil, nil)
 	s, before := w.software(t), w.clients()
 	request := s.request(t, "", tpp.RequestOptions{})
 	_, err := s.Register(t.Context(), request)
@@ -305,6 +297,30 @@ func (w *world) lacksScope(t *testing.T) {
 	w.run(t, "-setup")
 	_, err = s.Register(t.Context(), request)
 	require.NoError(t, err)
+}
+
+// heldUp: of two clients one asks for a scope that was removed by hand.
+func (w *world) heldUp(t *testing.T) {
+	s := w.software(t)
+	register := func(scope string) *tpp.ClientInformation {
+		registered, err := s.Register(t.Context(), s.request(t, "", tpp.RequestOptions{Scopes: []string{"openid", scope}}))
+		require.NoError(t, err)
+		return registered
+	}
+	stays, lost := register("payments"), register("accounts")
+	w.keycloak.MustAdmin(http.MethodDelete, "/bank/client-scopes/"+w.clientScope("payments").ID, nil, nil)
+	w.keycloak.MustAdmin(http.MethodDelete, "/bank/clients/"+lost.ClientID, nil, nil)
+	out, err := w.program(modeRun, "-reprovision").CombinedOutput()
+	require.Error(t, err, "it tells a script")
+	require.NotContains(t, string(out), " 0 failed")
+	require.Contains(t, string(out), stays.ClientID)
+	require.Contains(t, w.clients(), lost.ClientID)
+	w.run(t, "-setup")
+	require.Contains(t, w.run(t, "-reprovision"), ", 0 failed")
+	require.Equal(t, []string{"payments"}, w.scopes(stays.ClientID))
+	for _, c := range []*tpp.ClientInformation{stays, lost} {
+		require.NoError(t, s.Delete(t.Context(), c.ClientID, s.token(t, c)))
+	}
 }
 
 func (w *world) killedAtPOST(t *testing.T) {
@@ -366,8 +382,12 @@ func (w *world) outage(t *testing.T) {
 	_, err := s.Get(t.Context(), registered.ClientID, access)
 	requireStatus(t, err, http.StatusServiceUnavailable)
 
+	require.NotContains(t, w.bank.Output(), "is left to Reconcile", "nothing is half-done: Keycloak was not reached")
+	w.bank.Stop()
+	w.bank = realtest.Start(t, w.program(modeRun))
 	w.keycloak.Restart()
-	require.Equal(t, 1, w.reconcile(t).Undone)
+	w.awaitBank(t)
+	require.Zero(t, w.reconcile(t).Undone)
 	again, err := s.Register(t.Context(), request)
 	require.NoError(t, err, "the same request")
 	_, err = s.Get(t.Context(), registered.ClientID, access)

@@ -8,18 +8,16 @@ import (
 	"slices"
 )
 
-// realmManagement is the client of each realm that has the roles of the admin API.
-const realmManagement = "realm-management"
-
 // registrationPolicy is the provider type of the policies of Keycloak's own registration.
 const registrationPolicy = "org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy"
 
 // setup brings a realm into the state that this program needs. It changes nothing that is
 // so already, and may be run again. a has the rights of an administrator of Keycloak.
 //
-//   - the realm, which signs by PS256;
-//   - a client scope for each of scopes;
-//   - the bank's own client, with the roles manage-clients and view-clients;
+//   - the realm: enabled, over https alone, signing by PS256;
+//   - a client scope for each of scopes, which tokens name;
+//   - the client policy that forbids tokens from the authorization endpoint;
+//   - the bank's own client, with the roles manage-clients and view-clients and no other;
 //   - Keycloak's own registration without initial access token: closed.
 func setup(ctx context.Context, a *admin, clientID, secret string, scopes []string) error {
 	steps := []struct {
@@ -28,6 +26,7 @@ func setup(ctx context.Context, a *admin, clientID, secret string, scopes []stri
 	}{
 		{"the realm", func() error { return setupRealm(ctx, a) }},
 		{"the client scopes", func() error { return setupScopes(ctx, a, scopes) }},
+		{"the client policy", func() error { return setupPolicy(ctx, a) }},
 		{"the bank's client", func() error { return setupBank(ctx, a, clientID, secret) }},
 		{"Keycloak's own registration", func() error { return closeRegistration(ctx, a) }},
 	}
@@ -40,86 +39,92 @@ func setup(ctx context.Context, a *admin, clientID, secret string, scopes []stri
 }
 
 func setupRealm(ctx context.Context, a *admin) error {
-	realm := map[string]any{"realm": a.realm, "defaultSignatureAlgorithm": "PS256"}
-	err := a.call(ctx, http.MethodPut, "", realm, nil)
-	if !answered(err, http.StatusNotFound) {
+	wanted := map[string]any{"realm": a.realm, "enabled": true, "defaultSignatureAlgorithm": "PS256"}
+	var has struct {
+		SSL string `json:"sslRequired"`
+	}
+	err := a.call(ctx, http.MethodGet, "", nil, &has)
+	if answered(err, http.StatusNotFound) {
+		wanted["sslRequired"] = "all"
+		return a.callServer(ctx, http.MethodPost, "", wanted, nil)
+	}
+	if err != nil {
 		return err
 	}
-	realm["enabled"], realm["sslRequired"] = true, "all"
-	return a.callServer(ctx, http.MethodPost, "", realm, nil)
+	if has.SSL == "none" { // "external" is a choice of the bank's, for addresses of its own network
+		wanted["sslRequired"] = "all"
+	}
+	return a.call(ctx, http.MethodPut, "", wanted, nil)
 }
 
+// inToken is the attribute of a client scope that tokens name.
+const inToken = "include.in.token.scope"
+
 func setupScopes(ctx context.Context, a *admin, scopes []string) error {
-	var has []named
+	type clientScope struct {
+		ID         string            `json:"id,omitempty"`
+		Name       string            `json:"name"`
+		Protocol   string            `json:"protocol"`
+		Attributes map[string]string `json:"attributes"`
+	}
+	var has []clientScope
 	if err := a.call(ctx, http.MethodGet, "/client-scopes", nil, &has); err != nil {
 		return err
 	}
-	for _, name := range scopes {
-		if name == "openid" || slices.ContainsFunc(has, func(s named) bool { return s.Name == name }) {
-			continue
+	find := func(name string) int {
+		return slices.IndexFunc(has, func(s clientScope) bool { return s.Name == name })
+	}
+	for _, name := range defaultScopes() {
+		if find(name) < 0 {
+			return fmt.Errorf("the realm has no client scope %q: Keycloak makes it in each new realm, from version 25 on", name)
 		}
-		scope := map[string]any{"name": name, "protocol": "openid-connect", "attributes": map[string]string{"include.in.token.scope": "true"}}
-		if err := a.call(ctx, http.MethodPost, "/client-scopes", scope, nil); err != nil {
+	}
+	for _, name := range scopes {
+		wanted := clientScope{Name: name, Protocol: "openid-connect", Attributes: map[string]string{inToken: "true"}}
+		method, path, at := http.MethodPost, "/client-scopes", find(name)
+		switch {
+		case name == "openid":
+			continue
+		case at >= 0 && has[at].Protocol == wanted.Protocol && has[at].Attributes[inToken] != "false":
+			continue
+		case at >= 0:
+			method, path = http.MethodPut, path+"/"+url.PathEscape(has[at].ID)
+		}
+		if err := a.call(ctx, method, path, wanted, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// setupBank makes the client by which this program calls Keycloak, and gives it the two
-// roles that it needs.
-func setupBank(ctx context.Context, a *admin, clientID, secret string) error {
-	bank := map[string]any{
-		"clientId": clientID, "secret": secret, "clientAuthenticatorType": "client-secret", "publicClient": false,
-		"serviceAccountsEnabled": true, "standardFlowEnabled": false, "implicitFlowEnabled": false, "directAccessGrantsEnabled": false,
-		"name": "Client registration", "description": "makes, changes and removes the clients of TPPs; introspects their access tokens",
-	}
-	id, err := clientNamed(ctx, a, clientID)
-	switch {
-	case err != nil:
-		return err
-	case id != "":
-		err = a.call(ctx, http.MethodPut, clientPath(id), bank, nil)
-	default:
-		if err = a.call(ctx, http.MethodPost, "/clients", bank, nil); err == nil {
-			id, err = clientNamed(ctx, a, clientID)
-		}
-	}
-	if err != nil {
+// policyName is that of the client policy and of its profile.
+const policyName = "obdcr"
+
+// setupPolicy forbids access tokens from the authorization endpoint, which would be bound to
+// no certificate. Keycloak's switch for code id_token, the implicit flow, admits token and
+// id_token token too. Clients that have it get code id_token, and code with JARM, and nothing
+// else (FAPI 1.0 part 2, 5.2.2, number 2). Clients of plain code have no such switch, and the
+// policy leaves them alone. So it does the bank's own client and portals.
+func setupPolicy(ctx context.Context, a *admin) error {
+	profile := map[string]any{"name": policyName, "description": "No access tokens from the authorization endpoint",
+		"executors": []any{map[string]any{"executor": "secure-response-type", "configuration": map[string]bool{"auto-configure": true, "allow-token-response-type": false}}}}
+	if err := putNamed(ctx, a, "profiles", profile); err != nil {
 		return err
 	}
-	var account named
-	if err := a.call(ctx, http.MethodGet, clientPath(id)+"/service-account-user", nil, &account); err != nil {
-		return err
-	}
-	return grantRoles(ctx, a, account.ID, "manage-clients", "view-clients")
+	hybrid := fmt.Sprintf(`[{"key": %q, "value": "true"}]`, attributeHybrid)
+	return putNamed(ctx, a, "policies", map[string]any{"name": policyName, "description": profile["description"], "enabled": true, "profiles": []string{policyName},
+		"conditions": []any{map[string]any{"condition": "client-attributes", "configuration": map[string]string{"attributes": hybrid}}}})
 }
 
-// grantRoles gives a user roles of the admin API. One that the user has stays.
-func grantRoles(ctx context.Context, a *admin, user string, roles ...string) error {
-	management, err := clientNamed(ctx, a, realmManagement)
-	if err != nil {
+// putNamed puts one into the realm's list of client profiles or client policies. The others
+// stay.
+func putNamed(ctx context.Context, a *admin, kind string, one map[string]any) error {
+	path, lists := "/client-policies/"+kind, map[string][]map[string]any{}
+	if err := a.call(ctx, http.MethodGet, path, nil, &lists); err != nil {
 		return err
 	}
-	var granted []named
-	for _, name := range roles {
-		var role named
-		if err := a.call(ctx, http.MethodGet, clientPath(management)+"/roles/"+url.PathEscape(name), nil, &role); err != nil {
-			return err
-		}
-		granted = append(granted, role)
-	}
-	return a.call(ctx, http.MethodPost, "/users/"+url.PathEscape(user)+"/role-mappings/clients/"+url.PathEscape(management), granted, nil)
-}
-
-// clientNamed returns the id at Keycloak of the client with a clientId, or "".
-func clientNamed(ctx context.Context, a *admin, clientID string) (string, error) {
-	var found []named
-	err := a.call(ctx, http.MethodGet, "/clients?clientId="+url.QueryEscape(clientID), nil, &found)
-	if err != nil || len(found) == 0 {
-		return "", err
-	}
-	return found[0].ID, nil
+	others := slices.DeleteFunc(lists[kind], func(other map[string]any) bool { return other["name"] == one["name"] })
+	return a.call(ctx, http.MethodPut, path, map[string]any{kind: append(others, one)}, nil)
 }
 
 // closeRegistration lets Keycloak's own registration endpoint take no client that comes

@@ -122,16 +122,23 @@ func newWorld(t *testing.T) *world {
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", realtest.FreePort(t))
 	w.file = filepath.Join(folder, "bank.json")
-	text, err := json.Marshal(config{
+	w.config = &config{
 		Address: address, Issuer: "https://" + address, Organisation: ssatest.DefaultAudience, Environment: claims.Sandbox,
 		DirectoryJWKS: w.directory.URL() + "/keys.jwks", Certificate: "bank.pem", Key: "bank.key", ClientCA: "ca.pem", ServerCA: "ca.pem",
 		Database: "clients.db", Keycloak: keycloakConfig{Address: w.keycloak.Address, Realm: "bank", ClientID: "obdcr-registration", SecretFile: "secret"},
-	})
+	}
+	w.write(t)
+	return w
+}
+
+// write writes the configuration into its file, and reads it as the program does.
+func (w *world) write(t *testing.T) {
+	t.Helper()
+	text, err := json.Marshal(w.config)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(w.file, text, 0o600))
 	w.config, err = readConfig(w.file)
 	require.NoError(t, err)
-	return w
 }
 
 // newWAC makes a client certificate with the subject of an OBWAC, and its CA in PEM.
@@ -174,9 +181,14 @@ func (w *world) run(t *testing.T, args ...string) string {
 // serve starts the bank, and waits until it serves Keycloak's discovery document.
 func (w *world) serve(t *testing.T, mode string) {
 	t.Helper()
+	w.bank = realtest.Start(t, w.program(mode))
+	w.awaitBank(t)
+}
+
+func (w *world) awaitBank(t *testing.T) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	w.bank = realtest.Start(t, w.program(mode))
 	w.bank.Await(ctx, w.keycloak.HTTP, w.config.Issuer+metadataPath, http.StatusOK)
 }
 
@@ -185,7 +197,7 @@ func (w *world) reconcile(t *testing.T) dcr.ReconcileReport {
 	t.Helper()
 	b, err := openBank(t.Context(), w.config, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	defer func() { require.NoError(t, b.clients.Close()) }()
+	defer func() { require.NoError(t, b.store.Close()) }()
 	made, err := server.New(b.server)
 	require.NoError(t, err)
 	defer made.Close()
@@ -214,11 +226,33 @@ func (w *world) clients() []string {
 func (w *world) scopes(id string) []string {
 	var all []named
 	w.keycloak.MustAdmin(http.MethodGet, "/bank/clients/"+id+"/optional-client-scopes", nil, &all)
-	names := []string{}
+	return names(all)
+}
+
+// scope is a client scope at Keycloak.
+type scope struct {
+	named
+	Attributes map[string]string `json:"attributes"`
+}
+
+// clientScope returns the realm's client scope of a name.
+func (w *world) clientScope(name string) scope {
+	var all []scope
+	w.keycloak.MustAdmin(http.MethodGet, "/bank/client-scopes", nil, &all)
 	for _, s := range all {
-		names = append(names, s.Name)
+		if s.Name == name {
+			return s
+		}
 	}
-	return names
+	return scope{}
+}
+
+func names(all []named) []string {
+	list := []string{}
+	for _, one := range all {
+		list = append(list, one.Name)
+	}
+	return list
 }
 
 // software is a TPP's software, with its client of the bank.
