@@ -173,6 +173,7 @@ func TestTwoClientsCannotHaveOneClientID(t *testing.T) {
 func TestMembersThatTheServerMustNotAddAreRefused(t *testing.T) {
 	for _, members := range []string{
 		`{"client_id":"other"}`, `{"client_secret":"s"}`, `{"registration_access_token":"s"}`, `{"registration_client_uri":"https://as.example/1"}`,
+		`{"client\u005fid":"other"}`, `{"client_id_issued_at":1}`, `{"client_secret_expires_at":1}`,
 		`[]`, `{"a":1,"a":2}`, `{`, `"text"`,
 	} {
 		t.Run(members, func(t *testing.T) {

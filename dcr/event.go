@@ -39,8 +39,9 @@ const (
 // Event describes one operation, for metrics. Each field has few values, and a sender
 // cannot choose them freely: they can be metric labels. Reconcile gives one Event for
 // each change that it found. A change that waits for approval gives one Event when it
-// begins to wait (OutcomePending), and one when it is decided. ApprovePending,
-// RefusePending and Remove give none if they return ErrNotPending or store.ErrNotFound.
+// begins to wait (OutcomePending), another for each DELETE that is sent meanwhile, and one
+// when it is decided. ApprovePending, RefusePending, Remove and Forget give none if they
+// return ErrNotPending or store.ErrNotFound.
 type Event struct {
 	Operation   Operation
 	Outcome     EventOutcome

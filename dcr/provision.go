@@ -250,7 +250,8 @@ func (r *Registrar) logOrphan(c *store.Client, err error) {
 
 // takeBack undoes a create or an update that failed half-way by cause, and reports whether
 // it did. If that fails too, Reconcile undoes it later. It has half of the time that the
-// change has: nothing works on a change any more that is twice as old as ChangeTimeout.
+// change has, and a quarter for a last write: nothing works on a change any more that is
+// twice as old as ChangeTimeout.
 func (r *Registrar) takeBack(ctx context.Context, w *work, cause error) (undone bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout/2)
 	defer cancel()
@@ -275,8 +276,10 @@ func (r *Registrar) takeBack(ctx context.Context, w *work, cause error) (undone 
 	r.log.Error("a change is left to Reconcile", "operation", w.op, "client_id", clientIDOf(&w.client), "error", text.Bounded{Err: err})
 	given := w.client.UpstreamState
 	if before := w.client.Previous; before == nil && given != nil || before != nil && !bytes.Equal(before.UpstreamState, given) {
-		// Reconcile needs what the authorization server gave. If this fails, Reconcile logs
-		// that the server may hold the client.
+		// Reconcile needs what the authorization server gave, also where the time of ctx went
+		// by. If this fails, Reconcile logs that the server may hold the client.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout/4)
+		defer cancel()
 		if err := raced(r.store.Update(ctx, w.client, store.Change{})); err != nil && !errors.Is(err, errRaced) {
 			r.log.Error("what the authorization server gave to manage a client by cannot be stored", "client_id", clientIDOf(&w.client), "error", text.Bounded{Err: err})
 		}

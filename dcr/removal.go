@@ -43,7 +43,11 @@ func (r *Registrar) removeRecord(ctx context.Context, id, reason string, o *oper
 		if (record.State == store.Creating || record.State == store.Updating) && r.clock().Sub(record.Since) <= 2*r.changeTimeout {
 			return Unavailable(errRaced, "a change of the client is under way")
 		}
-		change := compare(OpDelete, side{&record, r.storedRoles(record)}, side{})
+		inForce, visible := record.Visible()
+		if !visible {
+			inForce = record
+		}
+		change := compare(OpDelete, side{&inForce, r.storedRoles(inForce)}, side{})
 		change.Actor, change.Reason = o.actor, reason
 		finished := true
 		if record.State == store.PendingCreate {

@@ -2,11 +2,13 @@ package dcr_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -123,8 +125,12 @@ func TestReconcileEndsAChangeWhoseOldContentIsRefused(t *testing.T) {
 func TestAnOperatorEndsAChangeThatNothingElseEnds(t *testing.T) {
 	for _, state := range []store.State{store.Creating, store.Updating} {
 		t.Run(string(state), func(t *testing.T) {
-			b, server := provisioned(t)
+			first, server := provisioned(t)
 			ctx := context.Background()
+			var told []dcr.Change
+			b, _ := first.beside(t, server, func(c *dcr.Config) {
+				c.Hooks.Done = func(_ context.Context, change dcr.Change) { told = append(told, change) }
+			})
 			panics := func(string) error { panic("nil map") }
 			var err error
 			if state == store.Updating {
@@ -142,6 +148,7 @@ func TestAnOperatorEndsAChangeThatNothingElseEnds(t *testing.T) {
 			require.Len(t, all, 1)
 			id := all[0].ID
 			require.Equal(t, state, all[0].State)
+			told = nil
 
 			b.now = b.now.Add(2 * dcr.ChangeTimeout)
 			before := everything(t, b.records)
@@ -157,6 +164,11 @@ func TestAnOperatorEndsAChangeThatNothingElseEnds(t *testing.T) {
 			require.ErrorIs(t, b.Remove(ctx, id, "x"), dcr.ErrUnfinished, "the server cannot be told")
 			require.Equal(t, store.Deleting, b.stored(t, id).State)
 			require.Empty(t, inForce(t, b.records))
+			require.Len(t, told, 1)
+			require.Equal(t, dcr.OpDelete, told[0].Operation)
+			if state == store.Updating {
+				require.Equal(t, *all[0].Previous, *told[0].Before, "what was in force")
+			}
 			server.fail = func(string) error { return nil }
 			require.NoError(t, b.Remove(ctx, id, "x"))
 			require.Equal(t, "null", everything(t, b.records))
@@ -308,4 +320,43 @@ func TestAChangeBeginsWithItsFirstWrite(t *testing.T) {
 	require.Equal(t, w.now.UTC(), waiting.Since)
 	require.ErrorIs(t, b.Delete(context.Background(), id, b.caller(t, id)), dcr.ErrPending)
 	require.Equal(t, w.now.UTC(), b.stored(t, id).Since)
+}
+
+// hanging is a chooser whose first answer comes with an error, and whose second never comes.
+type hanging struct {
+	*chooser
+	calls int
+}
+
+func (h *hanging) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provisioned, error) {
+	switch h.calls++; h.calls {
+	case 1:
+		decided, err := h.chooser.Provision(ctx, p)
+		return decided, errors.Join(errOut, err)
+	case 2:
+		<-ctx.Done()
+		return dcr.Provisioned{}, ctx.Err()
+	}
+	return h.chooser.Provision(ctx, p)
+}
+
+// TestAServerThatHangsDoesNotLoseWhatItGave: the time of the compensation went by, and what
+// came before is stored all the same.
+func TestAServerThatHangsDoesNotLoseWhatItGave(t *testing.T) {
+	b, server, _ := choosing(t)
+	before := b.enrol(t, nil).Client
+	o, log := b.beside(t, &hanging{chooser: server}, nil)
+	by, update := o.caller(t, before.ClientID), b.token(t, oneRedirect)
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		_, err := o.Update(t.Context(), before.ClientID, update, by)
+		require.Equal(t, http.StatusServiceUnavailable, refusalOf(t, err).Status)
+		require.Equal(t, dcr.ChangeTimeout/2, time.Since(began))
+	})
+	require.NotEqual(t, before.UpstreamState, b.stored(t, before.ID).UpstreamState)
+	report, err := o.Reconcile(context.Background(), 0)
+	require.NoError(t, err)
+	require.Equal(t, dcr.ReconcileReport{Undone: 1}, report)
+	require.NotContains(t, log.String(), "lost")
+	require.Equal(t, inForce(t, b.records), server.holds())
 }
