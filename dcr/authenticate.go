@@ -49,7 +49,7 @@ func (r *Registrar) authenticate(ctx context.Context, clientID string, by Caller
 	case clientID == client.ID && client.ID != client.ClientID:
 		return nil, noSuchClient(token.ErrInvalid) // no misuse: a 202 told that ID, before the server chose another one
 	case clientID != client.ClientID:
-		return nil, r.revoked(ctx, by.Token, access, r.foreign(ctx, clientID))
+		return nil, r.revoked(ctx, by.Token, access, "it came to the address of another client, or of none", r.foreign(ctx, clientID))
 	}
 	o.environment = client.Environment
 	if err := r.checkScope(access); err != nil {
@@ -83,7 +83,7 @@ func (r *Registrar) identify(ctx context.Context, by Caller) (client store.Clien
 	case err != nil:
 		return client, access, err
 	case !found || access.IssuedAt.Add(r.policy.ClockSkew).Before(client.IssuedAt):
-		return client, access, r.revoked(ctx, by.Token, access, noSuchClient(token.ErrInvalid))
+		return client, access, r.revoked(ctx, by.Token, access, "its client has no record, or is younger than the token", noSuchClient(token.ErrInvalid))
 	}
 	return client, access, nil
 }
@@ -144,8 +144,9 @@ func (r *Registrar) foreign(ctx context.Context, clientID string) error {
 
 // revoked revokes a token that was used at another client's address, or whose client does
 // not exist, as far as the authorization server lets the bank do so. It returns answer, also
-// if the token stays valid: the request is refused either way.
-func (r *Registrar) revoked(ctx context.Context, bearer claims.Secret, access token.AccessToken, answer error) error {
+// if the token stays valid: the request is refused either way. misuse is for the log. A token
+// that was ended is logged, too: some servers end more than this one token.
+func (r *Registrar) revoked(ctx context.Context, bearer claims.Secret, access token.AccessToken, misuse string, answer error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
 	var result token.Revoked
@@ -153,11 +154,14 @@ func (r *Registrar) revoked(ctx context.Context, bearer claims.Secret, access to
 		result, err = r.tokens.Revoke(ctx, token.Revocation{Token: bearer, Access: access})
 		return err
 	})
+	log := r.log.With("client_id", text.Echo(access.ClientID), "misuse", misuse)
 	switch {
 	case err != nil:
-		r.log.Error("a misused access token is not revoked", "client_id", text.Echo(access.ClientID), "error", text.Bounded{Err: err})
+		log.Error("a misused access token is not revoked", "error", text.Bounded{Err: err})
 	case !result.Ended:
-		r.log.Info("a misused access token is not revoked, and stays valid for its client", "client_id", text.Echo(access.ClientID))
+		log.Info("a misused access token is not revoked, and stays valid for its client")
+	default:
+		log.Warn("a misused access token is revoked; at some authorization servers all tokens of its client end with it")
 	}
 	return answer
 }

@@ -163,10 +163,13 @@ func TestADeletionAtAChoosingServerThatIsKilledIsEnded(t *testing.T) {
 			k, server := newChoosingKillTest(t, dcr.OpDelete)
 			k.order.Point = point
 			k.kill(t, k.order)
-			k.openLogging(t, &bytes.Buffer{}, func(r *dcr.Registrar, s *sqlite.Store) {
+			log := &bytes.Buffer{}
+			k.openLogging(t, log, func(r *dcr.Registrar, s *sqlite.Store) {
 				report, err := r.Reconcile(context.Background(), 0)
 				require.NoError(t, err)
 				require.Equal(t, dcr.ReconcileReport{Finished: 1}, report)
+				require.NotContains(t, log.String(), "nobody knows", "the client may just be gone")
+				require.Equal(t, point == "delete.deprovisioned", strings.Contains(log.String(), "it is gone there already"))
 				require.Empty(t, server.chosenClients(t))
 				_, err = s.Get(context.Background(), k.before.ID)
 				require.ErrorIs(t, err, store.ErrNotFound)

@@ -170,6 +170,25 @@ func TestTwoClientsCannotHaveOneClientID(t *testing.T) {
 	require.Contains(t, log.String(), "a second time")
 }
 
+// TestAClientIDIsAskedForAgainBeforeTheClientIsRemoved: the store was out when the server
+// gave the client_id of another record.
+func TestAClientIDIsAskedForAgainBeforeTheClientIsRemoved(t *testing.T) {
+	b, server, log := choosing(t)
+	first := b.enrol(t, nil)
+	server.rename = func(string) string { return first.Client.ClientID }
+	down := &blindOnce{brokenOnce: brokenOnce{records: b.records}}
+	c := openOffice(t, b.world, down, func(c *dcr.Config) {
+		c.Provisioner, c.SealingKey = server, claims.NewSecret(strings.Repeat("k", 32))
+		c.Logger = slog.New(slog.NewTextHandler(log, nil))
+	})
+	down.blind = true
+	_, refusal := b.register(t, c.Registrar, b.token(t, nil))
+	require.Equal(t, http.StatusServiceUnavailable, refusal.Status)
+	require.False(t, down.blind)
+	require.Contains(t, server.holds(), first.Client.ClientID, "the client of the first record is not removed")
+	requireLogged(t, log, slog.LevelError, "may hold a client that nobody knows", first.Client.ClientID)
+}
+
 func TestMembersThatTheServerMustNotAddAreRefused(t *testing.T) {
 	for _, members := range []string{
 		`{"client_id":"other"}`, `{"client_secret":"s"}`, `{"registration_access_token":"s"}`, `{"registration_client_uri":"https://as.example/1"}`,
@@ -385,4 +404,18 @@ func (s *brokenOnce) Update(ctx context.Context, c store.Client, with store.Chan
 // GetByClientID is not among the methods of records.
 func (s *brokenOnce) GetByClientID(ctx context.Context, id string) (store.Client, error) {
 	return s.records.(store.ClientIDs).GetByClientID(ctx, id)
+}
+
+// blindOnce is a store that cannot look a client_id up once it is blind, once.
+type blindOnce struct {
+	brokenOnce
+	blind bool
+}
+
+func (s *blindOnce) GetByClientID(ctx context.Context, id string) (store.Client, error) {
+	if s.blind {
+		s.blind = false
+		return store.Client{}, errors.New("the store is out")
+	}
+	return s.brokenOnce.GetByClientID(ctx, id)
 }

@@ -2,6 +2,7 @@ package dcr_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -183,31 +184,43 @@ func TestTheFirstUnboundTokenIsAFaultOfTheBank(t *testing.T) {
 	require.NotContains(t, log.String(), by.Token.Reveal())
 }
 
-func TestTheLogSaysWhetherAMisusedTokenIsRevoked(t *testing.T) {
+func TestTheLogSaysWhatBecomesOfAMisusedToken(t *testing.T) {
 	errRefused := errors.New("the token was issued to another client")
 	for name, c := range map[string]struct {
 		result  token.Revoked
 		failure error
-		level   string
+		level   slog.Level
+		says    string
 	}{
-		"it is":                 {token.Revoked{Ended: true}, nil, ""},
-		"the server refuses":    {token.Revoked{}, errRefused, "level=ERROR"},
-		"the bank chose not to": {token.Revoked{}, nil, "level=INFO"},
+		"it is revoked":         {token.Revoked{Ended: true}, nil, slog.LevelWarn, "is revoked"},
+		"the server refuses":    {token.Revoked{}, errRefused, slog.LevelError, "not revoked"},
+		"the bank chose not to": {token.Revoked{}, nil, slog.LevelInfo, "not revoked"},
 	} {
-		var log bytes.Buffer
-		tokens := &saidTokens{result: c.result, failure: c.failure}
-		b := newOffice(t, nil, func(config *dcr.Config) {
-			tokens.Tokens, config.Tokens = config.Tokens, tokens
-			config.Logger = slog.New(slog.NewTextHandler(&log, nil))
-		})
-		client := b.enrol(t, nil).Client
-		by := b.caller(t, client.ID)
-		tokens.access = token.AccessToken{ClientID: client.ClientID, CertificateSHA256: thumbprint(by.Certificate), IssuedAt: b.now}
-		_, err := b.Get(t.Context(), "another", by)
-		require.Equal(t, 401, refusalOf(t, err).Status, name)
-		require.Equal(t, 1, tokens.revoked, name)
-		require.Equal(t, c.level != "", strings.Contains(log.String(), "not revoked"), name)
-		require.Contains(t, log.String(), c.level, name)
-		require.NotContains(t, log.String(), by.Token.Reveal(), name)
+		for misuse, used := range map[string]struct {
+			issuedTo, at string // "" is the client itself
+			says         string
+		}{
+			"at an address without a client": {"", "another", "address of another client, or of none"},
+			"of a client without a record":   {"nobody", "", "its client has no record"},
+		} {
+			t.Run(name+" "+misuse, func(t *testing.T) {
+				var log bytes.Buffer
+				tokens := &saidTokens{result: c.result, failure: c.failure}
+				b := newOffice(t, nil, func(config *dcr.Config) {
+					tokens.Tokens, config.Tokens = config.Tokens, tokens
+					config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				})
+				client := b.enrol(t, nil).Client
+				by := b.caller(t, client.ID)
+				issuedTo := cmp.Or(used.issuedTo, client.ClientID)
+				tokens.access = token.AccessToken{ClientID: issuedTo, CertificateSHA256: thumbprint(by.Certificate), IssuedAt: b.now}
+				_, err := b.Get(t.Context(), cmp.Or(used.at, client.ClientID), by)
+				require.Equal(t, 401, refusalOf(t, err).Status)
+				require.Equal(t, 1, tokens.revoked)
+				requireLogged(t, &log, c.level, c.says, issuedTo, used.says)
+				require.Equal(t, 1, strings.Count(log.String(), "a misused access token"))
+				require.NotContains(t, log.String(), by.Token.Reveal())
+			})
+		}
 	}
 }

@@ -228,14 +228,31 @@ func (r *Registrar) ownsClientID(ctx context.Context, c *store.Client, id string
 }
 
 // deprovision removes the client of a record from the authorization server. A client that
-// is lost is logged.
+// is lost, or that another record has, is logged.
 func (r *Registrar) deprovision(ctx context.Context, c store.Client) error {
 	state, err := r.openState(c)
 	if err != nil {
 		return err
 	}
+	if c.State == store.Creating && c.ClientID != "" {
+		// It is asked once more: when the server gave the client_id, the store may have been out.
+		unnamed := c
+		unnamed.ClientID = ""
+		if err := r.ownsClientID(ctx, &unnamed, c.ClientID); errors.Is(err, errForeignID) {
+			r.logOrphan(&c, err)
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
 	err = r.provisioner.Deprovision(ctx, Deprovisioning{ID: c.ID, ClientID: clientIDOf(&c), State: state})
-	if errors.Is(err, ErrLost) {
+	switch {
+	case errors.Is(err, ErrLost) && !state.IsZero():
+		r.log.Error("the authorization server does not let a client be removed: it is gone there already, as after a removal that was interrupted, "+
+			"or the means to manage it are not good any more; look for the client_id there, and remove the client if there is one",
+			"id", c.ID, "client_id", clientIDOf(&c), "software_id", text.Echo(c.SoftwareID), "error", text.Bounded{Err: err})
+		return nil
+	case errors.Is(err, ErrLost):
 		r.logOrphan(&c, err)
 		return nil
 	}

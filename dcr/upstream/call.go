@@ -24,9 +24,10 @@ const maxAnswer = 64 << 10
 // answer is what the authorization server answered.
 type answer struct {
 	status int
-	json   bool   // its Content-Type is application/json
-	body   string // at most maxAnswer bytes
-	fault  error  // why the body is not whole; nil if it is
+	json   bool          // its Content-Type is application/json
+	body   string        // at most maxAnswer bytes
+	fault  error         // why the body is not whole; nil if it is
+	access claims.Secret // the token of the request, which no text about the answer shows
 }
 
 // call sends a request and reads the answer. The error says that there is none; sent tells
@@ -53,7 +54,7 @@ func (e *Endpoint) call(ctx context.Context, method, address string, access clai
 	}
 	defer response.Body.Close()
 	media, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
-	a = answer{status: response.StatusCode, json: err == nil && media == "application/json"}
+	a = answer{status: response.StatusCode, json: err == nil && media == "application/json", access: access}
 	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:
@@ -85,8 +86,21 @@ func (a *answer) object() (jsonscan.Value, error) {
 // example, a page of a proxy in front of it: it is JSON or empty.
 func (a *answer) known() bool { return a.fault == nil && (a.json || a.body == "") }
 
+// clientID returns the client_id of an answer about a client, "" if it has none that OBIE
+// allows.
+func (a *answer) clientID() string {
+	value, err := a.object()
+	if err != nil {
+		return ""
+	}
+	if id, _ := value.MemberText("client_id"); isClientID(id) {
+		return id
+	}
+	return ""
+}
+
 // said returns error and error_description of a refusal (RFC 7591 section 3.2.2), as far
-// as there are any.
+// as there are any. One that shows the token of the request is withheld.
 func (a *answer) said() (code, description string) {
 	value, err := a.object()
 	if err != nil {
@@ -94,6 +108,12 @@ func (a *answer) said() (code, description string) {
 	}
 	code, _ = value.MemberText("error")
 	description, _ = value.MemberText("error_description")
+	if contains(code, a.access.Reveal()) {
+		code = withheld
+	}
+	if contains(description, a.access.Reveal()) {
+		description = withheld
+	}
 	return code, description
 }
 

@@ -2,20 +2,20 @@ package upstream
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
-
-	"github.com/obdcr/obdcr/internal/jsonscan"
-	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Mapping says how the metadata of a client is written for an authorization server. Names
 // are those of RFC 7591 and of OBIE ("here") or those that the server uses ("there"). The
 // zero Mapping is for a server that knows every member and takes each as it is.
 type Mapping struct {
-	Rename map[string]string          // the name there, by the name here
-	Drop   []string                   // names here of members that the server does not know
+	Rename map[string]string // the name there, by the name here
+	// Drop are names here of members that the server does not know. Those that say who a
+	// client is and how its tokens are bound cannot be dropped, replaced or left to the server:
+	// redirect_uris, token_endpoint_auth_method, jwks_uri, tls_client_auth_subject_dn and
+	// tls_client_certificate_bound_access_tokens. Ensure may have redirect_uris.
+	Drop   []string
 	Const  map[string]json.RawMessage // members by the name there, in place of any other value
 	Ensure map[string]json.RawMessage // members by the name there, if the client has none
 	// DropScopes are words that are left out of scope, such as openid at a server that does
@@ -27,6 +27,15 @@ type Mapping struct {
 	// RecordID is the name there of a member that gets store.Client.ID, by which an operator
 	// finds the record of a client. "" is for a server that keeps no member of the bank's.
 	RecordID string
+	// DropBoundTokensUnsafe leaves out tls_client_certificate_bound_access_tokens. It is for a
+	// server that does not know the member and binds every access token by itself. At any
+	// other one a stolen token is good for its thief: the bank's own endpoints refuse unbound
+	// tokens, and no API that does not look does.
+	DropBoundTokensUnsafe bool
+	// CreatedBy200 takes 200 for a registration, too. RFC 7591 section 3.2.1 has 201 alone. A
+	// server that answers a second registration of a software by 200 and the client that it
+	// has already must not be used with it.
+	CreatedBy200 bool
 	// Chosen are names there of members that the server may answer with another value or
 	// not at all. The answer to the TPP has the server's value.
 	Chosen []string
@@ -64,25 +73,3 @@ func (m Mapping) clone() Mapping {
 // Endpoint writes them.
 var forbidden = []string{"client_id", "client_id_issued_at", "client_secret", "client_secret_expires_at",
 	"registration_access_token", "registration_client_uri", "software_statement"}
-
-// check returns an error for a mapping that could not be meant.
-func (m *Mapping) check() error {
-	there := map[string]string{}
-	for here, name := range m.Rename {
-		if other, taken := there[name]; taken || name == "" || slices.Contains(forbidden, name) || slices.Contains(forbidden, here) {
-			return fmt.Errorf("upstream: mapping: Rename of %s to %s: the name is empty, reserved, or that of %s", text.Quote(here), text.Quote(name), text.Quote(other))
-		}
-		there[name] = here
-	}
-	for _, set := range []map[string]json.RawMessage{m.Const, m.Ensure} {
-		for name, value := range set {
-			if _, err := jsonscan.Parse(string(value)); err != nil || name == "" || slices.Contains(forbidden, name) {
-				return fmt.Errorf("upstream: mapping: the member %s is reserved or no JSON value", text.Quote(name))
-			}
-		}
-	}
-	if slices.Contains(forbidden, m.RecordID) {
-		return fmt.Errorf("upstream: mapping: RecordID must not be %s", text.Quote(m.RecordID))
-	}
-	return nil
-}

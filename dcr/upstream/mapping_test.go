@@ -42,9 +42,9 @@ func TestAMappingIsData(t *testing.T) {
 
 func TestWhatTheServerMayChooseGoesIntoTheAnswer(t *testing.T) {
 	f := newFake(t)
-	e := f.endpoint(t, with(upstream.Mapping{Rename: map[string]string{"scope": "scopes"}, Chosen: []string{"scopes", "request_object_signing_alg", "jwks_uri"}}))
+	e := f.endpoint(t, with(upstream.Mapping{Rename: map[string]string{"scope": "scopes"}, Chosen: []string{"scopes", "request_object_signing_alg", "client_name"}}))
 	f.alter = func(c map[string]any) {
-		c["scopes"], c["jwks_uri"] = "openid", "https://keys.example/copy.jwks"
+		c["scopes"], c["client_name"] = "openid", "another name"
 		delete(c, "request_object_signing_alg")
 	}
 	made, err := e.Provision(t.Context(), newClient())

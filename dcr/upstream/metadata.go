@@ -50,7 +50,7 @@ func (m *Mapping) metadata(p *dcr.Provisioning) (map[string]sent, error) {
 			all[m.there(here)] = sent{value: quoted(value)}
 		}
 	}
-	if !slices.Contains(m.Drop, memberBoundTokens) {
+	if !m.DropBoundTokensUnsafe {
 		all[m.there(memberBoundTokens)] = sent{value: json.RawMessage("true")}
 	}
 	for here, value := range members {

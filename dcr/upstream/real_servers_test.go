@@ -37,6 +37,7 @@ func TestABankInFrontOfOIDCProvider(t *testing.T) {
 	w.setup.TokenURL = p.Address + "/token"
 	w.setup.RegistrationEndpoint, w.setup.InitialAccessToken = p.Address+"/reg", p.InitialAccessToken
 	w.setup.IntrospectionURL, w.setup.MetadataURL = p.Address+"/token/introspection", p.Address+"/.well-known/openid-configuration"
+	w.setup.RevocationURL = p.Address + "/token/revocation"
 	w.setup.BankID, w.setup.BankSecret = p.BankID, p.BankSecret
 	r := &real{world: w, authorizationURL: p.Address + "/auth", credentials: url.Values{"login": {"customer"}, "password": {"any"}},
 		stop: func() { p.Stop() }, restart: p.Restart, remove: p.RemoveClient, clients: p.ClientIDs}
@@ -106,6 +107,7 @@ func TestABankInFrontOfKeycloaksRegistration(t *testing.T) {
 	w.setup.Keycloak = true
 	w.setup.RegistrationEndpoint = realm + "/clients-registrations/openid-connect"
 	w.setup.IntrospectionURL, w.setup.MetadataURL = realm+"/protocol/openid-connect/token/introspect", realm+"/.well-known/openid-configuration"
+	w.setup.RevocationURL = realm + "/protocol/openid-connect/revoke"
 	w.setup.BankID, w.setup.BankSecret = "obdcr", "bank-secret"
 	w.setup.InitialAccessToken = setUpRealm(t, k, w.setup.BankID, w.setup.BankSecret)
 	w.setup.Subjects = serveSubjects(t, k)
@@ -115,6 +117,46 @@ func TestABankInFrontOfKeycloaksRegistration(t *testing.T) {
 		remove:  func(id string) { k.MustAdmin(http.MethodDelete, "/bank/clients/"+keycloakID(t, k, id), nil, nil) },
 		clients: func() []string { return keycloakClients(t, k) }}
 	r.life(t)
+	t.Run("a policy of the realm for FAPI leaves the bank alone", func(t *testing.T) { r.fapi(t, k) })
+}
+
+// fapi puts the profile that Keycloak has for FAPI on all clients with bound tokens, which
+// the bank's own client is not.
+func (r *real) fapi(t *testing.T, k *realtest.Keycloak) {
+	ctx := soon(t)
+	condition := map[string]any{"condition": "client-attributes",
+		"configuration": map[string]any{"attributes": `[{"key": "tls.client.certificate.bound.access.tokens", "value": "true"}]`}}
+	k.MustAdmin(http.MethodPut, "/bank/client-policies/policies", map[string]any{"policies": []any{map[string]any{"name": "fapi", "enabled": true,
+		"profiles": []string{"fapi-1-advanced"}, "conditions": []any{condition}}}}, nil)
+	_, address := r.bank(t, "") // its Check introspects by secret
+	for _, method := range []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth} {
+		p := r.person(t, address, method)
+		made, err := p.Register(ctx, p.request(t, "", "openid", "accounts"))
+		require.NoError(t, err)
+		access, err := p.access(ctx, made.ClientID, "accounts")
+		require.NoError(t, err)
+		_, err = p.Get(ctx, made.ClientID, access)
+		require.NoError(t, err)
+		_, err = p.Update(ctx, made.ClientID, p.request(t, made.ClientID, "openid", "accounts", "payments"), access)
+		require.NoError(t, err)
+		for _, responseType := range []string{"token", "code id_token"} { // without a request object
+			require.NotEqual(t, http.StatusOK, r.signIn(t, p, made.ClientID, responseType))
+		}
+		require.NoError(t, p.Delete(ctx, made.ClientID, access))
+	}
+}
+
+// signIn begins to sign a customer in, and returns the status: 200 with a form to sign in.
+func (r *real) signIn(t *testing.T, p *person, clientID, responseType string) int {
+	t.Helper()
+	query := url.Values{"client_id": {clientID}, "redirect_uri": {p.software.RedirectURIs[0]}, "response_type": {responseType}, "scope": {"openid"}, "nonce": {"n"}}
+	browser := &http.Client{Transport: p.http.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	request, err := http.NewRequestWithContext(soon(t), http.MethodGet, r.authorizationURL+"?"+query.Encode(), http.NoBody)
+	require.NoError(t, err)
+	answer, err := browser.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	return answer.StatusCode
 }
 
 // setUpRealm makes what docs/authorization-servers.md names, and a customer. It returns an

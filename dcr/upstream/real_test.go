@@ -1,6 +1,7 @@
 package upstream_test
 
 import (
+	"crypto/tls"
 	"net/http"
 	"net/url"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
@@ -31,6 +33,7 @@ func (r *real) life(t *testing.T) {
 		t.Run("a client that was removed by hand comes back by "+string(method), func(t *testing.T) { r.removedByHand(t, method) })
 	}
 	t.Run("a token of another client or of a customer manages nothing", r.foreignTokens)
+	t.Run("the server does not let the bank revoke a client's token", r.foreignRevocation)
 	t.Run("a bank that is killed before the client is stored", r.killed)
 	t.Run("a bank that is killed before a new token is stored", r.tokenLost)
 	t.Run("a server that is out burns no request", r.out)
@@ -130,6 +133,29 @@ func (r *real) foreignTokens(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.Get(ctx, made.ClientID, own)
 	require.NoError(t, err, "the client's own token does")
+}
+
+// foreignRevocation asks for the end of a client's token by RFC 7009 as the bank.
+func (r *real) foreignRevocation(t *testing.T) {
+	ctx := soon(t)
+	_, address := r.bank(t, "")
+	p := r.person(t, address, claims.PrivateKeyJWT)
+	made, err := p.Register(ctx, p.request(t, "", "openid", "accounts"))
+	require.NoError(t, err)
+	access, err := p.access(ctx, made.ClientID, "accounts")
+	require.NoError(t, err)
+	tokens, err := token.NewIntrospection(token.IntrospectionConfig{IntrospectionURL: r.setup.IntrospectionURL, RevocationURL: r.setup.RevocationURL,
+		ClientID: r.setup.BankID, ClientSecret: claims.NewSecret(r.setup.BankSecret), Revocation: token.RevokeAsBank(),
+		HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: r.roots(), MinVersion: tls.VersionTLS12}}}})
+	require.NoError(t, err)
+	held, err := tokens.Introspect(ctx, access.Value)
+	require.NoError(t, err)
+	result, err := tokens.Revoke(ctx, token.Revocation{Token: access.Value, Access: held})
+	require.ErrorIs(t, err, token.ErrRevocationRefused)
+	require.False(t, result.Ended)
+	_, err = p.Get(ctx, made.ClientID, access)
+	require.NoError(t, err, "the token is as good as before")
+	require.NoError(t, p.Delete(ctx, made.ClientID, access))
 }
 
 func (r *real) killed(t *testing.T) {

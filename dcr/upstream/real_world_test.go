@@ -44,6 +44,7 @@ type setup struct {
 	RegistrationEndpoint string // of the authorization server
 	InitialAccessToken   string
 	IntrospectionURL     string
+	RevocationURL        string // RFC 7009; the bank does not use it
 	MetadataURL          string
 	TokenURL             string
 	BankID, BankSecret   string

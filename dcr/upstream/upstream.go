@@ -12,7 +12,6 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/internal/fetch"
-	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
 	"github.com/obdcr/obdcr/store"
@@ -101,16 +100,18 @@ func New(c Config) (*Endpoint, error) {
 // for another one (RFC 7592 section 2.2).
 //
 //	answer                                           means
-//	201 and 200 with what was asked for              done; the client_id is the server's
+//	201 to a POST, 200 to a PUT, as was asked for    done; the client_id is the server's
 //	the same with another value of a TPP's member    *dcr.Refusal that names the member
 //	the same with another value of the bank's own    an error: 503
 //	400 with an error code of RFC 7591               *dcr.Refusal with code and description
 //	401 or 404 to a PUT, as JSON or empty            dcr.ErrLost; with Recreate a POST follows
+//	200 to a POST                                    an error: 503; see Mapping.CreatedBy200
 //	500 to a PUT, and 401 or 404 to a GET then       the same
 //	any other answer, or none in time                an error: 503
 //
 // Where the server registered a client and an error follows, the error comes with
-// Provisioned.State, by which the Registrar takes the client back. Where the server was not
+// Provisioned.State, by which the Registrar takes the client back, and with the client_id, by
+// which the Registrar sees that the client is another record's. Where the server was not
 // reached, or refused the whole call, it comes with Provisioned.Unchanged.
 func (e *Endpoint) Provision(ctx context.Context, p dcr.Provisioning) (dcr.Provisioned, error) {
 	isNew := p.State.IsZero() && p.Client.State == store.Creating
@@ -145,66 +146,66 @@ func (e *Endpoint) mayForget(err error) bool {
 	return !errors.As(err, &elsewhere) || slices.Contains(e.left, elsewhere.host)
 }
 
-// create registers a client.
+// create registers a client. A client_id that the server gave is in the result also with an
+// error: the Registrar must see whether another record has it.
 func (e *Endpoint) create(ctx context.Context, p *dcr.Provisioning, asked map[string]sent) (dcr.Provisioned, error) {
-	held, got, untouched, err := e.post(ctx, p, asked)
+	held, a, untouched, err := e.post(ctx, p, asked)
 	if err != nil {
-		return dcr.Provisioned{Unchanged: untouched}, err
+		return dcr.Provisioned{ClientID: a.clientID(), Unchanged: untouched}, err
 	}
-	done, err := e.accept(held, asked, got)
-	if err != nil {
+	done, err := e.accept(held, asked, &a)
+	done.ClientID = a.clientID()
+	switch {
+	case err != nil:
 		return done, err
-	}
-	if !isClientID(held.ClientID) {
-		err := fmt.Errorf("upstream: the authorization server chose a client_id that is not 1 to %d letters, digits, - and _", maxClientID)
-		return dcr.Provisioned{State: done.State}, err
-	}
-	done.ClientID = held.ClientID
-	if e.config.Subject != nil {
+	case done.ClientID == "":
+		return done, fmt.Errorf("upstream: the authorization server chose a client_id that is not 1 to %d letters, digits, - and _", maxClientID)
+	case e.config.Subject != nil:
 		if done.Subject, err = e.config.Subject(ctx, held.ClientID); err != nil {
-			return dcr.Provisioned{State: done.State}, fmt.Errorf("upstream: the subject of the client's tokens: %w", err)
+			return done, fmt.Errorf("upstream: the subject of the client's tokens: %w", err)
 		}
 	}
 	return done, nil
 }
 
-// post sends a registration. It returns what to manage the client by, and the whole answer.
-// With an error, untouched says that the server certainly made no client.
-func (e *Endpoint) post(ctx context.Context, p *dcr.Provisioning, asked map[string]sent) (held *registration, got jsonscan.Value, untouched bool, err error) {
-	fail := func(untouched bool, err error) (*registration, jsonscan.Value, bool, error) {
-		return nil, jsonscan.Value{}, untouched, err
-	}
+// post sends a registration. It returns what to manage the client by, and the answer, which
+// is zero if there was none. With an error, untouched says that the server certainly made no
+// client.
+func (e *Endpoint) post(ctx context.Context, p *dcr.Provisioning, asked map[string]sent) (held *registration, a answer, untouched bool, err error) {
 	body, err := e.config.Mapping.document(asked, p.Client.ID, "")
 	if err != nil {
-		return fail(true, err)
+		return nil, a, true, err
 	}
 	var access claims.Secret
 	if e.config.InitialAccessToken != nil {
 		if access, err = e.config.InitialAccessToken(ctx); err != nil {
-			return fail(true, fmt.Errorf("upstream: the initial access token: %w", err))
+			return nil, a, true, fmt.Errorf("upstream: the initial access token: %w", err)
 		}
 	}
 	a, sent, err := e.call(ctx, http.MethodPost, e.config.RegistrationEndpoint, access, body)
 	switch {
 	case err != nil:
-		return fail(!sent, fmt.Errorf("upstream: registration: %w", err))
-	case a.status == http.StatusCreated || a.status == http.StatusOK:
+		return nil, a, !sent, fmt.Errorf("upstream: registration: %w", err)
+	case a.status == http.StatusCreated || a.status == http.StatusOK && e.config.Mapping.CreatedBy200:
+	case a.status == http.StatusOK:
+		return nil, a, false, a.outage("a registration is answered by 200 and not by 201, so the client may be one that was there before")
 	case a.status == http.StatusBadRequest:
-		return fail(true, a.refusal("a registration is refused"))
+		return nil, a, true, a.refusal("a registration is refused")
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
-		return fail(true, a.outage("a registration is refused: the initial access token is not good, or the server's policy is against it"))
+		return nil, a, true, a.outage("a registration is refused: the initial access token is not good, or the server's policy is against it")
 	default:
-		return fail(refusedWhole(a.status), a.outage("a registration is not answered by a client"))
+		return nil, a, refusedWhole(a.status), a.outage("a registration is not answered by a client")
 	}
-	if got, err = a.object(); err != nil {
-		return fail(false, fmt.Errorf("upstream: registration: %w; the authorization server may hold a client that nobody knows", err))
+	got, err := a.object()
+	if err != nil {
+		return nil, a, false, fmt.Errorf("upstream: registration: %w; the authorization server may hold a client that nobody knows", err)
 	}
 	held = &registration{}
 	held.ClientID, _ = got.MemberText("client_id")
 	if err := e.take(held, got); err != nil {
-		return fail(false, fmt.Errorf("%w; it may hold a client that nobody knows", err))
+		return nil, a, false, fmt.Errorf("%w; it may hold a client that nobody knows", err)
 	}
-	return held, got, false, nil
+	return held, a, false, nil
 }
 
 // refusedWhole reports whether an answer to a registration says that no client was made.
@@ -214,12 +215,16 @@ func refusedWhole(status int) bool {
 
 // accept judges what the server registered. It returns the state of the record also with
 // an error.
-func (e *Endpoint) accept(held *registration, asked map[string]sent, got jsonscan.Value) (dcr.Provisioned, error) {
+func (e *Endpoint) accept(held *registration, asked map[string]sent, a *answer) (dcr.Provisioned, error) {
 	state, err := held.secret()
 	if err != nil {
 		return dcr.Provisioned{}, err
 	}
-	members, err := e.config.Mapping.compare(asked, got)
+	got, err := a.object()
+	if err != nil {
+		return dcr.Provisioned{State: state}, err
+	}
+	members, err := e.config.Mapping.compare(asked, got, a.access.Reveal(), held.Token)
 	return dcr.Provisioned{State: state, Members: members}, err
 }
 
@@ -248,14 +253,19 @@ func (e *Endpoint) update(ctx context.Context, p *dcr.Provisioning, held *regist
 	if err != nil {
 		return dcr.Provisioned{}, fmt.Errorf("upstream: update: %w", err)
 	}
-	if id, _ := got.MemberText("client_id"); id != held.ClientID {
+	id, _ := got.MemberText("client_id")
+	if id != held.ClientID && id != "" {
 		return dcr.Provisioned{}, errors.New("upstream: update: the answer is about another client_id")
 	}
-	if err := e.take(held, got); err != nil {
-		state, _ := held.secret() // the token may be a new one
+	err = e.take(held, got) // first: the token may be a new one, and the last one dead
+	if err == nil && id == "" {
+		err = errors.New("upstream: update: the answer has no client_id")
+	}
+	if err != nil {
+		state, _ := held.secret()
 		return dcr.Provisioned{State: state}, err
 	}
-	done, err := e.accept(held, asked, got)
+	done, err := e.accept(held, asked, &a)
 	if err == nil {
 		done.ClientID = held.ClientID
 	}
@@ -288,30 +298,4 @@ func (e *Endpoint) look(ctx context.Context, held *registration, failure error) 
 // RFC 7592 section 2.2, 404 and 410 by servers that differ.
 func lost(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusNotFound || status == http.StatusGone
-}
-
-// Deprovision implements dcr.Provisioner: DELETE (RFC 7592 section 2.3). 200, 204, 404 and
-// 410 are success. 401 is dcr.ErrLost: the client is gone, or it is there and its token is
-// dead; the server does not tell which. So is a record without a registration access
-// token. Any other answer is an error.
-func (e *Endpoint) Deprovision(ctx context.Context, d dcr.Deprovisioning) error {
-	held, err := e.read(d.State)
-	switch {
-	case err != nil:
-		return err
-	case held == nil:
-		return fmt.Errorf("%w: the record has no registration access token", dcr.ErrLost)
-	}
-	a, _, err := e.call(ctx, http.MethodDelete, held.Address, claims.NewSecret(held.Token), nil)
-	switch {
-	case err != nil:
-		return fmt.Errorf("upstream: deletion: %w", err)
-	case a.status == http.StatusOK || a.status == http.StatusNoContent:
-		return nil
-	case a.status == http.StatusUnauthorized && a.known():
-		return fmt.Errorf("%w: the registration access token of %s is refused: the client is gone, or its token is", dcr.ErrLost, text.Quote(held.ClientID))
-	case lost(a.status) && a.known():
-		return nil
-	}
-	return a.outage("a deletion is not answered by the client")
 }
