@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,6 +28,7 @@ type container struct {
 	run    func(words ...string) ([]byte, error) // to its end
 	pid    func() int                            // of the program that was started last
 	volume func(file string) string              // where the machine sees a file of the volume
+	closed bool                                  // nothing but the volume can be written to, by whoever it is
 }
 
 // TestTheImageServes makes the image that the Dockerfile describes, and runs what it says,
@@ -107,10 +110,20 @@ func liveInContainer(t *testing.T, image stage, c *container, public string) {
 	info, err := os.Stat(c.volume("obdcr.db"))
 	require.NoError(t, err)
 	require.Equal(t, owner, strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Uid)))
+	c.confines(t, owner)
 	code, _, errors := call("register", "--config", c.volume("conformance.json"), "--client-out", client)
 	require.Zero(t, code, errors)
 	out, err := c.run("/obdcr", "health", public)
 	require.NoError(t, err, "the CAs are where programs look for them: %s", out)
+	tried := 0
+	for _, command := range nextCommands(first.Output()) {
+		if next, ours := strings.CutPrefix(command, "docker exec CONTAINER "); ours {
+			tried++
+			out, err := c.run(strings.Fields(next)...)
+			require.NoError(t, err, "what it prints to try: %s\n%s", command, out)
+		}
+	}
+	require.Equal(t, 4, tried, first.Output())
 
 	end(first, syscall.SIGTERM)
 	require.NoFileExists(t, c.volume("ready.json"), "it ended in order")
@@ -125,6 +138,29 @@ func liveInContainer(t *testing.T, image stage, c *container, public string) {
 	code, _, errors = call("get", "--config", c.volume("conformance.json"), "--client", client)
 	require.Zero(t, code, errors)
 	end(third, syscall.SIGTERM)
+}
+
+// confines holds what the program that runs may do: it is the user's, without capabilities
+// and without a way to get some, and the image is not to be written to.
+func (c *container) confines(t *testing.T, owner string) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.pid()))
+	require.NoError(t, err)
+	status := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(line, ":")
+		status[name] = strings.TrimSpace(value)
+	}
+	require.Equal(t, slices.Repeat([]string{owner}, 4), strings.Fields(status["Uid"]))
+	for _, set := range []string{"CapInh", "CapPrm", "CapEff", "CapAmb"} {
+		require.Regexp(t, "^0+$", status[set], set)
+	}
+	out, err := c.run("/obdcr", "man", "/made")
+	require.Error(t, err, "the user may write into the volume alone: %s", out)
+	if c.closed {
+		require.Equal(t, "1", status["NoNewPrivs"])
+		require.Contains(t, string(out), syscall.EROFS.Error())
+	}
 }
 
 // inRoot puts what the Dockerfile copies into an empty folder, which is the root folder of
@@ -158,15 +194,28 @@ func inRoot(t *testing.T, image stage, context string) *container {
 			require.NoError(t, os.Chown(to, uid, gid))
 		}
 	}
+	// Container engines write this file.
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "etc"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "etc", "hosts"), []byte("127.0.0.1 localhost\n"), 0o644))
+	require.Equal(t, "/", image.only(t, "WORKDIR").rest, "where chroot begins")
 	uid, gid := ids(image.only(t, "USER").rest)
+	closed := exec.Command("unshare", "--mount", "mount", "--bind", root, root).Run() == nil
+	if !closed {
+		t.Log("nobody may mount anything here: the image is closed to its user alone, who owns none of it")
+	}
 	command := func(words []string) *exec.Cmd {
+		if closed {
+			return exec.CommandContext(t.Context(), "unshare", append([]string{"--mount", "sh", "-c", readOnly, "sh",
+				root, image.only(t, "VOLUME").rest, image.only(t, "USER").rest}, words...)...)
+		}
 		cmd := exec.CommandContext(t.Context(), words[0], words[1:]...)
-		cmd.Dir, cmd.Env = image.only(t, "WORKDIR").rest, []string{}
+		cmd.Dir, cmd.Env = "/", []string{}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 		return cmd
 	}
 	var running *exec.Cmd
 	return &container{
+		closed: closed,
 		start: func(words ...string) *realtest.Process {
 			running = command(words)
 			return realtest.Start(t, running)
@@ -176,6 +225,20 @@ func inRoot(t *testing.T, image stage, context string) *container {
 		volume: func(file string) string { return filepath.Join(root, image.only(t, "VOLUME").rest, file) },
 	}
 }
+
+// readOnly runs a program in a root folder that is read-only but for a volume, as docker run
+// --read-only --cap-drop ALL --security-opt no-new-privileges does. Its mounts are those of
+// its own namespace, and end with it. The three capabilities that are left are those of
+// chroot, which gives them up.
+const readOnly = `set -e
+root=$1 volume=$2 user=$3
+shift 3
+mount --bind "$root$volume" "$root$volume"
+mount --rbind "$root" "$root"
+mount -o remount,bind,ro "$root"
+cd /
+exec env -i "$(command -v setpriv)" --no-new-privs --bounding-set=-all,+sys_chroot,+setuid,+setgid \
+	"$(command -v chroot)" --userspec="$user" "$root" "$@"`
 
 // copyTree copies a file or a folder.
 func copyTree(t *testing.T, from, to string) {

@@ -162,7 +162,7 @@ func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
 	if config.Expose != nil {
 		a.note("%s", exposed)
 	}
-	if err := welcome(a.out, config.Dir, s); err != nil {
+	if err := welcome(a.out, config.Dir, s, hasShell()); err != nil {
 		return errors.Join(ioError(err), closeSandbox(s))
 	}
 	select {

@@ -4,15 +4,24 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
 )
 
+// hasShell reports whether what is printed to try can be typed on this machine. An image
+// that holds this program alone has no shell.
+func hasShell() bool {
+	_, err := os.Stat("/bin/sh")
+	return err == nil || runtime.GOOS == "windows"
+}
+
 // welcome prints the addresses and what to try next. The text fits a terminal, as far as the
-// names in it do.
-func welcome(out io.Writer, dir string, s *sandbox.Sandbox) error {
+// names in it do. Without a shell the commands are for the machine that runs the container.
+func welcome(out io.Writer, dir string, s *sandbox.Sandbox, shell bool) error {
 	at := s.Ready
 	var text strings.Builder
 	text.WriteString("The sandbox is up: profile " + string(at.Profile) + ", store " + at.Store + ". Its files are in\n  " + shellWord(dir) + "\n\n")
@@ -34,10 +43,13 @@ The bank caches key sets. For a key or kid that it does not know it reads the
 set again at once, but only once in 30 s. It may take a minute to see that a key
 was withdrawn, and it does not try again within 10 s if a set could not be read.
 
-Try next, in another terminal:
-
 `)
-	for _, next := range tryNext(dir, s) {
+	where := "in another terminal"
+	if !shell {
+		where = "on the machine that runs this container; CONTAINER is its name"
+	}
+	text.WriteString("Try next, " + where + ":\n\n")
+	for _, next := range tryNext(dir, s, shell) {
 		if next.what != "" {
 			text.WriteString("  # " + next.what + "\n")
 		}
@@ -62,8 +74,11 @@ type nextStep struct {
 }
 
 // tryNext returns the commands to try, in an order in which they work.
-func tryNext(dir string, s *sandbox.Sandbox) []nextStep {
-	at, obdcr := s.Ready, ownName(os.Args[0])
+func tryNext(dir string, s *sandbox.Sandbox, shell bool) []nextStep {
+	at, obdcr, client := s.Ready, ownName(os.Args[0]), "client.json"
+	if !shell { // nothing else in the container can be written to
+		obdcr, client = "docker exec CONTAINER "+obdcr, shellWord(filepath.Join(dir, client))
+	}
 	file := func(name string) string { return shellWord(filepath.Join(dir, filepath.FromSlash(name))) }
 	curl := []string{"curl", "--cacert " + file("ca.pem")}
 	config := "--config " + file("conformance.json")
@@ -76,7 +91,7 @@ func tryNext(dir string, s *sandbox.Sandbox) []nextStep {
 		}
 		register = append(register, flag)
 	}
-	return []nextStep{
+	steps := []nextStep{
 		{"what the bank supports", append(curl, at.Discovery)},
 		{"is the request that is ready good? obdcr checks what the bank checks", []string{
 			obdcr + " lint", file("tpp/request.jwt"), "--profile " + string(at.Profile), "--policy " + file("policy.json"),
@@ -85,11 +100,24 @@ func tryNext(dir string, s *sandbox.Sandbox) []nextStep {
 		}},
 		{"send it (once: its jti is used up then)", append(curl, "--cert "+file("tpp/transport.pem"), "--key "+file("tpp/transport.key"),
 			"-H 'Content-Type: application/jwt'", "--data-binary @"+file("tpp/request.jwt"), at.RegistrationEndpoint)},
-		{"or let obdcr make one, register it, and look at it", append(register, "--client-out client.json")},
-		{"", []string{obdcr + " get", config, "--client client.json"}},
+		{"or let obdcr make one, register it, and look at it", append(register, "--client-out "+client)},
+		{"", []string{obdcr + " get", config, "--client " + client}},
 		{"a fresh statement, as the real directory gives it", []string{obdcr + " ssa get", config}},
 		{"another statement, for a software with one role alone", append(curl, `-d '{"software_roles": ["AISP"]}'`, at.Directory+"/ssa")},
 	}
+	if shell {
+		return steps
+	}
+	steps = slices.DeleteFunc(steps, func(step nextStep) bool { return step.words[0] == curl[0] })
+	return append(steps, nextStep{"a copy of the files for programs outside", []string{"docker cp", "CONTAINER:" + shellWord(wholePath(dir)), "obdcr-container"}})
+}
+
+// wholePath returns the whole path of a folder. Where that is unknown it is as it was.
+func wholePath(dir string) string {
+	if whole, err := filepath.Abs(dir); err == nil {
+		return whole
+	}
+	return dir
 }
 
 // shellCommand puts words together, in lines that fit a terminal as far as the words do.

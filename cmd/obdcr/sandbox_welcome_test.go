@@ -15,11 +15,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
 )
 
 // nextCommands returns the commands that a sandbox prints to try, each in one line.
 func nextCommands(text string) []string {
-	_, text, _ = strings.Cut(text, "Try next, in another terminal:\n\n")
+	_, text, _ = strings.Cut(text, "\nTry next, ")
+	_, text, _ = strings.Cut(text, ":\n\n")
 	text, _, _ = strings.Cut(text, "\n\n")
 	var commands []string
 	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", " ")) {
@@ -69,6 +72,26 @@ func TestWhatTheSandboxPrintsToTryWorks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWithoutAShellOnlyTheContainersOwnProgramIsCalled: the test of the image runs the commands.
+func TestWithoutAShellOnlyTheContainersOwnProgramIsCalled(t *testing.T) {
+	var out strings.Builder
+	s := &sandbox.Sandbox{Ready: sandbox.Ready{Bank: "https://localhost:8443", Discovery: "https://localhost:8443/.well-known/openid-configuration",
+		Directory: "https://localhost:8445", Profile: "obie-3.3", Store: "sqlite"}}
+	require.NoError(t, welcome(&out, "obdcr-sandbox", s, false))
+	for line := range strings.Lines(out.String()) {
+		require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), columns, line)
+	}
+	commands := nextCommands(out.String())
+	require.Len(t, commands, 5)
+	for _, command := range commands[:4] {
+		require.True(t, strings.HasPrefix(command, "docker exec CONTAINER "), command)
+	}
+	require.True(t, strings.HasPrefix(commands[4], "docker cp CONTAINER:/"), "%s", commands[4])
+	require.NotContains(t, out.String(), "curl")
+	require.NotContains(t, out.String(), "another terminal")
+	require.True(t, hasShell(), "this machine has one")
 }
 
 // TestTheSandboxSaysWhereAPersonApproves: the register that it prints to try waits then.
