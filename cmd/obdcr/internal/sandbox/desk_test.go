@@ -51,6 +51,12 @@ func TestAPersonDecidesInTheSandbox(t *testing.T) {
 			require.Equal(t, http.StatusMethodNotAllowed, ask(http.MethodGet, "/"+id+"/approve").status)
 			require.Equal(t, http.StatusMethodNotAllowed, ask(http.MethodPost, "").status)
 			require.Equal(t, http.StatusNotFound, ask(http.MethodPost, "/"+id+"/forget").status)
+			for _, origin := range []string{"https://stranger.example", "null", w.Ready.Directory} {
+				for path, method := range map[string]string{"": http.MethodGet, "/" + id + "/approve": http.MethodPost, "/" + id + "/refuse": http.MethodPost} {
+					require.Equal(t, http.StatusForbidden, send(t, w.client(), method, desk+path, "", "Origin", origin).status, "%s from %s", path, origin)
+				}
+			}
+			require.Len(t, listed(), 1, "a page of another origin decides nothing")
 			approved := ask(http.MethodPost, "/"+id+"/approve")
 			require.Equal(t, http.StatusOK, approved.status, approved.body)
 			information, err := tpp.ParseClientInformation([]byte(approved.body))

@@ -129,13 +129,31 @@ func TestThePagesOfOthersAreNotAnswered(t *testing.T) {
 	} {
 		require.Equal(t, status, hosted(t, w, "", origin).status, origin)
 	}
-	for _, verb := range []string{"/ssa", "/rotate"} {
-		r := send(t, w.client(), http.MethodPost, own+verb, "", "Origin", "https://stranger.example")
-		require.Equal(t, 403, r.status, verb)
+	keys := w.get("/keys.jwks").body
+	verbs := [][3]string{
+		{http.MethodGet, "/keys.jwks"}, {http.MethodHead, "/keys.jwks"}, {http.MethodGet, softwarePath(w)}, {http.MethodGet, "/fetches"},
+		{http.MethodPost, "/ssa"}, {http.MethodPost, "/rotate"}, {http.MethodPost, "/rotate?drop=old"},
+		{http.MethodPut, "/a/b.jwks", `{"keys": []}`}, {http.MethodPut, "/a/revoked/b.jwks", `{"keys": []}`},
+		{http.MethodPut, "/faults", `{"path": "/keys.jwks", "status": 500, "times": 1}`}, {http.MethodDelete, "/faults"},
 	}
-	r := send(t, w.client(), http.MethodPut, own+"/a/b.jwks", "{}", "Origin", "https://stranger.example")
-	require.Equal(t, 403, r.status)
-	require.Equal(t, 404, w.get("/a/b.jwks").status)
+	for _, v := range verbs {
+		for _, origin := range []string{"https://stranger.example", "null", w.Ready.Bank} {
+			r := send(t, w.client(), v[0], own+v[1], v[2], "Origin", origin)
+			require.Equal(t, 403, r.status, "%s from %s", v, origin)
+			require.Empty(t, r.header.Values("Access-Control-Allow-Origin"))
+		}
+	}
+	for _, path := range []string{"/token", "/v2.1/organisation/a/software-statement/b", "/ssa", "/faults", "/none"} {
+		for _, method := range []string{http.MethodOptions, http.MethodPost, http.MethodPatch} {
+			require.Equal(t, 403, send(t, w.client(), method, own+path, "", "Origin", "https://stranger.example").status, "%s %s", method, path)
+		}
+	}
+	require.Equal(t, 404, w.get("/a/b.jwks").status, "nothing was published")
+	require.Equal(t, keys, w.get("/keys.jwks").body, "no key was changed, and there is no fault")
+	for _, v := range verbs { // a page of the directory's own may
+		r := send(t, w.client(), v[0], own+v[1], v[2], "Origin", own)
+		require.Less(t, r.status, 300, "%s: %s", v, r.body)
+	}
 }
 
 func TestNamesThatCannotBeAreRefused(t *testing.T) {

@@ -64,6 +64,23 @@ func (f folder) write(name string, data []byte, mode fs.FileMode) error {
 	return nil
 }
 
+// sweep removes what a process that was killed had not written to the end. Whoever calls it
+// holds the lock.
+func (f folder) sweep() error {
+	for _, pattern := range []string{".new-*", "*/.new-*"} {
+		left, err := fs.Glob(os.DirFS(string(f)), pattern)
+		if err != nil {
+			return failure("%w", err)
+		}
+		for _, name := range left {
+			if err := f.remove(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // neededRoom is what a store and its logs need at least, in bytes.
 const neededRoom = 1 << 20
 

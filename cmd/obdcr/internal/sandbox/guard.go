@@ -16,10 +16,10 @@ import (
 func (n names) guard(next http.Handler) http.Handler {
 	all := n.all()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, err := fetch.CanonicalHost(r.Host)
+		host := canonicalHost(r)
 		name, _, unsplit := net.SplitHostPort(host)
 		switch {
-		case err != nil || unsplit != nil || !slices.Contains(all, name):
+		case unsplit != nil || !slices.Contains(all, name):
 			complain(w, http.StatusMisdirectedRequest, "ask for the directory by one of its names: "+strings.Join(all, ", "))
 		case !ownOrigin(r.Header.Values("Origin"), host):
 			complain(w, http.StatusForbidden, "the directory answers no page of another origin")
@@ -27,6 +27,15 @@ func (n names) guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// canonicalHost returns the host that a request asks; "" if it is none.
+func canonicalHost(r *http.Request) string {
+	host, err := fetch.CanonicalHost(r.Host)
+	if err != nil {
+		return ""
+	}
+	return host
 }
 
 // ownOrigin reports whether the Origin headers of a request (RFC 6454 section 7) are none, or

@@ -106,8 +106,8 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	if s.lock, err = s.files.lock(); err != nil {
 		return err
 	}
-	// A sandbox that was killed has left it.
-	if err := s.files.remove(readyFile); err != nil {
+	// A sandbox that was killed has left these.
+	if err := errors.Join(s.files.sweep(), s.files.remove(readyFile)); err != nil {
 		return err
 	}
 	known, err := openState(s.files)

@@ -1,0 +1,90 @@
+package sandbox_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
+	"github.com/obdcr/obdcr/internal/fulltest"
+)
+
+// toKill is the environment variable with the folder of a sandbox that is killed.
+const toKill = "SANDBOX_TO_KILL"
+
+// TestAStartThatWillBeKilled runs in another process, for the test below.
+func TestAStartThatWillBeKilled(t *testing.T) {
+	dir := os.Getenv(toKill)
+	if dir == "" {
+		return
+	}
+	_, err := sandbox.Start(context.Background(), sandbox.Config{Dir: dir, Expose: []string{"bank"}, Listen: "0.0.0.0:0", Directory: "0.0.0.0:0",
+		Store: sandbox.StoreSQLite})
+	require.NoError(t, err)
+	time.Sleep(time.Minute) // it is killed long before
+}
+
+// killAt starts a sandbox in a folder and kills it once a file is there and the delay is over.
+func killAt(t *testing.T, dir, file string, delay time.Duration) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestAStartThatWillBeKilled$")
+	cmd.Env = append(cmd.Environ(), toKill+"="+dir)
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = &said, &said
+	require.NoError(t, cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	tick := time.NewTicker(100 * time.Microsecond)
+	defer tick.Stop()
+	for {
+		if _, err := os.Stat(filepath.Join(dir, file)); err == nil {
+			break
+		}
+		select {
+		case <-tick.C:
+		case err := <-ended:
+			require.Fail(t, "it has ended before it was killed", "%s: %v: %s", file, err, &said)
+		}
+	}
+	time.Sleep(delay)
+	require.NoError(t, cmd.Process.Kill())
+	<-ended
+}
+
+// TestAFirstStartThatIsKilledIsMendedByTheNext: the names are fixed once there is a CA, and
+// only then, and the next start serves, wherever SIGKILL came.
+func TestAFirstStartThatIsKilledIsMendedByTheNext(t *testing.T) {
+	moments := []string{"state", "state/sandbox.json", "ca.pem", "state/server.pem", "tpp/signing.pem", "obdcr.db", "tpp/request.jwt",
+		"conformance.json", "ready.json"}
+	for round := range fulltest.Rounds(len(moments)) {
+		dir := unnamed(t)
+		require.NoError(t, os.RemoveAll(filepath.Join(dir, "state")))
+		file := moments[round%len(moments)]
+		killAt(t, dir, file, rand.N(2*time.Millisecond))
+		c := sandbox.Config{Dir: dir, Store: sandbox.StoreSQLite, Expose: []string{"bank"}, Listen: "0.0.0.0:0", Directory: "0.0.0.0:0"}
+		other := c
+		other.Expose = []string{"other"}
+		if _, err := os.Stat(filepath.Join(dir, "ca.pem")); err == nil {
+			require.Contains(t, refusedUsage(t, other), "with --expose bank", file)
+		} else if round%2 == 0 {
+			c = other
+		}
+		w := expose(t, c)
+		require.True(t, strings.HasPrefix(w.Ready.Bank, "https://"+c.Expose[0]+":"), "%s: %s", file, w.Ready.Bank)
+		answer := w.register(w.mutual(), string(w.file("tpp/request.jwt")))
+		require.Equal(t, 201, answer.status, "%s: %s", file, answer.body)
+		w.stop()
+		for _, pattern := range []string{".new-*", "*/.new-*"} {
+			left, err := filepath.Glob(filepath.Join(dir, pattern))
+			require.NoError(t, err)
+			require.Empty(t, left, "what was being written is gone: it may be half a key")
+		}
+	}
+}
