@@ -1,9 +1,7 @@
 package dcr
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,86 +11,11 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// Provisioner makes OAuth clients in the bank's authorization server. Both methods must
-// be idempotent: the Registrar repeats a call, after a crash for example, and the result
-// must be the same. They must be safe for concurrent use, and end when the context does.
-// The Registrar takes a panic for an error.
-type Provisioner interface {
-	// Provision makes the client. It replaces a client of the same ID. A *Refusal refuses
-	// the client for good: the sender gets 400 once the change is undone. An error that
-	// wraps ErrLost says that the authorization server does not have the client any more.
-	// Any other error is an outage: 503. With an error three members of the result count:
-	// by ClientID and State the Registrar takes a client back that was made all the same,
-	// and with Unchanged it does not try to.
-	Provision(ctx context.Context, p Provisioning) (Provisioned, error)
-	// Deprovision removes the client with all its tokens and grants. A client that does
-	// not exist is no error. An error that wraps ErrLost says that the authorization
-	// server may still have the client, and that no call can remove it: the Registrar logs
-	// the fact and goes on. It repeats the call after any other error.
-	Deprovision(ctx context.Context, d Deprovisioning) error
-}
-
-// ErrLost means that the authorization server does not have a client any more, or does
-// not take changes to it, because what it gave to manage the client by was lost.
-// Reprovision makes such a client anew.
-var ErrLost = errors.New("dcr: the authorization server has lost the client, or the means to manage it")
-
-// Provisioning is the client that the authorization server shall have.
-type Provisioning struct {
-	Client store.Client // a copy: the Provisioner may change it
-	// ClientID is the client_id of the client. For a new client it is Client.ID, and the
-	// authorization server may choose another one.
-	ClientID string
-	// Secret is the client secret if it is new, or if the record holds it sealed. It is
-	// zero if Client.SecretHash is nil. It is also zero if the client keeps its old
-	// secret, or gets it back after a failed update: then Client.SecretHash is the hash
-	// of that secret. So an authorization server that checks secrets itself must keep
-	// the last two.
-	Secret claims.Secret
-	// State is the last Provisioned.State of this client; zero for none.
-	State claims.Secret
-	// Recreate says that an operator repairs the client (Reprovision): the authorization
-	// server may have lost it. The Provisioner may make it anew, with another client_id.
-	Recreate bool
-}
-
-// Provisioned is what the authorization server has decided about the client. The zero
-// value means that it took the client as it was given.
-type Provisioned struct {
-	// ClientID is the client_id if the authorization server chose another one: 1 to 36
-	// letters, digits, - and _. "" leaves Provisioning.ClientID. The Store then needs
-	// the method of store.ClientIDs.
-	ClientID string
-	// Subject is the sub of the client's own access tokens, where that is not its
-	// client_id. "" leaves what it was.
-	Subject string
-	// State is what the Provisioner needs to manage the client later, such as a
-	// registration access token. The record keeps it sealed with Config.SealingKey. Zero
-	// leaves what it was.
-	State claims.Secret
-	// Members are added to the answers about the client: a JSON object. They win over
-	// registered members of the same name. client_id, client_id_issued_at, the secret and
-	// the registration access token cannot be among them. Nil adds none.
-	Members json.RawMessage
-	// Unchanged says, with an error, that the authorization server certainly changed
-	// nothing: it was not reached, or it refused the whole call. The Registrar takes the
-	// change back without another call. So the sender can repeat the request at once, also
-	// during an outage, and no orphan is suspected.
-	Unchanged bool
-}
-
 // unchangedError is an error of a Provisioner after which there is nothing to take back in
 // the authorization server.
 type unchangedError struct{ error }
 
 func (e unchangedError) Unwrap() error { return e.error }
-
-// Deprovisioning names the client that the authorization server shall remove.
-type Deprovisioning struct {
-	ID       string        // of the record
-	ClientID string        // the ID of the record if the server never gave another one
-	State    claims.Secret // as in Provisioning
-}
 
 const (
 	maxClientID = 36       // characters of a client_id (OBIE DCR, data dictionary)
@@ -263,128 +186,4 @@ func (r *Registrar) deprovision(ctx context.Context, c store.Client) error {
 func (r *Registrar) logOrphan(c *store.Client, err error) {
 	r.log.Error("the authorization server may hold a client that nobody knows: find it by the record's id and remove it there",
 		"id", c.ID, "client_id", clientIDOf(c), "software_id", text.Echo(c.SoftwareID), "error", text.Bounded{Err: err})
-}
-
-// takeBack undoes a create or an update that failed half-way by cause, and reports whether
-// it did. If that fails too, Reconcile undoes it later. It has half of the time that the
-// change has, and a quarter for a last write: nothing works on a change any more that is
-// twice as old as ChangeTimeout.
-func (r *Registrar) takeBack(ctx context.Context, w *work, cause error) (undone bool) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout/2)
-	defer cancel()
-	revert := r.revert
-	switch {
-	case w.pending: // nothing was provisioned
-		revert = r.undo
-	case errors.Is(cause, errForeignID) || errors.Is(cause, store.ErrExists):
-		// Another record has the client_id: to remove the client would remove that one's.
-		revert = r.undo
-		r.logOrphan(&w.client, cause)
-	case errors.As(cause, new(unchangedError)):
-		revert = r.undo
-		if errors.Is(cause, ErrLost) {
-			r.logLost(&w.client, cause)
-		}
-	}
-	err := guarded(func() error { return revert(ctx, &w.client) })
-	if err == nil {
-		return true
-	}
-	r.log.Error("a change is left to Reconcile", "operation", w.op, "client_id", clientIDOf(&w.client), "error", text.Bounded{Err: err})
-	given := w.client.UpstreamState
-	if before := w.client.Previous; before == nil && given != nil || before != nil && !bytes.Equal(before.UpstreamState, given) {
-		// Reconcile needs what the authorization server gave, also where the time of ctx went
-		// by. If this fails, Reconcile logs that the server may hold the client.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout/4)
-		defer cancel()
-		if err := raced(r.store.Update(ctx, w.client, store.Change{})); err != nil && !errors.Is(err, errRaced) {
-			r.log.Error("what the authorization server gave to manage a client by cannot be stored", "client_id", clientIDOf(&w.client), "error", text.Bounded{Err: err})
-		}
-	}
-	return false
-}
-
-// revert undoes a record that is Creating or Updating: in the authorization server
-// first, then in the store. In this order Reconcile can still find the change if the
-// process dies in between. If another process took the change over, revert sets the
-// authorization server to what the store has now. It writes into c what the server gives.
-func (r *Registrar) revert(ctx context.Context, c *store.Client) error {
-	if r.provisioner != nil {
-		if err := r.restore(ctx, c); err != nil {
-			return err
-		}
-	}
-	return r.undo(ctx, c)
-}
-
-// undo undoes a record that is Creating or Updating in the store, where the authorization
-// server has what was before already.
-func (r *Registrar) undo(ctx context.Context, c *store.Client) error {
-	r.reached("undo.reverted")
-	err := raced(r.unfinished.Undo(ctx, c.ID, c.Version))
-	if errors.Is(err, errRaced) {
-		return r.align(ctx, c.ID)
-	}
-	return err
-}
-
-// restore sets the authorization server to the version of a record that is in force, or
-// removes the client if none is. It stores what the server gave to manage the client by,
-// which Undo keeps. A server that refuses what was in force, has lost the client, or gives
-// an answer that cannot be taken, is logged: the record goes back all the same, and
-// Reprovision tries again.
-func (r *Registrar) restore(ctx context.Context, record *store.Client) error {
-	c, visible := record.Visible()
-	if !visible {
-		return r.deprovision(ctx, *record)
-	}
-	c.ClientID, c.OwnSubject, c.UpstreamState = record.ClientID, record.OwnSubject, record.UpstreamState
-	err := r.provision(ctx, &c, claims.Secret{}, false)
-	var refusal *Refusal
-	switch {
-	case errors.Is(err, ErrLost):
-		r.logLost(&c, err)
-		err = nil
-	case errors.As(err, &refusal):
-		r.log.Error("the authorization server refuses a client as it was: it may have the new content, or none; see its policies, then call Reprovision",
-			"id", c.ID, "client_id", clientIDOf(&c), "error", text.Bounded{Err: err})
-		err = nil
-	case errors.Is(err, errUnfit):
-		r.log.Error("the authorization server has a client as it was, and its answer cannot be taken: mend the server, or call Reprovision for another client_id",
-			"id", c.ID, "client_id", clientIDOf(&c), "error", text.Bounded{Err: err})
-		err = nil
-	}
-	if bytes.Equal(record.UpstreamState, c.UpstreamState) {
-		return err
-	}
-	record.ClientID, record.OwnSubject = c.ClientID, c.OwnSubject
-	record.UpstreamState, record.UpstreamMembers = c.UpstreamState, c.UpstreamMembers
-	stored := raced(r.store.Update(ctx, *record, store.Change{}))
-	if stored == nil {
-		record.Version++
-	}
-	return errors.Join(err, stored)
-}
-
-// logLost says that the authorization server does not have a client any more. While it was
-// being made anew, the server may have made it.
-func (r *Registrar) logLost(c *store.Client, err error) {
-	r.log.Error("the authorization server has lost a client, or does not take changes to it: Reprovision makes it anew; "+
-		"if that stopped half-way, the server may hold a second client of the record",
-		"id", c.ID, "client_id", clientIDOf(c), "error", text.Bounded{Err: err})
-}
-
-// align sets the authorization server to what the store has now.
-func (r *Registrar) align(ctx context.Context, id string) error {
-	if r.provisioner == nil {
-		return nil
-	}
-	record, err := r.store.Get(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		record, err = store.Client{ID: id, State: store.Deleting}, nil
-	}
-	if err != nil {
-		return err
-	}
-	return r.restore(ctx, &record)
 }

@@ -55,7 +55,7 @@ type Client struct {
 	UpstreamMembers   json.RawMessage    // members that the authorization server adds to the answers: an object; nil for none
 	Version           int64              // counts up from 1 with each change
 	State             State              // how far its change has come
-	Since             time.Time          // when State was entered, whole seconds, by the clock of who changed it
+	Since             time.Time          // when State was entered, or taken up by Reconcile; whole seconds, by the clock of who changed it
 	Previous          *Client            // set by the store: what Undo returns to, see ForUpdate; nil for none
 	Reserved          []byte             // set by the store: Key of the reservation that Undo forgets; nil for none
 }
