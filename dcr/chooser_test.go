@@ -187,6 +187,10 @@ func TestAClientIDIsAskedForAgainBeforeTheClientIsRemoved(t *testing.T) {
 	require.False(t, down.blind)
 	require.Contains(t, server.holds(), first.Client.ClientID, "the client of the first record is not removed")
 	requireLogged(t, log, slog.LevelError, "may hold a client that nobody knows", first.Client.ClientID)
+	for line := range strings.Lines(log.String()) {
+		named := strings.Contains(line, "client_id="+first.Client.ClientID)
+		require.False(t, named && strings.Contains(line, "nobody knows"), "nobody is told to remove that client: %s", line)
+	}
 }
 
 func TestMembersThatTheServerMustNotAddAreRefused(t *testing.T) {

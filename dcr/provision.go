@@ -162,7 +162,7 @@ func (r *Registrar) deprovision(ctx context.Context, c store.Client) error {
 		unnamed := c
 		unnamed.ClientID = ""
 		if err := r.ownsClientID(ctx, &unnamed, c.ClientID); errors.Is(err, errForeignID) {
-			r.logOrphan(&c, err)
+			r.logOrphan(&unnamed, err) // the client_id is that of a client that must stay
 			return nil
 		} else if err != nil {
 			return err

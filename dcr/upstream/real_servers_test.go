@@ -124,24 +124,40 @@ func TestABankInFrontOfKeycloaksRegistration(t *testing.T) {
 // the bank's own client is not.
 func (r *real) fapi(t *testing.T, k *realtest.Keycloak) {
 	ctx := soon(t)
-	condition := map[string]any{"condition": "client-attributes",
-		"configuration": map[string]any{"attributes": `[{"key": "tls.client.certificate.bound.access.tokens", "value": "true"}]`}}
-	k.MustAdmin(http.MethodPut, "/bank/client-policies/policies", map[string]any{"policies": []any{map[string]any{"name": "fapi", "enabled": true,
-		"profiles": []string{"fapi-1-advanced"}, "conditions": []any{condition}}}}, nil)
-	_, address := r.bank(t, "") // its Check introspects by secret
+	responseTypes := []string{"token", "code id_token"} // without a request object
+	under := func(condition string, configuration map[string]any) {
+		k.MustAdmin(http.MethodPut, "/bank/client-policies/policies", map[string]any{"policies": []any{map[string]any{"name": "fapi", "enabled": true,
+			"profiles": []string{"fapi-1-advanced"}, "conditions": []any{map[string]any{"condition": condition, "configuration": configuration}}}}}, nil)
+	}
+	_, address := r.bank(t, "")
 	for _, method := range []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth} {
+		k.MustAdmin(http.MethodPut, "/bank/client-policies/policies", map[string]any{"policies": []any{}}, nil)
 		p := r.person(t, address, method)
 		made, err := p.Register(ctx, p.request(t, "", "openid", "accounts"))
 		require.NoError(t, err)
+		for _, responseType := range responseTypes {
+			require.Equal(t, http.StatusOK, r.signIn(t, p, made.ClientID, responseType), "%s: what the policy is for", responseType)
+		}
 		access, err := p.access(ctx, made.ClientID, "accounts")
+		require.NoError(t, err)
+		require.NoError(t, p.Delete(ctx, made.ClientID, access))
+
+		under("client-attributes", map[string]any{"attributes": `[{"key": "tls.client.certificate.bound.access.tokens", "value": "true"}]`})
+		made, err = p.Register(ctx, p.request(t, "", "openid", "accounts"))
+		require.NoError(t, err)
+		access, err = p.access(ctx, made.ClientID, "accounts")
 		require.NoError(t, err)
 		_, err = p.Get(ctx, made.ClientID, access)
 		require.NoError(t, err)
 		_, err = p.Update(ctx, made.ClientID, p.request(t, made.ClientID, "openid", "accounts", "payments"), access)
 		require.NoError(t, err)
-		for _, responseType := range []string{"token", "code id_token"} { // without a request object
-			require.NotEqual(t, http.StatusOK, r.signIn(t, p, made.ClientID, responseType))
+		for _, responseType := range responseTypes {
+			require.NotEqual(t, http.StatusOK, r.signIn(t, p, made.ClientID, responseType), responseType)
 		}
+		under("any-client", map[string]any{})
+		_, err = p.Get(ctx, made.ClientID, access)
+		refusedWith(t, err, http.StatusServiceUnavailable) // the bank introspects by a secret
+		k.MustAdmin(http.MethodPut, "/bank/client-policies/policies", map[string]any{"policies": []any{}}, nil)
 		require.NoError(t, p.Delete(ctx, made.ClientID, access))
 	}
 }
