@@ -49,6 +49,9 @@ func clientPath(id string) string { return "/clients/" + url.PathEscape(id) }
 type statusError struct {
 	Status int
 	Reason string // what Keycloak says, shortened, in printable ASCII; "" if the answer is not of its form
+	// Explained says that the answer has more than an error code. By that Keycloak speaks of
+	// the content of a call; a proxy and Keycloak's parser have the code alone.
+	Explained bool
 }
 
 const maxReason = 200 // characters
@@ -168,7 +171,8 @@ func (a *admin) exchange(request *http.Request, out any, secret string) error {
 	case len(body) > maxAnswer:
 		return fmt.Errorf("keycloak: the answer has more than %d bytes", maxAnswer)
 	case answer.StatusCode/100 != 2:
-		return &statusError{Status: answer.StatusCode, Reason: reason(body, secret, strings.TrimPrefix(request.Header.Get("Authorization"), "Basic "))}
+		said, explained := reason(body, secret, strings.TrimPrefix(request.Header.Get("Authorization"), "Basic "))
+		return &statusError{Status: answer.StatusCode, Reason: said, Explained: explained}
 	case out == nil:
 		return nil
 	}
@@ -179,20 +183,22 @@ func (a *admin) exchange(request *http.Request, out any, secret string) error {
 }
 
 // reason returns what an answer says in the members that Keycloak has for that: one line of
-// printable ASCII, without text that repeats the begin of one of the secrets.
-func reason(body []byte, secrets ...string) string {
+// printable ASCII, without text that repeats the begin of one of the secrets. explained says
+// that there is more than an error code.
+func reason(body []byte, secrets ...string) (text string, explained bool) {
 	var said struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 		Message     string `json:"errorMessage"`
 	}
 	if json.Unmarshal(body, &said) != nil {
-		return ""
+		return "", false
 	}
-	text := cmp.Or(said.Description, said.Message, said.Error)
+	explained = said.Description+said.Message != ""
+	text = cmp.Or(said.Description, said.Message, said.Error)
 	for _, secret := range secrets {
 		if secret != "" && strings.Contains(text, secret[:min(len(secret), 16)]) {
-			return "its reason repeats a credential, and is not shown"
+			return "its reason repeats a credential, and is not shown", explained
 		}
 	}
 	text = strings.Map(func(c rune) rune {
@@ -201,5 +207,5 @@ func reason(body []byte, secrets ...string) string {
 		}
 		return c
 	}, text)
-	return text[:min(len(text), maxReason)]
+	return text[:min(len(text), maxReason)], explained
 }

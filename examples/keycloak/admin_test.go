@@ -227,14 +227,17 @@ func TestOnlyKeycloaksOwnBadRequestIsARefusal(t *testing.T) {
 		"a long reason":          {answer{400, `{"errorMessage": "` + strings.Repeat(`ü\n`, 3000) + `"}`}, true, true},
 		"a page of a proxy, 400": {answer{400, page}, false, false},
 		"JSON of a proxy":        {answer{400, `{"message": "no"}`}, false, false},
+		"JSON of a gateway":      {answer{400, `{"status": 400, "error": "Bad Request"}`}, false, true},
+		"a parser":               {answer{400, `{"error": "Unrecognized field"}`}, false, true},
 		"no right":               {answer{403, `{"error": "HTTP 403 Forbidden"}`}, false, true},
 		"a clash":                {answer{409, `{"errorMessage": "Client abc already exists"}`}, false, true},
+		"a gateway's patience":   {answer{408, `{"error": "Request Timeout"}`}, false, false},
 		"a redirect":             {answer{302, ""}, false, false},
 		"too many calls":         {answer{429, ""}, false, false},
 		"a fault":                {answer{500, `{"error": "unknown_error"}`}, false, false},
 		"a page of a proxy":      {answer{502, page}, false, false},
 		"more than can be right": {answer{200, strings.Repeat("x", maxAnswer+1)}, false, false},
-		"an echo":                {answer{400, `{"error": "Bearer 1"}`}, true, true},
+		"an echo":                {answer{400, `{"errorMessage": "Bearer 1"}`}, true, true},
 	} {
 		f, a := newFake(t)
 		f.has("accounts")

@@ -125,7 +125,7 @@ func refusal(err error, recreate bool) error {
 	switch {
 	case !errors.As(err, &said) || said.Reason == "":
 		return err
-	case said.Status == http.StatusBadRequest:
+	case said.Status == http.StatusBadRequest && said.Explained:
 		return &dcr.Refusal{Reason: "the authorization server refuses the client: " + said.Reason}
 	case said.Status == http.StatusConflict:
 		return unfit(err, recreate)
@@ -149,7 +149,8 @@ func untouched(err error) bool {
 	var network *net.OpError
 	switch {
 	case errors.As(err, &said):
-		return said.Status/100 == 4 && said.Reason != ""
+		refusals := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict}
+		return said.Reason != "" && slices.Contains(refusals, said.Status)
 	case errors.As(err, &network):
 		return network.Op == "dial"
 	}
