@@ -2,9 +2,11 @@ package upstream_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -245,12 +247,25 @@ func (r *real) out(t *testing.T) {
 	require.Len(t, bank.records(t), 1, "nothing is half done")
 	r.restart()
 
-	_, err = other.Register(ctx, request)
-	require.NoError(t, err, "the same request")
-	_, err = p.Update(ctx, kept.ClientID, update, access)
-	require.NoError(t, err, "the same request")
-	require.NoError(t, p.Delete(ctx, kept.ClientID, access))
+	served(t, func() error { _, err := other.Register(ctx, request); return err })
+	served(t, func() error { _, err := p.Update(ctx, kept.ClientID, update, access); return err })
+	served(t, func() error { return p.Delete(ctx, kept.ClientID, access) })
 	require.NotContains(t, r.clients(), kept.ClientID)
+}
+
+// served sends the same request until it is answered: a server that has just started may be
+// too slow for the bank, which then answers 503.
+func served(t *testing.T, send func() error) {
+	t.Helper()
+	var refused *tpp.ResponseError
+	for until := time.Now().Add(time.Minute); ; {
+		err := send()
+		if !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable || time.Now().After(until) {
+			require.NoError(t, err, "the same request")
+			return
+		}
+		time.Sleep(time.Second)
+	}
 }
 
 // personOf makes another client of a bank for a software.

@@ -77,7 +77,7 @@ func (s *setup) open(ctx context.Context, wrap func(dcr.Provisioner) dcr.Provisi
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
 	log := &logBuffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
-	config := upstream.Config{RegistrationEndpoint: s.RegistrationEndpoint, HTTPClient: client, Logger: logger, Mapping: upstream.OIDCProvider(),
+	config := upstream.Config{RegistrationEndpoint: s.RegistrationEndpoint, HTTPClient: client, Logger: logger, Timeout: 25 * time.Second, Mapping: upstream.OIDCProvider(),
 		InitialAccessToken: func(context.Context) (claims.Secret, error) { return claims.NewSecret(s.InitialAccessToken), nil }}
 	if s.Keycloak {
 		config.Mapping = upstream.Keycloak()
