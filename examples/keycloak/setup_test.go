@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -122,6 +123,13 @@ func (w *world) responseTypes(t *testing.T) {
 		require.Equal(t, c.code, w.signIn(t, answer, c.response) == http.StatusOK, c.response)
 	}
 	require.Equal(t, http.StatusOK, w.signIn(t, hybrid, "code&response_mode=jwt"), "JARM")
+	redirects, _ := hybrid.Metadata.RedirectURIs.Get()
+	for response, want := range map[string]bool{"code id_token": true, "code id_token token": false, "token": false} {
+		object, err := s.Sign(map[string]any{"iss": hybrid.ClientID, "client_id": hybrid.ClientID, "aud": w.config.at("bank", ""), "response_type": response,
+			"redirect_uri": redirects[0], "scope": "openid", "nonce": "n", "nbf": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix()})
+		require.NoError(t, err)
+		require.Equal(t, want, w.signIn(t, hybrid, "code id_token&request="+object) == http.StatusOK, "%s in a request object", response)
+	}
 	for _, c := range []*tpp.ClientInformation{hybrid, answer} {
 		require.NoError(t, s.Delete(t.Context(), c.ClientID, s.token(t, c)))
 	}
