@@ -67,3 +67,43 @@ func TestAnInstallStartsNoService(t *testing.T) {
 		})
 	}
 }
+
+// TestATestOfAServerThatDidNothingFailsTheStage runs the function of .ci/run that runs tests
+// with a server, over a go that prints what a test of it could.
+func TestATestOfAServerThatDidNothingFailsTheStage(t *testing.T) {
+	bash, ok := realtest.Tool(t, "bash")
+	if !ok {
+		return
+	}
+	function := regexp.MustCompile(`(?ms)^run_with\(\) \{$.*?^\}$`).FindString(readFile(t, ".ci/run"))
+	require.NotEmpty(t, function)
+	const around = `set -euo pipefail
+		step() { :; }
+		die() { echo "died: $*"; exit 1; }
+		leave_out() { echo "left out: $*"; }
+		have() { [[ "$1" != missing ]]; }
+		asks_for() { printf './ TestOne\n./ TestOther\n'; }
+		go() { [[ "$OBDCR_SERVERS" = 1 && "$*" = *' -run ^(TestOne|TestOther)$ .' ]] && printf '%b' "$says"; }
+	`
+	const both = `--- PASS: TestOne (1.00s)\n--- PASS: TestOther (1.00s)\nok\n`
+	for name, c := range map[string]struct{ says, tool, end string }{
+		"both have run":           {both, "java:jre", ""},
+		"one has not":             {`--- PASS: TestOne (1.00s)\nok\n`, "java:jre", "died: TestOther"},
+		"one has a longer name":   {`--- PASS: TestOne (1.00s)\n--- PASS: TestOtherwise (1.00s)\nok\n`, "java:jre", "died: TestOther"},
+		"one says it did nothing": {`TestOne did not run: there is no mvn\n` + both, "java:jre", "died: a test"},
+		"a part was skipped":      {`    --- SKIP: TestOne/part (0.00s)\n` + both, "java:jre", "died: a test"},
+		"a program is missing":    {both, "missing:package", "left out: the tests with Keycloak there is no missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command(bash, "-c", around+function+"\nrun_with Keycloak "+c.tool)
+			cmd.Env = append(os.Environ(), "scratch="+t.TempDir(), "says="+c.says)
+			out, err := cmd.CombinedOutput()
+			if c.end == "" {
+				require.NoError(t, err, "%s", out)
+				require.NotContains(t, string(out), "died")
+				return
+			}
+			require.Contains(t, string(out), c.end)
+		})
+	}
+}
