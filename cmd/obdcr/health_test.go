@@ -34,6 +34,7 @@ func moody(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 	case "/silent":
 		<-r.Context().Done()
+		panic(http.ErrAbortHandler) // no answer even to a slow client
 	case "/header":
 		w.Header().Set("X-Large", strings.Repeat("x", 1<<20))
 	default:
