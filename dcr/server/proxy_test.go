@@ -110,15 +110,35 @@ func documentsThroughProxy(t *testing.T, b *behind) {
 // status sends a request with the path as it is.
 func (b *behind) status(t *testing.T, client *http.Client, method, path string, body io.Reader) int {
 	t.Helper()
+	status, err := b.try(t, client, method, path, body)
+	require.NoError(t, err)
+	return status
+}
+
+func (b *behind) try(t *testing.T, client *http.Client, method, path string, body io.Reader) (int, error) {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, "https://"+b.address, body)
 	require.NoError(t, err)
 	r.URL.Opaque = "//" + b.address + path
 	answer, err := client.Do(r)
-	require.NoError(t, err)
+	if err != nil {
+		return 0, err
+	}
 	defer answer.Body.Close()
 	_, err = io.Copy(io.Discard, answer.Body)
+	return answer.StatusCode, err
+}
+
+// refusesBody requires 413. Who refuses a body hangs up, maybe while the client still sends;
+// a client that finds the connection broken before it has read the answer sends again.
+func (b *behind) refusesBody(t *testing.T, client *http.Client, body func() io.Reader) {
+	t.Helper()
+	status, err := b.try(t, client, http.MethodPost, "/large", body())
+	for tries := 1; err != nil && tries < 20; tries++ {
+		status, err = b.try(t, client, http.MethodPost, "/large", body())
+	}
 	require.NoError(t, err)
-	return answer.StatusCode
+	require.Equal(t, http.StatusRequestEntityTooLarge, status)
 }
 
 // Whoever comes over a connection that another TPP's requests have used is still who it is.
@@ -162,12 +182,12 @@ func sizesThroughProxy(t *testing.T, b *behind) {
 		"chunked":         func(n int) io.Reader { return io.MultiReader(bytes.NewReader(make([]byte, n))) },
 	} {
 		require.Equal(t, http.StatusOK, b.status(t, client, http.MethodPost, "/who", body(dcr.MaxRequestBody)), name)
-		require.Equal(t, http.StatusRequestEntityTooLarge, b.status(t, client, http.MethodPost, "/large", body(dcr.MaxRequestBody+1)), name)
+		b.refusesBody(t, client, func() io.Reader { return body(dcr.MaxRequestBody + 1) })
 		if name == "with its length" && b.tool != "apache2" { // which asks the bank before it reads
 			require.Empty(t, b.arrived("/large"), "the proxy refuses it")
 		}
 	}
-	require.Equal(t, http.StatusRequestEntityTooLarge, b.status(t, client, http.MethodPost, "/large", io.MultiReader(bytes.NewReader(make([]byte, 200<<10)))))
+	b.refusesBody(t, client, func() io.Reader { return io.MultiReader(bytes.NewReader(make([]byte, 200<<10))) })
 	for name, o := range map[string]leafOptions{
 		"the leaf alone": {}, "with its issuing CA": {chain: true}, "9 KB": {names: 150}, "9 KB with its issuing CA": {names: 150, chain: true},
 	} {
