@@ -40,7 +40,7 @@ func readKeys(ctx context.Context, from ssa.SoftwareKeys) (*softwareKeys, error)
 // tell a withdrawn key from an unknown one. An empty set is no error, since no key
 // matches it.
 func (known *softwareKeys) readPublished(ctx context.Context, from ssa.SoftwareKeys) error {
-	keys, err := from.Source.ResolveKeys(ctx, ssa.KeyRef{URL: from.Address})
+	keys, err := from.Source.ResolveKeys(ctx, from.Ref(""))
 	if err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
 		return keySourceError(err)
 	}
@@ -52,7 +52,7 @@ func (known *softwareKeys) readPublished(ctx context.Context, from ssa.SoftwareK
 // says until when.
 func (known *softwareKeys) readAgain(ctx context.Context, leaf *x509.Certificate, from ssa.SoftwareKeys) (barred *ssa.UnknownKeyError, failure error) {
 	thumbprint := sha256.Sum256(leaf.Raw)
-	_, err := from.Source.ResolveKeys(ctx, ssa.KeyRef{URL: from.Address, KeyID: base64.RawURLEncoding.EncodeToString(thumbprint[:])})
+	_, err := from.Source.ResolveKeys(ctx, from.Ref(base64.RawURLEncoding.EncodeToString(thumbprint[:])))
 	if err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
 		return nil, keySourceError(err)
 	}

@@ -14,7 +14,8 @@ var (
 	ErrUnknownIssuer        = errors.New("unknown issuer")
 	ErrAlgorithm            = errors.New("algorithm not allowed")
 	ErrKeyNotFound          = errors.New("key not found")
-	ErrKeyRevoked           = errors.New("key revoked") // comes with ErrKeyNotFound
+	ErrKeyRevoked           = errors.New("key revoked")      // comes with ErrKeyNotFound
+	ErrNoKeyPublished       = errors.New("no key published") // comes with ErrKeyNotFound
 	ErrBadSignature         = errors.New("bad signature")
 	ErrTooOld               = errors.New("too old")
 	ErrNotYetValid          = errors.New("not yet valid")

@@ -1,6 +1,7 @@
 package ssa
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/sha256"
@@ -22,7 +23,11 @@ type Key struct {
 	// CertificateSHA256 are the SHA-256 thumbprints of the certificates that the key
 	// names: its x5t#S256, and that of the first certificate of its x5c.
 	CertificateSHA256 [][32]byte
-	ops               []string // key_ops
+	// Certificate is the first certificate of the key's x5c, in DER: one that certifies this
+	// very key (RFC 7517 section 4.7). It is nil where the key has none. Nobody has judged it.
+	// It must not be changed.
+	Certificate []byte
+	ops         []string // key_ops
 }
 
 // Is reports whether k is the same key as public, such as the public key of a
@@ -33,6 +38,14 @@ func (k *Key) Is(public crypto.PublicKey) bool { return jose.SamePublicKey(k.Pub
 type KeyRef struct {
 	URL   string // address of the JWKS; "" where the resolver has but one set
 	KeyID string // kid of the token, compared exactly; "" asks for all keys
+	// Software says that the set is a software's. A software may withdraw all its keys, so an
+	// empty set is believed there; a directory without keys is out of order.
+	Software bool
+	// Asker is on whose behalf the key is looked up: a software and the certificate that was
+	// presented, say, as any text. A resolver that reads a set again for an unknown kid
+	// counts that for each Asker, so that one cannot use up the reading of another. "" is an
+	// Asker too.
+	Asker string
 }
 
 // KeyResolver finds the keys that a reference names, in the order of the set. Where there
@@ -65,7 +78,10 @@ func (s KeySet) ResolveKeys(_ context.Context, ref KeyRef) ([]Key, error) {
 			found = append(found, k)
 		}
 	}
-	if len(found) == 0 {
+	switch {
+	case len(s.Keys) == 0 && len(s.Skipped) == 0:
+		return nil, &Error{Kind: ErrNoKeyPublished, Pointer: "/kid", Header: true, Cause: ErrKeyNotFound, Detail: "the key set is empty"}
+	case len(found) == 0:
 		return nil, &Error{Kind: ErrKeyNotFound, Pointer: "/kid", Header: true, Detail: "no key of the set has this kid"}
 	}
 	return found, nil
@@ -133,6 +149,7 @@ func keyOf(k *jose.Key) Key {
 		key.CertificateSHA256 = append(key.CertificateSHA256, [32]byte(k.X5TS256))
 	}
 	if len(k.Certificates) > 0 {
+		key.Certificate = bytes.Clone(k.Certificates[0])
 		if sum := sha256.Sum256(k.Certificates[0]); !slices.Contains(key.CertificateSHA256, sum) {
 			key.CertificateSHA256 = append(key.CertificateSHA256, sum)
 		}

@@ -36,6 +36,13 @@ type SoftwareKeys struct {
 	Source  SoftwareKeyResolver
 	Address string   // software_jwks_endpoint
 	Revoked []string // software_jwks_revoked_endpoint and org_jwks_revoked_endpoint, as far as there are any
+	Asker   string   // as KeyRef has it
+}
+
+// Ref returns the reference to a key of the software by its kid, "" for all, with Software
+// and Asker. It leaves Revoked aside.
+func (s SoftwareKeys) Ref(kid string) KeyRef {
+	return KeyRef{URL: s.Address, KeyID: kid, Software: true, Asker: s.Asker}
 }
 
 // ResolveKeys returns the keys of the software that have the kid and are not
@@ -43,7 +50,7 @@ type SoftwareKeys struct {
 // ErrKeyNotFound. Where a revoked address cannot be read, the look-up fails: the key may
 // be one that was withdrawn.
 func (s SoftwareKeys) ResolveKeys(ctx context.Context, ref KeyRef) ([]Key, error) {
-	keys, err := s.Source.ResolveKeys(ctx, KeyRef{URL: s.Address, KeyID: ref.KeyID})
+	keys, err := s.Source.ResolveKeys(ctx, s.Ref(ref.KeyID))
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,10 @@ var (
 	// was used for has not ended. It ends Active, and the jti stays used, or it is undone,
 	// and the jti is free again.
 	ErrUnderWay = fmt.Errorf("%w, by a change that has not ended", ErrReplayed)
+	// ErrForgotten is an ErrReplayed of which nobody knows: the reservation ends no later than
+	// one that was forgotten already, so the jti may be one of the forgotten. A store meets it
+	// after its clock was ahead. The sender signs a new request, with a later exp.
+	ErrForgotten = fmt.Errorf("%w, or the store has forgotten whether it was", ErrReplayed)
 )
 
 // Store keeps clients. All methods are safe for concurrent use. Records go in and out
@@ -113,6 +117,15 @@ type Pending interface {
 	// whose ID is greater than after, in the order of the bytes of their IDs. It returns none
 	// where limit is below 1.
 	ListPending(ctx context.Context, after string, limit int) ([]Client, error)
+}
+
+// Prober tells whether a store can take changes now, for the readiness of a server. Reading a
+// record does not tell: a disk that is full, or that turned read-only, is still read.
+type Prober interface {
+	// Probe writes about as much as a registration does, and leaves no record. A nil error
+	// means that the store took it as durably as a change. Any other error says why it did not.
+	// Concurrent calls are safe. A caller limits how often it asks.
+	Probe(ctx context.Context) error
 }
 
 // Lister walks over all records, for portals and operators.

@@ -142,7 +142,7 @@ func (t *tokenEndpoint) checkSignature(ctx context.Context, by *credentials, key
 	// The software may have published its key a moment ago. With a kid, the resolver reads
 	// the set again for an unknown key. Without one, ask for a kid that no set has: that
 	// causes the same refetch, under the same limits.
-	if _, err := keys.Source.ResolveKeys(ctx, ssa.KeyRef{URL: keys.Address, KeyID: "assertion without kid"}); err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
+	if _, err := keys.Source.ResolveKeys(ctx, keys.Ref("assertion without kid")); err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
 		return keysRefusal(err)
 	}
 	return signedBy(ctx, by.assertion, keys, kid, allowed)
