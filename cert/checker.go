@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -127,7 +128,7 @@ func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certif
 	if !errors.Is(err, ErrNotOwned) {
 		return accepted, err
 	}
-	barred, failure := known.readAgain(ctx, leaf, s.Keys)
+	barred, failure := known.readAgain(ctx, base64.RawURLEncoding.EncodeToString(good.thumbprint[:]), s.Keys)
 	if failure != nil {
 		return nil, failure
 	}

@@ -2,9 +2,6 @@ package cert
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"time"
 
@@ -48,11 +45,10 @@ func (known *softwareKeys) readPublished(ctx context.Context, from ssa.SoftwareK
 	return nil
 }
 
-// readAgain has the key set read again. If the resolver may not read it yet, barred
-// says until when.
-func (known *softwareKeys) readAgain(ctx context.Context, leaf *x509.Certificate, from ssa.SoftwareKeys) (barred *ssa.UnknownKeyError, failure error) {
-	thumbprint := sha256.Sum256(leaf.Raw)
-	_, err := from.Source.ResolveKeys(ctx, from.Ref(base64.RawURLEncoding.EncodeToString(thumbprint[:])))
+// readAgain has the key set read again, by a kid that it has not. If the resolver may not
+// read it yet, barred says until when.
+func (known *softwareKeys) readAgain(ctx context.Context, kid string, from ssa.SoftwareKeys) (barred *ssa.UnknownKeyError, failure error) {
+	_, err := from.Source.ResolveKeys(ctx, from.Ref(kid))
 	if err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
 		return nil, keySourceError(err)
 	}

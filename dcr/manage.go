@@ -150,6 +150,9 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, l
 		if err := r.checkCertificate(ctx, v, leaf); err != nil {
 			return nil, withToken(err)
 		}
+		if err := r.findSubject(ctx, v, leaf); err != nil {
+			return nil, err
+		}
 	}
 	report := r.verifier.Validator.Judge(v.input)
 	if !report.Valid() {
@@ -178,6 +181,34 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, l
 	change.After = &w.client
 	r.done(ctx, change)
 	return &Registration{Client: w.client, Secret: w.secret, Report: report, Change: &change, response: w.response}, nil
+}
+
+// findSubject looks for the transport certificate that an update moves the client to, where
+// its subject is not that of the certificate leaf. It tells the rules of one that is
+// published and good. An outage is a 503.
+func (r *Registrar) findSubject(ctx context.Context, v *VerifiedRequest, leaf *x509.Certificate) error {
+	name, sent := v.request.claims.TLSClientAuthSubjectDN.Get()
+	if !r.policy.SubjectDNFromKeySet || !sent || v.request.claims.TokenEndpointAuthMethod.Or("") != claims.TLSClientAuth {
+		return nil
+	}
+	same := func(c *x509.Certificate) bool {
+		same, err := r.policy.SubjectDNMatch.Same(name, c.RawSubject)
+		return err == nil && same
+	}
+	if same(leaf) {
+		return nil
+	}
+	next, err := r.certificates.Published(ctx, cert.SoftwareOf(v.statement, v.keys), same)
+	var refusal *Error
+	switch {
+	case err == nil:
+		v.input.Update.TransportSubjects = [][]byte{next.Certificate.RawSubject}
+	case errors.Is(err, cert.ErrRevocationUnknown):
+		return Unavailable(err, "the revocation status of the certificate that the client is to move to cannot be read at the moment")
+	case errors.As(certificateError(err), &refusal) && refusal.Status != http.StatusUnauthorized:
+		return refusal
+	}
+	return nil // the rule reports the name
 }
 
 // anotherSecret reports whether a request has a client_secret that is not the client's.

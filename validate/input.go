@@ -57,6 +57,14 @@ type Update struct {
 	// SecretDiffers: the request has a client_secret, and it is not the client's. Who does
 	// not know the client's secret leaves it false.
 	SecretDiffers bool
+	// TransportSubjects are the subjects of transport certificates that the software has
+	// published beside the one of the connection, and that the caller has found good: DER, as
+	// in x509.Certificate.RawSubject. A rule looks at them where the policy has
+	// SubjectDNFromKeySet, and only if the name is not that of the connection's certificate.
+	TransportSubjects [][]byte
+	// TransportSubjectsUnread: the caller has no key set to look for such certificates in. A
+	// name that may be one of theirs is then a warning.
+	TransportSubjectsUnread bool
 }
 
 // Req returns the claims of the request, nil if there are none.

@@ -66,6 +66,10 @@ type Policy struct {
 	// SubjectDNMatch is how tls_client_auth_subject_dn is compared with the
 	// certificate's subject. (subject_dn_match)
 	SubjectDNMatch SubjectDNMatch
+	// SubjectDNFromKeySet lets an update name the subject of another transport certificate
+	// that the software publishes (x5c) as tls_client_auth_subject_dn, so that the client can
+	// move to it. (subject_dn_from_key_set)
+	SubjectDNFromKeySet bool
 	// Registrations limits how many clients one software may have. (registrations)
 	Registrations Registrations
 	// Attributes are the application attributes that are taken from the
@@ -288,22 +292,23 @@ func DefaultPolicy(p Profile) Policy {
 		MemberAlgorithms: MemberAlgorithms{
 			IDToken: fapi(), RequestObject: fapi(), TokenEndpointAuth: fapi(), Backchannel: fapi(),
 		},
-		DefaultScopes:   slices.Clone(standardScopes),
-		IDShapes:        []IDShape{IDShapeOBIE},
-		SoftwareIDFrom:  SoftwareIDFromSSA,
-		IssuerKinds:     []IssuerKind{IssuerSoftwareID},
-		SubjectDNMatch:  DNMatchExact,
-		Registrations:   RegistrationsMany,
-		Attributes:      claims.DefaultAttributes(),
-		ClockSkew:       time.Minute,
-		MaxLifetime:     time.Hour,
-		SSAMaxAge:       24 * time.Hour,
-		MaxRedirectURIs: 50,
-		ServedRoles:     []claims.Role{claims.AISP, claims.PISP, claims.CBPII, claims.ASPSP},
-		CreatedStatus:   201,
-		ErrorDetail:     DetailFirst,
-		ForeignToken:    ForeignTokenUnauthorized,
-		PendingDays:     30,
+		DefaultScopes:       slices.Clone(standardScopes),
+		IDShapes:            []IDShape{IDShapeOBIE},
+		SoftwareIDFrom:      SoftwareIDFromSSA,
+		IssuerKinds:         []IssuerKind{IssuerSoftwareID},
+		SubjectDNMatch:      DNMatchExact,
+		SubjectDNFromKeySet: true,
+		Registrations:       RegistrationsMany,
+		Attributes:          claims.DefaultAttributes(),
+		ClockSkew:           time.Minute,
+		MaxLifetime:         time.Hour,
+		SSAMaxAge:           24 * time.Hour,
+		MaxRedirectURIs:     50,
+		ServedRoles:         []claims.Role{claims.AISP, claims.PISP, claims.CBPII, claims.ASPSP},
+		CreatedStatus:       201,
+		ErrorDetail:         DetailFirst,
+		ForeignToken:        ForeignTokenUnauthorized,
+		PendingDays:         30,
 	}
 	if p == WSO2 {
 		pol.RequiredMembers = []string{"redirect_uris"}

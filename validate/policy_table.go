@@ -199,6 +199,14 @@ var policyTable = jsonform.Table[Policy]{
 		Example: `"reversed"`,
 	},
 	{
+		Name:  "subject_dn_from_key_set",
+		Field: jsonform.At(func(p *Policy) *bool { return &p.SubjectDNFromKeySet }, jsonform.Bool{}),
+		Doc: "An update may change `tls_client_auth_subject_dn` to the subject of another transport certificate of the software, so that a client can move to " +
+			"a certificate with another subject. That certificate stands in `x5c` of the software's key set, is valid now, is for TLS clients, " +
+			"leads to one of the bank's CAs and is not revoked. With `false` the name is always that of the certificate that the client connects with.",
+		Example: `false`,
+	},
+	{
 		Name: "registrations",
 		Field: jsonform.At(func(p *Policy) *Registrations { return &p.Registrations },
 			jsonform.Text[Registrations]{Known: []Registrations{RegistrationsMany, RegistrationsOnePerSoftware, RegistrationsOnePerClientName}}),

@@ -1,6 +1,8 @@
 package validate
 
 import (
+	"slices"
+
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/dn"
 	"github.com/obdcr/obdcr/internal/rule"
@@ -125,7 +127,7 @@ var subjectDNRules = []Rule{
 	},
 	{
 		ID:       rule.TLSClientAuthSubjectDNMatchesCertificate,
-		Summary:  "tls_client_auth_subject_dn is the subject of the client certificate.",
+		Summary:  "tls_client_auth_subject_dn is the subject of the client certificate. In an update it may be that of another published transport certificate.",
 		Reason:   "Another certificate's name would let its holder in, and keep the client out.",
 		Bad:      `{"tls_client_auth_subject_dn": "CN=somebody else"}`,
 		Good:     `{"tls_client_auth_subject_dn": "CN=9b5usDpbNtmxDcTzs7GzKp,OU=0015800001041RHAAY,O=OpenBanking,C=GB"}`,
@@ -133,9 +135,10 @@ var subjectDNRules = []Rule{
 		Citation: dictionary(memberDN),
 		Basis:    BasisStricter,
 		Stricter: "The text lets a bank compare a part of the name alone; the policy member subject_dn_match can widen the comparison.",
-		Fix:      "copy the subject of the certificate that the client connects with, most specific attribute first",
-		When:     func(c *Case) bool { return sendsSubjectDN(c) && c.Cert() != nil },
-		Check:    checkSubjectDN,
+		Fix: "copy the subject of the certificate that the client connects with, most specific attribute first; " +
+			"in an update that of the next certificate, once it stands in x5c of the key set",
+		When:  func(c *Case) bool { return sendsSubjectDN(c) && c.Cert() != nil },
+		Check: checkSubjectDN,
 	},
 }
 
@@ -198,8 +201,8 @@ func spelled(name dn.Name) string {
 	return Echo(s)
 }
 
-// checkSubjectDN reports a name that is not the certificate's. The policy says how the
-// two are compared.
+// checkSubjectDN reports a name that is not the certificate's nor, in an update, that of
+// another published certificate. The policy says how the two are compared.
 func checkSubjectDN(c *Case) {
 	text, _ := c.Req().TLSClientAuthSubjectDN.Get()
 	got, err := dn.Parse(text)
@@ -211,7 +214,21 @@ func checkSubjectDN(c *Case) {
 		c.Report("/tls_client_auth_subject_dn", "cannot be compared: the certificate's subject cannot be read")
 		return
 	}
-	if !c.Policy().SubjectDNMatch.same(got, want) {
-		c.ReportValue("/tls_client_auth_subject_dn", text, spelled(want), "is not the subject of the client certificate")
+	if c.Policy().SubjectDNMatch.same(got, want) {
+		return
+	}
+	update := c.Update()
+	switch {
+	case update == nil || !c.Policy().SubjectDNFromKeySet:
+		c.ReportValue("/"+memberDN, text, spelled(want), "is not the subject of the client certificate")
+	case slices.ContainsFunc(update.TransportSubjects, func(der []byte) bool {
+		published, err := dn.FromDER(der)
+		return err == nil && c.Policy().SubjectDNMatch.same(got, published)
+	}):
+	case update.TransportSubjectsUnread:
+		c.Warn("/"+memberDN, text, spelled(want), "is not the subject of the client certificate; whether it is that of another published certificate was not checked")
+	default:
+		c.ReportValue("/"+memberDN, text, spelled(want), "is neither the subject of the client certificate nor that of another transport certificate "+
+			"in the software's key set that is good")
 	}
 }

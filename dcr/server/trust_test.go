@@ -38,7 +38,7 @@ func newOtherCA(t *testing.T, until time.Time) otherCA {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	ca := otherCA{key: key}
-	ca.cert = ca.sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: "another CA"}, KeyUsage: x509.KeyUsageCertSign,
+	ca.cert = ca.sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: "another CA"}, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true, IsCA: true, NotAfter: until}, key.Public())
 	return ca
 }

@@ -33,6 +33,7 @@ func (l *linter) checkCertificate(ctx context.Context) (refused []validate.Viola
 		return nil, failure("the certificate's bindings: %w", err)
 	}
 	s := l.software()
+	l.findSubjects(ctx, checker, s)
 	faults, bound := checker.Examine(ctx, leaf, s)
 	for _, e := range faults {
 		if e.Kind == ssa.ErrKeySourceUnavailable || e.Kind == cert.ErrNoKeySet { //nolint:errorlint // sentinels as they are
@@ -51,6 +52,30 @@ func (l *linter) checkCertificate(ctx context.Context) (refused []validate.Viola
 		l.compareSubject(s)
 	}
 	return refused, nil
+}
+
+// findSubjects tells the rules of the transport certificates that the software publishes, of
+// which an update may name one: those in which the bank's checks find no fault. Without
+// Authorities nobody judges their chains, as with the certificate itself.
+func (l *linter) findSubjects(ctx context.Context, checker *cert.Checker, s cert.Software) {
+	update := l.input.Update
+	if update == nil {
+		return
+	}
+	if update.TransportSubjectsUnread = s.Keys.Source == nil; update.TransportSubjectsUnread {
+		return
+	}
+	keys, err := s.Keys.Source.ResolveKeys(ctx, s.Keys.Ref(""))
+	update.TransportSubjectsUnread = err != nil && !errors.Is(err, ssa.ErrKeyNotFound)
+	for i := range keys {
+		leaf := cert.TransportCertificate(&keys[i])
+		if leaf == nil {
+			continue
+		}
+		if faults, bound := checker.Examine(ctx, leaf, s); bound && len(faults) == 0 {
+			update.TransportSubjects = append(update.TransportSubjects, leaf.RawSubject)
+		}
+	}
 }
 
 // certificateViolation returns the violation for a refusal of the checker. Of the chain it

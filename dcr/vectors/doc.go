@@ -53,7 +53,10 @@
 //	certificate  client certificate: "der" is its subject in base64, "subject" the same
 //	             as text (RFC 4514), for people
 //	update       an object where the request would change a registered client (PUT); its
-//	             "secret_differs" is true where the client has another client_secret
+//	             "secret_differs" is true where the client has another client_secret,
+//	             "transport_subjects" are the subjects of other transport certificates that
+//	             the software publishes, each as in certificate, and
+//	             "transport_subjects_unread" is true where nobody looked for them
 //	policy       the bank's policy, as validate.ParsePolicy reads it; without it the
 //	             default policy of the profile holds; its claim_names are the names of
 //	             claims in the statement

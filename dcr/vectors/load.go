@@ -208,7 +208,22 @@ type certificateRow struct {
 }
 
 type updateRow struct {
-	SecretDiffers bool `json:"secret_differs"`
+	SecretDiffers     bool             `json:"secret_differs"`
+	TransportSubjects []certificateRow `json:"transport_subjects"`
+	SubjectsUnread    bool             `json:"transport_subjects_unread"`
+}
+
+// update returns what the rules may know of the client.
+func (row *updateRow) update() (*validate.Update, error) {
+	u := &validate.Update{SecretDiffers: row.SecretDiffers, TransportSubjectsUnread: row.SubjectsUnread}
+	for i, published := range row.TransportSubjects {
+		der, err := base64.StdEncoding.Strict().DecodeString(published.DER)
+		if err != nil {
+			return nil, fmt.Errorf("update: transport_subjects/%d: der: %w", i, err)
+		}
+		u.TransportSubjects = append(u.TransportSubjects, der)
+	}
+	return u, nil
 }
 
 // resolve makes the vectors of one file.
@@ -293,7 +308,11 @@ func (row *vectorRow) resolve(v *Vector, base *baseFile) error {
 		v.Certificate = &CertificateSubject{Subject: *row.Certificate.Subject, DER: der}
 	}
 	if row.Update != nil {
-		v.Update = &validate.Update{SecretDiffers: row.Update.SecretDiffers}
+		update, err := row.Update.update()
+		if err != nil {
+			return err
+		}
+		v.Update = update
 	}
 	for _, part := range [...]struct {
 		name   validate.Document

@@ -2,6 +2,7 @@ package vectors
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -76,6 +77,7 @@ func (v *Vector) Input() (*validate.Input, error) {
 	in := &validate.Input{Environment: v.Environment, Now: v.Clock}
 	if v.Update != nil {
 		update := *v.Update
+		update.TransportSubjects = slices.Clone(update.TransportSubjects)
 		in.Update = &update
 	}
 	var errs [4]error

@@ -1,0 +1,99 @@
+package cert
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"slices"
+
+	"github.com/obdcr/obdcr/ssa"
+)
+
+// maxPublished is the greatest number of certificates that Published judges in one reading
+// of a key set. Each may cost a signature and a question to the RevocationChecker.
+const maxPublished = 10
+
+// Published returns why a certificate of the software's key set is good: the newest one
+// that wanted accepts and that Check would accept if a client presented it. It is for a
+// client that is about to change its certificate. Published judges the first certificate of
+// each key's x5c, of keys for TLS (use tls, or none), and at most ten that wanted accepts.
+// wanted is asked before anything is believed of a certificate.
+//
+// The error is an *Error. Its kind is ErrNotOwned where there is no such certificate; a
+// checker without Authorities finds none, since nothing shows who issued it. The kind is
+// ssa.ErrKeySourceUnavailable where a key set cannot be read, and ErrRevocationUnknown where
+// no certificate is good and the status of one is unknown: an outage is never a consent. As
+// in Check, a set without such a certificate is read once more if it may be.
+func (c *Checker) Published(ctx context.Context, s Software, wanted func(*x509.Certificate) bool) (*Acceptance, error) {
+	switch {
+	case c.config.Authorities == nil:
+		return nil, &Error{Kind: ErrNotOwned, Detail: "no CAs are configured that could show who issued a published certificate"}
+	case s.Keys.Source == nil:
+		return nil, &Error{Kind: ErrNotOwned, Detail: "no key set is known that could publish a certificate"}
+	}
+	known, err := readKeys(ctx, s.Keys)
+	if err != nil {
+		return nil, err
+	}
+	accepted, err := c.firstPublished(ctx, &s, known, wanted)
+	if !errors.Is(err, ErrNotOwned) {
+		return accepted, err
+	}
+	// No set has this kid, so a source that caches reads the set again if it may.
+	unknown := sha256.Sum256([]byte("a certificate with another subject"))
+	if _, failure := known.readAgain(ctx, base64.RawURLEncoding.EncodeToString(unknown[:]), s.Keys); failure != nil {
+		return nil, failure
+	}
+	return c.firstPublished(ctx, &s, known, wanted)
+}
+
+func (c *Checker) firstPublished(ctx context.Context, s *Software, known *softwareKeys, wanted func(*x509.Certificate) bool) (*Acceptance, error) {
+	refusal := &Error{Kind: ErrNotOwned, Detail: "no certificate of the software's key set is the one that is wanted, and good"}
+	for _, leaf := range transportCertificates(known.published, wanted) {
+		good, err := c.certificate(ctx, leaf, s.Environment)
+		if err == nil {
+			good, err = c.belongs(good, leaf, s, known)
+		}
+		if err == nil {
+			return good, nil
+		}
+		var e *Error
+		if !errors.As(err, &e) {
+			return nil, err
+		}
+		if e.Kind == ErrRevocationUnknown {
+			refusal = e
+		}
+	}
+	return nil, refusal
+}
+
+// TransportCertificate returns the certificate that a published key has in x5c, if the key
+// is for TLS (use tls, or none). It is nil for any other key, for one without a certificate,
+// and where the certificate cannot be read or is over another key. Nobody has judged it.
+func TransportCertificate(k *ssa.Key) *x509.Certificate {
+	if k.Certificate == nil || k.Use != "" && k.Use != "tls" {
+		return nil
+	}
+	leaf, err := x509.ParseCertificate(k.Certificate)
+	if err != nil || !k.Is(leaf.PublicKey) {
+		return nil
+	}
+	return leaf
+}
+
+// transportCertificates returns the certificates of keys for TLS that wanted accepts, the
+// newest first.
+func transportCertificates(keys []ssa.Key, wanted func(*x509.Certificate) bool) []*x509.Certificate {
+	var all []*x509.Certificate
+	for i := range keys {
+		if leaf := TransportCertificate(&keys[i]); leaf != nil && wanted(leaf) {
+			all = append(all, leaf)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *x509.Certificate) int { return cmp.Compare(b.NotBefore.Unix(), a.NotBefore.Unix()) })
+	return all[:min(len(all), maxPublished)]
+}
