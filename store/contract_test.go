@@ -15,6 +15,7 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 		Open: func(t *testing.T) store.Store {
 			return store.NewMemory(time.Now)
 		},
+		OpenAt: func(t *testing.T, clock func() time.Time) store.Store { return store.NewMemory(clock) },
 		Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister, storetest.ClientIDs, storetest.Pending}, Rounds: fulltest.Rounds(20),
 	})
 }
@@ -25,5 +26,5 @@ func TestMemoryReplayKeepsTheContract(t *testing.T) {
 		now.Store(time.Now().UnixNano())
 		m := store.NewMemoryReplay(func() time.Time { return time.Unix(0, now.Load()) })
 		return m, func(d time.Duration) { now.Add(int64(d)) }
-	}})
+	}, OpenAt: func(t *testing.T, clock func() time.Time) store.Replay { return store.NewMemoryReplay(clock) }})
 }

@@ -24,6 +24,7 @@ type Memory struct {
 	byClient map[string]string // ClientID to ID
 	reserved map[[32]byte]reserved
 	queue    [][32]byte // reservations in the order made, for purging
+	gone     forgotten
 }
 
 // reserved is a reservation and the ID of the record that it was made with.
@@ -251,7 +252,8 @@ func (m *Memory) taken(c Client) error {
 	return ErrExists
 }
 
-// replayed returns ErrReplayed, or ErrUnderWay, if the jti was used before.
+// replayed returns ErrReplayed, or ErrUnderWay, if the jti was used before, and
+// ErrForgotten if it may have been.
 func (m *Memory) replayed(r Reservation) error {
 	if r.IsZero() {
 		return nil
@@ -259,31 +261,38 @@ func (m *Memory) replayed(r Reservation) error {
 	key := r.Key()
 	held, ok := m.reserved[key]
 	switch {
-	case !ok || !m.clock().Before(held.until):
-		return nil
+	case !ok || !m.clock().Before(held.until) && r.Until.After(held.until):
+		return m.gone.refuse(r)
 	case bytes.Equal(m.clients[held.id].Reserved, key[:]):
 		return ErrUnderWay
 	}
 	return ErrReplayed
 }
 
-// reserve remembers the jti, and forgets those of the oldest few that have ended.
+// reserve remembers the jti, in the place of one that has ended if there is one, and
+// forgets those of the oldest few that have ended.
 func (m *Memory) reserve(r Reservation, id string) {
 	if r.IsZero() {
 		return
 	}
 	key := r.Key()
+	if ended, ok := m.reserved[key]; ok {
+		m.gone.add(ended.until)
+	}
 	m.reserved[key] = reserved{until: r.Until, id: id}
 	m.queue = append(m.queue, key)
 	now := m.clock()
 	for range min(purgeBatch, len(m.queue)) {
 		oldest := m.queue[0]
 		m.queue = m.queue[1:]
-		if held, ok := m.reserved[oldest]; ok && now.Before(held.until) {
+		held, ok := m.reserved[oldest]
+		switch {
+		case ok && now.Before(held.until):
 			m.queue = append(m.queue, oldest)
-			continue
+		case ok:
+			m.gone.add(held.until)
+			delete(m.reserved, oldest)
 		}
-		delete(m.reserved, oldest)
 	}
 }
 

@@ -35,8 +35,9 @@ var (
 	// and the jti is free again.
 	ErrUnderWay = fmt.Errorf("%w, by a change that has not ended", ErrReplayed)
 	// ErrForgotten is an ErrReplayed of which nobody knows: the reservation ends no later than
-	// one that was forgotten already, so the jti may be one of the forgotten. A store meets it
-	// after its clock was ahead. The sender signs a new request, with a later exp.
+	// one that was forgotten already, so the jti may be one of the forgotten (see Reservation).
+	// A store meets it after its clock was ahead. The sender finds out whether its request was
+	// served, and else signs a new one, with a later exp.
 	ErrForgotten = fmt.Errorf("%w, or the store has forgotten whether it was", ErrReplayed)
 )
 
@@ -56,14 +57,17 @@ var (
 // too, so that no other client can take the old key before an Undo.
 //
 // A reservation belongs to the record that it was made with, and outlives the record:
-// after Delete the store still refuses the jti. Only Undo forgets a reservation.
+// after Delete the store still refuses the jti. Only Undo takes a reservation back. A store
+// forgets reservations that have ended by its clock, and remembers up to which end it has
+// done so, as Reservation says: a clock that was wrong must not let a jti in twice.
 type Store interface {
 	// Create commits the record, with Version 1, and the change in one transaction. On
 	// any error it stores neither. The State of the record is Active, Creating or
 	// PendingCreate, else the error is ErrState (see ForCreate). ErrReplayed: the jti was
 	// used before. It is ErrUnderWay, which wraps ErrReplayed, if the record that it was
 	// used for still has it as its Reserved. ErrExists: the ID, the ClientID or the UniqueKey
-	// is taken.
+	// is taken. It is ErrForgotten, which wraps ErrReplayed too, if the reservation ends no
+	// later than one that the store has forgotten.
 	// ErrLeaving, which wraps ErrExists: the ID and the ClientID are free, and the holder of
 	// the UniqueKey is Creating or Deleting. Where both hold, ErrReplayed comes before ErrExists.
 	Create(ctx context.Context, c Client, with Change) error
@@ -74,8 +78,8 @@ type Store interface {
 	// Version up. It commits the change in the same transaction. ForUpdate returns the
 	// record to write. Any error means that nothing was changed: ErrNotFound,
 	// ErrReplayed, ErrConflict, ErrState or ErrExists, the first of these that holds.
-	// ErrReplayed is ErrUnderWay, and ErrExists is ErrLeaving, in the same cases as for
-	// Create.
+	// ErrReplayed is ErrUnderWay or ErrForgotten, and ErrExists is ErrLeaving, in the same
+	// cases as for Create.
 	Update(ctx context.Context, c Client, with Change) error
 	// Delete removes the record, in any state, if its Version still is version. It
 	// commits the change in the same transaction. ErrNotFound and ErrConflict change
@@ -91,7 +95,8 @@ type Unfinished interface {
 	// in one transaction. It replaces an Updating record, and a Creating one that has a
 	// Previous, by its Previous and counts the Version up. It removes any other Creating
 	// record. In each case it forgets the reservation of that change, so that the sender
-	// may send the same request again. The jti of a registration that waited for approval
+	// may send the same request again; where it was forgotten before, that request may get
+	// ErrForgotten. The jti of a registration that waited for approval
 	// is none of that change, and stays used. ErrNotFound, ErrConflict and, for a record in
 	// another state, ErrState change nothing.
 	Undo(ctx context.Context, id string, version int64) error
@@ -143,13 +148,23 @@ type Lister interface {
 // succeeds; only that one may register. The zero Reservation is never held and never
 // refused. Any error but ErrReplayed means that Replay cannot answer now: the caller
 // fails closed.
+//
+// A confirmed jti is forgotten as Reservation says, with a mark. A lease that ends, is
+// released or is dropped leaves the mark where it is: nobody registered by it, and the
+// sender may send the same request again. A lease is counted by a clock that does not jump
+// where there is one. Where a clock jumps, a lease may end early, and its holder is not
+// confirmed then; and a lease that was made while the clock was ahead lasts no longer than
+// its length, counted from when the mended clock is first seen.
 type Replay interface {
-	// Reserve holds the jti for the lease. ErrReplayed: the jti is confirmed and its
-	// reservation has not ended. ErrUnderWay, which wraps ErrReplayed: another lease holds
-	// it. A lease of zero or less holds nothing.
+	// Reserve holds the jti for the lease. ErrReplayed: the jti is confirmed, and its
+	// reservation has not ended or ends no earlier than r does. ErrUnderWay, which wraps
+	// ErrReplayed: another lease holds it. ErrForgotten, which wraps ErrReplayed too: r ends
+	// no later than a confirmed jti that was forgotten. A lease of zero or less holds nothing.
 	Reserve(ctx context.Context, r Reservation, lease time.Duration) error
 	// Confirm keeps a held jti until r.Until. ErrReplayed: no lease holds the jti any
-	// more, or it is confirmed already. The caller then undoes the registration.
+	// more, or it is confirmed already. ErrForgotten: r ends no later than a confirmed jti
+	// that was forgotten, which may be this one by another holder. The caller then undoes
+	// the registration.
 	Confirm(ctx context.Context, r Reservation) error
 	// Release ends the lease. It does nothing where there is no lease, and where the jti
 	// is confirmed.

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 
 	"github.com/obdcr/obdcr/store"
 )
@@ -18,7 +17,7 @@ func (s *Store) Create(ctx context.Context, c store.Client, with store.Change) e
 		return failed("create", err)
 	}
 	return failed("create", s.write.transact(ctx, func(ctx context.Context) error {
-		if err := s.reserve(ctx, c.ID, with.Reservation); err != nil {
+		if err := s.write.makeReservation(ctx, s.clock(), c.ID, with.Reservation); err != nil {
 			return err
 		}
 		if err := affects(store.ErrExists)(s.write.insert.ExecContext(ctx, row...)); err != nil {
@@ -35,7 +34,7 @@ func (s *Store) Update(ctx context.Context, c store.Client, with store.Change) e
 		if err != nil {
 			return err
 		}
-		if err := s.reserve(ctx, c.ID, with.Reservation); err != nil {
+		if err := s.write.makeReservation(ctx, s.clock(), c.ID, with.Reservation); err != nil {
 			return err
 		}
 		c, err := store.ForUpdate(old, c, with)
@@ -90,35 +89,4 @@ func (s *Store) Undo(ctx context.Context, id string, version int64) error {
 		}
 		return s.write.replace(ctx, *before)
 	}))
-}
-
-// reserve makes a reservation. After each purgeEvery reservations it also forgets some
-// that have ended.
-func (s *Store) reserve(ctx context.Context, id string, r store.Reservation) error {
-	if r.IsZero() {
-		return nil
-	}
-	now, key := s.clock().Unix(), r.Key()
-	if s.write.reservations++; s.write.reservations%purgeEvery == 0 {
-		if _, err := s.write.purge.ExecContext(ctx, now, purgeBatch); err != nil {
-			return err
-		}
-	}
-	err := affects(store.ErrReplayed)(s.write.reserve.ExecContext(ctx, key[:], seconds(r.Until), id, now))
-	if errors.Is(err, store.ErrReplayed) {
-		return s.write.used(ctx, key[:])
-	}
-	return err
-}
-
-// used returns the error for a jti that was used before.
-func (w *writer) used(ctx context.Context, key []byte) error {
-	var n int
-	if err := w.underWay.QueryRowContext(ctx, key).Scan(&n); err != nil {
-		return err
-	}
-	if n > 0 {
-		return store.ErrUnderWay
-	}
-	return store.ErrReplayed
 }

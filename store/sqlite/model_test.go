@@ -61,7 +61,7 @@ func anyStep(t *rapid.T, now time.Time) func(full) error {
 	c.UpstreamState = []byte(rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "upstream"))
 	var with store.Change
 	if jti := rapid.SampledFrom([]string{"", "1", "2", "3", "4", "5"}).Draw(t, "jti"); jti != "" {
-		with.Reservation = store.Reservation{Namespace: "request", JTI: jti, Until: now.Add(time.Duration(rapid.IntRange(0, 4).Draw(t, "until")) * time.Second)}
+		with.Reservation = store.Reservation{Namespace: "request", JTI: jti, Until: now.Add(time.Duration(rapid.IntRange(1, 4).Draw(t, "until")) * time.Second)}
 	}
 	right := rapid.Bool().Draw(t, "right version") // or else any
 	switch rapid.IntRange(0, 4).Draw(t, "verb") {

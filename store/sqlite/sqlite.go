@@ -30,8 +30,7 @@ const (
 	busyTimeout = 5 * time.Second       // how long the writer waits for another process
 	busyStep    = 20 * time.Millisecond // how long it waits before it looks at the context
 	readers     = 4                     // connections that read
-	purgeEvery  = 16                    // after so many reservations some that have ended are forgotten
-	purgeBatch  = 64                    // at most so many at once; it is more than purgeEvery, so the table shrinks
+	purgeBatch  = 3                     // how many reservations that have ended one that is made forgets: more than one, so the table shrinks
 )
 
 // Config configures a store.

@@ -22,7 +22,12 @@ import (
 
 func open(t testing.TB, path string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Clock: time.Now})
+	return openAt(t, path, time.Now)
+}
+
+func openAt(t testing.TB, path string, clock func() time.Time) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Clock: clock})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -33,6 +38,7 @@ func file(t testing.TB) string { return filepath.Join(t.TempDir(), "clients.db")
 func TestTheStoreKeepsTheContract(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		Open:   func(t *testing.T) store.Store { return open(t, file(t)) },
+		OpenAt: func(t *testing.T, clock func() time.Time) store.Store { return openAt(t, file(t), clock) },
 		Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister, storetest.ClientIDs, storetest.Pending}, Rounds: fulltest.Rounds(20),
 	})
 }
@@ -75,6 +81,10 @@ func TestTwoStoresOnOneFileKeepTheContract(t *testing.T) {
 		Open: func(t *testing.T) store.Store {
 			path := file(t)
 			return replicas{[2]*sqlite.Store{open(t, path), open(t, path)}, new(atomic.Uint32)}
+		},
+		OpenAt: func(t *testing.T, clock func() time.Time) store.Store {
+			path := file(t)
+			return replicas{[2]*sqlite.Store{openAt(t, path, clock), openAt(t, path, clock)}, new(atomic.Uint32)}
 		},
 		Wanted: []storetest.Capability{storetest.Unfinished, storetest.ClientIDs, storetest.Pending}, Rounds: fulltest.Rounds(20),
 	})

@@ -25,15 +25,18 @@ const (
 	deleteUnique = "DELETE FROM unique_keys WHERE client_id = ?"
 	selectHolder = "SELECT state FROM clients JOIN unique_keys ON unique_keys.client_id = clients.id WHERE unique_keys.unique_key = ?"
 
-	// An ended reservation is overwritten, even if the purge has not removed it yet.
-	insertReservation = `INSERT INTO reservations (reservation_key, ends_at, client_id) VALUES (?, ?, ?)
-		ON CONFLICT (reservation_key) DO UPDATE SET ends_at = excluded.ends_at, client_id = excluded.client_id
-		WHERE reservations.ends_at <= ?`
-	selectUnderWay = `SELECT count(*) FROM reservations JOIN clients ON reservations.client_id = clients.id AND reserved = reservation_key
+	insertReservation = `INSERT INTO reservations (reservation_key, ends_at, client_id)
+		SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM reservation_marks WHERE ends_at >= ?) ON CONFLICT DO NOTHING`
+	selectReservation = "SELECT ends_at FROM reservations WHERE reservation_key = ?"
+	selectUnderWay    = `SELECT count(*) FROM reservations JOIN clients ON reservations.client_id = clients.id AND reserved = reservation_key
 		WHERE reservation_key = ?`
+	dropReservation   = "DELETE FROM reservations WHERE reservation_key = ?"
 	deleteReservation = "DELETE FROM reservations WHERE reservation_key = ? AND client_id = ?"
 	purgeReservations = `DELETE FROM reservations WHERE reservation_key IN
-		(SELECT reservation_key FROM reservations WHERE ends_at <= ? ORDER BY ends_at LIMIT ?)`
+		(SELECT reservation_key FROM reservations WHERE ends_at <= ? ORDER BY ends_at LIMIT ?) RETURNING ends_at`
+	selectNextEnd = "SELECT ends_at FROM reservations ORDER BY ends_at LIMIT 1"
+	raiseMark     = `INSERT INTO reservation_marks (name, ends_at) VALUES ('forgotten', ?)
+		ON CONFLICT (name) DO UPDATE SET ends_at = excluded.ends_at WHERE reservation_marks.ends_at < excluded.ends_at`
 )
 
 // writer is the one connection that writes. Only the goroutine that holds the turn uses
@@ -45,12 +48,12 @@ type writer struct {
 
 	waiting atomic.Int32 // how many goroutines wait for the turn
 
-	reservations uint        // how many this process has made, for the purge
-	prepared     []*sql.Stmt // all of the following
+	nextEnd  int64       // no reservation that this process knows of ends before, in seconds since 1970
+	prepared []*sql.Stmt // all of the following
 
 	begin, commit, rollback, get, insert, update, remove  *sql.Stmt
 	addUnique, dropUnique, holder, reserve, forget, purge *sql.Stmt
-	underWay                                              *sql.Stmt
+	underWay, reserved, drop, next, raise                 *sql.Stmt
 }
 
 func newWriter(ctx context.Context, path string) (*writer, error) {
@@ -67,6 +70,7 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 		insertClient: &w.insert, updateClient: &w.update, deleteClient: &w.remove,
 		insertUnique: &w.addUnique, deleteUnique: &w.dropUnique, selectHolder: &w.holder,
 		insertReservation: &w.reserve, selectUnderWay: &w.underWay, deleteReservation: &w.forget, purgeReservations: &w.purge,
+		selectReservation: &w.reserved, dropReservation: &w.drop, selectNextEnd: &w.next, raiseMark: &w.raise,
 	} {
 		if *into, err = w.conn.PrepareContext(ctx, query); err != nil {
 			return nil, errors.Join(err, w.release())

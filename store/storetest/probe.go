@@ -63,7 +63,9 @@ type probe struct {
 	lister     store.Lister
 	clientIDs  store.ClientIDs
 	pending    store.Pending
-	rounds     int // how often each race is run
+	clock      *turned // of the store, in a case that turns it
+	others     int     // how many other clients it has made meanwhile
+	rounds     int     // how often each race is run
 }
 
 func (p *probe) create(c store.Client, r store.Reservation, wanted error) {

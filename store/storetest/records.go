@@ -257,7 +257,7 @@ func forgettingCases() []testCase {
 				for i := range 60 {
 					r := jti(fmt.Sprint(i))
 					if i%3 != 0 {
-						r.Until = longAgo
+						r.Until = longAgo.Add(time.Duration(i) * time.Second) // each later than those forgotten
 					}
 					p.create(store.Client{ID: fmt.Sprint("c", i)}, r, nil)
 				}

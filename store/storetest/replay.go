@@ -25,6 +25,7 @@ type replayProbe struct {
 	ctx    context.Context
 	pass   func(time.Duration)
 	rounds int // how often each race is run
+	others int // how many other jti it has used meanwhile
 }
 
 const lease = time.Minute

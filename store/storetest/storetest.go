@@ -57,6 +57,7 @@ type testCase struct {
 	why   string // printed with a failure
 	needs Capability
 	also  Capability // needed too
+	turns bool       // it turns the store's clock, so it needs Config.OpenAt
 	do    func(*probe)
 }
 
@@ -65,6 +66,11 @@ type Config struct {
 	// Open makes an empty store and closes it by t.Cleanup. Each case gets a store of
 	// its own. Open is required.
 	Open func(t *testing.T) store.Store
+	// OpenAt does what Open does, for a store by whose clock reservations end. The cases
+	// about clocks that were wrong set it ahead and back. A store that several processes share
+	// is best opened twice, with calls to the one and the other by turns. Without OpenAt these
+	// cases are not run, and the log says which.
+	OpenAt func(t *testing.T, clock func() time.Time) store.Store
 	// Wanted are the capabilities that the store must have.
 	Wanted []Capability
 	// Rounds is how often each race is run. Zero means 20, or 5 with go test -short. Run
@@ -78,6 +84,9 @@ type ReplayConfig struct {
 	// clock of its own or by sleeping. The suite lets two minutes pass at most. Open is
 	// required.
 	Open func(t *testing.T) (r store.Replay, pass func(time.Duration))
+	// OpenAt makes an empty store.Replay that goes by a clock, which the cases set ahead and
+	// back. Without it these cases are not run, as with Config.OpenAt.
+	OpenAt func(t *testing.T, clock func() time.Time) store.Replay
 	// Rounds is how often each race is run, as in Config.
 	Rounds int
 }
@@ -93,8 +102,8 @@ func roundsOr(asked int) int {
 	return 20
 }
 
-// Run tests a store. Its reservations end long ago or far ahead, so the store may have
-// any clock.
+// Run tests a store. The reservations of a store from Config.Open end long ago or far
+// ahead, so it may have any clock.
 func Run(t *testing.T, config Config) {
 	t.Helper()
 	first := config.Open(t)
@@ -103,29 +112,55 @@ func Run(t *testing.T, config Config) {
 			t.Errorf("the store has no %s", capability)
 		}
 	}
+	var left []string
 	for _, c := range cases() {
-		if !c.needs.of(first) || !c.also.of(first) {
+		switch {
+		case !c.needs.of(first) || !c.also.of(first):
+			continue
+		case c.turns && config.OpenAt == nil:
+			left = append(left, c.name)
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
-			if err := c.run(t.Context(), config.Open(t), roundsOr(config.Rounds)); err != nil {
+			clock := newClock()
+			open := config.Open
+			if c.turns {
+				open = func(t *testing.T) store.Store { return config.OpenAt(t, clock.now) }
+			}
+			if err := c.run(t.Context(), open(t), clock, roundsOr(config.Rounds)); err != nil {
 				t.Errorf("%v\nwhy: %s", err, c.why)
 			}
 		})
 	}
+	notRun(t, left)
 }
 
 // RunReplay tests a store.Replay.
 func RunReplay(t *testing.T, config ReplayConfig) {
 	t.Helper()
-	for _, c := range replayCases() {
+	run := func(c replayCase, open func(t *testing.T) (store.Replay, func(time.Duration))) {
 		t.Run(c.name, func(t *testing.T) {
-			r, pass := config.Open(t)
+			r, pass := open(t)
 			if err := c.run(t.Context(), r, pass, roundsOr(config.Rounds)); err != nil {
 				t.Errorf("%v\nwhy: %s", err, c.why)
 			}
 		})
 	}
+	for _, c := range replayCases() {
+		run(c, config.Open)
+	}
+	var left []string
+	for _, c := range replayClockCases() {
+		if config.OpenAt == nil {
+			left = append(left, c.name)
+			continue
+		}
+		run(c, func(t *testing.T) (store.Replay, func(time.Duration)) {
+			clock := newClock()
+			return config.OpenAt(t, clock.now), clock.turn
+		})
+	}
+	notRun(t, left)
 }
 
 // cases returns all cases about stores.
@@ -134,14 +169,15 @@ func cases() []testCase {
 	for _, some := range [][]testCase{
 		recordCases(), valueCases(), reservationCases(), forgettingCases(), uniqueCases(), changeCases(), stateCases(), undoCases(), listCases(),
 		decisionCases(), clientIDCases(), underWayCases(), pendingCases(), listPendingCases(), raceCases(), clientIDRaces(), pendingRaces(),
+		clockCases(),
 	} {
 		all = append(all, some...)
 	}
 	return all
 }
 
-func (c testCase) run(ctx context.Context, s store.Store, rounds int) error {
-	p := &probe{ctx: ctx, Store: s, rounds: rounds}
+func (c testCase) run(ctx context.Context, s store.Store, clock *turned, rounds int) error {
+	p := &probe{ctx: ctx, Store: s, clock: clock, rounds: rounds}
 	p.unfinished, _ = s.(store.Unfinished)
 	p.lister, _ = s.(store.Lister)
 	p.clientIDs, _ = s.(store.ClientIDs)

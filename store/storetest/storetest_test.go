@@ -26,7 +26,7 @@ func TestABrokenStoreIsFound(t *testing.T) {
 		t.Run(fault+": "+name, func(t *testing.T) {
 			i := slices.IndexFunc(all, func(c testCase) bool { return c.name == name })
 			require.GreaterOrEqual(t, i, 0, "there is no case %q", name)
-			assert.Error(t, all[i].run(t.Context(), complete{newModel(fault)}, 200))
+			assert.Error(t, all[i].run(t.Context(), complete{newModel(fault)}, nil, 200))
 		})
 	}
 }
