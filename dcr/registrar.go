@@ -278,8 +278,13 @@ func (r *Registrar) storeError(v *VerifiedRequest, err error) error {
 		e.RetryAfter = r.changeTimeout
 		return e
 	case errors.Is(err, store.ErrReplayed):
+		message := "a request with this jti was sent before; " + r.afterReplay(v)
+		if errors.Is(err, store.ErrForgotten) {
+			message = "this bank cannot tell whether a request with this jti was sent before; " + r.afterReplay(v) +
+				"; if it did nothing, sign a new request with a later exp"
+		}
 		return r.verifier.refuse(v.input, validate.Violation{Rule: validate.RuleRequestJTIReplayed, Document: validate.DocRequest, Pointer: "/jti",
-			Step: validate.StepReplay, Message: "a request with this jti was sent before; " + r.afterReplay(v)}, err)
+			Step: validate.StepReplay, Message: message}, err)
 	case errors.Is(err, store.ErrLeaving):
 		return Unavailable(err, "another registration of the same, or its deletion, is under way")
 	case errors.Is(err, store.ErrExists):

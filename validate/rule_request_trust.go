@@ -128,6 +128,7 @@ var requestTrustRules = []Rule{
 		Basis:    BasisStricter,
 		Stricter: "The text wants a unique jti, and does not say that a bank remembers it.",
 		Step:     StepReplay,
-		Fix:      "sign a new request with a fresh jti; if the answer to the first was lost, ask the bank for the client_id, with the software_id and the jti",
+		Fix: "learn first what the request with this jti did: get the client, or ask the bank for the client_id, with the software_id and the jti; " +
+			"then sign a new request with a fresh jti",
 	},
 }

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -61,12 +62,67 @@ func TestABankWhoseClockIsADayOffRefusesAndForgetsNothing(t *testing.T) {
 	}
 }
 
-// request builds a request of the software that nobody has sent.
+// request builds a request of the software that nobody has sent, of five minutes.
 func (w *world) request(t *testing.T, c *tpp.Client) string {
+	t.Helper()
+	return w.lasting(t, c, 5*time.Minute)
+}
+
+// lasting builds one of that lifetime.
+func (w *world) lasting(t *testing.T, c *tpp.Client, lifetime time.Duration) string {
 	t.Helper()
 	statement, err := w.software.SSA(nil)
 	require.NoError(t, err)
-	request, err := c.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: claims.PrivateKeyJWT, Lifetime: 5 * time.Minute})
+	request, err := c.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: claims.PrivateKeyJWT, Lifetime: lifetime})
 	require.NoError(t, err)
 	return request
+}
+
+// A store that has forgotten a jti says so: the TPP learns that nobody knows what its request
+// did, how to find out, and what to sign then.
+func TestARequestWhoseJTIWasForgottenIsRefusedForThat(t *testing.T) {
+	clock := &turned{}
+	w := newWorld(t)
+	w.store = store.NewMemory(clock.now)
+	w.config.Store, w.config.Clock = w.store, clock.now
+	client, raw, bank := w.serve(t, w.bank(t))
+	taken := w.request(t, client)
+	require.Equal(t, 201, post(t, raw, bank, taken).Status)
+
+	clock.set(2 * time.Hour)
+	for i := range 60 {
+		other := store.Reservation{Namespace: "request", JTI: fmt.Sprint(i), Until: clock.now().Add(time.Hour)}
+		require.NoError(t, w.store.Create(t.Context(), store.Client{ID: fmt.Sprint(i)}, store.Change{Reservation: other}))
+	}
+	clock.set(0)
+	again := post(t, raw, bank, taken)
+	require.Equal(t, 400, again.Status)
+	assert.Equal(t, []string{"request.jti.replayed"}, rules(again))
+	for _, part := range []string{"cannot tell whether", "ask this bank for the client_id", "sign a new request with a later exp"} {
+		assert.Contains(t, again.Description, part)
+	}
+	require.Equal(t, 201, post(t, raw, bank, w.lasting(t, client, 6*time.Minute)).Status, "it ends after all that was forgotten")
+}
+
+// So does the token endpoint, which keeps the jti of client assertions.
+func TestAnAssertionWhoseJTIWasForgottenIsRefusedForThat(t *testing.T) {
+	clock := &turned{}
+	w := newWorld(t)
+	replay := store.NewMemoryReplay(clock.now)
+	w.config.Replay, w.config.Clock = replay, clock.now
+	client, raw, address := w.serve(t, w.bank(t))
+	made := w.register(t, client, claims.PrivateKeyJWT)
+	used, _ := tries(t, w.software, made.ClientID, claims.Secret{})[claims.PrivateKeyJWT]()
+	require.Equal(t, 200, ask(t, raw, address, used, "").status)
+
+	clock.set(2 * time.Hour)
+	for i := range 60 {
+		other := store.Reservation{Namespace: "client assertion", JTI: fmt.Sprint(i), Until: clock.now().Add(time.Hour)}
+		require.NoError(t, replay.Reserve(t.Context(), other, time.Minute))
+		require.NoError(t, replay.Confirm(t.Context(), other))
+	}
+	clock.set(0)
+	again := ask(t, raw, address, used, "")
+	requireRefused(t, again, 401, "invalid_client")
+	assert.Contains(t, again.body, "sign a new one with a later exp")
 }

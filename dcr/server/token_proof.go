@@ -183,6 +183,8 @@ func (t *tokenEndpoint) checkAssertion(ctx context.Context, by *credentials) *ce
 		err = t.replay.Confirm(ctx, reservation)
 	}
 	switch {
+	case errors.Is(err, store.ErrForgotten):
+		return notTheClient("this bank cannot tell whether the client assertion was used before: sign a new one with a later exp")
 	case errors.Is(err, store.ErrReplayed):
 		return notTheClient("the client assertion was used before")
 	case err != nil:
