@@ -107,7 +107,7 @@ func (a *app) healthTLS(ca string) (*tls.Config, error) {
 	if exit, ok := errors.AsType[*exitError](err); ok && exit.code == exitIO {
 		return nil, &exitError{exitViolated, exit.cause}
 	}
-	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, err
+	return fetch.ClientTLS(roots), err
 }
 
 // healthy asks for an address and returns nil for an answer with status 200. It asks by the

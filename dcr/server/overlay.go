@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/fetch"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
 	"github.com/obdcr/obdcr/validate"
@@ -100,6 +101,9 @@ func newOverlay(b *Bank) (*overlay, error) {
 	}
 	if o.source.HTTPClient != nil {
 		o.client = *o.source.HTTPClient
+	}
+	if o.client.Transport == nil {
+		o.client.Transport = fetch.Transport(nil)
 	}
 	o.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if o.source.URL == "" {

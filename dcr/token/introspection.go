@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/fetch"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
 )
@@ -30,7 +31,7 @@ type IntrospectionConfig struct {
 	RevocationURL string // RFC 7009 endpoint, https; for RevokeAsBank and RevokeAsClient alone, which require it
 	// HTTPClient reaches all endpoints, over mutual TLS if the server asks for that. Its
 	// redirect policy is ignored, and no redirect followed. Nil is a client with the
-	// system's CAs; it needs ClientID, and ClientSecret or ClientKey.
+	// system's CAs and the suites of FAPI 1.0 Part 2 section 8.5; it needs ClientID, and ClientSecret or ClientKey.
 	HTTPClient *http.Client
 	// ClientID and ClientSecret authenticate by client_secret_basic (RFC 6749 section
 	// 2.3.1). An ID without secret and key is sent in the form, for a client that
@@ -102,6 +103,9 @@ func NewIntrospection(c IntrospectionConfig) (*Introspection, error) {
 	i.config = c
 	if c.HTTPClient != nil {
 		i.client = *c.HTTPClient
+	}
+	if i.client.Transport == nil {
+		i.client.Transport = fetch.Transport(nil)
 	}
 	// A redirect would carry the token to an address that the bank has not configured.
 	i.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

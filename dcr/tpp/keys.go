@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/obdcr/obdcr/internal/fetch"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
 	"github.com/obdcr/obdcr/ssa"
@@ -44,7 +45,7 @@ func newKeySet(address string, client *http.Client) (keySet, error) {
 	if err != nil {
 		return keySet{}, failure("the address of the key set %w", err)
 	}
-	c := ssa.RemoteConfig{Sources: []ssa.RemoteSource{{Hosts: []string{u.Host}}}, Transport: http.DefaultTransport}
+	c := ssa.RemoteConfig{Sources: []ssa.RemoteSource{{Hosts: []string{u.Host}}}, Transport: fetch.Transport(nil)}
 	if client != nil {
 		c.Limits.Timeout = min(max(client.Timeout, 0), longestKeyFetch)
 		if client.Transport != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/fetch"
 	"github.com/obdcr/obdcr/internal/uri"
 )
 
@@ -78,7 +79,9 @@ func Discover(ctx context.Context, address string, client *http.Client, override
 		return nil, failure("the address of the discovery document %w", err)
 	}
 	if client == nil {
-		client = http.DefaultClient
+		transport := fetch.Transport(nil)
+		defer transport.CloseIdleConnections()
+		client = &http.Client{Transport: transport}
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

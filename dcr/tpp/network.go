@@ -62,7 +62,11 @@ func networkDetail(peer string, err error) string {
 	if errors.As(err, &op) && op.Op == "proxyconnect" && op.Err != nil {
 		return "the proxy: " + networkDetail("the proxy", op.Err)
 	}
-	if alert, ok := alertOf(err); ok {
+	alert, ok := alertOf(err)
+	if ok && alert == tls.AlertError(40).Error() {
+		return peer + " ended TLS: it has no suite of TLS 1.2 that FAPI admits (ECDHE with AES-GCM) and no TLS 1.3, or refuses the client certificate: " + alert
+	}
+	if ok {
 		return peer + " ended TLS, as it does when it refuses the client certificate: " + alert
 	}
 	switch {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/fetch"
 )
 
 const (
@@ -22,23 +23,22 @@ const (
 	maxAnswer = 512 << 10
 )
 
-// MutualTLS makes the HTTP client of a TPP. It uses TLS 1.2 or later, and trusts servers
-// that chain to roots (nil: the system's). It shows the certificate to every server that
+// MutualTLS makes the HTTP client of a TPP. It uses TLS 1.2 or later, of 1.2 the suites of
+// FAPI 1.0 Part 2 section 8.5 alone, and trusts servers that chain to roots (nil: the
+// system's). It shows the certificate to every server that
 // asks for one, whatever CAs the server names. It uses the proxies of the environment
 // variables (HTTPS_PROXY, NO_PROXY); TLS goes through them. Set Timeout for another limit
 // of an exchange than 30 seconds.
 func MutualTLS(certificate tls.Certificate, roots *x509.CertPool) *http.Client {
+	config := fetch.ClientTLS(roots)
+	// Some banks name only root CAs, and the certificate is from an intermediate one. With
+	// the field Certificates, crypto/tls would send none then.
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate, nil }
 	return &http.Client{
 		Transport: &http.Transport{
 			Proxy:                  proxyOf,
 			OnProxyConnectResponse: proxyAnswer,
-			TLSClientConfig: &tls.Config{
-				MinVersion: tls.VersionTLS12,
-				RootCAs:    roots,
-				// Some banks name only root CAs, and the certificate is from an intermediate
-				// one. With the field Certificates, crypto/tls would send none then.
-				GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate, nil },
-			},
+			TLSClientConfig:        config,
 			ForceAttemptHTTP2:      true,
 			TLSHandshakeTimeout:    10 * time.Second,
 			IdleConnTimeout:        time.Minute,

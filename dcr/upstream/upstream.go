@@ -91,6 +91,9 @@ func New(c Config) (*Endpoint, error) {
 	if c.HTTPClient != nil {
 		e.client = *c.HTTPClient
 	}
+	if e.client.Transport == nil {
+		e.client.Transport = fetch.Transport(nil)
+	}
 	// A redirect would carry a token to an address that the bank has not configured.
 	e.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return e, nil

@@ -145,7 +145,8 @@ func proxy(directory *ssatest.Directory, bank string) (*httptest.Server, error) 
 		}
 	}})
 	server.TLS = &tls.Config{
-		Certificates: []tls.Certificate{certificate}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: roots(directory),
+		Certificates: []tls.Certificate{certificate}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: roots(directory), MinVersion: tls.VersionTLS12,
+		CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384},
 	}
 	server.StartTLS()
 	return server, nil

@@ -61,6 +61,7 @@ func openAuthServer(d *ssatest.Directory) (*authServer, error) {
 	a.server = httptest.NewUnstartedServer(mux)
 	a.server.TLS = &tls.Config{
 		Certificates: []tls.Certificate{certificate}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: roots(d),
+		MinVersion: tls.VersionTLS12, CipherSuites: suites(),
 	}
 	a.server.StartTLS()
 	return a, nil

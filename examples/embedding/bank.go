@@ -18,6 +18,7 @@ import (
 	"github.com/obdcr/obdcr/dcr/roles"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
@@ -42,7 +43,8 @@ var apiRoles = roles.Table{Roles: map[string][]claims.Role{
 // newBank makes the bank of the registration.
 func newBank(ctx context.Context, d *ssatest.Directory, a *authServer, address string) (*server.Bank, error) {
 	// One HTTP client for all calls to the authorization server.
-	toAuthServer := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots(d)}}}
+	toAuthServer := tpp.MutualTLS(tls.Certificate{}, roots(d))
+	toAuthServer.Timeout = 5 * time.Second
 	clients := clientsOf{toAuthServer, a.server.URL}
 	tokens, err := token.NewIntrospection(token.IntrospectionConfig{
 		IntrospectionURL: a.server.URL + "/introspect", MetadataURL: a.server.URL + "/metadata",
@@ -98,10 +100,19 @@ func existingServer(d *ssatest.Directory, h http.Handler) (*http.Server, error) 
 		return nil, err
 	}
 	return &http.Server{
-		Handler:           h,
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{own}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots(d)},
+		Handler: h,
+		TLSConfig: &tls.Config{
+			Certificates: []tls.Certificate{own}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots(d),
+			MinVersion: tls.VersionTLS12, CipherSuites: suites(),
+		},
 		ReadHeaderTimeout: dcr.HeaderTimeout, ReadTimeout: time.Minute, WriteTimeout: 2 * dcr.ChangeTimeout, IdleTimeout: time.Minute,
+		MaxHeaderBytes: server.MaxHeader,
 	}, nil
+}
+
+// suites are those of TLS 1.2 that FAPI 1.0 Part 2 section 8.5 admits and Go has.
+func suites() []uint16 {
+	return []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384}
 }
 
 // clientsOf makes clients in the authorization server by that server's own API. The bank

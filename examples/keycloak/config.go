@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -150,10 +151,10 @@ func (c *config) check() error {
 
 // client reaches Keycloak. It follows no redirect: that would carry a token elsewhere.
 func (c *config) client() *http.Client {
-	return &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := tpp.MutualTLS(tls.Certificate{}, c.roots)
+	client.Timeout = 30 * time.Second
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return client
 }
 
 // at is an address below one of Keycloak's realms.

@@ -10,7 +10,6 @@ package fetch
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -147,16 +146,6 @@ func (c *Client) add(cfg *Config, from *Source) error {
 	return nil
 }
 
-// CipherSuites returns the suites of TLS 1.2 that a bank takes part in: those that FAPI 1.0
-// Part 2 section 8.5 admits and Go has, and the same two for peers with an ECDSA key. TLS 1.3
-// has suites of its own, and no other ones.
-func CipherSuites() []uint16 {
-	return []uint16{
-		tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-	}
-}
-
 // guarded makes a transport that asks s before it connects. It speaks HTTP/1.1 alone:
 // rare fetches have no use for shared streams, and HTTP/1.1 is simpler to bound.
 func (s *source) guarded(cfg *Config, roots *x509.CertPool) *http.Transport {
@@ -169,7 +158,7 @@ func (s *source) guarded(cfg *Config, roots *x509.CertPool) *http.Transport {
 			d := net.Dialer{Timeout: timeout, Resolver: resolver, ControlContext: s.control(address)}
 			return d.DialContext(ctx, network, address)
 		},
-		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, CipherSuites: CipherSuites()},
+		TLSClientConfig:        ClientTLS(roots),
 		Protocols:              new(http.Protocols),
 		DisableCompression:     true,
 		TLSHandshakeTimeout:    timeout, // a dial outlives the request it was for

@@ -2,7 +2,6 @@ package realtest
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"net/http"
 	"os"
@@ -10,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/obdcr/obdcr/internal/fetch"
 )
 
 // servers is the environment variable that asks for the tests with authorization servers.
@@ -96,6 +97,7 @@ func (i Identity) client(t testing.TB) *http.Client {
 	if !roots.AppendCertsFromPEM(i.CA) {
 		t.Fatal("the identity has no CA")
 	}
-	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true,
-		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+	transport := fetch.Transport(roots)
+	transport.Proxy, transport.DisableKeepAlives, transport.ForceAttemptHTTP2 = nil, true, false
+	return &http.Client{Timeout: time.Minute, Transport: transport}
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/internal/fetch"
 	"github.com/obdcr/obdcr/internal/jose"
 	"github.com/obdcr/obdcr/ssa"
 )
@@ -50,10 +51,12 @@ func (d *Directory) serve() error {
 	}
 	s.url = "https://" + s.host
 	s.http = &http.Server{
-		Handler:           http.HandlerFunc(d.handle),
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, ClientAuth: tls.RequestClientCert},
-		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          log.New(io.Discard, "", 0),
+		Handler: http.HandlerFunc(d.handle),
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, CipherSuites: fetch.CipherSuites(),
+			ClientAuth: tls.RequestClientCert},
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		ErrorLog:       log.New(io.Discard, "", 0),
 	}
 	if d.api, err = d.newAPI(s.url); err != nil {
 		return errors.Join(err, listener.Close())
@@ -74,16 +77,15 @@ func (s *server) client(ca *x509.Certificate) *http.Client {
 		own += ":443"
 	}
 	var dialer net.Dialer
-	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
-		TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		ForceAttemptHTTP2: true,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if address == own {
-				address = s.listener.Addr().String()
-			}
-			return dialer.DialContext(ctx, network, address)
-		},
-	}}
+	transport := fetch.Transport(roots)
+	transport.Proxy = nil
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if address == own {
+			address = s.listener.Addr().String()
+		}
+		return dialer.DialContext(ctx, network, address)
+	}
+	return &http.Client{Timeout: 10 * time.Second, Transport: transport}
 }
 
 // handle serves the API and the key sets.

@@ -98,7 +98,7 @@ func keyResolver(p parts, directory *url.URL) (keys *ssa.RemoteKeys, stop func()
 			d := net.Dialer{Timeout: keyTimeout}
 			return d.DialContext(ctx, p.keysAt.Network(), p.keysAt.String())
 		},
-		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, CipherSuites: fetch.CipherSuites()},
+		TLSClientConfig:     fetch.ClientTLS(roots),
 		TLSHandshakeTimeout: keyTimeout, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 32 << 10,
 		DisableCompression: true,
 	}

@@ -265,7 +265,8 @@ func (s *Sandbox) serve(c *Config, own pair, d *directory) {
 	directory := &http.Server{
 		Handler: c.names.guard(d), TLSConfig: &tls.Config{Certificates: []tls.Certificate{own.tls()}, MinVersion: tls.VersionTLS12,
 			CipherSuites: bank.TLSConfig.CipherSuites, ClientAuth: tls.RequestClientCert}, // the API judges it, by the key set of the software
-		ReadHeaderTimeout: bank.ReadHeaderTimeout, IdleTimeout: bank.IdleTimeout, MaxHeaderBytes: bank.MaxHeaderBytes, ErrorLog: bank.ErrorLog,
+		ReadHeaderTimeout: bank.ReadHeaderTimeout, ReadTimeout: bank.ReadTimeout, WriteTimeout: bank.WriteTimeout, IdleTimeout: bank.IdleTimeout,
+		MaxHeaderBytes: bank.MaxHeaderBytes, ErrorLog: bank.ErrorLog,
 	}
 	for at, server := range map[net.Listener]*http.Server{s.bankAt: bank, s.keysAt: directory} {
 		if c.Chaos {
