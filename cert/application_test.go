@@ -181,7 +181,8 @@ func TestARefusalForWantOfWithdrawnKeysNamesTheFix(t *testing.T) {
 
 func TestAStatementGivesWhatTheSubjectIsComparedWith(t *testing.T) {
 	p, ctx := newPKI(t), context.Background()
-	checker := p.checker(t, &keySource{}, func(c *cert.CheckerConfig) { c.Bindings = []cert.Binding{cert.BySubject} })
+	source := &keySource{sets: map[string][]ssa.Key{keysAt: {{ID: "another", Public: newKey(t).Public()}}}}
+	checker := p.checker(t, source, func(c *cert.CheckerConfig) { c.Bindings = []cert.Binding{cert.BySubject} })
 	legacy, qwac := p.issuing.transport(t), p.issuing.transport(t, subjectOf("PSDGB-FCA-123456", "tpp.example"))
 	of := func(organisation string, attributes ...string) cert.Registered {
 		client := registered(application(append([]string{"software_jwks_endpoint_sandbox", keysAt}, attributes...)...))
@@ -219,7 +220,8 @@ func TestAKeyThatWasPublishedAMomentAgoIsFound(t *testing.T) {
 
 func TestASubjectIsComparedWithTheAttributes(t *testing.T) {
 	p, ctx := newPKI(t), context.Background()
-	checker := p.checker(t, &keySource{}, func(c *cert.CheckerConfig) { c.Bindings = []cert.Binding{cert.BySubject} })
+	source := &keySource{sets: map[string][]ssa.Key{keysAt: {{ID: "another", Public: newKey(t).Public()}}}}
+	checker := p.checker(t, source, func(c *cert.CheckerConfig) { c.Bindings = []cert.Binding{cert.BySubject} })
 	legacy, qwac := p.issuing.transport(t), p.issuing.transport(t, subjectOf("PSDGB-FCA-123456", "tpp.example"))
 	const authority = "organisation_competent_authority_claims_sandbox"
 	base := []string{"software_jwks_endpoint_sandbox", keysAt, "software_id_sandbox", softwareID}

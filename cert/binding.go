@@ -59,8 +59,12 @@ func (c *Checker) belongs(good *Acceptance, leaf *x509.Certificate, s *Software,
 	if known.withdrawn == nil {
 		accepted.add(CheckRevokedKeys, NotConsulted, "no set of withdrawn keys is named")
 	} else {
+		none := known.allWithdrawn()
 		if why := known.withdraws(leaf, thumbprint); why != "" {
-			return nil, &Error{Kind: ErrRevoked, Detail: why}
+			return nil, &Error{Kind: ErrRevoked, Detail: why, Cause: none}
+		}
+		if none != nil {
+			return nil, &Error{Kind: ErrRevoked, Detail: "the directory has withdrawn all keys of the software: the TPP is to publish new ones", Cause: none}
 		}
 		accepted.add(CheckRevokedKeys, Passed, fmt.Sprintf("not among %d withdrawn keys", len(known.withdrawn.Keys)+len(known.withdrawn.Skipped)))
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -99,10 +98,12 @@ func SoftwareOf(statement *ssa.Verified, keys ssa.SoftwareKeys) Software {
 // Check judges whether a client certificate is good and belongs to a software. The
 // Acceptance says why it does. The error is an *Error. Its kind is
 // ssa.ErrKeySourceUnavailable where the key source cannot be read, with the time to
-// wait. An environment that is neither sandbox nor production is a *ConfigError.
+// wait, and ssa.ErrNoKeyPublished where the software publishes no key. Where all its keys
+// are withdrawn, it is ErrRevoked, and the error wraps ssa.ErrKeyRevoked. An environment
+// that is neither sandbox nor production is a *ConfigError.
 //
 // The TPP may have published its new key a moment ago. So where no key of the set
-// matches, Check asks the source once more, for a kid that the source cannot know: the
+// matches, or all are withdrawn, Check asks the source once more, for a kid that the source cannot know: the
 // certificate's thumbprint. A source that caches then reads the set again if it may.
 func (c *Checker) Check(ctx context.Context, leaf *x509.Certificate, s Software) (*Acceptance, error) {
 	good, err := c.certificate(ctx, leaf, s.Environment)
@@ -125,7 +126,7 @@ func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certif
 		return nil, err
 	}
 	accepted, err := c.belongs(good, leaf, s, known)
-	if !errors.Is(err, ErrNotOwned) {
+	if !errors.Is(err, ErrNotOwned) && !errors.Is(err, ssa.ErrKeyRevoked) {
 		return accepted, err
 	}
 	barred, failure := known.readAgain(ctx, base64.RawURLEncoding.EncodeToString(good.thumbprint[:]), s.Keys)
@@ -136,7 +137,7 @@ func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certif
 	var refusal *Error
 	if barred != nil && errors.As(err, &refusal) && refusal.Kind == ErrNotOwned {
 		refusal.Cause = barred
-		refusal.Detail += fmt.Sprintf("; the set was read at %s, and can be read again from %s on", date(barred.ReadAt), date(barred.RetryAt))
+		refusal.Detail += rereads(barred)
 	}
 	return accepted, err
 }

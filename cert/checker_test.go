@@ -59,7 +59,6 @@ func TestACertificateBelongsToASoftwareByItsKey(t *testing.T) {
 		{"a key without a use", []ssa.Key{{Public: leaf.PublicKey}}, cert.ByPublicKey},
 		{"another software of the same CA", []ssa.Key{keyOf("a", other), namedBy("b", other, foreignKey)}, ""},
 		{"a key for encryption", []ssa.Key{encryption}, ""},
-		{"an empty set", nil, ""},
 		{"a key that is none", []ssa.Key{{ID: "a"}}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -313,7 +312,7 @@ func TestKeysThatTheDirectoryHasWithdrawnAreRefusedThoughTheyAreInTheSet(t *test
 		{"the kid", []ssa.Key{keyOf("a", leaf)}, ssa.KeySet{Keys: []ssa.Key{keyOf("a", other)}}, true},
 		{"the kid of a key that cannot be used", []ssa.Key{keyOf("a", leaf)}, ssa.KeySet{Skipped: []ssa.SkippedKey{{ID: "a"}}}, true},
 		{"keys without a kid", []ssa.Key{keyOf("", leaf)}, ssa.KeySet{Skipped: []ssa.SkippedKey{{}}}, false},
-		{"the key, bound by its subject alone", nil, ssa.KeySet{Keys: []ssa.Key{keyOf("z", leaf)}}, true},
+		{"the key, bound by its subject alone", []ssa.Key{keyOf("b", other)}, ssa.KeySet{Keys: []ssa.Key{keyOf("z", leaf)}}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			checker := p.checker(t, &keySource{}, func(c *cert.CheckerConfig) { c.Bindings = append(c.Bindings, cert.BySubject) })

@@ -9,7 +9,8 @@ import (
 )
 
 // The kinds of an Error: why a certificate is refused. They are for errors.Is. A key
-// set that cannot be read at the moment is ssa.ErrKeySourceUnavailable.
+// set that cannot be read at the moment is ssa.ErrKeySourceUnavailable, and one without a
+// key ssa.ErrNoKeyPublished.
 var (
 	ErrNoCertificate     = errors.New("no client certificate")
 	ErrUntrusted         = errors.New("certificate not trusted")
@@ -28,7 +29,7 @@ var ErrUnknownClient = errors.New("unknown client")
 // Error is the reason why a certificate is refused. Its text is ASCII. It quotes input,
 // at most 64 characters of it.
 type Error struct {
-	Kind       error         // one of the Err values, or ssa.ErrKeySourceUnavailable
+	Kind       error         // one of the Err values, ssa.ErrKeySourceUnavailable or ssa.ErrNoKeyPublished
 	Detail     string        // what is wrong, and what would be right; at most 500 characters, without package and kind
 	Cause      error         // the error of a collaborator that failed; else nil
 	RetryAfter time.Duration // when to ask again, where something cannot be read at the moment; else 0

@@ -3,6 +3,8 @@ package cert
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/obdcr/obdcr/ssa"
@@ -33,11 +35,30 @@ func readKeys(ctx context.Context, from ssa.SoftwareKeys) (*softwareKeys, error)
 	return known, nil
 }
 
+// allWithdrawn returns an error of ssa.ErrKeyRevoked if the software publishes keys and the
+// directory has withdrawn all of them.
+func (known *softwareKeys) allWithdrawn() error {
+	if len(known.published) == 0 {
+		return nil
+	}
+	for i := range known.published {
+		k := &known.published[i]
+		listed := func(w ssa.Key) bool { return w.Is(k.Public) }
+		if !slices.ContainsFunc(known.withdrawn.Keys, listed) && (k.ID == "" || !hasID(known.withdrawn, k.ID)) {
+			return nil
+		}
+	}
+	return &ssa.Error{Kind: ssa.ErrKeyRevoked, Pointer: "/kid", Header: true, Cause: ssa.ErrKeyNotFound,
+		Detail: "every key of the software is withdrawn; publish a new one"}
+}
+
 // readPublished reads all keys of the set, withdrawn ones as well: a refusal can then
-// tell a withdrawn key from an unknown one. An empty set is no error, since no key
-// matches it.
+// tell a withdrawn key from an unknown one. That no key is published is an error of its own.
 func (known *softwareKeys) readPublished(ctx context.Context, from ssa.SoftwareKeys) error {
 	keys, err := from.Source.ResolveKeys(ctx, from.Ref(""))
+	if errors.Is(err, ssa.ErrNoKeyPublished) {
+		return noKeyPublished(err)
+	}
 	if err != nil && !errors.Is(err, ssa.ErrKeyNotFound) {
 		return keySourceError(err)
 	}
@@ -54,6 +75,20 @@ func (known *softwareKeys) readAgain(ctx context.Context, kid string, from ssa.S
 	}
 	errors.As(err, &barred)
 	return barred, known.readPublished(ctx, from)
+}
+
+// noKeyPublished makes the error for a software that publishes no key.
+func noKeyPublished(err error) *Error {
+	e := &Error{Kind: ssa.ErrNoKeyPublished, Cause: err, Detail: "the software's key set is empty or gone; the TPP is to publish its keys"}
+	if barred := (*ssa.UnknownKeyError)(nil); errors.As(err, &barred) {
+		e.Detail += rereads(barred)
+	}
+	return e
+}
+
+// rereads says when a set was read, and when it can be read again.
+func rereads(barred *ssa.UnknownKeyError) string {
+	return fmt.Sprintf("; the set was read at %s, and can be read again from %s on", date(barred.ReadAt), date(barred.RetryAt))
 }
 
 // keySourceError gives an error of a key resolver its kind. An address that the

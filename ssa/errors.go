@@ -24,6 +24,10 @@ var (
 	ErrKeySourceUnavailable = errors.New("key source unavailable")
 )
 
+// ErrKeySetMissing is the cause of a KeySourceError where the address of the key set has
+// answered 404.
+var ErrKeySetMissing = errors.New("the status of the answer is 404")
+
 // Error is a fault of a token or of a key set. Its text is ASCII and
 // repeats no input beyond 64 characters.
 type Error struct {

@@ -21,7 +21,8 @@ import (
 //	fresh         any              yes        those keys
 //	fresh         good             no         fetch for an unknown kid; not again within
 //	                                          UnknownKeyInterval of the start of the last
-//	                                          one: UnknownKeyError
+//	                                          one by the same KeyRef.Asker, nor beyond
+//	                                          MaxUnknownReads by all: UnknownKeyError
 //	fresh         failed           no         the same, and not within FailureMemory
 //	                                          either; KeySourceError, since a set that
 //	                                          could be read might have the kid
@@ -34,17 +35,36 @@ import (
 //
 // A failed fetch drops old keys whose freshness ended MaxStale ago or earlier.
 //
+// What an answer is depends on whose the address is. A good answer replaces the kept keys as
+// a whole; a failed fetch leaves them as they are:
+//
+//	answer                    a directory's  a software's (KeyRef.Software)  withdrawn keys
+//	------------------------  -------------  ------------------------------  ----------------
+//	200, a usable key         good           good                            good
+//	200, an empty set         failed         good: no key is published       good: none
+//	200, no key is usable     failed         failed                          good: their kids
+//	410                       failed         good: no key is published       good: none
+//	404                       failed         missing                         good: none
+//	anything else             failed         failed                          failed
+//
+// Where no key is published, the set is fresh as any other, and no kid is there, not even
+// the empty one that asks for all keys: by the second row each look-up may fetch, and the
+// UnknownKeyError says NonePublished.
+//
+// The first 404 at a software's address is a failed fetch that is remembered for 5 s, and
+// not for FailureMemory. The address is then read again, without a look-up that asks for it
+// (for 1,000 addresses at a time; with more, and with one that was evicted, the next look-up
+// that may fetch reads again). From then on, until another good answer, 404 means that no
+// key is published. The keys that were kept at the first 404 end a minute after it at the
+// latest, whatever the reads come to. Where no key is published already, 404 says it again.
+//
 // Each address has one fetch under way at most. A look-up that needs a fetch waits for
 // that one and then goes by the table again. In an outage (until twice FailureMemory
 // after the last failure) a look-up for which there are stale keys takes them without
 // waiting. The look-up that began a fetch takes its result: it does not read a set for
 // the second time. A fetch for a kid that the kept keys do not have is sent with
-// Cache-Control: no-cache, since a proxy on the way may have kept an older set.
-//
-// A good answer replaces the kept keys as a whole. An answer that is no key set with at
-// least one usable key (another status than 200, HTML, too large, empty) is a failed
-// fetch, and the kept keys stay. At the addresses of withdrawn keys, 404, 410 and a set
-// without usable keys are good answers.
+// Cache-Control: no-cache, since a proxy on the way may have kept an older set. So is the
+// second read after a 404.
 type RemoteKeys struct {
 	client   *fetch.Client
 	clock    func() time.Time
@@ -56,6 +76,7 @@ type RemoteKeys struct {
 	mu      sync.Mutex // held for look-ups and for making room, never over a fetch or a callback
 	entries [lists]map[string]*entry
 	flights [lists]int // that are under way
+	again   int        // second reads that are due
 	looks   uint64
 }
 
@@ -96,19 +117,29 @@ func steadyClock() func() time.Time {
 // afterwards, and uses the keys that it has kept as in an outage.
 func (r *RemoteKeys) Close() {
 	r.close()
+	r.mu.Lock()
+	for _, e := range r.entries[ofSoftware] {
+		r.unschedule(e)
+	}
+	r.mu.Unlock()
 	r.client.Close()
 }
 
 // ResolveKeys returns the keys of the set at ref.URL that have the kid, all of them
-// where it is empty. The slice is shared and must not be changed. When the context ends,
+// where it is empty. A set that is read for a directory and one that is read for a software
+// are kept apart, also at the same address. The slice is shared and must not be changed. When the context ends,
 // ResolveKeys stops waiting, and the fetch goes on for others. The error is an
 // *UnknownKeyError or a *KeySourceError, or, for an address that no source admits, one
 // that wraps ErrJWKSHost.
 func (r *RemoteKeys) ResolveKeys(ctx context.Context, ref KeyRef) ([]Key, error) {
+	list := published
+	if ref.Software {
+		list = ofSoftware
+	}
 	now := r.clock()
 	r.mu.Lock()
 	// Nearly every look-up ends here, in the first row of the table.
-	if e := r.entries[published][ref.URL]; e != nil && e.fresh(now) {
+	if e := r.entries[list][ref.URL]; e != nil && e.fresh(now) {
 		r.touch(e) // before find: the processor then loads entry and kids at the same time
 		if keys := e.find(ref.KeyID); len(keys) > 0 {
 			r.mu.Unlock()
@@ -116,7 +147,7 @@ func (r *RemoteKeys) ResolveKeys(ctx context.Context, ref KeyRef) ([]Key, error)
 		}
 	}
 	r.mu.Unlock()
-	set, err := r.look(ctx, want{list: published, url: ref.URL, kid: ref.KeyID})
+	set, err := r.look(ctx, want{list: list, url: ref.URL, kid: ref.KeyID, asker: ref.Asker})
 	return set.Keys, err
 }
 
@@ -194,7 +225,7 @@ func (r *RemoteKeys) decide(w want, read bool) (d decision) {
 	if err != nil {
 		return decision{err: err, event: KeyEvent{Kind: KeysRefused, Withdrawn: w.list == withdrawn, Err: err}}
 	}
-	e.heed(now, &r.limits)
+	e.heed(now)
 	dropped := r.dropExpired(w, e, now)
 	defer func() { d.dropped = dropped }()
 	set, found := e.pick(w)
@@ -207,7 +238,7 @@ func (r *RemoteKeys) decide(w want, read bool) (d decision) {
 	case fresh:
 		return r.decideUnknown(w, e, now, read)
 	case e.flight == nil && !now.Before(e.retryAt):
-		return decision{flight: r.launch(w, e, now, found), launched: true}
+		return decision{flight: r.launch(w, e, now, w.kid != "" && !found), launched: true}
 	case found:
 		event := w.event(KeysServedStale, e.failure)
 		event.Keys = len(e.inOrder)
@@ -216,30 +247,10 @@ func (r *RemoteKeys) decide(w want, read bool) (d decision) {
 	return refusal(w, KeysRefused, unavailable(w, e.retryAt.Sub(now), e.failure))
 }
 
-// decideUnknown implements the two rows on kids that a fresh set does not have.
-func (r *RemoteKeys) decideUnknown(w want, e *entry, now time.Time, read bool) decision {
-	next := e.unknownAt.Add(r.limits.UnknownKeyInterval)
-	if e.failure != nil && next.Before(e.retryAt) {
-		next = e.retryAt
-	}
-	switch {
-	case read:
-		if next.Before(now) {
-			next = now
-		}
-		return refusal(w, KeysRefused, &UnknownKeyError{ReadAt: e.readAt, RetryAt: next})
-	case now.Before(next) && e.failure != nil:
-		return refusal(w, UnknownKeyBarred, unavailable(w, next.Sub(now), e.failure))
-	case now.Before(next):
-		return refusal(w, UnknownKeyBarred, &UnknownKeyError{ReadAt: e.readAt, RetryAt: next})
-	}
-	e.unknownAt = now
-	return decision{flight: r.launch(w, e, now, false), launched: true, event: w.event(UnknownKeyRefetch, nil)}
-}
-
-// dropExpired drops the keys of an entry when an outage has lasted longer than MaxStale.
+// dropExpired drops the keys of an entry when an outage has lasted longer than MaxStale, or
+// than a missing set is borne.
 func (r *RemoteKeys) dropExpired(w want, e *entry, now time.Time) KeyEvent {
-	if e.failure == nil || e.freshUntil.IsZero() || now.Before(e.freshUntil.Add(r.limits.MaxStale)) {
+	if e.failure == nil || e.freshUntil.IsZero() || now.Before(e.freshUntil.Add(r.limits.MaxStale)) && !e.missed(now) {
 		return KeyEvent{}
 	}
 	event := w.event(KeysExpiredStale, e.failure)

@@ -7,21 +7,23 @@ import (
 	"time"
 )
 
-// list is the purpose for which an address is read. An address that is read for both has
-// two entries.
+// list is the purpose for which an address is read. An address that is read for several has
+// an entry for each.
 type list int
 
 const (
-	published list = iota // keys that are in use
-	withdrawn             // keys that are revoked, perhaps none
+	published  list = iota // keys of a directory that are in use
+	ofSoftware             // keys of a software that are in use, perhaps none
+	withdrawn              // keys that are revoked, perhaps none
 	lists
 )
 
 // want is what one look-up asks for. Of withdrawn keys it always asks for all.
 type want struct {
-	list list
-	url  string
-	kid  string // "" for all
+	list  list
+	url   string
+	kid   string // "" for all
+	asker string // as KeyRef has it
 }
 
 // keySet is the answer of one fetch. Callers share its keys, which never change.
@@ -81,6 +83,9 @@ func (s *keySet) pick(w want) (set KeySet, found bool) {
 	return KeySet{Keys: keys}, len(keys) > 0
 }
 
+// none reports whether the last good answer was that there are no keys.
+func (s *keySet) none() bool { return !s.freshUntil.IsZero() && len(s.inOrder) == 0 }
+
 // find returns the keys of a kid. It reads names and not the keys themselves, which lie
 // elsewhere in memory: a look-up spends most of its time waiting for memory.
 func (s *keySet) find(kid string) []Key {
@@ -106,10 +111,13 @@ type entry struct {
 	lastUsed  uint64 // in looks
 	keySet           // its first fields lie next to lastUsed; a look-up touches no others
 	url       string
-	failure   error     // of the last fetch, nil if it was good
-	retryAt   time.Time // when the failure is forgotten
-	unknownAt time.Time // when the last fetch for an unknown kid began
-	flight    *flight   // the fetch that is under way, if one is
+	failure   error         // of the last fetch, nil if it was good
+	retryAt   time.Time     // when the failure is forgotten
+	retryIn   time.Duration // from the failure to retryAt
+	reads     []unknownRead // the fetches for unknown kids within UnknownKeyInterval, in their order
+	missingAt time.Time     // when the first 404 came, zero once a good answer has come since
+	again     *time.Timer   // to the second read after it, nil if none is due
+	flight    *flight       // the fetch that is under way, if one is
 }
 
 // entryOf finds or makes the entry and marks it as the last one used. It makes no room
@@ -130,7 +138,7 @@ func (r *RemoteKeys) entryOf(w want) (*entry, error) {
 
 // heed bounds the times of an entry in case the clock has gone back since they were set.
 // Each then holds, counted from now, for no longer than it did when it was set.
-func (e *entry) heed(now time.Time, limits *RemoteLimits) {
+func (e *entry) heed(now time.Time) {
 	bound := func(moment *time.Time, span time.Duration) {
 		if latest := now.Add(span); moment.After(latest) {
 			*moment = latest
@@ -138,8 +146,11 @@ func (e *entry) heed(now time.Time, limits *RemoteLimits) {
 	}
 	bound(&e.freshUntil, e.life)
 	bound(&e.readAt, 0)
-	bound(&e.retryAt, limits.FailureMemory)
-	bound(&e.unknownAt, 0)
+	bound(&e.retryAt, e.retryIn)
+	bound(&e.missingAt, 0)
+	for i := range e.reads {
+		bound(&e.reads[i].at, 0)
+	}
 }
 
 // replace gives an entry its new set. It joins the address, which is the key of the map,
@@ -149,7 +160,7 @@ func (r *RemoteKeys) replace(w want, e *entry, set keySet) {
 	delete(r.entries[w.list], e.url)
 	text, cut := e.url+set.names, len(e.url)
 	e.url, set.names = text[:cut], text[cut:]
-	e.keySet, e.failure, e.retryAt = set, nil, time.Time{}
+	e.keySet, e.failure, e.retryAt, e.missingAt = set, nil, time.Time{}, time.Time{}
 	r.entries[w.list][e.url] = e
 }
 
@@ -181,6 +192,7 @@ func (r *RemoteKeys) evict(l list) (events []KeyEvent) {
 	slices.SortFunc(idle, func(a, b *entry) int { return cmp.Compare(a.lastUsed, b.lastUsed) })
 	for _, e := range idle[:surplus-1+max(most/100, 1)] {
 		delete(entries, e.url)
+		r.unschedule(e)
 		event := want{list: l, url: e.url}.event(KeysEvicted, nil)
 		event.Keys = len(e.inOrder)
 		events = append(events, event)

@@ -34,9 +34,9 @@ type RemoteSource struct {
 // RemoteLimits bound what RemoteKeys fetches and keeps. The zero value of a field
 // stands for its default; there is no value for "without limit".
 type RemoteLimits struct {
-	// MaxSets is how many sets of keys in use are kept, those of the directories
-	// themselves included; 1..1_000_000, 10_000 by default. Twice as many sets of
-	// withdrawn keys are kept beside them, since a software may have two. A full list
+	// MaxSets is how many sets of keys in use of software are kept; 1..1_000_000, 10_000 by
+	// default. As many sets of the directories themselves are kept beside them, and twice as
+	// many sets of withdrawn keys, since a software may have two. A full list
 	// gives up the hundredth part that was not used for the longest time, and at least
 	// one set.
 	MaxSets  int
@@ -52,8 +52,12 @@ type RemoteLimits struct {
 	MinFresh, MaxFresh, DefaultFresh time.Duration
 
 	// UnknownKeyInterval is how long an unknown kid does not have a set fetched again,
-	// after a fetch for another unknown kid; 1 s..1 h, 30 s by default.
+	// after a fetch for another unknown kid by the same KeyRef.Asker; 1 s..1 h, 30 s by
+	// default.
 	UnknownKeyInterval time.Duration
+	// MaxUnknownReads is how many fetches of one address all askers together may have for
+	// unknown kids within UnknownKeyInterval; 1..100, 8 by default.
+	MaxUnknownReads int
 	// FailureMemory is how long there is no other fetch after a failed one;
 	// 1 s..1 minute, 10 s by default.
 	FailureMemory time.Duration
@@ -91,6 +95,7 @@ func (l RemoteLimits) withDefaults() (RemoteLimits, error) {
 	fill(&l.MaxFresh, 24*time.Hour)
 	fill(&l.DefaultFresh, min(max(5*time.Minute, l.MinFresh), l.MaxFresh))
 	fill(&l.UnknownKeyInterval, 30*time.Second)
+	fill(&l.MaxUnknownReads, 8)
 	fill(&l.FailureMemory, 10*time.Second)
 	fill(&l.MaxStale, time.Hour)
 	return l, cmp.Or( // the first of them
@@ -98,6 +103,7 @@ func (l RemoteLimits) withDefaults() (RemoteLimits, error) {
 		within("MaxKeys", l.MaxKeys, 1, jose.MaxJWKSKeys),
 		within("MaxBytes", l.MaxBytes, 1, jose.MaxJWKSSize),
 		within("UnknownKeyInterval", l.UnknownKeyInterval, time.Second, time.Hour),
+		within("MaxUnknownReads", l.MaxUnknownReads, 1, 100),
 		// A fetch that took longer than the interval could end with a set so old that it
 		// cannot tell that a key is unknown.
 		within("Timeout", l.Timeout, 1, min(time.Minute, l.UnknownKeyInterval-1)),

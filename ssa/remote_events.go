@@ -13,12 +13,14 @@ type KeyEventKind string
 const (
 	KeysFetched       KeyEventKind = "fetched"             // an answer took the place of what was there
 	KeysFailed        KeyEventKind = "failed"              // a fetch came to nothing that can be used
+	KeysMissing       KeyEventKind = "missing"             // the address of a software answered 404 for the first time; it is read again 5 s later
+	KeysWithdrawn     KeyEventKind = "withdrawn"           // an answer says that a software publishes no key
 	KeysServedStale   KeyEventKind = "served_stale"        // a look-up was answered with keys that are no longer fresh
-	KeysExpiredStale  KeyEventKind = "expired_stale"       // the outage outlasted MaxStale; the keys are dropped
+	KeysExpiredStale  KeyEventKind = "expired_stale"       // the outage outlasted MaxStale, or a minute after a 404; the keys are dropped
 	KeysEvicted       KeyEventKind = "evicted"             // a set made room for others
 	KeysRefused       KeyEventKind = "refused"             // a look-up ended with an error, other than by unknown_key_barred
-	UnknownKeyRefetch KeyEventKind = "unknown_key_refetch" // an unknown kid has the set fetched again
-	UnknownKeyBarred  KeyEventKind = "unknown_key_barred"  // a look-up of an unknown kid was refused: another had the set fetched within UnknownKeyInterval
+	UnknownKeyRefetch KeyEventKind = "unknown_key_refetch" // a kid that the set lacks, or any where no key is published, has it fetched again
+	UnknownKeyBarred  KeyEventKind = "unknown_key_barred"  // a look-up of an unknown kid was refused: UnknownKeyInterval or MaxUnknownReads bars it
 )
 
 // KeyEvent is one thing that happened, for metrics and logs. A sender of tokens cannot
@@ -28,11 +30,11 @@ type KeyEvent struct {
 	Kind      KeyEventKind
 	Withdrawn bool   // the set is one of withdrawn keys
 	Host      string // of the key set, at most 64 bytes; "" for an address that no source admits
-	// Err is why the last fetch failed (failed, served_stale, expired_stale), or how the
+	// Err is why the last fetch failed (failed, missing, served_stale, expired_stale), or how the
 	// look-up ended (refused, unknown_key_barred).
 	Err  error
-	Keys int           // usable keys of the set: fetched, served_stale, expired_stale, evicted
-	Took time.Duration // fetched, failed
+	Keys int           // usable keys of the set: fetched, served_stale, expired_stale, evicted; withdrawn: those that were kept until then
+	Took time.Duration // fetched, failed, missing, withdrawn
 }
 
 // event makes an event about a look-up at an address that a source admits.

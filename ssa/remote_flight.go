@@ -22,19 +22,20 @@ var errClosed = errors.New("the resolver is closed")
 type flight struct {
 	done  chan struct{} // closed when what follows is final
 	began time.Time
+	again bool // a 404 is believed: it was one before, or no key was published before
 	set   keySet
 	err   error // why there is no set
 }
 
-// launch starts the flight of an entry. For a kid that the kept keys do not have it asks
-// past the caches on the way: a proxy may have kept a set that is older than ours. The
-// caller holds the mutex.
-func (r *RemoteKeys) launch(w want, e *entry, now time.Time, found bool) *flight {
-	f := &flight{done: make(chan struct{}), began: now, err: errAbandoned}
+// launch starts the flight of an entry. A current one asks past the caches on the way: a
+// proxy may have kept a set that is older than ours. The caller holds the mutex.
+func (r *RemoteKeys) launch(w want, e *entry, now time.Time, current bool) *flight {
+	r.unschedule(e)
+	f := &flight{done: make(chan struct{}), began: now, err: errAbandoned, again: !e.missingAt.IsZero() || e.none()}
 	e.flight = f
 	r.flights[w.list]++
 	get := r.client.Get
-	if w.kid != "" && !found {
+	if current {
 		get = r.client.GetCurrent
 	}
 	go r.fly(w, e, f, get)
@@ -52,12 +53,12 @@ func (r *RemoteKeys) fly(w want, e *entry, f *flight, get getter) {
 	}()
 	ctx, cancel := context.WithTimeout(r.closed, r.limits.Timeout)
 	defer cancel()
-	f.set, f.err = r.read(ctx, w, get)
+	f.set, f.err = r.read(ctx, w, f.again, get)
 }
 
 // read fetches and parses a set. Only a good answer makes a set; after any other the kept
 // keys stay.
-func (r *RemoteKeys) read(ctx context.Context, w want, get getter) (keySet, error) {
+func (r *RemoteKeys) read(ctx context.Context, w want, again bool, get getter) (keySet, error) {
 	if r.closed.Err() != nil {
 		return keySet{}, errClosed
 	}
@@ -75,9 +76,12 @@ func (r *RemoteKeys) read(ctx context.Context, w want, get getter) (keySet, erro
 		return keySet{}, err
 	case entries > r.limits.MaxKeys:
 		return keySet{}, fmt.Errorf("the key set has %d keys, above the limit of %d", entries, r.limits.MaxKeys)
+	case w.list == withdrawn || len(set.Keys) > 0:
+	case answer.Status == http.StatusNotFound && (w.list == published || !again):
+		return keySet{}, ErrKeySetMissing
 	case w.list == published && answer.Status != http.StatusOK:
 		return keySet{}, fmt.Errorf("the status of the answer is %d", answer.Status)
-	case w.list == published && len(set.Keys) == 0:
+	case w.list == published || len(set.Skipped) > 0:
 		return keySet{}, errors.New(unusable(set.Skipped))
 	}
 	life := r.limits.DefaultFresh
@@ -92,19 +96,31 @@ func (r *RemoteKeys) read(ctx context.Context, w want, get getter) (keySet, erro
 // land puts the result of a flight into the cache and wakes those who wait for it.
 func (r *RemoteKeys) land(w want, e *entry, f *flight) {
 	now := r.clock()
-	event := w.event(KeysFetched, nil)
-	if f.err != nil {
-		event = w.event(KeysFailed, f.err)
-	}
-	event.Keys, event.Took = len(f.set.inOrder), max(now.Sub(f.began), 0)
+	kind := KeysFailed
 	r.mu.Lock()
 	e.flight = nil
 	r.flights[w.list]--
-	if f.err == nil {
+	switch {
+	case f.err == nil && w.list == ofSoftware && f.set.none():
+		kind = KeysWithdrawn
+	case f.err == nil:
+		kind = KeysFetched
+	case w.list == ofSoftware && errors.Is(f.err, ErrKeySetMissing):
+		kind = KeysMissing
+	}
+	event := w.event(kind, f.err)
+	event.Keys, event.Took = len(f.set.inOrder), max(now.Sub(f.began), 0)
+	switch kind {
+	case KeysFailed:
+		e.fail(f.err, now, r.limits.FailureMemory)
+	case KeysMissing:
+		r.miss(e, now)
+	case KeysWithdrawn:
+		event.Keys = len(e.inOrder)
+		fallthrough
+	default:
 		f.set.readAt = f.began
 		r.replace(w, e, f.set)
-	} else {
-		e.failure, e.retryAt = f.err, now.Add(r.limits.FailureMemory)
 	}
 	r.touch(e)
 	evicted := r.evict(w.list)

@@ -81,7 +81,8 @@ func (s *Signed) Token() string { return s.token }
 // Verify checks the header, finds the one key that the header's kid names in the
 // set at url, and verifies the signature with it, by an algorithm that is allowed.
 // The error is an *Error of kind ErrAlgorithm, ErrMalformed (the header is not allowed),
-// ErrKeyNotFound, ErrKeyRevoked, ErrBadSignature, ErrKeySourceUnavailable or ErrJWKSHost.
+// ErrKeyNotFound, ErrKeyRevoked, ErrNoKeyPublished, ErrBadSignature,
+// ErrKeySourceUnavailable or ErrJWKSHost.
 // ErrJWKSHost means that the resolver has no source for the host, which the bank must
 // mend.
 func (s *Signed) Verify(ctx context.Context, keys KeyResolver, url string, allowed []claims.Algorithm) error {
@@ -166,7 +167,17 @@ func resolverError(err error) error {
 			Detail: "the key of this kid is withdrawn; sign with another key of the software"}
 	}
 	var unknown *UnknownKeyError
-	if errors.As(err, &unknown) {
+	known := errors.As(err, &unknown)
+	if errors.Is(err, ErrNoKeyPublished) {
+		e := &Error{Kind: ErrNoKeyPublished, Pointer: "/kid", Header: true, Cause: err,
+			Detail: "no key is published at the address of the key set; publish the signing key, then try again"}
+		if known {
+			e.Detail = fmt.Sprintf("no key is published at the address of the key set, as read at %s; publish the signing key, then try again from %s on",
+				unknown.ReadAt.UTC().Format(time.RFC3339), unknown.RetryAt.UTC().Format(time.RFC3339))
+		}
+		return e
+	}
+	if known {
 		return &Error{Kind: ErrKeyNotFound, Pointer: "/kid", Header: true, Cause: err,
 			Detail: fmt.Sprintf("no key of the set, as read at %s, has this kid; publish the signing key and try again from %s on, or sign with a published one",
 				unknown.ReadAt.UTC().Format(time.RFC3339), unknown.RetryAt.UTC().Format(time.RFC3339))}

@@ -119,7 +119,7 @@ func weight(e *Error) int {
 		return 3
 	case ErrKeySourceUnavailable:
 		return 2
-	case ErrKeyNotFound:
+	case ErrKeyNotFound, ErrNoKeyPublished:
 		return 1
 	}
 	return 0
@@ -130,7 +130,7 @@ func ruleOf(e *Error) string {
 	switch e.Kind {
 	case ErrAlgorithm:
 		return rule.SSAHeaderAlg
-	case ErrKeyNotFound, ErrKeySourceUnavailable, ErrJWKSHost:
+	case ErrKeyNotFound, ErrNoKeyPublished, ErrKeySourceUnavailable, ErrJWKSHost:
 		return rule.SSAKeyFound
 	case ErrBadSignature:
 		return rule.SSASignature

@@ -28,7 +28,9 @@ func KeySet(address string, client *http.Client) (ssa.KeyResolver, error) {
 
 // SoftwareKeySet is KeySet for the keys of a software. It reads the withdrawn keys at the
 // addresses that a statement names, as far as they are on the host of address. For another
-// host its error wraps ErrNotLookedAt: the TPP's user has not chosen that host.
+// host its error wraps ErrNotLookedAt: the TPP's user has not chosen that host. An address
+// that answers 404 publishes no key (ssa.ErrNoKeyPublished): a bank says so once it has read
+// the address again 5 seconds later.
 func SoftwareKeySet(address string, client *http.Client) (ssa.SoftwareKeyResolver, error) {
 	return newKeySet(address, client)
 }
@@ -68,7 +70,12 @@ type keySet struct {
 // ResolveKeys implements ssa.KeyResolver.
 func (k keySet) ResolveKeys(ctx context.Context, ref ssa.KeyRef) ([]ssa.Key, error) {
 	ref.URL = k.address
-	return k.keys.ResolveKeys(ctx, ref)
+	keys, err := k.keys.ResolveKeys(ctx, ref)
+	if ref.Software && errors.Is(err, ssa.ErrKeySetMissing) {
+		now := time.Now()
+		return nil, &ssa.UnknownKeyError{ReadAt: now, RetryAt: now, NonePublished: true}
+	}
+	return keys, err
 }
 
 // ResolveRevokedKeys implements ssa.RevokedKeyResolver for addresses on the host of the set.

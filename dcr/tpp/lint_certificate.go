@@ -40,6 +40,11 @@ func (l *linter) checkCertificate(ctx context.Context) (refused []validate.Viola
 			check.Note, l.result.Unavailable = unavailable, e
 			continue
 		}
+		if e.Kind == ssa.ErrNoKeyPublished { //nolint:errorlint // a sentinel as it is
+			l.addNoKeyPublished(e)
+			check.Note = noKeyPublished
+			continue
+		}
 		refused = append(refused, l.certificateViolation(e))
 	}
 	l.warnOfSigning(refused)
@@ -75,6 +80,18 @@ func (l *linter) findSubjects(ctx context.Context, checker *cert.Checker, s cert
 		if faults, bound := checker.Examine(ctx, leaf, s); bound && len(faults) == 0 {
 			update.TransportSubjects = append(update.TransportSubjects, leaf.RawSubject)
 		}
+	}
+}
+
+// noKeyPublished is the note of the check of a certificate that no key set can tell whose
+// it is.
+const noKeyPublished = "the software publishes no key"
+
+// addNoKeyPublished reports that the software publishes no key, unless the check of the
+// request's signature has reported it.
+func (l *linter) addNoKeyPublished(e *cert.Error) {
+	if !l.reports(validate.RuleRequestKeyFound) {
+		l.add(verdict.Request(&ssa.Error{Kind: ssa.ErrNoKeyPublished, Pointer: "/kid", Header: true, Detail: e.Detail}))
 	}
 }
 

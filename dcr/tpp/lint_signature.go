@@ -157,7 +157,7 @@ func (l *linter) setStatement(check *validate.Check, err error) {
 			l.addUnknownIssuer(e)
 			check.Note = "the bank does not know its issuer"
 			return
-		case e.Kind == ssa.ErrKeyNotFound:
+		case e.Kind == ssa.ErrKeyNotFound || e.Kind == ssa.ErrNoKeyPublished:
 			e.Rule = validate.RuleSSAKeyFound
 		case e.Kind == ssa.ErrBadSignature:
 			e.Rule = validate.RuleSSASignature
@@ -204,7 +204,7 @@ func (l *linter) set(check *validate.Check, err error, violation func(error) val
 		check.State, check.Note, l.result.Unavailable = validate.CheckNotChecked, unavailable, err
 	case ssa.ErrAlgorithm, ssa.ErrMalformed: // a rule reports it
 		check.State, check.Note = validate.CheckNotChecked, headerRefused
-	case ssa.ErrKeyNotFound:
+	case ssa.ErrKeyNotFound, ssa.ErrNoKeyPublished:
 		check.State = validate.CheckKeyNotFound
 		l.add(violation(e))
 	case ssa.ErrKeyRevoked, ssa.ErrBadSignature:

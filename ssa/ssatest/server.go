@@ -188,7 +188,7 @@ func (r resolver) ResolveKeys(ctx context.Context, ref ssa.KeyRef) ([]ssa.Key, e
 	switch {
 	case err != nil:
 		return nil, err
-	case doc.err != nil:
+	case doc.err != nil && !(doc.empty && ref.Software):
 		return nil, unavailable(doc.err)
 	}
 	return doc.keys.ResolveKeys(ctx, ref)

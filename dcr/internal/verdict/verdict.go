@@ -68,6 +68,9 @@ func Request(err error) validate.Violation {
 		switch e.Kind {
 		case ssa.ErrKeyNotFound, ssa.ErrKeySourceUnavailable:
 			v.Rule = validate.RuleRequestKeyFound
+		case ssa.ErrNoKeyPublished:
+			v.Rule = validate.RuleRequestKeyFound
+			v.Message += "; the address is that of the software statement, so that only the TPP can mend it"
 		case ssa.ErrKeyRevoked:
 			v.Rule = validate.RuleRequestKeyRevoked
 		case ssa.ErrAlgorithm:
