@@ -2,6 +2,7 @@ package token
 
 import (
 	"container/heap"
+	"container/list"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -16,8 +17,13 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-// MaxInMemory is the greatest number of unexpired tokens that a Memory holds.
-const MaxInMemory = 100_000
+const (
+	// MaxInMemory is the greatest number of unexpired tokens that a Memory holds.
+	MaxInMemory = 100_000
+	// MaxPerClient is the greatest number of unexpired tokens that a Memory holds for one
+	// client. The next one ends the client's oldest.
+	MaxPerClient = 100
+)
 
 // accessTokenBytes is the number of random bytes of a token: 256 bits, 43 characters.
 const accessTokenBytes = 32
@@ -29,15 +35,18 @@ type Memory struct {
 	clock  func() time.Time
 	random io.Reader
 
-	mu     sync.Mutex
-	tokens map[[32]byte]*heldToken
-	ends   tokenQueue // the next one to expire first
+	mu      sync.Mutex
+	tokens  map[[32]byte]*heldToken
+	ends    tokenQueue // the next one to expire first
+	holders holders
 }
 
 type heldToken struct {
-	key   [32]byte // SHA-256 of the token
-	token AccessToken
-	place int // index in the queue
+	key    [32]byte // SHA-256 of the token
+	token  AccessToken
+	place  int           // index in the queue
+	holder *holder       // its client
+	age    *list.Element // in the holder's list
 }
 
 // NewMemory returns an empty Memory. A nil clock is time.Now, a nil random is
@@ -49,7 +58,7 @@ func NewMemory(clock func() time.Time, random io.Reader) *Memory {
 	if random == nil {
 		random = rand.Reader
 	}
-	return &Memory{clock: clock, random: random, tokens: map[[32]byte]*heldToken{}}
+	return &Memory{clock: clock, random: random, tokens: map[[32]byte]*heldToken{}, holders: newHolders()}
 }
 
 // Issue is IssueToken for a token of a client, a certificate and a scope alone.
@@ -59,8 +68,12 @@ func (m *Memory) Issue(ctx context.Context, clientID string, certificate [32]byt
 
 // IssueToken makes a token for a client, bound to the certificate with this SHA-256
 // thumbprint. The token expires after life, at least a second; IssuedAt and Expiry of t are
-// ignored. Times are in whole seconds, as on the wire. IssueToken returns an error if
-// MaxInMemory unexpired tokens are held already.
+// ignored. Times are in whole seconds, as on the wire.
+//
+// A client that holds MaxPerClient tokens loses the oldest. If MaxInMemory tokens are held,
+// one of the clients that hold most loses its oldest: the client itself if it is one of
+// them. So no client keeps another one from its tokens. The error tells that a parameter
+// is missing, or that there is no randomness.
 func (m *Memory) IssueToken(_ context.Context, t AccessToken, life time.Duration) (claims.Secret, error) {
 	if t.ClientID == "" || t.CertificateSHA256 == [32]byte{} || life < time.Second {
 		return claims.Secret{}, errors.New("token: a token needs a client, a certificate and a lifetime of a second or more")
@@ -73,15 +86,14 @@ func (m *Memory) IssueToken(_ context.Context, t AccessToken, life time.Duration
 	}
 	now := m.clock().UTC().Truncate(time.Second)
 	m.forgetEnded(now)
-	if len(m.tokens) >= MaxInMemory {
-		return claims.Secret{}, errors.New("token: too many access tokens are in use")
-	}
+	m.makeRoom(t.ClientID)
 	text := base64.RawURLEncoding.EncodeToString(b)
 	t.IssuedAt, t.Expiry = now, now.Add(life)
 	t.Scope, t.Audience = slices.Clone(t.Scope), slices.Clone(t.Audience)
 	held := &heldToken{key: sha256.Sum256([]byte(text)), token: t}
 	m.tokens[held.key] = held
 	heap.Push(&m.ends, held)
+	m.holders.add(held)
 	return claims.NewSecret(text), nil
 }
 
@@ -112,12 +124,20 @@ func (m *Memory) Revoke(_ context.Context, r Revocation) (Revoked, error) {
 func (m *Memory) RevokeClient(_ context.Context, clientID string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, t := range m.tokens {
-		if t.token.ClientID == clientID {
-			m.forget(t)
-		}
+	for t := m.holders.oldest(clientID); t != nil; t = m.holders.oldest(clientID) {
+		m.forget(t)
 	}
 	return nil
+}
+
+// makeRoom ends a token if the client holds as many as it may, or if all clients together do.
+func (m *Memory) makeRoom(clientID string) {
+	switch {
+	case m.holders.count(clientID) >= MaxPerClient:
+		m.forget(m.holders.oldest(clientID))
+	case len(m.tokens) >= MaxInMemory:
+		m.forget(m.holders.oldest(m.holders.greatest(clientID)))
+	}
 }
 
 func (m *Memory) forgetEnded(now time.Time) {
@@ -129,6 +149,7 @@ func (m *Memory) forgetEnded(now time.Time) {
 func (m *Memory) forget(t *heldToken) {
 	delete(m.tokens, t.key)
 	heap.Remove(&m.ends, t.place)
+	m.holders.remove(t)
 }
 
 // tokenQueue is a heap by the time of expiry: Issue drops expired tokens without a search.
