@@ -3,6 +3,7 @@ package cert
 import (
 	"crypto/x509"
 	"errors"
+	"math"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -81,7 +82,9 @@ type HeaderConfig struct {
 	Form   Form   // required
 	// Peers are the networks of the proxies. They are required. The source looks for
 	// http.Request.RemoteAddr in them. That must be the address of the connection: no
-	// handler in front may set it from a header.
+	// handler in front may set it from a header. Together they must hold less than half of
+	// the IPv4 addresses, and less than half of the public IPv6 addresses (2000::/3): a list
+	// that holds more is of everybody, in one network or in many.
 	Peers []netip.Prefix
 }
 
@@ -111,15 +114,41 @@ func FromHeader(c HeaderConfig) (Source, error) {
 		switch {
 		case !p.IsValid():
 			return nil, configError("network %d of the proxies is invalid", i)
-		case p.Bits() == 0:
-			return nil, configError("network %d of the proxies is everybody", i)
 		case p.Addr().Is4In6():
 			return nil, configError("network %d of the proxies must be written as IPv4", i)
 		}
 	}
+	if family := everybody(c.Peers); family != "" {
+		return nil, configError("the networks of the proxies hold half of the public %s addresses or more: name the addresses of the proxies alone", family)
+	}
 	h := &headerSource{name: http.CanonicalHeaderKey(c.Header), form: c.Form, peers: slices.Clone(c.Peers)}
 	return h.certificate, nil
 }
+
+// everybody returns the family of which networks together hold half of the public addresses
+// or more; "" if there is none.
+func everybody(networks []netip.Prefix) string {
+	for _, family := range []struct {
+		name   string
+		public netip.Prefix
+	}{{"IPv4", netip.MustParsePrefix("0.0.0.0/0")}, {"IPv6", netip.MustParsePrefix("2000::/3")}} {
+		share := 0.0
+		for i, p := range networks {
+			if !p.Overlaps(family.public) || slices.ContainsFunc(networks[:i], func(q netip.Prefix) bool { return within(p, q) }) ||
+				slices.ContainsFunc(networks[i+1:], func(q netip.Prefix) bool { return within(p, q) && !within(q, p) }) {
+				continue // counted with the network that it is in
+			}
+			share += math.Ldexp(1, -max(0, p.Bits()-family.public.Bits()))
+		}
+		if share >= 0.5 {
+			return family.name
+		}
+	}
+	return ""
+}
+
+// within reports whether a network is part of another one, or the same.
+func within(p, of netip.Prefix) bool { return of.Bits() <= p.Bits() && of.Contains(p.Addr()) }
 
 type headerSource struct {
 	name  string

@@ -321,6 +321,30 @@ func TestHeaderSourceConfigurations(t *testing.T) {
 	}
 }
 
+// A list of networks that is everybody is refused however it is cut.
+func TestAHeaderSourceDoesNotBelieveEverybody(t *testing.T) {
+	for list, good := range map[string]bool{
+		"0.0.0.0/0": false, "::/0": false, "0.0.0.0/1 128.0.0.0/1": false, "128.0.0.0/1": false, "0.0.0.0/1": false, "2000::/3": false,
+		"2000::/4 3000::/4": false, "2000::/4": false, "::/1": false, "10.0.0.0/8 ::/0": false, "0.0.0.0/2 64.0.0.0/3 96.0.0.0/3": false,
+		"0.0.0.0/3 32.0.0.0/3 64.0.0.0/3 96.0.0.0/4 112.0.0.0/5 120.0.0.0/5": false,
+		"0.0.0.0/2 0.0.0.0/2 64.0.0.0/3":                                     true, "64.0.0.0/3 0.0.0.0/2 0.0.0.0/2 1.0.0.0/8 0.0.0.0/3": true,
+		"10.0.0.0/8 172.16.0.0/12 192.168.0.0/16": true, "25.0.0.0/8": true, "fd00::/8 fe80::/10": true, "2600::/8": true, "8000::/1": true,
+		"10.0.0.7/32 ::1/128": true, "0.0.0.0/2": true, "2000::/5 2000::/5 2800::/6": true,
+	} {
+		var peers []netip.Prefix
+		for _, p := range strings.Fields(list) {
+			peers = append(peers, netip.MustParsePrefix(p))
+		}
+		_, err := cert.FromHeader(cert.HeaderConfig{Header: "X-Cert", Form: cert.FormDER, Peers: peers})
+		if good {
+			require.NoError(t, err, list)
+			continue
+		}
+		misconfigured(t, err, list)
+		require.Contains(t, err.Error(), "IPv", list)
+	}
+}
+
 func TestHeaderSourceKeepsItsOwnPeers(t *testing.T) {
 	peers := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	source, err := cert.FromHeader(cert.HeaderConfig{Header: "X-Client-Cert", Form: cert.FormDER, Peers: peers})
