@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -180,6 +181,9 @@ func (r *Registrar) owns(ctx context.Context, c store.Client, leaf *x509.Certifi
 	if err != nil {
 		// RereadUnsafe has had the same addresses admitted, so no test comes by here.
 		return nil, refuse(err)
+	}
+	if c.JWKSAddress != "" && c.JWKSAddress != keys.Address {
+		return nil, refuse(fmt.Errorf("client %s: the anchor's claim names lead to another key set than at registration", text.Echo(c.ID)))
 	}
 	_, err = r.certificates.Check(ctx, leaf, cert.SoftwareOf(statement, keys))
 	return statement, withToken(certificateError(err))

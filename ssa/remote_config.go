@@ -73,9 +73,13 @@ type RemoteConfig struct {
 	// set before (freshness, the memory of a failure, the bar to unknown kids) lasts, from
 	// then on, as long as it would when set anew, and no longer.
 	Clock func() time.Time
+	// NotPublic are public addresses that lead into the bank's own network, such as its own
+	// prefix of NAT64 (RFC 6052 section 2.2), or its own servers. No name may lead to them,
+	// unless a source's Networks permit it.
+	NotPublic []netip.Prefix
 	// Transport replaces the guarded transport, for a bank whose way out is a proxy. The
-	// transport then decides where to connect and whom to trust, so Roots, Networks and
-	// Resolver must be unset. It must heed the request's context.
+	// transport then decides where to connect and whom to trust, so NotPublic, Roots,
+	// Networks and Resolver must be unset. It must heed the request's context.
 	Transport http.RoundTripper
 	Resolver  *net.Resolver // nil for net.DefaultResolver
 	Limits    RemoteLimits

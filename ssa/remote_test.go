@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -549,6 +550,7 @@ func TestRemoteKeysRefuseAContradiction(t *testing.T) {
 		"a host that is none":   func(c *ssa.RemoteConfig) { c.Sources[0].Hosts[0] = "https://a.example" },
 		"a host not of ASCII":   func(c *ssa.RemoteConfig) { c.Sources[0].Hosts[0] = strings.Repeat("\u00e9", 100) },
 		"a host of two sources": func(c *ssa.RemoteConfig) { c.Sources = append(c.Sources, c.Sources[0]) },
+		"what is not public":    func(c *ssa.RemoteConfig) { c.NotPublic = []netip.Prefix{{}} },
 		"too many sets":         func(c *ssa.RemoteConfig) { c.Limits.MaxSets = 1_000_001 },
 		"more keys":             func(c *ssa.RemoteConfig) { c.Limits.MaxKeys = 101 },
 		"more bytes":            func(c *ssa.RemoteConfig) { c.Limits.MaxBytes = 1<<20 + 1 },

@@ -11,7 +11,9 @@ import (
 //
 // RereadUnsafe reads the claims in the names of the environment's trust anchor. The
 // anchor must still be there and must still admit the addresses of the software's keys.
-// The error is an *Error.
+// If the anchor's ClaimNames have changed since, the claims and addresses are others than
+// those that were verified: compare SoftwareJWKS with the address that was stored with the
+// statement. The error is an *Error.
 func (v *Verifier) RereadUnsafe(token string, env claims.Environment) (*Verified, error) {
 	s, err := Parse(token)
 	if err != nil {

@@ -60,3 +60,37 @@ func TestAStatementThatWasVerifiedOnceIsReadAgainThoughItIsOld(t *testing.T) {
 		require.Nil(t, found, name)
 	}
 }
+
+// A stored statement does not say which anchor verified it. So two anchors that could read
+// it in two ways do not stand together.
+func TestAnchorsOfOneIssuerAndEnvironmentReadStatementsInOneWay(t *testing.T) {
+	directory, err := ssatest.New(ssatest.Options{})
+	require.NoError(t, err)
+	t.Cleanup(directory.Close)
+	names := map[string]string{"software_jwks_endpoint": "software_jwks_uri"}
+	for name, c := range map[string]struct {
+		change func(second *ssa.Anchor)
+		good   bool
+	}{
+		"the same names":         {func(a *ssa.Anchor) { a.ClaimNames = map[string]string{"software_jwks_endpoint": "software_jwks_uri"} }, true},
+		"no names":               {func(a *ssa.Anchor) { a.ClaimNames = nil }, false},
+		"other names":            {func(a *ssa.Anchor) { a.ClaimNames = map[string]string{"software_jwks_endpoint": "jwks_uri"} }, false},
+		"another environment":    {func(a *ssa.Anchor) { a.ClaimNames, a.Environment = nil, claims.Production }, true},
+		"another issuer":         {func(a *ssa.Anchor) { a.ClaimNames, a.Issuer = nil, "Another Ltd" }, true},
+		"other names of another": {func(a *ssa.Anchor) { a.ClaimNames, a.Name = map[string]string{"org_id": "id"}, "by another name" }, false},
+	} {
+		first := directory.Anchor()
+		first.ClaimNames = names
+		second := first
+		c.change(&second)
+		_, err := ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{first, second}})
+		if c.good {
+			require.NoError(t, err, name)
+			continue
+		}
+		var config *ssa.ConfigError
+		require.ErrorAs(t, err, &config, name)
+		require.ErrorContains(t, err, "ClaimNames", name)
+		requireText(t, err)
+	}
+}

@@ -3,6 +3,7 @@ package ssa
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -30,7 +31,9 @@ type Verifier struct {
 }
 
 // NewVerifier checks the anchors: an empty list of anchors or algorithms, an
-// anchor without issuer, environment, keys or greatest age is an error.
+// anchor without issuer, environment, keys or greatest age is an error. So are two anchors
+// of one issuer and environment with different ClaimNames: nothing would tell which of them
+// a stored statement was read by.
 func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	switch {
 	case len(c.Anchors) == 0:
@@ -46,6 +49,12 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		a := c.Anchors[i].clone()
 		if err := a.check(); err != nil {
 			return nil, configError("trust anchor %d (%s): %v", i, text.Quote(a.Name), err)
+		}
+		for _, b := range v.anchors[a.Issuer] {
+			if a.Environment == b.Environment && !maps.Equal(a.ClaimNames, b.ClaimNames) {
+				return nil, configError("trust anchor %d (%s) has other ClaimNames than one before it of the same issuer and environment: "+
+					"a stored statement must be read in one way, so give both the same names", i, text.Quote(a.Name))
+			}
 		}
 		v.anchors[a.Issuer] = append(v.anchors[a.Issuer], a)
 	}

@@ -142,7 +142,8 @@ func (b *Bank) keys() (ssa.SoftwareKeyResolver, error) {
 		}
 	}
 	var err error
-	b.remote, err = ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: sources, Clock: b.fetchClock, Limits: c.Keys.Limits, Observer: c.Observer.Keys})
+	b.remote, err = ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: sources, NotPublic: c.Keys.NotPublic,
+		Clock: b.fetchClock, Limits: c.Keys.Limits, Observer: c.Observer.Keys})
 	if err != nil {
 		return nil, err
 	}

@@ -64,6 +64,7 @@ func (c *Config) checkTokens(f *faults) {
 }
 
 func (c *Config) checkKeys(f *faults) {
+	f.add(c.Keys.Resolver != nil && len(c.Keys.NotPublic) > 0, "Keys.Resolver and Keys.NotPublic exclude each other: with a Resolver nothing is fetched")
 	f.add(c.Keys.Resolver != nil && len(c.Keys.Sources) > 0, "Keys.Resolver and Keys.Sources exclude each other: with a Resolver nothing is fetched")
 	f.add(c.Keys.Resolver != nil && c.Keys.Limits != ssa.RemoteLimits{}, "Keys.Resolver and Keys.Limits exclude each other: with a Resolver nothing is fetched")
 }

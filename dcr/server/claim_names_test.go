@@ -1,13 +1,17 @@
 package server_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/server"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/validate"
@@ -68,6 +72,52 @@ func TestABankReadsTheNamesOfItsDirectory(t *testing.T) {
 	w := newWorld(t)
 	err := w.tryRenamed(t, w.renamed(t, nil), "openid", "accounts")
 	requireAnswer(t, err, 400, validate.RuleSSASoftwareRolesRequired)
+}
+
+// A bank that changes its claim names reads another address in the statements that it has
+// stored. Nobody with a key from there is the client, at the token endpoint or in management;
+// with the names of before the client goes on.
+func TestOtherClaimNamesOpenNoClientToAnotherKeySet(t *testing.T) {
+	w := newWorld(t)
+	thief, _ := w.stranger(t)
+	statement, err := w.software.SSA(map[string]any{"software_jwks_uri": thief.JWKSURL()})
+	require.NoError(t, err)
+	client, owner, address := w.serve(t, w.bank(t))
+	request, err := client.Build(statement, tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: claims.PrivateKeyJWT, Lifetime: 5 * time.Minute})
+	require.NoError(t, err)
+	made, err := client.Register(t.Context(), request)
+	require.NoError(t, err)
+	status := func(by *ssatest.EnrolledSoftware, transport *http.Client, address string) int {
+		form, basic := tries(t, by, made.ClientID, claims.Secret{})[claims.PrivateKeyJWT]()
+		return ask(t, transport, address, form, basic).status
+	}
+	require.Equal(t, http.StatusOK, status(w.software, owner, address))
+
+	tokens := token.NewMemory(nil, nil)
+	w.config.Anchors[0].ClaimNames = map[string]string{"software_jwks_endpoint": "software_jwks_uri"}
+	_, _, address = w.serve(t, w.bank(t))
+	require.Equal(t, http.StatusUnauthorized, status(thief, w.transport(t, thief.TransportCertificate), address))
+	require.Equal(t, http.StatusUnauthorized, status(w.software, owner, address))
+	w.config.TokenEndpoint, w.config.Tokens, w.config.Discovery.TokenEndpoint = false, tokens, "https://as.example/token"
+	_, _, address = w.serve(t, w.bank(t))
+	manage := func(by *ssatest.EnrolledSoftware) int {
+		access, err := tokens.Issue(t.Context(), made.ClientID, sha256.Sum256(by.TransportCertificate.Certificate[0]), nil, time.Hour)
+		require.NoError(t, err)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/register/"+made.ClientID, http.NoBody)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+access.Reveal())
+		answer, err := w.transport(t, by.TransportCertificate).Do(r)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		return answer.StatusCode
+	}
+	require.Equal(t, http.StatusUnauthorized, manage(thief))
+	require.Equal(t, http.StatusUnauthorized, manage(w.software))
+
+	w.config.Anchors[0].ClaimNames = nil
+	_, _, address = w.serve(t, w.bank(t))
+	require.Equal(t, http.StatusOK, manage(w.software))
+	require.Equal(t, http.StatusUnauthorized, manage(thief))
 }
 
 func TestNamesOfClaimsMustNotContradictEachOther(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
@@ -92,8 +93,11 @@ type Config struct {
 type KeyConfig struct {
 	Sources []ssa.RemoteSource // hosts that need CAs or networks of their own
 	Limits  ssa.RemoteLimits
+	// NotPublic are public addresses that lead into the bank's own network, as
+	// ssa.RemoteConfig.NotPublic are.
+	NotPublic []netip.Prefix
 	// Resolver replaces the fetching: it resolves the keys of software, and of directories
-	// without Keys. Sources and Limits must be empty then.
+	// without Keys. Sources, Limits and NotPublic must be empty then.
 	Resolver ssa.SoftwareKeyResolver
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"slices"
@@ -121,6 +122,12 @@ var effects = map[string]func(*testing.T, *world){
 		w.fetchKeys()
 		w.config.Keys.Limits.MaxBytes = 1
 		w.refused(t, http.StatusServiceUnavailable)
+	},
+	"Keys.NotPublic": func(t *testing.T, w *world) {
+		w.fetchKeys()
+		w.config.Keys.NotPublic = []netip.Prefix{{}} // as it gets to ssa.RemoteConfig
+		_, err := server.New(w.config)
+		require.ErrorContains(t, err, "not public")
 	},
 	"Keys.Resolver": func(t *testing.T, w *world) {
 		w.config.Keys.Resolver = outOfKeys{w.directory.Resolver(), time.Second, false}

@@ -163,6 +163,9 @@ func (t *tokenEndpoint) software(r *http.Request) (cert.Software, error) {
 	if err != nil {
 		return cert.Software{}, fmt.Errorf("%w: %w", cert.ErrNoKeySet, err)
 	}
+	if client.JWKSAddress != "" && client.JWKSAddress != keys.Address {
+		return cert.Software{}, fmt.Errorf("%w: the anchor's claim names lead to another key set than at registration", cert.ErrNoKeySet)
+	}
 	asked.client, asked.registered = client, registered
 	return cert.SoftwareOf(statement, keys), nil
 }

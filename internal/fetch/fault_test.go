@@ -444,6 +444,18 @@ func TestANameLeadsToNoAddressThatIsNotPublicUnlessPermitted(t *testing.T) {
 	}
 }
 
+// A public address of the caller's own network is not connected to.
+func TestANameLeadsToNoAddressThatIsSaidToBeNotPublic(t *testing.T) {
+	h := serve(t, http.NotFoundHandler(), nil)
+	cfg := h.config()
+	cfg.NotPublic = []netip.Prefix{netip.MustParsePrefix("9.9.9.9/16")}
+	for _, address := range []string{"9.9.9.9", "9.9.0.1"} {
+		cfg.Resolver = resolver(func() []string { return []string{address} })
+		_, err := newClient(t, cfg).Get(t.Context(), h.url("/"))
+		refused(t, err, fetch.ErrForbiddenNetwork, address)
+	}
+}
+
 func TestAnAddressAmongTheHostsPermitsItself(t *testing.T) {
 	h := serve(t, http.NotFoundHandler(), nil)
 	cfg := h.config()

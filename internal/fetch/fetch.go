@@ -42,9 +42,12 @@ type Source struct {
 // Config configures what a Client may fetch, and how.
 type Config struct {
 	Sources []Source // at least one; no host in two of them
+	// NotPublic are public addresses that lead into the caller's own network, such as its
+	// own prefix of NAT64 (RFC 6052 section 2.2). They count as not public.
+	NotPublic []netip.Prefix
 	// Transport replaces the guarded transport of this package, for a bank whose way
 	// out is a proxy. The transport then decides where to connect and whom to trust, so
-	// Roots, Networks and Resolver must be unset. It must heed the request's context.
+	// NotPublic, Roots, Networks and Resolver must be unset. It must heed the request's context.
 	Transport http.RoundTripper
 	Resolver  *net.Resolver // nil for net.DefaultResolver
 	MaxBytes  int64         // longest body, 1 byte to 64 MiB
@@ -69,6 +72,7 @@ type Client struct {
 // source is a Source made ready.
 type source struct {
 	networks   []netip.Prefix
+	notPublic  []netip.Prefix
 	mediaTypes []string
 	transport  http.RoundTripper
 }
@@ -96,6 +100,12 @@ func New(cfg Config) (*Client, error) {
 		return nil, refuse(ErrConfig, "the timeout must be above zero")
 	case cfg.Transport != nil && cfg.Resolver != nil:
 		return nil, refuse(ErrConfig, "a transport of the caller's own would not use the resolver")
+	case cfg.Transport != nil && len(cfg.NotPublic) > 0:
+		return nil, refuse(ErrConfig, "a transport of the caller's own would not heed what is not public")
+	}
+	notPublic, err := masked(cfg.NotPublic)
+	if err != nil {
+		return nil, refuse(ErrConfig, "what is not public: "+err.Error())
 	}
 	c := &Client{hosts: map[string]*source{}, maxBytes: cfg.MaxBytes, timeout: cfg.Timeout}
 	for i := range cfg.Sources {
@@ -103,7 +113,7 @@ func New(cfg Config) (*Client, error) {
 		if len(from.Hosts) == 0 {
 			return nil, refuse(ErrConfig, "a source has no host")
 		}
-		if err := c.add(&cfg, from); err != nil {
+		if err := c.add(&cfg, from, notPublic); err != nil {
 			return nil, &Error{Kind: ErrConfig, Cause: err,
 				detail: "the source of host " + text.Quote(from.Hosts[0]) + ": " + err.Error()}
 		}
@@ -111,17 +121,27 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-func (c *Client) add(cfg *Config, from *Source) error {
+// masked checks networks and copies them.
+func masked(networks []netip.Prefix) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, p := range networks {
+		if !p.IsValid() || p.Addr().Is4In6() {
+			return nil, errors.New("a network is no prefix of IPv4 or IPv6 addresses")
+		}
+		all = append(all, p.Masked())
+	}
+	return all, nil
+}
+
+func (c *Client) add(cfg *Config, from *Source, notPublic []netip.Prefix) error {
 	if cfg.Transport != nil && (from.Roots != nil || len(from.Networks) > 0) {
 		return errors.New("a transport of the caller's own would not heed its roots and networks")
 	}
-	s := &source{transport: cfg.Transport}
-	for _, p := range from.Networks {
-		if !p.IsValid() || p.Addr().Is4In6() {
-			return errors.New("a network is no prefix of IPv4 or IPv6 addresses")
-		}
-		s.networks = append(s.networks, p.Masked())
+	networks, err := masked(from.Networks)
+	if err != nil {
+		return err
 	}
+	s := &source{transport: cfg.Transport, networks: networks, notPublic: notPublic}
 	for _, t := range from.MediaTypes {
 		name := mediaType(t)
 		if name == "" || strings.Contains(t, ";") {

@@ -453,6 +453,13 @@ func TestAConfigurationThatIsNoneIsRefused(t *testing.T) {
 		"a mapped network": func(c *fetch.Config) {
 			c.Sources[0].Networks = []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}
 		},
+		"nothing that is not public": func(c *fetch.Config) { c.NotPublic = []netip.Prefix{{}} },
+		"a mapped one that is not public": func(c *fetch.Config) {
+			c.NotPublic = []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}
+		},
+		"a transport and what is not public": func(c *fetch.Config) {
+			c.Transport, c.NotPublic = http.DefaultTransport, []netip.Prefix{netip.MustParsePrefix("9.0.0.0/8")}
+		},
 		"an empty media type": func(c *fetch.Config) { c.Sources[0].MediaTypes = []string{""} },
 		"half a media type":   func(c *fetch.Config) { c.Sources[0].MediaTypes = []string{"json"} },
 		"a parameter":         func(c *fetch.Config) { c.Sources[0].MediaTypes = []string{"text/plain; a=b"} },

@@ -34,22 +34,34 @@ func (s *source) permits(itself, to netip.Addr) bool {
 	if to.IsUnspecified() || to.IsMulticast() {
 		return false
 	}
-	return to == itself || public(to) || slices.ContainsFunc(s.networks, func(p netip.Prefix) bool { return p.Contains(to) })
+	return to == itself || public(to, s.notPublic) || slices.ContainsFunc(s.networks, func(p netip.Prefix) bool { return p.Contains(to) })
 }
 
 // public reports whether an address is of the public Internet, by the registries of
-// special-purpose addresses (RFC 6890). In doubt an address is not public.
-func public(a netip.Addr) bool {
+// special-purpose addresses (RFC 6890), and in none of further networks. In doubt an
+// address is not public. An IPv6 address that ends at an IPv4 address is as public as that.
+func public(a netip.Addr, except []netip.Prefix) bool {
 	a = a.Unmap()
-	if nat64.Contains(a) {
-		b := a.As16()
-		return public(netip.AddrFrom4([4]byte(b[12:])))
-	}
-	if a.Is6() && !globalUnicast.Contains(a) {
+	holds := func(p netip.Prefix) bool { return p.Contains(a) }
+	if slices.ContainsFunc(except, holds) {
 		return false
 	}
-	return a.IsValid() && !slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(a) })
+	switch b := a.As16(); {
+	case !a.IsValid():
+		return false
+	case nat64.Contains(a):
+		return public(netip.AddrFrom4([4]byte(b[12:])), except)
+	case a.Is6() && !globalUnicast.Contains(a):
+		return false
+	case a.Is6() && b[8]&^2 == 0 && [3]byte(b[9:12]) == isatap && !public(netip.AddrFrom4([4]byte(b[12:])), except):
+		return false
+	}
+	return !slices.ContainsFunc(special, holds)
 }
+
+// isatap follows the first byte of an interface identifier that ends with an IPv4 address, at
+// which the connection may end (RFC 5214 section 6.1). That byte is 0 or 2.
+var isatap = [3]byte{0, 0x5e, 0xfe}
 
 var (
 	// nat64 is the well-known prefix of RFC 6052. The last 32 bits are the IPv4 address

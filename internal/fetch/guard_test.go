@@ -16,7 +16,7 @@ func TestOnlyAddressesOfThePublicInternetArePublic(t *testing.T) {
 		128.0.0.0 169.253.255.255 169.255.0.0 172.15.255.255 172.32.0.0 192.0.1.0 192.167.255.255 192.169.0.0 198.17.255.255
 		198.20.0.0 203.0.112.255 223.255.255.255 ::ffff:8.8.8.8 64:ff9b::808:808 2001:4860:4860::8888 2606:4700::1111
 		2a00:1450:4009::1 2003::1`) {
-		assert.True(t, public(netip.MustParseAddr(a)), a)
+		assert.True(t, public(netip.MustParseAddr(a), nil), a)
 	}
 	for _, a := range strings.Fields(`0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.0 100.127.255.255 127.0.0.1
 		127.255.255.255 169.254.0.1 169.254.169.254 172.16.0.0 172.31.255.255 192.0.0.1 192.0.2.1 192.88.99.1 192.168.1.1
@@ -24,9 +24,60 @@ func TestOnlyAddressesOfThePublicInternetArePublic(t *testing.T) {
 		:: ::1 ::7f00:1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 ::ffff:0:7f00:1 64:ff9b::7f00:1 64:ff9b::a00:1 64:ff9b::a9fe:a9fe
 		64:ff9b:1::1 100::1 2001::1 2001:2::1 2001:20::1 2001:db8::1 2002:808:808::1 2002:7f00:1::1 3fff::1 4000::1 5f00::1
 		fc00::1 fd00:ec2::254 fe80::1 fe80::1%eth0 fec0::1 ff02::1 ff0e::1`) {
-		assert.False(t, public(netip.MustParseAddr(a)), a)
+		assert.False(t, public(netip.MustParseAddr(a), nil), a)
 	}
-	assert.False(t, public(netip.Addr{}))
+	assert.False(t, public(netip.Addr{}, nil))
+}
+
+// TestTheRegistriesOfSpecialAddressesAreKept has each row of the IANA IPv4 and IPv6
+// Special-Purpose Address Registries (RFC 6890, as of 2025), and of the registry of IPv6
+// address space what is set apart. A row whose column Globally Reachable is not True is not
+// public, and neither are the rows that are said to be stricter here.
+func TestTheRegistriesOfSpecialAddressesAreKept(t *testing.T) {
+	for row, reachable := range map[string]bool{
+		"0.0.0.0/8": false, "0.0.0.0/32": false, "10.0.0.0/8": false, "100.64.0.0/10": false, "127.0.0.0/8": false, "169.254.0.0/16": false,
+		"172.16.0.0/12": false, "192.0.0.0/24": false, "192.0.0.0/29": false, "192.0.0.8/32": false, "192.0.0.170/32": false, "192.0.0.171/32": false,
+		"192.0.2.0/24": false, "192.168.0.0/16": false, "198.18.0.0/15": false, "198.51.100.0/24": false, "203.0.113.0/24": false, "240.0.0.0/4": false,
+		"255.255.255.255/32": false, "192.31.196.0/24": true, "192.52.193.0/24": true, "192.175.48.0/24": true,
+		"192.0.0.9/32": false, "192.0.0.10/32": false, "192.88.99.0/24": false, // stricter: anycast of PCP and TURN, relays of 6to4
+		"::1/128": false, "::/128": false, "::ffff:0:0/96": false, "64:ff9b:1::/48": false, "100::/64": false, "100:0:0:1::/64": false,
+		"2001::/23": false, "2001::/32": false, "2001:2::/48": false, "2001:10::/28": false, "2001:db8::/32": false, "2002::/16": false,
+		"3fff::/20": false, "5f00::/16": false, "fc00::/7": false, "fe80::/10": false, "2620:4f:8000::/48": true,
+		"2001:1::1/128": false, "2001:1::2/128": false, "2001:1::3/128": false, "2001:3::/32": false, "2001:4:112::/48": false, // stricter: anycast, AMT, AS112
+		"2001:20::/28": false, "2001:30::/28": false, // stricter: ORCHIDv2, drone remote identification
+		"fec0::/10": false, "ff00::/8": false, "::/8": false, "4000::/3": false, "6000::/3": false, "8000::/3": false, "a000::/3": false, "c000::/3": false,
+		"e000::/4": false, "f000::/5": false, "f800::/6": false, "fe00::/9": false,
+	} {
+		p := netip.MustParsePrefix(row)
+		first, last := p.Addr(), p.Addr().As16()
+		for bit := p.Bits() + 128 - first.BitLen(); bit < 128; bit++ {
+			last[bit/8] |= 0x80 >> (bit % 8)
+		}
+		for _, a := range []netip.Addr{first, netip.AddrFrom16(last).Unmap()} {
+			assert.Equal(t, reachable, public(a, nil), "%s of %s", a, row)
+		}
+	}
+}
+
+// TestAnAddressWithAnotherInsideIsAsPublicAsThat covers the well-known prefix of NAT64 and
+// the interface identifiers of ISATAP. What is not public by the bank's own word is no more
+// public inside another address.
+func TestAnAddressWithAnotherInsideIsAsPublicAsThat(t *testing.T) {
+	except := []netip.Prefix{netip.MustParsePrefix("2a00:1450:64::/96"), netip.MustParsePrefix("9.9.0.0/16")}
+	for text, want := range map[string]bool{
+		"2a00:1450::5efe:10.0.0.1": false, "2a00:1450::200:5efe:10.0.0.1": false, "2a00:1450::5efe:127.0.0.1": false, "2a00:1450::200:5efe:169.254.169.254": false,
+		"2a00:1450::5efe:8.8.8.8": true, "2a00:1450::200:5efe:8.8.8.8": true, "2001:db8::5efe:8.8.8.8": false, "fe80::5efe:8.8.8.8": false,
+		"2a00:1450::100:5efe:10.0.0.1": true, "2a00:1450::1:5efe:10.0.0.1": true, "2a00:1450::5eff:10.0.0.1": true,
+		"64:ff9b::10.0.0.1": false, "64:ff9b::8.8.8.8": true,
+		"9.9.9.9": false, "::ffff:9.9.9.9": false, "64:ff9b::9.9.9.9": false, "2a00:1450::5efe:9.9.9.9": false, "9.10.0.0": true,
+		"2a00:1450:64::10.0.0.1": false, "2a00:1450:64::8.8.8.8": false, "2a00:1450:65::10.0.0.1": true,
+	} {
+		assert.Equal(t, want, public(netip.MustParseAddr(text), except), text)
+	}
+	s := &source{notPublic: except, networks: []netip.Prefix{netip.MustParsePrefix("9.9.9.0/24")}}
+	for socket, want := range map[string]bool{"[2a00:1450:64::a00:1]:443": false, "[2a00:1450:65::a00:1]:443": true, "9.9.8.1:443": false, "9.9.9.9:443": true} {
+		require.Equal(t, want, s.control("keys.test:443")(t.Context(), "tcp", socket, nil) == nil, socket)
+	}
 }
 
 func TestTheGuardLooksAtTheAddressOfTheSocket(t *testing.T) {
