@@ -37,7 +37,7 @@ type CheckResult struct {
 // Acceptance is the reason why a certificate was accepted as one of a software.
 type Acceptance struct {
 	Certificate *x509.Certificate `json:"-"`        // the one that was accepted
-	Software    Software          `json:"-"`        // that it belongs to, as the caller of Check gave it
+	Software    Software          `json:"-"`        // that it belongs to, as the caller of Check gave it, with an Asker of its Keys
 	Identity    Identity          `json:"identity"` // as the subject claims it; proved with Binding BySubject alone
 	Binding     Binding           `json:"binding"`  // the one that held
 	Checks      []CheckResult     `json:"checks"`   // in the order of the Check constants

@@ -105,6 +105,10 @@ func SoftwareOf(statement *ssa.Verified, keys ssa.SoftwareKeys) Software {
 // The TPP may have published its new key a moment ago. So where no key of the set
 // matches, or all are withdrawn, Check asks the source once more, for a kid that the source cannot know: the
 // certificate's thumbprint. A source that caches then reads the set again if it may.
+//
+// Keys that have no Asker get one, of the software and the certificate: what a stranger's
+// certificate makes the source read does not count against the software. The Software of
+// the Acceptance has it too, for the look-ups that follow.
 func (c *Checker) Check(ctx context.Context, leaf *x509.Certificate, s Software) (*Acceptance, error) {
 	good, err := c.certificate(ctx, leaf, s.Environment)
 	if err != nil {
@@ -120,6 +124,9 @@ func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certif
 			return nil, configError("the software's Keys have no Source")
 		}
 		return c.belongs(good, leaf, s, &softwareKeys{})
+	}
+	if s.Keys.Asker == "" {
+		s.Keys.Asker = s.SoftwareID + " " + string(good.thumbprint[:])
 	}
 	known, err := readKeys(ctx, s.Keys)
 	if err != nil {

@@ -20,10 +20,11 @@
 //  1. the shape of the request
 //  2. the shape of the statement
 //  3. the statement's signature, by a trust anchor
-//  4. the request's signature, by a key of the software; the verified statement has the
-//     address of the keys
-//  5. the rules
-//  6. the replay check, together with the storing of the record
+//  4. the client's certificate, by the keys of the software; the verified statement has
+//     their address
+//  5. the request's signature, by one of these keys
+//  6. the rules
+//  7. the replay check, together with the storing of the record
 //
 // A change may concern the bank's authorization server too ([Provisioner]). No
 // transaction spans that server and the store, so the record keeps how far its change

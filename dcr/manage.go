@@ -119,7 +119,14 @@ func (r *Registrar) update(ctx context.Context, clientID, request string, by Cal
 	if err != nil {
 		return nil, err
 	}
-	v, err := r.verifier.Verify(ctx, request, r.clock())
+	v, err := r.verifier.verify(ctx, request, r.clock(), func(v *VerifiedRequest) error {
+		if len(moved(s, v)) > 0 {
+			return nil // the request is refused for that
+		}
+		// The new statement may name another key set than the old one: the certificate has to
+		// be in both.
+		return withToken(r.checkCertificate(ctx, v, by.Certificate))
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -145,11 +152,6 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, l
 	v.input.Certificate = &validate.Certificate{RawSubject: leaf.RawSubject}
 	v.input.Update = &validate.Update{SecretDiffers: anotherSecret(&s.client, v.request.claims)}
 	if v.input.Extra = moved(s, v); len(v.input.Extra) == 0 {
-		// The new statement may name another key set than the old one: the certificate has
-		// to be in both.
-		if err := r.checkCertificate(ctx, v, leaf); err != nil {
-			return nil, withToken(err)
-		}
 		if err := r.findSubject(ctx, v, leaf); err != nil {
 			return nil, err
 		}

@@ -205,12 +205,11 @@ func (r *Registrar) register(ctx context.Context, in RegisterInput, o *operation
 	if in.Certificate == nil {
 		return nil, unauthorized("a client certificate is required", "", nil)
 	}
-	v, err := r.verifier.Verify(ctx, in.Token.Reveal(), r.clock())
+	v, err := r.verifier.verify(ctx, in.Token.Reveal(), r.clock(), func(v *VerifiedRequest) error {
+		o.environment = v.statement.Environment()
+		return r.checkCertificate(ctx, v, in.Certificate)
+	})
 	if err != nil {
-		return nil, err
-	}
-	o.environment = v.statement.Environment()
-	if err := r.checkCertificate(ctx, v, in.Certificate); err != nil {
 		return nil, err
 	}
 	v.input.Certificate = &validate.Certificate{RawSubject: in.Certificate.RawSubject}
@@ -253,10 +252,14 @@ func (r *Registrar) admit(ctx context.Context, v *VerifiedRequest, reservation s
 }
 
 // checkCertificate checks that the client certificate is good and that it is the
-// software's.
+// software's. From then on the keys of the request are looked up on behalf of both.
 func (r *Registrar) checkCertificate(ctx context.Context, v *VerifiedRequest, leaf *x509.Certificate) error {
-	_, err := r.certificates.Check(ctx, leaf, cert.SoftwareOf(v.statement, v.keys))
-	return certificateError(err)
+	accepted, err := r.certificates.Check(ctx, leaf, cert.SoftwareOf(v.statement, v.keys))
+	if err != nil {
+		return certificateError(err)
+	}
+	v.keys = accepted.Software.Keys
+	return nil
 }
 
 func (r *Registrar) reservation(v *VerifiedRequest) store.Reservation {

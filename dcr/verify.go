@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/dcr/internal/verdict"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
@@ -37,6 +38,13 @@ func (v *VerifiedRequest) Statement() *ssa.Verified { return v.statement }
 // verified statement has the address of those keys. The error is an *Error: status 400,
 // 503 if a key set cannot be read, or 500 if the bank's resolver has no source for it.
 func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (*VerifiedRequest, error) {
+	return c.verify(ctx, token, now, func(*VerifiedRequest) error { return nil })
+}
+
+// verify is Verify with a step in between, that of the client's certificate. It calls owner
+// once the statement is verified, with a request whose signature is not checked yet. owner
+// may replace the keys of the request by the same ones with an Asker.
+func (c VerifyConfig) verify(ctx context.Context, token string, now time.Time, owner func(*VerifiedRequest) error) (*VerifiedRequest, error) {
 	signed, violation := parseToken(token)
 	if violation != nil {
 		return nil, c.refuse(&validate.Input{Now: now}, *violation, nil)
@@ -68,11 +76,15 @@ func (c VerifyConfig) Verify(ctx context.Context, token string, now time.Time) (
 	if err != nil {
 		return nil, c.refuseStatement(input, err)
 	}
-	if err := request.signed.Verify(ctx, keys, keys.Address, allowed); err != nil {
+	v := &VerifiedRequest{request: request, statement: statement, keys: keys, input: input}
+	if err := owner(v); err != nil {
+		return nil, c.refuseOwner(ctx, v, err)
+	}
+	if err := request.signed.Verify(ctx, v.keys, v.keys.Address, allowed); err != nil {
 		return nil, c.refuseRequest(input, err)
 	}
 	input.Request, input.RequestFaults = request.claims, request.faults
-	return &VerifiedRequest{request: request, statement: statement, keys: keys, input: input}, nil
+	return v, nil
 }
 
 // refuse makes the refusal of a violation that was found outside the rule table. The
@@ -111,6 +123,28 @@ func (c VerifyConfig) refuseHeader(input *validate.Input, err error) *Error {
 		return refused(report, err)
 	}
 	return c.refuse(input, verdict.Request(err), err)
+}
+
+// refuseOwner makes the refusal of the step in between. That a software publishes no key, or
+// that all its keys are withdrawn, is no matter of the certificate. An outage, and a host that
+// the bank's resolver does not know, give way to what the rules find in the statement, as
+// they do in refuseRequest.
+func (c VerifyConfig) refuseOwner(ctx context.Context, v *VerifiedRequest, err error) error {
+	input := v.input
+	if errors.Is(err, cert.ErrRevoked) {
+		if _, none := v.keys.ResolveKeys(ctx, ssa.KeyRef{}); errors.Is(none, ssa.ErrKeyRevoked) {
+			return c.refuse(input, verdict.Request(none), none)
+		}
+	}
+	switch {
+	case errors.Is(err, ssa.ErrNoKeyPublished):
+		return c.refuse(input, verdict.Request(err), err)
+	case errors.Is(err, ssa.ErrKeySourceUnavailable) || errors.Is(err, ssa.ErrJWKSHost):
+		if report := c.Validator.Judge(input); !report.Valid() {
+			return refused(report, err)
+		}
+	}
+	return err
 }
 
 // refuseRequest makes the refusal of a request's signature. The rules judge the statement

@@ -67,7 +67,7 @@ type unlistedError struct {
 }
 
 func (e *unlistedError) Error() string {
-	return fmt.Sprintf("ssa: %v: host %q: %v", ErrJWKSHost, e.host, e.cause)
+	return fmt.Sprintf("ssa: %v: host %q: %v; add the host to RemoteConfig.Sources", ErrJWKSHost, e.host, e.cause)
 }
 
 func (e *unlistedError) Unwrap() []error { return []error{ErrJWKSHost, e.cause} }

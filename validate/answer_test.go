@@ -20,7 +20,7 @@ func TestAnAnswerMayHaveAStatusAndNoCode(t *testing.T) {
 	require.Empty(t, report.Violations[0].Code)
 	require.Equal(t, validate.InvalidClientMetadata, report.Violations[1].Code)
 
-	report = validator(t, status(401, validate.StepCertificate), with(row("earlier", 1), func(r *validate.Rule) { r.Step = validate.StepVerifyRequest })).Judge(someRequest())
+	report = validator(t, status(401, validate.StepCertificate), with(row("earlier", 1), func(r *validate.Rule) { r.Step = validate.StepVerifySSA })).Judge(someRequest())
 	require.Equal(t, 400, report.Wire().Status)
 	require.Equal(t, validate.InvalidClientMetadata, report.Wire().Error)
 

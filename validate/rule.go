@@ -101,8 +101,8 @@ const (
 	StepParseSSA                      // the member software_statement
 	StepTrustSSA                      // header, issuer and signature of the statement: only then are its claims looked at
 	StepVerifySSA                     // the claims of the statement
-	StepVerifyRequest                 // the signature of the request
 	StepCertificate                   // the client certificate
+	StepVerifyRequest                 // the signature of the request
 	StepValidate                      // the claims of the request
 	StepReplay
 )

@@ -158,7 +158,7 @@ var beforeCertificate = []string{
 }
 
 // judgeCertificate judges again, with the refusals of the certificate. A bank looks at the
-// certificate once both signatures are good, and at most claims of the statement after it.
+// certificate once the statement is verified, and at most claims of the statement after it.
 func (l *linter) judgeCertificate(refused []validate.Violation) {
 	if l.reachesCertificate() {
 		for i := range refused {
@@ -177,8 +177,7 @@ func (l *linter) judgeCertificate(refused []validate.Violation) {
 func (l *linter) reachesCertificate() bool {
 	r := l.result.Report
 	for _, row := range l.in.Validator.Rules() {
-		earlier := row.Step <= validate.StepTrustSSA || row.Step == validate.StepVerifyRequest
-		if earlier && row.Severity == validate.SeverityError && r.Outcome(row.ID) == validate.OutcomeFailed {
+		if row.Step <= validate.StepTrustSSA && row.Severity == validate.SeverityError && r.Outcome(row.ID) == validate.OutcomeFailed {
 			return false
 		}
 	}

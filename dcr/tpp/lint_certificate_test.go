@@ -146,7 +146,8 @@ func TestASigningCertificateThatPassesIsWarnedOf(t *testing.T) {
 	require.Equal(t, validate.CheckGood, result.Checks.Certificate.State)
 }
 
-// The bank looks at the certificate behind both signatures, and before it judges claims.
+// The bank looks at the certificate once the statement is verified, before the signature of
+// the request and before it judges claims.
 func TestTheCertificateIsAnsweredInItsTurn(t *testing.T) {
 	w := newWorld(t)
 	other, err := w.directory.NewSoftware(ssatest.SoftwareOptions{})
@@ -178,7 +179,7 @@ func TestTheCertificateIsAnsweredInItsTurn(t *testing.T) {
 		"URIs of a wrong type":    {with(map[string]any{"software_redirect_uris": 7}), 400},
 		"another directory":       {with(map[string]any{"iss": "Another"}), 400},
 		"keys elsewhere":          {with(map[string]any{"software_jwks_endpoint": "https://elsewhere.example/keys.jwks"}), 400},
-		"a bad signature":         {forged, 400},
+		"a bad signature":         {forged, 401},
 	} {
 		in.Request = c.request
 		wire := w.lint(t, in).Report.Wire()
