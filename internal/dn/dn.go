@@ -10,7 +10,7 @@ package dn
 import (
 	"errors"
 	"slices"
-	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -40,10 +40,10 @@ type Attribute struct {
 	tag byte // of the string type that was read, to write it again; 0 where unknown
 }
 
-// Equal reports whether a and b have the same RDNs in the same order. It compares texts
-// without regard to ASCII case. It ignores blanks at either end and takes a run of
-// blanks for one (RFC 4518 sections 2.2 and 2.6.1). Other letters must be the same: they
-// are not normalised.
+// Equal reports whether a and b have the same RDNs in the same order. It compares texts by
+// caseIgnoreMatch: [Prepare] says how. Upper and lower case are the same, in any script, and
+// so are the spellings of one letter as one character or several. A text with a character
+// that is not assigned or for private use is equal to nothing.
 func Equal(a, b Name) bool {
 	return slices.EqualFunc(a, b, equalRDN)
 }
@@ -123,31 +123,26 @@ func equalAttribute(a, b *Attribute) bool {
 	if a.Raw != nil {
 		return slices.Equal(a.Raw, b.Raw)
 	}
-	return a.Value == b.Value || fold(a.Value) == fold(b.Value)
+	return sameText(a.Value, b.Value)
 }
 
-// fold gives a text the form in which Equal compares it.
-func fold(s string) string {
-	var b strings.Builder
-	b.Grow(len(s))
-	blank := false
-	for _, c := range s {
-		switch {
-		case isBlank(c):
-			blank = b.Len() > 0
-			continue
-		case mapsToNothing(c):
-			continue
-		case 'A' <= c && c <= 'Z':
-			c += 'a' - 'A'
-		}
-		if blank {
-			b.WriteByte(' ')
-			blank = false
-		}
-		b.WriteRune(c)
+// sameText compares two texts by caseIgnoreMatch (RFC 4517 section 4.2.11). A text that
+// RFC 4518 section 2.4 prohibits is equal to nothing, not to itself either.
+func sameText(a, b string) bool {
+	if a == b && isASCII(a) {
+		return true
 	}
-	return b.String()
+	left, ok := Prepare(a)
+	right, fit := Prepare(b)
+	return ok && fit && left == right
+}
+
+func isASCII(s string) bool {
+	var bits byte
+	for i := range len(s) {
+		bits |= s[i]
+	}
+	return bits < utf8.RuneSelf
 }
 
 // isBlank reports whether RFC 4518 section 2.2 maps a character to a blank.

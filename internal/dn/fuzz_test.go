@@ -92,8 +92,8 @@ func FuzzSpellings(f *testing.F) {
 		s := speller{rand.New(rand.NewPCG(seed, 0))}
 		values := []string{a, b, c}
 		for _, v := range append(values, other) {
-			if !utf8.ValidString(v) || len(v) > 200 {
-				return
+			if _, fit := dn.Prepare(v); !fit || !utf8.ValidString(v) || len(v) > 200 {
+				return // a prohibited text is equal to nothing
 			}
 		}
 		types := []int{s.IntN(len(typeSpellings)), s.IntN(len(typeSpellings)), s.IntN(len(typeSpellings))}
@@ -170,6 +170,29 @@ func FuzzParseSlash(f *testing.F) {
 		}
 		again, err := dn.ParseSlash(name.Slash())
 		require.NoError(t, err)
-		assert.True(t, dn.Equal(name, again), "%s, %s", name, again)
+		assert.Equal(t, dn.Equal(name, name), dn.Equal(name, again), "%s, %s", name, again)
+	})
+}
+
+// FuzzPrepare holds that what is prepared stays as it is, and has no blank that counts for
+// nothing.
+func FuzzPrepare(f *testing.F) {
+	for _, s := range []string{"Acme  Ltd ", "Ba\u0308nk", "\u0345\u0301\u0323", "\uac01\u11a8", "\ufdfa", "\u00a8 \u0301", "\ue000", "\u1e9e\u0130"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if len(s) > 64<<10 {
+			return
+		}
+		prepared, ok := dn.Prepare(s)
+		if !ok {
+			require.Empty(t, prepared)
+			return
+		}
+		require.LessOrEqual(t, len(prepared), 12*len(s), "%+q", s)
+		again, ok := dn.Prepare(prepared)
+		require.True(t, ok, "%+q", s)
+		require.Equal(t, prepared, again, "%+q", s)
+		require.False(t, strings.HasPrefix(prepared, "  ") || strings.HasSuffix(prepared, " "), "%+q", s)
 	})
 }

@@ -69,7 +69,7 @@ func directoryOU(subject Name, o string, hasC bool) bool {
 		most = 4
 	}
 	return hasCN && hasOU && subject.attributes() == most &&
-		fold(o) == "openbanking" && base62(ou, maxOrgID) && base62(cn, maxSoftwareID)
+		sameText(o, "OpenBanking") && base62(ou, maxOrgID) && base62(cn, maxSoftwareID)
 }
 
 // Binding returns the OIDs of the attributes that bind a certificate of the profile to
