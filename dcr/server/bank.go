@@ -30,9 +30,10 @@ type Bank struct {
 	remote    *ssa.RemoteKeys // nil if Keys.Resolver is set
 	log       *slog.Logger
 
-	fetchClock func() time.Time // nil: the clock of ssa.RemoteKeys
-	source     cert.Source
-	fromTLS    bool // source is cert.FromTLS
+	connections *connectionLog   // of each HTTPServer
+	fetchClock  func() time.Time // nil: the clock of ssa.RemoteKeys
+	source      cert.Source
+	fromTLS     bool // source is cert.FromTLS
 }
 
 // New assembles a bank. The error names every field that is missing or contradicts
@@ -48,7 +49,8 @@ func New(c Config) (*Bank, error) {
 		return nil, err
 	}
 	b := &Bank{validator: validator, policy: validator.Policy(), config: c, log: c.Logger, fetchClock: fetchClock,
-		source: c.Clients.Proxy, fromTLS: c.Clients.Proxy == nil}
+		connections: &connectionLog{log: c.Logger},
+		source:      c.Clients.Proxy, fromTLS: c.Clients.Proxy == nil}
 	if b.fromTLS {
 		b.source = cert.FromTLS
 	}
@@ -59,9 +61,10 @@ func New(c Config) (*Bank, error) {
 	return b, nil
 }
 
-// Close closes the idle connections to the hosts of key sets. It does not close the
-// Store, which the caller opened.
+// Close closes the idle connections to the hosts of key sets, and logs what the summaries of
+// failed connections have not told yet. It does not close the Store, which the caller opened.
 func (b *Bank) Close() {
+	b.connections.flush()
 	if b.remote != nil {
 		b.remote.Close()
 	}

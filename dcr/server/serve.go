@@ -10,13 +10,11 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/internal/fetch"
-	"github.com/obdcr/obdcr/internal/text"
 )
 
 // The timeouts and limits of a bank's server. The body of a registration request has
@@ -53,7 +51,7 @@ func (b *Bank) HTTPServer() *http.Server {
 	return &http.Server{
 		Handler: b.handler, TLSConfig: b.tlsConfig(), ReadHeaderTimeout: dcr.HeaderTimeout, ReadTimeout: ReadTimeout,
 		WriteTimeout: max(WriteTimeout, 2*b.registrar.ChangeTimeout()), IdleTimeout: IdleTimeout, MaxHeaderBytes: MaxHeader,
-		ErrorLog: log.New(connectionLog{b}, "", 0),
+		ErrorLog: log.New(b.connections, "", 0),
 	}
 }
 
@@ -105,7 +103,8 @@ func (b *Bank) ListenAndServe(ctx context.Context, address string) error {
 // accepts no new connection, lets open requests and the reconcile pass finish within
 // DrainTimeout, and returns nil. What has not finished by then is an error, and its
 // connections are closed. Any other end is an error, which closes all connections at once.
-// Serve closes the listener.
+// Serve closes the listener. It logs the first failed handshakes of a kind in a minute as they
+// come, and the number of the others in one line.
 //
 // Without Clients.Server, Serve returns an error, unless Clients.Proxy is set: then it
 // serves without TLS, because the proxy ends TLS.
@@ -115,6 +114,7 @@ func (b *Bank) Serve(ctx context.Context, l net.Listener) error {
 		return errors.Join(errors.New("server: Clients.Server is empty: give the bank's own certificate for TLS"), l.Close())
 	}
 	b.log.Info("the bank serves", "address", l.Addr().String(), "issuer", b.config.Issuer)
+	defer b.connections.flush()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	failed := make(chan error, 1)
@@ -159,15 +159,4 @@ func drain(ctx context.Context, timeout time.Duration, server *http.Server, reco
 	case <-ctx.Done():
 		return errors.Join(unfinished, fmt.Errorf("server: the reconcile pass is not finished: %w", ctx.Err()))
 	}
-}
-
-// connectionLog passes the messages of net/http, such as failed handshakes, to the bank's
-// logger, without the newline that ends each. It cleans and bounds them: a message may quote
-// what a client sent.
-type connectionLog struct{ bank *Bank }
-
-// Write implements io.Writer.
-func (c connectionLog) Write(line []byte) (int, error) {
-	c.bank.log.Info("connection", "error", text.ASCII(strings.TrimRight(string(line), "\n"), text.MaxDescription))
-	return len(line), nil
 }
