@@ -124,3 +124,23 @@ func decisionFaults() [][2]string {
 		{"checks, then writes", "a client is asked once to be deleted"},
 	}
 }
+
+// clockFaults are those of what a store remembers of the reservations that it forgot.
+func clockFaults() [][2]string {
+	const ahead, later = "a jti is used once though the clock was ahead", "a request that ends after all that was forgotten is served"
+	const change = "a jti that changed a client changes none after the clock was ahead"
+	return [][2]string{
+		{"remembers no mark", ahead},
+		{"lowers the mark", ahead},
+		{"keeps the mark in the process", ahead},
+		{"remembers no mark", "a jti is used once wherever the clock goes"},
+		{"remembers no mark", change},
+		{"marks new clients only", change},
+		{"marks the time", later},
+		{"marks the bank's own changes", later},
+		{"replaces what has ended", "what has ended gives way to what ends later alone"},
+		{"forgets what gave way", "what gave way is not free when its place is"},
+		{"remembers no mark", "Undo frees no jti of another though the clock was ahead"},
+		{"marks what is undone", "the jti of an undone change is free"},
+	}
+}

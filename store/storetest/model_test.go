@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -20,6 +21,9 @@ type model struct {
 	clients  map[string]store.Client
 	reserved map[string]owned
 	stuck    map[string]bool // client_ids that a fault does not free
+	clock    func() time.Time
+	marks    [2]time.Time // one, unless the fault is that each process has its own
+	turn     int          // counts the calls, which two processes make by turns
 }
 
 type owned struct {
@@ -28,7 +32,7 @@ type owned struct {
 }
 
 func newModel(fault string) *model {
-	return &model{fault: fault, clients: map[string]store.Client{}, reserved: map[string]owned{}, stuck: map[string]bool{}}
+	return &model{fault: fault, clients: map[string]store.Client{}, reserved: map[string]owned{}, stuck: map[string]bool{}, clock: time.Now}
 }
 
 // is tells whether the model is broken in this way.
@@ -38,6 +42,7 @@ func (m *model) is(fault string) bool { return m.fault == fault }
 // before it writes lets them in between.
 func (m *model) lock(ctx context.Context) (func(), error) {
 	m.mu.Lock()
+	m.turn++
 	if ctx.Err() != nil && !m.is("ignores the context") {
 		m.mu.Unlock()
 		return nil, ctx.Err()
@@ -72,12 +77,12 @@ func (m *model) key(r store.Reservation) string {
 }
 
 func (m *model) replayed(r store.Reservation) error {
-	if r.IsZero() && !m.is("reserves the zero reservation") {
+	if r.IsZero() && !m.is("reserves the zero reservation") && !m.is("marks the bank's own changes") {
 		return nil
 	}
 	held, ok := m.reserved[m.key(r)]
-	if !ok || !held.until.After(time.Now()) && !m.is("never forgets") {
-		return nil
+	if !ok || m.givesWay(held, r) {
+		return m.forgotten(r)
 	}
 	c, key := m.clients[held.id], r.Key()
 	underWay := bytes.Equal(c.Reserved, key[:]) || m.is("calls every jti under way") || m.is("calls a deletion under way") && c.State == store.Deleting
@@ -95,7 +100,11 @@ func (m *model) reserve(r store.Reservation, id string) {
 		if r.IsZero() {
 			r.Until = farAhead
 		}
+		if old, ok := m.reserved[m.key(r)]; ok && !m.is("forgets what gave way") {
+			m.raise(old.until)
+		}
 		m.reserved[m.key(r)] = owned{id, r.Until}
+		m.purge()
 	}
 	if m.is("keeps ten reservations") && len(m.reserved) > 10 {
 		clear(m.reserved)
@@ -302,6 +311,7 @@ func (m *model) Update(ctx context.Context, c store.Client, with store.Change) e
 		old = store.Client{ID: c.ID, Version: c.Version, State: store.Active}
 	case !ok:
 		return store.ErrNotFound
+	case m.is("marks new clients only") && errors.Is(m.replayed(r), store.ErrForgotten):
 	case m.replayed(r) != nil && !m.is("lets an update replay"):
 		return m.replayed(r)
 	case m.is("approves in two steps only") && old.State == store.PendingCreate && c.State == store.Active:
@@ -434,6 +444,9 @@ func (m complete) Undo(ctx context.Context, id string, version int64) error {
 	default:
 		if o, ok := m.reserved[string(old.Reserved)]; ok && (o.id == id || m.is("frees the jti of another")) {
 			delete(m.reserved, string(old.Reserved))
+			if m.is("marks what is undone") {
+				m.raise(o.until)
+			}
 		}
 	}
 	delete(m.clients, m.id(id))

@@ -55,10 +55,13 @@ func replayClockCases() []replayCase {
 				r := until("1", 5*time.Minute)
 				p.reserve(r, nil)
 				p.pass(2 * time.Hour)
-				for i := range 60 {
+				for i := range 120 {
+					if i == 60 {
+						p.pass(2 * lease) // the first sixty end
+					}
 					p.reserve(until(fmt.Sprint("lease ", i), 24*time.Hour), nil)
 				}
-				p.pass(-2 * time.Hour)
+				p.pass(-2*time.Hour - 2*lease)
 				first := p.Confirm(p.ctx, r)
 				second := p.Reserve(p.ctx, r, lease)
 				if second == nil {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -14,6 +15,7 @@ import (
 func TestAPlainStoreKeepsTheContract(t *testing.T) {
 	Run(t, Config{
 		Open:   func(*testing.T) store.Store { return complete{newModel("")} },
+		OpenAt: func(_ *testing.T, clock func() time.Time) store.Store { return complete{newModel("").at(clock)} },
 		Wanted: []Capability{Unfinished, Lister, ClientIDs, Pending}, Rounds: fulltest.Rounds(20),
 	})
 }
@@ -21,12 +23,16 @@ func TestAPlainStoreKeepsTheContract(t *testing.T) {
 // TestABrokenStoreIsFound: each fault is found, by the case that is about it.
 func TestABrokenStoreIsFound(t *testing.T) {
 	all := cases()
-	for _, c := range slices.Concat(faults(), decisionFaults()) {
+	for _, c := range slices.Concat(faults(), decisionFaults(), clockFaults()) {
 		fault, name := c[0], c[1]
 		t.Run(fault+": "+name, func(t *testing.T) {
 			i := slices.IndexFunc(all, func(c testCase) bool { return c.name == name })
 			require.GreaterOrEqual(t, i, 0, "there is no case %q", name)
-			assert.Error(t, all[i].run(t.Context(), complete{newModel(fault)}, nil, 200))
+			m, clock := newModel(fault), newClock()
+			if all[i].turns {
+				m.at(clock.now)
+			}
+			assert.Error(t, all[i].run(t.Context(), complete{m}, clock, 200))
 		})
 	}
 }
@@ -54,10 +60,10 @@ func TestTheSuiteIsWhole(t *testing.T) {
 		assert.NotEmpty(t, c.why, c.name)
 	}
 	shown := map[string]bool{}
-	for _, c := range decisionFaults() {
+	for _, c := range slices.Concat(decisionFaults(), clockFaults()) {
 		shown[c[1]] = true
 	}
-	for _, c := range slices.Concat(decisionCases(), clientIDCases(), underWayCases(), pendingCases(), listPendingCases(), clientIDRaces(), pendingRaces()) {
+	for _, c := range slices.Concat(decisionCases(), clientIDCases(), underWayCases(), pendingCases(), listPendingCases(), clientIDRaces(), pendingRaces(), clockCases()) {
 		assert.True(t, shown[c.name], "no fault shows that %q finds one", c.name)
 	}
 	assert.GreaterOrEqual(t, len(names), 30)
