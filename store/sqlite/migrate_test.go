@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"testing"
@@ -167,6 +168,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		selectByClientID: {"SEARCH clients USING INDEX clients_of_client_id (client_id=?)", []any{"a"}},
 		selectUnfinished: {"SEARCH clients USING INDEX clients_unfinished (since<?)", []any{0, 1}},
 		selectPending:    {"SEARCH clients USING INDEX clients_pending (id>?)", []any{"a", 1}},
+		selectNextEnd:    {"SCAN reservations USING COVERING INDEX reservations_ended", nil},
 		selectAfter:      {"SEARCH clients USING INDEX sqlite_autoindex_clients_1 (id>?)", []any{"a", 1}},
 	} {
 		rows, err := s.read.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, c.arguments...)
@@ -181,4 +183,43 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		require.NoError(t, errors.Join(rows.Err(), rows.Close()))
 		assert.Equal(t, []string{c.plan}, steps, "and nothing is sorted: %s", query)
 	}
+}
+
+// TestAFileOfTheSecondVersionKeepsItsReservations, and from then on what it has forgotten.
+func TestAFileOfTheSecondVersionKeepsItsReservations(t *testing.T) {
+	used := store.Reservation{Namespace: "request", JTI: "used", Until: time.Now().Add(time.Hour)}
+	ended := store.Reservation{Namespace: "request", JTI: "ended", Until: at(1690000000)}
+	row := "INSERT INTO reservations VALUES (x'%x', %d, 'gone');"
+	s := openFile(t, fileOfVersion(t, 2, fmt.Sprintf(row+row, used.Key(), used.Until.Unix(), ended.Key(), ended.Until.Unix())))
+	create := func(id string, r store.Reservation) error {
+		return s.Create(t.Context(), store.Client{ID: id}, store.Change{Reservation: r})
+	}
+	for _, known := range []store.Reservation{used, ended} {
+		require.ErrorIs(t, create("a", known), store.ErrReplayed)
+		require.NotErrorIs(t, create("a", known), store.ErrForgotten, "the store knows that it was used")
+	}
+	require.NoError(t, create("b", store.Reservation{Namespace: "request", JTI: "new", Until: used.Until}))
+	require.ErrorIs(t, create("c", ended), store.ErrForgotten)
+	earlier := store.Reservation{Namespace: "request", JTI: "earlier", Until: ended.Until.Add(-time.Second)}
+	require.ErrorIs(t, create("c", earlier), store.ErrForgotten)
+}
+
+// TestThePurgeCostsNothingUntilSomethingHasEnded: no statement runs before.
+func TestThePurgeCostsNothingUntilSomethingHasEnded(t *testing.T) {
+	now := at(1700000000)
+	s, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "clients.db"), Clock: func() time.Time { return now }})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	create := func(id string, lasts time.Duration) error {
+		r := store.Reservation{Namespace: "request", JTI: id, Until: now.Add(lasts)}
+		return s.Create(t.Context(), store.Client{ID: id}, store.Change{Reservation: r})
+	}
+	require.NoError(t, create("a", time.Hour), "it looks once for what an earlier process left")
+	require.NoError(t, s.write.purge.Close())
+	require.NoError(t, create("b", 2*time.Hour))
+	require.NoError(t, create("c", time.Minute))
+	now = now.Add(time.Minute - time.Second)
+	require.NoError(t, create("d", time.Hour))
+	now = now.Add(time.Second)
+	require.Error(t, create("e", time.Hour), "c has ended, and the statement was closed")
 }
