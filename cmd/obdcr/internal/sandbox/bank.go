@@ -158,11 +158,11 @@ func (b *bank) build(p parts) error {
 			Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {p.ca}}}},
 		Store: b.store, SealingKey: claims.NewSecret(string(sealing)), TokenEndpoint: true,
 		Paths: server.Paths{Registration: c.Path, Token: tokenPath, Discovery: discoveryPath}, Limiter: c.Limiter,
-		Rest: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Rest: c.names.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !b.decide(w, r) {
 				p.metrics.serve(w, r)
 			}
-		}),
+		})),
 		Clock: c.Clock, Logger: c.Logger,
 		Observer: server.Observer{Event: p.metrics.event, Token: p.metrics.token, Instrument: p.metrics.measure},
 	})

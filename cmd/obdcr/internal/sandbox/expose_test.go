@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -153,6 +154,89 @@ func TestThePagesOfOthersAreNotAnswered(t *testing.T) {
 	for _, v := range verbs { // a page of the directory's own may
 		r := send(t, w.client(), v[0], own+v[1], v[2], "Origin", own)
 		require.Less(t, r.status, 300, "%s: %s", v, r.body)
+	}
+}
+
+// raw sends bytes to a listener over HTTP/1.1 and returns the status of the answer.
+func raw(t testing.TB, w *world, address, request string) int {
+	t.Helper()
+	roots := x509.NewCertPool()
+	roots.AddCert(w.certificate("ca.pem"))
+	c, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12})
+	require.NoError(t, err)
+	defer c.Close() //nolint:errcheck // nothing more is read
+	_, err = c.Write([]byte(request))
+	require.NoError(t, err)
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	return answer.StatusCode
+}
+
+// A browser that is led to the sandbox under another name (DNS rebinding), or sent there by a
+// page of another origin, reaches neither the directory nor what a person decides at the bank.
+func TestABrowserOfAStrangerReachesNothing(t *testing.T) {
+	w := start(t, sandbox.Config{Policy: []byte(`{"pending_changes": ["create"]}`)})
+	bank, directory := strings.TrimPrefix(w.Ready.Bank, "https://"), strings.TrimPrefix(w.Ready.Directory, "https://")
+	for _, at := range []struct {
+		address string
+		paths   []string
+	}{
+		{directory, []string{"/keys.jwks", "/ssa", "/rotate", "/faults", "/fetches", "/a/b.jwks", "/token", "/v2.1/organisation/a/software-statement/b", "/none"}},
+		{bank, []string{"/pending", "/pending/x/approve", "/pending/x/refuse", "/metrics", "/none"}},
+	} {
+		for _, path := range at.paths {
+			own := at.address
+			for line, status := range map[string]int{
+				"GET " + path + " HTTP/1.1\r\nHost: evil.test\r\n":                                                         421,
+				"GET " + path + " HTTP/1.1\r\nHost: evil.test:" + own[strings.LastIndex(own, ":")+1:] + "\r\n":             421,
+				"GET " + path + " HTTP/1.1\r\nHost: evil.test\r\nOrigin: https://evil.test\r\n":                            421,
+				"GET " + path + " HTTP/1.1\r\nHost: evil.test\r\nX-Forwarded-Host: " + own + "\r\n":                        421,
+				"GET " + path + " HTTP/1.1\r\nHost: localhost.\r\n":                                                        421,
+				"GET " + path + " HTTP/1.1\r\nHost: localhost.evil.test\r\n":                                               421,
+				"GET " + path + " HTTP/1.1\r\nHost:\r\n":                                                                   421,
+				"GET " + path + " HTTP/1.0\r\n":                                                                            421,
+				"GET " + path + " HTTP/1.1\r\n":                                                                            400,
+				"GET " + path + " HTTP/1.1\r\nHost: " + own + "\r\nHost: evil.test\r\n":                                    400,
+				"GET " + path + " HTTP/1.1\r\nHost: " + own + "\r\nHost: " + own + "\r\n":                                  400,
+				"GET https://evil.test" + path + " HTTP/1.1\r\nHost: " + own + "\r\n":                                      421,
+				"POST " + path + " HTTP/1.1\r\nHost: " + own + "\r\nOrigin: null\r\nContent-Length: 0\r\n":                 403,
+				"POST " + path + " HTTP/1.1\r\nHost: " + own + "\r\nOrigin: https://evil.test\r\n":                         403,
+				"POST " + path + " HTTP/1.1\r\nHost: " + own + "\r\nOrigin: http://" + own + "\r\n":                        403,
+				"POST " + path + " HTTP/1.1\r\nHost: " + own + "\r\nOrigin: https://localhost\r\n":                         403,
+				"POST " + path + " HTTP/1.1\r\nHost: " + own + "\r\nOrigin: https://evil." + own + "\r\n":                  403,
+				"POST " + path + " HTTP/1.1\r\nHost: " + own + "\r\nOrigin: https://evil.test https://" + own + "\r\n":     403,
+				"POST " + path + " HTTP/1.1\r\nHost: " + own + "\r\nOrigin:\r\n":                                           403,
+				"OPTIONS " + path + " HTTP/1.1\r\nHost: " + own + "\r\nOrigin: https://evil.test\r\n":                      403,
+				"GET " + path + " HTTP/1.1\r\nHost: " + own + "\r\nSec-Fetch-Site: cross-site\r\n":                         403,
+				"GET " + path + " HTTP/1.1\r\nHost: " + own + "\r\nSec-Fetch-Site: same-site\r\n":                          403,
+				"GET " + path + " HTTP/1.1\r\nHost: " + own + "\r\nSec-Fetch-Site: none\r\nSec-Fetch-Site: cross-site\r\n": 403,
+			} {
+				require.Equal(t, status, raw(t, w, own, line+"Connection: close\r\n\r\n"), "%q", line)
+			}
+		}
+		for _, line := range []string{
+			"GET PATH HTTP/1.1\r\nHost: OWN\r\n", "GET PATH HTTP/1.1\r\nHost: LOCALHOST:1\r\n", "GET https://OWN/PATH HTTP/1.1\r\nHost: evil.test\r\n",
+			"GET PATH HTTP/1.1\r\nHost: OWN\r\nSec-Fetch-Site: same-origin\r\n", "GET PATH HTTP/1.1\r\nHost: OWN\r\nSec-Fetch-Site: none\r\n",
+			"GET PATH HTTP/1.1\r\nHost: OWN\r\nOrigin: https://OWN\r\n",
+		} {
+			line = strings.NewReplacer("/PATH", at.paths[0], "PATH", at.paths[0], "OWN", at.address).Replace(line)
+			require.Equal(t, 200, raw(t, w, at.address, line+"Connection: close\r\n\r\n"), "%q", line)
+		}
+	}
+	for host, status := range map[string]int{"evil.test": 421, "localhost.": 421, "localhost": 200, directory: 200} {
+		for address, path := range map[string]string{w.Ready.Directory: "/keys.jwks", w.Ready.Bank: "/metrics"} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+path, http.NoBody)
+			require.NoError(t, err)
+			r.Host = host // :authority
+			client := w.client()
+			client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+			answer, err := client.Do(r)
+			require.NoError(t, err)
+			require.NoError(t, answer.Body.Close())
+			require.Equal(t, 2, answer.ProtoMajor)
+			require.Equal(t, status, answer.StatusCode, "%s at %s", host, address)
+		}
 	}
 }
 

@@ -10,9 +10,10 @@ import (
 )
 
 // guard answers 421 if the Host of a request is none of the names, and 403 if a page of
-// another origin sends it. A page of a stranger could otherwise use the directory through
-// the browser of someone who reaches it, under a name of the stranger's (DNS rebinding) or
-// under the directory's own. The port does not count: containers map ports.
+// another origin sends it. A page of a stranger could otherwise use the directory, or decide
+// what waits at the bank, through the browser of someone who reaches it: under a name of the
+// stranger's (DNS rebinding) or under the sandbox's own. The port does not count: containers
+// map ports. A browser tells the origin by Origin, and where it sends none by Sec-Fetch-Site.
 func (n names) guard(next http.Handler) http.Handler {
 	all := n.all()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -20,14 +21,18 @@ func (n names) guard(next http.Handler) http.Handler {
 		name, _, unsplit := net.SplitHostPort(host)
 		switch {
 		case unsplit != nil || !slices.Contains(all, name):
-			complain(w, http.StatusMisdirectedRequest, "ask for the directory by one of its names: "+strings.Join(all, ", "))
-		case !ownOrigin(r.Header.Values("Origin"), host):
-			complain(w, http.StatusForbidden, "the directory answers no page of another origin")
+			complain(w, http.StatusMisdirectedRequest, "ask for the sandbox by one of its names: "+strings.Join(all, ", "))
+		case !ownOrigin(r.Header.Values("Origin"), host) || slices.ContainsFunc(r.Header.Values("Sec-Fetch-Site"), foreign):
+			complain(w, http.StatusForbidden, "the sandbox answers no page of another origin")
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
 }
+
+// foreign reports whether a Sec-Fetch-Site (W3C Fetch Metadata) is that of a page of another
+// origin. A user who types the address is none.
+func foreign(site string) bool { return site != "same-origin" && site != "none" }
 
 // canonicalHost returns the host that a request asks; "" if it is none.
 func canonicalHost(r *http.Request) string {
