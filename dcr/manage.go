@@ -12,6 +12,7 @@ import (
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -100,7 +101,8 @@ func (r *Registrar) get(ctx context.Context, clientID string, by Caller, o *oper
 // Update replaces the registered members of a client by those of a new request, a
 // compact JWS. It makes the checks of Get first, then every check of Register. It also
 // refuses (400) a request that changes the software, its organisation, the environment
-// or the directory, or whose client_id is another client's. The client keeps its
+// or the directory, whose client_id is another client's, or whose statement is older than
+// the client's own (but for the policy's older_statement_in_update). The client keeps its
 // client_id, client_id_issued_at and access tokens. It keeps its secret, unless the new
 // authentication method needs none, or another one: Registration.Secret is the new one.
 //
@@ -155,6 +157,7 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, l
 		if err := r.findSubject(ctx, v, leaf); err != nil {
 			return nil, err
 		}
+		v.input.Extra = r.older(s, v)
 	}
 	report := r.verifier.Validator.Judge(v.input)
 	if !report.Valid() {
@@ -245,6 +248,18 @@ func moved(s *owned, v *VerifiedRequest) []validate.Violation {
 	add(statement.Issuer.Or("") != c.Issuer, validate.RuleSSAIssuerUnchanged, validate.DocSSA, "/iss",
 		"the statement is of another directory than the client")
 	return found
+}
+
+// older reports a statement that is older than the client's own, unless the policy takes
+// it. A statement without iat is older than each that has one.
+func (r *Registrar) older(s *owned, v *VerifiedRequest) []validate.Violation {
+	own, sent := s.statement.Claims().IssuedAt.Or(0), v.statement.Claims().IssuedAt.Or(0)
+	if r.policy.OlderStatementInUpdate || sent >= own {
+		return nil
+	}
+	return []validate.Violation{{Rule: validate.RuleSSAIatNotOlder, Document: validate.DocSSA, Pointer: "/iat",
+		Got: text.UTC(sent), Want: "not before " + text.UTC(own),
+		Message: "is " + text.UTC(sent) + ", before that of the client's own statement, " + text.UTC(own) + "; fetch a new one"}}
 }
 
 // Delete removes a client and its tokens, after the checks of Get. After a nil error

@@ -201,6 +201,14 @@ var exampleSteps = map[string]func(b *exampleBank, e validate.Example) []string{
 			"a new statement of the same directory":                 func() []string { return b.updated(b.token(b.t, nil)) },
 		})
 	},
+	"ssa.iat.not_older": func(b *exampleBank, e validate.Example) []string {
+		return b.inWords(e, map[validate.Example]func() []string{
+			"a statement from before the client's own": func() []string {
+				return b.updated(b.of(b.software.SSA(map[string]any{"iat": b.now.Add(-time.Hour).Unix()})))
+			},
+			"a new statement of the same software": func() []string { return b.updated(b.token(b.t, nil)) },
+		})
+	},
 	"ssa.jws": func(b *exampleBank, e validate.Example) []string {
 		return b.tried(b.sign(b.request(e), ssatest.Forgery{}))
 	},

@@ -1,6 +1,7 @@
 package ssa
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +14,10 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 )
 
+// maxAgeWithExp is the greatest age of a statement that has an exp, for an Anchor that
+// names none.
+const maxAgeWithExp = 30 * 24 * time.Hour
+
 // Anchor is a directory whose statements a bank believes.
 type Anchor struct {
 	Name        string             // for people and logs; the issuer where it is empty
@@ -22,6 +27,8 @@ type Anchor struct {
 	Keys        KeyResolver        // where its keys come from
 	Algorithms  []claims.Algorithm // allowed for its signatures
 	MaxAge      time.Duration      // greatest age of a statement that has no exp
+	// MaxAgeWithExp is the greatest age of a statement that has an exp; 0 means 30 days.
+	MaxAgeWithExp time.Duration
 	// JWKSHosts are the hosts of software key sets, written as RemoteSource.Hosts are:
 	// host or host:port, 443 where there is none, in any case of ASCII letters. An empty
 	// list admits none. A RemoteKeys that fetches the sets needs a source for each host.
@@ -47,6 +54,8 @@ func (a *Anchor) check() error {
 		return errors.New("it allows no algorithm")
 	case a.MaxAge <= 0:
 		return errors.New("its greatest age must be above zero")
+	case a.MaxAgeWithExp < 0:
+		return errors.New("its greatest age of statements with exp must not be below zero")
 	}
 	for _, alg := range a.Algorithms {
 		if alg != claims.PS256 && alg != claims.ES256 && alg != claims.RS256 {
@@ -109,8 +118,7 @@ func isPlain(path string) bool {
 func (a Anchor) clone() *Anchor {
 	a.Algorithms, a.JWKSHosts = slices.Clone(a.Algorithms), slices.Clone(a.JWKSHosts)
 	a.ClaimNames, a.hosts, a.plain = maps.Clone(a.ClaimNames), nil, nil
-	if a.Name == "" {
-		a.Name = a.Issuer
-	}
+	a.Name = cmp.Or(a.Name, a.Issuer)
+	a.MaxAgeWithExp = cmp.Or(a.MaxAgeWithExp, maxAgeWithExp)
 	return &a
 }

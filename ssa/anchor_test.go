@@ -36,6 +36,7 @@ func TestContradictoryConfigurationsAreRefused(t *testing.T) {
 		"algorithm HS256":     anchor(func(a *ssa.Anchor) { a.Algorithms = []claims.Algorithm{"HS256"} }),
 		"no greatest age":     anchor(func(a *ssa.Anchor) { a.MaxAge = 0 }),
 		"negative age":        anchor(func(a *ssa.Anchor) { a.MaxAge = -time.Hour }),
+		"negative with exp":   anchor(func(a *ssa.Anchor) { a.MaxAgeWithExp = -1 }),
 		"host with a scheme":  anchor(func(a *ssa.Anchor) { a.JWKSHosts = []string{"https://keystore.example"} }),
 		"host with a path":    anchor(func(a *ssa.Anchor) { a.JWKSHosts = []string{"keystore.example/keys"} }),
 		"host with userinfo":  anchor(func(a *ssa.Anchor) { a.JWKSHosts = []string{"user@keystore.example"} }),

@@ -198,16 +198,16 @@ func (v *Verifier) checkTimes(c *claims.SSA, a *Anchor) *Error {
 	if hasIAT && iat > now+skew {
 		return fail(ErrNotYetValid, rule.SSAIatFuture, "/iat", "the statement was issued in the future; iat counts seconds")
 	}
-	if hasEXP {
-		if exp <= now-skew {
-			return fail(ErrTooOld, rule.SSAExpPast, "/exp", "the statement has expired; fetch a new one")
-		}
-		return nil
+	if hasEXP && exp <= now-skew {
+		return fail(ErrTooOld, rule.SSAExpPast, "/exp", "the statement has expired; fetch a new one")
 	}
 	most := int64(a.MaxAge / time.Second)
+	if hasEXP {
+		most = int64(a.MaxAgeWithExp / time.Second)
+	}
 	switch {
 	case !hasIAT:
-		return fail(ErrMalformed, rule.SSAIatRequired, "/iat", "the statement has neither exp nor iat, so its age is unknown")
+		return fail(ErrMalformed, rule.SSAIatRequired, "/iat", "the statement has no iat, so its age is unknown")
 	case iat < math.MinInt32 || now-iat > most+skew:
 		return fail(ErrTooOld, rule.SSAAge, "/iat", "the statement is older than "+strconv.FormatInt(most, 10)+" s; fetch a new one")
 	}

@@ -258,7 +258,12 @@ func TestTimes(t *testing.T) {
 		"exp now, within the skew":   {map[string]any{"exp": at(0)}, nil, ""},
 		"exp a minute ago":           {map[string]any{"exp": at(-minute)}, ssa.ErrTooOld, "ssa.exp.past"},
 		"exp says more than iat":     {map[string]any{"exp": at(minute), "iat": at(-30 * day)}, nil, ""},
-		"exp without iat":            {map[string]any{"exp": at(minute), "iat": nil}, nil, ""},
+		"exp without iat":            {map[string]any{"exp": at(minute), "iat": nil}, ssa.ErrMalformed, "ssa.iat.required"},
+		"exp, as old as may be":      {map[string]any{"exp": at(minute), "iat": at(-30*day - minute)}, nil, ""},
+		"exp, a second older":        {map[string]any{"exp": at(minute), "iat": at(-30*day - minute - second)}, ssa.ErrTooOld, "ssa.age"},
+		"five years old, exp far":    {map[string]any{"exp": at(20 * 365 * day), "iat": at(-5 * 365 * day)}, ssa.ErrTooOld, "ssa.age"},
+		"exp, before all times":      {map[string]any{"exp": at(day), "iat": json.RawMessage("-9223372036854775808")}, ssa.ErrTooOld, "ssa.age"},
+		"exp past, and too old":      {map[string]any{"exp": at(-day), "iat": at(-31 * day)}, ssa.ErrTooOld, "ssa.exp.past"},
 		"exp past, iat fresh":        {map[string]any{"exp": at(-day)}, ssa.ErrTooOld, "ssa.exp.past"},
 		"exp before all times":       {map[string]any{"exp": json.RawMessage("-9223372036854775808")}, ssa.ErrTooOld, "ssa.exp.past"},
 		"exp ahead, iat in future":   {map[string]any{"exp": at(day), "iat": at(day)}, ssa.ErrNotYetValid, "ssa.iat.future"},
@@ -278,6 +283,28 @@ func TestTimes(t *testing.T) {
 			}
 			requireRefused(t, verified, err, c.kind, c.rule)
 		})
+	}
+}
+
+// TestAnAnchorBoundsStatementsWithExpApart: neither greatest age counts for the other kind
+// of statement.
+func TestAnAnchorBoundsStatementsWithExpApart(t *testing.T) {
+	d := newDirectory(t, ssatest.Options{})
+	s := newSoftware(t, d)
+	at := func(delta time.Duration) int64 { return now.Add(delta).Unix() }
+	for name, most := range map[string][2]time.Duration{"longer with exp": {time.Hour, 3 * time.Hour}, "shorter with exp": {3 * time.Hour, time.Hour}} {
+		a := d.Anchor()
+		a.MaxAge, a.MaxAgeWithExp = most[0], most[1]
+		v := newVerifier(t, a)
+		for i, changes := range []map[string]any{{}, {"exp": at(time.Hour)}} {
+			changes["iat"] = at(-2 * time.Hour)
+			verified, err := verify(v, mint(t, s, changes))
+			if most[i] < 2*time.Hour {
+				requireRefused(t, verified, err, ssa.ErrTooOld, "ssa.age")
+				continue
+			}
+			require.NoError(t, err, name)
+		}
 	}
 }
 

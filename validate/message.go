@@ -3,10 +3,10 @@ package validate
 import (
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
 )
 
@@ -28,10 +28,8 @@ func joined[T ~string](values []T) string {
 }
 
 // decimal and utc write numbers and times for a message.
-func decimal(n int64) string { return strconv.FormatInt(n, 10) }
-func utc(seconds int64) string {
-	return time.Unix(seconds, 0).UTC().Format("2006-01-02 15:04:05 UTC")
-}
+func decimal(n int64) string   { return strconv.FormatInt(n, 10) }
+func utc(seconds int64) string { return text.UTC(seconds) }
 
 // units of time, the largest first.
 var units = [...]struct {

@@ -86,6 +86,12 @@ type Policy struct {
 	// SSAMaxAge is the greatest age of a software statement that has no exp.
 	// (ssa_max_age_seconds)
 	SSAMaxAge time.Duration
+	// SSAMaxAgeWithExp is the greatest age of a software statement that has an exp.
+	// (ssa_max_age_with_exp_seconds)
+	SSAMaxAgeWithExp time.Duration
+	// OlderStatementInUpdate lets an update replace the client's software statement by an
+	// older one. (older_statement_in_update)
+	OlderStatementInUpdate bool
 	// MaxRedirectURIs is the greatest number of redirect_uris.
 	// (max_redirect_uris)
 	MaxRedirectURIs int
@@ -303,6 +309,7 @@ func DefaultPolicy(p Profile) Policy {
 		ClockSkew:           time.Minute,
 		MaxLifetime:         time.Hour,
 		SSAMaxAge:           24 * time.Hour,
+		SSAMaxAgeWithExp:    30 * 24 * time.Hour,
 		MaxRedirectURIs:     50,
 		ServedRoles:         []claims.Role{claims.AISP, claims.PISP, claims.CBPII, claims.ASPSP},
 		CreatedStatus:       201,

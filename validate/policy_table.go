@@ -249,6 +249,19 @@ var policyTable = jsonform.Table[Policy]{
 		Example: `172800`,
 	},
 	{
+		Name:    "ssa_max_age_with_exp_seconds",
+		Field:   jsonform.At(func(p *Policy) *time.Duration { return &p.SSAMaxAgeWithExp }, jsonform.Seconds{Low: time.Second, High: maxDuration}),
+		Doc:     "The greatest age of a software statement that has an `exp`, in seconds. It is refused earlier if its `exp` has passed.",
+		Example: `604800`,
+	},
+	{
+		Name:  "older_statement_in_update",
+		Field: jsonform.At(func(p *Policy) *bool { return &p.OlderStatementInUpdate }, jsonform.Bool{}),
+		Doc: "An update may replace the client's software statement by an older one, by their `iat`. The client may get back roles and " +
+			"redirect URIs that the directory has withdrawn since.",
+		Example: `true`,
+	},
+	{
 		Name:    "max_redirect_uris",
 		Field:   jsonform.At(func(p *Policy) *int { return &p.MaxRedirectURIs }, jsonform.Int{Low: 1, High: 1000}),
 		Doc:     "The greatest number of `redirect_uris`.",

@@ -158,9 +158,10 @@ func anyPolicy(t *rapid.T, profile Profile) Policy {
 	p.ClockSkew = time.Duration(rapid.Int64Range(0, 3600).Draw(t, "clock_skew")) * time.Second
 	p.MaxLifetime = time.Duration(rapid.Int64Range(1, 1e8).Draw(t, "max_lifetime")) * time.Second
 	p.SSAMaxAge = time.Duration(rapid.Int64Range(1, 1e8).Draw(t, "ssa_max_age")) * time.Second
+	p.SSAMaxAgeWithExp = time.Duration(rapid.Int64Range(1, 1e8).Draw(t, "ssa_max_age_with_exp")) * time.Second
 	p.MaxRedirectURIs = rapid.IntRange(1, 1000).Draw(t, "max_redirect_uris")
 	p.CreatedStatus = one(t, "created_status", 200, 201)
-	for i, flag := range []*bool{&p.SubjectDNFromKeySet, &p.UseSoftwareIDAsApplicationName, &p.ScopeAsArray, &p.RolesAsString, &p.ResponseScopeAsArray} {
+	for i, flag := range []*bool{&p.SubjectDNFromKeySet, &p.OlderStatementInUpdate, &p.UseSoftwareIDAsApplicationName, &p.ScopeAsArray, &p.RolesAsString, &p.ResponseScopeAsArray} {
 		*flag = rapid.Bool().Draw(t, "flag "+string(rune('a'+i)))
 	}
 	p.DeniedStatements = some(t, "denied_statements", 0, []string{"j", "J"})

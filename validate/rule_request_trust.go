@@ -119,6 +119,20 @@ var requestTrustRules = []Rule{
 		Fix:      "send a statement of the same directory, or register another client",
 	},
 	{
+		// The bank decides whether a client may go back to what an earlier statement says.
+		ID:       rule.SSAIatNotOlder,
+		Summary:  "The statement in an update is not older than the client's own: its iat is the same or later.",
+		Reason:   "An older statement can have roles and redirect URIs that the directory has withdrawn since.",
+		Bad:      "a statement from before the client's own",
+		Good:     "a new statement of the same software",
+		Given:    Given{Update: true},
+		Citation: changes(),
+		Basis:    BasisPolicy,
+		Code:     InvalidSoftwareStatement,
+		Document: DocSSA,
+		Fix:      "fetch a new statement from the directory and send that one",
+	},
+	{
 		ID:       rule.RequestJTIReplayed,
 		Summary:  "jti has not been seen before from this issuer.",
 		Reason:   "Whoever gets hold of a request must not be able to send it again.",

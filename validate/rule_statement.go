@@ -202,7 +202,7 @@ func statementRequired() []Rule {
 		cite                   Citation // none means the directory's row of the claim
 	}{
 		{rule.SSAIssRequired, "iss", `"OpenBanking Ltd"`, "It says which directory issued the statement.", BasisMust, rfc("7591", "2.3")},
-		{rule.SSAIatRequired, "iat", "1700000000", "The age of a statement without exp is counted from it.", BasisStricter, Citation{}},
+		{rule.SSAIatRequired, "iat", "1700000000", "The age of a statement is counted from it.", BasisStricter, Citation{}},
 		{rule.SSAJTIRequired, "jti", `"3d1b3595efac4e36"`, "It tells one statement from another.", BasisStricter, Citation{}},
 		{rule.SSASoftwareIDRequired, "software_id", `"9b5usDpbNtmxDcTzs7GzKp"`, "It says which software the statement is about.", BasisStricter, Citation{}},
 		{rule.SSASoftwareClientNameRequired, "software_client_name", `"Money & More"`, "The application is named after it.", BasisStricter, Citation{}},

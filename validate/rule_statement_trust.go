@@ -88,16 +88,22 @@ var statementTrustRules = []Rule{
 	{
 		// The directory leaves it to the bank how old a statement may be.
 		ID:       rule.SSAAge,
-		Summary:  "A statement without exp is no older than the bank takes, a day by default.",
-		Reason:   "An organisation can lose its authorisation on any day.",
+		Summary:  "A statement is no older than the bank takes: by default a day, and 30 days where it has an exp.",
+		Reason:   "An organisation can lose its authorisation on any day, whatever exp an old statement has.",
 		Bad:      `{"iat": 1500000000}`,
 		Good:     `{"iat": 1700000000}`,
 		Citation: directory("SSA Lifetime"),
 		Basis:    BasisPolicy,
 		Fix:      "fetch a fresh SSA from the directory just before registering",
-		When:     func(c *Case) bool { return !c.SSA().Expiry.Present() },
+		When: func(c *Case) bool { // another rule reports an exp that has passed
+			exp, ok := inSeconds(c.SSA().Expiry)
+			return !ok || !expired(c, exp)
+		},
 		Check: func(c *Case) {
 			most := int64(c.Policy().SSAMaxAge / time.Second)
+			if c.SSA().Expiry.Present() {
+				most = int64(c.Policy().SSAMaxAgeWithExp / time.Second)
+			}
 			if iat, ok := inSeconds(c.SSA().IssuedAt); ok && c.Now()-iat > most+skew(c) {
 				c.ReportValue("/iat", utc(iat), "at most "+exactly(most), "is "+utc(iat)+": "+beyond(c.Now()-iat, most)+" old; at most "+exactly(most))
 			}

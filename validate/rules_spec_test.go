@@ -128,6 +128,7 @@ var specRows = map[string][]string{
 	"PUT: none of the members that the server sets":                  {"request.response_member.update"},
 	"PUT: never another software, organisation or environment (400)": {"software_id.unchanged", "ssa.org_id.unchanged", "ssa.environment.unchanged"},
 	"PUT: never another directory, whose names these are (400)":      {"ssa.issuer.unchanged"},
+	"PUT: no statement older than the client's own (400)":            {"ssa.iat.not_older"},
 }
 
 func TestEachClauseHasItsRules(t *testing.T) {

@@ -168,7 +168,8 @@ func (b *Bank) anchors(keys ssa.KeyResolver) []ssa.Anchor {
 		anchors = append(anchors, d.Anchor(nil))
 	}
 	for i := range anchors {
-		anchors[i].Algorithms, anchors[i].MaxAge = b.policy.SigningAlgorithms, b.policy.SSAMaxAge
+		anchors[i].Algorithms = b.policy.SigningAlgorithms
+		anchors[i].MaxAge, anchors[i].MaxAgeWithExp = b.policy.SSAMaxAge, b.policy.SSAMaxAgeWithExp
 		if anchors[i].Keys == nil {
 			anchors[i].Keys = keys
 		}

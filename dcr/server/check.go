@@ -93,8 +93,9 @@ func known(env claims.Environment) bool { return env == claims.Sandbox || env ==
 func (c *Config) checkDirectories(f *faults) {
 	f.add(len(c.Directories)+len(c.Anchors) == 0, "no directory is believed: give Directories, such as ssa.KnownDirectories, or Anchors")
 	for i := range c.Anchors {
-		f.add(c.Anchors[i].Algorithms != nil || c.Anchors[i].MaxAge != 0,
-			"Anchors[%d] sets Algorithms or MaxAge: leave them empty, and set signing_algorithms and ssa_max_age_seconds of the policy", i)
+		f.add(c.Anchors[i].Algorithms != nil || c.Anchors[i].MaxAge != 0 || c.Anchors[i].MaxAgeWithExp != 0,
+			"Anchors[%d] sets Algorithms, MaxAge or MaxAgeWithExp: leave them empty, and set signing_algorithms, ssa_max_age_seconds and "+
+				"ssa_max_age_with_exp_seconds of the policy", i)
 	}
 	for i := range c.Anchors {
 		names := c.Anchors[i].ClaimNames

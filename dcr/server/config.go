@@ -35,8 +35,9 @@ type Config struct {
 
 	// Directories are the well-known directories that the bank trusts, such as those of
 	// ssa.KnownDirectories. Anchors are directories that the bank describes itself; their
-	// Algorithms and MaxAge stay empty, because the policy sets them. Those without ClaimNames
-	// have the claim_names of the policy, and so have Directories. One of the two is required.
+	// Algorithms, MaxAge and MaxAgeWithExp stay empty, because the policy sets them. Those
+	// without ClaimNames have the claim_names of the policy, and so have Directories. One of
+	// the two is required.
 	Directories []ssa.KnownDirectory
 	Anchors     []ssa.Anchor
 	// Keys configures the fetching of key sets. New adds a source for the hosts of

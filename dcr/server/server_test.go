@@ -67,6 +67,7 @@ func TestWhatIsMissingOrContradictsItselfIsRefused(t *testing.T) {
 		"a resolver and sources":        func(c *server.Config) { c.Keys.Sources = []ssa.RemoteSource{{Hosts: []string{"keys.example"}}} },
 		"a resolver and limits":         func(c *server.Config) { c.Keys.Limits.MaxSets = 1 },
 		"an anchor with an age":         func(c *server.Config) { c.Anchors[0].MaxAge = time.Hour },
+		"an anchor with an age by exp":  func(c *server.Config) { c.Anchors[0].MaxAgeWithExp = time.Hour },
 		"an anchor with algorithms":     func(c *server.Config) { c.Anchors[0].Algorithms = []claims.Algorithm{claims.PS256} },
 		"a directory that is not asked over TLS": func(c *server.Config) {
 			c.Directories = []ssa.KnownDirectory{ssa.KnownDirectories()[0].At("http://keys.example/keys.jwks")}
@@ -110,6 +111,7 @@ func (nowhere) Deprovision(context.Context, dcr.Deprovisioning) error { return n
 func TestAgesAndSkewComeFromThePolicy(t *testing.T) {
 	for name, c := range map[string]struct {
 		age, most, skew time.Duration
+		exp             bool   // the statement has one; most bounds those alone
 		broken          string // "": accepted
 	}{
 		"a statement of 40 hours, of 48":   {age: 40 * time.Hour, most: 48 * time.Hour},
@@ -118,14 +120,21 @@ func TestAgesAndSkewComeFromThePolicy(t *testing.T) {
 		"200 s in the future, 100 s skew":  {age: -200 * time.Second, most: time.Hour, skew: 100 * time.Second, broken: validate.RuleSSAIatFuture},
 		"200 s too old, 300 s skew":        {age: time.Hour + 200*time.Second, most: time.Hour, skew: 300 * time.Second},
 		"200 s too old, and 100 s of skew": {age: time.Hour + 200*time.Second, most: time.Hour, skew: 100 * time.Second, broken: validate.RuleSSAAge},
+		"40 days and exp, of 48 days":      {age: 960 * time.Hour, most: 1152 * time.Hour, exp: true},
+		"40 hours and exp, of 24":          {age: 40 * time.Hour, most: 24 * time.Hour, exp: true, broken: validate.RuleSSAAge},
 	} {
 		for _, known := range []bool{true, false} {
 			w := newWorld(t)
+			members := map[string]any{"iat": time.Now().Add(-c.age).Unix()}
 			w.policy(func(p *validate.Policy) { p.SSAMaxAge, p.ClockSkew = c.most, c.skew })
+			if c.exp {
+				members["exp"] = time.Now().Add(time.Hour).Unix()
+				w.policy(func(p *validate.Policy) { p.SSAMaxAge, p.SSAMaxAgeWithExp = time.Hour, c.most })
+			}
 			if known {
 				w.fetchKeys()
 			}
-			statement, err := w.software.SSA(map[string]any{"iat": time.Now().Add(-c.age).Unix()})
+			statement, err := w.software.SSA(members)
 			require.NoError(t, err)
 			_, _, err = w.trySSA(t, statement)
 			if c.broken == "" {

@@ -27,9 +27,10 @@ type LintInput struct {
 	Update    bool                // the request would change a registered client (PUT)
 
 	// Anchor is the directory as the bank trusts it: issuer, keys, environment, hosts and
-	// names of claims. The policy sets its Algorithms and MaxAge. Without Keys the statement's
-	// signature is not checked, and all else is. Nil: StatementKey and Environment are all
-	// that is known of the directory, and an issuer that no known directory has is a warning.
+	// names of claims. The policy sets its Algorithms, MaxAge and MaxAgeWithExp. Without Keys
+	// the statement's signature is not checked, and all else is. Nil: StatementKey and
+	// Environment are all that is known of the directory, and an issuer that no known
+	// directory has is a warning.
 	Anchor       *ssa.Anchor
 	StatementKey ssa.KeyResolver    // the directory's keys; nil, and no Anchor, checks no signature of the statement
 	Environment  claims.Environment // of the directory that issued the statement; "" if unknown

@@ -153,8 +153,8 @@ func (l *linter) compareSubject(s cert.Software) {
 // beforeCertificate are the rules about claims of the statement for which a bank refuses
 // the statement before it looks at the certificate. It judges the others afterwards.
 var beforeCertificate = []string{
-	validate.RuleSSAMemberType, validate.RuleSSASoftwareRedirectURIsType, validate.RuleSSAIatFuture, validate.RuleSSAAge,
-	validate.RuleSSAExpPast, validate.RuleSSANbf, validate.RuleSSAEnvironment, validate.RuleSSAJWKSEndpointHost,
+	validate.RuleSSAMemberType, validate.RuleSSASoftwareRedirectURIsType, validate.RuleSSAIatRequired, validate.RuleSSAIatFuture,
+	validate.RuleSSAAge, validate.RuleSSAExpPast, validate.RuleSSANbf, validate.RuleSSAEnvironment, validate.RuleSSAJWKSEndpointHost,
 }
 
 // judgeCertificate judges again, with the refusals of the certificate. A bank looks at the
@@ -181,6 +181,5 @@ func (l *linter) reachesCertificate() bool {
 			return false
 		}
 	}
-	ageless := l.input.SSA != nil && !l.input.SSA.Expiry.Present() && r.Outcome(validate.RuleSSAIatRequired) == validate.OutcomeFailed
-	return !ageless && !slices.ContainsFunc(beforeCertificate, func(id string) bool { return r.Outcome(id) == validate.OutcomeFailed })
+	return !slices.ContainsFunc(beforeCertificate, func(id string) bool { return r.Outcome(id) == validate.OutcomeFailed })
 }

@@ -53,7 +53,7 @@ func (l *linter) checkStatement(ctx context.Context) error {
 // checkAnchored verifies the statement as a bank does that trusts one anchor.
 func (l *linter) checkAnchored(ctx context.Context, check *validate.Check) error {
 	anchor := *l.in.Anchor
-	anchor.Algorithms, anchor.MaxAge = l.policy.SigningAlgorithms, l.policy.SSAMaxAge
+	anchor.Algorithms, anchor.MaxAge, anchor.MaxAgeWithExp = l.policy.SigningAlgorithms, l.policy.SSAMaxAge, l.policy.SSAMaxAgeWithExp
 	if anchor.Keys == nil {
 		anchor.Keys = noKeys{}
 	}
