@@ -24,7 +24,8 @@ const maxPublished = 10
 //
 // The error is an *Error. Its kind is ErrNotOwned where there is no such certificate; a
 // checker without Authorities finds none, since nothing shows who issued it. The kind is
-// ssa.ErrKeySourceUnavailable where a key set cannot be read, and ErrRevocationUnknown where
+// ssa.ErrKeySourceUnavailable where a key set cannot be read, ssa.ErrNoKeyPublished where it
+// is empty, and ErrRevocationUnknown where
 // no certificate is good and the status of one is unknown: an outage is never a consent. As
 // in Check, a set without such a certificate is read once more if it may be.
 func (c *Checker) Published(ctx context.Context, s Software, wanted func(*x509.Certificate) bool) (*Acceptance, error) {
@@ -33,6 +34,9 @@ func (c *Checker) Published(ctx context.Context, s Software, wanted func(*x509.C
 		return nil, &Error{Kind: ErrNotOwned, Detail: "no CAs are configured that could show who issued a published certificate"}
 	case s.Keys.Source == nil:
 		return nil, &Error{Kind: ErrNotOwned, Detail: "no key set is known that could publish a certificate"}
+	}
+	if s.Keys.Asker == "" {
+		s.Keys.Asker = s.SoftwareID + " another certificate"
 	}
 	known, err := readKeys(ctx, s.Keys)
 	if err != nil {
