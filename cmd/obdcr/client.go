@@ -12,6 +12,7 @@ import (
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // connection is a client of a bank, and what it was made from.
@@ -103,6 +104,10 @@ func (a *app) metadata(ctx context.Context, c *settings, o *clientOptions) (*tpp
 	}
 	if err != nil {
 		return nil, a.bankError(err)
+	}
+	if o.issuer == "" && !m.MayBeAt(c.WellknownEndpoint) {
+		a.note("warning: the issuer of the discovery document, %s, is not the one of its address (OIDC Discovery 4.3): "+
+			"ask the bank which is right; build, register and update take it as --issuer", text.Quote(m.Issuer))
 	}
 	return m, nil
 }

@@ -55,6 +55,11 @@ func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
 	mux.HandleFunc("GET /discovery", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, clientDiscovery(address))
 	})
+	for at, issuer := range map[string]string{"": address, "/foreign": "https://other.example"} {
+		mux.HandleFunc("GET "+at+"/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, strings.Replace(clientDiscovery(address), address, issuer, 1))
+		})
+	}
 	mux.HandleFunc("GET /broken", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"issuer": "x"}`) })
 	mux.HandleFunc("GET /busy", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "7")
