@@ -150,6 +150,7 @@ func TestASoftwareThatWithdrewItsKeysMayPublishNewOnes(t *testing.T) {
 				keys := remote(t, s)
 				require.Error(t, own(keys, "a", "tpp"))
 				time.Sleep(5 * time.Second)
+				synctest.Wait()
 				began := time.Now()
 				require.ErrorIs(t, own(keys, "", "tpp"), ssa.ErrNoKeyPublished)
 				asked := s.fetches()

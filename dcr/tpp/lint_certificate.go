@@ -91,7 +91,7 @@ const noKeyPublished = "the software publishes no key"
 // request's signature has reported it.
 func (l *linter) addNoKeyPublished(e *cert.Error) {
 	if !l.reports(validate.RuleRequestKeyFound) {
-		l.add(verdict.Request(&ssa.Error{Kind: ssa.ErrNoKeyPublished, Pointer: "/kid", Header: true, Detail: e.Detail}))
+		l.add(verdict.Request(e))
 	}
 }
 

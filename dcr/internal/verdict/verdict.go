@@ -4,6 +4,7 @@ package verdict
 
 import (
 	"errors"
+	"time"
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/internal/jsonscan"
@@ -58,8 +59,12 @@ func Statement(err error) validate.Violation {
 	return v
 }
 
-// Request returns the violation for an error about the request's own signature.
+// Request returns the violation for an error about the request's own signature, or about the
+// software's keys.
 func Request(err error) validate.Violation {
+	if errors.Is(err, ssa.ErrNoKeyPublished) {
+		return noKeyPublished(err)
+	}
 	v := validate.Violation{Rule: validate.RuleRequestSignature, Document: validate.DocHeader, Message: Plain(err)}
 	var e *ssa.Error
 	if errors.As(err, &e) {
@@ -68,9 +73,6 @@ func Request(err error) validate.Violation {
 		switch e.Kind {
 		case ssa.ErrKeyNotFound, ssa.ErrKeySourceUnavailable:
 			v.Rule = validate.RuleRequestKeyFound
-		case ssa.ErrNoKeyPublished:
-			v.Rule = validate.RuleRequestKeyFound
-			v.Message += "; the address is that of the software statement, so that only the TPP can mend it"
 		case ssa.ErrKeyRevoked:
 			v.Rule = validate.RuleRequestKeyRevoked
 		case ssa.ErrAlgorithm:
@@ -80,6 +82,19 @@ func Request(err error) validate.Violation {
 		}
 	}
 	return v
+}
+
+// noKeyPublished returns the violation for a software that publishes no key, with the times
+// where the key set was read at an address.
+func noKeyPublished(err error) validate.Violation {
+	read, from := "", ""
+	if unknown := (*ssa.UnknownKeyError)(nil); errors.As(err, &unknown) {
+		read = ", as read at " + unknown.ReadAt.UTC().Format(time.RFC3339)
+		from = " from " + unknown.RetryAt.UTC().Format(time.RFC3339) + " on"
+	}
+	return validate.Violation{Rule: validate.RuleRequestKeyFound, Document: validate.DocHeader, Pointer: "/kid",
+		Message: "no key is published at the address of the key set in the software statement" + read +
+			"; only the TPP can mend it: publish the signing key, then send again" + from}
 }
 
 // Plain returns the text of an error without the name of its package: a report names the
