@@ -94,7 +94,8 @@ func noKeyPublished(err error) validate.Violation {
 	}
 	return validate.Violation{Rule: validate.RuleRequestKeyFound, Document: validate.DocHeader, Pointer: "/kid",
 		Message: "no key is published at the address of the key set in the software statement" + read +
-			"; only the TPP can mend it: publish the signing key, then send again" + from}
+			"; only the TPP can mend it: publish the signing key, then send again" + from,
+		Fix: "publish the signing key of the software in its directory"}
 }
 
 // Plain returns the text of an error without the name of its package: a report names the
