@@ -96,7 +96,7 @@ func (r *Registrar) introspect(ctx context.Context, by Caller) (token.AccessToke
 		return token.AccessToken{}, noSuchClient(token.ErrInvalid)
 	}
 	var access token.AccessToken
-	err := guarded(func() (err error) { access, err = r.tokens.Introspect(ctx, by.Token); return err })
+	err := r.guarded(func() (err error) { access, err = r.tokens.Introspect(ctx, by.Token); return err })
 	switch {
 	case errors.Is(err, token.ErrUnbound) && r.unbound.CompareAndSwap(false, true):
 		r.log.ErrorContext(ctx, "an access token is bound to no certificate, and is refused; if all tokens are, no client can be managed: "+
@@ -151,7 +151,7 @@ func (r *Registrar) revoked(ctx context.Context, bearer claims.Secret, access to
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
 	var result token.Revoked
-	err := guarded(func() (err error) {
+	err := r.guarded(func() (err error) {
 		result, err = r.tokens.Revoke(ctx, token.Revocation{Token: bearer, Access: access})
 		return err
 	})

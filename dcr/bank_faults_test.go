@@ -153,7 +153,7 @@ func TestAPanicOfTheBanksCodeLeavesNothingHalfDone(t *testing.T) {
 		require.Equal(t, shown, inForce(t, b.records), op)
 		require.Equal(t, shown, server.holds(), op)
 		require.Contains(t, log.String(), "out of bounds")
-		require.NotContains(t, log.String(), "goroutine")
+		require.Contains(t, log.String(), "stack=\"goroutine", "whose fault it is")
 	}
 }
 

@@ -31,7 +31,7 @@ func (r *Registrar) takeBack(ctx context.Context, w *work, cause error) (undone 
 			r.logLost(&w.client, cause)
 		}
 	}
-	err := guarded(func() error { return revert(ctx, &w.client) })
+	err := r.guarded(func() error { return revert(ctx, &w.client) })
 	if err == nil {
 		return true
 	}

@@ -63,6 +63,13 @@ func (r *Registrar) begin(name Operation, by Actor) *operation {
 	return &operation{registrar: r, name: name, actor: by}
 }
 
+// run runs the operation and ends it. A panic is a failure.
+func (o *operation) run(ctx context.Context, do func() error) error {
+	err := o.registrar.contained(do)
+	o.end(ctx, err)
+	return err
+}
+
 // end tells the observer once. It logs what went wrong on the bank's side. An operator's
 // call that found nothing to decide on or to remove is no operation on a client.
 func (o *operation) end(ctx context.Context, err error) {
@@ -117,7 +124,7 @@ func (o *operation) log(ctx context.Context, e *Error) {
 }
 
 func (r *Registrar) observe(event Event) {
-	if err := guarded(func() error { r.observer(event); return nil }); err != nil {
+	if err := r.guarded(func() error { r.observer(event); return nil }); err != nil {
 		r.log.Error("the observer failed", "operation", event.Operation, "error", err)
 	}
 }

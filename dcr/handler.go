@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/dcr/internal/contain"
 	"github.com/obdcr/obdcr/dcr/internal/verdict"
 	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/internal/text"
@@ -114,7 +115,7 @@ func NewHandler(c HandlerConfig) (*Handler, error) {
 	mux.Handle(c.Path, h.resource(map[string]verb{http.MethodPost: h.register}))
 	mux.Handle(c.Path+"/{ClientId}", h.resource(map[string]verb{
 		http.MethodGet: h.get, http.MethodPut: h.update, http.MethodDelete: h.delete}))
-	h.site = h.outer(mux)
+	h.site = contain.Handler(h.log, h.outer(mux))
 	return h, nil
 }
 

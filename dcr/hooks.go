@@ -71,7 +71,7 @@ func (r *Refusal) answer(code validate.Code, err error) *Error {
 // person decides.
 func (r *Registrar) approve(ctx context.Context, change Change) (pending bool, err error) {
 	if r.hooks.Approve != nil {
-		err = guarded(func() error { return r.hooks.Approve(ctx, change.copied()) })
+		err = r.guarded(func() error { return r.hooks.Approve(ctx, change.copied()) })
 	}
 	pending = r.waits(change.Operation)
 	if errors.Is(err, ErrPending) {
@@ -116,7 +116,7 @@ func (r *Registrar) tell(ctx context.Context, message string, change Change, hoo
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout)
 	defer cancel()
-	if err := guarded(func() error { hook(ctx, change.copied()); return nil }); err != nil {
+	if err := r.guarded(func() error { hook(ctx, change.copied()); return nil }); err != nil {
 		r.log.Error("the bank's hook failed", "operation", change.Operation, "error", err)
 	}
 }

@@ -48,15 +48,19 @@ func (r *Registrar) HasTokens() bool { return r.tokens != nil }
 // is valid and bound to the certificate, its client is still registered and not younger
 // than the token, and the certificate is one of its software now. A refusal is an
 // *Error, 401, 405 or 503. Application does not call the Observer.
-func (r *Registrar) Application(ctx context.Context, by Caller) (claims.Application, claims.Environment, error) {
-	client, _, err := r.identify(ctx, by)
-	if err != nil {
-		return claims.Application{}, "", err
-	}
-	if _, err := r.owns(ctx, client, by.Certificate); err != nil {
-		return claims.Application{}, "", err
-	}
-	return client.Application, client.Environment, nil
+func (r *Registrar) Application(ctx context.Context, by Caller) (app claims.Application, env claims.Environment, err error) {
+	err = r.contained(func() error {
+		client, _, err := r.identify(ctx, by)
+		if err != nil {
+			return err
+		}
+		if _, err := r.owns(ctx, client, by.Certificate); err != nil {
+			return err
+		}
+		app, env = client.Application, client.Environment
+		return nil
+	})
+	return app, env, err
 }
 
 // Get returns a client as it is registered, without a secret. It refuses with an
@@ -79,10 +83,9 @@ func (r *Registrar) Application(ctx context.Context, by Caller) (claims.Applicat
 //
 // A client that is being created or deleted counts as one that does not exist. A client
 // that is being updated is returned as it was before.
-func (r *Registrar) Get(ctx context.Context, clientID string, by Caller) (*Registration, error) {
+func (r *Registrar) Get(ctx context.Context, clientID string, by Caller) (registration *Registration, err error) {
 	o := r.begin(OpRead, actorOf(by.Certificate))
-	registration, err := r.get(ctx, clientID, by, o)
-	o.end(ctx, err)
+	err = o.run(ctx, func() (err error) { registration, err = r.get(ctx, clientID, by, o); return err })
 	return registration, err
 }
 
@@ -109,10 +112,9 @@ func (r *Registrar) get(ctx context.Context, clientID string, by Caller, o *oper
 // A refusal is an *Error, and the client stays as it was. If another writer changes the
 // record meanwhile, Update judges the request once more against the new record. If that
 // happens again, or if another change is under way, it refuses with 503.
-func (r *Registrar) Update(ctx context.Context, clientID string, request string, by Caller) (*Registration, error) {
+func (r *Registrar) Update(ctx context.Context, clientID string, request string, by Caller) (registration *Registration, err error) {
 	o := r.begin(OpUpdate, actorOf(by.Certificate))
-	registration, err := r.update(ctx, clientID, request, by, o)
-	o.end(ctx, err)
+	err = o.run(ctx, func() (err error) { registration, err = r.update(ctx, clientID, request, by, o); return err })
 	return registration, err
 }
 
@@ -271,9 +273,7 @@ func (r *Registrar) older(s *owned, v *VerifiedRequest) []validate.Violation {
 // refusal: the deletion waits for approval, and the client goes on as it is.
 func (r *Registrar) Delete(ctx context.Context, clientID string, by Caller) error {
 	o := r.begin(OpDelete, actorOf(by.Certificate))
-	err := r.delete(ctx, clientID, by, o)
-	o.end(ctx, err)
-	return err
+	return o.run(ctx, func() error { return r.delete(ctx, clientID, by, o) })
 }
 
 func (r *Registrar) delete(ctx context.Context, clientID string, by Caller, o *operation) error {

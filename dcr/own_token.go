@@ -30,7 +30,7 @@ func wrongToken(why string) error { return fmt.Errorf("%w: %s", token.ErrInvalid
 func (r *Registrar) manages(client store.Client, access token.AccessToken) bool {
 	if r.clientToken != nil {
 		own := false
-		if err := guarded(func() error { own = r.clientToken(access); return nil }); err != nil {
+		if err := r.guarded(func() error { own = r.clientToken(access); return nil }); err != nil {
 			r.log.Error("Config.ClientToken failed, and the token is refused", "error", err)
 			return false
 		}

@@ -101,7 +101,7 @@ func (r *Registrar) conclude(ctx context.Context, c store.Client, report *Reconc
 		if c.State == store.Deleting {
 			event.Outcome, count, end = OutcomeDone, &report.Finished, r.erase
 		}
-		if err = guarded(func() error { return end(ctx, &c) }); err != nil {
+		if err = r.guarded(func() error { return end(ctx, &c) }); err != nil {
 			r.putBack(ctx, c)
 		}
 	}

@@ -33,10 +33,9 @@ const manualLifetime = time.Minute
 //
 // The context names the contact (WithActor). Errors and effects are those of Register. A statement may be used again, as in
 // requests; the policy's registrations limits how often a software is registered.
-func (r *Registrar) RegisterFromSSA(ctx context.Context, statement string) (*Registration, error) {
+func (r *Registrar) RegisterFromSSA(ctx context.Context, statement string) (registration *Registration, err error) {
 	o := r.begin(OpCreate, actorIn(ctx, ActorContact))
-	registration, err := r.registerFromSSA(ctx, statement, o)
-	o.end(ctx, err)
+	err = o.run(ctx, func() (err error) { registration, err = r.registerFromSSA(ctx, statement, o); return err })
 	return registration, err
 }
 

@@ -73,9 +73,10 @@ type Registrar struct {
 	hooks        Hooks
 	provisioner  Provisioner
 	replay       store.Replay
-	unfinished   store.Unfinished // the store again, like the next two; nil if it has no such methods
+	unfinished   store.Unfinished // the store again, like the next three; nil if it has no such methods
 	clientIDs    store.ClientIDs
 	pending      store.Pending
+	lister       store.Lister
 	clientToken  func(token.AccessToken) bool
 
 	changeTimeout time.Duration
@@ -104,7 +105,7 @@ func NewRegistrar(c Config) (*Registrar, error) {
 	}
 	r := &Registrar{
 		verifier: VerifyConfig{Statements: c.Statements, SoftwareKeys: c.SoftwareKeys, Validator: c.Validator},
-		policy:   policy, store: c.Store, clock: c.Clock, random: c.Random, log: c.Logger,
+		policy:   policy, clock: c.Clock, random: c.Random, log: c.Logger,
 		tokens: c.Tokens, hooks: c.Hooks, provisioner: c.Provisioner, replay: c.Replay, observer: c.Observer,
 		clientToken: c.ClientToken, changeTimeout: c.ChangeTimeout,
 		reached: func(string) {},
@@ -152,10 +153,19 @@ func NewRegistrar(c Config) (*Registrar, error) {
 
 // findCapabilities looks which methods the store has beside its four verbs.
 func (r *Registrar) findCapabilities(s store.Store) error {
-	r.unfinished, _ = s.(store.Unfinished)
-	r.clientIDs, _ = s.(store.ClientIDs)
-	if r.unfinished != nil {
-		r.pending, _ = s.(store.Pending)
+	r.store = r.guard(s)
+	r.clientIDs, _ = r.store.(store.ClientIDs)
+	if lister, ok := s.(store.Lister); ok {
+		r.lister = guardedLister{r, lister}
+	}
+	if unfinished, ok := s.(store.Unfinished); ok {
+		r.unfinished = guardedUnfinished{r, unfinished}
+		if pending, ok := s.(store.Pending); ok {
+			r.pending = guardedPending{r, pending}
+		}
+	}
+	if r.replay != nil {
+		r.replay = guardedReplay{r, r.replay}
 	}
 	if r.provisioner != nil && r.clientIDs == nil {
 		r.log.Warn("the store has not the method of store.ClientIDs: an authorization server that chooses client_ids cannot be served")
@@ -194,10 +204,9 @@ type Registration struct {
 // Register verifies, judges and stores a request, in the order that the package
 // describes. A refusal is an *Error; nothing is stored then. A registration that waits
 // for approval (Registration.Pending) is no error.
-func (r *Registrar) Register(ctx context.Context, in RegisterInput) (*Registration, error) {
+func (r *Registrar) Register(ctx context.Context, in RegisterInput) (registration *Registration, err error) {
 	o := r.begin(OpCreate, actorOf(in.Certificate))
-	registration, err := r.register(ctx, in, o)
-	o.end(ctx, err)
+	err = o.run(ctx, func() (err error) { registration, err = r.register(ctx, in, o); return err })
 	return registration, err
 }
 

@@ -114,7 +114,7 @@ func (r *Registrar) remove(ctx context.Context, c store.Client, change Change) (
 		}
 		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout)
 		defer cancel()
-		if err := guarded(func() error { return r.revokeTokens(work, c) }); err != nil {
+		if err := r.guarded(func() error { return r.revokeTokens(work, c) }); err != nil {
 			r.log.Error("tokens of a deleted client are left to end", "client_id", clientIDOf(&c), "error", text.Bounded{Err: err})
 			return false, nil
 		}
@@ -129,7 +129,7 @@ func (r *Registrar) remove(ctx context.Context, c store.Client, change Change) (
 	r.reached("delete.begun")
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout)
 	defer cancel()
-	if err := guarded(func() error { return r.erase(work, &c) }); err != nil {
+	if err := r.guarded(func() error { return r.erase(work, &c) }); err != nil {
 		r.log.Error("a deletion is left to Reconcile", "client_id", clientIDOf(&c), "error", text.Bounded{Err: err})
 		return false, nil
 	}

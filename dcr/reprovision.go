@@ -59,8 +59,7 @@ const reprovisionTries = 3
 // Reconcile ends what is left of it.
 func (r *Registrar) Reprovision(ctx context.Context, o ReprovisionOptions) (ReprovisionReport, error) {
 	report := ReprovisionReport{Next: o.After}
-	lister, _ := r.store.(store.Lister)
-	if r.provisioner == nil || r.unfinished == nil || lister == nil {
+	if r.provisioner == nil || r.unfinished == nil || r.lister == nil {
 		return report, errNoProvisioner
 	}
 	if o.Limit < 0 || o.Pause < 0 {
@@ -71,7 +70,7 @@ func (r *Registrar) Reprovision(ctx context.Context, o ReprovisionOptions) (Repr
 		if o.Limit > 0 {
 			page = min(page, left)
 		}
-		found, err := lister.List(ctx, report.Next, page)
+		found, err := r.lister.List(ctx, report.Next, page)
 		if err != nil {
 			return report, fmt.Errorf("dcr: reprovision: %w", err)
 		}

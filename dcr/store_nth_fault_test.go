@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -22,11 +23,16 @@ type nth struct {
 	*store.Memory
 	calls     int
 	at, until int // the first call that fails, and the one after the last
+	panics    bool
 }
 
 func (s *nth) out() bool {
 	s.calls++
-	return s.at <= s.calls && s.calls < s.until
+	out := s.at <= s.calls && s.calls < s.until
+	if out && s.panics {
+		panic(fmt.Sprintf("call %d", s.calls))
+	}
+	return out
 }
 
 func (s *nth) Create(ctx context.Context, c store.Client, with store.Change) error {
@@ -181,28 +187,32 @@ func TestWhereverTheStoreFailsNothingStaysHalfDone(t *testing.T) {
 				w = waiting
 			}
 			for _, times := range []int{1, 2, 1000} {
-				at := 1
-				for ; failsAt(t, w, o, at, times); at++ {
+				for _, panics := range []bool{false, true} {
+					at := 1
+					for ; failsAt(t, w, o, nth{at: at, until: at + times, panics: panics}); at++ {
+					}
+					require.Greater(t, at, 1, "the store was called")
 				}
-				require.Greater(t, at, 1, "the store was called")
 			}
 		})
 	}
 }
 
 // failsAt lets the store fail in an operation, and reports whether there was such a call.
-func failsAt(t *testing.T, w *world, o faultyOperation, at, times int) (reached bool) {
+func failsAt(t *testing.T, w *world, o faultyOperation, fault nth) (reached bool) {
 	t.Helper()
 	s := newTrial(t, w)
 	do := o.prepare(t, s)
-	s.store.calls, s.store.at, s.store.until = 0, at, at+times
+	fault.Memory = s.store.Memory
+	*s.store = fault
 	err := do()
-	reached = s.store.calls >= at
+	reached = s.store.calls >= fault.at
 	s.store.until = 0
-	where := fmt.Sprintf("call %d, %d times: %v\n%s", at, times, err, s.log)
+	where := fmt.Sprintf("calls %d to %d, panics: %t: %v\n%s", fault.at, fault.until-1, fault.panics, err, s.log)
 	if !reached {
 		return false
 	}
+	requireNoOutage(t, fault, err, s.log.String(), where)
 	ctx := context.Background()
 	_, failure := s.Reconcile(ctx, 0)
 	require.NoError(t, failure, where)
@@ -223,6 +233,22 @@ func failsAt(t *testing.T, w *world, o faultyOperation, at, times int) (reached 
 	}
 	s.requireRepeatable(t, do(), where)
 	return true
+}
+
+// requireNoOutage requires that a panic is told from an outage, and is in the log with its
+// stack, but in no answer.
+func requireNoOutage(t *testing.T, fault nth, err error, log, where string) {
+	t.Helper()
+	if !fault.panics {
+		require.NotContains(t, log, "panicked", where)
+		return
+	}
+	require.Regexp(t, `msg="code of the bank panicked" panic="call \d+" stack="goroutine`, log, where)
+	var answer *dcr.Error
+	if errors.As(err, &answer) {
+		require.Equal(t, http.StatusInternalServerError, answer.Status, where)
+		require.NotContains(t, answer.Description, "call", where)
+	}
 }
 
 // requireNoneUnknown requires that both systems have the same, or that the log says which

@@ -73,7 +73,7 @@ func TestAPanicAboutATokenOpensNothing(t *testing.T) {
 			}
 			require.Equal(t, before, everything(t, b.records))
 			requireLogged(t, log, slog.LevelError, c.logged, dcr.ErrPanic.Error(), "out of bounds")
-			require.NotContains(t, log.String(), "goroutine")
+			require.Contains(t, log.String(), "stack=\"goroutine", "whose fault it is")
 			require.NotContains(t, log.String(), by.Token.Reveal())
 		})
 	}

@@ -73,8 +73,12 @@ const retryAfter = 10 * time.Second
 
 // Unavailable makes the refusal for an outage, at the bank or at the directory: 503, with
 // what as the description and err as the cause. RetryAfter is the time that err gives, if
-// a key source or the check of a certificate failed, and 10 seconds otherwise.
+// a key source or the check of a certificate failed, and 10 seconds otherwise. A store that
+// panicked is no outage: 500.
 func Unavailable(err error, what string) *Error {
+	if errors.Is(err, errStorePanic) {
+		return internalError(err)
+	}
 	e := &Error{Status: http.StatusServiceUnavailable, Description: what, RetryAfter: retryAfter, Err: err}
 	var source *ssa.KeySourceError
 	var refused *cert.Error

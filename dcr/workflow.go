@@ -130,12 +130,12 @@ func (r *Registrar) stage(ctx context.Context, w *work, write func(store.Reserva
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout)
 	defer cancel()
 	answer := notSetUp
-	err := guarded(func() error { return r.prepare(work, w, held) })
+	err := r.guarded(func() error { return r.prepare(work, w, held) })
 	if err == nil {
 		if r.replay != nil && !held.IsZero() { // a confirmed jti cannot be released again
 			answer += "; sign a new request, the jti of this one is used"
 		}
-		err = guarded(func() error { return r.show(work, w) })
+		err = r.guarded(func() error { return r.show(work, w) })
 	}
 	if err == nil {
 		return nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/internal/contain"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 )
@@ -68,7 +69,7 @@ func (b *Bank) route(routes map[string]http.Handler) error {
 	routes[c.Paths.OpenAPI] = only(http.MethodGet, document("application/yaml", api))
 	var faults []error
 	for _, path := range slices.Sorted(maps.Keys(routes)) {
-		if routes[path] = c.Observer.Instrument(path, routes[path]); nothing(routes[path]) {
+		if routes[path] = c.Observer.Instrument(path, contain.Handler(b.log, routes[path])); nothing(routes[path]) {
 			faults = append(faults, fmt.Errorf("server: Observer.Instrument returns no handler for %s: return the one that it is given", path))
 		}
 	}
