@@ -112,7 +112,7 @@ func TestPublicSamplesTransportCertificatesAreOwned(t *testing.T) {
 			assert.Equal(t, identity, report.Identity)
 			assert.Equal(t, cert.Passed, report.Checks[2].Outcome, "the chain")
 
-			software.OrgID, software.Keys = "0015800000TestOrgB", published()
+			software.OrgID, software.Keys = "0015800000TestOrgB", published(keyOf("b", cas[0]))
 			_, err = checker.Check(t.Context(), s.certificate, software)
 			require.ErrorIs(t, err, cert.ErrNotOwned, s.File)
 		}

@@ -40,7 +40,7 @@ var codes = []code{
 		name:  string(validate.InvalidSoftwareStatement),
 		means: "The software statement cannot be read, is too old, or is not one that the bank trusts (RFC 7591 section 3.2.2).",
 		likely: []string{validate.RuleSSAAge, validate.RuleSSAIssuerTrusted, validate.RuleSSAKeyFound, validate.RuleSSASignature,
-			validate.RuleSSAJWS, validate.RuleSoftwareStatementRequired},
+			validate.RuleSSAJWS, validate.RuleSoftwareStatementRequired, validate.RuleSSAIatNotOlder},
 	},
 	{
 		name:  string(validate.UnapprovedSoftwareStatement),

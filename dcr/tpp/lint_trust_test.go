@@ -3,6 +3,7 @@ package tpp_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -124,4 +125,21 @@ func TestASoftwareKeySetReadsWithdrawnKeysOnItsOwnHost(t *testing.T) {
 	require.NotEmpty(t, set.Keys)
 	_, err = tpp.SoftwareKeySet("http://elsewhere.example", nil)
 	require.Error(t, err)
+}
+
+// A policy that takes older statements than the anchor does by itself lets lint go on to
+// what a bank looks at next.
+func TestTheAgesOfTheAnchorAreThoseOfThePolicy(t *testing.T) {
+	w := newWorld(t)
+	policy := w.bank.Policy()
+	policy.SSAMaxAge, policy.SSAMaxAgeWithExp = 50*24*time.Hour, 60*24*time.Hour
+	v, err := validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	require.NoError(t, err)
+	for _, changes := range []map[string]any{{}, {"exp": w.now.Add(time.Hour).Unix()}} {
+		changes["iat"], changes["software_jwks_endpoint"] = w.now.Add(-40*24*time.Hour).Unix(), "https://elsewhere.example/keys.jwks"
+		anchor := w.directory.Anchor()
+		result, err := tpp.Lint(t.Context(), tpp.LintInput{Statement: w.statement(t, changes), Anchor: &anchor, Validator: v, Now: w.now})
+		require.NoError(t, err)
+		require.Equal(t, []string{validate.RuleSSAJWKSEndpointHost}, errorIDs(result.Report))
+	}
 }
