@@ -4,14 +4,16 @@
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, storetest.Config{
-//			Open:   func(t *testing.T) store.Store { return openAnEmptyStore(t) },
+//			Open:   func(t *testing.T) store.Store { return openAnEmptyStore(t, time.Now) },
+//			OpenAt: func(t *testing.T, clock func() time.Time) store.Store { return openAnEmptyStore(t, clock) },
 //			Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister, storetest.ClientIDs, storetest.Pending},
 //		})
 //	}
 //
 // A failure comes with the reason for that part of the contract. No case is skipped: the
 // store must have each capability in Wanted, and a capability beyond these is tested as
-// well.
+// well. The cases about clocks that were wrong need OpenAt; without it the log names them as
+// not run.
 package storetest
 
 import (
