@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/dcr/internal/verdict"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
@@ -78,7 +77,7 @@ func (c VerifyConfig) verify(ctx context.Context, token string, now time.Time, o
 	}
 	v := &VerifiedRequest{request: request, statement: statement, keys: keys, input: input}
 	if err := owner(v); err != nil {
-		return nil, c.refuseOwner(ctx, v, err)
+		return nil, c.refuseOwner(input, err)
 	}
 	if err := request.signed.Verify(ctx, v.keys, v.keys.Address, allowed); err != nil {
 		return nil, c.refuseRequest(input, err)
@@ -129,15 +128,9 @@ func (c VerifyConfig) refuseHeader(input *validate.Input, err error) *Error {
 // that all its keys are withdrawn, is no matter of the certificate. An outage, and a host that
 // the bank's resolver does not know, give way to what the rules find in the statement, as
 // they do in refuseRequest.
-func (c VerifyConfig) refuseOwner(ctx context.Context, v *VerifiedRequest, err error) error {
-	input := v.input
-	if errors.Is(err, cert.ErrRevoked) {
-		if _, none := v.keys.ResolveKeys(ctx, ssa.KeyRef{}); errors.Is(none, ssa.ErrKeyRevoked) {
-			return c.refuse(input, verdict.Request(none), none)
-		}
-	}
+func (c VerifyConfig) refuseOwner(input *validate.Input, err error) error {
 	switch {
-	case errors.Is(err, ssa.ErrNoKeyPublished):
+	case errors.Is(err, ssa.ErrNoKeyPublished) || errors.Is(err, ssa.ErrKeyRevoked):
 		return c.refuse(input, verdict.Request(err), err)
 	case errors.Is(err, ssa.ErrKeySourceUnavailable) || errors.Is(err, ssa.ErrJWKSHost):
 		if report := c.Validator.Judge(input); !report.Valid() {

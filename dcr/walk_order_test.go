@@ -99,6 +99,8 @@ func TestTheEarlierStepOfTheWalkAnswers(t *testing.T) {
 		"an unknown kid, a broken rule":                 {kid: "unknown", broken: true, status: 400, rules: []string{"request.key.found"}},
 		"a broken rule":                                 {broken: true, status: 400, rules: []string{"application_type.web_or_mobile"}},
 		"nothing is wrong":                              {},
+		"no key is published, a stranger's certificate": {keys: ssa.KeySet{}, stranger: true, status: 400, rules: []string{"request.key.found"}},
+		"no key is published, another signature":        {keys: ssa.KeySet{}, forged: true, status: 400, rules: []string{"request.key.found"}},
 	} {
 		leaf := caller.Certificate
 		if f.stranger {
