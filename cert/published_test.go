@@ -32,6 +32,8 @@ func TestPublishedSaysWhyThereIsNone(t *testing.T) {
 	server := p.issuing.transport(t, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
 	mismatched := carrying("m", good)
 	mismatched.Public = other.PublicKey
+	named := namedBy("n", good, other.PublicKey)
+	named.Certificate = good.Raw
 	use := func(use string) ssa.Key {
 		k := carrying("k", good)
 		k.Use = use
@@ -56,6 +58,9 @@ func TestPublishedSaysWhyThereIsNone(t *testing.T) {
 		"without a certificate":  {keys: []ssa.Key{keyOf("k", good)}, kind: cert.ErrNotOwned},
 		"that cannot be read":    {keys: []ssa.Key{{Public: good.PublicKey, Certificate: []byte{1}}}, kind: cert.ErrNotOwned},
 		"over another key":       {keys: []ssa.Key{mismatched}, kind: cert.ErrNotOwned},
+		"named by another key": {keys: []ssa.Key{named}, change: func(c *cert.CheckerConfig, _ *keySource) {
+			c.Bindings = []cert.Binding{cert.ByThumbprint}
+		}, kind: cert.ErrNotOwned},
 		"of another environment": {keys: []ssa.Key{carrying("o", other)}, kind: cert.ErrNotOwned},
 		"expired":                {keys: []ssa.Key{carrying("l", late)}, kind: cert.ErrNotOwned},
 		"for servers":            {keys: []ssa.Key{carrying("s", server)}, kind: cert.ErrNotOwned},
@@ -64,10 +69,12 @@ func TestPublishedSaysWhyThereIsNone(t *testing.T) {
 		"without authorities": {keys: []ssa.Key{carrying("k", good)}, change: func(c *cert.CheckerConfig, _ *keySource) {
 			c.Authorities = nil
 		}, kind: cert.ErrNotOwned},
-		"revoked":                {keys: []ssa.Key{carrying("k", good)}, change: revocationBy(p.lists(t, good)), kind: cert.ErrNotOwned},
-		"of unknown status":      {keys: []ssa.Key{carrying("k", good)}, change: revocationBy(unknown), kind: cert.ErrRevocationUnknown},
-		"in a set that is out":   {change: func(_ *cert.CheckerConfig, s *keySource) { s.err = down }, kind: ssa.ErrKeySourceUnavailable},
-		"and withdrawn sets out": {keys: []ssa.Key{keyOf("o", other)}, change: func(_ *cert.CheckerConfig, s *keySource) { s.revokedErr = down }, kind: ssa.ErrKeySourceUnavailable},
+		"revoked":              {keys: []ssa.Key{carrying("k", good)}, change: revocationBy(p.lists(t, good)), kind: cert.ErrNotOwned},
+		"of unknown status":    {keys: []ssa.Key{carrying("k", good)}, change: revocationBy(unknown), kind: cert.ErrRevocationUnknown},
+		"in a set that is out": {change: func(_ *cert.CheckerConfig, s *keySource) { s.err = down }, kind: ssa.ErrKeySourceUnavailable},
+		"and withdrawn sets out": {keys: []ssa.Key{keyOf("o", other)}, change: func(_ *cert.CheckerConfig, s *keySource) {
+			s.revokedErr = down
+		}, kind: ssa.ErrKeySourceUnavailable},
 		"withdrawn": {keys: []ssa.Key{carrying("k", good)}, change: func(_ *cert.CheckerConfig, s *keySource) {
 			s.revoked = map[string]ssa.KeySet{revokedAt: {Keys: []ssa.Key{keyOf("k", good)}}}
 		}, kind: cert.ErrNotOwned},
