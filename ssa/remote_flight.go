@@ -51,9 +51,7 @@ func (r *RemoteKeys) fly(w want, e *entry, f *flight, get getter) {
 		}
 		r.land(w, e, f)
 	}()
-	ctx, cancel := context.WithTimeout(r.closed, r.limits.Timeout)
-	defer cancel()
-	f.set, f.err = r.read(ctx, w, f.again, get)
+	f.set, f.err = r.read(r.closed, w, f.again, get) // get bounds its time
 }
 
 // read fetches and parses a set. Only a good answer makes a set; after any other the kept

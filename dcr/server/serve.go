@@ -9,7 +9,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -59,7 +58,7 @@ func (b *Bank) tlsConfig() *tls.Config {
 	if len(b.config.Clients.Server) == 0 {
 		return nil
 	}
-	config := &tls.Config{Certificates: slices.Clone(b.config.Clients.Server), MinVersion: tls.VersionTLS12,
+	config := &tls.Config{Certificates: gated(b.config.Clients.Server), MinVersion: tls.VersionTLS12,
 		CipherSuites: fetch.CipherSuites(), Time: b.config.Clock}
 	switch proxies := b.config.Clients.ProxyAuthorities; {
 	case b.fromTLS:

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ import (
 )
 
 // read judges an answer by its header, and reads the body of a good one alone.
-func (c *Client) read(answer *http.Response, s *source) (*Response, *Error) {
+func (c *Client) read(ctx context.Context, answer *http.Response, s *source) (*Response, *Error) {
 	r := &Response{Status: answer.StatusCode}
 	r.MaxAge, r.HasMaxAge = freshness(answer.Header)
 	switch {
@@ -33,7 +34,7 @@ func (c *Client) read(answer *http.Response, s *source) (*Response, *Error) {
 	case int64(len(body)) > c.maxBytes:
 		return nil, c.tooLong()
 	case err != nil:
-		return nil, failure(err)
+		return nil, failure(late(ctx, err))
 	}
 	r.Body = body
 	return r, nil

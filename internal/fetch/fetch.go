@@ -175,13 +175,13 @@ func (s *source) guarded(cfg *Config, roots *x509.CertPool) *http.Transport {
 	resolver, timeout := cfg.Resolver, cfg.Timeout
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			d := net.Dialer{Timeout: timeout, Resolver: resolver, ControlContext: s.control(address)}
+			d := net.Dialer{Timeout: Patience * timeout, Resolver: resolver, ControlContext: s.control(address)}
 			return d.DialContext(ctx, network, address)
 		},
 		TLSClientConfig:        ClientTLS(roots),
 		Protocols:              new(http.Protocols),
 		DisableCompression:     true,
-		TLSHandshakeTimeout:    timeout, // a dial outlives the request it was for
+		TLSHandshakeTimeout:    Patience * timeout, // a dial outlives the request it was for
 		MaxConnsPerHost:        64,
 		MaxIdleConns:           16,
 		MaxIdleConnsPerHost:    4,
@@ -208,7 +208,7 @@ func (c *Client) get(ctx context.Context, address string, cacheControl []string)
 	if refusal != nil {
 		return nil, refusal
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := WithPatience(ctx, c.timeout)
 	defer cancel()
 	request := (&http.Request{
 		Method: http.MethodGet,
@@ -228,13 +228,13 @@ func (c *Client) get(ctx context.Context, address string, cacheControl []string)
 	// An http.Client would follow redirects; its transport does not.
 	answer, err := s.transport.RoundTrip(request)
 	if err != nil {
-		return nil, failure(err)
+		return nil, failure(late(ctx, err))
 	}
 	if answer == nil || answer.Body == nil {
 		return nil, refuse(ErrNetwork, "the transport gave neither an answer nor an error")
 	}
 	defer func() { _ = answer.Body.Close() }()
-	r, failed := c.read(answer, s)
+	r, failed := c.read(ctx, answer, s)
 	if failed != nil {
 		return nil, failed
 	}

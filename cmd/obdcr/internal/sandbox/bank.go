@@ -85,7 +85,7 @@ func (b *bank) shut() error {
 }
 
 // keyTimeout bounds the steps of a connection to the directory.
-const keyTimeout = 5 * time.Second
+const keyTimeout = fetch.Patience * 5 * time.Second
 
 // keyResolver lets the bank read key sets from the sandbox's directory, and from no other
 // host. It connects to the directory's listener, whatever the name in an address leads to:

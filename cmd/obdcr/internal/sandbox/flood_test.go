@@ -1,0 +1,51 @@
+package sandbox_test
+
+import (
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
+	"github.com/obdcr/obdcr/internal/fulltest"
+)
+
+// TestAStartAmidManyHandshakesRefusesNobody: bank, directory and clients share one
+// processor. No key set is read yet when all connect at once.
+func TestAStartAmidManyHandshakesRefusesNobody(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	w := start(t, sandbox.Config{})
+	requests := make([]string, fulltest.Rounds(20))
+	statement := string(w.file("tpp/ssa.jwt"))
+	for i := range requests {
+		requests[i] = w.sign(w.request(statement))
+	}
+	clients := make([]*http.Client, len(requests))
+	for i := range clients {
+		clients[i] = w.mutual()
+		clients[i].Timeout = 5 * time.Minute
+	}
+	statuses := make(chan int, len(requests))
+	var all sync.WaitGroup
+	for i, request := range requests {
+		all.Go(func() {
+			r, err := clients[i].Post(w.Ready.RegistrationEndpoint, "application/jwt", strings.NewReader(request))
+			if err == nil {
+				statuses <- r.StatusCode
+				err = r.Body.Close()
+			}
+			if err != nil {
+				t.Log(err) // a machine that is slow enough meets the limit of a handshake
+			}
+		})
+	}
+	all.Wait()
+	close(statuses)
+	for status := range statuses {
+		require.Equal(t, http.StatusCreated, status)
+	}
+}

@@ -1,0 +1,48 @@
+package server
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/tls"
+	"io"
+	"runtime"
+)
+
+// gatedKey is the key of a server certificate. At most as many handshakes sign at once as
+// there are processors. The others wait outside of the run queue of Go's scheduler, which
+// takes its goroutines in turn: after a restart, when all clients connect at once, each step
+// of the bank's own reading of key sets would else wait behind hundreds of signatures.
+// A place is held while a signature is computed and never while the network is waited for, so
+// a client that is slow or silent holds none.
+type gatedKey struct {
+	crypto.Signer
+	places chan struct{}
+}
+
+// Sign implements crypto.Signer.
+func (k gatedKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	k.places <- struct{}{}
+	defer func() { <-k.places }()
+	return k.Signer.Sign(random, digest, opts)
+}
+
+// gated returns copies of certificates whose keys share one gate. A key elsewhere, such as in
+// a hardware module, has its own way to bound calls: it is left as it is.
+func gated(certificates []tls.Certificate) []tls.Certificate {
+	places := make(chan struct{}, runtime.GOMAXPROCS(0))
+	copies := make([]tls.Certificate, len(certificates))
+	for i, c := range certificates {
+		switch key := c.PrivateKey.(type) {
+		case *rsa.PrivateKey:
+			c.PrivateKey = gatedKey{key, places}
+		case *ecdsa.PrivateKey:
+			c.PrivateKey = gatedKey{key, places}
+		case ed25519.PrivateKey:
+			c.PrivateKey = gatedKey{key, places}
+		}
+		copies[i] = c
+	}
+	return copies
+}

@@ -1,0 +1,87 @@
+package server_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"net"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// halted gives randomness once it is released, and counts who waits for that.
+type halted struct {
+	entered *atomic.Int32
+	release chan struct{}
+}
+
+func (h halted) Read(b []byte) (int, error) {
+	h.entered.Add(1)
+	<-h.release
+	return rand.Read(b)
+}
+
+func TestAsManyHandshakesSignAtOnceAsThereAreProcessors(t *testing.T) {
+	w := newWorld(t)
+	b := w.bank(t)
+	synctest.Test(t, func(t *testing.T) {
+		key, ok := b.HTTPServer().TLSConfig.Certificates[0].PrivateKey.(crypto.Signer)
+		require.True(t, ok)
+		h := halted{&atomic.Int32{}, make(chan struct{})}
+		places := runtime.GOMAXPROCS(0)
+		var signed atomic.Int32
+		for range places + 5 {
+			go func() {
+				_, err := key.Sign(h, make([]byte, 32), &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256})
+				assert.NoError(t, err)
+				signed.Add(1)
+			}()
+		}
+		synctest.Wait()
+		require.EqualValues(t, places, h.entered.Load())
+		close(h.release)
+		synctest.Wait()
+		require.EqualValues(t, places+5, signed.Load())
+	})
+}
+
+// deafConn is a client's connection from which nothing is read.
+type deafConn struct {
+	net.Conn
+	closed chan struct{}
+}
+
+func (c deafConn) Read([]byte) (int, error) {
+	<-c.closed
+	return 0, net.ErrClosed
+}
+
+// TestHandshakesThatHangHoldNoPlace: the clients have sent their first message and go silent.
+func TestHandshakesThatHangHoldNoPlace(t *testing.T) {
+	w := newWorld(t)
+	c, _, address := w.serve(t, w.bank(t))
+	closed := make(chan struct{})
+	for i := range 10 * runtime.GOMAXPROCS(0) {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(address, "https://"))
+		require.NoError(t, err)
+		config := &tls.Config{RootCAs: w.roots(), ServerName: "127.0.0.1", MaxVersion: tls.VersionTLS12 + uint16(i%2)}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = tls.Client(deafConn{conn, closed}, config).Handshake()
+		}()
+		defer func() { <-ended }()
+		defer conn.Close()
+	}
+	defer close(closed)
+	w.register(t, c, claims.PrivateKeyJWT)
+}
