@@ -24,8 +24,17 @@ func carrying(id string, c *x509.Certificate) ssa.Key {
 
 func anyOne(*x509.Certificate) bool { return true }
 
+// publishedAt asks a checker for a certificate of a software whose keys are at a source.
+func publishedAt(t *testing.T, config cert.CheckerConfig, source *keySource, wanted func(*x509.Certificate) bool) (*cert.Acceptance, error) {
+	t.Helper()
+	checker, err := cert.NewChecker(config)
+	require.NoError(t, err)
+	return checker.Published(t.Context(), cert.Software{Environment: claims.Sandbox, OrgID: "another", SoftwareID: softwareID,
+		Keys: ssa.SoftwareKeys{Source: source, Address: keysAt, Revoked: []string{revokedAt}}}, wanted)
+}
+
 func TestPublishedSaysWhyThereIsNone(t *testing.T) {
-	p, ctx := newPKI(t), context.Background()
+	p := newPKI(t)
 	good := p.issuing.transport(t)
 	other := p.otherIssuing.transport(t)
 	late := p.issuing.transport(t, func(c *x509.Certificate) { c.NotAfter = noon.Add(-time.Hour) })
@@ -90,11 +99,7 @@ func TestPublishedSaysWhyThereIsNone(t *testing.T) {
 			if c.wanted != nil {
 				wanted = c.wanted
 			}
-			checker, err := cert.NewChecker(config)
-			require.NoError(t, err)
-			s := cert.Software{Environment: claims.Sandbox, OrgID: "another", SoftwareID: softwareID,
-				Keys: ssa.SoftwareKeys{Source: source, Address: keysAt, Revoked: []string{revokedAt}}}
-			accepted, err := checker.Published(ctx, s, wanted)
+			accepted, err := publishedAt(t, config, source, wanted)
 			if c.kind != nil {
 				refused(t, err, c.kind)
 				require.Nil(t, accepted)
@@ -104,11 +109,14 @@ func TestPublishedSaysWhyThereIsNone(t *testing.T) {
 			require.Equal(t, good.Raw, accepted.Certificate.Raw)
 		})
 	}
-	checker, err := cert.NewChecker(config)
-	require.NoError(t, err)
-	_, err = checker.Published(ctx, cert.Software{Environment: claims.Sandbox}, anyOne)
+}
+
+func TestPublishedNeedsAKeySetAndAnEnvironment(t *testing.T) {
+	p := newPKI(t)
+	checker := p.checker(t, &keySource{})
+	_, err := checker.Published(t.Context(), cert.Software{Environment: claims.Sandbox}, anyOne)
 	refused(t, err, cert.ErrNotOwned)
-	_, err = checker.Published(ctx, cert.Software{Environment: "test", Keys: published(carrying("k", good))}, anyOne)
+	_, err = checker.Published(t.Context(), cert.Software{Environment: "test", Keys: published(carrying("k", p.issuing.transport(t)))}, anyOne)
 	misconfigured(t, err, "an environment that is none")
 }
 
