@@ -198,6 +198,7 @@ func TestOddMembersDoNotLoseTheKey(t *testing.T) {
 		"x5c of eleven":               {"x5c", slices.Repeat([]string{cert}, 11), 0},
 		"x5c with text behind":        {"x5c", []string{cert + "%%%%"}, 0},
 		"x5c with a byte behind":      {"x5c", []string{base64.StdEncoding.EncodeToString(append(certificate(t, rsaKey()), 0))}, 0},
+		"x5c with loose bits":         {"x5c", []string{loosened(t, certificate(t, rsaKey()))}, 0},
 		"x5t number":                  {"x5t", 1, 0},
 		"x5t#S256 number":             {"x5t#S256", 1, 0},
 		"x5t#S256 of SHA-1's length":  {"x5t#S256", "AAAAAAAAAAAAAAAAAAAAAAAAAAA", 0},
@@ -220,6 +221,24 @@ func TestOddMembersDoNotLoseTheKey(t *testing.T) {
 	}
 }
 
+// loosened is base64 whose last character has bits behind the last octet. A lenient decoder
+// does not look at them, and reads the same octets.
+func loosened(t *testing.T, der []byte) string {
+	t.Helper()
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	text := base64.StdEncoding.EncodeToString(der)
+	bare := strings.TrimRight(text, "=")
+	if bare == text {
+		t.Fatal("the certificate has no such bits: take one of another length")
+	}
+	last := strings.IndexByte(alphabet, bare[len(bare)-1])
+	loose := bare[:len(bare)-1] + alphabet[last+1:last+2] + text[len(bare):]
+	same, err := base64.StdEncoding.DecodeString(loose)
+	require.NoError(t, err)
+	require.Equal(t, der, same)
+	return loose
+}
+
 func TestDocumentsThatAreNoKeySet(t *testing.T) {
 	for name, doc := range map[string]string{
 		"nothing":              ``,
@@ -240,6 +259,9 @@ func TestDocumentsThatAreNoKeySet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			keys, skipped, err := jose.ParseJWKS([]byte(doc))
 			requireError(t, err, jose.ErrMalformed)
+			if !json.Valid([]byte(doc)) {
+				assert.ErrorContains(t, err, "not strict JSON", "the cause is told")
+			}
 			assert.Nil(t, keys)
 			assert.Nil(t, skipped)
 		})

@@ -39,6 +39,46 @@ func TestTheLongestKeyIDSigns(t *testing.T) {
 	require.NoError(t, verify(token, ecJOSE(), all))
 }
 
+// A kid of the greatest length is written and read, one a byte longer neither.
+func TestTheLongestKeyIDOfASet(t *testing.T) {
+	key := ecJOSE()
+	key.ID = strings.Repeat("k", jose.MaxKeyIDSize)
+	data, err := jose.MarshalJWKS([]jose.Key{key})
+	require.NoError(t, err)
+	keys, skipped, err := jose.ParseJWKS(data)
+	require.NoError(t, err)
+	require.Empty(t, skipped)
+	require.Equal(t, key.ID, keys[0].ID)
+
+	keys, skipped, err = jose.ParseJWKS([]byte(strings.Replace(string(data), key.ID, key.ID+"k", 1)))
+	require.NoError(t, err)
+	require.Empty(t, keys)
+	require.Len(t, skipped, 1)
+	key.ID += "k"
+	_, err = jose.MarshalJWKS([]jose.Key{key})
+	requireError(t, err, jose.ErrKey)
+}
+
+// The two numbers of an ES256 signature have one form each (RFC 7518 section 3.4): zeros in
+// front of one, which leave it the same number, break the signature.
+func TestTheNumbersOfASignatureHaveOneForm(t *testing.T) {
+	const header = `{"alg":"ES256","kid":"k"}`
+	sign := es256(ecKey())
+	require.NoError(t, verify(forge(header, "{}", sign), ecJOSE(), all))
+	for name, change := range map[string]func(signature []byte) []byte{
+		"a zero before s":     func(b []byte) []byte { return slices.Insert(b, 32, 0) },
+		"many zeros before s": func(b []byte) []byte { return slices.Insert(b, 32, make([]byte, 32)...) },
+		"a zero before r":     func(b []byte) []byte { return slices.Insert(b, 0, 0) },
+		"a zero behind":       func(b []byte) []byte { return append(b, 0) },
+		"zeros for r and s":   func(b []byte) []byte { return make([]byte, len(b)) },
+		"s alone":             func(b []byte) []byte { return b[32:] },
+		"nothing":             func([]byte) []byte { return nil },
+	} {
+		forged := forge(header, "{}", func(input string) []byte { return change(sign(input)) })
+		require.Error(t, verify(forged, ecJOSE(), all), name)
+	}
+}
+
 func TestTheGreatestKeySetIsWrittenAndRead(t *testing.T) {
 	data, err := jose.MarshalJWKS(slices.Repeat([]jose.Key{ecJOSE()}, jose.MaxJWKSKeys))
 	require.NoError(t, err)
