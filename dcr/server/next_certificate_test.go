@@ -59,12 +59,13 @@ func (m *mover) obwac(t *testing.T, ca otherCA, until time.Time) tls.Certificate
 }
 
 // jwk writes the key of a certificate, with the certificate as x5c.
-func jwk(c tls.Certificate, use string, x5c []byte) map[string]any {
-	public := &c.PrivateKey.(*ecdsa.PrivateKey).PublicKey
+func jwk(t *testing.T, c tls.Certificate, use string, x5c []byte) map[string]any {
+	t.Helper()
+	point, err := c.PrivateKey.(*ecdsa.PrivateKey).PublicKey.Bytes() // 4, x, y
+	require.NoError(t, err)
 	encoded := base64.RawURLEncoding.EncodeToString
-	return map[string]any{"kty": "EC", "crv": "P-256", "kid": "next-" + encoded(public.X.Bytes()[:6]), "use": use,
-		"x": encoded(public.X.FillBytes(make([]byte, 32))), "y": encoded(public.Y.FillBytes(make([]byte, 32))),
-		"x5c": []string{base64.StdEncoding.EncodeToString(x5c)}}
+	return map[string]any{"kty": "EC", "crv": "P-256", "kid": "next-" + encoded(point[1:7]), "use": use,
+		"x": encoded(point[1:33]), "y": encoded(point[33:]), "x5c": []string{base64.StdEncoding.EncodeToString(x5c)}}
 }
 
 // publish adds keys to the software's key set.
@@ -82,7 +83,7 @@ func (m *mover) publish(t *testing.T, keys ...map[string]any) {
 }
 
 // publishNext adds the next certificate to the key set, with its key for TLS.
-func (m *mover) publishNext(t *testing.T) { m.publish(t, jwk(m.next, "tls", m.next.Certificate[0])) }
+func (m *mover) publishNext(t *testing.T) { m.publish(t, jwk(t, m.next, "tls", m.next.Certificate[0])) }
 
 func nameOf(t *testing.T, c tls.Certificate) string {
 	t.Helper()
@@ -171,7 +172,7 @@ func (m *mover) withdrawTransportKeyBut(t *testing.T, c tls.Certificate) {
 	}
 	require.NoError(t, json.Unmarshal(m.software.JWKS(), &set))
 	set.Keys = slices.DeleteFunc(set.Keys, func(k map[string]any) bool { return k["kid"] == m.software.TransportKeyID })
-	content, err := json.Marshal(map[string]any{"keys": append(set.Keys, jwk(c, "tls", c.Certificate[0]))})
+	content, err := json.Marshal(map[string]any{"keys": append(set.Keys, jwk(t, c, "tls", c.Certificate[0]))})
 	require.NoError(t, err)
 	m.directory.Publish(address.Path, content)
 }
@@ -185,8 +186,8 @@ func TestAClientMovesToNoCertificateThatIsNotGood(t *testing.T) {
 		rules   []string
 	}{
 		"not published":  {func(*testing.T, *mover) {}, http.StatusBadRequest, broken},
-		"for signatures": {func(t *testing.T, m *mover) { m.publish(t, jwk(m.next, "sig", m.next.Certificate[0])) }, http.StatusBadRequest, broken},
-		"for encryption": {func(t *testing.T, m *mover) { m.publish(t, jwk(m.next, "enc", m.next.Certificate[0])) }, http.StatusBadRequest, broken},
+		"for signatures": {func(t *testing.T, m *mover) { m.publish(t, jwk(t, m.next, "sig", m.next.Certificate[0])) }, http.StatusBadRequest, broken},
+		"for encryption": {func(t *testing.T, m *mover) { m.publish(t, jwk(t, m.next, "enc", m.next.Certificate[0])) }, http.StatusBadRequest, broken},
 		"of a strange CA": {func(t *testing.T, m *mover) {
 			m.next = m.obwac(t, newOtherCA(t, time.Now().Add(time.Hour)), time.Now().Add(time.Hour))
 			m.publishNext(t)
@@ -196,12 +197,12 @@ func TestAClientMovesToNoCertificateThatIsNotGood(t *testing.T) {
 			m.publishNext(t)
 		}, http.StatusBadRequest, broken},
 		"over another key": {func(t *testing.T, m *mover) {
-			m.publish(t, jwk(m.obwac(t, m.ca, time.Now().Add(time.Hour)), "tls", m.next.Certificate[0]))
+			m.publish(t, jwk(t, m.obwac(t, m.ca, time.Now().Add(time.Hour)), "tls", m.next.Certificate[0]))
 		}, http.StatusBadRequest, broken},
 		"revoked": {func(t *testing.T, m *mover) { m.publishNext(t); m.revoke(t, m.next) }, http.StatusBadRequest, broken},
 		"withdrawn": {func(t *testing.T, m *mover) {
 			m.publishNext(t)
-			withdrawn, err := json.Marshal(map[string]any{"keys": []any{jwk(m.next, "tls", m.next.Certificate[0])}})
+			withdrawn, err := json.Marshal(map[string]any{"keys": []any{jwk(t, m.next, "tls", m.next.Certificate[0])}})
 			require.NoError(t, err)
 			m.directory.Publish("/"+m.software.OrgID+"/revoked/"+m.software.SoftwareID+".jwks", withdrawn)
 		}, http.StatusBadRequest, broken},
