@@ -173,7 +173,7 @@ func (r *Registrar) owns(ctx context.Context, c store.Client, leaf *x509.Certifi
 	refuse := func(err error) error {
 		return unauthorized("the keys of the client's software are not known any more", invalidToken, err)
 	}
-	statement, err := r.verifier.Statements.RereadUnsafe(c.SoftwareStatement, c.Environment)
+	statement, err := r.reread(c)
 	if err != nil {
 		return nil, refuse(err)
 	}
@@ -182,11 +182,22 @@ func (r *Registrar) owns(ctx context.Context, c store.Client, leaf *x509.Certifi
 		// RereadUnsafe has had the same addresses admitted, so no test comes by here.
 		return nil, refuse(err)
 	}
-	if c.JWKSAddress != "" && c.JWKSAddress != keys.Address {
-		return nil, refuse(fmt.Errorf("client %s: the anchor's claim names lead to another key set than at registration", text.Echo(c.ID)))
-	}
 	_, err = r.certificates.Check(ctx, leaf, cert.SoftwareOf(statement, keys))
 	return statement, withToken(certificateError(err))
+}
+
+// reread reads the statement of a record. It refuses one that names another key set than when
+// it was verified: the bank has changed the anchor's claim names since, and what else the
+// statement says in them was never judged.
+func (r *Registrar) reread(c store.Client) (*ssa.Verified, error) {
+	statement, err := r.verifier.Statements.RereadUnsafe(c.SoftwareStatement, c.Environment)
+	if err != nil {
+		return nil, err
+	}
+	if address, err := statement.SoftwareJWKS(); err != nil || c.JWKSAddress != "" && c.JWKSAddress != address {
+		return nil, fmt.Errorf("client %s: the anchor's claim names lead to another key set than at registration", text.Echo(c.ID))
+	}
+	return statement, nil
 }
 
 // withToken adds the error code to the refusal of a certificate that came with an access

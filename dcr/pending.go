@@ -103,7 +103,7 @@ func (r *Registrar) ApprovePending(ctx context.Context, id string) (*Registratio
 }
 
 func (r *Registrar) approveCreate(ctx context.Context, record store.Client, by Actor) (*Registration, error) {
-	statement, err := r.verifier.Statements.RereadUnsafe(record.SoftwareStatement, record.Environment)
+	statement, err := r.reread(record)
 	if err != nil {
 		return nil, internalError(fmt.Errorf("client %s: the directory of its statement is not trusted any more: %w", record.ID, err))
 	}
@@ -248,7 +248,7 @@ func (r *Registrar) expirePending(ctx context.Context) (expired int, first error
 // storedRoles are the roles of a record's statement; none if its directory is not trusted
 // any more.
 func (r *Registrar) storedRoles(record store.Client) []claims.Role {
-	statement, err := r.verifier.Statements.RereadUnsafe(record.SoftwareStatement, record.Environment)
+	statement, err := r.reread(record)
 	if err != nil {
 		return nil
 	}

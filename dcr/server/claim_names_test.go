@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/dcr/tpp"
@@ -118,6 +119,28 @@ func TestOtherClaimNamesOpenNoClientToAnotherKeySet(t *testing.T) {
 	_, _, address = w.serve(t, w.bank(t))
 	require.Equal(t, http.StatusOK, manage(w.software))
 	require.Equal(t, http.StatusUnauthorized, manage(thief))
+}
+
+// What waits for approval was judged in the names of the registration. In other names it is
+// not approved; with those of before it is.
+func TestOtherClaimNamesApproveNothing(t *testing.T) {
+	w := newWorld(t)
+	thief, _ := w.stranger(t)
+	w.policy(func(p *validate.Policy) { p.PendingChanges = []validate.PendingChange{validate.PendingCreate} })
+	statement, err := w.software.SSA(map[string]any{"software_jwks_uri": thief.JWKSURL()})
+	require.NoError(t, err)
+	_, _, err = w.trySSA(t, statement)
+	var waits *tpp.PendingError
+	require.ErrorAs(t, err, &waits)
+	w.config.Anchors[0].ClaimNames = map[string]string{"software_jwks_endpoint": "software_jwks_uri"}
+	_, err = w.bank(t).Registrar().ApprovePending(t.Context(), waits.ClientID)
+	var failed *dcr.Error
+	require.ErrorAs(t, err, &failed)
+	require.ErrorContains(t, failed.Err, "another key set")
+	w.config.Anchors[0].ClaimNames = nil
+	made, err := w.bank(t).Registrar().ApprovePending(t.Context(), waits.ClientID)
+	require.NoError(t, err)
+	require.Equal(t, w.software.JWKSURL(), made.Client.JWKSAddress)
 }
 
 func TestNamesOfClaimsMustNotContradictEachOther(t *testing.T) {
