@@ -29,6 +29,7 @@ type Bank struct {
 	config    Config
 	remote    *ssa.RemoteKeys // nil if Keys.Resolver is set
 	log       *slog.Logger
+	readiness *readiness
 
 	connections *connectionLog   // of each HTTPServer
 	fetchClock  func() time.Time // nil: the clock of ssa.RemoteKeys

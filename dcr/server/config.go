@@ -137,7 +137,7 @@ type Paths struct {
 	Discovery    string // /.well-known/openid-configuration
 	OpenAPI      string // /openapi.yaml
 	Health       string // /healthz: the process answers
-	Ready        string // /readyz: the store can be read
+	Ready        string // /readyz: the store can be read and takes changes
 }
 
 func (p *Paths) setDefaults() {

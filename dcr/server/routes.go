@@ -1,23 +1,17 @@
 package server
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/internal/contain"
 	"github.com/obdcr/obdcr/internal/text"
-	"github.com/obdcr/obdcr/store"
 )
-
-// readyTimeout is how long the store may take to answer a readiness check.
-const readyTimeout = 2 * time.Second
 
 // addDiscovery makes the discovery document and its route.
 func (b *Bank) addDiscovery(routes map[string]http.Handler) error {
@@ -55,6 +49,7 @@ func (b *Bank) discoveryDocument() (func() []byte, error) {
 func (b *Bank) route(routes map[string]http.Handler) error {
 	c := &b.config
 	routes[c.Paths.Health] = only(http.MethodGet, http.HandlerFunc(healthy))
+	b.readiness = newReadiness(c.Store, b.log)
 	routes[c.Paths.Ready] = only(http.MethodGet, http.HandlerFunc(b.ready))
 	registration, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: b.registrar, Path: c.Paths.Registration,
 		Certificate: b.source, Limiter: c.Limiter, Methods: c.Methods, Logger: c.Logger})
@@ -148,15 +143,3 @@ type health struct {
 }
 
 func healthy(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, health{"ok"}) }
-
-// ready reads a client that does not exist: the answer shows that the store can be read.
-func (b *Bank) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-	defer cancel()
-	if _, err := b.config.Store.Get(ctx, "readiness"); err != nil && !errors.Is(err, store.ErrNotFound) {
-		b.log.Error("the store cannot be read", "error", err)
-		writeJSON(w, http.StatusServiceUnavailable, health{"the store cannot be read"})
-		return
-	}
-	writeJSON(w, http.StatusOK, health{"ok"})
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/obdcr/obdcr/store"
@@ -60,7 +59,7 @@ func get(ctx context.Context, query *sql.Stmt, id string) (store.Client, error) 
 		return store.Client{}, store.ErrNotFound
 	}
 	if err != nil {
-		return store.Client{}, fmt.Errorf("sqlite: get: %w", err)
+		return store.Client{}, failed("get", err)
 	}
 	return c, nil
 }
@@ -83,18 +82,18 @@ func (s *Store) List(ctx context.Context, after string, limit int) ([]store.Clie
 func list(ctx context.Context, query *sql.Stmt, limit int, from any) (found []store.Client, err error) {
 	rows, err := query.QueryContext(ctx, from, max(limit, 0))
 	if err != nil {
-		return nil, fmt.Errorf("sqlite: list: %w", err)
+		return nil, failed("list", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		c, err := scan(rows)
 		if err != nil {
-			return nil, fmt.Errorf("sqlite: list: %w", err)
+			return nil, failed("list", err)
 		}
 		found = append(found, c)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("sqlite: list: %w", err)
+		return nil, failed("list", err)
 	}
 	return found, nil
 }

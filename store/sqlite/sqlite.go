@@ -26,8 +26,13 @@ import (
 // written. Open has not changed the file.
 var ErrNewer = errors.New("sqlite: the database is newer than this program")
 
+// errBusy ends a change that had to wait too long before it could begin.
+var errBusy = fmt.Errorf("the change could not begin within %s: "+
+	"another process holds the file, or the disk is slow: end that process (fuser names it)", changeWait)
+
 const (
-	busyTimeout = 5 * time.Second       // how long the writer waits for another process
+	changeWait  = 5 * time.Second       // how long a change waits until it may write
+	busyTimeout = 5 * time.Second       // how long a read, and the opening, waits for another process
 	busyStep    = 20 * time.Millisecond // how long it waits before it looks at the context
 	readers     = 4                     // connections that read
 	purgeBatch  = 3                     // how many reservations that have ended one that is made forgets: more than one, so the table shrinks

@@ -45,6 +45,7 @@ type writer struct {
 	db   *sql.DB
 	conn *sql.Conn
 	turn chan struct{} // holds one element while no goroutine writes
+	wait time.Duration // how long a change waits until it may write: for the turn and for other processes together
 
 	waiting atomic.Int32 // how many goroutines wait for the turn
 
@@ -61,7 +62,7 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{db: db, turn: make(chan struct{}, 1)}
+	w := &writer{db: db, turn: make(chan struct{}, 1), wait: changeWait}
 	if w.conn, err = db.Conn(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -108,9 +109,12 @@ func (w *writer) close() error {
 // start begins a transaction that may write. It waits for other processes in steps,
 // because SQLite does not look at the context while it waits.
 func (w *writer) start(ctx context.Context) error {
-	for waited := time.Duration(0); ; waited += busyStep {
+	for {
 		_, err := w.begin.ExecContext(ctx)
-		if !isBusy(err) || waited >= busyTimeout {
+		if err != nil && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if !isBusy(err) {
 			return err
 		}
 	}
@@ -128,18 +132,21 @@ func codeOf(err error) int {
 	return failure.Code()
 }
 
-// transact runs do in a transaction. The context ends the wait for the turn and for
-// other processes, and transact looks at it once more before the commit. In between the
+// transact runs do in a transaction. One wait covers the turn and other processes: it ends
+// with the context, or by errBusy. transact looks at the context once more before the
+// commit. In between the
 // statements run without the context: they are short, and an interrupted one would leave
 // the transaction in doubt. So any error means that nothing was changed.
 func (w *writer) transact(ctx context.Context, do func(ctx context.Context) error) error {
+	waiting, cancel := context.WithTimeoutCause(ctx, w.wait, errBusy)
+	defer cancel()
 	w.waiting.Add(1)
 	select {
 	case <-w.turn:
 		w.waiting.Add(-1)
-	case <-ctx.Done():
+	case <-waiting.Done():
 		w.waiting.Add(-1)
-		return ctx.Err()
+		return context.Cause(waiting)
 	}
 	defer func() {
 		w.turn <- struct{}{}
@@ -150,7 +157,7 @@ func (w *writer) transact(ctx context.Context, do func(ctx context.Context) erro
 		}
 	}()
 	steady := context.WithoutCancel(ctx)
-	err := w.start(ctx)
+	err := w.start(waiting)
 	if err == nil {
 		err = do(steady)
 	}
@@ -256,7 +263,7 @@ func failed(verb string, err error) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("sqlite: %s: %w", verb, err)
+		return fmt.Errorf("sqlite: %s: %w", verb, explained(err))
 	}
 	return nil
 }

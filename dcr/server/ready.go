@@ -1,0 +1,147 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/obdcr/obdcr/store"
+)
+
+const (
+	readyTimeout = 2 * time.Second // how long the store may take to answer a readiness check
+	readyFor     = 5 * time.Second // how long a good answer is given again
+	unreadyFor   = time.Second     // and a bad one
+)
+
+// What a readiness check answers.
+const (
+	isReady   = "ok"
+	noReads   = "the store cannot be read"
+	noChanges = "the store cannot take changes"
+)
+
+// readiness asks the store whether it can be read and can take changes. Anybody may ask for
+// readiness, and a store.Prober writes: so one check runs at a time, those who ask meanwhile
+// wait for the same one, and its answer is given again for a while. Make it with
+// newReadiness.
+type readiness struct {
+	store store.Store
+	log   *slog.Logger
+
+	mu   sync.Mutex
+	last *check
+	said string // what the log was told last
+}
+
+// check is one look at the store.
+type check struct {
+	done   chan struct{} // closed at its end
+	began  time.Time
+	until  time.Time // when its answer is too old; set at its end
+	answer string    // set at its end
+}
+
+func newReadiness(s store.Store, log *slog.Logger) *readiness {
+	return &readiness{store: s, log: log, said: isReady}
+}
+
+// ask returns the answer of the moment. Where a check does not end in time, the answer is
+// that of a store that takes no changes, and no further check starts.
+func (r *readiness) ask(ctx context.Context) string {
+	c := r.current()
+	left := time.NewTimer(readyTimeout - time.Since(c.began))
+	defer left.Stop()
+	select {
+	case <-c.done:
+		return c.answer
+	default:
+	}
+	select {
+	case <-c.done:
+		return c.answer
+	case <-ctx.Done():
+	case <-left.C:
+		r.tell(noChanges, errors.New("the store does not answer"))
+	}
+	return noChanges
+}
+
+// current returns the check whose answer counts, and starts one if there is none.
+func (r *readiness) current() *check {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.last; c != nil {
+		select {
+		case <-c.done:
+			if time.Now().Before(c.until) {
+				return c
+			}
+		default:
+			return c
+		}
+	}
+	r.last = &check{done: make(chan struct{}), began: time.Now()}
+	go r.run(r.last)
+	return r.last
+}
+
+func (r *readiness) run(c *check) {
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	answer, err := r.look(ctx)
+	r.tell(answer, err)
+	c.answer, c.until = answer, time.Now().Add(readyFor)
+	if answer != isReady {
+		c.until = time.Now().Add(unreadyFor)
+	}
+	close(c.done)
+}
+
+// look reads a client that does not exist, and has the store write where it can show that.
+func (r *readiness) look(ctx context.Context) (answer string, err error) {
+	answer = noReads
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the store panics: %v", p)
+		}
+	}()
+	if _, err := r.store.Get(ctx, "readiness"); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return noReads, err
+	}
+	if prober, ok := r.store.(store.Prober); ok {
+		answer = noChanges
+		if err := prober.Probe(ctx); err != nil {
+			return noChanges, err
+		}
+	}
+	return isReady, nil
+}
+
+// tell logs an answer that is another one than before.
+func (r *readiness) tell(answer string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.said == answer {
+		return
+	}
+	r.said = answer
+	if answer == isReady {
+		r.log.Info("the store is ready again")
+		return
+	}
+	r.log.Error(answer, "error", err)
+}
+
+// ready answers a readiness check.
+func (b *Bank) ready(w http.ResponseWriter, r *http.Request) {
+	if answer := b.readiness.ask(r.Context()); answer != isReady {
+		writeJSON(w, http.StatusServiceUnavailable, health{answer})
+		return
+	}
+	writeJSON(w, http.StatusOK, health{isReady})
+}

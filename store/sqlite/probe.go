@@ -1,0 +1,63 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/obdcr/obdcr/store"
+)
+
+const (
+	insertProbe = "INSERT INTO probes (id, written) VALUES (1, randomblob(8192)) ON CONFLICT (id) DO UPDATE SET written = excluded.written"
+	deleteProbe = "DELETE FROM probes"
+)
+
+var _ store.Prober = (*Store)(nil)
+
+// Probe implements store.Prober. It writes a row of 8 KiB, as large as a record, and removes
+// it again, in two transactions, which wait and are committed as those of a change. A log
+// that has room left in the file hides a full disk from both for as long.
+func (s *Store) Probe(ctx context.Context) error {
+	for _, statement := range []string{insertProbe, deleteProbe} {
+		err := s.write.transact(ctx, func(ctx context.Context) error {
+			_, err := s.write.conn.ExecContext(ctx, statement)
+			return err
+		})
+		if err != nil {
+			return failed("probe", err)
+		}
+	}
+	return nil
+}
+
+// advice says what the bank can do about an error of SQLite; "" where nothing is known.
+func advice(err error) string {
+	switch codeOf(err) & math.MaxUint8 {
+	case sqlite3.SQLITE_FULL:
+		return "make room on the disk: the store goes on by itself then"
+	case sqlite3.SQLITE_IOERR:
+		return "look at the disk and at the log of the system: it is full, over a limit, or fails"
+	case sqlite3.SQLITE_READONLY:
+		return "the file or its file system is read-only: make it writable, and start again"
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return "the file is damaged: stop, keep a copy of it with -wal, and put a backup in its place"
+	case sqlite3.SQLITE_CANTOPEN:
+		return "the file, or its folder, is gone or may not be opened: put it back, and start again"
+	}
+	return ""
+}
+
+// explained adds the advice to an error.
+func explained(err error) error {
+	if what := advice(err); what != "" {
+		return fmt.Errorf("%w: %s", err, what)
+	}
+	return err
+}
+
+// errMalformed ends Open for a file that the check at the start has found damaged.
+var errMalformed = errors.New("the file is damaged: keep a copy of it with -wal, and put a backup in its place")
