@@ -5,23 +5,18 @@ import "container/list"
 // holder is a client that holds tokens.
 type holder struct {
 	clientID string
-	tokens   *list.List // of *heldToken, the oldest first
+	tokens   *list.List    // of *heldToken, the oldest first
+	place    *list.Element // in the list of those that hold as many
 }
 
 // holders are the clients that hold tokens. Each of its methods takes a time that does not
 // depend on the number of clients and tokens.
 type holders struct {
 	byID    map[string]*holder
-	byCount [MaxPerClient + 1]map[*holder]struct{} // by the number of tokens
+	byCount [MaxPerClient + 1]list.List // of *holder, by the number of tokens
 }
 
-func newHolders() holders {
-	h := holders{byID: map[string]*holder{}}
-	for i := range h.byCount {
-		h.byCount[i] = map[*holder]struct{}{}
-	}
-	return h
-}
+func newHolders() holders { return holders{byID: map[string]*holder{}} }
 
 // add gives a token to its client, which must hold fewer than MaxPerClient.
 func (h *holders) add(t *heldToken) {
@@ -29,22 +24,23 @@ func (h *holders) add(t *heldToken) {
 	if of == nil {
 		of = &holder{clientID: t.token.ClientID, tokens: list.New()}
 		h.byID[of.clientID] = of
+	} else {
+		h.byCount[of.tokens.Len()].Remove(of.place)
 	}
-	delete(h.byCount[of.tokens.Len()], of)
 	t.holder, t.age = of, of.tokens.PushBack(t)
-	h.byCount[of.tokens.Len()][of] = struct{}{}
+	of.place = h.byCount[of.tokens.Len()].PushBack(of)
 }
 
 // remove takes a token from its client.
 func (h *holders) remove(t *heldToken) {
 	of := t.holder
-	delete(h.byCount[of.tokens.Len()], of)
+	h.byCount[of.tokens.Len()].Remove(of.place)
 	of.tokens.Remove(t.age)
 	if of.tokens.Len() == 0 {
 		delete(h.byID, of.clientID)
 		return
 	}
-	h.byCount[of.tokens.Len()][of] = struct{}{}
+	of.place = h.byCount[of.tokens.Len()].PushBack(of)
 }
 
 // count returns how many tokens a client holds.
@@ -65,11 +61,13 @@ func (h *holders) oldest(clientID string) *heldToken {
 	return t
 }
 
-// greatest returns a client that holds most tokens: the given one if it is among them. It
-// returns the given one, too, if there are no tokens.
+// greatest returns a client that holds most tokens: the given one if it is among them, else
+// the one that has held so many for the longest time. It returns the given one, too, if there
+// are no tokens.
 func (h *holders) greatest(clientID string) string {
 	for n := MaxPerClient; n > h.count(clientID); n-- {
-		for of := range h.byCount[n] {
+		if first := h.byCount[n].Front(); first != nil {
+			of, _ := first.Value.(*holder) // add pushes no other type
 			return of.clientID
 		}
 	}
