@@ -33,7 +33,7 @@ func chaos(next http.Handler, random func() float64) http.Handler {
 			return
 		case n < chaosRefused+chaosDelayed:
 			spread := float64(chaosMaxDelay - chaosMinDelay)
-			wait(r, chaosMinDelay+time.Duration(random()*spread))
+			wait(w, r, chaosMinDelay+time.Duration(random()*spread))
 		}
 		next.ServeHTTP(w, r)
 	})

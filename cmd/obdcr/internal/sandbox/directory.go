@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
@@ -152,7 +153,7 @@ func (d *directory) failed(w http.ResponseWriter, err error) {
 func (d *directory) fetch(w http.ResponseWriter, r *http.Request) {
 	a := d.find(r.URL.Path)
 	if f := d.faults.next(r.URL.Path); f != nil {
-		wait(r, time.Duration(f.DelayMS)*time.Millisecond)
+		wait(w, r, time.Duration(f.DelayMS)*time.Millisecond)
 		f.change(&a)
 	}
 	if a.status == http.StatusOK {
@@ -162,11 +163,15 @@ func (d *directory) fetch(w http.ResponseWriter, r *http.Request) {
 }
 
 // wait delays an answer. If the client hangs up or the sandbox stops, it aborts the
-// connection, because a handler that returns without writing answers 200.
-func wait(r *http.Request, d time.Duration) {
+// connection, because a handler that returns without writing answers 200. The timeouts of the
+// server begin again after the delay.
+func wait(w http.ResponseWriter, r *http.Request, d time.Duration) {
 	if d <= 0 {
 		return
 	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(d + server.ReadTimeout)) // a writer of a test has no deadlines
+	_ = control.SetWriteDeadline(time.Now().Add(d + server.WriteTimeout))
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -60,7 +60,7 @@ func (d *directory) serveAPI(w http.ResponseWriter, r *http.Request) {
 		d.api.ServeHTTP(w, r)
 		return
 	}
-	wait(r, time.Duration(f.DelayMS)*time.Millisecond)
+	wait(w, r, time.Duration(f.DelayMS)*time.Millisecond)
 	if f.replaces() {
 		a := answer{status: http.StatusOK, mediaType: "application/json"}
 		f.change(&a)

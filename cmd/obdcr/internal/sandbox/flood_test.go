@@ -1,8 +1,13 @@
 package sandbox_test
 
 import (
+	"bytes"
+	"log/slog"
+	"net"
 	"net/http"
+	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -48,4 +53,30 @@ func TestAStartAmidManyHandshakesRefusesNobody(t *testing.T) {
 	for status := range statuses {
 		require.Equal(t, http.StatusCreated, status)
 	}
+}
+
+// TestBothServersLogAFloodInSummary: connections that say nothing, to the bank and to the
+// directory.
+func TestBothServersLogAFloodInSummary(t *testing.T) {
+	var out bytes.Buffer // read after the end of the sandbox
+	w := start(t, sandbox.Config{Logger: slog.New(slog.NewTextHandler(&out, nil))})
+	const each = 30
+	for _, address := range []string{w.Ready.Bank, w.Ready.Directory} {
+		for range each {
+			c, err := net.Dial("tcp", strings.TrimPrefix(address, "https://"))
+			require.NoError(t, err)
+			require.NoError(t, c.(*net.TCPConn).CloseWrite())
+			_, _ = c.Read(make([]byte, 1)) // until the server has ended it
+			require.NoError(t, c.Close())
+		}
+	}
+	w.stop()
+	told := strings.Count(out.String(), "msg=connection ")
+	require.Less(t, told, each)
+	for _, left := range regexp.MustCompile(`left_out=(\d+)`).FindAllStringSubmatch(out.String(), -1) {
+		n, err := strconv.Atoi(left[1])
+		require.NoError(t, err)
+		told += n
+	}
+	require.Equal(t, 2*each, told)
 }

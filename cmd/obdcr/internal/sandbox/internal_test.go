@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -73,4 +74,19 @@ func TestTheDirectoryIsAskedByItsNamesAlone(t *testing.T) {
 		}
 		require.Equal(t, want, answer.Code, origins)
 	}
+}
+
+// TestADelayMayBeLongerThanTheTimeoutsOfTheServer: it is not cut off by them.
+func TestADelayMayBeLongerThanTheTimeoutsOfTheServer(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		wait(w, r, 100*time.Millisecond)
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	s.Config.WriteTimeout = 50 * time.Millisecond
+	s.Start()
+	defer s.Close()
+	response, err := http.Get(s.URL)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusTeapot, response.StatusCode)
 }
