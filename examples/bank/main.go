@@ -23,7 +23,7 @@ func main() {
 	env := func(name, otherwise string) string { return cmp.Or(os.Getenv(name), otherwise) }
 	authorities := map[claims.Environment]string{claims.Sandbox: env("BANK_CLIENT_CA", "openbanking-ca.pem")}
 	certificates, err := server.LoadCertificates(env("BANK_CERT", "bank.pem"), env("BANK_KEY", "bank.key"), authorities)
-	clients, failed := sqlite.Open(ctx, sqlite.Config{Path: env("BANK_DB", "clients.db")})
+	clients, failed := sqlite.Open(ctx, sqlite.Config{Path: env("BANK_DB", "clients.db"), Logger: slog.Default()})
 	if err = errors.Join(err, failed); err != nil {
 		log.Fatal(err)
 	}

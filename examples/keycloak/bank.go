@@ -104,7 +104,7 @@ func openBank(ctx context.Context, c *config, log *slog.Logger) (*bank, error) {
 	if err != nil {
 		return nil, err
 	}
-	records, err := sqlite.Open(ctx, sqlite.Config{Path: c.Database})
+	records, err := sqlite.Open(ctx, sqlite.Config{Path: c.Database, Logger: log})
 	if err != nil {
 		return nil, err
 	}

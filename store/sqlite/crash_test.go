@@ -62,7 +62,10 @@ func requestOf(name string) store.Change {
 // crashWriters register a name in the file and acknowledge it. One does so rightly.
 var crashWriters = map[string]func(s *sqlite.Store, raw *sql.DB, name string, acknowledge func() error) error{
 	"the store": func(s *sqlite.Store, _ *sql.DB, name string, acknowledge func() error) error {
-		return errors.Join(s.Create(context.Background(), registration(name), requestOf(name)), acknowledge())
+		if err := s.Create(context.Background(), registration(name), requestOf(name)); err != nil {
+			return err
+		}
+		return acknowledge()
 	},
 	"acknowledges before it commits": func(s *sqlite.Store, _ *sql.DB, name string, acknowledge func() error) error {
 		return errors.Join(acknowledge(), s.Create(context.Background(), registration(name), requestOf(name)))

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
@@ -58,6 +57,3 @@ func explained(err error) error {
 	}
 	return err
 }
-
-// errMalformed ends Open for a file that the check at the start has found damaged.
-var errMalformed = errors.New("the file is damaged: keep a copy of it with -wal, and put a backup in its place")

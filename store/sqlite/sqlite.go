@@ -9,11 +9,13 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -42,6 +44,13 @@ const (
 type Config struct {
 	Path  string           // of the file; Open makes it with mode 0600 where there is none; required
 	Clock func() time.Time // tells when reservations end; nil means time.Now
+
+	// CheckTimeout is how long the check of the file at the start may take; 0 means 10 s. A
+	// check that does not end in time is logged, and the store opens.
+	CheckTimeout time.Duration
+	// Logger gets what the operator has to know: a log of the file that was deleted while it
+	// was open, a check that did not end. Nil logs nothing.
+	Logger *slog.Logger
 }
 
 // Store is a store in one SQLite file. Make it with Open: the zero value does not work.
@@ -62,6 +71,7 @@ var (
 
 // Open opens the file, makes it where there is none, and brings its tables up to date.
 // Several processes may do so at once. ErrNewer: the tables are newer than this package.
+// A file that is damaged is an error that says so: each page is looked at.
 // The context is for the opening alone. The caller closes the store.
 //
 // The file, and the files with -wal and -shm behind its name, hold the bank's records
@@ -70,11 +80,17 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
 	path, err := prepareFile(c.Path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", err)
 	}
 	if err := migrate(ctx, path); err != nil {
+		if isDamage(err) {
+			return nil, fmt.Errorf("%s: %w (%w)", path, errMalformed, err)
+		}
 		return nil, err
 	}
 	s := &Store{clock: c.Clock}
@@ -83,6 +99,13 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	if s.read, err = newReader(ctx, path); err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", errors.Join(err, s.write.close()))
+	}
+	err = checkFile(ctx, s.read.db, path, cmp.Or(c.CheckTimeout, checkTimeout), c.Logger)
+	if err == nil {
+		s.write.guard, err = newGuard(path, c.Logger)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open: %w", errors.Join(err, s.read.close(), s.write.close()))
 	}
 	return s, nil
 }

@@ -47,6 +47,8 @@ type writer struct {
 	turn chan struct{} // holds one element while no goroutine writes
 	wait time.Duration // how long a change waits until it may write: for the turn and for other processes together
 
+	guard *guard // set by Open
+
 	waiting atomic.Int32 // how many goroutines wait for the turn
 
 	nextEnd  int64       // no reservation that this process knows of ends before, in seconds since 1970
@@ -103,6 +105,11 @@ func (w *writer) release() error {
 func (w *writer) close() error {
 	<-w.turn
 	defer func() { w.turn <- struct{}{} }()
+	if w.guard != nil && w.guard.gone != nil {
+		// The last close would copy the log once more, and delete the one that another process
+		// may have made since. The end of the process does neither.
+		return w.guard.gone
+	}
 	return w.release()
 }
 
@@ -134,9 +141,9 @@ func codeOf(err error) int {
 
 // transact runs do in a transaction. One wait covers the turn and other processes: it ends
 // with the context, or by errBusy. transact looks at the context once more before the
-// commit. In between the
-// statements run without the context: they are short, and an interrupted one would leave
-// the transaction in doubt. So any error means that nothing was changed.
+// commit. In between the statements run without the context: they are short, and an
+// interrupted one would leave the transaction in doubt. So any error means that nothing was
+// changed, but for a log that is deleted during the commit and cannot be saved.
 func (w *writer) transact(ctx context.Context, do func(ctx context.Context) error) error {
 	waiting, cancel := context.WithTimeoutCause(ctx, w.wait, errBusy)
 	defer cancel()
@@ -157,7 +164,11 @@ func (w *writer) transact(ctx context.Context, do func(ctx context.Context) erro
 		}
 	}()
 	steady := context.WithoutCancel(ctx)
-	err := w.start(waiting)
+	err := w.intact(steady)
+	if err != nil {
+		return err
+	}
+	err = w.start(waiting)
 	if err == nil {
 		err = do(steady)
 	}
@@ -170,8 +181,9 @@ func (w *writer) transact(ctx context.Context, do func(ctx context.Context) erro
 	if err != nil {
 		// This fails where no transaction is left to roll back, which does no harm.
 		_, _ = w.rollback.ExecContext(steady)
+		return err
 	}
-	return err
+	return w.acknowledged(steady)
 }
 
 // client reads a record inside of the transaction.

@@ -117,7 +117,7 @@ func openStore(ctx context.Context, c *Config, f folder) (store.Store, func() er
 	if c.Store == StoreMemory {
 		return store.NewMemory(c.Clock), func() error { return nil }, nil
 	}
-	s, err := sqlite.Open(ctx, sqlite.Config{Path: f.path(databaseFile), Clock: c.Clock})
+	s, err := sqlite.Open(ctx, sqlite.Config{Path: f.path(databaseFile), Clock: c.Clock, Logger: c.Logger})
 	if err != nil {
 		return nil, nil, unopened(f.path(databaseFile), err, f.room())
 	}
