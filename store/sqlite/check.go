@@ -39,6 +39,20 @@ func checkFile(ctx context.Context, db *sql.DB, path string, limit time.Duration
 	return nil
 }
 
+// unread gives the error of a read its prefix, and remembers damage for Probe.
+func (s *Store) unread(verb string, err error) error {
+	s.write.remember(err)
+	return failed(verb, err)
+}
+
+// remember keeps the first sight of damage, from any statement: Probe itself may never meet
+// the damaged page. It stays until the file is opened, and so checked, again.
+func (w *writer) remember(err error) {
+	if isDamage(err) {
+		w.damage.CompareAndSwap(nil, &err)
+	}
+}
+
 // isDamage reports whether SQLite found the file damaged.
 func isDamage(err error) bool {
 	code := codeOf(err) & 0xff

@@ -20,7 +20,11 @@ var _ store.Prober = (*Store)(nil)
 // Probe implements store.Prober. It writes a row of 8 KiB, as large as a record, and removes
 // it again, in two transactions, which wait and are committed as those of a change. A log
 // that has room left in the file hides a full disk from both for as long.
+// Once any statement has met a damaged page, Probe says so until the file is opened again.
 func (s *Store) Probe(ctx context.Context) error {
+	if met := s.write.damage.Load(); met != nil {
+		return failed("probe", *met)
+	}
 	for _, statement := range []string{insertProbe, deleteProbe} {
 		err := s.write.transact(ctx, func(ctx context.Context) error {
 			_, err := s.write.conn.ExecContext(ctx, statement)

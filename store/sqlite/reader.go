@@ -45,55 +45,55 @@ func (r *reader) close() error { return r.db.Close() }
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, id string) (store.Client, error) {
-	return get(ctx, s.read.get, id)
+	return s.get(ctx, s.read.get, id)
 }
 
 // GetByClientID implements store.ClientIDs.
 func (s *Store) GetByClientID(ctx context.Context, clientID string) (store.Client, error) {
-	return get(ctx, s.read.byClientID, clientID)
+	return s.get(ctx, s.read.byClientID, clientID)
 }
 
-func get(ctx context.Context, query *sql.Stmt, id string) (store.Client, error) {
+func (s *Store) get(ctx context.Context, query *sql.Stmt, id string) (store.Client, error) {
 	c, err := scan(query.QueryRowContext(ctx, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.Client{}, store.ErrNotFound
 	}
 	if err != nil {
-		return store.Client{}, failed("get", err)
+		return store.Client{}, s.unread("get", err)
 	}
 	return c, nil
 }
 
 // ListUnfinished implements store.Unfinished.
 func (s *Store) ListUnfinished(ctx context.Context, before time.Time, limit int) ([]store.Client, error) {
-	return list(ctx, s.read.unfinished, limit, seconds(before))
+	return s.list(ctx, s.read.unfinished, limit, seconds(before))
 }
 
 // ListPending implements store.Pending.
 func (s *Store) ListPending(ctx context.Context, after string, limit int) ([]store.Client, error) {
-	return list(ctx, s.read.pending, limit, after)
+	return s.list(ctx, s.read.pending, limit, after)
 }
 
 // List implements store.Lister.
 func (s *Store) List(ctx context.Context, after string, limit int) ([]store.Client, error) {
-	return list(ctx, s.read.after, limit, after)
+	return s.list(ctx, s.read.after, limit, after)
 }
 
-func list(ctx context.Context, query *sql.Stmt, limit int, from any) (found []store.Client, err error) {
+func (s *Store) list(ctx context.Context, query *sql.Stmt, limit int, from any) (found []store.Client, err error) {
 	rows, err := query.QueryContext(ctx, from, max(limit, 0))
 	if err != nil {
-		return nil, failed("list", err)
+		return nil, s.unread("list", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		c, err := scan(rows)
 		if err != nil {
-			return nil, failed("list", err)
+			return nil, s.unread("list", err)
 		}
 		found = append(found, c)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, failed("list", err)
+		return nil, s.unread("list", err)
 	}
 	return found, nil
 }

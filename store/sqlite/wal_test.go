@@ -2,6 +2,8 @@ package sqlite_test
 
 import (
 	"bufio"
+	"bytes"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -108,6 +110,31 @@ func TestADamagedFileDoesNotOpen(t *testing.T) {
 			require.Nil(t, s)
 		})
 	}
+}
+
+// TestDamageThatAnyStatementMeetsIsToldByTheProbe, though the probe itself meets none.
+func TestDamageThatAnyStatementMeetsIsToldByTheProbe(t *testing.T) {
+	path := file(t)
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+	require.NoError(t, err)
+	for i := range 200 {
+		require.NoError(t, s.Create(t.Context(), registration(fmt.Sprint(i)), requestOf(fmt.Sprint(i))))
+	}
+	require.NoError(t, s.Close())
+	sound, err := os.ReadFile(path)
+	require.NoError(t, err)
+	s, err = sqlite.Open(t.Context(), sqlite.Config{Path: path})
+	require.NoError(t, err)
+	damaged, err := os.OpenFile(path, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = damaged.WriteAt(bytes.Repeat([]byte{0x5a}, len(sound)/2), int64(len(sound)/2/4096*4096))
+	require.NoError(t, err)
+	require.NoError(t, s.Probe(t.Context()))
+	_, err = s.List(t.Context(), "", 1000)
+	require.ErrorContains(t, err, "damaged")
+	require.ErrorContains(t, s.Probe(t.Context()), "put a backup in its place")
+	_ = s.Close() // the file is beyond a clean end
+	require.NoError(t, damaged.Close())
 }
 
 // TestACheckThatDoesNotEndIsAWarning: the store opens.

@@ -47,7 +47,8 @@ type writer struct {
 	turn chan struct{} // holds one element while no goroutine writes
 	wait time.Duration // how long a change waits until it may write: for the turn and for other processes together
 
-	guard *guard // set by Open
+	guard  *guard // set by Open
+	damage atomic.Pointer[error]
 
 	waiting atomic.Int32 // how many goroutines wait for the turn
 
@@ -181,6 +182,7 @@ func (w *writer) transact(ctx context.Context, do func(ctx context.Context) erro
 	if err != nil {
 		// This fails where no transaction is left to roll back, which does no harm.
 		_, _ = w.rollback.ExecContext(steady)
+		w.remember(err)
 		return err
 	}
 	return w.acknowledged(steady)
