@@ -71,7 +71,7 @@ func TestABankOutOfDescriptorsSaysSoAndRecovers(t *testing.T) {
 	for range 200 {
 		c, err := net.Dial("tcp", address)
 		require.NoError(t, err)
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 	}
 	failed := until("connection", "ERROR")
 	require.Contains(t, failed.Error, "too many open files")

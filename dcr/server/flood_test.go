@@ -108,7 +108,7 @@ func TestAFloodOfConnectionsEndsAtTheTimeouts(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					defer c.Close()
+					defer func() { _ = c.Close() }()
 					flood(c, func() net.Conn { return tls.Client(c, &tls.Config{RootCAs: w.roots(), ServerName: "127.0.0.1"}) })
 				})
 			}

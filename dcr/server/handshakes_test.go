@@ -80,7 +80,7 @@ func TestHandshakesThatHangHoldNoPlace(t *testing.T) {
 			_ = tls.Client(deafConn{conn, closed}, config).Handshake()
 		}()
 		defer func() { <-ended }()
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 	}
 	defer close(closed)
 	w.register(t, c, claims.PrivateKeyJWT)
