@@ -32,6 +32,7 @@ type Bank struct {
 	readiness *readiness
 
 	connections *connectionLog   // of each HTTPServer
+	places      chan struct{}    // for handshakes that sign, of each HTTPServer
 	fetchClock  func() time.Time // nil: the clock of ssa.RemoteKeys
 	source      cert.Source
 	fromTLS     bool // source is cert.FromTLS
@@ -50,8 +51,8 @@ func New(c Config) (*Bank, error) {
 		return nil, err
 	}
 	b := &Bank{validator: validator, policy: validator.Policy(), config: c, log: c.Logger, fetchClock: fetchClock,
-		connections: &connectionLog{log: c.Logger},
-		source:      c.Clients.Proxy, fromTLS: c.Clients.Proxy == nil}
+		connections: &connectionLog{log: c.Logger}, places: newPlaces(),
+		source: c.Clients.Proxy, fromTLS: c.Clients.Proxy == nil}
 	if b.fromTLS {
 		b.source = cert.FromTLS
 	}

@@ -28,10 +28,12 @@ func (k gatedKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) 
 	return k.Signer.Sign(random, digest, opts)
 }
 
-// gated returns copies of certificates whose keys share one gate. A key elsewhere, such as in
+// newPlaces makes the places of a bank.
+func newPlaces() chan struct{} { return make(chan struct{}, runtime.GOMAXPROCS(0)) }
+
+// gated returns copies of certificates whose keys share the places. A key elsewhere, such as in
 // a hardware module, has its own way to bound calls: it is left as it is.
-func gated(certificates []tls.Certificate) []tls.Certificate {
-	places := make(chan struct{}, runtime.GOMAXPROCS(0))
+func gated(certificates []tls.Certificate, places chan struct{}) []tls.Certificate {
 	copies := make([]tls.Certificate, len(certificates))
 	for i, c := range certificates {
 		switch key := c.PrivateKey.(type) {

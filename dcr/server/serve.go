@@ -58,7 +58,7 @@ func (b *Bank) tlsConfig() *tls.Config {
 	if len(b.config.Clients.Server) == 0 {
 		return nil
 	}
-	config := &tls.Config{Certificates: gated(b.config.Clients.Server), MinVersion: tls.VersionTLS12,
+	config := &tls.Config{Certificates: gated(b.config.Clients.Server, b.places), MinVersion: tls.VersionTLS12,
 		CipherSuites: fetch.CipherSuites(), Time: b.config.Clock}
 	switch proxies := b.config.Clients.ProxyAuthorities; {
 	case b.fromTLS:
