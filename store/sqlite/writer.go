@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +44,7 @@ type writer struct {
 	db   *sql.DB
 	conn *sql.Conn
 	turn chan struct{} // holds one element while no goroutine writes
+	line line          // of the changes that wait
 	wait time.Duration // how long a change waits until it may write: for the turn and for other processes together
 
 	guard  *guard // set by Open
@@ -56,6 +56,7 @@ type writer struct {
 	begin, commit, rollback, get, insert, update, remove  *sql.Stmt
 	addUnique, dropUnique, holder, reserve, forget, purge *sql.Stmt
 	underWay, reserved, drop, next, raise                 *sql.Stmt
+	save, keep, takeBack                                  *sql.Stmt
 }
 
 func newWriter(ctx context.Context, path string) (*writer, error) {
@@ -69,6 +70,7 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 	}
 	for query, into := range map[string]**sql.Stmt{
 		"BEGIN IMMEDIATE": &w.begin, "COMMIT": &w.commit, "ROLLBACK": &w.rollback, selectClient: &w.get,
+		"SAVEPOINT one": &w.save, "RELEASE one": &w.keep, "ROLLBACK TO one": &w.takeBack,
 		insertClient: &w.insert, updateClient: &w.update, deleteClient: &w.remove,
 		insertUnique: &w.addUnique, deleteUnique: &w.dropUnique, selectHolder: &w.holder,
 		insertReservation: &w.reserve, selectUnderWay: &w.underWay, deleteReservation: &w.forget, purgeReservations: &w.purge,
@@ -112,20 +114,6 @@ func (w *writer) close() error {
 	return w.release()
 }
 
-// start begins a transaction that may write. It waits for other processes in steps,
-// because SQLite does not look at the context while it waits.
-func (w *writer) start(ctx context.Context) error {
-	for {
-		_, err := w.begin.ExecContext(ctx)
-		if err != nil && ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if !isBusy(err) {
-			return err
-		}
-	}
-}
-
 // isBusy reports whether another process holds the file.
 func isBusy(err error) bool { return codeOf(err)&0xff == sqlite3.SQLITE_BUSY }
 
@@ -136,54 +124,6 @@ func codeOf(err error) int {
 		return 0
 	}
 	return failure.Code()
-}
-
-// transact runs do in a transaction. One wait covers the turn and other processes: it ends
-// with the context, or by errBusy. transact looks at the context once more before the
-// commit. In between the statements run without the context: they are short, and an
-// interrupted one would leave the transaction in doubt. So any error means that nothing was
-// changed, but for a log that is deleted during the commit and cannot be saved.
-func (w *writer) transact(ctx context.Context, do func(ctx context.Context) error) error {
-	waiting, cancel := context.WithTimeoutCause(ctx, w.wait, errBusy)
-	defer cancel()
-	select {
-	case <-w.turn:
-	case <-waiting.Done():
-		return context.Cause(waiting)
-	}
-	defer w.handOver()
-	steady := context.WithoutCancel(ctx)
-	err := w.intact(steady)
-	if err != nil {
-		return err
-	}
-	err = w.start(waiting)
-	if err == nil {
-		err = do(steady)
-	}
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err == nil {
-		_, err = w.commit.ExecContext(steady)
-	}
-	if err != nil {
-		// This fails where no transaction is left to roll back, which does no harm.
-		_, _ = w.rollback.ExecContext(steady)
-		w.remember(err)
-		return err
-	}
-	return w.acknowledged(steady)
-}
-
-// handOver gives the turn to the goroutine that has waited longest, and goes to the end of
-// the queue of all goroutines itself. Without that, a processor that has enough goroutines of
-// its own looks at that queue once in 61 turns: on one processor, a request that came in by
-// the network while a commit waited for the disk was left there for a second, while the same
-// busy connections were served again and again.
-func (w *writer) handOver() {
-	w.turn <- struct{}{}
-	runtime.Gosched()
 }
 
 // client reads a record inside of the transaction.
@@ -267,12 +207,20 @@ func affects(none error) func(sql.Result, error) error {
 	}
 }
 
-// failed gives the error of a change its prefix, unless it is an answer of the contract.
-func failed(verb string, err error) error {
+// isAnswer reports whether an error is one of the contract of store.Store.
+func isAnswer(err error) bool {
 	for _, answer := range []error{store.ErrNotFound, store.ErrReplayed, store.ErrExists, store.ErrConflict, store.ErrState} {
 		if errors.Is(err, answer) {
-			return err
+			return true
 		}
+	}
+	return false
+}
+
+// failed gives the error of a change its prefix, unless it is an answer of the contract.
+func failed(verb string, err error) error {
+	if isAnswer(err) {
+		return err
 	}
 	if err != nil {
 		return fmt.Errorf("sqlite: %s: %w", verb, explained(err))
