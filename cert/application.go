@@ -70,7 +70,7 @@ func (c *Checker) CheckApplication(ctx context.Context, leaf *x509.Certificate, 
 	if err != nil {
 		return nil, err
 	}
-	return c.owned(ctx, good, leaf, &s)
+	return c.owned(ctx, good, leaf, s)
 }
 
 // Software returns the software of a registered application, as CheckApplication

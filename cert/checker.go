@@ -114,16 +114,16 @@ func (c *Checker) Check(ctx context.Context, leaf *x509.Certificate, s Software)
 	if err != nil {
 		return nil, err
 	}
-	return c.owned(ctx, good, leaf, &s)
+	return c.owned(ctx, good, leaf, s)
 }
 
 // owned judges whether a good certificate belongs to a software.
-func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certificate, s *Software) (*Acceptance, error) {
+func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certificate, s Software) (*Acceptance, error) {
 	if s.Keys.Source == nil {
 		if slices.ContainsFunc(c.config.Bindings, func(b Binding) bool { return b != BySubject }) {
 			return nil, configError("the software's Keys have no Source")
 		}
-		return c.belongs(good, leaf, s, &softwareKeys{})
+		return c.belongs(good, leaf, &s, &softwareKeys{})
 	}
 	if s.Keys.Asker == "" {
 		s.Keys.Asker = s.SoftwareID + " " + string(good.thumbprint[:])
@@ -132,7 +132,7 @@ func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certif
 	if err != nil {
 		return nil, err
 	}
-	accepted, err := c.belongs(good, leaf, s, known)
+	accepted, err := c.belongs(good, leaf, &s, known)
 	if !errors.Is(err, ErrNotOwned) && !errors.Is(err, ssa.ErrKeyRevoked) {
 		return accepted, err
 	}
@@ -140,7 +140,7 @@ func (c *Checker) owned(ctx context.Context, good *Acceptance, leaf *x509.Certif
 	if failure != nil {
 		return nil, failure
 	}
-	accepted, err = c.belongs(good, leaf, s, known)
+	accepted, err = c.belongs(good, leaf, &s, known)
 	var refusal *Error
 	if barred != nil && errors.As(err, &refusal) && refusal.Kind == ErrNotOwned {
 		refusal.Cause = barred

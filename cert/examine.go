@@ -43,7 +43,7 @@ func (c *Checker) Examine(ctx context.Context, leaf *x509.Certificate, s Softwar
 	}
 	good := &Acceptance{thumbprint: sha256.Sum256(leaf.Raw)}
 	good.Identity = c.identity(leaf, good.thumbprint)
-	_, err := c.owned(ctx, good, leaf, &s)
+	_, err := c.owned(ctx, good, leaf, s)
 	add(err)
 	return faults, err == nil
 }

@@ -81,7 +81,7 @@ func Middleware(c MiddlewareConfig) (func(http.Handler) http.Handler, error) {
 
 type gate struct {
 	MiddlewareConfig
-	last atomic.Pointer[Software] // of the last known client
+	last atomic.Pointer[Software] // of the last known client, without Keys.Asker; nobody changes it
 }
 
 // judge accepts a request, or returns why not and the table of answers for it.
@@ -104,12 +104,14 @@ func (g *gate) judge(r *http.Request) (*Acceptance, []answer, error) {
 		}
 		return nil, ofClient, err
 	}
-	g.last.Store(&software)
-	accepted, err := g.belongs(r.Context(), standing, leaf, &software)
+	last := software
+	last.Keys.Asker = "" // a read for somebody else counts against that one's certificate
+	g.last.Store(&last)
+	accepted, err := g.belongs(r.Context(), standing, leaf, software)
 	return accepted, ofClient, err
 }
 
-func (g *gate) belongs(ctx context.Context, standing map[claims.Environment]verdict, leaf *x509.Certificate, s *Software) (*Acceptance, error) {
+func (g *gate) belongs(ctx context.Context, standing map[claims.Environment]verdict, leaf *x509.Certificate, s Software) (*Acceptance, error) {
 	found, ok := standing[s.Environment]
 	switch {
 	case !ok:
@@ -127,7 +129,7 @@ func (g *gate) unknown(ctx context.Context, standing map[claims.Environment]verd
 	if last == nil {
 		return unknown
 	}
-	_, err := g.belongs(ctx, standing, leaf, last)
+	_, err := g.belongs(ctx, standing, leaf, *last)
 	var outage *Error
 	if errors.As(err, &outage) && outage.Kind == ssa.ErrKeySourceUnavailable {
 		return &Error{Kind: outage.Kind, Cause: unknown, RetryAfter: outage.RetryAfter,
