@@ -12,11 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/bench/bare"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/sqlite"
-	"github.com/stretchr/testify/require"
 )
 
 // sample is a record of the usual size under a random name, and its request.

@@ -17,12 +17,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/sqlite"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 const (

@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/obdcr/obdcr/store"
 	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/store"
 )
 
 // openDamaged opens a store that holds an Updating record "a" and a Creating one "b",

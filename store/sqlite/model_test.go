@@ -9,10 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/obdcr/obdcr/store"
-	"github.com/obdcr/obdcr/store/sqlite"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/sqlite"
 )
 
 // full is a store with what both of ours have.

@@ -14,10 +14,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/url"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -117,39 +115,6 @@ func (s *Store) Close() error {
 		return fmt.Errorf("sqlite: close: %w", err)
 	}
 	return nil
-}
-
-// prepareFile returns the absolute path of the file, and makes the file with mode 0600
-// where there is none. SQLite gives its other files the same mode. prepareFile never
-// opens the file itself: when a process closes any descriptor of a file, the system
-// drops all locks that the process holds on it (POSIX fcntl), those of SQLite included.
-func prepareFile(path string) (string, error) {
-	if path == "" || path == ":memory:" {
-		return "", fmt.Errorf("the path %q names no file", path)
-	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	info, err := os.Stat(path)
-	switch {
-	case err == nil && !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s is no regular file", path)
-	case err == nil || !errors.Is(err, fs.ErrNotExist):
-		return path, err
-	}
-	empty, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
-	if err != nil {
-		return "", err
-	}
-	if err := errors.Join(empty.Chmod(0o600), empty.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(empty.Name()))
-	}
-	err = os.Link(empty.Name(), path)
-	if errors.Is(err, fs.ErrExist) {
-		err = nil // another process was faster
-	}
-	return path, errors.Join(err, os.Remove(empty.Name()))
 }
 
 // connect opens a pool of connections to the file.

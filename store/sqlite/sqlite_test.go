@@ -272,3 +272,47 @@ func TestAContextThatEndsInTheMiddleChangesNothing(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 	require.NoError(t, s.Create(t.Context(), registration("a"), requestOf("a")), "the jti is not burnt")
 }
+
+// TestALinkLeadsToTheFile: two stores open one file, one of them by a link, and each sees
+// what the other registers. The guard of the log looks beside the file, not beside the link.
+func TestALinkLeadsToTheFile(t *testing.T) {
+	for name, linked := range map[string]func(t *testing.T, path string) (link string){
+		"absolute": func(t *testing.T, path string) string {
+			link := file(t)
+			require.NoError(t, os.Symlink(path, link))
+			return link
+		},
+		"relative, of a link": func(t *testing.T, path string) string {
+			require.NoError(t, os.Symlink(filepath.Base(path), path+".one"))
+			require.NoError(t, os.Symlink(filepath.Base(path)+".one", path+".two"))
+			return path + ".two"
+		},
+		"to the folder": func(t *testing.T, path string) string {
+			folder := filepath.Join(t.TempDir(), "folder")
+			require.NoError(t, os.Symlink(filepath.Dir(path), folder))
+			return filepath.Join(folder, filepath.Base(path))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := file(t)
+			link := linked(t, path)
+			byLink := open(t, link) // makes the file
+			byName := open(t, path)
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+			for i, s := range []*sqlite.Store{byLink, byName} {
+				id := fmt.Sprint(i)
+				require.NoError(t, s.Create(t.Context(), registration(id), requestOf(id)))
+				for _, reader := range []*sqlite.Store{byLink, byName} {
+					_, err := reader.Get(t.Context(), id)
+					require.NoError(t, err)
+				}
+			}
+		})
+	}
+	circle := file(t)
+	require.NoError(t, os.Symlink(circle, circle))
+	_, err := sqlite.Open(t.Context(), sqlite.Config{Path: circle})
+	require.ErrorContains(t, err, "too many links")
+}

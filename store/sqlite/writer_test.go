@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/obdcr/obdcr/store"
 	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/store"
 )
 
 func openForTest(t *testing.T) *Store {
