@@ -39,105 +39,109 @@ func requireNone(t testing.TB, err error, readAt, retryAt time.Time) {
 	require.Contains(t, err.Error(), "no key published")
 }
 
+// keyServer is what an address answers, and what that is worth.
+type keyServer struct {
+	says            answer
+	software        bool // the address is a software's
+	none, noneLater bool // no key is published, at once or once the second read has come
+	cold, warm      int  // otherwise Retry-After in seconds, of a look-up with nothing kept and of one for an unknown kid
+}
+
+func (k *keyServer) look(keys *ssa.RemoteKeys, kid string) error {
+	_, err := keys.ResolveKeys(context.Background(), ssa.KeyRef{URL: jwks, KeyID: kid, Software: k.software})
+	return err
+}
+
+// require holds an error against what the answer is worth.
+func (k *keyServer) require(t *testing.T, err error, readAt, retryAt time.Time, retry int) {
+	t.Helper()
+	if k.none {
+		requireNone(t, err, readAt, retryAt)
+	} else {
+		requireUnavailable(t, err, time.Duration(retry)*time.Second)
+	}
+}
+
+// requireLater waits until the second read, if one is due, has come.
+func (k *keyServer) requireLater(t *testing.T, s *source, keys *ssa.RemoteKeys, reads int) {
+	t.Helper()
+	time.Sleep(5 * time.Second)
+	synctest.Wait()
+	if k.noneLater {
+		require.Equal(t, reads+1, s.fetches(), "read again by itself")
+		require.ErrorIs(t, k.look(keys, "a"), ssa.ErrNoKeyPublished)
+	} else {
+		require.Equal(t, reads, s.fetches())
+	}
+}
+
+func (k *keyServer) onAColdCache(t *testing.T) {
+	s := &source{says: k.says}
+	keys := remote(t, s)
+	began := time.Now()
+	k.require(t, k.look(keys, "a"), began, began, k.cold)
+	require.Equal(t, 1, s.fetches())
+	k.requireLater(t, s, keys, 1)
+}
+
+func (k *keyServer) onAWarmCache(t *testing.T) {
+	s := &source{says: good("a").cached("max-age=3600")}
+	keys := remote(t, s)
+	require.NoError(t, k.look(keys, "a"))
+	s.say(k.says)
+	require.NoError(t, k.look(keys, "a"), "nobody has asked")
+	began := time.Now()
+	k.require(t, k.look(keys, "x"), began, began.Add(30*time.Second), k.warm)
+	if k.none {
+		k.require(t, k.look(keys, "a"), began, began.Add(30*time.Second), 0)
+		k.require(t, k.look(keys, ""), began, began.Add(30*time.Second), 0)
+	} else {
+		require.NoError(t, k.look(keys, "a"))
+	}
+	require.Equal(t, 2, s.fetches())
+	k.requireLater(t, s, keys, 2)
+}
+
+func (k *keyServer) onAStaleCache(t *testing.T) {
+	s := &source{says: good("a")}
+	keys := remote(t, s)
+	require.NoError(t, k.look(keys, "a"))
+	time.Sleep(5 * time.Minute)
+	s.say(k.says)
+	began := time.Now()
+	err := k.look(keys, "a")
+	if k.none {
+		k.require(t, err, began, began, 0)
+	} else {
+		require.NoError(t, err, "stale")
+	}
+	require.Equal(t, 2, s.fetches())
+	k.requireLater(t, s, keys, 2)
+}
+
 // What each answer of a key server does to a cache that is cold, warm or stale.
 func TestWhatTheAnswerOfAKeyServerIsWorth(t *testing.T) {
-	type row struct {
-		says answer
-		// software and directory: none says that no key is published; otherwise cold and warm are
-		// Retry-After in seconds, of a look-up at once and of one for an unknown kid.
-		none, noneLater bool
-		cold, warm      int
-		directoryCold   int
-		directoryWarm   int
-	}
-	for name, c := range map[string]row{
-		"an empty set":    {says: emptySet, none: true, noneLater: true, directoryCold: 10, directoryWarm: 30},
-		"a page":          {answer{status: 200, body: "<html>", media: "text/html"}, false, false, 10, 30, 10, 30},
-		"301":             {answer{status: 301}, false, false, 10, 30, 10, 30},
-		"404":             {answer{status: 404}, false, true, 5, 5, 10, 30},
-		"410":             {says: answer{status: 410}, none: true, noneLater: true, directoryCold: 10, directoryWarm: 30},
-		"500":             {answer{status: 500}, false, false, 10, 30, 10, 30},
-		"503":             {answer{status: 503}, false, false, 10, 30, 10, 30},
-		"nothing":         {good("a").slow(time.Hour), false, false, 10, 25, 10, 25},
-		"a reset":         {answer{}, false, false, 10, 30, 10, 30},
-		"no usable entry": {answer{status: 200, body: `{"keys":[{"kty":"oct","k":"AA"}]}`}, false, false, 10, 30, 10, 30},
+	for name, k := range map[string]keyServer{
+		"an empty set":    {says: emptySet, none: true},
+		"a page":          {says: answer{status: 200, body: "<html>", media: "text/html"}, cold: 10, warm: 30},
+		"301":             {says: answer{status: 301}, cold: 10, warm: 30},
+		"404":             {says: answer{status: 404}, noneLater: true, cold: 5, warm: 5},
+		"410":             {says: answer{status: 410}, none: true},
+		"500":             {says: answer{status: 500}, cold: 10, warm: 30},
+		"503":             {says: answer{status: 503}, cold: 10, warm: 30},
+		"nothing":         {says: good("a").slow(time.Hour), cold: 10, warm: 25}, // the fetch took 5 s
+		"a reset":         {cold: 10, warm: 30},
+		"no usable entry": {says: answer{status: 200, body: `{"keys":[{"kty":"oct","k":"AA"}]}`}, cold: 10, warm: 30},
 	} {
-		for _, software := range []bool{true, false} {
-			look := func(keys *ssa.RemoteKeys, kid string) error {
-				_, err := keys.ResolveKeys(context.Background(), ssa.KeyRef{URL: jwks, KeyID: kid, Software: software})
-				return err
+		k.software = true
+		directory := keyServer{says: k.says, cold: k.cold, warm: k.warm}
+		if k.none || k.noneLater { // a directory without keys is out of order
+			directory.cold, directory.warm = 10, 30
+		}
+		for whose, k := range map[string]*keyServer{"a software's": &k, "a directory's": &directory} {
+			for cache, holds := range map[string]func(*testing.T){"cold": k.onAColdCache, "warm": k.onAWarmCache, "stale": k.onAStaleCache} {
+				t.Run(name+", "+whose+", "+cache, func(t *testing.T) { synctest.Test(t, holds) })
 			}
-			none, cold, warm := c.none && software, c.cold, c.warm
-			if !software {
-				cold, warm = c.directoryCold, c.directoryWarm
-			}
-			check := func(t *testing.T, err error, readAt, retryAt time.Time, retry int) {
-				t.Helper()
-				if none {
-					requireNone(t, err, readAt, retryAt)
-				} else {
-					requireUnavailable(t, err, time.Duration(retry)*time.Second)
-				}
-			}
-			// later: the second read, if one is due, has come.
-			later := func(t *testing.T, s *source, keys *ssa.RemoteKeys, reads int) {
-				t.Helper()
-				time.Sleep(5 * time.Second)
-				synctest.Wait()
-				if software && c.noneLater && !c.none {
-					require.Equal(t, reads+1, s.fetches(), "read again by itself")
-					require.ErrorIs(t, look(keys, "a"), ssa.ErrNoKeyPublished)
-				} else {
-					require.Equal(t, reads, s.fetches())
-				}
-			}
-			t.Run(fmt.Sprintf("%s, software %t, cold", name, software), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					s := &source{says: c.says}
-					keys := remote(t, s)
-					began := time.Now()
-					check(t, look(keys, "a"), began, began, cold)
-					require.Equal(t, 1, s.fetches())
-					later(t, s, keys, 1)
-				})
-			})
-			t.Run(fmt.Sprintf("%s, software %t, warm", name, software), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					s := &source{says: good("a").cached("max-age=3600")}
-					keys := remote(t, s)
-					require.NoError(t, look(keys, "a"))
-					s.say(c.says)
-					require.NoError(t, look(keys, "a"), "nobody has asked")
-					began := time.Now()
-					check(t, look(keys, "x"), began, began.Add(30*time.Second), warm)
-					if none {
-						check(t, look(keys, "a"), began, began.Add(30*time.Second), 0)
-						check(t, look(keys, ""), began, began.Add(30*time.Second), 0)
-					} else {
-						require.NoError(t, look(keys, "a"))
-					}
-					require.Equal(t, 2, s.fetches())
-					later(t, s, keys, 2)
-				})
-			})
-			t.Run(fmt.Sprintf("%s, software %t, stale", name, software), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					s := &source{says: good("a")}
-					keys := remote(t, s)
-					require.NoError(t, look(keys, "a"))
-					time.Sleep(5 * time.Minute)
-					s.say(c.says)
-					began := time.Now()
-					err := look(keys, "a")
-					if none {
-						check(t, err, began, began, 0)
-					} else {
-						require.NoError(t, err, "stale")
-					}
-					require.Equal(t, 2, s.fetches())
-					later(t, s, keys, 2)
-				})
-			})
 		}
 	}
 }
