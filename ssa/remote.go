@@ -87,7 +87,8 @@ func NewRemoteKeys(c RemoteConfig) (*RemoteKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	guard := fetch.Config{NotPublic: c.NotPublic, Transport: c.Transport, Resolver: c.Resolver, MaxBytes: limits.MaxBytes, Timeout: limits.Timeout}
+	guard := fetch.Config{NotPublic: c.NotPublic, Transport: c.Transport, Resolver: c.Resolver, MaxBytes: limits.MaxBytes, Timeout: limits.Timeout,
+		Longest: min(fetch.Longest(limits.Timeout), limits.UnknownKeyInterval-1)}
 	for _, s := range c.Sources {
 		guard.Sources = append(guard.Sources, fetch.Source(s))
 	}

@@ -43,7 +43,11 @@ type RemoteLimits struct {
 	MaxKeys  int   // entries of one set, usable or not, 1..100; 100 by default
 	MaxBytes int64 // bytes of one set, 1..1 MiB; 1 MiB by default
 
-	Timeout time.Duration // of one fetch, up to 1 minute and less than UnknownKeyInterval; 5 s by default
+	// Timeout is that of one fetch, up to 1 minute and less than UnknownKeyInterval; 5 s by
+	// default. Time in which this process gets no processor does not count. The fetch ends
+	// all the same after three times Timeout, but 15 s at most (or Timeout, where that is
+	// more), and before UnknownKeyInterval is over.
+	Timeout time.Duration
 
 	// A set is fresh for as long as its Cache-Control says, but at least MinFresh
 	// (1 s..1 h; 1 minute by default) and at most MaxFresh (up to 7 days; 24 h by

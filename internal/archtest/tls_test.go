@@ -11,10 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// needed are the fields that each literal of a type has. Of "a|b" one is enough.
+// needed are the fields that each literal of a type has. Of "a|b" one is enough: a function
+// that dials by itself has the settings of TLS and ends with the request.
 var needed = map[string][]string{
 	"http.Server":    {"ReadHeaderTimeout", "ReadTimeout", "WriteTimeout", "IdleTimeout", "MaxHeaderBytes"},
-	"http.Transport": {"TLSClientConfig", "MaxResponseHeaderBytes", "TLSHandshakeTimeout|DisableKeepAlives", "IdleConnTimeout|DisableKeepAlives"},
+	"http.Transport": {"TLSClientConfig|DialTLSContext", "MaxResponseHeaderBytes", "TLSHandshakeTimeout|DisableKeepAlives|DialTLSContext", "IdleConnTimeout|DisableKeepAlives"},
 	"http.Client":    {"Transport"},
 	"tls.Config":     {"MinVersion", "CipherSuites"},
 }
@@ -54,6 +55,7 @@ func TestAServerOrClientWithoutLimitsIsFound(t *testing.T) {
 		"_ = http.Server{" + strings.Replace(complete, "WriteTimeout: 1, ", "", 1) + "}":  1,
 		"_ = &tls.Config{MinVersion: tls.VersionTLS12}":                                   1,
 		"_ = &http.Transport{DisableKeepAlives: true, TLSClientConfig: c}":                1,
+		"_ = &http.Transport{IdleConnTimeout: 1, DialTLSContext: d}":                      1,
 		"_ = &http.Client{Timeout: 1}":                                                    1,
 		"_ = http.DefaultClient":                                                          1,
 		"_, _ = http.Get(address)":                                                        1,

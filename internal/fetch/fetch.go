@@ -9,6 +9,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -51,7 +52,11 @@ type Config struct {
 	Transport http.RoundTripper
 	Resolver  *net.Resolver // nil for net.DefaultResolver
 	MaxBytes  int64         // longest body, 1 byte to 64 MiB
-	Timeout   time.Duration // of a whole Get, from DNS to the last byte; above zero
+	// Timeout is that of a whole Get, from DNS to the last byte; above zero. Time in which
+	// this process gets no processor does not count, until Longest.
+	Timeout time.Duration
+	// Longest is when a Get ends in any case; zero for the function Longest of Timeout.
+	Longest time.Duration
 }
 
 // maxBytesLimit is the most that Config.MaxBytes may be.
@@ -66,6 +71,7 @@ type Client struct {
 	hosts    map[string]*source // by canonical host
 	maxBytes int64
 	timeout  time.Duration
+	longest  time.Duration
 	own      []*http.Transport
 }
 
@@ -107,7 +113,8 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, refuse(ErrConfig, "what is not public: "+err.Error())
 	}
-	c := &Client{hosts: map[string]*source{}, maxBytes: cfg.MaxBytes, timeout: cfg.Timeout}
+	c := &Client{hosts: map[string]*source{}, maxBytes: cfg.MaxBytes, timeout: cfg.Timeout,
+		longest: cmp.Or(cfg.Longest, Longest(cfg.Timeout))}
 	for i := range cfg.Sources {
 		from := &cfg.Sources[i]
 		if len(from.Hosts) == 0 {
@@ -172,16 +179,10 @@ func (s *source) guarded(cfg *Config, roots *x509.CertPool) *http.Transport {
 	if roots != nil {
 		roots = roots.Clone()
 	}
-	resolver, timeout := cfg.Resolver, cfg.Timeout
 	t := &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			d := net.Dialer{Timeout: Patience * timeout, Resolver: resolver, ControlContext: s.control(address)}
-			return d.DialContext(ctx, network, address)
-		},
-		TLSClientConfig:        ClientTLS(roots),
+		DialTLSContext:         s.dialer(cfg.Resolver, ClientTLS(roots)),
 		Protocols:              new(http.Protocols),
 		DisableCompression:     true,
-		TLSHandshakeTimeout:    Patience * timeout, // a dial outlives the request it was for
 		MaxConnsPerHost:        64,
 		MaxIdleConns:           16,
 		MaxIdleConnsPerHost:    4,
@@ -208,7 +209,7 @@ func (c *Client) get(ctx context.Context, address string, cacheControl []string)
 	if refusal != nil {
 		return nil, refusal
 	}
-	ctx, cancel := WithPatience(ctx, c.timeout)
+	ctx, cancel := WithPatience(ctx, c.timeout, c.longest)
 	defer cancel()
 	request := (&http.Request{
 		Method: http.MethodGet,
@@ -221,7 +222,7 @@ func (c *Client) get(ctx context.Context, address string, cacheControl []string)
 			"User-Agent":      {"obdcr"},
 		},
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext(ctx)
+	}).WithContext(context.WithValue(ctx, dialKey{}, ctx))
 	if cacheControl != nil {
 		request.Header["Cache-Control"] = cacheControl
 	}

@@ -428,12 +428,44 @@ func TestAGetEndsAtItsTimeoutOrWithItsCaller(t *testing.T) {
 		assert.Equal(t, 5*time.Second, time.Since(start))
 
 		start = time.Now()
+		_, err = newClient(t, inMemory(roundTrip(func(r *http.Request) (*http.Response, error) {
+			unfinished := io.NopCloser(untilDone{r.Context()})
+			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: unfinished}, nil
+		}), "keys.test")).Get(t.Context(), "https://keys.test/")
+		refused(t, err, fetch.ErrNetwork)
+		assert.ErrorIs(t, err, context.DeadlineExceeded, "in the body, too")
+		assert.Equal(t, 5*time.Second, time.Since(start))
+
+		start = time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		_, err = client.Get(ctx, "https://keys.test/")
 		refused(t, err, fetch.ErrNetwork)
 		assert.ErrorIs(t, err, context.Canceled)
 		assert.Equal(t, time.Second, time.Since(start))
+	})
+}
+
+// untilDone is a body that does not come.
+type untilDone struct{ ctx context.Context }
+
+func (b untilDone) Read([]byte) (int, error) {
+	<-b.ctx.Done()
+	return 0, b.ctx.Err()
+}
+
+func TestAGetHasAnEndWhateverTheProcessCouldUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := inMemory(roundTrip(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}), "keys.test")
+		cfg.Longest = 2 * time.Second
+		start := time.Now()
+		_, err := newClient(t, cfg).Get(t.Context(), "https://keys.test/")
+		refused(t, err, fetch.ErrNetwork)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 2*time.Second, time.Since(start))
 	})
 }
 

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"slices"
@@ -13,6 +14,23 @@ type forbiddenError struct{}
 
 func (*forbiddenError) Error() string {
 	return "the host leads to an address that is not public, which its source does not permit"
+}
+
+// dialKey is what the context of a request has the context itself under, for its dial.
+type dialKey struct{}
+
+// dialer makes the function that connects and shakes hands for a request, and gives up with
+// it. An http.Transport takes the end of the request from the context of its dial, since
+// another request could use the connection. But a host that hangs would then hold its
+// places of MaxConnsPerHost after it is well again.
+func (s *source) dialer(resolver *net.Resolver, config *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if request, ok := ctx.Value(dialKey{}).(context.Context); ok {
+			ctx = request
+		}
+		d := tls.Dialer{NetDialer: &net.Dialer{Resolver: resolver, ControlContext: s.control(address)}, Config: config}
+		return d.DialContext(ctx, network, address)
+	}
 }
 
 // control makes the function that the dialer calls for each address that DNS gave for

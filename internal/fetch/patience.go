@@ -10,14 +10,23 @@ import (
 // patienceSteps is in how many steps the time of a Get is counted.
 const patienceSteps = 25
 
+// Longest is when an exchange ends that may take limit, however little this process could use
+// of the time: after three times the limit, but 15 s at most, or the limit where that is more.
+// A server that waits for the exchange has still the time to answer.
+func Longest(limit time.Duration) time.Duration {
+	return max(limit, min(3*limit, 15*time.Second))
+}
+
 // WithPatience returns a context that ends with the cause context.DeadlineExceeded after a
 // time of which only what this process could use counts: the time is counted in steps, and
 // after each one the counting goroutine goes to the end of the scheduler's queue, as each
 // step of a connection does. A process that gets no processor, because others have it, because
 // it was stopped or because its own handshakes keep it busy, thus gives its peers the time
-// that it took from them. Where the processor is free the time is exact.
-func WithPatience(parent context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(parent)
+// that it took from them. Where the processor is free the time is exact. After the time
+// longest the context ends whatever this process could use: a peer can keep it busy too.
+func WithPatience(parent context.Context, limit, longest time.Duration) (context.Context, context.CancelFunc) {
+	bounded, end := context.WithTimeout(parent, longest)
+	ctx, cancel := context.WithCancelCause(bounded)
 	go func() {
 		left := limit
 		timer := time.NewTimer(limit)
@@ -35,7 +44,10 @@ func WithPatience(parent context.Context, limit time.Duration) (context.Context,
 		}
 		cancel(context.DeadlineExceeded)
 	}()
-	return ctx, func() { cancel(nil) }
+	return ctx, func() {
+		cancel(nil)
+		end()
+	}
 }
 
 // late returns context.DeadlineExceeded for an error that came of the end of such a context,
@@ -46,8 +58,3 @@ func late(ctx context.Context, err error) error {
 	}
 	return err
 }
-
-// Patience is how many times the limit of an exchange its single steps, dial and handshake,
-// may take: the context of the exchange ends them, and the step's own limit is for one that
-// outlives its exchange.
-const Patience = 4

@@ -30,7 +30,7 @@ func TestPatienceDoesNotCountTheTurnsOfOthers(t *testing.T) {
 			}
 		})
 	}
-	ctx, cancel := fetch.WithPatience(context.Background(), limit)
+	ctx, cancel := fetch.WithPatience(context.Background(), limit, time.Hour)
 	exact, end := context.WithTimeout(context.Background(), limit)
 	for range turns {
 		runtime.Gosched()
@@ -48,15 +48,32 @@ func TestPatienceIsExactWhereTheProcessorIsFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, limit := range []time.Duration{1, 7, time.Second, 5 * time.Second} {
 			began := time.Now()
-			ctx, cancel := fetch.WithPatience(context.Background(), limit)
+			ctx, cancel := fetch.WithPatience(context.Background(), limit, time.Hour)
 			<-ctx.Done()
 			require.Equal(t, limit, time.Since(began))
 			require.ErrorIs(t, context.Cause(ctx), context.DeadlineExceeded)
 			cancel()
 		}
-		ctx, cancel := fetch.WithPatience(context.Background(), time.Hour)
+		ctx, cancel := fetch.WithPatience(context.Background(), time.Hour, time.Hour)
 		cancel()
 		synctest.Wait()
 		require.ErrorIs(t, context.Cause(ctx), context.Canceled)
 	})
+}
+
+// TestPatienceHasAnEnd: the counted time is not over, as where others keep the processor.
+func TestPatienceHasAnEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		ctx, cancel := fetch.WithPatience(context.Background(), time.Hour, 15*time.Second)
+		defer cancel()
+		<-ctx.Done()
+		require.Equal(t, 15*time.Second, time.Since(began))
+		require.ErrorIs(t, context.Cause(ctx), context.DeadlineExceeded)
+	})
+	for limit, longest := range map[time.Duration]time.Duration{
+		time.Second: 3 * time.Second, 5 * time.Second: 15 * time.Second, 6 * time.Second: 15 * time.Second, 29 * time.Second: 29 * time.Second,
+	} {
+		require.Equal(t, longest, fetch.Longest(limit))
+	}
 }

@@ -84,8 +84,8 @@ func (b *bank) shut() error {
 	return b.close()
 }
 
-// keyTimeout bounds the steps of a connection to the directory.
-const keyTimeout = fetch.Patience * 5 * time.Second
+// keyTimeout bounds the steps of a connection to the directory: as long as a fetch may take.
+const keyTimeout = 15 * time.Second
 
 // keyResolver lets the bank read key sets from the sandbox's directory, and from no other
 // host. It connects to the directory's listener, whatever the name in an address leads to:
