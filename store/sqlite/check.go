@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,28 +14,33 @@ import (
 const checkTimeout = 10 * time.Second
 
 // errMalformed ends Open for a file that is damaged.
-var errMalformed = errors.New("the file is damaged: keep a copy of it and of its -wal, and put a backup in its place")
+var errMalformed = errors.New("the file is damaged, and is left as it is: keep a copy of it and of its -wal; " +
+	"to put a backup in its place, move the file, -wal and -shm away first, since an old -wal is played over whatever lies beside it")
 
-// checkFile looks at each page of the file once. A check that does not end in time is
-// logged, and is no error.
-func checkFile(ctx context.Context, db *sql.DB, path string, limit time.Duration, log *slog.Logger) error {
+// checkFile looks at each page of the file once, and of its log. A check that does not end
+// in time is logged, and is no error. Its connection may not write, and so leaves the log
+// where it is: the log of a damaged file would be mixed into it at the close.
+func checkFile(ctx context.Context, path string, limit time.Duration, log *slog.Logger) (err error) {
+	db, err := dial(path, 1, "ro")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var found string
-	err := db.QueryRowContext(within, "PRAGMA quick_check(1)").Scan(&found)
+	err = db.QueryRowContext(within, "PRAGMA quick_check(1)").Scan(&found)
 	switch {
 	case err != nil && within.Err() != nil && ctx.Err() == nil:
 		log.Warn("the store was not checked to the end at the start: check it with PRAGMA integrity_check of sqlite3 when there is time",
 			"file", path, "limit", limit)
 		return nil
-	case isDamage(err):
-		return fmt.Errorf("%s: %w (%w)", path, errMalformed, err)
-	case err != nil:
-		return fmt.Errorf("%s: %w", path, explained(err))
-	case found != "ok":
-		return fmt.Errorf("%s: %w (%.200q)", path, errMalformed, found)
+	case codeOf(err) == sqlite3.SQLITE_READONLY_ROLLBACK:
+		return nil // a process died while it made the file: the next that may write undoes that, and there is no record yet
+	case err == nil && found != "ok":
+		return fmt.Errorf("%w (%.200q)", errMalformed, found)
 	}
-	return nil
+	return err
 }
 
 // unread gives the error of a read its prefix, and remembers damage for Probe.

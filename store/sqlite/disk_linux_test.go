@@ -15,7 +15,8 @@ import (
 )
 
 // TestARealDiskThatIsFullOrReadOnly mounts a small file system. Changes and probes say why
-// they fail, have changed nothing, and work again as soon as there is room.
+// they fail, have changed nothing, and work again as soon as there is room. A start names the
+// file, and what is wrong.
 func TestARealDiskThatIsFullOrReadOnly(t *testing.T) {
 	disk := t.TempDir()
 	err := syscall.Mount("obdcr-test", disk, "tmpfs", 0, "size=1m")
@@ -30,27 +31,44 @@ func TestARealDiskThatIsFullOrReadOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.Create(t.Context(), registration("before"), requestOf("before")))
 
-	filler, err := os.Create(filepath.Join(disk, "filler"))
-	require.NoError(t, err)
-	for err = nil; err == nil; {
-		_, err = filler.Write(make([]byte, 4096))
-	}
-	require.ErrorIs(t, err, syscall.ENOSPC)
-	require.NoError(t, filler.Close())
+	filler := filepath.Join(disk, "filler")
+	fill(t, filler)
 	require.ErrorContains(t, s.Probe(t.Context()), "make room on the disk")
 	require.ErrorContains(t, s.Create(t.Context(), registration("full"), requestOf("full")), "make room on the disk")
 	_, err = s.Get(t.Context(), "full")
 	require.ErrorIs(t, err, store.ErrNotFound)
-	require.NoError(t, os.Remove(filler.Name()))
+	require.NoError(t, os.Remove(filler))
 	require.NoError(t, s.Probe(t.Context()))
 	require.NoError(t, s.Create(t.Context(), registration("full"), requestOf("full")))
 	require.NoError(t, s.Close())
 
-	require.NoError(t, syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	fill(t, filler)
 	_, err = sqlite.Open(t.Context(), sqlite.Config{Path: path})
-	require.Error(t, err)
-	require.NoError(t, syscall.Mount("", disk, "", syscall.MS_REMOUNT, ""))
+	require.ErrorContains(t, err, path)
+	require.ErrorContains(t, err, "full")
+	require.NoError(t, os.Remove(filler))
 	faults, records := faultsAfter(t, path, []string{"before", "full"})
 	require.Empty(t, faults)
 	require.Equal(t, 2, records)
+
+	require.NoError(t, syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	_, err = sqlite.Open(t.Context(), sqlite.Config{Path: path})
+	require.ErrorContains(t, err, path)
+	require.ErrorContains(t, err, "read-only")
+	require.NoError(t, syscall.Mount("", disk, "", syscall.MS_REMOUNT, ""))
+	faults, records = faultsAfter(t, path, []string{"before", "full"})
+	require.Empty(t, faults)
+	require.Equal(t, 2, records)
+}
+
+// fill makes a file that takes all that is left of a disk.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	filler, err := os.Create(path)
+	require.NoError(t, err)
+	for err == nil {
+		_, err = filler.Write(make([]byte, 4096))
+	}
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.NoError(t, filler.Close())
 }

@@ -32,29 +32,29 @@ func migrate(ctx context.Context, path string) error {
 func migrateOnce(ctx context.Context, path string) (err error) {
 	db, err := connect(path, 1)
 	if err != nil {
-		return fmt.Errorf("sqlite: open: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := db.PingContext(ctx); err != nil {
-		return fmt.Errorf("sqlite: open: %w", err)
+		return err
 	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return fmt.Errorf("sqlite: migrate: %w", err)
+		return fmt.Errorf("migrate: %w", err)
 	}
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return fmt.Errorf("sqlite: migrate: %w", err)
+		return fmt.Errorf("migrate: %w", err)
 	}
 	current, known, err := provider.GetVersions(ctx)
 	if err != nil {
-		return fmt.Errorf("sqlite: migrate: %w", err)
+		return fmt.Errorf("migrate: %w", err)
 	}
 	if current > known {
-		return fmt.Errorf("%w: its tables have version %d, and this knows %d", ErrNewer, current, known)
+		return fmt.Errorf("%w: the tables of %s have version %d, and this knows %d", ErrNewer, path, current, known)
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("sqlite: migrate: %w", err)
+		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
 }

@@ -40,7 +40,8 @@ const keyOne = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
 // fileOfVersion makes a file with the tables of an earlier version.
 func fileOfVersion(t *testing.T, version int64, statements string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "clients.db")
+	path, err := prepareFile(filepath.Join(t.TempDir(), "clients.db"))
+	require.NoError(t, err)
 	db, err := connect(path, 1)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()

@@ -41,15 +41,15 @@ func (s *Store) Probe(ctx context.Context) error {
 func advice(err error) string {
 	switch codeOf(err) & math.MaxUint8 {
 	case sqlite3.SQLITE_FULL:
-		return "make room on the disk: the store goes on by itself then"
+		return "make room on the disk; a store that is open goes on by itself then"
 	case sqlite3.SQLITE_IOERR:
-		return "look at the disk and at the log of the system: it is full, over a limit, or fails"
+		return "look at the disk and at the log of the system: it is full, over a limit, mounted read-only (EROFS), or fails"
 	case sqlite3.SQLITE_READONLY:
 		return "the file or its file system is read-only: make it writable, and start again"
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return "the file is damaged: stop, keep a copy of it with -wal, and put a backup in its place"
+		return "the file is damaged: stop, keep a copy of it with -wal, move both and -shm away, and put a backup in its place"
 	case sqlite3.SQLITE_CANTOPEN:
-		return "the file, or its folder, is gone or may not be opened: put it back, and start again"
+		return "the file, or its folder, is gone, read-only, or may not be opened: put that right, and start again"
 	}
 	return ""
 }

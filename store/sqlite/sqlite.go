@@ -85,25 +85,36 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", err)
 	}
+	s, err := openAs(ctx, path, c)
+	switch {
+	case err == nil || errors.Is(err, ErrNewer):
+		return s, err
+	case isDamage(err) && !errors.Is(err, errMalformed):
+		err = fmt.Errorf("%w (%w)", errMalformed, err)
+	case !errors.Is(err, errMalformed):
+		err = explained(err)
+	}
+	return nil, fmt.Errorf("sqlite: open: %s: %w", path, err)
+}
+
+// openAs opens a file that is there. It looks at all of it before anything is written.
+func openAs(ctx context.Context, path string, c Config) (*Store, error) {
+	if err := checkFile(ctx, path, cmp.Or(c.CheckTimeout, checkTimeout), c.Logger); err != nil {
+		return nil, err
+	}
 	if err := migrate(ctx, path); err != nil {
-		if isDamage(err) {
-			return nil, fmt.Errorf("%s: %w (%w)", path, errMalformed, err)
-		}
 		return nil, err
 	}
 	s := &Store{clock: c.Clock}
+	var err error
 	if s.write, err = newWriter(ctx, path); err != nil {
-		return nil, fmt.Errorf("sqlite: open: %w", err)
+		return nil, err
 	}
 	if s.read, err = newReader(ctx, path); err != nil {
-		return nil, fmt.Errorf("sqlite: open: %w", errors.Join(err, s.write.close()))
+		return nil, errors.Join(err, s.write.close())
 	}
-	err = checkFile(ctx, s.read.db, path, cmp.Or(c.CheckTimeout, checkTimeout), c.Logger)
-	if err == nil {
-		s.write.guard, err = newGuard(path, c.Logger)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("sqlite: open: %w", errors.Join(err, s.read.close(), s.write.close()))
+	if s.write.guard, err = newGuard(path, c.Logger); err != nil {
+		return nil, errors.Join(err, s.read.close(), s.write.close())
 	}
 	return s, nil
 }
@@ -119,9 +130,13 @@ func (s *Store) Close() error {
 
 // connect opens a pool of connections to the file.
 func connect(path string, size int, pragmas ...string) (*sql.DB, error) {
-	query := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{
+	return dial(path, size, "rw", append([]string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, pragmas...)...)
+}
+
+// dial opens a pool of connections in a mode of SQLite.
+func dial(path string, size int, mode string, pragmas ...string) (*sql.DB, error) {
+	query := url.Values{"_txlock": {"immediate"}, "mode": {mode}, "_pragma": append([]string{
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
-		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 	}, pragmas...)}
 	address := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode()}
 	db, err := sql.Open("sqlite", address.String())
