@@ -99,6 +99,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 
 // openAs opens a file that is there. It looks at all of it before anything is written.
 func openAs(ctx context.Context, path string, c Config) (*Store, error) {
+	noticeLostLog(path, c.Logger)
 	if err := checkFile(ctx, path, cmp.Or(c.CheckTimeout, checkTimeout), c.Logger); err != nil {
 		return nil, err
 	}
@@ -116,13 +117,18 @@ func openAs(ctx context.Context, path string, c Config) (*Store, error) {
 	if s.write.guard, err = newGuard(path, c.Logger); err != nil {
 		return nil, errors.Join(err, s.read.close(), s.write.close())
 	}
+	setInUse(path, c.Logger)
 	return s, nil
 }
 
 // Close waits for the change under way and closes the file. Afterwards each method of
 // the store returns an error.
 func (s *Store) Close() error {
-	if err := errors.Join(s.read.close(), s.write.close()); err != nil {
+	err := errors.Join(s.read.close(), s.write.close())
+	if g := s.write.guard; err == nil || g.saved {
+		err = errors.Join(err, endUse(g.path))
+	}
+	if err != nil {
 		return fmt.Errorf("sqlite: close: %w", err)
 	}
 	return nil

@@ -116,7 +116,7 @@ func TestNobodyElseMayReadTheFiles(t *testing.T) {
 	require.NoError(t, s.Create(t.Context(), registration("a"), requestOf("a")))
 	files, err := filepath.Glob(path + "*")
 	require.NoError(t, err)
-	require.Len(t, files, 3)
+	require.Len(t, files, 4)
 	for _, f := range files {
 		info, err := os.Stat(f)
 		require.NoError(t, err)

@@ -1,0 +1,48 @@
+package sqlite
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+)
+
+// inUseName is an empty file beside the store: Open makes it, and the Close that leaves no log
+// behind removes it. A copy of the store has none.
+func inUseName(path string) string { return path + "-open" }
+
+// noticeLostLog looks, before SQLite opens the file, whether its last user went without a
+// Close and the log that belongs to the file is gone. What that user acknowledged since the
+// last checkpoint is lost then, and nothing but the log says so.
+func noticeLostLog(path string, log *slog.Logger) {
+	_, err := os.Stat(inUseName(path))
+	_, logErr := os.Stat(walName(path))
+	if err != nil || !errors.Is(logErr, fs.ErrNotExist) {
+		return
+	}
+	log.Error("the store was not closed, and its log is not there: what was acknowledged since the last checkpoint is lost, "+
+		"unless another program, such as sqlite3, has opened and closed the file since; if the log was moved, stop, put it back and start again; "+
+		"else compare the clients with those of the authorization server", "file", path, "log", walName(path))
+}
+
+// setInUse makes the file that says that the store is in use.
+func setInUse(path string, log *slog.Logger) {
+	file, err := os.OpenFile(inUseName(path), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		err = file.Close()
+	}
+	if err != nil {
+		log.Warn("a log that is deleted while the store is not open will not be noticed", "file", inUseName(path), "error", err)
+	}
+}
+
+// endUse removes that file. Where the log is there, another process has the store open.
+func endUse(path string) error {
+	if _, err := os.Stat(walName(path)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Remove(inUseName(path)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package sqlite
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/store"
+)
+
+const lostLog = "its log is not there"
+
+// opened opens a store, and returns it with what it has logged so far.
+func opened(t *testing.T, path string) (*Store, string) {
+	t.Helper()
+	log := &bytes.Buffer{}
+	s, err := Open(t.Context(), Config{Path: path, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	require.NoError(t, err)
+	return s, log.String()
+}
+
+// left makes a folder as a process leaves it that is killed: the files are copied while the
+// store is open.
+func left(t *testing.T) string {
+	t.Helper()
+	s, said := opened(t, filepath.Join(t.TempDir(), "clients.db"))
+	require.Empty(t, said)
+	require.NoError(t, s.Create(t.Context(), store.Client{ID: "a"}, store.Change{}))
+	path := filepath.Join(t.TempDir(), "clients.db")
+	for _, suffix := range []string{"", "-wal", "-open"} {
+		data, err := os.ReadFile(s.write.guard.path + suffix)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path+suffix, data, 0o600))
+	}
+	require.NoError(t, s.Close())
+	return path
+}
+
+func TestALogThatWasDeletedWhileTheBankWasDownIsMissed(t *testing.T) {
+	path := left(t)
+	require.NoError(t, os.Remove(path+"-wal"))
+	s, said := opened(t, path)
+	require.Contains(t, said, "level=ERROR")
+	require.Contains(t, said, lostLog)
+	require.Contains(t, said, path)
+	require.NoError(t, s.Create(t.Context(), store.Client{ID: "b"}, store.Change{}), "the store goes on with what the file has")
+	require.NoError(t, s.Close())
+	s, said = opened(t, path)
+	require.Empty(t, said, "it is said once")
+	require.NoError(t, s.Close())
+}
+
+func TestNoLogIsMissedWhereNoneIsMissing(t *testing.T) {
+	path := left(t)
+	s, said := opened(t, path)
+	require.Empty(t, said, "after a kill the log is there")
+	_, err := s.Get(t.Context(), "a")
+	require.NoError(t, err)
+	info, err := os.Stat(path + "-open")
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+
+	second, said := opened(t, path)
+	require.Empty(t, said, "another process may open the file")
+	require.NoError(t, s.Close())
+	require.FileExists(t, path+"-open", "the other one has it open")
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	_, err = second.write.conn.ExecContext(t.Context(), "VACUUM INTO ?", copied)
+	require.NoError(t, err)
+	require.NoError(t, second.Close())
+	require.NoFileExists(t, path+"-open")
+	require.NoFileExists(t, path+"-wal")
+
+	for _, name := range []string{path, copied} {
+		s, said = opened(t, name)
+		require.Empty(t, said, "%s was closed, or is a copy", name)
+		require.NoError(t, s.Close())
+	}
+}
