@@ -10,9 +10,16 @@ import (
 	"path/filepath"
 )
 
-// errLogGone is why a store takes no more changes: the log that it writes to has no name in
-// the folder any more, so a restart would not find what is written to it.
-var errLogGone = errors.New("the file, or its -wal, was deleted or replaced while the store had it open: start the bank again, and delete neither by hand")
+var (
+	// errLogGone is why a store takes no more changes: the log that it writes to has no name in
+	// the folder any more, so a restart would not find what is written to it.
+	errLogGone = errors.New("the file, or its -wal, was deleted or replaced while the store had it open; what it held is saved: " +
+		"stop all processes that have the file, then start the bank again, and delete neither by hand")
+	// errUnsaved is why a store takes no changes for now. A cause that SQLite gives is not
+	// wrapped: its advice for a store that is well would contradict.
+	errUnsaved = errors.New("the file, or its -wal, was deleted or replaced while the store had it open, and what it held is not saved: " +
+		"first mend what the cause says (make room on a full disk), and do NOT end the bank; ask it for readiness until its log says 'is saved'; start the bank again then")
+)
 
 // walName is the log of a file.
 func walName(path string) string { return path + "-wal" }
@@ -22,8 +29,11 @@ type guard struct {
 	path      string
 	file, wal os.FileInfo // as they were opened
 	log       *slog.Logger
-	gone      error // why the store takes no changes any more; nil while it does
-	saved     bool  // what the deleted log held is in the file
+	copy      string // has all that the log held; "" for none
+	told      string // the cause that the log was told last
+	gone      error  // why the store takes no changes any more; nil while it does
+	saved     bool   // what the deleted log held is in the file
+	closed    bool   // whether the store has let go of the file
 }
 
 func newGuard(path string, log *slog.Logger) (*guard, error) {
@@ -45,41 +55,61 @@ func same(name string, opened os.FileInfo) (is, there bool) {
 }
 
 // intact returns an error if the store may take no changes. On the first sight of a log
-// without a name it saves what the log holds. Only the holder of the turn calls it, outside
-// of a transaction.
+// without a name it saves what the log holds, and tries again each time until that has
+// worked. Only the holder of the turn calls it, outside of a transaction.
 func (w *writer) intact(ctx context.Context) error {
 	g := w.guard
-	if g.gone != nil {
+	if g.gone != nil || g.closed {
 		return g.gone
 	}
 	file, _ := same(g.path, g.file)
 	wal, walThere := same(walName(g.path), g.wal)
 	if file && wal {
+		if g.copy != "" { // somebody has put the log back
+			_ = os.Remove(g.copy)
+			g.copy, g.told = "", ""
+		}
 		return nil
 	}
-	if file && !walThere {
-		if err := w.rescue(ctx); err != nil {
-			g.log.Error("the log of the store was deleted, and what it held could not be saved: make room, "+
-				"and ask for a change or for readiness again before the process ends", "file", g.path, "error", err)
-			return fmt.Errorf("%w; what it held is not in the file yet (%w)", errLogGone, err) // tried again at the next change
+	if g.copy == "" {
+		name, err := w.copyAside(ctx)
+		if err != nil {
+			return g.unsaved("no copy could be made", err)
 		}
-		g.gone, g.saved = errLogGone, true
-		g.log.Error("the log of the store was deleted while it was open: what it held is saved in the file, "+
-			"and no change is taken until the bank is started again", "file", g.path)
+		g.copy = name
+	}
+	if !file || walThere {
+		// Another process may have written to the file by another log since: a checkpoint would
+		// mix the two.
+		g.gone = fmt.Errorf("%s: %w in %s", g.path, errLogGone, g.copy)
+		g.log.Error("the file of the store, or its log, was replaced while it was open: what was registered is saved in the copy, the file may lack some of it; "+
+			"no change is taken any more: stop all processes that have the file, put the copy in its place, without -wal and -shm, "+
+			"unless it was replaced on purpose, and start the bank again", "file", g.path, "copy", g.copy)
 		return g.gone
 	}
-	// Another process may have written to the file by another log since: a checkpoint would
-	// mix the two.
-	g.gone = errLogGone
-	name, err := w.copyAside(ctx)
-	g.log.Error("the file of the store, or its log, was replaced while it was open: the file may lack what was registered since the last checkpoint, "+
-		"the copy has it, and no change is taken until the bank is started again", "file", g.path, "copy", name, "error", err)
+	if err := w.rescue(ctx); err != nil {
+		return g.unsaved("the file is not whole: if the bank has ended, put the copy in its place, without -wal and -shm", err)
+	}
+	g.gone, g.saved = fmt.Errorf("%s: %w", g.path, errLogGone), true
+	g.log.Error("the log of the store was deleted while it was open: what it held is saved in the file; "+
+		"no change is taken any more: stop all processes that have the file, then start the bank again", "file", g.path)
+	_ = os.Remove(g.copy) // which does no harm beside the file
 	return g.gone
+}
+
+// unsaved says what to do while the content of a deleted log is in memory, or in a copy, alone.
+func (g *guard) unsaved(state string, cause error) error {
+	if said := state + cause.Error(); g.told != said {
+		g.told = said
+		g.log.Error(errUnsaved.Error(), "file", g.path, "state", state, "copy", g.copy, "error", cause)
+	}
+	return fmt.Errorf("%s: %w (%v)", g.path, errUnsaved, cause) //nolint:errorlint // see errUnsaved
 }
 
 // rescue copies what the deleted log holds into the file, durably. The log has no name, but
 // this connection still has it open. No other process has opened the file since: it would
-// have made a log of its own.
+// have made a log of its own. A rescue that stops half-way leaves a file that is not whole,
+// so there must be a copy before.
 func (w *writer) rescue(ctx context.Context) error {
 	var busy, inLog, copied int
 	if err := w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(FULL)").Scan(&busy, &inLog, &copied); err != nil {
@@ -101,15 +131,44 @@ func (w *writer) acknowledged(ctx context.Context) error {
 	return nil
 }
 
-// copyAside writes what this process sees of the store to a new file beside it.
+// copyAside writes what this process sees of the store to a new file beside it, durably, and
+// returns its name. Where that fails it leaves none.
 func (w *writer) copyAside(ctx context.Context) (string, error) {
 	aside, err := os.CreateTemp(filepath.Dir(w.guard.path), filepath.Base(w.guard.path)+".saved-*")
 	if err != nil {
 		return "", err
 	}
-	if err := aside.Close(); err != nil {
-		return "", err
-	}
 	_, err = w.conn.ExecContext(ctx, "VACUUM INTO ?", aside.Name())
-	return aside.Name(), err
+	if err = errors.Join(err, aside.Sync(), aside.Close()); err == nil {
+		err = syncFolder(filepath.Dir(aside.Name()))
+	}
+	if err != nil {
+		return "", errors.Join(err, os.Remove(aside.Name()))
+	}
+	return aside.Name(), nil
+}
+
+// syncFolder makes the names in a folder durable.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
+// leave reports, before the store lets go of the file, whether it may: the last close would
+// copy the log once more, into a file that may be another one or on a disk that is full, and
+// delete the log that another process may have made since. The end of the process does
+// neither.
+func (w *writer) leave() error {
+	if w.guard == nil {
+		return nil
+	}
+	w.guard.told = "" // the last chance to hear of it
+	if err := w.intact(context.Background()); err != nil {
+		return err
+	}
+	w.guard.closed = true
+	return nil
 }

@@ -56,8 +56,8 @@ func TestAStoreWithoutItsLogRefusesChangesAndSaysSo(t *testing.T) {
 		"replaced": {func(t *testing.T, path string) {
 			require.NoError(t, os.Rename(path+"-wal", path+"-old"))
 			require.NoError(t, os.WriteFile(path+"-wal", nil, 0o600))
-		}, "the copy has it"},
-		"the file itself": {func(t *testing.T, path string) { require.NoError(t, os.Rename(path, path+"-old")) }, "the copy has it"},
+		}, "is saved in the copy"},
+		"the file itself": {func(t *testing.T, path string) { require.NoError(t, os.Rename(path, path+"-old")) }, "is saved in the copy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log strings.Builder
@@ -67,17 +67,20 @@ func TestAStoreWithoutItsLogRefusesChangesAndSaysSo(t *testing.T) {
 			require.NoError(t, s.Create(t.Context(), registration("a"), requestOf("a")))
 			require.NoError(t, s.Probe(t.Context()))
 			fault.does(t, path)
-			require.ErrorContains(t, s.Probe(t.Context()), "start the bank again")
+			err = s.Probe(t.Context())
+			require.ErrorContains(t, err, "start the bank again")
+			require.ErrorContains(t, err, path)
 			require.Error(t, s.Create(t.Context(), registration("b"), requestOf("b")))
 			require.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), log.String())
 			require.Contains(t, log.String(), fault.says)
+			require.NotContains(t, log.String(), "error=")
 			_, err = s.Get(t.Context(), "b")
 			require.ErrorIs(t, err, store.ErrNotFound)
 			got, err := s.Get(t.Context(), "a")
 			require.NoError(t, err)
 			require.Equal(t, registration("a"), got)
 			if _, copied, found := strings.Cut(log.String(), "copy="); found {
-				copied, _, _ = strings.Cut(copied, " ")
+				copied = strings.Fields(copied)[0]
 				faults, _ := faultsAfter(t, copied, []string{"a"})
 				require.Empty(t, faults)
 			}

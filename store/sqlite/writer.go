@@ -102,14 +102,13 @@ func (w *writer) release() error {
 	return errors.Join(append(errs, w.db.Close())...)
 }
 
-// close waits for the turn. A second close does nothing.
+// close waits for the turn. A second close does nothing. It lets go of nothing where the log
+// of the file is gone: see leave.
 func (w *writer) close() error {
 	<-w.turn
 	defer func() { w.turn <- struct{}{} }()
-	if w.guard != nil && w.guard.gone != nil {
-		// The last close would copy the log once more, and delete the one that another process
-		// may have made since. The end of the process does neither.
-		return w.guard.gone
+	if err := w.leave(); err != nil {
+		return err
 	}
 	return w.release()
 }
