@@ -15,7 +15,7 @@ const checkTimeout = 10 * time.Second
 
 // errMalformed ends Open for a file that is damaged.
 var errMalformed = errors.New("the file is damaged, and is left as it is: keep a copy of it and of its -wal; " +
-	"to put a backup in its place, move the file, -wal and -shm away first, since an old -wal is played over whatever lies beside it")
+	"to put a backup in its place, move the file, -wal, -shm and -open away first, since an old -wal is played over whatever lies beside it")
 
 // checkFile looks at each page of the file once, and of its log. A check that does not end
 // in time is logged, and is no error. Its connection may not write, and so leaves the log

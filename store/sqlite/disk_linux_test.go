@@ -126,6 +126,7 @@ func TestADeletedLogOnAFullDiskDestroysNothing(t *testing.T) {
 			require.NoError(t, os.Remove(filepath.Join(disk, "filler")))
 			require.ErrorContains(t, s.Probe(t.Context()), "start the bank again")
 			require.Contains(t, log.String(), "is saved in the file")
+			require.NoFileExists(t, path+"-open", "the next start misses no log")
 			whole(t, path, names)
 		})
 	}

@@ -114,7 +114,7 @@ func TestABackupIsPutInPlaceWithoutTheOldLog(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, saved, 0o600))
 	_, err = sqlite.Open(t.Context(), sqlite.Config{Path: path})
-	require.ErrorContains(t, err, "move the file, -wal and -shm away first")
+	require.ErrorContains(t, err, "move the file, -wal, -shm and -open away first")
 	require.Equal(t, string(saved), content(t, path)[0], "the refused start has not changed the backup")
 	for _, end := range []string{"-wal", "-shm"} {
 		require.NoError(t, os.Remove(path+end))

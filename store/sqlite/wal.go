@@ -83,17 +83,18 @@ func (w *writer) intact(ctx context.Context) error {
 		// mix the two.
 		g.gone = fmt.Errorf("%s: %w in %s", g.path, errLogGone, g.copy)
 		g.log.Error("the file of the store, or its log, was replaced while it was open: what was registered is saved in the copy, the file may lack some of it; "+
-			"no change is taken any more: stop all processes that have the file, put the copy in its place, without -wal and -shm, "+
+			"no change is taken any more: stop all processes that have the file, put the copy in its place, without -wal, -shm and -open, "+
 			"unless it was replaced on purpose, and start the bank again", "file", g.path, "copy", g.copy)
 		return g.gone
 	}
 	if err := w.rescue(ctx); err != nil {
-		return g.unsaved("the file is not whole: if the bank has ended, put the copy in its place, without -wal and -shm", err)
+		return g.unsaved("the file is not whole: if the bank has ended, put the copy in its place, without -wal, -shm and -open", err)
 	}
 	g.gone, g.saved = fmt.Errorf("%s: %w", g.path, errLogGone), true
 	g.log.Error("the log of the store was deleted while it was open: what it held is saved in the file; "+
 		"no change is taken any more: stop all processes that have the file, then start the bank again", "file", g.path)
-	_ = os.Remove(g.copy) // which does no harm beside the file
+	// What is left where one of these fails is a copy too many, and a line at the next start.
+	_ = errors.Join(os.Remove(g.copy), endUse(g.path))
 	return g.gone
 }
 
