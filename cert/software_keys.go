@@ -7,11 +7,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 )
 
 // keySourceRetry is how long to wait for a key source that names no time.
 const keySourceRetry = 10 * time.Second
+
+// maxCause is how many characters of an ssa.KeySourceError an Error has.
+const maxCause = 300
 
 // softwareKeys are the keys of a software as they were read.
 type softwareKeys struct {
@@ -100,7 +104,11 @@ func keySourceError(err error) *Error {
 	e := &Error{Kind: ssa.ErrKeySourceUnavailable, Cause: err, RetryAfter: keySourceRetry,
 		Detail: "the key set of the software, or that of its withdrawn keys, cannot be read at the moment"}
 	var source *ssa.KeySourceError
-	if errors.As(err, &source) && source.RetryAfter > 0 {
+	if !errors.As(err, &source) {
+		return e // the words of another resolver may be for the bank alone; they are the Cause
+	}
+	e.Detail += ": " + text.ASCII(source.Detail(), maxCause)
+	if source.RetryAfter > 0 {
 		e.RetryAfter = source.RetryAfter
 	}
 	return e

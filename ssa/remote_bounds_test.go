@@ -143,7 +143,7 @@ func TestEveryLookUpThatFindsNothingFreshIsTold(t *testing.T) {
 			requireUnavailable(t, err, 10*time.Second)
 			events := slices.DeleteFunc(s.told(), func(e ssa.KeyEvent) bool { return e.Kind == ssa.KeysFailed })
 			require.Len(t, events, 1)
-			require.Equal(t, ssa.KeyEvent{Kind: ssa.KeysRefused, Host: keystore, Err: err}, events[0])
+			require.Equal(t, ssa.KeyEvent{Kind: ssa.KeysRefused, Host: keystore, Address: jwks, Err: err}, events[0])
 		}
 		for range 3 {
 			_, err := keys.ResolveRevokedKeys(context.Background(), jwks)

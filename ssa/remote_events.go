@@ -30,6 +30,9 @@ type KeyEvent struct {
 	Kind      KeyEventKind
 	Withdrawn bool   // the set is one of withdrawn keys
 	Host      string // of the key set, at most 64 bytes; "" for an address that no source admits
+	// Address is that of the key set, at most 2048 bytes, and "" for one that no source admits.
+	// It has too many values for a label of metrics.
+	Address string
 	// Err is why the last fetch failed (failed, missing, served_stale, expired_stale), or how the
 	// look-up ended (refused, unknown_key_barred).
 	Err  error
@@ -39,7 +42,7 @@ type KeyEvent struct {
 
 // event makes an event about a look-up at an address that a source admits.
 func (w want) event(kind KeyEventKind, err error) KeyEvent {
-	return KeyEvent{Kind: kind, Withdrawn: w.list == withdrawn, Host: hostOf(w.url), Err: err}
+	return KeyEvent{Kind: kind, Withdrawn: w.list == withdrawn, Host: hostOf(w.url), Address: w.url, Err: err}
 }
 
 // tell calls the observer, unless the event has no kind. The caller must not hold the

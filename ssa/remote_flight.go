@@ -75,7 +75,7 @@ func (r *RemoteKeys) read(ctx context.Context, w want, again bool, get getter) (
 	case entries > r.limits.MaxKeys:
 		return keySet{}, fmt.Errorf("the key set has %d keys, above the limit of %d", entries, r.limits.MaxKeys)
 	case w.list == withdrawn || len(set.Keys) > 0:
-	case answer.Status == http.StatusNotFound && (w.list == published || !again):
+	case answer.Status == http.StatusNotFound && !again:
 		return keySet{}, ErrKeySetMissing
 	case w.list == published && answer.Status != http.StatusOK:
 		return keySet{}, fmt.Errorf("the status of the answer is %d", answer.Status)

@@ -161,6 +161,20 @@ func choose(keys []Key, alg string) (Key, bool) {
 	return keys[0], true
 }
 
+// sourceUnavailable makes the error for whatever else a resolver says: its own trouble, never
+// the sender's. A KeySourceError has words for the log; those of another resolver may be
+// none of the sender's business.
+func sourceUnavailable(err error) *Error {
+	e := &Error{Kind: ErrKeySourceUnavailable, Cause: err, Detail: "the keys cannot be had at the moment; try again later"}
+	if source := (*KeySourceError)(nil); errors.As(err, &source) {
+		e.Detail += ": " + text.ASCII(source.Detail(), maxCause)
+	}
+	return e
+}
+
+// maxCause is how many characters of a KeySourceError an Error has.
+const maxCause = 300
+
 func resolverError(err error) error {
 	if errors.Is(err, ErrKeyRevoked) {
 		return &Error{Kind: ErrKeyRevoked, Pointer: "/kid", Header: true, Cause: err,
@@ -194,6 +208,5 @@ func resolverError(err error) error {
 		return &Error{Kind: ErrJWKSHost, Cause: err, Detail: "the bank's key resolver has no source for the host" + host +
 			" of the key set, which the trust anchor admits; add it to RemoteConfig.Sources"}
 	}
-	// Whatever else a resolver says is its own trouble, never the sender's.
-	return &Error{Kind: ErrKeySourceUnavailable, Cause: err, Detail: "the keys cannot be had at the moment; try again later"}
+	return sourceUnavailable(err)
 }

@@ -111,7 +111,7 @@ func unknownIssuer() *Error {
 func worse(old *Error, err error) *Error {
 	var e *Error
 	if !errors.As(err, &e) {
-		e = &Error{Kind: ErrKeySourceUnavailable, Cause: err, Detail: "the keys cannot be had at the moment; try again later"}
+		e = sourceUnavailable(err)
 	}
 	if old == nil || weight(e) > weight(old) {
 		return e

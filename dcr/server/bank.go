@@ -148,11 +148,22 @@ func (b *Bank) keys() (ssa.SoftwareKeyResolver, error) {
 	}
 	var err error
 	b.remote, err = ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: sources, NotPublic: c.Keys.NotPublic,
-		Clock: b.fetchClock, Limits: c.Keys.Limits, Observer: c.Observer.Keys})
+		Clock: b.fetchClock, Limits: c.Keys.Limits, Observer: b.keyEvents()})
 	if err != nil {
 		return nil, err
 	}
 	return b.remote, nil
+}
+
+// keyEvents makes the observer of the key sets: the log, and the bank's own.
+func (b *Bank) keyEvents() func(ssa.KeyEvent) {
+	log, own := KeyLog(b.log), b.config.Observer.Keys
+	return func(e ssa.KeyEvent) {
+		log(e)
+		if own != nil {
+			own(e)
+		}
+	}
 }
 
 // withoutSource returns the hosts that are in none of the sources.

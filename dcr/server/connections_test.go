@@ -29,6 +29,13 @@ func (l *logged) Write(line []byte) (int, error) {
 	return l.out.Write(line)
 }
 
+// text returns all lines as they are.
+func (l *logged) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.String()
+}
+
 // line is a line of the log.
 type line struct {
 	Level, Msg, Kind, Error, Last, Do string

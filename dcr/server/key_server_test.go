@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"syscall"
@@ -42,16 +43,17 @@ func TestWhatATPPIsToldOfItsKeyServer(t *testing.T) {
 		status int
 		says   string
 		retry  string
+		log    string // the cause of 503
 	}{
-		"an empty set": {keyServer{status: 200, body: `{"keys":[]}`}, 400, none, ""},
-		"410":          {keyServer{status: 410}, 400, none, ""},
-		"404":          {keyServer{status: 404}, 503, down, "5"},
-		"a page":       {keyServer{status: 200, body: "<html>", media: "text/html"}, 503, down, "10"},
-		"301":          {keyServer{status: 301}, 503, down, "10"},
-		"500":          {keyServer{status: 500}, 503, down, "10"},
-		"503":          {keyServer{status: 503}, 503, down, "10"},
-		"nothing":      {keyServer{err: context.DeadlineExceeded}, 503, down, "10"},
-		"a reset":      {keyServer{err: syscall.ECONNRESET}, 503, down, "10"},
+		"an empty set": {keyServer{status: 200, body: `{"keys":[]}`}, 400, none, "", ""},
+		"410":          {keyServer{status: 410}, 400, none, "", ""},
+		"404":          {keyServer{status: 404}, 503, down, "5", "the status of the answer is 404"},
+		"a page":       {keyServer{status: 200, body: "<html>", media: "text/html"}, 503, down, "10", "it is not of one Content-Type that is JSON or admitted"},
+		"301":          {keyServer{status: 301}, 503, down, "10", "its status is 301, not 200; redirects are not followed"},
+		"500":          {keyServer{status: 500}, 503, down, "10", "its status is 500, not 200"},
+		"503":          {keyServer{status: 503}, 503, down, "10", "its status is 503, not 200"},
+		"nothing":      {keyServer{err: context.DeadlineExceeded}, 503, down, "10", "it took too long"},
+		"a reset":      {keyServer{err: syscall.ECONNRESET}, 503, down, "10", "the connection failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -65,6 +67,8 @@ func TestWhatATPPIsToldOfItsKeyServer(t *testing.T) {
 			require.NoError(t, err)
 			t.Cleanup(keys.Close)
 			w.config.Keys.Resolver = keys
+			var log logged
+			w.config.Logger = slog.New(slog.NewTextHandler(&log, nil))
 			_, client, bank := w.serve(t, w.bank(t))
 			answer, err := client.Post(bank+"/register", "application/jwt", strings.NewReader(sent{}.token(t, w)))
 			require.NoError(t, err)
@@ -74,6 +78,9 @@ func TestWhatATPPIsToldOfItsKeyServer(t *testing.T) {
 			body, err := io.ReadAll(answer.Body)
 			require.NoError(t, err)
 			require.Contains(t, string(body), c.says)
+			if c.status == http.StatusServiceUnavailable {
+				require.Regexp(t, `level=ERROR msg="a request failed".*error=.*`+w.directory.RemoteSource().Hosts[0]+": .*"+c.log, log.text())
+			}
 			if c.status == http.StatusBadRequest {
 				require.Contains(t, string(body), `"invalid_client_metadata"`)
 				require.Contains(t, string(body), "only the TPP can mend it: publish the signing key, then send again from ")

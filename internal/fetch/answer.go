@@ -20,8 +20,10 @@ func (c *Client) read(ctx context.Context, answer *http.Response, s *source) (*R
 	switch {
 	case r.Status == http.StatusNotFound || r.Status == http.StatusGone:
 		return r, nil
-	case r.Status != http.StatusOK:
+	case r.Status >= 300 && r.Status < 400:
 		return nil, refuse(ErrAnswer, fmt.Sprintf("its status is %d, not 200; redirects are not followed", r.Status))
+	case r.Status != http.StatusOK:
+		return nil, refuse(ErrAnswer, fmt.Sprintf("its status is %d, not 200", r.Status))
 	case encoded(answer.Header):
 		return nil, refuse(ErrAnswer, "it is compressed or otherwise encoded, which was not asked for")
 	case !s.admits(answer.Header.Values("Content-Type")):

@@ -102,9 +102,10 @@ func keyResolver(p parts, directory *url.URL) (keys *ssa.RemoteKeys, stop func()
 		TLSHandshakeTimeout: keyTimeout, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 32 << 10,
 		DisableCompression: true,
 	}
+	log := server.KeyLog(p.config.Logger)
 	keys, err = ssa.NewRemoteKeys(ssa.RemoteConfig{
 		Sources: []ssa.RemoteSource{{Hosts: []string{directory.Host}}}, Transport: transport,
-		Clock: p.config.Clock, Observer: p.metrics.keyEvent,
+		Clock: p.config.Clock, Observer: func(e ssa.KeyEvent) { p.metrics.keyEvent(e); log(e) },
 	})
 	if err != nil {
 		return nil, nil, failure("%w", err)
