@@ -36,6 +36,9 @@ const (
 
 // TestMain is the child where the parent says so.
 func TestMain(m *testing.M) {
+	if path := os.Getenv(faultyDisk); path != "" {
+		os.Exit(registerThroughFaults(path))
+	}
 	if kind := os.Getenv(crashWriter); kind != "" {
 		fmt.Fprintln(os.Stderr, writeUntilKilled(crashWriters[kind]))
 		os.Exit(1)
