@@ -182,4 +182,14 @@ func TestACertificateThatWasPublishedAMomentAgoIsFound(t *testing.T) {
 	require.Equal(t, good.Raw, accepted.Certificate.Raw)
 	require.Len(t, source.asked, 3)
 	require.Equal(t, "a", source.asked[1].Asker)
+
+	// Without an asker the reads count for the software, and against no certificate.
+	keys.Asker = ""
+	source.sets[keysAt], source.asked = []ssa.Key{keyOf("o", good)}, nil
+	_, err = checker.Published(t.Context(), cert.Software{Environment: claims.Sandbox, SoftwareID: softwareID, Keys: keys}, anyOne)
+	require.NoError(t, err)
+	require.Len(t, source.asked, 3)
+	for _, ref := range source.asked {
+		require.Equal(t, softwareID+" another certificate", ref.Asker)
+	}
 }

@@ -313,6 +313,7 @@ func TestCloseEndsTheSecondRead(t *testing.T) {
 		time.Sleep(time.Minute - 1)
 		synctest.Wait()
 		require.Equal(t, 2, s.fetches())
+		require.NotContains(t, s.kinds(), ssa.KeysFailed, "nor is one attempted")
 		require.NoError(t, own(keys, "a", ""))
 		time.Sleep(1)
 		requireUnavailable(t, own(keys, "a", ""), 10*time.Second) // a minute after the 404, closed or not

@@ -3,6 +3,7 @@ package tpp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -30,7 +31,8 @@ func KeySet(address string, client *http.Client) (ssa.KeyResolver, error) {
 // addresses that a statement names, as far as they are on the host of address. For another
 // host its error wraps ErrNotLookedAt: the TPP's user has not chosen that host. An address
 // that answers 404 publishes no key (ssa.ErrNoKeyPublished): a bank says so once it has read
-// the address again 5 seconds later.
+// the address again 5 seconds later. A key that is not there is ssa.ErrKeyNotFound without
+// the times of an ssa.UnknownKeyError: these would be of the TPP's own cache, not of the bank's.
 func SoftwareKeySet(address string, client *http.Client) (ssa.SoftwareKeyResolver, error) {
 	return newKeySet(address, client)
 }
@@ -61,6 +63,10 @@ func newKeySet(address string, client *http.Client) (keySet, error) {
 	return keySet{keys: keys, address: address}, nil
 }
 
+// errNoKeyPublished has no times: an ssa.UnknownKeyError would have those of the TPP's own
+// cache, and says nothing of when a bank reads the set.
+var errNoKeyPublished = fmt.Errorf("%w: %w", ssa.ErrNoKeyPublished, ssa.ErrKeyNotFound)
+
 // keySet resolves keys at one address.
 type keySet struct {
 	keys    *ssa.RemoteKeys
@@ -71,9 +77,12 @@ type keySet struct {
 func (k keySet) ResolveKeys(ctx context.Context, ref ssa.KeyRef) ([]ssa.Key, error) {
 	ref.URL = k.address
 	keys, err := k.keys.ResolveKeys(ctx, ref)
-	if ref.Software && errors.Is(err, ssa.ErrKeySetMissing) {
-		now := time.Now()
-		return nil, &ssa.UnknownKeyError{ReadAt: now, RetryAt: now, NonePublished: true}
+	switch unknown := (*ssa.UnknownKeyError)(nil); {
+	case !ref.Software:
+	case errors.Is(err, ssa.ErrKeySetMissing), errors.Is(err, ssa.ErrNoKeyPublished):
+		return nil, errNoKeyPublished
+	case errors.As(err, &unknown):
+		return nil, ssa.ErrKeyNotFound
 	}
 	return keys, err
 }

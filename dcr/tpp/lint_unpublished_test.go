@@ -51,6 +51,9 @@ func TestLintSaysThatNoKeyIsPublished(t *testing.T) {
 			}
 			require.NoError(t, result.Unavailable, name)
 			require.Equal(t, []string{validate.RuleRequestKeyFound}, errorIDs(result.Report), "%s, certificate %t", name, certificate)
+			for _, v := range result.Report.Violations {
+				require.NotRegexp(t, "read at|again from", v.Message, "these times would be of lint's own read: %s", name)
+			}
 			require.Equal(t, validate.CheckKeyNotFound, result.Checks.RequestSignature.State)
 			require.Equal(t, validate.InvalidClientMetadata, result.Report.Wire().Error)
 			require.NotEqual(t, validate.CheckBad, result.Checks.Certificate.State, "nobody can tell whose it is")
