@@ -35,14 +35,18 @@ type readiness struct {
 
 	mu   sync.Mutex
 	last *check
-	said string // what the log was told last
+	said string // what the log was told last, with its cause
 }
+
+// errNoAnswer is the cause where the store does not answer in time.
+var errNoAnswer = errors.New("the store does not answer")
 
 // check is one look at the store.
 type check struct {
 	done   chan struct{} // closed at its end
 	began  time.Time
 	until  time.Time // when its answer is too old; set at its end
+	least  time.Time // until when it is given again though there is doubt; set at its end
 	answer string    // set at its end
 }
 
@@ -66,7 +70,7 @@ func (r *readiness) ask(ctx context.Context) string {
 		return c.answer
 	case <-ctx.Done():
 	case <-left.C:
-		r.tell(noChanges, errors.New("the store does not answer"))
+		r.tell(noChanges, errNoAnswer)
 	}
 	return noChanges
 }
@@ -94,13 +98,53 @@ func (r *readiness) run(c *check) {
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	answer, err := r.look(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errNoAnswer // as those who wait have said
+	}
 	r.tell(answer, err)
-	c.answer, c.until = answer, time.Now().Add(readyFor)
+	c.answer, c.least, c.until = answer, time.Now().Add(unreadyFor), time.Now().Add(readyFor)
 	if answer != isReady {
-		c.until = time.Now().Add(unreadyFor)
+		c.until = c.least
 	}
 	close(c.done)
 }
+
+// doubt has the store asked again soon, at most once in unreadyFor however often it is called.
+func (r *readiness) doubt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.last; c != nil {
+		select {
+		case <-c.done:
+			c.until = c.least
+		default:
+		}
+	}
+}
+
+// watch doubts a good answer when a request is answered by 503: the store may be the reason.
+func (r *readiness) watch(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		next.ServeHTTP(&watched{ResponseWriter: w, doubt: r.doubt}, request)
+	})
+}
+
+// watched looks at the status of an answer.
+type watched struct {
+	http.ResponseWriter
+	doubt func()
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *watched) WriteHeader(status int) {
+	if status == http.StatusServiceUnavailable {
+		w.doubt()
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // look reads a client that does not exist, and has the store write where it can show that.
 func (r *readiness) look(ctx context.Context) (answer string, err error) {
@@ -122,14 +166,18 @@ func (r *readiness) look(ctx context.Context) (answer string, err error) {
 	return isReady, nil
 }
 
-// tell logs an answer that is another one than before.
+// tell logs an answer that is another one than before, or has another cause.
 func (r *readiness) tell(answer string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.said == answer {
+	said := answer
+	if err != nil {
+		said += err.Error()
+	}
+	if r.said == said {
 		return
 	}
-	r.said = answer
+	r.said = said
 	if answer == isReady {
 		r.log.Info("the store is ready again")
 		return

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -60,7 +62,9 @@ func TestReadinessTellsReadsFromChangesAndLogsEachTurnOnce(t *testing.T) {
 			{nil, fails, noChanges, 1},
 			{fails, fails, noReads, 2},
 			{nil, func(context.Context) error { panic("at the probe") }, noChanges, 3},
-			{nil, nil, isReady, 4},
+			{nil, func(context.Context) error { return errors.New("another cause") }, noChanges, 4},
+			{nil, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, noChanges, 5},
+			{nil, nil, isReady, 6},
 		} {
 			p.read, p.write = step.read, step.write
 			for range 3 {
@@ -116,5 +120,37 @@ func TestAStoreThatDoesNotAnswerIsNotReady(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		require.Equal(t, isReady, r.ask(t.Context()))
+	})
+}
+
+// TestAChangeThatFailedMakesReadinessLookAgain within a second, and however many fail, the
+// store is not asked more often.
+func TestAChangeThatFailedMakesReadinessLookAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, r, _ := asked(t)
+		status := http.StatusCreated
+		change := r.watch(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		fail := func() {
+			change.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
+		}
+		fail()
+		require.Equal(t, isReady, r.ask(t.Context()))
+		fail()
+		time.Sleep(unreadyFor)
+		require.Equal(t, isReady, r.ask(t.Context()))
+		require.EqualValues(t, 1, p.probes.Load(), "a change that was made is no reason to look")
+		p.write, status = fails, http.StatusServiceUnavailable
+		for range 100 {
+			fail()
+		}
+		require.Equal(t, noChanges, r.ask(t.Context()))
+		require.EqualValues(t, 2, p.probes.Load())
+		p.write = nil
+		time.Sleep(unreadyFor)
+		for range 100 {
+			require.Equal(t, isReady, r.ask(t.Context()))
+			fail()
+		}
+		require.EqualValues(t, 3, p.probes.Load())
 	})
 }

@@ -56,7 +56,7 @@ func (b *Bank) route(routes map[string]http.Handler) error {
 	if err != nil {
 		return err
 	}
-	routes[c.Paths.Registration] = registration
+	routes[c.Paths.Registration] = b.readiness.watch(registration)
 	api, err := registration.OpenAPI()
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ const (
 var _ store.Prober = (*Store)(nil)
 
 // Probe implements store.Prober. It writes a row of 8 KiB, as large as a record, and removes
-// it again, in two transactions, which wait and are committed as those of a change. A log
+// it again, in two transactions, which are committed as those of a change and wait for a second. A log
 // that has room left in the file hides a full disk from both for as long.
 // Once any statement has met a damaged page, Probe says so until the file is opened again.
 func (s *Store) Probe(ctx context.Context) error {
@@ -26,7 +26,7 @@ func (s *Store) Probe(ctx context.Context) error {
 		return failed("probe", *met)
 	}
 	for _, statement := range []string{insertProbe, deleteProbe} {
-		err := s.write.transact(ctx, func(ctx context.Context) error {
+		err := s.write.within(ctx, min(s.write.wait, probeWait), func(ctx context.Context) error {
 			_, err := s.write.conn.ExecContext(ctx, statement)
 			return err
 		})

@@ -59,7 +59,7 @@ func TestAProbeTellsWhyNoChangeIsTaken(t *testing.T) {
 	}
 	s.write.wait = time.Millisecond
 	<-s.write.turn
-	require.ErrorIs(t, s.Probe(t.Context()), errBusy)
+	require.ErrorIs(t, s.Probe(t.Context()), errSlow)
 	s.write.turn <- struct{}{}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()

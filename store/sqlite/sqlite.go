@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -26,12 +27,16 @@ import (
 // written. Open has not changed the file.
 var ErrNewer = errors.New("sqlite: the database is newer than this program")
 
-// errBusy ends a change that had to wait too long before it could begin.
-var errBusy = fmt.Errorf("the change could not begin within %s: "+
-	"another process holds the file, or the disk is slow: end that process (fuser names it)", changeWait)
+var (
+	// errBusy is why a change waited too long before it could begin.
+	errBusy = fmt.Errorf("another process than the bank, whose PID is %d, holds the file: end that one (fuser names both)", os.Getpid())
+	// errSlow is another reason: the file is free.
+	errSlow = errors.New("the changes before it still wait for the disk: look at the disk and at the log of the system")
+)
 
 const (
 	changeWait  = 5 * time.Second       // how long a change waits until it may write
+	probeWait   = time.Second           // and a probe, whose caller wants to know why it failed
 	busyTimeout = 5 * time.Second       // how long a read, and the opening, waits for another process
 	busyStep    = 20 * time.Millisecond // how long it waits before it looks at the context
 	readers     = 4                     // connections that read

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -18,6 +19,7 @@ var errAbandoned = errors.New("the transaction was abandoned")
 // change is one that waits for the writer, or that the writer is at.
 type change struct {
 	ctx   context.Context // of the caller
+	wait  time.Duration   // how long it waits in all
 	until time.Time       // it waits no longer
 	do    func(ctx context.Context) error
 	err   error
@@ -87,11 +89,16 @@ func (l *line) first(n int) []*change {
 
 // transact runs do in a transaction, perhaps together with what others wait for: one commit,
 // which waits for the disk, is enough for all of them. One wait covers the turn and other
-// processes: it ends with the context, or by errBusy. Any error means that nothing was
+// processes: it ends with the context, or by errBusy or errSlow. Any error means that nothing was
 // changed, but for a log that is deleted during the commit and cannot be saved.
 func (w *writer) transact(ctx context.Context, do func(ctx context.Context) error) error {
+	return w.within(ctx, w.wait, do)
+}
+
+// within is transact with a wait of its own.
+func (w *writer) within(ctx context.Context, wait time.Duration, do func(ctx context.Context) error) error {
 	defer giveWay()
-	c := &change{ctx: ctx, until: time.Now().Add(w.wait), do: do, done: make(chan struct{})}
+	c := &change{ctx: ctx, wait: wait, until: time.Now().Add(wait), do: do, done: make(chan struct{})}
 	w.line.join(c)
 	select {
 	case <-w.turn: // which is only free if nobody waits
@@ -99,7 +106,7 @@ func (w *writer) transact(ctx context.Context, do func(ctx context.Context) erro
 		return c.err
 	default:
 	}
-	late := time.NewTimer(w.wait)
+	late := time.NewTimer(wait)
 	defer late.Stop()
 	select {
 	case <-c.done:
@@ -111,11 +118,20 @@ func (w *writer) transact(ctx context.Context, do func(ctx context.Context) erro
 		}
 	case <-late.C:
 		if w.line.leave(c) {
-			return errBusy
+			return w.late(c)
 		}
 	}
 	<-c.done // another goroutine that is at it ends it soon
 	return c.err
+}
+
+// late is the error of a change that has waited as long as it may.
+func (w *writer) late(c *change) error {
+	why := errSlow
+	if w.held.Load() {
+		why = errBusy
+	}
+	return fmt.Errorf("the change could not begin within %s: %w", c.wait, why)
 }
 
 // giveWay lets all other goroutines run first where there is but one processor. It looks at
@@ -164,6 +180,7 @@ func (w *writer) start(c *change) error {
 	}
 	for {
 		_, err := w.begin.ExecContext(ctx)
+		w.held.Store(isBusy(err))
 		switch {
 		case err == nil:
 			return nil
@@ -173,7 +190,7 @@ func (w *writer) start(c *change) error {
 		case c.ctx.Err() != nil:
 			return c.ctx.Err()
 		case !time.Now().Before(c.until):
-			return errBusy
+			return w.late(c)
 		}
 	}
 }

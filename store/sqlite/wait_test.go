@@ -19,7 +19,7 @@ func TestAChangeWaitsOnceForItsTurnAndForOthers(t *testing.T) {
 	require.Equal(t, changeWait, s.write.wait)
 	require.NoError(t, s.Create(t.Context(), store.Client{ID: "before"}, store.Change{}))
 	s.write.wait = 30 * time.Millisecond
-	refused := func(changes int) {
+	refused := func(changes int, why error) {
 		ended := make(chan error)
 		for i := range changes {
 			go func() {
@@ -29,13 +29,13 @@ func TestAChangeWaitsOnceForItsTurnAndForOthers(t *testing.T) {
 		for range changes {
 			err := <-ended
 			requireDown(t, err, "Create")
-			require.ErrorIs(t, err, errBusy)
+			require.ErrorIs(t, err, why)
 		}
 		_, err := s.Get(t.Context(), "before")
 		require.NoError(t, err)
 	}
 	<-s.write.turn
-	refused(5)
+	refused(5, errSlow)
 	s.write.turn <- struct{}{}
 
 	other, err := connect(s.path(t), 1)
@@ -43,7 +43,8 @@ func TestAChangeWaitsOnceForItsTurnAndForOthers(t *testing.T) {
 	defer func() { require.NoError(t, other.Close()) }()
 	holder, err := other.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
-	refused(5)
+	refused(5, errBusy)
+	require.ErrorIs(t, s.Probe(t.Context()), errBusy)
 	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, s.Create(short, store.Client{ID: "c"}, store.Change{}), context.DeadlineExceeded, "its own context ends earlier")

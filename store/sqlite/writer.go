@@ -47,6 +47,8 @@ type writer struct {
 	line line          // of the changes that wait
 	wait time.Duration // how long a change waits until it may write: for the turn and for other processes together
 
+	held atomic.Bool // whether another process holds the file, as the holder of the turn waits for it
+
 	guard  *guard // set by Open
 	damage atomic.Pointer[error]
 
