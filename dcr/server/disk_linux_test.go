@@ -92,14 +92,19 @@ func TestAFaultOfTheDiskIsToldToAllWhoAsk(t *testing.T) {
 			writer := w.client(t, client, bank)
 			acknowledged, waits := w.request(t, writer), w.request(t, writer)
 			require.Equal(t, 201, post(t, client, bank, acknowledged).Status)
+			status, _ := askFor(t, client, bank+"/readyz", "")
+			require.Equal(t, 200, status)
 
 			f.happen(t, path)
 			answer := post(t, client, bank, waits)
 			require.Equal(t, 503, answer.Status, answer.Description)
 			require.Empty(t, answer.Code)
 			require.NotContains(t, string(answer.Body), "clients.db")
-			status, body := askFor(t, client, bank+"/readyz", "")
-			require.Equal(t, 503, status)
+			var body string
+			require.Eventually(t, func() bool { // as the refused change has put the good answer in doubt
+				status, body = askFor(t, client, bank+"/readyz", "")
+				return status == 503
+			}, time.Minute, 50*time.Millisecond)
 			require.Contains(t, body, "cannot take changes")
 			require.Regexp(t, `level=ERROR.*`+f.log, log.String())
 

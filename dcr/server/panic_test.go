@@ -50,7 +50,6 @@ func TestAPartThatPanicsIsAnsweredBy500(t *testing.T) {
 	}{
 		"the store, at POST":          {func(c *server.Config) { c.Store = raving{} }, "/register"},
 		"the store, at POST /token":   {func(c *server.Config) { c.Store = raving{} }, "/token"},
-		"the store, at /readyz":       {func(c *server.Config) { c.Store = raving{} }, "/readyz"},
 		"the Replay":                  {func(c *server.Config) { c.Replay = brokenReplay{} }, "/register"},
 		"the resolver of keys":        {func(c *server.Config) { c.Keys.Resolver = raving{} }, "/register"},
 		"the limiter":                 {func(c *server.Config) { c.Limiter = raving{} }, "/register"},
