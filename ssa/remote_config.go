@@ -38,7 +38,8 @@ type RemoteLimits struct {
 	// default. As many sets of the directories themselves are kept beside them, and twice as
 	// many sets of withdrawn keys, since a software may have two. A full list
 	// gives up the hundredth part that was not used for the longest time, and at least
-	// one set.
+	// one set. What was counted of its reads (UnknownKeyInterval, MaxUnknownReads,
+	// FailureMemory, a first 404) goes with a set.
 	MaxSets  int
 	MaxKeys  int   // entries of one set, usable or not, 1..100; 100 by default
 	MaxBytes int64 // bytes of one set, 1..1 MiB; 1 MiB by default

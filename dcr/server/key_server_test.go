@@ -50,8 +50,8 @@ func TestWhatATPPIsToldOfItsKeyServer(t *testing.T) {
 		"404":          {keyServer{status: 404}, 503, down, "5", "the status of the answer is 404"},
 		"a page":       {keyServer{status: 200, body: "<html>", media: "text/html"}, 503, down, "10", "it is not of one Content-Type that is JSON or admitted"},
 		"301":          {keyServer{status: 301}, 503, down, "10", "its status is 301, not 200; redirects are not followed"},
-		"500":          {keyServer{status: 500}, 503, down, "10", "its status is 500, not 200"},
-		"503":          {keyServer{status: 503}, 503, down, "10", "its status is 503, not 200"},
+		"500":          {keyServer{status: 500}, 503, down, "10", `its status is 500, not 200"`},
+		"503":          {keyServer{status: 503}, 503, down, "10", `its status is 503, not 200"`},
 		"nothing":      {keyServer{err: context.DeadlineExceeded}, 503, down, "10", "it took too long"},
 		"a reset":      {keyServer{err: syscall.ECONNRESET}, 503, down, "10", "the connection failed"},
 	} {
