@@ -1,7 +1,6 @@
 package sqlite_test
 
 import (
-	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,30 +38,6 @@ func killed(t *testing.T) (path string, names []string) {
 	require.NoError(t, os.WriteFile(path, main, 0o600))
 	require.NoError(t, os.WriteFile(path+"-wal", log, 0o600))
 	return path, names
-}
-
-// command runs a statement as another program does that has the file open, and returns the
-// first column of what it answers.
-func command(t *testing.T, path, statement string) (answers []string) {
-	t.Helper()
-	db, err := sql.Open("sqlite", path)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, db.Close()) }()
-	rows, err := db.QueryContext(t.Context(), statement)
-	require.NoError(t, err, statement)
-	defer func() { require.NoError(t, rows.Close()) }()
-	for rows.Next() {
-		columns, err := rows.Columns()
-		require.NoError(t, err)
-		values := make([]any, len(columns))
-		for i := range values {
-			values[i] = new(sql.NullString)
-		}
-		require.NoError(t, rows.Scan(values...))
-		answers = append(answers, values[0].(*sql.NullString).String)
-	}
-	require.NoError(t, rows.Err())
-	return answers
 }
 
 // content is the file with its log.

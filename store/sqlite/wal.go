@@ -18,7 +18,8 @@ var (
 	// errUnsaved is why a store takes no changes for now. A cause that SQLite gives is not
 	// wrapped: its advice for a store that is well would contradict.
 	errUnsaved = errors.New("the file, or its -wal, was deleted or replaced while the store had it open, and what it held is not saved: " +
-		"first mend what the cause says (make room on a full disk), and do NOT end the bank; ask it for readiness until its log says 'is saved'; start the bank again then")
+		"first mend the cause (make room on a full disk), and do NOT end the bank; ask it for readiness until its log says 'is saved'; " +
+		"start it again then")
 )
 
 // walName is the log of a file.
