@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -16,6 +19,21 @@ const checkTimeout = 10 * time.Second
 // errMalformed ends Open for a file that is damaged.
 var errMalformed = errors.New("the file is damaged, and is left as it is: keep a copy of it and of its -wal; " +
 	"to put a backup in its place, move the file, -wal, -shm and -open away first, since an old -wal is played over whatever lies beside it")
+
+// malformed says what to do about a damaged file. It names the copy that a rescue has left
+// which could not be ended.
+func malformed(path string, err error) error {
+	if !errors.Is(err, errMalformed) {
+		err = fmt.Errorf("%w (%w)", errMalformed, err)
+	}
+	beside, _ := os.ReadDir(filepath.Dir(path)) // without one there is nothing to name
+	for _, entry := range beside {
+		if strings.HasPrefix(entry.Name(), filepath.Base(path)+savedInfix) {
+			return fmt.Errorf("%w; %s has what the store held when its log was deleted", err, entry.Name())
+		}
+	}
+	return err
+}
 
 // checkFile looks at each page of the file once, and of its log. A check that does not end
 // in time is logged, and is no error. Its connection may not write, and so leaves the log

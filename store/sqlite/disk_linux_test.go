@@ -152,6 +152,17 @@ func TestARescueThatStopsHalfWayLeavesACopy(t *testing.T) {
 	require.Contains(t, log.String(), left[0])
 	whole(t, left[0], names)
 	require.ErrorContains(t, s.Close(), "is not saved")
+
+	after := file(t) // what a start finds if the bank ends now
+	for from, to := range map[string]string{path: after, left[0]: filepath.Join(filepath.Dir(after), filepath.Base(left[0]))} {
+		found, err := os.ReadFile(from)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(to, found, 0o600))
+	}
+	_, err := sqlite.Open(t.Context(), sqlite.Config{Path: after})
+	require.ErrorContains(t, err, "the file is damaged")
+	require.ErrorContains(t, err, filepath.Base(left[0]))
+
 	require.NoError(t, os.Remove(filepath.Join(disk, "filler")))
 	require.ErrorContains(t, s.Close(), "start the bank again")
 	whole(t, path, names)

@@ -94,9 +94,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	switch {
 	case err == nil || errors.Is(err, ErrNewer):
 		return s, err
-	case isDamage(err) && !errors.Is(err, errMalformed):
-		err = fmt.Errorf("%w (%w)", errMalformed, err)
-	case !errors.Is(err, errMalformed):
+	case isDamage(err) || errors.Is(err, errMalformed):
+		err = malformed(path, err)
+	default:
 		err = explained(err)
 	}
 	return nil, fmt.Errorf("sqlite: open: %s: %w", path, err)

@@ -22,6 +22,9 @@ var (
 		"start it again then")
 )
 
+// savedInfix is in the name of each copy, behind that of the file.
+const savedInfix = ".saved-"
+
 // walName is the log of a file.
 func walName(path string) string { return path + "-wal" }
 
@@ -136,7 +139,7 @@ func (w *writer) acknowledged(ctx context.Context) error {
 // copyAside writes what this process sees of the store to a new file beside it, durably, and
 // returns its name. Where that fails it leaves none.
 func (w *writer) copyAside(ctx context.Context) (string, error) {
-	aside, err := os.CreateTemp(filepath.Dir(w.guard.path), filepath.Base(w.guard.path)+".saved-*")
+	aside, err := os.CreateTemp(filepath.Dir(w.guard.path), filepath.Base(w.guard.path)+savedInfix+"*")
 	if err != nil {
 		return "", err
 	}
