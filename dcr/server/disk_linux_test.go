@@ -99,6 +99,7 @@ func TestAFaultOfTheDiskIsToldToAllWhoAsk(t *testing.T) {
 			answer := post(t, client, bank, waits)
 			require.Equal(t, 503, answer.Status, answer.Description)
 			require.Empty(t, answer.Code)
+			require.Equal(t, 10*time.Second, answer.RetryAfter)
 			require.NotContains(t, string(answer.Body), "clients.db")
 			var body string
 			require.Eventually(t, func() bool { // as the refused change has put the good answer in doubt

@@ -61,6 +61,9 @@ func post(t *testing.T, client *http.Client, bank, body string) *tpp.ResponseErr
 	if json.Unmarshal(answer, &said) == nil {
 		e.Code, e.Description = said.Error, said.Description
 	}
+	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil {
+		e.RetryAfter = time.Duration(seconds) * time.Second
+	}
 	return e
 }
 

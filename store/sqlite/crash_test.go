@@ -256,6 +256,9 @@ func crashed(t *testing.T, kind string, cycles int) (faults []string) {
 // jti burnt without a record.
 func TestAKilledWriterLosesNothing(t *testing.T) {
 	cycles := fulltest.Rounds(20)
+	if fulltest.Asked() && !fulltest.RaceDetector {
+		cycles = 1000 // a minute
+	}
 	if text := os.Getenv("OBDCR_CRASH_CYCLES"); text != "" {
 		var err error
 		cycles, err = strconv.Atoi(text)

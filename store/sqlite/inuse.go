@@ -5,20 +5,30 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"time"
 )
 
 // inUseName is an empty file beside the store: Open makes it, and the Close that leaves no log
 // behind removes it. A copy of the store has none.
 func inUseName(path string) string { return path + "-open" }
 
+// closing is how long the end of a Close may take, behind the end of the log.
+const closing = time.Second
+
 // noticeLostLog looks, before SQLite opens the file, whether its last user went without a
 // Close and the log that belongs to the file is gone. What that user acknowledged since the
 // last checkpoint is lost then, and nothing but the log says so.
+//
+// A process that closes the store at this moment has removed the log, and is about to remove
+// the mark: noticeLostLog gives it a second.
 func noticeLostLog(path string, log *slog.Logger) {
-	_, err := os.Stat(inUseName(path))
-	_, logErr := os.Stat(walName(path))
-	if err != nil || !errors.Is(logErr, fs.ErrNotExist) {
-		return
+	for range 10 {
+		_, err := os.Stat(inUseName(path))
+		_, logErr := os.Stat(walName(path))
+		if err != nil || !errors.Is(logErr, fs.ErrNotExist) {
+			return
+		}
+		time.Sleep(closing / 10)
 	}
 	log.Error("the store was not closed, and its log is not there: what was acknowledged since the last checkpoint is lost, "+
 		"unless another program, such as sqlite3, has opened and closed the file since; if the log was moved, stop, put it back and start again; "+
@@ -37,12 +47,18 @@ func setInUse(path string, log *slog.Logger) {
 }
 
 // endUse removes that file. Where the log is there, another process has the store open.
-func endUse(path string) error {
+func endUse(path string, log *slog.Logger) error {
 	if _, err := os.Stat(walName(path)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Remove(inUseName(path)); !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(inUseName(path)); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		return err
+	}
+	if _, err := os.Stat(walName(path)); err == nil { // another process opened the store between the two
+		setInUse(path, log)
 	}
 	return nil
 }

@@ -131,7 +131,7 @@ func openAs(ctx context.Context, path string, c Config) (*Store, error) {
 func (s *Store) Close() error {
 	err := errors.Join(s.read.close(), s.write.close())
 	if g := s.write.guard; err == nil || g.saved {
-		err = errors.Join(err, endUse(g.path))
+		err = errors.Join(err, endUse(g.path, g.log))
 	}
 	if err != nil {
 		return fmt.Errorf("sqlite: close: %w", err)

@@ -98,7 +98,7 @@ func (w *writer) intact(ctx context.Context) error {
 	g.log.Error("the log of the store was deleted while it was open: what it held is saved in the file; "+
 		"no change is taken any more: stop all processes that have the file, then start the bank again", "file", g.path)
 	// What is left where one of these fails is a copy too many, and a line at the next start.
-	_ = errors.Join(os.Remove(g.copy), endUse(g.path))
+	_ = errors.Join(os.Remove(g.copy), endUse(g.path, g.log))
 	return g.gone
 }
 
