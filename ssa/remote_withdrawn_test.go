@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -216,7 +217,7 @@ func TestA404IsReadAgainWithoutAnybodyWhoAsks(t *testing.T) {
 		require.NoError(t, own(keys, "a", ""))
 		requireUnavailable(t, own(keys, "y", "another"), time.Second)
 		require.Equal(t, 2, s.fetches())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		require.Equal(t, 3, s.fetches())
 		require.Equal(t, "no-cache", s.cache[2])
@@ -259,7 +260,7 @@ func TestTheOldKeysEndAMinuteAfterThe404Whatever(t *testing.T) {
 				time.Sleep(time.Until(missing.Add(time.Minute - 1)))
 				require.NoError(t, own(keys, "a", ""))
 				require.Equal(t, 3, s.fetches(), "nobody looked for what is not there")
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				requireUnavailable(t, own(keys, "a", ""), 10*time.Second)
 				require.Equal(t, 4, s.fetches())
 				requireUnavailable(t, own(keys, "a", ""), 10*time.Second)
@@ -283,7 +284,7 @@ func TestStaleKeysEndWithMaxStaleThoughA404HasAMinute(t *testing.T) {
 		s.say(answer{status: 500})
 		time.Sleep(8*time.Second - 1)
 		require.NoError(t, own(keys, "a", ""))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		requireUnavailable(t, own(keys, "a", ""), 7*time.Second)
 	})
 }
@@ -315,7 +316,7 @@ func TestCloseEndsTheSecondRead(t *testing.T) {
 		require.Equal(t, 2, s.fetches())
 		require.NotContains(t, s.kinds(), ssa.KeysFailed, "nor is one attempted")
 		require.NoError(t, own(keys, "a", ""))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		requireUnavailable(t, own(keys, "a", ""), 10*time.Second) // a minute after the 404, closed or not
 		require.Equal(t, 2, s.fetches())
 	})
@@ -326,16 +327,16 @@ func TestAClockThatJumpsKeepsNoWithdrawnKeysAlive(t *testing.T) {
 		for _, second := range []int{404, 500} {
 			t.Run(fmt.Sprintf("%s, then %d", name, second), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					off := time.Duration(0)
+					var off atomic.Int64 // a second read asks the clock, too
 					s := &source{says: good("a").cached("max-age=86400")}
 					keys := remote(t, s, func(c *ssa.RemoteConfig) {
-						c.Clock = func() time.Time { return time.Now().Add(off) }
+						c.Clock = func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
 						c.Limits.MaxFresh = 7 * 24 * time.Hour
 					})
 					require.NoError(t, own(keys, "a", ""))
 					s.say(answer{status: 404})
 					requireUnavailable(t, own(keys, "x", ""), 5*time.Second)
-					off = jump
+					off.Store(int64(jump))
 					s.say(answer{status: second})
 					if jump < 0 {
 						require.NoError(t, own(keys, "a", ""))
