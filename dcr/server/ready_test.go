@@ -70,6 +70,7 @@ func TestReadinessTellsReadsFromChangesAndLogsEachTurnOnce(t *testing.T) {
 			for range 3 {
 				time.Sleep(readyFor)
 				require.Equal(t, step.want, r.ask(t.Context()))
+				synctest.Wait() // until the check has ended, too
 			}
 			require.Equal(t, step.lines, strings.Count(log.String(), "\n"), log)
 		}
