@@ -50,6 +50,7 @@ func TestAPartThatPanicsIsAnsweredBy500(t *testing.T) {
 	}{
 		"the store, at POST":          {func(c *server.Config) { c.Store = raving{} }, "/register"},
 		"the store, at POST /token":   {func(c *server.Config) { c.Store = raving{} }, "/token"},
+		"the store, at /readyz":       {func(c *server.Config) { c.Store = raving{} }, "/readyz"},
 		"the Replay":                  {func(c *server.Config) { c.Replay = brokenReplay{} }, "/register"},
 		"the resolver of keys":        {func(c *server.Config) { c.Keys.Resolver = raving{} }, "/register"},
 		"the limiter":                 {func(c *server.Config) { c.Limiter = raving{} }, "/register"},
@@ -77,7 +78,11 @@ func TestAPartThatPanicsIsAnsweredBy500(t *testing.T) {
 			client := w.transport(t, w.software.TransportCertificate)
 			status, body := askFor(t, client, at.URL+c.path, request)
 			at.Close() // waits for what logs
-			require.Equal(t, http.StatusInternalServerError, status, body)
+			if c.path == "/readyz" {
+				require.Equal(t, http.StatusServiceUnavailable, status, body)
+			} else {
+				require.Equal(t, http.StatusInternalServerError, status, body)
+			}
 			assert.NotContains(t, body, "secret place")
 			assert.NotContains(t, body, "goroutine")
 			assert.Contains(t, log.String(), "secret place")

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/obdcr/obdcr/dcr/internal/contain"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -151,7 +153,10 @@ func (r *readiness) look(ctx context.Context) (answer string, err error) {
 	answer = noReads
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the store panics: %v", p)
+			cause := "the store panics: " + text.ASCII(fmt.Sprint(p), text.MaxDescription)
+			if err = errors.New(cause); r.isNew(noChanges, err) && r.isNew(noReads, err) {
+				contain.Log(r.log, p)
+			}
 		}
 	}()
 	if _, err := r.store.Get(ctx, "readiness"); err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -164,6 +169,13 @@ func (r *readiness) look(ctx context.Context) (answer string, err error) {
 		}
 	}
 	return isReady, nil
+}
+
+// isNew reports whether the log has not been told an answer and its cause last.
+func (r *readiness) isNew(answer string, err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.said != answer+err.Error()
 }
 
 // tell logs an answer that is another one than before, or has another cause.

@@ -61,10 +61,10 @@ func TestReadinessTellsReadsFromChangesAndLogsEachTurnOnce(t *testing.T) {
 			{nil, nil, isReady, 0},
 			{nil, fails, noChanges, 1},
 			{fails, fails, noReads, 2},
-			{nil, func(context.Context) error { panic("at the probe") }, noChanges, 3},
-			{nil, func(context.Context) error { return errors.New("another cause") }, noChanges, 4},
-			{nil, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, noChanges, 5},
-			{nil, nil, isReady, 6},
+			{nil, func(context.Context) error { panic("at the probe") }, noChanges, 4},
+			{nil, func(context.Context) error { return errors.New("another cause") }, noChanges, 5},
+			{nil, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, noChanges, 6},
+			{nil, nil, isReady, 7},
 		} {
 			p.read, p.write = step.read, step.write
 			for range 3 {

@@ -355,10 +355,10 @@ func TestTheServerHasEveryTimeout(t *testing.T) {
 	w := newWorld(t)
 	w.config.Logger = slog.New(slog.NewTextHandler(&out, nil))
 	s := w.bank(t).HTTPServer()
-	for _, d := range []time.Duration{s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout} {
-		require.Positive(t, d)
-	}
-	require.Equal(t, server.MaxHeader, s.MaxHeaderBytes)
+	require.Equal(t, []time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute}, // as the documents say
+		[]time.Duration{s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout})
+	require.Equal(t, 64<<10, s.MaxHeaderBytes)
+	require.Equal(t, 15*time.Second, dcr.DefaultBodyTimeout)
 	require.Greater(t, s.WriteTimeout, dcr.ChangeTimeout, "a change is answered before it is cut off")
 	s.ErrorLog.Print("http: TLS handshake error: EOF")
 	require.Contains(t, out.String(), `error="http: TLS handshake error: EOF"`, "without the newline that ends a message")
