@@ -6,8 +6,12 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/tls"
+	"errors"
 	"io"
 	"runtime"
+	"time"
+
+	"github.com/obdcr/obdcr/dcr"
 )
 
 // gatedKey is the key of a server certificate. At most as many handshakes sign at once as
@@ -15,7 +19,8 @@ import (
 // takes its goroutines in turn: after a restart, when all clients connect at once, each step
 // of the bank's own reading of key sets would else wait behind hundreds of signatures.
 // A place is held while a signature is computed and never while the network is waited for, so
-// a client that is slow or silent holds none.
+// a client that is slow or silent holds none. Nobody waits for a place for longer than a
+// handshake may take: the client has gone by then.
 type gatedKey struct {
 	crypto.Signer
 	places chan struct{}
@@ -23,7 +28,13 @@ type gatedKey struct {
 
 // Sign implements crypto.Signer.
 func (k gatedKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	k.places <- struct{}{}
+	late := time.NewTimer(dcr.HeaderTimeout)
+	defer late.Stop()
+	select {
+	case k.places <- struct{}{}:
+	case <-late.C:
+		return nil, errors.New("server: too many handshakes at once")
+	}
 	defer func() { <-k.places }()
 	return k.Signer.Sign(random, digest, opts)
 }

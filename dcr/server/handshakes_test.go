@@ -13,10 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
 )
 
 // halted gives randomness once it is released, and counts who waits for that.
@@ -31,29 +31,54 @@ func (h halted) Read(b []byte) (int, error) {
 	return rand.Read(b)
 }
 
+// signsAtOnce has a bank's key sign in the bubble, five times more than it has places, and
+// returns how many did, and how many were refused.
+func signsAtOnce(t *testing.T, w *world, h halted) (signed, refused *atomic.Int32) {
+	t.Helper()
+	key, ok := w.bank(t).HTTPServer().TLSConfig.Certificates[0].PrivateKey.(crypto.Signer)
+	require.True(t, ok)
+	signed, refused = &atomic.Int32{}, &atomic.Int32{}
+	for range runtime.GOMAXPROCS(0) + 5 {
+		go func() {
+			if _, err := key.Sign(h, make([]byte, 32), &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}); err != nil {
+				refused.Add(1)
+				return
+			}
+			signed.Add(1)
+		}()
+	}
+	synctest.Wait()
+	require.EqualValues(t, runtime.GOMAXPROCS(0), h.entered.Load())
+	return signed, refused
+}
+
 func TestAsManyHandshakesSignAtOnceAsThereAreProcessors(t *testing.T) {
 	w := newWorld(t)
 	now := time.Now()
 	w.config.Clock = func() time.Time { return now } // no certificate is valid in the bubble's year
 	synctest.Test(t, func(t *testing.T) {
-		b := w.bank(t)
-		key, ok := b.HTTPServer().TLSConfig.Certificates[0].PrivateKey.(crypto.Signer)
-		require.True(t, ok)
 		h := halted{&atomic.Int32{}, make(chan struct{})}
-		places := runtime.GOMAXPROCS(0)
-		var signed atomic.Int32
-		for range places + 5 {
-			go func() {
-				_, err := key.Sign(h, make([]byte, 32), &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256})
-				assert.NoError(t, err)
-				signed.Add(1)
-			}()
-		}
-		synctest.Wait()
-		require.EqualValues(t, places, h.entered.Load())
+		signed, _ := signsAtOnce(t, w, h)
 		close(h.release)
 		synctest.Wait()
-		require.EqualValues(t, places+5, signed.Load())
+		require.EqualValues(t, runtime.GOMAXPROCS(0)+5, signed.Load())
+	})
+}
+
+// TestNoHandshakeWaitsLongerThanItMayTake: its client has gone by then.
+func TestNoHandshakeWaitsLongerThanItMayTake(t *testing.T) {
+	w := newWorld(t)
+	now := time.Now()
+	w.config.Clock = func() time.Time { return now }
+	synctest.Test(t, func(t *testing.T) {
+		h := halted{&atomic.Int32{}, make(chan struct{})}
+		signed, refused := signsAtOnce(t, w, h)
+		time.Sleep(dcr.HeaderTimeout)
+		synctest.Wait()
+		require.EqualValues(t, 5, refused.Load())
+		close(h.release)
+		synctest.Wait()
+		require.EqualValues(t, runtime.GOMAXPROCS(0), signed.Load())
 	})
 }
 
