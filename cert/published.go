@@ -19,7 +19,9 @@ const maxPublished = 10
 // Published returns why a certificate of the software's key set is good: the newest one
 // that wanted accepts and that Check would accept if a client presented it. It is for a
 // client that is about to change its certificate. Published judges the first certificate of
-// each key's x5c, of keys for TLS (use tls, or none), and at most ten that wanted accepts.
+// each key's x5c, of keys for TLS (use tls, or none), and at most ten that wanted accepts. One
+// whose subject names another software or organisation is none of this software's, whatever
+// the bindings: nobody has shown that he has its key.
 // wanted is asked before anything is believed of a certificate.
 //
 // The error is an *Error. Its kind is ErrNotOwned where there is no such certificate; a
@@ -57,6 +59,9 @@ func (c *Checker) Published(ctx context.Context, s Software, wanted func(*x509.C
 func (c *Checker) firstPublished(ctx context.Context, s *Software, known *softwareKeys, wanted func(*x509.Certificate) bool) (*Acceptance, error) {
 	refusal := &Error{Kind: ErrNotOwned, Detail: "no certificate of the software's key set is the one that is wanted, and good"}
 	for _, leaf := range transportCertificates(known.published, wanted) {
+		if SubjectContradicts(leaf, *s) != "" {
+			continue // key and certificate of somebody else are no secret: anybody can publish them
+		}
 		good, err := c.certificate(ctx, leaf, s.Environment)
 		if err == nil {
 			good, err = c.belongs(good, leaf, s, known)

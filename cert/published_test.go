@@ -29,7 +29,7 @@ func publishedAt(t *testing.T, config cert.CheckerConfig, source *keySource, wan
 	t.Helper()
 	checker, err := cert.NewChecker(config)
 	require.NoError(t, err)
-	return checker.Published(t.Context(), cert.Software{Environment: claims.Sandbox, OrgID: "another", SoftwareID: softwareID,
+	return checker.Published(t.Context(), cert.Software{Environment: claims.Sandbox, OrgID: orgID, SoftwareID: softwareID,
 		Keys: ssa.SoftwareKeys{Source: source, Address: keysAt, Revoked: []string{revokedAt}}}, wanted)
 }
 
@@ -39,6 +39,7 @@ func TestPublishedSaysWhyThereIsNone(t *testing.T) {
 	other := p.otherIssuing.transport(t)
 	late := p.issuing.transport(t, func(c *x509.Certificate) { c.NotAfter = noon.Add(-time.Hour) })
 	server := p.issuing.transport(t, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
+	foreign := p.issuing.transport(t, func(c *x509.Certificate) { c.Subject.OrganizationalUnit = []string{"0015800000VICTIM01"} })
 	mismatched := carrying("m", good)
 	mismatched.Public = other.PublicKey
 	named := namedBy("n", good, other.PublicKey)
@@ -87,9 +88,7 @@ func TestPublishedSaysWhyThereIsNone(t *testing.T) {
 		"withdrawn": {keys: []ssa.Key{carrying("k", good)}, change: func(_ *cert.CheckerConfig, s *keySource) {
 			s.revoked = map[string]ssa.KeySet{revokedAt: {Keys: []ssa.Key{keyOf("k", good)}}}
 		}, kind: cert.ErrNotOwned},
-		"of another organisation": {keys: []ssa.Key{carrying("k", good)}, change: func(c *cert.CheckerConfig, _ *keySource) {
-			c.Bindings = []cert.Binding{cert.BySubject}
-		}, kind: cert.ErrNotOwned},
+		"of another organisation": {keys: []ssa.Key{carrying("k", foreign)}, kind: cert.ErrNotOwned},
 	} {
 		t.Run(name, func(t *testing.T) {
 			source, config, wanted := &keySource{sets: map[string][]ssa.Key{keysAt: c.keys}}, config, anyOne

@@ -125,7 +125,10 @@ func (r *Registrar) update(ctx context.Context, clientID, request string, by Cal
 	}
 	v, err := r.verifier.verify(ctx, request, r.clock(), func(v *VerifiedRequest) error {
 		if len(moved(s, v)) > 0 {
-			return nil // the request is refused for that
+			// The request is refused for that. Until then it is the caller's who asks for keys.
+			thumbprint := sha256.Sum256(by.Certificate.Raw)
+			v.keys.Asker = s.client.SoftwareID + " " + string(thumbprint[:])
+			return nil
 		}
 		// The new statement may name another key set than the old one: the certificate has to
 		// be in both.

@@ -97,8 +97,8 @@ func (r *Registrar) ApprovePending(ctx context.Context, id string) (*Registratio
 	}
 	o := r.begin(OpCreate, by)
 	o.environment = record.Environment
-	registration, err := r.approveCreate(ctx, record, by)
-	o.end(ctx, err)
+	var registration *Registration
+	err = o.run(ctx, func() (err error) { registration, err = r.approveCreate(ctx, record, by); return err })
 	return registration, err
 }
 

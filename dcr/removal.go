@@ -28,8 +28,7 @@ var ErrUnfinished = errors.New("dcr: the client is deleted, and the authorizatio
 // *Error: 503 if another change is under way or the store cannot answer.
 func (r *Registrar) Remove(ctx context.Context, id, reason string) error {
 	o := r.begin(OpDelete, actorIn(ctx, ActorOperator))
-	err := r.removeRecord(ctx, id, reason, o)
-	o.end(ctx, err)
+	err := o.run(ctx, func() error { return r.removeRecord(ctx, id, reason, o) })
 	return o.unfinished(err)
 }
 

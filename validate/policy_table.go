@@ -192,7 +192,7 @@ var policyTable = jsonform.Table[Policy]{
 		Name: "subject_dn_match",
 		Field: jsonform.At(func(p *Policy) *SubjectDNMatch { return &p.SubjectDNMatch },
 			jsonform.Text[SubjectDNMatch]{Known: []SubjectDNMatch{DNMatchExact, DNMatchReversed, DNMatchAnyOrder, DNMatchImmutable}}),
-		Doc: "How `tls_client_auth_subject_dn` is compared with the subject of the certificate. Case does not count, in any script. `exact` " +
+		Doc: "How `tls_client_auth_subject_dn` is compared with the subject of the certificate. Case does not count, beyond ASCII either. `exact` " +
 			"compares part by part in their order. `reversed` also takes the whole name the other way round. `any_order` takes the same parts in any order. " +
 			"`immutable` also takes a name that leaves parts out, but never those that bind the certificate to its owner: CN and OU of an " +
 			"OB Transport certificate, CN of an OBWAC, organizationIdentifier of a QWAC. Any other certificate is compared as with `any_order`.",
