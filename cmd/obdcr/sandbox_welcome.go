@@ -40,8 +40,9 @@ func welcome(out io.Writer, dir string, s *sandbox.Sandbox, shell bool) error {
 	}
 	text.WriteString(`
 The bank caches key sets. For a key or kid that it does not know it reads the
-set again at once, but only once in 30 s. It may take a minute to see that a key
-was withdrawn, and it does not try again within 10 s if a set could not be read.
+set again at once, but only once in 30 s for each client certificate. It may
+take a minute to see that a key was withdrawn, and it does not try again within
+10 s if a set could not be read.
 
 `)
 	where := "in another terminal"

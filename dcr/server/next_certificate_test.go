@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/dn"
 	"github.com/obdcr/obdcr/ssa/ssatest"
@@ -258,4 +260,30 @@ func TestARegistrationNamesTheCertificateThatItComesWith(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Register(t.Context(), request)
 	requireAnswer(t, err, http.StatusBadRequest, validate.RuleTLSClientAuthSubjectDNMatchesCertificate)
+}
+
+// An authorization server may give a client a token over the next certificate before the
+// move. Then the client moves over that certificate, whatever subject_dn_from_key_set says.
+func TestAClientMovesOverTheCertificateThatItsTokenIsBoundTo(t *testing.T) {
+	for _, published := range []bool{true, false} {
+		m := newMover(t)
+		issued := token.NewMemory(nil, nil)
+		m.config.TokenEndpoint, m.config.Tokens = false, issued
+		m.config.Discovery.TokenEndpoint = "https://as.example/token"
+		m.policy(func(p *validate.Policy) { p.SubjectDNFromKeySet = published })
+		old, _, address := m.serve(t, m.bank(t))
+		id := m.register(t, old, claims.TLSClientAuth).ClientID
+		m.publishNext(t)
+		over := m.client(t, m.transport(t, m.next), address)
+		for bound, want := range map[string]tls.Certificate{"the old one": m.old, "the next one": m.next} {
+			access, err := issued.Issue(t.Context(), id, sha256.Sum256(want.Certificate[0]), nil, time.Hour)
+			require.NoError(t, err)
+			err = m.move(t, over, id, tpp.BearerToken{Value: access}, m.next)
+			if bound == "the next one" {
+				require.NoError(t, err)
+				continue
+			}
+			requireAnswer(t, err, http.StatusUnauthorized)
+		}
+	}
 }
