@@ -66,7 +66,7 @@ func (r *Registrar) revert(ctx context.Context, c *store.Client) error {
 // server has what was before already.
 func (r *Registrar) undo(ctx context.Context, c *store.Client) error {
 	r.reached("undo.reverted")
-	err := raced(r.unfinished.Undo(ctx, c.ID, c.Version))
+	err := raced(r.unfinished.Undo(ctx, c.ID, c.Version, store.Change{}))
 	if errors.Is(err, errRaced) {
 		return r.align(ctx, c.ID)
 	}

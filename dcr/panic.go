@@ -101,8 +101,8 @@ type guardedUnfinished struct {
 }
 
 // Undo implements store.Unfinished.
-func (g guardedUnfinished) Undo(ctx context.Context, id string, version int64) error {
-	return g.r.safely(func() error { return g.of.Undo(ctx, id, version) })
+func (g guardedUnfinished) Undo(ctx context.Context, id string, version int64, with store.Change) error {
+	return g.r.safely(func() error { return g.of.Undo(ctx, id, version, with) })
 }
 
 // ListUnfinished implements store.Unfinished.

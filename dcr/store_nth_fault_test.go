@@ -70,11 +70,11 @@ func (s *nth) Delete(ctx context.Context, id string, version int64, with store.C
 	return s.Memory.Delete(ctx, id, version, with)
 }
 
-func (s *nth) Undo(ctx context.Context, id string, version int64) error {
+func (s *nth) Undo(ctx context.Context, id string, version int64, with store.Change) error {
 	if s.out() {
 		return errOut
 	}
-	return s.Memory.Undo(ctx, id, version)
+	return s.Memory.Undo(ctx, id, version, with)
 }
 
 func (s *nth) List(ctx context.Context, after string, limit int) ([]store.Client, error) {

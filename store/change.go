@@ -5,7 +5,7 @@ package store
 type Change struct {
 	// Reservation is the jti of the request that asked for the change.
 	Reservation Reservation
-	// Audit is the audit record of the change.
+	// Audit is what the change says of itself for the audit trail, in a store with Auditor.
 	Audit Audit
 }
 
@@ -16,11 +16,4 @@ func (c Change) reserved() []byte {
 	}
 	key := c.Reservation.Key()
 	return key[:]
-}
-
-// Audit is the audit record of a change. It is empty for now: a later version defines
-// its members. From then on a store commits the audit record in the transaction of the
-// change, so that neither exists without the other.
-type Audit struct {
-	_ [0]func() // not comparable, so that a later member may have any type
 }

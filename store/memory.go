@@ -154,7 +154,7 @@ func (m *Memory) Delete(ctx context.Context, id string, version int64, with Chan
 }
 
 // Undo implements Unfinished.
-func (m *Memory) Undo(ctx context.Context, id string, version int64) error {
+func (m *Memory) Undo(ctx context.Context, id string, version int64, with Change) error {
 	if err := m.lock(ctx); err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (m *Memory) Undo(ctx context.Context, id string, version int64) error {
 	if !ok {
 		return ErrNotFound
 	}
-	before, err := ForUndo(old, version)
+	before, err := ForUndo(old, version, with)
 	if err != nil {
 		return err
 	}

@@ -186,11 +186,20 @@ func ForUpdate(old, c Client, with Change) (Client, error) {
 // the error is ErrConflict. A change with a reservation is another error: no signed
 // request asks for a deletion, so there is no jti to burn.
 func ForDelete(old Client, version int64, with Change) error {
-	if !with.Reservation.IsZero() {
-		return errors.New("store: a deletion reserves no jti")
+	if err := reservesNothing(with); err != nil {
+		return err
 	}
 	if old.Version != version {
 		return ErrConflict
+	}
+	return nil
+}
+
+// reservesNothing returns an error for a change that reserves a jti, where no signed request
+// asks for the change.
+func reservesNothing(with Change) error {
+	if !with.Reservation.IsZero() {
+		return errors.New("store: a deletion, and an undo, reserve no jti")
 	}
 	return nil
 }
@@ -200,9 +209,12 @@ func ForDelete(old Client, version int64, with Change) error {
 // Creating and never waited for approval. What the authorization server decided last
 // (ClientID, OwnSubject, UpstreamState, UpstreamMembers) stays as in the Updating record:
 // an older UpstreamState may be worth nothing any more. Undo also forgets the reservation
-// c.Reserved, if it still belongs to this record. ErrConflict and ErrState mean what they
-// mean for Undo.
-func ForUndo(c Client, version int64) (*Client, error) {
+// c.Reserved, if it still belongs to this record. A change with a reservation is an error.
+// ErrConflict and ErrState mean what they mean for Undo.
+func ForUndo(c Client, version int64, with Change) (*Client, error) {
+	if err := reservesNothing(with); err != nil {
+		return nil, err
+	}
 	switch {
 	case c.Version != version:
 		return nil, ErrConflict

@@ -113,6 +113,6 @@ func TestACloneSharesNothing(t *testing.T) {
 
 // TestAnUpdatingRecordWithoutAPreviousCannotBeUndone: only a damaged one is so.
 func TestAnUpdatingRecordWithoutAPreviousCannotBeUndone(t *testing.T) {
-	_, err := store.ForUndo(store.Client{ID: "a", Version: 2, State: store.Updating}, 2)
+	_, err := store.ForUndo(store.Client{ID: "a", Version: 2, State: store.Updating}, 2, store.Change{})
 	require.ErrorIs(t, err, store.ErrState)
 }

@@ -163,7 +163,7 @@ func TestForUndoTellsWhatIsLeft(t *testing.T) {
 		"no other version":       {record: store.Client{ID: "a", Version: 5, State: store.Creating}, err: store.ErrConflict},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := store.ForUndo(c.record, 4)
+			got, err := store.ForUndo(c.record, 4, store.Change{})
 			require.ErrorIs(t, err, c.err)
 			assert.Equal(t, c.want, got)
 		})

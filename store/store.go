@@ -97,9 +97,10 @@ type Unfinished interface {
 	// record. In each case it forgets the reservation of that change, so that the sender
 	// may send the same request again; where it was forgotten before, that request may get
 	// ErrForgotten. The jti of a registration that waited for approval
-	// is none of that change, and stays used. ErrNotFound, ErrConflict and, for a record in
+	// is none of that change, and stays used. Undo commits the change in the same transaction;
+	// one that has a reservation is an error. ErrNotFound, ErrConflict and, for a record in
 	// another state, ErrState change nothing.
-	Undo(ctx context.Context, id string, version int64) error
+	Undo(ctx context.Context, id string, version int64, with Change) error
 	// ListUnfinished returns at most limit records that are Creating, Updating or Deleting
 	// and whose Since is before the given time, ordered by Since and then by ID. It returns
 	// none where limit is below 1. An Update to the same State with a new Since moves a

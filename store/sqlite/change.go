@@ -65,13 +65,13 @@ func (s *Store) Delete(ctx context.Context, id string, version int64, with store
 }
 
 // Undo implements store.Unfinished.
-func (s *Store) Undo(ctx context.Context, id string, version int64) error {
+func (s *Store) Undo(ctx context.Context, id string, version int64, with store.Change) error {
 	return failed("undo", s.write.transact(ctx, func(ctx context.Context) error {
 		old, err := s.write.client(ctx, id)
 		if err != nil {
 			return err
 		}
-		before, err := store.ForUndo(old, version)
+		before, err := store.ForUndo(old, version, with)
 		if err != nil {
 			return err
 		}

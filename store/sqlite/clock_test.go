@@ -87,7 +87,7 @@ func anyClock(t *testing.T, random *rand.Rand, steps int, s full, clock *turned,
 			clock.turn(turns[random.IntN(len(turns))] * time.Duration(random.IntN(3)-1))
 		case 1:
 			if len(open) > 0 {
-				require.NoError(t, s.Undo(t.Context(), open[0], 1))
+				require.NoError(t, s.Undo(t.Context(), open[0], 1, store.Change{}))
 				delete(taken[jtis[open[0]]], open[0])
 				open = open[1:]
 			}

@@ -61,7 +61,7 @@ func TestADamagedRecordIsNeitherShownNorWrittenBack(t *testing.T) {
 			s := openDamaged(t, "UPDATE clients SET "+column+" = '{' WHERE id = 'a'")
 			_, err := s.Get(ctx, "a")
 			requireDown(t, err, "Get")
-			requireDown(t, s.Undo(ctx, "a", 2), "Undo")
+			requireDown(t, s.Undo(ctx, "a", 2, store.Change{}), "Undo")
 			requireDown(t, s.Delete(ctx, "a", 2, store.Change{}), "Delete")
 			requireDown(t, s.Update(ctx, store.Client{ID: "a", Version: 2}, store.Change{}), "Update")
 			for range readers + 1 {
@@ -135,11 +135,11 @@ func TestOpenRefusesAFileWhoseTablesAreNotItsOwn(t *testing.T) {
 func TestOnlyATakenClientIDIsErrExists(t *testing.T) {
 	s := openDamaged(t, "CREATE TRIGGER stop BEFORE UPDATE ON clients BEGIN SELECT RAISE(ABORT, 'stop'); END")
 	requireDown(t, s.Update(t.Context(), store.Client{ID: "a", Version: 2}, store.Change{}), "Update")
-	requireDown(t, s.Undo(t.Context(), "a", 2), "Undo")
+	requireDown(t, s.Undo(t.Context(), "a", 2, store.Change{}), "Undo")
 	damage(t, s.path(t), "DROP TRIGGER stop")
 	require.NoError(t, s.Create(t.Context(), store.Client{ID: "c", ClientID: "x"}, store.Change{}))
 	require.ErrorIs(t, s.Update(t.Context(), store.Client{ID: "a", ClientID: "x", Version: 2}, store.Change{}), store.ErrExists)
-	require.NoError(t, s.Undo(t.Context(), "a", 2), "the refused change has left nothing behind")
+	require.NoError(t, s.Undo(t.Context(), "a", 2, store.Change{}), "the refused change has left nothing behind")
 }
 
 // TestAUsedJTIIsNoAnswerWhereItsRecordCannotBeRead: ErrReplayed would tell the sender of a
@@ -165,6 +165,6 @@ func TestAUsedJTIIsNoAnswerWhereItsRecordCannotBeRead(t *testing.T) {
 	requireDown(t, s.Create(t.Context(), store.Client{ID: "c"}, change("2")), "Create")
 	damage(t, s.path(t), "ALTER TABLE clients RENAME COLUMN lost TO reserved")
 	require.NoError(t, s.Create(t.Context(), store.Client{ID: "c"}, change("3")))
-	require.NoError(t, s.Undo(t.Context(), "b", 1))
+	require.NoError(t, s.Undo(t.Context(), "b", 1, store.Change{}))
 	require.NoError(t, s.Create(t.Context(), store.Client{ID: "d"}, change("2")))
 }

@@ -121,13 +121,13 @@ func TestAChangeOfTheFirstVersionCanBeEnded(t *testing.T) {
 	require.NoError(t, err)
 	u.Since = at(1700000009)
 	require.NoError(t, s.Update(t.Context(), u, store.Change{}), "it is taken up again")
-	require.NoError(t, s.Undo(t.Context(), "u", 3))
+	require.NoError(t, s.Undo(t.Context(), "u", 3, store.Change{}))
 	want := *u.Previous
 	want.Version = 4
 	got, err := s.Get(t.Context(), "u")
 	require.NoError(t, err)
 	require.Equal(t, want, got)
-	require.NoError(t, s.Undo(t.Context(), "c", 1))
+	require.NoError(t, s.Undo(t.Context(), "c", 1, store.Change{}))
 	require.NoError(t, s.Delete(t.Context(), "d", 3, store.Change{}))
 	var left int
 	require.NoError(t, s.read.db.QueryRowContext(t.Context(), "SELECT count(*) FROM reservations").Scan(&left))

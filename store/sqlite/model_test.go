@@ -71,7 +71,7 @@ func anyStep(t *rapid.T, now time.Time) func(full) error {
 	case 1:
 		return func(s full) error { return s.Delete(ctx, id, current(s, id, version, right), store.Change{}) }
 	case 2:
-		return func(s full) error { return s.Undo(ctx, id, current(s, id, version, right)) }
+		return func(s full) error { return s.Undo(ctx, id, current(s, id, version, right), store.Change{}) }
 	}
 	return func(s full) error {
 		c.Version = current(s, id, version, right)

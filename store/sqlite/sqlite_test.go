@@ -63,8 +63,8 @@ func (r replicas) Update(ctx context.Context, c store.Client, with store.Change)
 func (r replicas) Delete(ctx context.Context, id string, version int64, with store.Change) error {
 	return r.next().Delete(ctx, id, version, with)
 }
-func (r replicas) Undo(ctx context.Context, id string, version int64) error {
-	return r.next().Undo(ctx, id, version)
+func (r replicas) Undo(ctx context.Context, id string, version int64, with store.Change) error {
+	return r.next().Undo(ctx, id, version, with)
 }
 func (r replicas) ListUnfinished(ctx context.Context, before time.Time, limit int) ([]store.Client, error) {
 	return r.next().ListUnfinished(ctx, before, limit)

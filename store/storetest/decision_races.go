@@ -39,7 +39,7 @@ func underWayRace() testCase {
 			won := 0
 			for i, err := range together(crowd, func(i int) error {
 				if i == 0 {
-					return p.unfinished.Undo(p.ctx, round, 1)
+					return p.unfinished.Undo(p.ctx, round, 1, store.Change{})
 				}
 				return p.Create(p.ctx, in(store.Client{ID: name(round, i)}, store.Creating, issued), request(round))
 			}) {
@@ -96,7 +96,7 @@ func pendingRaces() []testCase {
 				p.update(versioned(in(client(round), store.Creating, issued), 1), store.Reservation{}, nil)
 				won := winner(together(few, func(i int) error {
 					if i%2 == 0 {
-						return p.unfinished.Undo(p.ctx, round, 2)
+						return p.unfinished.Undo(p.ctx, round, 2, store.Change{})
 					}
 					return p.Update(p.ctx, mixed(round, 2, i), store.Change{})
 				}), store.ErrConflict)

@@ -406,7 +406,7 @@ func (m *model) forget(which func(owned) bool) {
 // complete is the model with the capabilities.
 type complete struct{ *model }
 
-func (m complete) Undo(ctx context.Context, id string, version int64) error {
+func (m complete) Undo(ctx context.Context, id string, version int64, with store.Change) error {
 	unlock, err := m.lock(ctx)
 	if err != nil {
 		return err
@@ -423,7 +423,7 @@ func (m complete) Undo(ctx context.Context, id string, version int64) error {
 		delete(m.clients, m.id(id))
 		return nil
 	}
-	before, err := store.ForUndo(old, version)
+	before, err := store.ForUndo(old, version, with)
 	switch {
 	case err == nil && before != nil && m.is("undoes what was decided"):
 		*before = *old.Previous

@@ -81,7 +81,7 @@ func (p *probe) delete(id string, version int64, wanted error) {
 }
 
 func (p *probe) undo(id string, version int64, wanted error) {
-	want(fmt.Sprintf("Undo(%q, %d)", id, version), p.unfinished.Undo(p.ctx, id, version), wanted)
+	want(fmt.Sprintf("Undo(%q, %d)", id, version), p.unfinished.Undo(p.ctx, id, version, store.Change{}), wanted)
 }
 
 func (p *probe) get(id string) store.Client {

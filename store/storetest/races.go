@@ -124,7 +124,7 @@ func undoRace() testCase {
 			changed := changing(p, round, jti(name(round, 1)))
 			won := winner(together(2, func(i int) error {
 				if i == 0 {
-					return p.unfinished.Undo(p.ctx, round, 2)
+					return p.unfinished.Undo(p.ctx, round, 2, store.Change{})
 				}
 				return p.Update(p.ctx, in(changed, store.Active, issued), store.Change{})
 			}), store.ErrConflict)

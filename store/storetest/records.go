@@ -144,7 +144,7 @@ func endedContext(p *probe) {
 	}
 	if p.unfinished != nil {
 		p.create(in(client("c"), store.Creating, issued), jti("4"), nil)
-		answers["Undo"] = p.unfinished.Undo(ended, "c", 1)
+		answers["Undo"] = p.unfinished.Undo(ended, "c", 1, store.Change{})
 		_, answers["ListUnfinished"] = p.unfinished.ListUnfinished(ended, farAhead, 10)
 		p.burnt(jti("4"))
 	}

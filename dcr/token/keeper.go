@@ -1,0 +1,30 @@
+package token
+
+import (
+	"context"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// Issuer issues access tokens and knows those that it has issued. Memory is one.
+type Issuer interface {
+	Tokens
+	// IssueToken makes a token, as Memory.IssueToken does.
+	IssueToken(ctx context.Context, t AccessToken, life time.Duration) (claims.Secret, error)
+}
+
+// Keeper keeps the access tokens that an Issuer has issued where several processes share
+// them, such as in a database. store/postgres has one. It never sees a token, only its hash. All methods are
+// safe for concurrent use. An error means that the Keeper cannot answer now.
+type Keeper interface {
+	// KeepToken keeps what is known of a token until the expiry, by the hash of the token. Where the client
+	// then has more than most unexpired tokens, those that expire first are forgotten.
+	KeepToken(ctx context.Context, hash [32]byte, clientID string, content []byte, expiry time.Time, most int) error
+	// KeptToken returns what is known of a token; nil where it is not kept, or has expired.
+	KeptToken(ctx context.Context, hash [32]byte) (content []byte, err error)
+	// EndToken forgets a token. It does nothing where the token is not kept.
+	EndToken(ctx context.Context, hash [32]byte) error
+	// EndTokensOf forgets all tokens of a client.
+	EndTokensOf(ctx context.Context, clientID string) error
+}

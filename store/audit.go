@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// Audit is what a change says of itself for the audit trail: who asked for it, what it
+// changes and why it was decided so. It holds no secret and no contact of a person at the
+// TPP. The zero Audit leaves no entry.
+type Audit struct {
+	Actor     string // the kind of who asked: "tpp", "contact", "operator" or "bank"
+	ActorName string // which one of that kind, such as the thumbprint of a certificate; "" where nobody is named
+	Operation string // "create", "update", "delete" or "reprovision"
+	Decision  string // what was decided, such as "done", "begun", "undone", "pending", "approved", "refused" or "expired"
+	Reason    string // why, in the words of who decided; "" for none
+	SSAJTI    string // jti of the statement that the change rests on; "" where it has none
+	RuleSet   string // version of the rules and the policy that judged the change
+	Changes   []AuditChange
+}
+
+// AuditChange is a member of the client that a change gives another value.
+type AuditChange struct {
+	Member string          `json:"member"`
+	Before json.RawMessage `json:"before,omitempty"` // nil where the client did not have it
+	After  json.RawMessage `json:"after,omitempty"`  // nil where the client has it no more
+}
+
+// IsZero reports whether the audit record says nothing, and leaves no entry.
+func (a Audit) IsZero() bool { return a.Operation == "" && a.Decision == "" }
+
+// AuditEntry is an entry of the audit trail. Nothing changes it once it is written.
+type AuditEntry struct {
+	ID          string    // see NewAuditEntry
+	At          time.Time // when, by the store's clock: whole milliseconds, UTC
+	Client      string    // Client.ID of the record; it outlives the record
+	Version     int64     // of the record after the change; of a removal, one more than that of the record
+	State       State     // of the record after the change; "" where the change removed it
+	ClientID    string    // as it is after the change
+	Environment claims.Environment
+	Issuer      string
+	SoftwareID  string
+	OrgID       string
+	Audit
+}
+
+// Removed reports whether the change of the entry removed the record.
+func (e AuditEntry) Removed() bool { return e.State == "" }
+
+// NewAuditEntry returns the entry that a store writes for a change, in the transaction of
+// the change. c is the record as it is after the change. For a removal (see ForDelete, and
+// ForUndo where it returns nil) removed is true and c is the record as it was. ok is false
+// where the change leaves no entry.
+//
+// The ID is 32 lower-case hexadecimal digits: 12 of the milliseconds since 1970 of at, 20
+// random ones. In the order of their bytes, IDs are in the order of time.
+func NewAuditEntry(c Client, removed bool, with Change, at time.Time) (entry AuditEntry, ok bool) {
+	if with.Audit.IsZero() {
+		return AuditEntry{}, false
+	}
+	entry = AuditEntry{
+		ID: newAuditID(at), At: time.UnixMilli(at.UnixMilli()).UTC(), Client: c.ID, Version: c.Version, State: c.State,
+		ClientID: c.ClientID, Environment: c.Environment, Issuer: c.Issuer, SoftwareID: c.SoftwareID, OrgID: c.OrgID,
+		Audit: with.Audit,
+	}
+	if removed {
+		entry.Version, entry.State = c.Version+1, ""
+	}
+	return entry, true
+}
+
+func newAuditID(at time.Time) string {
+	var b [18]byte
+	binary.BigEndian.PutUint64(b[:], uint64(max(at.UnixMilli(), 0)))
+	_, _ = rand.Read(b[8:]) // which never fails
+	return hex.EncodeToString(b[2:])
+}
+
+// AuditIDAt returns the least ID that an entry of that time, or a later one, can have.
+func AuditIDAt(at time.Time) string {
+	return fmt.Sprintf("%012x%020d", max(at.UnixMilli(), 0), 0)
+}
+
+// Auditor reads the audit trail. A store that has it writes an entry for each Change that
+// has an Audit, in the transaction of the change: neither exists without the other.
+type Auditor interface {
+	// History returns at most limit entries of a record, the ID of which is id, whose Version
+	// is greater than after, in the order of their Versions. A walk begins with 0. The history
+	// of a record outlives it. It returns none where limit is below 1.
+	History(ctx context.Context, id string, after int64, limit int) ([]AuditEntry, error)
+	// ListAudit returns at most limit entries whose ID is greater than after, in the order of
+	// the bytes of their IDs. A walk begins with "", or with AuditIDAt of a time. An entry that
+	// another process writes at the moment may come to lie before the end of the walk.
+	ListAudit(ctx context.Context, after string, limit int) ([]AuditEntry, error)
+}

@@ -1,0 +1,34 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Purge says what a Purger forgets.
+type Purge struct {
+	// AuditBefore forgets entries of the audit trail that are older. Zero forgets none.
+	AuditBefore time.Time
+	// DeletedBefore forgets all entries about records that were removed before that time.
+	// Zero forgets none.
+	DeletedBefore time.Time
+	// Limit is how many reservations, how many entries by AuditBefore and how many by
+	// DeletedBefore it forgets at most; below 1 it forgets none.
+	Limit int
+}
+
+// Purged is how much a Purge has forgotten.
+type Purged struct {
+	Reservations int // that had ended by the store's clock
+	Audit        int // entries that were older than AuditBefore
+	Deleted      int // entries about records that were removed before DeletedBefore
+}
+
+// Purger forgets what the bank need not keep any more, in bounded steps: a step with a Limit
+// of a few hundred holds up the changes beside it no longer than one of them takes.
+type Purger interface {
+	// Purge forgets the oldest first, in one transaction. Where a number of Purged is that of
+	// the Limit, there may be more. Reservations that are forgotten raise the mark that
+	// Reservation describes.
+	Purge(ctx context.Context, what Purge) (Purged, error)
+}

@@ -1,0 +1,44 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+)
+
+// Query says which records Search wants. A field that is empty asks for nothing.
+type Query struct {
+	OrgID        string
+	SoftwareID   string
+	Environment  claims.Environment
+	State        State
+	IssuedFrom   time.Time // IssuedAt is not before it
+	IssuedBefore time.Time // IssuedAt is before it
+	Newest       bool      // the newest first; else the oldest
+}
+
+// Position is the place of a record in the order of Search: by IssuedAt, and by the bytes
+// of the ID where that is the same. The zero Position is before the first record, in either
+// direction.
+type Position struct {
+	IssuedAt time.Time // whole seconds
+	ID       string
+}
+
+// IsZero reports whether it is the position before the first record.
+func (p Position) IsZero() bool { return p.ID == "" && p.IssuedAt.IsZero() }
+
+// Position returns the place of the record in the order of Search.
+func (c Client) Position() Position { return Position{IssuedAt: c.IssuedAt, ID: c.ID} }
+
+// Searcher finds records by what they say, a page at a time, for portals and operators. A
+// store has an index for each field of a Query, so that the first page of any one field does
+// not read all records.
+type Searcher interface {
+	// Search returns at most limit records, in any state, that are as the query says and come
+	// after the position in its order. A walk begins with the zero Position and goes on with
+	// that of the last record that it got. A record that is there during the whole walk, and
+	// whose IssuedAt stays, is met exactly once. It returns none where limit is below 1.
+	Search(ctx context.Context, q Query, after Position, limit int) ([]Client, error)
+}
