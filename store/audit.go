@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -99,4 +100,28 @@ type Auditor interface {
 	// the bytes of their IDs. A walk begins with "", or with AuditIDAt of a time. An entry that
 	// another process writes at the moment may come to lie before the end of the walk.
 	ListAudit(ctx context.Context, after string, limit int) ([]AuditEntry, error)
+	// AuditedAs returns the ID of the record that had a client_id last which is not its ID, but
+	// one that the authorization server chose: the Client of the newest entry whose ClientID is
+	// clientID, and whose Client is not. Without such an entry the error is ErrNotFound. AuditedID
+	// looks up any client_id. An index of the entries whose ClientID is neither "" nor the Client
+	// is enough for it, and empty at most banks.
+	AuditedAs(ctx context.Context, clientID string) (id string, err error)
+}
+
+// AuditedID returns the ID of the record that has a client_id or had it, for its History: also
+// where the record was removed, where its client_id was another one later, and where it is
+// still waiting for approval. ErrNotFound says that the trail does not know the client_id.
+func AuditedID(ctx context.Context, a Auditor, clientID string) (string, error) {
+	id, err := a.AuditedAs(ctx, clientID)
+	if !errors.Is(err, ErrNotFound) {
+		return id, err
+	}
+	found, err := a.History(ctx, clientID, 0, 1)
+	switch {
+	case err != nil:
+		return "", err
+	case len(found) == 0:
+		return "", ErrNotFound
+	}
+	return clientID, nil
 }
