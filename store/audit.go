@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -8,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -27,7 +30,8 @@ type Audit struct {
 	Changes   []AuditChange
 }
 
-// AuditChange is a member of the client that a change gives another value.
+// AuditChange is a member of the client that a change gives another value. NewAuditEntry
+// writes the values as json.Marshal does.
 type AuditChange struct {
 	Member string          `json:"member"`
 	Before json.RawMessage `json:"before,omitempty"` // nil where the client did not have it
@@ -71,14 +75,43 @@ func NewAuditEntry(c Client, removed bool, with Change, at time.Time) (entry Aud
 		ClientID: c.ClientID, Environment: c.Environment, Issuer: c.Issuer, SoftwareID: c.SoftwareID, OrgID: c.OrgID,
 		Audit: with.Audit,
 	}
+	entry.Changes = nil
+	for _, change := range with.Audit.Changes {
+		entry.Changes = append(entry.Changes, AuditChange{change.Member, compact(change.Before), compact(change.After)})
+	}
 	if removed {
 		entry.Version, entry.State = c.Version+1, ""
 	}
 	return entry, true
 }
 
+// compact returns a value as json.Marshal writes it. What is no JSON becomes a string.
+func compact(value json.RawMessage) json.RawMessage {
+	if len(value) == 0 {
+		return nil
+	}
+	written, err := json.Marshal(value)
+	if err != nil {
+		written, _ = json.Marshal(string(value)) // which never fails
+	}
+	return written
+}
+
+// Clone returns a copy that shares no memory with e.
+func (e AuditEntry) Clone() AuditEntry {
+	e.Changes = slices.Clone(e.Changes)
+	for i, change := range e.Changes {
+		e.Changes[i].Before, e.Changes[i].After = bytes.Clone(change.Before), bytes.Clone(change.After)
+	}
+	return e
+}
+
+// auditIDBytes is the length of an ID of an entry before it is written in hexadecimal: six
+// bytes are the time.
+const auditIDBytes = 16
+
 func newAuditID(at time.Time) string {
-	var b [18]byte
+	var b [2 + auditIDBytes]byte
 	binary.BigEndian.PutUint64(b[:], uint64(max(at.UnixMilli(), 0)))
 	_, _ = rand.Read(b[8:]) // which never fails
 	return hex.EncodeToString(b[2:])

@@ -13,8 +13,8 @@ import (
 // that have ended. It is two more than the change adds, so that the table shrinks.
 const purgeBatch = 3
 
-// Memory keeps clients in memory. It is a Store with Unfinished, Lister, ClientIDs and
-// Pending. Make it with NewMemory: the zero value does not work.
+// Memory keeps clients in memory. It is a Store with Unfinished, Lister, ClientIDs, Pending,
+// Searcher, Auditor, Purger and Transfer. Make it with NewMemory: the zero value does not work.
 //
 // A client of the usual size takes about 9 KB of heap, with its statement of 2.3 KB and the
 // reservation of its jti; a further reservation takes 150 to 170 bytes. Nothing bounds how
@@ -29,6 +29,7 @@ type Memory struct {
 	reserved map[[32]byte]reserved
 	queue    [][32]byte // reservations in the order made, for purging
 	gone     forgotten
+	trail    map[string][]AuditEntry // by Client.ID, in the order of their Versions
 }
 
 // reserved is a reservation and the ID of the record that it was made with.
@@ -45,7 +46,7 @@ func NewMemory(clock func() time.Time) *Memory {
 	}
 	return &Memory{
 		clock: clock, clients: map[string]Client{}, unique: map[string]string{}, byClient: map[string]string{},
-		reserved: map[[32]byte]reserved{},
+		reserved: map[[32]byte]reserved{}, trail: map[string][]AuditEntry{},
 	}
 }
 
@@ -81,6 +82,7 @@ func (m *Memory) Create(ctx context.Context, c Client, with Change) error {
 	}
 	m.put(c)
 	m.reserve(with.Reservation, c.ID)
+	m.note(c, false, with)
 	return nil
 }
 
@@ -133,6 +135,7 @@ func (m *Memory) Update(ctx context.Context, c Client, with Change) error {
 	m.remove(old)
 	m.put(c)
 	m.reserve(with.Reservation, c.ID)
+	m.note(c, false, with)
 	return nil
 }
 
@@ -150,6 +153,7 @@ func (m *Memory) Delete(ctx context.Context, id string, version int64, with Chan
 		return err
 	}
 	m.remove(old)
+	m.note(old, true, with)
 	return nil
 }
 
@@ -170,6 +174,9 @@ func (m *Memory) Undo(ctx context.Context, id string, version int64, with Change
 	m.remove(old)
 	if before != nil {
 		m.put(*before)
+		m.note(*before, false, with)
+	} else {
+		m.note(old, true, with)
 	}
 	if key, ok := keyOf(old.Reserved); ok && m.reserved[key].id == id {
 		delete(m.reserved, key)

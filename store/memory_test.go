@@ -6,8 +6,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/obdcr/obdcr/store"
 	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/store"
 )
 
 func TestMemoryKeepsTimeByTheSystemsClockUnlessGivenAnother(t *testing.T) {

@@ -7,10 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/store"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/store"
 )
 
 // TestKeyIsWhatItWas: stores keep keys for as long as tokens live. Another form of

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -18,6 +19,13 @@ type Query struct {
 	Newest       bool      // the newest first; else the oldest
 }
 
+// wants reports whether the query wants a record.
+func (q Query) wants(c Client) bool {
+	return (q.OrgID == "" || c.OrgID == q.OrgID) && (q.SoftwareID == "" || c.SoftwareID == q.SoftwareID) &&
+		(q.Environment == "" || c.Environment == q.Environment) && (q.State == "" || c.State == q.State) &&
+		(q.IssuedFrom.IsZero() || !c.IssuedAt.Before(q.IssuedFrom)) && (q.IssuedBefore.IsZero() || c.IssuedAt.Before(q.IssuedBefore))
+}
+
 // Position is the place of a record in the order of Search: by IssuedAt, and by the bytes
 // of the ID where that is the same. The zero Position is before the first record, in either
 // direction.
@@ -28,6 +36,11 @@ type Position struct {
 
 // IsZero reports whether it is the position before the first record.
 func (p Position) IsZero() bool { return p.ID == "" && p.IssuedAt.IsZero() }
+
+// compare orders positions, the oldest first.
+func (p Position) compare(other Position) int {
+	return cmp.Or(p.IssuedAt.Compare(other.IssuedAt), cmp.Compare(p.ID, other.ID))
+}
 
 // Position returns the place of the record in the order of Search.
 func (c Client) Position() Position { return Position{IssuedAt: c.IssuedAt, ID: c.ID} }
