@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
 
@@ -75,14 +74,20 @@ func NewAuditEntry(c Client, removed bool, with Change, at time.Time) (entry Aud
 		ClientID: c.ClientID, Environment: c.Environment, Issuer: c.Issuer, SoftwareID: c.SoftwareID, OrgID: c.OrgID,
 		Audit: with.Audit,
 	}
-	entry.Changes = nil
-	for _, change := range with.Audit.Changes {
-		entry.Changes = append(entry.Changes, AuditChange{change.Member, compact(change.Before), compact(change.After)})
-	}
+	entry.Changes = compacted(with.Audit.Changes)
 	if removed {
 		entry.Version, entry.State = c.Version+1, ""
 	}
 	return entry, true
+}
+
+// compacted returns the changes with their values as json.Marshal writes them.
+func compacted(changes []AuditChange) []AuditChange {
+	var written []AuditChange
+	for _, change := range changes {
+		written = append(written, AuditChange{change.Member, compact(change.Before), compact(change.After)})
+	}
+	return written
 }
 
 // compact returns a value as json.Marshal writes it. What is no JSON becomes a string.

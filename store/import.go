@@ -86,11 +86,12 @@ func entryForImport(e AuditEntry) (AuditEntry, error) {
 	random, err := hex.DecodeString(e.ID)
 	_, known := transitions[e.State]
 	switch {
-	case err != nil || len(random) != 16 || hex.EncodeToString(random) != e.ID || e.ID[:12] != AuditIDAt(e.At)[:12]:
+	case err != nil || len(random) != auditIDBytes || hex.EncodeToString(random) != e.ID || e.ID[:12] != AuditIDAt(e.At)[:12]:
 		return AuditEntry{}, fmt.Errorf("%w: the ID is not one of its time", ErrState)
 	case e.Client == "" || e.Version < 1 || !known && !e.Removed() || e.IsZero():
 		return AuditEntry{}, fmt.Errorf("%w: it says nothing of a record", ErrState)
 	}
+	e.Changes = compacted(e.Changes)
 	return e, nil
 }
 

@@ -1,16 +1,9 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"reflect"
-	"slices"
 	"time"
-
-	"github.com/obdcr/obdcr/claims"
 )
 
 // HeldReservation is a reservation as a store keeps it.
