@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/internal/row"
 )
 
 // Create implements store.Store.
@@ -12,7 +13,7 @@ func (s *Store) Create(ctx context.Context, c store.Client, with store.Change) e
 	if err != nil {
 		return err
 	}
-	row, err := values(c)
+	values, err := row.Values(c)
 	if err != nil {
 		return failed("create", err)
 	}
@@ -20,7 +21,7 @@ func (s *Store) Create(ctx context.Context, c store.Client, with store.Change) e
 		if err := s.write.makeReservation(ctx, s.clock(), c.ID, with.Reservation); err != nil {
 			return err
 		}
-		if err := affects(store.ErrExists)(s.write.insert.ExecContext(ctx, row...)); err != nil {
+		if err := affects(store.ErrExists)(s.write.insert.ExecContext(ctx, values...)); err != nil {
 			return err
 		}
 		return s.write.hold(ctx, c)

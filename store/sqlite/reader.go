@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/internal/row"
 )
 
 const (
-	selectClient     = "SELECT " + columns + " FROM clients WHERE id = ?"
-	selectByClientID = "SELECT " + columns + " FROM clients WHERE client_id = ? AND client_id <> ''"
-	selectUnfinished = "SELECT " + columns + " FROM clients WHERE state IN ('creating', 'updating', 'deleting') AND since < ? ORDER BY since, id LIMIT ?"
-	selectPending    = "SELECT " + columns + " FROM clients WHERE state IN ('pending_create', 'pending_delete') AND id > ? ORDER BY id LIMIT ?"
-	selectAfter      = "SELECT " + columns + " FROM clients WHERE id > ? ORDER BY id LIMIT ?"
+	selectClient     = "SELECT " + row.Columns + " FROM clients WHERE id = ?"
+	selectByClientID = "SELECT " + row.Columns + " FROM clients WHERE client_id = ? AND client_id <> ''"
+	selectUnfinished = "SELECT " + row.Columns + " FROM clients WHERE state IN ('creating', 'updating', 'deleting') AND since < ? ORDER BY since, id LIMIT ?"
+	selectPending    = "SELECT " + row.Columns + " FROM clients WHERE state IN ('pending_create', 'pending_delete') AND id > ? ORDER BY id LIMIT ?"
+	selectAfter      = "SELECT " + row.Columns + " FROM clients WHERE id > ? ORDER BY id LIMIT ?"
 )
 
 // reader is the pool of the connections that read.
@@ -54,7 +55,7 @@ func (s *Store) GetByClientID(ctx context.Context, clientID string) (store.Clien
 }
 
 func (s *Store) get(ctx context.Context, query *sql.Stmt, id string) (store.Client, error) {
-	c, err := scan(query.QueryRowContext(ctx, id))
+	c, err := row.Scan(query.QueryRowContext(ctx, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.Client{}, store.ErrNotFound
 	}
@@ -66,7 +67,7 @@ func (s *Store) get(ctx context.Context, query *sql.Stmt, id string) (store.Clie
 
 // ListUnfinished implements store.Unfinished.
 func (s *Store) ListUnfinished(ctx context.Context, before time.Time, limit int) ([]store.Client, error) {
-	return s.list(ctx, s.read.unfinished, limit, seconds(before))
+	return s.list(ctx, s.read.unfinished, limit, row.Seconds(before))
 }
 
 // ListPending implements store.Pending.
@@ -86,7 +87,7 @@ func (s *Store) list(ctx context.Context, query *sql.Stmt, limit int, from any) 
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		c, err := scan(rows)
+		c, err := row.Scan(rows)
 		if err != nil {
 			return nil, s.unread("list", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/internal/row"
 )
 
 // makeReservation makes a reservation inside of the transaction, and then forgets a few
@@ -17,7 +18,7 @@ func (w *writer) makeReservation(ctx context.Context, clock time.Time, id string
 	if r.IsZero() {
 		return nil
 	}
-	now, ends, key := clock.Unix(), seconds(r.Until), r.Key()
+	now, ends, key := clock.Unix(), row.Seconds(r.Until), r.Key()
 	insert := func() error {
 		return affects(store.ErrForgotten)(w.reserve.ExecContext(ctx, key[:], ends, id, ends))
 	}

@@ -158,12 +158,3 @@ func dial(path string, size int, mode string, pragmas ...string) (*sql.DB, error
 	db.SetMaxIdleConns(size)
 	return db, nil
 }
-
-// seconds returns the first whole second that is not before t, as the file keeps times.
-func seconds(t time.Time) int64 {
-	s := t.Unix()
-	if t.Nanosecond() > 0 {
-		s++
-	}
-	return s
-}

@@ -12,13 +12,14 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/internal/row"
 )
 
 const (
 	placeholders = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 
-	insertClient = "INSERT INTO clients (" + columns + ") VALUES (" + placeholders + ") ON CONFLICT DO NOTHING"
-	updateClient = "UPDATE clients SET (" + columns + ") = (" + placeholders + ") WHERE id = ?"
+	insertClient = "INSERT INTO clients (" + row.Columns + ") VALUES (" + placeholders + ") ON CONFLICT DO NOTHING"
+	updateClient = "UPDATE clients SET (" + row.Columns + ") = (" + placeholders + ") WHERE id = ?"
 	deleteClient = "DELETE FROM clients WHERE id = ?"
 	insertUnique = "INSERT INTO unique_keys (unique_key, client_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 	deleteUnique = "DELETE FROM unique_keys WHERE client_id = ?"
@@ -129,7 +130,7 @@ func codeOf(err error) int {
 
 // client reads a record inside of the transaction.
 func (w *writer) client(ctx context.Context, id string) (store.Client, error) {
-	c, err := scan(w.get.QueryRowContext(ctx, id))
+	c, err := row.Scan(w.get.QueryRowContext(ctx, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.Client{}, store.ErrNotFound
 	}
@@ -138,11 +139,11 @@ func (w *writer) client(ctx context.Context, id string) (store.Client, error) {
 
 // replace writes c over the record of its ID.
 func (w *writer) replace(ctx context.Context, c store.Client) error {
-	row, err := values(c)
+	values, err := row.Values(c)
 	if err != nil {
 		return err
 	}
-	_, err = w.update.ExecContext(ctx, append(row, c.ID)...)
+	_, err = w.update.ExecContext(ctx, append(values, c.ID)...)
 	if code := codeOf(err); code == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
 		return store.ErrExists // the client_id: no other column that is written here is unique
 	}

@@ -1,4 +1,6 @@
-package sqlite
+// Package row is how stores in SQL keep a record: the columns of the table clients, and what is in
+// them. A store adds columns of its own behind these.
+package row
 
 import (
 	"encoding/json"
@@ -9,13 +11,14 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// columns are those of a client, in the order of values and scan.
-const columns = `id, version, state, since, issued_at, environment, issuer, software_id, org_id,
+// Columns are those of a client, in the order of Values and Scan.
+const Columns = `id, version, state, since, issued_at, environment, issuer, software_id, org_id,
 	metadata, software_statement, application, unique_key, secret_hash, sealed_secret, reserved, previous,
 	client_id, jwks_address, subject_dn, own_subject, upstream_state, upstream_members`
 
-// values returns the values of the columns for a record.
-func values(c store.Client) ([]any, error) {
+// Values returns the values of the Columns for a record: int64, string or []byte. The error names
+// the member that has no form as JSON.
+func Values(c store.Client) ([]any, error) {
 	application, err := json.Marshal(c.Application)
 	if err != nil {
 		return nil, fmt.Errorf("application: %w", err)
@@ -34,11 +37,12 @@ func values(c store.Client) ([]any, error) {
 	}, nil
 }
 
-// scanner is a row of a result.
-type scanner interface{ Scan(into ...any) error }
+// Scanner is a row of a result.
+type Scanner interface{ Scan(into ...any) error }
 
-// scan reads a row that values made.
-func scan(row scanner) (store.Client, error) {
+// Scan reads a row that Values made. The error is that of the Scanner, or names the column that
+// another program wrote.
+func Scan(row Scanner) (store.Client, error) {
 	var (
 		c                                                         store.Client
 		since, issuedAt                                           int64
@@ -114,4 +118,14 @@ func (p previousClient) client() *store.Client {
 		Application: p.Application, UniqueKey: p.UniqueKey, SecretHash: p.SecretHash, SealedSecret: p.SealedSecret,
 		JWKSAddress: p.JWKSAddress, SubjectDN: p.SubjectDN, OwnSubject: p.OwnSubject, UpstreamState: p.Upstream, UpstreamMembers: p.Members,
 	}
+}
+
+// Seconds returns the first whole second since 1970 that is not before t: what ends at t has not
+// ended before it.
+func Seconds(t time.Time) int64 {
+	s := t.Unix()
+	if t.Nanosecond() > 0 {
+		s++
+	}
+	return s
 }
