@@ -9,7 +9,6 @@ import (
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/dcr"
-	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -102,7 +101,10 @@ func (b *Bank) assemble(validator *validate.Validator) error {
 	if err != nil {
 		return err
 	}
-	issued := token.NewMemory(c.Clock, c.Random)
+	issued, err := c.issuer()
+	if err != nil {
+		return err
+	}
 	tokens := c.Tokens
 	if c.TokenEndpoint {
 		tokens = issued

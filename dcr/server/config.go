@@ -46,7 +46,10 @@ type Config struct {
 	// Clients configures which client certificates the bank trusts.
 	Clients CertificateConfig
 
-	Store store.Store // required
+	// Store is required. Processes that share one are one bank, if it keeps what TokenEndpoint
+	// needs too: see there. What each process has of its own by design are the Limiter, the
+	// cache of key sets and the limits of connections.
+	Store store.Store
 	// Replay remembers each jti instead of the Store, as dcr.Config has it, and those of
 	// client assertions at the bank's own token endpoint.
 	Replay store.Replay
@@ -60,11 +63,15 @@ type Config struct {
 	// dcr.Config.ClientToken has it. It excludes TokenEndpoint.
 	ClientToken func(token.AccessToken) bool
 	// TokenEndpoint makes the bank issue access tokens itself, by the client_credentials
-	// grant. The tokens are kept in memory, so the bank must be a single process. Without
-	// Replay the jti of client assertions are kept in memory too: after a restart, an
-	// assertion that was used before is accepted once more until it expires, from a sender
-	// with a certificate of the same software. TokenEndpoint excludes Tokens. A bank with
-	// neither registers clients and offers nothing else.
+	// grant. A Store that is a token.Keeper keeps the tokens, so that every process that
+	// shares it knows them and a restart ends none. With any other Store they are kept in
+	// memory, and the bank must be a single process.
+	//
+	// The jti of client assertions are kept by Replay, else by a Store that is a store.Replay,
+	// and else in memory: then each process accepts an assertion once, and after a restart an
+	// assertion that was used before is accepted once more until it expires, from a sender with
+	// a certificate of the same software. TokenEndpoint excludes Tokens. A bank with neither
+	// registers clients and offers nothing else.
 	TokenEndpoint bool
 	Provisioner   dcr.Provisioner // nil if the authorization server reads the Store
 	Hooks         dcr.Hooks

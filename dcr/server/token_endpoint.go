@@ -45,7 +45,7 @@ type tokenEndpoint struct {
 	audiences  []string // a client assertion's aud must be one of them
 	clock      func() time.Time
 	store      store.Store
-	tokens     *token.Memory
+	tokens     token.Issuer
 	replay     store.Replay // of the jti of client assertions
 	statements *ssa.Verifier
 	keys       ssa.SoftwareKeyResolver
@@ -78,15 +78,11 @@ func tokenRequestOf(r *http.Request) *tokenRequest {
 }
 
 // newTokenEndpoint assembles the token endpoint of a bank.
-func newTokenEndpoint(b *Bank, issued *token.Memory, statements *ssa.Verifier, checker *cert.Checker, keys ssa.SoftwareKeyResolver) (http.Handler, error) {
+func newTokenEndpoint(b *Bank, issued token.Issuer, statements *ssa.Verifier, checker *cert.Checker, keys ssa.SoftwareKeyResolver) (http.Handler, error) {
 	c := &b.config
-	replay := c.Replay
-	if replay == nil {
-		replay = store.NewMemoryReplay(c.Clock)
-	}
 	t := &tokenEndpoint{
 		policy: b.policy, audiences: []string{c.Issuer + c.Paths.Token, c.Issuer}, clock: c.Clock, store: c.Store,
-		tokens: issued, replay: replay, statements: statements, keys: keys, source: b.source,
+		tokens: issued, replay: c.assertions(), statements: statements, keys: keys, source: b.source,
 		open: b.registrar.OpenSecret, limiter: c.Limiter, log: c.Logger, told: c.Observer.Token,
 	}
 	belongs, err := cert.Middleware(cert.MiddlewareConfig{Source: b.source, Checker: checker, Client: t.software, Refused: t.denied})
@@ -95,6 +91,25 @@ func newTokenEndpoint(b *Bank, issued *token.Memory, statements *ssa.Verifier, c
 	}
 	t.authenticated = belongs(http.HandlerFunc(t.grant))
 	return t, nil
+}
+
+// issuer returns what issues the tokens of TokenEndpoint: over the Store, if it keeps tokens.
+func (c *Config) issuer() (token.Issuer, error) {
+	if keeper, ok := c.Store.(token.Keeper); ok {
+		return token.NewKept(keeper, c.Clock, c.Random)
+	}
+	return token.NewMemory(c.Clock, c.Random), nil
+}
+
+// assertions returns what remembers the jti of client assertions.
+func (c *Config) assertions() store.Replay {
+	if c.Replay != nil {
+		return c.Replay
+	}
+	if replay, ok := c.Store.(store.Replay); ok {
+		return replay
+	}
+	return store.NewMemoryReplay(c.Clock)
 }
 
 // ServeHTTP answers one request.

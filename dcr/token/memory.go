@@ -21,7 +21,7 @@ const (
 	// MaxInMemory is the greatest number of unexpired tokens that a Memory holds.
 	MaxInMemory = 100_000
 	// MaxPerClient is the greatest number of unexpired tokens that a Memory holds for one
-	// client. The next one ends the client's oldest.
+	// client. The next one ends the client's oldest. A Kept ends the one that expires first.
 	MaxPerClient = 100
 )
 
@@ -75,33 +75,44 @@ func (m *Memory) Issue(ctx context.Context, clientID string, certificate [32]byt
 // them. So no client keeps another one from its tokens. The error tells that a parameter
 // is missing, or that there is no randomness.
 func (m *Memory) IssueToken(_ context.Context, t AccessToken, life time.Duration) (claims.Secret, error) {
-	if t.ClientID == "" || t.CertificateSHA256 == [32]byte{} || life < time.Second {
-		return claims.Secret{}, errors.New("token: a token needs a client, a certificate and a lifetime of a second or more")
-	}
-	b := make([]byte, accessTokenBytes)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, err := io.ReadFull(m.random, b); err != nil {
-		return claims.Secret{}, fmt.Errorf("token: no randomness: %w", err)
-	}
 	now := m.clock().UTC().Truncate(time.Second)
+	text, t, err := issue(t, now, life, m.random)
+	if err != nil {
+		return claims.Secret{}, err
+	}
 	m.forgetEnded(now)
 	m.makeRoom(t.ClientID)
-	text := base64.RawURLEncoding.EncodeToString(b)
-	t.IssuedAt, t.Expiry = now, now.Add(life)
-	t.Scope, t.Audience = slices.Clone(t.Scope), slices.Clone(t.Audience)
-	held := &heldToken{key: sha256.Sum256([]byte(text)), token: t}
+	held := &heldToken{key: hashOf(text), token: t}
 	m.tokens[held.key] = held
 	heap.Push(&m.ends, held)
 	m.holders.add(held)
-	return claims.NewSecret(text), nil
+	return text, nil
 }
+
+// issue makes the text of a token and what is known of it. now is in whole seconds.
+func issue(t AccessToken, now time.Time, life time.Duration, random io.Reader) (claims.Secret, AccessToken, error) {
+	if t.ClientID == "" || t.CertificateSHA256 == [32]byte{} || life < time.Second {
+		return claims.Secret{}, AccessToken{}, errors.New("token: a token needs a client, a certificate and a lifetime of a second or more")
+	}
+	b := make([]byte, accessTokenBytes)
+	if _, err := io.ReadFull(random, b); err != nil {
+		return claims.Secret{}, AccessToken{}, fmt.Errorf("token: no randomness: %w", err)
+	}
+	t.IssuedAt, t.Expiry = now, now.Add(life)
+	t.Scope, t.Audience = slices.Clone(t.Scope), slices.Clone(t.Audience)
+	return claims.NewSecret(base64.RawURLEncoding.EncodeToString(b)), t, nil
+}
+
+// hashOf is what is kept of a token.
+func hashOf(token claims.Secret) [32]byte { return sha256.Sum256([]byte(token.Reveal())) }
 
 // Introspect implements Tokens.
 func (m *Memory) Introspect(_ context.Context, token claims.Secret) (AccessToken, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t, ok := m.tokens[sha256.Sum256([]byte(token.Reveal()))]
+	t, ok := m.tokens[hashOf(token)]
 	if !ok || !m.clock().Before(t.token.Expiry) {
 		return AccessToken{}, ErrInvalid
 	}
@@ -114,7 +125,7 @@ func (m *Memory) Introspect(_ context.Context, token claims.Secret) (AccessToken
 func (m *Memory) Revoke(_ context.Context, r Revocation) (Revoked, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if t, ok := m.tokens[sha256.Sum256([]byte(r.Token.Reveal()))]; ok {
+	if t, ok := m.tokens[hashOf(r.Token)]; ok {
 		m.forget(t)
 	}
 	return Revoked{Ended: true}, nil

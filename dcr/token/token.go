@@ -2,8 +2,8 @@
 //
 // Call [NewIntrospection] to ask an authorization server by RFC 7662 and RFC 7009. Call
 // [NewMemory] to issue tokens in the same process and keep them in memory, for sandboxes,
-// tests and banks with one process. A bank's own implementation has the methods of
-// [Tokens].
+// tests and banks with one process, or [NewKept] to keep them in a database that several
+// processes share. A bank's own implementation has the methods of [Tokens].
 package token
 
 import (

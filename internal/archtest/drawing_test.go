@@ -166,9 +166,10 @@ func TestExamplesUseThePublicAPI(t *testing.T) {
 // in use, and what the test compares it with. Other tests look down only, as the code
 // does.
 var testsLookUp = map[string][]string{
-	"ssa":      {"ssa/ssatest"},
-	"store":    {"store/storetest"},
-	"validate": {"dcr/vectors"},
+	"dcr/token": {"dcr/token/tokentest"},
+	"ssa":       {"ssa/ssatest"},
+	"store":     {"store/storetest"},
+	"validate":  {"dcr/vectors"},
 }
 
 func TestTestsLookUpOnlyWhereSaid(t *testing.T) {

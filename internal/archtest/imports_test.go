@@ -83,7 +83,7 @@ func TestValidateNeverSeesTheNetworkOrTokens(t *testing.T) {
 
 func TestCoreCarriesNoTestCode(t *testing.T) {
 	for _, name := range core {
-		for _, dep := range []string{"testing", "net/http/httptest", module + "/ssa/ssatest", module + "/dcr/dcrtest"} {
+		for _, dep := range []string{"testing", "net/http/httptest", module + "/ssa/ssatest", module + "/dcr/token/tokentest", module + "/dcr/dcrtest"} {
 			assert.NotContains(t, room(t, name).Deps, dep, "%s depends on it", name)
 		}
 	}
