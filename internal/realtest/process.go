@@ -111,6 +111,21 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := launch(t, cmd, out)
+	t.Cleanup(func() {
+		p.Stop()
+		if t.Failed() {
+			t.Logf("%s said at the end:\n%s", name, p.tail())
+		}
+	})
+	return p
+}
+
+// launch starts a server that does not end with the test, unless the caller sees to it. Its
+// output goes into a file, which it closes at the end.
+func launch(t testing.TB, cmd *exec.Cmd, out *os.File) *Process {
+	t.Helper()
+	name := filepath.Base(cmd.Path)
 	cmd.Stdout, cmd.Stderr = out, out
 	ownGroup(cmd)
 	if err := cmd.Start(); err != nil {
@@ -122,12 +137,6 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 		_ = cmd.Wait() // how the server ended is seen in its output
 		_ = out.Close()
 	}()
-	t.Cleanup(func() {
-		p.Stop()
-		if t.Failed() {
-			t.Logf("%s said at the end:\n%s", name, p.tail())
-		}
-	})
 	return p
 }
 
