@@ -24,7 +24,10 @@ func (s *Store) Create(ctx context.Context, c store.Client, with store.Change) e
 		if err := affects(store.ErrExists)(s.write.insert.ExecContext(ctx, values...)); err != nil {
 			return err
 		}
-		return s.write.hold(ctx, c)
+		if err := s.write.hold(ctx, c); err != nil {
+			return err
+		}
+		return s.record(ctx, c, false, with)
 	}))
 }
 
@@ -46,7 +49,10 @@ func (s *Store) Update(ctx context.Context, c store.Client, with store.Change) e
 		if err := s.write.replace(ctx, c); err != nil {
 			return err
 		}
-		return s.write.rehold(ctx, old, c)
+		if err := s.write.rehold(ctx, old, c); err != nil {
+			return err
+		}
+		return s.record(ctx, c, false, with)
 	}))
 }
 
@@ -60,9 +66,16 @@ func (s *Store) Delete(ctx context.Context, id string, version int64, with store
 		if err := store.ForDelete(old, version, with); err != nil {
 			return err
 		}
-		_, err = s.write.remove.ExecContext(ctx, id)
-		return err
+		return s.remove(ctx, old, with)
 	}))
+}
+
+// remove removes a record inside of the transaction of the change.
+func (s *Store) remove(ctx context.Context, c store.Client, with store.Change) error {
+	if _, err := s.write.remove.ExecContext(ctx, c.ID); err != nil {
+		return err
+	}
+	return s.record(ctx, c, true, with)
 }
 
 // Undo implements store.Unfinished.
@@ -82,12 +95,14 @@ func (s *Store) Undo(ctx context.Context, id string, version int64, with store.C
 			}
 		}
 		if before == nil {
-			_, err = s.write.remove.ExecContext(ctx, id)
-			return err
+			return s.remove(ctx, old, with)
 		}
 		if err := s.write.rehold(ctx, old, *before); err != nil {
 			return err
 		}
-		return s.write.replace(ctx, *before)
+		if err := s.write.replace(ctx, *before); err != nil {
+			return err
+		}
+		return s.record(ctx, *before, false, with)
 	}))
 }

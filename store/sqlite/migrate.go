@@ -54,7 +54,8 @@ func migrateOnce(ctx context.Context, path string) (err error) {
 		return fmt.Errorf("%w: the tables of %s have version %d, and this knows %d", ErrNewer, path, current, known)
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+		return fmt.Errorf("migrate: a step on the way from version %d of the tables to %d failed, and nothing of that step is left in the file; "+
+			"whoever has made tables or indexes in it by hand takes them back: %w", current, known, err)
 	}
 	return nil
 }

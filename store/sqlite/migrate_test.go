@@ -16,6 +16,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/internal/row"
 )
 
 // versionOne fills a file of the first version, in each state that there was then. "u" has
@@ -165,24 +166,53 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		plan      string
 		arguments []any
 	}{
-		selectClient:     {"SEARCH clients USING INDEX sqlite_autoindex_clients_1 (id=?)", []any{"a"}},
-		selectByClientID: {"SEARCH clients USING INDEX clients_of_client_id (client_id=?)", []any{"a"}},
-		selectUnfinished: {"SEARCH clients USING INDEX clients_unfinished (since<?)", []any{0, 1}},
-		selectPending:    {"SEARCH clients USING INDEX clients_pending (id>?)", []any{"a", 1}},
-		selectNextEnd:    {"SCAN reservations USING COVERING INDEX reservations_ended", nil},
-		selectAfter:      {"SEARCH clients USING INDEX sqlite_autoindex_clients_1 (id>?)", []any{"a", 1}},
+		selectClient:       {"SEARCH clients USING INDEX sqlite_autoindex_clients_1 (id=?)", []any{"a"}},
+		selectByClientID:   {"SEARCH clients USING INDEX clients_of_client_id (client_id=?)", []any{"a"}},
+		selectUnfinished:   {"SEARCH clients USING INDEX clients_unfinished (since<?)", []any{0, 1}},
+		selectPending:      {"SEARCH clients USING INDEX clients_pending (id>?)", []any{"a", 1}},
+		selectNextEnd:      {"SCAN reservations USING COVERING INDEX reservations_ended", nil},
+		selectAfter:        {"SEARCH clients USING INDEX sqlite_autoindex_clients_1 (id>?)", []any{"a", 1}},
+		selectHistory:      {"SEARCH audit USING INDEX audit_history (record_id=? AND version>?)", []any{"a", 1, 1}},
+		selectAudit:        {"SEARCH audit USING PRIMARY KEY (id>?)", []any{"a", 1}},
+		selectAuditedAs:    {"SEARCH audit USING INDEX audit_client_ids (client_id=?)", []any{"a"}},
+		selectReservations: {"SEARCH reservations USING PRIMARY KEY (reservation_key>?)", []any{[]byte{}, 1}},
 	} {
-		rows, err := s.read.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, c.arguments...)
-		require.NoError(t, err)
-		var steps []string
-		for rows.Next() {
-			var id, parent, unused int
-			var step string
-			require.NoError(t, rows.Scan(&id, &parent, &unused, &step))
-			steps = append(steps, step)
+		assert.Equal(t, []string{c.plan}, plan(t, s, query, c.arguments), "and nothing is sorted: %s", query)
+	}
+}
+
+// plan returns the steps in which SQLite runs a query.
+func plan(t *testing.T, s *Store, query string, arguments []any) []string {
+	t.Helper()
+	steps, err := collect(func(rows row.Scanner) (step string, err error) {
+		var id, parent, unused int
+		return step, rows.Scan(&id, &parent, &unused, &step)
+	})(s.read.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, arguments...))
+	require.NoError(t, err)
+	return steps
+}
+
+// TestEachSearchBeginsAndEndsInsideOfOneIndex, in both directions and at each position.
+func TestEachSearchBeginsAndEndsInsideOfOneIndex(t *testing.T) {
+	s := openForTest(t)
+	for _, newest := range []bool{false, true} {
+		for query, index := range map[*store.Query]string{
+			{}:                                       "clients_by_age (",
+			{IssuedFrom: at(1), IssuedBefore: at(9)}: "clients_by_age (",
+			{OrgID: "o"}:                             "clients_by_org (org_id=? AND ",
+			{SoftwareID: "s"}:                        "clients_by_software (software_id=? AND ",
+			{Environment: "sandbox"}:                 "clients_by_environment (environment=? AND ",
+			{State: store.Active}:                    "clients_by_state (state=? AND ",
+			{State: store.Active, Environment: "sandbox"}:                    "clients_by_state (state=? AND ",
+			{OrgID: "o", State: store.Active, IssuedFrom: at(1)}:             "clients_by_org (org_id=? AND ",
+			{OrgID: "o", SoftwareID: "s", State: "active", Environment: "e"}: "clients_by_software (software_id=? AND ",
+		} {
+			query.Newest = newest
+			for _, after := range []store.Position{{}, {IssuedAt: at(5), ID: "a"}} {
+				text, arguments := searchFor(*query, after, 10)
+				assert.Equal(t, []string{"SEARCH clients USING INDEX " + index + "(issued_at,id)>(?,?) AND (issued_at,id)<(?,?))"}, plan(t, s, text, arguments))
+			}
 		}
-		require.NoError(t, errors.Join(rows.Err(), rows.Close()))
-		assert.Equal(t, []string{c.plan}, steps, "and nothing is sorted: %s", query)
 	}
 }
 

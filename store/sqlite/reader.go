@@ -22,7 +22,8 @@ const (
 type reader struct {
 	db *sql.DB
 
-	get, byClientID, unfinished, pending, after *sql.Stmt
+	get, byClientID, unfinished, pending, after   *sql.Stmt
+	history, audit, auditedAs, reservations, mark *sql.Stmt
 }
 
 func newReader(ctx context.Context, path string) (*reader, error) {
@@ -34,6 +35,7 @@ func newReader(ctx context.Context, path string) (*reader, error) {
 	for query, into := range map[string]**sql.Stmt{
 		selectClient: &r.get, selectByClientID: &r.byClientID,
 		selectUnfinished: &r.unfinished, selectPending: &r.pending, selectAfter: &r.after,
+		selectHistory: &r.history, selectAudit: &r.audit, selectAuditedAs: &r.auditedAs, selectReservations: &r.reservations, selectMark: &r.mark,
 	} {
 		if *into, err = db.PrepareContext(ctx, query); err != nil {
 			return nil, errors.Join(err, db.Close())
@@ -80,21 +82,36 @@ func (s *Store) List(ctx context.Context, after string, limit int) ([]store.Clie
 	return s.list(ctx, s.read.after, limit, after)
 }
 
-func (s *Store) list(ctx context.Context, query *sql.Stmt, limit int, from any) (found []store.Client, err error) {
-	rows, err := query.QueryContext(ctx, from, max(limit, 0))
+func (s *Store) list(ctx context.Context, query *sql.Stmt, limit int, from any) ([]store.Client, error) {
+	found, err := collect(row.Scan)(query.QueryContext(ctx, from, max(limit, 0)))
 	if err != nil {
 		return nil, s.unread("list", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		c, err := row.Scan(rows)
-		if err != nil {
-			return nil, s.unread("list", err)
-		}
-		found = append(found, c)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, s.unread("list", err)
-	}
 	return found, nil
+}
+
+// collect reads all rows of a result, and closes it.
+func collect[T any](scan func(row.Scanner) (T, error)) func(*sql.Rows, error) ([]T, error) {
+	return func(rows *sql.Rows, err error) (found []T, _ error) {
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			one, err := scan(rows)
+			if err != nil {
+				return nil, errors.Join(err, rows.Close())
+			}
+			found = append(found, one)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, err
+		}
+		return found, nil
+	}
+}
+
+// scanned reads a row of one column.
+func scanned[T any](result row.Scanner) (value T, err error) {
+	err = result.Scan(&value)
+	return value, err
 }

@@ -73,7 +73,7 @@ func (w *writer) purgeEnded(ctx context.Context, now int64) error {
 	if now < w.nextEnd {
 		return nil
 	}
-	ends, err := w.purged(ctx, now)
+	ends, err := w.purged(ctx, now, purgeBatch)
 	if err != nil {
 		return err
 	}
@@ -93,19 +93,7 @@ func (w *writer) purgeEnded(ctx context.Context, now int64) error {
 	return err
 }
 
-// purged removes a few reservations that have ended, and returns their ends.
-func (w *writer) purged(ctx context.Context, now int64) ([]int64, error) {
-	rows, err := w.purge.QueryContext(ctx, now, purgeBatch)
-	if err != nil {
-		return nil, err
-	}
-	var ends []int64
-	for rows.Next() {
-		var end int64
-		if err := rows.Scan(&end); err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
-		ends = append(ends, end)
-	}
-	return ends, errors.Join(rows.Err(), rows.Close())
+// purged removes at most limit reservations that have ended, and returns their ends.
+func (w *writer) purged(ctx context.Context, now int64, limit int) ([]int64, error) {
+	return collect(scanned[int64])(w.purge.QueryContext(ctx, now, limit))
 }

@@ -60,6 +60,7 @@ type writer struct {
 	addUnique, dropUnique, holder, reserve, forget, purge *sql.Stmt
 	underWay, reserved, drop, next, raise                 *sql.Stmt
 	save, keep, takeBack                                  *sql.Stmt
+	addEntry, addReservation                              *sql.Stmt
 }
 
 func newWriter(ctx context.Context, path string) (*writer, error) {
@@ -78,6 +79,7 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 		insertUnique: &w.addUnique, deleteUnique: &w.dropUnique, selectHolder: &w.holder,
 		insertReservation: &w.reserve, selectUnderWay: &w.underWay, deleteReservation: &w.forget, purgeReservations: &w.purge,
 		selectReservation: &w.reserved, dropReservation: &w.drop, selectNextEnd: &w.next, raiseMark: &w.raise,
+		insertEntry: &w.addEntry, importedReservation: &w.addReservation,
 	} {
 		if *into, err = w.conn.PrepareContext(ctx, query); err != nil {
 			return nil, errors.Join(err, w.release())
