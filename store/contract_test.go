@@ -16,7 +16,8 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 			return store.NewMemory(time.Now)
 		},
 		OpenAt: func(t *testing.T, clock func() time.Time) store.Store { return store.NewMemory(clock) },
-		Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister, storetest.ClientIDs, storetest.Pending}, Rounds: fulltest.Rounds(20),
+		Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister, storetest.ClientIDs, storetest.Pending,
+			storetest.Auditor, storetest.Searcher, storetest.Purger, storetest.Transfer}, Rounds: fulltest.Rounds(20),
 	})
 }
 

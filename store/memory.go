@@ -30,6 +30,7 @@ type Memory struct {
 	queue    [][32]byte // reservations in the order made, for purging
 	gone     forgotten
 	trail    map[string][]AuditEntry // by Client.ID, in the order of their Versions
+	audited  map[string]string       // ID of an entry to Client.ID
 }
 
 // reserved is a reservation and the ID of the record that it was made with.
@@ -46,7 +47,7 @@ func NewMemory(clock func() time.Time) *Memory {
 	}
 	return &Memory{
 		clock: clock, clients: map[string]Client{}, unique: map[string]string{}, byClient: map[string]string{},
-		reserved: map[[32]byte]reserved{}, trail: map[string][]AuditEntry{},
+		reserved: map[[32]byte]reserved{}, trail: map[string][]AuditEntry{}, audited: map[string]string{},
 	}
 }
 

@@ -93,20 +93,15 @@ func (in *memoryImport) reservation(r HeldReservation) error {
 }
 
 func (in *memoryImport) entry(e AuditEntry) error {
-	trail := in.m.trail[e.Client]
-	if i := slices.IndexFunc(trail, func(held AuditEntry) bool { return held.ID == e.ID }); i >= 0 {
-		if SameEntry(trail[i], e) {
+	if client, taken := in.m.audited[e.ID]; taken {
+		trail := in.m.trail[client]
+		if i := slices.IndexFunc(trail, func(held AuditEntry) bool { return held.ID == e.ID }); SameEntry(trail[i], e) {
 			return nil
 		}
 		return ErrExists
 	}
-	at, _ := slices.BinarySearchFunc(trail, e.Version, func(held AuditEntry, version int64) int { return int(held.Version - version) })
-	in.m.trail[e.Client] = slices.Insert(slices.Clone(trail), at, e)
+	in.m.addEntry(e.Clone())
 	in.done.Audit++
-	in.undo = append(in.undo, func() {
-		if in.m.trail[e.Client] = trail; len(trail) == 0 {
-			delete(in.m.trail, e.Client)
-		}
-	})
+	in.undo = append(in.undo, func() { in.m.removeEntry(e) })
 	return nil
 }

@@ -22,8 +22,27 @@ func (m *Memory) Search(ctx context.Context, q Query, after Position, limit int)
 // note writes the entry of a change into the trail, if the change leaves one.
 func (m *Memory) note(c Client, removed bool, with Change) {
 	if entry, ok := NewAuditEntry(c, removed, with, m.clock()); ok {
-		m.trail[c.ID] = append(m.trail[c.ID], entry)
+		m.addEntry(entry)
 	}
+}
+
+// addEntry puts an entry after those of the same record that have no later Version.
+func (m *Memory) addEntry(e AuditEntry) {
+	trail := m.trail[e.Client]
+	at := len(trail)
+	for at > 0 && trail[at-1].Version > e.Version {
+		at--
+	}
+	m.trail[e.Client] = slices.Insert(trail, at, e)
+	m.audited[e.ID] = e.Client
+}
+
+func (m *Memory) removeEntry(e AuditEntry) {
+	kept := slices.DeleteFunc(m.trail[e.Client], func(held AuditEntry) bool { return held.ID == e.ID })
+	if m.trail[e.Client] = kept; len(kept) == 0 {
+		delete(m.trail, e.Client)
+	}
+	delete(m.audited, e.ID)
 }
 
 // History implements Auditor.
@@ -78,9 +97,11 @@ func (m *Memory) entries(wanted func(AuditEntry) bool) []AuditEntry {
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b AuditEntry) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(found, byEntryID)
 	return found
 }
+
+func byEntryID(a, b AuditEntry) int { return cmp.Compare(a.ID, b.ID) }
 
 // Purge implements Purger.
 func (m *Memory) Purge(ctx context.Context, what Purge) (Purged, error) {
@@ -101,27 +122,29 @@ func (m *Memory) Purge(ctx context.Context, what Purge) (Purged, error) {
 // removedBefore returns the entries about records that were removed before a time: the
 // record that was removed first comes first, and the entry of its removal is its last.
 func (m *Memory) removedBefore(before time.Time) []AuditEntry {
-	var ends []AuditEntry
-	for id, trail := range m.trail {
-		last := trail[len(trail)-1]
-		if _, exists := m.clients[id]; !exists && last.Removed() && last.At.Before(before) {
-			ends = append(ends, last)
-		}
+	ends := m.entries(func(e AuditEntry) bool {
+		_, exists := m.clients[e.Client]
+		return !exists && e.Removed()
+	})
+	last := map[string]AuditEntry{} // removal of each record; an ID may have been used more than once
+	for _, end := range ends {
+		last[end.Client] = end
 	}
-	slices.SortFunc(ends, func(a, b AuditEntry) int { return cmp.Compare(a.ID, b.ID) })
 	var found []AuditEntry
 	for _, end := range ends {
-		found = append(found, m.trail[end.Client]...)
+		if last[end.Client].ID != end.ID || !end.At.Before(before) {
+			continue
+		}
+		trail := slices.DeleteFunc(slices.Clone(m.trail[end.Client]), func(e AuditEntry) bool { return e.ID == end.ID })
+		slices.SortFunc(trail, byEntryID)
+		found = append(append(found, trail...), end)
 	}
 	return found
 }
 
 func (m *Memory) forgetEntries(entries []AuditEntry) {
 	for _, gone := range entries {
-		kept := slices.DeleteFunc(m.trail[gone.Client], func(e AuditEntry) bool { return e.ID == gone.ID })
-		if m.trail[gone.Client] = kept; len(kept) == 0 {
-			delete(m.trail, gone.Client)
-		}
+		m.removeEntry(gone)
 	}
 }
 

@@ -118,6 +118,6 @@ func pendingRaces() []testCase {
 				}
 			}),
 	}
-	all[2].also = Unfinished
+	all[2].also = []Capability{Unfinished}
 	return all
 }

@@ -179,7 +179,7 @@ func clientIDChangeCases() []testCase {
 				p.found("x", "b")
 			}},
 		{name: "Undo frees the client_id of a registration", why: "the registration never happened",
-			also: Unfinished, do: func(p *probe) {
+			also: []Capability{Unfinished}, do: func(p *probe) {
 				p.create(named(in(client("a"), store.Creating, issued), "x"), jti("1"), nil)
 				p.found("x", "a")
 				p.undo("a", 1, nil)
@@ -189,7 +189,7 @@ func clientIDChangeCases() []testCase {
 			}},
 		{name: "Undo of an Updating record keeps the last client_id",
 			why:  "the authorization server has the client under that one, and no longer under the one of before",
-			also: Unfinished, do: func(p *probe) {
+			also: []Capability{Unfinished}, do: func(p *probe) {
 				p.create(named(client("a"), "first"), jti("1"), nil)
 				p.update(versioned(in(named(client("a"), "first"), store.Updating, issued), 1), jti("2"), nil)
 				p.update(versioned(in(named(client("a"), "second"), store.Updating, issued), 2), store.Reservation{}, nil)

@@ -170,7 +170,7 @@ func waitingCases() []testCase {
 			}},
 		{name: "a record that waits is found by its client_id, if it has one",
 			why:  "the tokens of a client whose deletion waits are good",
-			also: ClientIDs, do: func(p *probe) {
+			also: []Capability{ClientIDs}, do: func(p *probe) {
 				p.create(in(client("a"), store.PendingCreate, issued), jti("1"), nil)
 				p.isNamed("a", "")
 				p.unfound("a")
@@ -187,9 +187,9 @@ func reconcilerCases() []testCase {
 	return []testCase{
 		{name: "Undo of an approved registration leaves it waiting",
 			why:  "the approval could not be carried out, and the authorization server has nothing of it any more",
-			also: Unfinished, do: undoneApproval},
+			also: []Capability{Unfinished}, do: undoneApproval},
 		{name: "Undo takes back no change that waits", why: "nothing was begun; who decides refuses it instead",
-			also: Unfinished, do: func(p *probe) {
+			also: []Capability{Unfinished}, do: func(p *probe) {
 				p.brought("a", store.PendingCreate)
 				p.undo("a", 1, store.ErrState)
 				p.same(versioned(in(client("a"), store.PendingCreate, issued), 1))
@@ -198,7 +198,7 @@ func reconcilerCases() []testCase {
 				p.same(versioned(in(client("b"), store.PendingDelete, issued), 2))
 			}},
 		{name: "ListUnfinished leaves out what waits", why: "a reconciler would take back what a person has yet to decide on",
-			also: Unfinished, do: func(p *probe) {
+			also: []Capability{Unfinished}, do: func(p *probe) {
 				for _, state := range []store.State{store.PendingCreate, store.PendingDelete, store.Creating, store.Updating} {
 					p.brought(string(state), state)
 				}

@@ -63,9 +63,29 @@ type probe struct {
 	lister     store.Lister
 	clientIDs  store.ClientIDs
 	pending    store.Pending
-	clock      *turned // of the store, in a case that turns it
-	others     int     // how many other clients it has made meanwhile
-	rounds     int     // how often each race is run
+	auditor    store.Auditor
+	searcher   store.Searcher
+	purger     store.Purger
+	transfer   store.Transfer
+	another    func() *probe // of another store, that is empty
+	clock      *turned       // of the store, in a case that turns it
+	others     int           // how many other clients it has made meanwhile
+	rounds     int           // how often each race is run
+}
+
+func newProbe(ctx context.Context, open func() store.Store, clock *turned, rounds int) *probe {
+	s := open()
+	p := &probe{ctx: ctx, Store: s, clock: clock, rounds: rounds}
+	p.unfinished, _ = s.(store.Unfinished)
+	p.lister, _ = s.(store.Lister)
+	p.clientIDs, _ = s.(store.ClientIDs)
+	p.pending, _ = s.(store.Pending)
+	p.auditor, _ = s.(store.Auditor)
+	p.searcher, _ = s.(store.Searcher)
+	p.purger, _ = s.(store.Purger)
+	p.transfer, _ = s.(store.Transfer)
+	p.another = func() *probe { return newProbe(ctx, open, clock, rounds) }
+	return p
 }
 
 func (p *probe) create(c store.Client, r store.Reservation, wanted error) {

@@ -18,6 +18,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -33,6 +34,10 @@ const (
 	Lister     Capability = "store.Lister"
 	ClientIDs  Capability = "store.ClientIDs"
 	Pending    Capability = "store.Pending"
+	Auditor    Capability = "store.Auditor"
+	Searcher   Capability = "store.Searcher"
+	Purger     Capability = "store.Purger"
+	Transfer   Capability = "store.Transfer"
 )
 
 // of reports whether the store has the capability.
@@ -49,8 +54,21 @@ func (c Capability) of(s store.Store) bool {
 		_, ok = s.(store.ClientIDs)
 	case Pending:
 		_, ok = s.(store.Pending)
+	case Auditor:
+		_, ok = s.(store.Auditor)
+	case Searcher:
+		_, ok = s.(store.Searcher)
+	case Purger:
+		_, ok = s.(store.Purger)
+	case Transfer:
+		_, ok = s.(store.Transfer)
 	}
 	return ok
+}
+
+// runs reports whether the store has the capabilities that the case needs.
+func (c testCase) runs(s store.Store) bool {
+	return c.needs.of(s) && !slices.ContainsFunc(c.also, func(also Capability) bool { return !also.of(s) })
 }
 
 // testCase is one sentence of the contract. The probe ends its function do at a breach.
@@ -58,8 +76,8 @@ type testCase struct {
 	name  string
 	why   string // printed with a failure
 	needs Capability
-	also  Capability // needed too
-	turns bool       // it turns the store's clock, so it needs Config.OpenAt
+	also  []Capability // needed too
+	turns bool         // it turns the store's clock, so it needs Config.OpenAt
 	do    func(*probe)
 }
 
@@ -117,7 +135,7 @@ func Run(t *testing.T, config Config) {
 	var left []string
 	for _, c := range cases() {
 		switch {
-		case !c.needs.of(first) || !c.also.of(first):
+		case !c.runs(first):
 			continue
 		case c.turns && config.OpenAt == nil:
 			left = append(left, c.name)
@@ -129,7 +147,8 @@ func Run(t *testing.T, config Config) {
 			if c.turns {
 				open = func(t *testing.T) store.Store { return config.OpenAt(t, clock.now) }
 			}
-			if err := c.run(t.Context(), open(t), clock, roundsOr(config.Rounds)); err != nil {
+			another := func() store.Store { return open(t) }
+			if err := c.run(t.Context(), another, clock, roundsOr(config.Rounds)); err != nil {
 				t.Errorf("%v\nwhy: %s", err, c.why)
 			}
 		})
@@ -171,18 +190,15 @@ func cases() []testCase {
 	for _, some := range [][]testCase{
 		recordCases(), valueCases(), reservationCases(), forgettingCases(), uniqueCases(), changeCases(), stateCases(), undoCases(), listCases(),
 		decisionCases(), clientIDCases(), underWayCases(), pendingCases(), listPendingCases(), raceCases(), clientIDRaces(), pendingRaces(),
-		clockCases(),
+		clockCases(), auditCases(), auditRaces(), searchCases(), purgeCases(), transferCases(), importCases(), importRaces(),
 	} {
 		all = append(all, some...)
 	}
 	return all
 }
 
-func (c testCase) run(ctx context.Context, s store.Store, clock *turned, rounds int) error {
-	p := &probe{ctx: ctx, Store: s, clock: clock, rounds: rounds}
-	p.unfinished, _ = s.(store.Unfinished)
-	p.lister, _ = s.(store.Lister)
-	p.clientIDs, _ = s.(store.ClientIDs)
-	p.pending, _ = s.(store.Pending)
-	return caught(func() { c.do(p) })
+// run runs the case on a store that open makes. A case about moving a register opens
+// another one too.
+func (c testCase) run(ctx context.Context, open func() store.Store, clock *turned, rounds int) error {
+	return caught(func() { c.do(newProbe(ctx, open, clock, rounds)) })
 }

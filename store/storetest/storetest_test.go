@@ -28,11 +28,15 @@ func TestABrokenStoreIsFound(t *testing.T) {
 		t.Run(fault+": "+name, func(t *testing.T) {
 			i := slices.IndexFunc(all, func(c testCase) bool { return c.name == name })
 			require.GreaterOrEqual(t, i, 0, "there is no case %q", name)
-			m, clock := newModel(fault), newClock()
-			if all[i].turns {
-				m.at(clock.now)
+			clock := newClock()
+			open := func() store.Store {
+				m := newModel(fault)
+				if all[i].turns {
+					m.at(clock.now)
+				}
+				return complete{m}
 			}
-			assert.Error(t, all[i].run(t.Context(), complete{m}, clock, 200))
+			assert.Error(t, all[i].run(t.Context(), open, clock, 200))
 		})
 	}
 }
