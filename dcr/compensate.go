@@ -18,6 +18,10 @@ func (r *Registrar) takeBack(ctx context.Context, w *work, cause error) (undone 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout/2)
 	defer cancel()
 	revert := r.revert
+	w.trail.reason = reasonIncomplete
+	if errors.As(cause, new(*Refusal)) {
+		w.trail.reason = reasonRefused
+	}
 	switch {
 	case w.pending: // nothing was provisioned
 		revert = r.undo
@@ -31,7 +35,7 @@ func (r *Registrar) takeBack(ctx context.Context, w *work, cause error) (undone 
 			r.logLost(&w.client, cause)
 		}
 	}
-	err := r.guarded(func() error { return revert(ctx, &w.client) })
+	err := r.guarded(func() error { return revert(ctx, &w.client, w.trail) })
 	if err == nil {
 		return true
 	}
@@ -42,7 +46,7 @@ func (r *Registrar) takeBack(ctx context.Context, w *work, cause error) (undone 
 		// by. If this fails, Reconcile logs that the server may hold the client.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout/4)
 		defer cancel()
-		if err := raced(r.store.Update(ctx, w.client, store.Change{})); err != nil && !errors.Is(err, errRaced) {
+		if err := raced(w.trail.update(ctx, w.client, DecisionKept, store.Reservation{})); err != nil && !errors.Is(err, errRaced) {
 			r.log.Error("what the authorization server gave to manage a client by cannot be stored", "client_id", clientIDOf(&w.client), "error", text.Bounded{Err: err})
 		}
 	}
@@ -53,22 +57,22 @@ func (r *Registrar) takeBack(ctx context.Context, w *work, cause error) (undone 
 // first, then in the store. In this order Reconcile can still find the change if the
 // process dies in between. If another process took the change over, revert sets the
 // authorization server to what the store has now. It writes into c what the server gives.
-func (r *Registrar) revert(ctx context.Context, c *store.Client) error {
+func (r *Registrar) revert(ctx context.Context, c *store.Client, t *trail) error {
 	if r.provisioner != nil {
-		if err := r.restore(ctx, c); err != nil {
+		if err := r.restore(ctx, c, t); err != nil {
 			return err
 		}
 	}
-	return r.undo(ctx, c)
+	return r.undo(ctx, c, t)
 }
 
 // undo undoes a record that is Creating or Updating in the store, where the authorization
 // server has what was before already.
-func (r *Registrar) undo(ctx context.Context, c *store.Client) error {
+func (r *Registrar) undo(ctx context.Context, c *store.Client, t *trail) error {
 	r.reached("undo.reverted")
-	err := raced(r.unfinished.Undo(ctx, c.ID, c.Version, store.Change{}))
+	err := raced(t.undo(ctx, c.ID, c.Version))
 	if errors.Is(err, errRaced) {
-		return r.align(ctx, c.ID)
+		return r.align(ctx, c.ID, t)
 	}
 	return err
 }
@@ -78,7 +82,7 @@ func (r *Registrar) undo(ctx context.Context, c *store.Client) error {
 // which Undo keeps. A server that refuses what was in force, has lost the client, or gives
 // an answer that cannot be taken, is logged: the record goes back all the same, and
 // Reprovision tries again.
-func (r *Registrar) restore(ctx context.Context, record *store.Client) error {
+func (r *Registrar) restore(ctx context.Context, record *store.Client, t *trail) error {
 	c, visible := record.Visible()
 	if !visible {
 		return r.deprovision(ctx, *record)
@@ -104,7 +108,7 @@ func (r *Registrar) restore(ctx context.Context, record *store.Client) error {
 	}
 	record.ClientID, record.OwnSubject = c.ClientID, c.OwnSubject
 	record.UpstreamState, record.UpstreamMembers = c.UpstreamState, c.UpstreamMembers
-	stored := raced(r.store.Update(ctx, *record, store.Change{}))
+	stored := raced(t.update(ctx, *record, DecisionKept, store.Reservation{}))
 	if stored == nil {
 		record.Version++
 	}
@@ -120,7 +124,7 @@ func (r *Registrar) logLost(c *store.Client, err error) {
 }
 
 // align sets the authorization server to what the store has now.
-func (r *Registrar) align(ctx context.Context, id string) error {
+func (r *Registrar) align(ctx context.Context, id string, t *trail) error {
 	if r.provisioner == nil {
 		return nil
 	}
@@ -131,5 +135,7 @@ func (r *Registrar) align(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return r.restore(ctx, &record)
+	found, again := record, *t
+	again.stored = &found
+	return r.restore(ctx, &record, &again)
 }

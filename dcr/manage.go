@@ -177,7 +177,8 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, l
 	if _, err := r.approve(ctx, change); err != nil {
 		return nil, err
 	}
-	w := &work{op: OpUpdate, client: client, secret: secret, reservation: r.reservation(v), statement: v.statement}
+	w := &work{op: OpUpdate, client: client, secret: secret, reservation: r.reservation(v), statement: v.statement,
+		trail: r.trail(OpUpdate, o.actor, &s.client, s.statement, v.statement)}
 	if w.response, err = r.respond(&client, v.statement, secret); err != nil {
 		return nil, err
 	}
@@ -290,17 +291,18 @@ func (r *Registrar) delete(ctx context.Context, clientID string, by Caller, o *o
 		}
 		change := compare(OpDelete, side{&s.client, rolesOf(s.statement)}, side{})
 		change.Actor, change.Access = o.actor, &s.access
+		trail := r.trail(OpDelete, o.actor, &s.client, s.statement)
 		pending, err := r.approve(ctx, change)
 		if err != nil {
 			return err
 		}
 		if pending {
-			if err := r.pendDelete(ctx, change); !errors.Is(err, errRaced) {
+			if err := r.pendDelete(ctx, change, trail); !errors.Is(err, errRaced) {
 				return err
 			}
 			continue
 		}
-		finished, err := r.remove(ctx, s.client, change)
+		finished, err := r.remove(ctx, s.client, change, trail, DecisionBegun)
 		switch {
 		case errors.Is(err, errRaced):
 			continue

@@ -42,10 +42,10 @@ func pendingBody(clientID string) string {
 
 // pendDelete makes a client wait for the approval of its deletion. It returns ErrPending
 // if that was stored, errRaced if another writer changed the record, and else an *Error.
-func (r *Registrar) pendDelete(ctx context.Context, change Change) error {
+func (r *Registrar) pendDelete(ctx context.Context, change Change, t *trail) error {
 	c := change.Before.Clone()
 	c.State, c.Since = store.PendingDelete, r.now()
-	err := raced(r.store.Update(ctx, c, store.Change{}))
+	err := raced(t.update(ctx, c, DecisionPending, store.Reservation{}))
 	switch {
 	case errors.Is(err, errRaced):
 		return err
@@ -111,7 +111,7 @@ func (r *Registrar) approveCreate(ctx context.Context, record store.Client, by A
 	if err != nil {
 		return nil, internalError(err)
 	}
-	w := &work{op: opApprove, client: record.Clone(), statement: statement}
+	w := &work{op: opApprove, client: record.Clone(), statement: statement, trail: r.trail(OpCreate, by, &record, statement)}
 	w.client.IssuedAt, w.client.Since = r.now(), r.now()
 	if w.secret, err = r.addSecret(&w.client, request.TokenEndpointAuthMethod.Or("")); err != nil {
 		return nil, internalError(err)
@@ -136,7 +136,7 @@ func (r *Registrar) fulfil(ctx context.Context, w *work) error {
 	w.client.State = store.Creating
 	return r.stage(ctx, w, func(store.Reservation) error {
 		before := w.client.Clone()
-		err := r.store.Update(ctx, w.client, store.Change{})
+		err := w.trail.update(ctx, w.client, DecisionApproved, store.Reservation{})
 		w.client.Version++
 		w.client.Previous = &before
 		return raced(err)
@@ -148,7 +148,7 @@ func (r *Registrar) approveDelete(ctx context.Context, record store.Client, by A
 	o.environment = record.Environment
 	change := compare(OpDelete, side{&record, r.storedRoles(record)}, side{})
 	change.Actor = by
-	finished, err := r.remove(ctx, record, change)
+	finished, err := r.remove(ctx, record, change, r.trail(OpDelete, by, &record), DecisionApproved)
 	if err != nil {
 		err = decisionError(record.ID, err)
 	} else {
@@ -174,7 +174,7 @@ func decisionError(id string, err error) error {
 // RefusePending ends a change that waits for approval without carrying it out. A
 // registration is forgotten, and its jti stays used. A client that was to be deleted stays
 // as it is. id is store.Client.ID; the context names the operator (WithActor). The reason
-// goes to the log, at most 500 characters of it. The TPP is not told. Of the errors of
+// goes to the log and to the audit trail, at most 500 characters of it. The TPP is not told. Of the errors of
 // ApprovePending RefusePending has store.ErrNotFound, ErrNotPending and the 503.
 func (r *Registrar) RefusePending(ctx context.Context, id, reason string) error {
 	record, err := r.record(ctx, id)
@@ -191,13 +191,20 @@ func (r *Registrar) RefusePending(ctx context.Context, id, reason string) error 
 func (r *Registrar) refusePending(ctx context.Context, record store.Client, by Actor, outcome EventOutcome, reason string) error {
 	o := r.begin(OpCreate, by)
 	o.environment, o.outcome = record.Environment, outcome
+	before := record
+	t := r.trail(OpCreate, by, &before)
+	t.reason = reason
+	decision := DecisionRefused
+	if outcome == OutcomeExpired {
+		decision = DecisionExpired
+	}
 	var err error
 	if record.State == store.PendingCreate {
-		err = r.store.Delete(ctx, record.ID, record.Version, store.Change{})
+		err = t.delete(ctx, record.ID, record.Version, decision)
 	} else {
-		o.name = OpDelete
+		o.name, t.op = OpDelete, OpDelete
 		record.State, record.Since = store.Active, r.now()
-		err = r.store.Update(ctx, record, store.Change{})
+		err = t.update(ctx, record, decision, store.Reservation{})
 	}
 	if err = raced(err); err != nil {
 		err = decisionError(record.ID, err)
@@ -231,7 +238,7 @@ func (r *Registrar) expirePending(ctx context.Context) (expired int, first error
 			if after = c.ID; c.Since.After(oldest) {
 				continue
 			}
-			err := r.refusePending(ctx, c, Actor{Kind: ActorBank}, OutcomeExpired, "nobody decided in the time of the policy")
+			err := r.refusePending(ctx, c, Actor{Kind: ActorBank}, OutcomeExpired, reasonExpired)
 			switch {
 			case err == nil:
 				expired++

@@ -1,6 +1,7 @@
 package dcr
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -87,8 +88,10 @@ func (r *Registrar) conclude(ctx context.Context, c store.Client, report *Reconc
 	// Reconcile takes the record over by an update that counts its version up: an
 	// earlier process, or another Reconcile, then fails at its next step. Since keeps others
 	// from the record meanwhile.
+	found := c
+	t := r.trail(begunBy(&found, r.replay != nil), Actor{Kind: ActorBank}, &found)
 	c.Since = r.now()
-	err := r.store.Update(ctx, c, store.Change{})
+	err := t.touch(ctx, c)
 	if errors.Is(raced(err), errRaced) {
 		return nil // another process ends it
 	}
@@ -98,11 +101,11 @@ func (r *Registrar) conclude(ctx context.Context, c store.Client, report *Reconc
 		c.Version++
 		r.reached("reconcile.taken")
 		end := r.revert
-		if c.State == store.Deleting {
+		if t.reason = reasonHalfWay; c.State == store.Deleting {
 			event.Outcome, count, end = OutcomeDone, &report.Finished, r.erase
 		}
-		if err = r.guarded(func() error { return end(ctx, &c) }); err != nil {
-			r.putBack(ctx, c)
+		if err = r.guarded(func() error { return end(ctx, &c, t) }); err != nil {
+			r.putBack(ctx, c, t)
 		}
 	}
 	if err != nil {
@@ -114,14 +117,28 @@ func (r *Registrar) conclude(ctx context.Context, c store.Client, report *Reconc
 	return err
 }
 
+// begunBy returns the operation that an unfinished change is of. A repair leaves the content as
+// it is and burns no jti; outside says that jti are kept outside of the store.
+func begunBy(c *store.Client, outside bool) Operation {
+	switch before := c.Previous; {
+	case c.State == store.Creating:
+		return OpCreate
+	case c.State == store.Deleting:
+		return OpDelete
+	case before != nil && (outside || c.Reserved == nil) && before.SoftwareStatement == c.SoftwareStatement && bytes.Equal(before.Metadata, c.Metadata):
+		return OpReprovision
+	}
+	return OpUpdate
+}
+
 // putBack says of a change that Reconcile could not end that nobody works on it any more: it
 // is old enough for Remove, and for the next Reconcile. It goes to the end of the queue: a
 // stuck record does not block the rest. If this fails, both have to wait.
-func (r *Registrar) putBack(ctx context.Context, c store.Client) {
+func (r *Registrar) putBack(ctx context.Context, c store.Client, t *trail) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
 	c.Since = r.now().Add(-2*r.changeTimeout - time.Second)
-	if err := raced(r.store.Update(ctx, c, store.Change{})); err != nil && !errors.Is(err, errRaced) {
+	if err := raced(t.touch(ctx, c)); err != nil && !errors.Is(err, errRaced) {
 		r.log.Error("a change that cannot be ended cannot be put back", "id", c.ID, "error", text.Bounded{Err: err})
 	}
 }

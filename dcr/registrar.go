@@ -80,6 +80,7 @@ type Registrar struct {
 	clientToken  func(token.AccessToken) bool
 
 	changeTimeout time.Duration
+	ruleSet       string // validate.Validator.RuleSet
 	observer      func(Event)
 	reached       func(point string) // called between the steps of a change; tests end the process there
 	unbound       atomic.Bool        // an unbound token has been logged
@@ -107,7 +108,7 @@ func NewRegistrar(c Config) (*Registrar, error) {
 		verifier: VerifyConfig{Statements: c.Statements, SoftwareKeys: c.SoftwareKeys, Validator: c.Validator},
 		policy:   policy, clock: c.Clock, random: c.Random, log: c.Logger,
 		tokens: c.Tokens, hooks: c.Hooks, provisioner: c.Provisioner, replay: c.Replay, observer: c.Observer,
-		clientToken: c.ClientToken, changeTimeout: c.ChangeTimeout,
+		clientToken: c.ClientToken, changeTimeout: c.ChangeTimeout, ruleSet: c.Validator.RuleSet(),
 		reached: func(string) {},
 	}
 	if r.log == nil {
@@ -237,7 +238,8 @@ func (r *Registrar) admit(ctx context.Context, v *VerifiedRequest, reservation s
 	}
 	change := compare(OpCreate, side{}, side{&client, rolesOf(v.statement)})
 	change.Actor = o.actor
-	w := &work{op: OpCreate, client: client, secret: secret, reservation: reservation, statement: v.statement}
+	w := &work{op: OpCreate, client: client, secret: secret, reservation: reservation, statement: v.statement,
+		trail: r.trail(OpCreate, o.actor, nil, v.statement)}
 	if w.pending, err = r.approve(ctx, change); err != nil {
 		return nil, err
 	}

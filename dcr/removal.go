@@ -18,10 +18,11 @@ var ErrUnfinished = errors.New("dcr: the client is deleted, and the authorizatio
 // asks neither for a token nor Hooks.Approve. It does to the client what Delete does, and
 // forgets a registration that waits for approval. It also ends a change that is under way for
 // more than twice Config.ChangeTimeout, which Reconcile could not end. The reason goes to the
-// log, before anything is asked of the authorization server, and to Hooks.Done.
+// log and to the audit trail, before anything is asked of the authorization server, and to
+// Hooks.Done.
 //
 // Remove completes a deletion that was left to Reconcile, or tries to: Hooks.Done was told
-// of it before, and is not told again. At most 500 characters of the reason are logged.
+// of it before, and is not told again. At most 500 characters of the reason are kept.
 //
 // After a nil error the client is gone everywhere. ErrUnfinished: it is gone here. An error
 // that wraps store.ErrNotFound says that there is no such record. Any other one is an
@@ -48,11 +49,13 @@ func (r *Registrar) removeRecord(ctx context.Context, id, reason string, o *oper
 		}
 		change := compare(OpDelete, side{&inForce, r.storedRoles(inForce)}, side{})
 		change.Actor, change.Reason = o.actor, reason
+		t := r.trail(OpDelete, o.actor, &record)
+		t.reason = reason
 		finished := true
 		if record.State == store.PendingCreate {
-			err = raced(r.store.Delete(ctx, record.ID, record.Version, store.Change{}))
+			err = raced(t.delete(ctx, record.ID, record.Version, DecisionDone))
 		} else { // the deletion of a record that is Deleting already is completed
-			finished, err = r.remove(ctx, record, change)
+			finished, err = r.remove(ctx, record, change, t, DecisionBegun)
 		}
 		switch {
 		case errors.Is(err, errRaced):
@@ -83,7 +86,9 @@ func (r *Registrar) Forget(ctx context.Context, id, reason string) error {
 	if record.State != store.Deleting {
 		return Unavailable(errRaced, "the client is not being deleted: remove it first")
 	}
-	if err := r.store.Delete(ctx, id, record.Version, store.Change{}); err != nil {
+	t := r.trail(OpDelete, by, &record)
+	t.reason = reason
+	if err := t.delete(ctx, id, record.Version, DecisionForgotten); err != nil {
 		return Unavailable(fmt.Errorf("client %s: %w", id, err), "the client cannot be deleted at the moment")
 	}
 	r.logOrphan(&record, fmt.Errorf("the record was forgotten by %s: %s", text.Quote(by.Name), reasonText(reason)))
@@ -103,12 +108,12 @@ func (r *Registrar) record(ctx context.Context, id string) (store.Client, error)
 	return record, nil
 }
 
-// remove deletes a client. finished is false if something is left for Reconcile, or if
+// remove deletes a client. first is the decision of the first of several writes. finished is false if something is left for Reconcile, or if
 // tokens could not be revoked. On an error nothing was deleted; errRaced: another writer
 // changed the record meanwhile.
-func (r *Registrar) remove(ctx context.Context, c store.Client, change Change) (finished bool, err error) {
+func (r *Registrar) remove(ctx context.Context, c store.Client, change Change, t *trail, first Decision) (finished bool, err error) {
 	if r.unfinished == nil {
-		if err := r.store.Delete(ctx, c.ID, c.Version, store.Change{}); err != nil {
+		if err := t.delete(ctx, c.ID, c.Version, DecisionDone); err != nil {
 			return false, raced(err)
 		}
 		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout)
@@ -120,7 +125,7 @@ func (r *Registrar) remove(ctx context.Context, c store.Client, change Change) (
 		return true, nil
 	}
 	c.State, c.Since = store.Deleting, r.now()
-	if err := r.store.Update(ctx, c, store.Change{}); err != nil {
+	if err := t.update(ctx, c, first, store.Reservation{}); err != nil {
 		return false, raced(err)
 	}
 	c.Version++
@@ -128,7 +133,7 @@ func (r *Registrar) remove(ctx context.Context, c store.Client, change Change) (
 	r.reached("delete.begun")
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.changeTimeout)
 	defer cancel()
-	if err := r.guarded(func() error { return r.erase(work, &c) }); err != nil {
+	if err := r.guarded(func() error { return r.erase(work, &c, t) }); err != nil {
 		r.log.Error("a deletion is left to Reconcile", "client_id", clientIDOf(&c), "error", text.Bounded{Err: err})
 		return false, nil
 	}
@@ -137,7 +142,7 @@ func (r *Registrar) remove(ctx context.Context, c store.Client, change Change) (
 
 // erase completes the deletion of a client whose record is Deleting: it revokes the
 // tokens, removes the client from the authorization server and deletes the record.
-func (r *Registrar) erase(ctx context.Context, c *store.Client) error {
+func (r *Registrar) erase(ctx context.Context, c *store.Client, t *trail) error {
 	if r.tokens != nil {
 		if err := r.revokeTokens(ctx, *c); err != nil {
 			return err
@@ -150,7 +155,7 @@ func (r *Registrar) erase(ctx context.Context, c *store.Client) error {
 		}
 		r.reached("delete.deprovisioned")
 	}
-	if err := raced(r.store.Delete(ctx, c.ID, c.Version, store.Change{})); err != nil && !errors.Is(err, errRaced) {
+	if err := raced(t.delete(ctx, c.ID, c.Version, DecisionDone)); err != nil && !errors.Is(err, errRaced) {
 		return err
 	}
 	return nil // errRaced too: another process has taken the deletion over

@@ -125,7 +125,7 @@ func (r *Registrar) reprovision(ctx context.Context, id string, report *Reprovis
 			report.Skipped++
 			return false, nil
 		}
-		w := &work{op: OpReprovision, client: c.Clone(), recreate: true}
+		w := &work{op: OpReprovision, client: c.Clone(), recreate: true, trail: r.trail(OpReprovision, actorIn(ctx, ActorOperator), &c)}
 		if err := r.change(ctx, w, c); !errors.Is(err, errRaced) {
 			return true, r.reprovisioned(ctx, w, c, report, err)
 		}

@@ -50,6 +50,7 @@ type work struct {
 	response  claims.Secret // the answer; made anew if the authorization server changed what it says
 	pending   bool          // the change ends PendingCreate: nothing is provisioned
 	recreate  bool          // the authorization server may make the client anew
+	trail     *trail        // makes the writes
 }
 
 // staged reports whether a create or an update takes more steps than the one write to
@@ -61,17 +62,18 @@ func (r *Registrar) staged() bool { return r.provisioner != nil || r.replay != n
 // undoes.
 func (r *Registrar) create(ctx context.Context, w *work) error {
 	w.client.Since = r.now() // an approval before may have taken its time
+	first := DecisionBegun
 	write := func(reservation store.Reservation) error {
-		err := r.store.Create(ctx, w.client, store.Change{Reservation: reservation})
+		err := w.trail.create(ctx, w.client, first, reservation)
 		w.client.Version = 1
 		return err
 	}
 	switch {
 	case r.replay == nil && w.pending:
-		w.client.State = store.PendingCreate
+		w.client.State, first = store.PendingCreate, DecisionPending
 		return write(w.reservation)
 	case !r.staged():
-		w.client.ClientID = w.client.ID
+		w.client.ClientID, first = w.client.ID, DecisionDone
 		return write(w.reservation)
 	}
 	w.client.State = store.Creating
@@ -81,12 +83,14 @@ func (r *Registrar) create(ctx context.Context, w *work) error {
 // change stores the new version of a client. Its errors are those of create, and errRaced.
 func (r *Registrar) change(ctx context.Context, w *work, before store.Client) error {
 	w.client.Since = r.now()
+	first := DecisionBegun
 	write := func(reservation store.Reservation) error {
-		err := r.store.Update(ctx, w.client, store.Change{Reservation: reservation})
+		err := w.trail.update(ctx, w.client, first, reservation)
 		w.client.Version++
 		return raced(err)
 	}
 	if !r.staged() {
+		first = DecisionDone
 		return write(w.reservation)
 	}
 	w.client.State, w.client.Previous = store.Updating, &before
@@ -182,17 +186,20 @@ func (r *Registrar) prepare(ctx context.Context, w *work, held store.Reservation
 
 // show ends the change: it makes the record Active, or lets it wait for approval.
 func (r *Registrar) show(ctx context.Context, w *work) error {
-	end := w.client
+	end, last := w.client, DecisionDone
+	if w.op == opApprove && r.provisioner == nil {
+		last = DecisionApproved // it is the only write
+	}
 	end.State, end.Since, end.Previous = store.Active, r.now(), nil
 	switch before := w.client.Previous; {
 	case w.pending:
-		end.State = store.PendingCreate
+		end.State, last = store.PendingCreate, DecisionPending
 	case before != nil && before.State == store.PendingDelete: // Reprovision decides nothing
 		end.State, end.Since = before.State, before.Since
 	case end.ClientID == "":
 		end.ClientID = end.ID
 	}
-	if err := r.store.Update(ctx, end, store.Change{}); err != nil {
+	if err := w.trail.update(ctx, end, last, store.Reservation{}); err != nil {
 		return err
 	}
 	end.Version++

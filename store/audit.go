@@ -25,7 +25,7 @@ type Audit struct {
 	Decision  string // what was decided, such as "done", "begun", "undone", "pending", "approved", "refused" or "expired"
 	Reason    string // why, in the words of who decided; "" for none
 	SSAJTI    string // jti of the statement that the change rests on; "" where it has none
-	RuleSet   string // version of the rules and the policy that judged the change
+	RuleSet   string // version of the rules and the policy that were in force (validate.Validator.RuleSet)
 	Changes   []AuditChange
 }
 
