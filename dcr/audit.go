@@ -11,10 +11,10 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// Decision is what an entry of the audit trail says of a change (store.Audit.Decision). Each
+// AuditDecision is what an entry of the audit trail says of a change (store.Audit.Decision). Each
 // change that a Registrar commits has one; a write that says no more than who works on a record
 // at the moment leaves no entry. The State of the entry tells what is in force after it.
-type Decision string
+type AuditDecision string
 
 // The decisions.
 const (
@@ -22,33 +22,33 @@ const (
 	// update is not in force yet; it ends Done, Pending or Undone. A deletion is: the client and
 	// its tokens are dead here, and it ends Done or Forgotten once the authorization server was
 	// told.
-	DecisionBegun Decision = "begun"
+	DecisionBegun AuditDecision = "begun"
 	// DecisionDone is the last write of a change, or the only one: the change is in force.
-	DecisionDone Decision = "done"
+	DecisionDone AuditDecision = "done"
 	// DecisionUndone takes a change back that had begun or was approved. By ActorBank it is
 	// Reconcile's.
-	DecisionUndone Decision = "undone"
+	DecisionUndone AuditDecision = "undone"
 	// DecisionKept stores what the authorization server decided about a client whose change
 	// goes on, or is taken back.
-	DecisionKept Decision = "kept"
+	DecisionKept AuditDecision = "kept"
 	// DecisionPending leaves a change to a person.
-	DecisionPending Decision = "pending"
+	DecisionPending AuditDecision = "pending"
 	// DecisionApproved is a person's yes to a change that waited. A registration is in force
 	// where the State is active. Where it is creating, and for a deletion, further entries
 	// follow as after Begun.
-	DecisionApproved Decision = "approved"
+	DecisionApproved AuditDecision = "approved"
 	// DecisionRefused is a person's no to a change that waited.
-	DecisionRefused Decision = "refused"
+	DecisionRefused AuditDecision = "refused"
 	// DecisionExpired ends a change that nobody decided on in the policy's time.
-	DecisionExpired Decision = "expired"
+	DecisionExpired AuditDecision = "expired"
 	// DecisionForgotten gives up a deletion that could not be completed (Registrar.Forget): the
 	// authorization server may still have the client.
-	DecisionForgotten Decision = "forgotten"
+	DecisionForgotten AuditDecision = "forgotten"
 )
 
-// Decisions returns each Decision, in a fresh slice.
-func Decisions() []Decision {
-	return []Decision{DecisionBegun, DecisionDone, DecisionUndone, DecisionKept, DecisionPending, DecisionApproved, DecisionRefused,
+// AuditDecisions returns each of them, in a fresh slice.
+func AuditDecisions() []AuditDecision {
+	return []AuditDecision{DecisionBegun, DecisionDone, DecisionUndone, DecisionKept, DecisionPending, DecisionApproved, DecisionRefused,
 		DecisionExpired, DecisionForgotten}
 }
 
@@ -118,7 +118,7 @@ func (t *trail) facts(c *store.Client) statementFacts {
 
 // audit returns what the trail says of a write that replaces the record that is stored by
 // after; nil for a removal.
-func (t *trail) audit(d Decision, after *store.Client) store.Audit {
+func (t *trail) audit(d AuditDecision, after *store.Client) store.Audit {
 	concerned := after
 	if concerned == nil {
 		concerned = t.stored

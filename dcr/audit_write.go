@@ -7,7 +7,7 @@ import (
 )
 
 // create stores a new record.
-func (t *trail) create(ctx context.Context, c store.Client, d Decision, reservation store.Reservation) error {
+func (t *trail) create(ctx context.Context, c store.Client, d AuditDecision, reservation store.Reservation) error {
 	with := store.Change{Reservation: reservation}
 	after, err := store.ForCreate(c, with)
 	if err != nil {
@@ -22,7 +22,7 @@ func (t *trail) create(ctx context.Context, c store.Client, d Decision, reservat
 }
 
 // update replaces the record.
-func (t *trail) update(ctx context.Context, c store.Client, d Decision, reservation store.Reservation) error {
+func (t *trail) update(ctx context.Context, c store.Client, d AuditDecision, reservation store.Reservation) error {
 	with := store.Change{Reservation: reservation}
 	after := t.afterUpdate(c, with)
 	with.Audit = t.audit(d, &after)
@@ -54,7 +54,7 @@ func (t *trail) afterUpdate(c store.Client, with store.Change) store.Client {
 }
 
 // delete removes the record, whose Version has to be version.
-func (t *trail) delete(ctx context.Context, id string, version int64, d Decision) error {
+func (t *trail) delete(ctx context.Context, id string, version int64, d AuditDecision) error {
 	return t.r.store.Delete(ctx, id, version, store.Change{Audit: t.audit(d, nil)})
 }
 

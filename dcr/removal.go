@@ -111,7 +111,7 @@ func (r *Registrar) record(ctx context.Context, id string) (store.Client, error)
 // remove deletes a client. first is the decision of the first of several writes. finished is false if something is left for Reconcile, or if
 // tokens could not be revoked. On an error nothing was deleted; errRaced: another writer
 // changed the record meanwhile.
-func (r *Registrar) remove(ctx context.Context, c store.Client, change Change, t *trail, first Decision) (finished bool, err error) {
+func (r *Registrar) remove(ctx context.Context, c store.Client, change Change, t *trail, first AuditDecision) (finished bool, err error) {
 	if r.unfinished == nil {
 		if err := t.delete(ctx, c.ID, c.Version, DecisionDone); err != nil {
 			return false, raced(err)
