@@ -24,6 +24,8 @@ type model struct {
 	clock    func() time.Time
 	marks    [2]time.Time // one, unless the fault is that each process has its own
 	turn     int          // counts the calls, which two processes make by turns
+	trail    []store.AuditEntry
+	offsets  map[store.Position]int // how many records a walk met before, for a fault that counts them
 }
 
 type owned struct {
@@ -32,7 +34,8 @@ type owned struct {
 }
 
 func newModel(fault string) *model {
-	return &model{fault: fault, clients: map[string]store.Client{}, reserved: map[string]owned{}, stuck: map[string]bool{}, clock: time.Now}
+	return &model{fault: fault, clients: map[string]store.Client{}, reserved: map[string]owned{}, stuck: map[string]bool{}, clock: time.Now,
+		offsets: map[store.Position]int{}}
 }
 
 // is tells whether the model is broken in this way.
@@ -251,6 +254,9 @@ func (m *model) Create(ctx context.Context, c store.Client, with store.Change) e
 		return err
 	}
 	defer unlock()
+	if m.is("writes the entry first") {
+		m.note(c, false, with)
+	}
 	given := c
 	if c, err = store.ForCreate(c, with); err != nil && !(m.is("takes any state") && c.ID == "") {
 		return err
@@ -279,6 +285,9 @@ func (m *model) Create(ctx context.Context, c store.Client, with store.Change) e
 		m.others()
 	}
 	m.reserve(r, c.ID)
+	if !m.is("writes the entry first") {
+		m.note(c, false, with)
+	}
 	return nil
 }
 
@@ -360,6 +369,13 @@ func (m *model) Update(ctx context.Context, c store.Client, with store.Change) e
 	}
 	m.put(c)
 	m.reserve(r, c.ID)
+	switch {
+	case m.is("writes the entry late"):
+		m.others()
+	case m.is("notes what was before"):
+		c.OrgID = old.OrgID
+	}
+	m.note(c, false, with)
 	if m.is("keeps an old client_id") && old.ClientID != c.ClientID {
 		m.stuck[old.ClientID] = true
 	}
@@ -392,6 +408,7 @@ func (m *model) Delete(ctx context.Context, id string, version int64, with store
 	if m.is("forgets the jti with the client") {
 		m.forget(func(o owned) bool { return o.id == id })
 	}
+	m.note(old, true, with)
 	return nil
 }
 
@@ -456,6 +473,13 @@ func (m complete) Undo(ctx context.Context, id string, version int64, with store
 			before.Version = old.Version - 1
 		}
 		m.put(*before)
+	}
+	switch {
+	case m.is("notes no undo"):
+	case before != nil:
+		m.note(*before, false, with)
+	default:
+		m.note(old, true, with)
 	}
 	return nil
 }

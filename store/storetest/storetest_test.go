@@ -12,18 +12,20 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
+var capabilities = []Capability{Unfinished, Lister, ClientIDs, Pending, Auditor, Searcher, Purger, Transfer}
+
 func TestAPlainStoreKeepsTheContract(t *testing.T) {
 	Run(t, Config{
 		Open:   func(*testing.T) store.Store { return complete{newModel("")} },
 		OpenAt: func(_ *testing.T, clock func() time.Time) store.Store { return complete{newModel("").at(clock)} },
-		Wanted: []Capability{Unfinished, Lister, ClientIDs, Pending}, Rounds: fulltest.Rounds(20),
+		Wanted: capabilities, Rounds: fulltest.Rounds(20),
 	})
 }
 
 // TestABrokenStoreIsFound: each fault is found, by the case that is about it.
 func TestABrokenStoreIsFound(t *testing.T) {
 	all := cases()
-	for _, c := range slices.Concat(faults(), decisionFaults(), clockFaults()) {
+	for _, c := range slices.Concat(faults(), decisionFaults(), clockFaults(), registerFaults(), transferFaults()) {
 		fault, name := c[0], c[1]
 		t.Run(fault+": "+name, func(t *testing.T) {
 			i := slices.IndexFunc(all, func(c testCase) bool { return c.name == name })
@@ -42,7 +44,7 @@ func TestABrokenStoreIsFound(t *testing.T) {
 }
 
 func TestACapabilityThatIsMissingIsFound(t *testing.T) {
-	for _, capability := range []Capability{Unfinished, Lister, ClientIDs, Pending} {
+	for _, capability := range capabilities {
 		assert.False(t, capability.of(newModel("")), capability)
 		assert.True(t, capability.of(complete{newModel("")}), capability)
 	}
@@ -64,13 +66,14 @@ func TestTheSuiteIsWhole(t *testing.T) {
 		assert.NotEmpty(t, c.why, c.name)
 	}
 	shown := map[string]bool{}
-	for _, c := range slices.Concat(decisionFaults(), clockFaults()) {
+	for _, c := range slices.Concat(decisionFaults(), clockFaults(), registerFaults(), transferFaults()) {
 		shown[c[1]] = true
 	}
-	for _, c := range slices.Concat(decisionCases(), clientIDCases(), underWayCases(), pendingCases(), listPendingCases(), clientIDRaces(), pendingRaces(), clockCases()) {
+	for _, c := range slices.Concat(decisionCases(), clientIDCases(), underWayCases(), pendingCases(), listPendingCases(), clientIDRaces(), pendingRaces(), clockCases(),
+		auditCases(), auditRaces(), searchCases(), purgeCases(), transferCases(), importCases(), importRaces()) {
 		assert.True(t, shown[c.name], "no fault shows that %q finds one", c.name)
 	}
-	assert.GreaterOrEqual(t, len(names), 30)
+	assert.GreaterOrEqual(t, len(names), 100)
 	assert.GreaterOrEqual(t, len(races), 8)
 	require.Less(t, len(races), len(names))
 }
