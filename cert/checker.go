@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -48,20 +49,26 @@ type CheckerConfig struct {
 type Checker struct {
 	config     CheckerConfig
 	identities *memory[[sha256.Size]byte, Identity] // by thumbprint
-	found      *memory[judged, foundChains]
+	believed   atomic.Pointer[believed]             // in the place of Authorities and Revocation of config
+}
+
+// believed is what a checker believes of chains. It does not change: Renew puts another one
+// in its place, with nothing remembered of the last.
+type believed struct {
+	authorities *Authorities
+	revocation  RevocationChecker
+	found       *memory[judged, foundChains]
 }
 
 // NewChecker checks the configuration. It needs at least one binding, knows each
 // binding, and takes none twice. A part that needs another part that is nil is an error.
 // All errors are a *ConfigError.
 func NewChecker(c CheckerConfig) (*Checker, error) {
-	switch {
-	case len(c.Bindings) == 0:
+	if len(c.Bindings) == 0 {
 		return nil, configError("a checker needs a binding: public_key, thumbprint or subject")
-	case c.Authorities == nil && slices.Contains(c.Bindings, BySubject):
-		return nil, configError("the binding subject needs Authorities: a subject is as good as the CA that wrote it")
-	case c.Authorities == nil && c.Revocation != nil:
-		return nil, configError("Revocation needs Authorities, which find the chain")
+	}
+	if err := c.checkBelieved(); err != nil {
+		return nil, err
 	}
 	for i, b := range c.Bindings {
 		if why := b.unfit(c.Bindings[:i]); why != "" {
@@ -72,7 +79,39 @@ func NewChecker(c CheckerConfig) (*Checker, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	return &Checker{config: c, identities: newMemory[[sha256.Size]byte, Identity](), found: newMemory[judged, foundChains]()}, nil
+	checker := &Checker{config: c, identities: newMemory[[sha256.Size]byte, Identity]()}
+	checker.believed.Store(&believed{c.Authorities, c.Revocation, newMemory[judged, foundChains]()})
+	return checker, nil
+}
+
+// checkBelieved refuses Authorities and Revocation that do not fit together, or the Bindings.
+func (c *CheckerConfig) checkBelieved() error {
+	switch {
+	case c.Authorities == nil && slices.Contains(c.Bindings, BySubject):
+		return configError("the binding subject needs Authorities: a subject is as good as the CA that wrote it")
+	case c.Authorities == nil && c.Revocation != nil:
+		return configError("Revocation needs Authorities, which find the chain")
+	}
+	return nil
+}
+
+// Renew puts others in the place of Authorities and Revocation of the CheckerConfig, such as
+// those of files that were renewed. Each judgement goes by the ones or by the others: one that
+// is under way ends by those that it began with. A checker that had Authorities keeps some,
+// and one that had Revocation too: an error (*ConfigError) changes nothing.
+func (c *Checker) Renew(a *Authorities, r RevocationChecker) error {
+	last := c.believed.Load()
+	config := CheckerConfig{Bindings: c.config.Bindings, Authorities: a, Revocation: r}
+	switch err := config.checkBelieved(); {
+	case err != nil:
+		return err
+	case a == nil && last.authorities != nil:
+		return configError("the checker had Authorities: without them it would believe any chain")
+	case r == nil && last.revocation != nil:
+		return configError("the checker had Revocation: without it certificates that were revoked would be good again")
+	}
+	c.believed.Store(&believed{a, r, newMemory[judged, foundChains]()})
+	return nil
 }
 
 // Software is what a certificate may belong to. SoftwareOf makes one from a verified
@@ -172,18 +211,19 @@ func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env c
 	accepted.Identity = c.identity(leaf, accepted.thumbprint)
 	accepted.add(CheckValidity, Passed, "")
 	accepted.add(CheckUsage, Passed, "")
-	if c.config.Authorities == nil {
+	believed := c.believed.Load()
+	if believed.authorities == nil {
 		accepted.add(CheckChain, NotConsulted, "left to the TLS layer: no Authorities are configured")
 		accepted.add(CheckRevocation, NotConsulted, "no RevocationChecker is configured")
 		return accepted, nil
 	}
-	chains, err := c.chains(env, leaf, accepted.thumbprint, now)
+	chains, err := believed.chains(env, leaf, accepted.thumbprint, now)
 	if err != nil {
 		return nil, err
 	}
 	chain, outcome, note := chains[0], NotConsulted, "no RevocationChecker is configured"
-	if c.config.Revocation != nil {
-		if chain, err = c.unrevoked(ctx, chains, now); err != nil {
+	if believed.revocation != nil {
+		if chain, err = believed.unrevoked(ctx, chains, now); err != nil {
 			return nil, err
 		}
 		outcome, note = Passed, ""
@@ -196,10 +236,10 @@ func (c *Checker) certificate(ctx context.Context, leaf *x509.Certificate, env c
 // unrevoked finds a chain without a revoked certificate. Several CAs may have signed
 // one CA, and one of the several may be revoked. Where no chain is good, the status is
 // unknown if that of any chain is unknown.
-func (c *Checker) unrevoked(ctx context.Context, chains [][]*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
+func (b *believed) unrevoked(ctx context.Context, chains [][]*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
 	var refusal *Error
 	for _, chain := range chains {
-		err := c.config.Revocation.CheckRevocation(ctx, chain, now)
+		err := b.revocation.CheckRevocation(ctx, chain, now)
 		if err == nil {
 			return chain, nil
 		}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/big"
 	"slices"
 	"sync"
@@ -152,6 +153,19 @@ func fileError(name string, err error) error {
 		err = path.Err
 	}
 	return configError("file %s cannot be read: %w", text.Quote(name), text.Bounded{Err: err})
+}
+
+// Next makes a RevocationChecker of other lists that the issuers have signed, as NewCRLs does,
+// and remembers which lists c ever used: none may be older than those, nor contradict them. It
+// leaves c as it is. It is for a bank whose CAs change with their lists: for Checker.Renew.
+func (c *CRLs) Next(issuers []*x509.Certificate, lists ...[]byte) (*CRLs, error) {
+	c.mu.RLock()
+	next := &CRLs{issuers: slices.Clone(issuers), newest: maps.Clone(c.newest)}
+	c.mu.RUnlock()
+	if err := next.Replace(lists...); err != nil {
+		return nil, err
+	}
+	return next, nil
 }
 
 // Replace puts new lists in the place of those in use. On an error it keeps all that are

@@ -35,8 +35,8 @@ func (c *Checker) Examine(ctx context.Context, leaf *x509.Certificate, s Softwar
 	now := c.config.Clock()
 	add(checkValidity(leaf, now))
 	add(checkUsage(leaf))
-	if len(faults) == 0 && c.config.Authorities != nil {
-		add(c.config.Authorities.anyChain(s.Environment, leaf, now))
+	if authorities := c.believed.Load().authorities; len(faults) == 0 && authorities != nil {
+		add(authorities.anyChain(s.Environment, leaf, now))
 	}
 	if s.Keys.Source == nil && slices.ContainsFunc(c.config.Bindings, func(b Binding) bool { return b != BySubject }) {
 		return faults, false

@@ -72,9 +72,9 @@ type foundChains struct {
 // chains is Authorities.chains. It remembers the chains that it finds, and no refusal: a
 // certificate that nobody vouches for takes no place. It judges anew when the time has
 // left the span of the chains, in either direction.
-func (c *Checker) chains(env claims.Environment, leaf *x509.Certificate, thumbprint [sha256.Size]byte, now time.Time) ([][]*x509.Certificate, error) {
+func (b *believed) chains(env claims.Environment, leaf *x509.Certificate, thumbprint [sha256.Size]byte, now time.Time) ([][]*x509.Certificate, error) {
 	key := judged{thumbprint, env}
-	found, ok := c.found.get(key)
+	found, ok := b.found.get(key)
 	if ok && !now.Before(found.from) && !now.After(found.until) {
 		chains := make([][]*x509.Certificate, 0, len(found.above))
 		for _, above := range found.above {
@@ -82,16 +82,16 @@ func (c *Checker) chains(env claims.Environment, leaf *x509.Certificate, thumbpr
 		}
 		return chains, nil
 	}
-	chains, err := c.config.Authorities.chains(env, leaf, now)
+	chains, err := b.authorities.chains(env, leaf, now)
 	if err != nil {
 		return nil, err
 	}
 	found = foundChains{above: make([][]*x509.Certificate, 0, len(chains))}
-	found.from, found.until = c.config.Authorities.stores[env].span(leaf, now)
+	found.from, found.until = b.authorities.stores[env].span(leaf, now)
 	for _, chain := range chains {
 		found.above = append(found.above, slices.Clone(chain[1:])) // a copy does not hold on to the leaf
 	}
-	c.found.put(key, found)
+	b.found.put(key, found)
 	return chains, nil
 }
 

@@ -63,17 +63,17 @@ func TestOnlyAGoodChainIsRememberedAndItsLeafIsNotHeld(t *testing.T) {
 
 	_, err = c.certificate(t.Context(), leaf, claims.Production)
 	require.ErrorIs(t, err, ErrUntrusted)
-	require.Empty(t, c.found.held)
+	require.Empty(t, c.believed.Load().found.held)
 	first, err := c.certificate(t.Context(), leaf, claims.Sandbox)
 	require.NoError(t, err)
 	require.Equal(t, map[judged]foundChains{{sha256.Sum256(leaf.Raw), claims.Sandbox}: {
-		above: [][]*x509.Certificate{{directory.CA}}, from: leaf.NotBefore, until: leaf.NotAfter}}, c.found.held)
+		above: [][]*x509.Certificate{{directory.CA}}, from: leaf.NotBefore, until: leaf.NotAfter}}, c.believed.Load().found.held)
 
 	authorities.stores[claims.Sandbox].roots = x509.NewCertPool() // nothing is found there any more
 	again, err := c.certificate(t.Context(), leaf, claims.Sandbox)
 	require.NoError(t, err, "it is not judged again")
 	require.Equal(t, first, again)
-	c.found = newMemory[judged, foundChains]()
+	c.believed.Load().found = newMemory[judged, foundChains]()
 	_, err = c.certificate(t.Context(), leaf, claims.Sandbox)
 	require.ErrorIs(t, err, ErrUntrusted)
 }

@@ -156,7 +156,8 @@ func (c *Checker) standing(ctx context.Context, leaf *x509.Certificate) (map[cla
 		good = good || err == nil
 		// Keep the refusal that says most. ErrUntrusted says least, and it says nothing
 		// about an environment without CAs.
-		listed := c.config.Authorities == nil || c.config.Authorities.stores[env] != nil
+		authorities := c.believed.Load().authorities
+		listed := authorities == nil || authorities.stores[env] != nil
 		if listed && (refusal == nil || errors.Is(refusal, ErrUntrusted)) {
 			refusal = err
 		}

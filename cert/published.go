@@ -32,7 +32,7 @@ const maxPublished = 10
 // in Check, a set without such a certificate is read once more if it may be.
 func (c *Checker) Published(ctx context.Context, s Software, wanted func(*x509.Certificate) bool) (*Acceptance, error) {
 	switch {
-	case c.config.Authorities == nil:
+	case c.believed.Load().authorities == nil:
 		return nil, &Error{Kind: ErrNotOwned, Detail: "no CAs are configured that could show who issued a published certificate"}
 	case s.Keys.Source == nil:
 		return nil, &Error{Kind: ErrNotOwned, Detail: "no key set is known that could publish a certificate"}

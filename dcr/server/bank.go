@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
@@ -24,7 +26,6 @@ type Bank struct {
 	handler   http.Handler
 	discovery func() []byte // the discovery document of the moment
 	overlay   *overlay      // nil without DiscoveryFrom
-	clients   *cert.Authorities
 	config    Config
 	remote    *ssa.RemoteKeys // nil if Keys.Resolver is set
 	log       *slog.Logger
@@ -35,6 +36,10 @@ type Bank struct {
 	fetchClock  func() time.Time // nil: the clock of ssa.RemoteKeys
 	source      cert.Source
 	fromTLS     bool // source is cert.FromTLS
+
+	checker   *cert.Checker
+	tls       atomic.Pointer[tlsParts]
+	reloading sync.Mutex // guards config.Clients, too
 }
 
 // New assembles a bank. The error names every field that is missing or contradicts
@@ -97,10 +102,15 @@ func (b *Bank) assemble(validator *validate.Validator) error {
 	if err != nil {
 		return err
 	}
-	checker, err := b.checker(keys)
+	checked, err := c.checkerConfig()
 	if err != nil {
 		return err
 	}
+	checked.Keys = keys
+	if b.checker, err = cert.NewChecker(checked); err != nil {
+		return err
+	}
+	b.tls.Store(b.newTLSParts(&c.Clients, checked.Authorities))
 	issued, err := c.issuer()
 	if err != nil {
 		return err
@@ -110,7 +120,7 @@ func (b *Bank) assemble(validator *validate.Validator) error {
 		tokens = issued
 	}
 	b.registrar, err = dcr.NewRegistrar(dcr.Config{
-		Statements: statements, SoftwareKeys: keys, Validator: validator, Store: c.Store, Certificates: checker,
+		Statements: statements, SoftwareKeys: keys, Validator: validator, Store: c.Store, Certificates: b.checker,
 		Clock: c.Clock, Random: c.Random, SealingKey: c.SealingKey, Logger: c.Logger, Tokens: tokens, ClientToken: c.ClientToken,
 		Hooks: c.Hooks, ChangeTimeout: c.ChangeTimeout, Provisioner: c.Provisioner, Replay: c.Replay, Observer: c.Observer.Event,
 	})
@@ -122,7 +132,7 @@ func (b *Bank) assemble(validator *validate.Validator) error {
 		return err
 	}
 	if c.TokenEndpoint {
-		if routes[c.Paths.Token], err = newTokenEndpoint(b, issued, statements, checker, keys); err != nil {
+		if routes[c.Paths.Token], err = newTokenEndpoint(b, issued, statements, b.checker, keys); err != nil {
 			return err
 		}
 	}
@@ -195,21 +205,19 @@ func (b *Bank) anchors(keys ssa.KeyResolver) []ssa.Anchor {
 	return anchors
 }
 
-// checker makes the checker of client certificates. It has the Authorities though Serve
-// verifies chains by the same CAs: a program may serve Handler by a server of its own, whose
-// TLS lets in the clients of more CAs, and TLS knows no environments.
-func (b *Bank) checker(keys ssa.SoftwareKeyResolver) (*cert.Checker, error) {
-	c := &b.config
-	config := cert.CheckerConfig{Bindings: c.Clients.Trust.Bindings, Clock: c.Clock, Keys: keys}
+// checkerConfig is that of the checker of client certificates, without Keys. It has the
+// Authorities though Serve verifies chains by the same CAs: a program may serve Handler by a
+// server of its own, whose TLS lets in the clients of more CAs, and TLS knows no environments.
+func (c *Config) checkerConfig() (cert.CheckerConfig, error) {
+	config := cert.CheckerConfig{Bindings: c.Clients.Trust.Bindings, Clock: c.Clock}
 	if len(c.Clients.Trust.Authorities) > 0 {
 		var err error
-		if b.clients, err = cert.NewAuthorities(c.Clients.Trust.Authorities, c.Clock()); err != nil {
-			return nil, err
+		if config.Authorities, err = cert.NewAuthorities(c.Clients.Trust.Authorities, c.Clock()); err != nil {
+			return cert.CheckerConfig{}, err
 		}
-		config.Authorities = b.clients
 	}
 	if c.Clients.Trust.CRLs != nil {
 		config.Revocation = c.Clients.Trust.CRLs
 	}
-	return cert.NewChecker(config)
+	return config, nil
 }

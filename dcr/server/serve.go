@@ -45,7 +45,7 @@ func (b *Bank) Run(ctx context.Context) {
 // Clients.Proxy is set: then the connection is the proxy's, which needs a certificate of
 // Clients.ProxyAuthorities if there are any. A client without a certificate
 // is let in, because the discovery document needs none. A program with a router of its own
-// sets another Handler, one of Before, and keeps the rest.
+// sets another Handler, one of Before, and keeps the rest. The TLSConfig follows Reload.
 func (b *Bank) HTTPServer() *http.Server {
 	return &http.Server{
 		Handler: b.handler, TLSConfig: b.tlsConfig(), ReadHeaderTimeout: dcr.HeaderTimeout, ReadTimeout: ReadTimeout,
@@ -55,18 +55,20 @@ func (b *Bank) HTTPServer() *http.Server {
 }
 
 func (b *Bank) tlsConfig() *tls.Config {
-	if len(b.config.Clients.Server) == 0 {
+	c := b.tls.Load()
+	if len(c.server) == 0 {
 		return nil
 	}
-	config := &tls.Config{Certificates: gated(b.config.Clients.Server, b.places), MinVersion: tls.VersionTLS12,
+	config := &tls.Config{Certificates: gated(c.server, b.places), MinVersion: tls.VersionTLS12,
 		CipherSuites: fetch.CipherSuites(), Time: b.config.Clock}
-	switch proxies := b.config.Clients.ProxyAuthorities; {
+	switch {
+	case c.clients == nil:
 	case b.fromTLS:
-		config.ClientAuth, config.ClientCAs = tls.VerifyClientCertIfGiven, poolOf(b.clients.Certificates())
-	case len(proxies) > 0:
-		config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, poolOf(proxies)
+		config.ClientAuth, config.ClientCAs = tls.VerifyClientCertIfGiven, c.clients
+	default:
+		config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, c.clients
 	}
-	return config
+	return b.followed(config, c)
 }
 
 func poolOf(authorities []*x509.Certificate) *x509.CertPool {

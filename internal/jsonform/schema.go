@@ -10,7 +10,8 @@ const dialect = "https://json-schema.org/draft/2020-12/schema"
 
 // Schema is a JSON Schema, as far as tables need one.
 type Schema struct {
-	Type        string
+	Type        string   // "": any
+	Ref         string   // the address of another schema, in the place of all but the description; "": none
 	Enum        []string // the values that a string may have; empty: any
 	Minimum     *int
 	Maximum     *int
@@ -75,7 +76,8 @@ type written struct {
 	ID                   string            `json:"$id,omitempty"`
 	Title                string            `json:"title,omitempty"`
 	Description          string            `json:"description,omitempty"`
-	Type                 string            `json:"type"`
+	Ref                  string            `json:"$ref,omitempty"`
+	Type                 string            `json:"type,omitempty"`
 	Enum                 []string          `json:"enum,omitempty"`
 	Minimum              *int              `json:"minimum,omitempty"`
 	Maximum              *int              `json:"maximum,omitempty"`
@@ -90,7 +92,7 @@ type written struct {
 
 func (s *Schema) written() written {
 	w := written{
-		Description: s.description, Type: s.Type, Enum: s.Enum, Minimum: s.Minimum, Maximum: s.Maximum,
+		Description: s.description, Ref: s.Ref, Type: s.Type, Enum: s.Enum, Minimum: s.Minimum, Maximum: s.Maximum,
 		Items: s.Items, MinItems: s.MinItems, UniqueItems: s.UniqueItems, Properties: s.properties,
 		Default: json.RawMessage(s.initial),
 	}

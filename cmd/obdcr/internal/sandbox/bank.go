@@ -13,6 +13,7 @@ import (
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/metrics"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/fetch"
@@ -54,7 +55,7 @@ type parts struct {
 	own     tls.Certificate
 	policy  validate.Policy
 	ready   *Ready
-	metrics *metrics
+	metrics *metrics.Metrics
 	keysAt  net.Addr // where the directory listens
 }
 
@@ -105,7 +106,7 @@ func keyResolver(p parts, directory *url.URL) (keys *ssa.RemoteKeys, stop func()
 	log := server.KeyLog(p.config.Logger)
 	keys, err = ssa.NewRemoteKeys(ssa.RemoteConfig{
 		Sources: []ssa.RemoteSource{{Hosts: []string{directory.Host}}}, Transport: transport,
-		Clock: p.config.Clock, Observer: func(e ssa.KeyEvent) { p.metrics.keyEvent(e); log(e) },
+		Clock: p.config.Clock, Observer: func(e ssa.KeyEvent) { p.metrics.KeyEvent(e); log(e) },
 	})
 	if err != nil {
 		return nil, nil, failure("%w", err)
@@ -161,11 +162,11 @@ func (b *bank) build(p parts) error {
 		Paths: server.Paths{Registration: c.Path, Token: tokenPath, Discovery: discoveryPath}, Limiter: c.Limiter,
 		Rest: c.names.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !b.decide(w, r) {
-				p.metrics.serve(w, r)
+				p.metrics.ServeHTTP(w, r)
 			}
 		})),
 		Clock: c.Clock, Logger: c.Logger,
-		Observer: server.Observer{Event: p.metrics.event, Token: p.metrics.token, Instrument: p.metrics.measure},
+		Observer: server.Observer{Event: p.metrics.Event, Token: p.metrics.Token, Instrument: p.metrics.Measure},
 	})
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/metrics"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/trust"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
@@ -147,7 +148,7 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	}
 	s.Ready.Audience, s.Ready.Profile, s.Ready.Store = policy.Audiences[0], c.Profile, c.Store
 	s.Waits = len(policy.PendingChanges) > 0
-	s.bank, err = newBank(ctx, parts{config: c, files: s.files, ca: ca.cert, own: server.tls(), policy: policy, ready: &s.Ready, metrics: newMetrics(),
+	s.bank, err = newBank(ctx, parts{config: c, files: s.files, ca: ca.cert, own: server.tls(), policy: policy, ready: &s.Ready, metrics: metrics.New(),
 		keysAt: s.keysAt.Addr()})
 	if err != nil {
 		return err

@@ -1,4 +1,6 @@
-package sandbox
+// Package metrics counts the operations of a bank for Prometheus, in the sandbox and in serve.
+// [New] makes a set of metrics; its methods are for server.Observer, and it serves /metrics.
+package metrics
 
 import (
 	"net/http"
@@ -12,12 +14,13 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 )
 
-// metrics count the bank's operations. No label holds text that a sender can choose, so
+// Metrics count the bank's operations. No label holds text that a sender can choose, so
 // that a sender cannot make any number of series.
-type metrics struct {
+type Metrics struct {
 	registry   *prometheus.Registry
 	operations *prometheus.CounterVec
 	rules      *prometheus.CounterVec
@@ -26,12 +29,12 @@ type metrics struct {
 	requests   *prometheus.HistogramVec
 }
 
-// newMetrics uses a registry of its own, so that two sandboxes in one process do not collide.
-func newMetrics() *metrics {
+// New uses a registry of its own, so that two banks in one process do not collide.
+func New() *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
-	m := &metrics{
+	m := &Metrics{
 		registry:   prometheus.NewRegistry(),
 		operations: counter("obdcr_operations_total", "Operations on clients, by outcome.", "operation", "outcome", "environment", "actor"),
 		rules:      counter("obdcr_broken_rules_total", "Rules that refused requests broke.", "rule"),
@@ -46,38 +49,45 @@ func newMetrics() *metrics {
 	return m
 }
 
-// serve answers with the metrics at /metrics, and with 404 at any other path.
-func (m *metrics) serve(w http.ResponseWriter, r *http.Request) {
+// Path is where ServeHTTP has the metrics.
+const Path = "/metrics"
+
+// ServeHTTP answers with the metrics at Path, and with 404 at any other path.
+func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case r.URL.EscapedPath() != "/metrics":
-		complain(w, http.StatusNotFound, nothingHere)
+	case r.URL.EscapedPath() != Path:
+		text.NoStore(w.Header())
+		http.Error(w, "there is nothing here", http.StatusNotFound)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
-		complain(w, http.StatusMethodNotAllowed, "use GET")
+		text.NoStore(w.Header())
+		http.Error(w, "use GET", http.StatusMethodNotAllowed)
 	default:
 		promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}).ServeHTTP(w, r)
 	}
 }
 
-func (m *metrics) event(e dcr.Event) {
+// Event counts an operation on a client, and the rules that a refused one broke.
+func (m *Metrics) Event(e dcr.Event) {
 	m.operations.WithLabelValues(string(e.Operation), string(e.Outcome), string(e.Environment), string(e.Actor)).Inc()
 	for _, rule := range e.Rules {
 		m.rules.WithLabelValues(rule).Inc()
 	}
 }
 
-// token counts an outcome of the token endpoint. A request that names no method is none.
-func (m *metrics) token(method claims.AuthMethod, outcome string) {
+// Token counts an outcome of the token endpoint. A request that names no method is none.
+func (m *Metrics) Token(method claims.AuthMethod, outcome string) {
 	if method == "" {
 		method = "none"
 	}
 	m.tokens.WithLabelValues(string(method), outcome).Inc()
 }
 
-func (m *metrics) keyEvent(e ssa.KeyEvent) { m.keys.WithLabelValues(string(e.Kind)).Inc() }
+// KeyEvent counts what happened to a key set.
+func (m *Metrics) KeyEvent(e ssa.KeyEvent) { m.keys.WithLabelValues(string(e.Kind)).Inc() }
 
-// measure wraps a handler and records how long each answer takes.
-func (m *metrics) measure(route string, next http.Handler) http.Handler {
+// Measure wraps a handler and records how long each answer takes.
+func (m *Metrics) Measure(route string, next http.Handler) http.Handler {
 	known := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began, seen := time.Now(), &statusWriter{ResponseWriter: w, status: http.StatusOK}

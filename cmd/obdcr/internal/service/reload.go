@@ -1,0 +1,68 @@
+package service
+
+import (
+	"context"
+	"maps"
+	"os"
+	"time"
+)
+
+// watch reads certificates, CAs and revocation lists again when a signal comes, and when one of
+// their files was changed. It ends with the context.
+func (r *running) watch(ctx context.Context, signals <-chan os.Signal) {
+	files := r.config.reloadable()
+	seen := stamps(files)
+	look := time.NewTicker(r.config.ReloadEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+			seen = stamps(files)
+		case <-look.C:
+			current := stamps(files)
+			if maps.Equal(current, seen) {
+				continue
+			}
+			seen = current
+		}
+		r.reload()
+	}
+}
+
+// reload reads the files again. Each part that is broken is logged and stays as it is, and the
+// other parts are renewed: a broken revocation list does not hold back a new certificate.
+func (r *running) reload() {
+	next := r.certificates
+	failed := false
+	part := func(name string, err error) {
+		if err != nil {
+			failed = true
+			r.log.Error("a file is broken, and what was read before stays in force", "part", name, "error", err)
+		}
+	}
+	own, err := r.config.own(r.log)
+	part("tls", err)
+	if err == nil {
+		next.Server = own
+	}
+	proxies, err := r.config.proxyAuthorities()
+	part("proxy", err)
+	if err == nil {
+		next.ProxyAuthorities = proxies
+	}
+	trust, err := r.config.trust(next.Trust.CRLs)
+	part("clients", err)
+	if err == nil {
+		next.Trust = trust
+	}
+	if err := r.bank.Reload(next); err != nil {
+		r.log.Error("the certificates are not renewed, and those before stay in force", "error", r.config.translate(err))
+		return
+	}
+	r.certificates = next
+	if !failed {
+		r.log.Info("certificates, CAs and revocation lists are read again")
+	}
+}

@@ -1,0 +1,37 @@
+package service_test
+
+import (
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/service"
+)
+
+func TestServeWalksThroughTheLifeOfAClient(t *testing.T) {
+	w := newWorld(t)
+	s := w.serve(t, w.config()+"store: {path: clients.db}\ntokens: {own_endpoint: true}\nadmin: {listen: 127.0.0.1:0}\n")
+	client := w.client(t, s.address)
+	registered, err := w.register(t, client)
+	require.NoError(t, err)
+	access, err := client.AccessToken(t.Context(), registered.Credentials())
+	require.NoError(t, err)
+	read, err := client.Get(t.Context(), registered.ClientID, access)
+	require.NoError(t, err)
+	require.Equal(t, registered.ClientID, read.ClientID)
+	require.NoError(t, client.Delete(t.Context(), registered.ClientID, access))
+	for path, want := range map[string]int{"/metrics": http.StatusOK, "/healthz": http.StatusOK, "/readyz": http.StatusOK, "/register": http.StatusNotFound} {
+		require.Equal(t, want, status(t, "http://"+s.admin+path), path)
+	}
+	require.FileExists(t, filepath.Join(w.folder, "clients.db"), "beside the configuration")
+}
+
+func TestAnotherProgramOpensTheStoreOfAConfiguration(t *testing.T) {
+	w := newWorld(t)
+	c := w.load(t, w.config()+"store: {path: clients.db}\ntokens: {own_endpoint: true}\n")
+	s, err := service.OpenStore(t.Context(), c, nil, nil)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+}
