@@ -59,25 +59,69 @@ func (c *Checker) Published(ctx context.Context, s Software, wanted func(*x509.C
 func (c *Checker) firstPublished(ctx context.Context, s *Software, known *softwareKeys, wanted func(*x509.Certificate) bool) (*Acceptance, error) {
 	refusal := &Error{Kind: ErrNotOwned, Detail: "no certificate of the software's key set is the one that is wanted, and good"}
 	for _, leaf := range transportCertificates(known.published, wanted) {
-		if SubjectContradicts(leaf, *s) != "" {
-			continue // key and certificate of somebody else are no secret: anybody can publish them
-		}
-		good, err := c.certificate(ctx, leaf, s.Environment)
-		if err == nil {
-			good, err = c.belongs(good, leaf, s, known)
-		}
-		if err == nil {
-			return good, nil
-		}
-		var e *Error
-		if !errors.As(err, &e) {
+		good, e, err := c.judgePublished(ctx, leaf, s, known)
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if e.Kind == ErrRevocationUnknown {
+		case e == nil:
+			return good, nil
+		case e.Kind == ErrRevocationUnknown: //nolint:errorlint // a sentinel as it is
 			refusal = e
 		}
 	}
 	return nil, refusal
+}
+
+// judgePublished judges a published certificate as Check would if a client presented it. err
+// is a fault of the bank's configuration.
+func (c *Checker) judgePublished(ctx context.Context, leaf *x509.Certificate, s *Software, known *softwareKeys) (good *Acceptance, refusal *Error, err error) {
+	if why := SubjectContradicts(leaf, *s); why != "" {
+		// Key and certificate of somebody else are no secret: anybody can publish them.
+		return nil, &Error{Kind: ErrNotOwned, Detail: why}, nil
+	}
+	good, err = c.certificate(ctx, leaf, s.Environment)
+	if err == nil {
+		good, err = c.belongs(good, leaf, s, known)
+	}
+	if err != nil && !errors.As(err, &refusal) {
+		return nil, nil, err
+	}
+	return good, refusal, nil
+}
+
+// PublishedCertificate is a certificate of a software's key set, and what Check would say of
+// it: either why it is good, or why it is not.
+type PublishedCertificate struct {
+	Certificate *x509.Certificate
+	Acceptance  *Acceptance // nil where it is refused
+	Refusal     *Error      // nil where it is accepted
+}
+
+// EachPublished judges the certificates of the software's key set that wanted accepts, the
+// newest first: those that Published would judge, as Check would if a client presented
+// them. It is for a bank that looks after its registered clients. Without Authorities the
+// chain is left to the TLS layer, as in Check. It does not read a set again. The error is
+// that of Published where no key set can be had.
+func (c *Checker) EachPublished(ctx context.Context, s Software, wanted func(*x509.Certificate) bool) ([]PublishedCertificate, error) {
+	if s.Keys.Source == nil {
+		return nil, &Error{Kind: ErrNotOwned, Detail: "no key set is known that could publish a certificate"}
+	}
+	known, err := readKeys(ctx, s.Keys)
+	if err != nil {
+		return nil, err
+	}
+	var all []PublishedCertificate
+	for _, leaf := range transportCertificates(known.published, wanted) {
+		good, refusal, err := c.judgePublished(ctx, leaf, &s, known)
+		if err != nil {
+			return nil, err
+		}
+		if refusal != nil {
+			good = nil
+		}
+		all = append(all, PublishedCertificate{Certificate: leaf, Acceptance: good, Refusal: refusal})
+	}
+	return all, nil
 }
 
 // TransportCertificate returns the certificate that a published key has in x5c, if the key

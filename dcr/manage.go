@@ -292,26 +292,32 @@ func (r *Registrar) delete(ctx context.Context, clientID string, by Caller, o *o
 		change := compare(OpDelete, side{&s.client, rolesOf(s.statement)}, side{})
 		change.Actor, change.Access = o.actor, &s.access
 		trail := r.trail(OpDelete, o.actor, &s.client, s.statement)
-		pending, err := r.approve(ctx, change)
-		if err != nil {
+		if err := r.askDelete(ctx, change, trail, o); !errors.Is(err, errRaced) {
 			return err
 		}
-		if pending {
-			if err := r.pendDelete(ctx, change, trail); !errors.Is(err, errRaced) {
-				return err
-			}
-			continue
-		}
-		finished, err := r.remove(ctx, s.client, change, trail, DecisionBegun)
-		switch {
-		case errors.Is(err, errRaced):
-			continue
-		case err != nil:
-			return Unavailable(fmt.Errorf("client %s: %w", s.client.ID, err), "the client cannot be deleted at the moment")
-		}
-		o.left(finished)
-		r.done(ctx, change)
-		return nil
 	}
 	return Unavailable(errRaced, "another change of the client is under way")
+}
+
+// askDelete has the bank decide on a deletion, and carries it out or leaves it to a person
+// (ErrPending). errRaced: another writer changed the record meanwhile. Any other error is an
+// *Error.
+func (r *Registrar) askDelete(ctx context.Context, change Change, t *trail, o *operation) error {
+	pending, err := r.approve(ctx, change)
+	switch {
+	case err != nil:
+		return err
+	case pending:
+		return r.pendDelete(ctx, change, t)
+	}
+	finished, err := r.remove(ctx, *change.Before, change, t, DecisionBegun)
+	switch {
+	case errors.Is(err, errRaced):
+		return err
+	case err != nil:
+		return Unavailable(fmt.Errorf("client %s: %w", change.Before.ID, err), "the client cannot be deleted at the moment")
+	}
+	o.left(finished)
+	r.done(ctx, change)
+	return nil
 }

@@ -201,6 +201,12 @@ var exampleSteps = map[string]func(b *exampleBank, e validate.Example) []string{
 			"a new statement of the same directory":                 func() []string { return b.updated(b.token(b.t, nil)) },
 		})
 	},
+	"ssa.recheck.age": func(b *exampleBank, e validate.Example) []string {
+		return b.inWords(e, map[validate.Example]func() []string{
+			"a client whose statement is older than a year": func() []string { return b.rechecked(366 * 24 * time.Hour) },
+			"a client whose statement is of this month":     func() []string { return b.rechecked(20 * 24 * time.Hour) },
+		})
+	},
 	"ssa.iat.not_older": func(b *exampleBank, e validate.Example) []string {
 		return b.inWords(e, map[validate.Example]func() []string{
 			"a statement from before the client's own": func() []string {

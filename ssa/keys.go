@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -33,6 +34,14 @@ type Key struct {
 // Is reports whether k is the same key as public, such as the public key of a
 // certificate.
 func (k *Key) Is(public crypto.PublicKey) bool { return jose.SamePublicKey(k.Public, public) }
+
+// Verifies reports whether the key may verify signatures of the algorithm: its use, its
+// operations, its alg and its type admit it (RFC 7517 section 4).
+func (k *Key) Verifies(alg claims.Algorithm) bool {
+	_, isEC := k.Public.(*ecdsa.PublicKey)
+	return (k.Use == "" || k.Use == "sig") && (k.Algorithm == "" || k.Algorithm == alg) &&
+		(k.ops == nil || slices.Contains(k.ops, "verify")) && isEC == (alg == claims.ES256)
+}
 
 // KeyRef names the key that is asked for.
 type KeyRef struct {

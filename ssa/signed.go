@@ -2,10 +2,8 @@ package ssa
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -149,9 +147,7 @@ func algorithmNames(allowed []claims.Algorithm) []string {
 // fit. Keys of different types may share a kid (RFC 7517 section 4.5).
 func choose(keys []Key, alg string) (Key, bool) {
 	for _, k := range keys {
-		_, isEC := k.Public.(*ecdsa.PublicKey)
-		if (k.Use == "" || k.Use == "sig") && (k.Algorithm == "" || string(k.Algorithm) == alg) &&
-			(k.ops == nil || slices.Contains(k.ops, "verify")) && isEC == (alg == jose.ES256) {
+		if k.Verifies(claims.Algorithm(alg)) {
 			return k, true
 		}
 	}

@@ -1,6 +1,8 @@
 package ssa
 
 import (
+	"context"
+
 	"github.com/obdcr/obdcr/claims"
 )
 
@@ -35,4 +37,38 @@ func (v *Verifier) RereadUnsafe(token string, env claims.Environment) (*Verified
 		}
 	}
 	return nil, refusal
+}
+
+// Reverify checks the signature of a statement that RereadUnsafe has read, by the keys that
+// its directory publishes at this moment. It is for a bank that asks whether a registered
+// client would be admitted today. A nil error says that a trust anchor of the statement's
+// environment still vouches for it. It says nothing about the statement's age and times.
+//
+// from may replace the resolver of an anchor, such as by one that asks for each set once;
+// nil leaves the anchors their own. The error is that of Verify.
+func (v *Verifier) Reverify(ctx context.Context, stored *Verified, from func(KeyResolver) KeyResolver) error {
+	anchors, err := v.anchorsOf(&stored.statement)
+	if err != nil {
+		return err
+	}
+	var refusal *Error
+	for _, a := range anchors {
+		if a.Environment != stored.Environment() {
+			continue
+		}
+		keys := a.Keys
+		if from != nil {
+			keys = from(keys)
+		}
+		err := stored.statement.Signed().Verify(ctx, keys, a.JWKSURL, a.Algorithms)
+		if err == nil {
+			return nil
+		}
+		refusal = worse(refusal, err)
+	}
+	if refusal == nil {
+		return unknownIssuer()
+	}
+	refusal.Rule = ruleOf(refusal)
+	return refusal
 }

@@ -89,6 +89,10 @@ type Policy struct {
 	// SSAMaxAgeWithExp is the greatest age of a software statement that has an exp.
 	// (ssa_max_age_with_exp_seconds)
 	SSAMaxAgeWithExp time.Duration
+	// RecheckStatementMaxAge is the greatest age of a registered client's statement when the
+	// client is rechecked; 0 sets none. It says nothing about requests.
+	// (recheck_statement_max_age_seconds)
+	RecheckStatementMaxAge time.Duration
 	// OlderStatementInUpdate lets an update replace the client's software statement by an
 	// older one. (older_statement_in_update)
 	OlderStatementInUpdate bool

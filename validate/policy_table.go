@@ -255,6 +255,14 @@ var policyTable = jsonform.Table[Policy]{
 		Example: `604800`,
 	},
 	{
+		Name:  "recheck_statement_max_age_seconds",
+		Other: []string{"recheck_statement_max_age"},
+		Field: jsonform.At(func(p *Policy) *time.Duration { return &p.RecheckStatementMaxAge }, jsonform.Seconds{Low: 0, High: maxDuration}),
+		Doc: "The greatest age of the software statement of a registered client, in seconds, when the bank rechecks its clients. " +
+			"0 sets none. It says nothing about the statements in requests, whose age `ssa_max_age_seconds` limits.",
+		Example: `31536000`,
+	},
+	{
 		Name:  "older_statement_in_update",
 		Field: jsonform.At(func(p *Policy) *bool { return &p.OlderStatementInUpdate }, jsonform.Bool{}),
 		Doc: "An update may replace the client's software statement by an older one, by their `iat`. The client may get back roles and " +

@@ -159,6 +159,7 @@ func anyPolicy(t *rapid.T, profile Profile) Policy {
 	p.MaxLifetime = time.Duration(rapid.Int64Range(1, 1e8).Draw(t, "max_lifetime")) * time.Second
 	p.SSAMaxAge = time.Duration(rapid.Int64Range(1, 1e8).Draw(t, "ssa_max_age")) * time.Second
 	p.SSAMaxAgeWithExp = time.Duration(rapid.Int64Range(1, 1e8).Draw(t, "ssa_max_age_with_exp")) * time.Second
+	p.RecheckStatementMaxAge = time.Duration(rapid.Int64Range(0, 1e8).Draw(t, "recheck_statement_max_age")) * time.Second
 	p.MaxRedirectURIs = rapid.IntRange(1, 1000).Draw(t, "max_redirect_uris")
 	p.CreatedStatus = one(t, "created_status", 200, 201)
 	for i, flag := range []*bool{&p.SubjectDNFromKeySet, &p.OlderStatementInUpdate, &p.UseSoftwareIDAsApplicationName, &p.ScopeAsArray, &p.RolesAsString, &p.ResponseScopeAsArray} {

@@ -133,6 +133,7 @@ const (
 	RuleSSAOrgIDUnchanged       = rule.SSAOrgIDUnchanged       // ssa.org_id.unchanged
 	RuleSSAEnvironmentUnchanged = rule.SSAEnvironmentUnchanged // ssa.environment.unchanged
 	RuleSSAIssuerUnchanged      = rule.SSAIssuerUnchanged      // ssa.issuer.unchanged
+	RuleSSARecheckAge           = rule.SSARecheckAge           // ssa.recheck.age
 	RuleSSAIatNotOlder          = rule.SSAIatNotOlder          // ssa.iat.not_older
 	RuleRequestJTIReplayed      = rule.RequestJTIReplayed      // request.jti.replayed
 )

@@ -119,6 +119,19 @@ var requestTrustRules = []Rule{
 		Fix:      "send a statement of the same directory, or register another client",
 	},
 	{
+		ID:       rule.SSARecheckAge,
+		Summary:  "The statement of a registered client is no older than the bank takes when it rechecks its clients; by default any age will do.",
+		Reason:   "Roles, redirect URIs and the status of the organisation are as they were when the statement was made.",
+		Bad:      "a client whose statement is older than a year",
+		Good:     "a client whose statement is of this month",
+		Given:    Given{Policy: `{"recheck_statement_max_age_seconds": 31536000}`},
+		Citation: directory("SSA Lifetime"),
+		Basis:    BasisPolicy,
+		Code:     InvalidSoftwareStatement,
+		Document: DocSSA,
+		Fix:      "have the TPP update its client (PUT) with a new statement of the directory",
+	},
+	{
 		// The bank decides whether a client may go back to what an earlier statement says.
 		ID:       rule.SSAIatNotOlder,
 		Summary:  "The statement in an update is not older than the client's own: its iat is the same or later.",

@@ -129,6 +129,7 @@ var specRows = map[string][]string{
 	"PUT: never another software, organisation or environment (400)": {"software_id.unchanged", "ssa.org_id.unchanged", "ssa.environment.unchanged"},
 	"PUT: never another directory, whose names these are (400)":      {"ssa.issuer.unchanged"},
 	"PUT: no statement older than the client's own (400)":            {"ssa.iat.not_older"},
+	"registered: a statement that is not too old by the bank":        {"ssa.recheck.age"},
 }
 
 func TestEachClauseHasItsRules(t *testing.T) {

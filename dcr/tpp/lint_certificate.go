@@ -98,7 +98,7 @@ func (l *linter) addNoKeyPublished(e *cert.Error) {
 // certificateViolation returns the violation for a refusal of the checker. Of the chain it
 // tells which CAs count here, and the answer stays the bank's.
 func (l *linter) certificateViolation(e *cert.Error) validate.Violation {
-	v := validate.Violation{Rule: certificateRule(e), Message: verdict.Certificate(e)}
+	v := validate.Violation{Rule: verdict.CertificateRule(e), Message: verdict.Certificate(e)}
 	if unknown := (x509.UnknownAuthorityError{}); errors.As(e, &unknown) && v.Rule == validate.RuleCertificateChain {
 		bank := v
 		v.Message, v.Refused = "it leads to none of the CAs that were given: its issuer is "+text.Quote(l.in.Certificate.Issuer.String()), &bank
@@ -113,19 +113,6 @@ func (l *linter) software() cert.Software {
 		s.SoftwareID, s.OrgID, s.Authority = c.SoftwareID.Or(""), c.OrgID.Or(""), c.CompetentAuthority.Or(claims.Authority{})
 	}
 	return s
-}
-
-// certificateRule returns the rule for a refusal of the checker.
-func certificateRule(e *cert.Error) string {
-	for kind, id := range map[error]string{
-		cert.ErrExpired: validate.RuleCertificateValidity, cert.ErrUsage: validate.RuleCertificatePurpose,
-		cert.ErrUntrusted: validate.RuleCertificateChain, cert.ErrRevoked: validate.RuleCertificateKeyRevoked,
-	} {
-		if errors.Is(e.Kind, kind) {
-			return id
-		}
-	}
-	return validate.RuleCertificateBinding
 }
 
 // warnOfSigning warns of a signing certificate whose usage lets it pass at a bank.

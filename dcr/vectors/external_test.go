@@ -39,6 +39,7 @@ var testedElsewhere = map[string]string{
 	"ssa.org_id.unchanged":      "TestAnUpdateNeverMovesAClient",
 	"ssa.environment.unchanged": "TestAnUpdateNeverMovesAClientToAnotherEnvironment",
 	"ssa.issuer.unchanged":      "TestAnUpdateNeverMovesAClientToAnotherDirectory",
+	"ssa.recheck.age":           "TestEachReasonNotToAdmitAClientIsFoundAndNoOther",
 	"ssa.iat.not_older":         "TestAnUpdateDoesNotGoBackToAnOlderStatement",
 	"validate.input":            "TestNothingToJudgeIsNotValid",
 }

@@ -137,6 +137,7 @@ const (
 	SSAOrgIDUnchanged       = "ssa.org_id.unchanged"
 	SSAEnvironmentUnchanged = "ssa.environment.unchanged"
 	SSAIssuerUnchanged      = "ssa.issuer.unchanged"
+	SSARecheckAge           = "ssa.recheck.age"
 	SSAIatNotOlder          = "ssa.iat.not_older"
 	RequestJTIReplayed      = "request.jti.replayed"
 )

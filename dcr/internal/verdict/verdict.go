@@ -46,6 +46,22 @@ func Certificate(e *cert.Error) string {
 	return "the client certificate is refused: " + e.Kind.Error() + ": " + e.Detail
 }
 
+// CertificateRule returns the rule for a refusal of a client certificate.
+func CertificateRule(e *cert.Error) string {
+	//nolint:errorlint // sentinels as they are
+	switch e.Kind {
+	case cert.ErrExpired:
+		return validate.RuleCertificateValidity
+	case cert.ErrUsage:
+		return validate.RuleCertificatePurpose
+	case cert.ErrUntrusted:
+		return validate.RuleCertificateChain
+	case cert.ErrRevoked:
+		return validate.RuleCertificateKeyRevoked
+	}
+	return validate.RuleCertificateBinding
+}
+
 // Statement returns the violation for an error about a software statement.
 func Statement(err error) validate.Violation {
 	var e *ssa.Error
