@@ -59,6 +59,27 @@ func (s *sealer) open(owner string, sealed []byte) (string, error) {
 	return string(secret), nil
 }
 
+// CheckSealed returns an error where a sealing key, that of Config.SealingKey, does not open
+// what a record and its Previous have sealed, such as one that was moved from another store. A
+// record that has nothing sealed is good with any key.
+func CheckSealed(key claims.Secret, c store.Client) error {
+	s, err := newSealer([]byte(key.Reveal()))
+	if err != nil {
+		return err
+	}
+	for record := &c; record != nil; record = record.Previous {
+		for owner, sealed := range map[string][]byte{record.ID: record.SealedSecret, upstreamOwner + record.ID: record.UpstreamState} {
+			if len(sealed) == 0 {
+				continue
+			}
+			if _, err := s.open(owner, sealed); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // OpenSecret returns the secret of a client that is registered for client_secret_jwt: the
 // token endpoint needs it to check the client's assertions. It returns an error if the
 // record has no sealed secret, or one that was sealed by another key or for another

@@ -2,38 +2,62 @@ package service
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/metrics"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/stores"
+	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/store"
-	"github.com/obdcr/obdcr/store/sqlite"
 )
-
-// ClientStore is a store of clients that was opened. Its further interfaces, such as
-// store.Lister, are found by type assertion.
-type ClientStore interface {
-	store.Store
-	// Close ends the use of the store, once nobody uses it any more.
-	Close() error
-}
 
 // OpenStore opens the store that a configuration names, and brings its tables up to date. A
 // nil clock is time.Now, a nil log logs nothing. The error is a *ConfigError or a *FileError
-// where the DSN cannot be had, and else that of the store, which is unreachable or newer than
+// where the DSN cannot be had, and else that of stores.Open, which is unreachable or newer than
 // this program. No error holds a password.
-func OpenStore(ctx context.Context, c *Config, clock func() time.Time, log *slog.Logger) (ClientStore, error) {
+func OpenStore(ctx context.Context, c *Config, clock func() time.Time, log *slog.Logger) (stores.Opened, error) {
+	name, err := c.StoreName(log)
+	if err != nil {
+		return nil, err
+	}
+	return stores.Open(ctx, name, stores.Options{Clock: clock, Logger: log})
+}
+
+// StoreName returns the path or the DSN of the store, as stores.Open takes it. A nil log logs
+// nothing. The error is a *ConfigError or wraps a *FileError.
+func (c *Config) StoreName(log *slog.Logger) (claims.Secret, error) {
+	switch {
+	case c.Store.Path != "":
+		return claims.NewSecret(c.file(c.Store.Path)), nil
+	case c.Store.DSN != "":
+		return claims.NewSecret(c.Store.DSN), nil
+	}
+	dsn, err := c.secret(orDiscard(log), "store/dsn", c.Store.Ref)
+	if err == nil && !stores.IsPostgres(dsn.Reveal()) {
+		err = c.faultAt("store", "dsn_file or dsn_env has no address of PostgreSQL: write postgres://USER@HOST/DATABASE")
+	}
+	return dsn, err
+}
+
+// Key returns the key that seals secrets in the store; zero where the configuration names
+// none. A nil log logs nothing. The error is a *ConfigError or wraps a *FileError.
+func (c *Config) Key(log *slog.Logger) (claims.Secret, error) { return c.sealingKey(orDiscard(log)) }
+
+// Registrar makes the registrar of the bank over a store that was opened, for what an
+// operator asks for beside the servers: with its policy, hooks and authorization server. The
+// caller calls done at the end. A nil log logs nothing. The error is that of Check.
+func (c *Config) Registrar(clients store.Store, log *slog.Logger) (r *dcr.Registrar, done func(), err error) {
+	bank, _, err := c.bank(parts{store: clients, log: orDiscard(log), metrics: metrics.New()})
+	if err != nil {
+		return nil, nil, err
+	}
+	return bank.Registrar(), bank.Close, nil
+}
+
+func orDiscard(log *slog.Logger) *slog.Logger {
 	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+		return slog.New(slog.DiscardHandler)
 	}
-	if c.Store.Path != "" {
-		path := c.file(c.Store.Path)
-		s, err := sqlite.Open(ctx, sqlite.Config{Path: path, Clock: clock, Logger: log})
-		if err != nil {
-			return nil, fmt.Errorf("the store %s cannot be opened: %w", text.Echo(path), err)
-		}
-		return s, nil
-	}
-	return nil, fmt.Errorf("not built")
+	return log
 }
