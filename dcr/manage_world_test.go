@@ -40,14 +40,14 @@ type office struct {
 	mu      sync.Mutex
 }
 
-func newOffice(t *testing.T, policy func(*validate.Policy), change func(*dcr.Config)) *office {
+func newOffice(t testing.TB, policy func(*validate.Policy), change func(*dcr.Config)) *office {
 	t.Helper()
 	w, _ := newWorld(t, policy)
 	return openOffice(t, w, w.store, change)
 }
 
 // openOffice makes an office in a world, with a new store.
-func openOffice(t *testing.T, w *world, s records, change func(*dcr.Config)) *office {
+func openOffice(t testing.TB, w *world, s records, change func(*dcr.Config)) *office {
 	t.Helper()
 	b := &office{world: w, records: s}
 	var err error
@@ -77,7 +77,7 @@ func (b *office) lastEvent() dcr.Event {
 func thumbprint(c *x509.Certificate) [32]byte { return sha256.Sum256(c.Raw) }
 
 // enrol registers a client of the world's software.
-func (b *office) enrol(t *testing.T, change func(*claims.Request)) *dcr.Registration {
+func (b *office) enrol(t testing.TB, change func(*claims.Request)) *dcr.Registration {
 	t.Helper()
 	registration, refusal := b.register(t, b.Registrar, b.token(t, change))
 	require.Nil(t, refusal)
@@ -85,7 +85,7 @@ func (b *office) enrol(t *testing.T, change func(*claims.Request)) *dcr.Registra
 }
 
 // caller returns the owner of a client, with a new token.
-func (b *office) caller(t *testing.T, id string) dcr.Caller {
+func (b *office) caller(t testing.TB, id string) dcr.Caller {
 	t.Helper()
 	leaf := b.certificate(t, b.software)
 	access, err := b.tokens.Issue(context.Background(), id, thumbprint(leaf), nil, time.Hour)

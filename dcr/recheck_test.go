@@ -29,7 +29,7 @@ type night struct {
 }
 
 // newNight registers one client by tls_client_auth at a bank that knows the directory's CA.
-func newNight(t *testing.T, change func(*claims.Request)) *night {
+func newNight(t testing.TB, change func(*claims.Request)) *night {
 	t.Helper()
 	b := newOffice(t, nil, nil)
 	n := &night{office: b, config: b.world.config, policy: b.world.config.Validator.Policy()}
@@ -43,14 +43,14 @@ func newNight(t *testing.T, change func(*claims.Request)) *night {
 	return n
 }
 
-func (n *night) authorities(t *testing.T) *cert.Authorities {
+func (n *night) authorities(t testing.TB) *cert.Authorities {
 	t.Helper()
 	authorities, err := cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{claims.Sandbox: {n.directory.CA}}, n.now)
 	require.NoError(t, err)
 	return authorities
 }
 
-func (n *night) checker(t *testing.T, revocation cert.RevocationChecker, authorities *cert.Authorities) *cert.Checker {
+func (n *night) checker(t testing.TB, revocation cert.RevocationChecker, authorities *cert.Authorities) *cert.Checker {
 	t.Helper()
 	checker, err := cert.NewChecker(cert.CheckerConfig{Bindings: []cert.Binding{cert.ByPublicKey}, Clock: n.config.Clock,
 		Authorities: authorities, Revocation: revocation})
@@ -59,7 +59,7 @@ func (n *night) checker(t *testing.T, revocation cert.RevocationChecker, authori
 }
 
 // registrar is the bank of that night.
-func (n *night) registrar(t *testing.T) *dcr.Registrar {
+func (n *night) registrar(t testing.TB) *dcr.Registrar {
 	t.Helper()
 	var err error
 	n.config.Validator, err = validate.New(validate.Config{Profile: validate.OBIE33, Policy: n.policy})
@@ -71,7 +71,7 @@ func (n *night) registrar(t *testing.T) *dcr.Registrar {
 }
 
 // recheck judges the one client.
-func (n *night) recheck(t *testing.T) dcr.Rechecked {
+func (n *night) recheck(t testing.TB) dcr.Rechecked {
 	t.Helper()
 	k, err := n.registrar(t).NewRechecker(dcr.RecheckConfig{Rate: 1e6, Timeout: 200 * time.Millisecond})
 	require.NoError(t, err)

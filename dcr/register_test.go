@@ -28,7 +28,7 @@ type world struct {
 	now       time.Time
 }
 
-func newWorld(t *testing.T, change func(*validate.Policy)) (*world, *dcr.Registrar) {
+func newWorld(t testing.TB, change func(*validate.Policy)) (*world, *dcr.Registrar) {
 	t.Helper()
 	w := &world{now: time.Unix(1_790_000_000, 0)}
 	clock := func() time.Time { return w.now }
@@ -55,14 +55,14 @@ func newWorld(t *testing.T, change func(*validate.Policy)) (*world, *dcr.Registr
 	return w, r
 }
 
-func (w *world) certificate(t *testing.T, s *ssatest.EnrolledSoftware) *x509.Certificate {
+func (w *world) certificate(t testing.TB, s *ssatest.EnrolledSoftware) *x509.Certificate {
 	t.Helper()
 	cert, err := x509.ParseCertificate(s.TransportCertificate.Certificate[0])
 	require.NoError(t, err)
 	return cert
 }
 
-func (w *world) token(t *testing.T, change func(*claims.Request)) string {
+func (w *world) token(t testing.TB, change func(*claims.Request)) string {
 	t.Helper()
 	request := w.software.Request(ssatest.DefaultAudience)
 	if change != nil {
@@ -73,7 +73,7 @@ func (w *world) token(t *testing.T, change func(*claims.Request)) string {
 	return token
 }
 
-func (w *world) register(t *testing.T, r *dcr.Registrar, token string) (*dcr.Registration, *dcr.Error) {
+func (w *world) register(t testing.TB, r *dcr.Registrar, token string) (*dcr.Registration, *dcr.Error) {
 	t.Helper()
 	registration, err := r.Register(context.Background(), dcr.RegisterInput{Token: claims.NewSecret(token), Certificate: w.certificate(t, w.software)})
 	if err == nil {
