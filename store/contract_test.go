@@ -16,8 +16,7 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 			return store.NewMemory(time.Now)
 		},
 		OpenAt: func(t *testing.T, clock func() time.Time) store.Store { return store.NewMemory(clock) },
-		Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister, storetest.ClientIDs, storetest.Pending,
-			storetest.Auditor, storetest.Searcher, storetest.Purger, storetest.Transfer}, Rounds: fulltest.Rounds(20),
+		Wanted: storetest.All(), Rounds: fulltest.Rounds(20),
 	})
 }
 

@@ -39,54 +39,21 @@ func TestTheStoreKeepsTheContract(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		Open:   func(t *testing.T) store.Store { return open(t, file(t)) },
 		OpenAt: func(t *testing.T, clock func() time.Time) store.Store { return openAt(t, file(t), clock) },
-		Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister, storetest.ClientIDs, storetest.Pending}, Rounds: fulltest.Rounds(20),
+		Wanted: storetest.All(), Rounds: fulltest.Rounds(20),
 	})
-}
-
-// replicas are stores on one file, as two processes have them, that take turns.
-type replicas struct {
-	stores [2]*sqlite.Store
-	turn   *atomic.Uint32
-}
-
-func (r replicas) next() *sqlite.Store { return r.stores[r.turn.Add(1)%2] }
-
-func (r replicas) Create(ctx context.Context, c store.Client, with store.Change) error {
-	return r.next().Create(ctx, c, with)
-}
-func (r replicas) Get(ctx context.Context, id string) (store.Client, error) {
-	return r.next().Get(ctx, id)
-}
-func (r replicas) Update(ctx context.Context, c store.Client, with store.Change) error {
-	return r.next().Update(ctx, c, with)
-}
-func (r replicas) Delete(ctx context.Context, id string, version int64, with store.Change) error {
-	return r.next().Delete(ctx, id, version, with)
-}
-func (r replicas) Undo(ctx context.Context, id string, version int64, with store.Change) error {
-	return r.next().Undo(ctx, id, version, with)
-}
-func (r replicas) ListUnfinished(ctx context.Context, before time.Time, limit int) ([]store.Client, error) {
-	return r.next().ListUnfinished(ctx, before, limit)
-}
-func (r replicas) GetByClientID(ctx context.Context, clientID string) (store.Client, error) {
-	return r.next().GetByClientID(ctx, clientID)
-}
-func (r replicas) ListPending(ctx context.Context, after string, limit int) ([]store.Client, error) {
-	return r.next().ListPending(ctx, after, limit)
 }
 
 func TestTwoStoresOnOneFileKeepTheContract(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		Open: func(t *testing.T) store.Store {
 			path := file(t)
-			return replicas{[2]*sqlite.Store{open(t, path), open(t, path)}, new(atomic.Uint32)}
+			return storetest.Replicas(open(t, path), open(t, path))
 		},
 		OpenAt: func(t *testing.T, clock func() time.Time) store.Store {
 			path := file(t)
-			return replicas{[2]*sqlite.Store{openAt(t, path, clock), openAt(t, path, clock)}, new(atomic.Uint32)}
+			return storetest.Replicas(openAt(t, path, clock), openAt(t, path, clock))
 		},
-		Wanted: []storetest.Capability{storetest.Unfinished, storetest.ClientIDs, storetest.Pending}, Rounds: fulltest.Rounds(20),
+		Wanted: storetest.All(), Rounds: fulltest.Rounds(20),
 	})
 }
 

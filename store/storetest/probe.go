@@ -76,14 +76,14 @@ type probe struct {
 func newProbe(ctx context.Context, open func() store.Store, clock *turned, rounds int) *probe {
 	s := open()
 	p := &probe{ctx: ctx, Store: s, clock: clock, rounds: rounds}
-	p.unfinished, _ = s.(store.Unfinished)
-	p.lister, _ = s.(store.Lister)
-	p.clientIDs, _ = s.(store.ClientIDs)
-	p.pending, _ = s.(store.Pending)
-	p.auditor, _ = s.(store.Auditor)
-	p.searcher, _ = s.(store.Searcher)
-	p.purger, _ = s.(store.Purger)
-	p.transfer, _ = s.(store.Transfer)
+	p.unfinished, _ = capable[store.Unfinished](s)
+	p.lister, _ = capable[store.Lister](s)
+	p.clientIDs, _ = capable[store.ClientIDs](s)
+	p.pending, _ = capable[store.Pending](s)
+	p.auditor, _ = capable[store.Auditor](s)
+	p.searcher, _ = capable[store.Searcher](s)
+	p.purger, _ = capable[store.Purger](s)
+	p.transfer, _ = capable[store.Transfer](s)
 	p.another = func() *probe { return newProbe(ctx, open, clock, rounds) }
 	return p
 }

@@ -6,7 +6,7 @@
 //		storetest.Run(t, storetest.Config{
 //			Open:   func(t *testing.T) store.Store { return openAnEmptyStore(t, time.Now) },
 //			OpenAt: func(t *testing.T, clock func() time.Time) store.Store { return openAnEmptyStore(t, clock) },
-//			Wanted: []storetest.Capability{storetest.Unfinished, storetest.Lister, storetest.ClientIDs, storetest.Pending},
+//			Wanted: []storetest.Capability{storetest.Unfinished, storetest.ClientIDs, storetest.Auditor},
 //		})
 //	}
 //
@@ -40,6 +40,12 @@ const (
 	Transfer   Capability = "store.Transfer"
 )
 
+// All returns every capability that this version of the suite knows, for Config.Wanted of a
+// store that is to have whatever there is.
+func All() []Capability {
+	return []Capability{Unfinished, Lister, ClientIDs, Pending, Auditor, Searcher, Purger, Transfer}
+}
+
 // of reports whether the store has the capability.
 func (c Capability) of(s store.Store) bool {
 	var ok bool
@@ -47,21 +53,21 @@ func (c Capability) of(s store.Store) bool {
 	case "":
 		ok = true
 	case Unfinished:
-		_, ok = s.(store.Unfinished)
+		_, ok = capable[store.Unfinished](s)
 	case Lister:
-		_, ok = s.(store.Lister)
+		_, ok = capable[store.Lister](s)
 	case ClientIDs:
-		_, ok = s.(store.ClientIDs)
+		_, ok = capable[store.ClientIDs](s)
 	case Pending:
-		_, ok = s.(store.Pending)
+		_, ok = capable[store.Pending](s)
 	case Auditor:
-		_, ok = s.(store.Auditor)
+		_, ok = capable[store.Auditor](s)
 	case Searcher:
-		_, ok = s.(store.Searcher)
+		_, ok = capable[store.Searcher](s)
 	case Purger:
-		_, ok = s.(store.Purger)
+		_, ok = capable[store.Purger](s)
 	case Transfer:
-		_, ok = s.(store.Transfer)
+		_, ok = capable[store.Transfer](s)
 	}
 	return ok
 }
@@ -88,8 +94,8 @@ type Config struct {
 	Open func(t *testing.T) store.Store
 	// OpenAt does what Open does, for a store by whose clock reservations end. The cases
 	// about clocks that were wrong set it ahead and back. A store that several processes share
-	// is best opened twice, with calls to the one and the other by turns. Without OpenAt these
-	// cases are not run, and the log says which.
+	// is best opened twice, see Replicas. Without OpenAt these cases are not run, and the log
+	// says which.
 	OpenAt func(t *testing.T, clock func() time.Time) store.Store
 	// Wanted are the capabilities that the store must have.
 	Wanted []Capability

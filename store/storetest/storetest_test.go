@@ -12,14 +12,42 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-var capabilities = []Capability{Unfinished, Lister, ClientIDs, Pending, Auditor, Searcher, Purger, Transfer}
-
 func TestAPlainStoreKeepsTheContract(t *testing.T) {
 	Run(t, Config{
 		Open:   func(*testing.T) store.Store { return complete{newModel("")} },
 		OpenAt: func(_ *testing.T, clock func() time.Time) store.Store { return complete{newModel("").at(clock)} },
-		Wanted: capabilities, Rounds: fulltest.Rounds(20),
+		Wanted: All(), Rounds: fulltest.Rounds(20),
 	})
+}
+
+func TestReplicasOfOneStoreKeepTheContract(t *testing.T) {
+	Run(t, Config{
+		Open: func(*testing.T) store.Store {
+			m := complete{newModel("")}
+			return Replicas(m, m, m)
+		},
+		OpenAt: func(_ *testing.T, clock func() time.Time) store.Store {
+			m := complete{newModel("").at(clock)}
+			return Replicas(m, m)
+		},
+		Wanted: All(),
+	})
+}
+
+// TestReplicasAreAskedByTurns: stores that share nothing are found out.
+func TestReplicasAreAskedByTurns(t *testing.T) {
+	one, other := store.NewMemory(nil), store.NewMemory(nil)
+	both := Replicas(one, other)
+	for _, c := range cases() {
+		if c.name == "a jti is used once" {
+			assert.Error(t, c.run(t.Context(), func() store.Store { return both }, newClock(), 1))
+		}
+	}
+	for _, s := range []*store.Memory{one, other} {
+		found, err := s.List(t.Context(), "", 10)
+		require.NoError(t, err)
+		assert.NotEmpty(t, found)
+	}
 }
 
 // TestABrokenStoreIsFound: each fault is found, by the case that is about it.
@@ -44,10 +72,14 @@ func TestABrokenStoreIsFound(t *testing.T) {
 }
 
 func TestACapabilityThatIsMissingIsFound(t *testing.T) {
-	for _, capability := range capabilities {
+	for _, capability := range All() {
 		assert.False(t, capability.of(newModel("")), capability)
 		assert.True(t, capability.of(complete{newModel("")}), capability)
 	}
+	// What several stores have together is what the first of them has.
+	assert.True(t, Unfinished.of(Replicas(complete{newModel("")})))
+	assert.False(t, Unfinished.of(Replicas(newModel(""))))
+	assert.Nil(t, newProbe(t.Context(), func() store.Store { return Replicas(newModel("")) }, newClock(), 1).auditor)
 	assert.False(t, Capability("store.Other").of(complete{newModel("")}))
 }
 
