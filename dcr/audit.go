@@ -99,7 +99,7 @@ type statementFacts struct {
 
 func factsOf(s *ssa.Verified) statementFacts {
 	c := s.Claims()
-	return statementFacts{token: s.Token(), jti: c.JWTID.Or(""), issuedAt: c.IssuedAt, roles: rolesOf(s)}
+	return statementFacts{token: s.Token(), jti: c.JWTID.Or(""), issuedAt: c.IssuedAt, roles: c.SoftwareRoles.Or(claims.Roles{}).Values}
 }
 
 // facts returns what the trail says of the statement of a record. It knows nothing of one whose

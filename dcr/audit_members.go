@@ -39,16 +39,17 @@ const (
 func (t *trail) changes(before, after *store.Client) []store.AuditChange {
 	content := before == nil || after == nil || before.SoftwareStatement != after.SoftwareStatement || !bytes.Equal(before.Metadata, after.Metadata)
 	old, current := t.audited(before, content), t.audited(after, content)
-	var changes []store.AuditChange
+	changes := make([]store.AuditChange, 0, max(len(old), len(current)))
+	values := make(valueBuffer, 0, sizeOf(old)+sizeOf(current))
 	for len(old) > 0 || len(current) > 0 {
 		switch {
 		case len(current) == 0 || len(old) > 0 && old[0].name < current[0].name:
-			changes, old = append(changes, store.AuditChange{Member: old[0].name, Before: auditValue(old[0])}), old[1:]
+			changes, old = append(changes, store.AuditChange{Member: old[0].name, Before: values.add(old[0])}), old[1:]
 		case len(old) == 0 || current[0].name < old[0].name:
-			changes, current = append(changes, store.AuditChange{Member: current[0].name, After: auditValue(current[0])}), current[1:]
+			changes, current = append(changes, store.AuditChange{Member: current[0].name, After: values.add(current[0])}), current[1:]
 		default:
 			if old[0].value != current[0].value {
-				changes = append(changes, store.AuditChange{Member: old[0].name, Before: auditValue(old[0]), After: auditValue(current[0])})
+				changes = append(changes, store.AuditChange{Member: old[0].name, Before: values.add(old[0]), After: values.add(current[0])})
 			}
 			old, current = old[1:], current[1:]
 		}
@@ -104,12 +105,24 @@ type abridged struct {
 	SHA256 string `json:"sha256"`
 }
 
-// auditValue returns a value as the trail has it: as it is, or the beginning and the hash of one
-// that is long, or the hash of a name that holds the address of a person.
-func auditValue(m member) json.RawMessage {
+// valueBuffer holds the values of an entry in one piece of memory.
+type valueBuffer []byte
+
+func sizeOf(members []member) (size int) {
+	for _, m := range members {
+		size += min(len(m.value), 2*maxAuditValue)
+	}
+	return size
+}
+
+// add returns a value as the trail has it: as it is, or the beginning and the hash of one that
+// is long, or the hash of a name that holds the address of a person.
+func (b *valueBuffer) add(m member) json.RawMessage {
 	address := (m.name == memberSubject || m.name == "tls_client_auth_subject_dn") && holdsAddress(m.value)
 	if len(m.value) <= maxAuditValue && !address {
-		return json.RawMessage(m.value)
+		start := len(*b)
+		*b = append(*b, m.value...)
+		return json.RawMessage((*b)[start:len(*b):len(*b)])
 	}
 	sum := sha256.Sum256([]byte(m.value))
 	short := abridged{Bytes: len(m.value), SHA256: hex.EncodeToString(sum[:])}

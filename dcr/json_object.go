@@ -53,4 +53,7 @@ func objectOf(members []member) string {
 	return out.String()
 }
 
-func quoted(text string) string { return string(jsonscan.AppendString(nil, text)) }
+func quoted(text string) string {
+	var short [128]byte // without a use of the heap but for the result, as a rule
+	return string(jsonscan.AppendString(short[:0], text))
+}

@@ -83,23 +83,73 @@ func NewAuditEntry(c Client, removed bool, with Change, at time.Time) (entry Aud
 
 // compacted returns the changes with their values as json.Marshal writes them.
 func compacted(changes []AuditChange) []AuditChange {
-	var written []AuditChange
+	if len(changes) == 0 {
+		return nil
+	}
+	size := 0
 	for _, change := range changes {
-		written = append(written, AuditChange{change.Member, compact(change.Before), compact(change.After)})
+		size += len(change.Before) + len(change.After)
+	}
+	written, values := make([]AuditChange, 0, len(changes)), make([]byte, 0, size)
+	for _, change := range changes {
+		written = append(written, AuditChange{change.Member, compact(&values, change.Before), compact(&values, change.After)})
 	}
 	return written
 }
 
-// compact returns a value as json.Marshal writes it. What is no JSON becomes a string.
-func compact(value json.RawMessage) json.RawMessage {
-	if len(value) == 0 {
+// compact returns a value as json.Marshal writes it. What is no JSON becomes a string. It
+// appends values that are plain to the buffer, and returns that part of it.
+func compact(buffer *[]byte, value json.RawMessage) json.RawMessage {
+	switch {
+	case len(value) == 0:
 		return nil
+	case isPlain(value):
+		start := len(*buffer)
+		*buffer = append(*buffer, value...)
+		return (*buffer)[start:len(*buffer):len(*buffer)]
 	}
 	written, err := json.Marshal(value)
 	if err != nil {
 		written, _ = json.Marshal(string(value)) // which never fails
 	}
 	return written
+}
+
+// isPlain reports whether a value is one of those, most of all, that json.Marshal writes as they
+// are: a text, or a list of texts, without blanks between them and without characters that are
+// escaped.
+func isPlain(value []byte) bool {
+	list := value[0] == '['
+	if list {
+		if value = value[1:]; len(value) == 0 || value[len(value)-1] != ']' {
+			return false
+		}
+		value = value[:len(value)-1]
+	}
+	for {
+		if len(value) < 2 || value[0] != '"' {
+			return false
+		}
+		end := 1
+		for end < len(value) && needsNoEscape(value[end]) {
+			end++
+		}
+		if end == len(value) || value[end] != '"' {
+			return false
+		}
+		if value = value[end+1:]; len(value) == 0 {
+			return true
+		}
+		if !list || value[0] != ',' {
+			return false
+		}
+		value = value[1:]
+	}
+}
+
+// needsNoEscape reports whether json.Marshal writes a byte of a text as it is.
+func needsNoEscape(b byte) bool {
+	return ' ' <= b && b <= '~' && b != '"' && b != '\\' && b != '<' && b != '>' && b != '&'
 }
 
 // Clone returns a copy that shares no memory with e.
