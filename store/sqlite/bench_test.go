@@ -3,7 +3,6 @@ package sqlite_test
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
-	"github.com/obdcr/obdcr/internal/bench/bare"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/sqlite"
 )
@@ -31,9 +29,18 @@ func sample() (store.Client, store.Change) {
 				{Name: "software_roles_sandbox", Values: []string{"AISP", "PISP"}, List: true},
 			}},
 			SecretHash: make([]byte, 32), Since: time.Unix(1_700_000_000, 0),
-		}, store.Change{Reservation: store.Reservation{
-			Namespace: "request", Issuer: "4fHuZ6Fy1pLcTLdsTDYvGF", JTI: id, Until: time.Now().Add(time.Hour),
-		}}
+		}, store.Change{
+			Reservation: store.Reservation{Namespace: "request", Issuer: "4fHuZ6Fy1pLcTLdsTDYvGF", JTI: id, Until: time.Now().Add(time.Hour)},
+			Audit: store.Audit{
+				Actor: "tpp", ActorName: "9Jk0wqv7dM3pXQ2bYc8tZ5nRfLh1sVgEuKaOiWjTxBD", Operation: "create", Decision: "done", SSAJTI: id, RuleSet: "obie-3.3 2026-11",
+				Changes: []store.AuditChange{
+					{Member: "redirect_uris", After: []byte(`["https://tpp.example/callback","https://tpp.example/other"]`)},
+					{Member: "scope", After: []byte(`"openid accounts payments"`)},
+					{Member: "token_endpoint_auth_method", After: []byte(`"private_key_jwt"`)},
+					{Member: "software_id", After: []byte(`"4fHuZ6Fy1pLcTLdsTDYvGF"`)},
+				},
+			},
+		}
 }
 
 // timed writes n records by some writers and returns how long that took.
@@ -64,29 +71,6 @@ func timed(b *testing.B, writers, n int, write func(context.Context, store.Clien
 		require.NoError(b, err)
 	}
 	return took
-}
-
-// BenchmarkCreate measures Create against its floor, in turns on one file system.
-// of-floor is the throughput as a part of the floor's.
-func BenchmarkCreate(b *testing.B) {
-	const turn = 64
-	for _, writers := range []int{1, 8} {
-		b.Run(fmt.Sprint("writers=", writers), func(b *testing.B) {
-			s, err := sqlite.Open(b.Context(), sqlite.Config{Path: filepath.Join(b.TempDir(), "clients.db"), Clock: time.Now})
-			require.NoError(b, err)
-			b.Cleanup(func() { require.NoError(b, s.Close()) })
-			floor := bare.Open(b)
-			var create, least time.Duration
-			for done := 0; done < b.N; done += turn {
-				n := min(turn, b.N-done)
-				create += timed(b, writers, n, s.Create)
-				least += timed(b, writers, n, floor.Write)
-			}
-			b.ReportMetric(float64(create.Nanoseconds())/float64(b.N), "ns/op")
-			b.ReportMetric(float64(least.Nanoseconds())/float64(b.N), "floor-ns/op")
-			b.ReportMetric(float64(least)/float64(create), "of-floor")
-		})
-	}
 }
 
 // BenchmarkGet reads one of a thousand records.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -192,28 +193,43 @@ func plan(t *testing.T, s *Store, query string, arguments []any) []string {
 	return steps
 }
 
-// TestEachSearchBeginsAndEndsInsideOfOneIndex, in both directions and at each position.
-func TestEachSearchBeginsAndEndsInsideOfOneIndex(t *testing.T) {
+// TestEachSearchBeginsAndEndsInsideOfItsIndex, in both directions and at each position.
+func TestEachSearchBeginsAndEndsInsideOfItsIndex(t *testing.T) {
 	s := openForTest(t)
+	within := "(issued_at,id)>(?,?) AND (issued_at,id)<(?,?))"
+	byAge := "SEARCH clients USING COVERING INDEX clients_by_age (environment=? AND state=? AND " + within
 	for _, newest := range []bool{false, true} {
-		for query, index := range map[*store.Query]string{
-			{}:                                       "clients_by_age (",
-			{IssuedFrom: at(1), IssuedBefore: at(9)}: "clients_by_age (",
-			{OrgID: "o"}:                             "clients_by_org (org_id=? AND ",
-			{SoftwareID: "s"}:                        "clients_by_software (software_id=? AND ",
-			{Environment: "sandbox"}:                 "clients_by_environment (environment=? AND ",
-			{State: store.Active}:                    "clients_by_state (state=? AND ",
-			{State: store.Active, Environment: "sandbox"}:                    "clients_by_state (state=? AND ",
-			{OrgID: "o", State: store.Active, IssuedFrom: at(1)}:             "clients_by_org (org_id=? AND ",
-			{OrgID: "o", SoftwareID: "s", State: "active", Environment: "e"}: "clients_by_software (software_id=? AND ",
+		for query, c := range map[*store.Query]struct {
+			plan  string
+			times int
+		}{
+			{}:                                       {byAge, 12},
+			{IssuedFrom: at(1), IssuedBefore: at(9)}: {byAge, 12},
+			{State: store.Active}:                    {byAge, 2},
+			{Environment: "sandbox"}:                 {byAge, 6},
+			{Environment: "sandbox", State: "active"}: {byAge, 1},
+			{OrgID: "o"}:      {"SEARCH clients USING INDEX clients_by_org (org_id=? AND " + within, 1},
+			{SoftwareID: "s"}: {"SEARCH clients USING INDEX clients_by_software (software_id=? AND " + within, 1},
+			{OrgID: "o", State: "active", Environment: "sandbox", IssuedFrom: at(1)}: {"SEARCH clients USING INDEX clients_by_org (org_id=? AND " + within, 1},
+			{OrgID: "o", SoftwareID: "s", State: "active", Environment: "sandbox"}:   {"SEARCH clients USING INDEX clients_by_software (software_id=? AND " + within, 1},
 		} {
 			query.Newest = newest
+			environments := []string{"sandbox", "production"}
+			if query.Environment != "" {
+				environments = environments[:1]
+			}
 			for _, after := range []store.Position{{}, {IssuedAt: at(5), ID: "a"}} {
-				text, arguments := searchFor(*query, after, 10)
-				assert.Equal(t, []string{"SEARCH clients USING INDEX " + index + "(issued_at,id)>(?,?) AND (issued_at,id)<(?,?))"}, plan(t, s, text, arguments))
+				text, arguments := searchFor(*query, environments, after, 10)
+				steps := plan(t, s, text, arguments)
+				assert.Equal(t, c.times, strings.Count(strings.Join(steps, "\n"), c.plan), "%+v: %q", query, steps)
+				assert.NotContains(t, strings.Join(steps, "\n"), "SCAN clients")
+				if c.plan != byAge {
+					assert.NotContains(t, strings.Join(steps, "\n"), "TEMP B-TREE")
+				}
 			}
 		}
 	}
+	require.NotContains(t, strings.Join(plan(t, s, selectEnvironments, nil), "\n"), "SCAN clients USING COVERING INDEX clients_by_age (")
 }
 
 // TestAFileOfTheSecondVersionKeepsItsReservations, and from then on what it has forgotten.

@@ -24,6 +24,7 @@ type reader struct {
 
 	get, byClientID, unfinished, pending, after   *sql.Stmt
 	history, audit, auditedAs, reservations, mark *sql.Stmt
+	environments                                  *sql.Stmt
 }
 
 func newReader(ctx context.Context, path string) (*reader, error) {
@@ -36,6 +37,7 @@ func newReader(ctx context.Context, path string) (*reader, error) {
 		selectClient: &r.get, selectByClientID: &r.byClientID,
 		selectUnfinished: &r.unfinished, selectPending: &r.pending, selectAfter: &r.after,
 		selectHistory: &r.history, selectAudit: &r.audit, selectAuditedAs: &r.auditedAs, selectReservations: &r.reservations, selectMark: &r.mark,
+		selectEnvironments: &r.environments,
 	} {
 		if *into, err = db.PrepareContext(ctx, query); err != nil {
 			return nil, errors.Join(err, db.Close())

@@ -10,17 +10,26 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/obdcr/obdcr/store"
 )
 
-// Writer writes the rows of a client and of its jti in one transaction, by the driver
-// and with the settings of store/sqlite, into tables that have a primary key and
-// nothing else. It is safe for concurrent use.
+// Writer writes the rows of a client, of its jti and of its entry in the audit trail in one
+// transaction, by the driver and with the settings of store/sqlite, into tables that have a
+// primary key and nothing else. It is safe for concurrent use.
 type Writer struct {
-	mu                                 sync.Mutex
-	begin, reservation, client, commit *sql.Stmt
+	mu                                        sync.Mutex
+	begin, reservation, client, audit, commit *sql.Stmt
 }
+
+const tables = `
+	CREATE TABLE clients (id TEXT NOT NULL PRIMARY KEY, version, state, since, issued_at, environment, issuer, software_id, org_id,
+		metadata, software_statement, application, unique_key, secret_hash, sealed_secret, reserved, previous,
+		client_id, jwks_address, subject_dn, own_subject, upstream_state, upstream_members);
+	CREATE TABLE reservations (reservation_key BLOB NOT NULL PRIMARY KEY, ends_at, client_id);
+	CREATE TABLE audit (id TEXT NOT NULL PRIMARY KEY, at, record_id, version, state, client_id, environment, issuer, software_id, org_id,
+		actor, actor_name, operation, decision, reason, ssa_jti, rule_set, changes)`
 
 // Open makes a file of its own, which goes with the benchmark.
 func Open(b *testing.B) *Writer {
@@ -37,15 +46,13 @@ func Open(b *testing.B) *Writer {
 	conn, err := db.Conn(b.Context())
 	must(err)
 	b.Cleanup(func() { must(conn.Close()) })
-	_, err = conn.ExecContext(b.Context(), `
-		CREATE TABLE clients (id TEXT NOT NULL PRIMARY KEY, version, state, since, issued_at, environment, software_id, org_id,
-			metadata, software_statement, application, unique_key, secret_hash, sealed_secret, reserved, previous);
-		CREATE TABLE reservations (reservation_key BLOB NOT NULL PRIMARY KEY, ends_at, client_id)`)
+	_, err = conn.ExecContext(b.Context(), tables)
 	must(err)
 	w := &Writer{}
 	for query, into := range map[string]**sql.Stmt{
 		"BEGIN IMMEDIATE": &w.begin, "COMMIT": &w.commit, "INSERT INTO reservations VALUES (?, ?, ?)": &w.reservation,
-		"INSERT INTO clients VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)": &w.client,
+		"INSERT INTO clients VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)": &w.client,
+		"INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)":                  &w.audit,
 	} {
 		*into, err = conn.PrepareContext(b.Context(), query)
 		must(err)
@@ -54,10 +61,17 @@ func Open(b *testing.B) *Writer {
 	return w
 }
 
-// Write writes the client and the reservation, and returns once they are on the disk.
+// Write writes the client, the reservation and the entry, and returns once they are on the
+// disk.
 func (w *Writer) Write(ctx context.Context, c store.Client, with store.Change) error {
 	key := with.Reservation.Key()
 	application, err := json.Marshal(c.Application)
+	if err != nil {
+		return err
+	}
+	c.Version, c.State = 1, store.Active
+	e, _ := store.NewAuditEntry(c, false, with, time.Now())
+	changes, err := json.Marshal(e.Changes)
 	if err != nil {
 		return err
 	}
@@ -69,8 +83,15 @@ func (w *Writer) Write(ctx context.Context, c store.Client, with store.Change) e
 	}{
 		{w.begin, nil},
 		{w.reservation, []any{key[:], with.Reservation.Until.Unix(), c.ID}},
-		{w.client, []any{c.ID, 1, "active", c.Since.Unix(), c.IssuedAt.Unix(), string(c.Environment), c.SoftwareID, c.OrgID, []byte(c.Metadata),
-			[]byte(c.SoftwareStatement), application, c.UniqueKey, c.SecretHash, c.SealedSecret, nil, nil}},
+		{w.client, []any{
+			c.ID, c.Version, string(c.State), c.Since.Unix(), c.IssuedAt.Unix(), string(c.Environment), c.Issuer, c.SoftwareID, c.OrgID,
+			[]byte(c.Metadata), []byte(c.SoftwareStatement), application, c.UniqueKey, c.SecretHash, c.SealedSecret, nil, nil,
+			c.ID, c.JWKSAddress, c.SubjectDN, c.OwnSubject, c.UpstreamState, []byte(c.UpstreamMembers),
+		}},
+		{w.audit, []any{
+			e.ID, e.At.UnixMilli(), e.Client, e.Version, string(e.State), e.ClientID, string(e.Environment), e.Issuer, e.SoftwareID, e.OrgID,
+			e.Actor, e.ActorName, e.Operation, e.Decision, e.Reason, e.SSAJTI, e.RuleSet, changes,
+		}},
 		{w.commit, nil},
 	} {
 		if _, err := step.stmt.ExecContext(ctx, step.args...); err != nil {
