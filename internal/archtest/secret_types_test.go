@@ -25,6 +25,7 @@ import (
 	"github.com/obdcr/obdcr/dcr/server"
 	bearer "github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/store/postgres"
 )
 
 // marker is a secret that must never be printed.
@@ -37,7 +38,7 @@ func secretTypes() []any {
 		new(claims.Secret),
 		new(dcr.Config), new(dcr.RegisterInput), new(dcr.Registration), new(dcr.Caller),
 		new(dcr.Provisioning), new(dcr.Provisioned), new(dcr.Deprovisioning),
-		new(server.Bank), new(server.Config),
+		new(server.Bank), new(server.Config), new(postgres.Config),
 		new(bearer.Introspection), new(bearer.IntrospectionConfig), new(bearer.Revocation), new(bearer.Authentication),
 		new(tpp.Credentials), new(tpp.BearerToken), new(tpp.ClientInformation), new(tpp.NoAnswerError), new(tpp.PendingError),
 	}

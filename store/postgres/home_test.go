@@ -1,0 +1,147 @@
+package postgres_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/realtest"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/postgres"
+)
+
+// home has seats for the cases of a test, one after the other.
+type home struct {
+	t      *testing.T
+	server *realtest.Postgres
+	dsn    func(database string) string
+
+	mu   sync.Mutex
+	free []*seat
+}
+
+// seat is a database and two stores on it, which stay open from case to case. What a case
+// leaves in the tables goes.
+type seat struct {
+	twins
+	dsn   string
+	clock atomic.Pointer[func() time.Time]
+}
+
+// homeOf returns the home of a test, whose stores connect with the options behind the DSN.
+func homeOf(t *testing.T, options string) (*home, bool) {
+	t.Helper()
+	server, ok := realtest.SharedPostgres(t)
+	if !ok {
+		return nil, false
+	}
+	return &home{t: t, server: server, dsn: func(database string) string { return server.DSN(database) + options }}, true
+}
+
+// seat returns two empty stores on one database, which go by the clock until the test ends.
+func (h *home) seat(t *testing.T, clock func() time.Time) *twins {
+	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.free) == 0 {
+		name := h.server.Database(h.t)
+		s := &seat{dsn: h.server.DSN(name)}
+		s.clock.Store(&clock)
+		for i := range s.stores {
+			one := openAt(h.t, h.dsn(name), func() time.Time { return (*s.clock.Load())() })
+			one.Sweep()
+			s.stores[i] = swept{one}
+		}
+		h.free = append(h.free, s)
+	}
+	s := h.free[len(h.free)-1]
+	h.free = h.free[:len(h.free)-1]
+	s.clock.Store(&clock)
+	t.Cleanup(func() {
+		require.NoError(t, emptied(s.dsn))
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.free = append(h.free, s)
+	})
+	return &s.twins
+}
+
+func emptied(dsn string) error {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, `DELETE FROM clients; DELETE FROM reservations; DELETE FROM reservation_marks; DELETE FROM audit;
+		DELETE FROM leases; DELETE FROM access_tokens; DELETE FROM probes`)
+	return err
+}
+
+func openAt(t testing.TB, dsn string, clock func() time.Time) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), postgres.Config{DSN: claims.NewSecret(dsn), Clock: clock})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func open(t testing.TB, dsn string) *postgres.Store {
+	t.Helper()
+	return openAt(t, dsn, time.Now)
+}
+
+// swept is a store whose next call comes after what it forgets is forgotten: the cases of the
+// contract turn clocks between calls.
+type swept struct{ *postgres.Store }
+
+func (s swept) Create(ctx context.Context, c store.Client, with store.Change) error {
+	defer s.Swept()
+	return s.Store.Create(ctx, c, with)
+}
+
+func (s swept) Update(ctx context.Context, c store.Client, with store.Change) error {
+	defer s.Swept()
+	return s.Store.Update(ctx, c, with)
+}
+
+func (s swept) Reserve(ctx context.Context, r store.Reservation, lease time.Duration) error {
+	defer s.Swept()
+	return s.Store.Reserve(ctx, r, lease)
+}
+
+// twins are two stores on one database, as two processes have them, that take turns.
+type twins struct {
+	stores [2]swept
+	calls  atomic.Uint32
+}
+
+func (s *twins) next() swept { return s.stores[s.calls.Add(1)%2] }
+
+func (s *twins) Reserve(ctx context.Context, r store.Reservation, lease time.Duration) error {
+	return s.next().Reserve(ctx, r, lease)
+}
+func (s *twins) Confirm(ctx context.Context, r store.Reservation) error {
+	return s.next().Confirm(ctx, r)
+}
+func (s *twins) Release(ctx context.Context, r store.Reservation) error {
+	return s.next().Release(ctx, r)
+}
+func (s *twins) KeepToken(ctx context.Context, hash [32]byte, clientID string, content []byte, expiry time.Time, most int) error {
+	return s.next().KeepToken(ctx, hash, clientID, content, expiry, most)
+}
+func (s *twins) KeptToken(ctx context.Context, hash [32]byte) ([]byte, error) {
+	return s.next().KeptToken(ctx, hash)
+}
+func (s *twins) EndToken(ctx context.Context, hash [32]byte) error {
+	return s.next().EndToken(ctx, hash)
+}
+func (s *twins) EndTokensOf(ctx context.Context, clientID string) error {
+	return s.next().EndTokensOf(ctx, clientID)
+}
