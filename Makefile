@@ -32,6 +32,7 @@ docs: ## render the documents again that are made from the code
 	go test ./validate -run 'TestRulesDoc|TestPolicyDoc|TestDeviationsDoc|TestEachRuleIDIsExported' -update
 	go test ./dcr/roles -run TestRolesDoc -update
 	go test ./internal/archtest -run TestDocumentsShowTheExamples -update
+	go test ./cmd/obdcr/internal/service -run 'TestTheSchemaIsRendered|TestThePageIsRendered' -update
 
 api: ## print what changed in the public API and record it anew
 	.ci/api record

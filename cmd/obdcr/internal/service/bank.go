@@ -11,6 +11,7 @@ import (
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/metrics"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/webhook"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/token"
@@ -301,9 +302,24 @@ func (u *Upstream) mapping() upstream.Mapping {
 	return m
 }
 
-func (c *Config) fillHooks(_ *server.Config, _ *slog.Logger) error {
-	if c.Hooks != nil {
-		return c.faultAt("hooks", "cannot be used in this version")
+func (c *Config) fillHooks(s *server.Config, log *slog.Logger) error {
+	h := c.Hooks
+	if h == nil {
+		return nil
+	}
+	client, err := c.client(log, "hooks", h.Reach)
+	if err != nil {
+		return err
+	}
+	hooks, err := webhook.New(webhook.Config{URL: h.URL, HTTPClient: client, Timeout: h.Timeout})
+	if err != nil {
+		return c.faultAt("hooks", "%s", text.Detail(err))
+	}
+	if h.Approve {
+		s.Hooks.Approve = hooks.Approve
+	}
+	if h.Provision {
+		s.Provisioner = hooks
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/stores"
 	"github.com/obdcr/obdcr/internal/jsonform"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
@@ -104,15 +105,11 @@ func (c *Config) checkStore(f *jsonform.Faults) {
 	if s.DSN == "" {
 		return
 	}
-	if !postgresDSN(s.DSN) {
+	if !stores.IsPostgres(s.DSN) {
 		f.Add("store/dsn", "is no address of PostgreSQL: write postgres://USER@HOST/DATABASE; a file of SQLite is store.path")
 	} else if hasPassword(s.DSN) {
 		f.Add("store/dsn", "has a password: take it out, or move the whole DSN into a file or a variable that dsn_file or dsn_env names")
 	}
-}
-
-func postgresDSN(dsn string) bool {
-	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
 }
 
 // hasPassword reports whether a DSN has a password, or cannot be read.
@@ -135,6 +132,10 @@ func (c *Config) checkServers(f *jsonform.Faults) {
 		checkSecret(f, place+"/client_secret", i.ClientSecret)
 		if k := i.Key; k != nil && (k.KeyFile == "" || k.KeyID == "" || k.Audience == "") {
 			f.Add(place+"/client_key", "needs key_file, key_id and audience")
+		}
+		if i.Reach.CertificateFile == "" && (i.ClientID == "" || i.ClientSecret == (SecretRef{}) && i.Key == nil) {
+			f.Add(place, "has nothing that authenticates the bank: give client_id with client_secret_file, client_secret_env or client_key, "+
+				"or a certificate_file with its key_file")
 		}
 		if c.Tokens.Own {
 			f.Add("tokens/own_endpoint", "and introspection exclude each other: choose whether the bank issues tokens itself "+

@@ -29,7 +29,7 @@ type FileError struct {
 
 // Error names the file once.
 func (e *FileError) Error() string {
-	return fmt.Sprintf("the file %s cannot be read: %v", text.Echo(e.Path), e.Err)
+	return fmt.Sprintf("the file %s cannot be read: %v", text.Visible(e.Path), e.Err)
 }
 
 // Unwrap returns the cause.

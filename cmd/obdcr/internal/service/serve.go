@@ -41,6 +41,9 @@ func (c *Config) logger(w io.Writer) *slog.Logger {
 // It opens no store, listens nowhere and changes nothing. The error is a *ConfigError, or
 // wraps a *FileError.
 func (c *Config) Check(log *slog.Logger) error {
+	if _, err := c.StoreName(log); err != nil {
+		return err
+	}
 	bank, _, err := c.bank(parts{store: store.NewMemory(nil), log: log, metrics: metrics.New()})
 	if err != nil {
 		return err

@@ -35,7 +35,11 @@ func (c *Config) StoreName(log *slog.Logger) (claims.Secret, error) {
 	}
 	dsn, err := c.secret(orDiscard(log), "store/dsn", c.Store.Ref)
 	if err == nil && !stores.IsPostgres(dsn.Reveal()) {
-		err = c.faultAt("store", "dsn_file or dsn_env has no address of PostgreSQL: write postgres://USER@HOST/DATABASE")
+		at := "store/dsn_file"
+		if c.Store.Ref.File == "" {
+			at = "store/dsn_env"
+		}
+		err = c.faultAt(at, "names what is no address of PostgreSQL: write postgres://USER:PASSWORD@HOST/DATABASE there")
 	}
 	return dsn, err
 }

@@ -69,7 +69,7 @@ func syntaxFault(err error) Fault {
 }
 
 func (c *converter) refuse(n ast.Node, place, format string, args ...any) {
-	p := at(n.GetToken())
+	p := start(n)
 	c.faults = append(c.faults, Fault{Line: p.line, Column: p.column, Place: place, Reason: fmt.Sprintf(format, args...)})
 }
 
@@ -78,6 +78,19 @@ func at(t *token.Token) position {
 		return position{1, 1}
 	}
 	return position{t.Position.Line, t.Position.Column}
+}
+
+// start is where a value begins. The token of a mapping is the colon behind its first name.
+func start(n ast.Node) position {
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		if !n.IsFlowStyle && len(n.Values) > 0 {
+			return at(n.Values[0].Key.GetToken())
+		}
+	case *ast.MappingValueNode:
+		return at(n.Key.GetToken())
+	}
+	return at(n.GetToken())
 }
 
 // jsonNumber is a number as JSON writes it. YAML has more: 0x10, 0o17, 1_000, .inf.
@@ -96,7 +109,7 @@ func (c *converter) value(n ast.Node, place string) {
 				c.out = append(c.out, ',')
 			}
 			within := place + "/" + strconv.Itoa(i)
-			c.places[within] = at(entry.GetToken())
+			c.places[within] = start(entry)
 			c.value(entry, within)
 		}
 		c.out = append(c.out, ']')
