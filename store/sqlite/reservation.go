@@ -20,7 +20,7 @@ func (w *writer) makeReservation(ctx context.Context, clock time.Time, id string
 	}
 	now, ends, key := clock.Unix(), row.Seconds(r.Until), r.Key()
 	insert := func() error {
-		return affects(store.ErrForgotten)(w.reserve.ExecContext(ctx, key[:], ends, id, ends))
+		return affects(store.ErrForgotten)(w.reserve.ExecContext(ctx, key[:], ends, ends, id))
 	}
 	err := insert()
 	if errors.Is(err, store.ErrForgotten) {

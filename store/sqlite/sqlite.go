@@ -42,6 +42,10 @@ const (
 	busyStep    = 20 * time.Millisecond // how long it waits before it looks at the context
 	readers     = 4                     // connections that read
 	purgeBatch  = 3                     // how many reservations that have ended one that is made forgets: more than one, so the table shrinks
+
+	// checkpointPages is how long the log becomes before it is copied into the file: 16 MB. A
+	// page that many changes write, as the last one of an index, is copied once.
+	checkpointPages = 4000
 )
 
 // Config configures a store.
@@ -142,7 +146,7 @@ func (s *Store) Close() error {
 
 // connect opens a pool of connections to the file.
 func connect(path string, size int, pragmas ...string) (*sql.DB, error) {
-	return dial(path, size, "rw", append([]string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, pragmas...)...)
+	return dial(path, size, "rw", append([]string{fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, pragmas...)...)
 }
 
 // dial opens a pool of connections in a mode of SQLite.

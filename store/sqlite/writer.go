@@ -25,8 +25,11 @@ const (
 	deleteUnique = "DELETE FROM unique_keys WHERE client_id = ?"
 	selectHolder = "SELECT state FROM clients JOIN unique_keys ON unique_keys.client_id = clients.id WHERE unique_keys.unique_key = ?"
 
-	insertReservation = `INSERT INTO reservations (reservation_key, ends_at, client_id)
-		SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM reservation_marks WHERE ends_at >= ?) ON CONFLICT DO NOTHING`
+	// insertReservation inserts nothing where the key is there, or where the mark makes the
+	// client_id NULL, which it may not be. INSERT with SELECT would say so in plain words, and
+	// keeps a journal of the statement.
+	insertReservation = `INSERT OR IGNORE INTO reservations (reservation_key, ends_at, client_id)
+		VALUES (?, ?, iif(EXISTS (SELECT 1 FROM reservation_marks WHERE ends_at >= ?), NULL, ?))`
 	selectReservation = "SELECT ends_at FROM reservations WHERE reservation_key = ?"
 	selectUnderWay    = `SELECT count(*) FROM reservations JOIN clients ON reservations.client_id = clients.id AND reserved = reservation_key
 		WHERE reservation_key = ?`
