@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/obdcr/obdcr/internal/fetch"
 )
 
 // Patroni is a PostgreSQL of two members, which Patroni makes primary and synchronous standby
@@ -175,13 +177,13 @@ func (m *PatroniMember) KillAll(t testing.TB) { t.Helper(); m.patroni.Kill(); m.
 
 // role asks the member's Patroni for its state; "" where it does not answer.
 func (m *PatroniMember) role(ctx context.Context) (role string, synchronous bool) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+loopback(m.api)+"/patroni", http.NoBody)
 	if err != nil {
 		return "", false
 	}
-	answer, err := http.DefaultClient.Do(request)
+	transport := fetch.Transport(nil)
+	transport.Proxy, transport.DisableKeepAlives = nil, true
+	answer, err := (&http.Client{Timeout: 2 * time.Second, Transport: transport}).Do(request)
 	if err != nil {
 		return "", false
 	}

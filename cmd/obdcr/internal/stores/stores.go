@@ -16,6 +16,7 @@ import (
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/archive"
+	"github.com/obdcr/obdcr/store/postgres"
 	"github.com/obdcr/obdcr/store/sqlite"
 )
 
@@ -65,7 +66,11 @@ func Open(ctx context.Context, named claims.Secret, o Options) (Opened, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if IsPostgres(name) {
-		return nil, fmt.Errorf("the store %s cannot be opened", Shown(name))
+		s, err := postgres.Open(ctx, postgres.Config{DSN: named, Clock: o.Clock, NoMigrate: o.NoMigrate, Logger: o.Logger})
+		if err != nil {
+			return nil, fmt.Errorf("the store %s cannot be opened: %w", Shown(name), err)
+		}
+		return s, nil
 	}
 	if o.Existing {
 		if err := exists(name); err != nil {
