@@ -182,7 +182,8 @@ func AuditIDAt(at time.Time) string {
 type Auditor interface {
 	// History returns at most limit entries of a record, the ID of which is id, whose Version
 	// is greater than after, in the order of their Versions. A walk begins with 0. The history
-	// of a record outlives it. It returns none where limit is below 1.
+	// of a record outlives it. It returns none where limit is below 1. Where an ID was used
+	// again, which no registrar does, entries of one Version are in the order of their IDs.
 	History(ctx context.Context, id string, after int64, limit int) ([]AuditEntry, error)
 	// ListAudit returns at most limit entries whose ID is greater than after, in the order of
 	// the bytes of their IDs. A walk begins with "", or with AuditIDAt of a time. An entry that

@@ -26,11 +26,11 @@ func (m *Memory) note(c Client, removed bool, with Change) {
 	}
 }
 
-// addEntry puts an entry after those of the same record that have no later Version.
+// addEntry puts an entry where it belongs in the history of its record.
 func (m *Memory) addEntry(e AuditEntry) {
 	trail := m.trail[e.Client]
 	at := len(trail)
-	for at > 0 && trail[at-1].Version > e.Version {
+	for at > 0 && cmp.Or(cmp.Compare(trail[at-1].Version, e.Version), byEntryID(trail[at-1], e)) > 0 {
 		at--
 	}
 	m.trail[e.Client] = slices.Insert(trail, at, e)
@@ -119,25 +119,22 @@ func (m *Memory) Purge(ctx context.Context, what Purge) (Purged, error) {
 	return Purged{Reservations: m.forgetEnded(limit), Audit: len(old), Deleted: len(removed)}, nil
 }
 
-// removedBefore returns the entries about records that were removed before a time: the
-// record that was removed first comes first, and the entry of its removal is its last.
+// removedBefore returns the entries about records that were removed before a time, and have
+// none after it: an ID may have been used again. The record that was removed first comes
+// first, and the entry of its removal is its last.
 func (m *Memory) removedBefore(before time.Time) []AuditEntry {
+	late := func(e AuditEntry) bool { return !e.At.Before(before) }
 	ends := m.entries(func(e AuditEntry) bool {
 		_, exists := m.clients[e.Client]
-		return !exists && e.Removed()
+		return !exists && e.Removed() && !slices.ContainsFunc(m.trail[e.Client], late)
 	})
-	last := map[string]AuditEntry{} // removal of each record; an ID may have been used more than once
-	for _, end := range ends {
-		last[end.Client] = end
-	}
 	var found []AuditEntry
+	taken := map[string]bool{}
 	for _, end := range ends {
-		if last[end.Client].ID != end.ID || !end.At.Before(before) {
-			continue
+		if !taken[end.Client] {
+			taken[end.Client] = true
+			found = append(found, m.trail[end.Client]...)
 		}
-		trail := slices.DeleteFunc(slices.Clone(m.trail[end.Client]), func(e AuditEntry) bool { return e.ID == end.ID })
-		slices.SortFunc(trail, byEntryID)
-		found = append(append(found, trail...), end)
 	}
 	return found
 }

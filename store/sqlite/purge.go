@@ -12,7 +12,8 @@ import (
 const (
 	purgeAudit    = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?)"
 	selectRemoved = `SELECT record_id FROM audit WHERE state = '' AND id < ?
-		AND NOT EXISTS (SELECT 1 FROM clients WHERE clients.id = record_id) ORDER BY id LIMIT ?`
+		AND NOT EXISTS (SELECT 1 FROM clients WHERE clients.id = audit.record_id)
+		AND NOT EXISTS (SELECT 1 FROM audit AS later WHERE later.record_id = audit.record_id AND later.id >= ?) ORDER BY id LIMIT ?`
 	purgeHistory = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE record_id = ? ORDER BY version, id LIMIT ?)"
 )
 
@@ -51,11 +52,12 @@ func (s *Store) Purge(ctx context.Context, what store.Purge) (store.Purged, erro
 	return done, nil
 }
 
-// purgeRemoved forgets entries about records that were removed by an entry before that ID.
+// purgeRemoved forgets entries about records that were removed by an entry before that ID,
+// and have none after it: an ID may have been used again.
 // The entry that tells of the removal goes last, so that the next step finds the others. A
 // record that there is again keeps them.
 func (w *writer) purgeRemoved(ctx context.Context, before string, limit int) (done int, err error) {
-	records, err := collect(scanned[string])(w.conn.QueryContext(ctx, selectRemoved, before, limit))
+	records, err := collect(scanned[string])(w.conn.QueryContext(ctx, selectRemoved, before, before, limit))
 	if err != nil {
 		return 0, err
 	}
