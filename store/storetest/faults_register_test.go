@@ -7,6 +7,7 @@ func registerFaults() [][2]string {
 	const history, trail = "History walks over the entries of one record in the order of their versions", "ListAudit walks over all entries in the order of their IDs"
 	const bounded, removed = "Purge forgets the reservations that ended first, and no more than the limit", "Purge forgets all entries about records removed before DeletedBefore"
 	const byAge, named = "Purge forgets entries older than AuditBefore, oldest first", "a record is found by a client_id that it had, for its history"
+	const again = "Purge leaves the history of an ID that is used again, until it was removed again"
 	return [][2]string{
 		{"notes what was before", "a change leaves its entry, which says how the record is after it"},
 		{"notes no removal", "a change leaves its entry, which says how the record is after it"},
@@ -66,7 +67,8 @@ func registerFaults() [][2]string {
 		{"purges records that are there", removed},
 		{"purges removed records by the age of each entry", removed},
 		{"purges the removal first", "Purge by DeletedBefore leaves the record that was removed last to be found"},
-		{"purges what came again", "Purge leaves the history of a record that exists"},
+		{"purges what came again", again},
+		{"purges by the first removal", again},
 		{"purges without a limit", "Purge by both dates keeps to the limit of each"},
 		{"counts all twice", "Purge by both dates keeps to the limit of each"},
 		{"needs the entry before", "a history goes on after a purge"},

@@ -236,7 +236,9 @@ func (m *model) removedBefore(before time.Time) []store.AuditEntry {
 	ends := map[string]store.AuditEntry{}
 	for _, e := range m.entries(store.AuditEntry.Removed) {
 		if _, exists := m.clients[e.Client]; !exists || m.is("purges what came again") {
-			ends[e.Client] = e
+			if _, again := ends[e.Client]; !again || !m.is("purges by the first removal") {
+				ends[e.Client] = e
+			}
 		}
 	}
 	found := m.entries(func(e store.AuditEntry) bool {

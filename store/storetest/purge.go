@@ -111,15 +111,8 @@ func auditPurges() []testCase {
 			why: "what the bank knows of a client that left goes when the policy says, and no trace of it stays", do: purgedRemoved},
 		{name: "Purge by DeletedBefore leaves the record that was removed last to be found",
 			why: "a step that forgets the removal before the rest leaves entries that no later step finds", do: removalLast},
-		{name: "Purge leaves the history of a record that exists", why: "a client that came again under the ID of one removed is no removed one",
-			do: func(p *probe) {
-				wanted := []store.AuditEntry{p.thenTurn(p.creates(client("a"), by("1"))), p.thenTurn(p.deletes("a", by("2")))}
-				p.thenTurn(p.creates(client("a"), by("3")))
-				p.purges(store.Purge{DeletedBefore: farAhead, Limit: 10}, store.Purged{})
-				if got := p.trail(); len(got) != len(wanted)+1 {
-					failf("%d entries are left, want %d", len(got), len(wanted)+1)
-				}
-			}},
+		{name: "Purge leaves the history of an ID that is used again, until it was removed again",
+			why: "a client that came again under the ID of one removed is no removed one", do: purgedAgain},
 		{name: "Purge by both dates keeps to the limit of each", why: "the caller goes on until a number is less than the limit", do: purgedByBoth},
 		{name: "a history goes on after a purge", why: "the next change writes its entry as if nothing had been forgotten",
 			do: func(p *probe) {
@@ -214,6 +207,23 @@ func removalLast(p *probe) {
 	if left := len(p.trail()); forgotten != 8 || left != 0 {
 		failf("%d steps have forgotten an entry each, and %d are left; want 8 and none", forgotten, left)
 	}
+}
+
+func purgedAgain(p *probe) {
+	p.thenTurn(p.creates(client("a"), by("1")))
+	p.thenTurn(p.deletes("a", by("2")))
+	between := p.clock.now()
+	p.thenTurn(p.creates(client("a"), by("3")))
+	for _, before := range []time.Time{between, farAhead} {
+		p.purges(store.Purge{DeletedBefore: before, Limit: 10}, store.Purged{})
+	}
+	p.thenTurn(p.deletes("a", by("4")))
+	p.purges(store.Purge{DeletedBefore: between, Limit: 10}, store.Purged{})
+	if got := p.trail(); len(got) != 4 {
+		failf("%d entries are left, want 4", len(got))
+	}
+	p.purges(store.Purge{DeletedBefore: farAhead, Limit: 10}, store.Purged{Deleted: 4})
+	p.history("a")
 }
 
 func purgedByBoth(p *probe) {

@@ -211,6 +211,10 @@ func movedRegister(p *probe) {
 			history, err := p.auditor.History(p.ctx, id, 0, 10)
 			want("History", err, nil)
 			to.history(id, history...)
+			if to.clientIDs != nil {
+				to.wasAs("client "+id, id)
+				to.wasAs("client gone", "gone")
+			}
 		}
 	}
 	updating := decided(named(client("updating"), "client updating"), "updating")
@@ -220,9 +224,7 @@ func movedRegister(p *probe) {
 	if to.clientIDs != nil {
 		to.found("client creating", "creating")
 	}
-	if to.searcher != nil {
-		wantIDs("Search", to.searched(store.Query{State: store.Deleting}, 3), nil, []string{"deleting"})
-	}
+	to.listing(p)
 	byPages := p.another()
 	for _, c := range whole.Clients {
 		byPages.imports(store.Batch{Clients: []store.Client{c}}, store.Imported{Clients: 1})
@@ -234,6 +236,31 @@ func movedRegister(p *probe) {
 		byPages.imports(store.Batch{Reservations: []store.HeldReservation{r}}, store.Imported{Reservations: 1})
 	}
 	byPages.holding(whole)
+}
+
+// listing checks that the store lists and finds what the other one does.
+func (p *probe) listing(other *probe) {
+	if p.searcher != nil {
+		all := other.searched(store.Query{Newest: true}, math.MaxInt)
+		wantIDs("Search", p.searched(store.Query{Newest: true}, 3), nil, idsOf(all))
+		for _, c := range all {
+			for _, q := range []store.Query{{OrgID: c.OrgID}, {SoftwareID: c.SoftwareID}, {Environment: c.Environment}, {State: c.State}} {
+				wantIDs(fmt.Sprintf("Search(%+v)", q), p.searched(q, 3), nil, idsOf(other.searched(q, math.MaxInt)))
+			}
+		}
+	}
+	if p.unfinished != nil {
+		wanted, err := other.unfinished.ListUnfinished(p.ctx, farAhead, math.MaxInt)
+		want("ListUnfinished", err, nil)
+		got, err := p.unfinished.ListUnfinished(p.ctx, farAhead, math.MaxInt)
+		wantIDs("ListUnfinished", got, err, idsOf(wanted))
+	}
+	if p.pending != nil {
+		wanted, err := other.pending.ListPending(p.ctx, "", math.MaxInt)
+		want("ListPending", err, nil)
+		got, err := p.pending.ListPending(p.ctx, "", math.MaxInt)
+		wantIDs("ListPending", got, err, idsOf(wanted))
+	}
 }
 
 func changesAfterMove(p *probe) {

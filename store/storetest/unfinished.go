@@ -118,13 +118,17 @@ func listUnfinished(p *probe) {
 
 func wantIDs(what string, found []store.Client, err error, wanted []string) {
 	want(what, err, nil)
+	if ids := idsOf(found); !slices.Equal(ids, wanted) {
+		failf("%s: got %q, want %q", what, ids, wanted)
+	}
+}
+
+func idsOf(found []store.Client) []string {
 	var ids []string
 	for _, c := range found {
 		ids = append(ids, c.ID)
 	}
-	if !slices.Equal(ids, wanted) {
-		failf("%s: got %q, want %q", what, ids, wanted)
-	}
+	return ids
 }
 
 func listCases() []testCase {
