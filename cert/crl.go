@@ -298,6 +298,20 @@ func (c *CRLs) signer(l *x509.RevocationList) (*x509.Certificate, error) {
 	return nil, err
 }
 
+// NextUpdate returns from when on a list is out of date, of those in use the first; zero if
+// there is no list. What is not in that list has an unknown status then, and is refused.
+func (c *CRLs) NextUpdate() time.Time {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var first time.Time
+	for _, list := range c.lists {
+		if first.IsZero() || list.nextUpdate.Before(first) {
+			first = list.nextUpdate
+		}
+	}
+	return first
+}
+
 // CheckRevocation implements RevocationChecker. The error is an *Error of kind
 // ErrRevoked or ErrRevocationUnknown. A list that is out of date still proves ErrRevoked
 // for the certificates that it lists.

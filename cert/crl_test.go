@@ -17,6 +17,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/cert"
@@ -196,6 +197,21 @@ func TestRevocationListsAreReadAgainFromFiles(t *testing.T) {
 	misconfigured(t, err, "no file is named")
 	_, err = cert.LoadCRLFiles(nil, p.authorities.Certificates(), "all.pem")
 	misconfigured(t, err, "no file system")
+}
+
+func TestTheFirstListToEndTellsWhenTheListsEnd(t *testing.T) {
+	p := newPKI(t)
+	until := func(hours time.Duration) func(*x509.RevocationList) {
+		return func(l *x509.RevocationList) { l.NextUpdate = noon.Add(hours * time.Hour) }
+	}
+	lists, err := cert.NewCRLs(p.authorities.Certificates(), p.root.list(t, until(5)), p.issuing.list(t, until(3)))
+	require.NoError(t, err)
+	assert.True(t, noon.Add(3*time.Hour).Equal(lists.NextUpdate()))
+	require.NoError(t, lists.Replace(p.root.list(t, until(5)), p.issuing.list(t, func(l *x509.RevocationList) {
+		l.ThisUpdate, l.NextUpdate = noon, noon.Add(9*time.Hour)
+	})))
+	assert.True(t, noon.Add(5*time.Hour).Equal(lists.NextUpdate()))
+	assert.Zero(t, new(cert.CRLs).NextUpdate())
 }
 
 func TestAFileOfRevocationListsHasALimit(t *testing.T) {

@@ -27,6 +27,7 @@ type Metrics struct {
 	tokens     *prometheus.CounterVec
 	keys       *prometheus.CounterVec
 	requests   *prometheus.HistogramVec
+	ends       *prometheus.GaugeVec
 }
 
 // New uses a registry of its own, so that two banks in one process do not collide.
@@ -43,8 +44,11 @@ func New() *Metrics {
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "obdcr_http_request_duration_seconds", Help: "Answers of the bank, by route.", Buckets: prometheus.DefBuckets,
 		}, []string{"route", "method", "status"}),
+		ends: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "obdcr_certificate_expiry_timestamp_seconds", Help: "When the first certificate, or revocation list, of each use ends.",
+		}, []string{"use"}),
 	}
-	m.registry.MustRegister(m.operations, m.rules, m.tokens, m.keys, m.requests,
+	m.registry.MustRegister(m.operations, m.rules, m.tokens, m.keys, m.requests, m.ends,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -85,6 +89,15 @@ func (m *Metrics) Token(method claims.AuthMethod, outcome string) {
 
 // KeyEvent counts what happened to a key set.
 func (m *Metrics) KeyEvent(e ssa.KeyEvent) { m.keys.WithLabelValues(string(e.Kind)).Inc() }
+
+// Ends tells when the first certificate, or revocation list, of each use ends, in the place of
+// what was told before.
+func (m *Metrics) Ends(uses map[string]time.Time) {
+	m.ends.Reset()
+	for use, at := range uses {
+		m.ends.WithLabelValues(use).Set(float64(at.Unix()))
+	}
+}
 
 // Measure wraps a handler and records how long each answer takes.
 func (m *Metrics) Measure(route string, next http.Handler) http.Handler {

@@ -62,7 +62,33 @@ func (r *running) reload() {
 		return
 	}
 	r.certificates = next
+	r.tellExpiry()
 	if !failed {
 		r.log.Info("certificates, CAs and revocation lists are read again")
 	}
+}
+
+// tellExpiry tells the metrics when what is in use ends.
+func (r *running) tellExpiry() {
+	uses := map[string]time.Time{}
+	end := func(use string, at time.Time) {
+		if first, told := uses[use]; !told || at.Before(first) {
+			uses[use] = at
+		}
+	}
+	for _, own := range r.certificates.Server {
+		end("server", own.Leaf.NotAfter)
+	}
+	for _, ca := range r.certificates.ProxyAuthorities {
+		end("proxy_ca", ca.NotAfter)
+	}
+	for _, list := range r.certificates.Trust.Authorities {
+		for _, ca := range list {
+			end("client_ca", ca.NotAfter)
+		}
+	}
+	if lists := r.certificates.Trust.CRLs; lists != nil {
+		end("revocation_list", lists.NextUpdate())
+	}
+	r.metrics.Ends(uses)
 }

@@ -112,6 +112,7 @@ func (c *Config) serve(ctx context.Context, r *running, l, admin net.Listener, o
 			adminEnded <- err
 		}()
 	}
+	r.tellExpiry()
 	reloads := make(chan struct{})
 	go func() { defer close(reloads); r.watch(ctx, o.Reload) }()
 	if o.Ready != nil {
