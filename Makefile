@@ -5,7 +5,7 @@
 # The path is that of Debian, Ubuntu and Alpine.
 IMAGE = dist/image
 CAS = /etc/ssl/certs/ca-certificates.crt
-.PHONY: help test short race fuzz lint bench failover docs api ci sandbox image man completions
+.PHONY: help test short race fuzz lint bench scale failover docs api ci sandbox image man completions
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -27,6 +27,9 @@ lint: ## check format, vet, golangci-lint and known vulnerabilities
 
 bench: ## run the benchmarks
 	.ci/run benchmarks
+
+scale: ## measure a million clients, OBDCR_SCALE for others; an hour, 15 GB
+	OBDCR_SCALE=$${OBDCR_SCALE:-1000000} go test -run '^TestScale$$' -v -timeout 6h ./internal/bench
 
 failover: ## kill primaries under Patroni and etcd, ten rounds of each kind: see docs/failover.md
 	OBDCR_FAILOVER=1 go test ./internal/nodes -count=1 -timeout 30m -v -run PatroniFailsOver
