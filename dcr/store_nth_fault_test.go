@@ -213,6 +213,7 @@ func failsAt(t *testing.T, w *world, o faultyOperation, fault nth) (reached bool
 		return false
 	}
 	requireNoOutage(t, fault, err, s.log.String(), where)
+	requireTrail(t, s.store.Memory, where)
 	ctx := context.Background()
 	_, failure := s.Reconcile(ctx, 0)
 	require.NoError(t, failure, where)
@@ -232,6 +233,7 @@ func failsAt(t *testing.T, w *world, o faultyOperation, fault nth) (reached bool
 		return true
 	}
 	s.requireRepeatable(t, do(), where)
+	requireTrail(t, s.store.Memory, where)
 	return true
 }
 
