@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/fulltest"
 )
 
 const (
@@ -206,7 +207,8 @@ func (l *load) check(t *testing.T, dsn string) {
 // anyMoment lets the load run for a while, so that a fault strikes it at any point.
 func anyMoment() { time.Sleep(200*time.Millisecond + rand.N(300*time.Millisecond)) }
 
-// requirePromise asks that all but one round in twenty kept what was promised.
+// requirePromise asks that all but one round in twenty kept what was promised. Under the race
+// detector nothing is fast.
 func requirePromise(t *testing.T, what string, took []time.Duration) {
 	t.Helper()
 	slices.Sort(took)
@@ -217,5 +219,5 @@ func requirePromise(t *testing.T, what string, took []time.Duration) {
 			late++
 		}
 	}
-	assert.LessOrEqual(t, late, max(1, len(took)/20), "%s: more than %v in too many rounds", what, promised)
+	assert.True(t, fulltest.RaceDetector || late <= max(1, len(took)/20), "%s: more than %v in too many rounds", what, promised)
 }

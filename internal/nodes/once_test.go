@@ -42,10 +42,13 @@ func atOnce(t *testing.T, nodes []*node, request func(n int) string) (statuses m
 	return statuses, bodies
 }
 
-// pooled returns the DSNs of a database: as it is, and through PgBouncer.
-func pooled(t *testing.T, pg *realtest.Postgres, database string) map[string]string {
+// ways returns the DSNs of databases: as it is, with the strictest isolation, and through
+// PgBouncer.
+func ways(t *testing.T, pg *realtest.Postgres) map[string]string {
 	t.Helper()
-	dsns := map[string]string{"over PostgreSQL": pg.DSN(database)}
+	database, strict := pg.Database(t), pg.Database(t)
+	pg.SQL(t, strict, "ALTER DATABASE "+strict+" SET default_transaction_isolation = 'serializable'")
+	dsns := map[string]string{"over PostgreSQL": pg.DSN(database), "over PostgreSQL, serializable": pg.DSN(strict)}
 	if pooler, ok := realtest.StartPgBouncer(t, pg, "transaction"); ok {
 		dsns["over PgBouncer"] = pooler.DSN(database) + "&pooler=transaction"
 	}
@@ -57,7 +60,7 @@ func TestARequestIsAcceptedOnceByAllNodesTogether(t *testing.T) {
 	if !ok {
 		return
 	}
-	for name, dsn := range pooled(t, pg, pg.Database(t)) {
+	for name, dsn := range ways(t, pg) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			nodes := w.nodes(t, dsn)

@@ -15,9 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/internal/realtest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
@@ -41,12 +43,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// command returns the path of the command.
+// command returns the path of the command. Under the race detector the processes have one too.
 func command(t *testing.T) string {
 	t.Helper()
 	program.Do(func() {
 		if program.folder, program.err = os.MkdirTemp("", "obdcr-nodes-"); program.err == nil {
-			program.said, program.err = exec.Command("go", "build", "-o", filepath.Join(program.folder, "obdcr"), "../../cmd/obdcr").CombinedOutput()
+			program.said, program.err = exec.Command("go", "build", "-race="+strconv.FormatBool(fulltest.RaceDetector),
+				"-o", filepath.Join(program.folder, "obdcr"), "../../cmd/obdcr").CombinedOutput()
 		}
 	})
 	require.NoError(t, program.err, "%s", program.said)
@@ -137,8 +140,13 @@ func (n *node) start(t *testing.T) {
 	t.Helper()
 	cmd := exec.Command(command(t), "serve", "--config", n.config)
 	cmd.Env = append(os.Environ(), "OBDCR_DSN="+n.dsn)
-	n.process = realtest.Start(t, cmd)
-	t.Cleanup(n.process.Kill) // at once: the answers to wait for have been given
+	process := realtest.Start(t, cmd)
+	n.process = process
+	t.Cleanup(func() {
+		process.Kill() // at once: the answers to wait for have been given
+		assert.NotContains(t, process.Output(), "DATA RACE")
+		assert.NotContains(t, process.Output(), "panic")
+	})
 	n.ready(t)
 }
 
