@@ -21,11 +21,19 @@ import (
 type full interface {
 	store.Store
 	store.Unfinished
+	store.Auditor
+	lists
+	moves
+}
+
+type lists interface {
 	store.Lister
 	store.ClientIDs
 	store.Pending
-	store.Auditor
 	store.Searcher
+}
+
+type moves interface {
 	store.Purger
 	store.Transfer
 }

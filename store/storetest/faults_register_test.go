@@ -69,6 +69,7 @@ func registerFaults() [][2]string {
 		{"purges the removal first", "Purge by DeletedBefore leaves the record that was removed last to be found"},
 		{"purges what came again", again},
 		{"purges by the first removal", again},
+		{"takes the newest entry for the last", "Purge forgets a record that was removed after the clock was set back"},
 		{"purges without a limit", "Purge by both dates keeps to the limit of each"},
 		{"counts all twice", "Purge by both dates keeps to the limit of each"},
 		{"needs the entry before", "a history goes on after a purge"},

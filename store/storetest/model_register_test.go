@@ -251,6 +251,11 @@ func (m *model) removedBefore(before time.Time) []store.AuditEntry {
 		}
 		return removed && end.At.Before(before)
 	})
+	// In the order of the versions the removal comes last.
+	slices.SortStableFunc(found, func(a, b store.AuditEntry) int { return cmp.Compare(a.Version, b.Version) })
+	if m.is("takes the newest entry for the last") {
+		slices.SortStableFunc(found, func(a, b store.AuditEntry) int { return strings.Compare(a.ID, b.ID) })
+	}
 	if m.is("purges the removal first") {
 		slices.Reverse(found)
 	}

@@ -113,6 +113,18 @@ func auditPurges() []testCase {
 			why: "a step that forgets the removal before the rest leaves entries that no later step finds", do: removalLast},
 		{name: "Purge leaves the history of an ID that is used again, until it was removed again",
 			why: "a client that came again under the ID of one removed is no removed one", do: purgedAgain},
+		{name: "Purge forgets a record that was removed after the clock was set back",
+			why: "its removal is older than what happened before it, and all the same it was removed",
+			do: func(p *probe) {
+				p.thenTurn(p.creates(client("a"), by("1")))
+				p.clock.turn(time.Hour)
+				p.updates(versioned(client("a"), 1), by("2"))
+				p.clock.turn(-time.Hour)
+				p.thenTurn(p.deletes("a", by("3")))
+				p.purges(store.Purge{DeletedBefore: farAhead, Limit: 2}, store.Purged{Deleted: 2})
+				p.purges(store.Purge{DeletedBefore: farAhead, Limit: 2}, store.Purged{Deleted: 1})
+				p.history("a")
+			}},
 		{name: "Purge by both dates keeps to the limit of each", why: "the caller goes on until a number is less than the limit", do: purgedByBoth},
 		{name: "a history goes on after a purge", why: "the next change writes its entry as if nothing had been forgotten",
 			do: func(p *probe) {
