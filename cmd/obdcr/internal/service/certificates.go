@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
@@ -65,6 +66,11 @@ func (c *Config) trust(before *cert.CRLs) (cert.TrustPolicy, error) {
 				p.Authorities = map[claims.Environment][]*x509.Certificate{}
 			}
 			p.Authorities[env], issuers = list, append(issuers, list...)
+		}
+	}
+	if p.Authorities != nil {
+		if _, err := cert.NewAuthorities(p.Authorities, time.Now()); err != nil {
+			return p, c.faultAt("clients/authorities", "%s", text.Detail(err))
 		}
 	}
 	if len(c.Clients.CRLFiles) == 0 {

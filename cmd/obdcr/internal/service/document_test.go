@@ -42,9 +42,9 @@ func sample(t *testing.T) string {
 func sampleWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
-	require.NoError(t, os.Rename(filepath.Join(w.folder, "ca.pem"), filepath.Join(w.folder, "openbanking-ca.pem")))
-	w.write(t, "introspection.secret", "a secret\n")
-	w.writePair(t, "hooks", w.software.TransportCertificate)
+	require.NoError(t, os.Rename(filepath.Join(w.Folder, "ca.pem"), filepath.Join(w.Folder, "openbanking-ca.pem")))
+	w.Write(t, "introspection.secret", "a secret\n")
+	w.WritePair(t, "hooks", w.Software.TransportCertificate)
 	return w
 }
 
@@ -106,7 +106,7 @@ log: {format: json, level: debug}
 
 func TestWhatIsPrintedReadsTheSame(t *testing.T) {
 	w := newWorld(t)
-	for name, config := range map[string]string{"a small one": w.config() + goodStore, "one with everything": everything, "the sample": sample(t)} {
+	for name, config := range map[string]string{"a small one": w.Config() + goodStore, "one with everything": everything, "the sample": sample(t)} {
 		printed := w.load(t, config).Print()
 		require.Equal(t, printed, w.load(t, printed).Print(), name)
 		validates(t, name, config)

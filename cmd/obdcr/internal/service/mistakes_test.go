@@ -99,11 +99,11 @@ func mistakes() map[string]mistake {
 
 func TestEachMistakeIsShownWhereItStands(t *testing.T) {
 	w := newWorld(t)
-	w.write(t, "short.key", "too short")
-	w.writePair(t, "other", w.software.TransportCertificate)
-	good := w.config() + goodStore
+	w.Write(t, "short.key", "too short")
+	w.WritePair(t, "other", w.Software.TransportCertificate)
+	good := w.Config() + goodStore
 	require.NoError(t, judge(w, t, good), "the good configuration")
-	before := names(t, w.folder)
+	before := names(t, w.Folder)
 	all := mistakes()
 	require.Greater(t, len(all), 50)
 	for name, m := range all {
@@ -121,7 +121,7 @@ func TestEachMistakeIsShownWhereItStands(t *testing.T) {
 				column := len(head) - strings.LastIndexByte(head, '\n')
 				require.Contains(t, said, fmt.Sprintf("bank.yaml:%d:%d: ", line, column))
 			}
-			require.Equal(t, before, names(t, w.folder), "nothing is made")
+			require.Equal(t, before, names(t, w.Folder), "nothing is made")
 		})
 	}
 }
@@ -129,8 +129,8 @@ func TestEachMistakeIsShownWhereItStands(t *testing.T) {
 // judge loads and checks a configuration, as serve --check does.
 func judge(w *world, t *testing.T, config string) error {
 	t.Helper()
-	w.write(t, "bank.yaml", config)
-	c, err := service.Load(filepath.Join(w.folder, "bank.yaml"))
+	w.Write(t, "bank.yaml", config)
+	c, err := service.Load(filepath.Join(w.Folder, "bank.yaml"))
 	if err != nil {
 		return err
 	}

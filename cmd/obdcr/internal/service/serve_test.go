@@ -12,9 +12,9 @@ import (
 
 func TestServeWalksThroughTheLifeOfAClient(t *testing.T) {
 	w := newWorld(t)
-	s := w.serve(t, w.config()+"store: {path: clients.db}\ntokens: {own_endpoint: true}\nadmin: {listen: 127.0.0.1:0}\n")
-	client := w.client(t, s.address)
-	registered, err := w.register(t, client)
+	s := w.serve(t, w.Config()+"store: {path: clients.db}\ntokens: {own_endpoint: true}\nadmin: {listen: 127.0.0.1:0}\n")
+	client := w.Client(t, w.Software, s.address)
+	registered, err := w.Register(t, client)
 	require.NoError(t, err)
 	access, err := client.AccessToken(t.Context(), registered.Credentials())
 	require.NoError(t, err)
@@ -25,12 +25,12 @@ func TestServeWalksThroughTheLifeOfAClient(t *testing.T) {
 	for path, want := range map[string]int{"/metrics": http.StatusOK, "/healthz": http.StatusOK, "/readyz": http.StatusOK, "/register": http.StatusNotFound} {
 		require.Equal(t, want, status(t, "http://"+s.admin+path), path)
 	}
-	require.FileExists(t, filepath.Join(w.folder, "clients.db"), "beside the configuration")
+	require.FileExists(t, filepath.Join(w.Folder, "clients.db"), "beside the configuration")
 }
 
 func TestAnotherProgramOpensTheStoreOfAConfiguration(t *testing.T) {
 	w := newWorld(t)
-	c := w.load(t, w.config()+"store: {path: clients.db}\ntokens: {own_endpoint: true}\n")
+	c := w.load(t, w.Config()+"store: {path: clients.db}\ntokens: {own_endpoint: true}\n")
 	s, err := service.OpenStore(t.Context(), c, nil, nil)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
