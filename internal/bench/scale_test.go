@@ -201,6 +201,6 @@ func parsed(c store.Client) error {
 	}
 	_, rest, _ := strings.Cut(c.SoftwareStatement, ".")
 	payload, _, _ := strings.Cut(rest, ".")
-	_, _, err := claims.DecodeSSA([]byte(decoded(payload)), nil)
+	_, _, err := claims.DecodeSSA(decoded(payload), nil)
 	return err
 }

@@ -146,7 +146,9 @@ func (s *Store) Close() error {
 
 // connect opens a pool of connections to the file.
 func connect(path string, size int, pragmas ...string) (*sql.DB, error) {
-	return dial(path, size, "rw", append([]string{fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, pragmas...)...)
+	return dial(path, size, "rw", append([]string{
+		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages),
+	}, pragmas...)...)
 }
 
 // dial opens a pool of connections in a mode of SQLite.
