@@ -50,7 +50,7 @@ func (s scaled) org(number int) string { return fmt.Sprintf("org%07d", number%ma
 
 // fill imports all records of the store, each with a reservation and an entry of the audit
 // trail, and returns how long that took.
-func (s scaled) fill(t *testing.T, template store.Client) time.Duration {
+func (s scaled) fill(t testing.TB, template store.Client) time.Duration {
 	t.Helper()
 	var took time.Duration
 	for first := 0; first < s.size; first += scaleBatch {

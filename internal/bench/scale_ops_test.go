@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -109,73 +108,4 @@ func scaleCompare(t *testing.T, what string, turns int, few, many scaled) {
 		table = append(table, fmt.Sprintf("| %s | %.0f us | %.0f us | %.2f | %.0f us |", o.name, small, large, large/small, quantile(took[1], 0.99)))
 	}
 	t.Logf("\n%s", strings.Join(table, "\n"))
-}
-
-// scaleStalls measures creates that stand alone, and beside a purge that does one step after
-// the other, of reservations that have ended and of entries that are old.
-func scaleStalls(t *testing.T, what string, turns int, clock *scaleClock, s scaled) {
-	t.Helper()
-	template := scaleTemplate(t)
-	creates := func(more func() bool) (took []float64) {
-		for again := true; again; again = more() {
-			c, with := s.another(template)
-			began := time.Now()
-			if err := s.Create(t.Context(), c, with); err != nil {
-				t.Fatal(err)
-			}
-			took = append(took, float64(time.Since(began).Microseconds()))
-		}
-		return took
-	}
-	table := []string{
-		fmt.Sprintf("| %s, purging at %d | forgotten | a step p50 | create alone p50, p99 | create beside it p50, p99, slowest | ratio of p50 |", what, s.size),
-		"|---|---|---|---|---|---|",
-	}
-	purged := 0
-	for _, limit := range []int{200, 500} {
-		n := 0
-		alone := creates(func() bool { n++; return n < turns*scaleTurn })
-		share := s.size / 5
-		purged += share
-		clock.turned.Store(int64(purged))
-		before := scaleBegan.Add(scaleYears / time.Duration(s.size) * time.Duration(purged))
-		var steps []float64
-		var gone store.Purged
-		done := make(chan error, 1)
-		go func() { done <- purgeAll(t, s, store.Purge{AuditBefore: before, Limit: limit}, &steps, &gone) }()
-		var failed error
-		beside := creates(func() bool {
-			select {
-			case failed = <-done:
-				return false
-			default:
-				return true
-			}
-		})
-		if failed != nil {
-			t.Fatal(failed)
-		}
-		clock.turned.Store(0)
-		table = append(table, fmt.Sprintf("| steps of %d | %d and %d | %.1f ms | %.0f us, %.0f us | %.0f us, %.0f us, %.1f ms | %.2f |", limit,
-			gone.Reservations, gone.Audit, quantile(steps, 0.5)/1000, quantile(alone, 0.5), quantile(alone, 0.99),
-			quantile(beside, 0.5), quantile(beside, 0.99), slices.Max(beside)/1000, quantile(beside, 0.5)/quantile(alone, 0.5)))
-	}
-	t.Logf("\n%s", strings.Join(table, "\n"))
-}
-
-// purgeAll does steps until nothing is left to forget.
-func purgeAll(t *testing.T, s scaled, what store.Purge, steps *[]float64, gone *store.Purged) error {
-	for {
-		began := time.Now()
-		done, err := s.Purge(t.Context(), what)
-		if err != nil {
-			return err
-		}
-		*steps = append(*steps, float64(time.Since(began).Microseconds()))
-		gone.Reservations += done.Reservations
-		gone.Audit += done.Audit
-		if done.Reservations < what.Limit && done.Audit < what.Limit {
-			return nil
-		}
-	}
 }

@@ -182,7 +182,7 @@ func residentMB() int {
 }
 
 // scaleTemplate is a record as the endpoint makes it.
-func scaleTemplate(t *testing.T) store.Client {
+func scaleTemplate(t testing.TB) store.Client {
 	t.Helper()
 	clients := store.NewMemory(time.Now)
 	e := newEndpoint(t, clients)
