@@ -283,7 +283,9 @@ const (
 // withDashedID moves a client_id that begins with a dash behind a --, so that it is not
 // taken for a flag. One in 64 random base64url identifiers begins so.
 func withDashedID(args []string) []string {
-	if len(args) == 0 || !slices.Contains([]string{"get", "update", "delete"}, args[0]) || slices.Contains(args, "--") {
+	takesID := len(args) > 0 && slices.Contains([]string{"get", "update", "delete"}, args[0]) ||
+		len(args) > 1 && args[0] == "clients" && slices.Contains([]string{"show", "history", "remove"}, args[1])
+	if !takesID || slices.Contains(args, "--") {
 		return args
 	}
 	for i := 1; i < len(args); i++ {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/obdcr/obdcr/store/internal/steps"
@@ -63,14 +64,24 @@ func Script(after int64) (string, error) {
 	return script.String(), nil
 }
 
+// KnownVersion returns the version of the tables that Open makes.
+func KnownVersion() (int64, error) {
+	all, err := migrationSteps()
+	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	return all[len(all)-1].Version, nil
+}
+
 // Status returns how far the tables of a file are. It changes nothing. A file that is not
 // there has none; one that is damaged, or no database, is an error.
 func Status(ctx context.Context, path string) (v FileVersion, err error) {
-	all, err := migrationSteps()
-	if err != nil {
+	if v.Known, err = KnownVersion(); err != nil {
 		return FileVersion{}, err
 	}
-	v.Known = all[len(all)-1].Version
+	if path, err = filepath.Abs(path); err != nil {
+		return FileVersion{}, fmt.Errorf("sqlite: status: %w", err)
+	}
 	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return v, nil
 	}

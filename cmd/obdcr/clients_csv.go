@@ -1,0 +1,35 @@
+package main
+
+import (
+	"encoding/csv"
+	"io"
+	"strings"
+)
+
+// writeCSV writes rows as RFC 4180 has them, with CRLF, the first one being the names of the
+// columns. A spreadsheet takes a cell that begins with one of = + - @ for a formula: such a
+// cell gets an apostrophe in front.
+func writeCSV(out io.Writer, rows [][]string) error {
+	w := csv.NewWriter(out)
+	w.UseCRLF = true
+	for _, row := range rows {
+		safe := make([]string, len(row))
+		for i, cell := range row {
+			safe[i] = harmless(cell)
+		}
+		if err := w.Write(safe); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// harmless returns a cell that no spreadsheet takes for a formula. Some drop what cannot be
+// seen before they look, so what begins with a control character counts too.
+func harmless(cell string) string {
+	if cell != "" && (strings.ContainsRune("=+-@", rune(cell[0])) || cell[0] < ' ') {
+		return "'" + cell
+	}
+	return cell
+}
