@@ -163,7 +163,7 @@ func showEntry(out io.Writer, e *store.AuditEntry) {
 	if j.ActorName != "" {
 		who += " " + j.ActorName
 	}
-	head := fmt.Sprintf("%s  %s %s by %s: version %d, %s", text.UTC(j.At.Unix()), j.Operation, j.Decision, who, j.Version, j.Status)
+	head := fmt.Sprintf("%s %s %s by %s: version %d, %s", text.UTC(j.At.Unix()), j.Operation, j.Decision, who, j.Version, j.Status)
 	hang(out, "", "    ", text.Visible(head))
 	for _, said := range [][2]string{{"reason", j.Reason}, {"statement", j.SSAJTI}, {"rules", j.RuleSet}} {
 		if said[1] != "" {

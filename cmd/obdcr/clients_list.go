@@ -40,7 +40,7 @@ func (a *app) clientsListCommand() *cobra.Command {
 	o := &listOptions{}
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List clients by organisation, software, environment, status and age",
+		Short: "List clients, by organisation, software, status and age",
 		Long: `list writes clients in any status, the oldest first, a page at a time. Where there are
 more it says by which --cursor to go on: on standard error, and in JSON as the member
 cursor. A client that stays is met exactly once, whatever is registered meanwhile.

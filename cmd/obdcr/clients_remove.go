@@ -35,7 +35,7 @@ end, the bank's authorization server forgets it, and then the register does. It 
 token and for no approval; who removed it and why is in the audit trail. It needs
 --config, because hooks and authorization server are told. A registration that waits for
 approval is forgotten. The client_id has to be typed to confirm, unless --yes is given.`,
-		Example:           `  obdcr clients remove 0e1f7a52 --config bank.yaml --as "J. Doe" --reason "lost its authorisation, ticket 4711"`,
+		Example:           `  obdcr clients remove 0e1f7a52 --config bank.yaml --as jd --reason ticket-47`,
 		Args:              oneClient,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {

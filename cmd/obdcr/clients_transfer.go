@@ -126,7 +126,9 @@ func transferError(name string, err error) error {
 		return nil
 	}
 	said := fmt.Errorf("%s: %w", name, plainly(err))
-	for _, wrong := range []error{archive.ErrDamaged, archive.ErrVersion, archive.ErrSealed, archive.ErrForeign, archive.ErrCheckpoint, store.ErrExists, store.ErrState} {
+	for _, wrong := range []error{
+		archive.ErrDamaged, archive.ErrVersion, archive.ErrSealed, archive.ErrForeign, archive.ErrCheckpoint, store.ErrExists, store.ErrState,
+	} {
 		if errors.Is(err, wrong) {
 			return &exitError{exitViolated, said}
 		}

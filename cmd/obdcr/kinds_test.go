@@ -71,7 +71,7 @@ func places(keystore string) []place {
 		{"--ca", append(with("--ca", build), store...), certificateForms, exitUsage, judged},
 		{"--request", []string{"register", "--config", "config", "--request", "FILE"}, []string{"request", "other-token", "broken-payload"}, exitUsage, []int{exitIO}},
 		{"--client", []string{"get", "--config", "config", "--client", "FILE"}, []string{"client"}, exitUsage, []int{exitIO}},
-		{"--policy", []string{"sandbox", "--policy", "FILE", "--store", "postgres://x"}, policyForms, exitUsage, []int{exitUsage}},
+		{"--policy", []string{"sandbox", "--policy", "FILE", "--store", "oracle"}, policyForms, exitUsage, []int{exitUsage}},
 	}
 }
 

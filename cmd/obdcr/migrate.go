@@ -115,6 +115,8 @@ func writeTables(out io.Writer, v stores.TablesVersion, form string) error {
 		said, code = "none: obdcr migrate up makes them", exitViolated
 	case v.Version < v.Known:
 		said, code = "older than this program: obdcr migrate up brings them up to date", exitViolated
+	case v.Version > v.Known && v.Usable:
+		said = "newer than this program, which works on them"
 	case v.Version > v.Known:
 		said, code = "newer than this program: use the one that made them, or a later one", exitViolated
 	}

@@ -82,7 +82,7 @@ have any statement signed: publish its port to nobody else.`,
 	f.Var(&list{values: &o.expose}, "expose",
 		"each `NAME` or IP address by which others reach the sandbox; the addresses above may be beyond loopback then")
 	f.StringVar(&o.path, "path", sandbox.DefaultPath, "`PATH` of the bank's registration endpoint, such as /open-banking/v3.2/register")
-	f.StringVar(&o.store, "store", sandbox.StoreSQLite, "where clients are kept: sqlite, memory (postgres://... is not built yet)")
+	f.StringVar(&o.store, "store", sandbox.StoreSQLite, "where clients are kept: sqlite, memory, or a PostgreSQL database by its address, postgres://...")
 	f.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules of the bank: "+text.List(validate.Profiles()))
 	o.authMethods = text.Strings(validate.DefaultPolicy(validate.OBIE33).AuthMethods)
 	f.Var(&list{values: &o.authMethods}, "auth-methods",

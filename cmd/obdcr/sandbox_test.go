@@ -268,8 +268,8 @@ func TestSandboxSaysWhatIsWrong(t *testing.T) {
 		{exitIO, "is taken", []string{"--listen", "127.0.0.1:0", "--directory", taken.Addr().String()}},
 		{exitIO, "not a directory", []string{"--dir", filepath.Join(file, "below")}},
 		{exitIO, "--policy " + filepath.Join(folder, "none") + ": no such file", []string{"--policy", filepath.Join(folder, "none")}},
-		{exitUsage, "not built yet", []string{"--store", "postgres://bank@localhost/bank"}},
-		{exitUsage, "sqlite or memory", []string{"--store", "oracle"}},
+		{exitIO, "the store postgres://127.0.0.1:1/bank cannot be opened", []string{"--store", "postgres://bank:secret@127.0.0.1:1/bank", "--listen", "127.0.0.1:0", "--directory", "127.0.0.1:0"}},
+		{exitUsage, "sqlite, memory or postgres://", []string{"--store", "oracle"}},
 		{exitUsage, "--policy", []string{"--policy", file}},
 		{exitUsage, "use one of obie-3.2, obie-3.3", []string{"--profile", "obie-1"}},
 		{exitUsage, `--auth-methods "password": use some of private_key_jwt, tls_client_auth, client_secret_jwt`, []string{"--auth-methods", "private_key_jwt,password"}},
@@ -291,6 +291,7 @@ func TestSandboxSaysWhatIsWrong(t *testing.T) {
 		code, out, errors := call(args...)
 		require.Equal(t, c.code, code, "%v: %s", c.args, errors)
 		require.Contains(t, errors, c.says, c.args)
+		require.NotContains(t, errors, "secret@")
 		require.NotContains(t, errors, "sandbox: ", "the package is nobody's business")
 		require.Empty(t, out)
 		require.NoFileExists(t, filepath.Join(folder, "sandbox", "ready.json"))

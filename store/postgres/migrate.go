@@ -80,6 +80,15 @@ func Script(after int64) (string, error) {
 	return script.String(), nil
 }
 
+// KnownVersion returns the version of the tables that Open makes.
+func KnownVersion() (int64, error) {
+	all, err := steps.Read(Migrations())
+	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	return all[len(all)-1].Version, nil
+}
+
 // versionTable is the table of goose, with the row that goose expects first.
 const versionTable = `BEGIN;
 CREATE TABLE goose_db_version (

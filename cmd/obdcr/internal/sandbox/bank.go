@@ -14,12 +14,12 @@ import (
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/metrics"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/stores"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/fetch"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/store"
-	"github.com/obdcr/obdcr/store/sqlite"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -119,11 +119,23 @@ func openStore(ctx context.Context, c *Config, f folder) (store.Store, func() er
 	if c.Store == StoreMemory {
 		return store.NewMemory(c.Clock), func() error { return nil }, nil
 	}
-	s, err := sqlite.Open(ctx, sqlite.Config{Path: f.path(databaseFile), Clock: c.Clock, Logger: c.Logger})
-	if err != nil {
-		return nil, nil, unopened(f.path(databaseFile), err, f.room())
+	name := databaseOf(c, f)
+	s, err := stores.Open(ctx, claims.NewSecret(name), stores.Options{Clock: c.Clock, Logger: c.Logger})
+	switch {
+	case err != nil && stores.IsPostgres(name):
+		return nil, nil, failure("%w", err)
+	case err != nil:
+		return nil, nil, unopened(name, err, f.room())
 	}
 	return s, s.Close, nil
+}
+
+// databaseOf returns the path or the address of the store.
+func databaseOf(c *Config, f folder) string {
+	if stores.IsPostgres(c.Store) {
+		return c.Store
+	}
+	return f.path(databaseFile)
 }
 
 // unopened tells why the store cannot be opened. SQLite does not name a full disk as the
@@ -132,7 +144,7 @@ func unopened(path string, err, room error) error {
 	if errors.Is(room, syscall.ENOSPC) || errors.Is(room, syscall.EDQUOT) {
 		return failure("the store %s cannot be opened: %w: make room on the disk, and start again", path, room)
 	}
-	return failure("the store %s cannot be opened: %w; put a good one back, or move it away to begin without clients", path, err)
+	return failure("%w; put a good one back, or move it away to begin without clients", err)
 }
 
 // build assembles the bank.
@@ -142,7 +154,7 @@ func (b *bank) build(p parts) error {
 	if err != nil {
 		return failure("%w", err)
 	}
-	sealing, err := b.sealingKey(p.files)
+	sealing, err := b.sealingKey(c, p.files)
 	if err != nil {
 		return err
 	}
@@ -186,7 +198,7 @@ func (b *bank) run() {
 
 // sealingKey reads the key that seals secrets in the store, or makes one. It refuses to
 // make one if the store has clients: a new key would open none of their secrets.
-func (b *bank) sealingKey(f folder) ([]byte, error) {
+func (b *bank) sealingKey(c *Config, f folder) ([]byte, error) {
 	_, there, err := f.read(sealingFile)
 	if err != nil {
 		return nil, err
@@ -194,11 +206,11 @@ func (b *bank) sealingKey(f folder) ([]byte, error) {
 	if lister, ok := b.store.(store.Lister); ok && !there {
 		first, err := lister.List(context.Background(), "", 1)
 		if err != nil {
-			return nil, failure("%s: %w", f.path(databaseFile), err)
+			return nil, failure("the store: %w", err)
 		}
 		if len(first) > 0 {
-			return nil, failure("%s is missing, and %s holds clients whose secrets it opens: put it back, or remove %s too to begin without clients",
-				f.path(sealingFile), f.path(databaseFile), databaseFile)
+			return nil, failure("%s is missing, and the store holds clients whose secrets it opens: put it back, or remove the store too (%s) to begin without clients",
+				f.path(sealingFile), stores.Shown(databaseOf(c, f)))
 		}
 	}
 	return f.secret(sealingFile, 32)

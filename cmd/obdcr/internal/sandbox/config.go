@@ -5,10 +5,10 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/stores"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
@@ -64,7 +64,7 @@ type Config struct {
 	Expose []string
 
 	Path        string              // of the registration endpoint; "": DefaultPath
-	Store       string              // StoreSQLite (the default) or StoreMemory
+	Store       string              // StoreSQLite (the default), StoreMemory or the address of a PostgreSQL database
 	Profile     validate.Profile    // "": validate.OBIE33
 	AuthMethods []claims.AuthMethod // the methods that the bank offers; nil: those of Policy, or private_key_jwt and tls_client_auth
 	// Policy is the bank's policy in its JSON form. If it names no audience, the bank
@@ -127,12 +127,19 @@ func (c *Config) check() error {
 	}
 	switch {
 	case c.Store == StoreSQLite || c.Store == StoreMemory:
-	case strings.HasPrefix(c.Store, "postgres://") || strings.HasPrefix(c.Store, "postgresql://"):
-		return usage("--store postgres://...: that store is not built yet: use %s or %s", StoreSQLite, StoreMemory)
+	case stores.IsPostgres(c.Store):
 	default:
-		return usage("--store %.64q: use %s or %s", c.Store, StoreSQLite, StoreMemory)
+		return usage("--store %.64q: use %s, %s or postgres://...", c.Store, StoreSQLite, StoreMemory)
 	}
 	return nil
+}
+
+// kindOfStore returns the store without its address, which may have a password.
+func (c *Config) kindOfStore() string {
+	if stores.IsPostgres(c.Store) {
+		return "postgres"
+	}
+	return c.Store
 }
 
 // policy makes the bank's policy: that of Config, or the profile's default one, with

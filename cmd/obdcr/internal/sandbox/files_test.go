@@ -326,7 +326,6 @@ func TestOtherHostsOfLoopbackAreServed(t *testing.T) {
 
 func TestWrongUsageIsSaid(t *testing.T) {
 	for name, c := range map[string]sandbox.Config{
-		"a store that is not built yet":  {Store: "postgres://localhost/bank"},
 		"an unknown store":               {Store: "oracle"},
 		"an unknown profile":             {Profile: "obie-9"},
 		"an address beyond loopback":     {Listen: "0.0.0.0:8443"},

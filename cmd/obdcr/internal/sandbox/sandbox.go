@@ -146,7 +146,7 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	if err != nil {
 		return err
 	}
-	s.Ready.Audience, s.Ready.Profile, s.Ready.Store = policy.Audiences[0], c.Profile, c.Store
+	s.Ready.Audience, s.Ready.Profile, s.Ready.Store = policy.Audiences[0], c.Profile, c.kindOfStore()
 	s.Waits = len(policy.PendingChanges) > 0
 	s.bank, err = newBank(ctx, parts{config: c, files: s.files, ca: ca.cert, own: server.tls(), policy: policy, ready: &s.Ready, metrics: metrics.New(),
 		keysAt: s.keysAt.Addr()})

@@ -68,7 +68,7 @@ func Open(ctx context.Context, named claims.Secret, o Options) (Opened, error) {
 	if IsPostgres(name) {
 		s, err := postgres.Open(ctx, postgres.Config{DSN: named, Clock: o.Clock, NoMigrate: o.NoMigrate, Logger: o.Logger})
 		if err != nil {
-			return nil, fmt.Errorf("the store %s cannot be opened: %w", Shown(name), err)
+			return nil, failed(name, err)
 		}
 		return s, nil
 	}
@@ -79,9 +79,17 @@ func Open(ctx context.Context, named claims.Secret, o Options) (Opened, error) {
 	}
 	s, err := sqlite.Open(ctx, sqlite.Config{Path: name, Clock: o.Clock, Logger: o.Logger})
 	if err != nil {
-		return nil, fmt.Errorf("the store %s cannot be opened: %w", text.Echo(name), err)
+		return nil, failed(name, err)
 	}
 	return s, nil
+}
+
+// failed names the store in an error, and what helps where its tables are old.
+func failed(name string, err error) error {
+	if errors.Is(err, postgres.ErrOlder) {
+		return fmt.Errorf("the store %s: %w: run obdcr migrate up", Shown(name), err)
+	}
+	return fmt.Errorf("the store %s cannot be opened: %w", Shown(name), err)
 }
 
 // exists demands a file that may be a database.

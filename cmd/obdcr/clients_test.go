@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/stores"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/store"
+)
+
+// TestOperatorScripts runs the commands of a bank's operators. Each script has a store with
+// six clients, clients.db, and the configuration of a bank, bank.yaml, with the same store.
+func TestOperatorScripts(t *testing.T) {
+	directory, software := newSoftware(t)
+	statement, err := software.SSA(nil)
+	require.NoError(t, err)
+	own, err := directory.ServerCertificate("127.0.0.1")
+	require.NoError(t, err)
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/operators",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			certificate, key, err := ssatest.PEM(own)
+			files := map[string][]byte{
+				"bank.pem": certificate, "bank.key": key, "ca.pem": directory.CAPEM(), "directory.jwks": directory.JWKS(),
+				"sealing.key": []byte(strings.Repeat("5a", 32)), "bank.yaml": []byte(bankYAML),
+			}
+			for name, content := range files {
+				err = errors.Join(err, os.WriteFile(filepath.Join(e.WorkDir, name), content, 0o600))
+			}
+			return errors.Join(err, fillRegister(filepath.Join(e.WorkDir, "clients.db"), statement))
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			// edit FILE OLD NEW: the file with the first OLD replaced.
+			"edit": func(ts *testscript.TestScript, _ bool, args []string) {
+				content := ts.ReadFile(args[0])
+				if !strings.Contains(content, args[1]) {
+					ts.Fatalf("%s has no %q", args[0], args[1])
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(content, args[1], args[2], 1)), 0o600))
+			},
+			// cutoff FILE BYTES: the file without its last bytes.
+			"cutoff": func(ts *testscript.TestScript, _ bool, args []string) {
+				content := ts.ReadFile(args[0])
+				var n int
+				_, err := fmt.Sscan(args[1], &n)
+				ts.Check(err)
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(content[:len(content)-n]), 0o600))
+			},
+			// narrow: no line of the last output is wider than 80 characters.
+			"narrow": func(ts *testscript.TestScript, _ bool, _ []string) {
+				for line := range strings.Lines(ts.ReadFile("stdout")) {
+					if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > columns {
+						ts.Fatalf("%d characters: %s", n, line)
+					}
+				}
+			},
+		},
+	})
+}
+
+const bankYAML = `issuer: https://bank.example
+audiences: [bank]
+anchors:
+  - {name: test, issuer: "OpenBanking Ltd", environment: sandbox, jwks_file: directory.jwks, jwks_hosts: [keystore.example]}
+tls: {certificate_file: bank.pem, key_file: bank.key}
+clients: {authorities: {sandbox: [ca.pem]}}
+store: {path: clients.db}
+sealing_key_file: sealing.key
+tokens: {own_endpoint: true}
+`
+
+// fillRegister makes the store of the scripts.
+func fillRegister(path, statement string) (err error) {
+	ctx := context.Background()
+	s, err := stores.Open(ctx, claims.NewSecret(path), stores.Options{Clock: func() time.Time { return scriptTime }})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	secret := "a secret of the bank's"
+	for i, c := range []store.Client{
+		{ID: "first-client", OrgID: "org-1", SoftwareID: "app-1", Environment: claims.Sandbox, Application: claims.Application{Name: "Budget"}},
+		{ID: "second-client", OrgID: "org-1", SoftwareID: "app-2", Environment: claims.Production, Application: claims.Application{Name: "=HYPERLINK(\"x\")"}},
+		{ID: "third-client", OrgID: "org-2", SoftwareID: "app-3", Environment: claims.Sandbox,
+			Application: claims.Application{Name: "evil\u202etxt\x1b[31m\nline", Attributes: []claims.Attribute{{Name: "software_roles_sandbox", Values: []string{"AISP", "PISP"}, List: true}}}},
+		{ID: "waiting-client", OrgID: "org-2", SoftwareID: "app-4", Environment: claims.Sandbox, State: store.PendingCreate, Application: claims.Application{Name: "+1"}},
+		{ID: "record-of-chosen", ClientID: "chosen-by-server", OrgID: "org-3", SoftwareID: "app-5", Environment: claims.Sandbox, Application: claims.Application{Name: "Chosen"}},
+		{ID: "removed-client", OrgID: "org-3", SoftwareID: "app-6", Environment: claims.Sandbox, Application: claims.Application{Name: "Gone"}},
+	} {
+		c.IssuedAt, c.Since, c.Issuer = scriptTime.AddDate(0, 0, i), scriptTime.AddDate(0, 0, i), "OpenBanking Ltd"
+		c.Metadata = json.RawMessage(`{"redirect_uris":["https://tpp.example/cb"],"scope":"openid accounts","client_secret":"` + secret + `"}`)
+		c.SoftwareStatement, c.SubjectDN, c.SecretHash = statement, "CN="+c.SoftwareID+",O=OpenBanking,C=GB", []byte(secret)
+		c.UpstreamMembers = json.RawMessage(`{"registration_access_token":"` + secret + `","tier":"gold"}`)
+		change := store.Change{
+			Reservation: store.Reservation{Namespace: "request", Issuer: "app", JTI: c.ID, Until: scriptTime.Add(time.Hour)},
+			Audit: store.Audit{Actor: "tpp", ActorName: "ab12", Operation: "create", Decision: "done", SSAJTI: "jti-of-" + c.SoftwareID, RuleSet: "obie-3.3",
+				Changes: []store.AuditChange{{Member: "scope", After: json.RawMessage(`"openid accounts"`)}}},
+		}
+		if err := s.Create(ctx, c, change); err != nil {
+			return err
+		}
+	}
+	updated, err := s.Get(ctx, "first-client")
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		s.Update(ctx, updated, store.Change{Audit: store.Audit{Actor: "tpp", ActorName: "cd34", Operation: "update", Decision: "done",
+			Changes: []store.AuditChange{{Member: "scope", Before: json.RawMessage(`"openid accounts"`), After: json.RawMessage(`"openid"`)}}}}),
+		s.Delete(ctx, "removed-client", 1, store.Change{Audit: store.Audit{Actor: "operator", ActorName: "J. Doe", Operation: "delete", Decision: "done",
+			Reason: "=cmd\u202e lost its authorisation"}}),
+	)
+}
