@@ -33,6 +33,7 @@ func (c *Config) check() error {
 	var f faults
 	c.checkAddress(&f)
 	f.add(c.Store == nil, "there is no Store: give store.NewMemory, sqlite.Open, or one of your own")
+	c.checkRetention(&f)
 	c.checkTokens(&f)
 	c.checkDiscoveryFrom(&f)
 	c.checkKeys(&f)

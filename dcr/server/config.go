@@ -53,6 +53,8 @@ type Config struct {
 	// Replay remembers each jti instead of the Store, as dcr.Config has it, and those of
 	// client assertions at the bank's own token endpoint.
 	Replay store.Replay
+	// Retention is how long the audit trail of the Store is kept: for ever, if it is zero.
+	Retention Retention
 	// SealingKey seals the secrets of client_secret_jwt in the Store: 32 bytes.
 	SealingKey claims.Secret
 

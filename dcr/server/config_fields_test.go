@@ -192,6 +192,8 @@ var effects = map[string]func(*testing.T, *world){
 		require.NoError(t, err)
 		seen.require(t, "request", "client assertion")
 	},
+	"Retention.Audit":   kept(func(r *server.Retention, d time.Duration) { r.Audit = d }, store.Purged{Audit: 1}),
+	"Retention.Deleted": kept(func(r *server.Retention, d time.Duration) { r.Deleted = d }, store.Purged{Deleted: 3}),
 	"SealingKey": func(t *testing.T, w *world) {
 		w.allowEveryMethod()
 		client, _, _ := w.serve(t, w.bank(t))
@@ -415,7 +417,7 @@ func TestEachFieldOfAConfigHasAnEffect(t *testing.T) {
 func TestEachFieldOfAConfigIsInTheTable(t *testing.T) {
 	nested := []reflect.Type{reflect.TypeFor[server.KeyConfig](), reflect.TypeFor[server.CertificateConfig](), reflect.TypeFor[cert.TrustPolicy](),
 		reflect.TypeFor[server.Paths](), reflect.TypeFor[server.Observer](), reflect.TypeFor[dcr.Hooks](), reflect.TypeFor[dcr.Discovery](),
-		reflect.TypeFor[server.DiscoverySource]()}
+		reflect.TypeFor[server.DiscoverySource](), reflect.TypeFor[server.Retention]()}
 	var fields []string
 	var walk func(reflect.Type, string)
 	walk = func(of reflect.Type, place string) {

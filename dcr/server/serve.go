@@ -29,12 +29,19 @@ const (
 
 // Run does what a bank does beside answering requests, until the context ends. It calls
 // dcr.Registrar.Run, which ends changes that stopped half-way, now and every minute. It
-// reads DiscoveryFrom.URL now and after each interval.
+// reads DiscoveryFrom.URL now and after each interval. Where the Store is a store.Purger it
+// forgets reservations of jti that have ended, and what Retention keeps no longer, now and every
+// hour: in steps of 300 entries, with pauses between them, so that no change waits long. It logs
+// how much it has forgotten. A failure is logged once and tried again each minute. Each process
+// that shares a Store may call Run.
 func (b *Bank) Run(ctx context.Context) {
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	if b.overlay != nil {
-		var reads sync.WaitGroup
-		reads.Go(func() { b.overlay.run(ctx) })
-		defer reads.Wait()
+		beside.Go(func() { b.overlay.run(ctx) })
+	}
+	if p := b.purging(); p != nil {
+		beside.Go(func() { p.run(ctx) })
 	}
 	b.registrar.Run(ctx, ReconcileEach)
 }
