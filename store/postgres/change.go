@@ -20,10 +20,8 @@ const (
 	lockClient   = "SELECT " + row.Columns + " FROM clients WHERE id = $1 FOR UPDATE"
 	deleteClient = "DELETE FROM clients WHERE id = $1"
 
-	// A record that met another one with its client_id is not there, and holds no key.
-	insertUnique = `INSERT INTO unique_keys (unique_key, client_id)
-		SELECT k, $2::text FROM unnest($1::text[]) AS k WHERE EXISTS (SELECT 1 FROM clients WHERE id = $2::text) ON CONFLICT DO NOTHING`
-	deleteUnique = "DELETE FROM unique_keys WHERE client_id = $1"
+	insertUnique = "INSERT INTO unique_keys (unique_key, client_id) SELECT k, $2::text FROM unnest($1::text[]) AS k ON CONFLICT DO NOTHING"
+	deleteUnique = "DELETE FROM unique_keys WHERE unique_key = ANY ($1::text[]) AND client_id = $2"
 	selectHolder = `SELECT coalesce(c.state, '') FROM unique_keys u LEFT JOIN clients c ON c.id = u.client_id
 		WHERE u.unique_key = ANY ($1::text[]) AND u.client_id <> $2 LIMIT 1`
 
@@ -168,6 +166,7 @@ func (w *work) remove(ctx context.Context, old store.Client, with store.Change) 
 	}
 	return w.send(ctx, func(b *pgx.Batch) {
 		b.Queue(deleteClient, old.ID)
+		dropKeys(b, old)
 		note.queue(b)
 	})
 }
@@ -192,7 +191,7 @@ func (w *work) replace(ctx context.Context, old, c store.Client, with store.Chan
 		if same {
 			return
 		}
-		b.Queue(deleteUnique, c.ID)
+		dropKeys(b, old)
 		queueKeys(b, keys, c.ID, &held)
 	})
 	var said *pgconn.PgError
@@ -208,6 +207,12 @@ func (w *work) replace(ctx context.Context, old, c store.Client, with store.Chan
 func queueKeys(b *pgx.Batch, keys []string, id string, held *int64) {
 	if len(keys) > 0 {
 		b.Queue(insertUnique, keys, id).Exec(count(held))
+	}
+}
+
+func dropKeys(b *pgx.Batch, old store.Client) {
+	if keys := uniqueKeys(old); len(keys) > 0 {
+		b.Queue(deleteUnique, keys, old.ID)
 	}
 }
 

@@ -79,7 +79,7 @@ func emptied(dsn string) error {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	_, err = conn.Exec(ctx, `DELETE FROM clients; DELETE FROM reservations; DELETE FROM reservation_marks; DELETE FROM audit;
+	_, err = conn.Exec(ctx, `DELETE FROM clients; DELETE FROM unique_keys; DELETE FROM reservations; DELETE FROM reservation_marks; DELETE FROM audit;
 		DELETE FROM leases; DELETE FROM access_tokens; DELETE FROM probes`)
 	return err
 }

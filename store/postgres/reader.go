@@ -70,40 +70,46 @@ func (s *Store) List(ctx context.Context, after string, limit int) ([]store.Clie
 
 // Search implements store.Searcher.
 func (s *Store) Search(ctx context.Context, q store.Query, after store.Position, limit int) ([]store.Client, error) {
-	var where []string
 	var args []any
-	add := func(condition string, values ...any) {
+	query := "SELECT " + row.Columns + " FROM clients WHERE true"
+	where := func(condition string, values ...any) {
 		for _, value := range values {
 			args = append(args, value)
 			condition = strings.Replace(condition, "?", fmt.Sprint("$", len(args)), 1)
 		}
-		where = append(where, condition)
+		query += " AND " + condition
 	}
-	for column, value := range map[string]string{
-		"org_id": q.OrgID, "software_id": q.SoftwareID, "environment": string(q.Environment), "state": string(q.State),
-	} {
-		if value != "" {
-			add(column+" = ?", value)
-		}
+	if q.OrgID != "" {
+		where("org_id = ?", q.OrgID)
+	}
+	if q.SoftwareID != "" {
+		where("software_id = ?", q.SoftwareID)
+	}
+	if q.Environment != "" {
+		where("environment = ?", string(q.Environment))
+	}
+	switch q.State {
+	case "":
+	case store.Active:
+		where("state = 'active'")
+	default: // said to the planner, which must know that the index by state has it
+		where("state = ? AND state <> 'active'", string(q.State))
 	}
 	if !q.IssuedFrom.IsZero() {
-		add("issued_at >= ?", row.Seconds(q.IssuedFrom))
+		where("issued_at >= ?", row.Seconds(q.IssuedFrom))
 	}
 	if !q.IssuedBefore.IsZero() {
-		add("issued_at < ?", row.Seconds(q.IssuedBefore))
+		where("issued_at < ?", row.Seconds(q.IssuedBefore))
 	}
 	than, order := ">", "issued_at, id"
 	if q.Newest {
 		than, order = "<", "issued_at DESC, id DESC"
 	}
 	if !after.IsZero() {
-		add("(issued_at, id) "+than+" (?, ?)", after.IssuedAt.Unix(), after.ID)
+		where("(issued_at, id) "+than+" (?, ?)", after.IssuedAt.Unix(), after.ID)
 	}
-	query := "SELECT " + row.Columns + " FROM clients"
-	if len(where) > 0 {
-		query += " WHERE " + strings.Join(where, " AND ")
-	}
-	return list(ctx, s, "search", scanClient, query+" ORDER BY "+order+fmt.Sprint(" LIMIT ", max(limit, 0)), args...)
+	where("true ORDER BY "+order+" LIMIT ?", max(limit, 0))
+	return list(ctx, s, "search", scanClient, query, args...)
 }
 
 // list returns the rows of a query.
