@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -249,4 +252,19 @@ func TestTheAuditedMembersAreThoseOfARequest(t *testing.T) {
 	}
 	require.ElementsMatch(t, want, dcr.AuditedMembers)
 	require.Len(t, dcr.AuditDecisions(), 9)
+}
+
+// TestEachWriteGoesThroughTheTrail: nothing else in the package makes a store.Change.
+func TestEachWriteGoesThroughTheTrail(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	writes := regexp.MustCompile(`store\.Change\{|\.store\.(Create|Update|Delete)\(|unfinished\.Undo\(`)
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		if !strings.HasSuffix(name, "_test.go") && name != "audit_write.go" {
+			require.NotRegexp(t, writes, string(text), name)
+		}
+	}
+	require.NotEmpty(t, files)
 }
