@@ -31,7 +31,7 @@ type Rechecked struct {
 	Admission Admission
 	Report    *validate.Report // what the client breaks, with warnings and notices
 	Unknown   []string         // what could not be had, a line each; nil unless something could not
-	NotJudged []string         // IDs of the rules that need what no record keeps, or what the bank has not configured; sorted
+	NotJudged []string         // IDs of the rules that this client could not be judged by, beside Rechecker.NotJudged; sorted
 	Differs   []string         // registered members that an adjustable policy would register otherwise; nil for none
 	// CertificateEnds is the end of the published certificate that lasts longest of those that
 	// the client may connect with; zero where none is known.
@@ -95,7 +95,16 @@ type Rechecker struct {
 	config    RecheckConfig
 	validator *validate.Validator
 	keys      *recheckKeys
-	left      []string // IDs of the rules that no record can be judged by
+	left      []string // IDs of the rules that no client is judged by, sorted
+	external  []string // IDs of the other rules that the table cannot judge
+}
+
+// judgedHere are the rules that a Rechecker judges outside of the table.
+var judgedHere = []string{
+	validate.RuleSSAJWS, validate.RuleSSAIssuerTrusted, validate.RuleSSAJWKSEndpointHost, validate.RuleSSAKeyFound, validate.RuleSSASignature,
+	validate.RuleSSARecheckAge, validate.RuleRequestKeyFound, validate.RuleRequestKeyRevoked,
+	validate.RuleCertificateValidity, validate.RuleCertificatePurpose, validate.RuleCertificateChain, validate.RuleCertificateKeyRevoked,
+	validate.RuleCertificateBinding,
 }
 
 // requestAlone are the rules about what no record keeps of a request, and about the age of a
@@ -125,10 +134,16 @@ func (r *Registrar) NewRechecker(c RecheckConfig) (*Rechecker, error) {
 	policy.RequiredMembers = slices.DeleteFunc(policy.RequiredMembers, func(m string) bool { return slices.Contains(notKept, m) })
 	rules := r.verifier.Validator.Rules()
 	for i := range rules {
-		if rules[i].Document == validate.DocHeader && !rules[i].External || slices.Contains(requestAlone, rules[i].ID) {
-			k.left = append(k.left, rules[i].ID)
+		id, external := rules[i].ID, rules[i].External
+		switch {
+		case slices.Contains(requestAlone, id), external && !slices.Contains(judgedHere, id), !external && rules[i].Document == validate.DocHeader,
+			id == validate.RuleSSARecheckAge && policy.RecheckStatementMaxAge == 0:
+			k.left = append(k.left, id)
+		case external:
+			k.external = append(k.external, id)
 		}
 	}
+	slices.Sort(k.left)
 	rules = slices.DeleteFunc(rules, func(row validate.Rule) bool { return slices.Contains(requestAlone, row.ID) })
 	if k.validator, err = validate.New(validate.Config{Profile: r.verifier.Validator.Profile(), Policy: policy, Rules: rules}); err != nil {
 		return nil, err
@@ -136,6 +151,14 @@ func (r *Registrar) NewRechecker(c RecheckConfig) (*Rechecker, error) {
 	k.keys = newRecheckKeys(r, c)
 	return k, nil
 }
+
+// NotJudged returns the IDs of the rules that no client is judged by, sorted, in a fresh slice:
+// they need what no record keeps, such as the times of a request, or the policy leaves them
+// out.
+func (k *Rechecker) NotJudged() []string { return slices.Clone(k.left) }
+
+// RuleSet returns what validate.Validator.RuleSet returns of the bank's rules and policy.
+func (k *Rechecker) RuleSet() string { return k.r.ruleSet }
 
 // Recheck judges one client by a Rechecker of its own, with the defaults. The record may be in
 // any state; one of which nothing is in force is an error that wraps store.ErrNotFound. The
@@ -185,14 +208,13 @@ func (j *rechecking) judged(ids ...string) { j.input.Judged = append(j.input.Jud
 
 func (j *rechecking) result() Rechecked {
 	found := Rechecked{Client: j.client, Admission: Admitted, Report: j.k.validator.Judge(j.input), Unknown: j.missing,
-		Differs: j.differs, CertificateEnds: j.ends, NotJudged: slices.Clone(j.k.left)}
-	for _, row := range j.k.validator.Rules() {
-		if row.External && found.Report.Outcome(row.ID) == validate.OutcomeNotApplicable {
-			found.NotJudged = append(found.NotJudged, row.ID)
+		Differs: j.differs, CertificateEnds: j.ends}
+	for _, id := range j.k.external {
+		if found.Report.Outcome(id) == validate.OutcomeNotApplicable {
+			found.NotJudged = append(found.NotJudged, id)
 		}
 	}
 	slices.Sort(found.NotJudged)
-	found.NotJudged = slices.Compact(found.NotJudged)
 	switch {
 	case !found.Report.Valid():
 		found.Admission = NotAdmitted

@@ -126,7 +126,7 @@ func (k *recheckKeys) read(ctx context.Context, at setAddress, ask func(context.
 	if errors.Is(found.err, ssa.ErrKeySetMissing) {
 		// One 404 is not believed: the source reads the address once more.
 		var missing *ssa.KeySourceError
-		if errors.As(found.err, &missing) && sleep(ctx, missing.RetryAfter) == nil {
+		if errors.As(found.err, &missing) && missing.RetryAfter <= k.config.Timeout && sleep(ctx, missing.RetryAfter) == nil {
 			found.set, found.err = k.fetch(ctx, ask)
 		}
 	}

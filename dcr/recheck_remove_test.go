@@ -45,9 +45,13 @@ func TestARemovalAsksTheBanksWorkflow(t *testing.T) {
 		"the hook agrees":  {note(nil), nil, func(t *testing.T, err error) { require.NoError(t, err) }, ""},
 		"the hook refuses": {note(&dcr.Refusal{Reason: "a large bank"}), nil, func(t *testing.T, err error) { require.Equal(t, http.StatusForbidden, refusalOf(t, err).Status) }, store.Active},
 		"the hook waits":   {note(dcr.ErrPending), nil, func(t *testing.T, err error) { require.ErrorIs(t, err, dcr.ErrPending) }, store.PendingDelete},
-		"the hook fails":   {note(errOut), nil, func(t *testing.T, err error) { require.Equal(t, http.StatusServiceUnavailable, refusalOf(t, err).Status) }, store.Active},
+		"the hook fails": {note(errOut), nil, func(t *testing.T, err error) {
+			require.Equal(t, http.StatusServiceUnavailable, refusalOf(t, err).Status)
+		}, store.Active},
 		"the hook panics": {func(ctx context.Context, c dcr.Change) error { _ = note(nil)(ctx, c); panic("a fault") }, nil,
-			func(t *testing.T, err error) { require.Equal(t, http.StatusServiceUnavailable, refusalOf(t, err).Status) }, store.Active},
+			func(t *testing.T, err error) {
+				require.Equal(t, http.StatusServiceUnavailable, refusalOf(t, err).Status)
+			}, store.Active},
 		"the policy waits": {note(nil), func(p *validate.Policy) { p.PendingChanges = []validate.PendingChange{validate.PendingDelete} },
 			func(t *testing.T, err error) { require.ErrorIs(t, err, dcr.ErrPending) }, store.PendingDelete},
 	} {
@@ -99,34 +103,34 @@ func TestARemovalTakesNoClientThatWouldBeAdmittedOrOfWhichNobodyKnows(t *testing
 	require.Equal(t, http.StatusInternalServerError, refusalOf(t, k.Remove(context.Background(), dcr.Rechecked{Admission: dcr.NotAdmitted}, "no")).Status)
 }
 
-// goneOnce is a resolver that tells a 404 first, and then that no key is published, as
-// ssa.RemoteKeys does.
-type goneOnce struct {
-	ssa.SoftwareKeyResolver
-	since *time.Time
-}
+// notFound answers 404 wherever it is asked.
+type notFound struct{ asked int }
 
-func (g goneOnce) ResolveKeys(context.Context, ssa.KeyRef) ([]ssa.Key, error) {
-	if g.since.IsZero() {
-		*g.since = time.Now()
-	}
-	if time.Since(*g.since) < 5*time.Second {
-		return nil, &ssa.KeySourceError{Host: "keys.example", RetryAfter: 5 * time.Second, Cause: ssa.ErrKeySetMissing}
-	}
-	return nil, &ssa.UnknownKeyError{NonePublished: true}
+func (n *notFound) RoundTrip(r *http.Request) (*http.Response, error) {
+	n.asked++
+	return &http.Response{StatusCode: http.StatusNotFound, Body: http.NoBody, Header: http.Header{}, Request: r}, nil
 }
 
 func TestAKeySetThatIsGoneForGoodIsAReasonAndOne404IsNot(t *testing.T) {
 	n := newNight(t, nil)
+	own := n.config.SoftwareKeys
 	synctest.Test(t, func(t *testing.T) {
-		n.config.SoftwareKeys = goneOnce{n.config.SoftwareKeys, new(time.Time)}
-		k, err := n.registrar(t).NewRechecker(dcr.RecheckConfig{})
+		way := &notFound{}
+		keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: []ssa.RemoteSource{{Hosts: n.directory.RemoteSource().Hosts}}, Transport: way})
 		require.NoError(t, err)
+		defer keys.Close()
+		n.config.SoftwareKeys = keys
+		k, err := n.registrar(t).NewRechecker(dcr.RecheckConfig{Rate: 1000})
+		require.NoError(t, err)
+		began := time.Now()
 		found, err := k.Client(context.Background(), n.client)
 		require.NoError(t, err)
 		require.Equal(t, dcr.NotAdmitted, found.Admission, "%v", found.Unknown)
 		require.Equal(t, []string{validate.RuleRequestKeyFound}, ruleIDs(found.Report))
+		require.Equal(t, 2, way.asked, "the second time is what is believed")
+		require.Less(t, time.Since(began), 10*time.Second)
 	})
+	n.config.SoftwareKeys = own
 	n.config.SoftwareKeys = outage{n.config.SoftwareKeys, &ssa.KeySourceError{Host: "keys.example", RetryAfter: time.Second, Cause: ssa.ErrKeySetMissing}, nil}
 	require.Equal(t, dcr.CannotTell, n.recheck(t).Admission, "404 again and again, from a source that does not believe it")
 }

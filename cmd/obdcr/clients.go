@@ -37,7 +37,7 @@ address of a PostgreSQL database. Opening a SQLite file brings its tables up to 
 		},
 	}
 	cmd.AddCommand(a.clientsListCommand(), a.clientsShowCommand(), a.clientsHistoryCommand(), a.clientsRemoveCommand(),
-		a.clientsExportCommand(), a.clientsImportCommand())
+		a.clientsExportCommand(), a.clientsImportCommand(), a.clientsRecheckCommand())
 	return cmd
 }
 

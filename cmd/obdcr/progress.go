@@ -39,6 +39,22 @@ func (p *progress) show(done, failed int) {
 	if failed > 0 {
 		line += fmt.Sprintf(", %d failed", failed)
 	}
+	p.draw(line)
+}
+
+// count draws a line about work of which nobody knows how much there is, no more often than
+// show does.
+func (p *progress) count(line string) {
+	if p.out == nil {
+		return
+	}
+	if now := p.now(); !now.Before(p.next) {
+		p.next = now.Add(progressStep)
+		p.draw(line)
+	}
+}
+
+func (p *progress) draw(line string) {
 	p.wipe()
 	fmt.Fprint(p.out, line)
 	p.drawn = len(line)
