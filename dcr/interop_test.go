@@ -206,6 +206,20 @@ func TestAClientNameThatIsTakenIsTakenForUpdatesToo(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestALongClientNameIsTakenToo: a store need not take a unique key of more than 1,000 bytes.
+func TestALongClientNameIsTakenToo(t *testing.T) {
+	b := newOffice(t, func(p *validate.Policy) { p.Registrations = validate.RegistrationsOnePerClientName }, nil)
+	named := func(name string) func(*claims.Request) {
+		statement := b.statement(t, map[string]any{"software_client_name": name})
+		return func(c *claims.Request) { c.SoftwareStatement = claims.Some(statement) }
+	}
+	long := strings.Repeat("\U0001f512", 1000)
+	require.LessOrEqual(t, len(b.enrol(t, named(long)).Client.UniqueKey), 1000)
+	_, refusal := b.register(t, b.Registrar, b.token(t, named(long)))
+	require.Equal(t, validate.InvalidClientMetadata, refusal.Code)
+	b.enrol(t, named(long+"!"))
+}
+
 func TestNothingIsFetchedForAStatementThatNobodyVouchesFor(t *testing.T) {
 	w, r, out := remoteWorld(t)
 	path := strings.TrimPrefix(w.software.JWKSURL(), w.directory.URL())

@@ -201,8 +201,15 @@ func (r *Registrar) uniqueKey(c *store.Client, statement *claims.SSA) string {
 	return ""
 }
 
+// nameKey is the unique key of a name. A directory may give a name of any length, and a store
+// takes a key of 1 KiB: so a hash stands for a name that is long.
 func nameKey(c *store.Client, statement *claims.SSA) string {
-	return fmt.Sprintf("name %s %q %q", c.Environment, c.Issuer, statement.SoftwareClientName.Or(""))
+	const longest = 200 // bytes, each of which is quoted as four at most
+	name := statement.SoftwareClientName.Or("")
+	if len(name) > longest {
+		return fmt.Sprintf("name %s %q sha256:%x", c.Environment, c.Issuer, sha256.Sum256([]byte(name)))
+	}
+	return fmt.Sprintf("name %s %q %q", c.Environment, c.Issuer, name)
 }
 
 // keptKey is the unique key of an updated client. It is the old key, unless software or

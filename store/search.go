@@ -8,13 +8,14 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-// Query says which records Search wants. A field that is empty asks for nothing.
+// Query says which records Search wants: those that are as each of its fields says. Values are
+// compared byte by byte. A field that is empty asks for nothing.
 type Query struct {
 	OrgID        string
 	SoftwareID   string
 	Environment  claims.Environment
 	State        State
-	IssuedFrom   time.Time // IssuedAt is not before it
+	IssuedFrom   time.Time // IssuedAt is not before it, also where it has parts of a second
 	IssuedBefore time.Time // IssuedAt is before it
 	Newest       bool      // the newest first; else the oldest
 }
@@ -27,8 +28,8 @@ func (q Query) wants(c Client) bool {
 }
 
 // Position is the place of a record in the order of Search: by IssuedAt, and by the bytes
-// of the ID where that is the same. The zero Position is before the first record, in either
-// direction.
+// of the ID where that is the same. Newest turns both around. The zero Position is before the
+// first record, in either direction. A Position need not be that of a record that is there.
 type Position struct {
 	IssuedAt time.Time // whole seconds
 	ID       string

@@ -1,15 +1,3 @@
-// Package store keeps registered clients. [Store] is the contract of a store.
-// [NewMemory] makes a store for tests and sandboxes, sqlite.Open of store/sqlite one
-// for a bank on a single machine. A bank that writes a store of its own tests it with
-// package store/storetest.
-//
-// A registration burns the request's jti: Create and Update take the reservation in
-// a [Change] and commit it together with the record, so that a fault leaves neither.
-//
-// A registration may concern a second system too, the bank's authorization server,
-// and no transaction spans both. So a record says how far its change has come
-// ([State]), and readers see what is in force ([Client.Visible]). The methods of
-// [Unfinished] find a change that stopped half-way, and undo it.
 package store
 
 import (
@@ -43,11 +31,14 @@ var (
 
 // Store keeps clients. All methods are safe for concurrent use. Records go in and out
 // by value, and a caller may change a record that it got. An error that is none of the
-// Err values means that the store cannot answer now and has changed nothing. The error
-// of a context that ended means the same.
+// Err values means that the store cannot answer now and has changed nothing, unless it
+// says that the outcome is unknown. The error of a context that ended means that nothing was
+// changed.
 //
-// The author of a store computes its records with [ForCreate], [ForUpdate],
-// [ForDelete] and [ForUndo]. These functions contain the rules about states.
+// What a call has committed every later call sees, in each process that shares the store. The
+// comment of the package has more for the author of a store, who computes its records with
+// [ForCreate], [ForUpdate], [ForDelete] and [ForUndo]. These functions contain the rules about
+// states.
 //
 // Only one record has a ClientID other than "", and one unique index decides which. A
 // store that has not [ClientIDs] need not keep the ClientID: the ID stands for it.

@@ -30,7 +30,9 @@ type Imported struct {
 }
 
 // Transfer moves a register from one store to another, page by page, together with Lister
-// and Auditor.
+// and Auditor. Records come first and what belongs to them later, or the other way round: a
+// reservation or an entry may be imported before its record, and without it where the record
+// was removed. The register that is read should rest meanwhile, or be read again.
 type Transfer interface {
 	// ListReservations returns at most limit reservations whose Key is greater than after, in
 	// the order of the bytes of their keys. A walk begins with nil. It returns none where limit
@@ -42,6 +44,8 @@ type Transfer interface {
 	// already, exactly so, stays: the same batch may come again. ErrExists says that the store
 	// has a record, a reservation or an entry of the same ID or Key with another content, or
 	// another record with the same ClientID or UniqueKey, and ErrState that a record of the
-	// batch is none that a store can have. The mark only rises.
+	// batch is none that a store can have, or a reservation or an entry is none. The mark only
+	// rises. What is in a batch twice, exactly so, is written once. ForImport returns what to
+	// write, and SameRecord and SameEntry tell whether what is there has the same content.
 	Import(ctx context.Context, b Batch) (Imported, error)
 }

@@ -3,11 +3,14 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -76,6 +79,17 @@ func recordCases() []testCase {
 
 func valueCases() []testCase {
 	return []testCase{
+		{name: "values of 1,000 bytes are held and found", why: "an index that takes less makes the store fail for this software", do: longValues},
+		{name: "texts come back whatever characters they have",
+			why: "a directory may write anything into a name, and a store that refuses it is down for this client",
+			do: func(p *probe) {
+				c := client("a")
+				c.Application.Name = "nul \x00, \u2028 \u202e <b>&amp; ' \" \\ % \U0001f512 \u00e4 a\u0308 \ufffd"
+				c.Application.Attributes[0].Values = []string{"\x00", "", "\t\r\n\x7f"}
+				c.OrgID, c.SoftwareID, c.Issuer = "' OR 1=1 --", "\\ \u202e", "\t \U0010ffff"
+				p.create(c, jti("1"), nil)
+				p.same(versioned(c, 1))
+			}},
 		{name: "a record that goes in is copied", why: "values, not live pointers: a caller that changes its record later must not change the store",
 			do: func(p *probe) {
 				c := client("a")
@@ -166,6 +180,30 @@ func endedContext(p *probe) {
 	p.same(versioned(client("a"), 1))
 	p.free(jti("2"))
 	p.free(jti("3"))
+}
+
+func longValues(p *probe) {
+	long := func(of string) string { // which does not shrink when it is compressed
+		var text strings.Builder
+		for i := 0; text.Len() < 1000; i++ {
+			sum := sha256.Sum256([]byte(fmt.Sprint(of, i)))
+			text.WriteString(hex.EncodeToString(sum[:]))
+		}
+		return text.String()[:1000]
+	}
+	c := client(long("ID"))
+	c.OrgID, c.SoftwareID, c.UniqueKey, c.ClientID = long("org"), long("software"), long("key"), long("client_id")
+	c.Environment, c.SubjectDN = claims.Environment(long("environment")), strings.Repeat(long("subject"), 64)
+	p.create(c, jti("1"), nil)
+	p.same(versioned(c, 1))
+	p.holds(c.UniqueKey)
+	p.vacant(c.UniqueKey[:999] + "-")
+	p.vacant(c.UniqueKey[:999])
+	if p.searcher != nil {
+		all := store.Query{OrgID: c.OrgID, SoftwareID: c.SoftwareID, Environment: c.Environment}
+		wantIDs("Search", p.searched(all, 3), nil, []string{c.ID})
+		wantIDs("Search", p.searched(store.Query{OrgID: c.OrgID[:999]}, 3), nil, nil)
+	}
 }
 
 func reservationCases() []testCase {
