@@ -64,11 +64,14 @@ func TestTheImageServes(t *testing.T) {
 	}
 	image := readDockerfile(t)["prebuilt"]
 	t.Run("in an empty root folder", func(t *testing.T) {
-		liveInContainer(t, image, inRoot(t, image, context), keystore.URL()+"/keys.jwks")
+		c := inRoot(t, image, context)
+		liveInContainer(t, image, c, keystore.URL()+"/keys.jwks")
+		serveInContainer(t, image, c)
 	})
 	t.Run("built and run by buildah", func(t *testing.T) {
 		if c := byBuildah(t, image, context); c != nil {
 			liveInContainer(t, image, c, keystore.URL()+"/keys.jwks")
+			serveInContainer(t, image, c)
 		}
 	})
 }
