@@ -69,8 +69,8 @@ func TestEachAlertHasItsRunbook(t *testing.T) {
 // never rings.
 func TestEachAlertReadsAMetricThatIsServed(t *testing.T) {
 	w := newWorld(t)
-	s := w.serve(t, w.config()+"store: {path: clients.db}\ntokens: {own_endpoint: true}\nadmin: {listen: 127.0.0.1:0}\n")
-	_, err := w.register(t, w.client(t, s.address))
+	s := w.serve(t, w.Config()+"store: {path: clients.db}\ntokens: {own_endpoint: true}\nadmin: {listen: 127.0.0.1:0}\n")
+	_, err := w.Register(t, w.Client(t, w.Software, s.address))
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, status(t, "http://"+s.admin+"/readyz"))
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.admin+"/metrics", nil)
@@ -80,7 +80,7 @@ func TestEachAlertReadsAMetricThatIsServed(t *testing.T) {
 	defer func() { assert.NoError(t, response.Body.Close()) }()
 	served, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	own, err := tls.LoadX509KeyPair(filepath.Join(w.folder, "bank.pem"), filepath.Join(w.folder, "bank.key"))
+	own, err := tls.LoadX509KeyPair(filepath.Join(w.Folder, "bank.pem"), filepath.Join(w.Folder, "bank.key"))
 	require.NoError(t, err)
 	ends := regexp.MustCompile(`(?m)^obdcr_certificate_expiry_timestamp_seconds\{use="server"\} (.*)$`).FindSubmatch(served)
 	require.NotEmpty(t, ends)

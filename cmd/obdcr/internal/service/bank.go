@@ -33,7 +33,7 @@ type parts struct {
 func (c *Config) bank(p parts) (*server.Bank, server.CertificateConfig, error) {
 	config := server.Config{
 		Issuer: c.Issuer, Profile: c.Profile, Audiences: c.Audiences, Store: p.store, TokenEndpoint: c.Tokens.Own, Paths: c.Paths,
-		ChangeTimeout: c.ChangeTimeout, Logger: p.log,
+		ChangeTimeout: c.ChangeTimeout, Retention: server.Retention{Audit: c.Retention.Audit, Deleted: c.Retention.Deleted}, Logger: p.log,
 		Observer: server.Observer{Event: p.metrics.Event, Token: p.metrics.Token, Keys: p.metrics.KeyEvent, Instrument: p.metrics.Measure},
 	}
 	if len(c.Audiences) == 0 {

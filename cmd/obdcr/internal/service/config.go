@@ -40,6 +40,7 @@ type Config struct {
 	Discovery     Discovery
 	Upstream      *Upstream
 	Hooks         *Hooks
+	Retention     Retention
 	ChangeTimeout time.Duration
 	ReloadEvery   time.Duration
 	Log           Log
@@ -172,6 +173,9 @@ type Hooks struct {
 	Reach     Reach
 	Timeout   time.Duration
 }
+
+// Retention says how long entries of the audit trail are kept; 0: for ever.
+type Retention struct{ Audit, Deleted time.Duration }
 
 // Log says how the log is written.
 type Log struct{ Format, Level string }

@@ -111,6 +111,8 @@ var table = jsonform.Table[Config]{
 	{Name: "methods",
 		Field:   jsonform.At(func(c *Config) *[]string { return &c.Methods }, lines{Known: []string{"POST", "GET", "PUT", "DELETE"}, Once: true}),
 		Example: `["POST", "GET"]`, Doc: "What the registration endpoint offers. None named: all that the bank can do."},
+	{Name: "retention", Field: jsonform.At(func(c *Config) *Retention { return &c.Retention }, jsonform.Object[Retention]{Table: retentionTable}),
+		Example: `{"audit": "2555d", "deleted": "730d"}`, Doc: "How long the audit trail is kept. The same in all processes of one store."},
 	{Name: "change_timeout", Field: span(time.Second, 10*time.Minute, func(c *Config) *time.Duration { return &c.ChangeTimeout }),
 		Example: `"30s"`, Doc: "How long hooks and provisioning may take for one change. The same in all processes of one store."},
 	{Name: "admin", Field: jsonform.At(func(c *Config) *Admin { return &c.Admin }, jsonform.Object[Admin]{Table: adminTable}),

@@ -181,6 +181,16 @@ var pathsTable = jsonform.Table[server.Paths]{
 		Doc: "200 while the store can be read and takes changes, else 503."},
 }
 
+var retentionTable = jsonform.Table[Retention]{
+	{Name: "audit", Field: span(0, maxRetention, func(r *Retention) *time.Duration { return &r.Audit }), Example: `"2555d"`,
+		Doc: "Each entry, but for the state that a client is in. 0s: for ever."},
+	{Name: "deleted", Field: span(0, maxRetention, func(r *Retention) *time.Duration { return &r.Deleted }), Example: `"730d"`,
+		Doc: "What is left of a client after it was removed. 0s: for ever."},
+}
+
+// maxRetention is a hundred years, which no duration of the file overflows.
+const maxRetention = 100 * 365 * day
+
 var adminTable = jsonform.Table[Admin]{
 	{Name: "listen", Field: word(func(a *Admin) *string { return &a.Listen }), Example: `"127.0.0.1:9090"`,
 		Doc: "Its TCP address; empty: there is none. Whoever reaches it can read the metrics: keep it inside."},
