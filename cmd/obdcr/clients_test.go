@@ -26,22 +26,13 @@ func TestOperatorScripts(t *testing.T) {
 	directory, software := newSoftware(t)
 	statement, err := software.SSA(nil)
 	require.NoError(t, err)
-	own, err := directory.ServerCertificate("127.0.0.1")
-	require.NoError(t, err)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/operators",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			certificate, key, err := ssatest.PEM(own)
-			files := map[string][]byte{
-				"bank.pem": certificate, "bank.key": key, "ca.pem": directory.CAPEM(), "directory.jwks": directory.JWKS(),
-				"sealing.key": []byte(strings.Repeat("5a", 32)), "bank.yaml": []byte(bankYAML),
-			}
-			for name, content := range files {
-				err = errors.Join(err, os.WriteFile(filepath.Join(e.WorkDir, name), content, 0o600))
-			}
-			return errors.Join(err, fillRegister(filepath.Join(e.WorkDir, "clients.db"), statement))
+			writeBank(t, e.WorkDir, directory, statement)
+			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
@@ -71,6 +62,22 @@ func TestOperatorScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+// writeBank writes a bank's configuration, its files and its store.
+func writeBank(t *testing.T, dir string, directory *ssatest.Directory, statement string) {
+	t.Helper()
+	own, err := directory.ServerCertificate("127.0.0.1")
+	require.NoError(t, err)
+	certificate, key, err := ssatest.PEM(own)
+	require.NoError(t, err)
+	for name, content := range map[string][]byte{
+		"bank.pem": certificate, "bank.key": key, "ca.pem": directory.CAPEM(), "directory.jwks": directory.JWKS(),
+		"sealing.key": []byte(strings.Repeat("5a", 32)), "bank.yaml": []byte(bankYAML),
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	}
+	require.NoError(t, fillRegister(filepath.Join(dir, "clients.db"), statement))
 }
 
 const bankYAML = `issuer: https://bank.example

@@ -49,6 +49,9 @@ newer program are left as they are, and the exit code is 3.`,
 				if err != nil {
 					return err
 				}
+				if !before.Usable {
+					return fmt.Errorf("the tables have version %d, which is newer than this program: use the one that made them, or a later one", before.Version)
+				}
 				if err := stores.Migrate(c.Context(), name); err != nil {
 					return err
 				}
@@ -56,9 +59,12 @@ newer program are left as they are, and the exit code is 3.`,
 				if err != nil {
 					return err
 				}
-				if before.Version == after.Version {
+				switch {
+				case after.Version > after.Known:
+					a.note("the tables have version %d, which is newer than this program, and it works on them", after.Version)
+				case before.Version == after.Version:
 					a.note("the tables are up to date: version %d", after.Version)
-				} else {
+				default:
 					a.note("the tables have version %d; before, they had version %d", after.Version, before.Version)
 				}
 				return nil
