@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/text"
@@ -123,8 +124,9 @@ func (t *trail) audit(d AuditDecision, after *store.Client) store.Audit {
 	if concerned == nil {
 		concerned = t.stored
 	}
+	jti := strings.Clone(text.Clip(text.Visible(t.facts(concerned).jti), maxAuditJTI)) // an entry must not keep the whole statement in memory for it
 	return store.Audit{Actor: string(t.by.Kind), ActorName: auditName(t.by), Operation: string(t.op), Decision: string(d), Reason: reasonText(t.reason),
-		SSAJTI: text.Clip(text.Visible(t.facts(concerned).jti), maxAuditJTI), RuleSet: t.r.ruleSet, Changes: t.changes(t.stored, after)}
+		SSAJTI: jti, RuleSet: t.r.ruleSet, Changes: t.changes(t.stored, after)}
 }
 
 // auditName is the name of an actor as the trail has it. That of a contact is a hash: it is the

@@ -84,6 +84,9 @@ func (t *trail) appendContent(members []member, c *store.Client) []member {
 	if err == nil {
 		members = registered
 	}
+	for i, m := range members { // an entry must not keep the whole metadata in memory for a name
+		members[i].name = auditedMembers[slices.Index(auditedMembers, m.name)]
+	}
 	statement := t.facts(c)
 	if len(statement.roles) > 0 {
 		roles, _ := json.Marshal(statement.roles) // of strings, which never fails
