@@ -26,12 +26,14 @@ type home struct {
 	free []*seat
 }
 
-// seat is a database and two stores on it, which stay open from case to case. What a case
-// leaves in the tables goes.
+// seat is a database and two stores on it, as two processes have them, that take turns. They
+// stay open from case to case. What a case leaves in the tables goes.
 type seat struct {
-	twins
-	dsn   string
-	clock atomic.Pointer[func() time.Time]
+	stores [2]swept
+	calls  atomic.Uint32
+	admin  string // DSN of the database
+	dsn    string // the same with the options of the home
+	clock  atomic.Pointer[func() time.Time]
 }
 
 // homeOf returns the home of a test, whose stores connect with the options behind the DSN.
@@ -45,16 +47,16 @@ func homeOf(t *testing.T, options string) (*home, bool) {
 }
 
 // seat returns two empty stores on one database, which go by the clock until the test ends.
-func (h *home) seat(t *testing.T, clock func() time.Time) *twins {
+func (h *home) seat(t *testing.T, clock func() time.Time) *seat {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.free) == 0 {
 		name := h.server.Database(h.t)
-		s := &seat{dsn: h.server.DSN(name)}
+		s := &seat{admin: h.server.DSN(name), dsn: h.dsn(name)}
 		s.clock.Store(&clock)
 		for i := range s.stores {
-			one := openAt(h.t, h.dsn(name), func() time.Time { return (*s.clock.Load())() })
+			one := openAt(h.t, s.dsn, func() time.Time { return (*s.clock.Load())() })
 			one.Sweep()
 			s.stores[i] = swept{one}
 		}
@@ -64,12 +66,12 @@ func (h *home) seat(t *testing.T, clock func() time.Time) *twins {
 	h.free = h.free[:len(h.free)-1]
 	s.clock.Store(&clock)
 	t.Cleanup(func() {
-		require.NoError(t, emptied(s.dsn))
+		require.NoError(t, emptied(s.admin))
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.free = append(h.free, s)
 	})
-	return &s.twins
+	return s
 }
 
 func emptied(dsn string) error {
@@ -97,6 +99,14 @@ func open(t testing.TB, dsn string) *postgres.Store {
 	return openAt(t, dsn, time.Now)
 }
 
+// seatWithProxy returns a store, and another one on its database behind a proxy.
+func (h *home) seatWithProxy(t *testing.T) (direct, behind *postgres.Store, p *proxy) {
+	t.Helper()
+	s := h.seat(t, time.Now)
+	p, dsn := newProxy(t, s.dsn)
+	return s.stores[0].Store, open(t, dsn), p
+}
+
 // swept is a store whose next call comes after what it forgets is forgotten: the cases of the
 // contract turn clocks between calls.
 type swept struct{ *postgres.Store }
@@ -116,32 +126,26 @@ func (s swept) Reserve(ctx context.Context, r store.Reservation, lease time.Dura
 	return s.Store.Reserve(ctx, r, lease)
 }
 
-// twins are two stores on one database, as two processes have them, that take turns.
-type twins struct {
-	stores [2]swept
-	calls  atomic.Uint32
-}
+func (s *seat) next() swept { return s.stores[s.calls.Add(1)%2] }
 
-func (s *twins) next() swept { return s.stores[s.calls.Add(1)%2] }
-
-func (s *twins) Reserve(ctx context.Context, r store.Reservation, lease time.Duration) error {
+func (s *seat) Reserve(ctx context.Context, r store.Reservation, lease time.Duration) error {
 	return s.next().Reserve(ctx, r, lease)
 }
-func (s *twins) Confirm(ctx context.Context, r store.Reservation) error {
+func (s *seat) Confirm(ctx context.Context, r store.Reservation) error {
 	return s.next().Confirm(ctx, r)
 }
-func (s *twins) Release(ctx context.Context, r store.Reservation) error {
+func (s *seat) Release(ctx context.Context, r store.Reservation) error {
 	return s.next().Release(ctx, r)
 }
-func (s *twins) KeepToken(ctx context.Context, hash [32]byte, clientID string, content []byte, expiry time.Time, most int) error {
+func (s *seat) KeepToken(ctx context.Context, hash [32]byte, clientID string, content []byte, expiry time.Time, most int) error {
 	return s.next().KeepToken(ctx, hash, clientID, content, expiry, most)
 }
-func (s *twins) KeptToken(ctx context.Context, hash [32]byte) ([]byte, error) {
+func (s *seat) KeptToken(ctx context.Context, hash [32]byte) ([]byte, error) {
 	return s.next().KeptToken(ctx, hash)
 }
-func (s *twins) EndToken(ctx context.Context, hash [32]byte) error {
+func (s *seat) EndToken(ctx context.Context, hash [32]byte) error {
 	return s.next().EndToken(ctx, hash)
 }
-func (s *twins) EndTokensOf(ctx context.Context, clientID string) error {
+func (s *seat) EndTokensOf(ctx context.Context, clientID string) error {
 	return s.next().EndTokensOf(ctx, clientID)
 }

@@ -135,11 +135,20 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// Close waits for the changes and reads under way and closes the connections. Afterwards each
-// method of the store returns an error. A second Close does nothing. The error is always nil.
+// Close waits for the changes and reads under way and closes the connections. It waits no longer
+// than a change may take: a host that is gone does not hold up the end of a process. Afterwards
+// each method of the store returns an error. A second Close does nothing. The error is always nil.
 func (s *Store) Close() error {
 	s.sweeper.close()
-	s.pool.Close()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		s.pool.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(changeWait):
+	}
 	return nil
 }
 
@@ -153,9 +162,10 @@ func isAnswer(err error) bool {
 	return false
 }
 
-// failed gives an error its prefix and its advice, unless it is an answer of the contract.
+// failed gives an error its prefix and its advice, unless it is an answer of the contract or has
+// both.
 func failed(verb string, err error) error {
-	if err == nil || isAnswer(err) {
+	if err == nil || isAnswer(err) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrNewer) || errors.Is(err, ErrOlder) {
 		return err
 	}
 	return fmt.Errorf("postgres: %s: %w", verb, explained(err))

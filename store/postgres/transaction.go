@@ -27,8 +27,8 @@ type change struct {
 	id    string // written with each row that can tell whose it is
 	audit string // ID of the entry, "" where the change leaves none
 	doubt bool   // an attempt may have been committed
-	// made finds out, in the transaction of an attempt that met an answer of the contract,
-	// whether an earlier attempt was committed. ErrUnknown: it cannot.
+	// made finds out, after an attempt that met an answer of the contract and in a transaction
+	// of its own, whether an earlier attempt was committed. ErrUnknown: it cannot.
 	made func(ctx context.Context, w *work) (bool, error)
 }
 
@@ -151,6 +151,8 @@ func (w *work) settle(ctx context.Context, err error) error {
 		return err
 	}
 	if err != nil && w.made != nil {
+		w.rollback(ctx) // so that nothing is found which this attempt has written
+		w.tx = nil
 		switch made, unknown := w.made(ctx, w); {
 		case unknown != nil:
 			return unknown

@@ -1,0 +1,83 @@
+package postgres_test
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/internal/fulltest"
+	"github.com/obdcr/obdcr/store"
+)
+
+// TestAJTIIsUsedOnceWhileItIsForgotten has one process, the clock of which is ahead, forget a
+// jti while others send the same request again.
+func TestAJTIIsUsedOnceWhileItIsForgotten(t *testing.T) {
+	for _, options := range []string{"", serializable} {
+		h, ok := homeOf(t, options)
+		if !ok {
+			return
+		}
+		for round := range fulltest.Rounds(10) {
+			start := time.Now().Truncate(time.Second)
+			s := h.seat(t, func() time.Time { return start })
+			ahead := openAt(t, s.dsn, func() time.Time { return start.Add(24 * time.Hour) })
+			with := store.Change{Reservation: jtiOf("a")}
+			require.NoError(t, s.stores[0].Create(t.Context(), registration("a"), with))
+			var wins atomic.Int32
+			var group sync.WaitGroup
+			for i := range 8 {
+				group.Go(func() {
+					if s.next().Create(t.Context(), registration(fmt.Sprint("again", i)), with) == nil {
+						wins.Add(1)
+					}
+				})
+			}
+			group.Go(func() { _, _ = ahead.Purge(t.Context(), store.Purge{Limit: 10}) })
+			group.Wait()
+			require.Zero(t, wins.Load(), "round %d: the jti was used twice", round)
+			done, err := ahead.Purge(t.Context(), store.Purge{Limit: 10})
+			require.NoError(t, err)
+			require.LessOrEqual(t, done.Reservations, 1)
+			require.ErrorIs(t, s.next().Create(t.Context(), registration("last"), with), store.ErrForgotten)
+			require.NoError(t, ahead.Close())
+			for _, one := range s.stores {
+				one.Swept()
+			}
+			require.NoError(t, emptied(s.admin))
+		}
+	}
+}
+
+// TestEndedReservationsAreForgottenByChanges: the table does not grow for ever, and no change
+// waits for it.
+func TestEndedReservationsAreForgottenByChanges(t *testing.T) {
+	h, ok := homeOf(t, "")
+	if !ok {
+		return
+	}
+	var passed atomic.Int64
+	start := time.Now().Truncate(time.Second)
+	s := h.seat(t, func() time.Time { return start.Add(time.Duration(passed.Load())) })
+	create := func(id string) {
+		r := jtiOf(id)
+		r.Until = start.Add(time.Duration(passed.Load()) + time.Minute)
+		require.NoError(t, s.next().Create(t.Context(), registration(id), store.Change{Reservation: r}))
+	}
+	for i := range 10 {
+		create(fmt.Sprint("early", i))
+	}
+	passed.Store(int64(time.Hour))
+	create("late1")
+	create("late2")
+	held, err := s.next().ListReservations(t.Context(), nil, 100)
+	require.NoError(t, err)
+	require.Len(t, held, 2)
+	mark, any, err := s.next().Forgotten(t.Context())
+	require.NoError(t, err)
+	require.True(t, any)
+	require.Equal(t, start.Add(time.Minute).Unix(), mark.Unix())
+}
