@@ -118,6 +118,7 @@ func TestAPostgresEndsWithATestThatIsKilled(t *testing.T) {
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait() // it was killed
 	require.NotEmpty(t, folder)
+	t.Cleanup(func() { _ = os.RemoveAll(folder) }) // the guard cannot where the folder around is root's alone
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(folder + "/data")
 		return os.IsNotExist(err)
