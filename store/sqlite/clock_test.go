@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/internal/agree"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/sqlite"
 )
@@ -63,13 +64,13 @@ func TestNoJTIIsTakenTwiceWhereverTheClockGoes(t *testing.T) {
 	var clock turned
 	path := file(t)
 	s := openAt(t, path, clock.now)
-	anyClock(t, random, 1000, s, &clock, func(s full) full {
+	anyClock(t, random, 1000, s, &clock, func(s agree.Store) agree.Store {
 		require.NoError(t, s.(*sqlite.Store).Close())
 		return openAt(t, path, clock.now)
 	})
 }
 
-func anyClock(t *testing.T, random *rand.Rand, steps int, s full, clock *turned, again func(full) full) {
+func anyClock(t *testing.T, random *rand.Rand, steps int, s agree.Store, clock *turned, again func(agree.Store) agree.Store) {
 	t.Helper()
 	taken := map[string]map[string]time.Time{} // by jti and by ID of the record
 	latest := clock.now()

@@ -1,0 +1,38 @@
+package postgres_test
+
+import (
+	"flag"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/obdcr/obdcr/internal/agree"
+	"github.com/obdcr/obdcr/internal/fulltest"
+)
+
+// TestBothStoresAgree asks the store in memory and the one in PostgreSQL the same things in
+// any order: they give the same answers and hold the same records.
+func TestBothStoresAgree(t *testing.T) {
+	h, ok := homeOf(t, "")
+	if !ok {
+		return
+	}
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue { // that of stores without a network
+		require.NoError(t, checks.Value.Set(strconv.Itoa(fulltest.Rounds(10))))
+		defer func() { require.NoError(t, checks.Value.Set(checks.DefValue)) }()
+	}
+	var clock atomic.Pointer[func() time.Time]
+	dsn := h.dsn(h.server.Database(t))
+	s := openAt(t, dsn, func() time.Time { return (*clock.Load())() })
+	rapid.Check(t, func(t *rapid.T) {
+		require.NoError(t, emptied(dsn))
+		agree.WithMemory(t, func(now func() time.Time) agree.Store {
+			clock.Store(&now)
+			return s
+		})
+	})
+}
