@@ -23,9 +23,7 @@ const (
 	selectAs      = "SELECT client FROM audit WHERE client_id = $1 AND client_id <> '' AND client_id <> client ORDER BY id DESC LIMIT 1"
 )
 
-// An attempt after one that was committed meets its entry. What else it meets says so: the
-// statement must not fail before.
-var insertNote = "INSERT INTO audit (" + noteColumns + ") VALUES (" + places(1, noteColumns) + ") ON CONFLICT DO NOTHING"
+var insertNote = "INSERT INTO audit (" + noteColumns + ") VALUES (" + places(1, noteColumns) + ")"
 
 // note is an entry to write; nil for none.
 type note []any
