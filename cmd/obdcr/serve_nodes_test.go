@@ -59,6 +59,7 @@ func nginx(t *testing.T, w *servicetest.World, program string, banks ...string) 
 // nginx spread requests over both. Whichever way a request takes, it meets the same clients
 // and tokens.
 func TestServeBehindTwoNodesOfNginx(t *testing.T) {
+	t.Parallel()
 	program, there := realtest.Tool(t, "nginx")
 	if !there {
 		return
@@ -118,22 +119,15 @@ func failsToServe(t *testing.T, folder string) string {
 	return string(said)
 }
 
-// TestServeWithoutItsDatabase: a bank whose database is away does not begin; one that has
-// begun answers 503 until the database is back.
-func TestServeWithoutItsDatabase(t *testing.T) {
-	database, ok := realtest.StartPostgres(t, realtest.FastPostgres)
-	if !ok {
-		return
-	}
-	w := servicetest.New(t)
-	dsn := database.DSN(database.Database(t))
+// serveOverPostgres starts a bank over a database, and returns what asks it for readiness.
+func serveOverPostgres(t *testing.T, w *servicetest.World, dsn string) (bank *serving, ready func() int) {
+	t.Helper()
 	w.Write(t, "dsn.txt", dsn+"\n")
 	w.Write(t, "bank.yaml", w.Config()+"store: {dsn_file: dsn.txt}\ntokens: {own_endpoint: true}\n"+jsonLog)
-	bank := serveProcess(t, w.Folder)
-	client := w.Client(t, w.Software, bank.address)
+	bank = serveProcess(t, w.Folder)
 	transport := tpp.MutualTLS(w.Software.TransportCertificate, w.Roots())
 	t.Cleanup(transport.CloseIdleConnections)
-	ready := func() int {
+	return bank, func() int {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+bank.address+"/readyz", http.NoBody)
 		require.NoError(t, err)
 		answer, err := transport.Do(request)
@@ -141,36 +135,77 @@ func TestServeWithoutItsDatabase(t *testing.T) {
 		require.NoError(t, answer.Body.Close())
 		return answer.StatusCode
 	}
-	require.Equal(t, http.StatusOK, ready())
+}
 
-	database.Stop(t, realtest.Immediate)
-	_, err := w.Register(t, client)
+// unavailable demands that a bank registers nobody at the moment, and says so.
+func unavailable(t *testing.T, w *servicetest.World, bank *serving, ready func() int) {
+	t.Helper()
+	_, err := w.Register(t, w.Client(t, w.Software, bank.address))
 	var refused *tpp.ResponseError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, http.StatusServiceUnavailable, refused.Status)
 	require.Eventually(t, func() bool { return ready() == http.StatusServiceUnavailable }, 20*time.Second, 50*time.Millisecond)
+}
+
+// TestServeWithoutItsDatabase: a bank whose database is away does not begin; one that has
+// begun answers 503 until the database is back.
+func TestServeWithoutItsDatabase(t *testing.T) {
+	t.Parallel()
+	database, ok := realtest.StartPostgres(t, realtest.FastPostgres)
+	if !ok {
+		return
+	}
+	w := servicetest.New(t)
+	dsn := database.DSN(database.Database(t))
+	bank, ready := serveOverPostgres(t, w, dsn)
+	require.Equal(t, http.StatusOK, ready())
+	database.Stop(t, realtest.Immediate)
+	unavailable(t, w, bank, ready)
 	said := failsToServe(t, w.Folder)
 	require.Contains(t, said, "cannot be opened")
 	require.NotContains(t, said, dsn)
 
 	database.Start(t)
 	require.Eventually(t, func() bool { return ready() == http.StatusOK }, 30*time.Second, 50*time.Millisecond)
-	_, err = w.Register(t, client)
+	_, err := w.Register(t, w.Client(t, w.Software, bank.address))
 	require.NoError(t, err, "with a new request")
 	require.False(t, bank.Ended())
 }
 
-// TestServeWithADatabaseOfALaterVersion: it does not begin, and changes nothing.
-func TestServeWithADatabaseOfALaterVersion(t *testing.T) {
+// TestServeWithADatabaseThatIsReadOnly: it is not ready, and changes nothing, until the
+// database takes changes again.
+func TestServeWithADatabaseThatIsReadOnly(t *testing.T) {
+	t.Parallel()
 	database, ok := realtest.SharedPostgres(t)
 	if !ok {
 		return
 	}
 	w := servicetest.New(t)
 	name := database.Database(t)
-	w.Write(t, "dsn.txt", database.DSN(name))
-	w.Write(t, "bank.yaml", w.Config()+"store: {dsn_file: dsn.txt}\ntokens: {own_endpoint: true}\n"+jsonLog)
-	serveProcess(t, w.Folder).Stop()
+	bank, ready := serveOverPostgres(t, w, database.DSN(name))
+	readOnly := func(to string) {
+		database.SQL(t, "postgres", "ALTER DATABASE "+name+" SET default_transaction_read_only = "+to)
+		database.SQL(t, "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+name+"'")
+	}
+	readOnly("on")
+	unavailable(t, w, bank, ready)
+	readOnly("off")
+	require.Eventually(t, func() bool { return ready() == http.StatusOK }, 30*time.Second, 50*time.Millisecond)
+	_, err := w.Register(t, w.Client(t, w.Software, bank.address))
+	require.NoError(t, err, "with a new request")
+}
+
+// TestServeWithADatabaseOfALaterVersion: it does not begin, and changes nothing.
+func TestServeWithADatabaseOfALaterVersion(t *testing.T) {
+	t.Parallel()
+	database, ok := realtest.SharedPostgres(t)
+	if !ok {
+		return
+	}
+	w := servicetest.New(t)
+	name := database.Database(t)
+	bank, _ := serveOverPostgres(t, w, database.DSN(name))
+	bank.Stop()
 	database.SQL(t, name, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true); UPDATE schema_compat SET oldest = 9999")
 	require.Contains(t, failsToServe(t, w.Folder), "newer than this program")
 }
