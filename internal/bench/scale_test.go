@@ -63,10 +63,11 @@ func TestScale(t *testing.T) {
 		scaleOpening(t, filepath.Join(folder, large), many, end)
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
-		server, ok := realtest.SharedPostgres(t)
-		if many > 2*scaleFew && ok {
-			server, ok = realtest.StartPostgres(t)
+		start := realtest.SharedPostgres
+		if many > 2*scaleFew { // a server of its own goes with all that it holds
+			start = func(t testing.TB) (*realtest.Postgres, bool) { return realtest.StartPostgres(t) }
 		}
+		server, ok := start(t)
 		if !ok {
 			return
 		}
