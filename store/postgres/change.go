@@ -50,9 +50,7 @@ func (s *Store) Create(ctx context.Context, c store.Client, with store.Change) e
 			r.queue(b)
 			b.Queue(insertClient, append(all[:len(all):len(all)], w.id)...).Exec(count(&added))
 			queueKeys(b, keys, c.ID, &held)
-			if note != nil { // an earlier attempt may have been committed with this entry
-				b.Queue(insertNote+" ON CONFLICT DO NOTHING", note...)
-			}
+			note.queue(b)
 		}); err != nil {
 			return err
 		}
