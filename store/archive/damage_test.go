@@ -85,6 +85,10 @@ func wrongs() []wrong {
 		{"a doubled client", sealed(func(f string) string { return doubled(f, 7) }), archive.ErrDamaged, "line 8: .*doubled"},
 		{"clients out of order", sealed(func(f string) string { return swap(f, 7, 8) }), archive.ErrDamaged, "line 8: .*out of order"},
 		{"a client behind the reservations", sealed(func(f string) string { return swap(f, 499, lineOf(f, "reservation")+20) }), archive.ErrDamaged, "out of order"},
+		{"a reservation before the last client", sealed(func(f string) string {
+			first := lineOf(f, "reservation")
+			return swap(f, first-1, first)
+		}), archive.ErrDamaged, "a client stands behind what comes after all of them"},
 		{"a second header", sealed(func(f string) string { return doubled(f, 1) }), archive.ErrDamaged, "line 2: .*header stands here again"},
 		{"a key that is none", sealed(func(f string) string {
 			return regexp.MustCompile(`"key":"[0-9a-f]{64}"`).ReplaceAllString(f, `"key":"AA"`)
