@@ -19,7 +19,7 @@ type stalled struct {
 	gone                 store.Purged
 }
 
-func (s stalled) ratio() float64 { return quantile(s.beside, 0.5) / quantile(s.alone, 0.5) }
+func (m *stalled) ratio() float64 { return quantile(m.beside, 0.5) / quantile(m.alone, 0.5) }
 
 // stall makes creates alone, so many, and then beside a purge of the reservations and of the
 // entries of the audit trail that came with the first records: up to that number.
