@@ -184,18 +184,27 @@ func (c *Config) fillSecrets(s *server.Config, log *slog.Logger) error {
 }
 
 func (c *Config) fillTokens(s *server.Config, log *slog.Logger) error {
-	i := c.Tokens.Introspection
-	if i == nil {
+	if c.Tokens.Introspection == nil {
 		return nil
 	}
+	tokens, err := c.introspection(log)
+	if err == nil {
+		s.Tokens = tokens
+	}
+	return err
+}
+
+// introspection makes what asks the authorization server about tokens.
+func (c *Config) introspection(log *slog.Logger) (*token.Introspection, error) {
+	i := c.Tokens.Introspection
 	const place = "tokens/introspection"
 	client, err := c.client(log, place, i.Reach)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	secret, err := c.secret(log, place+"/client_secret", i.ClientSecret)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	config := token.IntrospectionConfig{IntrospectionURL: i.URL, RevocationURL: i.RevocationURL, MetadataURL: i.MetadataURL, HTTPClient: client,
 		ClientID: i.ClientID, ClientSecret: secret, Timeout: i.Timeout, Revocation: token.NoRevocation()}
@@ -205,16 +214,15 @@ func (c *Config) fillTokens(s *server.Config, log *slog.Logger) error {
 	if k := i.Key; k != nil {
 		key, err := c.signer(log, place+"/client_key/key_file", k.KeyFile)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		config.ClientKey = &token.AssertionKey{Signer: key, KeyID: k.KeyID, Algorithm: k.Algorithm, Audience: k.Audience}
 	}
 	tokens, err := token.NewIntrospection(config)
 	if err != nil {
-		return c.faultAt(place, "%s", text.Detail(err))
+		return nil, c.faultAt(place, "%s", text.Detail(err))
 	}
-	s.Tokens = tokens
-	return nil
+	return tokens, nil
 }
 
 // signer reads a private key in PEM: PKCS #8, PKCS #1 or SEC 1.

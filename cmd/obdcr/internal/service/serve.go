@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/metrics"
@@ -113,15 +114,32 @@ func (c *Config) serve(ctx context.Context, r *running, l, admin net.Listener, o
 		}()
 	}
 	r.tellExpiry()
-	reloads := make(chan struct{})
-	go func() { defer close(reloads); r.watch(ctx, o.Reload) }()
+	var others sync.WaitGroup
+	others.Go(func() { r.watch(ctx, o.Reload) })
+	others.Go(func() { r.checkTokens(ctx) })
 	if o.Ready != nil {
 		o.Ready(l.Addr().String(), adminAddress)
 	}
 	err := r.bank.Serve(ctx, l)
 	stop()
-	<-reloads
+	others.Wait()
 	return errors.Join(err, <-adminEnded)
+}
+
+// checkTokens looks whether the authorization server fits the configuration, and tells the log
+// what does not. The bank serves meanwhile: registration needs no tokens.
+func (r *running) checkTokens(ctx context.Context) {
+	i := r.config.Tokens.Introspection
+	if i == nil {
+		return
+	}
+	tokens, err := r.config.introspection(slog.New(slog.DiscardHandler)) // its warnings are logged already
+	if err == nil {
+		err = tokens.Check(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		r.log.Error("the authorization server does not fit, or cannot be asked", "url", i.URL, "error", err)
+	}
 }
 
 // listen listens at an address of the configuration.

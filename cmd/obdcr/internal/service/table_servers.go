@@ -47,7 +47,7 @@ var introspectionTable = append(jsonform.Table[Introspection]{
 		Doc: "Where the bank ends a token of a client (RFC 7009). Without it none is ended: the client's tokens die with the client."},
 	{Name: "metadata_url",
 		Field: word(func(i *Introspection) *string { return &i.MetadataURL }), Example: `"https://as.bank.example/.well-known/openid-configuration"`,
-		Doc: "The server's metadata, which the bank compares with this file at its start."},
+		Doc: "The server's metadata. The bank compares it with this file at its start, and logs what does not fit."},
 	{Name: "client_id", Field: word(func(i *Introspection) *string { return &i.ClientID }), Example: `"obdcr"`, Doc: "The bank's own client there."},
 	{Name: "client_secret_file", Field: word(func(i *Introspection) *string { return &i.ClientSecret.File }), Example: `"introspection.secret"`,
 		Doc: "A file with its secret (client_secret_basic)."},
