@@ -25,8 +25,9 @@ type Purged struct {
 	Deleted      int // entries about records that were removed before DeletedBefore
 }
 
-// Purger forgets what the bank need not keep any more, in bounded steps: a step with a Limit
-// of a few hundred holds up the changes beside it no longer than one of them takes.
+// Purger forgets what the bank need not keep any more, in bounded steps. A store with one
+// writer holds up the changes beside a step until its end: take a Limit of fifty or so there,
+// and leave time between the steps.
 type Purger interface {
 	// Purge forgets the oldest first, in one transaction: the reservations that ended first, the
 	// entries by their IDs, and by DeletedBefore the record that was removed first, in the order

@@ -209,3 +209,25 @@ func TestServeWithADatabaseOfALaterVersion(t *testing.T) {
 	database.SQL(t, name, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true); UPDATE schema_compat SET oldest = 9999")
 	require.Contains(t, failsToServe(t, w.Folder), "newer than this program")
 }
+
+// TestServeWithTablesThatAreMadeByHand: a server that may make none serves over tables that a
+// person made, and not without them.
+func TestServeWithTablesThatAreMadeByHand(t *testing.T) {
+	t.Parallel()
+	database, ok := realtest.SharedPostgres(t)
+	if !ok {
+		return
+	}
+	w := servicetest.New(t)
+	name := database.Database(t)
+	w.Write(t, "dsn.txt", database.DSN(name)+"\n")
+	w.Write(t, "bank.yaml", w.Config()+"store: {dsn_file: dsn.txt, made_by_hand: true}\ntokens: {own_endpoint: true}\n"+jsonLog)
+	require.Contains(t, failsToServe(t, w.Folder), "obdcr migrate up")
+	_, err := database.TrySQL(name, "SELECT 1 FROM clients")
+	require.Error(t, err, "no table was made")
+	code, _, said := call("migrate", "up", "--config", filepath.Join(w.Folder, "bank.yaml"))
+	require.Equal(t, exitFine, code, said)
+	bank := serveProcess(t, w.Folder)
+	_, err = w.Register(t, w.Client(t, w.Software, bank.address))
+	require.NoError(t, err)
+}

@@ -26,7 +26,7 @@ type Retention struct {
 const (
 	PurgeEach = time.Hour // how often Run forgets what is to be kept no longer
 
-	purgeStep    = 300                    // entries and reservations
+	purgeStep    = 50                     // entries and reservations: a change waits some milliseconds for as many in SQLite
 	purgePause   = 100 * time.Millisecond // between two steps
 	purgeTimeout = time.Minute            // of a step
 	purgeRetry   = time.Minute            // after a failure

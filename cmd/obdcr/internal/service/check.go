@@ -102,6 +102,9 @@ func (c *Config) checkStore(f *jsonform.Faults) {
 	if given != 1 {
 		f.Add("store", "needs exactly one of path, dsn, dsn_file and dsn_env: a file of SQLite, or the DSN of PostgreSQL or where it is")
 	}
+	if s.Path != "" && s.MadeByHand {
+		f.Add("store/made_by_hand", "is for PostgreSQL: a file of SQLite is made by the server")
+	}
 	if s.DSN == "" {
 		return
 	}

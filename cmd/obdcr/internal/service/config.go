@@ -102,6 +102,8 @@ type Store struct {
 	Path string
 	DSN  string
 	Ref  SecretRef // of the DSN
+
+	MadeByHand bool // the tables of PostgreSQL
 }
 
 // SecretRef says where a secret is: in a file or in a variable of the environment.

@@ -64,6 +64,7 @@ func mistakes() map[string]mistake {
 		"a password in the DSN":         {"path: clients.db", mark + "dsn: postgres://a:hunter2@db/a", "has a password"},
 		"a password among parameters":   {"path: clients.db", mark + "dsn: postgres://db/a?password=hunter2", "has a password"},
 		"a password and several hosts":  {"path: clients.db", mark + "dsn: 'postgres://a:hunter2@db1:1,db2:2/a'", "has a password"},
+		"tables by hand in SQLite":      {"{path: clients.db", "{path: clients.db, " + mark + "made_by_hand: true", "is for PostgreSQL"},
 		"a DSN in an unset variable":    {"path: clients.db", mark + "dsn_env: OBDCR_TEST_UNSET", "OBDCR_TEST_UNSET\" of the environment is not set"},
 		"two sealing keys":              {"listen:", "sealing_key_file: sealing.key\n" + mark + "sealing_key_env: A\nlisten:", "exclude each other"},
 		"a sealing key that is short":   {"listen:", mark + "sealing_key_file: short.key\nlisten:", "is not of 32 bytes"},

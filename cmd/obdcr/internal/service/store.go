@@ -12,8 +12,8 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-// OpenStore opens the store that a configuration names, and brings its tables up to date. A
-// nil clock is time.Now, a nil log logs nothing. The error is a *ConfigError or a *FileError
+// OpenStore opens the store that a configuration names, and brings its tables up to date,
+// unless somebody else does (Store.MadeByHand). A nil clock is time.Now, a nil log logs nothing. The error is a *ConfigError or a *FileError
 // where the DSN cannot be had, and else that of stores.Open, which is unreachable or newer than
 // this program. No error holds a password.
 func OpenStore(ctx context.Context, c *Config, clock func() time.Time, log *slog.Logger) (stores.Opened, error) {
@@ -21,7 +21,7 @@ func OpenStore(ctx context.Context, c *Config, clock func() time.Time, log *slog
 	if err != nil {
 		return nil, err
 	}
-	return stores.Open(ctx, name, stores.Options{Clock: clock, Logger: log})
+	return stores.Open(ctx, name, stores.Options{NoMigrate: c.Store.MadeByHand, Clock: clock, Logger: log})
 }
 
 // StoreName returns the path or the DSN of the store, as stores.Open takes it. A nil log logs

@@ -29,6 +29,8 @@ var storeTable = jsonform.Table[Store]{
 	{Name: "dsn_file", Field: word(func(s *Store) *string { return &s.Ref.File }), Example: `"dsn.txt"`, Doc: "A file with the DSN."},
 	{Name: "dsn_env", Field: word(func(s *Store) *string { return &s.Ref.Env }), Example: `"OBDCR_DSN"`,
 		Doc: "The variable of the environment with the DSN."},
+	{Name: "made_by_hand", Field: flag(func(s *Store) *bool { return &s.MadeByHand }), Example: `true`,
+		Doc: "Whether somebody else makes the tables of PostgreSQL, with obdcr migrate: a server makes and changes none then."},
 }
 
 var tokensTable = jsonform.Table[Tokens]{
