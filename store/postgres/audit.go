@@ -23,7 +23,9 @@ const (
 	selectAs      = "SELECT client FROM audit WHERE client_id = $1 AND client_id <> '' AND client_id <> client ORDER BY id DESC LIMIT 1"
 )
 
-var insertNote = "INSERT INTO audit (" + noteColumns + ") VALUES (" + places(1, noteColumns) + ")"
+// An attempt after one that was committed meets its entry. What else it meets says so: the
+// statement must not fail before.
+var insertNote = "INSERT INTO audit (" + noteColumns + ") VALUES (" + places(1, noteColumns) + ") ON CONFLICT DO NOTHING"
 
 // note is an entry to write; nil for none.
 type note []any

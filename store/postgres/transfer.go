@@ -176,7 +176,7 @@ func (in *imports) notes(ctx context.Context, all []store.AuditEntry) error {
 		if err != nil {
 			return nil, fmt.Errorf("entry %.64q: %w", e.ID, err)
 		}
-		return q.Queue(insertNote+" ON CONFLICT DO NOTHING", n...), nil
+		return q.Queue(insertNote, n...), nil
 	})
 	if err != nil {
 		return err
