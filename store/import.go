@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"bytes"
 	"encoding/hex"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 
 // ForImport returns the batch that Import writes: times are in UTC and as coarse as a store
 // keeps them, empty bytes are nil, and the ClientID of an Active record is its ID if it has
-// none. It shares memory with b. The error wraps ErrState, and names a record, a reservation
+// none, that of an Updating one the ClientID of its Previous. It shares memory with b. The error wraps ErrState, and names a record, a reservation
 // or an entry that no store can have.
 func ForImport(b Batch) (Batch, error) {
 	b.Clients, b.Reservations, b.Audit = slices.Clone(b.Clients), slices.Clone(b.Reservations), slices.Clone(b.Audit)
@@ -64,6 +65,9 @@ func recordForImport(c Client) (Client, error) {
 			return Client{}, fmt.Errorf("%w: it is %s and its Previous does not fit", ErrState, c.State)
 		}
 		c.Previous = &before
+		if c.State == Updating {
+			c.ClientID = cmp.Or(c.ClientID, before.ClientID) // an update never takes it away
+		}
 	}
 	return withoutEmptyBytes(c), nil
 }

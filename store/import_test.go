@@ -30,6 +30,7 @@ func TestOnlyWhatAStoreCanHaveIsImported(t *testing.T) {
 	got, err := store.ForImport(sound())
 	require.NoError(t, err)
 	assert.Equal(t, "a", got.Clients[0].ClientID)
+	assert.Equal(t, "b", got.Clients[1].ClientID, "that of before")
 	assert.Equal(t, store.Active, got.Clients[0].State)
 	assert.Equal(t, at.Truncate(time.Second), got.Clients[1].Since)
 	assert.Equal(t, time.Unix(1_700_000_001, 0).UTC(), got.Reservations[0].Until, "never earlier than it was")

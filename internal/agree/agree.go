@@ -5,8 +5,11 @@ package agree
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
+	"strconv"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -35,6 +38,18 @@ type lists interface {
 type moves interface {
 	store.Purger
 	store.Transfer
+}
+
+// Checks sets how many runs of steps rapid.Check draws in a test, unless the command line says
+// how many: rapid's own number is for what needs no disk.
+func Checks(t *testing.T, number int) {
+	t.Helper()
+	checks := flag.Lookup("rapid.checks")
+	if checks.Value.String() != checks.DefValue {
+		return
+	}
+	require.NoError(t, checks.Value.Set(strconv.Itoa(number)))
+	t.Cleanup(func() { require.NoError(t, checks.Value.Set(checks.DefValue)) })
 }
 
 // WithMemory draws steps, and makes each of them in a store in memory and in the store that

@@ -21,7 +21,7 @@ func TestAJTIIsUsedOnceWhileItIsForgotten(t *testing.T) {
 		if !ok {
 			return
 		}
-		for round := range fulltest.Rounds(10) {
+		for round := range fulltest.Rounds(3) {
 			start := time.Now().Truncate(time.Second)
 			s := h.seat(t, func() time.Time { return start })
 			ahead := openAt(t, s.dsn, func() time.Time { return start.Add(24 * time.Hour) })

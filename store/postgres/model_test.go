@@ -1,8 +1,6 @@
 package postgres_test
 
 import (
-	"flag"
-	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,10 +19,7 @@ func TestBothStoresAgree(t *testing.T) {
 	if !ok {
 		return
 	}
-	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue { // that of stores without a network
-		require.NoError(t, checks.Value.Set(strconv.Itoa(fulltest.Rounds(10))))
-		defer func() { require.NoError(t, checks.Value.Set(checks.DefValue)) }()
-	}
+	agree.Checks(t, fulltest.Rounds(10))
 	var clock atomic.Pointer[func() time.Time]
 	dsn := h.dsn(h.server.Database(t))
 	s := openAt(t, dsn, func() time.Time { return (*clock.Load())() })

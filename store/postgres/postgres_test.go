@@ -40,13 +40,13 @@ func keepsTheContract(t *testing.T, h *home, rounds int) {
 
 func TestTwoStoresOnOneDatabaseKeepTheContract(t *testing.T) {
 	if h, ok := homeOf(t, ""); ok {
-		keepsTheContract(t, h, fulltest.Rounds(5))
+		keepsTheContract(t, h, fulltest.Rounds(2))
 	}
 }
 
 func TestTheContractHoldsAtSerializable(t *testing.T) {
 	if h, ok := homeOf(t, serializable); ok {
-		keepsTheContract(t, h, fulltest.Rounds(3))
+		keepsTheContract(t, h, fulltest.Rounds(1))
 	}
 }
 
@@ -60,5 +60,5 @@ func TestTheContractHoldsBehindAPooler(t *testing.T) {
 		return
 	}
 	h.dsn = func(database string) string { return pooler.DSN(database) + "&pooler=transaction" }
-	keepsTheContract(t, h, fulltest.Rounds(3))
+	keepsTheContract(t, h, fulltest.Rounds(1))
 }
