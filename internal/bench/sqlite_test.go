@@ -67,7 +67,7 @@ func BenchmarkPOSTSQLite(b *testing.B) {
 					b.Error(err)
 				}
 			})
-			stored, least := &keeping{Store: clients}, bare.Open(b)
+			stored, least := &keeping{Store: clients}, bare.Open(b, bare.Tables)
 			e := newEndpoint(b, stored)
 			var post, floor time.Duration
 			turns := 0
