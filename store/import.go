@@ -1,8 +1,8 @@
 package store
 
 import (
-	"cmp"
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"reflect"
@@ -13,9 +13,9 @@ import (
 )
 
 // ForImport returns the batch that Import writes: times are in UTC and as coarse as a store
-// keeps them, empty bytes are nil, and the ClientID of an Active record is its ID if it has
-// none, that of an Updating one the ClientID of its Previous. It shares memory with b. The error wraps ErrState, and names a record, a reservation
-// or an entry that no store can have.
+// keeps them, and empty bytes are nil. The ClientID of an Active record that has none is its
+// ID, that of an Updating one is the ClientID of its Previous. It shares memory with b. The
+// error wraps ErrState, and names a record, a reservation or an entry that no store can have.
 func ForImport(b Batch) (Batch, error) {
 	b.Clients, b.Reservations, b.Audit = slices.Clone(b.Clients), slices.Clone(b.Reservations), slices.Clone(b.Audit)
 	var err error
