@@ -23,7 +23,7 @@ func anyBatch(t *rapid.T) store.Batch {
 	text, raw := rapid.String(), rapid.SliceOfN(rapid.Byte(), 0, 40)
 	for n := range rapid.IntRange(0, 40).Draw(t, "clients") {
 		c := store.Client{
-			ID: fmt.Sprint(text.Draw(t, "id"), n), Version: rapid.Int64Range(2, 1<<40).Draw(t, "version"), State: store.Active,
+			ID: fmt.Sprintf("%d:%s", n, text.Draw(t, "id")), Version: rapid.Int64Range(2, 1<<40).Draw(t, "version"), State: store.Active,
 			Since: anyTime(t), IssuedAt: anyTime(t), Environment: claims.Environment(text.Draw(t, "environment")), Issuer: text.Draw(t, "issuer"),
 			SoftwareID: text.Draw(t, "software"), OrgID: text.Draw(t, "org"), Metadata: json.RawMessage(text.Draw(t, "metadata")),
 			SoftwareStatement: text.Draw(t, "statement"), SecretHash: raw.Draw(t, "hash"), SealedSecret: raw.Draw(t, "sealed"),
@@ -43,7 +43,7 @@ func anyBatch(t *rapid.T) store.Batch {
 	}
 	for n := range rapid.IntRange(0, 40).Draw(t, "reservations") {
 		r := store.HeldReservation{Until: anyTime(t), Client: "of " + text.Draw(t, "client")}
-		copy(r.Key[:], fmt.Sprint(n, rapid.Uint64().Draw(t, "key")))
+		copy(r.Key[:], fmt.Sprintf("%d:%d", n, rapid.Uint64().Draw(t, "key")))
 		b.Reservations = append(b.Reservations, r)
 	}
 	for n := range rapid.IntRange(0, 20).Draw(t, "entries") {

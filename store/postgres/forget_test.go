@@ -21,9 +21,9 @@ func TestAJTIIsUsedOnceWhileItIsForgotten(t *testing.T) {
 		if !ok {
 			return
 		}
+		start := time.Now().Truncate(time.Second)
+		s := h.seat(t, func() time.Time { return start })
 		for round := range fulltest.Rounds(3) {
-			start := time.Now().Truncate(time.Second)
-			s := h.seat(t, func() time.Time { return start })
 			ahead := openAt(t, s.dsn, func() time.Time { return start.Add(24 * time.Hour) })
 			with := store.Change{Reservation: jtiOf("a")}
 			require.NoError(t, s.stores[0].Create(t.Context(), registration("a"), with))
