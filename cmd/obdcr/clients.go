@@ -57,6 +57,9 @@ func (a *app) registerName(o *registerFlags) (claims.Secret, *service.Config, er
 	if o.config == "" && o.store == "" {
 		return claims.Secret{}, nil, usageError("give --config FILE, or --store with a SQLite file or postgres://...")
 	}
+	if scheme, _, found := strings.Cut(o.store, "://"); found && !stores.IsPostgres(o.store) { // what follows may have a password
+		return claims.Secret{}, nil, usageError("--store %s://... is of no database that obdcr knows: give a SQLite file, or postgres://USER@HOST/DATABASE", cut(scheme))
+	}
 	if o.store != "" {
 		return claims.NewSecret(o.store), nil, nil
 	}
@@ -119,6 +122,12 @@ func findClient(ctx context.Context, s stores.Opened, id string) (store.Client, 
 
 // notFound says that there is no such client.
 func notFound(ctx context.Context, s stores.Opened, id string) error {
+	switch _, err := store.AuditedID(ctx, s, id); {
+	case err == nil:
+		return &exitError{exitViolated, fmt.Errorf("the client %s is not in the register any more: obdcr clients history says why", text.Quote(id))}
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
 	ids, err := similarIDs(ctx, s, id)
 	if err != nil {
 		return err

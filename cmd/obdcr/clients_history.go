@@ -15,6 +15,7 @@ import (
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/service"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/stores"
+	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 )
@@ -156,33 +157,70 @@ func entryRows(e *store.AuditEntry) (rows [][]string) {
 	return rows
 }
 
-// showEntry writes an entry for people.
+// showEntry writes an entry for people. Of a creation it lists the members, of a removal only
+// which client it was: what that had stands in the entries before.
 func showEntry(out io.Writer, e *store.AuditEntry) {
 	j := entryOf(e)
-	who := j.Actor
-	if j.ActorName != "" {
-		who += " " + j.ActorName
+	say := func(name, value string) { sayValue(out, indented+indented, name, text.Visible(value)) }
+	head := fmt.Sprintf("%s %s %s by %s", text.UTC(j.At.Unix()), j.Operation, j.Decision, j.Actor)
+	if j.Actor == string(dcr.ActorOperator) && j.ActorName != "" {
+		head += " " + j.ActorName
 	}
-	head := fmt.Sprintf("%s %s %s by %s: version %d, %s", text.UTC(j.At.Unix()), j.Operation, j.Decision, who, j.Version, j.Status)
-	hang(out, "", "    ", text.Visible(head))
-	for _, said := range [][2]string{{"reason", j.Reason}, {"statement", j.SSAJTI}, {"rules", j.RuleSet}} {
-		if said[1] != "" {
-			hang(out, "    ", "      ", said[0]+": "+text.Visible(said[1]))
+	hang(out, "", indented+indented, text.Visible(fmt.Sprintf("%s: version %d, %s", head, j.Version, j.Status)))
+	for _, said := range [][2]string{{"reason", j.Reason}, {hashedName(j.Actor), j.ActorName}, {"statement", j.SSAJTI}, {"rules", j.RuleSet}} {
+		if said[0] != "" && said[1] != "" {
+			say(said[0], said[1])
 		}
 	}
+	made := slices.ContainsFunc(e.Changes, func(c store.AuditChange) bool { return c.Member == "state" && c.Before == nil })
 	for _, c := range e.Changes {
-		hang(out, "    ", "      ", text.Visible(c.Member)+": "+auditValue(c.Before)+" -> "+auditValue(c.After))
+		before, after := auditValue(c.Member, c.Before), auditValue(c.Member, c.After)
+		switch {
+		case made && c.Member == "state": // which the first line has
+		case made:
+			say(c.Member, after)
+		case e.Removed() && slices.Contains(membersOfRemoved, c.Member):
+			say(c.Member, before)
+		case e.Removed():
+		case c.Before == nil:
+			say(c.Member, "now "+after)
+		case c.After == nil:
+			say(c.Member, "no more; was "+before)
+		default:
+			say(c.Member, before+" -> "+after)
+		}
 	}
 }
 
-// auditValue writes a value of the trail for people; "none" where there was none.
-func auditValue(value json.RawMessage) string {
-	var v any
-	switch {
-	case value == nil:
-		return "none"
-	case json.Unmarshal(value, &v) != nil:
-		return text.Visible(string(value))
+// membersOfRemoved are what showEntry has of a client that was removed.
+var membersOfRemoved = []string{"client_id", "client_id_issued_at", "software_id"}
+
+// hashedName says what the name of an actor is the SHA-256 of; "" for one that is no hash.
+func hashedName(actor string) string {
+	switch dcr.ActorKind(actor) {
+	case dcr.ActorTPP:
+		return "certificate (SHA-256)"
+	case dcr.ActorContact:
+		return "contact (SHA-256)"
+	default:
+		return ""
 	}
-	return text.Visible(strings.TrimSpace(valueText(v)))
 }
+
+// auditValue writes a value of the trail for people.
+func auditValue(member string, value json.RawMessage) string {
+	var v any
+	if json.Unmarshal(value, &v) != nil {
+		return string(value)
+	}
+	switch seconds, isNumber := v.(float64); {
+	case v == "":
+		return `""`
+	case isNumber && slices.Contains(timesOfTrail, member):
+		return text.UTC(int64(seconds))
+	}
+	return strings.TrimSpace(valueText(v))
+}
+
+// timesOfTrail are the members of the trail that are seconds since 1970.
+var timesOfTrail = []string{"client_id_issued_at", "software_statement.iat"}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -215,7 +216,8 @@ func sayValue(out io.Writer, in, name, value string) {
 // widthLabel is the width of what stands before a value.
 const widthLabel = 28
 
-// valueText writes a value of JSON: lists with blanks between their values.
+// valueText writes a value of JSON: lists with blanks between their values, and one that has
+// a blank itself, such as code id_token, between quotation marks.
 func valueText(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -223,7 +225,11 @@ func valueText(v any) string {
 	case []any:
 		var words []string
 		for _, one := range v {
-			words = append(words, valueText(one))
+			word := valueText(one)
+			if word == "" || strings.ContainsAny(word, ` "`) {
+				word = strconv.Quote(word)
+			}
+			words = append(words, word)
 		}
 		return strings.Join(words, " ")
 	}
