@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/recheck"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/service"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/stores"
@@ -104,6 +105,8 @@ func (o *recheckOptions) check() error {
 		return usageError("--rate is a number above 0")
 	case o.expiresWithin < 1 || o.expiresWithin > 3650:
 		return usageError("--expires-within is a number of days from 1 to 3650")
+	case o.parallel < 1:
+		return usageError("--parallel is a number above 0")
 	case o.timeout <= 0:
 		return usageError("--timeout is a duration above 0, such as 30s")
 	case o.remove && (strings.TrimSpace(o.reason) == "" || strings.TrimSpace(o.as) == ""):
@@ -130,6 +133,11 @@ func (a *app) recheck(ctx context.Context, c *cobra.Command, o *recheckOptions) 
 	config, err := service.Load(o.config)
 	if err != nil {
 		return serveError(err)
+	}
+	if o.out != "" { // a run of hours must not end with a folder that is not there
+		if _, err := os.ReadDir(filepath.Dir(o.out)); err != nil {
+			return ioError(fmt.Errorf("--out %s: %w", cut(o.out), input.WithoutPath(err)))
+		}
 	}
 	name, err := config.StoreName(nil)
 	if err != nil {
@@ -235,7 +243,7 @@ func (r *rechecked) interrupted(err error) error {
 		why = text.Detail(err)
 	}
 	said := fmt.Errorf("%s after %d clients, and there is no report; with --resume FILE a run can go on", why, clients)
-	if r.o.resume != "" {
+	if r.o.resume != "" && clients > 0 {
 		said = fmt.Errorf("%s after %d clients, which are in %s: the same command goes on behind them", why, clients, text.Visible(r.o.resume))
 	}
 	return ioError(errors.Join(said, r.leave()))

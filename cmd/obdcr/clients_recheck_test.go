@@ -137,13 +137,17 @@ func TestARecheckTellsWhoWouldNotBeAdmitted(t *testing.T) {
 	code, out, said := r.recheck("")
 	require.Equal(t, exitFine, code, said)
 	require.Contains(t, out, "4 rechecked: 4 admitted")
+	code, out, said = r.recheck("", "--out", r.path("nowhere/recheck.html"))
+	require.Equal(t, exitIO, code, said)
+	require.Regexp(t, "--out .*: no such file or directory", said)
+	require.NotContains(t, said, "rechecked", "a run of hours does not come first")
 
 	r.denies(t, 1)
 	code, out, said = r.recheck("", "--findings")
 	require.Equal(t, exitViolated, code, said)
 	require.Equal(t, 1, strings.Count(out, "not admitted  "), out)
 	require.Contains(t, out, "ssa.denied.software")
-	require.Contains(t, said, "4 rechecked: 3 admitted (0 with warnings), 1 not admitted, 0 cannot tell")
+	require.Contains(t, said, "4 rechecked: 3 admitted, 1 not admitted, 0 cannot tell; 0 with warnings")
 
 	r.configure(t, "")
 	gone := r.softwares[1]

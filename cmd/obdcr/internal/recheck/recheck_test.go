@@ -118,9 +118,15 @@ func TestEachFormatHasEachClientAndTheCounts(t *testing.T) {
 	j := filled(t, entry(0), entry(1), entry(2), entry(4))
 	plain := written(t, j, recheck.FormatText)
 	for _, want := range []string{"admitted      client-0", "not admitted  client-1", "cannot tell   client-2", "error    scope.supported /scope: is not offered",
-		"OBIE DCR 3.3, scope: fix: ask for less", "unknown  the software's keys: connection refused", "4 rechecked: 1 admitted (0 with warnings), 2 not admitted, 1 cannot tell",
+		"OBIE DCR 3.3, scope: fix: ask for less", "unknown  the software's keys: connection refused", "4 rechecked: 1 admitted, 2 not admitted, 1 cannot tell; 0 with warnings",
 		"      2  scope.supported", "not judged of any client: exp.past, ssa.age"} {
 		require.Contains(t, plain, want)
+	}
+	long := entry(4)
+	long.SoftwareName, long.OrgID, long.Unknown = strings.Repeat("a long name ", 20), strings.Repeat("o", 60), []string{strings.Repeat("why not ", 40)}
+	long.Violations[0].Message, long.Violations[0].Fix = strings.Repeat("is not offered ", 12), strings.Repeat("ask for less ", 12)
+	for _, line := range strings.Split(written(t, filled(t, long), recheck.FormatText), "\n") {
+		require.LessOrEqual(t, len(line), 80, line)
 	}
 	lines := strings.Split(strings.TrimSpace(written(t, j, recheck.FormatJSON)), "\n")
 	require.Len(t, lines, 5)

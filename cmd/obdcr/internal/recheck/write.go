@@ -129,17 +129,17 @@ func (c *Client) Until() string {
 // writeText writes a line for each client, what is wrong with it below, and the summary.
 func writeText(w io.Writer, each entries, s *Summary) error {
 	err := each(func(c *Client) error {
-		fmt.Fprintf(w, "%-12s  %s  %s (software %s, organisation %s, %s)\n", c.Words(), text.Visible(c.ClientID), text.Visible(c.SoftwareName),
-			text.Visible(c.SoftwareID), text.Visible(c.OrgID), text.Visible(c.Environment))
+		hang(w, 14, fmt.Sprintf("%-12s  %s  %s", c.Words(), c.ClientID, c.SoftwareName))
+		hang(w, 4, fmt.Sprintf("  software %s, organisation %s, %s", c.SoftwareID, c.OrgID, c.Environment))
 		for _, v := range c.Violations {
-			fmt.Fprintf(w, "  %-8s %s %s: %s\n    %s: fix: %s\n", v.Severity, v.Rule, text.Visible(v.Pointer), text.Visible(v.Message),
-				v.Citation.Words(), text.Visible(v.Fix))
+			hang(w, 4, fmt.Sprintf("  %-8s %s %s: %s", v.Severity, v.Rule, v.Pointer, v.Message))
+			hang(w, 4, fmt.Sprintf("    %s: fix: %s", v.Citation.Words(), v.Fix))
 		}
 		for _, why := range c.Unknown {
-			fmt.Fprintf(w, "  unknown  %s\n", text.Visible(why))
+			hang(w, 4, "  unknown  "+why)
 		}
 		if len(c.Differs) > 0 {
-			fmt.Fprintf(w, "  differs  would be registered otherwise today: %s\n", text.Visible(strings.Join(c.Differs, ", ")))
+			hang(w, 4, "  differs  would be registered otherwise today: "+strings.Join(c.Differs, ", "))
 		}
 		return nil
 	})
@@ -150,14 +150,19 @@ func writeText(w io.Writer, each entries, s *Summary) error {
 	for _, c := range s.ByRule {
 		fmt.Fprintf(w, "%7d  %s\n", c.Clients, c.Rule)
 	}
-	for _, line := range text.Wrap("not judged of any client: "+strings.Join(s.NotJudged, ", "), textColumns) {
-		fmt.Fprintln(w, line)
-	}
+	hang(w, 4, "not judged of any client: "+strings.Join(s.NotJudged, ", "))
 	return nil
 }
 
-// textColumns is the width of what is wrapped.
-const textColumns = 100
+// hang writes a line for a terminal, and goes on below it, further in, where it is too long.
+func hang(w io.Writer, in int, line string) {
+	for _, part := range text.Hang(text.Visible(line), textColumns, in) {
+		fmt.Fprintln(w, part)
+	}
+}
+
+// textColumns is the width of a report in text.
+const textColumns = 80
 
 // Words are the citation in one line.
 func (c Citation) Words() string {
@@ -169,8 +174,8 @@ func (c Citation) Words() string {
 
 // Line is the summary in one line.
 func (s *Summary) Line() string {
-	return strconv.Itoa(s.Clients) + " rechecked: " + strconv.Itoa(s.Admitted) + " admitted (" + strconv.Itoa(s.Warned) + " with warnings), " +
-		strconv.Itoa(s.NotAdmitted) + " not admitted, " + strconv.Itoa(s.CannotTell) + " cannot tell"
+	return strconv.Itoa(s.Clients) + " rechecked: " + strconv.Itoa(s.Admitted) + " admitted, " + strconv.Itoa(s.NotAdmitted) + " not admitted, " +
+		strconv.Itoa(s.CannotTell) + " cannot tell; " + strconv.Itoa(s.Warned) + " with warnings"
 }
 
 //go:embed report.html.tmpl
