@@ -84,12 +84,13 @@ func (a *app) export(ctx context.Context, o *exportOptions, s stores.Opened, con
 	}
 	a.note("exported: %s", countsOf(done))
 	if done.LeftOut > 0 {
-		a.note("warning: what is sealed was left out of %d clients", done.LeftOut)
+		a.note("warning: what is sealed was left out of %s", counted(done.LeftOut, "client"))
 	}
 	return nil
 }
 
-// exportTo writes the file, and has it on the disk when it returns.
+// exportTo writes the file, and has it on the disk when it returns. One that it made is gone
+// again where no client came into it.
 func (a *app) exportTo(ctx context.Context, o *exportOptions, c archive.ExportConfig) (done archive.Summary, err error) {
 	if o.out == "" {
 		out := bufio.NewWriter(a.out) // past the buffer of results, which would hold all of it
@@ -112,5 +113,9 @@ func (a *app) exportTo(ctx context.Context, o *exportOptions, c archive.ExportCo
 	} else {
 		done, err = archive.Export(ctx, f, c)
 	}
-	return done, transferError(cut(o.out), errors.Join(err, f.Sync(), f.Close()))
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil && !o.resume && done.Clients == 0 {
+		_ = os.Remove(o.out) // nothing is in it to go on with, and it would be in the way of the next run
+	}
+	return done, transferError(cut(o.out), err)
 }

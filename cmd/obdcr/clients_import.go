@@ -93,7 +93,7 @@ func (a *app) checkArchive(ctx context.Context, name string, in io.Reader) error
 	}
 	a.note("the file is whole: %s", countsOf(s))
 	if s.Sealed > 0 {
-		a.note("%d clients have something that is sealed: an import needs the same sealing key", s.Sealed)
+		a.note("what is sealed is in it, of %s: an import needs the same sealing key", counted(s.Sealed, "client"))
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (a *app) importInto(ctx context.Context, o *importOptions, name string, in 
 
 // imported says what an import did.
 func (a *app) imported(name string, saved *position, done archive.Summary, err error) error {
-	wrote := fmt.Sprintf("%d clients, %d reservations, %d audit entries", done.Imported.Clients, done.Imported.Reservations, done.Imported.Audit)
+	wrote := tallied(done.Imported.Clients, done.Imported.Reservations, done.Imported.Audit)
 	if err != nil {
 		if done.Clients == 0 {
 			a.note("nothing was imported")
@@ -150,7 +150,7 @@ func (a *app) imported(name string, saved *position, done archive.Summary, err e
 	}
 	a.note("imported: %s; the file has %s", wrote, countsOf(done))
 	if done.LeftOut > 0 {
-		a.note("warning: %d clients are without what was sealed: they have to register again", done.LeftOut)
+		a.note("warning: %s without what was sealed: to register again", are(done.LeftOut, "client"))
 	}
 	return nil
 }

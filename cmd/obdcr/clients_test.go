@@ -116,7 +116,9 @@ func fillRegister(path, statement string) (err error) {
 		change := store.Change{
 			Reservation: store.Reservation{Namespace: "request", Issuer: "app", JTI: c.ID, Until: scriptTime.Add(time.Hour)},
 			Audit: store.Audit{Actor: "tpp", ActorName: "ab12", Operation: "create", Decision: "done", SSAJTI: "jti-of-" + c.SoftwareID, RuleSet: "obie-3.3",
-				Changes: []store.AuditChange{{Member: "scope", After: json.RawMessage(`"openid accounts"`)}}},
+				Changes: []store.AuditChange{{Member: "client_id_issued_at", After: json.RawMessage("1767323045")},
+					{Member: "response_types", After: json.RawMessage(`["code","code id_token"]`)},
+					{Member: "scope", After: json.RawMessage(`"openid accounts"`)}, {Member: "state", After: json.RawMessage(`"active"`)}}},
 		}
 		if err := s.Create(ctx, c, change); err != nil {
 			return err
@@ -128,8 +130,36 @@ func fillRegister(path, statement string) (err error) {
 	}
 	return errors.Join(
 		s.Update(ctx, updated, store.Change{Audit: store.Audit{Actor: "tpp", ActorName: "cd34", Operation: "update", Decision: "done",
-			Changes: []store.AuditChange{{Member: "scope", Before: json.RawMessage(`"openid accounts"`), After: json.RawMessage(`"openid"`)}}}}),
+			Changes: []store.AuditChange{{Member: "policy_uri", After: json.RawMessage(`""`)},
+				{Member: "scope", Before: json.RawMessage(`"openid accounts"`), After: json.RawMessage(`"openid"`)}, {Member: "tos_uri", Before: json.RawMessage(`"https://t"`)}}}}),
 		s.Delete(ctx, "removed-client", 1, store.Change{Audit: store.Audit{Actor: "operator", ActorName: "J. Doe", Operation: "delete", Decision: "done",
-			Reason: "=cmd\u202e lost its authorisation"}}),
+			Reason: "=cmd\u202e lost its authorisation", Changes: []store.AuditChange{{Member: "scope", Before: json.RawMessage(`"openid accounts"`)},
+				{Member: "software_id", Before: json.RawMessage(`"app-6"`)}, {Member: "state", Before: json.RawMessage(`"active"`)}}}}),
 	)
+}
+
+// An export that cannot begin leaves no file, which would be in the way of the next one.
+func TestAnExportWithoutTheSealingKeyLeavesNoFile(t *testing.T) {
+	dir := t.TempDir()
+	path, out := filepath.Join(dir, "clients.db"), filepath.Join(dir, "register.jsonl")
+	s, err := stores.Open(t.Context(), claims.NewSecret(path), stores.Options{})
+	require.NoError(t, err)
+	require.NoError(t, s.Create(t.Context(), store.Client{ID: "one", SecretHash: []byte("hash"), SealedSecret: []byte("sealed")}, store.Change{}))
+	require.NoError(t, s.Close())
+	export := func(args ...string) (int, string) {
+		var said strings.Builder
+		a := &app{in: strings.NewReader(""), err: &said}
+		return a.run(append([]string{"clients", "export", "--store", path, "--out", out}, args...), &strings.Builder{}), said.String()
+	}
+	code, said := export()
+	require.Equal(t, exitViolated, code, said)
+	require.Contains(t, said, "(--sealing-key FILE, or --leave-out-sealed)")
+	require.NoFileExists(t, out)
+	code, said = export("--leave-out-sealed")
+	require.Equal(t, exitFine, code, said)
+	require.Contains(t, said, "exported: 1 client, 0 reservations, 0 audit entries")
+	require.Contains(t, said, "left out of 1 client\n")
+	info, err := os.Stat(out)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -108,7 +109,15 @@ func (c *counter) wipe() {
 }
 
 func countsOf(s archive.Summary) string {
-	return fmt.Sprintf("%d clients, %d reservations, %d audit entries", s.Clients, s.Reservations, s.Audit)
+	return tallied(s.Clients, s.Reservations, s.Audit)
+}
+
+func tallied(clients, reservations, audit int) string {
+	entries := strconv.Itoa(audit) + " audit entries"
+	if audit == 1 {
+		entries = "1 audit entry"
+	}
+	return counted(clients, "client") + ", " + counted(reservations, "reservation") + ", " + entries
 }
 
 // interruptible ends the context with the first SIGINT or SIGTERM; a second one ends the
@@ -126,6 +135,9 @@ func transferError(name string, err error) error {
 		return nil
 	}
 	said := fmt.Errorf("%s: %w", name, plainly(err))
+	if errors.Is(err, archive.ErrSealed) {
+		said = fmt.Errorf("%w (--sealing-key FILE, or --leave-out-sealed)", said)
+	}
 	for _, wrong := range []error{
 		archive.ErrDamaged, archive.ErrVersion, archive.ErrSealed, archive.ErrForeign, archive.ErrCheckpoint, store.ErrExists, store.ErrState,
 	} {

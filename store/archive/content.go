@@ -108,7 +108,7 @@ func (i *importer) clash(ctx context.Context, b *batch, cause error) error {
 			}
 			n, ours := place[after]
 			if ours && !store.SameRecord(has, b.Clients[n]) {
-				return &LineError{First: b.lines[n], Last: b.lines[n], Err: fmt.Errorf("client %s: %w, with another content", text.Quote(after), cause)}
+				return &LineError{First: b.lines[n], Last: b.lines[n], Err: fmt.Errorf("client %s is in the store with another content: %w", text.Quote(after), cause)}
 			}
 		}
 	}

@@ -210,7 +210,7 @@ func TestAConflictNamesTheLineAndTheClient(t *testing.T) {
 	require.NoError(t, to.Create(t.Context(), other, store.Change{}))
 	_, err := into(t.Context(), to, export(t, from))
 	require.ErrorIs(t, err, store.ErrExists)
-	assert.Regexp(t, `^archive: line 7: client "client-00006": .*with another content$`, err.Error()) // client-00002 was deleted
+	assert.Regexp(t, `^archive: line 7: client "client-00006" is in the store with another content: `, err.Error()) // client-00002 was deleted
 	require.Len(t, read(t, to).clients, 1)
 
 	// Another client with the unique key is a conflict of the batch.
