@@ -58,7 +58,8 @@ func (a *app) registerName(o *registerFlags) (claims.Secret, *service.Config, er
 		return claims.Secret{}, nil, usageError("give --config FILE, or --store with a SQLite file or postgres://...")
 	}
 	if scheme, _, found := strings.Cut(o.store, "://"); found && !stores.IsPostgres(o.store) { // what follows may have a password
-		return claims.Secret{}, nil, usageError("--store %s://... is of no database that obdcr knows: give a SQLite file, or postgres://USER@HOST/DATABASE", cut(scheme))
+		return claims.Secret{}, nil, usageError("--store %s://... is of no database that obdcr knows: "+
+			"give a SQLite file, or postgres://USER@HOST/DATABASE", cut(scheme))
 	}
 	if o.store != "" {
 		return claims.NewSecret(o.store), nil, nil
