@@ -185,9 +185,9 @@ var pathsTable = jsonform.Table[server.Paths]{
 
 var retentionTable = jsonform.Table[Retention]{
 	{Name: "audit", Field: span(0, maxRetention, func(r *Retention) *time.Duration { return &r.Audit }), Example: `"2555d"`,
-		Doc: "Each entry, but for the state that a client is in. 0s: for ever."},
+		Doc: "Each entry. Those of a client that is registered end too; the client stays. 0s: for ever."},
 	{Name: "deleted", Field: span(0, maxRetention, func(r *Retention) *time.Duration { return &r.Deleted }), Example: `"730d"`,
-		Doc: "What is left of a client after it was removed. 0s: for ever."},
+		Doc: "The entries of a client, after it was removed. 0s: as long as audit says."},
 }
 
 // maxRetention is a hundred years, which no duration of the file overflows.
