@@ -30,31 +30,78 @@ type span struct {
 	known       map[string]bool // the names that the batch has
 }
 
-// foreign demands that the store has nothing in the span of the batch that is not in it.
-func (i *importer) foreign(ctx context.Context, r *reader, b *batch) error {
+// spans returns the pieces that a batch is of each section.
+func spans(r *reader, b *batch) (clients, keys, entries span) {
 	open := func(section int) bool { return b.before.kind <= section && (r.at.kind > section || b.ended) }
-	clients := span{b.before.client, r.at.client, open(0), map[string]bool{}}
+	clients = span{b.before.client, r.at.client, open(0), map[string]bool{}}
 	for _, c := range b.Clients {
 		clients.known[c.ID] = true
 	}
-	keys := span{string(b.before.key), string(r.at.key), open(1), map[string]bool{}}
+	keys = span{string(b.before.key), string(r.at.key), open(1), map[string]bool{}}
 	for _, k := range b.Reservations {
 		keys.known[string(k.Key[:])] = true
 	}
-	entries := span{b.before.audit, r.at.audit, open(2), map[string]bool{}}
+	entries = span{b.before.audit, r.at.audit, open(2), map[string]bool{}}
 	for _, e := range b.Audit {
 		entries.known[e.ID] = true
 	}
-	if id, found, err := stranger(ctx, clients, i.To.List, func(c store.Client) string { return c.ID }); found || err != nil {
+	return clients, keys, entries
+}
+
+// The names of what a store lists.
+func clientName(c store.Client) string       { return c.ID }
+func keyName(h store.HeldReservation) string { return string(h.Key[:]) }
+func entryName(e store.AuditEntry) string    { return e.ID }
+func (i *importer) listKeys(ctx context.Context, after string, limit int) ([]store.HeldReservation, error) {
+	return i.To.ListReservations(ctx, []byte(after), limit)
+}
+
+// has demands that the store has all that is in the batch, by its names. It writes nothing.
+func (i *importer) has(ctx context.Context, r *reader, b *batch) error {
+	clients, keys, entries := spans(r, b)
+	lacks, err := lacking(ctx, clients, i.To.List, clientName)
+	if !lacks && err == nil {
+		lacks, err = lacking(ctx, keys, i.listKeys, keyName)
+	}
+	if !lacks && err == nil {
+		lacks, err = lacking(ctx, entries, i.To.ListAudit, entryName)
+	}
+	if lacks && err == nil {
+		return because(ErrCheckpoint, "the store lacks what was imported before: import the whole file")
+	}
+	return err
+}
+
+// lacking reports whether the store is without a name that the batch has.
+func lacking[T any](ctx context.Context, s span, list func(context.Context, string, int) ([]T, error), name func(T) string) (bool, error) {
+	left := len(s.known)
+	for after := s.after; left > 0; {
+		page, err := list(ctx, after, pageSize)
+		if err != nil || len(page) == 0 {
+			return true, err
+		}
+		for _, one := range page {
+			if after = name(one); s.known[after] {
+				left--
+			}
+		}
+		if after >= s.upTo {
+			return left > 0, nil
+		}
+	}
+	return false, nil
+}
+
+// foreign demands that the store has nothing in the span of the batch that is not in it.
+func (i *importer) foreign(ctx context.Context, r *reader, b *batch) error {
+	clients, keys, entries := spans(r, b)
+	if id, found, err := stranger(ctx, clients, i.To.List, clientName); found || err != nil {
 		return strange(err, "client %s", text.Quote(id))
 	}
-	reservations := func(ctx context.Context, after string, limit int) ([]store.HeldReservation, error) {
-		return i.To.ListReservations(ctx, []byte(after), limit)
-	}
-	if key, found, err := stranger(ctx, keys, reservations, func(h store.HeldReservation) string { return string(h.Key[:]) }); found || err != nil {
+	if key, found, err := stranger(ctx, keys, i.listKeys, keyName); found || err != nil {
 		return strange(err, "reservation %s", hex.EncodeToString([]byte(key)))
 	}
-	id, found, err := stranger(ctx, entries, i.To.ListAudit, func(e store.AuditEntry) string { return e.ID })
+	id, found, err := stranger(ctx, entries, i.To.ListAudit, entryName)
 	if found || err != nil {
 		return strange(err, "audit entry %s", text.Quote(id))
 	}

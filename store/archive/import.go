@@ -157,6 +157,11 @@ func (i *importer) take(ctx context.Context, r *reader, b *batch) error {
 	if err != nil {
 		return err
 	}
+	if i.probes {
+		if err := i.has(ctx, r, b); err != nil {
+			return err
+		}
+	}
 	if !i.alone {
 		if err := i.foreign(ctx, r, b); err != nil {
 			return err
@@ -168,8 +173,6 @@ func (i *importer) take(ctx context.Context, r *reader, b *batch) error {
 		return i.clash(ctx, b, err)
 	case err != nil:
 		return err
-	case i.probes && did != (store.Imported{}):
-		return because(ErrCheckpoint, "the store lacked what was imported before: import the whole file")
 	}
 	i.leftOut += leftOut
 	i.done.Imported.Clients += did.Clients

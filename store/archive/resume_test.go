@@ -70,10 +70,21 @@ func TestACheckpointOfAnotherFileOrStoreIsRefused(t *testing.T) {
 		require.ErrorIs(t, err, archive.ErrCheckpoint)
 		requireSame(t, contents{}, read(t, to))
 	}
-	// A store that lacks what was imported is told, and the import of the whole file mends it.
-	c.From = saved[2]
-	_, err = archive.Import(t.Context(), bytes.NewReader(file), c)
+	// A store that lacks what was imported is told and left as it is, whatever the part of the file,
+	// and beside records of its own too. The import of the whole file mends it.
+	for _, at := range saved[1:] {
+		c.From = at
+		_, err = archive.Import(t.Context(), bytes.NewReader(file), c)
+		require.ErrorIs(t, err, archive.ErrCheckpoint)
+		requireSame(t, contents{}, read(t, to))
+	}
+	mine := memory()
+	require.NoError(t, mine.Create(t.Context(), store.Client{ID: "a"}, store.Change{}))
+	before := read(t, mine)
+	merged := archive.ImportConfig{To: mine, From: saved[2], Merge: true, Sealing: c.Sealing}
+	_, err = archive.Import(t.Context(), bytes.NewReader(file), merged)
 	require.ErrorIs(t, err, archive.ErrCheckpoint)
+	requireSame(t, before, read(t, mine))
 	_, err = into(t.Context(), to, file)
 	require.NoError(t, err)
 	requireSame(t, read(t, from), read(t, to))
