@@ -137,7 +137,7 @@ func TestARecheckTellsWhoWouldNotBeAdmitted(t *testing.T) {
 	code, out, said := r.recheck("")
 	require.Equal(t, exitFine, code, said)
 	require.Contains(t, out, "4 rechecked: 4 admitted")
-	code, out, said = r.recheck("", "--out", r.path("nowhere/recheck.html"))
+	code, _, said = r.recheck("", "--out", r.path("nowhere/recheck.html"))
 	require.Equal(t, exitIO, code, said)
 	require.Regexp(t, "--out .*: no such file or directory", said)
 	require.NotContains(t, said, "rechecked", "a run of hours does not come first")
@@ -227,6 +227,14 @@ func TestARecheckThatIsInterruptedGoesOn(t *testing.T) {
 	require.Equal(t, exitIO, exit.ExitCode(), stderr.String())
 	require.Contains(t, stderr.String(), "the run was interrupted after")
 	require.Contains(t, stderr.String(), journal)
+
+	config, err := os.ReadFile(r.path("bank.yaml"))
+	require.NoError(t, err)
+	r.write(t, "bank.yaml", strings.Replace(string(config), "keys: {", "keys: {limits: {max_keys: 7}, ", 1))
+	code, _, said := r.recheck("", "--resume", journal)
+	require.Equal(t, exitIO, code, said)
+	require.Contains(t, said, "was begun with another configuration or policy")
+	r.write(t, "bank.yaml", string(config))
 
 	code, out, said := r.recheck("", "--resume", journal, "-o", "json")
 	require.Equal(t, exitFine, code, said)
