@@ -32,7 +32,8 @@ before stays in force. The rest of the configuration is read at the start alone.
 Exit codes: 0 after a signal, 2 for a mistake in the configuration, with line and column
 of each, 3 where a file cannot be read, a port is taken, or the store cannot be reached
 or is newer than this program.`,
-		Example: `  obdcr serve --config bank.yaml
+		Example: `  obdcr serve --print-config > bank.yaml
+  obdcr serve --config bank.yaml
   obdcr serve --config bank.yaml --check
   obdcr serve --config bank.yaml --print-config > effective.yaml
   obdcr serve --schema > serve.schema.json`,
@@ -43,8 +44,12 @@ or is newer than this program.`,
 				_, err := c.OutOrStdout().Write(service.Schema())
 				return err
 			}
+			if printed && file == "" {
+				_, err := io.WriteString(c.OutOrStdout(), service.Start())
+				return err
+			}
 			if file == "" {
-				return usageError("serve needs --config FILE: docs/serve.md has one to start from")
+				return usageError("serve needs --config FILE: obdcr serve --print-config writes one to start from")
 			}
 			config, err := service.Load(file)
 			if err != nil {
@@ -62,7 +67,7 @@ or is newer than this program.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&file, "config", "", "the bank's configuration, a YAML `FILE`")
-	f.BoolVar(&printed, "print-config", false, "write the configuration in force, the defaults too, and end; no secret is in it")
+	f.BoolVar(&printed, "print-config", false, "write the configuration in force, or without --config the defaults to start from, and end; no secret is in it")
 	f.BoolVar(&check, "check", false, "judge the configuration and the files that it names, and end")
 	f.BoolVar(&schema, "schema", false, "write the JSON Schema of the configuration, for editors, and end")
 	cmd.MarkFlagsMutuallyExclusive("print-config", "check", "schema")

@@ -110,6 +110,15 @@ func TestServeTellsByItsExitCode(t *testing.T) {
 	code, _, said := call("serve")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, said, "--config")
+	code, start, _ := call("serve", "--print-config")
+	require.Zero(t, code)
+	w.Write(t, "bank.yaml", start)
+	code, _, said = call("serve", "--config", w.Path("bank.yaml"), "--check")
+	require.Equal(t, exitUsage, code)
+	for _, required := range []string{"issuer: is missing", "tls: is missing", "store: needs exactly one of"} {
+		require.Contains(t, said, required)
+	}
+	require.NotContains(t, said, "is unknown")
 	code, printed, _ := call("serve", "--schema")
 	require.Zero(t, code)
 	want, err := os.ReadFile("../../docs/serve.schema.json")

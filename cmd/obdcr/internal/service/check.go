@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,9 @@ func (c *Config) check(f *jsonform.Faults) {
 	}
 	checkListen(f, "listen", c.Listen, true)
 	checkListen(f, "admin/listen", c.Admin.Listen, false)
+	if sameAddress(c.Listen, c.Admin.Listen) {
+		f.Add("admin/listen", "is the address of listen too: choose another port, such as \"127.0.0.1:9090\"")
+	}
 	if c.TLS != nil {
 		need("tls/certificate_file", c.TLS.CertificateFile, "name the PEM file with the bank's certificate")
 		need("tls/key_file", c.TLS.KeyFile, "name the PEM file with its key")
@@ -69,6 +73,20 @@ func checkListen(f *jsonform.Faults, place, address string, required bool) {
 	}
 }
 
+// sameAddress reports whether two listeners cannot both be there: their port is one, and so is
+// their host, or one of them takes all.
+func sameAddress(one, other string) bool {
+	a, port, err := net.SplitHostPort(one)
+	b, second, bad := net.SplitHostPort(other)
+	return err == nil && bad == nil && port == second && port != "0" && (a == b || allHosts(a) || allHosts(b))
+}
+
+// allHosts reports whether a host of a listener stands for each address of the machine.
+func allHosts(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
 func checkNetworks(f *jsonform.Faults, of string, list []string) {
 	for i, s := range list {
 		if _, err := network(s); err != nil {
@@ -86,7 +104,15 @@ func network(s string) (netip.Prefix, error) {
 	return p.Masked(), err
 }
 
+// variable is the name of a variable of the environment, as shells take it.
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// checkSecret never shows what stands in _env: it may be the secret, written where its
+// variable belongs.
 func checkSecret(f *jsonform.Faults, place string, s SecretRef) {
+	if s.Env != "" && !variable.MatchString(s.Env) {
+		f.Add(place+"_env", "is no name of a variable of the environment, such as OBDCR_SECRET; the secret itself belongs into the variable")
+	}
 	if s.File != "" && s.Env != "" {
 		f.Add(place+"_env", "and %s_file exclude each other: leave one of them out", place[strings.LastIndexByte(place, '/')+1:])
 	}
@@ -101,6 +127,10 @@ func (c *Config) checkStore(f *jsonform.Faults) {
 	}
 	if given != 1 {
 		f.Add("store", "needs exactly one of path, dsn, dsn_file and dsn_env: a file of SQLite, or the DSN of PostgreSQL or where it is")
+	}
+	checkSecret(f, "store/dsn", s.Ref)
+	if stores.IsPostgres(s.Path) {
+		f.Add("store/path", "is an address of PostgreSQL, not a file of SQLite: move it into a file that dsn_file names, or to dsn where it has no password")
 	}
 	if s.Path != "" && s.MadeByHand {
 		f.Add("store/made_by_hand", "is for PostgreSQL: a file of SQLite is made by the server")

@@ -42,6 +42,15 @@ func (c *Config) Print() string {
 	return b.String()
 }
 
+// Start writes the configuration to start from: each member with its default, under a comment
+// of what it means. Its first lines tell what to do with it. Load refuses it until what is
+// required is written into it, and names each of those members.
+func Start() string {
+	c := defaults()
+	return "# What obdcr serve takes, with every default. Write the members that are required, leave out or\n" +
+		"# change the others, and have it judged: obdcr serve --config FILE --check\n" + c.Print()
+}
+
 // printMembers writes the members of an object, with a text before each.
 func printMembers(b *strings.Builder, v jsonscan.Value, of *described, indent, apart string) {
 	for name, value := range v.Members() {

@@ -45,6 +45,7 @@ func (c *Config) Check(log *slog.Logger) error {
 	if _, err := c.StoreName(log); err != nil {
 		return err
 	}
+	c.tellExposed(log)
 	bank, _, err := c.bank(parts{store: store.NewMemory(nil), log: log, metrics: metrics.New()})
 	if err != nil {
 		return err
@@ -61,6 +62,7 @@ func Run(ctx context.Context, c *Config, o Options) (err error) {
 	if err := c.Check(slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
+	c.tellExposed(log)
 	l, err := listen(ctx, "listen", c.Listen)
 	if err != nil {
 		return err
@@ -84,6 +86,13 @@ func Run(ctx context.Context, c *Config, o Options) (err error) {
 	}
 	defer bank.Close()
 	return c.serve(ctx, &running{config: c, bank: bank, certificates: certificates, log: log, metrics: m}, l, admin, o)
+}
+
+// tellExposed warns of a listener for operators that each network reaches.
+func (c *Config) tellExposed(log *slog.Logger) {
+	if host, _, err := net.SplitHostPort(c.Admin.Listen); err == nil && allHosts(host) {
+		log.Warn("whoever reaches this machine can read the metrics: name an inner address in admin.listen", "address", c.Admin.Listen)
+	}
 }
 
 // running is a bank that serves.

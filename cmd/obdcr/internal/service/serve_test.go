@@ -1,8 +1,11 @@
 package service_test
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,4 +37,15 @@ func TestAnotherProgramOpensTheStoreOfAConfiguration(t *testing.T) {
 	s, err := service.OpenStore(t.Context(), c, nil, nil)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
+}
+
+// TestAListenerForOperatorsThatEachNetworkReachesIsTold: the metrics are nobody else's.
+func TestAListenerForOperatorsThatEachNetworkReachesIsTold(t *testing.T) {
+	w := newWorld(t)
+	for address, told := range map[string]bool{"127.0.0.1:9090": false, ":9090": true, "0.0.0.0:9090": true, "'[::]:9090'": true, "'[::1]:9090'": false} {
+		var log bytes.Buffer
+		c := w.load(t, w.Config()+goodStore+"admin: {listen: "+address+"}\n")
+		require.NoError(t, c.Check(slog.New(slog.NewTextHandler(&log, nil))))
+		require.Equal(t, told, strings.Contains(log.String(), "admin.listen"), "%s: %s", address, log.String())
+	}
 }

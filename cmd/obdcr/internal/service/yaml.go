@@ -9,6 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
@@ -36,7 +37,12 @@ func toJSON(doc string) (json string, places map[string]position, faults []Fault
 			faults = []Fault{{Reason: "is no YAML that can be read: " + text.ASCII(fmt.Sprint(p), text.MaxDescription)}}
 		}
 	}()
-	file, err := parser.ParseBytes([]byte(doc), 0)
+	tokens := lexer.Tokenize(doc)
+	if deep := tooDeep(tokens); deep != nil {
+		p := at(deep)
+		return "", nil, []Fault{{Line: p.line, Column: p.column, Reason: fmt.Sprintf("is nested deeper than %d levels, or indented by more than %d columns", maxNesting, maxIndent)}}
+	}
+	file, err := parser.Parse(tokens, 0)
 	if err != nil {
 		return "", nil, []Fault{syntaxFault(err)}
 	}
@@ -56,6 +62,36 @@ func toJSON(doc string) (json string, places map[string]position, faults []Fault
 		c.value(bodies[0], "")
 	}
 	return string(c.out), c.places, c.faults
+}
+
+const (
+	maxNesting = 64  // of brackets and braces; no member needs more than ten
+	maxIndent  = 256 // columns before the first word of a line
+)
+
+// tooDeep finds where a text is nested too deeply, before the parser sees it: the parser keeps
+// a path for each level, so that a file of 100 KiB of brackets takes all the memory there is.
+// A level without brackets is indented by a column at least.
+func tooDeep(tokens token.Tokens) *token.Token {
+	depth := 0
+	for i, t := range tokens {
+		switch t.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			depth++
+		case token.MappingEndType, token.SequenceEndType:
+			depth = max(0, depth-1)
+		}
+		if depth > maxNesting {
+			return t
+		}
+		// In a line a value is deeper than what is before it only behind - and ?.
+		first := i == 0 || tokens[i-1].Position.Line != t.Position.Line ||
+			tokens[i-1].Type == token.SequenceEntryType || tokens[i-1].Type == token.MappingKeyType
+		if depth == 0 && first && t.Position.Column > maxIndent && t.Type != token.CommentType {
+			return t
+		}
+	}
+	return nil
 }
 
 // syntaxFault is the fault of a text that is no YAML.
