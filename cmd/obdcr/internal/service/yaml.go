@@ -40,7 +40,8 @@ func toJSON(doc string) (json string, places map[string]position, faults []Fault
 	tokens := lexer.Tokenize(doc)
 	if deep := tooDeep(tokens); deep != nil {
 		p := at(deep)
-		return "", nil, []Fault{{Line: p.line, Column: p.column, Reason: fmt.Sprintf("is nested deeper than %d levels, or indented by more than %d columns", maxNesting, maxIndent)}}
+		return "", nil, []Fault{{Line: p.line, Column: p.column,
+			Reason: fmt.Sprintf("is nested deeper than %d levels, or indented by more than %d columns", maxNesting, maxIndent)}}
 	}
 	file, err := parser.Parse(tokens, 0)
 	if err != nil {
