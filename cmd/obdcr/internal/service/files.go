@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
@@ -163,7 +164,8 @@ func (c *Config) roots(place string, names []string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// pair reads a certificate with its key.
+// pair reads a certificate with its key, and warns of one that is not in date: whoever it is
+// presented to turns the bank away.
 func (c *Config) pair(log *slog.Logger, place string, p Pair) (tls.Certificate, error) {
 	certificate, err := c.read(place+"/certificate_file", p.CertificateFile, maxPEM)
 	if err != nil {
@@ -182,7 +184,16 @@ func (c *Config) pair(log *slog.Logger, place string, p Pair) (tls.Certificate, 
 		}
 		return tls.Certificate{}, c.faultAt(place+"/"+what, "%s with the key %s: %s", text.Echo(p.CertificateFile), text.Echo(p.KeyFile), text.Detail(err))
 	}
+	if !inDate(pair) {
+		log.Warn("a certificate is not in date: whoever looks at it turns the bank away", "member", place+"/certificate_file",
+			"file", p.CertificateFile, "not_before", pair.Leaf.NotBefore, "not_after", pair.Leaf.NotAfter)
+	}
 	return pair, nil
+}
+
+func inDate(pair tls.Certificate) bool {
+	now := time.Now()
+	return !now.Before(pair.Leaf.NotBefore) && !now.After(pair.Leaf.NotAfter)
 }
 
 // client makes the HTTP client for another server. It follows no redirect.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"maps"
 	"os"
+	"slices"
 	"time"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // watch reads certificates, CAs and revocation lists again when a signal comes, and when one of
@@ -43,6 +46,9 @@ func (r *running) reload() {
 		}
 	}
 	own, err := r.config.own(r.log)
+	if err == nil && slices.ContainsFunc(next.Server, inDate) && !slices.ContainsFunc(own, inDate) {
+		err = r.config.faultAt("tls/certificate_file", "%s is not in date, and the certificate before is", text.Echo(r.config.TLS.CertificateFile))
+	}
 	part("tls", err)
 	if err == nil {
 		next.Server = own

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
 	"net"
 	"strings"
@@ -41,7 +43,10 @@ func (a *authority) sign(t *testing.T, template *x509.Certificate) (*x509.Certif
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(time.Now().UnixNano()), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	template.SerialNumber, template.NotBefore = big.NewInt(time.Now().UnixNano()), time.Now().Add(-time.Hour)
+	if template.NotAfter.IsZero() {
+		template.NotAfter = time.Now().Add(time.Hour)
+	}
 	parent, by := a.certificate, a.key
 	if parent == nil {
 		parent, by = template, key
@@ -53,10 +58,15 @@ func (a *authority) sign(t *testing.T, template *x509.Certificate) (*x509.Certif
 	return made, key
 }
 
-// server makes a server's certificate for 127.0.0.1.
+// server makes a server's certificate for 127.0.0.1, good for an hour.
 func (a *authority) server(t *testing.T) tls.Certificate {
 	t.Helper()
-	leaf, key := a.sign(t, &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	return a.serverUntil(t, time.Now().Add(time.Hour))
+}
+
+func (a *authority) serverUntil(t *testing.T, end time.Time) tls.Certificate {
+	t.Helper()
+	leaf, key := a.sign(t, &x509.Certificate{NotAfter: end, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
 	return tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}
 }
@@ -128,6 +138,11 @@ func TestFilesAreReadAgain(t *testing.T) {
 			require.Equal(t, next.Certificate[0], presented(t, s.address))
 			require.Contains(t, s.log.String(), "bank.yaml:7:7: tls/certificate_file: bank.pem")
 
+			w.WritePair(t, "bank", ca.serverUntil(t, time.Now().Add(-time.Minute)))
+			again.do(s)
+			s.waitFor(t, "bank.pem is not in date, and the certificate before is", 1)
+			require.Equal(t, next.Certificate[0], presented(t, s.address))
+
 			older := newAuthority(t)
 			older.certificate, older.key = ca.certificate, ca.key
 			w.WritePair(t, "bank", next)
@@ -136,4 +151,15 @@ func TestFilesAreReadAgain(t *testing.T) {
 			s.waitFor(t, "older than one that was in use", 1)
 		})
 	}
+}
+
+func TestACertificateThatIsNotInDateIsTold(t *testing.T) {
+	w, ca := newWorld(t), newAuthority(t)
+	w.WritePair(t, "hooks", ca.serverUntil(t, time.Now().Add(-time.Minute)))
+	c := w.load(t, w.Config()+goodStore+"hooks: {url: 'https://hooks.example', certificate_file: hooks.pem, key_file: hooks.key}\n")
+	var log bytes.Buffer
+	require.NoError(t, c.Check(slog.New(slog.NewTextHandler(&log, nil))))
+	require.Contains(t, log.String(), "not in date")
+	require.Contains(t, log.String(), "hooks/certificate_file")
+	require.NotContains(t, log.String(), "tls/certificate_file")
 }
