@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/servicetest"
@@ -76,6 +78,36 @@ func TestServeKnowsItsClientsAgainAndEndsInOrder(t *testing.T) {
 	_, err = client.Get(t.Context(), registered.ClientID, access)
 	require.NoError(t, err)
 	second.Kill()
+}
+
+// TestASecondSignalEndsServeAtOnce: the first one waits for a hook that does not answer.
+func TestASecondSignalEndsServeAtOnce(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		realtest.Missing(t, "Windows has no SIGTERM")
+		return
+	}
+	w := servicetest.New(t)
+	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, silent.Close()) })
+	w.WritePair(t, "hooks", w.Software.TransportCertificate)
+	w.Write(t, "bank.yaml", w.Config()+"store: {path: clients.db}\ntokens: {own_endpoint: true}\n"+jsonLog+
+		"hooks: {url: 'https://"+silent.Addr().String()+"', certificate_file: hooks.pem, key_file: hooks.key, timeout: 25s}\n")
+	s := serveProcess(t, w.Folder)
+	client := w.Client(t, w.Software, s.address)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := w.Register(t, client)
+		answered <- err
+	}()
+	asked, err := silent.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, asked.Close()) })
+	require.NoError(t, s.process.Signal(syscall.SIGTERM))
+	require.Never(t, s.Ended, 500*time.Millisecond, 10*time.Millisecond)
+	require.NoError(t, s.process.Signal(syscall.SIGTERM))
+	require.Eventually(t, s.Ended, 10*time.Second, 10*time.Millisecond)
+	require.Error(t, <-answered)
 }
 
 // TestServeTellsByItsExitCode: 2 is for who writes the configuration, 3 for who runs the

@@ -12,10 +12,14 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/obdcr/obdcr/internal/realtest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -79,7 +83,7 @@ func (a *authority) pem() string {
 func (a *authority) list(t *testing.T, revoked ...*big.Int) string {
 	t.Helper()
 	a.lists++
-	template := &x509.RevocationList{Number: big.NewInt(a.lists), ThisUpdate: time.Now().Add(-time.Hour + time.Duration(a.lists)*time.Second), NextUpdate: time.Now().Add(time.Hour)}
+	template := &x509.RevocationList{Number: big.NewInt(a.lists), ThisUpdate: time.Now().Add(-time.Hour + time.Duration(a.lists)*time.Second), NextUpdate: time.Now().Add(time.Duration(a.lists) * time.Hour)}
 	for _, serial := range revoked {
 		template.RevokedCertificateEntries = append(template.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: serial, RevocationTime: time.Now()})
 	}
@@ -121,7 +125,11 @@ func TestFilesAreReadAgain(t *testing.T) {
 			w.Write(t, "ca.pem", string(w.Directory.CAPEM())+ca.pem())
 			w.Write(t, "other.crl", ca.list(t))
 			config := strings.Replace(w.Config(), "clients: {", "clients: {crl_files: [other.crl], ", 1)
-			s := w.serve(t, config+goodStore+"reload_every: "+again.every+"\n")
+			s := w.serve(t, config+goodStore+"admin: {listen: '127.0.0.1:0'}\nreload_every: "+again.every+"\n")
+			ends := func() string {
+				return metric(t, s.admin, `obdcr_certificate_expiry_timestamp_seconds{use="revocation_list"}`)
+			}
+			firstEnd := ends()
 			first := presented(t, s.address)
 
 			next := ca.server(t)
@@ -143,6 +151,8 @@ func TestFilesAreReadAgain(t *testing.T) {
 			s.waitFor(t, "bank.pem is not in date, and the certificate before is", 1)
 			require.Equal(t, next.Certificate[0], presented(t, s.address))
 
+			require.NotEqual(t, firstEnd, ends())
+
 			older := newAuthority(t)
 			older.certificate, older.key = ca.certificate, ca.key
 			w.WritePair(t, "bank", next)
@@ -162,4 +172,22 @@ func TestACertificateThatIsNotInDateIsTold(t *testing.T) {
 	require.Contains(t, log.String(), "not in date")
 	require.Contains(t, log.String(), "hooks/certificate_file")
 	require.NotContains(t, log.String(), "tls/certificate_file")
+}
+
+func TestASecretThatOthersMayReadIsTold(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		realtest.Missing(t, "Windows has no modes of files")
+		return
+	}
+	w := newWorld(t)
+	c := w.load(t, w.Config()+goodStore+"sealing_key_file: sealing.key\n")
+	for mode, told := range map[os.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true} {
+		for _, name := range []string{"sealing.key", "bank.key"} { // the other one is private
+			require.NoError(t, os.Chmod(w.Path(name), mode))
+			var log bytes.Buffer
+			require.NoError(t, c.Check(slog.New(slog.NewTextHandler(&log, nil))))
+			require.Equal(t, told, strings.Contains(log.String(), "chmod 600"), "%s %v: %s", name, mode, log.String())
+			require.NoError(t, os.Chmod(w.Path(name), 0o600))
+		}
+	}
 }

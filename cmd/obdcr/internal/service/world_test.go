@@ -3,6 +3,7 @@ package service_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -89,6 +90,25 @@ func status(t *testing.T, address string) int {
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
 	return answer.StatusCode
+}
+
+// metric is the line of /metrics that begins with a name and its labels.
+func metric(t *testing.T, admin, name string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+admin+"/metrics", http.NoBody)
+	require.NoError(t, err)
+	answer, err := http.DefaultTransport.RoundTrip(request)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, answer.Body.Close()) }()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	for line := range strings.Lines(string(body)) {
+		if strings.HasPrefix(line, name) {
+			return line
+		}
+	}
+	require.Fail(t, "not served", name)
+	return ""
 }
 
 // replaceOnce replaces a text that stands there once.
