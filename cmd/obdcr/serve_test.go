@@ -106,7 +106,7 @@ func TestASecondSignalEndsServeAtOnce(t *testing.T) {
 	require.NoError(t, s.process.Signal(syscall.SIGTERM))
 	require.Never(t, s.Ended, 500*time.Millisecond, 10*time.Millisecond)
 	require.NoError(t, s.process.Signal(syscall.SIGTERM))
-	require.Eventually(t, s.Ended, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, s.Ended, 3*time.Second, 10*time.Millisecond, "before the hook's time is up")
 	require.Error(t, <-answered)
 }
 
