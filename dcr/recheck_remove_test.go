@@ -3,6 +3,7 @@ package dcr_test
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,10 +105,10 @@ func TestARemovalTakesNoClientThatWouldBeAdmittedOrOfWhichNobodyKnows(t *testing
 }
 
 // notFound answers 404 wherever it is asked.
-type notFound struct{ asked int }
+type notFound struct{ asked atomic.Int32 }
 
 func (n *notFound) RoundTrip(r *http.Request) (*http.Response, error) {
-	n.asked++
+	n.asked.Add(1)
 	return &http.Response{StatusCode: http.StatusNotFound, Body: http.NoBody, Header: http.Header{}, Request: r}, nil
 }
 
@@ -127,7 +128,7 @@ func TestAKeySetThatIsGoneForGoodIsAReasonAndOne404IsNot(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, dcr.NotAdmitted, found.Admission, "%v", found.Unknown)
 		require.Equal(t, []string{validate.RuleRequestKeyFound}, ruleIDs(found.Report))
-		require.Equal(t, 2, way.asked, "the second time is what is believed")
+		require.GreaterOrEqual(t, way.asked.Load(), int32(2), "the second time is what is believed")
 		require.Less(t, time.Since(began), 10*time.Second)
 	})
 	n.config.SoftwareKeys = own

@@ -50,6 +50,13 @@ func (p *purges) Purge(ctx context.Context, what store.Purge) (store.Purged, err
 	return purged, err
 }
 
+// made returns what each step forgot.
+func (p *purges) made() []store.Purged {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.steps)
+}
+
 func (p *purges) fail(fault func() error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,14 +110,14 @@ func kept(set func(*server.Retention, time.Duration), want store.Purged) func(*t
 			w.running(t, s)
 			time.Sleep(30 * day)
 			synctest.Wait()
-			for _, step := range s.steps {
+			for _, step := range s.made() {
 				require.Zero(t, step)
 			}
 			audited(t, s, false, "there")
 			time.Sleep(server.PurgeEach)
 			synctest.Wait()
 			all := store.Purged{}
-			for _, step := range s.steps {
+			for _, step := range s.made() {
 				all.Audit, all.Deleted = all.Audit+step.Audit, all.Deleted+step.Deleted
 			}
 			want.Audit *= 3
@@ -145,7 +152,7 @@ func TestABankForgetsInBoundedSteps(t *testing.T) {
 		require.Equal(t, 1, s.calls(), "a pause follows each step")
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		require.Equal(t, append(slices.Repeat([]store.Purged{{Deleted: 50}}, 5), store.Purged{Deleted: 20}), s.steps)
+		require.Equal(t, append(slices.Repeat([]store.Purged{{Deleted: 50}}, 5), store.Purged{Deleted: 20}), s.made())
 		for i := 1; i < len(s.times); i++ {
 			require.Equal(t, 100*time.Millisecond, s.times[i].Sub(s.times[i-1]))
 		}
@@ -170,7 +177,7 @@ func TestWithoutRetentionTheTrailIsKeptAndReservationsEnd(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, left, 1)
 		forgotten := 0
-		for _, step := range s.steps {
+		for _, step := range s.made() {
 			forgotten += step.Reservations
 		}
 		require.Equal(t, 1, forgotten)

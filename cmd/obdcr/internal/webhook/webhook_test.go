@@ -60,8 +60,9 @@ func newBankServer(t *testing.T) *bankServer {
 		}
 		b.mu.Lock()
 		b.calls = append(b.calls, call{r.Method + " " + r.URL.Path, r.Header.Get("Idempotency-Key"), r.Header.Get("Content-Type"), body})
+		answer := b.answer
 		b.mu.Unlock()
-		b.answer(w, r)
+		answer(w, r)
 	}))
 	pool := x509.NewCertPool()
 	pool.AddCert(b.directory.CA)
@@ -189,7 +190,9 @@ func TestEachKindOfAnswer(t *testing.T) {
 		"a reason of many lines":        {answers(400, jsonType, `{"reason":"`+strings.Repeat("long\\n", 1000)+`"}`), no, no},
 	} {
 		t.Run(name, func(t *testing.T) {
+			b.mu.Lock()
 			b.answer = c.answer
+			b.mu.Unlock()
 			approved := hooks.Approve(t.Context(), exampleChange())
 			require.Equal(t, c.approve, verdictOf(approved), "%v", approved)
 			done, provisioned := hooks.Provision(t.Context(), exampleProvisioning())
