@@ -151,6 +151,9 @@ func unavailable(t *testing.T, w *servicetest.World, bank *serving, ready func()
 // begun answers 503 until the database is back.
 func TestServeWithoutItsDatabase(t *testing.T) {
 	t.Parallel()
+	if !realtest.Long(t) {
+		return
+	}
 	database, ok := realtest.StartPostgres(t, realtest.FastPostgres)
 	if !ok {
 		return

@@ -70,6 +70,7 @@ var diskFaults = map[string]diskFault{
 func TestAFaultOfTheDiskIsToldToAllWhoAsk(t *testing.T) {
 	for name, f := range diskFaults {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			folder := t.TempDir()
 			err := syscall.Mount("obdcr-test", folder, "tmpfs", 0, "size=2m")
 			if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {

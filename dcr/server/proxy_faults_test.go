@@ -73,6 +73,7 @@ func TestApacheCanSendAPEM(t *testing.T) {
 }
 
 func TestARealProxyFindsABankThatIsBack(t *testing.T) {
+	t.Parallel()
 	eachRealProxy(t, func(t *testing.T, p realProxy) {
 		b := behindProxy(t, p, surroundings{})
 		client := b.transport(t, b.software.TransportCertificate)

@@ -133,6 +133,7 @@ func outageThroughProxy(t *testing.T, b *behind) {
 // The times of the files are what ends a request that the bank does not answer: here with one
 // second in their place.
 func TestARealProxyGivesASlowBankUp(t *testing.T) {
+	t.Parallel()
 	times := strings.NewReplacer("proxy_read_timeout 75s", "proxy_read_timeout 1s", "timeout server 75s", "timeout server 1s", "ProxyTimeout 75", "ProxyTimeout 1")
 	eachRealProxy(t, func(t *testing.T, p realProxy) {
 		b := behindProxy(t, p, surroundings{edit: times.Replace})

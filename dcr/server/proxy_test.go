@@ -25,6 +25,7 @@ import (
 
 // A bank behind each proxy, with the files of examples/behindproxy as they are.
 func TestABankBehindARealProxy(t *testing.T) {
+	t.Parallel()
 	eachRealProxy(t, func(t *testing.T, p realProxy) {
 		b := behindProxy(t, p, surroundings{})
 		for name, test := range map[string]func(*testing.T, *behind){

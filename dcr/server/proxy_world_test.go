@@ -77,6 +77,7 @@ func realProxies() []realProxy {
 func eachRealProxy(t *testing.T, test func(t *testing.T, p realProxy)) {
 	for _, p := range realProxies() {
 		t.Run(p.tool, func(t *testing.T) {
+			t.Parallel()
 			if _, ok := realtest.Tool(t, p.tool); ok {
 				test(t, p)
 			}

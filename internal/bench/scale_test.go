@@ -48,6 +48,8 @@ func TestScale(t *testing.T) {
 		if many, err = strconv.Atoi(asked); err != nil {
 			t.Fatalf("%s=%s: %v", scaleVariable, asked, err)
 		}
+	} else if !realtest.Long(t) {
+		return
 	}
 	t.Run("SQLite", func(t *testing.T) {
 		clock := &scaleClock{}

@@ -12,6 +12,9 @@ import (
 // TestNoRegistrationIsLostWhateverFails: three processes under load; one is killed, the
 // database cuts all connections, the database restarts as after a crash.
 func TestNoRegistrationIsLostWhateverFails(t *testing.T) {
+	if !realtest.Long(t) {
+		return
+	}
 	pg, ok := realtest.StartPostgres(t)
 	if !ok {
 		return

@@ -65,6 +65,9 @@ func requireRefused(t *testing.T, err error, status int) {
 
 // TestAClientThatOneNodeDeletesIsDeadOnAll: so are its access tokens, and it gets no other one.
 func TestAClientThatOneNodeDeletesIsDeadOnAll(t *testing.T) {
+	if !realtest.Long(t) {
+		return
+	}
 	pg, ok := realtest.SharedPostgres(t)
 	if !ok {
 		return
@@ -93,6 +96,9 @@ func TestAClientThatOneNodeDeletesIsDeadOnAll(t *testing.T) {
 // TestNoUpdateIsLostAmongNodes: updates at once through all nodes come one after another, each
 // upon what the one before has left, and all nodes show the last one.
 func TestNoUpdateIsLostAmongNodes(t *testing.T) {
+	if !realtest.Long(t) {
+		return
+	}
 	pg, ok := realtest.SharedPostgres(t)
 	if !ok {
 		return

@@ -56,6 +56,9 @@ func ways(t *testing.T, pg *realtest.Postgres) map[string]string {
 }
 
 func TestARequestIsAcceptedOnceByAllNodesTogether(t *testing.T) {
+	if !realtest.Long(t) {
+		return
+	}
 	pg, ok := realtest.SharedPostgres(t)
 	if !ok {
 		return
@@ -83,6 +86,9 @@ func TestARequestIsAcceptedOnceByAllNodesTogether(t *testing.T) {
 }
 
 func TestASoftwareIsRegisteredOnceByAllNodesTogether(t *testing.T) {
+	if !realtest.Long(t) {
+		return
+	}
 	pg, ok := realtest.SharedPostgres(t)
 	if !ok {
 		return
@@ -108,6 +114,9 @@ func TestASoftwareIsRegisteredOnceByAllNodesTogether(t *testing.T) {
 
 // TestAReplayIsRefusedByEachNode: also by those that have not seen the request.
 func TestAReplayIsRefusedByEachNode(t *testing.T) {
+	if !realtest.Long(t) {
+		return
+	}
 	pg, ok := realtest.SharedPostgres(t)
 	if !ok {
 		return

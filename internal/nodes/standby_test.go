@@ -13,6 +13,9 @@ import (
 // TestNoRegistrationIsLostWithAPrimary: the primary is killed, its synchronous standby is
 // promoted, and the processes find it by themselves. The dead one becomes the next standby.
 func TestNoRegistrationIsLostWithAPrimary(t *testing.T) {
+	if !realtest.Long(t) {
+		return
+	}
 	primary, ok := realtest.StartPostgres(t)
 	if !ok {
 		return

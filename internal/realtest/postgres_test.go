@@ -14,6 +14,10 @@ import (
 )
 
 func TestAPostgresKeepsItsDataThroughEveryEnd(t *testing.T) {
+	t.Parallel()
+	if !Long(t) {
+		return
+	}
 	p, ok := StartPostgres(t, FastPostgres)
 	if !ok {
 		return
@@ -36,6 +40,10 @@ func TestAPostgresKeepsItsDataThroughEveryEnd(t *testing.T) {
 }
 
 func TestAStandbyHasWhatItsPrimaryHasAnswered(t *testing.T) {
+	t.Parallel()
+	if !Long(t) {
+		return
+	}
 	first, ok := StartPostgres(t, FastPostgres)
 	if !ok {
 		return
@@ -56,6 +64,9 @@ func TestAStandbyHasWhatItsPrimaryHasAnswered(t *testing.T) {
 }
 
 func TestTestsShareAPostgres(t *testing.T) {
+	if !Long(t) {
+		return
+	}
 	p, ok := SharedPostgres(t)
 	if !ok {
 		return
@@ -99,6 +110,9 @@ func TestAPostgresThatIsLeftBehind(t *testing.T) {
 }
 
 func TestAPostgresEndsWithATestThatIsKilled(t *testing.T) {
+	if !Long(t) {
+		return
+	}
 	if _, ok := postgresPrograms(); !ok {
 		Missing(t, "there is no PostgreSQL")
 		return

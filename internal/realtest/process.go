@@ -90,6 +90,16 @@ func say(t testing.TB, why string) {
 	fmt.Printf("%s did not run: %s\n", t.Name(), why)
 }
 
+// Long reports whether a test that starts servers, and takes long, is to run: OBDCR_FULL=1. If
+// not, it says in one line what does not run.
+func Long(t testing.TB) bool {
+	t.Helper()
+	if !fulltest.Asked() {
+		say(t, "OBDCR_FULL=1 runs what takes long with real servers")
+	}
+	return fulltest.Asked()
+}
+
 // Samples returns the folder with the public samples, which are not part of the repository.
 // Without it ok is false: the test has said that it does not run and returns. The project's
 // own run counts the tests that had them.

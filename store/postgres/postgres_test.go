@@ -45,12 +45,18 @@ func TestTwoStoresOnOneDatabaseKeepTheContract(t *testing.T) {
 }
 
 func TestTheContractHoldsAtSerializable(t *testing.T) {
+	if !realtest.Long(t) {
+		return
+	}
 	if h, ok := homeOf(t, serializable); ok {
 		keepsTheContract(t, h, fulltest.Rounds(1))
 	}
 }
 
 func TestTheContractHoldsBehindAPooler(t *testing.T) {
+	if !realtest.Long(t) {
+		return
+	}
 	h, ok := homeOf(t, "")
 	if !ok {
 		return

@@ -36,14 +36,16 @@ func openAt(t testing.TB, path string, clock func() time.Time) *sqlite.Store {
 func file(t testing.TB) string { return filepath.Join(t.TempDir(), "clients.db") }
 
 func TestTheStoreKeepsTheContract(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, storetest.Config{
 		Open:   func(t *testing.T) store.Store { return open(t, file(t)) },
 		OpenAt: func(t *testing.T, clock func() time.Time) store.Store { return openAt(t, file(t), clock) },
-		Wanted: storetest.All(), Rounds: fulltest.Rounds(20),
+		Wanted: storetest.All(), Rounds: fulltest.Rounds(10),
 	})
 }
 
 func TestTwoStoresOnOneFileKeepTheContract(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, storetest.Config{
 		Open: func(t *testing.T) store.Store {
 			path := file(t)
@@ -53,7 +55,7 @@ func TestTwoStoresOnOneFileKeepTheContract(t *testing.T) {
 			path := file(t)
 			return storetest.Replicas(openAt(t, path, clock), openAt(t, path, clock))
 		},
-		Wanted: storetest.All(), Rounds: fulltest.Rounds(20),
+		Wanted: storetest.All(), Rounds: fulltest.Rounds(10),
 	})
 }
 
