@@ -214,3 +214,12 @@ func AuditedID(ctx context.Context, a Auditor, clientID string) (string, error) 
 	}
 	return clientID, nil
 }
+
+// Noter writes entries of the audit trail that belong to no change of a record, such as a
+// sign-in at a portal, or a registration that was refused. A store has it beside Auditor.
+type Noter interface {
+	// Note writes the entry with an ID and a time of the store's own. Its Version is 0 and its
+	// State "". The Client may be that of a record, or "": History does not return the entry,
+	// ListAudit does.
+	Note(ctx context.Context, e AuditEntry) error
+}

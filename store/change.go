@@ -7,6 +7,9 @@ type Change struct {
 	Reservation Reservation
 	// Audit is what the change says of itself for the audit trail, in a store with Auditor.
 	Audit Audit
+	// Unsubscribe names the APIs whose subscriptions end with an Update, in a store with
+	// Subscriptions. One that is not subscribed to is no error.
+	Unsubscribe []string
 }
 
 // reserved returns what a record keeps of the reservation: its key, nil for none.

@@ -56,3 +56,12 @@ type Searcher interface {
 	// whose IssuedAt stays, is met exactly once. It returns none where limit is below 1.
 	Search(ctx context.Context, q Query, after Position, limit int) ([]Client, error)
 }
+
+// NameSearcher finds records by a part of what people call them. It is for a search box: a store
+// has no index for it, and reads the records that the query wants in their order until it has
+// enough.
+type NameSearcher interface {
+	// SearchName is Search, of the records whose search text contains the given text. Both are
+	// compared in the form of FoldName. "" is contained in each.
+	SearchName(ctx context.Context, q Query, name string, after Position, limit int) ([]Client, error)
+}
