@@ -1,0 +1,167 @@
+package portal
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/store"
+)
+
+// pageSize is how many applications a page lists.
+const pageSize = 25
+
+// maxSearch is the greatest length of a search, in bytes.
+const maxSearch = 100
+
+// listing is what the list of applications shows.
+type listing struct {
+	Rows        []listed
+	IDColumn    bool // the policy names applications after their software_id, so Name and ID are two columns
+	Org         bool // the person sees more than one organisation
+	Search      string
+	Environment claims.Environment
+	Filtered    bool
+	Next, First string // addresses; "" where there is none
+}
+
+// listed is an application in the list.
+type listed struct {
+	Link        string
+	Name, ID    string
+	OrgID       string
+	Environment claims.Environment
+	Roles       []string
+	State       store.State
+	Created     time.Time
+}
+
+// list is the page Applications: the newest first.
+func (v *visit) list() error {
+	form := v.r.URL.Query()
+	l := listing{IDColumn: v.byID, Search: strings.TrimSpace(form.Get("search")), Environment: claims.Environment(form.Get("environment")),
+		Org: v.person.Operator || len(v.person.Organisations) > 1}
+	if l.Environment != claims.Sandbox && l.Environment != claims.Production {
+		l.Environment = ""
+	}
+	l.Filtered = l.Search != "" || l.Environment != ""
+	if len(l.Search) > maxSearch {
+		v.show(http.StatusBadRequest, "applications", "Applications", l, fault{"search", "Search for at most 100 characters"})
+		return nil
+	}
+	after, ok := positionOf(form.Get("after"))
+	if !ok {
+		return v.redirect(v.path("applications"))
+	}
+	found, err := v.find(l, after)
+	if err != nil {
+		return err
+	}
+	if len(found) > pageSize {
+		found = found[:pageSize]
+		l.Next = v.listPath(l, positionText(found[pageSize-1].Position()))
+	}
+	if !after.IsZero() {
+		l.First = v.listPath(l, "")
+	}
+	for _, c := range found {
+		l.Rows = append(l.Rows, v.row(c))
+	}
+	v.show(http.StatusOK, "applications", "Applications", l)
+	return nil
+}
+
+// find reads one more record than a page shows.
+func (v *visit) find(l listing, after store.Position) ([]store.Client, error) {
+	q := store.Query{Environment: l.Environment, Newest: true}
+	if !v.person.Operator {
+		if len(v.person.Organisations) == 0 {
+			return nil, nil
+		}
+		q.OrgID = v.person.Organisations[0]
+	}
+	var found []store.Client
+	var err error
+	if l.Search != "" {
+		found, err = v.records.names.SearchName(v.ctx(), q, l.Search, after, pageSize+1)
+	} else {
+		found, err = v.records.search.Search(v.ctx(), q, after, pageSize+1)
+	}
+	if err != nil {
+		return nil, dcr.Unavailable(err, "the applications cannot be read at the moment")
+	}
+	// The query asks for no others. A store that has it wrong must not show them.
+	return slices.DeleteFunc(found, func(c store.Client) bool { return !v.reach().Covers(c.Issuer, c.OrgID) }), nil
+}
+
+// row is what the list says of a record: what is in force, and of what is not yet what was
+// asked for.
+func (p *Portal) row(record store.Client) listed {
+	shown := record
+	if inForce, visible := record.Visible(); visible {
+		shown = inForce
+	}
+	row := listed{Link: p.path("applications", record.ID), Name: p.nameOf(shown), ID: shown.Application.ID, OrgID: shown.OrgID,
+		Environment: shown.Environment, State: record.State, Created: shown.IssuedAt}
+	for _, value := range attribute(shown, "software_roles") {
+		row.Roles = append(row.Roles, strings.Fields(value)...)
+	}
+	return row
+}
+
+// nameOf is the name of an application for people: the software_client_name where the
+// attributes have it, also at a bank that names applications after their software_id.
+func (p *Portal) nameOf(c store.Client) string {
+	if names := attribute(c, "software_client_name"); p.byID && len(names) == 1 && names[0] != "" {
+		return names[0]
+	}
+	return c.Application.Name
+}
+
+// attribute returns the values of an attribute of an application, whose name ends in the
+// environment.
+func attribute(c store.Client, name string) []string {
+	for _, a := range c.Application.Attributes {
+		if a.Name == name+"_"+string(c.Environment) {
+			return a.Values
+		}
+	}
+	return nil
+}
+
+// listPath is the address of a page of the list.
+func (p *Portal) listPath(l listing, after string) string {
+	query := url.Values{}
+	for name, value := range map[string]string{"search": l.Search, "environment": string(l.Environment), "after": after} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if len(query) == 0 {
+		return p.path("applications")
+	}
+	return p.path("applications") + "?" + query.Encode()
+}
+
+// positionText is a position as an address has it: seconds since 1970, a dot and the ID.
+func positionText(p store.Position) string {
+	return strconv.FormatInt(p.IssuedAt.Unix(), 10) + "." + p.ID
+}
+
+// positionOf reads a position; "" is the beginning.
+func positionOf(s string) (p store.Position, ok bool) {
+	if s == "" {
+		return store.Position{}, true
+	}
+	seconds, id, found := strings.Cut(s, ".")
+	at, err := strconv.ParseInt(seconds, 10, 64)
+	if !found || err != nil || len(s) > 1100 || at < -62135596800 || at > 253402300799 { // years 1 to 9999
+		return store.Position{}, false
+	}
+	return store.Position{IssuedAt: time.Unix(at, 0).UTC(), ID: id}, true
+}

@@ -1,0 +1,104 @@
+package portal
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/store"
+)
+
+// failure is an error that has a page of its own.
+type failure struct {
+	status int
+	title  string
+	detail string // what happened, and what to do
+	even   bool   // the answer takes a fixed time, so that its cause does not show
+}
+
+// Error is the title.
+func (f *failure) Error() string { return "portal: " + f.title }
+
+var (
+	errNothing       = &failure{http.StatusNotFound, "There is no such page", "Go to the list of applications, or check the address.", false}
+	errNoApplication = &failure{http.StatusNotFound, "There is no such application",
+		"It was deleted, or it is not one of your organisations'. The list of applications has those that you can see.", true}
+	errCrossOrigin = &failure{http.StatusForbidden, "This form came from another site",
+		"Nothing was changed. Open the page in this portal, and send the form from there.", false}
+	errTooMany = &failure{http.StatusTooManyRequests, "That was too much at once", "Nothing was changed. Wait a minute, and send the form again.", false}
+	errTooLong = &failure{http.StatusRequestEntityTooLarge, "That is too large",
+		"A software statement has at most 64 KiB. Nothing was changed. Go back, and provide the statement alone.", false}
+	errForm = &failure{http.StatusBadRequest, "The form cannot be read", "Nothing was changed. Go back, and send it again.", false}
+)
+
+// evenTime is how long an answer takes that must not tell by its time whether an application
+// exists that the person may not see.
+const evenTime = 50 * time.Millisecond
+
+// fail shows the page of an error.
+func (v *visit) fail(err error) {
+	f := v.failure(err)
+	if f.even {
+		select {
+		case <-time.After(evenTime - time.Since(v.began)):
+		case <-v.ctx().Done():
+			return
+		}
+	}
+	v.show(f.status, "error", f.title, f)
+}
+
+// failure says how an error is shown. It logs one that the person is not to blame for.
+func (v *visit) failure(err error) *failure {
+	var f *failure
+	var e *dcr.Error
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.Is(err, store.ErrNotFound):
+		return errNoApplication
+	case errors.As(err, &e) && e.Status < http.StatusInternalServerError:
+		return &failure{e.Status, "The bank refuses this", e.Description, false}
+	case errors.As(err, &e) && e.Status == http.StatusServiceUnavailable:
+		if e.RetryAfter > 0 {
+			text.RetryAfter(v.w.Header(), e.RetryAfter)
+		}
+		return &failure{e.Status, "This does not work at the moment", sentence(e.Description) + " Nothing is half done. Try again in a minute.", false}
+	}
+	v.config.Logger.ErrorContext(v.ctx(), "a page of the portal failed", "path", text.Echo(v.r.URL.Path), "error", text.Bounded{Err: err})
+	return &failure{http.StatusServiceUnavailable, "This does not work at the moment", "Nothing is half done. Try again in a minute.", false}
+}
+
+// storeFailed answers where the session cannot be read or kept.
+func (p *Portal) storeFailed(w http.ResponseWriter, r *http.Request, err error) {
+	v := &visit{Portal: p, w: w, r: r, began: time.Now()}
+	v.fail(err)
+}
+
+// crossOrigin refuses a form of another site.
+func (*visit) crossOrigin() error { return errCrossOrigin }
+
+// nothing answers for a path that has no page, and for a method that a page has not.
+func (*visit) nothing() error { return errNothing }
+
+// sentence makes a sentence of a description.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	first := s[0]
+	if 'a' <= first && first <= 'z' {
+		first -= 'a' - 'A'
+	}
+	return string(first) + s[1:] + "."
+}
+
+// hashed is a key that does not tell the address.
+func hashed(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,147 @@
+package portal
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/store"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed static/portal.css
+var stylesheet string
+
+// pageNames are the pages, each a file in templates.
+var pageNames = []string{"start", "error", "expired", "signing-out", "signed-out", "applications"}
+
+// pages writes the pages.
+type pages struct {
+	portal    *Portal
+	templates map[string]*template.Template
+	style     []byte
+	version   string // of the style
+}
+
+// fault is a fault of a form, which the page lists at its top with a link to the field.
+type fault struct {
+	Field string // id of the field; "" for none
+	Text  string
+}
+
+// frame is what the layout of a page shows.
+type frame struct {
+	Title   string
+	Page    string // its name
+	Look    *Look
+	Base    string
+	Style   string // address of the stylesheet
+	Logo    string // address of the logo; "" for none
+	Person  *signedIn
+	SignOut bool
+	Faults  []fault
+	Data    any
+}
+
+// newPages reads the templates.
+func newPages(p *Portal) (*pages, error) {
+	g := &pages{portal: p, templates: map[string]*template.Template{}}
+	g.style = []byte(p.config.Look.variables() + stylesheet)
+	g.version = hashed(string(g.style))[:12]
+	layout, err := template.New("layout.html").Funcs(g.functions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return nil, fmt.Errorf("portal: %w", err)
+	}
+	for _, name := range pageNames {
+		page, err := layout.Clone()
+		if err == nil {
+			page, err = page.ParseFS(templateFiles, "templates/"+name+".html")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("portal: %w", err)
+		}
+		g.templates[name] = page
+	}
+	return g, nil
+}
+
+// functions are those of templates.
+func (g *pages) functions() template.FuncMap {
+	return template.FuncMap{
+		"path":    g.portal.path,
+		"shown":   text.Visible, // a character that steers the direction of text, or is not seen, is written as its number
+		"text":    g.portal.config.Look.text,
+		"date":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"status":  statusOf,
+		"join":    strings.Join,
+	}
+}
+
+// show writes a page. The faults are those of its form.
+func (v *visit) show(status int, name, title string, data any, faults ...fault) {
+	f := frame{Title: title, Page: name, Look: &v.config.Look, Base: v.base, Style: v.base + pathStyle + "?v=" + v.pages.version,
+		Person: v.person, Faults: faults, Data: data}
+	if len(v.config.Look.Logo) > 0 {
+		f.Logo = v.base + pathLogo
+	}
+	var page bytes.Buffer
+	if err := v.pages.templates[name].Execute(&page, f); err != nil {
+		v.config.Logger.Error("a page of the portal cannot be written", "page", name, "error", text.Bounded{Err: err})
+		http.Error(v.w, "this page cannot be shown", http.StatusInternalServerError)
+		return
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.WriteHeader(status)
+	_, _ = v.w.Write(page.Bytes()) // an error means that the browser has gone
+}
+
+// serveStyle answers with the stylesheet, whose address changes with its content.
+func (g *pages) serveStyle(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	if r.URL.Query().Get("v") == g.version {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		w.Header().Del("Pragma")
+	}
+	_, _ = w.Write(g.style)
+}
+
+// serveLogo answers with the bank's logo.
+func (g *pages) serveLogo(w http.ResponseWriter, r *http.Request) {
+	if len(g.portal.config.Look.Logo) == 0 {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", http.DetectContentType(g.portal.config.Look.Logo))
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	w.Header().Del("Pragma")
+	_, _ = w.Write(g.portal.config.Look.Logo)
+}
+
+// status is how a page names the state of a record.
+type status struct{ Text, Class string }
+
+func statusOf(s store.State) status {
+	switch s {
+	case store.Active:
+		return status{"Active", "good"}
+	case store.Creating:
+		return status{"Being set up", "wait"}
+	case store.Updating:
+		return status{"Being changed", "wait"}
+	case store.Deleting:
+		return status{"Being deleted", "wait"}
+	case store.PendingCreate:
+		return status{"Waits for the bank", "wait"}
+	case store.PendingDelete:
+		return status{"Deletion waits for the bank", "wait"}
+	}
+	return status{text.Visible(string(s)), "wait"}
+}

@@ -1,0 +1,177 @@
+package portal_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/portal"
+	"github.com/obdcr/obdcr/dcr/roles"
+	"github.com/obdcr/obdcr/dcr/server"
+	"github.com/obdcr/obdcr/ssa"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// world is a bank with a portal, and the directory that it trusts.
+type world struct {
+	directory *ssatest.Directory
+	store     store.Store
+	bank      *server.Bank
+	portal    *portal.Portal
+	address   string // of the portal
+	server    *httptest.Server
+	people    map[string]portal.Person // who can sign in, by the name in /sign-in?as=
+}
+
+// options of a world; each may be nil.
+type options struct {
+	bank   func(*server.Config)
+	policy func(*validate.Policy)
+	portal func(*portal.Config)
+	store  store.Store
+}
+
+// apis are those of the bank.
+var apis = roles.Table{Roles: map[string][]claims.Role{"accounts": {claims.AISP}, "payments": {claims.PISP}}, Open: []string{"directory"}}
+
+// newWorld starts a bank whose portal has a sign-in of the test's own: /sign-in?as=NAME signs
+// the person of that name in.
+func newWorld(t testing.TB, o options) *world {
+	t.Helper()
+	directory, err := ssatest.New(ssatest.Options{})
+	require.NoError(t, err)
+	t.Cleanup(directory.Close)
+	w := &world{directory: directory, store: o.store, people: map[string]portal.Person{}}
+	if w.store == nil {
+		w.store = store.NewMemory(nil)
+	}
+	policy := validate.DefaultPolicy(validate.OBIE33)
+	policy.Audiences = []string{"https://bank.example"}
+	if o.policy != nil {
+		o.policy(&policy)
+	}
+	anchor := directory.Anchor()
+	anchor.Algorithms, anchor.MaxAge = nil, 0
+	config := server.Config{Issuer: "https://bank.example", Policy: &policy, Store: w.store, TokenEndpoint: true, Anchors: []ssa.Anchor{anchor},
+		Keys:    server.KeyConfig{Resolver: directory.Resolver()},
+		Clients: server.CertificateConfig{Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {directory.CA}}}}}
+	if o.bank != nil {
+		o.bank(&config)
+	}
+	w.bank, err = server.New(config)
+	require.NoError(t, err)
+	t.Cleanup(w.bank.Close)
+
+	w.server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.portal.Handler().ServeHTTP(rw, r) }))
+	w.server.StartTLS()
+	t.Cleanup(w.server.Close)
+	w.address = w.server.URL + "/portal"
+	c := portal.Config{Address: w.address, Registrar: w.bank.Registrar(), Store: w.store, Issuers: []string{"OpenBanking Ltd"}, APIs: apis,
+		SignIn: http.HandlerFunc(w.signIn)}
+	if o.portal != nil {
+		o.portal(&c)
+	}
+	w.portal, err = portal.New(c)
+	require.NoError(t, err)
+	return w
+}
+
+// signIn is the sign-in of the test.
+func (w *world) signIn(rw http.ResponseWriter, r *http.Request) {
+	person, known := w.people[r.FormValue("as")]
+	if !known {
+		http.Error(rw, "who?", http.StatusForbidden)
+		return
+	}
+	if err := portal.Admit(r, person); err != nil {
+		http.Error(rw, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	http.Redirect(rw, r, portal.Back(r), http.StatusSeeOther)
+}
+
+// contact adds a person of some organisations.
+func (w *world) contact(name string, organisations ...string) {
+	w.people[name] = portal.Person{Email: name + "@tpp.example", Name: strings.ToUpper(name[:1]) + name[1:], Issuer: "https://directory.example", Organisations: organisations}
+}
+
+// operator adds an operator of the bank.
+func (w *world) operator(name string) {
+	w.people[name] = portal.Person{Email: name + "@bank.example", Name: strings.ToUpper(name[:1]) + name[1:], Operator: true}
+}
+
+// browser is a client that keeps cookies and follows redirects.
+type browser struct {
+	t    testing.TB
+	w    *world
+	http *http.Client
+}
+
+// answer is what a page answered.
+type answer struct {
+	status int
+	header http.Header
+	url    *url.URL
+	body   string
+}
+
+// visitor returns a browser in which nobody is signed in.
+func (w *world) visitor(t testing.TB) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, MinVersion: tls.VersionTLS12}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &browser{t: t, w: w, http: &http.Client{Jar: jar, Transport: transport, Timeout: 30 * time.Second}}
+}
+
+// as returns a browser in which a person is signed in.
+func (w *world) as(t testing.TB, name string) *browser {
+	t.Helper()
+	b := w.visitor(t)
+	a := b.get("/sign-in?as=" + name)
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	return b
+}
+
+// get opens a page; the path is one of the portal.
+func (b *browser) get(path string) answer {
+	b.t.Helper()
+	r, err := http.NewRequest(http.MethodGet, b.w.address+path, nil)
+	require.NoError(b.t, err)
+	return b.do(r)
+}
+
+// post sends a form, as a browser does from a page of the portal.
+func (b *browser) post(path string, form url.Values) answer {
+	b.t.Helper()
+	r, err := http.NewRequest(http.MethodPost, b.w.address+path, strings.NewReader(form.Encode()))
+	require.NoError(b.t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return b.do(r)
+}
+
+// do sends a request.
+func (b *browser) do(r *http.Request) answer {
+	b.t.Helper()
+	resp, err := b.http.Do(r)
+	require.NoError(b.t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(b.t, err)
+	return answer{resp.StatusCode, resp.Header, resp.Request.URL, string(body)}
+}
