@@ -130,6 +130,23 @@ func TestOnlyTheStoresInSQLImportTheirLibraries(t *testing.T) {
 	assert.Len(t, found, len(homes), "this test looks for imports that nobody has any more")
 }
 
+// TestOnlyOnePackageDrivesABrowser: tests of pages say what a person does.
+func TestOnlyOnePackageDrivesABrowser(t *testing.T) {
+	found := false
+	for _, p := range packages(t) {
+		if !p.Ours() {
+			continue
+		}
+		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			if strings.HasPrefix(imported, "github.com/chromedp/") {
+				found = true
+				assert.Equal(t, "internal/browser", p.Room(), "the package or its tests import %s", imported)
+			}
+		}
+	}
+	assert.True(t, found, "this test looks for an import that nobody has any more")
+}
+
 // TestPublicAPIShowsNoInternalTypes: a caller could not name such a type, and the
 // JOSE library would come back through it.
 func TestPublicAPIShowsNoInternalTypes(t *testing.T) {

@@ -7,13 +7,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/obdcr/obdcr/internal/fetch"
 )
 
-// servers is the environment variable that asks for the tests with authorization servers.
+// servers is the environment variable that asks for the tests with authorization servers and
+// with a browser.
 const servers = "OBDCR_SERVERS"
 
 const (
@@ -29,11 +31,11 @@ type Identity struct {
 	CA []byte
 }
 
-// Asked reports whether the tests with an authorization server are to run, which is Keycloak
-// or node-oidc-provider: OBDCR_SERVERS=1. If not, it says in one line what does not run.
-// These servers take a minute to start and may have to be downloaded, so no other variable
-// asks for them. Where the programs that start the server are missing the test fails, unless
-// OBDCR_CI_PARTIAL=1 allows a run of what is there.
+// Asked reports whether the tests with a server that takes long to start, or may have to be
+// downloaded, are to run: OBDCR_SERVERS=1. The server is Keycloak, node-oidc-provider or
+// Chromium, which is a browser and comes with axe-core. If not, it says in one line what does
+// not run. No other variable asks for them. Where the programs that start the server are
+// missing the test fails, unless OBDCR_CI_PARTIAL=1 allows a run of what is there.
 //
 // Call it in the test itself, with the name of the server as it is: .ci/run finds the tests
 // that do so.
@@ -43,21 +45,28 @@ func Asked(t testing.TB, server string) bool {
 		say(t, servers+"=1 starts "+server)
 		return false
 	}
-	for _, name := range startedBy(t, server) {
-		if _, ok := find(name); !ok {
-			missing(t, "there is no "+name, true)
+	for _, names := range startedBy(t, server) {
+		if !slices.ContainsFunc(names, found) {
+			missing(t, "there is no "+names[0], true)
 			return false
 		}
 	}
 	return true
 }
 
-// startedBy returns the programs that start a server, and that download it if it is not there.
-func startedBy(t testing.TB, server string) []string {
+// found reports whether there is a program.
+func found(name string) bool { _, ok := find(name); return ok }
+
+// startedBy returns the programs that start a server, each with the names that it may have. The
+// last one downloads what is not there yet.
+func startedBy(t testing.TB, server string) [][]string {
 	t.Helper()
-	tools, program := []string{"java", "bash", "mvn"}, keycloakArchive
-	if server == "node-oidc-provider" {
-		tools, program = []string{"node", "npm"}, oidcProviderProgram
+	tools, program := [][]string{{"java"}, {"bash"}, {"mvn"}}, keycloakArchive
+	switch server {
+	case "node-oidc-provider":
+		tools, program = [][]string{{"node"}, {"npm"}}, oidcProviderProgram
+	case "Chromium":
+		tools, program = [][]string{chromiumNames(), {"npm"}}, axeScript
 	}
 	if _, err := os.Stat(program(t)); err == nil {
 		return tools[:len(tools)-1]
