@@ -14,7 +14,7 @@ import (
 const purgeBatch = 3
 
 // Memory keeps clients in memory. It is a Store with Unfinished, Lister, ClientIDs, Pending,
-// Searcher, Auditor, Purger and Transfer. Make it with NewMemory: the zero value does not work.
+// Searcher, Auditor, Purger, Transfer, Users and Sessions. Make it with NewMemory: the zero value does not work.
 //
 // A client of the usual size takes about 11 KB of heap, with its statement of 2.3 KB, an entry of the audit trail and the
 // reservation of its jti; a further reservation takes 150 to 170 bytes. Nothing bounds how
@@ -31,6 +31,8 @@ type Memory struct {
 	gone     forgotten
 	trail    map[string][]AuditEntry // by Client.ID, in the order of their Versions
 	audited  map[string]string       // ID of an entry to Client.ID
+	users    map[string]User         // by Email
+	sessions map[string]heldSession  // by Key
 }
 
 // reserved is a reservation and the ID of the record that it was made with.
@@ -48,6 +50,7 @@ func NewMemory(clock func() time.Time) *Memory {
 	return &Memory{
 		clock: clock, clients: map[string]Client{}, unique: map[string]string{}, byClient: map[string]string{},
 		reserved: map[[32]byte]reserved{}, trail: map[string][]AuditEntry{}, audited: map[string]string{},
+		users: map[string]User{}, sessions: map[string]heldSession{},
 	}
 }
 

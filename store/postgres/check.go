@@ -21,6 +21,9 @@ var tables = []struct{ name, columns, rights string }{
 	{"audit", noteColumns, "SELECT, INSERT"},
 	{"leases", "lease_key, ends_at, lasts, confirmed, change_id", "SELECT, INSERT, UPDATE, DELETE"},
 	{"access_tokens", "token_hash, client_id, content, expires_at", "SELECT, INSERT, UPDATE, DELETE"},
+	{"users", userColumns, "SELECT, INSERT, UPDATE, DELETE"},
+	{"sessions", sessionColumns, "SELECT, INSERT, UPDATE, DELETE"},
+	{"subscriptions", "client, api, role, since, made_by", "SELECT, INSERT, DELETE"},
 	{"probes", "id, written_at, written", "SELECT, INSERT, UPDATE, DELETE"},
 }
 

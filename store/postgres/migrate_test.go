@@ -76,7 +76,7 @@ func TestAnAdministratorMayMakeTheTablesWithAnyTool(t *testing.T) {
 	require.NoError(t, err)
 	server.SQL(t, name, script)
 	for _, table := range []string{
-		"clients", "unique_keys", "reservations", "reservation_marks", "audit", "leases", "access_tokens", "probes", "schema_compat", "goose_db_version",
+		"clients", "unique_keys", "reservations", "reservation_marks", "audit", "leases", "access_tokens", "users", "sessions", "subscriptions", "probes", "schema_compat", "goose_db_version",
 	} {
 		server.SQL(t, name, "GRANT SELECT, INSERT, UPDATE, DELETE ON "+table+" TO obdcr")
 	}

@@ -1,7 +1,7 @@
 // Package postgres is a store in PostgreSQL, for a bank that runs several processes over one
 // database. [Open] connects and returns a [Store], which has each interface of package store:
-// Store, Unfinished, Lister, ClientIDs, Pending, Prober, Auditor, Searcher, Purger, Transfer
-// and Replay. It also keeps access tokens, as token.Keeper of dcr/token wants them.
+// Store, Unfinished, Lister, ClientIDs, Pending, Prober, Auditor, Searcher, Purger, Transfer,
+// Users, Sessions and Replay. It also keeps access tokens, as token.Keeper of dcr/token wants them.
 //
 // An answer without an error means that the database has committed the change, as durably as
 // its synchronous_commit says. Nothing lives in the memory of a process: any number of them
@@ -98,6 +98,8 @@ var (
 	_ store.Purger     = (*Store)(nil)
 	_ store.Transfer   = (*Store)(nil)
 	_ store.Replay     = (*Store)(nil)
+	_ store.Users      = (*Store)(nil)
+	_ store.Sessions   = (*Store)(nil)
 )
 
 // Open connects to the database and brings its tables up to date, unless NoMigrate is set.

@@ -13,6 +13,9 @@ import (
 // maxGroup is how many changes one transaction commits at most.
 const maxGroup = 16
 
+// maxAside is how many of them are changes of a portal at most.
+const maxAside = 4
+
 // errAbandoned is the error of a change whose transaction ended by a panic in another one.
 var errAbandoned = errors.New("the transaction was abandoned")
 
@@ -123,6 +126,23 @@ func (w *writer) within(ctx context.Context, wait time.Duration, do func(ctx con
 	}
 	<-c.done // another goroutine that is at it ends it soon
 	return c.err
+}
+
+// aside is transact for what a portal writes about people and their browsers. Of these changes
+// few are in the line at once, so that however many there are, a registration waits for few.
+func (w *writer) aside(ctx context.Context, do func(ctx context.Context) error) error {
+	until := time.Now().Add(w.wait)
+	late := time.NewTimer(w.wait)
+	defer late.Stop()
+	select {
+	case w.side <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-late.C:
+		return w.late(&change{wait: w.wait})
+	}
+	defer func() { <-w.side }()
+	return w.within(ctx, time.Until(until), do)
 }
 
 // late is the error of a change that has waited as long as it may.

@@ -49,6 +49,7 @@ type writer struct {
 	conn *sql.Conn
 	turn chan struct{} // holds one element while no goroutine writes
 	line line          // of the changes that wait
+	side chan struct{} // holds an element for each change that aside lets into the line
 	wait time.Duration // how long a change waits until it may write: for the turn and for other processes together
 
 	held atomic.Bool // whether another process holds the file, as the holder of the turn waits for it
@@ -63,7 +64,7 @@ type writer struct {
 	addUnique, dropUnique, holder, reserve, forget, purge *sql.Stmt
 	underWay, reserved, drop, next, raise                 *sql.Stmt
 	save, keep, takeBack                                  *sql.Stmt
-	addEntry, addReservation                              *sql.Stmt
+	addEntry, addReservation, putSession                  *sql.Stmt
 }
 
 func newWriter(ctx context.Context, path string) (*writer, error) {
@@ -71,7 +72,7 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{db: db, turn: make(chan struct{}, 1), wait: changeWait}
+	w := &writer{db: db, turn: make(chan struct{}, 1), side: make(chan struct{}, maxAside), wait: changeWait}
 	if w.conn, err = db.Conn(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -82,7 +83,7 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 		insertUnique: &w.addUnique, deleteUnique: &w.dropUnique, selectHolder: &w.holder,
 		insertReservation: &w.reserve, selectUnderWay: &w.underWay, deleteReservation: &w.forget, purgeReservations: &w.purge,
 		selectReservation: &w.reserved, dropReservation: &w.drop, selectNextEnd: &w.next, raiseMark: &w.raise,
-		insertEntry: &w.addEntry, importedReservation: &w.addReservation,
+		insertEntry: &w.addEntry, importedReservation: &w.addReservation, putSession: &w.putSession,
 	} {
 		if *into, err = w.conn.PrepareContext(ctx, query); err != nil {
 			return nil, errors.Join(err, w.release())

@@ -25,6 +25,7 @@ type model struct {
 	marks    [2]time.Time // one, unless the fault is that each process has its own
 	turn     int          // counts the calls, which two processes make by turns
 	trail    []store.AuditEntry
+	portal   portal
 	offsets  map[store.Position]int // how many records a walk met before, for a fault that counts them
 }
 
@@ -35,7 +36,7 @@ type owned struct {
 
 func newModel(fault string) *model {
 	return &model{fault: fault, clients: map[string]store.Client{}, reserved: map[string]owned{}, stuck: map[string]bool{}, clock: time.Now,
-		offsets: map[store.Position]int{}}
+		offsets: map[store.Position]int{}, portal: newPortal()}
 }
 
 // is tells whether the model is broken in this way.

@@ -67,6 +67,8 @@ type probe struct {
 	searcher   store.Searcher
 	purger     store.Purger
 	transfer   store.Transfer
+	users      store.Users
+	sessions   store.Sessions
 	another    func() *probe // of another store, that is empty
 	clock      *turned       // of the store, in a case that turns it
 	others     int           // how many other clients it has made meanwhile
@@ -84,6 +86,8 @@ func newProbe(ctx context.Context, open func() store.Store, clock *turned, round
 	p.searcher, _ = capable[store.Searcher](s)
 	p.purger, _ = capable[store.Purger](s)
 	p.transfer, _ = capable[store.Transfer](s)
+	p.users, _ = capable[store.Users](s)
+	p.sessions, _ = capable[store.Sessions](s)
 	p.another = func() *probe { return newProbe(ctx, open, clock, rounds) }
 	return p
 }

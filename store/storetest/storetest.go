@@ -38,12 +38,14 @@ const (
 	Searcher   Capability = "store.Searcher"
 	Purger     Capability = "store.Purger"
 	Transfer   Capability = "store.Transfer"
+	Users      Capability = "store.Users"
+	Sessions   Capability = "store.Sessions"
 )
 
 // All returns every capability that this version of the suite knows, for Config.Wanted of a
 // store that is to have whatever there is.
 func All() []Capability {
-	return []Capability{Unfinished, Lister, ClientIDs, Pending, Auditor, Searcher, Purger, Transfer}
+	return []Capability{Unfinished, Lister, ClientIDs, Pending, Auditor, Searcher, Purger, Transfer, Users, Sessions}
 }
 
 // of reports whether the store has the capability.
@@ -68,6 +70,10 @@ func (c Capability) of(s store.Store) bool {
 		_, ok = capable[store.Purger](s)
 	case Transfer:
 		_, ok = capable[store.Transfer](s)
+	case Users:
+		_, ok = capable[store.Users](s)
+	case Sessions:
+		_, ok = capable[store.Sessions](s)
 	}
 	return ok
 }
@@ -197,6 +203,7 @@ func cases() []testCase {
 		recordCases(), valueCases(), reservationCases(), forgettingCases(), uniqueCases(), changeCases(), stateCases(), undoCases(), listCases(),
 		decisionCases(), clientIDCases(), underWayCases(), pendingCases(), listPendingCases(), raceCases(), clientIDRaces(), pendingRaces(),
 		clockCases(), auditCases(), auditRaces(), searchCases(), purgeCases(), transferCases(), importCases(), importRaces(),
+		userCases(), sessionCases(),
 	} {
 		all = append(all, some...)
 	}

@@ -1,0 +1,45 @@
+-- +goose Up
+
+-- The people who signed in at a portal. Times are seconds since 1970, UTC.
+CREATE TABLE users (
+    email         TEXT NOT NULL PRIMARY KEY,
+    name          TEXT NOT NULL,
+    issuer        TEXT NOT NULL,
+    subject       TEXT NOT NULL,
+    organisations TEXT NOT NULL, -- JSON: their org_id
+    is_operator   BOOLEAN NOT NULL,
+    created_at    BIGINT NOT NULL,
+    seen_at       BIGINT NOT NULL
+);
+
+-- The sessions of a portal, and the keys of those that were ended, which have no data.
+CREATE TABLE sessions (
+    session_key TEXT NOT NULL PRIMARY KEY, -- a hash
+    data        BLOB,
+    ends_at     BIGINT NOT NULL,           -- milliseconds since 1970, UTC
+    ended       BOOLEAN NOT NULL
+);
+CREATE INDEX sessions_ended ON sessions (ends_at, session_key);
+
+-- Which APIs a client is subscribed to. They go with their record, whoever removes that.
+CREATE TABLE subscriptions (
+    record_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+    api       TEXT NOT NULL,
+    role      TEXT NOT NULL, -- '' for none
+    since     BIGINT NOT NULL,
+    made_by   TEXT NOT NULL,
+    PRIMARY KEY (record_id, api)
+) WITHOUT ROWID;
+
+-- An entry of the audit trail that belongs to no change has version 0, and state '' as that of a
+-- removal has. The index is for removals alone.
+DROP INDEX audit_removed;
+CREATE INDEX audit_removed ON audit (id, record_id) WHERE state = '' AND version > 0;
+
+-- +goose Down
+DROP INDEX audit_removed;
+DELETE FROM audit WHERE version = 0;
+CREATE INDEX audit_removed ON audit (id, record_id) WHERE state = '';
+DROP TABLE subscriptions;
+DROP TABLE sessions;
+DROP TABLE users;

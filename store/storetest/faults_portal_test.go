@@ -1,0 +1,46 @@
+package storetest
+
+// portalFaults are those of what a store keeps for a portal.
+func portalFaults() [][2]string {
+	const again, bytes = "a first sign-in makes a user, and later ones replace all but CreatedAt", "users are told apart by the bytes of their Email"
+	const walk, forget = "ListUsers walks over all users in the order of their Email", "ForgetUser removes one user"
+	const ended, whole = "a session that was ended is not brought back", "a session comes back as it was written, and is the caller's"
+	const key = "the key of an ended session is remembered until the later of its times"
+	const purge = "PurgeSessions forgets those whose time has passed, the earliest first"
+	return [][2]string{
+		{"makes the user anew", again},
+		{"calls nobody new", again},
+		{"keeps the name of a user", again},
+		{"keeps a role that was lost", again},
+		{"keeps the latest sign-in", again},
+		{"hands out live pointers", "a user that comes in or out is the caller's"},
+		{"folds the case of keys", bytes},
+		{"gives an empty user for none", bytes},
+		{"lists users by name", walk},
+		{"repeats the last", walk},
+		{"lists without a limit", walk},
+		{"forgets who is not there", forget},
+		{"forgets everybody", forget},
+		{"takes any user", "a user that no store can have is refused"},
+		{"ignores the context", "a context that has ended signs nobody in"},
+		{"checks, then writes", "of 16 first sign-ins at once one is the first"},
+
+		{"hands out live pointers", whole},
+		{"keeps the first session", "PutSession replaces a session"},
+		{"prolongs no session", "PutSession replaces a session"},
+		{"keeps parts of a millisecond", "the end of a session is kept in whole milliseconds of UTC"},
+		{"folds the case of keys", "sessions are told apart by the bytes of their Key"},
+		{"shows what is over", "a session ends by the store's clock"},
+		{"takes any session", "a session that no store can have is refused"},
+		{"ignores the context", "a context that has ended puts and ends no session"},
+		{"brings back what was ended", ended},
+		{"shows what was ended", ended},
+		{"ends a session by removing it", ended},
+		{"ends no session that is not there", ended},
+		{"remembers the time given", key},
+		{"never forgets", key},
+		{"purges what ended last", purge},
+		{"purges without a limit", purge},
+		{"checks, then writes", "no session is there after its sign-out"},
+	}
+}

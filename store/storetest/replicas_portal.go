@@ -1,0 +1,48 @@
+package storetest
+
+import (
+	"context"
+	"time"
+
+	"github.com/obdcr/obdcr/store"
+)
+
+// SignIn implements store.Users.
+func (r *replicas) SignIn(ctx context.Context, u store.User) (store.User, bool, error) {
+	return next[store.Users](r).SignIn(ctx, u)
+}
+
+// GetUser implements store.Users.
+func (r *replicas) GetUser(ctx context.Context, email string) (store.User, error) {
+	return next[store.Users](r).GetUser(ctx, email)
+}
+
+// ListUsers implements store.Users.
+func (r *replicas) ListUsers(ctx context.Context, after string, limit int) ([]store.User, error) {
+	return next[store.Users](r).ListUsers(ctx, after, limit)
+}
+
+// ForgetUser implements store.Users.
+func (r *replicas) ForgetUser(ctx context.Context, email string) error {
+	return next[store.Users](r).ForgetUser(ctx, email)
+}
+
+// PutSession implements store.Sessions.
+func (r *replicas) PutSession(ctx context.Context, s store.Session) error {
+	return next[store.Sessions](r).PutSession(ctx, s)
+}
+
+// GetSession implements store.Sessions.
+func (r *replicas) GetSession(ctx context.Context, key string) (store.Session, error) {
+	return next[store.Sessions](r).GetSession(ctx, key)
+}
+
+// EndSession implements store.Sessions.
+func (r *replicas) EndSession(ctx context.Context, key string, until time.Time) error {
+	return next[store.Sessions](r).EndSession(ctx, key, until)
+}
+
+// PurgeSessions implements store.Sessions.
+func (r *replicas) PurgeSessions(ctx context.Context, limit int) (int, error) {
+	return next[store.Sessions](r).PurgeSessions(ctx, limit)
+}
