@@ -82,7 +82,7 @@ func (v *visit) finishSignIn() error {
 }
 
 // personOf makes the person of what the directory tells.
-func (p *Portal) personOf(i signin.Identity) Person {
+func (p *Portal) personOf(i signin.EndUser) Person {
 	person := Person{Email: foldEmail(i.Email), Name: i.Name, Issuer: i.Issuer, Subject: i.Subject}
 	if i.Associated {
 		person.Organisations = i.Organisations

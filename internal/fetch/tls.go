@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -36,4 +37,13 @@ func Transport(roots *x509.CertPool) *http.Transport {
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
+}
+
+// Guarded returns the transport of a Client whose sources list no host: to servers whose
+// addresses a server of the bank's configuration gave away, and with methods other than GET. It
+// connects to addresses that are not public only within networks, and to an IP address that
+// stands in a URL itself. It sends to any host, and heeds no proxy.
+func Guarded(roots *x509.CertPool, networks []netip.Prefix) *http.Transport {
+	s := &source{networks: networks}
+	return s.guarded(&Config{}, roots)
 }
