@@ -78,7 +78,8 @@ func (l *Look) check() error {
 		if !colourForm.MatchString(c.colour) {
 			faults = append(faults, fmt.Errorf("portal: Look: %s is %.20q: write a colour as #rrggbb", c.field, c.colour))
 		} else if got := contrast(c.colour, c.page); got < minContrast {
-			faults = append(faults, fmt.Errorf("portal: Look: %s %s has a contrast of %.1f to the page %s: it has to be %.1f", c.field, c.colour, got, c.page, minContrast))
+			faults = append(faults, fmt.Errorf("portal: Look: %s %s has a contrast of %.1f to the page %s: it has to be %.1f",
+				c.field, c.colour, got, c.page, minContrast))
 		}
 	}
 	if len(l.Logo) > 0 {

@@ -59,7 +59,7 @@ func newWorld(t testing.TB, o options) *world {
 		w.store = store.NewMemory(nil)
 	}
 	policy := validate.DefaultPolicy(validate.OBIE33)
-	policy.Audiences = []string{"https://bank.example"}
+	policy.Audiences = []string{ssatest.DefaultAudience}
 	if o.policy != nil {
 		o.policy(&policy)
 	}

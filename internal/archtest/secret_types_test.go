@@ -22,6 +22,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/portal"
 	"github.com/obdcr/obdcr/dcr/portal/signin"
 	"github.com/obdcr/obdcr/dcr/server"
 	bearer "github.com/obdcr/obdcr/dcr/token"
@@ -43,6 +44,7 @@ func secretTypes() []any {
 		new(bearer.Introspection), new(bearer.IntrospectionConfig), new(bearer.Revocation), new(bearer.Authentication),
 		new(signin.Config), new(signin.SignIn), new(signin.EndUser),
 		new(tpp.Credentials), new(tpp.BearerToken), new(tpp.ClientInformation), new(tpp.NoAnswerError), new(tpp.PendingError),
+		new(portal.Config), new(portal.Portal),
 	}
 }
 
