@@ -113,6 +113,19 @@ func (g *pages) serveStyle(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(g.style)
 }
 
+// icon is the picture of the portal's tabs. A browser would ask the bank's own host for one else.
+const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="%s"/>` +
+	`<path d="M9 16.5l5 5 9.5-11" fill="none" stroke="%s" stroke-width="3.5" stroke-linecap="round" stroke-linejoin="round"/></svg>`
+
+// serveIcon answers with the icon, in the bank's accent.
+func (g *pages) serveIcon(w http.ResponseWriter, _ *http.Request) {
+	accent := g.portal.config.Look.Accent
+	w.Header().Set("Content-Type", "image/svg+xml")
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	w.Header().Del("Pragma")
+	_, _ = fmt.Fprintf(w, icon, accent, on(accent))
+}
+
 // serveLogo answers with the bank's logo.
 func (g *pages) serveLogo(w http.ResponseWriter, r *http.Request) {
 	if len(g.portal.config.Look.Logo) == 0 {

@@ -93,6 +93,7 @@ const (
 	pathStart        = "/"
 	pathStyle        = "/style.css"
 	pathLogo         = "/logo"
+	pathIcon         = "/icon.svg"
 	pathSignIn       = "/sign-in"
 	pathAnswer       = "/sign-in/answer"
 	pathSignOut      = "/sign-out"
@@ -110,6 +111,7 @@ func (p *Portal) route(origin string) (http.Handler, error) {
 	operator := func(pattern string, do func(*visit) error) { mux.HandleFunc(pattern, p.operator(do)) }
 	mux.HandleFunc("GET "+pathStyle, p.pages.serveStyle)
 	mux.HandleFunc("GET "+pathLogo, p.pages.serveLogo)
+	mux.HandleFunc("GET "+pathIcon, p.pages.serveIcon)
 	handle("GET /{$}", (*visit).start)
 	p.routeSignIn(mux, handle)
 	handle("POST "+pathSignOut, (*visit).signOut)
