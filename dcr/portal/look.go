@@ -30,6 +30,7 @@ type Look struct {
 // the accents where the bank has none. They are the same as in static/portal.css.
 const (
 	pageLight, pageDark     = "#ffffff", "#16181d"
+	panelLight, panelDark   = "#f5f6f8", "#20242b"
 	accentLight, accentDark = "#1d4ed8", "#8ab4ff"
 	minContrast             = 4.5
 	maxLogo                 = 200 << 10
@@ -71,17 +72,7 @@ func (l *Look) setDefaults() {
 // check returns every fault of the look.
 func (l *Look) check() error {
 	var faults []error
-	for _, c := range []struct{ field, colour, page string }{{"Accent", l.Accent, pageLight}, {"AccentDark", l.AccentDark, pageDark}} {
-		if c.colour == "" {
-			continue
-		}
-		if !colourForm.MatchString(c.colour) {
-			faults = append(faults, fmt.Errorf("portal: Look: %s is %.20q: write a colour as #rrggbb", c.field, c.colour))
-		} else if got := contrast(c.colour, c.page); got < minContrast {
-			faults = append(faults, fmt.Errorf("portal: Look: %s %s has a contrast of %.1f to the page %s: it has to be %.1f",
-				c.field, c.colour, got, c.page, minContrast))
-		}
-	}
+	faults = append(faults, legible("Accent", l.Accent, pageLight, panelLight), legible("AccentDark", l.AccentDark, pageDark, panelDark))
 	if len(l.Logo) > 0 {
 		switch kind := http.DetectContentType(l.Logo); {
 		case !slices.Contains([]string{"image/png", "image/jpeg", "image/gif", "image/webp"}, kind):
@@ -98,6 +89,22 @@ func (l *Look) check() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// legible returns what is wrong with a colour of links on the colours of a page.
+func legible(field, colour string, grounds ...string) error {
+	if colour == "" {
+		return nil
+	}
+	if !colourForm.MatchString(colour) {
+		return fmt.Errorf("portal: Look: %s is %.20q: write a colour as #rrggbb", field, colour)
+	}
+	for _, ground := range grounds {
+		if got := contrast(colour, ground); got < minContrast {
+			return fmt.Errorf("portal: Look: %s %s has a contrast of %.1f to %s: it has to be %.1f", field, colour, got, ground, minContrast)
+		}
+	}
+	return nil
 }
 
 var colourForm = regexp.MustCompile(`^#[0-9A-Fa-f]{6}$`)

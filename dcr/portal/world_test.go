@@ -31,6 +31,7 @@ type world struct {
 	store     store.Store
 	bank      *server.Bank
 	portal    *portal.Portal
+	config    portal.Config
 	address   string // of the portal
 	server    *httptest.Server
 	people    map[string]portal.Person // who can sign in, by the name in /sign-in?as=
@@ -84,6 +85,7 @@ func newWorld(t testing.TB, o options) *world {
 	if o.portal != nil {
 		o.portal(&c)
 	}
+	w.config = c
 	w.portal, err = portal.New(c)
 	require.NoError(t, err)
 	return w
