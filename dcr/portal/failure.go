@@ -23,6 +23,9 @@ type failure struct {
 // Error is the title.
 func (f *failure) Error() string { return "portal: " + f.title }
 
+// Detail is what the page of the error shows below the title.
+func (f *failure) Detail() string { return f.detail }
+
 var (
 	errNothing       = &failure{http.StatusNotFound, "There is no such page", "Go to the list of applications, or check the address.", false}
 	errNoApplication = &failure{http.StatusNotFound, "There is no such application",
