@@ -5,7 +5,7 @@
 # The path is that of Debian, Ubuntu and Alpine.
 IMAGE = dist/image
 CAS = /etc/ssl/certs/ca-certificates.crt
-.PHONY: help test short race fuzz lint bench scale failover docs api ci sandbox image man completions
+.PHONY: help test short race fuzz lint bench scale failover docs screenshots api ci sandbox image man completions
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,6 +39,9 @@ docs: ## render the documents again that are made from the code
 	go test ./dcr/roles -run TestRolesDoc -update
 	go test ./internal/archtest -run TestDocumentsShowTheExamples -update
 	go test ./cmd/obdcr/internal/service -run 'TestTheSchemaIsRendered|TestThePageIsRendered' -update
+
+screenshots: ## draw the pictures of the portal's pages again, by Chromium
+	OBDCR_SERVERS=1 OBDCR_SCREENSHOTS=1 go test ./dcr/portal -count=1 -timeout 30m -run '^TestBrowser'
 
 api: ## print what changed in the public API and record it anew
 	.ci/api record

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"image"
 	_ "image/png" // the form of pictures
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -55,6 +57,7 @@ func serve(t *testing.T, pages map[string]string) (string, *x509.Certificate) {
 		}
 		fmt.Fprint(w, strings.NewReplacer("METHOD", r.Method, "NAME", r.FormValue("kept"), "FILE", file).Replace(body))
 	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // a browser that does not trust it
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12}
 	server.StartTLS()
 	t.Cleanup(server.Close)
