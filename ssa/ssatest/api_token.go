@@ -118,7 +118,7 @@ func (a *API) client(r *http.Request, assertion string) (*grant, error) {
 	if issuer, _ := payload.MemberText("iss"); id == "" || issuer != id {
 		return nil, errors.New("iss and sub of the client assertion are not one and the same software_id")
 	}
-	if err := a.checkTimes(payload); err != nil {
+	if err := checkAssertion(payload, a.config.Clock(), a.config.URL+TokenPath, a.config.URL); err != nil {
 		return nil, err
 	}
 	found := a.config.Software(id)
@@ -139,19 +139,19 @@ func (a *API) client(r *http.Request, assertion string) (*grant, error) {
 	return nil, errors.New("the client assertion is not signed by the published key that its kid names")
 }
 
-// checkTimes checks aud, exp and jti.
-func (a *API) checkTimes(payload jsonscan.Value) error {
+// checkAssertion checks aud, exp and jti of a client assertion.
+func checkAssertion(payload jsonscan.Value, now time.Time, audiences ...string) error {
 	audience, _ := payload.MemberText("aud")
 	if list, there := payload.Member("aud"); there && list.Kind() == jsonscan.Array && list.Len() == 1 {
 		for _, one := range list.Elements() {
 			audience, _ = one.Text()
 		}
 	}
-	if audience != a.config.URL+TokenPath && audience != a.config.URL {
-		return errors.New("aud of the client assertion is not " + a.config.URL + TokenPath)
+	if !slices.Contains(audiences, audience) {
+		return errors.New("aud of the client assertion is not " + audiences[0])
 	}
 	expiry, _ := payload.Member("exp")
-	if at, whole := expiry.Int64(); !whole || at <= a.config.Clock().Unix() {
+	if at, whole := expiry.Int64(); !whole || at <= now.Unix() {
 		return errors.New("exp of the client assertion is not in the future")
 	}
 	if jti, _ := payload.MemberText("jti"); jti == "" {

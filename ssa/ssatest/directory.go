@@ -39,15 +39,16 @@ const maxEmbeddedSoftware = (keysOfASet - firstSoftwareKey) / 2
 type Directory struct {
 	CA *x509.Certificate // issuer of all certificates
 
-	opts   Options
-	set    keySet
-	ca     *authority
-	key    crypto.Signer
-	kid    string
-	jwks   []byte
-	keys   ssa.KeySet
-	server *server
-	api    *API
+	opts     Options
+	set      keySet
+	ca       *authority
+	key      crypto.Signer
+	kid      string
+	jwks     []byte
+	keys     ssa.KeySet
+	server   *server
+	api      *API
+	provider *Provider
 
 	mu        sync.Mutex
 	software  map[string]*EnrolledSoftware // by path of the key set

@@ -5,7 +5,8 @@
 // [New] starts a [Directory], [Directory.NewSoftware] enrols an [EnrolledSoftware], which
 // mints statements with any claim changed or removed, signs registration requests
 // and has a transport certificate. What must be refused is made with a [Forgery]. The
-// directory also serves an [API], by which a TPP fetches its statements.
+// directory also serves an [API], by which a TPP fetches its statements, and a [Provider], by
+// which people sign in.
 //
 // All private keys are embedded in the package and public: whoever trusts such a
 // directory outside a test trusts everybody.

@@ -3,6 +3,7 @@ package ssatest
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -30,7 +31,7 @@ type server struct {
 	url      string
 }
 
-// serve starts the server: the API, /keys.jwks, /{org}/{software}.jwks, empty sets at
+// serve starts the server: the API, the sign-in, /keys.jwks, /{org}/{software}.jwks, empty sets at
 // /{org}/revoked/{software}.jwks and /{org}/revoked/{org}.jwks, and what is published.
 func (d *Directory) serve() error {
 	key, err := d.set.rsaKey(serverKey)
@@ -61,6 +62,9 @@ func (d *Directory) serve() error {
 	if d.api, err = d.newAPI(s.url); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	if d.provider, err = d.newProvider(s.url); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	d.server = s
 	go func() { _ = s.http.ServeTLS(listener, "", "") }() // until close
 	return nil
@@ -88,14 +92,27 @@ func (s *server) client(ca *x509.Certificate) *http.Client {
 	return &http.Client{Timeout: 10 * time.Second, Transport: transport}
 }
 
-// handle serves the API and the key sets.
+// handle serves the API, the sign-in and the key sets.
 func (d *Directory) handle(w http.ResponseWriter, r *http.Request) {
-	if d.api.Serves(r.URL.Path) {
+	switch {
+	case d.api.Serves(r.URL.Path):
 		d.api.ServeHTTP(w, r)
-		return
+	case d.provider.Serves(r.URL.Path):
+		d.provider.ServeHTTP(w, r)
+	default:
+		d.serveJWKS(w, r)
 	}
-	d.serveJWKS(w, r)
 }
+
+// newProvider makes the sign-in of the directory. It signs by the key of the statements.
+func (d *Directory) newProvider(url string) (*Provider, error) {
+	return NewProvider(ProviderConfig{URL: url, JWKS: url + "/keys.jwks", Clock: d.opts.Clock,
+		Key: func() (crypto.Signer, string) { return d.key, d.kid }})
+}
+
+// SignIn is the sign-in for people at the directory's own URL. It has no client and no account
+// before they are added.
+func (d *Directory) SignIn() *Provider { return d.provider }
 
 // newAPI makes the API of the directory. It knows the software that is enrolled.
 func (d *Directory) newAPI(url string) (*API, error) {
