@@ -10,6 +10,13 @@ import (
 
 // Search implements Searcher.
 func (m *Memory) Search(ctx context.Context, q Query, after Position, limit int) ([]Client, error) {
+	q, none, err := ForSearch(q)
+	if err != nil {
+		return nil, err
+	}
+	if none {
+		limit = 0
+	}
 	order := Position.compare
 	if q.Newest {
 		order = func(a, b Position) int { return b.compare(a) }
@@ -17,6 +24,11 @@ func (m *Memory) Search(ctx context.Context, q Query, after Position, limit int)
 	return m.list(ctx, limit, func(c Client) bool {
 		return q.wants(c) && (after.IsZero() || order(c.Position(), after) > 0)
 	}, func(a, b Client) int { return order(a.Position(), b.Position()) })
+}
+
+// SearchName implements NameSearcher.
+func (m *Memory) SearchName(ctx context.Context, q Query, name string, after Position, limit int) ([]Client, error) {
+	return ForSearchName(ctx, q, name, after, limit, m.Search, m.Get)
 }
 
 // note writes the entry of a change into the trail, if the change leaves one.

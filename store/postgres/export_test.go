@@ -1,7 +1,15 @@
 package postgres
 
+import "github.com/obdcr/obdcr/store"
+
 // Sweep makes sweeps follow each other without a pause.
 func (s *Store) Sweep() { s.sweeper.pause = 0 }
 
 // Swept waits for the sweep that is under way, if there is one.
 func (s *Store) Swept() { s.sweeper.under.Wait() }
+
+// SearchFor is the statement of Search for any columns.
+func SearchFor(columns string, q store.Query, limit int) (string, []any) {
+	form, _, _ := store.ForSearch(q)
+	return searchFor(columns, form, store.Position{}, limit)
+}

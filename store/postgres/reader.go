@@ -3,8 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -66,50 +64,6 @@ func (s *Store) ListPending(ctx context.Context, after string, limit int) ([]sto
 // List implements store.Lister.
 func (s *Store) List(ctx context.Context, after string, limit int) ([]store.Client, error) {
 	return list(ctx, s, "list", scanClient, selectAfter, after, max(limit, 0))
-}
-
-// Search implements store.Searcher.
-func (s *Store) Search(ctx context.Context, q store.Query, after store.Position, limit int) ([]store.Client, error) {
-	var args []any
-	query := "SELECT " + row.Columns + " FROM clients WHERE true"
-	where := func(condition string, values ...any) {
-		for _, value := range values {
-			args = append(args, value)
-			condition = strings.Replace(condition, "?", fmt.Sprint("$", len(args)), 1)
-		}
-		query += " AND " + condition
-	}
-	if q.OrgID != "" {
-		where("org_id = ?", q.OrgID)
-	}
-	if q.SoftwareID != "" {
-		where("software_id = ?", q.SoftwareID)
-	}
-	if q.Environment != "" {
-		where("environment = ?", string(q.Environment))
-	}
-	switch q.State {
-	case "":
-	case store.Active:
-		where("state = 'active'")
-	default: // said to the planner, which must know that the index by state has it
-		where("state = ? AND state <> 'active'", string(q.State))
-	}
-	if !q.IssuedFrom.IsZero() {
-		where("issued_at >= ?", row.Seconds(q.IssuedFrom))
-	}
-	if !q.IssuedBefore.IsZero() {
-		where("issued_at < ?", row.Seconds(q.IssuedBefore))
-	}
-	than, order := ">", "issued_at, id"
-	if q.Newest {
-		than, order = "<", "issued_at DESC, id DESC"
-	}
-	if !after.IsZero() {
-		where("(issued_at, id) "+than+" (?, ?)", after.IssuedAt.Unix(), after.ID)
-	}
-	where("true ORDER BY "+order+" LIMIT ?", max(limit, 0))
-	return list(ctx, s, "search", scanClient, query, args...)
 }
 
 // list returns the rows of a query.

@@ -6,6 +6,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/postgres"
 )
 
 // TestASearchForOneFieldReadsAnIndex asks the planner about many records, most of which the
@@ -44,5 +47,16 @@ func TestASearchForOneFieldReadsAnIndex(t *testing.T) {
 			require.Contains(t, text, index, condition)
 			require.NotContains(t, text, "Seq Scan", condition)
 		}
+	}
+	for _, newest := range []bool{true, false} {
+		q := store.Query{OrgIDs: []string{"o1", "o2", "o3"}, Issuers: []string{""}, Newest: newest}
+		query, arguments := postgres.SearchFor("*", q, 10)
+		rows, err := conn.Query(t.Context(), "EXPLAIN "+query, arguments...)
+		require.NoError(t, err)
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		text := strings.Join(plan, "\n")
+		require.Contains(t, text, "clients_by_organisation", "one walk of each organisation")
+		require.NotContains(t, text, "Seq Scan")
 	}
 }

@@ -7,6 +7,8 @@ func portalFaults() [][2]string {
 	const ended, whole = "a session that was ended is not brought back", "a session comes back as it was written, and is the caller's"
 	const key = "the key of an ended session is remembered until the later of its times"
 	const purge = "PurgeSessions forgets those whose time has passed, the earliest first"
+	const lists, anyCase = "Search finds the records of any of the organisations and issuers", "SearchName finds whatever the case and the blanks"
+	const each = "SearchName finds by each name of a record, and each by itself"
 	return [][2]string{
 		{"makes the user anew", again},
 		{"calls nobody new", again},
@@ -42,5 +44,23 @@ func portalFaults() [][2]string {
 		{"purges what ended last", purge},
 		{"purges without a limit", purge},
 		{"checks, then writes", "no session is there after its sign-out"},
+
+		{"searches any of the organisations", lists},
+		{"searches any issuer", lists},
+		{"orders the lists of its caller", lists},
+		{"goes through one organisation after the other", "Search of several organisations is in one order"},
+		{"takes none for all", "Search of none of the organisations or issuers finds none"},
+
+		{"searches no attribute", each},
+		{"searches each attribute", each},
+		{"runs names together", each},
+		{"searches names with their case", anyCase},
+		{"searches names by ASCII", anyCase},
+		{"takes % for anything", "SearchName takes each character for itself"},
+		{"searches names of anybody", "SearchName finds what the query wants alone, in its order"},
+		{"looks at the first page of names", "SearchName finds one among many"},
+		{"searches the first name", "SearchName sees a record as it is after its last change"},
+		{"searches names in part", "SearchName sees a record as it is after its last change"},
+		{"lists without a limit", "SearchName gives none where the limit is below 1, or the context has ended"},
 	}
 }

@@ -14,6 +14,7 @@ import (
 type portal struct {
 	users    map[string]store.User
 	sessions map[string]modelSession
+	first    map[string]string // the first name of each record, for a fault
 }
 
 type modelSession struct {
@@ -22,7 +23,7 @@ type modelSession struct {
 }
 
 func newPortal() portal {
-	return portal{users: map[string]store.User{}, sessions: map[string]modelSession{}}
+	return portal{users: map[string]store.User{}, sessions: map[string]modelSession{}, first: map[string]string{}}
 }
 
 // folded is a key as the model compares it.
@@ -217,4 +218,49 @@ func (m complete) PurgeSessions(ctx context.Context, limit int) (int, error) {
 		delete(m.portal.sessions, key)
 	}
 	return len(gone), nil
+}
+
+func (m complete) SearchName(ctx context.Context, q store.Query, name string, after store.Position, limit int) ([]store.Client, error) {
+	if m.is("searches names of anybody") {
+		q.OrgID, q.OrgIDs = "", nil
+	}
+	all, err := m.Search(ctx, q, after, 1<<30)
+	if err != nil {
+		return nil, err
+	}
+	if m.is("looks at the first page of names") {
+		all = all[:min(len(all), 100)]
+	}
+	all = slices.DeleteFunc(all, func(c store.Client) bool { return !m.hasName(c, name) })
+	if m.is("searches names in part") {
+		for i := range all {
+			all[i].Metadata = nil
+		}
+	}
+	return m.page(all, limit), nil
+}
+
+func (m *model) hasName(c store.Client, name string) bool {
+	names := []string{c.Application.Name, c.ID, c.ClientID, c.SoftwareID, c.Application.ID}
+	for _, a := range c.Application.Attributes {
+		if strings.HasPrefix(a.Name, "software_client_name_") && !m.is("searches no attribute") || m.is("searches each attribute") {
+			names = append(names, a.Values...)
+		}
+	}
+	if m.is("searches the first name") {
+		names[0] = m.portal.first[c.ID]
+	}
+	switch {
+	case m.is("runs names together"):
+		names = append(names, strings.Join(names, ""))
+	case m.is("searches names with their case"):
+		return slices.ContainsFunc(names, func(own string) bool { return strings.Contains(own, name) })
+	case m.is("takes % for anything"):
+		name = strings.Trim(name, "%")
+	case m.is("searches names by ASCII"):
+		return slices.ContainsFunc(names, func(own string) bool {
+			return strings.Contains(strings.ToLower(own), strings.ToLower(strings.TrimSpace(name)))
+		})
+	}
+	return slices.ContainsFunc(names, func(own string) bool { return strings.Contains(store.FoldName(own), store.FoldName(name)) })
 }

@@ -127,6 +127,12 @@ func (m *model) asked(q store.Query) store.Query {
 	switch {
 	case m.is("searches any organisation"):
 		q.OrgID = ""
+	case m.is("searches any of the organisations") && len(q.OrgIDs) > 1:
+		q.OrgIDs = nil
+	case m.is("searches any issuer"):
+		q.Issuers = nil
+	case m.is("orders the lists of its caller"):
+		slices.Sort(q.OrgIDs)
 	case m.is("searches any software"):
 		q.SoftwareID = ""
 	case m.is("searches any environment"):
@@ -162,6 +168,11 @@ func (m *model) compared(a, b store.Position, newest bool) int {
 }
 
 func (m complete) Search(ctx context.Context, q store.Query, after store.Position, limit int) ([]store.Client, error) {
+	if q, none, err := store.ForSearch(m.asked(q)); err != nil || none && !m.is("takes none for all") {
+		return nil, err
+	} else if m.is("takes none for all") && none {
+		return m.Search(ctx, store.Query{Newest: q.Newest}, after, limit)
+	}
 	q = m.asked(q)
 	all, err := m.list(ctx, func(c store.Client) bool {
 		switch {
@@ -176,6 +187,9 @@ func (m complete) Search(ctx context.Context, q store.Query, after store.Positio
 		return nil, err
 	}
 	slices.SortStableFunc(all, func(a, b store.Client) int { return m.compared(a.Position(), b.Position(), q.Newest) })
+	if m.is("goes through one organisation after the other") && len(q.OrgIDs) > 1 {
+		slices.SortStableFunc(all, func(a, b store.Client) int { return strings.Compare(a.OrgID, b.OrgID) })
+	}
 	switch {
 	case after.IsZero():
 	case m.is("counts its way"):

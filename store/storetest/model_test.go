@@ -154,6 +154,9 @@ func (m *model) put(c store.Client) {
 		c.Reserved = nil
 	}
 	c = m.decidedWrongly(c)
+	if _, known := m.portal.first[c.ID]; !known {
+		m.portal.first[c.ID] = c.Application.Name
+	}
 	m.clients[m.id(c.ID)] = m.copied(c)
 }
 

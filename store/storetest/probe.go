@@ -69,6 +69,7 @@ type probe struct {
 	transfer   store.Transfer
 	users      store.Users
 	sessions   store.Sessions
+	names      store.NameSearcher
 	another    func() *probe // of another store, that is empty
 	clock      *turned       // of the store, in a case that turns it
 	others     int           // how many other clients it has made meanwhile
@@ -88,6 +89,7 @@ func newProbe(ctx context.Context, open func() store.Store, clock *turned, round
 	p.transfer, _ = capable[store.Transfer](s)
 	p.users, _ = capable[store.Users](s)
 	p.sessions, _ = capable[store.Sessions](s)
+	p.names, _ = capable[store.NameSearcher](s)
 	p.another = func() *probe { return newProbe(ctx, open, clock, rounds) }
 	return p
 }

@@ -46,3 +46,8 @@ func (r *replicas) EndSession(ctx context.Context, key string, until time.Time) 
 func (r *replicas) PurgeSessions(ctx context.Context, limit int) (int, error) {
 	return next[store.Sessions](r).PurgeSessions(ctx, limit)
 }
+
+// SearchName implements store.NameSearcher.
+func (r *replicas) SearchName(ctx context.Context, q store.Query, name string, after store.Position, limit int) ([]store.Client, error) {
+	return next[store.NameSearcher](r).SearchName(ctx, q, name, after, limit)
+}

@@ -47,6 +47,12 @@ func searchCases() []testCase {
 			why: "a portal that shows the records of another organisation tells one competitor of the other", do: searchedByFields},
 		{name: "Search compares bytes, and an empty field asks for nothing",
 			why: "a store that folds case, trims or takes % for anything finds what was not asked for", do: searchedByBytes},
+		{name: "Search finds the records of any of the organisations and issuers",
+			why: "a person who acts for several organisations sees the applications of these, and of no other", do: searchedByLists},
+		{name: "Search of several organisations is in one order",
+			why: "pages that go through one organisation after the other have yesterday's application behind last year's", do: searchedAcross},
+		{name: "Search of none of the organisations or issuers finds none",
+			why: "a person whose organisations were all taken away would see everybody's", do: searchedByNone},
 		{name: "Search is in the order of IssuedAt, then of the bytes of the ID",
 			why: "many clients are issued in one second; where their order is not the same on each page, one is missed", do: searchedInOrder},
 		{name: "Search has IssuedFrom and leaves out IssuedBefore", why: "pages of one day each have every record once", do: searchedByAge},
@@ -95,7 +101,8 @@ func searchCases() []testCase {
 
 // as reports whether the record is as the query says.
 func as(q store.Query, c store.Client) bool {
-	return (q.OrgID == "" || q.OrgID == c.OrgID) && (q.SoftwareID == "" || q.SoftwareID == c.SoftwareID) &&
+	return (q.OrgIDs == nil || slices.Contains(q.OrgIDs, c.OrgID)) && (q.Issuers == nil || slices.Contains(q.Issuers, c.Issuer)) &&
+		(q.OrgID == "" || q.OrgID == c.OrgID) && (q.SoftwareID == "" || q.SoftwareID == c.SoftwareID) &&
 		(q.Environment == "" || q.Environment == c.Environment) && (q.State == "" || q.State == c.State) &&
 		(q.IssuedFrom.IsZero() || !c.IssuedAt.Before(q.IssuedFrom)) && (q.IssuedBefore.IsZero() || c.IssuedAt.Before(q.IssuedBefore))
 }

@@ -40,12 +40,14 @@ const (
 	Transfer   Capability = "store.Transfer"
 	Users      Capability = "store.Users"
 	Sessions   Capability = "store.Sessions"
+
+	NameSearcher Capability = "store.NameSearcher"
 )
 
 // All returns every capability that this version of the suite knows, for Config.Wanted of a
 // store that is to have whatever there is.
 func All() []Capability {
-	return []Capability{Unfinished, Lister, ClientIDs, Pending, Auditor, Searcher, Purger, Transfer, Users, Sessions}
+	return []Capability{Unfinished, Lister, ClientIDs, Pending, Auditor, Searcher, Purger, Transfer, Users, Sessions, NameSearcher}
 }
 
 // of reports whether the store has the capability.
@@ -74,6 +76,8 @@ func (c Capability) of(s store.Store) bool {
 		_, ok = capable[store.Users](s)
 	case Sessions:
 		_, ok = capable[store.Sessions](s)
+	case NameSearcher:
+		_, ok = capable[store.NameSearcher](s)
 	}
 	return ok
 }
@@ -203,7 +207,7 @@ func cases() []testCase {
 		recordCases(), valueCases(), reservationCases(), forgettingCases(), uniqueCases(), changeCases(), stateCases(), undoCases(), listCases(),
 		decisionCases(), clientIDCases(), underWayCases(), pendingCases(), listPendingCases(), raceCases(), clientIDRaces(), pendingRaces(),
 		clockCases(), auditCases(), auditRaces(), searchCases(), purgeCases(), transferCases(), importCases(), importRaces(),
-		userCases(), sessionCases(),
+		userCases(), sessionCases(), nameCases(),
 	} {
 		all = append(all, some...)
 	}

@@ -103,7 +103,7 @@ func TestTheSuiteIsWhole(t *testing.T) {
 	}
 	for _, c := range slices.Concat(decisionCases(), clientIDCases(), underWayCases(), pendingCases(), listPendingCases(), clientIDRaces(), pendingRaces(), clockCases(),
 		auditCases(), auditRaces(), searchCases(), purgeCases(), transferCases(), importCases(), importRaces(),
-		userCases(), sessionCases()) {
+		userCases(), sessionCases(), nameCases()) {
 		assert.True(t, shown[c.name], "no fault shows that %q finds one", c.name)
 	}
 	assert.GreaterOrEqual(t, len(names), 100)

@@ -70,6 +70,25 @@ func Scan(row Scanner) (store.Client, error) {
 	return c, nil
 }
 
+// NameColumns are those of a client that a search by name reads, in the order of ScanNames.
+const NameColumns = "id, issued_at, client_id, software_id, application"
+
+// ScanNames reads what store.HasName and the order of a search look at. The error is as that of
+// Scan.
+func ScanNames(row Scanner) (store.Client, error) {
+	var c store.Client
+	var issuedAt int64
+	var application []byte
+	if err := row.Scan(&c.ID, &issuedAt, &c.ClientID, &c.SoftwareID, &application); err != nil {
+		return store.Client{}, err
+	}
+	c.IssuedAt = time.Unix(issuedAt, 0).UTC()
+	if err := json.Unmarshal(application, &c.Application); err != nil {
+		return store.Client{}, fmt.Errorf("application of client %.64q: %w", c.ID, err)
+	}
+	return c, nil
+}
+
 // previousClient is the form in which a record keeps its Previous. Metadata are bytes
 // here: as a JSON member they would be written anew. A file of before the members from State
 // on has an Active Previous without them.
