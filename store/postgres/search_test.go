@@ -49,7 +49,7 @@ func TestASearchForOneFieldReadsAnIndex(t *testing.T) {
 		}
 	}
 	for _, newest := range []bool{true, false} {
-		q := store.Query{OrgIDs: []string{"o1", "o2", "o3"}, Issuers: []string{""}, Newest: newest}
+		q := store.Query{OrgIDs: []string{"o1", "o2", "o3"}, Newest: newest}
 		query, arguments := postgres.SearchFor("*", q, 10)
 		rows, err := conn.Query(t.Context(), "EXPLAIN "+query, arguments...)
 		require.NoError(t, err)

@@ -37,7 +37,8 @@ func (p *probe) called(q store.Query, name string, wanted ...string) {
 // app is a record with a name for people; an hour lies between two of them.
 func app(n int, name string) store.Client {
 	c := client(fmt.Sprint("id", n))
-	c.Application = claims.Application{Name: name, ID: "sw" + c.ID, Attributes: []claims.Attribute{{Name: "software_roles_sandbox", Values: []string{"AISP", "PISP"}, List: true}}}
+	roles := claims.Attribute{Name: "software_roles_sandbox", Values: []string{"AISP", "PISP"}, List: true}
+	c.Application = claims.Application{Name: name, ID: "sw" + c.ID, Attributes: []claims.Attribute{roles}}
 	c.SoftwareID, c.OrgID, c.IssuedAt = "sw"+c.ID, fmt.Sprint("org", n%2), issued.Add(time.Duration(n)*time.Hour)
 	return c
 }

@@ -44,7 +44,9 @@ func wanted(q store.Query, of []store.Client) (ids []string) {
 
 func searchedByLists(p *probe) {
 	all := p.among()
-	for _, orgs := range [][]string{nil, {"org 1"}, {"org 3", "org 0", "org 3"}, {"org 2", "ORG 1", "org", ""}, {"nobody's"}, {"org 0", "org 1", "org 2", "org 3"}} {
+	for _, orgs := range [][]string{
+		nil, {"org 1"}, {"org 3", "org 0", "org 3"}, {"org 2", "ORG 1", "org", ""}, {"nobody's"}, {"org 0", "org 1", "org 2", "org 3"},
+	} {
 		for _, issuers := range [][]string{nil, {"issuer 0"}, {"issuer 2", "issuer 1", "issuer 1", ""}, {"issuer"}} {
 			for _, q := range []store.Query{
 				{}, {SoftwareID: "software 1"}, {Environment: "production", State: store.Active}, {OrgID: "org 3"},
