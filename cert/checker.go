@@ -134,6 +134,10 @@ func SoftwareOf(statement *ssa.Verified, keys ssa.SoftwareKeys) Software {
 	}
 }
 
+// HasAuthorities reports whether the checker knows CAs. Without them who issued a certificate is
+// left to the TLS layer, and of one that comes without a connection nobody can tell.
+func (c *Checker) HasAuthorities() bool { return c.believed.Load().authorities != nil }
+
 // Check judges whether a client certificate is good and belongs to a software. The
 // Acceptance says why it does. The error is an *Error. Its kind is
 // ssa.ErrKeySourceUnavailable where the key source cannot be read, with the time to

@@ -58,6 +58,7 @@ const (
 	reasonExpired    = "nobody decided in the time of the policy"
 	reasonHalfWay    = "it stopped half-way"
 	reasonRefused    = "the authorization server refused it"
+	reasonWithdrawn  = "its TPP withdrew it"
 	reasonIncomplete = "it could not be completed"
 )
 

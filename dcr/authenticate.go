@@ -25,9 +25,9 @@ const revokeTimeout = 5 * time.Second
 
 // owned is a client whose owner has been authenticated.
 type owned struct {
-	client    store.Client  // the version in force
-	statement *ssa.Verified // the statement it was registered with
-	access    token.AccessToken
+	client    store.Client       // the version in force
+	statement *ssa.Verified      // the statement it was registered with
+	access    *token.AccessToken // of the owner; nil for a person
 }
 
 // noSuchClient is the refusal of a token. It is the same, byte for byte, for a client
@@ -60,7 +60,7 @@ func (r *Registrar) authenticate(ctx context.Context, clientID string, by Caller
 	if err != nil {
 		return nil, err
 	}
-	return &owned{client: client, statement: statement, access: access}, nil
+	return &owned{client: client, statement: statement, access: &access}, nil
 }
 
 // identify checks the token of a caller and returns the client it was issued to.

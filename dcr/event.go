@@ -10,6 +10,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -57,6 +58,9 @@ type operation struct {
 	actor       Actor
 	environment claims.Environment
 	outcome     EventOutcome // where err is nil; "" is OutcomeDone
+
+	statement *ssa.Verified // that a person gave; nil until it is verified
+	about     *store.Client // that a person asks to change; nil for none
 }
 
 func (r *Registrar) begin(name Operation, by Actor) *operation {

@@ -150,21 +150,43 @@ func (r *Registrar) update(ctx context.Context, clientID, request string, by Cal
 	return registration, err
 }
 
-// replace judges an update against the record s and stores it. errRaced: another writer
-// changed the record meanwhile.
-func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, leaf *x509.Certificate, o *operation) (*Registration, error) {
-	if s.client.State == store.PendingDelete {
-		return nil, &Error{Status: http.StatusForbidden, Description: "the deletion of this client waits for the bank's approval, and it cannot be changed meanwhile"}
+// judgeUpdate judges an update against the record s. leaf is the certificate of the connection;
+// nil where there is none. The error is an outage.
+func (r *Registrar) judgeUpdate(ctx context.Context, s *owned, v *VerifiedRequest, leaf *x509.Certificate) (*validate.Report, error) {
+	if leaf != nil {
+		v.input.Certificate = &validate.Certificate{RawSubject: leaf.RawSubject}
 	}
-	v.input.Certificate = &validate.Certificate{RawSubject: leaf.RawSubject}
 	v.input.Update = &validate.Update{SecretDiffers: anotherSecret(&s.client, v.request.claims)}
 	if v.input.Extra = moved(s, v); len(v.input.Extra) == 0 {
-		if err := r.findSubject(ctx, v, leaf); err != nil {
-			return nil, err
+		if leaf != nil {
+			if err := r.findSubject(ctx, v, leaf); err != nil {
+				return nil, err
+			}
 		}
 		v.input.Extra = r.older(s, v)
 	}
-	report := r.verifier.Validator.Judge(v.input)
+	v.input.Extra = append(v.input.Extra, v.extra...)
+	return r.verifier.Validator.Judge(v.input), nil
+}
+
+// leaving is the refusal of a change of a client whose deletion waits; nil for another one.
+func leaving(c *store.Client) error {
+	if c.State != store.PendingDelete {
+		return nil
+	}
+	return &Error{Status: http.StatusForbidden, Description: "the deletion of this client waits for the bank's approval, and it cannot be changed meanwhile"}
+}
+
+// replace judges an update against the record s and stores it. leaf is the certificate of the
+// connection; nil where there is none. errRaced: another writer changed the record meanwhile.
+func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, leaf *x509.Certificate, o *operation) (*Registration, error) {
+	if err := leaving(&s.client); err != nil {
+		return nil, err
+	}
+	report, err := r.judgeUpdate(ctx, s, v, leaf)
+	if err != nil {
+		return nil, err
+	}
 	if !report.Valid() {
 		return nil, refused(report, nil)
 	}
@@ -173,7 +195,7 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, l
 		return nil, err
 	}
 	change := compare(OpUpdate, side{&s.client, rolesOf(s.statement)}, side{&client, rolesOf(v.statement)})
-	change.Actor, change.Access = o.actor, &s.access
+	change.Actor, change.Access = o.actor, s.access
 	if _, err := r.approve(ctx, change); err != nil {
 		return nil, err
 	}
@@ -290,7 +312,7 @@ func (r *Registrar) delete(ctx context.Context, clientID string, by Caller, o *o
 			return ErrPending
 		}
 		change := compare(OpDelete, side{&s.client, rolesOf(s.statement)}, side{})
-		change.Actor, change.Access = o.actor, &s.access
+		change.Actor, change.Access = o.actor, s.access
 		trail := r.trail(OpDelete, o.actor, &s.client, s.statement)
 		if err := r.askDelete(ctx, change, trail, o); !errors.Is(err, errRaced) {
 			return err

@@ -53,6 +53,9 @@ func (r *Registrar) rebuild(v *VerifiedRequest, s *owned) (store.Client, claims.
 	client.ClientID, client.OwnSubject = before.ClientID, before.OwnSubject
 	client.UpstreamState, client.UpstreamMembers = before.UpstreamState, before.UpstreamMembers
 	client.UniqueKey = r.keptKey(s, &client, v.statement.Claims())
+	if v.manual != nil && v.manual.Certificate == nil {
+		client.SubjectDN = before.SubjectDN
+	}
 	sealed := method == claims.ClientSecretJWT
 	switch {
 	case !method.NeedsSecret():
@@ -175,13 +178,18 @@ func emptied(sent, registered *claims.Request) (rule, member string) {
 }
 
 // defaultScopes are the policy's default scopes as far as the software's roles
-// allow them; openid needs no role.
+// allow them.
 func (r *Registrar) defaultScopes(statement *claims.SSA) []string {
+	return text.Keep(text.Keep(r.policy.DefaultScopes, r.scopesOf(statement)), offered(&r.policy, "scope", r.policy.Scopes))
+}
+
+// scopesOf are the scopes that the software's roles allow; openid needs no role.
+func (r *Registrar) scopesOf(statement *claims.SSA) []string {
 	allowed := []string{"openid"}
 	for _, role := range statement.SoftwareRoles.Or(claims.Roles{}).Values {
 		allowed = append(allowed, r.policy.ScopesOf(role)...)
 	}
-	return text.Keep(text.Keep(r.policy.DefaultScopes, allowed), offered(&r.policy, "scope", r.policy.Scopes))
+	return allowed
 }
 
 func softwareID(c *claims.Request, statement *claims.SSA) string {

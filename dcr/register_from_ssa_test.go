@@ -65,7 +65,7 @@ func TestAStatementIsJudgedAsInARequest(t *testing.T) {
 		"too old":            {b.statement(t, map[string]any{"iat": 1_000_000_000}), validate.InvalidSoftwareStatement, "ssa.age"},
 		"an address of keys": {b.statement(t, map[string]any{"software_jwks_endpoint": "https://elsewhere.example.com/k"}), validate.InvalidSoftwareStatement, "ssa.jwks_endpoint.host"},
 		"not active":         {b.statement(t, map[string]any{"org_status": "Withdrawn"}), validate.UnapprovedSoftwareStatement, "ssa.org_status.active"},
-		"a bad redirect URI": {b.statement(t, map[string]any{"software_redirect_uris": []string{"https://tpp.example/cb", "http://tpp.example/cb"}}), validate.InvalidRedirectURI, "redirect_uris.https"},
+		"no fit redirect URI": {b.statement(t, map[string]any{"software_redirect_uris": []string{"https://localhost/cb", "http://tpp.example/cb"}}), validate.InvalidRedirectURI, "redirect_uris.https"},
 		"no redirect URI":    {b.statement(t, map[string]any{"software_redirect_uris": nil}), validate.InvalidRedirectURI, "ssa.software_redirect_uris.required"},
 	} {
 		_, err := b.RegisterFromSSA(context.Background(), c.statement)

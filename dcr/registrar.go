@@ -273,7 +273,11 @@ func (r *Registrar) checkCertificate(ctx context.Context, v *VerifiedRequest, le
 	return nil
 }
 
+// reservation returns what a change by the request reserves.
 func (r *Registrar) reservation(v *VerifiedRequest) store.Reservation {
+	if v.manual != nil {
+		return r.attempt(v.manual.Once)
+	}
 	c := v.request.claims
 	return store.Reservation{
 		Namespace: "request", Issuer: c.Issuer.Or(""), JTI: strings.ToLower(c.JWTID.Or("")),
@@ -287,6 +291,8 @@ func (r *Registrar) storeError(v *VerifiedRequest, err error) error {
 	switch {
 	case errors.As(err, &e):
 		return e
+	case v.manual != nil && errors.Is(err, store.ErrReplayed):
+		return r.attemptError(err)
 	case errors.Is(err, store.ErrUnderWay):
 		e := Unavailable(err, "this request was sent before, and the bank has not finished with it: send the same request again later")
 		e.RetryAfter = r.changeTimeout

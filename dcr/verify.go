@@ -24,6 +24,9 @@ type VerifiedRequest struct {
 	statement *ssa.Verified
 	keys      ssa.SoftwareKeys // of the software
 	input     *validate.Input
+
+	manual *Manual              // what a person asked for; nil for the request of a TPP
+	extra  []validate.Violation // of the Manual beside those of the rules
 }
 
 // Input returns what the rules judge. The caller must not change it.
@@ -62,18 +65,9 @@ func (c VerifyConfig) verify(ctx context.Context, token string, now time.Time, o
 	if request.statement, violation = parseStatement(request); violation != nil {
 		return nil, c.refuse(input, *violation, nil)
 	}
-	input.SSAHeader, input.SSAHeaderFaults = request.statement.UnverifiedHeader(), request.statement.Signed().UnverifiedHeaderFaults()
-	statement, err := c.Statements.Verify(ctx, request.statement)
-	if errors.Is(err, ssa.ErrJWKSHost) {
-		return nil, internalError(err)
-	}
+	statement, keys, err := c.vouch(ctx, request.statement, input)
 	if err != nil {
-		return nil, c.refuseStatement(input, err)
-	}
-	input.SSA, input.Environment, input.ClaimNames = statement.Claims(), statement.Environment(), statement.ClaimNames()
-	keys, err := statement.SoftwareKeys(c.SoftwareKeys)
-	if err != nil {
-		return nil, c.refuseStatement(input, err)
+		return nil, err
 	}
 	v := &VerifiedRequest{request: request, statement: statement, keys: keys, input: input}
 	if err := owner(v); err != nil {
@@ -84,6 +78,25 @@ func (c VerifyConfig) verify(ctx context.Context, token string, now time.Time, o
 	}
 	input.Request, input.RequestFaults = request.claims, request.faults
 	return v, nil
+}
+
+// vouch verifies a statement, and writes what the rules may know of it into the input. The
+// error is an *Error.
+func (c VerifyConfig) vouch(ctx context.Context, parsed *ssa.Statement, input *validate.Input) (*ssa.Verified, ssa.SoftwareKeys, error) {
+	input.SSAHeader, input.SSAHeaderFaults = parsed.UnverifiedHeader(), parsed.Signed().UnverifiedHeaderFaults()
+	statement, err := c.Statements.Verify(ctx, parsed)
+	switch {
+	case errors.Is(err, ssa.ErrJWKSHost):
+		return nil, ssa.SoftwareKeys{}, internalError(err)
+	case err != nil:
+		return nil, ssa.SoftwareKeys{}, c.refuseStatement(input, err)
+	}
+	input.SSA, input.Environment, input.ClaimNames = statement.Claims(), statement.Environment(), statement.ClaimNames()
+	keys, err := statement.SoftwareKeys(c.SoftwareKeys)
+	if err != nil {
+		return nil, ssa.SoftwareKeys{}, c.refuseStatement(input, err)
+	}
+	return statement, keys, nil
 }
 
 // refuse makes the refusal of a violation that was found outside the rule table. The

@@ -1,6 +1,7 @@
 package dcr
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -43,7 +44,8 @@ func (e *Error) Unwrap() error {
 // refused makes the refusal of a request whose report is not valid.
 func refused(report *validate.Report, err error) *Error {
 	wire := report.Wire()
-	return &Error{Status: http.StatusBadRequest, Code: wire.Error, Description: wire.Description, Report: report, Err: err}
+	code := cmp.Or(wire.Error, validate.InvalidClientMetadata) // of a certificate that a person chose
+	return &Error{Status: http.StatusBadRequest, Code: code, Description: wire.Description, Report: report, Err: err}
 }
 
 // refusal makes the refusal of one violation, for callers that have no policy to judge

@@ -137,7 +137,7 @@ func (r *Registrar) stage(ctx context.Context, w *work, write func(store.Reserva
 	err := r.guarded(func() error { return r.prepare(work, w, held) })
 	if err == nil {
 		if r.replay != nil && !held.IsZero() { // a confirmed jti cannot be released again
-			answer += "; sign a new request, the jti of this one is used"
+			answer += usedUp(held)
 		}
 		err = r.guarded(func() error { return r.show(work, w) })
 	}
