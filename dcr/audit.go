@@ -45,12 +45,15 @@ const (
 	// DecisionForgotten gives up a deletion that could not be completed (Registrar.Forget): the
 	// authorization server may still have the client.
 	DecisionForgotten AuditDecision = "forgotten"
+	// DecisionDenied is a no to what a person asked for: no record changed (Registrar.Note). The
+	// reason names the rule.
+	DecisionDenied AuditDecision = "denied"
 )
 
 // AuditDecisions returns each of them, in a fresh slice.
 func AuditDecisions() []AuditDecision {
 	return []AuditDecision{DecisionBegun, DecisionDone, DecisionUndone, DecisionKept, DecisionPending, DecisionApproved, DecisionRefused,
-		DecisionExpired, DecisionForgotten}
+		DecisionExpired, DecisionForgotten, DecisionDenied}
 }
 
 // The reasons that the bank's own process gives.
@@ -76,6 +79,7 @@ type trail struct {
 	by     Actor
 	reason string
 	stored *store.Client
+	ends   *endings // the subscriptions that end with the write that puts an update in force; nil for none
 	known  []statementFacts
 }
 

@@ -2,6 +2,7 @@ package dcr
 
 import (
 	"context"
+	"slices"
 
 	"github.com/obdcr/obdcr/store"
 )
@@ -26,6 +27,11 @@ func (t *trail) update(ctx context.Context, c store.Client, d AuditDecision, res
 	with := store.Change{Reservation: reservation}
 	after := t.afterUpdate(c, with)
 	with.Audit = t.audit(d, &after)
+	if t.ends != nil && after.State == store.Active {
+		with.Unsubscribe = t.ends.ended
+		left := slices.DeleteFunc(slices.Clone(t.ends.before), func(api string) bool { return slices.Contains(t.ends.ended, api) })
+		with.Audit.Changes = append(with.Audit.Changes, subscriptionsChange(t.ends.before, left))
+	}
 	if err := t.r.store.Update(ctx, c, with); err != nil {
 		return err
 	}
@@ -65,4 +71,25 @@ func (t *trail) undo(ctx context.Context, id string, version int64) error {
 		after = t.stored // the store says what is wrong
 	}
 	return t.r.unfinished.Undo(ctx, id, version, store.Change{Audit: t.audit(DecisionUndone, after)})
+}
+
+// subscribe stores a subscription of the record.
+func (t *trail) subscribe(ctx context.Context, s store.Subscription, version int64, had []string) error {
+	now := append(slices.Clone(had), s.API)
+	slices.Sort(now)
+	with := store.Change{Audit: t.resubscribed(had, now)}
+	return t.r.safely(func() error { return t.r.subscriptions.Subscribe(ctx, s, version, with) })
+}
+
+// unsubscribe ends a subscription of the record.
+func (t *trail) unsubscribe(ctx context.Context, api string, version int64, had []string) error {
+	with := store.Change{Audit: t.resubscribed(had, slices.DeleteFunc(slices.Clone(had), func(a string) bool { return a == api }))}
+	return t.r.safely(func() error { return t.r.subscriptions.Unsubscribe(ctx, t.stored.ID, api, version, with) })
+}
+
+// resubscribed returns what the trail says of a change of the subscriptions alone.
+func (t *trail) resubscribed(had, now []string) store.Audit {
+	audit := t.audit(DecisionDone, t.stored)
+	audit.Changes = append(audit.Changes, subscriptionsChange(had, now))
+	return audit
 }

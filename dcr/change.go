@@ -13,8 +13,8 @@ import (
 // Operation is what a request, or Reconcile, does to a client.
 type Operation string
 
-// The operations. A Change never has OpRead, which changes nothing, or OpReconcile. One of
-// OpReprovision is a client whose client_id the authorization server changed.
+// The operations. A Change never has OpRead, which changes nothing, or OpReconcile, nor
+// OpSubscribe and OpUnsubscribe, which leave the client as it is registered. One of OpReprovision is a client whose client_id the authorization server changed.
 const (
 	OpCreate    Operation = "create"
 	OpRead      Operation = "read"
@@ -23,6 +23,9 @@ const (
 	OpReconcile Operation = "reconcile"
 
 	OpReprovision Operation = "reprovision"
+
+	OpSubscribe   Operation = "subscribe"
+	OpUnsubscribe Operation = "unsubscribe"
 )
 
 // Change is what is done to a client.

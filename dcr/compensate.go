@@ -136,6 +136,6 @@ func (r *Registrar) align(ctx context.Context, id string, t *trail) error {
 		return err
 	}
 	found, again := record, *t
-	again.stored = &found
+	again.stored, again.ends = &found, nil
 	return r.restore(ctx, &record, &again)
 }

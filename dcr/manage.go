@@ -204,6 +204,9 @@ func (r *Registrar) replace(ctx context.Context, s *owned, v *VerifiedRequest, l
 	if w.response, err = r.respond(&client, v.statement, secret); err != nil {
 		return nil, err
 	}
+	if w.trail.ends, err = r.losses(ctx, &client); err != nil {
+		return nil, err
+	}
 	err = r.change(ctx, w, s.client)
 	if errors.Is(err, errRaced) {
 		return nil, err

@@ -67,6 +67,7 @@ func (r *Registrar) RegisterManual(ctx context.Context, m Manual) (*Registration
 func (r *Registrar) manually(ctx context.Context, op Operation, do func(*operation) (*Registration, error)) (registration *Registration, err error) {
 	o := r.begin(op, actorIn(ctx, ActorContact))
 	err = o.run(ctx, func() (err error) { registration, err = do(o); return err })
+	r.noteDenied(ctx, o, err)
 	return registration, err
 }
 

@@ -98,13 +98,13 @@ func (r *Registrar) preview(ctx context.Context, id string, m *Manual, o *operat
 		err = refused(p.Report, nil)
 	}
 	if err == nil {
-		err = r.previewClient(v, s, o, p)
+		err = r.previewClient(ctx, v, s, o, p)
 	}
 	return p.refuse(err)
 }
 
 // previewClient writes the client as it would be stored.
-func (r *Registrar) previewClient(v *VerifiedRequest, s *owned, o *operation, p *Preview) error {
+func (r *Registrar) previewClient(ctx context.Context, v *VerifiedRequest, s *owned, o *operation, p *Preview) error {
 	var client store.Client
 	var change Change
 	var err error
@@ -118,6 +118,13 @@ func (r *Registrar) previewClient(v *VerifiedRequest, s *owned, o *operation, p 
 			return err
 		}
 		change = compare(OpUpdate, side{&s.client, rolesOf(s.statement)}, side{&client, rolesOf(v.statement)})
+	}
+	ends, err := r.losses(ctx, &client)
+	if err != nil {
+		return err
+	}
+	if ends != nil {
+		p.Ends = ends.ended
 	}
 	client.SecretHash, client.SealedSecret = nil, nil
 	change.Actor = o.actor

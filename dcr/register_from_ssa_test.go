@@ -58,15 +58,15 @@ func TestAStatementIsJudgedAsInARequest(t *testing.T) {
 		code      validate.Code
 		rule      string
 	}{
-		"nothing":            {"", validate.InvalidSoftwareStatement, "ssa.jws"},
-		"no JWS":             {"hello", validate.InvalidSoftwareStatement, "ssa.jws"},
-		"a foreign key":      {foreign, validate.InvalidSoftwareStatement, "ssa.signature"},
-		"no signature":       {unsigned, validate.InvalidSoftwareStatement, "ssa.header.alg"},
-		"too old":            {b.statement(t, map[string]any{"iat": 1_000_000_000}), validate.InvalidSoftwareStatement, "ssa.age"},
-		"an address of keys": {b.statement(t, map[string]any{"software_jwks_endpoint": "https://elsewhere.example.com/k"}), validate.InvalidSoftwareStatement, "ssa.jwks_endpoint.host"},
-		"not active":         {b.statement(t, map[string]any{"org_status": "Withdrawn"}), validate.UnapprovedSoftwareStatement, "ssa.org_status.active"},
+		"nothing":             {"", validate.InvalidSoftwareStatement, "ssa.jws"},
+		"no JWS":              {"hello", validate.InvalidSoftwareStatement, "ssa.jws"},
+		"a foreign key":       {foreign, validate.InvalidSoftwareStatement, "ssa.signature"},
+		"no signature":        {unsigned, validate.InvalidSoftwareStatement, "ssa.header.alg"},
+		"too old":             {b.statement(t, map[string]any{"iat": 1_000_000_000}), validate.InvalidSoftwareStatement, "ssa.age"},
+		"an address of keys":  {b.statement(t, map[string]any{"software_jwks_endpoint": "https://elsewhere.example.com/k"}), validate.InvalidSoftwareStatement, "ssa.jwks_endpoint.host"},
+		"not active":          {b.statement(t, map[string]any{"org_status": "Withdrawn"}), validate.UnapprovedSoftwareStatement, "ssa.org_status.active"},
 		"no fit redirect URI": {b.statement(t, map[string]any{"software_redirect_uris": []string{"https://localhost/cb", "http://tpp.example/cb"}}), validate.InvalidRedirectURI, "redirect_uris.https"},
-		"no redirect URI":    {b.statement(t, map[string]any{"software_redirect_uris": nil}), validate.InvalidRedirectURI, "ssa.software_redirect_uris.required"},
+		"no redirect URI":     {b.statement(t, map[string]any{"software_redirect_uris": nil}), validate.InvalidRedirectURI, "ssa.software_redirect_uris.required"},
 	} {
 		_, err := b.RegisterFromSSA(context.Background(), c.statement)
 		refusal := refusalOf(t, err)

@@ -48,6 +48,11 @@ type Config struct {
 	ClientToken func(token.AccessToken) bool
 	// Hooks are the bank's own steps around each change.
 	Hooks Hooks
+	// MaySubscribe decides whether an application may subscribe to an API of the bank, by
+	// which of its roles ("" if it needs none), or why not in a line for people. The method
+	// Decide of roles.Table is such a function. Nil: the bank keeps no subscriptions. It needs a
+	// Store with store.Subscriptions; another one keeps none either.
+	MaySubscribe func(app claims.Application, env claims.Environment, api string) (role claims.Role, reason string, ok bool)
 	// Provisioner makes the clients in the bank's authorization server; nil if that
 	// server reads the Store itself. It needs a Store with store.Unfinished.
 	Provisioner Provisioner
@@ -60,24 +65,27 @@ type Config struct {
 
 // Registrar registers clients. It is safe for concurrent use.
 type Registrar struct {
-	verifier     VerifyConfig
-	policy       validate.Policy
-	store        store.Store
-	clock        func() time.Time
-	random       io.Reader
-	sealer       *sealer
-	attributes   *claims.AttributeMapper
-	certificates *cert.Checker
-	log          *slog.Logger
-	tokens       token.Tokens
-	hooks        Hooks
-	provisioner  Provisioner
-	replay       store.Replay
-	unfinished   store.Unfinished // the store again, like the next three; nil if it has no such methods
-	clientIDs    store.ClientIDs
-	pending      store.Pending
-	lister       store.Lister
-	clientToken  func(token.AccessToken) bool
+	verifier      VerifyConfig
+	policy        validate.Policy
+	store         store.Store
+	clock         func() time.Time
+	random        io.Reader
+	sealer        *sealer
+	attributes    *claims.AttributeMapper
+	certificates  *cert.Checker
+	log           *slog.Logger
+	tokens        token.Tokens
+	hooks         Hooks
+	provisioner   Provisioner
+	replay        store.Replay
+	unfinished    store.Unfinished // the store again, like the next ones; nil if it has no such methods
+	clientIDs     store.ClientIDs
+	pending       store.Pending
+	lister        store.Lister
+	noter         store.Noter
+	subscriptions store.Subscriptions
+	clientToken   func(token.AccessToken) bool
+	mayHave       func(claims.Application, claims.Environment, string) (claims.Role, string, bool)
 
 	changeTimeout time.Duration
 	ruleSet       string // validate.Validator.RuleSet
@@ -108,7 +116,7 @@ func NewRegistrar(c Config) (*Registrar, error) {
 		verifier: VerifyConfig{Statements: c.Statements, SoftwareKeys: c.SoftwareKeys, Validator: c.Validator},
 		policy:   policy, clock: c.Clock, random: c.Random, log: c.Logger,
 		tokens: c.Tokens, hooks: c.Hooks, provisioner: c.Provisioner, replay: c.Replay, observer: c.Observer,
-		clientToken: c.ClientToken, changeTimeout: c.ChangeTimeout, ruleSet: c.Validator.RuleSet(),
+		clientToken: c.ClientToken, mayHave: c.MaySubscribe, changeTimeout: c.ChangeTimeout, ruleSet: c.Validator.RuleSet(),
 		reached: func(string) {},
 	}
 	if r.log == nil {
@@ -159,6 +167,8 @@ func (r *Registrar) findCapabilities(s store.Store) error {
 	if lister, ok := s.(store.Lister); ok {
 		r.lister = guardedLister{r, lister}
 	}
+	r.noter, _ = s.(store.Noter)
+	r.subscriptions, _ = s.(store.Subscriptions)
 	if unfinished, ok := s.(store.Unfinished); ok {
 		r.unfinished = guardedUnfinished{r, unfinished}
 		if pending, ok := s.(store.Pending); ok {

@@ -1,6 +1,7 @@
 package roles
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/obdcr/obdcr/claims"
@@ -71,6 +72,19 @@ func (t Table) MaySubscribe(app claims.Application, env claims.Environment, api 
 		return Decision{Allowed: true, Reason: "the API needs no role"}
 	}
 	return MaySubscribe(app, env, t.Roles[api])
+}
+
+// Decide is MaySubscribe in the shape of dcr.Config.MaySubscribe.
+func (t Table) Decide(app claims.Application, env claims.Environment, api string) (role claims.Role, reason string, ok bool) {
+	d := t.MaySubscribe(app, env, api)
+	return d.Role, d.Reason, d.Allowed
+}
+
+// Names returns the names of all APIs of the table, each once, in the order of their bytes.
+func (t Table) Names() []string {
+	names := slices.AppendSeq(slices.Clone(t.Open), maps.Keys(t.Roles))
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // ParseTable reads a table from its JSON form, an object of at most 256 KiB with the

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/internal/jsonform"
 )
 
@@ -175,4 +176,21 @@ func TestRolesDocIsRenderedFromTheForm(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, string(want), string(got), "run go test ./dcr/roles -run TestRolesDoc -update")
 	}
+}
+
+func TestATableDecidesForARegistrar(t *testing.T) {
+	table := Table{Roles: map[string][]claims.Role{"payments": {claims.PISP}, "accounts": {claims.AISP}}, Open: []string{"status", "branches"}}
+	require.Equal(t, []string{"accounts", "branches", "payments", "status"}, table.Names())
+	require.Empty(t, Table{}.Names())
+	app := claims.Application{Attributes: []claims.Attribute{{Name: "software_roles_sandbox", Values: []string{"AISP"}, List: true}}}
+	for api, want := range map[string]struct {
+		role claims.Role
+		ok   bool
+	}{"accounts": {claims.AISP, true}, "status": {"", true}, "payments": {"", false}, "unheard of": {"", false}} {
+		role, reason, ok := table.Decide(app, claims.Sandbox, api)
+		require.Equal(t, want.role, role, api)
+		require.Equal(t, want.ok, ok, api)
+		require.NotEmpty(t, reason, api)
+	}
+	var _ = dcr.Config{MaySubscribe: table.Decide}
 }
