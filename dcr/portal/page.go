@@ -20,7 +20,8 @@ var templateFiles embed.FS
 var stylesheet string
 
 // pageNames are the pages, each a file in templates.
-var pageNames = []string{"start", "error", "expired", "signing-out", "signed-out", "applications"}
+var pageNames = []string{"start", "error", "expired", "signing-out", "signed-out", "applications", "add", "review", "added",
+	"application", "delete", "deleted"}
 
 // pages writes the pages.
 type pages struct {
@@ -34,6 +35,16 @@ type pages struct {
 type fault struct {
 	Field string // id of the field; "" for none
 	Text  string
+}
+
+// wrong returns what is wrong with a field; "" where nothing is.
+func wrong(faults []fault, field string) string {
+	for _, f := range faults {
+		if f.Field == field {
+			return f.Text
+		}
+	}
+	return ""
 }
 
 // frame is what the layout of a page shows.
@@ -55,7 +66,7 @@ func newPages(p *Portal) (*pages, error) {
 	g := &pages{portal: p, templates: map[string]*template.Template{}}
 	g.style = []byte(p.config.Look.variables() + stylesheet)
 	g.version = hashed(string(g.style))[:12]
-	layout, err := template.New("layout.html").Funcs(g.functions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
+	layout, err := template.New("layout.html").Funcs(g.functions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts*.html")
 	if err != nil {
 		return nil, fmt.Errorf("portal: %w", err)
 	}
@@ -82,6 +93,7 @@ func (g *pages) functions() template.FuncMap {
 		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"status":  statusOf,
 		"join":    strings.Join,
+		"wrong":   wrong,
 	}
 }
 

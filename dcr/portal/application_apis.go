@@ -1,0 +1,70 @@
+package portal
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/store"
+)
+
+// apiRow is an API of the bank, as the page of an application has it.
+type apiRow struct {
+	Name       string
+	Subscribed bool
+	Since      time.Time
+	By         string
+	Role       claims.Role // that opened it, or would
+	May        bool
+	Reason     string // why the application may not
+}
+
+// apisOf are the APIs of the bank, with those that the application is subscribed to and that the
+// bank has no more, in the order of their names.
+func (v *visit) apisOf(record, shown store.Client) ([]apiRow, error) {
+	subscribed, err := v.records.subscriptions.ListSubscriptions(v.ctx(), record.ID)
+	if err != nil {
+		return nil, dcr.Unavailable(err, "the application's subscriptions cannot be read at the moment")
+	}
+	rows := map[string]apiRow{}
+	for _, api := range slices.Concat(v.config.APIs.Open, slices.Collect(maps.Keys(v.config.APIs.Roles))) {
+		d := v.config.APIs.MaySubscribe(shown.Application, shown.Environment, api)
+		rows[api] = apiRow{Name: api, May: d.Allowed, Role: d.Role, Reason: d.Reason}
+	}
+	for _, s := range subscribed {
+		by, err := v.personShown(s.By)
+		if err != nil {
+			return nil, err
+		}
+		rows[s.API] = apiRow{Name: s.API, Subscribed: true, Since: s.Since, By: by, Role: s.Role}
+	}
+	var sorted []apiRow
+	for _, name := range slices.Sorted(maps.Keys(rows)) {
+		sorted = append(sorted, rows[name])
+	}
+	return sorted, nil
+}
+
+// personShown is how a page calls somebody who did something: a contact learns no more of
+// others than that they are contacts too, or the bank's.
+func (v *visit) personShown(email string) (string, error) {
+	switch {
+	case email == v.person.Email:
+		return "you", nil
+	case v.person.Operator:
+		return email, nil
+	}
+	user, err := v.records.users.GetUser(v.ctx(), email)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return "another person", nil
+	case err != nil:
+		return "", dcr.Unavailable(err, "the application's subscriptions cannot be read at the moment")
+	case user.Operator:
+		return "the bank", nil
+	}
+	return "another contact", nil
+}
