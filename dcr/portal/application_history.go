@@ -105,7 +105,8 @@ func decisionText(decision string) string {
 	if decision == string(dcr.DecisionDone) {
 		return ""
 	}
-	known := map[dcr.AuditDecision]string{dcr.DecisionBegun: "begun", dcr.DecisionUndone: "taken back", dcr.DecisionKept: "noted", dcr.DecisionPending: "waits for the bank",
+	known := map[dcr.AuditDecision]string{dcr.DecisionBegun: "begun", dcr.DecisionUndone: "taken back", dcr.DecisionKept: "noted",
+		dcr.DecisionPending: "waits for the bank",
 		dcr.DecisionApproved: "approved", dcr.DecisionRefused: "refused", dcr.DecisionExpired: "expired", dcr.DecisionForgotten: "given up"}
 	if named, ok := known[dcr.AuditDecision(decision)]; ok {
 		return ": " + named

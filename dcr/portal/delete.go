@@ -99,7 +99,8 @@ func (v *visit) delete() error {
 	}
 	switch err := v.config.Registrar.DeleteManual(v.ctx(), record.ID, v.reach()); {
 	case err == nil, errors.Is(err, dcr.ErrUnfinished):
-		v.show(http.StatusOK, "deleted", "The application was deleted", deleted{Name: row.Name, Unfinished: err != nil, Withdrawn: record.State == store.PendingCreate})
+		d := deleted{Name: row.Name, Unfinished: err != nil, Withdrawn: record.State == store.PendingCreate}
+		v.show(http.StatusOK, "deleted", "The application was deleted", d)
 		return nil
 	case errors.Is(err, dcr.ErrPending):
 		v.show(http.StatusAccepted, "deleted", "The deletion waits for the bank", deleted{Name: row.Name, Link: row.Link, Pending: true})
