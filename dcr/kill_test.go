@@ -105,6 +105,8 @@ func obey(file string) error {
 		_, err = r.ApprovePending(ctx, o.ClientID)
 	case opRemove:
 		err = r.Remove(ctx, o.ClientID, "no")
+	default:
+		err = o.obeyManual(ctx, r)
 	}
 	return fmt.Errorf("%s was never reached: %w", o.Point, err)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -132,7 +133,7 @@ func faultyOperations() map[string]faultyOperation {
 			return s.office.Delete(ctx, id, s.caller(t, id))
 		}
 	}
-	return map[string]faultyOperation{
+	operations := map[string]faultyOperation{
 		"register": {prepare: func(t *testing.T, s *trial) func() error { return s.post(t, s.token(t, nil)) }},
 		"update": {prepare: func(t *testing.T, s *trial) func() error {
 			enrol(t, s)
@@ -173,6 +174,8 @@ func faultyOperations() map[string]faultyOperation {
 			return func() error { _, err := s.ApprovePending(ctx, s.before.ID); return err }
 		}},
 	}
+	maps.Copy(operations, faultyManualOperations())
+	return operations
 }
 
 // TestWhereverTheStoreFailsNothingStaysHalfDone: at each call of each operation, once, twice,
@@ -297,6 +300,8 @@ func (s *trial) requireRepeatable(t *testing.T, again error, where string) {
 	case errors.Is(again, store.ErrNotFound):
 		_, err := s.records.Get(context.Background(), s.before.ID)
 		require.ErrorIs(t, err, store.ErrNotFound, where)
+	case errors.Is(again, store.ErrReplayed) && !errors.Is(again, store.ErrUnderWay):
+		require.NotEmpty(t, inForce(t, s.records), where)
 	case errors.As(again, &refusal) && slices.Equal(ruleIDs(refusal.Report), []string{validate.RuleRequestJTIReplayed}):
 		require.NotEmpty(t, inForce(t, s.records), where)
 	default:
