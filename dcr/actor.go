@@ -60,3 +60,19 @@ func actorOf(leaf *x509.Certificate) Actor {
 	}
 	return a
 }
+
+// reasonKey is the key of a reason in a context.
+type reasonKey struct{}
+
+// WithReason says why an operator approves what is waiting (ApprovePending). The reason goes to
+// the audit trail and to Hooks.Done, at most 500 characters of it to the trail. Operations that
+// take a reason as a parameter take no notice of it.
+func WithReason(ctx context.Context, reason string) context.Context {
+	return context.WithValue(ctx, reasonKey{}, reason)
+}
+
+// reasonIn returns the reason of the context; "" for none.
+func reasonIn(ctx context.Context) string {
+	reason, _ := ctx.Value(reasonKey{}).(string)
+	return reason
+}

@@ -184,6 +184,25 @@ func TestTheTrailTellsWhoDecided(t *testing.T) {
 	require.Equal(t, "2 gone: delete done by operator bob, spam -", b.story(t, removed)[1])
 }
 
+func TestTheTrailAndTheHookTellWhyAChangeWasApproved(t *testing.T) {
+	b := newWaitingRoom(t, nil)
+	id := b.apply(t, nil).ID
+	_, err := b.ApprovePending(dcr.WithReason(ctxBob, "contract 17"), id)
+	require.NoError(t, err)
+	require.ErrorIs(t, b.Delete(context.Background(), id, b.caller(t, id)), dcr.ErrPending)
+	_, err = b.ApprovePending(dcr.WithReason(ctxBob, strings.Repeat("x", 501)), id)
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		"1 pending_create: create pending by tpp +",
+		"2 creating: create approved by operator bob, contract 17",
+		"3 active: create done by operator bob, contract 17 [client_id]",
+	}, b.story(t, id)[:3])
+	require.Contains(t, b.story(t, id)[4], "5 deleting: delete approved by operator bob, xxx")
+	require.Less(t, len(b.story(t, id)[4]), 600)
+	require.Equal(t, "contract 17", b.done[0].Reason)
+	require.Len(t, b.done[1].Reason, 501)
+}
+
 func TestTheTrailTellsOfAnApprovalThatIsOneWrite(t *testing.T) {
 	b := newOffice(t, bothPending, nil)
 	id := b.apply(t, nil).ID

@@ -36,7 +36,7 @@ type Change struct {
 	RolesGained []claims.Role // software roles that only the new statement has
 	RolesLost   []claims.Role // software roles that only the old statement has
 	Actor       Actor         // who asks for it
-	Reason      string        // why, of Remove; else ""
+	Reason      string        // why, of Remove and of ApprovePending; else ""
 	// Access is the TPP's access token of an update or a delete. It is nil where no token
 	// asks for the change.
 	Access *token.AccessToken

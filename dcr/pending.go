@@ -73,17 +73,16 @@ func (r *Registrar) ListPending(ctx context.Context, after string, limit int) ([
 }
 
 // ApprovePending carries out a change that waits for approval. id is store.Client.ID. The
-// context names the operator (WithActor). A registration is provisioned and becomes
-// Active: Registration has the client, and the secret if its method has one, which the
-// operator hands over to the TPP. The rules do not judge it again. A deletion is carried
-// out as by Delete: Registration is nil.
+// context names the operator (WithActor), and may say why (WithReason). A registration is
+// provisioned and becomes Active: Registration has the client, and the secret if its method
+// has one, which the operator hands over to the TPP. The rules do not judge it again. A
+// deletion is carried out as by Delete: Registration is nil.
 //
 // An error that wraps store.ErrNotFound or ErrNotPending says that there is nothing to
 // approve, or that somebody else decides at this moment. Any other one is an *Error, and
 // the change still waits: 400 if the authorization server refuses, 503 if it or the store
 // cannot answer, 500 if the directory of the client's statement is not trusted any more.
-// Where a deletion cannot be completed at once, the error is nil, and Reconcile completes
-// it (OutcomeUnfinished).
+// ErrUnfinished says that a deletion is carried out here, and that Reconcile completes it.
 func (r *Registrar) ApprovePending(ctx context.Context, id string) (*Registration, error) {
 	by := actorIn(ctx, ActorOperator)
 	record, err := r.record(ctx, id)
@@ -112,6 +111,7 @@ func (r *Registrar) approveCreate(ctx context.Context, record store.Client, by A
 		return nil, internalError(err)
 	}
 	w := &work{op: opApprove, client: record.Clone(), statement: statement, trail: r.trail(OpCreate, by, &record, statement)}
+	w.trail.reason = reasonIn(ctx)
 	w.client.IssuedAt, w.client.Since = r.now(), r.now()
 	if w.secret, err = r.addSecret(&w.client, request.TokenEndpointAuthMethod.Or("")); err != nil {
 		return nil, internalError(err)
@@ -123,7 +123,7 @@ func (r *Registrar) approveCreate(ctx context.Context, record store.Client, by A
 		return nil, decisionError(record.ID, err)
 	}
 	change := compare(OpCreate, side{}, side{&w.client, rolesOf(statement)})
-	change.Actor = by
+	change.Actor, change.Reason = by, w.trail.reason
 	r.done(ctx, change)
 	return &Registration{Client: w.client, Secret: w.secret, Change: &change, response: w.response}, nil
 }
@@ -147,8 +147,10 @@ func (r *Registrar) approveDelete(ctx context.Context, record store.Client, by A
 	o := r.begin(OpDelete, by)
 	o.environment = record.Environment
 	change := compare(OpDelete, side{&record, r.storedRoles(record)}, side{})
-	change.Actor = by
-	finished, err := r.remove(ctx, record, change, r.trail(OpDelete, by, &record), DecisionApproved)
+	t := r.trail(OpDelete, by, &record)
+	t.reason = reasonIn(ctx)
+	change.Actor, change.Reason = by, t.reason
+	finished, err := r.remove(ctx, record, change, t, DecisionApproved)
 	if err != nil {
 		err = decisionError(record.ID, err)
 	} else {

@@ -21,7 +21,8 @@ var stylesheet string
 
 // pageNames are the pages, each a file in templates.
 var pageNames = []string{"start", "error", "expired", "signing-out", "signed-out", "applications", "add", "review", "added",
-	"application", "delete", "deleted"}
+	"application", "delete", "deleted",
+	"approvals", "approval", "approval-confirm", "decided", "remove", "removed"}
 
 // pages writes the pages.
 type pages struct {
@@ -94,6 +95,8 @@ func (g *pages) functions() template.FuncMap {
 		"status":  statusOf,
 		"join":    strings.Join,
 		"wrong":   wrong,
+
+		"reasonField": newReasonField,
 	}
 }
 

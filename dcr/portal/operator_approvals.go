@@ -1,0 +1,190 @@
+package portal
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/store"
+)
+
+// waiting is a change that waits for an operator.
+type waiting struct {
+	listed
+
+	Deletion bool
+	Since    time.Time
+	Until    time.Time // when it counts as refused
+	Decide   string    // the page where it is decided on
+}
+
+// approvalsPage is what the page Approvals shows.
+type approvalsPage struct {
+	Rows        []waiting
+	IDColumn    bool
+	Days        int    // of the policy
+	Next, First string // addresses; "" where there is none
+}
+
+// approvals is the page of what waits for a decision. The store lists it by the identifiers of
+// the records; those of one page come in the order of their time.
+func (v *visit) approvals() error {
+	after := v.r.URL.Query().Get("after")
+	if len(after) > maxIdentifier {
+		return v.redirect(v.path("approvals"))
+	}
+	found, err := v.config.Registrar.ListPending(v.ctx(), after, pageSize+1)
+	if err != nil {
+		return err
+	}
+	page := approvalsPage{IDColumn: v.byID, Days: v.config.Registrar.Policy().PendingDays}
+	if len(found) > pageSize {
+		found = found[:pageSize]
+		page.Next = v.path("approvals") + "?" + url.Values{"after": {found[pageSize-1].ID}}.Encode()
+	}
+	if after != "" {
+		page.First = v.path("approvals")
+	}
+	for _, c := range found {
+		page.Rows = append(page.Rows, v.waiting(c))
+	}
+	slices.SortStableFunc(page.Rows, func(a, b waiting) int { return a.Since.Compare(b.Since) })
+	v.show(http.StatusOK, "approvals", "Approvals", page)
+	return nil
+}
+
+// maxIdentifier is the greatest length of an identifier in an address, in bytes.
+const maxIdentifier = 1000
+
+// waiting is what the pages of approvals say of a record that waits.
+func (p *Portal) waiting(c store.Client) waiting {
+	days := p.config.Registrar.Policy().PendingDays
+	return waiting{listed: p.row(c), Deletion: c.State == store.PendingDelete, Since: c.Since,
+		Until: c.Since.Add(time.Duration(days) * 24 * time.Hour), Decide: p.path("approvals", c.ID)}
+}
+
+// approvalPage is what the page of one change shows.
+type approvalPage struct {
+	waiting
+
+	Record   store.Client
+	Claims   []member // of the software statement
+	Members  []member // that are registered, or are to be
+	Action   string
+	Decision string // what the form says: "approve", "refuse" or ""
+	Reason   string
+	Confirm  bool // the page asks whether the operator is sure
+}
+
+// The decisions of the form.
+const (
+	approve = "approve"
+	refuse  = "refuse"
+)
+
+// maxReason is the greatest length of a reason, in characters: that of the audit trail.
+const maxReason = 500
+
+// pending returns the record that the path names, which has to wait for a decision.
+func (v *visit) pending() (approvalPage, error) {
+	record, err := v.client()
+	if errors.Is(err, errNoApplication) || err == nil && !record.State.IsPending() {
+		return approvalPage{}, errDecided
+	}
+	if err != nil {
+		return approvalPage{}, err
+	}
+	return approvalPage{waiting: v.waiting(record), Record: record, Claims: statementMembers(record.SoftwareStatement),
+		Members: membersOf(record.Metadata), Action: v.path("approvals", record.ID)}, nil
+}
+
+// approval is the page of one change that waits.
+func (v *visit) approval() error {
+	page, err := v.pending()
+	if err != nil {
+		return err
+	}
+	v.show(http.StatusOK, "approval", page.title(), page)
+	return nil
+}
+
+func (a *approvalPage) title() string {
+	if a.Deletion {
+		return "A deletion waits for a decision"
+	}
+	return "A registration waits for a decision"
+}
+
+// decide takes the operator's decision. It is asked for twice: the second form says that the
+// operator is sure.
+func (v *visit) decide() error {
+	page, err := v.pending()
+	if err != nil {
+		return err
+	}
+	page.Decision, page.Reason = v.r.PostFormValue("decision"), v.reason()
+	var faults []fault
+	if page.Decision != approve && page.Decision != refuse {
+		faults = append(faults, fault{approve, "Choose whether you approve or refuse"})
+	}
+	if f, ok := checkReason(page.Reason, page.Decision == refuse); !ok {
+		faults = append(faults, f)
+	}
+	if len(faults) > 0 {
+		v.show(http.StatusBadRequest, "approval", page.title(), page, faults...)
+		return nil
+	}
+	switch v.r.PostFormValue("confirmed") {
+	case versionText(page.Record):
+		return v.carryOut(page)
+	case "":
+		page.Confirm = true
+		v.show(http.StatusOK, "approval-confirm", "Is this what you decide?", page)
+		return nil
+	}
+	return errDecided // the record is another one than the operator has seen
+}
+
+// decidedPage is what the page after a decision shows.
+type decidedPage struct {
+	waiting
+
+	RecordID   string
+	Decision   string
+	ClientID   string
+	Secret     string // shown once; "" for none
+	Unfinished bool   // the authorization server is yet to be told
+}
+
+// carryOut does what the operator decided.
+func (v *visit) carryOut(page approvalPage) error {
+	done := decidedPage{waiting: page.waiting, RecordID: page.Record.ID, Decision: page.Decision}
+	var registration *dcr.Registration
+	var err error
+	if page.Decision == refuse {
+		err = v.config.Registrar.RefusePending(v.ctx(), page.Record.ID, page.Reason)
+	} else {
+		registration, err = v.config.Registrar.ApprovePending(dcr.WithReason(v.ctx(), page.Reason), page.Record.ID)
+	}
+	switch {
+	case errors.Is(err, dcr.ErrNotPending), errors.Is(err, store.ErrNotFound):
+		return errDecided
+	case errors.Is(err, dcr.ErrUnfinished):
+		done.Unfinished = true
+	case err != nil:
+		return err
+	}
+	if registration != nil {
+		done.ClientID, done.Secret = registration.Client.ClientID, registration.Secret.Reveal()
+	}
+	v.show(http.StatusOK, "decided", "Decided", done)
+	return nil
+}
+
+// errDecided is for a change that nobody decides on any more.
+var errDecided = &failure{http.StatusConflict, "Nothing waits for a decision here",
+	"Somebody decided already, you in another form perhaps, or the time of the policy is over, or the application changed meanwhile. " +
+		"Nothing was changed by this form. The list of approvals has what still waits; the history of the application tells what was decided.", false}
