@@ -21,14 +21,23 @@ const maxSearch = 100
 
 // listing is what the list of applications shows.
 type listing struct {
-	Rows        []listed
-	IDColumn    bool // the policy names applications after their software_id, so Name and ID are two columns
-	Org         bool // the person sees more than one organisation
-	Search      string
-	Environment claims.Environment
-	Filtered    bool
-	Next, First string // addresses; "" where there is none
+	Rows     []listed
+	IDColumn bool // the policy names applications after their software_id, so Name and ID are two columns
+	Org      bool // the person sees more than one organisation
+	Operator bool
+	States   []store.State // those that an operator can ask for
+
+	Search       string
+	Environment  claims.Environment
+	Organisation string
+	State        store.State
+	Filtered     bool
+
+	Next, Previous, First string // addresses; "" where there is none
 }
+
+// listedStates are the states that an operator can ask for.
+var listedStates = []store.State{store.Active, store.PendingCreate, store.PendingDelete, store.Creating, store.Updating, store.Deleting}
 
 // listed is an application in the list.
 type listed struct {
@@ -43,31 +52,44 @@ type listed struct {
 
 // list is the page Applications: the newest first.
 func (v *visit) list() error {
-	form := v.r.URL.Query()
-	l := listing{IDColumn: v.byID, Search: strings.TrimSpace(form.Get("search")), Environment: claims.Environment(form.Get("environment")),
-		Org: v.person.Operator || len(v.person.Organisations) > 1}
-	if l.Environment != claims.Sandbox && l.Environment != claims.Production {
-		l.Environment = ""
-	}
-	l.Filtered = l.Search != "" || l.Environment != ""
-	if len(l.Search) > maxSearch {
-		v.show(http.StatusBadRequest, "applications", "Applications", l, fault{"search", "Search for at most 100 characters"})
+	l := v.listing()
+	if f, ok := v.checkListing(l); !ok {
+		v.show(http.StatusBadRequest, "applications", "Applications", l, f)
 		return nil
 	}
-	after, ok := positionOf(form.Get("after"))
-	if !ok {
+	form := v.r.URL.Query()
+	after, okAfter := positionOf(form.Get("after"))
+	before, okBefore := positionOf(form.Get("before"))
+	if !okAfter || !okBefore {
 		return v.redirect(v.path("applications"))
 	}
-	found, err := v.find(l, after)
+	backwards := !before.IsZero()
+	from := after
+	if backwards {
+		from = before
+	}
+	found, err := v.find(l, from, !backwards)
 	if err != nil {
 		return err
 	}
-	if len(found) > pageSize {
+	more := len(found) > pageSize
+	if more {
 		found = found[:pageSize]
-		l.Next = v.listPath(l, positionText(found[pageSize-1].Position()))
 	}
-	if !after.IsZero() {
-		l.First = v.listPath(l, "")
+	if backwards && !more { // the first page, which may have more than what is before the position
+		return v.redirect(v.listPath(l, "", ""))
+	}
+	if backwards {
+		slices.Reverse(found)
+	}
+	if more || backwards {
+		l.Next = v.listPath(l, "after", positionText(found[len(found)-1].Position()))
+	}
+	if !from.IsZero() {
+		l.First = v.listPath(l, "", "")
+		if len(found) > 0 {
+			l.Previous = v.listPath(l, "before", positionText(found[0].Position()))
+		}
 	}
 	for _, c := range found {
 		l.Rows = append(l.Rows, v.row(c))
@@ -76,14 +98,53 @@ func (v *visit) list() error {
 	return nil
 }
 
+// listing is what the address asks for. Words that are none of a choice ask for nothing.
+func (v *visit) listing() listing {
+	form := v.r.URL.Query()
+	l := listing{IDColumn: v.byID, Operator: v.person.Operator, Org: v.person.Operator || len(v.person.Organisations) > 1,
+		Search: strings.TrimSpace(form.Get("search")), Environment: claims.Environment(form.Get("environment"))}
+	if l.Environment != claims.Sandbox && l.Environment != claims.Production {
+		l.Environment = ""
+	}
+	if l.Org {
+		l.Organisation = strings.TrimSpace(form.Get("organisation"))
+	}
+	if l.Operator {
+		l.States = listedStates
+		if state := store.State(form.Get("state")); slices.Contains(listedStates, state) {
+			l.State = state
+		}
+	}
+	l.Filtered = l.Search != "" || l.Environment != "" || l.Organisation != "" || l.State != ""
+	return l
+}
+
+// checkListing says what of the search cannot be answered.
+func (v *visit) checkListing(l listing) (f fault, ok bool) {
+	switch {
+	case len(l.Search) > maxSearch:
+		return fault{"search", "Search for at most 100 characters"}, false
+	case len(l.Organisation) > maxIdentifier:
+		return fault{"organisation", "Enter the identifier of an organisation"}, false
+	case !l.Operator && l.Organisation == "" && len(v.person.Organisations) > maxOrganisations:
+		return fault{"organisation", "You act for more organisations than one list can have: enter the identifier of one"}, false
+	}
+	return fault{}, true
+}
+
+// maxOrganisations is how many organisations a store searches at once.
+const maxOrganisations = 100
+
 // find reads one more record than a page shows.
-func (v *visit) find(l listing, after store.Position) ([]store.Client, error) {
-	q := store.Query{Environment: l.Environment, Newest: true}
+func (v *visit) find(l listing, after store.Position, newest bool) ([]store.Client, error) {
+	q := store.Query{Environment: l.Environment, OrgID: l.Organisation, State: l.State, Newest: newest}
 	if !v.person.Operator {
-		if len(v.person.Organisations) == 0 {
+		q.Issuers = v.config.Issuers
+		if q.OrgID == "" {
+			q.OrgIDs = append([]string{}, v.person.Organisations...) // nil would be every organisation
+		} else if !slices.Contains(v.person.Organisations, q.OrgID) {
 			return nil, nil
 		}
-		q.OrgID = v.person.Organisations[0]
 	}
 	var found []store.Client
 	var err error
@@ -134,10 +195,11 @@ func attribute(c store.Client, name string) []string {
 	return nil
 }
 
-// listPath is the address of a page of the list.
-func (p *Portal) listPath(l listing, after string) string {
+// listPath is the address of a page of the list, whose position is of the given name.
+func (p *Portal) listPath(l listing, name, position string) string {
 	query := url.Values{}
-	for name, value := range map[string]string{"search": l.Search, "environment": string(l.Environment), "after": after} {
+	for name, value := range map[string]string{"search": l.Search, "environment": string(l.Environment), "organisation": l.Organisation,
+		"state": string(l.State), name: position} {
 		if value != "" {
 			query.Set(name, value)
 		}
