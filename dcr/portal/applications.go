@@ -42,6 +42,7 @@ var listedStates = []store.State{store.Active, store.PendingCreate, store.Pendin
 // listed is an application in the list.
 type listed struct {
 	Link        string
+	Decide      string // the page where an operator decides on it; "" where nothing waits
 	Name, ID    string
 	OrgID       string
 	Environment claims.Environment
@@ -169,6 +170,9 @@ func (p *Portal) row(record store.Client) listed {
 	}
 	row := listed{Link: p.path("applications", record.ID), Name: p.nameOf(shown), ID: shown.Application.ID, OrgID: shown.OrgID,
 		Environment: shown.Environment, State: record.State, Created: shown.IssuedAt}
+	if record.State.IsPending() {
+		row.Decide = p.path("approvals", record.ID)
+	}
 	for _, value := range attribute(shown, "software_roles") {
 		row.Roles = append(row.Roles, strings.Fields(value)...)
 	}

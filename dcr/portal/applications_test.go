@@ -100,13 +100,13 @@ func TestAnOperatorSearchesAllApplications(t *testing.T) {
 	all := b.get("/applications")
 	assert.Len(t, all.listedNames(), 9)
 	for query, names := range map[string][]string{
-		"organisation=" + orgTwo:                 {"App 5", "App 3", "App 1"},
+		"organisation=" + orgTwo:                     {"App 5", "App 3", "App 1"},
 		"organisation=+" + orgTwo + "+&search=app+3": {"App 3"},
-		"state=active":                           {"Live"},
-		"environment=production":                 {"Ünïque"},
-		"search=%C3%BCn%C3%8FQUE":                {"Ünïque"},
-		"state=active&organisation=" + orgTwo:    nil,
-		"organisation=nobody":                    nil,
+		"state=active":                               {"Live"},
+		"environment=production":                     {"Ünïque"},
+		"search=%C3%BCn%C3%8FQUE":                    {"Ünïque"},
+		"state=active&organisation=" + orgTwo:        nil,
+		"organisation=nobody":                        nil,
 	} {
 		assert.Equal(t, names, b.get("/applications?"+query).listedNames(), query)
 	}

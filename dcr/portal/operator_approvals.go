@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/store"
 )
@@ -18,7 +19,6 @@ type waiting struct {
 	Deletion bool
 	Since    time.Time
 	Until    time.Time // when it counts as refused
-	Decide   string    // the page where it is decided on
 }
 
 // approvalsPage is what the page Approvals shows.
@@ -63,7 +63,7 @@ const maxIdentifier = 1000
 func (p *Portal) waiting(c store.Client) waiting {
 	days := p.config.Registrar.Policy().PendingDays
 	return waiting{listed: p.row(c), Deletion: c.State == store.PendingDelete, Since: c.Since,
-		Until: c.Since.Add(time.Duration(days) * 24 * time.Hour), Decide: p.path("approvals", c.ID)}
+		Until: c.Since.Add(time.Duration(days) * 24 * time.Hour)}
 }
 
 // approvalPage is what the page of one change shows.
@@ -71,8 +71,8 @@ type approvalPage struct {
 	waiting
 
 	Record   store.Client
-	Claims   []member // of the software statement
-	Members  []member // that are registered, or are to be
+	Claims   []fact // of the software statement
+	Members  []fact // that are registered, or are to be
 	Action   string
 	Decision string // what the form says: "approve", "refuse" or ""
 	Reason   string
@@ -97,8 +97,13 @@ func (v *visit) pending() (approvalPage, error) {
 	if err != nil {
 		return approvalPage{}, err
 	}
-	return approvalPage{waiting: v.waiting(record), Record: record, Claims: statementMembers(record.SoftwareStatement),
-		Members: membersOf(record.Metadata), Action: v.path("approvals", record.ID)}, nil
+	statement := statementFacts(record)
+	names := claims.SSAMembers()
+	for _, m := range statement.Unknown {
+		names = append(names, m.Name)
+	}
+	return approvalPage{waiting: v.waiting(record), Record: record, Claims: memberFacts(names, statement.Member), Members: membersOf(&record),
+		Action: v.path("approvals", record.ID)}, nil
 }
 
 // approval is the page of one change that waits.
@@ -152,7 +157,6 @@ func (v *visit) decide() error {
 type decidedPage struct {
 	waiting
 
-	RecordID   string
 	Decision   string
 	ClientID   string
 	Secret     string // shown once; "" for none
@@ -161,7 +165,7 @@ type decidedPage struct {
 
 // carryOut does what the operator decided.
 func (v *visit) carryOut(page approvalPage) error {
-	done := decidedPage{waiting: page.waiting, RecordID: page.Record.ID, Decision: page.Decision}
+	done := decidedPage{waiting: page.waiting, Decision: page.Decision}
 	var registration *dcr.Registration
 	var err error
 	if page.Decision == refuse {

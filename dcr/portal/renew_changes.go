@@ -75,10 +75,16 @@ func membersOf(c *store.Client) []fact {
 	if err != nil {
 		return nil
 	}
+	names := slices.DeleteFunc(claims.RequestMembers(), func(name string) bool { return name == "software_statement" })
+	return memberFacts(names, request.Member)
+}
+
+// memberFacts are the members of these names that are there.
+func memberFacts(names []string, member func(string) claims.MemberValue) []fact {
 	var members []fact
-	for _, name := range claims.RequestMembers() {
-		m := request.Member(name)
-		if !m.Present() || name == "software_statement" {
+	for _, name := range names {
+		m := member(name)
+		if !m.Present() {
 			continue
 		}
 		f := fact{Name: name, Code: true}
