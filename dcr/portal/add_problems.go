@@ -60,7 +60,7 @@ func problemsOf(report *validate.Report) problems {
 		g := severityGroup{Class: string(s.severity)}
 		at := map[string]int{}
 		for _, violation := range report.Violations {
-			if violation.Severity != s.severity {
+			if violation.Severity != s.severity || aboutDefaults(violation) {
 				continue
 			}
 			g.Count++
@@ -84,6 +84,12 @@ func problemsOf(report *validate.Report) problems {
 		p.Groups = append(p.Groups, g)
 	}
 	return p
+}
+
+// aboutDefaults reports whether a violation only tells of a value that the bank chose in the
+// request that it made up: the person has written no request.
+func aboutDefaults(v validate.Violation) bool {
+	return v.Severity == validate.SeverityNotice && v.Document != validate.DocSSA && v.Document != validate.DocSSAHeader
 }
 
 // foundIn is what a page shows of one violation.

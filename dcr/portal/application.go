@@ -32,8 +32,9 @@ var states = map[store.State]state{
 		"Somebody at the bank has to approve it. Nothing can be used before that. You can withdraw it: delete the application."},
 	store.PendingDelete: {"The deletion waits for the bank", "Somebody at the bank has to approve it. The application works until then, and cannot be changed."},
 	store.Creating:      {"The application is being set up", "That takes a few seconds as a rule. Load this page again to see whether it is done."},
-	store.Updating:      {"The application is being changed", "What is shown is in force until that is done, which takes a few seconds as a rule. Load this page again then."},
-	store.Deleting:      {"The application is being deleted", "It cannot be used any more. The bank is still removing it elsewhere."},
+	store.Updating: {"The application is being changed",
+		"What is shown is in force until that is done, which takes a few seconds as a rule. Load this page again then."},
+	store.Deleting: {"The application is being deleted", "It cannot be used any more. The bank is still removing it elsewhere."},
 }
 
 // application is the page of one application.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/store"
 )
@@ -17,7 +16,7 @@ type apiRow struct {
 	Subscribed bool
 	Since      time.Time
 	By         string
-	Role       claims.Role // that opened it, or would
+	Role       string // that opened it, or would
 	May        bool
 	Reason     string // why the application may not
 }
@@ -30,16 +29,16 @@ func (v *visit) apisOf(record, shown store.Client) ([]apiRow, error) {
 		return nil, dcr.Unavailable(err, "the application's subscriptions cannot be read at the moment")
 	}
 	rows := map[string]apiRow{}
-	for _, api := range slices.Concat(v.config.APIs.Open, slices.Collect(maps.Keys(v.config.APIs.Roles))) {
+	for _, api := range v.config.APIs.Names() {
 		d := v.config.APIs.MaySubscribe(shown.Application, shown.Environment, api)
-		rows[api] = apiRow{Name: api, May: d.Allowed, Role: d.Role, Reason: d.Reason}
+		rows[api] = apiRow{Name: api, May: d.Allowed, Role: string(d.Role), Reason: d.Reason}
 	}
 	for _, s := range subscribed {
 		by, err := v.personShown(s.By)
 		if err != nil {
 			return nil, err
 		}
-		rows[s.API] = apiRow{Name: s.API, Subscribed: true, Since: s.Since, By: by, Role: s.Role}
+		rows[s.API] = apiRow{Name: s.API, Subscribed: true, Since: s.Since, By: by, Role: string(s.Role)}
 	}
 	var sorted []apiRow
 	for _, name := range slices.Sorted(maps.Keys(rows)) {

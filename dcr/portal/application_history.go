@@ -106,7 +106,7 @@ func decisionText(decision string) string {
 		return ""
 	}
 	known := map[dcr.AuditDecision]string{dcr.DecisionBegun: "begun", dcr.DecisionUndone: "taken back", dcr.DecisionKept: "noted",
-		dcr.DecisionPending: "waits for the bank",
+		dcr.DecisionPending:  "waits for the bank",
 		dcr.DecisionApproved: "approved", dcr.DecisionRefused: "refused", dcr.DecisionExpired: "expired", dcr.DecisionForgotten: "given up"}
 	if named, ok := known[dcr.AuditDecision(decision)]; ok {
 		return ": " + named

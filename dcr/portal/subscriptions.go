@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/obdcr/obdcr/dcr"
-	"github.com/obdcr/obdcr/store"
 )
 
 // subscribe subscribes an application to an API.
@@ -24,11 +23,11 @@ func (v *visit) changeSubscription(change func(context.Context, string, string, 
 	}
 	err = change(v.ctx(), record.ID, v.r.PostForm.Get("api"), v.reach())
 	var e *dcr.Error
-	if errors.As(err, &e) && e.Status < http.StatusInternalServerError && !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) {
+	switch {
+	case err == nil, errors.As(err, &e) && e.Status == http.StatusBadRequest:
+		return v.redirect(v.path("applications", record.ID) + "#apis")
+	case e != nil && e.Status < http.StatusInternalServerError:
 		return v.showApplication(e.Status, record, fault{"apis", sentence(e.Description)})
 	}
-	if err != nil && (e == nil || e.Status >= http.StatusInternalServerError) && !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	return v.redirect(v.path("applications", record.ID) + "#apis")
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -81,7 +82,7 @@ func newWorld(t testing.TB, o options) *world {
 	t.Cleanup(w.server.Close)
 	w.address = w.server.URL + "/portal"
 	c := portal.Config{Address: w.address, Registrar: w.bank.Registrar(), Store: w.store, Issuers: []string{"OpenBanking Ltd"}, APIs: apis,
-		SignIn: http.HandlerFunc(w.signIn)}
+		SignIn: http.HandlerFunc(w.signIn), Logger: slog.New(slog.NewTextHandler(testLog{t}, nil))}
 	if o.portal != nil {
 		o.portal(&c)
 	}
@@ -89,6 +90,14 @@ func newWorld(t testing.TB, o options) *world {
 	w.portal, err = portal.New(c)
 	require.NoError(t, err)
 	return w
+}
+
+// testLog writes the log of a portal to that of its test.
+type testLog struct{ t testing.TB }
+
+func (l testLog) Write(line []byte) (int, error) {
+	l.t.Log(strings.TrimSpace(string(line)))
+	return len(line), nil
 }
 
 // signIn is the sign-in of the test.
