@@ -18,11 +18,7 @@ import (
 	"github.com/obdcr/obdcr/store"
 )
 
-const (
-	orgOne   = "orgone000000000001"
-	orgTwo   = "orgtwo000000000002"
-	orgThree = "orgthree0000000003"
-)
+const orgThree = "orgthree0000000003"
 
 // listedNames are the names that a list shows, in its order.
 func (a answer) listedNames() []string {

@@ -76,10 +76,16 @@ func (v *visit) failure(err error) *failure {
 	return &failure{http.StatusServiceUnavailable, "This does not work at the moment", "Nothing is half done. Try again in a minute.", false}
 }
 
-// storeFailed answers where the session cannot be read or kept.
+// storeFailed answers where the session cannot be read. Where it cannot be kept, the page is
+// already made, and may tell what was done: it is sent all the same, and the session is as it
+// was. A sign-in keeps its session before it answers (admit).
 func (p *Portal) storeFailed(w http.ResponseWriter, r *http.Request, err error) {
 	v := &visit{Portal: p, w: w, r: r, began: time.Now()}
-	v.fail(err)
+	if unkept := (*unkeptError)(nil); !errors.As(err, &unkept) {
+		v.fail(err)
+	} else if r.Context().Err() == nil {
+		p.config.Logger.ErrorContext(r.Context(), "a session of the portal cannot be kept", "error", text.Bounded{Err: err})
+	}
 }
 
 // crossOrigin refuses a form of another site.

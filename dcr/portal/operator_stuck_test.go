@@ -48,7 +48,7 @@ func newAwayWorld(t *testing.T, o options) (*world, *awayServer, *browser) {
 
 func TestAnOperatorIsToldWhatTheAuthorizationServerDoesNotKnowYet(t *testing.T) {
 	w, away, b := newAwayWorld(t, options{})
-	c := w.asked(t, "orgone000000000001", "App")
+	c := w.asked(t, orgOne, "App")
 	away.removes.Store(true)
 	form := url.Values{"reason": {"lost its licence"}, "typed": {c.SoftwareID}}
 	a := b.post("/applications/"+c.ID+"/remove", form)
@@ -72,7 +72,7 @@ func TestAnOperatorIsToldWhatTheAuthorizationServerDoesNotKnowYet(t *testing.T) 
 // TestForgettingIsForDeletionsThatAreStuck: the field does nothing to another application.
 func TestForgettingIsForDeletionsThatAreStuck(t *testing.T) {
 	w, _, b := newAwayWorld(t, options{})
-	c := w.asked(t, "orgone000000000001", "App")
+	c := w.asked(t, orgOne, "App")
 	assert.NotContains(t, b.get("/applications/"+c.ID+"/remove").body, `name="forget"`)
 	a := b.post("/applications/"+c.ID+"/remove", url.Values{"reason": {"x"}, "typed": {c.SoftwareID}, "forget": {"yes"}})
 	assert.Contains(t, a.body, "its tokens have ended")
@@ -81,7 +81,7 @@ func TestForgettingIsForDeletionsThatAreStuck(t *testing.T) {
 
 func TestAnApprovalThatCannotBeCarriedOutLeavesWhatWaits(t *testing.T) {
 	w, away, b := newAwayWorld(t, options{policy: waitingPolicy})
-	c := w.asked(t, "orgone000000000001", "App")
+	c := w.asked(t, orgOne, "App")
 	away.makes.Store(true)
 	a := b.decideOn(c.ID, "approve", "")
 	assert.Equal(t, http.StatusServiceUnavailable, a.status)

@@ -28,20 +28,11 @@ func waitingPolicy(p *validate.Policy) {
 	p.Widenings = []validate.Widening{validate.WidenClientSecretBasic}
 }
 
-// enrolled is a software of an organisation at the directory.
-func (w *world) enrolled(t testing.TB, org, name string) *ssatest.EnrolledSoftware {
-	t.Helper()
-	software, err := w.directory.NewSoftware(ssatest.SoftwareOptions{OrgID: org, ClientName: name})
-	require.NoError(t, err)
-	return software
-}
-
 // asked registers a new software of an organisation by its statement alone, and returns the
 // record as it is then.
 func (w *world) asked(t testing.TB, org, name string) store.Client {
 	t.Helper()
-	statement, err := w.enrolled(t, org, name).SSA(nil)
-	require.NoError(t, err)
+	statement := ssaOf(t, w.software(t, ssatest.SoftwareOptions{OrgID: org, ClientName: name}), nil)
 	registration, err := w.bank.Registrar().RegisterFromSSA(context.Background(), statement)
 	require.NoError(t, err)
 	return registration.Client
@@ -84,43 +75,32 @@ func (w *world) entries(t testing.TB, id string) []string {
 	return lines
 }
 
-var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
-
-// hidden returns the hidden fields of a page's forms.
-func (a answer) hidden() url.Values {
-	form := url.Values{}
-	for _, m := range hiddenField.FindAllStringSubmatch(a.body, -1) {
-		form.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
-	}
-	return form
-}
-
 // decideOn sends a decision and confirms it.
 func (b *browser) decideOn(id, decision, reason string) answer {
 	b.t.Helper()
 	a := b.post("/approvals/"+id, url.Values{"decision": {decision}, "reason": {reason}})
 	require.Equal(b.t, http.StatusOK, a.status, a.body)
 	require.Contains(b.t, a.body, "Is this what you decide?")
-	return b.post("/approvals/"+id, a.hidden())
+	return b.post("/approvals/"+id, a.form())
 }
 
 // newWaitingWorld is a bank where changes wait, with an operator and a contact.
 func newWaitingWorld(t *testing.T) *world {
 	w := newWorld(t, options{policy: waitingPolicy})
 	w.operator("olga")
-	w.contact("ada", "orgone000000000001")
+	w.contact("ada", orgOne)
 	return w
 }
 
 func TestAnOperatorApprovesARegistrationAndSeesItsSecretOnce(t *testing.T) {
 	w := newWaitingWorld(t)
-	c := w.asked(t, "orgone000000000001", "Pay & <b>Save</b>")
+	c := w.asked(t, orgOne, "Pay & <b>Save</b>")
 	require.Equal(t, store.PendingCreate, c.State)
 	b := w.as(t, "olga")
 	list := b.get("/approvals")
 	assert.Equal(t, http.StatusOK, list.status)
 	assert.Contains(t, list.body, "Pay &amp; &lt;b&gt;Save&lt;/b&gt;")
-	assert.Contains(t, list.body, "orgone000000000001")
+	assert.Contains(t, list.body, orgOne)
 	assert.Contains(t, list.body, `datetime="`+c.Since.Format(time.RFC3339)+`"`)
 	assert.Contains(t, list.body, `datetime="`+c.Since.AddDate(0, 0, 7).Format(time.RFC3339)+`"`, "when it expires by the policy")
 	assert.Contains(t, list.body, ">Registration<")
@@ -148,7 +128,7 @@ func TestAnOperatorApprovesARegistrationAndSeesItsSecretOnce(t *testing.T) {
 
 func TestARefusalNeedsAReasonThatTheTrailKeeps(t *testing.T) {
 	w := newWaitingWorld(t)
-	c := w.asked(t, "orgone000000000001", "App")
+	c := w.asked(t, orgOne, "App")
 	b := w.as(t, "olga")
 	for _, f := range []struct{ decision, reason, told string }{
 		{"refuse", " \r\n ", "Say why, for the audit trail"},
@@ -176,7 +156,7 @@ func TestAnOperatorDecidesOnADeletion(t *testing.T) {
 	w := newWaitingWorld(t)
 	b := w.as(t, "olga")
 	for _, decision := range []string{"refuse", "approve"} {
-		c := w.asked(t, "orgone000000000001", "App")
+		c := w.asked(t, orgOne, "App")
 		_, err := w.bank.Registrar().ApprovePending(context.Background(), c.ID)
 		require.NoError(t, err)
 		record := w.record(t, c.ID)
@@ -203,9 +183,9 @@ func TestAnOperatorDecidesOnADeletion(t *testing.T) {
 func TestOfTwoDecisionsOneIsCarriedOut(t *testing.T) {
 	w := newWaitingWorld(t)
 	w.operator("otto")
-	c := w.asked(t, "orgone000000000001", "App")
+	c := w.asked(t, orgOne, "App")
 	olga, otto := w.as(t, "olga"), w.as(t, "otto")
-	form := otto.post("/approvals/"+c.ID, url.Values{"decision": {"refuse"}, "reason": {"no"}}).hidden()
+	form := otto.post("/approvals/"+c.ID, url.Values{"decision": {"refuse"}, "reason": {"no"}}).form()
 	require.Equal(t, http.StatusOK, olga.decideOn(c.ID, "approve", "").status)
 	before := w.record(t, c.ID)
 	for _, a := range []answer{otto.post("/approvals/"+c.ID, form), olga.decideOnce(c.ID), otto.get("/approvals/" + c.ID), otto.get("/approvals/nobody")} {
@@ -214,8 +194,8 @@ func TestOfTwoDecisionsOneIsCarriedOut(t *testing.T) {
 	}
 	assert.Equal(t, before, w.record(t, c.ID))
 
-	changed := w.asked(t, "orgone000000000001", "Other")
-	form = otto.post("/approvals/"+changed.ID, url.Values{"decision": {"approve"}}).hidden()
+	changed := w.asked(t, orgOne, "Other")
+	form = otto.post("/approvals/"+changed.ID, url.Values{"decision": {"approve"}}).form()
 	require.NoError(t, w.store.Update(context.Background(), w.record(t, changed.ID), store.Change{}))
 	assert.Equal(t, http.StatusConflict, otto.post("/approvals/"+changed.ID, form).status)
 	assert.Equal(t, store.PendingCreate, w.record(t, changed.ID).State)
@@ -232,8 +212,8 @@ func TestOneOfTwoDecisionsAtOnceIsCarriedOut(t *testing.T) {
 	w.operator("otto")
 	olga, otto := w.as(t, "olga"), w.as(t, "otto")
 	for range 5 {
-		c := w.asked(t, "orgone000000000001", "App")
-		form := olga.post("/approvals/"+c.ID, url.Values{"decision": {"approve"}}).hidden()
+		c := w.asked(t, orgOne, "App")
+		form := olga.post("/approvals/"+c.ID, url.Values{"decision": {"approve"}}).form()
 		answers := make(chan int, 2)
 		for _, b := range []*browser{olga, otto} {
 			go func() { answers <- b.post("/approvals/"+c.ID, form).status }()
@@ -245,7 +225,7 @@ func TestOneOfTwoDecisionsAtOnceIsCarriedOut(t *testing.T) {
 
 func TestApprovalsAreListedAPageAtATime(t *testing.T) {
 	w := newWaitingWorld(t)
-	first := w.asked(t, "orgone000000000001", "App")
+	first := w.asked(t, orgOne, "App")
 	for i := range 59 {
 		w.put(t, first, func(c *store.Client) { c.ID = "waiting-" + string(rune('A'+i)) })
 	}
@@ -274,7 +254,7 @@ func TestApprovalsAreListedAPageAtATime(t *testing.T) {
 func TestAnOperatorRemovesAnApplicationForAReason(t *testing.T) {
 	w := newWorld(t, options{})
 	w.operator("olga")
-	c := w.asked(t, "orgone000000000001", "App")
+	c := w.asked(t, orgOne, "App")
 	b := w.as(t, "olga")
 	page := b.get("/applications/" + c.ID + "/remove")
 	assert.Equal(t, http.StatusOK, page.status)
@@ -304,7 +284,7 @@ func TestAnOperatorRemovesAnApplicationForAReason(t *testing.T) {
 
 func TestTheOperatorsPagesAreNotThereForOthers(t *testing.T) {
 	w := newWaitingWorld(t)
-	c := w.asked(t, "orgone000000000001", "App")
+	c := w.asked(t, orgOne, "App")
 	b := w.as(t, "ada")
 	nothing := b.get("/no-such-page")
 	require.Equal(t, http.StatusNotFound, nothing.status)

@@ -100,6 +100,10 @@ func (p *Portal) admit(ctx context.Context, s signedIn) error {
 	if err := p.keep(ctx, s); err != nil {
 		return err
 	}
+	if _, _, err := p.sessions.Commit(ctx); err != nil {
+		p.sessions.Remove(ctx, sessionPerson) // what is kept after all is nobody's
+		return err
+	}
 	reason := ""
 	if first {
 		reason = "first sign-in"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ type Portal struct {
 	sessions *scs.SessionManager
 	pages    *pages
 	handler  http.Handler
+	routes   []route
 	byID     bool // the policy names applications after their software_id
 }
 
@@ -54,7 +56,7 @@ func New(c Config) (*Portal, error) {
 		return nil, err
 	}
 	p.sessions = newSessions(sessionStore{sessions: found.sessions, clock: c.Clock, lifetime: c.Lifetime}, p.storeFailed)
-	if p.handler, err = p.route(origin); err != nil {
+	if p.handler, err = p.handle(origin); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -103,29 +105,51 @@ const (
 	pathApprovals    = "/approvals"
 )
 
-// route makes the handler of all pages.
-func (p *Portal) route(origin string) (http.Handler, error) {
+// access says who may see a page.
+type access int
+
+const (
+	forAll access = iota
+	forMembers
+	forOperators
+)
+
+// route is a page: its pattern, and who may see it.
+type route struct {
+	pattern string
+	access  access
+}
+
+// handle makes the handler of all pages. Style and pictures need no session, and so no store.
+func (p *Portal) handle(origin string) (http.Handler, error) {
 	mux := http.NewServeMux()
-	handle := func(pattern string, do func(*visit) error) { mux.HandleFunc(pattern, p.public(do)) }
-	member := func(pattern string, do func(*visit) error) { mux.HandleFunc(pattern, p.member(do)) }
-	operator := func(pattern string, do func(*visit) error) { mux.HandleFunc(pattern, p.operator(do)) }
-	mux.HandleFunc("GET "+pathStyle, p.pages.serveStyle)
-	mux.HandleFunc("GET "+pathLogo, p.pages.serveLogo)
-	mux.HandleFunc("GET "+pathIcon, p.pages.serveIcon)
-	handle("GET /{$}", (*visit).start)
-	p.routeSignIn(mux, handle)
-	handle("POST "+pathSignOut, (*visit).signOut)
-	handle("GET "+pathSignedOut, (*visit).signedOut)
+	add := func(who access, guard func(func(*visit) error) http.HandlerFunc) func(string, func(*visit) error) {
+		return func(pattern string, do func(*visit) error) {
+			p.routes = append(p.routes, route{pattern, who})
+			mux.HandleFunc(pattern, guard(do))
+		}
+	}
+	public, member := add(forAll, p.public), add(forMembers, p.member)
+	public("GET /{$}", (*visit).start)
+	p.routeSignIn(mux, public)
+	public("POST "+pathSignOut, (*visit).signOut)
+	public("GET "+pathSignedOut, (*visit).signedOut)
 	member("GET "+pathApplications, (*visit).list)
 	p.routeApplications(member)
-	p.routeOperators(operator)
-	handle("/", (*visit).nothing)
+	p.routeOperators(add(forOperators, p.operator))
+	public("/", (*visit).nothing)
 	safe := http.NewCrossOriginProtection()
 	if err := safe.AddTrustedOrigin(origin); err != nil {
 		return nil, fmt.Errorf("portal: Address: %w", err)
 	}
 	safe.SetDenyHandler(http.HandlerFunc(p.public((*visit).crossOrigin)))
-	return p.framed(p.sessions.LoadAndSave(safe.Handler(mux))), nil
+
+	all := http.NewServeMux()
+	all.HandleFunc("GET "+pathStyle, p.pages.serveStyle)
+	all.HandleFunc("GET "+pathLogo, p.pages.serveLogo)
+	all.HandleFunc("GET "+pathIcon, p.pages.serveIcon)
+	all.Handle("/", p.sessions.LoadAndSave(safe.Handler(mux)))
+	return p.framed(all), nil
 }
 
 // routeSignIn adds the paths of the sign-in.
@@ -139,16 +163,18 @@ func (p *Portal) routeSignIn(mux *http.ServeMux, handle func(string, func(*visit
 	handle("GET "+pathAnswer, (*visit).finishSignIn)
 }
 
-// framed sets what each answer has, takes the base off the path, and bounds the body.
+// framed sets what each answer has, takes the base off the path, and bounds the body. A path
+// that is not in its plain form has no page: a mux would redirect to the plain form, and lose
+// the base.
 func (p *Portal) framed(next http.Handler) http.Handler {
 	next = http.StripPrefix(p.base, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header())
-		switch path := r.URL.EscapedPath(); {
-		case path == p.base: // StripPrefix would leave no path
+		switch escaped := r.URL.EscapedPath(); {
+		case escaped == p.base: // StripPrefix would leave no path
 			http.Redirect(w, r, p.base+"/", http.StatusSeeOther)
 			return
-		case !strings.HasPrefix(path, p.base+"/"):
+		case !strings.HasPrefix(escaped, p.base+"/"), !isPlain(r.URL.Path):
 			http.NotFound(w, r)
 			return
 		}
@@ -156,6 +182,12 @@ func (p *Portal) framed(next http.Handler) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// isPlain reports whether a path is in its plain form: no part of it is empty, but the last,
+// and none is a dot or two.
+func isPlain(p string) bool {
+	return strings.TrimSuffix(path.Clean(p), "/") == strings.TrimSuffix(p, "/")
 }
 
 // maxBody is the greatest length of a form: a statement of 64 KiB, escaped, and the rest.
@@ -180,11 +212,11 @@ func setHeaders(h http.Header) {
 }
 
 // back returns a path of the portal to go on at: the given one if it is one, else that of the
-// first page.
-func (p *Portal) back(path string) string {
-	u, err := url.Parse(path)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || !strings.HasPrefix(path, p.base+"/") ||
-		strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") || len(path) > 500 {
+// first page. Nobody comes back to a sign-in.
+func (p *Portal) back(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || !strings.HasPrefix(address, p.base+"/") ||
+		strings.ContainsAny(address, "\\\r\n\t") || len(address) > 500 || !isPlain(u.Path) || strings.HasPrefix(u.Path, p.base+pathSignIn) {
 		return p.base + pathApplications
 	}
 	return u.RequestURI()

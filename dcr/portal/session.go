@@ -24,7 +24,8 @@ type sessionStore struct {
 }
 
 // newSessions makes the manager of sessions. A session has no idle timeout here: with one, scs
-// would write it at each request. See present.
+// would write it at each request. See present. failed answers where a session cannot be read, or
+// logs that one could not be kept.
 func newSessions(s sessionStore, failed func(http.ResponseWriter, *http.Request, error)) *scs.SessionManager {
 	m := scs.New()
 	m.Lifetime = s.lifetime
@@ -44,13 +45,19 @@ func (s sessionStore) FindCtx(ctx context.Context, key string) (data []byte, fou
 	return session.Data, err == nil, err
 }
 
+// unkeptError is the failure to keep a session.
+type unkeptError struct{ error }
+
+// Unwrap returns the store's error.
+func (e *unkeptError) Unwrap() error { return e.error }
+
 // CommitCtx implements scs.CtxStore. A session that was ended meanwhile stays ended.
 func (s sessionStore) CommitCtx(ctx context.Context, key string, data []byte, until time.Time) error {
 	err := s.sessions.PutSession(ctx, store.Session{Key: key, Data: data, Until: until.UTC().Truncate(time.Millisecond)})
-	if errors.Is(err, store.ErrState) {
+	if err == nil || errors.Is(err, store.ErrState) {
 		return nil
 	}
-	return err
+	return &unkeptError{err}
 }
 
 // DeleteCtx implements scs.CtxStore.
