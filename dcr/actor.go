@@ -12,7 +12,7 @@ type ActorKind string
 // The kinds of actors.
 const (
 	ActorTPP      ActorKind = "tpp"      // by a request over mutual TLS
-	ActorContact  ActorKind = "contact"  // a TPP's contact, by RegisterFromSSA
+	ActorContact  ActorKind = "contact"  // a TPP's contact, at a portal
 	ActorOperator ActorKind = "operator" // a person at the bank
 	ActorBank     ActorKind = "bank"     // the bank's own process, such as Reconcile
 )
@@ -30,11 +30,11 @@ type Actor struct {
 type actorKey struct{}
 
 // WithActor names who asks for the operations that are called with the context. It is for
-// operations that no request over mutual TLS asks for: RegisterFromSSA, Remove,
-// ApprovePending, RefusePending and Reprovision. Register, Get, Update and Delete take no
-// notice of it. An Actor whose Kind is none of ActorContact, ActorOperator and ActorBank is
-// of the kind that asks for such an operation: a contact for RegisterFromSSA, else an
-// operator.
+// operations that no request over mutual TLS asks for: RegisterManual, UpdateManual,
+// DeleteManual, RegisterFromSSA, Subscribe, Unsubscribe and Note, and Remove, Forget, ApprovePending,
+// RefusePending and Reprovision. Register, Get, Update and Delete take no notice of it. An
+// Actor whose Kind is none of ActorContact, ActorOperator and ActorBank is of the kind that
+// asks for such an operation: a contact for the first seven, else an operator.
 //
 // The audit trail has the name, at most 200 bytes of it; that of a contact as the SHA-256 in
 // lower-case hex, because it is a person's at the TPP.

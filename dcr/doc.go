@@ -5,7 +5,10 @@
 // Call [NewRegistrar] first, then [NewHandler] with the Registrar to serve HTTP over
 // mutual TLS. A bank with an HTTP layer of its own calls [Registrar.Register],
 // [Registrar.Get], [Registrar.Update] and [Registrar.Delete] itself.
-// [Registrar.RegisterFromSSA] registers from a statement alone. A bank may leave
+// [Registrar.RegisterManual], [Registrar.UpdateManual] and [Registrar.DeleteManual] serve a TPP's
+// contact at a portal, by a statement alone and within the [Reach] of the person;
+// [Registrar.PreviewManual] says before what they would do. [Registrar.Subscribe] subscribes a
+// client to an API of the bank. A bank may leave
 // registrations and deletions to a person, who calls [Registrar.ListPending] and
 // [Registrar.ApprovePending] or [Registrar.RefusePending]; [Registrar.Remove] is for
 // operators too.
