@@ -44,7 +44,7 @@ func secretTypes() []any {
 		new(server.Bank), new(server.Config), new(postgres.Config),
 		new(bearer.Introspection), new(bearer.IntrospectionConfig), new(bearer.Revocation), new(bearer.Authentication),
 		new(signin.Config), new(signin.SignIn), new(signin.EndUser),
-		new(ssatest.Directory), new(ssatest.Provider), new(ssatest.ProviderClient),
+		new(ssatest.Directory), new(ssatest.EnrolledSoftware), new(ssatest.Provider), new(ssatest.ProviderClient),
 		new(tpp.Credentials), new(tpp.BearerToken), new(tpp.ClientInformation), new(tpp.NoAnswerError), new(tpp.PendingError),
 		new(portal.Config), new(portal.Portal),
 	}

@@ -23,8 +23,7 @@ func (p *Provider) Authorize(client *http.Client, address, email string) (callba
 	p.mu.Unlock()
 	own := *client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	answer, err := own.Get(address)
-	callback, id, err := step(answer, err)
+	callback, id, err := step(&own, http.MethodGet, address, nil)
 	if callback != "" || err != nil {
 		return callback, err
 	}
@@ -32,21 +31,27 @@ func (p *Provider) Authorize(client *http.Client, address, email string) (callba
 	if !known {
 		form.Set("do", "cancel")
 	}
-	answer, err = own.PostForm(p.config.URL+passwordPath, form)
-	callback, id, err = step(answer, err)
+	callback, id, err = step(&own, http.MethodPost, p.config.URL+passwordPath, form)
 	if callback != "" || err != nil {
 		return callback, err
 	}
-	answer, err = own.PostForm(p.config.URL+codePath, url.Values{"sign_in": {id}, "code": {account.Code}})
-	callback, _, err = step(answer, err)
+	callback, _, err = step(&own, http.MethodPost, p.config.URL+codePath, url.Values{"sign_in": {id}, "code": {account.Code}})
 	if err == nil && callback == "" {
 		return "", errors.New("ssatest: the sign-in has a page more than there should be")
 	}
 	return callback, err
 }
 
-// step reads a page: the address that it redirects to, or the id of its form.
-func step(answer *http.Response, err error) (callback, id string, _ error) {
+// step opens a page and reads it: the address that it redirects to, or the id of its form.
+func step(client *http.Client, method, address string, form url.Values) (callback, id string, _ error) {
+	request, err := http.NewRequest(method, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", "", fmt.Errorf("ssatest: %w", err)
+	}
+	if form != nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	answer, err := client.Do(request)
 	if err != nil {
 		return "", "", fmt.Errorf("ssatest: %w", err)
 	}
