@@ -36,7 +36,7 @@ func (c *Client) read(ctx context.Context, answer *http.Response, s *source) (*R
 	case int64(len(body)) > c.maxBytes:
 		return nil, c.tooLong()
 	case err != nil:
-		return nil, failure(late(ctx, err))
+		return nil, failure(Late(ctx, err))
 	}
 	r.Body = body
 	return r, nil

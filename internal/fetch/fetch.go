@@ -229,7 +229,7 @@ func (c *Client) get(ctx context.Context, address string, cacheControl []string)
 	// An http.Client would follow redirects; its transport does not.
 	answer, err := s.transport.RoundTrip(request)
 	if err != nil {
-		return nil, failure(late(ctx, err))
+		return nil, failure(Late(ctx, err))
 	}
 	if answer == nil || answer.Body == nil {
 		return nil, refuse(ErrNetwork, "the transport gave neither an answer nor an error")

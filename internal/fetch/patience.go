@@ -50,9 +50,9 @@ func WithPatience(parent context.Context, limit, longest time.Duration) (context
 	}
 }
 
-// late returns context.DeadlineExceeded for an error that came of the end of such a context,
+// Late returns context.DeadlineExceeded for an error that came of the end of such a context,
 // and any other error as it is.
-func late(ctx context.Context, err error) error {
+func Late(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return context.DeadlineExceeded
 	}

@@ -47,7 +47,7 @@ type strict struct{ inner http.RoundTripper }
 func (s strict) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := s.inner.RoundTrip(r)
 	if err != nil {
-		return nil, err
+		return nil, fetch.Late(r.Context(), err)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
@@ -55,7 +55,7 @@ func (s strict) RoundTrip(r *http.Request) (*http.Response, error) {
 	known := mediaErr == nil && len(answer.Header.Values("Content-Type")) == 1
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, fetch.Late(r.Context(), err)
 	case len(body) > maxAnswer:
 		return nil, unfit("the answer is longer than 256 KiB")
 	case answer.Header.Get("Content-Encoding") != "":
