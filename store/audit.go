@@ -44,9 +44,9 @@ func (a Audit) IsZero() bool { return a.Operation == "" && a.Decision == "" }
 type AuditEntry struct {
 	ID          string    // see NewAuditEntry
 	At          time.Time // when, by the store's clock: whole milliseconds, UTC
-	Client      string    // Client.ID of the record; it outlives the record
-	Version     int64     // of the record after the change; of a removal, one more than that of the record
-	State       State     // of the record after the change; "" where the change removed it
+	Client      string    // Client.ID of the record; it outlives the record; "" where a note is about none
+	Version     int64     // of the record after the change; of a removal, one more than that of the record; 0 in a note
+	State       State     // of the record after the change; "" where the change removed it, and in a note
 	ClientID    string    // as it is after the change
 	Environment claims.Environment
 	Issuer      string
@@ -55,8 +55,12 @@ type AuditEntry struct {
 	Audit
 }
 
-// Removed reports whether the change of the entry removed the record.
-func (e AuditEntry) Removed() bool { return e.State == "" }
+// Removed reports whether the change of the entry removed the record. A note (see Noter) belongs
+// to no change.
+func (e AuditEntry) Removed() bool { return e.State == "" && !e.IsNote() }
+
+// IsNote reports whether the entry belongs to no change of a record, see Noter.
+func (e AuditEntry) IsNote() bool { return e.Version == 0 }
 
 // NewAuditEntry returns the entry that a store writes for a change, in the transaction of
 // the change. c is the record as it is after the change. For a removal (see ForDelete, and
@@ -182,7 +186,7 @@ func AuditIDAt(at time.Time) string {
 type Auditor interface {
 	// History returns at most limit entries of a record, the ID of which is id, whose Version
 	// is greater than after, in the order of their Versions. A walk begins with 0. The history
-	// of a record outlives it. It returns none where limit is below 1. Where an ID was used
+	// of a record outlives it. Notes about it (see Noter) are not in it. It returns none where limit is below 1. Where an ID was used
 	// again, which no registrar does, entries of one Version are in the order of their IDs.
 	History(ctx context.Context, id string, after int64, limit int) ([]AuditEntry, error)
 	// ListAudit returns at most limit entries whose ID is greater than after, in the order of
@@ -191,7 +195,7 @@ type Auditor interface {
 	ListAudit(ctx context.Context, after string, limit int) ([]AuditEntry, error)
 	// AuditedAs returns the ID of the record that had a client_id last which is not its ID, but
 	// one that the authorization server chose: the Client of the newest entry whose ClientID is
-	// clientID, and whose Client is not. Without such an entry the error is ErrNotFound. AuditedID
+	// clientID, and whose Client is not; a note is none of them. Without such an entry the error is ErrNotFound. AuditedID
 	// looks up any client_id. An index of the entries whose ClientID is neither "" nor the Client
 	// is enough for it, and empty at most banks.
 	AuditedAs(ctx context.Context, clientID string) (id string, err error)
@@ -220,6 +224,30 @@ func AuditedID(ctx context.Context, a Auditor, clientID string) (string, error) 
 type Noter interface {
 	// Note writes the entry with an ID and a time of the store's own. Its Version is 0 and its
 	// State "". The Client may be that of a record, or "": History does not return the entry,
-	// ListAudit does.
+	// AuditedAs does not go by it, ListAudit returns it, and a Purger forgets it by its age, or
+	// together with the entries about that record. NewNote says what is written, and what is
+	// refused.
 	Note(ctx context.Context, e AuditEntry) error
+}
+
+// NewNote returns the entry that Note writes for e: with an ID of the time, as NewAuditEntry has
+// it, Version 0 and State "". An error means an entry that says nothing, or one with a text that
+// has a NUL or is no UTF-8.
+func NewNote(e AuditEntry, at time.Time) (AuditEntry, error) {
+	if e.Audit.IsZero() {
+		return AuditEntry{}, errors.New("store: a note says nothing: it has no Operation and no Decision")
+	}
+	texts := []string{
+		e.Client, e.ClientID, string(e.Environment), e.Issuer, e.SoftwareID, e.OrgID,
+		e.Actor, e.ActorName, e.Operation, e.Decision, e.Reason, e.SSAJTI, e.RuleSet,
+	}
+	for _, change := range e.Changes {
+		texts = append(texts, change.Member)
+	}
+	if slices.ContainsFunc(texts, func(text string) bool { return !isText(text) }) {
+		return AuditEntry{}, errors.New("store: a text of the note has a NUL or is no UTF-8")
+	}
+	e.ID, e.At, e.Version, e.State = newAuditID(at), time.UnixMilli(at.UnixMilli()).UTC(), 0, ""
+	e.Changes = compacted(e.Changes)
+	return e, nil
 }

@@ -8,7 +8,8 @@ type Change struct {
 	// Audit is what the change says of itself for the audit trail, in a store with Auditor.
 	Audit Audit
 	// Unsubscribe names the APIs whose subscriptions end with an Update, in a store with
-	// Subscriptions. One that is not subscribed to is no error.
+	// Subscriptions. One that is not subscribed to is no error. Other changes do not look at it.
+	// No Undo brings a subscription back: a change in two steps names them with the last one.
 	Unsubscribe []string
 }
 

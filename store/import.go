@@ -15,9 +15,10 @@ import (
 // ForImport returns the batch that Import writes: times are in UTC and as coarse as a store
 // keeps them, and empty bytes are nil. The ClientID of an Active record that has none is its
 // ID, that of an Updating one is the ClientID of its Previous. It shares memory with b. The
-// error wraps ErrState, and names a record, a reservation or an entry that no store can have.
+// error wraps ErrState, and names a record, a reservation, an entry or a subscription that no store can have.
 func ForImport(b Batch) (Batch, error) {
 	b.Clients, b.Reservations, b.Audit = slices.Clone(b.Clients), slices.Clone(b.Reservations), slices.Clone(b.Audit)
+	b.Subscriptions = slices.Clone(b.Subscriptions)
 	var err error
 	for i, c := range b.Clients {
 		if b.Clients[i], err = recordForImport(c); err != nil {
@@ -29,6 +30,11 @@ func ForImport(b Batch) (Batch, error) {
 			return Batch{}, fmt.Errorf("%w: reservation %x has no record or no end", ErrState, r.Key)
 		}
 		b.Reservations[i].Until = nextSecond(r.Until)
+	}
+	for i, s := range b.Subscriptions {
+		if b.Subscriptions[i], err = subscription(s); err != nil || s.Client == "" {
+			return Batch{}, fmt.Errorf("%w: the subscription of record %.64q to %.64q is none that a store can have", ErrState, s.Client, s.API)
+		}
 	}
 	for i, e := range b.Audit {
 		if b.Audit[i], err = entryForImport(e); err != nil {
@@ -92,8 +98,8 @@ func entryForImport(e AuditEntry) (AuditEntry, error) {
 	switch {
 	case err != nil || len(random) != auditIDBytes || hex.EncodeToString(random) != e.ID || e.ID[:12] != AuditIDAt(e.At)[:12]:
 		return AuditEntry{}, fmt.Errorf("%w: the ID is not one of its time", ErrState)
-	case e.Client == "" || e.Version < 1 || !known && !e.Removed() || e.IsZero():
-		return AuditEntry{}, fmt.Errorf("%w: it says nothing of a record", ErrState)
+	case e.IsNote() && e.State != "" || !e.IsNote() && (e.Client == "" || e.Version < 1 || !known && !e.Removed()) || e.IsZero():
+		return AuditEntry{}, fmt.Errorf("%w: it says nothing of a record, and is no note", ErrState)
 	}
 	e.Changes = compacted(e.Changes)
 	return e, nil

@@ -14,7 +14,7 @@ import (
 const purgeBatch = 3
 
 // Memory keeps clients in memory. It is a Store with Unfinished, Lister, ClientIDs, Pending,
-// Searcher, Auditor, Purger, Transfer, Users and Sessions. Make it with NewMemory: the zero value does not work.
+// Searcher, NameSearcher, Auditor, Noter, Purger, Transfer, Users, Sessions and Subscriptions. Make it with NewMemory: the zero value does not work.
 //
 // A client of the usual size takes about 11 KB of heap, with its statement of 2.3 KB, an entry of the audit trail and the
 // reservation of its jti; a further reservation takes 150 to 170 bytes. Nothing bounds how
@@ -29,10 +29,11 @@ type Memory struct {
 	reserved map[[32]byte]reserved
 	queue    [][32]byte // reservations in the order made, for purging
 	gone     forgotten
-	trail    map[string][]AuditEntry // by Client.ID, in the order of their Versions
-	audited  map[string]string       // ID of an entry to Client.ID
-	users    map[string]User         // by Email
-	sessions map[string]heldSession  // by Key
+	trail    map[string][]AuditEntry            // by Client.ID, in the order of their Versions
+	audited  map[string]string                  // ID of an entry to Client.ID
+	users    map[string]User                    // by Email
+	sessions map[string]heldSession             // by Key
+	subs     map[string]map[string]Subscription // by Client and API
 }
 
 // reserved is a reservation and the ID of the record that it was made with.
@@ -50,7 +51,7 @@ func NewMemory(clock func() time.Time) *Memory {
 	return &Memory{
 		clock: clock, clients: map[string]Client{}, unique: map[string]string{}, byClient: map[string]string{},
 		reserved: map[[32]byte]reserved{}, trail: map[string][]AuditEntry{}, audited: map[string]string{},
-		users: map[string]User{}, sessions: map[string]heldSession{},
+		users: map[string]User{}, sessions: map[string]heldSession{}, subs: map[string]map[string]Subscription{},
 	}
 }
 
@@ -138,6 +139,9 @@ func (m *Memory) Update(ctx context.Context, c Client, with Change) error {
 	}
 	m.remove(old)
 	m.put(c)
+	for _, api := range with.Unsubscribe {
+		delete(m.subs[c.ID], api)
+	}
 	m.reserve(with.Reservation, c.ID)
 	m.note(c, false, with)
 	return nil
@@ -157,6 +161,7 @@ func (m *Memory) Delete(ctx context.Context, id string, version int64, with Chan
 		return err
 	}
 	m.remove(old)
+	delete(m.subs, id)
 	m.note(old, true, with)
 	return nil
 }
@@ -180,6 +185,7 @@ func (m *Memory) Undo(ctx context.Context, id string, version int64, with Change
 		m.put(*before)
 		m.note(*before, false, with)
 	} else {
+		delete(m.subs, id)
 		m.note(old, true, with)
 	}
 	if key, ok := keyOf(old.Reserved); ok && m.reserved[key].id == id {

@@ -41,6 +41,11 @@ func (in *memoryImport) all(b Batch) error {
 			return err
 		}
 	}
+	for _, s := range b.Subscriptions {
+		if err := in.subscription(s); err != nil {
+			return err
+		}
+	}
 	for _, r := range b.Reservations {
 		if err := in.reservation(r); err != nil {
 			return err
@@ -103,5 +108,21 @@ func (in *memoryImport) entry(e AuditEntry) error {
 	in.m.addEntry(e.Clone())
 	in.done.Audit++
 	in.undo = append(in.undo, func() { in.m.removeEntry(e) })
+	return nil
+}
+
+func (in *memoryImport) subscription(s Subscription) error {
+	if _, there := in.m.clients[s.Client]; !there {
+		return ErrNotFound
+	}
+	if held, taken := in.m.subs[s.Client][s.API]; taken {
+		if held == s {
+			return nil
+		}
+		return ErrExists
+	}
+	in.m.putSubscription(s)
+	in.done.Subscriptions++
+	in.undo = append(in.undo, func() { delete(in.m.subs[s.Client], s.API) })
 	return nil
 }

@@ -38,6 +38,20 @@ func (m *Memory) note(c Client, removed bool, with Change) {
 	}
 }
 
+// Note implements Noter.
+func (m *Memory) Note(ctx context.Context, e AuditEntry) error {
+	if err := m.lock(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	e, err := NewNote(e, m.clock())
+	if err != nil {
+		return err
+	}
+	m.addEntry(e)
+	return nil
+}
+
 // addEntry puts an entry where it belongs in the history of its record.
 func (m *Memory) addEntry(e AuditEntry) {
 	trail := m.trail[e.Client]
@@ -65,7 +79,7 @@ func (m *Memory) History(ctx context.Context, id string, after int64, limit int)
 	defer m.mu.Unlock()
 	var found []AuditEntry
 	for _, entry := range m.trail[id] {
-		if entry.Version > after && len(found) < limit {
+		if entry.Version > max(after, 0) && len(found) < limit {
 			found = append(found, entry.Clone())
 		}
 	}
@@ -92,7 +106,9 @@ func (m *Memory) AuditedAs(ctx context.Context, clientID string) (string, error)
 		return "", err
 	}
 	defer m.mu.Unlock()
-	found := m.entries(func(e AuditEntry) bool { return clientID != "" && e.ClientID == clientID && e.Client != clientID })
+	found := m.entries(func(e AuditEntry) bool {
+		return clientID != "" && e.ClientID == clientID && e.Client != clientID && !e.IsNote()
+	})
 	if len(found) == 0 {
 		return "", ErrNotFound
 	}

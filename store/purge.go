@@ -9,7 +9,7 @@ import (
 type Purge struct {
 	// AuditBefore forgets entries of the audit trail that are older. Zero forgets none.
 	AuditBefore time.Time
-	// DeletedBefore forgets all entries about records that were removed before that time and
+	// DeletedBefore forgets all entries, with notes, about records that were removed before that time and
 	// are not there again: an ID with an entry of that time, or a later one, keeps all. A
 	// removal that left no entry is not known. Zero forgets none.
 	DeletedBefore time.Time

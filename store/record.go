@@ -199,7 +199,7 @@ func ForDelete(old Client, version int64, with Change) error {
 // asks for the change.
 func reservesNothing(with Change) error {
 	if !with.Reservation.IsZero() {
-		return errors.New("store: a deletion, and an undo, reserve no jti")
+		return errors.New("store: a deletion, an undo and a subscription reserve no jti")
 	}
 	return nil
 }

@@ -18,7 +18,10 @@ type Batch struct {
 	Clients      []Client // as List returns them, with Version, State, Previous and Reserved
 	Reservations []HeldReservation
 	Audit        []AuditEntry
-	Forgotten    time.Time // up to which end reservations were forgotten, see Reservation; zero for none
+	// Subscriptions are for a store with Subscriptions alone. The record of each comes before it,
+	// or in the same batch.
+	Subscriptions []Subscription
+	Forgotten     time.Time // up to which end reservations were forgotten, see Reservation; zero for none
 }
 
 // Imported is how much an Import has written. What the store had already, exactly so, is
@@ -27,6 +30,8 @@ type Imported struct {
 	Clients      int
 	Reservations int
 	Audit        int
+	// Subscriptions is how many of these were written.
+	Subscriptions int
 }
 
 // Transfer moves a register from one store to another, page by page, together with Lister
@@ -42,9 +47,10 @@ type Transfer interface {
 	Forgotten(ctx context.Context) (mark time.Time, ok bool, err error)
 	// Import writes a batch in one transaction, all of it or nothing. What the store has
 	// already, exactly so, stays: the same batch may come again. ErrExists says that the store
-	// has a record, a reservation or an entry of the same ID or Key with another content, or
+	// has a record, a reservation, an entry or a subscription of the same ID, Key or API with another content, or
 	// another record with the same ClientID or UniqueKey, and ErrState that a record of the
-	// batch is none that a store can have, or a reservation or an entry is none. The mark only
+	// batch is none that a store can have, or a reservation, an entry or a subscription is none. ErrNotFound
+	// says that the record of a subscription is not there. The mark only
 	// rises. What is in a batch twice, exactly so, is written once. ForImport returns what to
 	// write, and SameRecord and SameEntry tell whether what is there has the same content.
 	Import(ctx context.Context, b Batch) (Imported, error)

@@ -20,7 +20,7 @@ const (
 	selectHistory = "SELECT " + noteColumns + " FROM audit WHERE client = $1 AND version > $2 ORDER BY version, id LIMIT $3"
 	selectAudit   = "SELECT " + noteColumns + " FROM audit WHERE id > $1 ORDER BY id LIMIT $2"
 	selectNoted   = "SELECT " + noteColumns + " FROM audit WHERE id = $1"
-	selectAs      = "SELECT client FROM audit WHERE client_id = $1 AND client_id <> '' AND client_id <> client ORDER BY id DESC LIMIT 1"
+	selectAs      = "SELECT client FROM audit WHERE client_id = $1 AND client_id <> '' AND client_id <> client AND version > 0 ORDER BY id DESC LIMIT 1"
 )
 
 // An attempt after one that was committed meets its entry. What else it meets says so: the
@@ -43,11 +43,31 @@ func (w *work) entry(c store.Client, removed bool, with store.Change) (note, err
 	if !ok {
 		return nil, nil
 	}
+	return w.named(e)
+}
+
+// named returns the entry with the ID that the first attempt has given it.
+func (w *work) named(e store.AuditEntry) (note, error) {
 	if w.audit == "" {
 		w.audit = e.ID
 	}
 	e.ID = w.audit
 	return noteOf(e)
+}
+
+// Note implements store.Noter.
+func (s *Store) Note(ctx context.Context, e store.AuditEntry) error {
+	return failed("note", s.transact(ctx, changeWait, nil, func(ctx context.Context, w *work) error {
+		entry, err := store.NewNote(e, w.now)
+		if err != nil {
+			return err
+		}
+		n, err := w.named(entry)
+		if err != nil {
+			return err
+		}
+		return w.send(ctx, n.queue)
+	}))
 }
 
 // noteOf returns the values of noteColumns. The error names a text that PostgreSQL cannot keep.
@@ -84,7 +104,7 @@ func scanNote(row pgx.Row) (store.AuditEntry, error) {
 
 // History implements store.Auditor.
 func (s *Store) History(ctx context.Context, id string, after int64, limit int) ([]store.AuditEntry, error) {
-	return list(ctx, s, "history", scanNote, selectHistory, id, after, max(limit, 0))
+	return list(ctx, s, "history", scanNote, selectHistory, id, max(after, 0), max(limit, 0))
 }
 
 // ListAudit implements store.Auditor.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -81,7 +82,11 @@ func (s *Store) Update(ctx context.Context, c store.Client, with store.Change) e
 		if err != nil {
 			return err
 		}
-		return w.replace(ctx, old, next, with)
+		return w.replace(ctx, old, next, with, func(b *pgx.Batch) {
+			if apis := slices.DeleteFunc(slices.Clone(with.Unsubscribe), func(api string) bool { return !keepable(api) }); len(apis) > 0 {
+				b.Queue(deleteSubscriptions, c.ID, apis)
+			}
+		})
 	})
 	s.reserved(err, with)
 	return failed("update", err)
@@ -120,7 +125,7 @@ func (s *Store) Undo(ctx context.Context, id string, version int64, with store.C
 		if before == nil {
 			return w.remove(ctx, old, with)
 		}
-		return w.replace(ctx, old, *before, with)
+		return w.replace(ctx, old, *before, with, nil)
 	}))
 }
 
@@ -171,8 +176,9 @@ func (w *work) remove(ctx context.Context, old store.Client, with store.Change) 
 	})
 }
 
-// replace writes c over old, and takes the unique keys of c in the place of those of old.
-func (w *work) replace(ctx context.Context, old, c store.Client, with store.Change) error {
+// replace writes c over old, and takes the unique keys of c in the place of those of old. also
+// queues statements of the same round trip; nil for none.
+func (w *work) replace(ctx context.Context, old, c store.Client, with store.Change, also func(*pgx.Batch)) error {
 	all, err := values(c)
 	if err != nil {
 		return err
@@ -188,6 +194,9 @@ func (w *work) replace(ctx context.Context, old, c store.Client, with store.Chan
 		// The client_id comes first: where that is taken, ErrLeaving would promise too much.
 		b.Queue(updateClient, append(append([]any{c.ID}, all...), w.id)...)
 		note.queue(b)
+		if also != nil {
+			also(b)
+		}
 		if same {
 			return
 		}

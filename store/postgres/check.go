@@ -23,7 +23,7 @@ var tables = []struct{ name, columns, rights string }{
 	{"access_tokens", "token_hash, client_id, content, expires_at", "SELECT, INSERT, UPDATE, DELETE"},
 	{"users", userColumns, "SELECT, INSERT, UPDATE, DELETE"},
 	{"sessions", sessionColumns, "SELECT, INSERT, UPDATE, DELETE"},
-	{"subscriptions", "client, api, role, since, made_by", "SELECT, INSERT, DELETE"},
+	{"subscriptions", subscriptionColumns, "SELECT, INSERT, DELETE"},
 	{"probes", "id, written_at, written", "SELECT, INSERT, UPDATE, DELETE"},
 }
 

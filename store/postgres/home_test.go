@@ -82,7 +82,7 @@ func emptied(dsn string) error {
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	_, err = conn.Exec(ctx, `DELETE FROM clients; DELETE FROM unique_keys; DELETE FROM reservations; DELETE FROM reservation_marks; DELETE FROM audit;
-		DELETE FROM leases; DELETE FROM access_tokens; DELETE FROM users; DELETE FROM sessions; DELETE FROM probes`)
+		DELETE FROM leases; DELETE FROM access_tokens; DELETE FROM users; DELETE FROM subscriptions; DELETE FROM sessions; DELETE FROM probes`)
 	return err
 }
 

@@ -1,7 +1,6 @@
 // Package postgres is a store in PostgreSQL, for a bank that runs several processes over one
-// database. [Open] connects and returns a [Store], which has each interface of package store:
-// Store, Unfinished, Lister, ClientIDs, Pending, Prober, Auditor, Searcher, Purger, Transfer,
-// Users, Sessions and Replay. It also keeps access tokens, as token.Keeper of dcr/token wants them.
+// database. [Open] connects and returns a [Store], which has each interface of package store. It
+// also keeps access tokens, as token.Keeper of dcr/token wants them.
 //
 // An answer without an error means that the database has committed the change, as durably as
 // its synchronous_commit says. Nothing lives in the memory of a process: any number of them
@@ -100,6 +99,10 @@ var (
 	_ store.Replay     = (*Store)(nil)
 	_ store.Users      = (*Store)(nil)
 	_ store.Sessions   = (*Store)(nil)
+
+	_ store.NameSearcher  = (*Store)(nil)
+	_ store.Subscriptions = (*Store)(nil)
+	_ store.Noter         = (*Store)(nil)
 )
 
 // Open connects to the database and brings its tables up to date, unless NoMigrate is set.

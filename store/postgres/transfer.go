@@ -87,6 +87,9 @@ func (in *imports) all(ctx context.Context, b store.Batch) error {
 		return err
 	}
 	in.done.Clients = len(added)
+	if err := in.subscriptions(ctx, b.Subscriptions); err != nil {
+		return err
+	}
 	if err := in.reservations(ctx, b.Reservations); err != nil {
 		return err
 	}
@@ -119,7 +122,7 @@ func (in *imports) clients(ctx context.Context, all []store.Client) (added []sto
 			added = append(added, c)
 			continue
 		}
-		if err := in.same(ctx, selectClient, c.ID, func(r pgx.Row) (bool, error) {
+		if err := in.same(ctx, selectClient, []any{c.ID}, func(r pgx.Row) (bool, error) {
 			held, err := row.Scan(r)
 			return err == nil && store.SameRecord(held, c), err
 		}); err != nil {
@@ -160,10 +163,36 @@ func (in *imports) reservations(ctx context.Context, all []store.HeldReservation
 			in.done.Reservations++
 			continue
 		}
-		if err := in.same(ctx, selectHeld, r.Key[:], func(row pgx.Row) (bool, error) {
+		if err := in.same(ctx, selectHeld, []any{r.Key[:]}, func(row pgx.Row) (bool, error) {
 			held, err := scanHeld(row)
 			return held == r, err
 		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *imports) subscriptions(ctx context.Context, all []store.Subscription) error {
+	inserted, err := insertAll(ctx, in.work, all, func(q *pgx.Batch, one store.Subscription) (*pgx.QueuedQuery, error) {
+		return q.Queue(insertSubscription, row.SubscriptionValues(one)...), nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, one := range all {
+		if inserted[i] > 0 {
+			in.done.Subscriptions++
+			continue
+		}
+		there := false
+		if err := in.same(ctx, selectSubscription, []any{one.Client, one.API}, func(r pgx.Row) (bool, error) {
+			held, err := row.ScanSubscription(r)
+			there = err == nil
+			return there && held == one, err
+		}); errors.Is(err, store.ErrExists) && !there {
+			return fmt.Errorf("%w: record %.64q of a subscription", store.ErrNotFound, one.Client)
+		} else if err != nil {
 			return err
 		}
 	}
@@ -186,7 +215,7 @@ func (in *imports) notes(ctx context.Context, all []store.AuditEntry) error {
 			in.done.Audit++
 			continue
 		}
-		if err := in.same(ctx, selectNoted, e.ID, func(row pgx.Row) (bool, error) {
+		if err := in.same(ctx, selectNoted, []any{e.ID}, func(row pgx.Row) (bool, error) {
 			held, err := scanNote(row)
 			return err == nil && store.SameEntry(held, e), err
 		}); err != nil {
@@ -221,10 +250,10 @@ func insertAll[T any](ctx context.Context, w *work, all []T, queue func(*pgx.Bat
 
 // same returns ErrExists unless the row that is there is the same. Where it is of another key,
 // since what they have in common is another column, there is none.
-func (in *imports) same(ctx context.Context, query string, key any, same func(pgx.Row) (bool, error)) error {
+func (in *imports) same(ctx context.Context, query string, key []any, same func(pgx.Row) (bool, error)) error {
 	is := false
 	err := in.send(ctx, func(q *pgx.Batch) {
-		q.Queue(query, key).QueryRow(func(r pgx.Row) (err error) {
+		q.Queue(query, key...).QueryRow(func(r pgx.Row) (err error) {
 			is, err = same(r)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil

@@ -15,10 +15,13 @@ const (
 
 	selectHistory   = "SELECT " + row.EntryColumns + " FROM audit WHERE record_id = ? AND version > ? ORDER BY version, id LIMIT ?"
 	selectAudit     = "SELECT " + row.EntryColumns + " FROM audit WHERE id > ? ORDER BY id LIMIT ?"
-	selectAuditedAs = "SELECT record_id FROM audit WHERE client_id = ? AND client_id <> '' AND client_id <> record_id ORDER BY id DESC LIMIT 1"
+	selectAuditedAs = "SELECT record_id FROM audit WHERE client_id = ? AND client_id <> '' AND client_id <> record_id AND version > 0 ORDER BY id DESC LIMIT 1"
 )
 
-var _ store.Auditor = (*Store)(nil)
+var (
+	_ store.Auditor = (*Store)(nil)
+	_ store.Noter   = (*Store)(nil)
+)
 
 // errEntry is why an entry was not written: random IDs do not meet.
 var errEntry = errors.New("the audit trail has the ID of the entry already")
@@ -30,6 +33,22 @@ func (s *Store) record(ctx context.Context, c store.Client, removed bool, with s
 		return nil
 	}
 	entry, _ := store.NewAuditEntry(c, removed, with, s.clock())
+	return s.enter(ctx, entry)
+}
+
+// Note implements store.Noter.
+func (s *Store) Note(ctx context.Context, e store.AuditEntry) error {
+	return failed("note", s.write.aside(ctx, func(ctx context.Context) error {
+		entry, err := store.NewNote(e, s.clock())
+		if err != nil {
+			return err
+		}
+		return s.enter(ctx, entry)
+	}))
+}
+
+// enter writes an entry.
+func (s *Store) enter(ctx context.Context, entry store.AuditEntry) error {
 	values, err := row.EntryValues(entry)
 	if err != nil {
 		return err
@@ -39,7 +58,7 @@ func (s *Store) record(ctx context.Context, c store.Client, removed bool, with s
 
 // History implements store.Auditor.
 func (s *Store) History(ctx context.Context, id string, after int64, limit int) ([]store.AuditEntry, error) {
-	return s.entries(ctx, s.read.history, limit, id, after)
+	return s.entries(ctx, s.read.history, limit, id, max(after, 0))
 }
 
 // ListAudit implements store.Auditor.

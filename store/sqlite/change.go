@@ -52,6 +52,11 @@ func (s *Store) Update(ctx context.Context, c store.Client, with store.Change) e
 		if err := s.write.rehold(ctx, old, c); err != nil {
 			return err
 		}
+		for _, api := range with.Unsubscribe {
+			if _, err := s.write.conn.ExecContext(ctx, deleteSubscription, c.ID, api); err != nil {
+				return err
+			}
+		}
 		return s.record(ctx, c, false, with)
 	}))
 }

@@ -24,7 +24,7 @@ type reader struct {
 
 	get, byClientID, unfinished, pending, after   *sql.Stmt
 	history, audit, auditedAs, reservations, mark *sql.Stmt
-	environments, session                         *sql.Stmt
+	environments, session, subscriptions          *sql.Stmt
 }
 
 func newReader(ctx context.Context, path string) (*reader, error) {
@@ -38,6 +38,7 @@ func newReader(ctx context.Context, path string) (*reader, error) {
 		selectUnfinished: &r.unfinished, selectPending: &r.pending, selectAfter: &r.after,
 		selectHistory: &r.history, selectAudit: &r.audit, selectAuditedAs: &r.auditedAs, selectReservations: &r.reservations, selectMark: &r.mark,
 		selectEnvironments: &r.environments, selectSession: &r.session,
+		selectSubscriptions: &r.subscriptions,
 	} {
 		if *into, err = db.PrepareContext(ctx, query); err != nil {
 			return nil, errors.Join(err, db.Close())

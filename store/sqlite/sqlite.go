@@ -1,7 +1,6 @@
 // Package sqlite is a store in one SQLite file, for a bank that runs on one machine and
-// for sandboxes. [Open] opens the file and returns a [Store], which has Store,
-// Unfinished, Lister, ClientIDs, Pending, Auditor, Searcher, Purger, Transfer, Users, Sessions
-// and Prober of package store. It has no Replay.
+// for sandboxes. [Open] opens the file and returns a [Store], which has each interface of
+// package store but Replay.
 //
 // An answer without an error means that the change is on the disk. Each change is a
 // transaction of its own in the write-ahead log, with synchronous=FULL. One connection

@@ -54,9 +54,9 @@ func TestADiskThatFailsLosesNothingThatWasAcknowledged(t *testing.T) {
 		inject, says string
 	}{
 		"a disk that does not confirm":     {"fsync,fdatasync:error=EIO:when=20..25", "look at the disk"},
-		"a disk that is full for a moment": {"pwrite64:error=ENOSPC:when=150..170", "make room on the disk"},
-		"a disk that fails to write":       {"pwrite64:error=EIO:when=150..170", "look at the disk"},
-		"a disk that turned read-only":     {"pwrite64:error=EROFS:when=150..170", "look at the disk"},
+		"a disk that is full for a moment": {"pwrite64:error=ENOSPC:when=220..240", "make room on the disk"},
+		"a disk that fails to write":       {"pwrite64:error=EIO:when=220..240", "look at the disk"},
+		"a disk that turned read-only":     {"pwrite64:error=EROFS:when=220..240", "look at the disk"},
 		"a disk that is slow":              {"fsync,fdatasync:delay_exit=20000:when=10..30", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

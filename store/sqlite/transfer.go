@@ -92,6 +92,12 @@ func (w *writer) importBatch(ctx context.Context, b store.Batch) (done store.Imp
 			return done, err
 		}
 	}
+	for _, one := range b.Subscriptions {
+		isNew, err := w.importSubscription(ctx, one)
+		if err := count(&done.Subscriptions, isNew, err); err != nil {
+			return done, err
+		}
+	}
 	for _, r := range b.Reservations {
 		isNew, err := w.importReservation(ctx, r)
 		if err := count(&done.Reservations, isNew, err); err != nil {
@@ -161,6 +167,20 @@ func (w *writer) importEntry(ctx context.Context, e store.AuditEntry) (isNew boo
 	held, err := row.ScanEntry(w.conn.QueryRowContext(ctx, selectEntry, e.ID))
 	if err == nil && !store.SameEntry(held, e) {
 		return false, fmt.Errorf("%w: entry %.64q of the audit trail, with another content", store.ErrExists, e.ID)
+	}
+	return false, err
+}
+
+func (w *writer) importSubscription(ctx context.Context, one store.Subscription) (isNew bool, err error) {
+	if isNew, err = inserts(w.conn.ExecContext(ctx, importedSubscription, row.SubscriptionValues(one)...)); err != nil || isNew {
+		return isNew, err
+	}
+	held, err := row.ScanSubscription(w.conn.QueryRowContext(ctx, selectSubscription, one.Client, one.API))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, fmt.Errorf("%w: record %.64q of a subscription", store.ErrNotFound, one.Client)
+	case err == nil && held != one:
+		return false, fmt.Errorf("%w: subscription of record %.64q to %.64q, with another content", store.ErrExists, one.Client, one.API)
 	}
 	return false, err
 }

@@ -64,3 +64,58 @@ func portalFaults() [][2]string {
 		{"lists without a limit", "SearchName gives none where the limit is below 1, or the context has ended"},
 	}
 }
+
+// subscriptionFaults are those of subscriptions and notes.
+func subscriptionFaults() [][2]string {
+	const kept, refused = "a subscription comes back as it was written, and counts the record's Version up",
+		"Subscribe is refused for a stale version, a record in another state, and one that is subscribed"
+	const apis, update = "subscriptions are told apart by the bytes of their API", "an Update ends the subscriptions that it names"
+	const leaves, moved = "a subscription leaves its entry", "subscriptions are moved with the register"
+	const other = "an import of another subscription, or of one without a record, changes nothing"
+	const note, notRemoved = "a note is in the trail, as it was written, and in no history", "a note does not say that a record was removed"
+	return [][2]string{
+		{"counts no subscription", kept},
+		{"forgets who subscribed", kept},
+		{"forgets the role", kept},
+		{"subscribes any version", refused},
+		{"subscribes in any state", refused},
+		{"subscribes again", refused},
+		{"ends what is not there", refused},
+		{"folds the case of APIs", apis},
+		{"lists subscriptions in any order", apis},
+		{"takes any subscription", "a subscription that no store can have is refused"},
+		{"subscribes with a reservation", "a subscription that no store can have is refused"},
+		{"notes no subscription", leaves},
+		{"notes what was before", leaves},
+		{"writes the entry first", leaves},
+		{"ignores the context", "a context that has ended subscribes nobody"},
+		{"ends all subscriptions by an update", "subscriptions outlive updates"},
+		{"ends subscriptions by an undo", "subscriptions outlive an Undo"},
+		{"ends no subscription by an update", update},
+		{"ends all subscriptions by an update", update},
+		{"ends those of other records", update},
+		{"keeps the subscriptions of what is gone", "a record that is removed takes its subscriptions with it"},
+		{"moves no subscription", moved},
+		{"takes nothing twice", moved},
+		{"overwrites subscriptions on import", other},
+		{"imports subscriptions of nobody", other},
+		{"imports half", other},
+		{"imports anything", other},
+		{"checks, then writes", "of 16 that subscribe at once one wins"},
+		{"checks, then writes", "of 16 that subscribe or update one wins"},
+		{"checks, then writes", "of 16 that subscribe or delete one wins"},
+
+		{"shows notes in histories", note},
+		{"cuts the reason", note},
+		{"keeps the time of who notes", "a note has an ID and a time of the store's own"},
+		{"finds a record by a note", "a note does not say which record had a client_id"},
+		{"takes any note", "a note that no store can have is refused"},
+		{"ignores the context", "a note that no store can have is refused"},
+		{"notes one at a time", "of 16 notes at once each is there"},
+		{"takes a note for a removal", notRemoved},
+		{"purges no note", "Purge forgets notes by their age"},
+		{"purges no note", "Purge forgets the notes about a record with its history"},
+		{"moves no note", "notes are moved with the register"},
+		{"imports anything", "notes are moved with the register"},
+	}
+}

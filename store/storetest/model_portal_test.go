@@ -14,7 +14,8 @@ import (
 type portal struct {
 	users    map[string]store.User
 	sessions map[string]modelSession
-	first    map[string]string // the first name of each record, for a fault
+	subs     []store.Subscription // never changed in place
+	first    map[string]string    // the first name of each record, for a fault
 }
 
 type modelSession struct {

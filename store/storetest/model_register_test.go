@@ -77,7 +77,10 @@ func (m complete) History(ctx context.Context, id string, after int64, limit int
 	defer unlock()
 	found := m.entries(func(e store.AuditEntry) bool {
 		of := e.Client == id || m.is("finds histories by their beginning") && strings.HasPrefix(e.Client, id)
-		return of && (e.Version > after || m.is("repeats the last") && e.Version == after)
+		if e.IsNote() && !m.is("shows notes in histories") {
+			return false
+		}
+		return of && (e.Version > after || m.is("shows notes in histories") || m.is("repeats the last") && e.Version == after)
 	})
 	if !m.is("orders a history by time") {
 		slices.SortStableFunc(found, func(a, b store.AuditEntry) int { return cmp.Compare(a.Version, b.Version) })
@@ -106,6 +109,8 @@ func (m complete) AuditedAs(ctx context.Context, clientID string) (string, error
 	defer unlock()
 	found := m.entries(func(e store.AuditEntry) bool {
 		switch {
+		case e.IsNote() && !m.is("finds a record by a note"):
+			return false
 		case m.is("finds the record by its ID") && e.Client == clientID:
 			return true
 		case m.is("finds who has the client_id now") && m.clients[e.Client].ClientID != clientID:
@@ -238,7 +243,7 @@ func (m complete) Purge(ctx context.Context, what store.Purge) (store.Purged, er
 
 func (m *model) purgeable(before time.Time) []store.AuditEntry {
 	old := m.entries(func(e store.AuditEntry) bool {
-		return e.At.Before(before) || m.is("purges on the day") && e.At.Equal(before)
+		return !(e.IsNote() && m.is("purges no note")) && e.At.Before(before) || m.is("purges on the day") && e.At.Equal(before)
 	})
 	if m.is("purges the youngest first") {
 		slices.Reverse(old)
@@ -248,7 +253,9 @@ func (m *model) purgeable(before time.Time) []store.AuditEntry {
 
 func (m *model) removedBefore(before time.Time) []store.AuditEntry {
 	ends := map[string]store.AuditEntry{}
-	for _, e := range m.entries(store.AuditEntry.Removed) {
+	for _, e := range m.entries(func(e store.AuditEntry) bool {
+		return e.Removed() || m.is("takes a note for a removal") && e.State == ""
+	}) {
 		if _, exists := m.clients[e.Client]; !exists || m.is("purges what came again") {
 			if _, again := ends[e.Client]; !again || !m.is("purges by the first removal") {
 				ends[e.Client] = e
@@ -263,7 +270,7 @@ func (m *model) removedBefore(before time.Time) []store.AuditEntry {
 		case m.is("purges records that are there"):
 			return e.At.Before(before)
 		}
-		return removed && end.At.Before(before)
+		return removed && end.At.Before(before) && !(e.IsNote() && m.is("purges no note")) && !m.lately(e.Client, before)
 	})
 	// In the order of the versions the removal comes last.
 	slices.SortStableFunc(found, func(a, b store.AuditEntry) int { return cmp.Compare(a.Version, b.Version) })
@@ -274,6 +281,11 @@ func (m *model) removedBefore(before time.Time) []store.AuditEntry {
 		slices.Reverse(found)
 	}
 	return found
+}
+
+// lately reports whether a record has an entry of a time, or of a later one.
+func (m *model) lately(id string, before time.Time) bool {
+	return slices.ContainsFunc(m.trail, func(e store.AuditEntry) bool { return e.Client == id && !e.At.Before(before) && e.IsNote() })
 }
 
 func (m *model) forgetEntries(gone []store.AuditEntry) {

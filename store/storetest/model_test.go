@@ -372,6 +372,7 @@ func (m *model) Update(ctx context.Context, c store.Client, with store.Change) e
 		m.others()
 	}
 	m.put(c)
+	m.keepsSubscriptions(c.ID, false, with)
 	m.reserve(r, c.ID)
 	switch {
 	case m.is("writes the entry late"):
@@ -408,6 +409,7 @@ func (m *model) Delete(ctx context.Context, id string, version int64, with store
 	}
 	m.between()
 	delete(m.clients, m.id(id))
+	m.keepsSubscriptions(id, true, with)
 	m.stuck[old.ClientID] = m.is("keeps the client_id of a deleted client")
 	if m.is("forgets the jti with the client") {
 		m.forget(func(o owned) bool { return o.id == id })
@@ -472,6 +474,9 @@ func (m complete) Undo(ctx context.Context, id string, version int64, with store
 	}
 	delete(m.clients, m.id(id))
 	m.stuck[old.ClientID] = before == nil && m.is("keeps the client_id of an undone registration")
+	if before == nil || m.is("ends subscriptions by an undo") {
+		m.keepsSubscriptions(id, true, with)
+	}
 	if before != nil {
 		if m.is("turns the version back") {
 			before.Version = old.Version - 1

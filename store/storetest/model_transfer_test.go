@@ -77,11 +77,11 @@ func (m complete) Import(ctx context.Context, b store.Batch) (store.Imported, er
 	} else if !m.is("imports anything") {
 		return store.Imported{}, err
 	}
-	clients, reserved, trail := maps.Clone(m.clients), maps.Clone(m.reserved), slices.Clone(m.trail)
+	clients, reserved, trail, subs := maps.Clone(m.clients), maps.Clone(m.reserved), slices.Clone(m.trail), m.portal.subs
 	done, err := m.written(b)
 	switch {
 	case err != nil && !m.is("imports half"):
-		m.clients, m.reserved, m.trail = clients, reserved, trail
+		m.clients, m.reserved, m.trail, m.portal.subs = clients, reserved, trail, subs
 		return store.Imported{}, err
 	case err != nil:
 		return store.Imported{}, err
@@ -110,6 +110,9 @@ func (m *model) written(b store.Batch) (done store.Imported, err error) {
 		m.importClient(c)
 		done.Clients++
 	}
+	if done.Subscriptions, err = m.importSubscriptions(b.Subscriptions); err != nil {
+		return done, err
+	}
 	for _, r := range b.Reservations {
 		held, taken := m.reserved[string(r.Key[:])]
 		switch {
@@ -123,6 +126,9 @@ func (m *model) written(b store.Batch) (done store.Imported, err error) {
 		done.Reservations++
 	}
 	for _, e := range b.Audit {
+		if e.IsNote() && m.is("moves no note") {
+			continue
+		}
 		i := slices.IndexFunc(m.trail, func(held store.AuditEntry) bool {
 			return held.ID == e.ID && (held.Client == e.Client || !m.is("looks for an entry in its history"))
 		})

@@ -70,6 +70,8 @@ type probe struct {
 	users      store.Users
 	sessions   store.Sessions
 	names      store.NameSearcher
+	subs       store.Subscriptions
+	noter      store.Noter
 	another    func() *probe // of another store, that is empty
 	clock      *turned       // of the store, in a case that turns it
 	others     int           // how many other clients it has made meanwhile
@@ -90,6 +92,8 @@ func newProbe(ctx context.Context, open func() store.Store, clock *turned, round
 	p.users, _ = capable[store.Users](s)
 	p.sessions, _ = capable[store.Sessions](s)
 	p.names, _ = capable[store.NameSearcher](s)
+	p.subs, _ = capable[store.Subscriptions](s)
+	p.noter, _ = capable[store.Noter](s)
 	p.another = func() *probe { return newProbe(ctx, open, clock, rounds) }
 	return p
 }

@@ -51,3 +51,23 @@ func (r *replicas) PurgeSessions(ctx context.Context, limit int) (int, error) {
 func (r *replicas) SearchName(ctx context.Context, q store.Query, name string, after store.Position, limit int) ([]store.Client, error) {
 	return next[store.NameSearcher](r).SearchName(ctx, q, name, after, limit)
 }
+
+// Subscribe implements store.Subscriptions.
+func (r *replicas) Subscribe(ctx context.Context, s store.Subscription, version int64, with store.Change) error {
+	return next[store.Subscriptions](r).Subscribe(ctx, s, version, with)
+}
+
+// Unsubscribe implements store.Subscriptions.
+func (r *replicas) Unsubscribe(ctx context.Context, client, api string, version int64, with store.Change) error {
+	return next[store.Subscriptions](r).Unsubscribe(ctx, client, api, version, with)
+}
+
+// ListSubscriptions implements store.Subscriptions.
+func (r *replicas) ListSubscriptions(ctx context.Context, client string) ([]store.Subscription, error) {
+	return next[store.Subscriptions](r).ListSubscriptions(ctx, client)
+}
+
+// Note implements store.Noter.
+func (r *replicas) Note(ctx context.Context, e store.AuditEntry) error {
+	return next[store.Noter](r).Note(ctx, e)
+}

@@ -41,13 +41,15 @@ const (
 	Users      Capability = "store.Users"
 	Sessions   Capability = "store.Sessions"
 
-	NameSearcher Capability = "store.NameSearcher"
+	NameSearcher  Capability = "store.NameSearcher"
+	Subscriptions Capability = "store.Subscriptions"
+	Noter         Capability = "store.Noter"
 )
 
 // All returns every capability that this version of the suite knows, for Config.Wanted of a
 // store that is to have whatever there is.
 func All() []Capability {
-	return []Capability{Unfinished, Lister, ClientIDs, Pending, Auditor, Searcher, Purger, Transfer, Users, Sessions, NameSearcher}
+	return []Capability{Unfinished, Lister, ClientIDs, Pending, Auditor, Searcher, Purger, Transfer, Users, Sessions, NameSearcher, Subscriptions, Noter}
 }
 
 // of reports whether the store has the capability.
@@ -78,6 +80,10 @@ func (c Capability) of(s store.Store) bool {
 		_, ok = capable[store.Sessions](s)
 	case NameSearcher:
 		_, ok = capable[store.NameSearcher](s)
+	case Subscriptions:
+		_, ok = capable[store.Subscriptions](s)
+	case Noter:
+		_, ok = capable[store.Noter](s)
 	}
 	return ok
 }
@@ -207,7 +213,7 @@ func cases() []testCase {
 		recordCases(), valueCases(), reservationCases(), forgettingCases(), uniqueCases(), changeCases(), stateCases(), undoCases(), listCases(),
 		decisionCases(), clientIDCases(), underWayCases(), pendingCases(), listPendingCases(), raceCases(), clientIDRaces(), pendingRaces(),
 		clockCases(), auditCases(), auditRaces(), searchCases(), purgeCases(), transferCases(), importCases(), importRaces(),
-		userCases(), sessionCases(), nameCases(),
+		userCases(), sessionCases(), nameCases(), subscriptionCases(), subscriptionRaces(), noteCases(),
 	} {
 		all = append(all, some...)
 	}

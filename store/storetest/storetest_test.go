@@ -53,7 +53,7 @@ func TestReplicasAreAskedByTurns(t *testing.T) {
 // TestABrokenStoreIsFound: each fault is found, by the case that is about it.
 func TestABrokenStoreIsFound(t *testing.T) {
 	all := cases()
-	for _, c := range slices.Concat(faults(), decisionFaults(), clockFaults(), registerFaults(), transferFaults(), portalFaults()) {
+	for _, c := range slices.Concat(faults(), decisionFaults(), clockFaults(), registerFaults(), transferFaults(), portalFaults(), subscriptionFaults()) {
 		fault, name := c[0], c[1]
 		t.Run(fault+": "+name, func(t *testing.T) {
 			i := slices.IndexFunc(all, func(c testCase) bool { return c.name == name })
@@ -98,12 +98,12 @@ func TestTheSuiteIsWhole(t *testing.T) {
 		assert.NotEmpty(t, c.why, c.name)
 	}
 	shown := map[string]bool{}
-	for _, c := range slices.Concat(decisionFaults(), clockFaults(), registerFaults(), transferFaults(), portalFaults()) {
+	for _, c := range slices.Concat(decisionFaults(), clockFaults(), registerFaults(), transferFaults(), portalFaults(), subscriptionFaults()) {
 		shown[c[1]] = true
 	}
 	for _, c := range slices.Concat(decisionCases(), clientIDCases(), underWayCases(), pendingCases(), listPendingCases(), clientIDRaces(), pendingRaces(), clockCases(),
 		auditCases(), auditRaces(), searchCases(), purgeCases(), transferCases(), importCases(), importRaces(),
-		userCases(), sessionCases(), nameCases()) {
+		userCases(), sessionCases(), nameCases(), subscriptionCases(), subscriptionRaces(), noteCases()) {
 		assert.True(t, shown[c.name], "no fault shows that %q finds one", c.name)
 	}
 	assert.GreaterOrEqual(t, len(names), 100)
