@@ -49,6 +49,12 @@ func newSignInWorld(t *testing.T) *signInWorld {
 	return w
 }
 
+// reply is an answer whose body was read.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // request is an authorization request with changes; an empty value removes a parameter.
 func (w *signInWorld) request(changes map[string]string) string {
 	query := url.Values{"response_type": {"code"}, "client_id": {"bank"}, "redirect_uri": {callback}, "scope": {"openid"}, "state": {"st"},
@@ -62,7 +68,7 @@ func (w *signInWorld) request(changes map[string]string) string {
 	return w.directory.URL() + "/sign-in/authorize?" + query.Encode()
 }
 
-func (w *signInWorld) do(r *http.Request, err error) (*http.Response, string) {
+func (w *signInWorld) do(r *http.Request, err error) (reply, string) {
 	w.Helper()
 	require.NoError(w, err)
 	answer, err := w.client.Do(r)
@@ -70,15 +76,15 @@ func (w *signInWorld) do(r *http.Request, err error) (*http.Response, string) {
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	require.NoError(w, err)
-	return answer, string(body)
+	return reply{answer.StatusCode, answer.Header}, string(body)
 }
 
-func (w *signInWorld) get(address string) (*http.Response, string) {
+func (w *signInWorld) get(address string) (reply, string) {
 	w.Helper()
 	return w.do(http.NewRequest(http.MethodGet, address, nil))
 }
 
-func (w *signInWorld) post(path string, form url.Values, change ...func(*http.Request)) (*http.Response, string) {
+func (w *signInWorld) post(path string, form url.Values, change ...func(*http.Request)) (reply, string) {
 	w.Helper()
 	r, err := http.NewRequest(http.MethodPost, w.directory.URL()+path, strings.NewReader(form.Encode()))
 	require.NoError(w, err)
@@ -97,7 +103,7 @@ func (w *signInWorld) begin() string {
 	return found[1]
 }
 
-func location(t *testing.T, answer *http.Response) url.Values {
+func location(t *testing.T, answer reply) url.Values {
 	t.Helper()
 	require.Equal(t, http.StatusSeeOther, answer.StatusCode)
 	to, found := strings.CutPrefix(answer.Header.Get("Location"), callback+"?")
