@@ -137,13 +137,15 @@ func (v *visit) preview(id string, r *review, c choices, refusal *dcr.Error, fau
 		r.Options.Typed = legibly(v.r.PostForm.Get(fieldCertificateText))
 	}
 	if p.Refusal != nil {
-		r.Refused = sentence(p.Refusal.Description)
+		if r.Refused = sentence(p.Refusal.Description); p.Report != nil && !p.Report.Valid() {
+			r.Refused = "Its rules find errors, which are listed here." // the description repeats one of them
+		}
 		faults = append(faults, fault{"problems", "The bank would refuse this statement as it is"})
 		if refusal != nil {
 			faults[len(faults)-1].Text = "The bank refused this. Nothing was changed"
 		}
 	}
-	r.CanChoose = p.Statement != nil && len(r.Options.Redirects)+len(r.Options.Methods) > 0
+	r.CanChoose = p.Statement != nil && len(r.Options.Methods) > 0
 	r.CanDo = r.CanChoose && (p.Refusal == nil || refusal != nil)
 	r.compare(p)
 	v.showReview(status, r, faults)

@@ -90,6 +90,7 @@ func (c choices) hidden() []formField {
 // options are the choices that a page offers.
 type options struct {
 	Redirects     []redirectOption
+	Unfit         []redirectOption // those that cannot be chosen, where they are too many to stand among the others
 	Methods       []methodOption
 	Certificates  []certificateChoice
 	ByCertificate bool   // tls_client_auth is offered
@@ -104,6 +105,23 @@ type redirectOption struct {
 	Chosen  bool
 	Unfit   bool
 	Why     []found
+}
+
+// fewUnfit is how many redirect URIs that cannot be chosen stand among the others.
+const fewUnfit = 5
+
+// sort takes the redirect URIs that cannot be chosen out of the list, where they are many.
+func (o *options) sort() {
+	for _, option := range o.Redirects {
+		if option.Unfit {
+			o.Unfit = append(o.Unfit, option)
+		}
+	}
+	if len(o.Unfit) <= fewUnfit {
+		o.Unfit = nil
+		return
+	}
+	o.Redirects = slices.DeleteFunc(o.Redirects, func(option redirectOption) bool { return option.Unfit })
 }
 
 // methodOption is a way in which an application authenticates itself.
@@ -135,6 +153,7 @@ func optionsOf(p *dcr.Preview, c choices, kept string) options {
 		}
 		o.Redirects = append(o.Redirects, option)
 	}
+	o.sort()
 	method := c.method
 	if method == "" && p.Client != nil {
 		if request, err := p.Client.Request(); err == nil {

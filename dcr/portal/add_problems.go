@@ -45,7 +45,7 @@ var severities = []struct {
 	severity   validate.Severity
 	one, other string
 }{
-	{validate.SeverityError, "1 error: the bank would refuse the statement", "%d errors: the bank would refuse the statement"},
+	{validate.SeverityError, "1 error", "%d errors"},
 	{validate.SeverityWarning, "1 warning", "%d warnings"},
 	{validate.SeverityNotice, "1 notice", "%d notices"},
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -46,6 +47,9 @@ func (v *visit) application() error {
 	return v.showApplication(http.StatusOK, record)
 }
 
+// maxTitle bounds the title of a window, in bytes.
+const maxTitle = 200
+
 // showApplication shows a record: what is in force, and of what is not yet what was asked for.
 func (v *visit) showApplication(status int, record store.Client, faults ...fault) error {
 	shown := record
@@ -62,6 +66,6 @@ func (v *visit) showApplication(status int, record store.Client, faults ...fault
 	if a.History, a.Older, err = v.historyOf(record); err != nil {
 		return err
 	}
-	v.show(status, "application", v.nameOf(shown), a, faults...)
+	v.show(status, "application", text.Visible(text.Clip(a.Row.Name, maxTitle)), a, faults...)
 	return nil
 }

@@ -70,6 +70,7 @@ func newWorld(t testing.TB, o options) *world {
 	config := server.Config{Issuer: "https://bank.example", Policy: &policy, Store: w.store, TokenEndpoint: true, Anchors: []ssa.Anchor{anchor},
 		Keys:    server.KeyConfig{Resolver: directory.Resolver()},
 		Clients: server.CertificateConfig{Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {directory.CA}}}}}
+	config.MaySubscribe = apis.Decide
 	if o.bank != nil {
 		o.bank(&config)
 	}

@@ -122,7 +122,7 @@ func (b *Bank) assemble(validator *validate.Validator) error {
 	b.registrar, err = dcr.NewRegistrar(dcr.Config{
 		Statements: statements, SoftwareKeys: keys, Validator: validator, Store: c.Store, Certificates: b.checker,
 		Clock: c.Clock, Random: c.Random, SealingKey: c.SealingKey, Logger: c.Logger, Tokens: tokens, ClientToken: c.ClientToken,
-		Hooks: c.Hooks, ChangeTimeout: c.ChangeTimeout, Provisioner: c.Provisioner, Replay: c.Replay, Observer: c.Observer.Event,
+		Hooks: c.Hooks, MaySubscribe: c.MaySubscribe, ChangeTimeout: c.ChangeTimeout, Provisioner: c.Provisioner, Replay: c.Replay, Observer: c.Observer.Event,
 	})
 	if err != nil {
 		return err

@@ -77,6 +77,9 @@ type Config struct {
 	TokenEndpoint bool
 	Provisioner   dcr.Provisioner // nil if the authorization server reads the Store
 	Hooks         dcr.Hooks
+	// MaySubscribe decides which APIs a client may be subscribed to, as dcr.Config.MaySubscribe
+	// has it. Nil: the bank keeps no subscriptions.
+	MaySubscribe  func(app claims.Application, env claims.Environment, api string) (role claims.Role, reason string, ok bool)
 	ChangeTimeout time.Duration // as dcr.Config has it; 0: dcr.ChangeTimeout
 	// Discovery adds the endpoints of the bank's authorization server to the discovery
 	// document. New sets Issuer, RegistrationEndpoint and Policy. It sets TokenEndpoint

@@ -242,6 +242,17 @@ var effects = map[string]func(*testing.T, *world){
 		w.config.Hooks.Approve = func(context.Context, dcr.Change) error { return &dcr.Refusal{Reason: "not here"} }
 		w.refused(t, http.StatusBadRequest)
 	},
+	"MaySubscribe": func(t *testing.T, w *world) {
+		var asked []string
+		w.config.MaySubscribe = func(_ claims.Application, _ claims.Environment, api string) (claims.Role, string, bool) {
+			asked = append(asked, api)
+			return "", "not here", false
+		}
+		made, _, err := w.try(t)
+		require.NoError(t, err)
+		require.ErrorContains(t, w.bank(t).Registrar().Subscribe(t.Context(), made.ClientID, "accounts", dcr.Reach{All: true}), "not here")
+		require.Equal(t, []string{"accounts"}, asked)
+	},
 	"ChangeTimeout": func(t *testing.T, w *world) {
 		w.config.ChangeTimeout = 2 * time.Minute
 		require.Equal(t, 4*time.Minute, w.bank(t).HTTPServer().WriteTimeout, "a change is answered before it is cut off")
