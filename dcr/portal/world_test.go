@@ -44,6 +44,8 @@ type options struct {
 	policy func(*validate.Policy)
 	portal func(*portal.Config)
 	store  store.Store
+	// directory has people sign in at the directory, in the place of the test's own sign-in.
+	directory bool
 }
 
 // apis are those of the bank.
@@ -84,6 +86,9 @@ func newWorld(t testing.TB, o options) *world {
 	w.address = w.server.URL + "/portal"
 	c := portal.Config{Address: w.address, Registrar: w.bank.Registrar(), Store: w.store, Issuers: []string{"OpenBanking Ltd"}, APIs: apis,
 		SignIn: http.HandlerFunc(w.signIn), Logger: slog.New(slog.NewTextHandler(testLog{t}, nil))}
+	if o.directory {
+		w.signInAtDirectory(t, &c)
+	}
 	if o.portal != nil {
 		o.portal(&c)
 	}
