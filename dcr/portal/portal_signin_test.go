@@ -74,7 +74,7 @@ func TestAPersonIsKnownFromTheFirstSignInByTheFoldedAddress(t *testing.T) {
 	assert.Equal(t, "Anna B.", all[0].Name)
 	assert.Equal(t, []string{orgTwo}, all[0].Organisations)
 	assert.Equal(t, first.CreatedAt, all[0].CreatedAt)
-	assert.Equal(t, []string{"sign_in done contact first sign-in", "sign_in done contact"}, w.notes(t))
+	assert.ElementsMatch(t, []string{"sign_in done contact first sign-in", "sign_in done contact"}, w.notes(t))
 }
 
 func TestSomebodyWhoActsForNoTPPIsToldSo(t *testing.T) {
@@ -233,7 +233,7 @@ func TestASignOutEndsTheSessionHereAndAtTheDirectory(t *testing.T) {
 	assert.NotEmpty(t, end.Query().Get("id_token_hint"))
 	assert.Empty(t, b.cookie())
 	assert.False(t, w.visitor(t).plant(session).isIn(), "the cookie is of no more use")
-	assert.Equal(t, "sign_out done contact", w.notes(t)[1])
+	assert.Contains(t, w.notes(t), "sign_out done contact")
 	assert.Equal(t, "/portal/signed-out", b.post("/sign-out", nil).url.Path, "a second time")
 	assert.Contains(t, b.get("/signed-out").body, "You are signed out")
 }

@@ -31,6 +31,7 @@ type world struct {
 	directory *ssatest.Directory
 	store     store.Store
 	bank      *server.Bank
+	settings  server.Config // of the bank
 	portal    *portal.Portal
 	config    portal.Config
 	address   string // of the portal
@@ -76,6 +77,7 @@ func newWorld(t testing.TB, o options) *world {
 	if o.bank != nil {
 		o.bank(&config)
 	}
+	w.settings = config
 	w.bank, err = server.New(config)
 	require.NoError(t, err)
 	t.Cleanup(w.bank.Close)
