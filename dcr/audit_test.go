@@ -270,7 +270,7 @@ func TestTheAuditedMembersAreThoseOfARequest(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, want, dcr.AuditedMembers)
-	require.Len(t, dcr.AuditDecisions(), 9)
+	require.Len(t, dcr.AuditDecisions(), 10)
 }
 
 // TestEachWriteGoesThroughTheTrail: nothing else in the package makes a store.Change.

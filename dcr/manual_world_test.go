@@ -69,13 +69,3 @@ func registeredMembers(t *testing.T, c store.Client) *claims.Request {
 	require.NoError(t, err)
 	return registered
 }
-
-func notices(report *validate.Report) []string {
-	var ids []string
-	for _, v := range report.Violations {
-		if v.Severity == validate.SeverityNotice {
-			ids = append(ids, v.Rule)
-		}
-	}
-	return ids
-}
