@@ -136,7 +136,7 @@ func (a *app) importInto(ctx context.Context, o *importOptions, name string, in 
 
 // imported says what an import did.
 func (a *app) imported(name string, saved *position, done archive.Summary, err error) error {
-	wrote := tallied(done.Imported.Clients, done.Imported.Reservations, done.Imported.Audit)
+	wrote := tallied(done.Imported.Clients, done.Imported.Subscriptions, done.Imported.Reservations, done.Imported.Audit)
 	if err != nil {
 		if done.Clients == 0 {
 			a.note("nothing was imported")

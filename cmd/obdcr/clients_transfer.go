@@ -109,15 +109,20 @@ func (c *counter) wipe() {
 }
 
 func countsOf(s archive.Summary) string {
-	return tallied(s.Clients, s.Reservations, s.Audit)
+	return tallied(s.Clients, s.Subscriptions, s.Reservations, s.Audit)
 }
 
-func tallied(clients, reservations, audit int) string {
+// tallied says how much there is of each. Subscriptions are named where there are some.
+func tallied(clients, subscriptions, reservations, audit int) string {
 	entries := strconv.Itoa(audit) + " audit entries"
 	if audit == 1 {
 		entries = "1 audit entry"
 	}
-	return counted(clients, "client") + ", " + counted(reservations, "reservation") + ", " + entries
+	first := counted(clients, "client") + ", "
+	if subscriptions > 0 {
+		first += counted(subscriptions, "subscription") + ", "
+	}
+	return first + counted(reservations, "reservation") + ", " + entries
 }
 
 // interruptible ends the context with the first SIGINT or SIGTERM; a second one ends the
@@ -139,7 +144,7 @@ func transferError(name string, err error) error {
 		said = fmt.Errorf("%w (--sealing-key FILE, or --leave-out-sealed)", said)
 	}
 	for _, wrong := range []error{
-		archive.ErrDamaged, archive.ErrVersion, archive.ErrSealed, archive.ErrForeign, archive.ErrCheckpoint, store.ErrExists, store.ErrState,
+		archive.ErrDamaged, archive.ErrVersion, archive.ErrUnfit, archive.ErrSealed, archive.ErrForeign, archive.ErrCheckpoint, store.ErrExists, store.ErrState,
 	} {
 		if errors.Is(err, wrong) {
 			return &exitError{exitViolated, said}

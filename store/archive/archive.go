@@ -1,5 +1,7 @@
-// Package archive writes a register to a file and reads it back into another store: clients,
-// reservations, the audit trail and the mark up to which reservations were forgotten. [Export]
+// Package archive writes a register to a file and reads it back into another store: clients with
+// their subscriptions, reservations, the audit trail and the mark up to which reservations were
+// forgotten. The people who signed in at a portal and their sessions are no part of a register:
+// who comes back signs in, and is known again. [Export]
 // writes a file, [Import] reads one, [Verify] only looks at it. Both ends are a [Register],
 // which the stores of this module are. It moves a bank from one store to another, and is a
 // copy that no version of a database has to read.
@@ -8,7 +10,7 @@
 // "kind" says what a line is:
 //
 //	header       the first line: format, version, when and from what it was exported
-//	client       a record, in the order of their IDs
+//	client       a record with its subscriptions, in the order of their IDs
 //	reservation  a jti that was used, by its hash, in the order of their keys
 //	audit        an entry of the audit trail, in the order of their IDs
 //	mark         up to which end reservations were forgotten, in seconds since 1970
@@ -23,6 +25,10 @@
 //
 // A file has hashes of client secrets and no secret in the clear. What is sealed with the
 // bank's key goes along only where both ends have that key, see [Sealing].
+//
+// A file has a version. This package writes version 2 and reads version 1 as well, which has no
+// subscriptions and no notes. A program that knows version 1 alone refuses a file of version 2
+// with ErrVersion, and writes nothing.
 //
 // An export of a store that is written to meanwhile is no snapshot: each record is as it was
 // at one moment, and different records are of different moments. Clients are read before
@@ -51,6 +57,9 @@ var (
 	ErrCut error = &fault{ErrDamaged, "its end is missing", nil}
 	// ErrVersion means that another version of this package wrote the file.
 	ErrVersion = newFault("the file has another version")
+	// ErrUnfit means that the file has subscriptions, and that the store is no
+	// store.Subscriptions.
+	ErrUnfit = newFault("the store cannot keep what the file has")
 	// ErrSealed means that a record has what is sealed with the bank's key, and that this end
 	// has not that key.
 	ErrSealed = newFault("a record has sealed secrets")
@@ -61,7 +70,8 @@ var (
 	ErrCheckpoint = newFault("the import cannot go on from there")
 )
 
-// Register is a store that can be exported and imported into.
+// Register is a store that can be exported and imported into. Subscriptions are part of it where
+// it is a store.Subscriptions too.
 type Register interface {
 	store.Lister
 	store.Auditor
@@ -72,7 +82,7 @@ type Register interface {
 type LineError struct {
 	First int   // the first line that it is about, from 1
 	Last  int   // the last one
-	Err   error // wraps ErrDamaged, ErrVersion, ErrSealed, ErrForeign, ErrCheckpoint or an error of the store
+	Err   error // wraps ErrDamaged, ErrVersion, ErrUnfit, ErrSealed, ErrForeign, ErrCheckpoint or an error of the store
 }
 
 // Error is the detail behind the name of the package.
@@ -112,6 +122,8 @@ type Summary struct {
 	Audit        int // lines of the file
 	Sealed       int // records with something that is sealed
 	LeftOut      int // records without what they had sealed, see Sealing.LeaveOut
+	// Subscriptions is how many the records have.
+	Subscriptions int
 	// Imported is what an import wrote. What the store had already, exactly so, is not in it.
 	Imported store.Imported
 }
@@ -139,7 +151,8 @@ func KeyID(key claims.Secret) string {
 // Limits of a file, which keep the memory of a reader constant.
 const (
 	formatName    = "obdcr register"
-	formatVersion = 1
+	formatVersion = 2
+	firstVersion  = 1 // of those that a reader knows
 
 	pageSize   = 200      // records that Export asks for at once
 	checkLines = 500      // lines between two checks, at most

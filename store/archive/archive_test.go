@@ -32,6 +32,8 @@ var key = archive.KeyID(claims.NewSecret(strings.Repeat("k", 32)))
 type full interface {
 	store.Store
 	store.Unfinished
+	store.Subscriptions
+	store.Noter
 	archive.Register
 }
 
@@ -79,6 +81,12 @@ func fill(t testing.TB, s full, n int) {
 		require.NoError(t, s.Create(ctx, c, with))
 		c.Version = 1
 		switch i % 6 {
+		case 0:
+			for j, api := range []string{"payments", "accounts <ü>"} {
+				one := store.Subscription{Client: c.ID, API: api, Role: "AISP", Since: start, By: "who\u2028"}
+				require.NoError(t, s.Subscribe(ctx, one, int64(1+j), store.Change{}))
+			}
+			require.NoError(t, s.Note(ctx, store.AuditEntry{OrgID: c.OrgID, Audit: because(i, "sign-in").Audit}))
 		case 1: // under way: its jti is forgotten by an undo
 			c.State = store.Updating
 			require.NoError(t, s.Update(ctx, c, because(i, "update")))
@@ -115,6 +123,7 @@ type contents struct {
 	clients      []store.Client
 	reservations []store.HeldReservation
 	audit        []store.AuditEntry
+	subscribed   []store.Subscription
 	mark         time.Time
 	forgotten    bool
 }
@@ -125,6 +134,11 @@ func read(t testing.TB, s archive.Register) contents {
 	var err error
 	all.clients, err = s.List(t.Context(), "", 1<<20)
 	require.NoError(t, err)
+	for _, c := range all.clients {
+		of, err := s.(store.Subscriptions).ListSubscriptions(t.Context(), c.ID)
+		require.NoError(t, err)
+		all.subscribed = append(all.subscribed, of...)
+	}
 	all.reservations, err = s.ListReservations(t.Context(), nil, 1<<20)
 	require.NoError(t, err)
 	all.audit, err = s.ListAudit(t.Context(), "", 1<<20)
@@ -132,6 +146,11 @@ func read(t testing.TB, s archive.Register) contents {
 	all.mark, all.forgotten, err = s.Forgotten(t.Context())
 	require.NoError(t, err)
 	return all
+}
+
+// sizeOf is what an import of all of it into an empty store writes.
+func sizeOf(c contents) store.Imported {
+	return store.Imported{Clients: len(c.clients), Subscriptions: len(c.subscribed), Reservations: len(c.reservations), Audit: len(c.audit)}
 }
 
 // requireSame demands that two registers have the same.
@@ -142,6 +161,7 @@ func requireSame(t testing.TB, want, got contents) {
 		require.True(t, store.SameRecord(want.clients[i], got.clients[i]), "%s\nis\n%+v\nnot\n%+v", want.clients[i].ID, got.clients[i], want.clients[i])
 	}
 	require.True(t, slices.Equal(want.reservations, got.reservations))
+	require.Equal(t, want.subscribed, got.subscribed)
 	require.Equal(t, len(want.audit), len(got.audit))
 	for i := range want.audit {
 		require.True(t, store.SameEntry(want.audit[i], got.audit[i]), "%+v", got.audit[i])
@@ -177,7 +197,9 @@ func TestARegisterComesBackAsItWas(t *testing.T) {
 	require.NoError(t, err)
 	want := read(t, from)
 	requireSame(t, want, read(t, to))
-	assert.Equal(t, store.Imported{Clients: len(want.clients), Reservations: len(want.reservations), Audit: len(want.audit)}, s.Imported)
+	require.NotEmpty(t, want.subscribed)
+	assert.Equal(t, sizeOf(want), s.Imported)
+	assert.Equal(t, len(want.subscribed), s.Subscriptions)
 	assert.Equal(t, len(want.clients), s.Clients)
 	assert.Equal(t, file, export(t, to), "the same register gives the same file")
 
@@ -250,7 +272,7 @@ func TestAFileHasNoSecretInTheClear(t *testing.T) {
 
 // failing ends each call after the first few.
 type failing struct {
-	archive.Register
+	*store.Memory
 	calls int
 }
 
@@ -260,14 +282,14 @@ func (f *failing) List(ctx context.Context, after string, limit int) ([]store.Cl
 	if f.calls--; f.calls < 0 {
 		return nil, errDown
 	}
-	return f.Register.List(ctx, after, limit)
+	return f.Memory.List(ctx, after, limit)
 }
 
 func (f *failing) ListAudit(ctx context.Context, after string, limit int) ([]store.AuditEntry, error) {
 	if f.calls--; f.calls < 0 {
 		return nil, errDown
 	}
-	return f.Register.ListAudit(ctx, after, limit)
+	return f.Memory.ListAudit(ctx, after, limit)
 }
 
 // An export that stopped at any page is gone on with, and the file is as if it had not

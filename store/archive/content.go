@@ -105,6 +105,32 @@ func (i *importer) foreign(ctx context.Context, r *reader, b *batch) error {
 	if found || err != nil {
 		return strange(err, "audit entry %s", text.Quote(id))
 	}
+	return i.foreignSubscription(ctx, b)
+}
+
+// foreignSubscription demands that the clients of the batch, where the store has them already,
+// have no subscription that is not in it.
+func (i *importer) foreignSubscription(ctx context.Context, b *batch) error {
+	type name struct{ client, api string }
+	ours := map[name]bool{}
+	for _, s := range b.Subscriptions {
+		ours[name{s.Client, s.API}] = true
+	}
+	for n, c := range b.Clients {
+		if i.subs == nil {
+			return nil
+		}
+		held, err := i.subs.ListSubscriptions(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		for _, s := range held {
+			if !ours[name{s.Client, s.API}] {
+				err := because(ErrForeign, "the subscription of client %s to %s is not in the file", text.Quote(s.Client), text.Quote(s.API))
+				return &LineError{First: b.lines[n], Last: b.lines[n], Err: err}
+			}
+		}
+	}
 	return nil
 }
 

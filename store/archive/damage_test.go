@@ -77,7 +77,7 @@ func wrongs() []wrong {
 		{"no line ends", func(string) string { return strings.Repeat("x", 100<<20) }, archive.ErrDamaged, "line 1: .*more than 8 MiB"},
 		{"lines end as on Windows", func(f string) string { return strings.ReplaceAll(f, "\n", "\r\n") }, archive.ErrDamaged, "line 500: "},
 		{"an empty line", once("\n", "\n\n"), archive.ErrDamaged, "line 2: "},
-		{"a later version", once(`"version":1`, `"version":2`), archive.ErrVersion, "line 1: .*another version: 2, and this program reads 1"},
+		{"a later version", once(`"version":2,"created"`, `"version":3,"created"`), archive.ErrVersion, "line 1: .*another version: 3, and this program reads 1 and 2"},
 		{"another format", once("obdcr register", "other"), archive.ErrDamaged, "line 1: .*format"},
 		{"an unknown member", sealed(once(`{"kind":"client",`, `{"kind":"client","colour":"red",`)), archive.ErrDamaged, "line 2: .*unknown field"},
 		{"an unknown kind", sealed(once(`"kind":"client"`, `"kind":"customer"`)), archive.ErrDamaged, `line 2: .*"customer" is no kind`},
@@ -93,9 +93,13 @@ func wrongs() []wrong {
 		{"a key that is none", sealed(func(f string) string {
 			return regexp.MustCompile(`"key":"[0-9a-f]{64}"`).ReplaceAllString(f, `"key":"AA"`)
 		}), archive.ErrDamaged, "key AA is not 32 bytes"},
+		{"a subscription is doubled", sealed(once(`"subscriptions":[`, `"subscriptions":[{"api":"accounts <ü>","since":1},`)), archive.ErrDamaged, "doubled or out of order"},
+		{"a subscription of nothing", sealed(once(`{"api":"payments","role":"AISP"`, `{"api":"","role":"AISP"`)), archive.ErrDamaged, "out of order"},
+		{"a subscription since never", sealed(once(`"since":1767323045,"by"`, `"since":-62135596800,"by"`)), store.ErrState, "subscription"},
+		{"wrong counts of subscriptions", once(`"subscriptions":234,`, `"subscriptions":1234,`), archive.ErrDamaged, "it counts 1234 subscriptions"},
 		{"wrong counts", once(`{"kind":"end","clients":`, `{"kind":"end","clients":1`), archive.ErrDamaged, "it counts 1"},
 		{"a state that is none", sealed(once(`"state":"active"`, `"state":"asleep"`)), store.ErrState, `client-00000`},
-		{"a version that is none", sealed(once(`"version":2`, `"version":0`)), store.ErrState, `client-00001`},
+		{"a version that is none", sealed(once(`"version":2,"state"`, `"version":0,"state"`)), store.ErrState, `client-00001`},
 		{"a number for a text", sealed(once(`"org_id":"0015800001041RHAAY"`, `"org_id":7`)), archive.ErrDamaged, "line 2: "},
 	}
 }
@@ -139,7 +143,7 @@ func TestADamagedStreamIsImportedUpToTheFault(t *testing.T) {
 			var at *archive.LineError
 			require.ErrorAs(t, err, &at)
 			got := read(t, to)
-			require.Equal(t, s.Imported, store.Imported{Clients: len(got.clients), Reservations: len(got.reservations), Audit: len(got.audit)})
+			require.Equal(t, s.Imported, sizeOf(got))
 			if at.Last <= 500 {
 				requireSame(t, contents{}, got)
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/store"
 )
 
 // ExportConfig configures an export.
@@ -60,6 +61,9 @@ func ResumeExport(ctx context.Context, f PartialFile, c ExportConfig) (Summary, 
 	if good.ended {
 		return good.summary, nil
 	}
+	if good.line > 0 && good.header.Version != formatVersion {
+		return Summary{}, &LineError{1, 1, because(ErrVersion, "%d, and this program goes on with %d: begin anew", good.header.Version, formatVersion)}
+	}
 	if good.line > 0 && (good.header.Sealing != sealingOf(c.Sealing) || good.header.LeftOut != c.Sealing.LeaveOut) {
 		return Summary{}, &LineError{1, 1, because(ErrSealed, "the export began with another sealing key, or left them out: give the same, or begin anew")}
 	}
@@ -107,6 +111,7 @@ type place struct {
 type exporter struct {
 	ExportConfig
 	w    *writer
+	subs store.Subscriptions // nil where the register has none
 	at   place
 	done Summary
 }
@@ -118,7 +123,8 @@ func newExporter(w *writer, c ExportConfig) (*exporter, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	return &exporter{ExportConfig: c, w: w}, nil
+	subs, _ := c.From.(store.Subscriptions)
+	return &exporter{ExportConfig: c, w: w, subs: subs}, nil
 }
 
 // maxSource is the longest Source of a header, in bytes.
@@ -137,7 +143,7 @@ func (e *exporter) run(ctx context.Context) (Summary, error) {
 	err := e.sections(ctx)
 	if err == nil {
 		err = e.w.put(endLine{
-			Kind: kindEnd, Clients: e.done.Clients, Reservations: e.done.Reservations, Audit: e.done.Audit, LeftOut: e.done.LeftOut,
+			Kind: kindEnd, Clients: e.done.Clients, Reservations: e.done.Reservations, Audit: e.done.Audit, Subscribed: e.done.Subscriptions, LeftOut: e.done.LeftOut,
 			Lines: e.w.lines, SHA256: e.w.digest(),
 		})
 	}
@@ -185,6 +191,13 @@ func (e *exporter) clients(ctx context.Context) (int, error) {
 			return 0, err
 		}
 		line := clientLine{Kind: kindClient, LeftOut: leftOut, record: recordOf(c)}
+		if e.subs != nil {
+			subscriptions, err := e.subs.ListSubscriptions(ctx, c.ID)
+			if err != nil {
+				return 0, fmt.Errorf("archive: subscriptions of client %s: %w", text.Quote(c.ID), err)
+			}
+			line.subscribed(subscriptions)
+		}
 		if err := utf8Only(line.texts()); err != nil {
 			return 0, fmt.Errorf("archive: client %s: %w", text.Quote(c.ID), err)
 		}
@@ -193,6 +206,7 @@ func (e *exporter) clients(ctx context.Context) (int, error) {
 		}
 		e.at.client = c.ID
 		e.done.Clients++
+		e.done.Subscriptions += len(line.Subscriptions)
 		if isSealed(&c) {
 			e.done.Sealed++
 		}

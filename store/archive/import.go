@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -46,6 +47,7 @@ func Import(ctx context.Context, in io.Reader, c ImportConfig) (Summary, error) 
 		return Summary{}, errors.New("archive: an import needs a register")
 	}
 	i := &importer{ImportConfig: c}
+	i.subs, _ = c.To.(store.Subscriptions)
 	if s, ok := in.(io.Seeker); ok {
 		if start, err := s.Seek(0, io.SeekCurrent); err == nil { // a pipe has the method, and cannot seek
 			if err := i.read(ctx, in, i.rehearse); err != nil {
@@ -81,10 +83,11 @@ func Verify(ctx context.Context, in io.Reader, progress func(Summary)) (Summary,
 // importer reads a file.
 type importer struct {
 	ImportConfig
-	alone   bool // what else the store has does not matter, or it was empty
-	reached bool // From lies behind
-	probes  bool // the batch is the first one after From, and has to be in the store
-	leftOut int  // records that this end left something out of
+	subs    store.Subscriptions // nil where the store has none
+	alone   bool                // what else the store has does not matter, or it was empty
+	reached bool                // From lies behind
+	probes  bool                // the batch is the first one after From, and has to be in the store
+	leftOut int                 // records that this end left something out of
 	last    Checkpoint
 	done    Summary
 }
@@ -115,7 +118,7 @@ func (i *importer) read(ctx context.Context, in io.Reader, do func(context.Conte
 		}
 		i.last, i.done = b.sums, Summary{
 			Clients: r.seen.Clients, Reservations: r.seen.Reservations, Audit: r.seen.Audit, Sealed: r.seen.Sealed,
-			LeftOut: r.seen.LeftOut + i.leftOut, Imported: i.done.Imported,
+			LeftOut: r.seen.LeftOut + i.leftOut, Subscriptions: r.seen.Subscriptions, Imported: i.done.Imported,
 		}
 		if b.ended {
 			return r.behind()
@@ -138,6 +141,9 @@ func (i *importer) rehearse(_ context.Context, r *reader, b *batch) error {
 // admitted decides what of the batch crosses, and returns of how many records something was
 // left out.
 func (i *importer) admitted(r *reader, b *batch) (leftOut int, err error) {
+	if len(b.Subscriptions) > 0 && i.subs == nil {
+		return 0, because(ErrUnfit, "it keeps no subscriptions, as that of client %s", text.Quote(b.Subscriptions[0].Client))
+	}
 	for n, c := range b.Clients {
 		crossed, left, err := i.Sealing.admit(c, r.header.Sealing)
 		if err != nil {
@@ -178,6 +184,7 @@ func (i *importer) take(ctx context.Context, r *reader, b *batch) error {
 	i.done.Imported.Clients += did.Clients
 	i.done.Imported.Reservations += did.Reservations
 	i.done.Imported.Audit += did.Audit
+	i.done.Imported.Subscriptions += did.Subscriptions
 	if i.Save != nil {
 		if err := i.Save(i.last); err != nil {
 			return fmt.Errorf("archive: the checkpoint cannot be saved: %w", err)

@@ -37,6 +37,15 @@ type clientLine struct {
 	Kind    string `json:"kind"`
 	LeftOut bool   `json:"sealed_left_out,omitempty"` // the record had something sealed, which is not here
 	record
+	Subscriptions []subscriptionLine `json:"subscriptions,omitempty"` // in the order of their APIs
+}
+
+// subscriptionLine is a subscription of the record in whose line it stands.
+type subscriptionLine struct {
+	API   string      `json:"api"`
+	Role  claims.Role `json:"role,omitempty"`
+	Since int64       `json:"since"`
+	By    string      `json:"by,omitempty"`
 }
 
 type reservationLine struct {
@@ -91,6 +100,7 @@ type endLine struct {
 	Clients      int    `json:"clients"`
 	Reservations int    `json:"reservations"`
 	Audit        int    `json:"audit"`
+	Subscribed   int    `json:"subscriptions,omitempty"`
 	LeftOut      int    `json:"sealed_left_out,omitempty"`
 	Lines        int    `json:"lines"` // before this one
 	SHA256       string `json:"sha256"`
@@ -171,6 +181,33 @@ func (r *record) texts() []string {
 	}
 	if r.Previous != nil {
 		all = append(all, r.Previous.texts()...)
+	}
+	return all
+}
+
+// subscribed puts the subscriptions of the record into its line.
+func (l *clientLine) subscribed(all []store.Subscription) {
+	for _, s := range all {
+		l.Subscriptions = append(l.Subscriptions, subscriptionLine{API: s.API, Role: s.Role, Since: s.Since.Unix(), By: s.By})
+	}
+}
+
+// subscriptions returns those of a line. The error names one that stands twice, or out of order.
+func (l *clientLine) subscriptions() ([]store.Subscription, error) {
+	var all []store.Subscription
+	for i, s := range l.Subscriptions {
+		if i > 0 && s.API <= l.Subscriptions[i-1].API {
+			return nil, damaged("the subscription to %s is doubled or out of order", text.Quote(s.API))
+		}
+		all = append(all, store.Subscription{Client: l.ID, API: s.API, Role: s.Role, Since: seconds(s.Since), By: s.By})
+	}
+	return all, nil
+}
+
+func (l *clientLine) texts() []string {
+	all := l.record.texts()
+	for _, s := range l.Subscriptions {
+		all = append(all, s.API, string(s.Role), s.By)
 	}
 	return all
 }

@@ -40,6 +40,13 @@ func anyBatch(t *rapid.T) store.Batch {
 			c.State, c.Previous, c.Reserved = store.Updating, &before, bytes.Repeat([]byte{byte(n + 1)}, 32)
 		}
 		b.Clients = append(b.Clients, c)
+		for i := range rapid.IntRange(0, 2).Draw(t, "subscriptions") {
+			noNUL := func(what string) string { return strings.ReplaceAll(text.Draw(t, what), "\x00", "") }
+			s := store.Subscription{Client: c.ID, API: fmt.Sprint(i, "\u202e<ü>"), Since: anyTime(t), Role: claims.Role(noNUL("role")), By: noNUL("by")}
+			if !strings.Contains(c.ID, "\x00") {
+				b.Subscriptions = append(b.Subscriptions, s)
+			}
+		}
 	}
 	for n := range rapid.IntRange(0, 40).Draw(t, "reservations") {
 		r := store.HeldReservation{Until: anyTime(t), Client: "of " + text.Draw(t, "client")}
@@ -55,6 +62,11 @@ func anyBatch(t *rapid.T) store.Batch {
 				Changes: []store.AuditChange{{Member: text.Draw(t, "member"), Before: json.RawMessage(text.Draw(t, "before")), After: json.RawMessage(`[1 ,"<"]`)}},
 			},
 		})
+	}
+	for i := range b.Audit {
+		if rapid.IntRange(0, 3).Draw(t, "note") == 0 {
+			b.Audit[i].Version, b.Audit[i].State, b.Audit[i].Client = 0, "", rapid.SampledFrom([]string{"", "a"}).Draw(t, "noted")
+		}
 	}
 	if rapid.Bool().Draw(t, "forgotten") {
 		b.Forgotten = anyTime(t)
@@ -99,7 +111,7 @@ func FuzzReader(f *testing.F) {
 			to := memory()
 			s, err := archive.Import(t.Context(), bytes.NewReader(file), archive.ImportConfig{To: to, Sealing: archive.Sealing{LeaveOut: true}})
 			got := read(t, to)
-			require.Equal(t, s.Imported, store.Imported{Clients: len(got.clients), Reservations: len(got.reservations), Audit: len(got.audit)})
+			require.Equal(t, s.Imported, sizeOf(got))
 			if err != nil {
 				known := errors.Is(err, archive.ErrDamaged) || errors.Is(err, archive.ErrVersion) || errors.Is(err, store.ErrState) || errors.Is(err, store.ErrExists)
 				require.True(t, known, "%v", err)

@@ -15,7 +15,7 @@ import (
 
 // counting counts what is imported, and fails after the first batches.
 type counting struct {
-	archive.Register
+	*store.Memory
 	batches, left int
 }
 
@@ -24,7 +24,7 @@ func (c *counting) Import(ctx context.Context, b store.Batch) (store.Imported, e
 		return store.Imported{}, errDown
 	}
 	c.batches++
-	return c.Register.Import(ctx, b)
+	return c.Memory.Import(ctx, b)
 }
 
 // An import that stopped after any batch is gone on with, and does not write again what it
@@ -35,7 +35,7 @@ func TestAnImportGoesOnFromItsCheckpoint(t *testing.T) {
 	file := export(t, from)
 	all := bytes.Count(file, []byte(`{"kind":"check"`)) + 1
 	for stop := 1; stop < all; stop++ {
-		to := &counting{Register: memory(), left: stop}
+		to := &counting{Memory: memory(), left: stop}
 		var saved archive.Checkpoint
 		c := archive.ImportConfig{To: to, Sealing: archive.Sealing{KeyID: key}, Save: func(at archive.Checkpoint) error { saved = at; return nil }}
 		s, err := archive.Import(t.Context(), bytes.NewReader(file), c)

@@ -56,8 +56,8 @@ func (r *reader) takeHeader(document jsonscan.Value, line []byte) error {
 		return damaged("its format is %s, not %q: this is another file", text.Quote(format), formatName)
 	}
 	version, _ := document.Member("version")
-	if n, ok := version.Int64(); !ok || n != formatVersion {
-		return because(ErrVersion, "%s, and this program reads %d: use the one that wrote it", text.Echo(version.Raw()), formatVersion)
+	if n, ok := version.Int64(); !ok || n < firstVersion || n > formatVersion {
+		return because(ErrVersion, "%s, and this program reads %d and %d: use the one that wrote it", text.Echo(version.Raw()), firstVersion, formatVersion)
 	}
 	return strict(line, &r.header)
 }
@@ -74,6 +74,13 @@ func (r *reader) takeClient(line []byte, b *batch) error {
 	if isSealed(&c) && r.header.Sealing == "" || l.LeftOut && !r.header.LeftOut {
 		return damaged("the header does not tell what is sealed in the record of %s", text.Quote(l.ID))
 	}
+	subscriptions, err := l.subscriptions()
+	switch {
+	case err != nil:
+		return err
+	case len(subscriptions) > 0 && r.header.Version == firstVersion:
+		return damaged("a file of version %d has no subscriptions", firstVersion)
+	}
 	if l.LeftOut {
 		r.seen.LeftOut++
 	}
@@ -82,6 +89,8 @@ func (r *reader) takeClient(line []byte, b *batch) error {
 	}
 	r.at.client = l.ID
 	r.seen.Clients++
+	r.seen.Subscriptions += len(subscriptions)
+	b.Subscriptions = append(b.Subscriptions, subscriptions...)
 	b.Clients, b.lines = append(b.Clients, c), append(b.lines, r.line)
 	return nil
 }
@@ -112,9 +121,13 @@ func (r *reader) takeAudit(line []byte, b *batch) error {
 	if err := r.inSection(2, kindAudit, l.ID > r.at.audit); err != nil {
 		return err
 	}
+	entry := l.entry()
+	if entry.IsNote() && r.header.Version == firstVersion {
+		return damaged("a file of version %d has no notes", firstVersion)
+	}
 	r.at.audit = l.ID
 	r.seen.Audit++
-	b.Audit = append(b.Audit, l.entry())
+	b.Audit = append(b.Audit, entry)
 	return nil
 }
 
@@ -128,6 +141,9 @@ func (r *reader) takeEnd(line []byte, b *batch) error {
 	if end.Clients != r.seen.Clients || end.Reservations != r.seen.Reservations || end.Audit != r.seen.Audit {
 		return damaged("it counts %d clients, %d reservations and %d audit entries, and there are %d, %d and %d",
 			end.Clients, end.Reservations, end.Audit, r.seen.Clients, r.seen.Reservations, r.seen.Audit)
+	}
+	if end.Subscribed != r.seen.Subscriptions {
+		return damaged("it counts %d subscriptions, and there are %d", end.Subscribed, r.seen.Subscriptions)
 	}
 	return r.checked(end.Lines, end.SHA256)
 }
