@@ -40,7 +40,7 @@ type review struct {
 	Ends      []string // APIs whose subscriptions end
 	Unchanged bool
 
-	kept string // the subject that the application is registered with
+	registered claims.Request // what the application that is renewed is registered with
 }
 
 // addForm is the first step of Add application.
@@ -132,7 +132,7 @@ func (v *visit) preview(id string, r *review, c choices, refusal *dcr.Error, fau
 		status = http.StatusBadRequest
 	}
 	r.Card, r.Problems = v.cardOf(p), problemsOf(p.Report)
-	r.Options = optionsOf(p, c, r.kept)
+	r.Options = optionsOf(p, c, &r.registered)
 	if c.certificate == nil {
 		r.Options.Typed = legibly(v.r.PostForm.Get(fieldCertificateText))
 	}

@@ -141,9 +141,28 @@ var meanings = map[claims.AuthMethod]string{
 	claims.ClientSecretJWT:   "The application signs a token with a secret. The bank shows the secret once.",
 }
 
-// optionsOf are the choices that a preview leaves. kept is the subject that the client is
-// registered with, and that an update keeps unless another certificate is chosen.
-func optionsOf(p *dcr.Preview, c choices, kept string) options {
+// proposed is the method that a page proposes: what the client would have or has, else the first
+// that the bank offers and that needs no certificate.
+func proposed(p *dcr.Preview, registered *claims.Request) claims.AuthMethod {
+	if p.Client != nil {
+		if request, err := p.Client.Request(); err == nil {
+			return request.TokenEndpointAuthMethod.Or("")
+		}
+	}
+	if method := registered.TokenEndpointAuthMethod.Or(""); method != "" {
+		return method
+	}
+	for _, m := range p.AuthMethods {
+		if m != claims.TLSClientAuth {
+			return m
+		}
+	}
+	return claims.TLSClientAuth
+}
+
+// optionsOf are the choices that a preview leaves. registered is what the client that is renewed
+// is registered with; an update keeps its subject unless another certificate is chosen.
+func optionsOf(p *dcr.Preview, c choices, registered *claims.Request) options {
 	var o options
 	for i, u := range p.RedirectURIs {
 		option := redirectOption{ID: fmt.Sprintf("redirect-%d", i), URI: u.URI, Chosen: u.Chosen}
@@ -155,22 +174,20 @@ func optionsOf(p *dcr.Preview, c choices, kept string) options {
 	}
 	o.sort()
 	method := c.method
-	if method == "" && p.Client != nil {
-		if request, err := p.Client.Request(); err == nil {
-			method = request.TokenEndpointAuthMethod.Or("")
-		}
+	if method == "" {
+		method = proposed(p, registered)
 	}
 	for _, m := range p.AuthMethods {
 		o.Methods = append(o.Methods, methodOption{ID: "method-" + string(m), Method: m, Chosen: m == method, Meaning: meanings[m]})
 	}
 	if o.ByCertificate = slices.Contains(p.AuthMethods, claims.TLSClientAuth); o.ByCertificate {
-		o.Kept = kept
+		o.Kept = registered.TLSClientAuthSubjectDN.Or("")
 		chosen := c.certificate
-		if chosen == nil && kept == "" {
+		if chosen == nil && o.Kept == "" {
 			chosen = latest(p.Certificates)
 		}
 		o.Certificates = certificateChoices(p.Certificates, chosen)
-		o.KeptChosen = kept != "" && chosen == nil
+		o.KeptChosen = o.Kept != "" && chosen == nil
 	}
 	return o
 }

@@ -113,16 +113,21 @@ func TestAnOutageWhileAnApplicationIsAddedLosesNothing(t *testing.T) {
 	assert.Len(t, w.clients(t), 1)
 }
 
-// switched is a directory's keys that cannot be read while down is set.
+// switched is a directory's keys that cannot be read while down is set, and that nothing is heard
+// of while slow is.
 type switched struct {
 	ssa.SoftwareKeyResolver
 
-	down atomic.Bool
+	down, slow atomic.Bool
 }
 
 func (s *switched) ResolveKeys(ctx context.Context, ref ssa.KeyRef) ([]ssa.Key, error) {
 	if s.down.Load() {
 		return nil, &ssa.KeySourceError{Host: "directory.example", RetryAfter: 5 * time.Second, Cause: errors.New("down")}
+	}
+	if s.slow.Load() {
+		<-ctx.Done()
+		return nil, &ssa.KeySourceError{Host: "directory.example", RetryAfter: 5 * time.Second, Cause: ctx.Err()}
 	}
 	return s.SoftwareKeyResolver.ResolveKeys(ctx, ref)
 }

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -32,6 +34,9 @@ func (v *visit) apisOf(record, shown store.Client) ([]apiRow, error) {
 	for _, api := range v.config.APIs.Names() {
 		d := v.config.APIs.MaySubscribe(shown.Application, shown.Environment, api)
 		rows[api] = apiRow{Name: api, May: d.Allowed, Role: string(d.Role), Reason: d.Reason}
+		if !d.Allowed { // which would
+			rows[api] = apiRow{Name: api, Role: strings.Join(text.Strings(v.config.APIs.Roles[api]), " or "), Reason: d.Reason}
+		}
 	}
 	for _, s := range subscribed {
 		by, err := v.personShown(s.By)

@@ -57,7 +57,7 @@ func (v *visit) renew() error {
 	}
 	r := review{Statement: given.Statement, Notes: given.Notes, Action: row.Link + "/renew", Client: row}
 	if request, err := record.Request(); err == nil {
-		r.kept = request.TLSClientAuthSubjectDN.Or("")
+		r.registered = *request
 	}
 	if r.Once, err = v.once(); err != nil {
 		return err
