@@ -42,7 +42,8 @@ const (
 // each change that it found. A change that waits for approval gives one Event when it
 // begins to wait (OutcomePending), another for each DELETE that is sent meanwhile, and one
 // when it is decided. ApprovePending, RefusePending, Remove and Forget give none if they
-// return ErrNotPending or store.ErrNotFound.
+// return ErrNotPending or store.ErrNotFound, and so do UpdateManual, DeleteManual, Subscribe and
+// Unsubscribe. PreviewManual gives none.
 type Event struct {
 	Operation   Operation
 	Outcome     EventOutcome

@@ -17,7 +17,7 @@ import (
 // registration). A field that is empty leaves the choice to the bank, or in an update to what
 // the client is registered with.
 type Manual struct {
-	Statement string // a compact JWS
+	Statement string // a compact JWS of at most 64 KiB
 	Reach     Reach  // the organisations that the person may act for; the statement's has to be one of them
 	// RedirectURIs are those that the client is to have, of the statement's. Nil: all of the
 	// statement's that the rules admit; there has to be one.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/internal/verdict"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
@@ -74,7 +75,7 @@ func (r *Registrar) preview(ctx context.Context, id string, m *Manual, o *operat
 			return p.refuse(err)
 		}
 	}
-	if parsed, err := ssa.Parse(m.Statement); err == nil {
+	if parsed, err := ssa.Parse(m.Statement); err == nil && len(m.Statement) <= verdict.MaxRequest {
 		p.Unverified = parsed.UnverifiedClaims()
 	}
 	v, err := r.vouched(ctx, m, o)

@@ -81,14 +81,15 @@ func TestAPreviewOfAStatementThatIsRefused(t *testing.T) {
 		unread    bool
 		rules     []string
 	}{
-		"nothing":              {"", true, []string{"ssa.jws"}},
-		"no JWS":               {"hello", true, []string{"ssa.jws"}},
-		"too long":             {strings.Repeat("e30.", 40_000), true, []string{"ssa.jws"}},
-		"another signature":    {foreign, false, []string{"ssa.signature"}},
-		"an unknown directory": {b.statement(t, map[string]any{"iss": "Elsewhere"}), false, []string{"ssa.issuer.trusted"}},
-		"production":           {liveStatement, false, []string{"ssa.key.found"}},
-		"it says production":   {b.statement(t, map[string]any{"software_environment": "production"}), false, []string{"ssa.environment"}},
-		"expired":              {b.statement(t, map[string]any{"exp": 1_000_000_000}), false, []string{"ssa.exp.past"}},
+		"nothing":               {"", true, []string{"ssa.jws"}},
+		"no JWS":                {"hello", true, []string{"ssa.jws"}},
+		"too long":              {strings.Repeat("e30.", 40_000), true, []string{"ssa.jws"}},
+		"longer than a request": {b.statement(t, map[string]any{"software_client_description": strings.Repeat("x", 70_000)}), true, []string{"ssa.jws"}},
+		"another signature":     {foreign, false, []string{"ssa.signature"}},
+		"an unknown directory":  {b.statement(t, map[string]any{"iss": "Elsewhere"}), false, []string{"ssa.issuer.trusted"}},
+		"production":            {liveStatement, false, []string{"ssa.key.found"}},
+		"it says production":    {b.statement(t, map[string]any{"software_environment": "production"}), false, []string{"ssa.environment"}},
+		"expired":               {b.statement(t, map[string]any{"exp": 1_000_000_000}), false, []string{"ssa.exp.past"}},
 		"old, and more": {b.statement(t, map[string]any{"iat": 1_000_000_000, "org_status": "Revoked", "software_roles": nil}), false,
 			[]string{"ssa.age", "ssa.org_status.active", "ssa.software_roles.required"}},
 		"many faults": {b.statement(t, map[string]any{"org_status": "Revoked", "software_client_name": nil}), false,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -24,6 +25,10 @@ func (r *Registrar) vouched(ctx context.Context, m *Manual, o *operation) (*Veri
 		return nil, err
 	}
 	input := &validate.Input{Now: r.clock()}
+	if len(m.Statement) > verdict.MaxRequest {
+		return nil, r.verifier.refuse(input, validate.Violation{Rule: validate.RuleSSAJWS, Document: validate.DocSSA,
+			Message: fmt.Sprintf("the software statement has %d bytes; at most %d, as a request has", len(m.Statement), verdict.MaxRequest)}, nil)
+	}
 	parsed, err := ssa.Parse(m.Statement)
 	if err != nil {
 		return nil, r.verifier.refuse(input, verdict.Statement(err), err)

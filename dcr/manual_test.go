@@ -2,6 +2,8 @@ package dcr_test
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"sync"
@@ -122,7 +124,19 @@ func TestAContactRegistersForTheirOwnOrganisationAlone(t *testing.T) {
 func TestAChosenCertificateIsTheSoftwaresOwn(t *testing.T) {
 	b := newCounter(t, nil, nil)
 	stranger := b.other(t, ssatest.SoftwareOptions{OrgID: "0014H00002LmoBMQAZ"})
-	borrowed := b.other(t, ssatest.SoftwareOptions{}) // its key is in the key set of this software, too
+	borrowed := b.other(t, ssatest.SoftwareOptions{}) // its key and certificate are in the key set of this software, too
+	var own, added struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	require.NoError(t, json.Unmarshal(b.software.JWKS(), &own))
+	require.NoError(t, json.Unmarshal(borrowed.JWKS(), &added))
+	own.Keys = append(own.Keys, added.Keys...)
+	both, err := json.Marshal(own)
+	require.NoError(t, err)
+	b.directory.Publish(b.keysPath(), both)
+	p, err := b.PreviewManual(context.Background(), "", b.manual(t, nil))
+	require.NoError(t, err)
+	require.Equal(t, []*x509.Certificate{b.software.TransportCertificate.Leaf}, p.Certificates, "what is borrowed is not offered")
 	for name, c := range map[string]struct {
 		manual func(*dcr.Manual)
 		rule   string
@@ -150,8 +164,12 @@ func TestAChosenCertificateIsTheSoftwaresOwn(t *testing.T) {
 	blind := newOffice(t, nil, nil) // without CAs
 	m := blind.manual(t, nil)
 	m.AuthMethod, m.Certificate = claims.TLSClientAuth, blind.software.TransportCertificate.Leaf
-	_, err := blind.RegisterManual(context.Background(), m)
+	_, err = blind.RegisterManual(context.Background(), m)
 	require.Contains(t, ruleIDs(refusalOf(t, err).Report), "certificate.chain", "nothing shows who issued it")
+	p, err = blind.PreviewManual(context.Background(), "", m)
+	require.NoError(t, err)
+	require.NotContains(t, p.AuthMethods, claims.TLSClientAuth)
+	require.Empty(t, p.Certificates)
 }
 
 func TestAnAttemptIsMadeOnce(t *testing.T) {

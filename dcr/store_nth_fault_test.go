@@ -85,6 +85,27 @@ func (s *nth) List(ctx context.Context, after string, limit int) ([]store.Client
 	return s.Memory.List(ctx, after, limit)
 }
 
+func (s *nth) ListSubscriptions(ctx context.Context, id string) ([]store.Subscription, error) {
+	if s.out() {
+		return nil, errOut
+	}
+	return s.Memory.ListSubscriptions(ctx, id)
+}
+
+func (s *nth) Subscribe(ctx context.Context, of store.Subscription, version int64, with store.Change) error {
+	if s.out() {
+		return errOut
+	}
+	return s.Memory.Subscribe(ctx, of, version, with)
+}
+
+func (s *nth) Unsubscribe(ctx context.Context, id, api string, version int64, with store.Change) error {
+	if s.out() {
+		return errOut
+	}
+	return s.Memory.Unsubscribe(ctx, id, api, version, with)
+}
+
 // trial is a bank with a store that fails, in front of a server that chooses.
 type trial struct {
 	*office
@@ -101,7 +122,7 @@ func newTrial(t *testing.T, w *world) *trial {
 	s := &trial{server: newChooser(), store: &nth{Memory: memory}, log: &syncedBuffer{}}
 	s.office = openOffice(t, w, memory, func(c *dcr.Config) {
 		c.Store, c.Provisioner, c.SealingKey = s.store, s.server, claims.NewSecret(strings.Repeat("k", 32))
-		c.Logger = slog.New(slog.NewTextHandler(s.log, nil))
+		c.Logger, c.MaySubscribe = slog.New(slog.NewTextHandler(s.log, nil)), byRole
 	})
 	return s
 }
