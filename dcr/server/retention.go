@@ -13,7 +13,8 @@ import (
 )
 
 // Retention says how long a bank keeps what it need not keep for its clients. It needs a Store
-// that is a store.Purger. The zero Retention keeps the audit trail for ever.
+// that is a store.Purger. The zero Retention keeps the audit trail for ever. Sessions of a portal that
+// have ended are forgotten whatever it says, where the Store is a store.Sessions.
 type Retention struct {
 	// Audit is how long an entry of the audit trail is kept; 0 for ever.
 	Audit time.Duration
@@ -22,7 +23,7 @@ type Retention struct {
 	Deleted time.Duration
 }
 
-// How Run purges. A step is one transaction of the store: a change waits for at most one.
+// How Run purges. A step is a transaction of the store, and one more for the sessions of a portal: a change waits for at most one.
 const (
 	PurgeEach = time.Hour // how often Run forgets what is to be kept no longer
 
@@ -40,7 +41,8 @@ func (c *Config) checkRetention(f *faults) {
 
 // purging forgets what a bank keeps no longer, step by step.
 type purging struct {
-	store     store.Purger
+	store     store.Purger   // nil where the Store is none
+	sessions  store.Sessions // nil where the Store has none
 	retention Retention
 	clock     func() time.Time
 	log       *slog.Logger
@@ -49,11 +51,12 @@ type purging struct {
 
 // purging returns what forgets; nil where the Store cannot.
 func (b *Bank) purging() *purging {
-	purger, ok := b.config.Store.(store.Purger)
-	if !ok {
+	purger, purges := b.config.Store.(store.Purger)
+	sessions, keepsSessions := b.config.Store.(store.Sessions)
+	if !purges && !keepsSessions {
 		return nil
 	}
-	return &purging{store: purger, retention: b.config.Retention, clock: b.config.Clock, log: b.log}
+	return &purging{store: purger, sessions: sessions, retention: b.config.Retention, clock: b.config.Clock, log: b.log}
 }
 
 // run makes a pass now and after each interval, until the context ends.
@@ -61,8 +64,9 @@ func (p *purging) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		next := PurgeEach
 		forgotten, err := p.pass(ctx)
-		if forgotten != (store.Purged{}) {
-			p.log.Info("what is kept no longer was forgotten", "reservations", forgotten.Reservations, "audit", forgotten.Audit, "deleted", forgotten.Deleted)
+		if forgotten != (forgot{}) {
+			p.log.Info("what is kept no longer was forgotten", "reservations", forgotten.Reservations, "audit", forgotten.Audit,
+				"deleted", forgotten.Deleted, "sessions", forgotten.sessions)
 		}
 		if p.tell(ctx, err); err != nil {
 			next = purgeRetry
@@ -84,8 +88,14 @@ func (p *purging) tell(ctx context.Context, err error) {
 	p.failed = err != nil
 }
 
+// forgot is how much was forgotten.
+type forgot struct {
+	store.Purged
+	sessions int // of a portal, that had ended
+}
+
 // pass forgets all that is to be kept no longer, and returns how much it was.
-func (p *purging) pass(ctx context.Context) (all store.Purged, err error) {
+func (p *purging) pass(ctx context.Context) (all forgot, err error) {
 	now, what := p.clock(), store.Purge{Limit: purgeStep}
 	if p.retention.Audit > 0 {
 		what.AuditBefore = now.Add(-p.retention.Audit)
@@ -99,7 +109,8 @@ func (p *purging) pass(ctx context.Context) (all store.Purged, err error) {
 			return all, err
 		}
 		all.Reservations, all.Audit, all.Deleted = all.Reservations+step.Reservations, all.Audit+step.Audit, all.Deleted+step.Deleted
-		if max(step.Reservations, step.Audit, step.Deleted) < purgeStep {
+		all.sessions += step.sessions
+		if max(step.Reservations, step.Audit, step.Deleted, step.sessions) < purgeStep {
 			return all, nil
 		}
 		if wait(ctx, purgePause); ctx.Err() != nil {
@@ -108,19 +119,27 @@ func (p *purging) pass(ctx context.Context) (all store.Purged, err error) {
 	}
 }
 
-// step makes one transaction. A panic of the store is an error.
-func (p *purging) step(ctx context.Context, what store.Purge) (purged store.Purged, err error) {
+// step makes a transaction of each kind. A panic of the store is an error.
+func (p *purging) step(ctx context.Context, what store.Purge) (step forgot, err error) {
 	ctx, cancel := context.WithTimeout(ctx, purgeTimeout)
 	defer cancel()
 	defer func() {
 		if found := recover(); found != nil {
-			purged, err = store.Purged{}, errors.New("the store panics")
+			step, err = forgot{}, errors.New("the store panics")
 			if !p.failed {
 				err = fmt.Errorf("the store panics: %s", contain.Log(p.log, found))
 			}
 		}
 	}()
-	return p.store.Purge(ctx, what)
+	if p.store != nil {
+		if step.Purged, err = p.store.Purge(ctx, what); err != nil {
+			return forgot{}, err
+		}
+	}
+	if p.sessions != nil {
+		step.sessions, err = p.sessions.PurgeSessions(ctx, what.Limit)
+	}
+	return step, err
 }
 
 // wait waits, or until the context ends.

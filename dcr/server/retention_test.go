@@ -171,6 +171,30 @@ func TestABankForgetsInBoundedSteps(t *testing.T) {
 	})
 }
 
+func TestSessionsThatHaveEndedAreForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.bubble(t, func(t *testing.T) {
+		s := store.NewMemory(nil)
+		for i := range 120 {
+			require.NoError(t, s.PutSession(t.Context(), store.Session{Key: fmt.Sprint("ends", i), Until: time.Now().Add(time.Minute)}))
+		}
+		require.NoError(t, s.EndSession(t.Context(), "ends7", time.Now()))
+		kept := store.Session{Key: "kept", Until: time.Now().Add(2 * day)}
+		require.NoError(t, s.PutSession(t.Context(), kept))
+		time.Sleep(day)
+		log := w.running(t, s)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		left, err := s.PurgeSessions(t.Context(), 10)
+		require.NoError(t, err)
+		require.Zero(t, left, "all are forgotten already")
+		require.Contains(t, log.String(), "sessions=120")
+		held, err := s.GetSession(t.Context(), "kept")
+		require.NoError(t, err)
+		require.True(t, kept.Until.Equal(held.Until))
+	})
+}
+
 func TestWithoutRetentionTheTrailIsKeptAndReservationsEnd(t *testing.T) {
 	w := newWorld(t)
 	w.bubble(t, func(t *testing.T) {

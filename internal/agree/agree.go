@@ -26,6 +26,16 @@ type Store interface {
 	store.Auditor
 	lists
 	moves
+	portal
+}
+
+// portal is what a portal asks of a store.
+type portal interface {
+	store.Users
+	store.Sessions
+	store.Subscriptions
+	store.NameSearcher
+	store.Noter
 }
 
 type lists interface {
@@ -74,14 +84,18 @@ func WithMemory(t *rapid.T, open func(clock func() time.Time) Store) {
 		require.Equal(t, contents(t, memory), contents(t, other))
 		q := anyQuery(t, now)
 		require.Equal(t, register(t, memory, q, tidy), register(t, other, q, tidy))
+		require.Equal(t, people(t, memory), people(t, other))
 	}
 }
 
 // anyStep draws a change, which then can be made in either store, and gives what it answers.
 // kept is what an export of each store was at some time.
 func anyStep(t *rapid.T, now time.Time, kept map[Store]store.Batch, tidy bool) func(Store) string {
-	if rapid.IntRange(0, 4).Draw(t, "of the register") == 0 {
+	switch rapid.IntRange(0, 6).Draw(t, "of the register") {
+	case 0:
 		return anyRegisterStep(t, now, kept, tidy)
+	case 1, 2:
+		return anyPortalStep(t, now)
 	}
 	change := anyChange(t, now)
 	return func(s Store) string { return answer(change(s)) }
@@ -111,7 +125,9 @@ func anyChange(t *rapid.T, now time.Time) func(Store) error {
 	}
 	c.ClientID = rapid.SampledFrom([]string{"", "", "", "a", "b", "x", "y"}).Draw(t, "client_id")
 	c.UpstreamState = []byte(rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "upstream"))
-	with := store.Change{Audit: anyAudit(t)}
+	c.Application.Name = rapid.SampledFrom([]string{"", "One", "ONE two", "t%o"}).Draw(t, "name")
+	c.Issuer = rapid.SampledFrom([]string{"", "i", "I"}).Draw(t, "issuer")
+	with := store.Change{Audit: anyAudit(t), Unsubscribe: rapid.SampledFrom([][]string{nil, nil, {"x"}, {"x", "y"}}).Draw(t, "unsubscribe")}
 	if jti := rapid.SampledFrom([]string{"", "1", "2", "3", "4", "5"}).Draw(t, "jti"); jti != "" {
 		until := now.Truncate(time.Second).Add(time.Duration(rapid.IntRange(1, 4).Draw(t, "until")) * time.Second)
 		with.Reservation = store.Reservation{Namespace: "request", JTI: jti, Until: until}

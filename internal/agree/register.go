@@ -42,7 +42,11 @@ func anyQuery(t *rapid.T, now time.Time) store.Query {
 		SoftwareID:  rapid.SampledFrom([]string{"", "", "s", "S"}).Draw(t, "software"),
 		Environment: rapid.SampledFrom([]claims.Environment{"", "", "e", "E"}).Draw(t, "environment"),
 		State:       rapid.SampledFrom([]store.State{"", "", store.Active, store.Updating, store.Creating}).Draw(t, "state"),
-		IssuedFrom:  half("from"), IssuedBefore: half("before"), Newest: rapid.Bool().Draw(t, "newest"),
+		OrgIDs: rapid.SampledFrom([][]string{
+			nil, nil, nil, {}, {fmt.Sprint(now.Unix()), fmt.Sprint(now.Unix() - 1)}, {fmt.Sprint(now.Unix() - 1), "", fmt.Sprint(now.Unix() - 3), "none"},
+		}).Draw(t, "orgs"),
+		Issuers:    rapid.SampledFrom([][]string{nil, nil, nil, {"i"}, {"i", "I", ""}}).Draw(t, "issuers"),
+		IssuedFrom: half("from"), IssuedBefore: half("before"), Newest: rapid.Bool().Draw(t, "newest"),
 	}
 }
 
@@ -58,7 +62,7 @@ func anyRegisterStep(t *rapid.T, now time.Time, kept map[Store]store.Batch, tidy
 	}
 	imported := func(s Store, b store.Batch) string {
 		done, err := s.Import(ctx, b)
-		return fmt.Sprint(done, err == nil, errors.Is(err, store.ErrExists), errors.Is(err, store.ErrState))
+		return fmt.Sprint(done, err == nil, errors.Is(err, store.ErrExists), errors.Is(err, store.ErrState), errors.Is(err, store.ErrNotFound))
 	}
 	switch rapid.IntRange(0, 3).Draw(t, "register") {
 	case 0:
@@ -90,6 +94,10 @@ func exported(s Store, tidy bool) store.Batch {
 	var b store.Batch
 	b.Clients, _ = s.List(ctx, "", math.MaxInt)
 	b.Audit, _ = s.ListAudit(ctx, "", math.MaxInt)
+	for _, c := range b.Clients {
+		of, _ := s.ListSubscriptions(ctx, c.ID)
+		b.Subscriptions = append(b.Subscriptions, of...)
+	}
 	if tidy {
 		b.Reservations, _ = s.ListReservations(ctx, nil, math.MaxInt)
 		b.Forgotten, _, _ = s.Forgotten(ctx)
@@ -117,6 +125,9 @@ func anyBatch(t *rapid.T, now time.Time) store.Batch {
 			b.Audit = append(b.Audit, e)
 		}
 	}
+	if rapid.IntRange(0, 3).Draw(t, "imports a subscription") == 0 {
+		b.Subscriptions = append(b.Subscriptions, anySubscription(t, ids.Draw(t, "subscriber"), now))
+	}
 	if jti := rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "jti"); jti != "" {
 		until := now.Truncate(time.Second).Add(time.Duration(rapid.IntRange(1, 4).Draw(t, "until")) * time.Second)
 		held := store.Reservation{Namespace: "request", JTI: jti}
@@ -143,16 +154,9 @@ func register(t *rapid.T, s Store, q store.Query, tidy bool) string {
 		e.ID = e.ID[:12]
 		text += fmt.Sprintf("%+v\n", e)
 	}
-	for after := (store.Position{}); ; {
-		page, err := s.Search(ctx, q, after, 2)
-		require.NoError(t, err)
-		if len(page) == 0 {
-			break
-		}
-		for _, c := range page {
-			text += fmt.Sprintln("found", c.ID, c.Version)
-		}
-		after = page[len(page)-1].Position()
+	text += walked(t, func(after store.Position) ([]store.Client, error) { return s.Search(ctx, q, after, 2) })
+	for _, name := range []string{"one", "%", "b"} {
+		text += name + walked(t, func(after store.Position) ([]store.Client, error) { return s.SearchName(ctx, q, name, after, 2) })
 	}
 	if tidy {
 		held, err := s.ListReservations(ctx, nil, math.MaxInt)
@@ -162,6 +166,21 @@ func register(t *rapid.T, s Store, q store.Query, tidy bool) string {
 		text += fmt.Sprintln(held, mark.Unix(), ok)
 	}
 	return text
+}
+
+// walked is what a walk of a search finds.
+func walked(t *rapid.T, search func(store.Position) ([]store.Client, error)) (text string) {
+	for after := (store.Position{}); ; {
+		page, err := search(after)
+		require.NoError(t, err)
+		if len(page) == 0 {
+			return text
+		}
+		for _, c := range page {
+			text += fmt.Sprintln("found", c.ID, c.Version)
+		}
+		after = page[len(page)-1].Position()
+	}
 }
 
 // tidied forgets all reservations that have ended before it does what it has to do.
