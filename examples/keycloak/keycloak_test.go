@@ -54,6 +54,7 @@ func TestKeycloak(t *testing.T) {
 	t.Run("an operator removes a client", w.remove)
 	t.Run("a scope that the realm lacks is the bank's fault", w.lacksScope)
 	t.Run("one client that cannot be repaired does not hold up the others", w.heldUp)
+	t.Run("a TPP's contacts sign in through Keycloak as the directory", w.contacts)
 	w.bank.Stop()
 	t.Run("a death after Keycloak has the client leaves nothing", w.killedAtPOST)
 	t.Run("a death after Keycloak has the change leaves what was before", w.killedAtPUT)
