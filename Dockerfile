@@ -10,11 +10,11 @@ FROM scratch AS base
 USER 65532:65532
 WORKDIR /
 COPY LICENSE /
-EXPOSE 8443 8445
+EXPOSE 8443 8444 8445
 ENTRYPOINT ["/obdcr"]
 # The sandbox as the machine sees it that runs the container and publishes the two ports.
 # Between containers it needs the name by which they find it: --expose NAME.
-CMD ["sandbox", "--expose", "localhost", "--listen", ":8443", "--directory", ":8445"]
+CMD ["sandbox", "--expose", "localhost", "--listen", ":8443", "--portal", ":8444", "--directory", ":8445"]
 HEALTHCHECK --interval=10s --timeout=6s --start-period=30s CMD ["/obdcr", "health", "https://127.0.0.1:8443/readyz", "--ca", "/obdcr-sandbox/ca.pem"]
 
 FROM base AS prebuilt

@@ -82,7 +82,7 @@ func TestTheImageServes(t *testing.T) {
 func liveInContainer(t *testing.T, image stage, c *container, public string) {
 	words := append(image.only(t, "ENTRYPOINT").list(t), image.only(t, "CMD").list(t)...)
 	port := strconv.Itoa(realtest.FreePort(t))
-	words = append(words, "--listen", ":"+port, "--directory", ":"+strconv.Itoa(realtest.FreePort(t)))
+	words = append(words, "--listen", ":"+port, "--portal", ":"+strconv.Itoa(realtest.FreePort(t)), "--directory", ":"+strconv.Itoa(realtest.FreePort(t)))
 	health := image.health(t)
 	for i := range health {
 		health[i] = strings.Replace(health[i], ":8443", ":"+port, 1)

@@ -85,7 +85,7 @@ func TestTheDockerfileFitsTheCommand(t *testing.T) {
 		require.NoError(t, cmd.ParseFlags(rest))
 		require.NoError(t, cmd.ValidateArgs(cmd.Flags().Args()))
 		var ports []string
-		for _, flag := range []string{"listen", "directory"} {
+		for _, flag := range []string{"listen", "portal", "directory"} {
 			require.Regexp(t, `^:[0-9]+$`, cmd.Flag(flag).Value.String(), "every address of the container")
 			ports = append(ports, cmd.Flag(flag).Value.String()[1:])
 		}

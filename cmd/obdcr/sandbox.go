@@ -43,10 +43,11 @@ func (a *app) sandboxCommand() *cobra.Command {
 	o := &sandboxOptions{}
 	cmd := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Run a directory and a bank on this machine, to try registration",
+		Short: "Run a directory, a bank and its portal here, to try registration",
 		Long: `sandbox runs a whole ecosystem on loopback: a directory that issues software
-statements, and a bank that registers clients. In one folder it makes keys and
-certificates, a TPP with a request that is ready to send, the bank's policy, and a
+statements and signs people in, a bank that registers clients, and the bank's portal,
+where people register them by hand. In one folder it makes keys and certificates, a TPP
+with a request that is ready to send, people who can sign in, the bank's policy, and a
 configuration for the OBIE DCR conformance tool. Then it prints what to try next. A
 program waits for ready.json in the folder, or for 200 from the bank's /readyz. A second
 start uses the same keys, ports and clients.
@@ -77,7 +78,7 @@ have any statement signed: publish its port to nobody else.`,
 	f := cmd.Flags()
 	f.StringVar(&o.dir, "dir", sandbox.DefaultDir, "where everything is kept, a `FOLDER`")
 	f.StringVar(&o.listen, "listen", sandbox.DefaultListen, "the bank's `HOST:PORT` on loopback; port 0 picks a free one")
-	f.StringVar(&o.portal, "portal", sandbox.DefaultPortal, "the portal's `HOST:PORT`; there is no portal yet")
+	f.StringVar(&o.portal, "portal", sandbox.DefaultPortal, "the portal's `HOST:PORT`; without it, the host of --listen, and a free port where that has port 0")
 	f.StringVar(&o.directory, "directory", sandbox.DefaultDirectory, "the directory's `HOST:PORT`")
 	f.Var(&list{values: &o.expose}, "expose",
 		"each `NAME` or IP address by which others reach the sandbox; the addresses above may be beyond loopback then")
@@ -88,7 +89,7 @@ have any statement signed: publish its port to nobody else.`,
 	f.Var(&list{values: &o.authMethods}, "auth-methods",
 		"what clients may authenticate with: "+text.List(claims.AuthMethods()))
 	f.StringVar(&o.policy, "policy", "", "the bank's policy, a JSON `FILE`")
-	f.BoolVar(&o.chaos, "chaos", false, "refuse and delay a few percent of all answers of bank and directory, but of /healthz, /readyz and /metrics")
+	f.BoolVar(&o.chaos, "chaos", false, "refuse and delay a few percent of all answers of bank, portal and directory, but of /healthz, /readyz and /metrics")
 	complete(cmd, "store", []string{sandbox.StoreSQLite, sandbox.StoreMemory})
 	complete(cmd, "profile", text.Strings(validate.Profiles()))
 	complete(cmd, "auth-methods", text.Strings(claims.AuthMethods()))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -28,16 +29,18 @@ func welcome(out io.Writer, dir string, s *sandbox.Sandbox, shell bool) error {
 	for _, row := range [][2]string{
 		{"bank", at.Bank}, {"discovery", at.Discovery}, {"registration", at.RegistrationEndpoint}, {"tokens", at.TokenEndpoint},
 		{"and", "/openapi.yaml /healthz /readyz /metrics"},
+		{"portal", at.Portal},
 		{"directory", at.Directory}, {"key sets", "/keys.jwks and /{org_id}/{software_id}.jwks"},
 		{"its API", "/token and /v2.1/organisation/{org_id}/software-statement/..."},
-		{"to test with", "POST /ssa, PUT on key sets, POST /rotate, PUT /faults,"}, {"", "GET /fetches"},
+		{"to test with", "POST /ssa, PUT on key sets, POST /rotate, PUT /faults,"}, {"", "PUT /people, GET /fetches"},
 	} {
 		text.WriteString("  " + row[0] + strings.Repeat(" ", 14-len(row[0])) + row[1] + "\n")
 	}
 	if s.Waits {
 		text.WriteString("  to approve    GET /pending of the bank, POST /pending/{client_id}/approve\n" +
-			"                or .../refuse: the policy has pending_changes\n")
+			"                or .../refuse, or the portal: the policy has pending_changes\n")
 	}
+	text.WriteString(toSignIn(dir, s.People))
 	text.WriteString(`
 The bank caches key sets. For a key or kid that it does not know it reads the
 set again at once, but only once in 30 s for each client certificate. It may
@@ -65,6 +68,25 @@ Ctrl-C ends the sandbox.
 `)
 	_, err := io.WriteString(out, text.String())
 	return err
+}
+
+// toSignIn says who can sign in at the portal.
+func toSignIn(dir string, people []sandbox.Person) string {
+	if len(people) == 0 {
+		return ""
+	}
+	var text strings.Builder
+	text.WriteString(`
+Try the portal in a browser: sign in as one of these, by password and code, and
+add an application by the statement in
+  ` + shellWord(filepath.Join(dir, "tpp", "ssa.jwt")) + `
+
+`)
+	for _, p := range people {
+		text.WriteString("  " + strings.TrimRight(fmt.Sprintf("%-20s %-8s %-7s %s", p.Email, p.Password, p.Code, p.What), " ") + "\n")
+	}
+	text.WriteString("\nThey are in people.json. The browser warns of the certificates until it trusts\n  " + shellWord(filepath.Join(dir, "ca.pem")) + "\n")
+	return text.String()
 }
 
 // nextStep is a command to try. Each of its words is what must stay on one line, such as a

@@ -88,13 +88,13 @@ func (b *bank) shut() error {
 // keyTimeout bounds the steps of a connection to the directory: as long as a fetch may take.
 const keyTimeout = 15 * time.Second
 
-// keyResolver lets the bank read key sets from the sandbox's directory, and from no other
-// host. It connects to the directory's listener, whatever the name in an address leads to:
-// in a container the name may lead elsewhere, or nowhere. Call stop at the end.
-func keyResolver(p parts, directory *url.URL) (keys *ssa.RemoteKeys, stop func(), err error) {
+// toDirectory makes the transport to the directory. It connects to the directory's listener,
+// whatever the name in an address leads to: in a container the name may lead elsewhere, or
+// nowhere.
+func (p *parts) toDirectory() *http.Transport {
 	roots := x509.NewCertPool()
 	roots.AddCert(p.ca)
-	transport := &http.Transport{
+	return &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			d := net.Dialer{Timeout: keyTimeout}
 			return d.DialContext(ctx, p.keysAt.Network(), p.keysAt.String())
@@ -103,6 +103,12 @@ func keyResolver(p parts, directory *url.URL) (keys *ssa.RemoteKeys, stop func()
 		TLSHandshakeTimeout: keyTimeout, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 32 << 10,
 		DisableCompression: true,
 	}
+}
+
+// keyResolver lets the bank read key sets from the sandbox's directory, and from no other
+// host. Call stop at the end.
+func keyResolver(p parts, directory *url.URL) (keys *ssa.RemoteKeys, stop func(), err error) {
+	transport := p.toDirectory()
 	log := server.KeyLog(p.config.Logger)
 	keys, err = ssa.NewRemoteKeys(ssa.RemoteConfig{
 		Sources: []ssa.RemoteSource{{Hosts: []string{directory.Host}}}, Transport: transport,
@@ -170,7 +176,7 @@ func (b *bank) build(p parts) error {
 		Keys: server.KeyConfig{Resolver: keys},
 		Clients: server.CertificateConfig{Server: []tls.Certificate{p.own},
 			Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {p.ca}}}},
-		Store: b.store, SealingKey: claims.NewSecret(string(sealing)), TokenEndpoint: true,
+		Store: b.store, SealingKey: claims.NewSecret(string(sealing)), TokenEndpoint: true, MaySubscribe: apis().Decide,
 		Paths: server.Paths{Registration: c.Path, Token: tokenPath, Discovery: discoveryPath}, Limiter: c.Limiter,
 		Rest: c.names.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !b.decide(w, r) {

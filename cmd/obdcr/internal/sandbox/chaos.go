@@ -20,7 +20,7 @@ const (
 // supervisor judges the process: it would restart the sandbox. random returns numbers
 // within [0, 1).
 func chaos(next http.Handler, random func() float64) http.Handler {
-	spared := []string{"/healthz", readyPath, "/metrics"}
+	spared := []string{healthPath, readyPath, "/metrics"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if slices.Contains(spared, r.URL.Path) {
 			next.ServeHTTP(w, r)

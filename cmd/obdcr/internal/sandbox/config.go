@@ -54,8 +54,8 @@ type Config struct {
 	// localhost, which no host means too. With Expose they may be elsewhere, and no host
 	// means every address of the machine. Port 0 is the port of the last start, or a free
 	// one if that is taken or this is the first start. An empty field is the address of the
-	// last start, or the default at the first start. There is no portal yet: nothing listens
-	// at Portal.
+	// last start, or the default at the first start; an empty Portal goes with a Listen that is
+	// given: to a free port where that has port 0, and at the first start to the same host.
 	Listen, Directory, Portal string
 	// Expose has the host names and IP addresses by which clients on other machines and in
 	// other containers reach the sandbox; nil: it is for this machine alone. The first one
@@ -121,7 +121,7 @@ func (c *Config) check() error {
 			return usage("--%s %s: %v", a.flag, text.Quote(a.address), err)
 		}
 	}
-	taken := []string{tokenPath, discoveryPath, "/metrics", "/healthz", readyPath, "/openapi.yaml", pendingPath}
+	taken := []string{tokenPath, discoveryPath, "/metrics", healthPath, readyPath, "/openapi.yaml", pendingPath}
 	if err := dcr.CheckPath(c.Path); err != nil || slices.Contains(taken, c.Path) {
 		return usage("--path %.64q: it must begin with a slash, end without one, hold no wildcard, and be no other path of the bank", c.Path)
 	}

@@ -43,6 +43,10 @@ type directory struct {
 	fetched map[string]int
 	faults  faults
 	api     *ssatest.API
+	signIn  *ssatest.Provider
+
+	peopleMu sync.Mutex // apart from mu, which the provider takes while it holds its own lock
+	people   []person
 }
 
 func newDirectory(c *Config, f folder, s *state, url string) (*directory, error) {
@@ -58,7 +62,10 @@ func newDirectory(c *Config, f folder, s *state, url string) (*directory, error)
 	if d.api, err = d.newAPI(); err != nil {
 		return nil, err
 	}
-	return d, nil
+	if d.signIn, err = d.newSignIn(); err != nil {
+		return nil, err
+	}
+	return d, d.openPeople()
 }
 
 // mint signs a statement for the sandbox's TPP, with changes to its claims. It returns the
@@ -78,7 +85,7 @@ func (d *directory) mint(changes map[string]json.RawMessage) (token string, payl
 func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	if d.api.Serves(path) {
-		d.serveAPI(w, r)
+		d.orFault(w, r, d.api)
 		return
 	}
 	switch path {
@@ -90,6 +97,9 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "/faults":
 		d.verb(w, r, maxVerb, map[string]verb{http.MethodPut: d.putFault, http.MethodDelete: d.clearFaults})
+		return
+	case "/people":
+		d.verb(w, r, maxVerb, map[string]verb{http.MethodPut: d.putPerson, http.MethodGet: d.listPeople})
 		return
 	case "/fetches":
 		d.verb(w, r, maxVerb, map[string]verb{http.MethodGet: d.fetches})

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"crypto"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -52,12 +53,35 @@ func (d *directory) mintFor(org, software string) (string, error) {
 	return token, err
 }
 
-// serveAPI serves the API, or the fault that is set for the path.
-func (d *directory) serveAPI(w http.ResponseWriter, r *http.Request) {
+// newSignIn makes the sign-in of people. It signs by the key of statements.
+func (d *directory) newSignIn() (*ssatest.Provider, error) {
+	return ssatest.NewProvider(ssatest.ProviderConfig{URL: d.url, JWKS: d.url + keysPath, Clock: d.clock, Hints: true,
+		Key: func() (crypto.Signer, string) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return d.keys.current, d.keys.kids()[0]
+		}})
+}
+
+// withSignIn serves the sign-in beside all else. Its pages are those that the page of another
+// origin leads to.
+func (d *directory) withSignIn() http.Handler {
+	other := ownPages(d)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.signIn.Serves(r.URL.Path) {
+			d.orFault(w, r, d.signIn)
+			return
+		}
+		other.ServeHTTP(w, r)
+	})
+}
+
+// orFault serves, or makes the fault that is set for the path.
+func (d *directory) orFault(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	d.count(r.URL.Path)
 	f := d.faults.next(r.URL.Path)
 	if f == nil {
-		d.api.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 		return
 	}
 	wait(w, r, time.Duration(f.DelayMS)*time.Millisecond)
@@ -70,7 +94,7 @@ func (d *directory) serveAPI(w http.ResponseWriter, r *http.Request) {
 	for name, value := range f.Headers {
 		w.Header().Set(name, value)
 	}
-	d.api.ServeHTTP(w, r)
+	next.ServeHTTP(w, r)
 }
 
 // count counts a fetch of a path.

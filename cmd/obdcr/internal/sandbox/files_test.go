@@ -27,7 +27,7 @@ func TestTheFolderHoldsEveryFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "folder")
 	start(t, sandbox.Config{Dir: dir, Store: sandbox.StoreSQLite}) // every key is made
 	secret := map[string]bool{"ca.key": true, "directory.key": true, "tpp/transport.key": true, "tpp/signing.key": true,
-		"conformance.json": true, "obdcr.db": true, "state/sealing.key": true, "state/server.key": true}
+		"conformance.json": true, "people.json": true, "obdcr.db": true, "state/sealing.key": true, "state/server.key": true}
 	for _, name := range []string{"ca.pem", "directory.jwks", "tpp/transport.pem", "tpp/signing.pem", "tpp/signing.kid",
 		"tpp/ssa.jwt", "tpp/ssa.json", "tpp/request.jwt", "tpp/software.jwks", "policy.json", "directory.json", "ready.json"} {
 		secret[name] = false
@@ -54,9 +54,9 @@ func TestReadySaysWhereEverythingIs(t *testing.T) {
 	require.True(t, strings.HasPrefix(bank, "https://127.0.0.1:"))
 	require.Equal(t, map[string]string{
 		"bank": bank, "discovery": bank + "/.well-known/openid-configuration", "registration_endpoint": bank + "/register",
-		"token_endpoint": bank + "/token", "directory": w.Ready.Directory, "profile": "obie-3.3",
+		"token_endpoint": bank + "/token", "directory": w.Ready.Directory, "portal": w.Ready.Portal, "profile": "obie-3.3",
 		"audience": sandbox.Audience, "store": "memory",
-	}, ready, "and no portal")
+	}, ready)
 	require.Regexp(t, `^[0-9A-Za-z]{18}$`, ready["audience"])
 
 	w.stop()

@@ -9,24 +9,34 @@ import (
 	"github.com/obdcr/obdcr/internal/fetch"
 )
 
-// guard answers 421 if the Host of a request is none of the names, and 403 if a page of
-// another origin sends it. A page of a stranger could otherwise use the directory, or decide
-// what waits at the bank, through the browser of someone who reaches it: under a name of the
-// stranger's (DNS rebinding) or under the sandbox's own. The port does not count: containers
-// map ports. A browser tells the origin by Origin, and where it sends none by Sec-Fetch-Site.
-func (n names) guard(next http.Handler) http.Handler {
+// guard is guardHost and ownPages in one. A page of a stranger could otherwise use the
+// directory, or decide what waits at the bank, through the browser of someone who reaches it:
+// under a name of the stranger's (DNS rebinding) or under the sandbox's own.
+func (n names) guard(next http.Handler) http.Handler { return n.guardHost(ownPages(next)) }
+
+// guardHost answers 421 if the Host of a request is none of the names. The port does not count:
+// containers map ports.
+func (n names) guardHost(next http.Handler) http.Handler {
 	all := n.all()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := canonicalHost(r)
-		name, _, unsplit := net.SplitHostPort(host)
-		switch {
-		case unsplit != nil || !slices.Contains(all, name):
+		name, _, unsplit := net.SplitHostPort(canonicalHost(r))
+		if unsplit != nil || !slices.Contains(all, name) {
 			complain(w, http.StatusMisdirectedRequest, "ask for the sandbox by one of its names: "+strings.Join(all, ", "))
-		case !ownOrigin(r.Header.Values("Origin"), host) || slices.ContainsFunc(r.Header.Values("Sec-Fetch-Site"), foreign):
-			complain(w, http.StatusForbidden, "the sandbox answers no page of another origin")
-		default:
-			next.ServeHTTP(w, r)
+			return
 		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ownPages answers 403 if a page of another origin sends a request. A browser tells the origin
+// by Origin, and where it sends none by Sec-Fetch-Site.
+func ownPages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !ownOrigin(r.Header.Values("Origin"), canonicalHost(r)) || slices.ContainsFunc(r.Header.Values("Sec-Fetch-Site"), foreign) {
+			complain(w, http.StatusForbidden, "the sandbox answers no page of another origin")
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

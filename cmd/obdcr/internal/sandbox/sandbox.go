@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,16 +8,15 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/metrics"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/trust"
+	"github.com/obdcr/obdcr/dcr/portal"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -37,6 +35,7 @@ type Ready struct {
 	RegistrationEndpoint string           `json:"registration_endpoint"`
 	TokenEndpoint        string           `json:"token_endpoint"`
 	Directory            string           `json:"directory"`
+	Portal               string           `json:"portal"`
 	Profile              validate.Profile `json:"profile"`
 	Audience             string           `json:"audience"`
 	Store                string           `json:"store"`
@@ -48,6 +47,8 @@ type Sandbox struct {
 	// RegisterFlags are the flags that the verb register needs beside --config
 	// conformance.json, because of the bank's policy; empty for most policies.
 	RegisterFlags []string
+	// People can sign in at the portal; people.json in the folder has all of them.
+	People []Person
 	// Waits says that changes wait for a person by the bank's policy: the user is that person,
 	// at /pending of the bank.
 	Waits bool
@@ -55,9 +56,11 @@ type Sandbox struct {
 	files          folder
 	log            *slog.Logger
 	bank           *bank
+	portal         *portal.Portal
 	servers        []*http.Server
 	failed         chan error
 	bankAt, keysAt net.Listener
+	portalAt       net.Listener
 	stop           chan struct{} // closed by Close
 	up             atomic.Bool   // ready.json is there
 	work           sync.WaitGroup
@@ -76,7 +79,7 @@ func Start(ctx context.Context, c Config) (*Sandbox, error) {
 	if err != nil {
 		return nil, errors.Join(err, folder(c.Dir).forget(readyFile))
 	}
-	s := &Sandbox{files: folder(c.Dir), log: c.Logger, failed: make(chan error, 2), stop: make(chan struct{})}
+	s := &Sandbox{files: folder(c.Dir), log: c.Logger, failed: make(chan error, 3), stop: make(chan struct{})}
 	if err := s.start(ctx, &c); err != nil {
 		return nil, errors.Join(err, s.abandon())
 	}
@@ -148,9 +151,11 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	}
 	s.Ready.Audience, s.Ready.Profile, s.Ready.Store = policy.Audiences[0], c.Profile, c.kindOfStore()
 	s.Waits = len(policy.PendingChanges) > 0
-	s.bank, err = newBank(ctx, parts{config: c, files: s.files, ca: ca.cert, own: server.tls(), policy: policy, ready: &s.Ready, metrics: metrics.New(),
-		keysAt: s.keysAt.Addr()})
-	if err != nil {
+	p := parts{config: c, files: s.files, ca: ca.cert, own: server.tls(), policy: policy, ready: &s.Ready, metrics: metrics.New(), keysAt: s.keysAt.Addr()}
+	if s.bank, err = newBank(ctx, p); err != nil {
+		return err
+	}
+	if s.portal, err = newPortal(p, s.bank, d); err != nil {
 		return err
 	}
 	// The bank serves no request yet, so every change that is half done was left by an
@@ -158,12 +163,18 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	if _, err := s.bank.Registrar().Reconcile(ctx, 0); err != nil {
 		c.Logger.Error("changes that stopped half-way cannot be ended", "error", err)
 	}
-	s.serve(c, server, d)
+	s.People = d.tellPeople()
+	s.serve(c, server, d, p.metrics)
 	s.RegisterFlags, err = party.writeFiles(ctx, c, s.files, d, ca, &s.Ready,
 		&sampler{policy: &policy, validator: validator, metadata: s.bank.metadata, leaf: party.transport.cert, now: c.Clock()})
 	if err != nil {
 		return err
 	}
+	return s.announce(&policy)
+}
+
+// announce writes the files by which others know the sandbox, ready.json last.
+func (s *Sandbox) announce(policy *validate.Policy) error {
 	if err := s.files.writeJSON(policyFile, policy, public); err != nil {
 		return err
 	}
@@ -178,8 +189,11 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	return nil
 }
 
-// readyPath is the bank's address that says whether the sandbox is ready.
-const readyPath = "/readyz"
+// healthPath says whether the process answers, and readyPath whether the sandbox is ready.
+const (
+	healthPath = "/healthz"
+	readyPath  = "/readyz"
+)
 
 // untilUp answers 503 at /readyz until ready.json is there, and again from Close on: who
 // polls either reads files that are complete.
@@ -194,82 +208,23 @@ func (s *Sandbox) untilUp(next http.Handler) http.Handler {
 	})
 }
 
-// listen opens both listeners and saves their addresses for the next start. Stored clients
-// name the directory's address, so it has to stay the same.
-func (s *Sandbox) listen(c *Config, known *state) error {
-	before := cmp.Or(known.Published, known.Directory)
-	bank, err := listen(c.names, "listen", c.Listen, known.Listen, DefaultListen)
-	if err != nil {
-		return err
-	}
-	s.bankAt = bank.Listener
-	directory, err := listen(c.names, "directory", c.Directory, known.Directory, DefaultDirectory)
-	if err != nil {
-		return err
-	}
-	s.keysAt = directory.Listener
-	s.Ready.Bank, s.Ready.Directory = bank.url, directory.url
-	s.Ready.Discovery, s.Ready.RegistrationEndpoint, s.Ready.TokenEndpoint = bank.url+discoveryPath, bank.url+c.Path, bank.url+tokenPath
-	known.Listen, known.Directory, known.Published = bank.address, directory.address, strings.TrimPrefix(directory.url, "https://")
-	if before != "" && before != known.Published {
-		s.log.Warn("the directory has moved: clients that were registered before name its old address, and are not known any more",
-			"from", before, "to", known.Published)
-	}
-	if c.Expose != nil && bank.local && directory.local {
-		s.log.Warn("nobody but this machine reaches the sandbox: --listen and --directory let it listen elsewhere, such as 0.0.0.0:8443 and 0.0.0.0:8445")
-	}
-	return known.save(s.files)
-}
-
-// listener is a listener of the sandbox.
-type listener struct {
-	net.Listener
-	address string // host:port to listen at again
-	url     string // by which clients reach it
-	local   bool   // on loopback
-}
-
-// listen listens at the address that was asked for, else at that of the last start, else
-// at the usual one. Port 0 is the port of the last start if that is free.
-func listen(n names, flag, asked, last, usual string) (*listener, error) {
-	address := cmp.Or(asked, last, usual)
-	host, port, err := n.splitListen(address)
-	if err != nil {
-		return nil, failure("%s: %w", stateFile, err)
-	}
-	var l net.Listener
-	if port == 0 && last != "" {
-		if _, before, err := n.splitListen(last); err == nil {
-			l, _ = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(before))) // an error means that it is taken: a free port then
-		}
-	}
-	if l == nil {
-		l, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-	}
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, failure("%s is taken: stop what listens there, or give --%s another address; port 0 picks a free one", address, flag)
-	}
-	if err != nil {
-		return nil, failure("%w", err)
-	}
-	at, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		return nil, errors.Join(failure("%s is no TCP address", l.Addr()), l.Close())
-	}
-	return &listener{l, net.JoinHostPort(host, strconv.Itoa(at.Port)), n.address(host, at.Port), at.IP.IsLoopback()}, nil
-}
-
-// serve starts the servers of bank and directory, and the bank's Run.
-func (s *Sandbox) serve(c *Config, own pair, d *directory) {
+// serve starts the servers of bank, directory and portal, and what runs beside them.
+func (s *Sandbox) serve(c *Config, own pair, d *directory, m *metrics.Metrics) {
 	bank := s.bank.HTTPServer()
 	bank.Handler = s.untilUp(bank.Handler)
-	directory := &http.Server{
-		Handler: c.names.guard(d), TLSConfig: &tls.Config{Certificates: []tls.Certificate{own.tls()}, MinVersion: tls.VersionTLS12,
-			CipherSuites: bank.TLSConfig.CipherSuites, ClientAuth: tls.RequestClientCert}, // the API judges it, by the key set of the software
-		ReadHeaderTimeout: bank.ReadHeaderTimeout, ReadTimeout: bank.ReadTimeout, WriteTimeout: bank.WriteTimeout, IdleTimeout: bank.IdleTimeout,
-		MaxHeaderBytes: bank.MaxHeaderBytes, ErrorLog: bank.ErrorLog,
+	limited := func(h http.Handler, ask tls.ClientAuthType) *http.Server {
+		return &http.Server{
+			Handler: h, TLSConfig: &tls.Config{Certificates: []tls.Certificate{own.tls()}, MinVersion: tls.VersionTLS12,
+				CipherSuites: bank.TLSConfig.CipherSuites, ClientAuth: ask},
+			ReadHeaderTimeout: bank.ReadHeaderTimeout, ReadTimeout: bank.ReadTimeout, WriteTimeout: bank.WriteTimeout, IdleTimeout: bank.IdleTimeout,
+			MaxHeaderBytes: bank.MaxHeaderBytes, ErrorLog: bank.ErrorLog,
+		}
 	}
-	for at, server := range map[net.Listener]*http.Server{s.bankAt: bank, s.keysAt: directory} {
+	for at, server := range map[net.Listener]*http.Server{
+		s.bankAt:   bank,
+		s.keysAt:   limited(c.names.guardHost(d.withSignIn()), tls.RequestClientCert), // the API judges it, by the key set of the software
+		s.portalAt: limited(c.names.guardHost(s.pages(bank.Handler, m)), tls.NoClientCert),
+	} {
 		if c.Chaos {
 			server.Handler = chaos(server.Handler, c.Random)
 		}
@@ -285,6 +240,7 @@ func (s *Sandbox) serve(c *Config, own pair, d *directory) {
 	}
 	running, end := context.WithCancel(context.Background())
 	s.work.Go(func() { s.bank.Run(running) })
+	s.work.Go(func() { s.portal.Run(running, time.Minute) })
 	s.work.Go(func() {
 		<-s.stop
 		end()
@@ -316,7 +272,7 @@ func (s *Sandbox) abandon() error {
 	for _, server := range s.servers {
 		_ = server.Close() // its listener is closed below
 	}
-	for _, l := range []net.Listener{s.bankAt, s.keysAt} {
+	for _, l := range []net.Listener{s.bankAt, s.keysAt, s.portalAt} {
 		if l != nil {
 			_ = l.Close() // a server may have closed it already
 		}

@@ -22,11 +22,12 @@ type state struct {
 	SoftwareID string `json:"software_id"`
 	// Expose has the names of Config.Expose; nil for none.
 	Expose []string `json:"expose,omitempty"`
-	// Listen and Directory are the host:port that bank and directory listened at, and
+	// Listen, Directory and Portal are the host:port that each listened at, and
 	// Published is that of the directory in addresses. A state of an older version has no
 	// Published: it was Directory.
 	Listen    string `json:"listen,omitempty"`
 	Directory string `json:"directory,omitempty"`
+	Portal    string `json:"portal,omitempty"`
 	Published string `json:"published,omitempty"`
 }
 

@@ -43,7 +43,7 @@ func (c *Config) bank(p parts) (*server.Bank, server.CertificateConfig, error) {
 		config.Methods = c.Methods
 	}
 	for _, fill := range []func(*server.Config, *slog.Logger) error{
-		c.fillPolicy, c.fillDirectories, c.fillKeys, c.fillClients, c.fillSecrets, c.fillTokens, c.fillDiscovery, c.fillUpstream, c.fillHooks,
+		c.fillPolicy, c.fillDirectories, c.fillKeys, c.fillClients, c.fillSecrets, c.fillTokens, c.fillDiscovery, c.fillUpstream, c.fillHooks, c.fillAPIs,
 	} {
 		if err := fill(&config, p.log); err != nil {
 			return nil, server.CertificateConfig{}, err
@@ -51,7 +51,7 @@ func (c *Config) bank(p parts) (*server.Bank, server.CertificateConfig, error) {
 	}
 	bank, err := server.New(config)
 	if err != nil {
-		return nil, server.CertificateConfig{}, c.translate(err)
+		return nil, server.CertificateConfig{}, c.translate(err, spelled)
 	}
 	return bank, config.Clients, nil
 }
@@ -88,7 +88,8 @@ func (c *Config) fillPolicy(s *server.Config, _ *slog.Logger) error {
 	return c.fault(faults)
 }
 
-func (c *Config) fillDirectories(s *server.Config, _ *slog.Logger) error {
+// fillKnown finds the well-known directories.
+func (c *Config) fillKnown(s *server.Config) {
 	for _, short := range c.Directories {
 		for _, d := range ssa.KnownDirectories() {
 			if d.Short == short {
@@ -96,6 +97,10 @@ func (c *Config) fillDirectories(s *server.Config, _ *slog.Logger) error {
 			}
 		}
 	}
+}
+
+func (c *Config) fillDirectories(s *server.Config, _ *slog.Logger) error {
+	c.fillKnown(s)
 	for i := range c.Anchors {
 		a := &c.Anchors[i]
 		anchor := ssa.Anchor{Name: a.Name, Issuer: a.Issuer, Environment: a.Environment, JWKSURL: a.JWKSURL, JWKSHosts: a.JWKSHosts, ClaimNames: a.ClaimNames}

@@ -124,6 +124,9 @@ func (c *Config) reloadable() []string {
 	if c.TLS != nil {
 		all = append(all, c.TLS.CertificateFile, c.TLS.KeyFile)
 	}
+	if c.Portal != nil && c.Portal.TLS != nil {
+		all = append(all, c.Portal.TLS.CertificateFile, c.Portal.TLS.KeyFile)
+	}
 	for _, list := range c.Clients.Authorities {
 		all = append(all, list...)
 	}

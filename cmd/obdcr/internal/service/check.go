@@ -60,6 +60,7 @@ func (c *Config) check(f *jsonform.Faults) {
 	checkNetworks(f, "keys/not_public", c.Keys.NotPublic)
 	c.checkStore(f)
 	c.checkServers(f)
+	c.checkPortal(f)
 	checkSecret(f, "sealing_key", c.SealingKey)
 }
 

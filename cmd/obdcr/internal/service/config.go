@@ -40,6 +40,7 @@ type Config struct {
 	Discovery     Discovery
 	Upstream      *Upstream
 	Hooks         *Hooks
+	Portal        *Portal
 	Retention     Retention
 	ChangeTimeout time.Duration
 	ReloadEvery   time.Duration

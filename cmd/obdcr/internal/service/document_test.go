@@ -97,6 +97,26 @@ upstream:
   server: keycloak
   mapping: {const: {a: {"b": [1, "c: d", true, null]}}, rename: {x: y}}
 hooks: {url: "https://hooks.example", certificate_file: bank.pem, key_file: bank.key}
+portal:
+  address: https://portal.bank.example/portal
+  listen: 127.0.0.1:8450
+  plain_http: true
+  issuers: [b]
+  sign_in:
+    issuer: https://directory.example
+    client_id: bank
+    client_key: {key_file: bank.key, key_id: k, algorithm: ES256}
+    scopes: [organisations]
+    claims: {organisations: /organisations/*/id}
+    acr: [a]
+    amr: [otp]
+    max_age: 5m
+  operators: {claim: groups, values: [operators]}
+  apis: {roles: {accounts: [AISP]}}
+  idle_timeout: 5m
+  lifetime: 1h
+  rate_limit: {per_second: 1}
+  look: {bank: A, logo_file: logo.png, accent: "#000000", accent_dark: "#ffffff", texts: {contact: "Write to us."}}
 rate_limit: {per_second: 3}
 methods: [POST]
 change_timeout: 90s
@@ -126,11 +146,13 @@ func validates(t *testing.T, name, config string) {
 	require.NoError(t, err)
 	c := jsonschema.NewCompiler()
 	require.NoError(t, c.AddResource(service.SchemaID, doc))
-	policy, err := os.ReadFile("../../../../docs/policy.schema.json")
-	require.NoError(t, err)
-	of, err := jsonschema.UnmarshalJSON(bytes.NewReader(policy))
-	require.NoError(t, err)
-	require.NoError(t, c.AddResource(strings.Replace(service.SchemaID, "serve", "policy", 1), of))
+	for _, other := range []string{"policy", "api-roles"} {
+		document, err := os.ReadFile("../../../../docs/" + other + ".schema.json")
+		require.NoError(t, err)
+		of, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
+		require.NoError(t, err)
+		require.NoError(t, c.AddResource(strings.Replace(service.SchemaID, "serve", other, 1), of))
+	}
 	schema, err := c.Compile(service.SchemaID)
 	require.NoError(t, err)
 	json, err := yaml.YAMLToJSON([]byte(config))

@@ -63,8 +63,9 @@ func (r *running) reload() {
 	if err == nil {
 		next.Trust = trust
 	}
+	part("portal", r.reloadPortal())
 	if err := r.bank.Reload(next); err != nil {
-		r.log.Error("the certificates are not renewed, and those before stay in force", "error", r.config.translate(err))
+		r.log.Error("the certificates are not renewed, and those before stay in force", "error", r.config.translate(err, spelled))
 		return
 	}
 	r.certificates = next
@@ -72,6 +73,19 @@ func (r *running) reload() {
 	if !failed {
 		r.log.Info("certificates, CAs and revocation lists are read again")
 	}
+}
+
+// reloadPortal reads the portal's certificate again.
+func (r *running) reloadPortal() error {
+	own, err := r.config.ownPortal(r.log)
+	if own == nil || err != nil {
+		return err
+	}
+	if before := r.portalOwn.Load(); inDate(*before) && !inDate(*own) {
+		return r.config.faultAt("portal/tls/certificate_file", "%s is not in date, and the certificate before is", text.Echo(r.config.Portal.TLS.CertificateFile))
+	}
+	r.portalOwn.Store(own)
+	return nil
 }
 
 // tellExpiry tells the metrics when what is in use ends.
@@ -84,6 +98,9 @@ func (r *running) tellExpiry() {
 	}
 	for _, own := range r.certificates.Server {
 		end("server", own.Leaf.NotAfter)
+	}
+	if own := r.portalOwn.Load(); own != nil {
+		end("portal", own.Leaf.NotAfter)
 	}
 	for _, ca := range r.certificates.ProxyAuthorities {
 		end("proxy_ca", ca.NotAfter)

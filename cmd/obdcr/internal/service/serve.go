@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +11,11 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/metrics"
+	"github.com/obdcr/obdcr/dcr/portal"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
@@ -22,10 +25,12 @@ import (
 type Options struct {
 	Log    io.Writer        // gets the log, a line an entry
 	Reload <-chan os.Signal // each signal has the certificates read again; may be nil
-	// Ready is called once the bank listens, with its addresses; admin is "" without one. It
-	// may be nil.
-	Ready func(address, admin string)
+	// Ready is called once the bank listens; may be nil.
+	Ready func(Addresses)
 }
+
+// Addresses are the HOST:PORT of the listeners of a bank; "" for one that there is none of.
+type Addresses struct{ Bank, Admin, Portal string }
 
 // logger makes the logger of the configuration.
 func (c *Config) logger(w io.Writer) *slog.Logger {
@@ -46,12 +51,17 @@ func (c *Config) Check(log *slog.Logger) error {
 		return err
 	}
 	c.tellExposed(log)
-	bank, _, err := c.bank(parts{store: store.NewMemory(nil), log: log, metrics: metrics.New()})
+	p := parts{store: store.NewMemory(nil), log: log, metrics: metrics.New()}
+	bank, _, err := c.bank(p)
 	if err != nil {
 		return err
 	}
-	bank.Close()
-	return nil
+	defer bank.Close()
+	if _, err := c.ownPortal(log); err != nil {
+		return err
+	}
+	_, err = c.portal(p, bank.Registrar())
+	return err
 }
 
 // Run serves until the context ends, and lets open requests finish then. It judges the
@@ -63,77 +73,132 @@ func Run(ctx context.Context, c *Config, o Options) (err error) {
 		return err
 	}
 	c.tellExposed(log)
-	l, err := listen(ctx, "listen", c.Listen)
+	at, err := c.listen(ctx)
 	if err != nil {
 		return err
 	}
-	var admin net.Listener
-	if c.Admin.Listen != "" {
-		if admin, err = listen(ctx, "admin.listen", c.Admin.Listen); err != nil {
-			return errors.Join(err, l.Close())
-		}
-		defer func() { _ = admin.Close() }() // the server of it has closed it, where it began
-	}
+	defer at.close()
 	clients, err := OpenStore(ctx, c, nil, log)
 	if err != nil {
-		return errors.Join(err, l.Close())
+		return err
 	}
 	defer func() { err = errors.Join(err, clients.Close()) }()
-	m := metrics.New()
-	bank, certificates, err := c.bank(parts{store: clients, log: log, metrics: m})
-	if err != nil {
-		return errors.Join(err, l.Close())
+	p := parts{store: clients, log: log, metrics: metrics.New()}
+	r := &running{config: c, log: log, metrics: p.metrics}
+	if r.bank, r.certificates, err = c.bank(p); err != nil {
+		return err
 	}
-	defer bank.Close()
-	return c.serve(ctx, &running{config: c, bank: bank, certificates: certificates, log: log, metrics: m}, l, admin, o)
+	defer r.bank.Close()
+	if r.portal, err = c.portal(p, r.bank.Registrar()); err != nil {
+		return err
+	}
+	own, err := c.ownPortal(log)
+	if err != nil {
+		return err
+	}
+	r.portalOwn.Store(own)
+	return r.serve(ctx, at, o)
 }
 
-// tellExposed warns of a listener for operators that each network reaches.
+// tellExposed warns of a listener for operators, and of a portal without TLS, that each network
+// reaches.
 func (c *Config) tellExposed(log *slog.Logger) {
 	if host, _, err := net.SplitHostPort(c.Admin.Listen); err == nil && allHosts(host) {
 		log.Warn("whoever reaches this machine can read the metrics: name an inner address in admin.listen", "address", c.Admin.Listen)
 	}
+	if c.Portal == nil || !c.Portal.PlainHTTP {
+		return
+	}
+	if host, _, err := net.SplitHostPort(c.Portal.Listen); err == nil && allHosts(host) {
+		log.Warn("the portal speaks plain HTTP to whoever reaches this machine: name an inner address in portal.listen, which the proxy alone reaches",
+			"address", c.Portal.Listen)
+	}
+}
+
+// listeners are those of a bank; nil where there is none.
+type listeners struct{ bank, admin, portal net.Listener }
+
+// listen opens the listeners of the configuration, or none of them.
+func (c *Config) listen(ctx context.Context) (listeners, error) {
+	var at listeners
+	wanted := []struct {
+		member, address string
+		to              *net.Listener
+	}{{"listen", c.Listen, &at.bank}, {"admin.listen", c.Admin.Listen, &at.admin}}
+	if c.Portal != nil {
+		wanted = append(wanted, struct {
+			member, address string
+			to              *net.Listener
+		}{"portal.listen", c.Portal.Listen, &at.portal})
+	}
+	for _, w := range wanted {
+		if w.address == "" {
+			continue
+		}
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", w.address)
+		if err != nil {
+			at.close()
+			return listeners{}, fmt.Errorf("%s: %w", w.member, text.Bounded{Err: err})
+		}
+		*w.to = l
+	}
+	return at, nil
+}
+
+// close closes the listeners. A server may have closed one already.
+func (at listeners) close() {
+	for _, l := range []net.Listener{at.bank, at.admin, at.portal} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+}
+
+func addressOf(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
 }
 
 // running is a bank that serves.
 type running struct {
 	config       *Config
 	bank         *server.Bank
-	certificates server.CertificateConfig // in use
+	portal       *portal.Portal                  // nil without one
+	certificates server.CertificateConfig        // in use
+	portalOwn    atomic.Pointer[tls.Certificate] // the portal's own, in use; nil in plain HTTP
 	log          *slog.Logger
 	metrics      *metrics.Metrics
 }
 
-// serve serves both listeners until the context ends.
-func (c *Config) serve(ctx context.Context, r *running, l, admin net.Listener, o Options) error {
+// serve serves all listeners until the context ends, or one of them fails.
+func (r *running) serve(ctx context.Context, at listeners, o Options) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	adminEnded := make(chan error, 1)
-	adminAddress := ""
-	if admin == nil {
-		adminEnded <- nil
-	} else {
-		adminAddress = admin.Addr().String()
-		go func() {
-			err := r.serveAdmin(ctx, admin)
-			if err != nil {
-				stop()
-			}
-			adminEnded <- err
-		}()
-	}
 	r.tellExpiry()
 	var others sync.WaitGroup
+	var adminFailed, portalFailed error
 	others.Go(func() { r.watch(ctx, o.Reload) })
 	others.Go(func() { r.checkTokens(ctx) })
-	if o.Ready != nil {
-		o.Ready(l.Addr().String(), adminAddress)
+	if at.admin != nil {
+		others.Go(func() { defer stop(); adminFailed = r.serveAdmin(ctx, at.admin) })
 	}
-	err := r.bank.Serve(ctx, l)
+	if r.portal != nil {
+		others.Go(func() { defer stop(); portalFailed = r.servePortal(ctx, at.portal) })
+		others.Go(func() { r.portal.Run(ctx, purgeSessions) })
+	}
+	if o.Ready != nil {
+		o.Ready(Addresses{addressOf(at.bank), addressOf(at.admin), addressOf(at.portal)})
+	}
+	err := r.bank.Serve(ctx, at.bank)
 	stop()
 	others.Wait()
-	return errors.Join(err, <-adminEnded)
+	return errors.Join(err, adminFailed, portalFailed)
 }
+
+// purgeSessions is how often sessions of the portal that have ended are removed.
+const purgeSessions = time.Hour
 
 // checkTokens looks whether the authorization server fits the configuration, and tells the log
 // what does not. The bank serves meanwhile: registration needs no tokens.
@@ -149,15 +214,6 @@ func (r *running) checkTokens(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		r.log.Error("the authorization server does not fit, or cannot be asked", "url", i.URL, "error", err)
 	}
-}
-
-// listen listens at an address of the configuration.
-func listen(ctx context.Context, member, address string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", member, text.Bounded{Err: err})
-	}
-	return l, nil
 }
 
 // The limits of the server for operators.

@@ -103,6 +103,10 @@ var table = jsonform.Table[Config]{
 		Doc:     "The authorization server at whose registration endpoint (RFC 7591) the bank makes its clients. It excludes hooks.provision."},
 	{Name: "hooks", Field: maybe(hooksTable, defaultHooks, func(c *Config) **Hooks { return &c.Hooks }),
 		Example: `{"url": "https://hooks.bank.example/dcr"}`, Doc: "The bank's own server, asked about each change by HTTP (docs/serve.md, Hooks)."},
+	{Name: "portal", Field: maybe(portalTable, defaultPortal, func(c *Config) **Portal { return &c.Portal }),
+		Example: `{"address": "https://portal.bank.example", "tls": {"certificate_file": "portal.pem", "key_file": "portal.key"}, ` +
+			`"sign_in": {"issuer": "https://auth.directory.example", "client_id": "bank", "client_secret_file": "portal.secret"}}`,
+		Doc: "The portal, where the contacts of TPPs register applications by hand, and operators decide (docs/portal.md)."},
 	{Name: "rate_limit", Field: maybe(rateTable, defaultRate, func(c *Config) **Rate { return &c.Rate }),
 		Example: `{"per_second": 10, "burst": 50}`,
 		Doc:     "How many requests each client certificate may send to each process. Without it, any number."},

@@ -23,9 +23,9 @@ var spelled = []string{
 	"claims.Sandbox or claims.Production", "sandbox or production", "Policy", "policy", "Paths", "paths", "Methods", "methods", "Discovery", "discovery",
 }
 
-// translate makes the mistakes of the file from the errors of server.New, each in the names
-// of the file, at the member that it names first.
-func (c *Config) translate(err error) error {
+// translate makes the mistakes of the file from the errors of server.New or portal.New, each in
+// the names of the file, at the member that it names first.
+func (c *Config) translate(err error, spelled []string) error {
 	names := strings.NewReplacer(spelled...)
 	var faults []Fault
 	for _, e := range apart(err) {
@@ -35,13 +35,15 @@ func (c *Config) translate(err error) error {
 			faults = append(faults, Fault{Place: "policy/" + policy.Member, Reason: policy.Reason})
 			continue
 		}
-		faults = append(faults, Fault{Place: c.named(reason), Reason: strings.TrimPrefix(reason, "server: ")})
+		place := c.named(reason, spelled)
+		reason = strings.TrimPrefix(strings.TrimPrefix(reason, "server: "), "portal: ")
+		faults = append(faults, Fault{Place: place, Reason: strings.TrimPrefix(reason, strings.ReplaceAll(place, "/", ".")+": ")})
 	}
 	return c.fault(faults)
 }
 
 // named returns the place of the member that a reason names first.
-func (c *Config) named(reason string) string {
+func (c *Config) named(reason string, spelled []string) string {
 	first, place := len(reason), ""
 	for i := 1; i < len(spelled); i += 2 {
 		if strings.Contains(spelled[i], " ") {

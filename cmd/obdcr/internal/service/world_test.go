@@ -24,11 +24,11 @@ func newWorld(t *testing.T) *world { return &world{servicetest.New(t)} }
 
 // served is a bank that serves in this process.
 type served struct {
-	address, admin string
-	log            *journal
-	reload         chan os.Signal
-	stop           context.CancelFunc
-	ended          chan error
+	address, admin, portal string
+	log                    *journal
+	reload                 chan os.Signal
+	stop                   context.CancelFunc
+	ended                  chan error
 }
 
 // journal is a log that a test reads while the bank writes it.
@@ -67,8 +67,8 @@ func (w *world) serve(t *testing.T, config string) *served {
 	s.stop = stop
 	ready := make(chan struct{})
 	go func() {
-		s.ended <- service.Run(ctx, c, service.Options{Log: s.log, Reload: s.reload, Ready: func(address, admin string) {
-			s.address, s.admin = address, admin
+		s.ended <- service.Run(ctx, c, service.Options{Log: s.log, Reload: s.reload, Ready: func(at service.Addresses) {
+			s.address, s.admin, s.portal = at.Bank, at.Admin, at.Portal
 			close(ready)
 		}})
 	}()
