@@ -47,6 +47,7 @@ type options struct {
 	store  store.Store
 	// directory has people sign in at the directory, in the place of the test's own sign-in.
 	directory bool
+	made      ssatest.Options // how the directory is made
 }
 
 // apis are those of the bank.
@@ -56,7 +57,7 @@ var apis = roles.Table{Roles: map[string][]claims.Role{"accounts": {claims.AISP}
 // the person of that name in.
 func newWorld(t testing.TB, o options) *world {
 	t.Helper()
-	directory, err := ssatest.New(ssatest.Options{})
+	directory, err := ssatest.New(o.made)
 	require.NoError(t, err)
 	t.Cleanup(directory.Close)
 	w := &world{directory: directory, store: o.store, people: map[string]portal.Person{}}

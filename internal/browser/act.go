@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -13,14 +14,14 @@ import (
 // Fill replaces what is in a field by a text, as a person does who pastes it.
 func (p *Page) Fill(selector, text string) {
 	p.t.Helper()
-	css := chromedp.CSS(selector)
-	p.do(chromedp.Clear(css), chromedp.Focus(css), chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-		if text == "" {
-			return nil
-		}
-		_, err := chromedp.Call(ctx, input.InsertText, input.InsertTextParams{Text: text})
-		return err
-	}))
+	run(p, selector, chromedp.Focus(chromedp.CSS(selector)))
+	run(p, selector, chromedp.Evaluate[string]("document.activeElement.value = ''"))
+	if text == "" {
+		return
+	}
+	run(p, selector, func(ctx context.Context, _ *chromedp.Target) (cdp.Empty, error) {
+		return chromedp.Call(ctx, input.InsertText, input.InsertTextParams{Text: text})
+	})
 }
 
 // Click clicks the first element that fits the CSS selector, such as a check box. Follow is for

@@ -70,7 +70,7 @@ func TestAPersonWalksThroughPages(t *testing.T) {
 	}
 	address, certificate := serve(t, map[string]string{
 		"/": head + `<form method="post" action="/sent" enctype="multipart/form-data"><label>Name <input name="kept" id="kept" value="old"></label>
-			<label>File <input type="file" name="file" id="file"></label> <button>Send</button></form>`,
+			<label>More <textarea name="more" id="more"></textarea></label> <label>File <input type="file" name="file" id="file"></label> <button>Send</button></form>`,
 		"/sent": head + `<p id="got">METHOD NAME FILE</p>`,
 	})
 	for _, noScript := range []bool{false, true} {
@@ -78,6 +78,8 @@ func TestAPersonWalksThroughPages(t *testing.T) {
 		require.Equal(t, http.StatusOK, page.Open(address+"/"))
 		page.Fill("#kept", "a <b> new one")
 		require.Equal(t, "a <b> new one", page.Value("#kept"))
+		page.Fill("#more", "lines\nof text")
+		require.Equal(t, "lines\nof text", page.Value("#more"))
 		path := filepath.Join(t.TempDir(), "statement.txt")
 		require.NoError(t, os.WriteFile(path, []byte("x"), 0o600))
 		page.Upload("#file", path)

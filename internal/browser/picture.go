@@ -15,8 +15,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// colours is how many colours a picture has at most: those of a palette.
-const colours = 256
+// colours is how many colours a picture has at most: enough for pages of flat colours, whose
+// letters have a few shades.
+const colours = 48
 
 // Screenshot writes a picture of the whole page, as wide as the window, as a PNG with a palette.
 func (p *Page) Screenshot(path string) {
