@@ -336,6 +336,8 @@ func TestChaosRefusesAndDelaysSome(t *testing.T) {
 	require.Equal(t, "1", r.header.Get("Retry-After"))
 	numbers <- 0.01
 	require.Equal(t, 503, get(w.Ready.Directory+"/keys.jwks").status, "the directory too")
+	numbers <- 0.01
+	require.Equal(t, 503, get(w.Ready.Portal+"/").status, "and the portal")
 	numbers <- 0.04
 	numbers <- 0
 	began := time.Now()

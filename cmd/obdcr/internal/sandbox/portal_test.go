@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +14,8 @@ import (
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/portaltest"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/browser"
+	"github.com/obdcr/obdcr/internal/realtest"
 )
 
 // visitor returns a browser in which nobody is signed in.
@@ -151,4 +154,60 @@ func TestAnOperatorApprovesAtThePortal(t *testing.T) {
 	require.JSONEq(t, `{"pending": []}`, send(t, w.client(), http.MethodGet, w.Ready.Bank+"/pending", "").body)
 	b.Get(w.Ready.Portal + "/applications")
 	require.Contains(t, b.Body, "Active")
+}
+
+// TestAnExposedPortalIsFoundByItsName: it listens where the bank does, and the bank reaches the
+// directory though no name server knows the names.
+func TestAnExposedPortalIsFoundByItsName(t *testing.T) {
+	w := expose(t, sandbox.Config{Expose: []string{"bank", "second.example"}})
+	require.True(t, strings.HasPrefix(w.Ready.Portal, "https://bank:"), w.Ready.Portal)
+	b := w.signedIn("ada@tpp.example")
+	require.Equal(t, http.StatusOK, b.Status, b.Body)
+	b.Add(w.Ready.Portal, string(w.file("tpp/ssa.jwt")))
+	require.Equal(t, http.StatusOK, b.Status, b.Body)
+}
+
+// TestThePortalsPortIsKept like the others, and goes with the bank's where no flag names it.
+func TestThePortalsPortIsKept(t *testing.T) {
+	dir := folderWithKeys(t)
+	w := start(t, sandbox.Config{Dir: dir})
+	at := w.Ready.Portal
+	require.True(t, strings.HasPrefix(at, "https://127.0.0.1:"))
+	w.stop()
+	w = start(t, sandbox.Config{Dir: dir})
+	require.Equal(t, at, w.Ready.Portal)
+	w.stop()
+	taken, err := net.Listen("tcp", strings.TrimPrefix(at, "https://"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, taken.Close()) })
+	w = start(t, sandbox.Config{Dir: dir})
+	require.NotEqual(t, at, w.Ready.Portal, "port 0 of the bank picks another one")
+	w.stop()
+	_, err = sandbox.Start(t.Context(), sandbox.Config{Dir: dir, Store: sandbox.StoreMemory, Portal: strings.TrimPrefix(at, "https://")})
+	require.ErrorContains(t, err, "--portal")
+}
+
+// TestASandboxInABrowser walks from the portal to the directory and back, adds an application
+// and signs out at both ends. The browser fails the test by itself for what it complains of.
+func TestASandboxInABrowser(t *testing.T) {
+	if !realtest.Asked(t, "Chromium") {
+		return
+	}
+	w := start(t, sandbox.Config{})
+	page := browser.New(t, browser.Options{Trust: []*x509.Certificate{w.certificate("state/server.pem")}})
+	page.Open(w.Ready.Portal)
+	page.Follow("main a.button")
+	page.Fill("#email", "ada@tpp.example")
+	page.Fill("#password", "sandbox")
+	page.Follow("button[value=continue]")
+	page.Fill("#code", "123456")
+	page.Follow("button[value=continue]")
+	require.Equal(t, w.Ready.Portal+"/applications", page.URL())
+	page.Open(w.Ready.Portal + "/applications/add")
+	page.Upload("#statement-file", filepath.Join(w.dir, "tpp", "ssa.jwt"))
+	page.Follow("main form button")
+	page.Follow("button[value=add]")
+	require.Contains(t, page.Text("main"), "Sandbox TPP")
+	page.Follow("form.who button")
+	require.Contains(t, page.Text("main"), "signed out")
 }
