@@ -2,6 +2,8 @@ package portal
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -14,16 +16,37 @@ type card struct {
 	Verified bool
 	Name     string
 	Facts    []fact
+	More     []fact // identifiers and addresses, which few people look at
 }
 
 // fact is a line of a list of facts.
 type fact struct {
-	Name   string
-	Values []string
-	Code   bool      // the values are identifiers or addresses
-	Time   time.Time // in the place of values; zero for none
-	Note   string    // behind the values
+	Name     string
+	CodeName bool // the name is that of a member or an attribute
+	Values   []string
+	List     bool      // there can be several values
+	Time     time.Time // in the place of values; zero for none
+	Note     string    // behind the values
 }
+
+// Single is the value where there is one alone; "" where there are more.
+func (f fact) Single() string {
+	if len(f.Values) != 1 {
+		return ""
+	}
+	return f.Values[0]
+}
+
+// Short reports whether the values are words of a list, such as roles.
+func (f fact) Short() bool {
+	return f.List && len(f.Values) <= manyValues && !slices.ContainsFunc(f.Values, func(s string) bool { return len(s) > 24 || strings.ContainsAny(s, ":/ ") })
+}
+
+// manyValues is how many values a page shows without being asked.
+const manyValues = 12
+
+// Folded reports whether the values are too many to stand on the page at once.
+func (f fact) Folded() bool { return len(f.Values) > manyValues }
 
 // maxShown bounds a value that a page shows, in bytes.
 const maxShown = 3000
@@ -38,60 +61,54 @@ func (v *visit) cardOf(p *dcr.Preview) *card {
 		return nil
 	}
 	k := &card{Verified: verified, Name: text.Clip(c.SoftwareClientName.Or(""), maxShown)}
-	k.plain("Software ID", c.SoftwareID, true)
+	add := func(to *[]fact, name string, value claims.Optional[string]) { *to = append(*to, plain(name, value)) }
+	add(&k.Facts, "Software ID", c.SoftwareID)
 	if id := c.SoftwareClientID; id.Present() && id.Or("") != c.SoftwareID.Or("") {
-		k.plain("Software client ID", id, true)
+		add(&k.Facts, "Software client ID", id)
 	}
-	k.plain("Description", c.SoftwareClientDescription, false)
-	k.organisation(c)
+	add(&k.Facts, "Description", c.SoftwareClientDescription)
+	add(&k.Facts, "Organisation", c.OrgName)
+	add(&k.Facts, "Organisation ID", c.OrgID)
+	if behalf := c.SoftwareOnBehalfOfOrg; behalf.Or("") != "" {
+		add(&k.Facts, "On behalf of", behalf)
+	}
 	if verified {
 		k.Facts = append(k.Facts, fact{Name: "Environment", Values: []string{string(environment)}, Note: "by the key that signed the statement"})
 	} else {
-		k.plain("Environment", c.SoftwareEnvironment, false)
+		add(&k.Facts, "Environment", c.SoftwareEnvironment)
 	}
-	k.plain("Mode", c.SoftwareMode, false)
-	k.list("Roles", text.Strings(c.SoftwareRoles.Or(claims.Roles{}).Values), false)
-	k.list("Redirect URIs", c.SoftwareRedirectURIs.Or(nil), true)
+	add(&k.Facts, "Mode", c.SoftwareMode)
+	k.Facts = append(k.Facts, several("Roles", text.Strings(c.SoftwareRoles.Or(claims.Roles{}).Values)), several("Redirect URIs", c.SoftwareRedirectURIs.Or(nil)))
 	k.times(c, v.config.Clock())
-	k.plain("Statement ID (jti)", c.JWTID, true)
-	k.plain("Issuer", c.Issuer, false)
-	k.plain("Key set", c.SoftwareJWKSEndpoint, true)
+	add(&k.More, "Statement ID (jti)", c.JWTID)
+	add(&k.More, "Issuer", c.Issuer)
+	add(&k.More, "Key set", c.SoftwareJWKSEndpoint)
 	for _, address := range []struct {
 		name  string
 		value claims.Optional[string]
 	}{{"Website", c.SoftwareClientURI}, {"Privacy policy", c.SoftwarePolicyURI}, {"Terms of service", c.SoftwareToSURI}, {"Logo", c.SoftwareLogoURI}} {
 		if address.value.Or("") != "" {
-			k.plain(address.name, address.value, true)
+			add(&k.More, address.name, address.value)
 		}
 	}
 	return k
 }
 
-// plain adds a claim of one value.
-func (k *card) plain(name string, value claims.Optional[string], code bool) {
-	f := fact{Name: name, Code: code}
+// plain is a claim of one value.
+func plain(name string, value claims.Optional[string]) fact {
 	if s := value.Or(""); s != "" {
-		f.Values = []string{text.Clip(s, maxShown)}
+		return fact{Name: name, Values: []string{text.Clip(s, maxShown)}}
 	}
-	k.Facts = append(k.Facts, f)
+	return fact{Name: name}
 }
 
-// list adds a claim of several values.
-func (k *card) list(name string, values []string, code bool) {
-	f := fact{Name: name, Code: code}
+// several is a claim of several values.
+func several(name string, values []string) fact {
+	f := fact{Name: name, List: true}
 	for _, s := range values {
 		f.Values = append(f.Values, text.Clip(s, maxShown))
 	}
-	k.Facts = append(k.Facts, f)
-}
-
-// organisation adds who the statement is of.
-func (k *card) organisation(c *claims.SSA) {
-	k.plain("Organisation", c.OrgName, false)
-	k.plain("Organisation ID", c.OrgID, true)
-	if behalf := c.SoftwareOnBehalfOfOrg; behalf.Or("") != "" {
-		k.plain("On behalf of", behalf, false)
-	}
+	return f
 }
 
 // times adds when the statement was issued, and when it ends.

@@ -94,5 +94,9 @@ func aboutDefaults(v validate.Violation) bool {
 
 // foundIn is what a page shows of one violation.
 func foundIn(violation validate.Violation) found {
-	return found{Pointer: violation.Pointer, Message: sentence(violation.Message), Got: text.Clip(violation.Got, maxShown), Want: violation.Want}
+	f := found{Pointer: violation.Pointer, Message: violation.Message, Got: text.Clip(violation.Got, maxShown), Want: violation.Want}
+	if f.Pointer == "" {
+		f.Message = sentence(f.Message)
+	}
+	return f
 }

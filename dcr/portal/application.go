@@ -3,7 +3,6 @@ package portal
 import (
 	"net/http"
 
-	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 )
@@ -13,7 +12,7 @@ type application struct {
 	Row        listed
 	Facts      []fact
 	Waiting    state
-	Attributes []claims.Attribute
+	Attributes []fact
 	Members    []fact
 	Keys       []keyRow
 	KeysWrong  string // why the keys are not shown; "" where they are
@@ -56,7 +55,7 @@ func (v *visit) showApplication(status int, record store.Client, faults ...fault
 	if inForce, visible := record.Visible(); visible {
 		shown = inForce
 	}
-	a := application{Row: v.row(record), Facts: v.factsOf(record, shown), Waiting: states[record.State], Attributes: shown.Application.Attributes,
+	a := application{Row: v.row(record), Facts: v.factsOf(record, shown), Waiting: states[record.State], Attributes: attributesOf(shown),
 		Members: membersOf(&shown), CanChange: record.State == store.Active, CanDelete: record.State == store.Active || record.State == store.PendingCreate}
 	a.Keys, a.KeysWrong = v.keysOf(shown)
 	var err error

@@ -29,27 +29,38 @@ func (v *visit) issued(s *claims.SSA) fact {
 	return f
 }
 
+// attributesOf are the attributes of a record, as they are stored.
+func attributesOf(c store.Client) []fact {
+	var facts []fact
+	for _, a := range c.Application.Attributes {
+		f := several(a.Name, a.Values)
+		f.CodeName, f.List = true, a.List
+		facts = append(facts, f)
+	}
+	return facts
+}
+
 // factsOf are the facts of a record at the head of its page.
 func (v *visit) factsOf(record, shown store.Client) []fact {
 	s := statementFacts(shown)
-	facts := []fact{{Name: "Client ID", Code: true}}
+	facts := []fact{{Name: "Client ID"}}
 	if shown.ClientID != "" {
 		facts[0].Values = []string{shown.ClientID}
 	}
 	if v.byID {
-		facts = append(facts, fact{Name: "Name"}, fact{Name: "ID", Code: true})
+		facts = append(facts, fact{Name: "Name"}, fact{Name: "ID"})
 		if name := v.nameOf(shown); name != "" {
 			facts[1].Values = []string{name}
 		}
 	} else {
-		facts = append(facts, fact{Name: "Software ID", Code: true})
+		facts = append(facts, fact{Name: "Software ID"})
 	}
 	if shown.Application.ID != "" {
 		facts[len(facts)-1].Values = []string{shown.Application.ID}
 	}
 	organisation := fact{Name: "Organisation", Values: []string{shown.OrgID}}
 	if name := s.OrgName.Or(""); name != "" {
-		organisation.Values = []string{text.Clip(name, maxShown), shown.OrgID}
+		organisation.Values, organisation.Note = []string{text.Clip(name, maxShown)}, shown.OrgID
 	}
 	facts = append(facts, organisation, fact{Name: "Directory", Values: []string{shown.Issuer}},
 		fact{Name: "Environment", Values: []string{string(shown.Environment)}}, fact{Name: "Created", Time: shown.IssuedAt}, v.issued(s))

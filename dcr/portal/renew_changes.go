@@ -87,10 +87,12 @@ func memberFacts(names []string, member func(string) claims.MemberValue) []fact 
 		if !m.Present() {
 			continue
 		}
-		f := fact{Name: name, Code: true}
+		values := make([]string, 0, m.Len())
 		for i := range m.Len() {
-			f.Values = append(f.Values, text.Clip(m.Value(i), maxShown))
+			values = append(values, m.Value(i))
 		}
+		f := several(name, values)
+		f.CodeName, f.List = true, m.IsArray() || name == "scope"
 		members = append(members, f)
 	}
 	return members
