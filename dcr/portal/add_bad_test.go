@@ -1,8 +1,12 @@
 package portal_test
 
 import (
+	"bufio"
+	"bytes"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -87,6 +91,46 @@ func TestAFormThatIsMuchTooLargeGetsAPage(t *testing.T) {
 	a := w.as(t, "ada").sent("/applications/add", nil, map[string]string{"statement-file": strings.Repeat("x", 600<<10)})
 	assert.Equal(t, http.StatusRequestEntityTooLarge, a.status)
 	assert.Contains(t, a.text(), "A software statement has at most 64 KiB")
+
+	// A browser sends all of a form before it reads the answer: one whose connection was reset
+	// meanwhile shows a page of its own.
+	to := strings.TrimPrefix(w.server.URL, "https://")
+	connection, err := tls.Dial("tcp", to, w.server.Client().Transport.(*http.Transport).TLSClientConfig)
+	require.NoError(t, err)
+	defer func() { _ = connection.Close() }()
+	const size = 6 << 20
+	_, err = fmt.Fprintf(connection, "POST /portal/applications/add HTTP/1.1\r\nHost: %s\r\nSec-Fetch-Site: same-origin\r\n"+
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n", to, size)
+	require.NoError(t, err)
+	for sent := 0; sent < size; sent += 64 << 10 {
+		_, err = connection.Write(bytes.Repeat([]byte("x"), 64<<10))
+		require.NoError(t, err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	require.NoError(t, err)
+	defer func() { _ = answer.Body.Close() }()
+	assert.Equal(t, http.StatusRequestEntityTooLarge, answer.StatusCode)
+}
+
+// TestAFormThatCannotBeReadDoesNothing: no form counts as an empty one.
+func TestAFormThatCannotBeReadDoesNothing(t *testing.T) {
+	w := newWorld(t, options{})
+	w.contact("ada", orgOne)
+	ada := w.as(t, "ada")
+	for content, body := range map[string]string{
+		"application/x-www-form-urlencoded":      "statement=%zz",
+		"multipart/form-data; boundary=b":        "--b\r\nContent-Disposition: form-data; name=\"statement\"\r\n\r\nhalf",
+		"multipart/form-data":                    "--b--",
+		"application/x-www-form-urlencoded; a=;": "statement=" + strings.Repeat("x", 600<<10),
+	} {
+		r, err := http.NewRequest(http.MethodPost, w.address+"/applications/add", strings.NewReader(body))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", content)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		a := ada.do(r)
+		assert.Contains(t, []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge}, a.status, content)
+		assert.Contains(t, a.text(), "Nothing was changed", content)
+	}
 }
 
 // TestAStatementIsTidied: blanks within, quotation marks around it and the encoding of an editor

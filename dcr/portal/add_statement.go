@@ -40,7 +40,7 @@ func (v *visit) provided() (provided, []fault, error) {
 		}
 	}
 	found := provided{Typed: legibly(pasted)}
-	if pasted != "" && uploaded != "" && strings.TrimSpace(pasted) != uploaded {
+	if pasted != "" && strings.TrimSpace(uploaded) != "" && strings.TrimSpace(pasted) != strings.TrimSpace(uploaded) {
 		return found, []fault{{fieldStatement, "Provide the statement once: paste it, or choose a file. These two differ"}}, nil
 	}
 	clean, notes, fit := tidied(given)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 )
 
 // maxStatement is the greatest length of a software statement that a form may have.
@@ -13,9 +12,12 @@ const maxStatement = 64 << 10
 // parseForm reads a form, with files or without. Nothing goes to the disk: a form is no larger
 // than maxBody.
 func (v *visit) parseForm() error {
-	err := v.r.ParseMultipartForm(maxBody)
+	err := v.r.ParseForm() // whose error ParseMultipartForm keeps back where there are no files
+	if err == nil {
+		err = v.r.ParseMultipartForm(maxBody)
+	}
 	if errors.Is(err, http.ErrNotMultipart) {
-		err = nil // ParseForm has read it
+		err = nil
 	}
 	var large *http.MaxBytesError
 	switch {
@@ -32,15 +34,15 @@ func (v *visit) parseForm() error {
 func (v *visit) upload(name string) (string, error) {
 	file, _, err := v.r.FormFile(name)
 	if errors.Is(err, http.ErrMissingFile) || errors.Is(err, http.ErrNotMultipart) {
-		return strings.TrimSpace(v.r.PostFormValue(name + fileSuffix)), nil
+		return v.r.PostFormValue(name + fileSuffix), nil
 	}
 	if err != nil {
 		return "", errForm
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	data, err := io.ReadAll(io.LimitReader(file, maxStatement+1))
 	if err != nil {
 		return "", errForm
 	}
-	return strings.TrimSpace(string(data)), nil
+	return string(data), nil
 }

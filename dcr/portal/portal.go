@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"path"
@@ -179,8 +180,10 @@ func (p *Portal) framed(next http.Handler) http.Handler {
 			return
 		}
 		r = r.WithContext(context.WithValue(r.Context(), portalKey{}, p))
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		body := r.Body
+		r.Body = http.MaxBytesReader(w, body, maxBody)
 		next.ServeHTTP(w, r)
+		_, _ = io.CopyN(io.Discard, body, maxDiscarded) // an error means that the browser has gone
 	})
 }
 
@@ -189,6 +192,10 @@ func (p *Portal) framed(next http.Handler) http.Handler {
 func isPlain(p string) bool {
 	return strings.TrimSuffix(path.Clean(p), "/") == strings.TrimSuffix(p, "/")
 }
+
+// maxDiscarded is how much of a form that is too large is read and thrown away. A browser whose
+// connection is closed before it has sent everything shows no answer.
+const maxDiscarded = 16 << 20
 
 // maxBody is the greatest length of a form: a statement of 64 KiB, escaped, and the rest.
 const maxBody = 512 << 10
