@@ -1,6 +1,7 @@
 package signin_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -34,6 +35,7 @@ type mounted struct {
 	kid       string
 	published []jose.Key
 	down      bool
+	hangs     string // the path of an answer that never comes
 	fetched   map[string]int
 }
 
@@ -42,7 +44,7 @@ func (m *mounted) RoundTrip(r *http.Request) (*http.Response, error) {
 	path := strings.TrimPrefix(r.URL.Path, "/idp")
 	m.mu.Lock()
 	m.fetched[path]++
-	down := m.down
+	down, hangs := m.down, m.hangs == path
 	jwks, err := jose.MarshalJWKS(m.published)
 	m.mu.Unlock()
 	if err != nil {
@@ -50,6 +52,8 @@ func (m *mounted) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	answer := httptest.NewRecorder()
 	switch {
+	case hangs:
+		<-r.Context().Done()
 	case down:
 		http.Error(answer, "out", http.StatusServiceUnavailable)
 	case path == "/keys":
@@ -200,16 +204,10 @@ func TestADirectoryThatIsOutComesBack(t *testing.T) {
 
 // TestADirectoryThatHangsEndsByTheBanksOwnClock: no request to the directory outlasts 15 seconds.
 func TestADirectoryThatHangsEndsByTheBanksOwnClock(t *testing.T) {
-	for _, path := range []string{ssatest.DiscoveryPath, "/sign-in/token", "/sign-in/userinfo"} {
+	for _, path := range []string{ssatest.DiscoveryPath, "/sign-in/token", "/keys", "/sign-in/userinfo"} {
 		inBubble(t, path, func(t *testing.T) {
 			w, m := newMounted(t)
-			m.provider.Misbehave(ssatest.ProviderFaults{Serve: func(_ http.ResponseWriter, r *http.Request) bool {
-				if r.URL.Path == path {
-					<-r.Context().Done()
-					return true
-				}
-				return false
-			}})
+			m.hangs = path
 			start := time.Now()
 			b := w.browser()
 			r, answer := b.request("https://bank.example/"), httptest.NewRecorder()
@@ -227,4 +225,42 @@ func TestADirectoryThatHangsEndsByTheBanksOwnClock(t *testing.T) {
 			assert.LessOrEqual(t, time.Since(start), 15*time.Second)
 		})
 	}
+}
+
+// TestATokenWithoutAKidIsOfTheOnlyKey: OIDC Core section 10.1.
+func TestATokenWithoutAKidIsOfTheOnlyKey(t *testing.T) {
+	inBubble(t, "one key", func(t *testing.T) {
+		w, m := newMounted(t)
+		w.provider.Misbehave(ssatest.ProviderFaults{Forgery: &ssatest.Forgery{Members: map[string]any{"kid": nil}}})
+		_, err := m.walk(w.browser())
+		require.NoError(t, err)
+	})
+	inBubble(t, "two keys", func(t *testing.T) {
+		w, m := newMounted(t)
+		one := m.published
+		m.rotate(t, "k2")
+		m.published = append(m.published, one...)
+		w.provider.Misbehave(ssatest.ProviderFaults{Forgery: &ssatest.Forgery{Members: map[string]any{"kid": nil}}})
+		_, err := m.walk(w.browser())
+		require.ErrorIs(t, err, signin.ErrToken)
+	})
+	inBubble(t, "a key for another use", func(t *testing.T) {
+		w, m := newMounted(t)
+		m.published[0].Use = "enc"
+		_, err := m.walk(w.browser())
+		require.Error(t, err)
+	})
+}
+
+// TestABrowserThatHangsUpDoesNotEndTheReading: the next one has what was read for the first.
+func TestABrowserThatHangsUpDoesNotEndTheReading(t *testing.T) {
+	inBubble(t, "before the answer", func(t *testing.T) {
+		w, m := newMounted(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		m.provider.Misbehave(ssatest.ProviderFaults{Serve: func(http.ResponseWriter, *http.Request) bool { cancel(); return false }})
+		r := httptest.NewRequest(http.MethodGet, "https://bank.example/", nil).WithContext(ctx)
+		require.NoError(t, w.signIn.Begin(httptest.NewRecorder(), r, "/"))
+		w.browser().begin("/")
+		assert.Equal(t, 1, m.count(ssatest.DiscoveryPath))
+	})
 }

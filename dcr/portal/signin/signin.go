@@ -1,5 +1,15 @@
 // Package signin signs people in through a directory: the code flow of OpenID Connect, for the
 // portal of package dcr/portal.
+//
+// [New] takes the directory and the bank's credentials there. [SignIn.Begin] sends the browser to
+// the directory, [SignIn.Finish] takes the answer at Config.RedirectURI and says who it is, and
+// [SignIn.EndAddress] is where the person signs out there. The package keeps no session and
+// writes no page: an [EndUser] is whom the directory vouches for, and what that person may do is
+// the caller's to say, who looks at Associated and Organisations first.
+//
+// The addresses that begin and finish a sign-in are opened by GET, over https: the cookies of
+// this package are for a secure host alone, and a page whose form-action is 'self' cannot send
+// a form on to the directory.
 package signin
 
 import (
