@@ -250,6 +250,12 @@ func TestATokenWithoutAKidIsOfTheOnlyKey(t *testing.T) {
 		_, err := m.walk(w.browser())
 		require.Error(t, err)
 	})
+	inBubble(t, "a key for other operations", func(t *testing.T) {
+		w, m := newMounted(t)
+		m.published[0].Ops = []string{"encrypt"}
+		_, err := m.walk(w.browser())
+		require.ErrorIs(t, err, signin.ErrToken)
+	})
 }
 
 // TestABrowserThatHangsUpDoesNotEndTheReading: the next one has what was read for the first.
