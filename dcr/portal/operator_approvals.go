@@ -191,4 +191,5 @@ func (v *visit) carryOut(page approvalPage) error {
 // errDecided is for a change that nobody decides on any more.
 var errDecided = &failure{http.StatusConflict, "Nothing waits for a decision here",
 	"Somebody decided already, you in another form perhaps, or the time of the policy is over, or the application changed meanwhile. " +
-		"Nothing was changed by this form. The list of approvals has what still waits; the history of the application tells what was decided.", false}
+		"Nothing was changed by this form. The list of approvals has what still waits; the history of the application tells what was decided. " +
+		"If you pressed a button twice and missed a client secret, remove the application, and have the TPP register anew.", false}

@@ -29,7 +29,7 @@ func (v *visit) askToSignIn() error {
 	if err := v.parseForm(); err != nil {
 		return err
 	}
-	kept := expiredForm{Action: v.base + v.r.URL.Path}
+	kept := expiredForm{Action: v.base + v.r.URL.EscapedPath()}
 	for name, values := range v.r.PostForm {
 		for _, value := range values {
 			kept.Fields = append(kept.Fields, formField{name, value})

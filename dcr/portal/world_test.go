@@ -153,7 +153,8 @@ func (w *world) visitor(t testing.TB) *browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, MinVersion: tls.VersionTLS12}}
+	roots := w.server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &browser{t: t, w: w, http: &http.Client{Jar: jar, Transport: transport, Timeout: 30 * time.Second}}
 }
