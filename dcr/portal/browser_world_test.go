@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/dcr/portal"
 	chromium "github.com/obdcr/obdcr/internal/browser"
 )
 
@@ -163,4 +164,9 @@ func (s *surfer) wellBehaved() {
 			assert.Equal(s.t, http.SameSiteLaxMode, cookie.SameSite, line)
 		}
 	}
+}
+
+// portalPerson is a contact with a name of the test's.
+func portalPerson(name string) portal.Person {
+	return portal.Person{Email: "ada@tpp.example", Name: name, Issuer: "https://directory.example", Organisations: []string{orgOne}}
 }

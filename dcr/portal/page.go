@@ -2,10 +2,12 @@ package portal
 
 import (
 	"bytes"
+	"crypto/rand"
 	"embed"
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,6 +102,18 @@ func (g *pages) functions() template.FuncMap {
 	}
 }
 
+// changedPages are the pages after a change. The pages of before are not true any more.
+var changedPages = []string{"added", "deleted", "decided", "removed"}
+
+// cookieShown changes with every change. Chromium keeps pages in memory for the button Back, in
+// spite of no-store, until a cookie of theirs changes.
+const cookieShown = "__Host-obdcr-shown"
+
+// forgetShown has the browser load the pages of before again, if the person goes back to them.
+func (v *visit) forgetShown() {
+	http.SetCookie(v.w, &http.Cookie{Name: cookieShown, Value: rand.Text(), Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
 // show writes a page. The faults are those of its form.
 func (v *visit) show(status int, name, title string, data any, faults ...fault) {
 	f := frame{Title: title, Page: name, Look: &v.config.Look, Base: v.base, Style: v.base + pathStyle + "?v=" + v.pages.version,
@@ -112,6 +126,9 @@ func (v *visit) show(status int, name, title string, data any, faults ...fault) 
 		v.config.Logger.Error("a page of the portal cannot be written", "page", name, "error", text.Bounded{Err: err})
 		http.Error(v.w, "this page cannot be shown", http.StatusInternalServerError)
 		return
+	}
+	if slices.Contains(changedPages, name) {
+		v.forgetShown()
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.WriteHeader(status)

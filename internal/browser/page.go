@@ -166,19 +166,23 @@ func (p *Page) Reload() int { p.t.Helper(); return p.load("reload", chromedp.Rel
 // Back goes back in the history. The page may come from memory, or be loaded again.
 func (p *Page) Back() {
 	p.t.Helper()
-	before := p.URL()
-	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		entries, err := chromedp.NavigationEntries()(ctx, t)
-		if err != nil {
-			return err
+	before := run(p, "back", chromedp.NavigationEntries())
+	if before.CurrentIndex == 0 {
+		p.t.Fatal("browser: there is nothing to go back to")
+	}
+	run(p, "back", func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		to := before.CurrentIndex - 1
+		_, err := chromedp.Call(ctx, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: before.Entries[to].ID})
+		for err == nil {
+			var entries page.GetNavigationHistoryResult
+			if entries, err = chromedp.NavigationEntries()(ctx, t); err == nil && entries.CurrentIndex == to {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
 		}
-		if entries.CurrentIndex == 0 {
-			return errors.New("there is nothing to go back to")
-		}
-		_, err = chromedp.Call(ctx, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: entries.Entries[entries.CurrentIndex-1].ID})
-		return err
-	}))
-	p.Until("document.readyState === 'complete' && location.href !== " + quote(before))
+		return chromedp.Void{}, err
+	})
+	p.Until("document.readyState === 'complete'")
 }
 
 // Cookies returns the cookies of the person, of every site.
