@@ -23,7 +23,13 @@ import (
 func guardedCounter(t *testing.T, policy func(*validate.Policy)) *office {
 	t.Helper()
 	never := func(context.Context, dcr.Change) { t.Error("a preview must not call a hook") }
+	server := newAuthorizationServer()
+	server.fail = func(verb string) error {
+		t.Error("a preview must not call the authorization server: " + verb)
+		return nil
+	}
 	return newCounter(t, policy, func(c *dcr.Config) {
+		c.Provisioner = server
 		c.Hooks = dcr.Hooks{Done: never, Pending: never, Approve: func(ctx context.Context, change dcr.Change) error { never(ctx, change); return nil }}
 	})
 }
