@@ -121,8 +121,8 @@ func (v *visit) preview(id string, r *review, c choices, refusal *dcr.Error, fau
 	case err != nil:
 		return err
 	}
-	status := http.StatusOK
-	if refusal != nil {
+	status, fits := http.StatusOK, p.Refusal == nil
+	if refusal != nil { // also by the bank's hook or authorization server, which the preview has not asked
 		p.Refusal, status = refusal, refusal.Status
 		if refusal.Report != nil {
 			p.Report = refusal.Report
@@ -146,7 +146,7 @@ func (v *visit) preview(id string, r *review, c choices, refusal *dcr.Error, fau
 		}
 	}
 	r.CanChoose = p.Statement != nil && len(r.Options.Methods) > 0
-	r.CanDo = r.CanChoose && (p.Refusal == nil || refusal != nil)
+	r.CanDo = r.CanChoose && fits
 	r.compare(p)
 	v.showReview(status, r, faults)
 	return nil
@@ -183,7 +183,7 @@ func (v *visit) notDone(id string, r *review, c choices, err error) error {
 
 var (
 	errDoneAlready = &failure{http.StatusConflict, "This was sent already",
-		"It was done the first time, and was not done again. The list of applications shows what came of it. " +
+		"It is not done a second time. The list of applications shows what came of it; begin anew if there is nothing. " +
 			"A client secret is shown once, on the page that answered first: if you missed it, delete the application and add it again.", false}
 	errUnderWay = &failure{http.StatusConflict, "This was sent already",
 		"The bank is still working on it. Look at the list of applications in a minute.", false}

@@ -233,6 +233,7 @@ func TestAStatementThatTheBankWouldRefuse(t *testing.T) {
 			assert.GreaterOrEqual(t, a.status, 400)
 			assert.Less(t, a.status, 500)
 			assert.Contains(t, a.text(), "The bank refused this. Nothing was changed")
+			assert.NotContains(t, a.body, `value="add"`)
 			require.NotEmpty(t, w.history(t))
 			last := w.history(t)[len(w.history(t))-1]
 			assert.Equal(t, []string{"contact", "create", "denied"}, []string{last.Actor, last.Operation, last.Decision})

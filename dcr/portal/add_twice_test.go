@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
@@ -233,5 +234,29 @@ func TestASoftwareThatIsRegisteredAlready(t *testing.T) {
 	a := ada.press(ada.reviewed(ssaOf(t, s, nil)), "add", nil)
 	assert.Equal(t, http.StatusBadRequest, a.status)
 	assert.Contains(t, a.text(), "already")
+	assert.Len(t, w.clients(t), 1)
+}
+
+// TestTheBanksOwnStepRefusesAnApplication: what its hook says is shown, nothing is stored, and the
+// same form is good again once the hook agrees.
+func TestTheBanksOwnStepRefusesAnApplication(t *testing.T) {
+	var agreed atomic.Bool
+	w := newWorld(t, options{bank: func(c *server.Config) {
+		c.Hooks.Approve = func(context.Context, dcr.Change) error {
+			if agreed.Load() {
+				return nil
+			}
+			return &dcr.Refusal{Reason: "the contract is not signed"}
+		}
+	}})
+	w.contact("ada", orgOne)
+	ada := w.as(t, "ada")
+	review := ada.reviewed(ssaOf(t, w.software(t, ssatest.SoftwareOptions{}), nil))
+	a := ada.press(review, "add", nil)
+	assert.Equal(t, http.StatusBadRequest, a.status)
+	assert.Contains(t, a.text(), "The contract is not signed.")
+	assert.Empty(t, w.clients(t))
+	agreed.Store(true)
+	assert.Equal(t, http.StatusOK, ada.press(a, "add", nil).status)
 	assert.Len(t, w.clients(t), 1)
 }
