@@ -160,5 +160,6 @@ func (e *example) tell(out io.Writer) {
 	fmt.Fprintf(out, "The bank is at https://%s, its portal at https://%s: open that in a browser,\n"+
 		"which warns of the certificate. Sign in with the password %q and the code %s, as\n"+
 		"  %-18s of the organisation %s\n  %-18s an operator of the bank\n"+
-		"and add an application by this software statement:\n\n%s\n", e.bankAt.Addr(), e.portalAt.Addr(), password, code, contact, e.software.OrgID, operator, e.statement)
+		"and add an application by this software statement:\n\n%s\n",
+		e.bankAt.Addr(), e.portalAt.Addr(), password, code, contact, e.software.OrgID, operator, e.statement)
 }

@@ -32,6 +32,8 @@ var samples = []struct{ document, file, function string }{
 	{"README.md", sample, ""},
 	{"docs/operations.md", "dcr/server/example_front_test.go", "serveInFront"},
 	{"docs/operations.md", "dcr/example_pending_test.go", "decideAll"},
+	{"docs/portal.md", "dcr/portal/example_test.go", "newPortal"},
+	{"docs/portal.md", "dcr/portal/example_test.go", "ownSignIn"},
 }
 
 func TestDocumentsShowTheExamples(t *testing.T) {

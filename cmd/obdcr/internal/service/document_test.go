@@ -45,6 +45,7 @@ func sampleWorld(t *testing.T) *world {
 	require.NoError(t, os.Rename(filepath.Join(w.Folder, "ca.pem"), filepath.Join(w.Folder, "openbanking-ca.pem")))
 	w.Write(t, "introspection.secret", "a secret\n")
 	w.WritePair(t, "hooks", w.Software.TransportCertificate)
+	w.portal(t)
 	return w
 }
 

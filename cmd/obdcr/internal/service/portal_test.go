@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -183,4 +184,22 @@ func TestAPortNobodyGetsLeavesNoListenerBehind(t *testing.T) {
 	err := service.Run(t.Context(), w.load(t, strings.Replace(config, "clients.db", "other.db", 1)), service.Options{Log: &bytes.Buffer{}})
 	require.ErrorContains(t, err, "portal.listen")
 	require.NoFileExists(t, filepath.Join(w.Folder, "other.db"))
+}
+
+// TestThePortalOfTheGuideServes: the section that docs/portal.md shows, at the addresses of a test.
+func TestThePortalOfTheGuideServes(t *testing.T) {
+	w := newWorld(t)
+	w.portal(t)
+	page, err := os.ReadFile("../../../../docs/portal.md")
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(page), "```yaml\n")
+	require.True(t, found)
+	section, _, _ = strings.Cut(section, "```")
+	section = replaceOnce(t, section, "https://auth.directory.example ", w.Directory.URL()+"\n    ca_files: [ca.pem] ")
+	section = replaceOnce(t, replaceOnce(t, section, `":8444"`, "127.0.0.1:0"), "client_id: example-bank", "client_id: bank")
+	s := w.serve(t, w.Config()+goodStore+section)
+	b := w.visitor(t, s)
+	b.SignIn(portalAddress, "ada@tpp.example", "p", "123456")
+	require.Equal(t, http.StatusOK, b.Status, b.Body)
+	require.Contains(t, b.Body, "You have no application yet")
 }
