@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -22,6 +23,10 @@ func registration(id string) store.Client {
 
 func jtiOf(id string) store.Reservation {
 	return store.Reservation{Namespace: "request", Issuer: "tpp", JTI: id, Until: time.Now().Add(time.Hour).Truncate(time.Second)}
+}
+
+func subscriptionOf(id string) store.Subscription {
+	return store.Subscription{Client: id, API: "accounts", Since: time.Unix(1_700_000_000, 0).UTC()}
 }
 
 func noted(what store.Change) store.Change {
@@ -88,6 +93,20 @@ func lostChanges() []lost {
 		{name: "undo", before: created(store.Creating), change: func(ctx context.Context, s *postgres.Store, with store.Change) error {
 			return s.Undo(ctx, "a", 1, with)
 		}, unknown: true, after: isGone},
+		{name: "subscribe", before: created(store.Active), change: func(ctx context.Context, s *postgres.Store, with store.Change) error {
+			return s.Subscribe(ctx, subscriptionOf("a"), 1, with)
+		}, after: func(ctx context.Context, t *testing.T, s *postgres.Store) {
+			hasVersion(2)(ctx, t, s)
+			require.ErrorIs(t, s.Subscribe(ctx, subscriptionOf("a"), 2, store.Change{}), store.ErrExists)
+		}},
+		{name: "unsubscribe", before: func(ctx context.Context, s *postgres.Store) error {
+			return errors.Join(created(store.Active)(ctx, s), s.Subscribe(ctx, subscriptionOf("a"), 1, store.Change{}))
+		}, change: func(ctx context.Context, s *postgres.Store, with store.Change) error {
+			return s.Unsubscribe(ctx, "a", "accounts", 2, with)
+		}, after: func(ctx context.Context, t *testing.T, s *postgres.Store) {
+			hasVersion(3)(ctx, t, s)
+			require.ErrorIs(t, s.Unsubscribe(ctx, "a", "accounts", 3, store.Change{}), store.ErrNotFound)
+		}},
 	}
 }
 

@@ -130,17 +130,16 @@ func (s *Store) transaction(caller, ctx context.Context, c *change, do func(cont
 	if err == nil {
 		err = caller.Err()
 	}
-	if w.tx == nil {
-		return err
-	}
-	if err != nil {
+	switch {
+	case err == nil && w.tx != nil:
+		return w.commit(ctx)
+	case w.tx != nil:
 		w.rollback(ctx)
-		if errors.Is(err, errMade) {
-			return nil
-		}
-		return err
 	}
-	return w.commit(ctx)
+	if errors.Is(err, errMade) {
+		return nil
+	}
+	return err
 }
 
 // settle ends the doubt about an earlier attempt, once this one has its locks. Had the earlier

@@ -167,16 +167,20 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		plan      string
 		arguments []any
 	}{
-		selectClient:       {"SEARCH clients USING INDEX sqlite_autoindex_clients_1 (id=?)", []any{"a"}},
-		selectByClientID:   {"SEARCH clients USING INDEX clients_of_client_id (client_id=?)", []any{"a"}},
-		selectUnfinished:   {"SEARCH clients USING INDEX clients_unfinished (since<?)", []any{0, 1}},
-		selectPending:      {"SEARCH clients USING INDEX clients_pending (id>?)", []any{"a", 1}},
-		selectNextEnd:      {"SCAN reservations USING COVERING INDEX reservations_ended", nil},
-		selectAfter:        {"SEARCH clients USING INDEX sqlite_autoindex_clients_1 (id>?)", []any{"a", 1}},
-		selectHistory:      {"SEARCH audit USING INDEX audit_history (record_id=? AND version>?)", []any{"a", 1, 1}},
-		selectAudit:        {"SEARCH audit USING PRIMARY KEY (id>?)", []any{"a", 1}},
-		selectAuditedAs:    {"SEARCH audit USING INDEX audit_client_ids (client_id=?)", []any{"a"}},
-		selectReservations: {"SEARCH reservations USING PRIMARY KEY (reservation_key>?)", []any{[]byte{}, 1}},
+		selectClient:        {"SEARCH clients USING INDEX sqlite_autoindex_clients_1 (id=?)", []any{"a"}},
+		selectByClientID:    {"SEARCH clients USING INDEX clients_of_client_id (client_id=?)", []any{"a"}},
+		selectUnfinished:    {"SEARCH clients USING INDEX clients_unfinished (since<?)", []any{0, 1}},
+		selectPending:       {"SEARCH clients USING INDEX clients_pending (id>?)", []any{"a", 1}},
+		selectNextEnd:       {"SCAN reservations USING COVERING INDEX reservations_ended", nil},
+		selectAfter:         {"SEARCH clients USING INDEX sqlite_autoindex_clients_1 (id>?)", []any{"a", 1}},
+		selectHistory:       {"SEARCH audit USING INDEX audit_history (record_id=? AND version>?)", []any{"a", 1, 1}},
+		selectAudit:         {"SEARCH audit USING PRIMARY KEY (id>?)", []any{"a", 1}},
+		selectAuditedAs:     {"SEARCH audit USING INDEX audit_client_ids (client_id=?)", []any{"a"}},
+		selectUser:          {"SEARCH users USING INDEX sqlite_autoindex_users_1 (email=?)", []any{"a"}},
+		selectUsers:         {"SEARCH users USING INDEX sqlite_autoindex_users_1 (email>?)", []any{"a", 1}},
+		selectSession:       {"SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (session_key=?)", []any{"a"}},
+		selectSubscriptions: {"SEARCH subscriptions USING PRIMARY KEY (record_id=?)", []any{"a"}},
+		selectReservations:  {"SEARCH reservations USING PRIMARY KEY (reservation_key>?)", []any{[]byte{}, 1}},
 	} {
 		assert.Equal(t, []string{c.plan}, plan(t, s, query, c.arguments), "and nothing is sorted: %s", query)
 	}

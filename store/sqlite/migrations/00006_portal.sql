@@ -34,7 +34,7 @@ CREATE TABLE subscriptions (
 -- An entry of the audit trail that belongs to no change has version 0, and state '' as that of a
 -- removal has. The index is for removals alone.
 DROP INDEX audit_removed;
-CREATE INDEX audit_removed ON audit (id, record_id) WHERE state = '' AND version > 0;
+CREATE INDEX audit_removed ON audit (id, record_id, version) WHERE state = '' AND version > 0;
 
 -- +goose Down
 DROP INDEX audit_removed;
