@@ -9,12 +9,14 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/dcr/portal"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -233,4 +235,41 @@ func TestAFormThatComesSlowlyEndsWithItsServer(t *testing.T) {
 	}
 	assert.Less(t, time.Since(began), 20*time.Second)
 	assert.Equal(t, store.Active, w.record(t, c.ID).State)
+}
+
+// stingy is a limiter that refuses after some calls.
+type stingy struct {
+	mu   sync.Mutex
+	left int
+	keys map[string]bool
+}
+
+func (s *stingy) Allow(key string) (time.Duration, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left--
+	s.keys[key] = true
+	return 90 * time.Second, s.left >= 0
+}
+
+// TestWhoSendsTooMuchIsAskedToWait: by a key that does not tell the address, and without a
+// change.
+func TestWhoSendsTooMuchIsAskedToWait(t *testing.T) {
+	limiter := &stingy{left: 1, keys: map[string]bool{}}
+	w := newWorld(t, options{portal: func(c *portal.Config) { c.Limiter = limiter }})
+	w.operator("olga")
+	c, _ := w.victim(t, orgOne)
+	b := w.as(t, "olga")
+	path, form := "/applications/"+c.ID+"/remove", url.Values{"reason": {"x"}, "typed": {c.SoftwareID}}
+	assert.Equal(t, http.StatusBadRequest, b.post(path, nil).status)
+	a := b.post(path, form)
+	assert.Equal(t, http.StatusTooManyRequests, a.status)
+	assert.Equal(t, "90", a.header.Get("Retry-After"))
+	safe(t, a, path)
+	assert.Equal(t, store.Active, w.record(t, c.ID).State)
+	assert.Equal(t, http.StatusOK, b.get(path).status, "pages that change nothing are not counted")
+	require.Len(t, limiter.keys, 1)
+	for key := range limiter.keys {
+		assert.NotContains(t, key, "olga")
+	}
 }

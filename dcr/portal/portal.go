@@ -27,7 +27,9 @@ type Portal struct {
 	pages    *pages
 	handler  http.Handler
 	routes   []route
-	byID     bool // the policy names applications after their software_id
+
+	failedSignIns allowance
+	byID          bool // the policy names applications after their software_id
 }
 
 // New makes a portal. The error names every field that is missing or wrong, with what to do

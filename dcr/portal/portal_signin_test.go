@@ -160,6 +160,7 @@ func TestASignInThatFailsHasAPageOfItsCause(t *testing.T) {
 				email = annaEmail
 			}
 			callback := b.authorized(b.begin(""), email)
+			before := len(w.notes(t))
 			w.directory.SignIn().Misbehave(f.faults)
 			if f.change != nil {
 				callback = f.change(callback)
@@ -168,6 +169,8 @@ func TestASignInThatFailsHasAPageOfItsCause(t *testing.T) {
 			assert.Equal(t, f.status, a.status, a.body)
 			assert.Contains(t, html.UnescapeString(a.body), f.title)
 			assert.Contains(t, a.body, "Sign in</a>", "the way to begin again")
+			require.Len(t, w.notes(t), before+1)
+			assert.Contains(t, strings.Join(w.notes(t), "\n"), "sign_in denied contact signin: ")
 			assert.Empty(t, b.cookie())
 			assert.False(t, b.isIn())
 		})
@@ -198,6 +201,25 @@ func TestADirectoryThatIsDownAtTheBeginningOfASignIn(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, a.status)
 	assert.Contains(t, a.body, "The directory does not answer")
 	assert.Equal(t, http.StatusOK, b.get("/").status)
+}
+
+// TestStrangersDoNotFillTheTrail: anybody can make sign-ins fail.
+func TestStrangersDoNotFillTheTrail(t *testing.T) {
+	h := &hands{}
+	w := newWorld(t, options{directory: true, portal: func(c *portal.Config) { c.Clock = h.now }})
+	b := w.visitor(t)
+	fail := func() {
+		for range 100 {
+			require.Equal(t, http.StatusBadRequest, b.step("/sign-in/answer?code=x&state="+strings.Repeat("A", 43)).status)
+		}
+	}
+	fail()
+	assert.Len(t, w.notes(t), 60)
+	h.advance(time.Minute)
+	fail()
+	assert.Len(t, w.notes(t), 120)
+	assert.Equal(t, http.StatusSeeOther, b.signedInAt(annaEmail, "").status)
+	assert.Len(t, w.notes(t), 121)
 }
 
 func TestAnAnswerOfTheDirectoryCountsOnceInTheBrowserThatAsked(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/portal/signin"
@@ -103,9 +105,14 @@ var errNotAssociated = &failure{http.StatusForbidden, "You are not associated wi
 	"You have signed in at the directory, but it does not say that you act for a third-party provider. " +
 		"Ask your organisation's administrator at the directory to make you a technical contact, and sign in again.", false}
 
-// signInFailure says how a sign-in failed.
+// signInFailure says how a sign-in failed. The audit trail has the cause, of nobody's name: what
+// the directory said of the person is not known, or not trusted.
 func (v *visit) signInFailure(err error) error {
-	v.config.Logger.WarnContext(v.ctx(), "a sign-in failed", "error", text.Bounded{Err: err})
+	cause := text.Bounded{Err: err}
+	v.config.Logger.WarnContext(v.ctx(), "a sign-in failed", "error", cause)
+	if v.failedSignIns.admits(v.config.Clock()) {
+		v.deny(signedIn{}, cause.Error())
+	}
 	switch {
 	case errors.Is(err, signin.ErrUnavailable):
 		return &failure{http.StatusServiceUnavailable, "The directory does not answer", "You cannot sign in at the moment. Try again in a minute.", false}
@@ -121,6 +128,27 @@ func (v *visit) signInFailure(err error) error {
 			"You were not signed in. Begin again; if it fails once more, tell the bank.", false}
 	}
 	return err
+}
+
+// maxNoted is how many failed sign-ins a process notes in the audit trail in a minute. Anybody can
+// make sign-ins fail, and must not fill the store by it; the log has all of them.
+const maxNoted = 60
+
+// allowance admits so many things a minute.
+type allowance struct {
+	mu       sync.Mutex
+	since    time.Time
+	admitted int
+}
+
+func (a *allowance) admits(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if age := now.Sub(a.since); age < 0 || age >= time.Minute {
+		a.since, a.admitted = now, 0
+	}
+	a.admitted++
+	return a.admitted <= maxNoted
 }
 
 // signOut ends the session here, and leads on to the directory's own sign-out.
