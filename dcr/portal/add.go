@@ -13,10 +13,9 @@ import (
 
 // entry is the page that takes a statement.
 type entry struct {
-	Typed    string
-	MaxBytes int
-	Client   *listed // the application that is renewed; nil where one is added
-	Action   string  // where the form goes
+	Typed  string
+	Client *listed // the application that is renewed; nil where one is added
+	Action string  // where the form goes
 }
 
 // review is the page that says what a statement would do, with what a person can choose.
@@ -51,7 +50,7 @@ func (v *visit) addForm() error {
 
 // enter shows the page that takes a statement.
 func (v *visit) enter(status int, given provided, client *listed, faults ...fault) {
-	e := entry{Typed: given.Typed, MaxBytes: maxStatement, Client: client, Action: v.path("applications", "add")}
+	e := entry{Typed: given.Typed, Client: client, Action: v.path("applications", "add")}
 	name, title := "add", "Add application"
 	if client != nil {
 		e.Action, title = client.Link+"/renew", "Renew application"
@@ -153,15 +152,19 @@ func (v *visit) preview(id string, r *review, c choices, refusal *dcr.Error, fau
 }
 
 // judge asks the engine for a preview. A bank that offers tls_client_auth alone is asked for it
-// with a certificate of the software, where nothing was chosen yet.
+// with a certificate of the software, where none was chosen that can be used.
 func (v *visit) judge(id, statement string, c *choices) (*dcr.Preview, error) {
 	m := v.manual(statement, *c)
 	p, err := v.config.Registrar.PreviewManual(v.ctx(), id, m)
-	if err != nil || c.made || id != "" || len(p.Certificates) == 0 || !slices.Equal(p.AuthMethods, []claims.AuthMethod{claims.TLSClientAuth}) {
+	open := !c.made || c.faulty
+	if err != nil || !open || id != "" || len(p.Certificates) == 0 || !slices.Equal(p.AuthMethods, []claims.AuthMethod{claims.TLSClientAuth}) {
 		return p, err
 	}
-	c.method, c.certificate = claims.TLSClientAuth, latest(p.Certificates)
-	return v.config.Registrar.PreviewManual(v.ctx(), id, v.manual(statement, *c))
+	m.AuthMethod, m.Certificate = claims.TLSClientAuth, latest(p.Certificates)
+	if !c.made {
+		c.method, c.certificate = m.AuthMethod, m.Certificate
+	}
+	return v.config.Registrar.PreviewManual(v.ctx(), id, m)
 }
 
 // notDone shows why what a person asked for was not done.

@@ -27,6 +27,7 @@ const (
 // choices are what a person chose of what a statement leaves open.
 type choices struct {
 	made        bool // the form had choices
+	faulty      bool // there is something wrong with the method or the certificate
 	redirects   []string
 	method      claims.AuthMethod
 	certificate *x509.Certificate
@@ -59,6 +60,7 @@ func (v *visit) choices() (choices, []fault, error) {
 	c.certificate = certificate
 	if c.method == claims.TLSClientAuth {
 		faults = append(faults, wrong...)
+		c.faulty = len(wrong) > 0
 	}
 	return c, faults, nil
 }
@@ -68,6 +70,9 @@ func (v *visit) manual(statement string, c choices) dcr.Manual {
 	m := dcr.Manual{Statement: statement, Reach: v.reach(), RedirectURIs: c.redirects, AuthMethod: c.method}
 	if c.method == claims.TLSClientAuth {
 		m.Certificate = c.certificate
+	}
+	if c.faulty { // the form says what is wrong; the rest is judged without it
+		m.AuthMethod, m.Certificate = "", nil
 	}
 	return m
 }
@@ -169,6 +174,9 @@ func optionsOf(p *dcr.Preview, c choices, registered *claims.Request) options {
 		for _, violation := range u.Violations {
 			option.Unfit = option.Unfit || violation.Severity == validate.SeverityError
 			option.Why = append(option.Why, foundIn(violation))
+		}
+		if c.made {
+			option.Chosen = slices.Contains(c.redirects, u.URI) && !option.Unfit
 		}
 		o.Redirects = append(o.Redirects, option)
 	}

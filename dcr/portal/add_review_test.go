@@ -119,10 +119,15 @@ func TestEachMethodIsOffered(t *testing.T) {
 func TestABankOfCertificatesAloneNeedsNoSecondLook(t *testing.T) {
 	w := newWorld(t, options{policy: func(p *validate.Policy) { p.AuthMethods = []claims.AuthMethod{claims.TLSClientAuth} }})
 	w.contact("ada", orgOne)
-	made, _ := w.as(t, "ada").add(ssaOf(t, w.software(t, ssatest.SoftwareOptions{}), nil), nil)
+	ada := w.as(t, "ada")
+	statement := ssaOf(t, w.software(t, ssatest.SoftwareOptions{}), nil)
+	made, _ := ada.add(statement, nil)
 	request, err := made.Request()
 	require.NoError(t, err)
 	assert.Equal(t, claims.TLSClientAuth, request.TokenEndpointAuthMethod.Or(""))
+	a := ada.press(ada.reviewed(statement), "add", func(form url.Values) { form.Set("certificate", "other") })
+	assert.Equal(t, http.StatusBadRequest, a.status)
+	assert.NotContains(t, a.text(), "The bank would refuse", "the certificate alone is missing")
 }
 
 var choicesOfCertificates = regexp.MustCompile(`name="certificate" id="certificate-[^"]+" value="([^"]+)"`)
@@ -180,6 +185,10 @@ func TestACertificateThatWasPastedIsTheSoftwaresOwn(t *testing.T) {
 			assert.Contains(t, a.body, `id="`+c.field+`"`)
 			assert.Equal(t, review.form()["redirect"], a.form()["redirect"], "what was chosen is kept")
 			assert.Equal(t, "tls_client_auth", a.form().Get("method"))
+			if c.field != "problems" {
+				assert.NotContains(t, a.text(), "The bank would refuse", "the statement is good")
+				assert.Contains(t, a.body, `value="add"`)
+			}
 			assert.Len(t, w.clients(t), before)
 		})
 	}
@@ -196,6 +205,8 @@ func TestAChoiceOfNothingIsAFault(t *testing.T) {
 	assert.Contains(t, a.body, `<a href="#redirect">Choose at least one redirect URI</a>`)
 	assert.Contains(t, a.body, `<a href="#method">Choose how the application authenticates itself</a>`)
 	assert.Equal(t, review.form().Get("once"), a.form().Get("once"))
+	assert.Empty(t, a.form()["redirect"])
+	assert.NotContains(t, a.text(), "The bank would refuse")
 	for field, value := range map[string]string{"redirect": "https://evil.example/", "method": "none", "certificate": "%", "once": strings.Repeat("o", 65)} {
 		a := ada.press(review, "add", func(form url.Values) { form.Set("method", "tls_client_auth"); form.Set(field, value) })
 		assert.Equal(t, http.StatusBadRequest, a.status, field)

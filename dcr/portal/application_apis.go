@@ -38,12 +38,14 @@ func (v *visit) apisOf(record, shown store.Client) ([]apiRow, error) {
 			rows[api] = apiRow{Name: api, Role: strings.Join(text.Strings(v.config.APIs.Roles[api]), " or "), Reason: d.Reason}
 		}
 	}
+	people := map[string]string{}
 	for _, s := range subscribed {
-		by, err := v.personShown(s.By)
-		if err != nil {
-			return nil, err
+		if people[s.By] == "" {
+			if people[s.By], err = v.personShown(s.By); err != nil {
+				return nil, err
+			}
 		}
-		rows[s.API] = apiRow{Name: s.API, Subscribed: true, Since: s.Since, By: by, Role: string(s.Role)}
+		rows[s.API] = apiRow{Name: s.API, Subscribed: true, Since: s.Since, By: people[s.By], Role: string(s.Role)}
 	}
 	var sorted []apiRow
 	for _, name := range slices.Sorted(maps.Keys(rows)) {
