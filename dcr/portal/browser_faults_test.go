@@ -52,7 +52,7 @@ func TestBrowserAStatementThatIsOfNoUse(t *testing.T) {
 		status    int
 		says      []string
 	}{
-		"of another directory":     {of(foreign), http.StatusOK, []string{"Another Directory", "The bank would refuse it"}},
+		"of another directory":     {of(foreign), http.StatusOK, []string{"unknown issuer", "The bank would refuse it"}},
 		"of production":            {of(production), http.StatusOK, []string{"The bank would refuse it"}},
 		"too old":                  {ssaOf(t, own, map[string]any{"iat": time.Now().Add(-91 * 24 * time.Hour).Unix()}), http.StatusOK, []string{"91 days ago"}},
 		"of another TPP":           {ssaOf(t, w.software(t, ssatest.SoftwareOptions{OrgID: orgTwo}), nil), http.StatusOK, []string{"you may not act for it"}},

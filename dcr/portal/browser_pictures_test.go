@@ -200,19 +200,24 @@ func TestBrowserManyViolationsAndStrangeNamesStayLegible(t *testing.T) {
 		return
 	}
 	w, _ := newStillWorld(t, withSecrets)
-	var redirects []string
+	redirects, roles := []string{"https://tpp.example/fit"}, []string{"AISP"}
 	for n := range 500 {
-		redirects = append(redirects, fmt.Sprintf("http://localhost/%d", n))
+		redirects, roles = append(redirects, fmt.Sprintf("http://tpp.example/%d", n)), append(roles, fmt.Sprintf("ROLE%d", n))
 	}
 	s := w.surf(t, chromium.Options{})
 	s.goTo("/sign-in?as=ada")
 	s.goTo("/applications/add")
-	s.reviews(ssaOf(t, w.software(t, ssatest.SoftwareOptions{}), map[string]any{"software_redirect_uris": redirects,
+	s.reviews(ssaOf(t, w.software(t, ssatest.SoftwareOptions{}), map[string]any{"software_redirect_uris": redirects, "software_roles": roles,
 		"software_client_name": "<b id=made>bold</b> \u202egnirts\u202c \u2066isolated " + strings.Repeat("LongWord", 20)}))
 	s.sees("Check and add", "<b id=made>bold</b>")
 	assert.Zero(t, s.Count("#made"), "markup makes no element")
 	assert.NotContains(t, s.Text("main"), "\u202e", "a character that turns the text is shown as its number")
 	s.usable("")
+	chromium.Eval[bool](s.Page, "document.querySelectorAll('details').forEach(d => d.open = true), true")
+	for _, width := range widths {
+		s.Look(width, false)
+		s.fits(width)
+	}
 }
 
 // reviews sends a statement from the page that takes one.

@@ -93,11 +93,17 @@ func (s *surfer) usable(name string) {
 				s.Screenshot(filepath.Join(pictures, pictureName(name, width, dark)))
 			}
 		}
-		assert.LessOrEqual(s.t, chromium.Eval[int](s.Page, "document.documentElement.scrollWidth"), width, "%s is wider than the window", s.URL())
+		s.fits(width)
 	}
 	s.Look(1280, false)
 	s.withoutScript()
 	s.keyboard()
+}
+
+// fits holds that a window of the width shows the page without a bar to scroll sideways.
+func (s *surfer) fits(width int) {
+	s.t.Helper()
+	assert.LessOrEqual(s.t, chromium.Eval[int](s.Page, "document.documentElement.scrollWidth"), width, "%s is wider than the window", s.URL())
 }
 
 // pictureName is the name of a file.
