@@ -16,7 +16,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/portaltest"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
+	"github.com/obdcr/obdcr/ssa"
 )
 
 // nextCommands returns the commands that a sandbox prints to try, each in one line.
@@ -106,13 +108,41 @@ func TestTheSandboxSaysWhereAPersonApproves(t *testing.T) {
 	}
 }
 
+// TestTheGuideOfThePortalAddsAnotherTPP by the commands that docs/portal.md shows.
+func TestTheGuideOfThePortalAddsAnotherTPP(t *testing.T) {
+	page, err := os.ReadFile("../../docs/portal.md")
+	require.NoError(t, err)
+	_, commands, found := strings.Cut(string(page), "```\ncurl ")
+	require.True(t, found)
+	commands, _, _ = strings.Cut("curl "+commands, "```")
+	parent := t.TempDir()
+	r := runSandbox(t, filepath.Join(parent, "obdcr-sandbox"), "--store", "memory")
+	shell := exec.Command("/bin/sh", "-e", "-c", commands)
+	shell.Dir, shell.Env = parent, append(shell.Environ(), "PATH="+filepath.Dir(program(t, "curl")), "DIRECTORY="+r.ready.Directory)
+	out, err := shell.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	statement, err := ssa.Parse(string(out))
+	require.NoError(t, err)
+	require.Contains(t, statement.Signed().UnverifiedPayload(), `"org_id":"0015800000another1"`)
+
+	roots := x509.NewCertPool()
+	ca, err := os.ReadFile(filepath.Join(r.dir, "ca.pem"))
+	require.NoError(t, err)
+	require.True(t, roots.AppendCertsFromPEM(ca))
+	b := portaltest.New(t, roots, func(address string) string { return address })
+	b.SignIn(r.ready.Portal, "new@tpp.example", "p", "123456")
+	require.Equal(t, http.StatusOK, b.Status, b.Body)
+	b.Add(r.ready.Portal, string(out))
+	require.Equal(t, http.StatusOK, b.Status, b.Body)
+}
+
 // curl is as much of curl as the sandbox prints: not every machine has the real one. It ends
 // with 22 for a refusal, as curl --fail does.
 func curl(args []string) error {
-	var ca, cert, key, body, address string
+	var ca, cert, key, body, address, method string
 	headers := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	for ; len(args) > 0; args = args[1:] {
-		to := map[string]*string{"--cacert": &ca, "--cert": &cert, "--key": &key, "-d": &body}[args[0]]
+		to := map[string]*string{"--cacert": &ca, "--cert": &cert, "--key": &key, "-d": &body, "-X": &method}[args[0]]
 		switch {
 		case !strings.HasPrefix(args[0], "-"):
 			address = args[0]
@@ -148,9 +178,12 @@ func curl(args []string) error {
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
-	method := http.MethodGet
-	if body != "" {
+	switch {
+	case method != "":
+	case body != "":
 		method = http.MethodPost
+	default:
+		method = http.MethodGet
 	}
 	r, err := http.NewRequest(method, address, strings.NewReader(body))
 	if err != nil {

@@ -97,14 +97,15 @@ func TestATestAddsPeople(t *testing.T) {
 	w.stop()
 
 	w = start(t, sandbox.Config{Dir: dir})
-	statement := send(t, w.client(), http.MethodPost, w.Ready.Directory+"/ssa", `{"org_id": "another"}`).body
+	set := send(t, w.client(), http.MethodPut, w.Ready.Directory+"/another/anotherSoftware0000001.jwks", string(w.file("tpp/software.jwks")))
+	require.Equal(t, http.StatusNoContent, set.status)
+	statement := send(t, w.client(), http.MethodPost, w.Ready.Directory+"/ssa", `{"org_id": "another", "software_id": "anotherSoftware0000001"}`).body
 	b := w.visitor()
 	b.SignIn(w.Ready.Portal, "new@tpp.example", "q", "000000")
 	require.Equal(t, http.StatusOK, b.Status)
-	b.Get(w.Ready.Portal + "/applications/add")
-	b.Submit("/applications/add", "statement", statement)
-	require.Contains(t, b.Body, "another")
-	require.NotContains(t, b.Body, "not one of your")
+	b.Add(w.Ready.Portal, statement)
+	require.Equal(t, http.StatusOK, b.Status, b.Body)
+	b.After("<dt>Client ID</dt><dd>")
 }
 
 // TestTheDirectoryIsOutDuringASignIn by the same verb as for key sets.
