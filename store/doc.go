@@ -20,7 +20,11 @@
 //   - [ClientIDs], where the authorization server chooses the client_id
 //   - [Pending], where a policy lets a person decide
 //   - [Lister] and [Searcher], for portals and operators
-//   - [Auditor], for an audit trail in the transaction of each change
+//   - [NameSearcher], for a search box
+//   - [Auditor], for an audit trail in the transaction of each change, and [Noter], for what
+//     changed no record
+//   - [Subscriptions], of clients to the APIs of the bank
+//   - [Users] and [Sessions], for a portal
 //   - [Purger], to forget what a bank need not keep any more
 //   - [Transfer], to move a register to another store, together with Lister and Auditor
 //   - [Prober], for the readiness of a server
@@ -36,6 +40,13 @@
 // script whose keys are all in one slot; in DynamoDB one TransactWriteItems with a condition
 // on each item. A unique key, a client_id and the key of a reservation are best rows or items
 // of their own, found by their value: an index that lags behind lets two through.
+//
+// A Subscribe and an Unsubscribe write the record too, with its next Version: two changes of one
+// record never both succeed. Subscriptions go with their record, whoever removes it: in SQL by a
+// foreign key with ON DELETE CASCADE, else in each transaction that removes one. An EndSession
+// leaves the Key behind, without Data, where there was no session as well: PutSession writes where
+// nothing ended stands, in one statement or with a condition. Of two first calls of SignIn for one
+// Email the one that inserted is the first, also where its answer was lost.
 //
 // Visibility: what a call has committed every later call sees, in each process that shares the
 // store. A client that was deleted by one is gone for all. So an author asks DynamoDB for
@@ -59,10 +70,11 @@
 // values of an [AuditChange] may be written anew, since [NewAuditEntry] and [ForImport] have
 // written them as json.Marshal does. IDs, unique keys and client_ids are compared, and ordered,
 // by their bytes (in SQL: COLLATE "C" or BINARY). nil and empty bytes are the same. A NUL is
-// possible in the texts of [Client.Application] alone.
+// possible in the texts of [Client.Application] alone. Users, sessions, subscriptions and notes with one are
+// refused by the functions that say what is written.
 //
-// Time: IssuedAt, Since and the end of a reservation are whole seconds of any year, an
-// AuditEntry's At whole milliseconds, all in UTC. The zero time.Time is one of them: it is
+// Time: IssuedAt, Since, the end of a reservation and the times of a user are whole seconds of any year, an
+// AuditEntry's At and the end of a session whole milliseconds, all in UTC. The zero time.Time is one of them: it is
 // before all others. The store's clock says when reservations end and when an entry was
 // written. Processes that share a store best go by one clock, that of the database.
 //
@@ -71,8 +83,10 @@
 // with a Previous. Where an item may not be so large, as in DynamoDB, a record lies in parts
 // that one transaction writes, or compressed.
 //
-// Rules: [ForCreate], [ForUpdate], [ForDelete], [ForUndo], [NewAuditEntry] and [ForImport]
-// compute what to write, and [SameRecord] and [SameEntry] tell whether an import meets what is
+// Rules: [ForCreate], [ForUpdate], [ForDelete], [ForUndo], [ForSubscribe], [ForUnsubscribe],
+// [ForSignIn], [ForSession], [NewAuditEntry], [NewNote] and [ForImport] compute what to write,
+// [ForSearch] brings a [Query] into the form to be answered, [ForSearchName] answers a search by
+// name by pages of a search and needs no index, and [SameRecord] and [SameEntry] tell whether an import meets what is
 // there. They hold the rules about states; a store writes what they return and decides nothing
 // by itself. [Reservation] describes the mark of what was forgotten.
 package store

@@ -23,7 +23,7 @@ type Retention struct {
 	Deleted time.Duration
 }
 
-// How Run purges. A step is a transaction of the store, and one more for the sessions of a portal: a change waits for at most one.
+// How Run purges. A step is a transaction of the store, and one for the sessions of a portal.
 const (
 	PurgeEach = time.Hour // how often Run forgets what is to be kept no longer
 

@@ -26,7 +26,6 @@ type Store interface {
 	store.Auditor
 	lists
 	moves
-	portal
 }
 
 // portal is what a portal asks of a store.
@@ -34,8 +33,6 @@ type portal interface {
 	store.Users
 	store.Sessions
 	store.Subscriptions
-	store.NameSearcher
-	store.Noter
 }
 
 type lists interface {
@@ -43,11 +40,14 @@ type lists interface {
 	store.ClientIDs
 	store.Pending
 	store.Searcher
+	store.NameSearcher
 }
 
 type moves interface {
 	store.Purger
 	store.Transfer
+	store.Noter
+	portal
 }
 
 // Checks sets how many runs of steps rapid.Check draws in a test, unless the command line says
