@@ -60,9 +60,13 @@ func (v *visit) historyOf(record store.Client) (rows []historyRow, older string,
 	return rows, older, nil
 }
 
-// historyRow is what a page shows of an entry.
+// historyRow is what a page shows of an entry. An operator's reason is for operators: the TPP is
+// not told (RefusePending).
 func (v *visit) historyRow(e store.AuditEntry) historyRow {
-	row := historyRow{At: e.At, What: operationText(e.Operation) + decisionText(e.Decision), Who: v.actorShown(e.Audit), Reason: e.Reason}
+	row := historyRow{At: e.At, What: operationText(e.Operation) + decisionText(e.Decision), Who: v.actorShown(e.Audit)}
+	if v.person.Operator || e.Actor != string(dcr.ActorOperator) {
+		row.Reason = e.Reason
+	}
 	for _, c := range e.Changes {
 		row.Changes = append(row.Changes, memberChange{c.Member, valueText(c.Before), valueText(c.After)})
 	}

@@ -26,6 +26,7 @@ func TestNoFormOfAnotherSiteIsTaken(t *testing.T) {
 	w.contact("ada", orgOne)
 	w.operator("olga")
 	c, software := w.victim(t, orgOne)
+	statement := ssaOf(t, software, nil)
 	before := w.everything(t)
 	people := []*browser{w.visitor(t), w.as(t, "ada"), w.as(t, "olga")}
 	foreign := map[string]http.Header{
@@ -44,7 +45,7 @@ func TestNoFormOfAnotherSiteIsTaken(t *testing.T) {
 		}
 		for what, header := range foreign {
 			for i, b := range people {
-				body, of := formOf(w.fields(t, c, software))
+				body, of := formOf(fieldsFor(c, statement))
 				of.Del("Sec-Fetch-Site")
 				for name, values := range header {
 					of[name] = values
@@ -85,6 +86,7 @@ func TestAPageTakesItsMethodsAlone(t *testing.T) {
 	w := newWorld(t, options{policy: waitingPolicy})
 	w.operator("olga")
 	c, software := w.victim(t, orgOne)
+	statement := ssaOf(t, software, nil)
 	before := w.everything(t)
 	b := w.as(t, "olga")
 	takes := map[string]bool{}
@@ -96,7 +98,7 @@ func TestAPageTakesItsMethodsAlone(t *testing.T) {
 			if takes[method+" "+p.pattern] || method == http.MethodHead && takes["GET "+p.pattern] {
 				continue
 			}
-			values := w.fields(t, c, software)
+			values := fieldsFor(c, statement)
 			body, header := formOf(values)
 			header.Set("X-HTTP-Method-Override", p.method)
 			a := b.sends(method, p.at(c.ID)+"?_method="+p.method+"&"+values.Encode(), body, header)
@@ -119,12 +121,13 @@ func TestFormsAreNotReadFromAddresses(t *testing.T) {
 	w := newWorld(t, options{policy: waitingPolicy})
 	w.operator("olga")
 	c, software := w.victim(t, orgOne)
+	statement := ssaOf(t, software, nil)
 	before := w.everything(t)
 	b := w.as(t, "olga")
 	for _, p := range w.pages() {
 		if p.method == http.MethodPost && p.pattern != "/sign-out" {
 			body, header := formOf(nil)
-			safe(t, b.sends(http.MethodPost, p.at(c.ID)+"?"+w.fields(t, c, software).Encode(), body, header), p.pattern)
+			safe(t, b.sends(http.MethodPost, p.at(c.ID)+"?"+fieldsFor(c, statement).Encode(), body, header), p.pattern)
 		}
 	}
 	assert.Equal(t, before, w.everything(t))

@@ -46,6 +46,7 @@ func TestNobodyReachesAnApplicationOfOthers(t *testing.T) {
 	w.contact("ada", orgOne)
 	w.contact("nobody")
 	records, software := w.foreign(t)
+	statement := ssaOf(t, software, nil)
 	before := w.everything(t)
 	pages := slices.DeleteFunc(w.pages(), func(p page) bool { return !strings.Contains(p.pattern, "{id}") })
 	require.GreaterOrEqual(t, len(pages), 11, "the routes were enumerated")
@@ -58,7 +59,7 @@ func TestNobodyReachesAnApplicationOfOthers(t *testing.T) {
 				if p.method == http.MethodGet {
 					return b.sends(http.MethodGet, p.at(id), nil, nil), time.Since(began)
 				}
-				body, header := formOf(w.fields(t, c, software))
+				body, header := formOf(fieldsFor(c, statement))
 				return b.sends(p.method, p.at(id), body, header), time.Since(began)
 			}
 			missing, _ := ask("not-there", store.Client{})
@@ -119,6 +120,7 @@ func TestNoListAndNoSearchTellsOfOthers(t *testing.T) {
 func TestWhoIsNotSignedInReachesNoPage(t *testing.T) {
 	w := newWorld(t, options{policy: waitingPolicy})
 	c, software := w.victim(t, orgOne)
+	statement := ssaOf(t, software, nil)
 	before := w.everything(t)
 	b := w.visitor(t)
 	for _, p := range w.pages() {
@@ -132,7 +134,7 @@ func TestWhoIsNotSignedInReachesNoPage(t *testing.T) {
 				assert.Equal(t, "/portal/sign-in?back="+url.QueryEscape("/portal"+p.at(id)), a.header.Get("Location"))
 				continue
 			}
-			body, header := formOf(w.fields(t, c, software))
+			body, header := formOf(fieldsFor(c, statement))
 			a := b.sends(p.method, p.at(id), body, header)
 			assert.Equal(t, http.StatusUnauthorized, a.status, p.pattern)
 			assert.Contains(t, a.body, "Your session has ended")

@@ -65,12 +65,11 @@ func (w *world) everything(t testing.TB) string {
 	return string(text)
 }
 
-// fields are those of every form of the portal, filled so that what they ask for would be done
+// fieldsFor are those of every form of the portal, filled so that what they ask for would be done
 // to the record.
-func (w *world) fields(t testing.TB, c store.Client, software *ssatest.EnrolledSoftware) url.Values {
-	t.Helper()
+func fieldsFor(c store.Client, statement string) url.Values {
 	return url.Values{
-		"statement": {ssaOf(t, software, nil)}, "do": {"renew"}, "confirm": {c.Application.Name}, "api": {"accounts"},
+		"statement": {statement}, "do": {"renew"}, "confirm": {c.Application.Name}, "api": {"accounts"},
 		"decision": {"approve"}, "confirmed": {"1"}, "reason": {"because"}, "typed": {c.SoftwareID}, "forget": {"yes"},
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -71,6 +72,7 @@ type approvalPage struct {
 	waiting
 
 	Record   store.Client
+	OrgName  string // as the statement says; "" where it does not
 	Claims   []fact // of the software statement
 	Members  []fact // that are registered, or are to be
 	Action   string
@@ -102,8 +104,8 @@ func (v *visit) pending() (approvalPage, error) {
 	for _, m := range statement.Unknown {
 		names = append(names, m.Name)
 	}
-	return approvalPage{waiting: v.waiting(record), Record: record, Claims: memberFacts(names, statement.Member), Members: membersOf(&record),
-		Action: v.path("approvals", record.ID)}, nil
+	return approvalPage{waiting: v.waiting(record), Record: record, OrgName: text.Clip(statement.OrgName.Or(""), maxShown),
+		Claims: memberFacts(names, statement.Member), Members: membersOf(&record), Action: v.path("approvals", record.ID)}, nil
 }
 
 // approval is the page of one change that waits.

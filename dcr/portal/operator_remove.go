@@ -3,6 +3,7 @@ package portal
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/store"
@@ -46,7 +47,7 @@ func (v *visit) remove() error {
 	if err != nil {
 		return err
 	}
-	page.Reason, page.Typed, page.Forget = v.reason(), v.r.PostFormValue("typed"), page.Stuck && v.r.PostFormValue("forget") != ""
+	page.Reason, page.Typed, page.Forget = v.reason(), strings.TrimSpace(v.r.PostFormValue("typed")), page.Stuck && v.r.PostFormValue("forget") != ""
 	var faults []fault
 	if f, ok := checkReason(page.Reason, true); !ok {
 		faults = append(faults, f)

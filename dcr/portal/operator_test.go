@@ -120,6 +120,10 @@ func TestAnOperatorApprovesARegistrationAndSeesItsSecretOnce(t *testing.T) {
 	assert.Equal(t, store.Active, stored.State)
 	assert.Contains(t, done.body, stored.ClientID)
 	assert.Contains(t, strings.Join(w.entries(t, c.ID), "\n"), "create approved by operator olga@bank.example, contract 17 <signed>")
+	assert.Contains(t, b.get("/applications/"+c.ID).body, "contract 17 &lt;signed&gt;")
+	own := w.as(t, "ada").get("/applications/" + c.ID)
+	assert.Contains(t, own.body, "approved")
+	assert.NotContains(t, own.body, "contract 17", "the TPP is not told")
 	for _, path := range []string{"/approvals", "/applications", "/approvals/" + c.ID} {
 		assert.NotContains(t, b.get(path).body, shown[1], path)
 	}
@@ -272,7 +276,7 @@ func TestAnOperatorRemovesAnApplicationForAReason(t *testing.T) {
 		assert.Contains(t, a.body, f.told)
 	}
 	assert.Equal(t, store.Active, w.record(t, c.ID).State)
-	form := url.Values{"reason": {"lost its licence"}, "typed": {c.SoftwareID}}
+	form := url.Values{"reason": {"lost its licence"}, "typed": {" " + c.SoftwareID + " "}}
 	a := b.post("/applications/"+c.ID+"/remove", form)
 	assert.Equal(t, http.StatusOK, a.status)
 	assert.Contains(t, a.body, "The application is removed")

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
@@ -84,6 +85,7 @@ func newWorld(t testing.TB, o options) *world {
 	t.Cleanup(w.bank.Close)
 
 	w.server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.portal.Handler().ServeHTTP(rw, r) }))
+	w.server.Config.ErrorLog = log.New(io.Discard, "", 0) // of browsers that go away
 	w.server.StartTLS()
 	t.Cleanup(w.server.Close)
 	w.address = w.server.URL + "/portal"
