@@ -78,6 +78,16 @@ func fill(t testing.TB, s store.Store, n int) {
 		require.NoError(t, s.Create(ctx, c, change(i, "create")))
 		c.Version = 1
 		switch i % 6 {
+		case 0:
+			s := s.(interface {
+				store.Subscriptions
+				store.Noter
+			})
+			for j, api := range []string{"payments", "accounts \u202e'%"} {
+				one := store.Subscription{Client: c.ID, API: api, Role: "AISP", Since: start, By: "<who>"}
+				require.NoError(t, s.Subscribe(ctx, one, int64(1+j), store.Change{}))
+			}
+			require.NoError(t, s.Note(ctx, store.AuditEntry{OrgID: c.OrgID, Audit: change(i, "sign-in").Audit}))
 		case 1:
 			c.State = store.Updating
 			require.NoError(t, s.Update(ctx, c, change(i, "update")))
@@ -113,6 +123,8 @@ func TestARegisterMovesBetweenAllStores(t *testing.T) {
 	fill(t, first, 330)
 	want := exported(t, first)
 	require.Contains(t, want, `"state":"updating"`)
+	require.Contains(t, want, `"subscriptions":[{"api":"accounts`)
+	require.Contains(t, want, `"client":"","version":0`)
 	targets := map[string]archive.Register{"memory": store.NewMemory(func() time.Time { return start }), "sqlite": open(t, file(t))}
 	if server, ok := realtest.SharedPostgres(t); ok {
 		targets["postgres"] = open(t, server.DSN(server.Database(t)))
