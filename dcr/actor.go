@@ -36,8 +36,8 @@ type actorKey struct{}
 // Actor whose Kind is none of ActorContact, ActorOperator and ActorBank is of the kind that
 // asks for such an operation: a contact for the first seven, else an operator.
 //
-// The audit trail has the name, at most 200 bytes of it; that of a contact as the SHA-256 in
-// lower-case hex, because it is a person's at the TPP.
+// The audit trail and the log have the name, at most 200 bytes of it; that of a contact as the
+// SHA-256 in lower-case hex, because it is a person's at the TPP.
 func WithActor(ctx context.Context, a Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, a)
 }

@@ -132,7 +132,7 @@ func (r *Registrar) logChange(ctx context.Context, message string, change Change
 	}
 	attrs := []slog.Attr{slog.String("operation", string(change.Operation)), slog.String("client_id", clientIDOf(c)),
 		slog.String("software_id", text.Echo(c.SoftwareID)), slog.String("environment", string(c.Environment)),
-		slog.String("actor", string(change.Actor.Kind)), slog.String("actor_name", text.Echo(change.Actor.Name))}
+		slog.String("actor", string(change.Actor.Kind)), slog.String("actor_name", auditName(change.Actor))}
 	if change.Reason != "" {
 		attrs = append(attrs, slog.String("reason", reasonText(change.Reason)))
 	}

@@ -134,3 +134,24 @@ func TestANoteThatTheStoreDoesNotTakeIsLogged(t *testing.T) {
 		require.NotContains(t, log.String(), `"jo"`, name)
 	}
 }
+
+// TestTheLogKnowsAContactByTheHashOfTheTrail alone: a log goes further than a register does.
+func TestTheLogKnowsAContactByTheHashOfTheTrail(t *testing.T) {
+	var log syncedBuffer
+	b := newCounter(t, nil, func(c *dcr.Config) {
+		c.MaySubscribe, c.Logger = byRole, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	const name = "jo@tpp.example"
+	ctx := contact(name)
+	registration, err := b.RegisterManual(ctx, b.manual(t, nil))
+	require.NoError(t, err)
+	id := registration.Client.ID
+	require.NoError(t, b.Subscribe(ctx, id, "payments", b.own()))
+	require.Error(t, b.Subscribe(ctx, id, "none", b.own()))
+	_, err = b.UpdateManual(ctx, id, b.manual(t, nil))
+	require.NoError(t, err)
+	require.NoError(t, b.DeleteManual(ctx, id, b.own()))
+	sum := sha256.Sum256([]byte(name))
+	requireLogged(t, &log, slog.LevelInfo, "operation=delete", "actor=contact", "actor_name="+hex.EncodeToString(sum[:]))
+	require.NotContains(t, log.String(), name)
+}

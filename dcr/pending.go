@@ -212,7 +212,7 @@ func (r *Registrar) refusePending(ctx context.Context, record store.Client, by A
 		err = decisionError(record.ID, err)
 	} else {
 		r.log.InfoContext(ctx, "a change was refused", "operation", o.name, "outcome", outcome, "client_id", clientIDOf(&record),
-			"software_id", text.Echo(record.SoftwareID), "reason", reasonText(reason), "actor", by.Kind, "actor_name", text.Echo(by.Name))
+			"software_id", text.Echo(record.SoftwareID), "reason", reasonText(reason), "actor", by.Kind, "actor_name", auditName(by))
 	}
 	o.end(ctx, err)
 	return err
