@@ -70,6 +70,9 @@ func TestBrowserASignInThatFails(t *testing.T) {
 				require.Equal(t, c.status, s.Follow("button[value="+button+"]"))
 			}
 			s.sees(c.title, "Sign in")
+			notes := w.notes(t)
+			require.NotEmpty(t, notes)
+			assert.Contains(t, notes[len(notes)-1], "sign_in denied", "the audit trail tells")
 			s.wellBehaved()
 			w.directory.SignIn().Misbehave(ssatest.ProviderFaults{})
 			require.Equal(t, http.StatusOK, s.Follow("main a.button"), "the way to begin again")
@@ -125,7 +128,12 @@ func TestBrowserAnAnswerOfTheDirectoryCountsOnce(t *testing.T) {
 	other := w.surf(t, chromium.Options{})
 	require.Equal(t, http.StatusBadRequest, other.Open(answer))
 	other.sees("This sign-in cannot be completed")
-	assert.Equal(t, []string{"sign_in done contact first sign-in"}, w.notes(t))
+	notes := w.notes(t)
+	require.Len(t, notes, 3)
+	assert.Equal(t, "sign_in done contact first sign-in", notes[0])
+	for _, note := range notes[1:] {
+		assert.Contains(t, note, "sign_in denied contact signin: the answer belongs to no sign-in that was begun in this browser")
+	}
 	cookies := s.Cookies()
 	require.Len(t, cookies, 1, "that of the sign-in is gone")
 	assert.Equal(t, chromium.Cookie{Name: "__Host-obdcr", Value: cookies[0].Value, Domain: "127.0.0.1", Path: "/", Secure: true, HTTPOnly: true, SameSite: "Lax",
