@@ -100,6 +100,10 @@ func TestASandboxKeepsItsClientsInPostgreSQL(t *testing.T) {
 	code, out, said = call("clients", "show", registered.ID, "--store", dsn)
 	require.Equal(t, exitFine, code, said)
 	require.Contains(t, out, "Sandbox TPP")
+
+	b := r.visitor(t)
+	b.SignIn(r.ready.Portal, "ada@tpp.example", "sandbox", "123456")
+	require.Contains(t, b.Body, "Sandbox TPP", "at the portal too")
 }
 
 // remove takes nothing but the client_id for a yes.

@@ -125,15 +125,21 @@ func TestTheGuideOfThePortalAddsAnotherTPP(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, statement.Signed().UnverifiedPayload(), `"org_id":"0015800000another1"`)
 
-	roots := x509.NewCertPool()
-	ca, err := os.ReadFile(filepath.Join(r.dir, "ca.pem"))
-	require.NoError(t, err)
-	require.True(t, roots.AppendCertsFromPEM(ca))
-	b := portaltest.New(t, roots, func(address string) string { return address })
+	b := r.visitor(t)
 	b.SignIn(r.ready.Portal, "new@tpp.example", "p", "123456")
 	require.Equal(t, http.StatusOK, b.Status, b.Body)
 	b.Add(r.ready.Portal, string(out))
 	require.Equal(t, http.StatusOK, b.Status, b.Body)
+}
+
+// visitor returns a browser that trusts the sandbox.
+func (r *running) visitor(t *testing.T) *portaltest.Browser {
+	t.Helper()
+	roots := x509.NewCertPool()
+	ca, err := os.ReadFile(filepath.Join(r.dir, "ca.pem"))
+	require.NoError(t, err)
+	require.True(t, roots.AppendCertsFromPEM(ca))
+	return portaltest.New(t, roots, func(address string) string { return address })
 }
 
 // curl is as much of curl as the sandbox prints: not every machine has the real one. It ends

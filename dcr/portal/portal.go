@@ -68,6 +68,15 @@ func New(c Config) (*Portal, error) {
 // Handler serves every page, under the path of Config.Address. It answers 404 for other paths.
 func (p *Portal) Handler() http.Handler { return p.handler }
 
+// Check asks whether the directory can be read, as signin.SignIn.Check does. It is nil with a
+// sign-in of the bank's own.
+func (p *Portal) Check(ctx context.Context) error {
+	if p.signIn == nil {
+		return nil
+	}
+	return p.signIn.Check(ctx)
+}
+
 // purgeBatch is how many sessions Run forgets at a time.
 const purgeBatch = 200
 

@@ -13,6 +13,7 @@
 package signin
 
 import (
+	"context"
 	"crypto"
 	"crypto/x509"
 	"errors"
@@ -131,6 +132,13 @@ func New(c Config) (*SignIn, error) {
 		return nil, fmt.Errorf("signin: Issuer: %w", err)
 	}
 	return &SignIn{config: c, directory: d}, nil
+}
+
+// Check reads the directory's discovery document, for a bank that wants to know at its start
+// whether people will be able to sign in. The error is ErrUnavailable, with what does not fit.
+func (s *SignIn) Check(ctx context.Context) error {
+	_, err := s.directory.provider(ctx)
+	return err
 }
 
 // Begin sends the browser to the directory. back is the path of the bank to return to; one that

@@ -89,6 +89,10 @@ func TestATestAddsPeople(t *testing.T) {
 	}
 	require.Equal(t, http.StatusNoContent, put(`{"email": "new@tpp.example", "password": "p", "code": "000000", "tpp_associated": true, "org_id": ["another"]}`))
 	require.Equal(t, http.StatusNoContent, put(`{"email": "NEW@tpp.example", "password": "q", "code": "000000", "tpp_associated": true, "org_id": ["another"]}`))
+	require.Equal(t, http.StatusNoContent, put(`{"email": "one@tpp.example", "password": "p", "tpp_associated": true, "org_id": ["another"]}`))
+	one := w.visitor()
+	one.SignIn(w.Ready.Portal, "one@tpp.example", "p", "")
+	require.Contains(t, one.Body, "The second factor is missing")
 	for _, wrong := range []string{``, `{}`, `{"email": "a@b"}`, `{"email": "a@b", "password": "p", "organisations": []}`, `[]`, `{"email": "a@b", "password": "p"} 1`} {
 		require.Equal(t, http.StatusBadRequest, put(wrong), wrong)
 	}

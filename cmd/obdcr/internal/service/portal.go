@@ -261,6 +261,14 @@ func (c *Config) ownPortal(log *slog.Logger) (*tls.Certificate, error) {
 	return &own, nil
 }
 
+// checkPortal looks whether people can sign in, and tells the log why not. The portal serves
+// meanwhile: who is signed in needs no directory, and one that was out comes back.
+func (r *running) checkPortal(ctx context.Context) {
+	if err := r.portal.Check(ctx); err != nil && ctx.Err() == nil {
+		r.log.Error("nobody can sign in at the portal", "issuer", r.config.Portal.SignIn.Issuer, "error", text.Bounded{Err: err})
+	}
+}
+
 // servePortal answers browsers until the context ends, and lets open requests finish then.
 func (r *running) servePortal(ctx context.Context, l net.Listener) error {
 	paths := &r.config.Paths

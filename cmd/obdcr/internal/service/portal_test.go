@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -202,4 +203,25 @@ func TestThePortalOfTheGuideServes(t *testing.T) {
 	b.SignIn(portalAddress, "ada@tpp.example", "p", "123456")
 	require.Equal(t, http.StatusOK, b.Status, b.Body)
 	require.Contains(t, b.Body, "You have no application yet")
+}
+
+// TestADirectoryThatIsOutAtTheStartIsTold, and the portal serves, for when it is back.
+func TestADirectoryThatIsOutAtTheStartIsTold(t *testing.T) {
+	w := newWorld(t)
+	section := w.portal(t)
+	down := atomic.Bool{}
+	down.Store(true)
+	w.Directory.SignIn().Misbehave(ssatest.ProviderFaults{Serve: func(rw http.ResponseWriter, _ *http.Request) bool {
+		if down.Load() {
+			http.Error(rw, "out", http.StatusServiceUnavailable)
+		}
+		return down.Load()
+	}})
+	s := w.serve(t, w.Config()+goodStore+section)
+	s.waitFor(t, "nobody can sign in at the portal", 1)
+	b := w.visitor(t, s)
+	b.Get(portalAddress + "/sign-in")
+	require.Equal(t, http.StatusServiceUnavailable, b.Status)
+	b.Get(portalAddress)
+	require.Equal(t, http.StatusOK, b.Status)
 }

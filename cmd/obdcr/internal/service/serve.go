@@ -187,6 +187,7 @@ func (r *running) serve(ctx context.Context, at listeners, o Options) error {
 	if r.portal != nil {
 		others.Go(func() { defer stop(); portalFailed = r.servePortal(ctx, at.portal) })
 		others.Go(func() { r.portal.Run(ctx, purgeSessions) })
+		others.Go(func() { r.checkPortal(ctx) })
 	}
 	if o.Ready != nil {
 		o.Ready(Addresses{addressOf(at.bank), addressOf(at.admin), addressOf(at.portal)})
