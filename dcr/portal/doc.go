@@ -3,7 +3,8 @@
 // decide there on what waits for approval.
 //
 // Call [New] with the bank's Registrar and Store, and mount [Portal.Handler] beside the bank's
-// API, at the address that Config.Address names. [Portal.Run] forgets sessions that ended.
+// API, at the address that Config.Address names. [Portal.Run] forgets sessions that
+// ended, where no server.Bank does.
 //
 // What is made by hand is what the API makes: the same rules, hooks, authorization server,
 // records and audit trail. The pages have no script.

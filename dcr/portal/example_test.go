@@ -18,8 +18,8 @@ import (
 
 // newPortal makes the portal of a bank that has a Registrar, over the Registrar's own store. The
 // bank is registered at the directory with the addresses /sign-in/answer and /signed-out below
-// the portal's. Serve its Handler by a listener that asks for no client certificate, and let Run
-// forget sessions that have ended: go p.Run(ctx, time.Hour).
+// the portal's. Serve its Handler by a listener that asks for no client certificate. Sessions that
+// have ended are forgotten by the bank's Run, and without a server.Bank by that of the portal.
 func newPortal(registrar *dcr.Registrar, clients store.Store, apis roles.Table, secret claims.Secret) (*portal.Portal, error) {
 	return portal.New(portal.Config{
 		Address:   "https://portal.bank.example",

@@ -80,7 +80,8 @@ func (p *Portal) Check(ctx context.Context) error {
 // purgeBatch is how many sessions Run forgets at a time.
 const purgeBatch = 200
 
-// Run forgets sessions that have ended, every so often, until the context ends.
+// Run forgets sessions that have ended, every so often, until the context ends. The Run of a
+// server.Bank over the same Store does so too: it is for a program that has no such Bank.
 func (p *Portal) Run(ctx context.Context, every time.Duration) {
 	ticks := time.NewTicker(every)
 	defer ticks.Stop()

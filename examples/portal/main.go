@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
@@ -144,8 +143,7 @@ func (e *example) serve(ctx context.Context) error {
 		defer stop()
 		ended <- pages.ServeTLS(e.portalAt, "", "")
 	}()
-	go e.portal.Run(ctx, time.Hour) // forgets sessions that have ended
-	err := e.bank.Serve(ctx, e.bankAt)
+	err := e.bank.Serve(ctx, e.bankAt) // which forgets sessions that have ended, too
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), server.DrainTimeout)
 	defer cancel()
 	err = errors.Join(err, pages.Shutdown(drain))

@@ -240,7 +240,6 @@ func (s *Sandbox) serve(c *Config, own pair, d *directory, m *metrics.Metrics) {
 	}
 	running, end := context.WithCancel(context.Background())
 	s.work.Go(func() { s.bank.Run(running) })
-	s.work.Go(func() { s.portal.Run(running, time.Minute) })
 	s.work.Go(func() {
 		<-s.stop
 		end()

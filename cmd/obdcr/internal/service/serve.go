@@ -186,7 +186,6 @@ func (r *running) serve(ctx context.Context, at listeners, o Options) error {
 	}
 	if r.portal != nil {
 		others.Go(func() { defer stop(); portalFailed = r.servePortal(ctx, at.portal) })
-		others.Go(func() { r.portal.Run(ctx, purgeSessions) })
 		others.Go(func() { r.checkPortal(ctx) })
 	}
 	if o.Ready != nil {
@@ -197,9 +196,6 @@ func (r *running) serve(ctx context.Context, at listeners, o Options) error {
 	others.Wait()
 	return errors.Join(err, adminFailed, portalFailed)
 }
-
-// purgeSessions is how often sessions of the portal that have ended are removed.
-const purgeSessions = time.Hour
 
 // checkTokens looks whether the authorization server fits the configuration, and tells the log
 // what does not. The bank serves meanwhile: registration needs no tokens.
