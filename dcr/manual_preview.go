@@ -156,7 +156,7 @@ func (r *Registrar) choices(ctx context.Context, v *VerifiedRequest, p *Preview)
 		p.AuthMethods = slices.Delete(p.AuthMethods, at, at+1)
 		return nil
 	}
-	published, err := r.published(ctx, v)
+	published, err := r.published(ctx, v, anyCertificate)
 	for _, c := range published {
 		if c.Refusal == nil && cert.SubjectDN(c.Certificate.RawSubject) != "" {
 			p.Certificates = append(p.Certificates, c.Certificate)

@@ -75,9 +75,11 @@ func (r *Registrar) envelop(request *claims.Request, v *VerifiedRequest) error {
 		return err
 	}
 	c, now := v.statement.Claims(), v.input.Now
-	request.Issuer = c.SoftwareID
-	if r.policy.IssuerKinds[0] == validate.IssuerOrgID {
+	switch request.Issuer = c.SoftwareID; {
+	case r.policy.IssuerKinds[0] == validate.IssuerOrgID:
 		request.Issuer = c.OrgID
+	case !c.SoftwareID.Present(): // the client is registered by a hint, if at all
+		request.Issuer = request.SoftwareID
 	}
 	request.IssuedAt, request.JWTID = claims.Some(now.Unix()), claims.Some(id)
 	request.Expiry = claims.Some(now.Add(min(manualLifetime, r.policy.MaxLifetime)).Unix())
@@ -120,14 +122,18 @@ func (r *Registrar) modest(v *VerifiedRequest) *claims.Request {
 	return request
 }
 
-// authenticateBy sets the authentication method of a request, and what belongs to it.
+// authenticateBy sets the authentication method of a request, and what belongs to it. Another
+// method than the request has does not keep an algorithm that the bank does not offer, such as the
+// HMAC of client_secret_jwt: a person cannot choose it.
 func (r *Registrar) authenticateBy(request *claims.Request, method claims.AuthMethod, leaf *x509.Certificate) {
+	before, algorithm := request.TokenEndpointAuthMethod.Or(""), request.TokenEndpointAuthSigningAlg.Or("")
+	algorithms := offered(&r.policy, "token_endpoint_auth_signing_alg", r.policy.MemberAlgorithms.TokenEndpointAuth)
 	request.TokenEndpointAuthMethod = claims.Some(method)
 	switch {
 	case !method.SignsAssertions():
 		request.TokenEndpointAuthSigningAlg = claims.Optional[claims.Algorithm]{}
-	case !request.TokenEndpointAuthSigningAlg.Present():
-		request.TokenEndpointAuthSigningAlg = first(offered(&r.policy, "token_endpoint_auth_signing_alg", r.policy.MemberAlgorithms.TokenEndpointAuth))
+	case algorithm == "" || method != before && !slices.Contains(algorithms, algorithm):
+		request.TokenEndpointAuthSigningAlg = first(algorithms)
 	}
 	switch {
 	case method != claims.TLSClientAuth:
@@ -226,40 +232,46 @@ func outage(err error) error {
 // of its software: a good one that is published. Of a key set without certificates nobody can
 // tell.
 func (r *Registrar) checkKept(ctx context.Context, v *VerifiedRequest, name string) error {
-	published, err := r.published(ctx, v)
+	its, err := r.published(ctx, v, func(c *x509.Certificate) bool {
+		same, err := r.policy.SubjectDNMatch.Same(name, c.RawSubject)
+		return err == nil && same
+	})
 	if err != nil {
 		return err
 	}
-	var refused *cert.PublishedCertificate
-	for i := range published {
-		c := &published[i]
-		if same, err := r.policy.SubjectDNMatch.Same(name, c.Certificate.RawSubject); err != nil || !same {
-			continue
+	if len(its) == 0 {
+		others, err := r.published(ctx, v, anyCertificate)
+		if err == nil && len(others) > 0 {
+			v.input.Certificate = &validate.Certificate{RawSubject: others[0].Certificate.RawSubject} // and a rule says that it is another
 		}
-		if c.Refusal == nil {
+		return err
+	}
+	var refused *cert.PublishedCertificate
+	for i := range its {
+		if its[i].Refusal == nil {
 			return nil
 		}
-		refused = c
+		if refused == nil || errors.Is(its[i].Refusal, cert.ErrRevocationUnknown) {
+			refused = &its[i]
+		}
 	}
 	const fix = "choose a transport certificate that is good, or another authentication method"
-	switch {
-	case refused != nil && errors.Is(refused.Refusal, cert.ErrRevocationUnknown):
+	if errors.Is(refused.Refusal, cert.ErrRevocationUnknown) {
 		return outage(refused.Refusal)
-	case refused != nil:
-		v.extra = append(v.extra, certificateFault(verdict.CertificateRule(refused.Refusal), "no published certificate of the registered name is good: "+
-			refused.Refusal.Kind.Error()+": "+refused.Refusal.Detail, fix))
-	case len(published) > 0:
-		v.input.Certificate = &validate.Certificate{RawSubject: published[0].Certificate.RawSubject} // and a rule says that it is another
 	}
+	v.extra = append(v.extra, certificateFault(verdict.CertificateRule(refused.Refusal), "no published certificate of the registered name is good: "+
+		refused.Refusal.Kind.Error()+": "+refused.Refusal.Detail, fix))
 	return nil
 }
 
-// published returns the transport certificates in the key set of the software. A software
-// without keys has none. The error is an *Error, of an outage.
-func (r *Registrar) published(ctx context.Context, v *VerifiedRequest) ([]cert.PublishedCertificate, error) {
-	all, err := r.certificates.EachPublished(ctx, cert.SoftwareOf(v.statement, v.keys), func(*x509.Certificate) bool { return true })
+// published returns the newest transport certificates in the key set of the software that are
+// wanted. A software without keys has none. The error is an *Error, of an outage.
+func (r *Registrar) published(ctx context.Context, v *VerifiedRequest, wanted func(*x509.Certificate) bool) ([]cert.PublishedCertificate, error) {
+	all, err := r.certificates.EachPublished(ctx, cert.SoftwareOf(v.statement, v.keys), wanted)
 	return all, outage(err)
 }
+
+func anyCertificate(*x509.Certificate) bool { return true }
 
 // first returns the first of the values; absent if there is none.
 func first[T any](values []T) claims.Optional[T] {
