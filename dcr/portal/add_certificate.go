@@ -85,6 +85,8 @@ func (v *visit) chosenCertificate() (*x509.Certificate, []fault, error) {
 	switch value := v.r.PostFormValue(fieldCertificate); {
 	case value == keptCertificate:
 		return nil, nil, nil
+	case len(value) > base64.RawURLEncoding.EncodedLen(maxStatement): // longer than one that was pasted can be
+		return nil, nil, errForm
 	case value != "" && value != otherCertificate:
 		der, err := base64.RawURLEncoding.DecodeString(value)
 		if err != nil {

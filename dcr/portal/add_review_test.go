@@ -1,7 +1,14 @@
 package portal_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
 	"fmt"
+	"math/big"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -207,10 +214,28 @@ func TestAChoiceOfNothingIsAFault(t *testing.T) {
 	assert.Equal(t, review.form().Get("once"), a.form().Get("once"))
 	assert.Empty(t, a.form()["redirect"])
 	assert.NotContains(t, a.text(), "The bank would refuse")
-	for field, value := range map[string]string{"redirect": "https://evil.example/", "method": "none", "certificate": "%", "once": strings.Repeat("o", 65)} {
-		a := ada.press(review, "add", func(form url.Values) { form.Set("method", "tls_client_auth"); form.Set(field, value) })
-		assert.Equal(t, http.StatusBadRequest, a.status, field)
+	tooLong := base64.RawURLEncoding.EncodeToString(certificateOf(t, 70<<10))
+	for name, change := range map[string][2]string{
+		"another redirect URI": {"redirect", "https://evil.example/"}, "no method": {"method", "none"}, "no certificate": {"certificate", "%"},
+		"a certificate that is too long": {"certificate", tooLong}, "a long identifier": {"once", strings.Repeat("o", 65)},
+	} {
+		a := ada.press(review, "add", func(form url.Values) { form.Set("method", "tls_client_auth"); form.Set(change[0], change[1]) })
+		assert.Equal(t, http.StatusBadRequest, a.status, name)
+		if change[1] == tooLong {
+			assert.Contains(t, a.text(), "The form cannot be read")
+		}
 		assert.NotContains(t, a.text(), "was added")
 	}
 	assert.Empty(t, w.clients(t))
+}
+
+// certificateOf makes a certificate of more than so many bytes.
+func certificateOf(t *testing.T, size int) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: strings.Repeat("c", size)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	return der
 }

@@ -125,7 +125,7 @@ func (v *visit) checkListing(l listing) (f fault, ok bool) {
 	switch {
 	case len(l.Search) > maxSearch:
 		return fault{"search", "Search for at most 100 characters"}, false
-	case len(l.Organisation) > maxIdentifier:
+	case !isIdentifier(l.Organisation):
 		return fault{"organisation", "Enter the identifier of an organisation"}, false
 	case !l.Operator && l.Organisation == "" && len(v.person.Organisations) > maxOrganisations:
 		return fault{"organisation", "You act for more organisations than one list can have: enter the identifier of one"}, false
@@ -226,7 +226,7 @@ func positionOf(s string) (p store.Position, ok bool) {
 	}
 	seconds, id, found := strings.Cut(s, ".")
 	at, err := strconv.ParseInt(seconds, 10, 64)
-	if !found || err != nil || len(s) > 1100 || at < -62135596800 || at > 253402300799 { // years 1 to 9999
+	if !found || err != nil || !isIdentifier(id) || at < -62135596800 || at > 253402300799 { // years 1 to 9999
 		return store.Position{}, false
 	}
 	return store.Position{IssuedAt: time.Unix(at, 0).UTC(), ID: id}, true

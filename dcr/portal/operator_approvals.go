@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
@@ -34,7 +36,7 @@ type approvalsPage struct {
 // the records; those of one page come in the order of their time.
 func (v *visit) approvals() error {
 	after := v.r.URL.Query().Get("after")
-	if len(after) > maxIdentifier {
+	if !isIdentifier(after) {
 		return v.redirect(v.path("approvals"))
 	}
 	found, err := v.config.Registrar.ListPending(v.ctx(), after, pageSize+1)
@@ -59,6 +61,12 @@ func (v *visit) approvals() error {
 
 // maxIdentifier is the greatest length of an identifier in an address, in bytes.
 const maxIdentifier = 1000
+
+// isIdentifier reports whether a text of an address can be an identifier, or a part of one. A
+// database refuses a question with a NUL or without UTF-8, which would look like an outage.
+func isIdentifier(s string) bool {
+	return len(s) <= maxIdentifier && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+}
 
 // waiting is what the pages of approvals say of a record that waits.
 func (p *Portal) waiting(c store.Client) waiting {

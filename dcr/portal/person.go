@@ -27,6 +27,11 @@ type Person struct {
 type signedIn struct {
 	Person
 
+	// What the directory told of an operator, whom a portal that is started with another list
+	// does not believe any more.
+	Verified bool     `json:",omitempty"` // the address
+	Claimed  []string `json:",omitempty"` // values of Operators.Claim
+
 	IDToken  string    `json:",omitempty"` // for the sign-out at the directory
 	At       time.Time // of the sign-in
 	LastSeen time.Time // to within a minute
@@ -134,7 +139,7 @@ func (p *Portal) keep(ctx context.Context, s signedIn) error {
 }
 
 // present returns who is signed in. It ends a session that is too old, or was idle for too
-// long.
+// long, and that of an operator who is none by this configuration.
 func (p *Portal) present(ctx context.Context) (s signedIn, ok bool, err error) {
 	data := p.sessions.GetBytes(ctx, sessionPerson)
 	if data == nil {
@@ -142,6 +147,9 @@ func (p *Portal) present(ctx context.Context) (s signedIn, ok bool, err error) {
 	}
 	now := p.config.Clock()
 	if json.Unmarshal(data, &s) != nil || now.Sub(s.At) >= p.config.Lifetime || now.Sub(s.LastSeen) >= p.config.IdleTimeout || now.Before(s.At.Add(-time.Minute)) {
+		return signedIn{}, false, p.sessions.Destroy(ctx)
+	}
+	if s.Operator && p.signIn != nil && !p.isOperator(&s) {
 		return signedIn{}, false, p.sessions.Destroy(ctx)
 	}
 	if now.Sub(s.LastSeen) >= p.config.IdleTimeout/20 { // a page that is looked at need not be a write

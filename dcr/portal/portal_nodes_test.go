@@ -13,6 +13,7 @@ import (
 	"github.com/obdcr/obdcr/dcr/portal"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/internal/realtest"
+	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/postgres"
 	"github.com/obdcr/obdcr/store/sqlite"
@@ -97,4 +98,30 @@ func TestSessionsAreThoseOfAllNodesOverOnePostgreSQL(t *testing.T) {
 		require.NoError(t, err)
 		return s
 	})
+}
+
+// TestWhoIsTakenOffTheListIsNoOperatorAfterTheStart by it, in a session that is open.
+func TestWhoIsTakenOffTheListIsNoOperatorAfterTheStart(t *testing.T) {
+	w := newWorld(t, options{directory: true})
+	w.account(t, ssatest.Account{Email: "otto@bank.example", Code: "123456", Claims: map[string]any{"groups": []string{"root", "obdcr-operators"}}})
+	listed, claimed, contact := w.visitor(t), w.visitor(t), w.visitor(t)
+	listed.signedInAt(olgaEmail, "")
+	claimed.signedInAt("otto@bank.example", "")
+	contact.signedInAt(annaEmail, "")
+	restart := func(o portal.Operators) {
+		config := w.config
+		config.Operators = o
+		var err error
+		w.portal, err = portal.New(config)
+		require.NoError(t, err)
+	}
+	all := w.config.Operators
+	restart(portal.Operators{Emails: all.Emails})
+	assert.True(t, listed.isIn())
+	assert.False(t, claimed.isIn())
+	restart(portal.Operators{Claim: all.Claim, Values: all.Values})
+	assert.False(t, listed.isIn())
+	restart(all)
+	assert.False(t, listed.isIn(), "the session has ended")
+	assert.True(t, contact.isIn())
 }

@@ -72,7 +72,7 @@ func (v *visit) finishSignIn() error {
 	if err != nil {
 		return v.signInFailure(err)
 	}
-	s := signedIn{Person: v.personOf(identity), IDToken: identity.IDToken.Reveal()}
+	s := v.personOf(identity)
 	if !s.Operator && (!identity.Associated || len(s.Organisations) == 0) {
 		v.deny(s, "the person is not associated with a TPP")
 		return errNotAssociated
@@ -84,15 +84,21 @@ func (v *visit) finishSignIn() error {
 }
 
 // personOf makes the person of what the directory tells.
-func (p *Portal) personOf(i signin.EndUser) Person {
-	person := Person{Email: foldEmail(i.Email), Name: i.Name, Issuer: i.Issuer, Subject: i.Subject}
+func (p *Portal) personOf(i signin.EndUser) signedIn {
+	s := signedIn{Person: Person{Email: foldEmail(i.Email), Name: i.Name, Issuer: i.Issuer, Subject: i.Subject},
+		Verified: i.EmailVerified, Claimed: i.Operator, IDToken: i.IDToken.Reveal()}
 	if i.Associated {
-		person.Organisations = i.Organisations
+		s.Organisations = i.Organisations
 	}
-	listed := i.EmailVerified && slices.ContainsFunc(p.config.Operators.Emails, func(e string) bool { return foldEmail(e) == person.Email })
-	claimed := slices.ContainsFunc(i.Operator, func(value string) bool { return slices.Contains(p.config.Operators.Values, value) })
-	person.Operator = listed || claimed
-	return person
+	s.Operator = p.isOperator(&s)
+	return s
+}
+
+// isOperator reports whether the configuration makes an operator of somebody whom the directory
+// signed in.
+func (p *Portal) isOperator(s *signedIn) bool {
+	listed := s.Verified && slices.ContainsFunc(p.config.Operators.Emails, func(e string) bool { return foldEmail(e) == s.Email })
+	return listed || slices.ContainsFunc(s.Claimed, func(value string) bool { return slices.Contains(p.config.Operators.Values, value) })
 }
 
 // deny leaves a note of a sign-in that the bank refused.

@@ -172,9 +172,10 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	account, ok := p.accounts[strings.ToLower(email)]
 	right := ok && equal(account.Password, r.PostForm.Get("password"))
-	if right {
+	switch {
+	case right && p.open[id] == s: // else another request has completed it meanwhile
 		s.account, s.passed = account, true
-	} else {
+	case !right:
 		s.failures++
 	}
 	failures := s.failures
@@ -185,7 +186,7 @@ func (p *Provider) password(w http.ResponseWriter, r *http.Request) {
 	case !right:
 		p.showPassword(w, http.StatusUnprocessableEntity, id, s, email, "The email address or the password is wrong")
 	case account.Code == "":
-		p.complete(w, r, id, s)
+		p.complete(w, r, id, s, account)
 	default:
 		p.showCode(w, http.StatusOK, id, s, &account, "")
 	}
@@ -213,14 +214,15 @@ func (p *Provider) code(w http.ResponseWriter, r *http.Request) {
 	case !right:
 		p.showCode(w, http.StatusUnprocessableEntity, id, s, &account, "The code is wrong")
 	default:
-		p.complete(w, r, id, s)
+		p.complete(w, r, id, s, account)
 	}
 }
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// complete gives the code for a person who has signed in.
-func (p *Provider) complete(w http.ResponseWriter, r *http.Request, id string, s *openSignIn) {
+// complete gives the code for a person who has signed in: the one whose factors were looked at,
+// whatever another request has entered since.
+func (p *Provider) complete(w http.ResponseWriter, r *http.Request, id string, s *openSignIn, account Account) {
 	code := rand.Text()
 	p.mu.Lock()
 	if p.open[id] != s { // another request has completed it
@@ -229,7 +231,7 @@ func (p *Provider) complete(w http.ResponseWriter, r *http.Request, id string, s
 		return
 	}
 	delete(p.open, id)
-	s.at = p.config.Clock().Truncate(time.Second)
+	s.account, s.at = account, p.config.Clock().Truncate(time.Second)
 	p.keep(p.codes, code, s, s.at.Add(codeLife))
 	p.mu.Unlock()
 	p.redirect(w, r, s, map[string]string{"code": code})
