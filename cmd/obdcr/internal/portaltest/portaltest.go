@@ -149,7 +149,7 @@ func (b *Browser) Add(portal, statement string) {
 	require.Equal(b.t, http.StatusOK, b.Status, b.Body)
 	b.Submit("/applications/add", "statement", statement)
 	require.Equal(b.t, http.StatusOK, b.Status, b.Body)
-	require.Contains(b.t, b.Body, "Nothing is wrong")
+	require.Contains(b.t, b.Body, `value="add"`, "it can be added")
 	b.Submit("/applications/add", "do", "add")
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/browser"
 	"github.com/obdcr/obdcr/internal/realtest"
+	"github.com/obdcr/obdcr/validate"
 )
 
 // visitor returns a browser in which nobody is signed in.
@@ -215,4 +216,28 @@ func TestASandboxInABrowser(t *testing.T) {
 	require.Contains(t, page.Text("main"), "Sandbox TPP")
 	page.Follow("form.who button")
 	require.Contains(t, page.Text("main"), "signed out")
+}
+
+// TestThePortalGoesByTheProfileAndThePolicy of the bank, as the API does.
+func TestThePortalGoesByTheProfileAndThePolicy(t *testing.T) {
+	for name, c := range map[string]struct {
+		config        sandbox.Config
+		added, listed string
+	}{
+		"obie-3.2": {sandbox.Config{Profile: validate.OBIE32}, "Client ID", "Sandbox TPP"},
+		"wso2":     {sandbox.Config{Profile: validate.WSO2}, "Client ID", "Sandbox TPP"},
+		"a secret": {sandbox.Config{AuthMethods: []claims.AuthMethod{claims.ClientSecretBasic}}, "Client secret", "Sandbox TPP"},
+		"names by software_id": {sandbox.Config{Policy: []byte(`{"UseSoftwareIdAsApplicationName": true}`)}, "Client ID",
+			`<th scope="col">ID</th>`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t, c.config)
+			b := w.signedIn("ada@tpp.example")
+			b.Add(w.Ready.Portal, string(w.file("tpp/ssa.jwt")))
+			require.Equal(t, http.StatusOK, b.Status, b.Body)
+			require.NotEmpty(t, b.After("<dt>"+c.added+"</dt><dd>"))
+			b.Get(w.Ready.Portal + "/applications")
+			require.Contains(t, b.Body, c.listed)
+		})
+	}
 }
