@@ -41,6 +41,18 @@ func TestEveryAnswerHasTheHeadersOfSafety(t *testing.T) {
 	}
 }
 
+// TestAPanicOfTheBanksOwnCodeIsAnswered: with the headers of every answer, and nothing of it.
+func TestAPanicOfTheBanksOwnCodeIsAnswered(t *testing.T) {
+	w := newWorld(t, options{portal: func(c *portal.Config) {
+		c.SignIn = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("the key of db-7") })
+	}})
+	a := w.visitor(t).sends(http.MethodGet, "/sign-in", nil, nil)
+	assert.Equal(t, http.StatusInternalServerError, a.status)
+	assert.NotContains(t, a.body, "db-7")
+	a.status = http.StatusOK
+	safe(t, a, "a panic")
+}
+
 // TestNoHostOfTheRequestIsBelieved: a page names no host, and no redirect leads to one.
 func TestNoHostOfTheRequestIsBelieved(t *testing.T) {
 	w := newWorld(t, options{policy: waitingPolicy, directory: true})

@@ -37,7 +37,7 @@ func BenchmarkFirstPage(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) {
 		s, err := sqlite.Open(context.Background(), sqlite.Config{Path: filepath.Join(b.TempDir(), "bank.db")})
 		require.NoError(b, err)
-		defer s.Close()
+		defer func() { _ = s.Close() }()
 		measureFirstPages(b, s)
 	})
 	b.Run("postgres", func(b *testing.B) {
@@ -50,7 +50,7 @@ func BenchmarkFirstPage(b *testing.B) {
 		}
 		s, err := postgres.Open(context.Background(), postgres.Config{DSN: claims.NewSecret(database.DSN(database.Database(b)))})
 		require.NoError(b, err)
-		defer s.Close()
+		defer func() { _ = s.Close() }()
 		measureFirstPages(b, s)
 	})
 }

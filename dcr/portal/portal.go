@@ -13,6 +13,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/obdcr/obdcr/dcr/internal/contain"
 	"github.com/obdcr/obdcr/dcr/portal/signin"
 	"github.com/obdcr/obdcr/internal/text"
 )
@@ -155,14 +156,14 @@ func (p *Portal) handle(origin string) (http.Handler, error) {
 	if err := safe.AddTrustedOrigin(origin); err != nil {
 		return nil, fmt.Errorf("portal: Address: %w", err)
 	}
-	safe.SetDenyHandler(http.HandlerFunc(p.public((*visit).crossOrigin)))
+	safe.SetDenyHandler(p.public((*visit).crossOrigin))
 
 	all := http.NewServeMux()
 	all.HandleFunc("GET "+pathStyle, p.pages.serveStyle)
 	all.HandleFunc("GET "+pathLogo, p.pages.serveLogo)
 	all.HandleFunc("GET "+pathIcon, p.pages.serveIcon)
 	all.Handle("/", p.sessions.LoadAndSave(safe.Handler(mux)))
-	return p.framed(all), nil
+	return contain.Handler(p.config.Logger, p.framed(all)), nil
 }
 
 // routeSignIn adds the paths of the sign-in.

@@ -61,11 +61,11 @@ func keepsSessions(t *testing.T, open func() closable) {
 	require.NoError(t, records.Close())
 	require.NoError(t, second.Close())
 	third := open()
-	defer third.Close()
+	defer func() { _ = third.Close() }()
 	w.portal = w.node(t, third)
 	assert.True(t, b.isIn(), "after a restart of all")
 	fourth := open()
-	defer fourth.Close()
+	defer func() { _ = fourth.Close() }()
 	nodes = []*portal.Portal{w.portal, w.node(t, fourth)}
 	require.Equal(t, http.StatusOK, b.post("/sign-out", nil).status)
 	at(1)

@@ -107,7 +107,7 @@ func TestSomebodyWhoActsForNoTPPIsToldSo(t *testing.T) {
 
 func TestAnOperatorIsOneByAVerifiedAddressOrAClaim(t *testing.T) {
 	w := newWorld(t, options{directory: true})
-	w.account(t, ssatest.Account{Email: "otto@bank.example", Code: "123456", Claims: map[string]any{"groups": []string{"staff", "root"}}})
+	w.account(t, ssatest.Account{Email: "otto@bank.example", Code: "123456", Organisations: []string{orgOne}, Claims: map[string]any{"groups": []string{"staff", "root"}}})
 	w.account(t, ssatest.Account{Email: "one@bank.example", Code: "123456", Unverified: true, Claims: map[string]any{"groups": "obdcr-operators"}})
 	for _, email := range []string{olgaEmail, "otto@bank.example", "one@bank.example"} {
 		b := w.visitor(t)
@@ -116,6 +116,10 @@ func TestAnOperatorIsOneByAVerifiedAddressOrAClaim(t *testing.T) {
 		assert.Contains(t, b.get("/approvals").body, "Nothing waits for a decision", email)
 	}
 	assert.Equal(t, []string{"sign_in done operator first sign-in", "sign_in done operator first sign-in", "sign_in done operator first sign-in"}, w.notes(t))
+	otto, err := w.store.(store.Users).GetUser(context.Background(), "otto@bank.example")
+	require.NoError(t, err)
+	assert.True(t, otto.Operator)
+	assert.Empty(t, otto.Organisations, "the directory does not say that he acts for one")
 	b := w.visitor(t)
 	b.signedInAt(annaEmail, "")
 	assert.Equal(t, http.StatusNotFound, b.get("/approvals").status)
