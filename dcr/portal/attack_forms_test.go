@@ -35,6 +35,7 @@ func TestNoFormOfAnotherSiteIsTaken(t *testing.T) {
 		"cross-site from the portal's name": {"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://bank.example"}},
 		"an unknown word":                   {"Sec-Fetch-Site": {"trust-me"}},
 		"another origin":                    {"Origin": {"https://evil.example"}},
+		"the portal's host without TLS":     {"Origin": {"http" + strings.TrimPrefix(w.server.URL, "https")}},
 		"another port":                      {"Origin": {"https://127.0.0.1:1"}},
 		"no origin":                         {"Origin": {"null"}},
 		"a broken origin":                   {"Origin": {"https://%"}},

@@ -156,14 +156,28 @@ func (p *Portal) handle(origin string) (http.Handler, error) {
 	if err := safe.AddTrustedOrigin(origin); err != nil {
 		return nil, fmt.Errorf("portal: Address: %w", err)
 	}
-	safe.SetDenyHandler(p.public((*visit).crossOrigin))
+	refused := p.public((*visit).crossOrigin)
+	safe.SetDenyHandler(refused)
 
 	all := http.NewServeMux()
 	all.HandleFunc("GET "+pathStyle, p.pages.serveStyle)
 	all.HandleFunc("GET "+pathLogo, p.pages.serveLogo)
 	all.HandleFunc("GET "+pathIcon, p.pages.serveIcon)
-	all.Handle("/", p.sessions.LoadAndSave(safe.Handler(mux)))
+	all.Handle("/", p.sessions.LoadAndSave(overTLS(safe.Handler(mux), refused)))
 	return contain.Handler(p.config.Logger, p.framed(all)), nil
+}
+
+// overTLS refuses a form of a page that came over plain HTTP, which somebody on the network can
+// write. Browsers that send no Sec-Fetch-Site are judged by Origin, of which CrossOriginProtection
+// compares the host and not the scheme.
+func overTLS(next, refused http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Sec-Fetch-Site") == "" && strings.HasPrefix(strings.ToLower(r.Header.Get("Origin")), "http:") {
+			refused.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // routeSignIn adds the paths of the sign-in.
