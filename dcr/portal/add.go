@@ -81,7 +81,7 @@ func (v *visit) add() error {
 	}
 	m := v.manual(given.Statement, c)
 	m.Once = v.attempt(doAdd, r.Once)
-	registration, err := v.config.Registrar.RegisterManual(v.ctx(), m)
+	registration, err := v.onlyOnce(func() (*dcr.Registration, error) { return v.config.Registrar.RegisterManual(v.ctx(), m) })
 	if err != nil {
 		return v.notDone("", &r, c, err)
 	}
@@ -187,7 +187,7 @@ func (v *visit) notDone(id string, r *review, c choices, err error) error {
 var (
 	errDoneAlready = &failure{http.StatusConflict, "This was sent already",
 		"It is not done a second time. The list of applications shows what came of it; begin anew if there is nothing. " +
-			"A client secret is shown once, on the page that answered first: if you missed it, delete the application and add it again.", false}
+			"A client secret is shown for ten minutes, on the page that answered first: if you missed it, delete the application, and add it again.", false}
 	errUnderWay = &failure{http.StatusConflict, "This was sent already",
 		"The bank is still working on it. Look at the list of applications in a minute.", false}
 )

@@ -28,7 +28,7 @@ func TestBrowserOperators(t *testing.T) {
 	s.sees("Approvals", "Budget & Co", "Copycat")
 
 	s.decides("Budget & Co", "approve", "Checked by telephone")
-	s.sees("The registration is approved", "The client secret is shown once")
+	s.sees("The registration is approved", "The client secret is shown on this page alone")
 	secret := s.Text(".secret")
 	assert.Equal(t, store.Active, w.record(t, good.ID).State)
 	assert.Contains(t, w.entries(t, good.ID), "create approved by operator "+olgaEmail+", Checked by telephone")

@@ -93,6 +93,8 @@ type approvalPage struct {
 const (
 	approve = "approve"
 	refuse  = "refuse"
+
+	fieldConfirmed = "confirmed" // the version of the record that the operator is sure of
 )
 
 // maxReason is the greatest length of a reason, in characters: that of the audit trail.
@@ -133,9 +135,27 @@ func (a *approvalPage) title() string {
 	return "A registration waits for a decision"
 }
 
-// decide takes the operator's decision. It is asked for twice: the second form says that the
-// operator is sure.
+// decide takes the operator's decision. A form that is sent twice shows what it did before.
 func (v *visit) decide() error {
+	err := v.decision()
+	if !errors.Is(err, errDecided) || v.r.PostFormValue("decision") != approve {
+		return err
+	}
+	wait := answerWait
+	if record, err := v.client(); err == nil && record.State == store.Creating {
+		wait = underWayWait
+	}
+	before := v.answered(wait)
+	if before == nil {
+		return err
+	}
+	v.decided(decidedPage{waiting: v.waiting(before.Client), Decision: approve}, before)
+	return nil
+}
+
+// decision takes a decision. It is asked for twice: the second form says that the operator is
+// sure.
+func (v *visit) decision() error {
 	page, err := v.pending()
 	if err != nil {
 		return err
@@ -152,7 +172,7 @@ func (v *visit) decide() error {
 		v.show(http.StatusBadRequest, "approval", page.title(), page, faults...)
 		return nil
 	}
-	switch v.r.PostFormValue("confirmed") {
+	switch v.r.PostFormValue(fieldConfirmed) {
 	case versionText(page.Record):
 		return v.carryOut(page)
 	case "":
@@ -191,15 +211,21 @@ func (v *visit) carryOut(page approvalPage) error {
 	case err != nil:
 		return err
 	}
+	v.keepAnswer(registration)
+	v.decided(done, registration)
+	return nil
+}
+
+// decided shows what became of a decision. registration is nil where nothing was registered.
+func (v *visit) decided(done decidedPage, registration *dcr.Registration) {
 	if registration != nil {
 		done.ClientID, done.Secret = registration.Client.ClientID, registration.Secret.Reveal()
 	}
 	v.show(http.StatusOK, "decided", "Decided", done)
-	return nil
 }
 
 // errDecided is for a change that nobody decides on any more.
 var errDecided = &failure{http.StatusConflict, "Nothing waits for a decision here",
 	"Somebody decided already, you in another form perhaps, or the time of the policy is over, or the application changed meanwhile. " +
 		"Nothing was changed by this form. The list of approvals has what still waits; the history of the application tells what was decided. " +
-		"If you pressed a button twice and missed a client secret, remove the application, and have the TPP register anew.", false}
+		"If you approved a registration and missed its client secret, remove the application, and have the TPP register anew.", false}

@@ -1,8 +1,10 @@
 package portal
 
 import (
+	"errors"
 	"net/http"
 
+	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -40,6 +42,12 @@ func (v *visit) renewForm() error {
 // renew takes the form of each step of a renewal.
 func (v *visit) renew() error {
 	record, row, err := v.renewable()
+	if errors.Is(err, errBusy) {
+		if before := v.answered(underWayWait); before != nil {
+			v.renewed(before)
+			return nil
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -67,12 +75,17 @@ func (v *visit) renew() error {
 	}
 	m := v.manual(given.Statement, c)
 	m.Once = v.attempt(doRenew+" "+record.ID, r.Once)
-	registration, err := v.config.Registrar.UpdateManual(v.ctx(), record.ID, m)
+	registration, err := v.onlyOnce(func() (*dcr.Registration, error) { return v.config.Registrar.UpdateManual(v.ctx(), record.ID, m) })
 	if err != nil {
 		return v.notDone(record.ID, &r, c, err)
 	}
+	v.renewed(registration)
+	return nil
+}
+
+// renewed shows what became of an application that was renewed.
+func (v *visit) renewed(registration *dcr.Registration) {
 	o := v.outcomeOf(registration)
 	o.Renewed = true
 	v.show(http.StatusOK, "added", "The application was renewed", o)
-	return nil
 }
