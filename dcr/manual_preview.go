@@ -37,9 +37,12 @@ type Preview struct {
 	// RedirectURIs are those of the statement, AuthMethods what the bank offers a person, and
 	// Certificates the software's own transport certificates that its key set has and that
 	// tls_client_auth can register. All are empty where the statement was not verified.
-	RedirectURIs []RedirectURI
-	AuthMethods  []claims.AuthMethod
-	Certificates []*x509.Certificate
+	// CertificatesOut is the outage that keeps the key set from being read; nil where there is
+	// none. The other methods can be registered all the same.
+	RedirectURIs    []RedirectURI
+	AuthMethods     []claims.AuthMethod
+	Certificates    []*x509.Certificate
+	CertificatesOut *Error
 	// Client is the client as it would be stored, without secret, and without ID if it is new; nil
 	// with a Refusal.
 	Client *store.Client
@@ -157,6 +160,9 @@ func (r *Registrar) choices(ctx context.Context, v *VerifiedRequest, p *Preview)
 		return nil
 	}
 	published, err := r.published(ctx, v, anyCertificate)
+	if errors.As(err, &p.CertificatesOut) && len(p.AuthMethods) > 1 && v.manual.AuthMethod != claims.TLSClientAuth {
+		return nil
+	}
 	for _, c := range published {
 		if c.Refusal == nil && cert.SubjectDN(c.Certificate.RawSubject) != "" {
 			p.Certificates = append(p.Certificates, c.Certificate)

@@ -164,12 +164,24 @@ func TestAPreviewMeetsAnOutage(t *testing.T) {
 		anchor := w.directory.Anchor()
 		anchor.JWKSURL = w.directory.URL() + "/keys.jwks"
 		b := openCounter(t, w, w.store, func(c *dcr.Config) { of(c, keys, anchor) })
-		_, err = b.PreviewManual(context.Background(), "", w.manual(t, nil))
-		require.Equal(t, http.StatusServiceUnavailable, refusalOf(t, err).Status, name)
+		p, err := b.PreviewManual(context.Background(), "", w.manual(t, nil))
+		if name == "of the directory" {
+			require.Equal(t, http.StatusServiceUnavailable, refusalOf(t, err).Status, name)
+		} else { // and only tls_client_auth needs a certificate
+			require.NoError(t, err, name)
+			require.Nil(t, p.Refusal, name)
+			require.Empty(t, p.Certificates, name)
+			require.Equal(t, http.StatusServiceUnavailable, p.CertificatesOut.Status, name)
+			m := w.manual(t, nil)
+			m.AuthMethod = claims.TLSClientAuth
+			_, err = b.PreviewManual(context.Background(), "", m)
+			require.Equal(t, http.StatusServiceUnavailable, refusalOf(t, err).Status, name)
+		}
 		out.cut = false
 		w.now = w.now.Add(11 * time.Second)
-		p, err := b.PreviewManual(context.Background(), "", w.manual(t, nil))
+		p, err = b.PreviewManual(context.Background(), "", w.manual(t, nil))
 		require.NoError(t, err, name)
 		require.Nil(t, p.Refusal, name)
+		require.Nil(t, p.CertificatesOut, name)
 	}
 }

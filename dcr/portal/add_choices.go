@@ -99,6 +99,7 @@ type options struct {
 	Methods       []methodOption
 	Certificates  []certificateChoice
 	ByCertificate bool   // tls_client_auth is offered
+	Out           bool   // tls_client_auth cannot be offered, because the key set of the software cannot be read
 	Kept          string // the subject that can be kept; "" for none
 	KeptChosen    bool
 	Typed         string // the certificate that was pasted and cannot be used
@@ -185,10 +186,14 @@ func optionsOf(p *dcr.Preview, c choices, registered *claims.Request) options {
 	if method == "" {
 		method = proposed(p, registered)
 	}
+	o.Out = p.CertificatesOut != nil
 	for _, m := range p.AuthMethods {
+		if o.Out && m == claims.TLSClientAuth {
+			continue
+		}
 		o.Methods = append(o.Methods, methodOption{ID: "method-" + string(m), Method: m, Chosen: m == method, Meaning: meanings[m]})
 	}
-	if o.ByCertificate = slices.Contains(p.AuthMethods, claims.TLSClientAuth); o.ByCertificate {
+	if o.ByCertificate = slices.Contains(p.AuthMethods, claims.TLSClientAuth) && !o.Out; o.ByCertificate {
 		o.Kept = registered.TLSClientAuthSubjectDN.Or("")
 		chosen := c.certificate
 		if chosen == nil && o.Kept == "" {
