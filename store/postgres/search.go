@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -28,11 +29,25 @@ func (s *Store) search(
 	ctx context.Context, columns string, scan func(pgx.Row) (store.Client, error), q store.Query, after store.Position, limit int,
 ) ([]store.Client, error) {
 	q, none, err := store.ForSearch(q)
-	if err != nil || none {
+	if err != nil || none || !findable(&q) {
 		return nil, err
 	}
 	query, arguments := searchFor(columns, q, after, max(limit, 0))
 	return list(ctx, s, "search", scan, query, arguments...)
+}
+
+// findable takes what no record can have out of the lists of a query, which the database would refuse. It
+// reports whether a record can be as the query says.
+func findable(q *store.Query) bool {
+	for _, list := range []*[]string{&q.OrgIDs, &q.Issuers} {
+		if *list != nil {
+			*list = slices.DeleteFunc(*list, func(value string) bool { return !keepable(value) })
+			if len(*list) == 0 {
+				return false
+			}
+		}
+	}
+	return keepable(q.SoftwareID) && keepable(string(q.Environment)) && keepable(string(q.State))
 }
 
 // searchFor returns the statement of Search for a query in the form of store.ForSearch. Of several

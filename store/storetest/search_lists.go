@@ -104,5 +104,15 @@ func searchedByNone(p *probe) {
 	} {
 		wantIDs(fmt.Sprintf("Search(%#v)", q), p.searched(q, 10), nil, nil)
 	}
+	for _, value := range []string{"a\x00", "\xff"} { // no database has to keep such a text
+		for _, q := range []store.Query{
+			{OrgID: value}, {OrgIDs: []string{value}}, {Issuers: []string{value}}, {SoftwareID: value}, {Environment: claims.Environment(value)},
+			{State: store.State(value)},
+		} {
+			wantIDs(fmt.Sprintf("Search(%#v)", q), p.searched(q, 10), nil, nil)
+		}
+		q := store.Query{OrgIDs: []string{value, "org 1"}, Issuers: []string{"issuer 1", value}}
+		wantIDs(fmt.Sprintf("Search(%#v)", q), p.searched(q, 100), nil, wanted(store.Query{OrgIDs: []string{"org 1"}, Issuers: []string{"issuer 1"}}, all))
+	}
 	wantIDs("Search of any", p.searched(store.Query{}, 100), nil, append(wanted(store.Query{}, all), none.ID))
 }
