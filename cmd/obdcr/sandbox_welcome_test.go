@@ -108,28 +108,36 @@ func TestTheSandboxSaysWhereAPersonApproves(t *testing.T) {
 	}
 }
 
-// TestTheGuideOfThePortalAddsAnotherTPP by the commands that docs/portal.md shows.
+// TestTheGuideOfThePortalAddsAnotherTPP, and another bank, by the commands that docs/portal.md
+// shows.
 func TestTheGuideOfThePortalAddsAnotherTPP(t *testing.T) {
 	page, err := os.ReadFile("../../docs/portal.md")
 	require.NoError(t, err)
-	_, commands, found := strings.Cut(string(page), "```\ncurl ")
-	require.True(t, found)
-	commands, _, _ = strings.Cut("curl "+commands, "```")
 	parent := t.TempDir()
 	r := runSandbox(t, filepath.Join(parent, "obdcr-sandbox"), "--store", "memory")
-	shell := exec.Command("/bin/sh", "-e", "-c", commands)
-	shell.Dir, shell.Env = parent, append(shell.Environ(), "PATH="+filepath.Dir(program(t, "curl")), "DIRECTORY="+r.ready.Directory)
-	out, err := shell.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	statement, err := ssa.Parse(string(out))
+	var said []string
+	for _, block := range strings.Split(string(page), "```\ncurl ")[1:] {
+		commands, _, _ := strings.Cut("curl "+block, "```")
+		shell := exec.Command("/bin/sh", "-e", "-c", commands)
+		shell.Dir, shell.Env = parent, append(shell.Environ(), "PATH="+filepath.Dir(program(t, "curl")), "DIRECTORY="+r.ready.Directory)
+		out, err := shell.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		said = append(said, string(out))
+	}
+	require.Len(t, said, 2)
+	statement, err := ssa.Parse(said[0])
 	require.NoError(t, err)
 	require.Contains(t, statement.Signed().UnverifiedPayload(), `"org_id":"0015800000another1"`)
-
 	b := r.visitor(t)
 	b.SignIn(r.ready.Portal, "new@tpp.example", "p", "123456")
 	require.Equal(t, http.StatusOK, b.Status, b.Body)
-	b.Add(r.ready.Portal, string(out))
+	b.Add(r.ready.Portal, said[0])
 	require.Equal(t, http.StatusOK, b.Status, b.Body)
+
+	b.Get(r.ready.Directory + "/sign-in/authorize?client_id=example-bank&response_type=code&scope=openid&code_challenge_method=S256&code_challenge=" +
+		strings.Repeat("a", 43) + "&redirect_uri=https://portal.bank.example/sign-in/answer")
+	require.Equal(t, http.StatusOK, b.Status, b.Body)
+	require.Contains(t, b.Body, "example-bank")
 }
 
 // visitor returns a browser that trusts the sandbox.

@@ -101,6 +101,9 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/people":
 		d.verb(w, r, maxVerb, map[string]verb{http.MethodPut: d.putPerson, http.MethodGet: d.listPeople})
 		return
+	case "/banks":
+		d.verb(w, r, maxVerb, map[string]verb{http.MethodPut: d.putBank})
+		return
 	case "/fetches":
 		d.verb(w, r, maxVerb, map[string]verb{http.MethodGet: d.fetches})
 		return

@@ -113,6 +113,22 @@ func TestATestAddsPeople(t *testing.T) {
 	b.After("<dt>Client ID</dt><dd>")
 }
 
+// TestATestAddsABank whose people sign in at the directory, and never in the place of the
+// sandbox's own.
+func TestATestAddsABank(t *testing.T) {
+	w := start(t, sandbox.Config{})
+	put := func(body string) int {
+		return send(t, w.client(), http.MethodPut, w.Ready.Directory+"/banks", body).status
+	}
+	const good = `{"client_id": "mine", "client_secret": "s", "redirect_uris": ["https://mine.example/sign-in/answer"]}`
+	require.Equal(t, http.StatusNoContent, put(good))
+	for _, wrong := range []string{``, `{}`, good + `1`, strings.Replace(good, "mine", "sandbox-bank", 1), strings.Replace(good, "redirect_uris", "redirect_uri", 1),
+		strings.Replace(good, `"s"`, `""`, 1)} {
+		require.Equal(t, http.StatusBadRequest, put(wrong), wrong)
+	}
+	require.Equal(t, http.StatusOK, w.signedIn("ada@tpp.example").Status)
+}
+
 // TestTheDirectoryIsOutDuringASignIn by the same verb as for key sets.
 func TestTheDirectoryIsOutDuringASignIn(t *testing.T) {
 	w := start(t, sandbox.Config{})

@@ -283,6 +283,7 @@ func (r *running) servePortal(ctx context.Context, l net.Listener) error {
 			pages.ServeHTTP(w, request)
 		}
 	})
+	r.log.Info("the portal serves", "address", l.Addr().String(), "portal", r.config.Portal.Address)
 	ended := make(chan error, 1)
 	go func() {
 		if r.portalOwn.Load() == nil {

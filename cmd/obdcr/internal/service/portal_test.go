@@ -71,6 +71,7 @@ func TestServeHasThePortalBesideTheAPI(t *testing.T) {
 	b.SignIn(portalAddress, "ada@tpp.example", "p", "123456")
 	require.Equal(t, http.StatusOK, b.Status, b.Body)
 	require.Contains(t, b.Body, "Example Bank")
+	require.Contains(t, s.log.String(), "the portal serves")
 	statement, err := w.Software.SSA(nil)
 	require.NoError(t, err)
 	b.Add(portalAddress, statement)
