@@ -147,13 +147,7 @@ func (v *visit) find(l listing, after store.Position, newest bool) ([]store.Clie
 			return nil, nil
 		}
 	}
-	var found []store.Client
-	var err error
-	if l.Search != "" {
-		found, err = v.records.names.SearchName(v.ctx(), q, l.Search, after, pageSize+1)
-	} else {
-		found, err = v.records.search.Search(v.ctx(), q, after, pageSize+1)
-	}
+	found, err := v.search(l.Search, q, after)
 	if err != nil {
 		return nil, dcr.Unavailable(err, "the applications cannot be read at the moment")
 	}

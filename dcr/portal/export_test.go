@@ -1,5 +1,7 @@
 package portal
 
+import "time"
+
 // Routes returns the patterns of all pages, each with who may see it: "all", "members" or
 // "operators".
 func (p *Portal) Routes() map[string]string {
@@ -12,3 +14,6 @@ func (p *Portal) Routes() map[string]string {
 
 // Back returns the path that a person comes back to who wanted to go to an address.
 func (p *Portal) Back(address string) string { return p.back(address) }
+
+// SetSearchTime sets how long a search by name may take.
+func (p *Portal) SetSearchTime(d time.Duration) { p.searchTime = d }

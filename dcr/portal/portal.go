@@ -30,7 +30,8 @@ type Portal struct {
 	routes   []route
 
 	failedSignIns allowance
-	byID          bool // the policy names applications after their software_id
+	searchTime    time.Duration // of a search by name
+	byID          bool          // the policy names applications after their software_id
 }
 
 // New makes a portal. The error names every field that is missing or wrong, with what to do
@@ -42,7 +43,7 @@ func New(c Config) (*Portal, error) {
 	}
 	c.setDefaults()
 	origin, base, _ := splitAddress(c.Address) // which check has read
-	p := &Portal{config: c, records: found, base: base, byID: c.Registrar.Policy().UseSoftwareIDAsApplicationName}
+	p := &Portal{searchTime: maxSearchTime, config: c, records: found, base: base, byID: c.Registrar.Policy().UseSoftwareIDAsApplicationName}
 	if c.Directory != nil {
 		d := *c.Directory
 		d.RedirectURI, d.AfterSignOut = origin+base+pathAnswer, origin+base+pathSignedOut
