@@ -8,6 +8,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -58,6 +59,30 @@ func (v *visit) enter(status int, given provided, client *listed, faults ...faul
 	v.show(status, name, title, e, faults...)
 }
 
+// noStatement shows the page again to somebody who provided no statement, or another thing.
+func (v *visit) noStatement(given provided, client *listed, faults []fault) {
+	if !given.Nothing {
+		v.noteRefusal(nil, faults[0].Text)
+	}
+	v.enter(http.StatusBadRequest, given, client, faults...)
+}
+
+// noteRefusal leaves a note of a statement that was refused at the first look: the page that says
+// so has no button by which the engine would refuse it. Of one that is not verified the trail
+// repeats nothing.
+func (v *visit) noteRefusal(statement *ssa.Verified, why string) {
+	n := dcr.Note{Operation: string(dcr.OpCreate), Decision: dcr.DecisionDenied, Reason: why, Client: &store.Client{ID: v.r.PathValue("id")}}
+	if n.Client.ID != "" {
+		n.Operation = string(dcr.OpUpdate)
+	}
+	if statement != nil {
+		c := statement.Claims()
+		n.Client.Environment, n.Client.Issuer = statement.Environment(), c.Issuer.Or("")
+		n.Client.SoftwareID, n.Client.OrgID = c.SoftwareID.Or(""), c.OrgID.Or("")
+	}
+	v.config.Registrar.Note(v.ctx(), n)
+}
+
 // add takes the form of each step of Add application.
 func (v *visit) add() error {
 	given, faults, err := v.provided()
@@ -65,7 +90,7 @@ func (v *visit) add() error {
 		return err
 	}
 	if len(faults) > 0 {
-		v.enter(http.StatusBadRequest, given, nil, faults...)
+		v.noStatement(given, nil, faults)
 		return nil
 	}
 	c, faults, err := v.choices()
@@ -121,6 +146,9 @@ func (v *visit) preview(id string, r *review, c choices, refusal *dcr.Error, fau
 		return err
 	}
 	status, fits := http.StatusOK, p.Refusal == nil
+	if !fits && refusal == nil && len(faults) == 0 { // the engine has noted a refusal
+		v.noteRefusal(p.Statement, p.Refusal.Description)
+	}
 	if refusal != nil { // also by the bank's hook or authorization server, which the preview has not asked
 		p.Refusal, status = refusal, refusal.Status
 		if refusal.Report != nil {

@@ -69,8 +69,14 @@ func TestWhatIsNoStatementIsCalledByItsName(t *testing.T) {
 			if c.file != "" {
 				files = map[string]string{"statement-file": c.file}
 			}
+			before := w.history(t)
 			a := ada.sent("/applications/add", url.Values{"statement": {c.pasted}}, files)
 			assert.Equal(t, http.StatusBadRequest, a.status)
+			noted := w.since(t, before)
+			if assert.Equal(t, c.said != "Provide a software statement", len(noted) == 1); len(noted) == 1 {
+				assert.Contains(t, noted[0].Reason, c.said)
+				assert.Equal(t, []string{"contact", "create", "denied", ""}, []string{noted[0].Actor, noted[0].Operation, noted[0].Decision, noted[0].SoftwareID})
+			}
 			assert.Contains(t, a.text(), c.said)
 			assert.Contains(t, a.body, `<a href="#`+c.field+`">`, "the summary leads to the field")
 			assert.Contains(t, a.body, `aria-describedby="`+c.field+"-hint "+c.field+`-wrong" aria-invalid="true"`)
@@ -221,7 +227,12 @@ func TestAStatementThatTheBankWouldRefuse(t *testing.T) {
 		"a list as its claims": {"e30.W10.AAAA", []string{"Nothing of the statement can be read"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			before := w.history(t)
 			a := ada.reviewed(c.statement)
+			entries := w.since(t, before)
+			require.Len(t, entries, 1, "the trail tells of the first look, behind which there is no button")
+			assert.Equal(t, []string{"contact", "create", "denied"}, []string{entries[0].Actor, entries[0].Operation, entries[0].Decision})
+			assert.Equal(t, c.verified, entries[0].SoftwareID != "")
 			for _, said := range append(c.said, "The bank would refuse this statement as it is", "The bank would refuse it:") {
 				assert.Contains(t, a.text(), said)
 			}
@@ -234,9 +245,9 @@ func TestAStatementThatTheBankWouldRefuse(t *testing.T) {
 			assert.Less(t, a.status, 500)
 			assert.Contains(t, a.text(), "The bank refused this. Nothing was changed")
 			assert.NotContains(t, a.body, `value="add"`)
-			require.NotEmpty(t, w.history(t))
-			last := w.history(t)[len(w.history(t))-1]
-			assert.Equal(t, []string{"contact", "create", "denied"}, []string{last.Actor, last.Operation, last.Decision})
+			entries = w.since(t, before)
+			require.Len(t, entries, 2, "of what was sent to be done there is one entry alone")
+			assert.Equal(t, entries[0].Reason, entries[1].Reason)
 		})
 	}
 	assert.Empty(t, w.clients(t))

@@ -22,6 +22,7 @@ type provided struct {
 	Statement string   // tidied: a compact JWS, as far as can be told without a key
 	Typed     string   // what the field is filled in with again
 	Notes     []string // what was tidied
+	Nothing   bool     // the form was sent empty
 }
 
 // provided reads the statement of a form, that was pasted or uploaded. The faults say what it
@@ -39,7 +40,7 @@ func (v *visit) provided() (provided, []fault, error) {
 			at, given = fieldStatementFile, uploaded
 		}
 	}
-	found := provided{Typed: legibly(pasted)}
+	found := provided{Typed: legibly(pasted), Nothing: strings.TrimSpace(given) == ""}
 	if pasted != "" && strings.TrimSpace(uploaded) != "" && strings.TrimSpace(pasted) != strings.TrimSpace(uploaded) {
 		return found, []fault{{fieldStatement, "Provide the statement once: paste it, or choose a file. These two differ"}}, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,6 +150,14 @@ func (w *world) history(t testing.TB) []store.AuditEntry {
 	found, err := w.store.(store.Auditor).ListAudit(context.Background(), "", 1000)
 	require.NoError(t, err)
 	return found
+}
+
+// since are the entries that were not in the trail before.
+func (w *world) since(t testing.TB, before []store.AuditEntry) []store.AuditEntry {
+	t.Helper()
+	return slices.DeleteFunc(w.history(t), func(e store.AuditEntry) bool {
+		return slices.ContainsFunc(before, func(known store.AuditEntry) bool { return known.ID == e.ID })
+	})
 }
 
 var (

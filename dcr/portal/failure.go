@@ -88,8 +88,15 @@ func (p *Portal) storeFailed(w http.ResponseWriter, r *http.Request, err error) 
 	}
 }
 
-// crossOrigin refuses a form of another site.
-func (*visit) crossOrigin() error { return errCrossOrigin }
+// crossOrigin refuses a form of another site. The log has those that a person's browser sent:
+// anybody can send others.
+func (v *visit) crossOrigin() error {
+	if v.person != nil {
+		v.config.Logger.WarnContext(v.ctx(), "a form of another site was refused", "path", text.Echo(v.r.URL.Path),
+			"origin", text.Echo(v.r.Header.Get("Origin")), "actor_name", hashed(v.person.Email))
+	}
+	return errCrossOrigin
+}
 
 // nothing answers for a path that has no page, and for a method that a page has not.
 func (*visit) nothing() error { return errNothing }

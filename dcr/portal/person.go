@@ -121,8 +121,6 @@ func (p *Portal) admit(ctx context.Context, s signedIn) error {
 const (
 	opSignIn  = "sign_in"
 	opSignOut = "sign_out"
-
-	decisionDenied dcr.AuditDecision = "denied"
 )
 
 // sessionPerson is the name of the person among the values of a session.

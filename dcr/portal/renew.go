@@ -56,7 +56,7 @@ func (v *visit) renew() error {
 		return err
 	}
 	if len(faults) > 0 {
-		v.enter(http.StatusBadRequest, given, row, faults...)
+		v.noStatement(given, row, faults)
 		return nil
 	}
 	c, faults, err := v.choices()

@@ -99,9 +99,13 @@ func TestARenewalThatTheBankRefusesChangesNothing(t *testing.T) {
 		"revoked":          ssaOf(t, s, map[string]any{"org_status": "Revoked"}),
 	} {
 		t.Run(name, func(t *testing.T) {
+			before := w.history(t)
 			a := ada.renewal(made.ID, statement)
 			assert.Contains(t, a.text(), "The bank would refuse this statement as it is")
 			assert.NotContains(t, a.body, `value="renew"`)
+			noted := w.since(t, before)
+			require.Len(t, noted, 1)
+			assert.Equal(t, []string{made.ID, "contact", "update", "denied"}, []string{noted[0].Client, noted[0].Actor, noted[0].Operation, noted[0].Decision})
 			a = ada.press(a, "renew", nil)
 			assert.Equal(t, http.StatusBadRequest, a.status)
 			assert.Contains(t, a.text(), "The bank refused this. Nothing was changed")

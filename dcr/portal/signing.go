@@ -103,7 +103,7 @@ func (p *Portal) isOperator(s *signedIn) bool {
 
 // deny leaves a note of a sign-in that the bank refused.
 func (v *visit) deny(s signedIn, why string) {
-	v.config.Registrar.Note(dcr.WithActor(v.ctx(), s.actor()), dcr.Note{Operation: opSignIn, Decision: decisionDenied, Reason: why})
+	v.config.Registrar.Note(dcr.WithActor(v.ctx(), s.actor()), dcr.Note{Operation: opSignIn, Decision: dcr.DecisionDenied, Reason: why})
 }
 
 // errNotAssociated is for somebody who acts for no TPP.

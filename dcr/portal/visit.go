@@ -110,7 +110,9 @@ func (v *visit) client() (store.Client, error) {
 		return store.Client{}, errNoApplication
 	case err != nil:
 		return store.Client{}, dcr.Unavailable(err, "the application cannot be read at the moment")
-	case !v.reach().Covers(record.Issuer, record.OrgID):
+	case !v.reach().Covers(record.Issuer, record.OrgID): // the log alone has it: an entry of the trail would show in the time
+		v.config.Logger.WarnContext(v.ctx(), "a person asked for an application of others", "id", record.ID, "path", text.Echo(v.r.URL.Path),
+			"actor_name", hashed(v.person.Email))
 		return store.Client{}, errNoApplication
 	}
 	return record, nil
