@@ -25,7 +25,7 @@ func (v *visit) search(text string, q store.Query, after store.Position) ([]stor
 	if text == "" {
 		return v.records.search.Search(v.ctx(), q, after, pageSize+1)
 	}
-	if v.person.Operator {
+	if v.person.Operator && isIdentifier(text) {
 		if found, err := v.named(text, q, after); err != nil || len(found) > 0 {
 			return found, err
 		}
