@@ -13,7 +13,7 @@ import (
 
 // Note is an entry of the audit trail about what changed no record, such as a sign-in.
 type Note struct {
-	Operation string // such as "sign_in"; at most 100 bytes are kept
+	Operation string // such as "sign_in"; at most 200 bytes are kept
 	Decision  AuditDecision
 	Reason    string        // at most 500 characters are kept
 	Client    *store.Client // the client that it is about; nil for none

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/internal/row"
 )
 
 // noteColumns are those of an entry of the audit trail.
@@ -77,7 +78,7 @@ func noteOf(e store.AuditEntry) (note, error) {
 		return nil, fmt.Errorf("audit: changes: %w", err)
 	}
 	n := note{
-		e.ID, e.At.UnixMilli(), e.Client, e.Version, string(e.State), e.ClientID, string(e.Environment), e.Issuer, e.SoftwareID, e.OrgID,
+		e.ID, e.At.UnixMilli(), e.Client, e.Version, row.EntryState(e), e.ClientID, string(e.Environment), e.Issuer, e.SoftwareID, e.OrgID,
 		e.Actor, e.ActorName, e.Operation, e.Decision, e.Reason, e.SSAJTI, e.RuleSet, string(changes),
 	}
 	if err := kept(noteColumns, n); err != nil {
@@ -87,15 +88,16 @@ func noteOf(e store.AuditEntry) (note, error) {
 }
 
 // scanNote reads a row of noteColumns.
-func scanNote(row pgx.Row) (store.AuditEntry, error) {
+func scanNote(r pgx.Row) (store.AuditEntry, error) {
 	var e store.AuditEntry
 	var at int64
+	var state string
 	var changes []byte
-	if err := row.Scan(&e.ID, &at, &e.Client, &e.Version, &e.State, &e.ClientID, &e.Environment, &e.Issuer, &e.SoftwareID, &e.OrgID,
+	if err := r.Scan(&e.ID, &at, &e.Client, &e.Version, &state, &e.ClientID, &e.Environment, &e.Issuer, &e.SoftwareID, &e.OrgID,
 		&e.Actor, &e.ActorName, &e.Operation, &e.Decision, &e.Reason, &e.SSAJTI, &e.RuleSet, &changes); err != nil {
 		return store.AuditEntry{}, err
 	}
-	e.At = time.UnixMilli(at).UTC()
+	e.At, e.State = time.UnixMilli(at).UTC(), row.StateOfEntry(e.Version, state)
 	if err := json.Unmarshal(changes, &e.Changes); err != nil {
 		return store.AuditEntry{}, fmt.Errorf("changes of audit entry %.64q: %w", e.ID, err)
 	}

@@ -104,7 +104,9 @@ func TestTextThatPostgreSQLCannotKeepIsRefused(t *testing.T) {
 		with.Audit.Reason = text
 		require.ErrorContains(t, s.Create(t.Context(), registration("a"), with), "audit: reason: the text holds a NUL")
 		_, err = s.Search(t.Context(), store.Query{OrgID: text}, store.Position{}, 1)
-		require.ErrorContains(t, err, "holds a NUL or is no UTF-8")
+		require.NoError(t, err, "no record has it")
+		_, err = s.List(t.Context(), text, 1)
+		require.ErrorContains(t, err, "holds a NUL or is no UTF-8", "of what comes after it nothing can be said")
 	}
 	_, err := s.Get(t.Context(), "a")
 	require.ErrorIs(t, err, store.ErrNotFound)

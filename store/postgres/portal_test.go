@@ -95,6 +95,7 @@ func TestTablesOfTheFirstVersionAreBroughtUpToDate(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 	require.NoError(t, s.Note(t.Context(), store.AuditEntry{Client: "gone", Audit: store.Audit{Operation: "look", Decision: "done"}}))
+	run(t, dsn, "DO $$ BEGIN ASSERT (SELECT count(*) FROM audit WHERE state = '') = 1, 'a program of the first version takes a note for a removal'; END $$")
 	purged, err := s.Purge(t.Context(), store.Purge{DeletedBefore: time.Now().Add(time.Hour), Limit: 10})
 	require.NoError(t, err)
 	require.Equal(t, 2, purged.Deleted, "of the record that was removed before")

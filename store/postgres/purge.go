@@ -14,9 +14,9 @@ const (
 	// The record that was removed first comes first, and the entry of its removal is its last by
 	// version: a clock that was set back does not matter. One of its ID that has an entry of a
 	// later time waits.
-	purgeRemoved = `WITH ends AS (SELECT e.id, e.client FROM audit e WHERE e.state = '' AND e.version > 0 AND e.id < $1
+	purgeRemoved = `WITH ends AS (SELECT e.id, e.client FROM audit e WHERE e.state = '' AND e.id < $1
 			AND NOT EXISTS (SELECT 1 FROM clients c WHERE c.id = e.client)
-			AND NOT EXISTS (SELECT 1 FROM audit l WHERE l.client = e.client AND (l.id >= $1 OR l.state = '' AND l.version > 0 AND l.id > e.id)) ORDER BY e.id LIMIT $2)
+			AND NOT EXISTS (SELECT 1 FROM audit l WHERE l.client = e.client AND (l.id >= $1 OR l.state = '' AND l.id > e.id)) ORDER BY e.id LIMIT $2)
 		DELETE FROM audit WHERE id IN (SELECT a.id FROM ends JOIN audit a ON a.client = ends.client ORDER BY ends.id, a.version, a.id LIMIT $2)`
 )
 

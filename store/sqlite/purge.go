@@ -11,7 +11,7 @@ import (
 
 const (
 	purgeAudit    = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?)"
-	selectRemoved = `SELECT record_id FROM audit WHERE state = '' AND version > 0 AND id < ?
+	selectRemoved = `SELECT record_id FROM audit WHERE state = '' AND id < ?
 		AND NOT EXISTS (SELECT 1 FROM clients WHERE clients.id = audit.record_id)
 		AND NOT EXISTS (SELECT 1 FROM audit AS later WHERE later.record_id = audit.record_id AND later.id >= ?) ORDER BY id LIMIT ?`
 	purgeHistory = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE record_id = ? ORDER BY version, id LIMIT ?)"

@@ -13,6 +13,26 @@ import (
 const EntryColumns = `id, at, record_id, version, state, client_id, environment, issuer, software_id, org_id,
 	actor, actor_name, operation, decision, reason, ssa_jti, rule_set, changes`
 
+// noteState stands in the column state for an entry that belongs to no change. A removal has ”, and
+// a program that knows no notes looks for removals by that alone.
+const noteState = "note"
+
+// EntryState returns what the column state has for an entry.
+func EntryState(e store.AuditEntry) string {
+	if e.IsNote() {
+		return noteState
+	}
+	return string(e.State)
+}
+
+// StateOfEntry returns the State of an entry of that version, by what the column has.
+func StateOfEntry(version int64, column string) store.State {
+	if version == 0 && column == noteState {
+		return ""
+	}
+	return store.State(column)
+}
+
 // EntryValues returns the values of the EntryColumns for an entry: int64, string or []byte. The
 // error names the member that has no form as JSON.
 func EntryValues(e store.AuditEntry) ([]any, error) {
@@ -24,7 +44,7 @@ func EntryValues(e store.AuditEntry) ([]any, error) {
 		}
 	}
 	return []any{
-		e.ID, e.At.UnixMilli(), e.Client, e.Version, string(e.State), e.ClientID, string(e.Environment), e.Issuer, e.SoftwareID, e.OrgID,
+		e.ID, e.At.UnixMilli(), e.Client, e.Version, EntryState(e), e.ClientID, string(e.Environment), e.Issuer, e.SoftwareID, e.OrgID,
 		e.Actor, e.ActorName, e.Operation, e.Decision, e.Reason, e.SSAJTI, e.RuleSet, changes,
 	}, nil
 }
@@ -35,13 +55,14 @@ func ScanEntry(row Scanner) (store.AuditEntry, error) {
 	var (
 		e       store.AuditEntry
 		at      int64
+		state   string
 		changes []byte
 	)
-	if err := row.Scan(&e.ID, &at, &e.Client, &e.Version, &e.State, &e.ClientID, &e.Environment, &e.Issuer, &e.SoftwareID, &e.OrgID,
+	if err := row.Scan(&e.ID, &at, &e.Client, &e.Version, &state, &e.ClientID, &e.Environment, &e.Issuer, &e.SoftwareID, &e.OrgID,
 		&e.Actor, &e.ActorName, &e.Operation, &e.Decision, &e.Reason, &e.SSAJTI, &e.RuleSet, &changes); err != nil {
 		return store.AuditEntry{}, err
 	}
-	e.At = time.UnixMilli(at).UTC()
+	e.At, e.State = time.UnixMilli(at).UTC(), StateOfEntry(e.Version, state)
 	if changes == nil {
 		return e, nil
 	}

@@ -1,5 +1,8 @@
 -- +goose Up
 
+-- An entry of the audit trail that belongs to no change has version 0 and state 'note'. No table
+-- or index changes for it.
+
 -- The people who signed in at a portal. Times are seconds since 1970, UTC.
 CREATE TABLE users (
     email         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
@@ -32,15 +35,8 @@ CREATE TABLE subscriptions (
     PRIMARY KEY (client, api)
 );
 
--- An entry of the audit trail that belongs to no change has version 0, and state '' as that of a
--- removal has. The index is for removals alone.
-DROP INDEX audit_removed;
-CREATE INDEX audit_removed ON audit (id) WHERE state = '' AND version > 0;
-
 -- +goose Down
-DROP INDEX audit_removed;
 DELETE FROM audit WHERE version = 0;
-CREATE INDEX audit_removed ON audit (id) WHERE state = '';
 DROP TABLE subscriptions;
 DROP TABLE sessions;
 DROP TABLE users;
