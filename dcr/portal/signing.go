@@ -86,7 +86,7 @@ func (v *visit) finishSignIn() error {
 // personOf makes the person of what the directory tells.
 func (p *Portal) personOf(i signin.EndUser) signedIn {
 	s := signedIn{Person: Person{Email: foldEmail(i.Email), Name: i.Name, Issuer: i.Issuer, Subject: i.Subject},
-		Verified: i.EmailVerified, Claimed: i.Operator, IDToken: i.IDToken.Reveal()}
+		Verified: i.EmailVerified, Claimed: text.Keep(i.Operator, p.config.Operators.Values), IDToken: i.IDToken.Reveal()}
 	if i.Associated {
 		s.Organisations = i.Organisations
 	}

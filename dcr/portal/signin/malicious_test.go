@@ -329,6 +329,32 @@ func TestClaimsHaveTheNamesThatTheBankSays(t *testing.T) {
 	assert.Equal(t, "x@y.example X true [o] [auditor operator]", fmt.Sprint(who.Email, " ", who.Name, " ", who.Associated, " ", who.Organisations, " ", who.Operator))
 }
 
+// TestGroupsOfOthersKeepNobodyOut: a directory keeps groups for other purposes too, under names
+// that are for people.
+func TestGroupsOfOthersKeepNobodyOut(t *testing.T) {
+	w := newWorld(t, func(c *signin.Config) { c.Claims.Operator = "groups" })
+	signedIn := func(groups any) ([]string, error) {
+		w.provider.Misbehave(ssatest.ProviderFaults{IDToken: func(c map[string]any) { c["groups"] = groups }})
+		who, err := w.browser().walk(anna)
+		return who.Operator, err
+	}
+	names := []string{"Domain Users", "Zürich", strings.Repeat("g", 300)}
+	groups, err := signedIn(names)
+	require.NoError(t, err)
+	assert.Equal(t, names, groups)
+	many := make([]string, 1001)
+	for i := range many {
+		many[i] = fmt.Sprintf("%04d", i)
+	}
+	groups, err = signedIn(many[1:])
+	require.NoError(t, err)
+	assert.Len(t, groups, 1000)
+	for name, wrong := range map[string]any{"too many": many, "numbers": []any{1}, "an object": map[string]any{"operators": true}, "a list in a list": []any{[]string{"operators"}}} {
+		_, err = signedIn(wrong)
+		require.ErrorIs(t, err, signin.ErrToken, name)
+	}
+}
+
 // TestWhatTheDirectorySendsShowsNowhere: an answer that quotes the bank's secrets back.
 func TestWhatTheDirectorySendsShowsNowhere(t *testing.T) {
 	w := newWorld(t)

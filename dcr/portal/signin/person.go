@@ -2,6 +2,7 @@ package signin
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,8 +14,10 @@ import (
 const (
 	maxEmail = 254 // bytes (RFC 5321 section 4.5.3.1.3, less the brackets)
 	maxName  = 256 // bytes; what is longer is cut
-	maxList  = 100 // organisations, or texts of Operator
+	maxList  = 100 // organisations
 	maxEntry = 100 // bytes of each
+
+	maxGroups = 1000 // texts of Operator, which are any: a directory keeps groups for others too
 )
 
 // person is what one document says of the person. The ID token is one, the userinfo the other.
@@ -128,15 +131,19 @@ func legible(name string) string {
 }
 
 // list reads a claim of several texts, sorted and without duplicates; nil where there is none.
-// objects admits objects, whose member names are the texts.
-func list(claims jsonscan.Value, name string, objects bool) ([]string, error) {
+// Those of organisations are identifiers, and may be the names of an object's members.
+func list(claims jsonscan.Value, name string, organisations bool) ([]string, error) {
 	if name == "" {
 		return nil, nil
+	}
+	limit := maxGroups
+	if organisations {
+		limit = maxList
 	}
 	var all []string
 	for _, value := range find(claims, name) {
 		var some []string
-		if objects && value.Kind() == jsonscan.Object {
+		if organisations && value.Kind() == jsonscan.Object {
 			for member := range value.Members() {
 				some = append(some, member)
 			}
@@ -151,12 +158,12 @@ func list(claims jsonscan.Value, name string, objects bool) ([]string, error) {
 			all = []string{}
 		}
 		for _, one := range some {
-			if !isPlain(one, maxEntry) {
+			if organisations && !isPlain(one, maxEntry) {
 				return nil, fault(ErrToken, "the claim "+text.Quote(name)+" has an entry that is not 1 to 100 characters of visible ASCII")
 			}
 		}
-		if all = append(all, some...); len(all) > maxList {
-			return nil, fault(ErrToken, "the claim "+text.Quote(name)+" has more than 100 entries")
+		if all = append(all, some...); len(all) > limit {
+			return nil, fault(ErrToken, "the claim "+text.Quote(name)+" has more than "+strconv.Itoa(limit)+" entries")
 		}
 	}
 	slices.Sort(all)

@@ -84,7 +84,7 @@ type ClaimNames struct {
 	// Organisations is org_id by default: a text, a list of texts, or an object whose member
 	// names are the org_ids. At most 100, each of 1 to 100 characters of visible ASCII.
 	Organisations string
-	Operator      string // none by default; a text or a list of texts, see portal.Operators
+	Operator      string // none by default; a text or a list of at most 1,000 texts, see portal.Operators
 }
 
 // EndUser is a person whom the directory vouches for (OIDC Core section 1.2).
