@@ -257,14 +257,18 @@ type outcome struct {
 	Pending   bool
 	Renewed   bool
 	Audiences []string
+	Discovery string
+	Handed    bool     // somebody at the bank hands the secret over
 	Problems  problems // warnings and notices
 }
 
 func (v *visit) outcomeOf(registration *dcr.Registration) outcome {
 	o := outcome{Row: v.row(registration.Client), ClientID: registration.Client.ClientID, Secret: registration.Secret.Reveal(), Pending: registration.Pending,
-		Problems: problemsOf(registration.Report), Audiences: v.config.Registrar.Policy().Audiences}
+		Problems: problemsOf(registration.Report), Audiences: v.config.Registrar.Policy().Audiences,
+		Discovery: v.config.Discovery}
 	if request, err := registration.Client.Request(); err == nil {
 		o.Method = request.TokenEndpointAuthMethod.Or("")
+		o.Handed = o.Pending && o.Method.NeedsSecret()
 	}
 	return o
 }

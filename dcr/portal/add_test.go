@@ -10,12 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/portal"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
 )
 
 func TestAContactAddsAnApplication(t *testing.T) {
-	w := newWorld(t, options{policy: withSecrets})
+	w := newWorld(t, options{policy: withSecrets, portal: func(c *portal.Config) { c.Discovery = "https://bank.example/known" }})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
 	s := w.software(t, ssatest.SoftwareOptions{ClientName: "Budget & Co"})
@@ -40,6 +41,7 @@ func TestAContactAddsAnApplication(t *testing.T) {
 	assert.Equal(t, claims.ClientSecretBasic, request.TokenEndpointAuthMethod.Or(""))
 	assert.Contains(t, done.text(), made[0].ClientID)
 	assert.Contains(t, done.text(), "Copy the secret now")
+	assert.Contains(t, done.body, `href="https://bank.example/known"`)
 	secret := regexp.MustCompile(`Client secret</dt><dd><code class="secret">([^<]+)`).FindStringSubmatch(done.body)
 	require.NotNil(t, secret)
 

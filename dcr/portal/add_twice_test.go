@@ -204,13 +204,15 @@ func TestASessionThatEndsInTheMiddleOfAFormKeepsIt(t *testing.T) {
 // subscribe it, and withdraws it.
 func TestARegistrationThatWaitsForTheBank(t *testing.T) {
 	w := newWorld(t, options{policy: func(p *validate.Policy) {
+		withSecrets(p)
 		p.PendingChanges, p.PendingDays = []validate.PendingChange{validate.PendingCreate}, 7
 	}})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
-	made, done := ada.add(ssaOf(t, w.software(t, ssatest.SoftwareOptions{}), nil), nil)
+	made, done := ada.add(ssaOf(t, w.software(t, ssatest.SoftwareOptions{}), nil), basic)
 	assert.Equal(t, store.PendingCreate, made.State)
 	assert.Contains(t, done.text(), "somebody there has to approve it first")
+	assert.Contains(t, done.text(), "Somebody at the bank hands you the client secret then")
 	page := ada.get("/applications/" + made.ID)
 	assert.Contains(t, page.text(), "This registration waits for the bank")
 	assert.NotContains(t, page.body, "/renew")

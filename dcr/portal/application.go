@@ -29,7 +29,7 @@ type state struct{ Title, Text string }
 // states are the texts of the states that are not Active.
 var states = map[store.State]state{
 	store.PendingCreate: {"This registration waits for the bank",
-		"Somebody at the bank has to approve it. Nothing can be used before that. You can withdraw it: delete the application."},
+		"Somebody at the bank has to approve it. Nothing can be used before that. You can withdraw it until then."},
 	store.PendingDelete: {"The deletion waits for the bank", "Somebody at the bank has to approve it. The application works until then, and cannot be changed."},
 	store.Creating:      {"The application is being set up", "That takes a few seconds as a rule. Load this page again to see whether it is done."},
 	store.Updating: {"The application is being changed",

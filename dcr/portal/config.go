@@ -34,6 +34,9 @@ type Config struct {
 	// Required: the organisations of another directory may have the same identifiers.
 	Issuers   []string
 	Operators Operators
+	// Discovery is the address of the bank's discovery document, of which the page of an
+	// application tells what comes next; "" leaves it out.
+	Discovery string
 	// APIs are those that an application can be subscribed to, with the roles that open them.
 	// The Registrar decides by its own MaySubscribe, which should be of the same table.
 	APIs roles.Table

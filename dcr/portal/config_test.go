@@ -30,6 +30,7 @@ func TestAConfigurationThatContradictsItselfIsRefused(t *testing.T) {
 		"plain HTTP":                     {func(c *portal.Config) { c.Address = "http://bank.example" }, "is no https address"},
 		"an address with a query":        {func(c *portal.Config) { c.Address = "https://bank.example/?a=b" }, "has more than a host and a path"},
 		"an address with dots":           {func(c *portal.Config) { c.Address = "https://bank.example/a/../b" }, "is not in its plain form"},
+		"a discovery without address":    {func(c *portal.Config) { c.Discovery = "/known" }, `Discovery: "/known" is no https address`},
 		"two ways to sign in":            {func(c *portal.Config) { c.Directory = &signin.Config{} }, "Directory and SignIn exclude each other"},
 		"operators of a bank's sign-in":  {func(c *portal.Config) { c.Operators.Emails = []string{"a@b.example"} }, "the bank's own one says who is an operator"},
 		"an operator without address":    {func(c *portal.Config) { c.Operators.Emails = []string{"ada"} }, `"ada" is no e-mail address`},

@@ -32,6 +32,7 @@ func newPortal(registrar *dcr.Registrar, clients store.Store, apis roles.Table, 
 			Claims:       signin.ClaimNames{Organisations: "org_id"}, // as the directory names it
 			ACR:          []string{"urn:openbanking:psd2:sca"},       // signed in by two factors
 		},
+		Discovery: "https://bank.example/.well-known/openid-configuration",
 		Issuers:   []string{"OpenBanking Ltd"}, // iss of statements whose organisations it tells
 		Operators: portal.Operators{Emails: []string{"operations@bank.example"}},
 		APIs:      apis, // whose method Decide is server.Config.MaySubscribe

@@ -99,6 +99,7 @@ func (g *pages) functions() template.FuncMap {
 		"wrong":   wrong,
 
 		"reasonField": newReasonField,
+		"nameParts":   func(name string) []string { return strings.SplitAfter(name, ",") }, // of a certificate, to break lines at
 	}
 }
 

@@ -27,6 +27,7 @@ func newPortal(p parts, b *bank, d *directory) (*portal.Portal, error) {
 	secret := claims.NewSecret(rand.Text()) // directory and bank are one process
 	config := portal.Config{
 		Address: address, Registrar: b.Registrar(), Store: b.store, Issuers: []string{Issuer}, APIs: apis(), Limiter: c.Limiter,
+		Discovery: p.ready.Discovery,
 		Directory: &signin.Config{Issuer: p.ready.Directory, ClientID: bankClient, ClientSecret: secret, ACR: []string{ssatest.ACRTwoFactors},
 			Transport: p.toDirectory()},
 		Operators: portal.Operators{Claim: operatorClaim, Values: []string{operatorValue}},

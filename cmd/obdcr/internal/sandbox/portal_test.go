@@ -48,6 +48,7 @@ func TestAContactRegistersAtThePortalAndTheAPIKnowsTheClient(t *testing.T) {
 	b.Add(w.Ready.Portal, string(w.file("tpp/ssa.jwt")))
 	require.Equal(t, http.StatusOK, b.Status, b.Body)
 	id := b.After("<dt>Client ID</dt><dd>")
+	require.Contains(t, b.Body, `href="`+w.Ready.Discovery+`"`)
 
 	token, err := w.bank().AccessToken(t.Context(), tpp.Credentials{ClientID: id, Method: claims.PrivateKeyJWT})
 	require.NoError(t, err)

@@ -187,7 +187,7 @@ func (c *Config) portal(p parts, registrar *dcr.Registrar) (*portal.Portal, erro
 	}
 	own := c.Portal
 	config := portal.Config{Address: own.Address, Registrar: registrar, Store: p.store, Issuers: own.Issuers, Operators: own.Operators,
-		IdleTimeout: own.IdleTimeout, Lifetime: own.Lifetime, Logger: p.log,
+		IdleTimeout: own.IdleTimeout, Lifetime: own.Lifetime, Logger: p.log, Discovery: c.Issuer + c.Paths.Discovery,
 		Look: portal.Look{Bank: own.Look.Bank, Accent: own.Look.Accent, AccentDark: own.Look.AccentDark, Texts: own.Look.Texts}}
 	if len(config.Issuers) == 0 {
 		config.Issuers = c.issuers()

@@ -77,6 +77,7 @@ func TestServeHasThePortalBesideTheAPI(t *testing.T) {
 	b.Add(portalAddress, statement)
 	require.Equal(t, http.StatusOK, b.Status, b.Body)
 	id := b.After("<dt>Client ID</dt><dd>")
+	require.Contains(t, b.Body, `/.well-known/openid-configuration" target`)
 
 	client := w.Client(t, w.Software, s.address)
 	token, err := client.AccessToken(t.Context(), tpp.Credentials{ClientID: id, Method: claims.PrivateKeyJWT})
