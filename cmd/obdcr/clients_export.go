@@ -29,15 +29,16 @@ func (a *app) clientsExportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write the whole register to a file, for another store",
-		Long: `export writes clients, used jti, the audit trail and the mark of forgotten jti as JSON
-Lines with checksums, for clients import. Secrets are in it as hashes, and what is sealed
-only if the bank's sealing key is given, which never is: an import needs the same key.
+		Long: `export writes clients with their subscriptions, used jti, the audit trail and the mark of
+forgotten jti as JSON Lines with checksums, for clients import. Secrets are in it as
+hashes, and what is sealed only if the bank's sealing key is given, which never is: an
+import needs the same key.
 
 The file is as it was, record by record: to move a bank, stop its servers first. Without
-them stopped each record is whole, and records are of different moments. An export that
-was interrupted goes on with --resume: it looks at the file up to its last checksum, cuts
-off what is behind that, and writes the rest. A file without its last line is refused by
-every import.`,
+them stopped each record is whole, and records are of different moments, as is a record
+from its subscriptions. An export that was interrupted goes on with --resume: it looks at
+the file up to its last checksum, cuts off what is behind that, and writes the rest. A file
+without its last line is refused by every import.`,
 		Example: `  obdcr clients export --config bank.yaml --out register.jsonl
   obdcr clients export --config bank.yaml --out register.jsonl --resume
   obdcr clients export --store clients.db --leave-out-sealed > register.jsonl`,

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/obdcr/obdcr/internal/text"
@@ -185,19 +187,17 @@ func (e *exporter) clients(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("archive: clients after %s: %w", text.Quote(e.at.client), err)
 	}
+	subscribed, err := e.subscribed(ctx, page)
+	if err != nil {
+		return 0, err
+	}
 	for i := range page {
 		c, leftOut, err := e.Sealing.admit(page[i], e.Sealing.KeyID)
 		if err != nil {
 			return 0, err
 		}
 		line := clientLine{Kind: kindClient, LeftOut: leftOut, record: recordOf(c)}
-		if e.subs != nil {
-			subscriptions, err := e.subs.ListSubscriptions(ctx, c.ID)
-			if err != nil {
-				return 0, fmt.Errorf("archive: subscriptions of client %s: %w", text.Quote(c.ID), err)
-			}
-			line.subscribed(subscriptions)
-		}
+		line.subscribed(subscribed[i])
 		if err := utf8Only(line.texts()); err != nil {
 			return 0, fmt.Errorf("archive: client %s: %w", text.Quote(c.ID), err)
 		}
@@ -215,6 +215,36 @@ func (e *exporter) clients(ctx context.Context) (int, error) {
 		}
 	}
 	return len(page), nil
+}
+
+// askedAtOnce is how many clients are asked for their subscriptions at a time: a bank that moves is
+// closed meanwhile, and a database that is far away answers all of them in the time of one.
+const askedAtOnce = 8
+
+// subscribed returns the subscriptions of each of the clients.
+func (e *exporter) subscribed(ctx context.Context, page []store.Client) ([][]store.Subscription, error) {
+	found, failures := make([][]store.Subscription, len(page)), make([]error, len(page))
+	if e.subs == nil {
+		return found, nil
+	}
+	var next atomic.Int64
+	var asking sync.WaitGroup
+	for range min(askedAtOnce, len(page)) {
+		asking.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(page) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				if found[i], failures[i] = e.subs.ListSubscriptions(ctx, page[i].ID); failures[i] != nil {
+					return
+				}
+			}
+		})
+	}
+	asking.Wait()
+	for i, err := range failures {
+		if err != nil {
+			return nil, fmt.Errorf("archive: subscriptions of client %s: %w", text.Quote(page[i].ID), err)
+		}
+	}
+	return found, ctx.Err()
 }
 
 // reservations writes a page of reservations and returns how many there were.
