@@ -36,7 +36,7 @@ var statementTrustRules = []Rule{
 		Basis:    BasisMust,
 		Document: DocSSAHeader,
 		Step:     StepTrustSSA,
-		Fix:      "fetch a fresh SSA; the directory may have changed its key",
+		Fix:      "fetch a fresh SSA, of the environment (sandbox or production) that this bank is for; the directory may have changed its key",
 	},
 	{
 		ID:       rule.SSASignature,

@@ -27,7 +27,8 @@ import (
 
 // pictured are the pages that have pictures, for docs/portal.md.
 var pictured = []string{"sign-in", "applications-empty", "add", "review", "review-faults", "confirmation", "application", "renew", "delete",
-	"applications", "expired", "error", "pending", "approvals", "approval", "operators-search", "remove"}
+	"deleted", "applications", "expired", "error", "signed-out", "pending", "approvals", "approval", "approval-confirm", "decided",
+	"operators-search", "remove", "removed"}
 
 // maxPictures bounds the bytes of all pictures: who clones the repository gets them.
 const maxPictures = 4 << 20
@@ -132,6 +133,10 @@ func TestBrowserEveryPageIsUsable(t *testing.T) {
 	s.Follow("main form button")
 	s.sees("Delete the application", "There is a problem")
 	s.usable("")
+	s.Fill("#confirm", "Budget & Co")
+	s.Follow("main form button")
+	s.sees("The application was deleted")
+	s.usable("deleted")
 	for _, name := range []string{"Savings Coach", "Pay by bank – a name that is so long that no column of a list has room for it: قرض حسن"} {
 		clock.pass(time.Minute)
 		_, err := w.bank.Registrar().RegisterFromSSA(context.Background(), ssaOf(t, w.software(t, ssatest.SoftwareOptions{ClientName: name}), nil))
@@ -148,7 +153,7 @@ func TestBrowserEveryPageIsUsable(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, s.Follow("main form button"))
 	s.usable("expired")
 	s.goTo("/signed-out")
-	s.usable("")
+	s.usable("signed-out")
 }
 
 // TestBrowserEveryPageOfOperatorsIsUsable draws what waits for the bank, and every page of an operator.
@@ -182,16 +187,21 @@ func TestBrowserEveryPageOfOperatorsIsUsable(t *testing.T) {
 	olga.Click("#approve")
 	olga.Fill("#reason", "Checked by telephone")
 	olga.Follow("main form button")
-	olga.usable("")
+	olga.usable("approval-confirm")
 	olga.Follow("main form button")
 	olga.sees("The registration is approved")
-	olga.usable("")
+	olga.usable("decided")
 	olga.goTo("/applications?search=budget")
 	olga.usable("operators-search")
 	olga.Follow("tbody th a")
 	olga.usable("")
 	olga.Follow(`main a[href$="/remove"]`)
 	olga.usable("remove")
+	olga.Fill("#reason", "The TPP lost its authorisation")
+	olga.Fill("#typed", w.clients(t)[0].Application.ID)
+	olga.Follow("main form button")
+	olga.sees("The application is removed")
+	olga.usable("removed")
 }
 
 // TestBrowserManyViolationsAndStrangeNamesStayLegible: a statement may be as bad as its length lets it.
