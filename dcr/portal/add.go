@@ -106,7 +106,7 @@ func (v *visit) add() error {
 	}
 	m := v.manual(given.Statement, c)
 	m.Once = v.attempt(doAdd, r.Once)
-	registration, err := v.onlyOnce(func() (*dcr.Registration, error) { return v.config.Registrar.RegisterManual(v.ctx(), m) })
+	registration, err := v.onlyOnce(dcr.OpCreate, func() (*dcr.Registration, error) { return v.config.Registrar.RegisterManual(v.ctx(), m) })
 	if err != nil {
 		return v.notDone("", &r, c, err)
 	}

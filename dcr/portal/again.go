@@ -31,9 +31,10 @@ const (
 
 // keptAnswer is what is kept of an answer.
 type keptAnswer struct {
-	ID      string // of the record
-	Version int64  // the secret is that of this version
-	Secret  string `json:",omitempty"`
+	Operation dcr.Operation
+	ID        string // of the record
+	Version   int64  // the secret is that of this version
+	Secret    string `json:",omitempty"`
 }
 
 // answerOf returns where the answer to the form of the request is kept, and what seals it. There
@@ -58,12 +59,12 @@ func (v *visit) answerOf() (key string, aead cipher.AEAD, ok bool) {
 
 // keepAnswer keeps what the form of the request did, also for a browser that has gone. Where it
 // cannot be kept, the answer is shown once.
-func (v *visit) keepAnswer(registration *dcr.Registration) {
+func (v *visit) keepAnswer(op dcr.Operation, registration *dcr.Registration) {
 	key, aead, ok := v.answerOf()
 	if !ok || registration == nil {
 		return
 	}
-	plain, err := json.Marshal(keptAnswer{registration.Client.ID, registration.Client.Version, registration.Secret.Reveal()})
+	plain, err := json.Marshal(keptAnswer{op, registration.Client.ID, registration.Client.Version, registration.Secret.Reveal()})
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), answerWriting)
 		defer cancel()
@@ -97,7 +98,8 @@ func (v *visit) answered(wait time.Duration) *dcr.Registration {
 	}
 }
 
-// opened returns what a sealed answer says, if its record is as it was.
+// opened returns what a sealed answer says, if its record is as it was. The audit trail tells of
+// a secret that is shown again.
 func (v *visit) opened(aead cipher.AEAD, sealed []byte) *dcr.Registration {
 	plain, err := aead.Open(nil, nil, sealed, nil)
 	if err != nil {
@@ -111,12 +113,14 @@ func (v *visit) opened(aead cipher.AEAD, sealed []byte) *dcr.Registration {
 	if err != nil || record.Version != kept.Version || !v.reach().Covers(record.Issuer, record.OrgID) {
 		return nil
 	}
+	v.config.Registrar.Note(v.ctx(), dcr.Note{Operation: string(kept.Operation), Decision: dcr.DecisionDenied, Client: &record,
+		Reason: "this was sent before, and was done: it was not done again, and its answer was shown again"})
 	return &dcr.Registration{Client: record, Secret: claims.NewSecret(kept.Secret), Pending: record.State == store.PendingCreate}
 }
 
 // onlyOnce carries a form out, or returns what the same form did before. One that is under way
 // in another request is waited for.
-func (v *visit) onlyOnce(do func() (*dcr.Registration, error)) (*dcr.Registration, error) {
+func (v *visit) onlyOnce(op dcr.Operation, do func() (*dcr.Registration, error)) (*dcr.Registration, error) {
 	if before := v.answered(0); before != nil {
 		return before, nil
 	}
@@ -135,7 +139,7 @@ func (v *visit) onlyOnce(do func() (*dcr.Registration, error)) (*dcr.Registratio
 		}
 	}
 	if err == nil {
-		v.keepAnswer(registration)
+		v.keepAnswer(op, registration)
 	}
 	return registration, err
 }

@@ -41,7 +41,12 @@ func TestAnAnswerIsGivenAgainToItsFormAlone(t *testing.T) {
 	software := w.software(t, ssatest.SoftwareOptions{})
 	review := ada.reviewed(ssaOf(t, software, nil))
 	secret := secretOf(t, ada.press(review, "add", basic))
+	before := w.history(t)
 	assert.Equal(t, secret, secretOf(t, ada.press(review, "add", basic)))
+	told := w.since(t, before)
+	require.Len(t, told, 1, "the trail tells that it was shown again")
+	assert.Equal(t, []string{"contact", "create", "denied", w.clients(t)[0].ID}, []string{told[0].Actor, told[0].Operation, told[0].Decision, told[0].Client})
+	assert.Contains(t, told[0].Reason, "its answer was shown again")
 	refused := func(name string, b *browser, change func(url.Values)) {
 		t.Helper()
 		a := b.press(review, "add", change)

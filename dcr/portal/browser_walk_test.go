@@ -92,14 +92,14 @@ func (s *surfer) subscribesTo(api string) {
 	require.True(s.t, strings.HasSuffix(s.URL(), "#apis"), s.URL())
 }
 
-// renews renews the application of the page by a statement in a file.
+// renews renews the application of the page by a statement in a file, which is dropped on its field.
 func (s *surfer) renews(statement string) {
 	s.t.Helper()
 	require.Equal(s.t, http.StatusOK, s.Follow(`main a[href$="/renew"]`))
 	s.sees("Renew application")
 	path := filepath.Join(s.t.TempDir(), "statement.jwt")
 	require.NoError(s.t, os.WriteFile(path, []byte(statement+"\n"), 0o600))
-	s.Upload("#statement-file", path)
+	s.Drop("#statement-file", path)
 	require.Equal(s.t, http.StatusOK, s.Follow("main form button"))
 	s.sees("Check and renew", "What the renewal changes", "Roles lost", "Subscriptions that end")
 	s.withoutScript()

@@ -211,7 +211,7 @@ func (v *visit) carryOut(page approvalPage) error {
 	case err != nil:
 		return err
 	}
-	v.keepAnswer(registration)
+	v.keepAnswer(dcr.OpCreate, registration)
 	v.decided(done, registration)
 	return nil
 }

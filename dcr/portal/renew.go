@@ -75,7 +75,7 @@ func (v *visit) renew() error {
 	}
 	m := v.manual(given.Statement, c)
 	m.Once = v.attempt(doRenew+" "+record.ID, r.Once)
-	registration, err := v.onlyOnce(func() (*dcr.Registration, error) { return v.config.Registrar.UpdateManual(v.ctx(), record.ID, m) })
+	registration, err := v.onlyOnce(dcr.OpUpdate, func() (*dcr.Registration, error) { return v.config.Registrar.UpdateManual(v.ctx(), record.ID, m) })
 	if err != nil {
 		return v.notDone(record.ID, &r, c, err)
 	}

@@ -43,6 +43,21 @@ func (p *Page) Upload(selector, path string) {
 	run(p, selector, chromedp.SetUploadFiles(chromedp.CSS(selector), []string{path}))
 }
 
+// Drop drops a file on the middle of an element, as a person does who drags it from another
+// window.
+func (p *Page) Drop(selector, path string) {
+	p.t.Helper()
+	at := Eval[[]float64](p, "(e => { e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect(); "+
+		"return [r.x + r.width / 2, r.y + r.height / 2] })(document.querySelector("+quote(selector)+"))")
+	for _, step := range []input.DispatchDragEventType{input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop} {
+		event := input.DispatchDragEventParams{Type: step, X: at[0], Y: at[1],
+			Data: &input.DragData{Items: []*input.DragDataItem{}, Files: []string{path}, DragOperationsMask: 1}}
+		run(p, selector, func(ctx context.Context, _ *chromedp.Target) (cdp.Empty, error) {
+			return chromedp.Call(ctx, input.DispatchDragEvent, event)
+		})
+	}
+}
+
 // TabKey moves the focus to the next control, or back to the one before.
 func (p *Page) TabKey(back bool) {
 	p.t.Helper()
