@@ -82,7 +82,6 @@ func TestSomebodyWhoActsForNoTPPIsToldSo(t *testing.T) {
 	for name, account := range map[string]ssatest.Account{
 		"not associated":  {Organisations: []string{orgOne}},
 		"no organisation": {Associated: true},
-		"no operator, since the address is not verified": {Email: olgaEmail, Unverified: true},
 		"no operator, by another group":                  {Claims: map[string]any{"groups": []string{"obdcr-operator", "ROOT"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,10 +104,38 @@ func TestSomebodyWhoActsForNoTPPIsToldSo(t *testing.T) {
 	}
 }
 
+// TestAnAddressThatIsNotVerifiedIsNobodys: it may be that of a colleague, or of an operator.
+func TestAnAddressThatIsNotVerifiedIsNobodys(t *testing.T) {
+	w := newWorld(t, options{directory: true})
+	for _, account := range []ssatest.Account{
+		{Email: annaEmail, Associated: true, Organisations: []string{orgOne}},
+		{Email: olgaEmail},
+		{Email: "one@bank.example", Claims: map[string]any{"groups": "obdcr-operators"}},
+	} {
+		account.Code, account.Unverified = "123456", true
+		w.account(t, account)
+		b := w.visitor(t)
+		a := b.signedInAt(account.Email, "")
+		assert.Equal(t, http.StatusForbidden, a.status)
+		assert.Contains(t, a.body, "Your e-mail address is not verified")
+		assert.False(t, b.isIn())
+		notes := w.notes(t)
+		assert.Equal(t, "sign_in denied contact the directory says that the address is not verified", notes[len(notes)-1])
+	}
+	all, err := w.store.(store.Users).ListUsers(context.Background(), "", 10)
+	require.NoError(t, err)
+	assert.Empty(t, all)
+
+	w.account(t, ssatest.Account{Email: annaEmail, Code: "123456", Associated: true, Organisations: []string{orgOne}, Claims: map[string]any{"email_verified": nil}})
+	b := w.visitor(t)
+	b.signedInAt(annaEmail, "")
+	assert.True(t, b.isIn(), "a directory need not say")
+}
+
 func TestAnOperatorIsOneByAVerifiedAddressOrAClaim(t *testing.T) {
 	w := newWorld(t, options{directory: true})
 	w.account(t, ssatest.Account{Email: "otto@bank.example", Code: "123456", Organisations: []string{orgOne}, Claims: map[string]any{"groups": []string{"staff", "root"}}})
-	w.account(t, ssatest.Account{Email: "one@bank.example", Code: "123456", Unverified: true, Claims: map[string]any{"groups": "obdcr-operators"}})
+	w.account(t, ssatest.Account{Email: "one@bank.example", Code: "123456", Claims: map[string]any{"groups": "obdcr-operators"}})
 	for _, email := range []string{olgaEmail, "otto@bank.example", "one@bank.example"} {
 		b := w.visitor(t)
 		a := b.signedInAt(email, "/portal/approvals")

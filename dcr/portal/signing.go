@@ -73,6 +73,10 @@ func (v *visit) finishSignIn() error {
 		return v.signInFailure(err)
 	}
 	s := v.personOf(identity)
+	if identity.EmailUnverified { // it may be the address of a colleague, by which the audit trail would know the person
+		v.deny(signedIn{}, "the directory says that the address is not verified")
+		return errUnverified
+	}
 	if !s.Operator && (!identity.Associated || len(s.Organisations) == 0) {
 		v.deny(s, "the person is not associated with a TPP")
 		return errNotAssociated
@@ -110,6 +114,10 @@ func (v *visit) deny(s signedIn, why string) {
 var errNotAssociated = &failure{http.StatusForbidden, "You are not associated with a TPP",
 	"You have signed in at the directory, but it does not say that you act for a third-party provider. " +
 		"Ask your organisation's administrator at the directory to make you a technical contact, and sign in again.", false}
+
+// errUnverified is for somebody whose address may be another one's.
+var errUnverified = &failure{http.StatusForbidden, "Your e-mail address is not verified",
+	"The directory says that nobody has shown that the address is yours. Verify it at the directory, and sign in again.", false}
 
 // signInFailure says how a sign-in failed. The audit trail has the cause, of nobody's name: what
 // the directory said of the person is not known, or not trusted.

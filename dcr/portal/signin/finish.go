@@ -71,7 +71,7 @@ func (s *SignIn) Finish(w http.ResponseWriter, r *http.Request) (EndUser, error)
 	}
 	return EndUser{
 		Issuer: s.config.Issuer, Subject: subject,
-		Email: *about.email, EmailVerified: said(about.verified), Name: said(about.name),
+		Email: *about.email, EmailVerified: said(about.verified), EmailUnverified: about.verified != nil && !*about.verified, Name: said(about.name),
 		Associated: said(about.associated), Organisations: about.organisations, Operator: about.operator,
 		IDToken: claims.NewSecret(g.idToken), Back: b.back,
 	}, nil

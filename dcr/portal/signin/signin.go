@@ -92,6 +92,7 @@ type EndUser struct {
 	Issuer, Subject string
 	Email           string // as the directory tells it
 	EmailVerified   bool   // email_verified is true
+	EmailUnverified bool   // email_verified is false: nobody has shown that the address is the person's
 	Name            string
 	Associated      bool // tpp_associated is true
 	Organisations   []string

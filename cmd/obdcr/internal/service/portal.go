@@ -77,6 +77,10 @@ func defaultPortal() Portal {
 	}
 }
 
+// defaultForms is how many forms a person may send where the configuration does not say. Each
+// that the bank refuses is an entry of the audit trail.
+func defaultForms() Rate { return Rate{PerSecond: 1, Burst: 20} }
+
 func defaultSignInKey() SignInKey { return SignInKey{Algorithm: claims.PS256} }
 
 // checkPortal finds what is missing in the portal's section, and what contradicts another
@@ -204,10 +208,12 @@ func (c *Config) portal(p parts, registrar *dcr.Registrar) (*portal.Portal, erro
 			return nil, err
 		}
 	}
+	rate := defaultForms()
 	if own.Rate != nil {
-		if config.Limiter, err = server.NewLimiter(server.Rate{PerSecond: float64(own.Rate.PerSecond), Burst: float64(own.Rate.Burst)}, nil); err != nil {
-			return nil, err
-		}
+		rate = *own.Rate
+	}
+	if config.Limiter, err = server.NewLimiter(server.Rate{PerSecond: float64(rate.PerSecond), Burst: float64(rate.Burst)}, nil); err != nil {
+		return nil, err
 	}
 	if config.Directory, err = c.directorySignIn(p.log); err != nil {
 		return nil, err

@@ -37,8 +37,8 @@ var portalTable = jsonform.Table[Portal]{
 	{Name: "idle_timeout", Field: span(time.Minute, day, func(p *Portal) *time.Duration { return &p.IdleTimeout }), Example: `"15m"`,
 		Doc: "A session in which nothing is asked for ends after it,"},
 	{Name: "lifetime", Field: span(time.Minute, day, func(p *Portal) *time.Duration { return &p.Lifetime }), Example: `"8h"`, Doc: "and each session after this."},
-	{Name: "rate_limit", Field: maybe(rateTable, defaultRate, func(p *Portal) **Rate { return &p.Rate }), Example: `{"per_second": 1, "burst": 20}`,
-		Doc: "How many forms each person may send to each process. Without it, any number."},
+	{Name: "rate_limit", Field: maybe(rateTable, defaultForms, func(p *Portal) **Rate { return &p.Rate }), Example: `{"per_second": 1, "burst": 20}`,
+		Doc: "How many forms each person may send to each process: 1 a second, and 20 at once, where it does not say."},
 	{Name: "look", Field: jsonform.At(func(p *Portal) *Look { return &p.Look }, jsonform.Object[Look]{Table: lookTable}),
 		Example: `{"bank": "Example Bank", "logo_file": "logo.png"}`, Doc: "What the bank makes of the portal's looks."},
 }
