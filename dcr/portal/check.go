@@ -23,9 +23,11 @@ func (c *Config) check() error {
 	add(c.Directory == nil && c.SignIn == nil, "nobody can sign in: set Directory, or SignIn for a sign-in of the bank's own")
 	add(c.Directory != nil && c.SignIn != nil, "Directory and SignIn exclude each other: leave one of them out")
 	add(len(c.Issuers) == 0, "Issuers is empty: name the directories (iss of their statements) whose organisations the sign-in tells")
-	if u, err := url.Parse(c.Discovery); c.Discovery != "" {
-		add(err != nil || u.Scheme != "https" || u.Host == "", "Discovery: %.100q is no https address", c.Discovery)
+	for field, address := range map[string]string{"Discovery": c.Discovery, "SignOut": c.SignOut} {
+		u, err := url.Parse(address)
+		add(address != "" && (err != nil || u.Scheme != "https" || u.Host == ""), "%s: %.100q is no https address", field, address)
 	}
+	add(c.SignOut != "" && c.SignIn == nil, "SignOut is for a sign-in of the bank's own: the directory tells its address itself")
 	add(len(c.Operators.Values) > 0 != (c.Operators.Claim != ""), "Operators: Claim and Values belong together: set both, or neither")
 	for _, email := range c.Operators.Emails {
 		add(foldEmail(email) == "" || !strings.Contains(email, "@"), "Operators: %.64q is no e-mail address", email)

@@ -30,12 +30,15 @@ type Config struct {
 	// OBDirectoryIntegrated set to false). It serves /sign-in and all paths below it, and
 	// calls Admit once it knows who the person is.
 	SignIn http.Handler
+	// SignOut is the https address at which the bank's own sign-in signs a person out, who is
+	// led on there from the portal's sign-out; "" for none. Directory has an address of its own.
+	SignOut string
 	// Issuers are the directories (iss of statements) whose organisations the sign-in tells.
 	// Required: the organisations of another directory may have the same identifiers.
 	Issuers   []string
 	Operators Operators
-	// Discovery is the address of the bank's discovery document, of which the page of an
-	// application tells what comes next; "" leaves it out.
+	// Discovery is the address of the bank's discovery document, which the page after a
+	// registration leads to; "" leaves the link out.
 	Discovery string
 	// APIs are those that an application can be subscribed to, with the roles that open them.
 	// The Registrar decides by its own MaySubscribe, which should be of the same table.

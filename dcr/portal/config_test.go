@@ -31,6 +31,8 @@ func TestAConfigurationThatContradictsItselfIsRefused(t *testing.T) {
 		"an address with a query":        {func(c *portal.Config) { c.Address = "https://bank.example/?a=b" }, "has more than a host and a path"},
 		"an address with dots":           {func(c *portal.Config) { c.Address = "https://bank.example/a/../b" }, "is not in its plain form"},
 		"a discovery without address":    {func(c *portal.Config) { c.Discovery = "/known" }, `Discovery: "/known" is no https address`},
+		"a sign-out without address":     {func(c *portal.Config) { c.SignOut = "http://bank.example/out" }, `SignOut: "http://bank.example/out" is no https address`},
+		"a sign-out of nobody's sign-in": {func(c *portal.Config) { c.SignOut, c.SignIn = "https://bank.example/out", nil }, "SignOut is for a sign-in of the bank's own"},
 		"two ways to sign in":            {func(c *portal.Config) { c.Directory = &signin.Config{} }, "Directory and SignIn exclude each other"},
 		"operators of a bank's sign-in":  {func(c *portal.Config) { c.Operators.Emails = []string{"a@b.example"} }, "the bank's own one says who is an operator"},
 		"an operator without address":    {func(c *portal.Config) { c.Operators.Emails = []string{"ada"} }, `"ada" is no e-mail address`},
@@ -58,4 +60,16 @@ func TestAPortalAtAnOriginAndBelowAPathServesItsPages(t *testing.T) {
 	w.address = w.server.URL
 	w.contact("ada", "org-one")
 	require.Equal(t, http.StatusOK, w.as(t, "ada").get("/applications").status)
+}
+
+// TestASignOutLeadsOnToTheBanksOwnSignIn whose session would sign the person in again.
+func TestASignOutLeadsOnToTheBanksOwnSignIn(t *testing.T) {
+	w := newWorld(t, options{portal: func(c *portal.Config) { c.SignOut = "https://sso.bank.example/out?from=portal" }})
+	w.contact("ada", orgOne)
+	ada := w.as(t, "ada")
+	out := ada.post("/sign-out", nil)
+	require.Equal(t, http.StatusOK, out.status)
+	require.Equal(t, "0; url=https://sso.bank.example/out?from=portal", out.header.Get("Refresh"))
+	require.Contains(t, out.body, `href="https://sso.bank.example/out?from=portal"`)
+	require.Contains(t, ada.get("/applications").body, "who?", "the session has ended here")
 }

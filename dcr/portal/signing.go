@@ -165,7 +165,8 @@ func (a *allowance) admits(now time.Time) bool {
 	return a.admitted <= maxNoted
 }
 
-// signOut ends the session here, and leads on to the directory's own sign-out.
+// signOut ends the session here, and leads on to the sign-out of the directory or of the bank's
+// own sign-in.
 func (v *visit) signOut() error {
 	if v.person == nil {
 		return v.redirect(v.base + pathSignedOut)
@@ -176,7 +177,7 @@ func (v *visit) signOut() error {
 	v.config.Registrar.Note(v.ctx(), dcr.Note{Operation: opSignOut, Decision: dcr.DecisionDone})
 	idToken := v.person.idToken()
 	v.person = nil
-	next := ""
+	next := v.config.SignOut
 	if v.signIn != nil {
 		next, _ = v.signIn.EndAddress(v.r, idToken)
 	}

@@ -49,8 +49,8 @@ func (p *Page) Drop(selector, path string) {
 	p.t.Helper()
 	at := Eval[[]float64](p, "(e => { e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect(); "+
 		"return [r.x + r.width / 2, r.y + r.height / 2] })(document.querySelector("+quote(selector)+"))")
-	for _, step := range []input.DispatchDragEventType{input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop} {
-		event := input.DispatchDragEventParams{Type: step, X: at[0], Y: at[1],
+	for _, step := range []string{"dragEnter", "dragOver", "drop"} {
+		event := input.DispatchDragEventParams{Type: input.DispatchDragEventType(step), X: at[0], Y: at[1],
 			Data: &input.DragData{Items: []*input.DragDataItem{}, Files: []string{path}, DragOperationsMask: 1}}
 		run(p, selector, func(ctx context.Context, _ *chromedp.Target) (cdp.Empty, error) {
 			return chromedp.Call(ctx, input.DispatchDragEvent, event)
