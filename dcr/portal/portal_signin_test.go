@@ -80,9 +80,9 @@ func TestAPersonIsKnownFromTheFirstSignInByTheFoldedAddress(t *testing.T) {
 func TestSomebodyWhoActsForNoTPPIsToldSo(t *testing.T) {
 	w := newWorld(t, options{directory: true})
 	for name, account := range map[string]ssatest.Account{
-		"not associated":  {Organisations: []string{orgOne}},
-		"no organisation": {Associated: true},
-		"no operator, by another group":                  {Claims: map[string]any{"groups": []string{"obdcr-operator", "ROOT"}}},
+		"not associated":                {Organisations: []string{orgOne}},
+		"no organisation":               {Associated: true},
+		"no operator, by another group": {Claims: map[string]any{"groups": []string{"obdcr-operator", "ROOT"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if account.Email == "" {
@@ -94,12 +94,16 @@ func TestSomebodyWhoActsForNoTPPIsToldSo(t *testing.T) {
 			before := len(w.notes(t))
 			a := b.signedInAt(account.Email, "")
 			assert.Equal(t, http.StatusForbidden, a.status)
-			assert.Contains(t, a.body, "You are not associated with a TPP")
+			says, why := "You are not associated with a TPP", "the person is not associated with a TPP"
+			if account.Associated {
+				says, why = "The directory does not say for which organisation you act", "the directory tells no organisation of the person"
+			}
+			assert.Contains(t, a.body, says)
 			assert.Empty(t, b.cookie())
 			assert.False(t, b.isIn())
 			_, err := w.store.(store.Users).GetUser(context.Background(), account.Email)
 			require.ErrorIs(t, err, store.ErrNotFound)
-			assert.Equal(t, []string{"sign_in denied contact the person is not associated with a TPP"}, w.notes(t)[before:])
+			assert.Equal(t, []string{"sign_in denied contact " + why}, w.notes(t)[before:])
 		})
 	}
 }

@@ -77,9 +77,15 @@ func (v *visit) finishSignIn() error {
 		v.deny(signedIn{}, "the directory says that the address is not verified")
 		return errUnverified
 	}
-	if !s.Operator && (!identity.Associated || len(s.Organisations) == 0) {
+	if !s.Operator && !identity.Associated {
 		v.deny(s, "the person is not associated with a TPP")
 		return errNotAssociated
+	}
+	if !s.Operator && len(s.Organisations) == 0 { // or the bank reads another claim than the directory has
+		v.deny(s, "the directory tells no organisation of the person")
+		v.config.Logger.WarnContext(v.ctx(), "the directory says that a person acts for a TPP, and not for which organisations: "+
+			"compare the claim of the organisations with what the directory sends")
+		return errNoOrganisation
 	}
 	if err := v.admit(v.ctx(), s); err != nil {
 		return err
@@ -114,6 +120,11 @@ func (v *visit) deny(s signedIn, why string) {
 var errNotAssociated = &failure{http.StatusForbidden, "You are not associated with a TPP",
 	"You have signed in at the directory, but it does not say that you act for a third-party provider. " +
 		"Ask your organisation's administrator at the directory to make you a technical contact, and sign in again.", false}
+
+// errNoOrganisation is for somebody who acts for a TPP that the directory does not name.
+var errNoOrganisation = &failure{http.StatusForbidden, "The directory does not say for which organisation you act",
+	"You have signed in, and the directory says that you act for a third-party provider, but not for which one. " +
+		"Tell the bank: it has to see which organisations are yours.", false}
 
 // errUnverified is for somebody whose address may be another one's.
 var errUnverified = &failure{http.StatusForbidden, "Your e-mail address is not verified",
