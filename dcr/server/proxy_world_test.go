@@ -73,8 +73,12 @@ func realProxies() []realProxy {
 	}
 }
 
-// eachRealProxy runs a test behind each proxy that is there.
+// eachRealProxy runs a test behind each proxy that is there, in a full run.
 func eachRealProxy(t *testing.T, test func(t *testing.T, p realProxy)) {
+	t.Helper()
+	if !realtest.Long(t) {
+		return
+	}
 	for _, p := range realProxies() {
 		t.Run(p.tool, func(t *testing.T) {
 			t.Parallel()

@@ -90,12 +90,12 @@ func say(t testing.TB, why string) {
 	fmt.Printf("%s did not run: %s\n", t.Name(), why)
 }
 
-// Long reports whether a test that starts servers, and takes long, is to run: OBDCR_FULL=1. If
-// not, it says in one line what does not run.
+// Long reports whether a test that takes long, most often with a server that others wrote, is to
+// run: OBDCR_FULL=1. If not, it says in one line what does not run.
 func Long(t testing.TB) bool {
 	t.Helper()
 	if !fulltest.Asked() {
-		say(t, "OBDCR_FULL=1 runs what takes long with real servers")
+		say(t, "OBDCR_FULL=1 runs what takes long")
 	}
 	return fulltest.Asked()
 }

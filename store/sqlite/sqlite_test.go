@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/internal/fulltest"
+	"github.com/obdcr/obdcr/internal/realtest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/sqlite"
 	"github.com/obdcr/obdcr/store/storetest"
@@ -35,8 +36,12 @@ func openAt(t testing.TB, path string, clock func() time.Time) *sqlite.Store {
 
 func file(t testing.TB) string { return filepath.Join(t.TempDir(), "clients.db") }
 
+// TestTheStoreKeepsTheContract runs in a full run alone: two stores are more than one.
 func TestTheStoreKeepsTheContract(t *testing.T) {
 	t.Parallel()
+	if !realtest.Long(t) {
+		return
+	}
 	storetest.Run(t, storetest.Config{
 		Open:   func(t *testing.T) store.Store { return open(t, file(t)) },
 		OpenAt: func(t *testing.T, clock func() time.Time) store.Store { return openAt(t, file(t), clock) },
