@@ -68,7 +68,7 @@ func (v *visit) historyRow(e store.AuditEntry) historyRow {
 		row.Reason = e.Reason
 	}
 	for _, c := range e.Changes {
-		row.Changes = append(row.Changes, memberChange{c.Member, valueText(c.Before), valueText(c.After)})
+		row.Changes = append(row.Changes, memberChange{c.Member, valueText(c.Member, c.Before), valueText(c.Member, c.After)})
 	}
 	return row
 }
@@ -118,14 +118,20 @@ func decisionText(decision string) string {
 	return ": " + decision
 }
 
-// valueText writes a value of the trail for people: a text without its quotation marks, all else
-// as JSON.
-func valueText(value json.RawMessage) string {
+// moments are the members of the trail that are seconds since 1970.
+var moments = []string{"client_id_issued_at", "software_statement.iat"}
+
+// valueText writes a value of the trail for people: a text without its quotation marks, a time as
+// a date, all else as JSON.
+func valueText(member string, value json.RawMessage) string {
 	var s string
 	var list []string
+	var seconds int64
 	switch {
 	case len(value) == 0:
 		return ""
+	case slices.Contains(moments, member) && json.Unmarshal(value, &seconds) == nil:
+		return dateText(time.Unix(seconds, 0))
 	case json.Unmarshal(value, &s) == nil:
 		return s
 	case json.Unmarshal(value, &list) == nil:

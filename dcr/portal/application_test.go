@@ -245,6 +245,8 @@ func TestTheHistoryIsReadInPages(t *testing.T) {
 			path = "/applications/" + made.ID + "?before=" + number
 		} else {
 			assert.Contains(t, a.text(), "Registration")
+			assert.Contains(t, a.body, "<code>client_id_issued_at</code></dt>")
+			assert.NotContains(t, a.text(), fmt.Sprint(made.IssuedAt.Unix()), "a time is a date")
 		}
 	}
 	assert.Len(t, seen, 50)

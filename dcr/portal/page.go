@@ -92,7 +92,7 @@ func (g *pages) functions() template.FuncMap {
 		"path":    g.portal.path,
 		"shown":   text.Visible, // a character that steers the direction of text, or is not seen, is written as its number
 		"text":    g.portal.config.Look.text,
-		"date":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+		"date":    dateText,
 		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"status":  statusOf,
 		"join":    strings.Join,
@@ -102,6 +102,9 @@ func (g *pages) functions() template.FuncMap {
 		"nameParts":   func(name string) []string { return strings.SplitAfter(name, ",") }, // of a certificate, to break lines at
 	}
 }
+
+// dateText writes a time for people.
+func dateText(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") }
 
 // changedPages are the pages after a change. The pages of before are not true any more.
 var changedPages = []string{"added", "deleted", "decided", "removed"}
