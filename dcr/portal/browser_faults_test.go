@@ -69,7 +69,7 @@ func TestBrowserAStatementThatIsOfNoUse(t *testing.T) {
 		}
 		assert.Zero(t, s.Count("button[value=add]"), name)
 		if c.status != http.StatusRequestEntityTooLarge {
-			assert.Equal(t, "faults", chromium.Eval[string](s.Page, "document.activeElement.id"), "%s: the page begins at what is wrong", name)
+			s.beginsAtFaults()
 		}
 	}
 	s.goTo("/applications/add")

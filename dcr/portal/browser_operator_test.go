@@ -39,7 +39,7 @@ func TestBrowserOperators(t *testing.T) {
 	s.Click("#refuse")
 	require.Equal(t, http.StatusBadRequest, s.Follow("main form button"))
 	s.sees("A registration waits for a decision", "There is a problem")
-	assert.Equal(t, "faults", chromium.Eval[string](s.Page, "document.activeElement.id"))
+	s.beginsAtFaults()
 	assert.True(t, chromium.Eval[bool](s.Page, "document.querySelector('#refuse').checked"), "the choice is kept")
 	s.goTo("/approvals")
 	s.decides("Copycat", "refuse", "Not who they say <i>they</i> are")

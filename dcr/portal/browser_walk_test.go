@@ -117,7 +117,7 @@ func (s *surfer) deletes(name string) {
 	s.Fill("#confirm", "another name")
 	require.Equal(s.t, http.StatusBadRequest, s.Follow("main form button"))
 	s.sees("Delete the application", "There is a problem")
-	require.Equal(s.t, "faults", chromium.Eval[string](s.Page, "document.activeElement.id"), "the page begins at what is wrong")
+	s.beginsAtFaults()
 	require.Len(s.t, s.w.clients(s.t), 1)
 	s.Fill("#confirm", name)
 	require.Equal(s.t, http.StatusOK, s.Follow("main form button"))

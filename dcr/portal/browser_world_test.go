@@ -53,6 +53,13 @@ func (s *surfer) entersDirectory(email string) {
 	require.Equal(s.t, http.StatusOK, s.Follow("button[value=continue]"))
 }
 
+// beginsAtFaults waits until the focus is at what is wrong, where a browser puts it once the page is
+// drawn.
+func (s *surfer) beginsAtFaults() {
+	s.t.Helper()
+	s.Until(`document.activeElement.id == "faults"`)
+}
+
 // goTo opens a page of the portal and returns its status.
 func (s *surfer) goTo(path string) int {
 	s.t.Helper()
