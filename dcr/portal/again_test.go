@@ -34,6 +34,7 @@ func secretOf(t testing.TB, a answer) string {
 // TestAnAnswerIsGivenAgainToItsFormAlone: neither to another session, nor for another choice, nor
 // after ten minutes, nor for a record that has changed since.
 func TestAnAnswerIsGivenAgainToItsFormAlone(t *testing.T) {
+	t.Parallel()
 	late := time.Duration(0)
 	w := newWorld(t, options{policy: withSecrets, portal: func(c *portal.Config) { c.Clock = func() time.Time { return time.Now().Add(late) } }})
 	w.contact("ada", orgOne)
@@ -138,6 +139,7 @@ func TestTheSecretOfAFormWhoseBrowserLeftIsShownToTheNext(t *testing.T) {
 
 // TestARenewalAndAnApprovalAreAnsweredAgain: with the secret that they made.
 func TestARenewalAndAnApprovalAreAnsweredAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: withSecrets})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")

@@ -58,6 +58,7 @@ func TestNameAndIDStandAsThePolicyNamesApplications(t *testing.T) {
 
 // TestKeysThatCannotBeReadHoldNoPageUp: the rest of the page is there.
 func TestKeysThatCannotBeReadHoldNoPageUp(t *testing.T) {
+	t.Parallel()
 	keys := &switched{}
 	w := newWorld(t, options{bank: withSwitch(keys)})
 	w.contact("ada", orgOne)
@@ -79,6 +80,7 @@ func TestKeysThatCannotBeReadHoldNoPageUp(t *testing.T) {
 
 // TestEachStateOfAnApplicationHasItsPage: what can be done in it, and that nothing else can.
 func TestEachStateOfAnApplicationHasItsPage(t *testing.T) {
+	t.Parallel()
 	for state, c := range map[store.State]struct {
 		said          string
 		renew, delete bool
@@ -147,6 +149,7 @@ func (w *world) turn(t testing.TB, c store.Client, to store.State) store.Client 
 // somebody of another organisation, and of another directory, as it answers for one that is not
 // there; what was absent takes as long.
 func TestNobodySeesOrChangesWhatIsAnothers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: withSecrets})
 	w.contact("ada", orgOne)
 	w.contact("eve", orgTwo)

@@ -63,6 +63,7 @@ func TestASignInLeadsNobodyOut(t *testing.T) {
 
 // TestAPathThatIsNotPlainHasNoPage, and is not led to another one.
 func TestAPathThatIsNotPlainHasNoPage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.operator("olga")
 	c, _ := w.victim(t, orgOne)

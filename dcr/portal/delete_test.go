@@ -29,6 +29,7 @@ func (w *world) subscribed(t testing.TB, id string) []string {
 
 // TestADeletionIsConfirmedByTheName: exactly, or by the client_id, with blanks around it.
 func TestADeletionIsConfirmedByTheName(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		typed func(store.Client) string
 		done  bool

@@ -185,6 +185,7 @@ func TestAnOperatorDecidesOnADeletion(t *testing.T) {
 // TestOfTwoDecisionsOneIsCarriedOut: the other operator gets a page that says so, and so does
 // one who decides on another state of the record than was shown.
 func TestOfTwoDecisionsOneIsCarriedOut(t *testing.T) {
+	t.Parallel()
 	w := newWaitingWorld(t)
 	w.operator("otto")
 	c := w.asked(t, orgOne, "App")
@@ -212,6 +213,7 @@ func (b *browser) decideOnce(id string) answer {
 }
 
 func TestOneOfTwoDecisionsAtOnceIsCarriedOut(t *testing.T) {
+	t.Parallel()
 	w := newWaitingWorld(t)
 	w.operator("otto")
 	olga, otto := w.as(t, "olga"), w.as(t, "otto")

@@ -114,6 +114,9 @@ func TestTextThatPostgreSQLCannotKeepIsRefused(t *testing.T) {
 
 // TestAHostThatDoesNotAnswerIsNotWaitedForLong: the host takes the connection, and says nothing.
 func TestAHostThatDoesNotAnswerIsNotWaitedForLong(t *testing.T) {
+	if !realtest.Long(t) {
+		return
+	}
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, silent.Close()) }()

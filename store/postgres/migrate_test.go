@@ -64,6 +64,9 @@ func TestManyMayOpenAnEmptyDatabaseAtOnce(t *testing.T) {
 }
 
 func TestAnAdministratorMayMakeTheTablesWithAnyTool(t *testing.T) {
+	if !realtest.Long(t) {
+		return
+	}
 	server, name, dsn, ok := scratch(t)
 	if !ok {
 		return
