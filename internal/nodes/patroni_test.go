@@ -28,7 +28,7 @@ func TestNoRegistrationIsLostWhenPatroniFailsOver(t *testing.T) {
 	if !ok {
 		return
 	}
-	database := cluster.Primary(t).Database(t)
+	database := cluster.Database(t)
 	dsn := cluster.DSN(database)
 	w := newWorld(t)
 	l := startLoad(t, w.nodes(t, dsn))

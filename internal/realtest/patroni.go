@@ -232,6 +232,25 @@ func (c *Patroni) Whole(t testing.TB) {
 	t.Fatalf("Patroni's members are %q", said)
 }
 
+// Database makes an empty database, as that of Postgres does, which each member knows: a standby
+// that has yet to hear of it would answer who asks it that there is no such database.
+func (c *Patroni) Database(t testing.TB) string {
+	t.Helper()
+	name := c.Primary(t).Database(t)
+	for _, m := range c.Members {
+		for deadline := time.Now().Add(patroniTimeout); ; time.Sleep(50 * time.Millisecond) {
+			_, err := m.TrySQL(name, "SELECT 1")
+			if err == nil {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s does not know the database: %v", m.name, err)
+			}
+		}
+	}
+	return name
+}
+
 // DSN returns the address of a database at whichever member is the primary.
 func (c *Patroni) DSN(database string) string {
 	return dsn(c.Members[0].password, c.Members[0].Address()+","+c.Members[1].Address(), database) + "&target_session_attrs=read-write"
