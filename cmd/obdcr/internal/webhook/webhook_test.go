@@ -149,7 +149,10 @@ func TestEachKindOfAnswer(t *testing.T) {
 			_ = connection.Close()
 		}
 	}
-	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	hang := func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler) // a return would be an answer, 200, to a client that is still there
+	}
 	elsewhere := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "/dcr/yes")
 		w.WriteHeader(http.StatusTemporaryRedirect)
