@@ -25,6 +25,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
@@ -38,6 +39,7 @@ const killOrder = "OBDCR_KILL_ORDER"
 
 // TestMain runs the child if the parent asked for it.
 func TestMain(m *testing.M) {
+	fulltest.FilesInMemory()
 	if file := os.Getenv(killOrder); file != "" {
 		fmt.Fprintln(os.Stderr, obey(file))
 		os.Exit(1)

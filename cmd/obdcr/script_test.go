@@ -23,10 +23,12 @@ import (
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/inputtest"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/trust"
+	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
 func TestMain(m *testing.M) {
+	fulltest.FilesInMemory()
 	testscript.Main(m, map[string]func(){
 		"obdcr": main,
 		"curl":  curlMain,

@@ -24,6 +24,7 @@ import (
 // TestWhatIsNoStatementIsCalledByItsName: what is provided in the place of a statement gets the
 // form again with a fault that leads to the field, and nothing of a key is repeated.
 func TestWhatIsNoStatementIsCalledByItsName(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
@@ -92,6 +93,7 @@ func TestWhatIsNoStatementIsCalledByItsName(t *testing.T) {
 }
 
 func TestAFormThatIsMuchTooLargeGetsAPage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	a := w.as(t, "ada").sent("/applications/add", nil, map[string]string{"statement-file": strings.Repeat("x", 600<<10)})
@@ -120,6 +122,7 @@ func TestAFormThatIsMuchTooLargeGetsAPage(t *testing.T) {
 
 // TestAFormThatCannotBeReadDoesNothing: no form counts as an empty one.
 func TestAFormThatCannotBeReadDoesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
@@ -142,6 +145,7 @@ func TestAFormThatCannotBeReadDoesNothing(t *testing.T) {
 // TestAStatementIsTidied: blanks within, quotation marks around it and the encoding of an editor
 // are no fault, and the page says what was done.
 func TestAStatementIsTidied(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
@@ -176,6 +180,7 @@ func TestAStatementIsTidied(t *testing.T) {
 }
 
 func TestAWholeRequestIsToldFromAStatement(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
@@ -192,6 +197,7 @@ func TestAWholeRequestIsToldFromAStatement(t *testing.T) {
 // TestAStatementThatTheBankWouldRefuse: the page says why, with the clause and what to do, offers
 // nothing to press that cannot work, and sending the form all the same registers nothing.
 func TestAStatementThatTheBankWouldRefuse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")

@@ -26,6 +26,7 @@ import (
 // TestAReviewOfFiveHundredViolationsIsReadable: they are counted, one rule stands once with all
 // its places behind a summary, and the page is no heap.
 func TestAReviewOfFiveHundredViolationsIsReadable(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	addresses, roles := []string{"https://tpp.example/fit"}, []string{"AISP"}
@@ -45,6 +46,7 @@ func TestAReviewOfFiveHundredViolationsIsReadable(t *testing.T) {
 
 // TestManyRulesAreFoldedUp: of the rules that a statement breaks, the first stand on the page.
 func TestManyRulesAreFoldedUp(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	a := w.as(t, "ada").reviewed(ssaOf(t, w.software(t, ssatest.SoftwareOptions{}), map[string]any{
@@ -59,6 +61,7 @@ func TestManyRulesAreFoldedUp(t *testing.T) {
 // TestNamesCannotSteerAPage: markup is text, and characters that turn the direction of a text or
 // are not seen are written as numbers.
 func TestNamesCannotSteerAPage(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ name, shown string }{
 		"markup":              {`<script>alert(1)</script>`, `&lt;script&gt;alert(1)&lt;/script&gt;`},
 		"quotation marks":     {`"><img src=x onerror=alert(1)>'`, `&#34;&gt;&lt;img src=x onerror=alert(1)&gt;&#39;`},
@@ -97,6 +100,7 @@ func TestNamesCannotSteerAPage(t *testing.T) {
 // TestEachMethodIsOffered: the bank's methods are there, each with what it means, and the
 // certificate only where it counts.
 func TestEachMethodIsOffered(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: withSecrets})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
@@ -124,6 +128,7 @@ func TestEachMethodIsOffered(t *testing.T) {
 // TestABankOfCertificatesAloneNeedsNoSecondLook: where tls_client_auth is the one method, the
 // first review is of the software's certificate already.
 func TestABankOfCertificatesAloneNeedsNoSecondLook(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: func(p *validate.Policy) { p.AuthMethods = []claims.AuthMethod{claims.TLSClientAuth} }})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
@@ -142,6 +147,7 @@ var choicesOfCertificates = regexp.MustCompile(`name="certificate" id="certifica
 // TestACertificateThatWasPastedIsTheSoftwaresOwn: whatever its form; one of another software, a
 // key and what is no certificate are refused at their field.
 func TestACertificateThatWasPastedIsTheSoftwaresOwn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: withSecrets})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
@@ -203,6 +209,7 @@ func TestACertificateThatWasPastedIsTheSoftwaresOwn(t *testing.T) {
 
 // TestAChoiceOfNothingIsAFault: the form keeps all else.
 func TestAChoiceOfNothingIsAFault(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: withSecrets})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")

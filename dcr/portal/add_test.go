@@ -16,6 +16,7 @@ import (
 )
 
 func TestAContactAddsAnApplication(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: withSecrets, portal: func(c *portal.Config) { c.Discovery = "https://bank.example/known" }})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")

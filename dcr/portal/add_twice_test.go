@@ -25,6 +25,7 @@ import (
 // TestAFormThatIsSentTwiceAddsOnce: at once from eight tabs, and by a reload. Each is answered by
 // what was done.
 func TestAFormThatIsSentTwiceAddsOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: withSecrets})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
@@ -50,6 +51,7 @@ func TestAFormThatIsSentTwiceAddsOnce(t *testing.T) {
 // TestTheFormOfOnePersonIsOfNoUseToAnother: who learns the identifier of somebody's form cannot
 // use it up.
 func TestTheFormOfOnePersonIsOfNoUseToAnother(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	w.contact("eve", orgTwo)
@@ -79,6 +81,7 @@ func (f *faulty) Create(ctx context.Context, c store.Client, with store.Change) 
 // TestAnOutageWhileAnApplicationIsAddedLosesNothing: the page keeps what was chosen, and the same
 // form does it once later.
 func TestAnOutageWhileAnApplicationIsAddedLosesNothing(t *testing.T) {
+	t.Parallel()
 	records := &faulty{Memory: store.NewMemory(nil)}
 	w := newWorld(t, options{policy: withSecrets, store: records})
 	w.contact("ada", orgOne)
@@ -137,6 +140,7 @@ func withSwitch(keys *switched) func(*server.Config) {
 // TestTheDirectoryIsOutDuringAdd: where the software's key set is needed, at the first look or at
 // the last, all that was entered is kept. Where it is not, the page tells and goes on.
 func TestTheDirectoryIsOutDuringAdd(t *testing.T) {
+	t.Parallel()
 	for name, methods := range map[string][]claims.AuthMethod{
 		"any method": {claims.PrivateKeyJWT, claims.TLSClientAuth}, "certificates alone": {claims.TLSClientAuth},
 	} {
@@ -172,6 +176,7 @@ func TestTheDirectoryIsOutDuringAdd(t *testing.T) {
 // TestASessionThatEndsInTheMiddleOfAFormKeepsIt: what was pasted, the file and what was chosen
 // come through a sign-in.
 func TestASessionThatEndsInTheMiddleOfAFormKeepsIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: withSecrets})
 	w.contact("ada", orgOne)
 	s := w.software(t, ssatest.SoftwareOptions{})
@@ -203,6 +208,7 @@ func TestASessionThatEndsInTheMiddleOfAFormKeepsIt(t *testing.T) {
 // TestARegistrationThatWaitsForTheBank: the person is told, sees it, can neither renew nor
 // subscribe it, and withdraws it.
 func TestARegistrationThatWaitsForTheBank(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: func(p *validate.Policy) {
 		withSecrets(p)
 		p.PendingChanges, p.PendingDays = []validate.PendingChange{validate.PendingCreate}, 7
@@ -233,6 +239,7 @@ func TestARegistrationThatWaitsForTheBank(t *testing.T) {
 // TestASoftwareThatIsRegisteredAlready: where the policy registers it once, the second is refused
 // and the first stays.
 func TestASoftwareThatIsRegisteredAlready(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: func(p *validate.Policy) { p.Registrations = validate.RegistrationsOnePerSoftware }})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
@@ -247,6 +254,7 @@ func TestASoftwareThatIsRegisteredAlready(t *testing.T) {
 // TestTheBanksOwnStepRefusesAnApplication: what its hook says is shown, nothing is stored, and the
 // same form is good again once the hook agrees.
 func TestTheBanksOwnStepRefusesAnApplication(t *testing.T) {
+	t.Parallel()
 	var agreed atomic.Bool
 	w := newWorld(t, options{bank: func(c *server.Config) {
 		c.Hooks.Approve = func(context.Context, dcr.Change) error {

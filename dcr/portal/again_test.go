@@ -99,6 +99,7 @@ func (s *noticing) Create(ctx context.Context, c store.Client, with store.Change
 // TestTheSecretOfAFormWhoseBrowserLeftIsShownToTheNext: as with a double click, where the browser
 // drops the first answer. The store has no secret that it could tell.
 func TestTheSecretOfAFormWhoseBrowserLeftIsShownToTheNext(t *testing.T) {
+	t.Parallel()
 	records := &noticing{Memory: store.NewMemory(nil)}
 	w := newWorld(t, options{policy: withSecrets, store: records})
 	w.contact("ada", orgOne)

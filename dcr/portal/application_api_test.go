@@ -72,6 +72,7 @@ func member(t testing.TB, a *httptest.ResponseRecorder, name string) string {
 
 // TestAnApplicationAddedHereIsReadOverTheAPI: with its own token, as it stands in the store.
 func TestAnApplicationAddedHereIsReadOverTheAPI(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	s := w.software(t, ssatest.SoftwareOptions{})
@@ -85,6 +86,7 @@ func TestAnApplicationAddedHereIsReadOverTheAPI(t *testing.T) {
 
 // TestAnApplicationOfTheAPIIsRenewedAndDeletedHere: with what follows for the API.
 func TestAnApplicationOfTheAPIIsRenewedAndDeletedHere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: func(p *validate.Policy) { p.Audiences = []string{ssatest.DefaultAudience} }})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")

@@ -19,6 +19,7 @@ import (
 
 // TestThePageOfAnApplication: what it shows of the record, the keys and the trail.
 func TestThePageOfAnApplication(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: withSecrets})
 	w.contact("ada", orgOne)
 	w.contact("bob", orgOne)
@@ -42,6 +43,7 @@ func TestThePageOfAnApplication(t *testing.T) {
 
 // TestNameAndIDStandAsThePolicyNamesApplications: with UseSoftwareIdAsApplicationName and without.
 func TestNameAndIDStandAsThePolicyNamesApplications(t *testing.T) {
+	t.Parallel()
 	for _, byID := range []bool{false, true} {
 		w := newWorld(t, options{policy: func(p *validate.Policy) { p.UseSoftwareIDAsApplicationName = byID }})
 		w.contact("ada", orgOne)
@@ -197,6 +199,7 @@ func TestNobodySeesOrChangesWhatIsAnothers(t *testing.T) {
 
 // TestAnOperatorDoesWhatAContactCan: for any organisation, under the operator's own name.
 func TestAnOperatorDoesWhatAContactCan(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	w.operator("olga")
@@ -220,6 +223,7 @@ func TestAnOperatorDoesWhatAContactCan(t *testing.T) {
 
 // TestTheHistoryIsReadInPages: the newest first, each entry once, over versions that left none.
 func TestTheHistoryIsReadInPages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")

@@ -24,6 +24,7 @@ func (noNames) SearchName(ctx context.Context, _ store.Query, _ string, _ store.
 }
 
 func TestAnOperatorFindsAWholeIdentifierWithoutASearchByName(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{store: noNames{store.NewMemory(nil)}})
 	w.operator("olga")
 	w.fill(t, 3, orgOne, orgTwo)
@@ -76,6 +77,7 @@ func (p picky) SearchName(ctx context.Context, q store.Query, name string, after
 
 // TestNoAddressAsksADatabaseForWhatItCannotHave: that would look like an outage.
 func TestNoAddressAsksADatabaseForWhatItCannotHave(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{store: picky{store.NewMemory(nil)}})
 	w.contact("ada", orgOne, orgTwo)
 	w.operator("olga")

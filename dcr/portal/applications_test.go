@@ -51,6 +51,7 @@ func (w *world) fill(t testing.TB, n int, organisations ...string) {
 }
 
 func TestAPersonOfSeveralOrganisationsSeesAllInOneOrder(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne, orgThree)
 	w.fill(t, 120, orgOne, orgTwo, orgThree)
@@ -86,6 +87,7 @@ func TestAPersonOfSeveralOrganisationsSeesAllInOneOrder(t *testing.T) {
 }
 
 func TestAnOperatorSearchesAllApplications(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: waitingPolicy})
 	w.operator("olga")
 	b := w.as(t, "olga")
@@ -113,6 +115,7 @@ func TestAnOperatorSearchesAllApplications(t *testing.T) {
 }
 
 func TestASearchThatCannotBeAnsweredSaysSo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne, orgTwo)
 	many := make([]string, 101)

@@ -27,6 +27,7 @@ var outside = []string{
 }
 
 func TestNobodyIsLedOutOfThePortal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{directory: true})
 	for _, address := range outside {
 		assert.Equal(t, "/portal/applications", w.portal.Back(address), "%q", address)
@@ -45,6 +46,7 @@ func TestNobodyIsLedOutOfThePortal(t *testing.T) {
 
 // TestASignInLeadsNobodyOut: over HTTP, with what the browser brings to the sign-in and back.
 func TestASignInLeadsNobodyOut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{directory: true})
 	for i, address := range outside {
 		if i%4 != 0 && i > 12 { // each is tried without HTTP

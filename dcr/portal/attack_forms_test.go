@@ -22,6 +22,7 @@ import (
 
 // TestNoFormOfAnotherSiteIsTaken: of nobody, at any page, and nothing is changed.
 func TestNoFormOfAnotherSiteIsTaken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: waitingPolicy})
 	w.contact("ada", orgOne)
 	w.operator("olga")
@@ -68,6 +69,7 @@ func TestNoFormOfAnotherSiteIsTaken(t *testing.T) {
 // TestAFormOfThePortalIsTaken: from browsers of today, and from those that tell their origin
 // alone.
 func TestAFormOfThePortalIsTaken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	for _, header := range []http.Header{
@@ -84,6 +86,7 @@ func TestAFormOfThePortalIsTaken(t *testing.T) {
 
 // TestAPageTakesItsMethodsAlone: nothing is changed by another one.
 func TestAPageTakesItsMethodsAlone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: waitingPolicy})
 	w.operator("olga")
 	c, software := w.victim(t, orgOne)
@@ -119,6 +122,7 @@ func TestAPageTakesItsMethodsAlone(t *testing.T) {
 
 // TestFormsAreNotReadFromAddresses: what is asked for by a POST is in its body.
 func TestFormsAreNotReadFromAddresses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: waitingPolicy})
 	w.operator("olga")
 	c, software := w.victim(t, orgOne)
@@ -259,6 +263,7 @@ func (s *stingy) Allow(key string) (time.Duration, bool) {
 // TestWhoSendsTooMuchIsAskedToWait: by a key that does not tell the address, and without a
 // change.
 func TestWhoSendsTooMuchIsAskedToWait(t *testing.T) {
+	t.Parallel()
 	limiter := &stingy{left: 1, keys: map[string]bool{}}
 	w := newWorld(t, options{portal: func(c *portal.Config) { c.Limiter = limiter }})
 	w.operator("olga")

@@ -12,6 +12,7 @@ import (
 
 // TestEveryAnswerHasTheHeadersOfSafety: pages, faults, pictures, and what is not there.
 func TestEveryAnswerHasTheHeadersOfSafety(t *testing.T) {
+	t.Parallel()
 	logo := "\x89PNG\r\n\x1a\n" + strings.Repeat("x", 100)
 	w := newWorld(t, options{policy: waitingPolicy, portal: func(c *portal.Config) { c.Look.Logo = []byte(logo) }})
 	w.operator("olga")
@@ -43,6 +44,7 @@ func TestEveryAnswerHasTheHeadersOfSafety(t *testing.T) {
 
 // TestAPanicOfTheBanksOwnCodeIsAnswered: with the headers of every answer, and nothing of it.
 func TestAPanicOfTheBanksOwnCodeIsAnswered(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{portal: func(c *portal.Config) {
 		c.SignIn = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("the key of db-7") })
 	}})
@@ -55,6 +57,7 @@ func TestAPanicOfTheBanksOwnCodeIsAnswered(t *testing.T) {
 
 // TestNoHostOfTheRequestIsBelieved: a page names no host, and no redirect leads to one.
 func TestNoHostOfTheRequestIsBelieved(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: waitingPolicy, directory: true})
 	c, _ := w.victim(t, orgOne)
 	b := w.visitor(t)
@@ -80,6 +83,7 @@ func TestNoHostOfTheRequestIsBelieved(t *testing.T) {
 
 // TestACookieThatIsNoneSignsNobodyIn, and breaks no page.
 func TestACookieThatIsNoneSignsNobodyIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.operator("olga")
 	good := w.as(t, "olga").cookie()
@@ -105,6 +109,7 @@ func TestACookieThatIsNoneSignsNobodyIn(t *testing.T) {
 // TestRequestsThatAreSmuggledOrBrokenChangeNothing: what HTTP itself refuses is refused before
 // the portal, and what it takes is a request of nobody.
 func TestRequestsThatAreSmuggledOrBrokenChangeNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.operator("olga")
 	c, _ := w.victim(t, orgOne)

@@ -88,6 +88,7 @@ func TestNobodyReachesAnApplicationOfOthers(t *testing.T) {
 }
 
 func TestNoListAndNoSearchTellsOfOthers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: waitingPolicy})
 	w.contact("ada", orgOne)
 	records, _ := w.foreign(t)
@@ -118,6 +119,7 @@ func TestNoListAndNoSearchTellsOfOthers(t *testing.T) {
 }
 
 func TestWhoIsNotSignedInReachesNoPage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: waitingPolicy})
 	c, software := w.victim(t, orgOne)
 	statement := ssaOf(t, software, nil)
@@ -147,6 +149,7 @@ func TestWhoIsNotSignedInReachesNoPage(t *testing.T) {
 // TestAStatementOfAnotherOrganisationIsOfNoUse: neither to add it nor to renew by it, and the
 // review tells nothing of what is registered by it.
 func TestAStatementOfAnotherOrganisationIsOfNoUse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	own, _ := w.victim(t, orgOne)

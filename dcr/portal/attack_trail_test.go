@@ -38,6 +38,7 @@ func (k *kept) lines() string {
 // TestTheLogTellsWhoReachesForWhatIsOthers by a hash, and who is led into a form of another site.
 // What anybody can do without a session leaves no line.
 func TestTheLogTellsWhoReachesForWhatIsOthers(t *testing.T) {
+	t.Parallel()
 	var log kept
 	w := newWorld(t, options{portal: func(c *portal.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) }})
 	w.contact("ada", orgOne)

@@ -15,6 +15,7 @@ import (
 )
 
 func TestEveryFaultOfAConfigurationIsTold(t *testing.T) {
+	t.Parallel()
 	_, err := portal.New(portal.Config{Operators: portal.Operators{Claim: "groups"}, IdleTimeout: time.Second, Lifetime: 48 * time.Hour, Look: portal.Look{Accent: "red"}})
 	for _, says := range []string{"Address: \"\" is no https address", "Registrar is missing", "Store is missing", "nobody can sign in: set Directory", "Issuers is empty",
 		"Claim and Values belong together", "IdleTimeout has to be", "Lifetime has to be", "Accent is \"red\""} {
@@ -23,6 +24,7 @@ func TestEveryFaultOfAConfigurationIsTold(t *testing.T) {
 }
 
 func TestAConfigurationThatContradictsItselfIsRefused(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*portal.Config)
 		says   string
@@ -51,6 +53,7 @@ func TestAConfigurationThatContradictsItselfIsRefused(t *testing.T) {
 }
 
 func TestAPortalAtAnOriginAndBelowAPathServesItsPages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	config := w.config
 	config.Address = w.server.URL
@@ -64,6 +67,7 @@ func TestAPortalAtAnOriginAndBelowAPathServesItsPages(t *testing.T) {
 
 // TestASignOutLeadsOnToTheBanksOwnSignIn whose session would sign the person in again.
 func TestASignOutLeadsOnToTheBanksOwnSignIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{portal: func(c *portal.Config) { c.SignOut = "https://sso.bank.example/out?from=portal" }})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")

@@ -73,6 +73,7 @@ func TestADeletionIsConfirmedByTheName(t *testing.T) {
 
 // TestANameThatCannotBeTypedIsNotAskedFor: the client_id confirms the deletion.
 func TestANameThatCannotBeTypedIsNotAskedFor(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"Bank \u202Eexe", "two  blanks", "a name of many more characters than anybody wants to type in here again"} {
 		w := newWorld(t, options{})
 		w.contact("ada", orgOne)
@@ -85,6 +86,7 @@ func TestANameThatCannotBeTypedIsNotAskedFor(t *testing.T) {
 
 // TestADeletionThatWaitsForTheBank: it is said, and cannot be asked for twice.
 func TestADeletionThatWaitsForTheBank(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: func(p *validate.Policy) {
 		p.PendingChanges, p.PendingDays = []validate.PendingChange{validate.PendingDelete}, 7
 	}})

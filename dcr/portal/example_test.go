@@ -58,6 +58,7 @@ func ownSignIn(person func(http.ResponseWriter, *http.Request) (portal.Person, b
 }
 
 func TestThePortalOfTheGuideAnswers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	p, err := newPortal(w.bank.Registrar(), w.store, apis, claims.NewSecret("a secret"))
 	require.NoError(t, err)
@@ -68,6 +69,7 @@ func TestThePortalOfTheGuideAnswers(t *testing.T) {
 }
 
 func TestTheSignInOfTheGuideSignsIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{portal: func(c *portal.Config) {
 		c.SignIn = ownSignIn(func(rw http.ResponseWriter, r *http.Request) (portal.Person, bool) {
 			if r.FormValue("as") == "" {

@@ -8,6 +8,7 @@ import (
 )
 
 func TestAContactWithoutApplicationsIsToldWhatToDo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", "org-one")
 	a := w.as(t, "ada").get("/applications")

@@ -13,6 +13,7 @@ import (
 )
 
 func TestContrastIsThatOfWCAG(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		a, b string
 		want float64
@@ -29,6 +30,7 @@ func TestContrastIsThatOfWCAG(t *testing.T) {
 }
 
 func TestALookThatCannotBeReadIsRefused(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		look Look
 		says string
@@ -61,6 +63,7 @@ func picture(t *testing.T) []byte {
 // TestThePortalsOwnColoursCanBeRead reads the pairs of colours that the stylesheet uses, light
 // and dark.
 func TestThePortalsOwnColoursCanBeRead(t *testing.T) {
+	t.Parallel()
 	var own Look
 	own.setDefaults()
 	require.NoError(t, own.check())

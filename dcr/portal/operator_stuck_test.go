@@ -47,6 +47,7 @@ func newAwayWorld(t *testing.T, o options) (*world, *awayServer, *browser) {
 }
 
 func TestAnOperatorIsToldWhatTheAuthorizationServerDoesNotKnowYet(t *testing.T) {
+	t.Parallel()
 	w, away, b := newAwayWorld(t, options{})
 	c := w.asked(t, orgOne, "App")
 	away.removes.Store(true)
@@ -71,6 +72,7 @@ func TestAnOperatorIsToldWhatTheAuthorizationServerDoesNotKnowYet(t *testing.T) 
 
 // TestForgettingIsForDeletionsThatAreStuck: the field does nothing to another application.
 func TestForgettingIsForDeletionsThatAreStuck(t *testing.T) {
+	t.Parallel()
 	w, _, b := newAwayWorld(t, options{})
 	c := w.asked(t, orgOne, "App")
 	assert.NotContains(t, b.get("/applications/"+c.ID+"/remove").body, `name="forget"`)
@@ -80,6 +82,7 @@ func TestForgettingIsForDeletionsThatAreStuck(t *testing.T) {
 }
 
 func TestAnApprovalThatCannotBeCarriedOutLeavesWhatWaits(t *testing.T) {
+	t.Parallel()
 	w, away, b := newAwayWorld(t, options{policy: waitingPolicy})
 	c := w.asked(t, orgOne, "App")
 	away.makes.Store(true)

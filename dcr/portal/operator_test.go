@@ -93,6 +93,7 @@ func newWaitingWorld(t *testing.T) *world {
 }
 
 func TestAnOperatorApprovesARegistrationAndSeesItsSecretOnce(t *testing.T) {
+	t.Parallel()
 	w := newWaitingWorld(t)
 	c := w.asked(t, orgOne, "Pay & <b>Save</b>")
 	require.Equal(t, store.PendingCreate, c.State)
@@ -131,6 +132,7 @@ func TestAnOperatorApprovesARegistrationAndSeesItsSecretOnce(t *testing.T) {
 }
 
 func TestARefusalNeedsAReasonThatTheTrailKeeps(t *testing.T) {
+	t.Parallel()
 	w := newWaitingWorld(t)
 	c := w.asked(t, orgOne, "App")
 	b := w.as(t, "olga")
@@ -157,6 +159,7 @@ func TestARefusalNeedsAReasonThatTheTrailKeeps(t *testing.T) {
 }
 
 func TestAnOperatorDecidesOnADeletion(t *testing.T) {
+	t.Parallel()
 	w := newWaitingWorld(t)
 	b := w.as(t, "olga")
 	for _, decision := range []string{"refuse", "approve"} {
@@ -230,6 +233,7 @@ func TestOneOfTwoDecisionsAtOnceIsCarriedOut(t *testing.T) {
 }
 
 func TestApprovalsAreListedAPageAtATime(t *testing.T) {
+	t.Parallel()
 	w := newWaitingWorld(t)
 	first := w.asked(t, orgOne, "App")
 	for i := range 59 {
@@ -258,6 +262,7 @@ func TestApprovalsAreListedAPageAtATime(t *testing.T) {
 }
 
 func TestAnOperatorRemovesAnApplicationForAReason(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.operator("olga")
 	c := w.asked(t, orgOne, "App")
@@ -289,6 +294,7 @@ func TestAnOperatorRemovesAnApplicationForAReason(t *testing.T) {
 }
 
 func TestTheOperatorsPagesAreNotThereForOthers(t *testing.T) {
+	t.Parallel()
 	w := newWaitingWorld(t)
 	c := w.asked(t, orgOne, "App")
 	b := w.as(t, "ada")

@@ -19,6 +19,7 @@ import (
 )
 
 func TestAContactSignsInThroughTheDirectory(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{directory: true})
 	b := w.visitor(t)
 	assert.Contains(t, b.get("/").body, "Sign in with the Open Banking Directory")
@@ -55,6 +56,7 @@ func TestAContactSignsInThroughTheDirectory(t *testing.T) {
 }
 
 func TestAPersonIsKnownFromTheFirstSignInByTheFoldedAddress(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{directory: true})
 	b := w.visitor(t)
 	b.signedInAt(annaEmail, "")
@@ -78,6 +80,7 @@ func TestAPersonIsKnownFromTheFirstSignInByTheFoldedAddress(t *testing.T) {
 }
 
 func TestSomebodyWhoActsForNoTPPIsToldSo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{directory: true})
 	for name, account := range map[string]ssatest.Account{
 		"not associated":                {Organisations: []string{orgOne}},
@@ -110,6 +113,7 @@ func TestSomebodyWhoActsForNoTPPIsToldSo(t *testing.T) {
 
 // TestAnAddressThatIsNotVerifiedIsNobodys: it may be that of a colleague, or of an operator.
 func TestAnAddressThatIsNotVerifiedIsNobodys(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{directory: true})
 	for _, account := range []ssatest.Account{
 		{Email: annaEmail, Associated: true, Organisations: []string{orgOne}},
@@ -137,6 +141,7 @@ func TestAnAddressThatIsNotVerifiedIsNobodys(t *testing.T) {
 }
 
 func TestAnOperatorIsOneByAVerifiedAddressOrAClaim(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{directory: true})
 	w.account(t, ssatest.Account{Email: "otto@bank.example", Code: "123456", Organisations: []string{orgOne}, Claims: map[string]any{"groups": []string{"staff", "root"}}})
 	w.account(t, ssatest.Account{Email: "one@bank.example", Code: "123456", Claims: map[string]any{"groups": "obdcr-operators"}})
@@ -157,6 +162,7 @@ func TestAnOperatorIsOneByAVerifiedAddressOrAClaim(t *testing.T) {
 }
 
 func TestAPersonOfSeveralOrganisationsActsForAll(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{directory: true})
 	w.fill(t, 6, orgOne, orgTwo, orgThree)
 	b := w.visitor(t)
@@ -167,6 +173,7 @@ func TestAPersonOfSeveralOrganisationsActsForAll(t *testing.T) {
 }
 
 func TestASignInThatFailsHasAPageOfItsCause(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{directory: true})
 	w.account(t, ssatest.Account{Email: "weak@tpp.example", Associated: true, Organisations: []string{orgOne}})
 	down := func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }
@@ -229,6 +236,7 @@ func replaced(address, name, value string) string {
 }
 
 func TestADirectoryThatIsDownAtTheBeginningOfASignIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{directory: true})
 	w.directory.SignIn().Misbehave(ssatest.ProviderFaults{Serve: func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }})
 	b := w.visitor(t)
@@ -240,6 +248,7 @@ func TestADirectoryThatIsDownAtTheBeginningOfASignIn(t *testing.T) {
 
 // TestStrangersDoNotFillTheTrail: anybody can make sign-ins fail.
 func TestStrangersDoNotFillTheTrail(t *testing.T) {
+	t.Parallel()
 	h := &hands{}
 	w := newWorld(t, options{directory: true, portal: func(c *portal.Config) { c.Clock = h.now }})
 	b := w.visitor(t)
@@ -258,6 +267,7 @@ func TestStrangersDoNotFillTheTrail(t *testing.T) {
 }
 
 func TestAnAnswerOfTheDirectoryCountsOnceInTheBrowserThatAsked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{directory: true})
 	b, other := w.visitor(t), w.visitor(t)
 	callback := b.authorized(b.begin(""), annaEmail)
@@ -274,6 +284,7 @@ func TestAnAnswerOfTheDirectoryCountsOnceInTheBrowserThatAsked(t *testing.T) {
 }
 
 func TestASignOutEndsTheSessionHereAndAtTheDirectory(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{directory: true})
 	b := w.visitor(t)
 	b.signedInAt(annaEmail, "")
@@ -298,6 +309,7 @@ func TestASignOutEndsTheSessionHereAndAtTheDirectory(t *testing.T) {
 // TestASignInHasASessionOfItsOwn: whoever planted a cookie before, or knows that of a session
 // before, is not signed in.
 func TestASignInHasASessionOfItsOwn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{directory: true})
 	planted := strings.Repeat("p", 43)
 	b := w.visitor(t).plant(planted)
@@ -312,6 +324,7 @@ func TestASignInHasASessionOfItsOwn(t *testing.T) {
 }
 
 func TestASessionEndsWhenItIsIdleAndAfterItsLifetime(t *testing.T) {
+	t.Parallel()
 	for _, own := range []bool{false, true} {
 		h := &hands{}
 		idle, lifetime := 15*time.Minute, 8*time.Hour
@@ -347,6 +360,7 @@ func TestASessionEndsWhenItIsIdleAndAfterItsLifetime(t *testing.T) {
 
 // TestASignOutIsNotUndoneByARequestUnderWay: the request wants to keep when it was seen.
 func TestASignOutIsNotUndoneByARequestUnderWay(t *testing.T) {
+	t.Parallel()
 	h, records := &hands{}, newWatched()
 	w := newWorld(t, options{directory: true, store: records, portal: func(c *portal.Config) { c.Clock = h.now }})
 	b := w.visitor(t)
@@ -369,6 +383,7 @@ func TestASignOutIsNotUndoneByARequestUnderWay(t *testing.T) {
 
 // TestTheStoreOfSessionsHoldsNoCookie: who reads the store cannot enter.
 func TestTheStoreOfSessionsHoldsNoCookie(t *testing.T) {
+	t.Parallel()
 	records := newWatched()
 	w := newWorld(t, options{directory: true, store: records})
 	b := w.visitor(t)
@@ -383,6 +398,7 @@ func TestTheStoreOfSessionsHoldsNoCookie(t *testing.T) {
 }
 
 func TestAStoreThatCannotAnswerHasAPage(t *testing.T) {
+	t.Parallel()
 	h, records := &hands{}, newWatched()
 	w := newWorld(t, options{directory: true, store: records, portal: func(c *portal.Config) { c.Clock = h.now }})
 	b := w.visitor(t)

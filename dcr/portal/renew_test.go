@@ -26,6 +26,7 @@ func (b *browser) renewal(id, statement string) answer {
 
 // TestARenewalShowsWhatItChanges: before anything is changed, and then does that.
 func TestARenewalShowsWhatItChanges(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: withSecrets})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
@@ -65,6 +66,7 @@ func TestARenewalShowsWhatItChanges(t *testing.T) {
 
 // TestARenewalKeepsTheMethodUnlessAnotherIsChosen: and a secret that comes with it is shown once.
 func TestARenewalKeepsTheMethodUnlessAnotherIsChosen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{policy: withSecrets})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
@@ -87,6 +89,7 @@ func TestARenewalKeepsTheMethodUnlessAnotherIsChosen(t *testing.T) {
 
 // TestARenewalThatTheBankRefusesChangesNothing.
 func TestARenewalThatTheBankRefusesChangesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne, orgTwo)
 	ada := w.as(t, "ada")
@@ -117,6 +120,7 @@ func TestARenewalThatTheBankRefusesChangesNothing(t *testing.T) {
 
 // TestARenewalThatIsSentTwiceIsDoneOnce, and each form is answered by what was done.
 func TestARenewalThatIsSentTwiceIsDoneOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	ada := w.as(t, "ada")
@@ -138,6 +142,7 @@ func TestARenewalThatIsSentTwiceIsDoneOnce(t *testing.T) {
 
 // TestSubscriptionsFollowTheRoles: what a role opens, what none does, and what is sent twice.
 func TestSubscriptionsFollowTheRoles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
 	w.contact("ada", orgOne)
 	w.contact("bob", orgOne)

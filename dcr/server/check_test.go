@@ -114,6 +114,7 @@ type (
 )
 
 func TestAPathThatNoRequestHasIsRefused(t *testing.T) {
+	t.Parallel()
 	fields := map[string]func(*server.Paths) *string{
 		"Registration": func(p *server.Paths) *string { return &p.Registration }, "Token": func(p *server.Paths) *string { return &p.Token },
 		"Discovery": func(p *server.Paths) *string { return &p.Discovery }, "OpenAPI": func(p *server.Paths) *string { return &p.OpenAPI },

@@ -418,6 +418,7 @@ func keepsTime(t *testing.T, w *world) {
 }
 
 func TestEachFieldOfAConfigHasAnEffect(t *testing.T) {
+	t.Parallel()
 	for name, effect := range effects {
 		t.Run(name, func(t *testing.T) { effect(t, newWorld(t)) })
 	}

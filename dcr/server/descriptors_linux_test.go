@@ -50,6 +50,7 @@ func TestABankThatMayOpenFewFiles(t *testing.T) {
 // TestABankOutOfDescriptorsSaysSoAndRecovers: 200 connections that say nothing meet a bank
 // that may have 64 files open.
 func TestABankOutOfDescriptorsSaysSoAndRecovers(t *testing.T) {
+	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestABankThatMayOpenFewFiles$")
 	cmd.Env = append(cmd.Environ(), fewDescriptors+"=1")
 	end, err := cmd.StdinPipe()

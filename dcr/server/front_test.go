@@ -64,6 +64,7 @@ func freeAddress(t *testing.T) string {
 }
 
 func TestTheBankOfTheExampleServesInFront(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	as := standIn(t, "initial")
 	certificate, key, ca := w.certificateFiles(t)

@@ -290,6 +290,7 @@ func TestADocumentOfDiscoveryFromMustFit(t *testing.T) {
 // A TPP that knows nothing but the address of the bank's discovery document registers at
 // the bank, though Keycloak's document names two endpoints of its own.
 func TestATPPFollowsTheDocumentToTheBank(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -36,6 +36,7 @@ const (
 
 // TestMain is the child where the parent says so.
 func TestMain(m *testing.M) {
+	fulltest.FilesInMemory()
 	if path := os.Getenv(faultyDisk); path != "" {
 		os.Exit(registerThroughFaults(path))
 	}

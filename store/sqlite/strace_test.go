@@ -60,6 +60,7 @@ func TestADiskThatFailsLosesNothingThatWasAcknowledged(t *testing.T) {
 		"a disk that is slow":              {"fsync,fdatasync:delay_exit=20000:when=10..30", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			path := filepath.Join(t.TempDir(), "clients.db")
 			var said bytes.Buffer
 			child := exec.CommandContext(t.Context(), strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace="+strings.SplitN(c.inject, ":", 2)[0], "-e", "inject="+c.inject, os.Args[0])

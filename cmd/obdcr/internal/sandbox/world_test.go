@@ -25,6 +25,7 @@ import (
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
+	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/internal/jose"
 )
 
@@ -52,6 +53,7 @@ var made = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	fulltest.FilesInMemory()
 	code := m.Run()
 	if keys != "" {
 		_ = os.RemoveAll(keys)

@@ -1,0 +1,13 @@
+package postgres_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/obdcr/obdcr/internal/fulltest"
+)
+
+func TestMain(m *testing.M) {
+	fulltest.FilesInMemory()
+	os.Exit(m.Run())
+}
