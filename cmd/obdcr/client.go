@@ -40,6 +40,9 @@ func (a *app) connect(ctx context.Context, o *clientOptions, verb string, by *tp
 	if err != nil {
 		return nil, err
 	}
+	if metadata, err = o.asAnnounced(metadata); err != nil {
+		return nil, err
+	}
 	if by.Method == "" {
 		by.Method = metadata.AuthMethod()
 		if err := lacking(c, o, verb, *by); err != nil {

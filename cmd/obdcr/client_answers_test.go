@@ -9,8 +9,8 @@ import (
 )
 
 // The answers of banks that a client cannot use, and refusals that are no documents.
-func unusualAnswers() map[string]dialect {
-	dialects := map[string]dialect{}
+func unusualAnswers() map[string]answer {
+	dialects := map[string]answer{}
 	const named = `"client_id": "x1", "client_secret": "s3cret-value"`
 	for name, body := range map[string]string{
 		"nested": `{"data": {` + named + `}}`, "list": `[{` + named + `}]`, "cutoff": `{` + named + `,`, "page201": `<html>Welcome</html>`,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/validate"
 )
 
 func (a *app) buildCommand() *cobra.Command {
@@ -32,7 +34,12 @@ sent as it is: it has no newline at its end unless it goes to a terminal.`,
   obdcr build --config conformance.json --scope-as-array \
     --member 'subject_type="pairwise"' --member software_id=`,
 		Args: noArgument,
-		RunE: func(c *cobra.Command, _ []string) error { return a.build(c.Context(), c.OutOrStdout(), o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := a.speak(c, o); err != nil {
+				return err
+			}
+			return a.build(c.Context(), c.OutOrStdout(), o)
+		},
 	}
 	o.connectionFlags(cmd)
 	o.requestFlags(cmd)
@@ -68,7 +75,9 @@ func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMeth
 	if err != nil {
 		return "", err
 	}
-	if c.Aud == "" {
+	o.wantedMembers(override)
+	audience := cmp.Or(c.Aud, o.bankAudience())
+	if audience == "" && (o.dialect == nil || slices.Contains(o.dialect.Policy.AudienceKinds, validate.AudienceID)) {
 		a.note("aud is the bank's issuer; if the bank expects its identifier at the directory, give --aud")
 	}
 	statement, err := c.token()
@@ -79,7 +88,7 @@ func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMeth
 		a.note("--subject-dn has no effect with %s", used)
 	}
 	request, err := t.client.Build(statement, tpp.RequestOptions{
-		Audience: c.Aud, Issuer: c.Issuer, RedirectURIs: c.RedirectURIs, AuthMethod: method, ClientID: clientID,
+		Audience: audience, Issuer: cmp.Or(c.Issuer, o.bankIssuer(statement)), RedirectURIs: c.RedirectURIs, AuthMethod: method, ClientID: clientID,
 		Scopes: o.scopes, ScopeAsArray: o.scopeAsArray, SubjectDN: c.TransportCertSubjectDN, Lifetime: o.lifetime,
 		ApplicationType: claims.ApplicationType(o.applicationType), UpperCaseJTI: o.jtiCase == jtiUpper,
 		GrantTypes: words[claims.GrantType](o.grantTypes), ResponseTypes: words[claims.ResponseType](o.responseTypes), Override: override,

@@ -12,8 +12,8 @@ import (
 	"github.com/obdcr/obdcr/ssa"
 )
 
-// dialect answers a registration request as some banks do.
-type dialect func(w http.ResponseWriter, r *http.Request, asked map[string]any)
+// answer answers a registration request as some banks do.
+type answer func(w http.ResponseWriter, r *http.Request, asked map[string]any)
 
 // registers answers 201 with what was asked for and changes to it; nil removes a member.
 func registers(w http.ResponseWriter, asked, changes map[string]any) {
@@ -24,7 +24,7 @@ func registers(w http.ResponseWriter, asked, changes map[string]any) {
 }
 
 // says answers with a status, a media type and a body.
-func says(status int, media, body string) dialect {
+func says(status int, media, body string) answer {
 	return func(w http.ResponseWriter, _ *http.Request, _ map[string]any) {
 		w.Header().Set("Content-Type", media)
 		w.WriteHeader(status)
@@ -33,7 +33,7 @@ func says(status int, media, body string) dialect {
 }
 
 // dialects are what banks do other than this module's.
-var dialects = map[string]dialect{
+var dialects = map[string]answer{
 	"jose": func(w http.ResponseWriter, r *http.Request, asked map[string]any) {
 		if r.Header.Get("Content-Type") != "application/jose" {
 			w.WriteHeader(http.StatusUnsupportedMediaType)

@@ -13,6 +13,7 @@ import (
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
+	"github.com/obdcr/obdcr/validate/dialect"
 )
 
 // clientOptions are the flags of the verbs of a TPP.
@@ -32,6 +33,10 @@ type clientOptions struct {
 	applicationType                                        string
 	lifetime, timeout                                      time.Duration
 	builds                                                 bool // the command has the flags of a request
+
+	bank    string
+	dialect *dialect.Dialect       // of --bank; nil without
+	given   func(flag string) bool // the user has given a flag; nil without --bank
 }
 
 func authMethods() []string {
@@ -43,6 +48,7 @@ func (o *clientOptions) connectionFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.config, "config", "", "a config.json of the OBIE conformance tool, a `FILE`; the flags below change what it says")
 	f.StringVar(&o.discovery, "discovery", "", "the bank's discovery document, an https URL or a `FILE`")
+	bankFlag(c, f, &o.bank)
 	o.keyFlags(c, "the bank")
 	f.StringVar(&o.issuer, "issuer", "", "the bank's issuer, a `URL`, instead of that of its discovery document")
 	f.StringVar(&o.registrationEndpoint, "registration-endpoint", "", "an https `URL` instead of that of the discovery document")

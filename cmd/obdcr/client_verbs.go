@@ -85,6 +85,9 @@ file of --save, or else in a new file request-*.jwt in the current folder.`,
 			if err := o.idle(c, true); err != nil {
 				return err
 			}
+			if err := a.speak(c, o); err != nil {
+				return err
+			}
 			return a.register(c.Context(), c.OutOrStdout(), o)
 		},
 	}
@@ -109,6 +112,9 @@ client at the registration endpoint. It leaves out the secrets of the answer.`,
 		Args:              oneClientID,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.speak(c, o); err != nil {
+				return err
+			}
 			return a.get(c.Context(), c.OutOrStdout(), args, o)
 		},
 	}
@@ -142,6 +148,9 @@ bank announces.`,
 			if err := o.idle(c, false); err != nil {
 				return err
 			}
+			if err := a.speak(c, o); err != nil {
+				return err
+			}
 			return a.update(c.Context(), c.OutOrStdout(), args, o)
 		},
 	}
@@ -169,6 +178,9 @@ the client and its tokens stay valid until the bank has approved.`,
 		Args:              oneClientID,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.speak(c, o); err != nil {
+				return err
+			}
 			return a.delete(c.Context(), args, o)
 		},
 	}

@@ -16,12 +16,14 @@ import (
 // lintOptions are the flags of lint and lint ssa.
 type lintOptions struct {
 	profile, policy, now, output string
+	bank, bankName               string // bankName is for the report
 	ssaJWKS, softwareJWKS, ca    string
 	ssa, aud, cert, password     string
 	discovery, certCA, failOn    string
 	directory, revokedJWKS       string
 	anchored                     bool // what the bank trusts of a directory is known
 	audGiven, update, strict     bool
+	profileGiven                 bool
 }
 
 func (a *app) lintCommand() *cobra.Command {
@@ -46,13 +48,14 @@ says which it did not check. "valid" alone means that all four are good.`,
     --cert transport.pem --strict`,
 		Args: someFiles,
 		RunE: func(c *cobra.Command, args []string) error {
-			o.audGiven = c.Flags().Changed("aud")
+			o.audGiven, o.profileGiven = c.Flags().Changed("aud"), c.Flags().Changed("profile")
 			return a.lint(c.Context(), c.OutOrStdout(), args, false, o)
 		},
 	}
 	shared, own := cmd.PersistentFlags(), cmd.Flags()
 	shared.StringVar(&o.profile, "profile", string(validate.OBIE33), "rules to judge by: "+text.List(validate.Profiles()))
 	shared.StringVar(&o.policy, "policy", "", "a bank's policy, a JSON `FILE`")
+	bankFlag(cmd, shared, &o.bank)
 	shared.BoolVar(&o.strict, "strict", false, "exit with 1 also if something was not checked")
 	shared.StringVar(&o.failOn, "fail-on", string(validate.SeverityError), "exit with 1 from this severity on: "+text.List(severities()))
 	shared.StringVar(&o.now, "now", "", "judge as at this RFC 3339 `TIME` instead of now")
@@ -81,6 +84,7 @@ says which it did not check. "valid" alone means that all four are good.`,
 		Example: "  obdcr lint ssa ssa.jwt --ssa-jwks directory.jwks",
 		Args:    someFiles,
 		RunE: func(c *cobra.Command, args []string) error {
+			o.profileGiven = c.Flags().Changed("profile")
 			return a.lint(c.Context(), c.OutOrStdout(), args, true, o)
 		},
 	})

@@ -34,35 +34,50 @@ func fails(r *validate.Report, on string) bool {
 // bankOf makes the validator of what is known of the bank: its policy, its audience, what it
 // announces. Where nothing is, no bank is named.
 func (a *app) bankOf(ctx context.Context, o *lintOptions) (*validate.Validator, *tpp.Metadata, error) {
-	profile := validate.Profile(o.profile)
-	policy, err := a.loadPolicy(o.policy, profile)
+	bank, err := a.assume(o.bank, o.policy, o.profile, o.profileGiven)
 	if err != nil {
 		return nil, nil, err
 	}
-	if o.policy == "" && o.discovery == "" && !o.audGiven {
-		v, err := tpp.AnyBank(profile)
+	o.bankName = bank.bankName()
+	if o.policy == "" && o.bank == "" && o.discovery == "" && !o.audGiven {
+		v, err := tpp.AnyBank(bank.profile)
 		return v, nil, err
 	}
-	m, err := a.announced(ctx, o.discovery, o.ca)
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case m != nil && o.policy == "":
-		policy, err = m.Policy(profile)
-	case m != nil:
-		policy, err = m.Narrow(policy)
-	}
+	policy, m, err := a.narrowed(ctx, &bank, o)
 	if err != nil {
-		return nil, nil, usageError("--discovery %s: %s", o.discovery, detail(err))
+		return nil, nil, err
 	}
 	if o.audGiven {
 		setAudience(&policy, o.aud)
 	}
-	v, err := validate.New(validate.Config{Profile: profile, Policy: policy})
+	v, err := validate.New(validate.Config{Profile: bank.profile, Policy: policy})
 	if err != nil {
 		return nil, nil, usageError("%s", text.Detail(err))
 	}
 	return v, m, nil
+}
+
+// narrowed returns the policy as far as the bank announces its values. What the bank announces
+// goes before the default policy, and narrows that of --bank or --policy.
+func (a *app) narrowed(ctx context.Context, bank *assumption, o *lintOptions) (validate.Policy, *tpp.Metadata, error) {
+	m, err := a.announced(ctx, o.discovery, o.ca)
+	if err != nil || m == nil {
+		return bank.policy, nil, err
+	}
+	policy, flag := bank.policy, ""
+	switch {
+	case o.bank != "":
+		flag = " and --bank " + cut(o.bank)
+		policy, err = m.Narrow(policy)
+	case o.policy != "":
+		policy, err = m.Narrow(policy)
+	default:
+		policy, err = m.Policy(bank.profile)
+	}
+	if err != nil {
+		return policy, nil, usageError("--discovery %s%s: %s", o.discovery, flag, detail(err))
+	}
+	return policy, m, nil
 }
 
 // announced reads a discovery document from a file or over the network; nil if name is "".

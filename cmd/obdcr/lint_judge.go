@@ -290,7 +290,7 @@ func (a *app) statementOf(name string) (string, error) {
 // resultOf adds to a result what the head of a report shows: the file, its algorithm and
 // kid, the issuer of the statement, and which flag makes a check that was not made.
 func (a *app) resultOf(name string, alone bool, by *lintOptions, r *tpp.LintResult) *report.Result {
-	o := &report.Result{Name: name, Report: r.Report, Checks: r.Checks, Documents: r.Documents}
+	o := &report.Result{Name: name, Report: r.Report, Checks: r.Checks, Documents: r.Documents, Bank: by.bankName}
 	header := r.Header
 	if alone {
 		header = r.SSAHeader

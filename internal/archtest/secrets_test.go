@@ -26,6 +26,7 @@ var noSecrets = map[string]string{
 	"dcr/tpp.DirectoryConfig.TokenAudience": "an address, which is published",
 	"dcr/tpp.Overrides.TokenEndpoint":       "an address, which is published",
 	"dcr/tpp.Overrides.TokenAudience":       "an address, which is published",
+	"validate/dialect.Dialect.TokenScopes":  "scopes, which are no secret",
 	"ssa/ssatest.Account.Password":          "of an account that a test makes up",
 	"ssa/ssatest.Forgery.Secret":            "the key of a forger, which a test makes up",
 	"store.Client.SecretHash":               "a hash, of which the secret cannot be found again",

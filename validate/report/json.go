@@ -33,6 +33,7 @@ type jsonSignatures struct {
 type jsonReport struct {
 	File          string           `json:"file,omitempty"`
 	Profile       validate.Profile `json:"profile"`
+	Bank          string           `json:"bank,omitempty"`
 	Valid         bool             `json:"valid"`
 	Wire          *jsonWire        `json:"wire"`
 	Violations    []jsonViolation  `json:"violations"`
@@ -92,7 +93,8 @@ type jsonCitation struct {
 // valid), the violations of every severity, the numbers of rules passed and not applicable,
 // and the checks. The member more counts the violations that the report has no room for.
 // The member line_of names the text that line and column are counted in: the file, or a
-// part of a token, pretty-printed. The member check_notes says why a check was not made, or
+// part of a token, pretty-printed. The member bank names the dialect that was judged by. The
+// member check_notes says why a check was not made, or
 // what of a good one was not.
 type jsonForm struct {
 	w       io.Writer
@@ -134,7 +136,7 @@ func (f *jsonForm) end() error {
 func jsonOf(of *Result) jsonReport {
 	r, c, s := of.Report, &of.Checks, newSpots(of)
 	out := jsonReport{
-		File: of.Name, Profile: r.Profile, Valid: r.Valid(), Wire: wireOf(r),
+		File: of.Name, Profile: r.Profile, Bank: of.Bank, Valid: r.Valid(), Wire: wireOf(r),
 		Violations: make([]jsonViolation, 0, len(r.Violations)), More: r.More,
 		Passed: len(r.Passed()), NotApplicable: len(r.NotApplicable()),
 		Signatures: jsonSignatures{Request: signature(c.RequestSignature), SSA: signature(c.StatementSignature)},

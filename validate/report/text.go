@@ -132,6 +132,9 @@ func (t *textWriter) head() {
 	if len(pieces) == 0 {
 		return
 	}
+	if t.of.Bank != "" {
+		pieces = append(pieces, "judged by the dialect of "+text.Show(t.of.Bank))
+	}
 	lines := []string{strings.Join(pieces, gap)}
 	if text.Cells(lines[0]) > t.o.Width {
 		lines = pieces

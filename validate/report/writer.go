@@ -40,6 +40,8 @@ type Result struct {
 	// it holds. Lines are then those of the file. For a token both are empty.
 	Source []byte
 	Judged validate.Document
+	// Bank is the name of the bank whose dialect was judged by; "" for none.
+	Bank string
 	// Algorithm and KeyID are the alg and kid of the token; Issuer is the iss of the
 	// software statement.
 	Algorithm, KeyID, Issuer string

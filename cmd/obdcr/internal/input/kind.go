@@ -34,6 +34,7 @@ const (
 	Policy
 	Discovery
 	Directory // what a bank trusts of a directory
+	Dialect   // what a bank wants otherwise than its profile
 	SandboxReady
 	SandboxState
 	ClientAnswer
@@ -78,6 +79,7 @@ var names = [kinds]string{
 	PublicJWK: "a public key (JWK)", PrivateJWK: "a private key (JWK)", SymmetricJWK: "a symmetric key (JWK)", KeySet: "a key set (JWKS)",
 	ToolConfig: "a configuration of the OBIE conformance tool", Policy: "a bank's policy", Discovery: "a discovery document",
 	Directory:    "what a bank trusts of a directory",
+	Dialect:      "a bank's dialect",
 	SandboxReady: "the ready.json of a sandbox", SandboxState: "the state of a sandbox",
 	ClientAnswer: "a bank's answer about a registered client", ErrorAnswer: "a bank's answer that refuses",
 	SARIF: "a SARIF report", LintReport: "a report of lint", OtherObject: "a JSON object of no known kind", OtherJSON: "JSON that is no object",

@@ -19,6 +19,7 @@ var wanted = map[Kind]string{
 	Policy:       "a bank's policy: a JSON object, see docs/policy.md",
 	Discovery:    "the bank's discovery document: a JSON object",
 	Directory:    "what a bank trusts of a directory: a JSON object with issuer, environment and jwks_hosts",
+	Dialect:      "a bank's dialect: a JSON object, see docs/dialects.md",
 	ToolConfig:   "a config.json of the OBIE conformance tool",
 	ClientAnswer: "the bank's answer to register, as --client-out keeps it",
 }
@@ -31,6 +32,7 @@ var due = map[Kind]string{
 	KeySet:       "give the file of the key set, or its https address", Policy: "give the file of the policy; a first one is written by",
 	Discovery: "give the discovery document, or its https address", ToolConfig: "give the configuration",
 	Directory:    "give a file as README.md shows it, or the name of a known directory",
+	Dialect:      "give the file of a dialect, or a name; the names are listed by",
 	ClientAnswer: "give the file that --client-out has written",
 }
 
@@ -39,7 +41,7 @@ var elsewhere = map[Kind]string{
 	KeySet: "a key set belongs to --ssa-jwks or --software-jwks", Certificate: "a certificate belongs to --cert, that of a CA to --ca",
 	Certificates: "certificates belong to --cert or --ca", Policy: "a policy belongs to --policy",
 	Discovery: "a discovery document belongs to --discovery", Directory: "such a file belongs to --directory",
-	ToolConfig:   "such a configuration belongs to --config",
+	ToolConfig:   "such a configuration belongs to --config", Dialect: "a dialect belongs to --bank",
 	ClientAnswer: "such an answer belongs to --client", Statement: "a statement belongs to --ssa",
 	PKCS12: "such a store belongs to --cert, --key or --signing-key", KeyAndCertificate: "such a file belongs to --cert",
 }
@@ -55,6 +57,9 @@ func (f *File) not(want Kind) *Error {
 		e.Fix = due[want]
 		if want == Policy {
 			e.Command = Command{"obdcr", "policy", "print", "> " + f.free("policy.json")}
+		}
+		if want == Dialect {
+			e.Command = Command{"obdcr", "policy", "banks"}
 		}
 		if belongs := elsewhere[f.Kind]; belongs != "" {
 			e.Notes = []string{belongs}
@@ -259,7 +264,7 @@ func (f *File) Claims(want Kind) (string, error) {
 }
 
 // Document returns the JSON object of the file, for what wants a Policy, a Discovery, a
-// Directory, a ToolConfig or a ClientAnswer. It takes an object of no known kind for what is wanted. The
+// Directory, a Dialect, a ToolConfig or a ClientAnswer. It takes an object of no known kind for what is wanted. The
 // error is an *Error.
 func (f *File) Document(want Kind) (string, error) {
 	if f.Kind == want || f.Kind == OtherObject || want == Policy && f.Kind == RequestClaims && !hasClaims(f.object) {
