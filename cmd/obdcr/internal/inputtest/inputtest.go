@@ -151,6 +151,7 @@ func (m *maker) objects(d *ssatest.Directory) {
 		"discovery": `{"issuer": "https://bank.example", "registration_endpoint": "https://bank.example/r", "token_endpoint": "https://bank.example/t"}`,
 		"config":    `{"spec_version": "3.3", "wellknown_endpoint": "https://bank.example/d", "ssa": "a.b.c", "private_key": "x"}`,
 		"directory": `{"issuer": "OpenBanking Ltd", "environment": "sandbox", "jwks_hosts": ["keys.example"]}`,
+		"dialect":   `{"version": 1, "name": "example", "title": "Example", "sources": [], "policy": {"audience_kinds": ["url"]}}`,
 		"ready": `{"bank": "https://127.0.0.1:1", "discovery": "https://127.0.0.1:1/d", "directory": "https://127.0.0.1:2",
 			"registration_endpoint": "https://127.0.0.1:1/r", "token_endpoint": "https://127.0.0.1:1/t"}`,
 		"state":         `{"org_id": "a", "software_id": "b", "listen": "127.0.0.1:1", "directory": "127.0.0.1:2"}`,
