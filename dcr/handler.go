@@ -48,6 +48,10 @@ type HandlerConfig struct {
 	// Logger gets each refusal with all the rules that were broken. The answer to the
 	// sender has less. Nil logs nothing.
 	Logger *slog.Logger
+	// Refused gets each refusal, in the context of its request, before the answer is written.
+	// Its Report has every violation; the answer names the first ones. It must not change the
+	// Error. Nil tells nobody.
+	Refused func(context.Context, *Error)
 }
 
 // Handler serves the registration endpoint. Only NewHandler makes one that works.
@@ -60,6 +64,7 @@ type Handler struct {
 	methods     []string
 	bodyTimeout time.Duration
 	log         *slog.Logger
+	refused     func(context.Context, *Error)
 }
 
 // verbRequest is an HTTP request with what every verb needs from it.
@@ -101,7 +106,7 @@ func NewHandler(c HandlerConfig) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{path: c.Path, registrar: c.Registrar, certificate: c.Certificate, limiter: c.Limiter,
-		methods: methods, bodyTimeout: c.BodyTimeout, log: c.Logger}
+		methods: methods, bodyTimeout: c.BodyTimeout, log: c.Logger, refused: c.Refused}
 	switch {
 	case c.BodyTimeout < 0:
 		return nil, errors.New("dcr: the BodyTimeout is negative")
@@ -110,6 +115,9 @@ func NewHandler(c HandlerConfig) (*Handler, error) {
 	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.refused == nil {
+		h.refused = func(context.Context, *Error) {}
 	}
 	mux := http.NewServeMux()
 	mux.Handle(c.Path, h.resource(map[string]verb{http.MethodPost: h.register}))
@@ -230,6 +238,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, do verb) {
 			refusal.scheme = mutualTLS // registration takes no token
 		}
 		h.logRefusal(q, refusal)
+		h.tell(r.Context(), refusal)
 		refusal.Answer(w, realm)
 		return
 	}

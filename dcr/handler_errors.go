@@ -2,6 +2,7 @@ package dcr
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -68,6 +69,14 @@ func (e *Error) challenge(realm string) string {
 		parameters = append(parameters, `scope="`+e.Scope+`"`)
 	}
 	return strings.TrimSpace(cmp.Or(e.scheme, "Bearer") + " " + strings.Join(parameters, ", "))
+}
+
+// tell tells the bank of a refusal. A panic there is the bank's, and no reason to answer
+// otherwise.
+func (h *Handler) tell(ctx context.Context, e *Error) {
+	if err := h.registrar.guarded(func() error { h.refused(ctx, e); return nil }); err != nil {
+		h.log.Error("what is told of refusals failed", "error", err)
+	}
 }
 
 // logRefusal logs what the answer leaves out: the rules and the cause. It logs neither

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
@@ -165,9 +166,10 @@ func (p *Paths) setDefaults() {
 
 // Observer has the functions that the bank calls for metrics. Each may be nil. Their
 // arguments have few values, and a sender cannot choose them freely: they can be metric
-// labels.
+// labels. Refused is the exception: it gets what a sender wrote.
 type Observer struct {
 	Event      func(dcr.Event)                                // once for each operation on a client
+	Refused    func(context.Context, *dcr.Error)              // for each refusal of the registration endpoint, as dcr.HandlerConfig has it
 	Keys       func(ssa.KeyEvent)                             // for each fetch of a key set
 	Token      func(method claims.AuthMethod, outcome string) // for each answer of the token endpoint: granted, or an error code
 	Instrument func(path string, h http.Handler) http.Handler // wraps the handler of each path, once, in New; must not return nil

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -354,6 +355,15 @@ var effects = map[string]func(*testing.T, *world){
 		_, _, err := w.try(t)
 		require.NoError(t, err)
 		seen.require(t, string(dcr.OpCreate)+" "+string(dcr.OutcomeDone))
+	},
+	"Observer.Refused": func(t *testing.T, w *world) {
+		seen := &calls{}
+		w.config.Observer.Refused = func(ctx context.Context, e *dcr.Error) {
+			seen.add(fmt.Sprint(e.Status, ctx.Err(), e.Report == nil))
+			panic("of the bank's own")
+		}
+		require.Equal(t, http.StatusUnauthorized, w.bare(t, w.bank(t)))
+		seen.require(t, "401 <nil> true")
 	},
 	"Observer.Keys": func(t *testing.T, w *world) {
 		seen := &calls{}

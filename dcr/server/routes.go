@@ -52,7 +52,7 @@ func (b *Bank) route(routes map[string]http.Handler) error {
 	b.readiness = newReadiness(c.Store, b.log)
 	routes[c.Paths.Ready] = only(http.MethodGet, http.HandlerFunc(b.ready))
 	registration, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: b.registrar, Path: c.Paths.Registration,
-		Certificate: b.source, Limiter: c.Limiter, Methods: c.Methods, Logger: c.Logger})
+		Certificate: b.source, Limiter: c.Limiter, Methods: c.Methods, Logger: c.Logger, Refused: c.Observer.Refused})
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,8 @@ var sharedNames = map[string]string{
 	"ConfigError": "the error of what a package's constructor takes",
 	"Client":      "a record, and the TPP's side of HTTP",
 	"Store":       "the interface, and a store that fulfils it",
+	"Bank":        "that an assembly makes of a configuration, and one for tests, which has it inside",
+	"Refusal":     "of a bank: by its authorization server, and as a test sees it",
 	"Memory":      "the implementation of a package's interface that keeps all in memory: records, tokens",
 	"Change":      "of a client: what a hook is told, and what is committed with a record",
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/dcr/portal"
 	"github.com/obdcr/obdcr/dcr/portal/signin"
 	"github.com/obdcr/obdcr/dcr/server"
@@ -46,6 +47,7 @@ func secretTypes() []any {
 		new(signin.Config), new(signin.SignIn), new(signin.EndUser),
 		new(ssatest.Directory), new(ssatest.EnrolledSoftware), new(ssatest.Provider), new(ssatest.ProviderClient),
 		new(tpp.Credentials), new(tpp.BearerToken), new(tpp.ClientInformation), new(tpp.NoAnswerError), new(tpp.PendingError),
+		new(dcrtest.Bank), new(dcrtest.TPP), new(dcrtest.Client),
 		new(portal.Config), new(portal.Portal),
 	}
 }

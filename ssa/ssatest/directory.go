@@ -49,10 +49,14 @@ type Directory struct {
 	server   *server
 	api      *API
 	provider *Provider
+	closed   chan struct{}
+	close    sync.Once
 
 	mu        sync.Mutex
 	software  map[string]*EnrolledSoftware // by path of the key set
 	published map[string]*document         // key sets by path
+	faults    map[string]*KeySetFault      // by path
+	fetches   map[string]int               // by path
 	count     uint64                       // of identifiers handed out
 	enrolment int
 }
@@ -71,7 +75,8 @@ func New(opts Options) (*Directory, error) {
 	if opts.Algorithm == "" {
 		opts.Algorithm = claims.PS256
 	}
-	d := &Directory{opts: opts, software: map[string]*EnrolledSoftware{}, published: map[string]*document{}}
+	d := &Directory{opts: opts, software: map[string]*EnrolledSoftware{}, published: map[string]*document{},
+		faults: map[string]*KeySetFault{}, fetches: map[string]int{}, closed: make(chan struct{})}
 	switch opts.Environment {
 	case claims.Sandbox:
 		d.set = sandboxSet
@@ -122,7 +127,10 @@ func (d *Directory) signer(alg claims.Algorithm, place int) (crypto.Signer, erro
 }
 
 // Close stops serving. What the directory has issued stays usable.
-func (d *Directory) Close() { d.server.close() }
+func (d *Directory) Close() {
+	d.close.Do(func() { close(d.closed) })
+	d.server.close()
+}
 
 // URL is the address that all addresses in statements begin with, without a slash
 // at the end.

@@ -139,16 +139,22 @@ func (d *Directory) enrolled(softwareID string) []APISoftware {
 
 func (d *Directory) serveJWKS(w http.ResponseWriter, r *http.Request) {
 	doc, ok := d.lookup(r.URL.Path)
+	fault := d.fault(r.URL.Path)
+	d.wait(r, fault)
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
 		w.WriteHeader(http.StatusMethodNotAllowed)
-	case !ok:
+	case !ok && !fault.answers():
 		http.NotFound(w, r)
 	default:
 		w.Header().Set("Content-Type", "application/jwk-set+json")
 		w.Header().Set("Cache-Control", "max-age=60")
-		_, _ = w.Write(doc.bytes)
+		var body []byte
+		if ok {
+			body = doc.bytes
+		}
+		fault.write(w, body)
 	}
 }
 

@@ -1,0 +1,80 @@
+package dcrtest
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/server"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// Option changes one thing of a Bank. Of several that set the same, the last counts; functions
+// that change something are called in their order.
+type Option struct{ apply func(*settings) }
+
+// settings are what the options say.
+type settings struct {
+	t                testing.TB
+	profile          validate.Profile
+	policies         []func(*validate.Policy)
+	clock            func() time.Time
+	records          store.Store
+	directory        *ssatest.Directory
+	directoryOptions ssatest.Options
+	directoryChanges []func(*ssatest.Options)
+	configs          []func(*server.Config)
+	handlers         []func(http.Handler) http.Handler
+	background       bool
+}
+
+// WithProfile has the bank judge by another profile than obie-3.3. The policy begins with the
+// profile's own.
+func WithProfile(p validate.Profile) Option { return Option{func(s *settings) { s.profile = p }} }
+
+// WithPolicy changes the policy, which is the default one of the profile, for Audience.
+func WithPolicy(change func(*validate.Policy)) Option {
+	return Option{func(s *settings) { s.policies = append(s.policies, change) }}
+}
+
+// WithClock gives bank, directory and TPPs another clock than time.Now. Certificates are valid
+// from 2015 to 2049.
+func WithClock(clock func() time.Time) Option { return Option{func(s *settings) { s.clock = clock }} }
+
+// WithStore gives the bank another store than one in memory. The caller closes it.
+func WithStore(records store.Store) Option { return Option{func(s *settings) { s.records = records }} }
+
+// WithDirectory has the bank trust a directory that there is already, such as that of another
+// Bank. It ends with that Bank. A bank with a clock of its own needs one for the directory too.
+func WithDirectory(d *ssatest.Directory) Option {
+	return Option{func(s *settings) { s.directory = d }}
+}
+
+// WithDirectoryOptions changes what kind of directory is made for the bank: its environment, its
+// issuer, its algorithm.
+func WithDirectoryOptions(change func(*ssatest.Options)) Option {
+	return Option{func(s *settings) { s.directoryChanges = append(s.directoryChanges, change) }}
+}
+
+// WithProvisioner puts an authorization server behind the bank, such as an AuthorizationServer.
+func WithProvisioner(p dcr.Provisioner) Option {
+	return WithServerConfig(func(c *server.Config) { c.Provisioner = p })
+}
+
+// WithServerConfig changes the configuration of the bank, after all other options.
+func WithServerConfig(change func(*server.Config)) Option {
+	return Option{func(s *settings) { s.configs = append(s.configs, change) }}
+}
+
+// WithHandler puts a handler in front of the bank, such as one that answers wrongly on purpose.
+// The last one given is the outermost. A request that is passed on keeps its context.
+func WithHandler(wrap func(bank http.Handler) http.Handler) Option {
+	return Option{func(s *settings) { s.handlers = append(s.handlers, wrap) }}
+}
+
+// WithBackground has the bank do what it does beside answering requests (server.Bank.Run):
+// reconcile, purge, read the discovery document of its authorization server.
+func WithBackground() Option { return Option{func(s *settings) { s.background = true }} }
