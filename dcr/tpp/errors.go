@@ -130,3 +130,10 @@ func (e *NoAnswerError) Unwrap() error { return e.Err }
 func failure(format string, args ...any) error {
 	return text.Named{Package: "tpp", Err: fmt.Errorf(format, args...)}
 }
+
+// Lost makes a NoAnswerError of an error of net/http, for a program that sends requests of its own
+// beside a [Client]. sent says whether the bank may have received the request; a refusal of the
+// client certificate in the handshake goes before it.
+func Lost(verb string, sent bool, err error) *NoAnswerError {
+	return &NoAnswerError{Verb: verb, Sent: sent && !notProcessed(err), Reason: networkDetail(peerOf(verb), err), Err: err}
+}

@@ -1,0 +1,122 @@
+package conform
+
+import (
+	"context"
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// StatementSource mints a software statement of one software: changes are claims to set, or
+// to remove where the value is nil, on top of a valid statement.
+type StatementSource func(ctx context.Context, changes map[string]any) (string, error)
+
+// Software is a TPP's software in whose name the cases register.
+type Software struct {
+	Statement   string          // required: a valid software statement, a compact JWS
+	Signer      crypto.Signer   // required: signs requests and client assertions
+	KeyID       string          // required: kid of Signer at the directory
+	Certificate tls.Certificate // required: the transport certificate with its key
+	Mint        StatementSource // nil: cases with other statements are not run
+}
+
+// Config says which bank is judged, in whose name, and by what.
+type Config struct {
+	Metadata *tpp.Metadata // required: the bank's endpoints and what it announces
+	Software Software      // required
+	Second   *Software     // another software, of other keys; nil: its cases are not run
+
+	Profile validate.Profile // "": obie-3.3
+	// Policy is what the bank says that it takes. Nil: what it announces, over the default policy
+	// of the profile; what such a policy decides is then allowed either way.
+	Policy *validate.Policy
+	// Stricter holds the bank to the rules of basis stricter too, which the text does not demand.
+	Stricter bool
+
+	// Request has what a good request of this bank needs beyond the software statement: the audience, the
+	// authentication method, members. Its Now, Random, Certificate and ClientID are the run's.
+	Request     tpp.RequestOptions
+	ContentType tpp.ContentType // of requests; "": application/jwt
+	TokenScopes []string        // of the token for GET, PUT and DELETE
+
+	Roots *x509.CertPool // CAs of the bank's servers; nil: the system's
+	// Without are the verbs that the bank does not offer, of NeedGet, NeedPut, NeedDelete. What it
+	// does offer is tried: 404, 405 or 501 means that it does not.
+	Without []Need
+
+	Filter   []string      // globs of case IDs and groups; none: all
+	Parallel int           // cases beside each other; 0: one
+	Timeout  time.Duration // of one exchange; 0: 30 s
+	Limit    time.Duration // of all cases; 0: 10 min
+	CleanUp  time.Duration // of all deletions at the end; 0: 1 min
+	Journal  io.Writer     // gets a line for each client made and deleted, with its secrets; nil: none
+	Progress func(Progress)
+
+	Clock func() time.Time // nil: time.Now
+	Bank  string           // the bank's name in the report; "": its issuer
+	About About            // what the report tells about the run
+}
+
+// About is what a report tells about the run beyond its result.
+type About struct {
+	Tool    string // name and version of the program
+	Policy  string // the name of the policy; "": none was given
+	Dialect string // the name of the bank's dialect; "": none was given
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Done, Cases int
+	Case        string // the ID of the case that has ended; "" while the run cleans up
+	Verdict     Verdict
+}
+
+// complete checks a configuration and fills in what is left out.
+func (c *Config) complete() error {
+	switch {
+	case c.Metadata == nil:
+		return errors.New("conform: Metadata is required")
+	case c.Software.Statement == "" || c.Software.Signer == nil || c.Software.KeyID == "":
+		return errors.New("conform: Software needs a Statement, a Signer and its KeyID")
+	case len(c.Software.Certificate.Certificate) == 0:
+		return errors.New("conform: Software needs a transport certificate")
+	case c.Parallel < 0 || c.Timeout < 0 || c.Limit < 0 || c.CleanUp < 0:
+		return errors.New("conform: Parallel and times cannot be negative")
+	}
+	for name, one := range map[string]*Software{"Software": &c.Software, "Second": c.Second} {
+		if one == nil || one.Certificate.Leaf != nil {
+			continue
+		}
+		leaf, err := x509.ParseCertificate(one.Certificate.Certificate[0])
+		if err != nil {
+			return fmt.Errorf("conform: certificate of %s: %w", name, err)
+		}
+		one.Certificate.Leaf = leaf
+	}
+	if c.Profile == "" {
+		c.Profile = validate.OBIE33
+	}
+	if c.Request.AuthMethod == "" {
+		c.Request.AuthMethod = c.Metadata.AuthMethod()
+	}
+	if c.ContentType == "" {
+		c.ContentType = tpp.ContentTypeJWT
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	c.Parallel = max(c.Parallel, 1)
+	for t, otherwise := range map[*time.Duration]time.Duration{&c.Timeout: 30 * time.Second, &c.Limit: 10 * time.Minute, &c.CleanUp: time.Minute} {
+		if *t == 0 {
+			*t = otherwise
+		}
+	}
+	return nil
+}

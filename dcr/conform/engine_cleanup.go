@@ -1,0 +1,210 @@
+package conform
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Left is a client that the run may have left at the bank.
+type Left struct {
+	ClientID   string `json:"client_id,omitempty"` // "" where no answer named it
+	SoftwareID string `json:"software_id,omitempty"`
+	JTI        string `json:"jti,omitempty"` // of the registration, where there is no client_id
+	Case       string `json:"case"`
+	Reason     string `json:"reason"`
+}
+
+// lostClient is a registration whose answer names no client.
+type lostClient struct {
+	call *call
+	sent string
+	left Left
+}
+
+// keep adds a client to the list of those to delete.
+func (r *run) keep(c *client) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.clients = append(r.clients, c)
+	r.journal.made(r, c)
+}
+
+// keepLost keeps a registration that the bank says it has made, or may have made, without a
+// client_id.
+func (r *run) keepLost(c *call, x *Exchange) {
+	_, ssa := decoded(fmt.Sprint(valueAt(c.message.claims, "/software_statement")))
+	all, _ := objectOf(ssa)
+	software, _ := all["software_id"].(string)
+	jti, _ := valueAt(c.message.claims, "/jti").(string)
+	reason := "the answer names no client_id"
+	if x.Error != "" {
+		reason = "no answer came: " + x.Error
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.unknown = append(r.unknown, lostClient{call: c, sent: x.Sent.Body,
+		left: Left{SoftwareID: software, JTI: jti, Case: c.play.kase.ID, Reason: reason}})
+}
+
+// known returns the client at an address; nil if there is none.
+func (r *run) known(address string) *client {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for _, c := range r.clients {
+		if c.address(r) == address {
+			return c
+		}
+	}
+	return nil
+}
+
+// deleteAll deletes the clients of a case. What it cannot delete stays in the list.
+func (r *run) deleteAll(ctx context.Context, clients []*client) {
+	ctx, cancel := context.WithTimeout(ctx, r.config.CleanUp)
+	defer cancel()
+	for _, c := range clients {
+		if reason := r.remove(ctx, c); reason == "" {
+			r.forget(c)
+		}
+	}
+}
+
+func (r *run) forget(c *client) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.clients = slices.DeleteFunc(r.clients, func(other *client) bool { return other == c })
+	r.journal.gone(c)
+}
+
+// cleanUp deletes what is left at the end of a run, and tells what it could not delete.
+func (r *run) cleanUp(ctx context.Context) []Left {
+	ctx, cancel := context.WithTimeout(ctx, r.config.CleanUp)
+	defer cancel()
+	var left []Left
+	for _, c := range slices.Clone(r.clients) {
+		reason := r.remove(ctx, c)
+		if reason == "" {
+			r.forget(c)
+			continue
+		}
+		left = append(left, Left{ClientID: c.id, Case: c.kase, Reason: r.secrets.clean(reason)})
+	}
+	for _, lost := range r.unknown {
+		if one := r.seek(ctx, lost); one != nil {
+			left = append(left, *one)
+		}
+	}
+	return left
+}
+
+// remove deletes a client; it returns why that failed, "" if the client is gone.
+func (r *run) remove(ctx context.Context, c *client) string {
+	p := &play{ctx: ctx, run: r, kase: &Case{ID: "clean-up"}}
+	var reason string
+	p.kase.run = func(p *play) { reason = p.remove(c) }
+	if end := p.perform(); end.verdict != Passed {
+		return end.reason + end.expected
+	}
+	return reason
+}
+
+// remove asks for a token and deletes the client by it, else by its registration access token.
+func (p *play) remove(c *client) string {
+	if slices.Contains(p.run.config.Without, NeedDelete) {
+		return "the configuration says that the bank offers no DELETE"
+	}
+	c.mutex.Lock()
+	deleted, uri, own := c.deleted, c.uri, c.accessToken
+	c.mutex.Unlock()
+	x := p.askToken(c, nil)
+	token, _ := x.member("access_token").(string)
+	reason := fmt.Sprintf("the token endpoint answered %d %s", x.status(), x.code())
+	if token != "" {
+		gone := p.delete(c, bearer(token))
+		if removed(gone) || deleted && gone.status() == http.StatusUnauthorized {
+			return ""
+		}
+		reason = answerOf(gone)
+	} else if x.answered() && deleted {
+		return ""
+	} else if !x.answered() {
+		reason = answerOf(x)
+	}
+	if own == "" {
+		return reason
+	}
+	address := c.address(p.run)
+	if sameHost(uri, address) {
+		address = uri
+	}
+	q, err := http.NewRequestWithContext(p.ctx, http.MethodDelete, address, nil)
+	if err != nil {
+		return reason
+	}
+	q.Header.Set("Authorization", "Bearer "+own)
+	if x := p.send("delete", q, c.as.Certificate); !removed(x) {
+		return reason + "; by its registration access token: " + answerOf(x)
+	}
+	return ""
+}
+
+// removed reports whether a client is gone after a DELETE.
+func removed(x *Exchange) bool {
+	return slices.Contains([]int{http.StatusOK, http.StatusNoContent, http.StatusNotFound, http.StatusGone}, x.status())
+}
+
+func answerOf(x *Exchange) string {
+	if !x.answered() {
+		return x.Verb + ": " + x.Error
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s was answered %d %.64s", strings.ToUpper(x.Verb), x.status(), x.code()))
+}
+
+// sameHost reports whether two https addresses are of one host: the token of a client goes nowhere
+// else.
+func sameHost(a, b string) bool {
+	one, err := url.Parse(a)
+	other, err2 := url.Parse(b)
+	return err == nil && err2 == nil && one.Scheme == "https" && one.Host == other.Host
+}
+
+// seek finds out what became of a registration without a client_id, by sending it again: a bank that takes it
+// has not had it before.
+func (r *run) seek(ctx context.Context, lost lostClient) *Left {
+	p := &play{ctx: ctx, run: r, kase: lost.call.play.kase}
+	m := *lost.call.message
+	var x *Exchange
+	p.kase = &Case{ID: p.kase.ID, run: func(p *play) { x = p.sendMessage("register", &m, lost.sent) }}
+	_ = p.perform()
+	left := lost.left
+	switch {
+	case x == nil || !x.answered():
+		left.Reason += "; nor to the same request again"
+	case x.client != nil:
+		if reason := r.remove(ctx, x.client); reason != "" {
+			return &Left{ClientID: x.client.id, Case: left.Case, Reason: r.secrets.clean(reason)}
+		}
+		r.forget(x.client)
+		return nil
+	case strings.Contains(strings.ToLower(x.raw.Body), "jti"):
+		left.Reason += "; the bank has had the request: ask it for the client_id"
+	case x.status() >= 400 && x.status() < 500:
+		return nil // refused for another reason, then as now
+	default:
+		left.Reason += fmt.Sprintf("; the same request again was answered %d", x.status())
+	}
+	left.Reason = r.secrets.clean(left.Reason)
+	return &left
+}
+
+// noCertificate is a certificate that is none.
+func noCertificate() tls.Certificate { return tls.Certificate{} }
+
+// cleanUpShare bounds one exchange of the end.
+const cleanUpShare = 10 * time.Second

@@ -1,0 +1,180 @@
+package conform
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/secret"
+)
+
+// secrets are all secrets that a run has seen. A report is cleaned of each, wherever it stands.
+type secrets struct {
+	mutex sync.Mutex
+	all   []string
+}
+
+// shortest is the shortest text that is looked for everywhere. A shorter secret is left out of its own
+// member alone.
+const shortest = 6
+
+func (s *secrets) add(text string) {
+	if len(text) < shortest {
+		return
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, form := range forms(text) {
+		if !slices.Contains(s.all, form) {
+			s.all = append(s.all, form)
+		}
+	}
+}
+
+// forms are the spellings in which a bank may repeat a secret, by itself or as a part of a longer text.
+func forms(text string) []string {
+	data := []byte(text)
+	all := []string{text, url.QueryEscape(text), url.PathEscape(text), hex.EncodeToString(data), strings.ToUpper(hex.EncodeToString(data))}
+	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		for before := range 3 { // how base64 reads depends on how many bytes of another text stand before
+			form := encoding.EncodeToString(append(make([]byte, before), data...))
+			from, to := 0, len(form)
+			if before > 0 {
+				from = before + 1 // these hold bits of the other text
+			}
+			if (before+len(data))%3 != 0 {
+				to--
+			}
+			if to-from >= shortest {
+				all = append(all, form[from:to])
+			}
+		}
+	}
+	if quoted, err := json.Marshal(text); err == nil {
+		all = append(all, strings.Trim(string(quoted), `"`))
+	}
+	return all
+}
+
+// secretNames are the members and parameters that hold a secret.
+func secretNames() []string {
+	return append(tpp.SecretMembers(), "access_token", "refresh_token", "id_token", "client_assertion", "token")
+}
+
+// learn finds the secrets of an exchange.
+func (s *secrets) learn(x *Exchange, sent string) {
+	for _, h := range x.Sent.Headers {
+		if strings.EqualFold(h.Name, "Authorization") {
+			s.authorization(h.Value)
+		}
+	}
+	if form, err := url.ParseQuery(sent); err == nil && strings.Contains(sent, "grant_type=") {
+		for _, name := range secretNames() {
+			s.add(form.Get(name))
+		}
+	}
+	if x.raw != nil {
+		s.members(x.document())
+	}
+}
+
+// authorization finds the secret of an Authorization header.
+func (s *secrets) authorization(value string) {
+	scheme, credentials, _ := strings.Cut(value, " ")
+	s.add(credentials)
+	if strings.EqualFold(scheme, "Basic") {
+		q := &http.Request{Header: http.Header{"Authorization": {value}}}
+		_, password, _ := q.BasicAuth()
+		s.add(password)
+		if plain, err := url.QueryUnescape(password); err == nil {
+			s.add(plain)
+		}
+	}
+}
+
+// members finds the secrets of a JSON document at any depth.
+func (s *secrets) members(document any) {
+	switch d := document.(type) {
+	case map[string]any:
+		for name, value := range d {
+			if text, is := value.(string); is && slices.Contains(secretNames(), name) {
+				s.add(text)
+				continue
+			}
+			s.members(value)
+		}
+	case []any:
+		for _, one := range d {
+			s.members(one)
+		}
+	}
+}
+
+// clean returns a text without the secrets.
+func (s *secrets) clean(text string) string {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	sort.Slice(s.all, func(i, j int) bool { return len(s.all[i]) > len(s.all[j]) }) // a secret may be part of another
+	for _, one := range s.all {
+		text = strings.ReplaceAll(text, one, secret.Hidden)
+	}
+	return text
+}
+
+// cleanResult takes the secrets out of a result.
+func (s *secrets) cleanResult(r *Result) {
+	for _, text := range []*string{&r.Reason, &r.Expected} {
+		*text = s.clean(*text)
+	}
+	for i := range r.Exchanges {
+		s.cleanExchange(&r.Exchanges[i])
+	}
+}
+
+func (s *secrets) cleanExchange(x *Exchange) {
+	x.Error, x.Note, x.Sent.URL, x.Sent.Body = s.clean(x.Error), s.clean(x.Note), s.clean(x.Sent.URL), s.clean(x.Sent.Body)
+	s.cleanHeaders(x.Sent.Headers)
+	if j := x.Sent.JWS; j != nil {
+		for _, part := range []*json.RawMessage{&j.Header, &j.Claims, &j.SSAHeader, &j.SSA} {
+			if cleaned := s.clean(string(*part)); *part != nil && json.Valid([]byte(cleaned)) {
+				*part = json.RawMessage(cleaned)
+			}
+		}
+	}
+	if x.Received != nil {
+		s.cleanHeaders(x.Received.Headers)
+		x.Received.Body = s.clean(hideMembers(x.Received.Body))
+		x.Received.Cut = s.clean(x.Received.Cut)
+	}
+}
+
+func (s *secrets) cleanHeaders(all []Header) {
+	for i, h := range all {
+		switch strings.ToLower(h.Name) {
+		case "authorization":
+			scheme, _, _ := strings.Cut(h.Value, " ")
+			all[i].Value = scheme + " " + secret.Hidden
+		case "set-cookie", "cookie":
+			all[i].Value = secret.Hidden
+		default:
+			all[i].Value = s.clean(h.Value)
+		}
+	}
+}
+
+// secretMember finds a secret by the name of its member or parameter, however short it is, also in JSON that is
+// broken off.
+var secretMember = regexp.MustCompile(`("(?:` + strings.Join(secretNames(), "|") + `)"\s*:\s*")(?:[^"\\]|\\.)*("?)`)
+
+// hideMembers takes the secrets out of their members.
+func hideMembers(body string) string {
+	return secretMember.ReplaceAllString(body, "${1}"+secret.Hidden+"${2}")
+}

@@ -1,0 +1,107 @@
+package conform
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"github.com/obdcr/obdcr/dcr/tpp"
+)
+
+// Exchange is one request and its answer, as a report has it: without secrets.
+type Exchange struct {
+	Verb     string    `json:"verb"` // register, get, update, delete, token, or what a case calls it
+	Sent     Sent      `json:"sent"`
+	Received *Received `json:"received,omitempty"` // nil where no usable answer came
+	Error    string    `json:"error,omitempty"`    // why none came
+	Millis   int64     `json:"milliseconds"`       // until the answer was read
+	Note     string    `json:"note,omitempty"`     // such as how long it waited for a bank that is busy
+
+	raw    *Received // with the secrets, for the case
+	client *client   // that the answer made
+	lost   error
+}
+
+// Sent is a request.
+type Sent struct {
+	Method      string   `json:"method"`
+	URL         string   `json:"url"`
+	Headers     []Header `json:"headers"`
+	Certificate string   `json:"certificate"` // the subject of the client certificate; "" if none was shown
+	Body        string   `json:"body,omitempty"`
+	JWS         *JWS     `json:"jws,omitempty"` // the body, decoded, where it is a registration request
+}
+
+// JWS has the parts of a signed request, decoded; a part that is no JSON is left out.
+type JWS struct {
+	Header    json.RawMessage `json:"header,omitempty"`
+	Claims    json.RawMessage `json:"claims,omitempty"`
+	SSAHeader json.RawMessage `json:"ssa_header,omitempty"`
+	SSA       json.RawMessage `json:"ssa,omitempty"`
+}
+
+// Header is a header field.
+type Header struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Received is an answer.
+type Received struct {
+	Status  int      `json:"status"`
+	Headers []Header `json:"headers"`
+	Body    string   `json:"body,omitempty"`
+	Cut     string   `json:"cut,omitempty"` // why the body is not whole; "" if it is
+
+	header http.Header
+}
+
+// answered reports whether a usable answer came.
+func (x *Exchange) answered() bool { return x.raw != nil }
+
+// status is the HTTP status; 0 where no answer came.
+func (x *Exchange) status() int {
+	if x.raw == nil {
+		return 0
+	}
+	return x.raw.Status
+}
+
+// created reports whether the bank says that it has registered a client.
+func (x *Exchange) created() bool {
+	return x.status() == http.StatusOK || x.status() == http.StatusCreated
+}
+
+// responseHeader is a header of the answer.
+func (x *Exchange) responseHeader(name string) string {
+	if x.raw == nil {
+		return ""
+	}
+	return x.raw.header.Get(name)
+}
+
+// document is the body of the answer as JSON; nil where it is none.
+func (x *Exchange) document() any {
+	var d any
+	if x.raw == nil || json.Unmarshal([]byte(x.raw.Body), &d) != nil {
+		return nil
+	}
+	return d
+}
+
+// member is a member of the answer; nil where there is none.
+func (x *Exchange) member(name string) any { return valueAt(x.document(), "/"+name) }
+
+// code is the error code of the answer; "" where there is none.
+func (x *Exchange) code() string {
+	code, _ := x.member("error").(string)
+	return code
+}
+
+// mayHaveHappened reports whether the bank may have carried out a request although it does not say so.
+func (x *Exchange) mayHaveHappened() bool {
+	if x.raw == nil {
+		return tpp.MayHaveHappened(x.lost)
+	}
+	return slices.Contains([]int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, x.status())
+}
