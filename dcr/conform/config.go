@@ -18,8 +18,8 @@ import (
 // to remove where the value is nil, on top of a valid statement.
 type StatementSource func(ctx context.Context, changes map[string]any) (string, error)
 
-// Software is a TPP's software in whose name the cases register.
-type Software struct {
+// Registrant is a TPP's software in whose name the cases register.
+type Registrant struct {
 	Statement   string          // required: a valid software statement, a compact JWS
 	Signer      crypto.Signer   // required: signs requests and client assertions
 	KeyID       string          // required: kid of Signer at the directory
@@ -30,8 +30,8 @@ type Software struct {
 // Config says which bank is judged, in whose name, and by what.
 type Config struct {
 	Metadata *tpp.Metadata // required: the bank's endpoints and what it announces
-	Software Software      // required
-	Second   *Software     // another software, of other keys; nil: its cases are not run
+	Software Registrant    // required
+	Second   *Registrant   // another software, of other keys; nil: its cases are not run
 
 	Profile validate.Profile // "": obie-3.3
 	// Policy is what the bank says that it takes. Nil: what it announces, over the default policy
@@ -90,7 +90,7 @@ func (c *Config) complete() error {
 	case c.Parallel < 0 || c.Timeout < 0 || c.Limit < 0 || c.CleanUp < 0:
 		return errors.New("conform: Parallel and times cannot be negative")
 	}
-	for name, one := range map[string]*Software{"Software": &c.Software, "Second": c.Second} {
+	for name, one := range map[string]*Registrant{"Software": &c.Software, "Second": c.Second} {
 		if one == nil || one.Certificate.Leaf != nil {
 			continue
 		}

@@ -18,7 +18,7 @@ type message struct {
 	raw             func(string) string // makes the body of the compact JWS
 	http            []func(*http.Request)
 	certificate     *tls.Certificate // shown instead of the software's; one without a chain is none
-	as              *Software
+	as              *Registrant
 	token           string // Bearer
 	unsigned        bool
 }
@@ -93,7 +93,7 @@ func certificate(c tls.Certificate) change {
 func withoutCertificate() change { return certificate(tls.Certificate{}) }
 
 // as sends in the name of another software: its certificate, keys and statement.
-func as(s *Software) change {
+func as(s *Registrant) change {
 	return func(m *message) { m.as = s }
 }
 

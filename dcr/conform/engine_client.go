@@ -15,7 +15,7 @@ type client struct {
 	id     string
 	method claims.AuthMethod
 	secret string
-	as     *Software
+	as     *Registrant
 	kase   string // ID of the case
 
 	accessToken string // registration_access_token

@@ -64,8 +64,8 @@ func (p *play) add(x *Exchange) {
 }
 
 // software is the software in whose name the case registers, second the other one (NeedSecondTPP).
-func (p *play) software() *Software { return &p.run.config.Software }
-func (p *play) second() *Software   { return p.run.config.Second }
+func (p *play) software() *Registrant { return &p.run.config.Software }
+func (p *play) second() *Registrant   { return p.run.config.Second }
 
 // policy is what the bank takes, or what is assumed of it.
 func (p *play) policy() *validate.Policy { return &p.run.policy }

@@ -130,7 +130,7 @@ func (s *secrets) clean(text string) string {
 }
 
 // cleanResult takes the secrets out of a result.
-func (s *secrets) cleanResult(r *Result) {
+func (s *secrets) cleanResult(r *CaseResult) {
 	for _, text := range []*string{&r.Reason, &r.Expected} {
 		*text = s.clean(*text)
 	}
@@ -156,7 +156,7 @@ func (s *secrets) cleanExchange(x *Exchange) {
 	}
 }
 
-func (s *secrets) cleanHeaders(all []Header) {
+func (s *secrets) cleanHeaders(all []HeaderField) {
 	for i, h := range all {
 		switch strings.ToLower(h.Name) {
 		case "authorization":

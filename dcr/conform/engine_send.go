@@ -78,7 +78,7 @@ func (p *play) prepare(m *message, c *client, changes []change) {
 }
 
 // mint asks the directory for a statement with other claims.
-func (p *play) mint(s *Software, changes map[string]any) string {
+func (p *play) mint(s *Registrant, changes map[string]any) string {
 	if s.Mint == nil {
 		p.notRun("it needs a statement with other claims, which only the directory can sign")
 	}
@@ -90,7 +90,7 @@ func (p *play) mint(s *Software, changes map[string]any) string {
 }
 
 // goodClaims are the claims of a request that this bank takes.
-func (p *play) goodClaims(s *Software, c *client) map[string]any {
+func (p *play) goodClaims(s *Registrant, c *client) map[string]any {
 	o := p.run.config.Request
 	o.Now, o.Random, o.Certificate = p.run.config.Clock(), rand.Reader, s.Certificate.Leaf
 	if o.Algorithm == "" {

@@ -13,11 +13,11 @@ import (
 )
 
 // headers lists header fields by name.
-func headers(h http.Header) []Header {
-	all := []Header{}
+func headers(h http.Header) []HeaderField {
+	all := []HeaderField{}
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, value := range h[name] {
-			all = append(all, Header{Name: name, Value: strings.ToValidUTF8(value, "\uFFFD")})
+			all = append(all, HeaderField{Name: name, Value: strings.ToValidUTF8(value, "\uFFFD")})
 		}
 	}
 	return all

@@ -24,12 +24,12 @@ type Exchange struct {
 
 // Sent is a request.
 type Sent struct {
-	Method      string   `json:"method"`
-	URL         string   `json:"url"`
-	Headers     []Header `json:"headers"`
-	Certificate string   `json:"certificate"` // the subject of the client certificate; "" if none was shown
-	Body        string   `json:"body,omitempty"`
-	JWS         *JWS     `json:"jws,omitempty"` // the body, decoded, where it is a registration request
+	Method      string        `json:"method"`
+	URL         string        `json:"url"`
+	Headers     []HeaderField `json:"headers"`
+	Certificate string        `json:"certificate"` // the subject of the client certificate; "" if none was shown
+	Body        string        `json:"body,omitempty"`
+	JWS         *JWS          `json:"jws,omitempty"` // the body, decoded, where it is a registration request
 }
 
 // JWS has the parts of a signed request, decoded; a part that is no JSON is left out.
@@ -40,18 +40,18 @@ type JWS struct {
 	SSA       json.RawMessage `json:"ssa,omitempty"`
 }
 
-// Header is a header field.
-type Header struct {
+// HeaderField is a header field.
+type HeaderField struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
 // Received is an answer.
 type Received struct {
-	Status  int      `json:"status"`
-	Headers []Header `json:"headers"`
-	Body    string   `json:"body,omitempty"`
-	Cut     string   `json:"cut,omitempty"` // why the body is not whole; "" if it is
+	Status  int           `json:"status"`
+	Headers []HeaderField `json:"headers"`
+	Body    string        `json:"body,omitempty"`
+	Cut     string        `json:"cut,omitempty"` // why the body is not whole; "" if it is
 
 	header http.Header
 }

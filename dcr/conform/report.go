@@ -24,12 +24,12 @@ type Report struct {
 	Millis      int64           `json:"milliseconds"` // of the whole run, with its cleaning up
 	Interrupted bool            `json:"interrupted,omitempty"`
 	Counts      map[Verdict]int `json:"counts"` // of each verdict, also those of none
-	Results     []Result        `json:"results"`
+	Results     []CaseResult    `json:"results"`
 	Left        []Left          `json:"left,omitempty"` // clients that may still be at the bank
 }
 
-// Result is what became of one case.
-type Result struct {
+// CaseResult is what became of one case.
+type CaseResult struct {
 	ID        string     `json:"id"`
 	Group     string     `json:"group"`
 	Title     string     `json:"title"`
@@ -54,14 +54,14 @@ type Clause struct {
 const mostExchanges = 40
 
 // result makes the result of a case.
-func (p *play) result(end ended, took time.Duration) Result {
+func (p *play) result(end ended, took time.Duration) CaseResult {
 	c := p.kase
-	return Result{ID: c.ID, Group: c.Group, Title: c.Title, Citation: Clause(c.Citation), Rules: c.Rules, OBIE: c.OBIE,
+	return CaseResult{ID: c.ID, Group: c.Group, Title: c.Title, Citation: Clause(c.Citation), Rules: c.Rules, OBIE: c.OBIE,
 		Verdict: end.verdict, Reason: end.reason, Expected: end.expected, Millis: took.Milliseconds(), Exchanges: p.shown()}
 }
 
 // report makes the report of a run, without secrets.
-func (r *run) report(begun time.Time, results []Result, left []Left) *Report {
+func (r *run) report(begun time.Time, results []CaseResult, left []Left) *Report {
 	c := &r.config
 	report := &Report{Version: ReportVersion, Tool: c.About.Tool, Bank: cmp.Or(c.Bank, c.Metadata.Issuer), Endpoint: c.Metadata.RegistrationEndpoint,
 		Profile: string(c.Profile), Policy: c.About.Policy, Dialect: c.About.Dialect, Method: string(c.Request.AuthMethod), Stricter: c.Stricter,

@@ -92,8 +92,8 @@ func (r *run) client(certificate tls.Certificate) *http.Client {
 }
 
 // playAll plays the cases, Config.Parallel at a time, and those that are alone by themselves at the end.
-func (r *run) playAll(ctx context.Context, cases []Case) []Result {
-	results := make([]Result, len(cases))
+func (r *run) playAll(ctx context.Context, cases []Case) []CaseResult {
+	results := make([]CaseResult, len(cases))
 	var beside sync.WaitGroup
 	places := make(chan struct{}, r.config.Parallel)
 	for i := range cases {
@@ -116,7 +116,7 @@ func (r *run) playAll(ctx context.Context, cases []Case) []Result {
 }
 
 // play plays one case, deletes what it has made, and tells that it has ended.
-func (r *run) play(ctx context.Context, c *Case, all int) Result {
+func (r *run) play(ctx context.Context, c *Case, all int) CaseResult {
 	p := &play{ctx: ctx, run: r, kase: c}
 	begun := time.Now()
 	end := r.prevented(ctx, p)
@@ -182,7 +182,7 @@ func why(ctx context.Context) string {
 }
 
 // notice counts the cases that got no answer at all.
-func (r *run) notice(p *play, result *Result) {
+func (r *run) notice(p *play, result *CaseResult) {
 	if len(p.exchanges) == 0 {
 		return
 	}

@@ -32,6 +32,8 @@ var sharedNames = map[string]string{
 	"Refusal":     "of a bank: by its authorization server, and as a test sees it",
 	"Memory":      "the implementation of a package's interface that keeps all in memory: records, tokens",
 	"Change":      "of a client: what a hook is told, and what is committed with a record",
+	"Case":        "what is judged: a request by a rule, a bank by the conformance cases",
+	"Report":      "what judging has found: of a request, of a bank",
 }
 
 func TestExportedTypesHaveNamesOfTheirOwn(t *testing.T) {

@@ -19,6 +19,7 @@ var noSecrets = map[string]string{
 	"dcr.Error.BearerError":                 "a code of RFC 6750",
 	"dcr/server.Paths.Token":                "a path",
 	"dcr.Discovery.TokenEndpoint":           "an address, which is published",
+	"dcr/conform.Config.TokenScopes":        "scopes, which are no secret",
 	"dcr/tpp.Config.TokenScopes":            "scopes, which are no secret",
 	"dcr/tpp.Metadata.TokenEndpoint":        "an address, which is published",
 	"dcr/tpp.Metadata.TokenAudience":        "an address, which is published",
