@@ -33,6 +33,7 @@ var sharedNames = map[string]string{
 	"Memory":      "the implementation of a package's interface that keeps all in memory: records, tokens",
 	"Change":      "of a client: what a hook is told, and what is committed with a record",
 	"Case":        "what is judged: a request by a rule, a bank by the conformance cases",
+	"Exchange":    "a request and its answer, as a test and as a report shows it",
 	"Report":      "what judging has found: of a request, of a bank",
 }
 
