@@ -1,0 +1,23 @@
+package conform_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/dcr/conform"
+	"github.com/obdcr/obdcr/dcr/dcrtest"
+)
+
+// TestAGoodBankPassesAllAndKeepsNoClient: nothing of a run is left at the bank.
+func TestAGoodBankPassesAllAndKeepsNoClient(t *testing.T) {
+	t.Parallel()
+	bank := dcrtest.NewBank(t)
+	c := configOf(t, bank)
+	c.Parallel = 4
+	report := run(t, c)
+	for _, r := range report.Results {
+		require.Equal(t, conform.Passed, r.Verdict, "%s: %s %s %+v", r.ID, r.Reason, r.Expected, r.Exchanges)
+	}
+	require.Empty(t, report.Left)
+}
