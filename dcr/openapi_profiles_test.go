@@ -221,6 +221,8 @@ func TestTheDocumentFollowsThePolicy(t *testing.T) {
 		"created_status": {policy: func(p *validate.Policy) { p.CreatedStatus = 200 }, status: 200},
 		"scope_as_array": {policy: func(p *validate.Policy) { p.ScopeAsArray = true },
 			send: members{"scope": []string{"openid", "accounts"}}, refused: members{"scope": []string{"openid", "x y"}}, expected: map[string]any{"scope": "openid accounts"}},
+		"scope_array_only": {policy: func(p *validate.Policy) { p.ScopeArrayOnly = true },
+			send: members{"scope": []string{"openid", "accounts"}}, refused: members{"scope": "openid accounts"}, expected: map[string]any{"scope": "openid accounts"}},
 		"response_scope_as_array": {policy: func(p *validate.Policy) { p.ResponseScopeAsArray = true },
 			send: members{"scope": "openid accounts"}, expected: map[string]any{"scope": []any{"openid", "accounts"}}},
 		"required_members": {policy: func(p *validate.Policy) { p.RequiredMembers = []string{"software_id", "response_types"} }, refused: members{"response_types": nil}},

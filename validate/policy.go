@@ -101,6 +101,9 @@ type Policy struct {
 	MaxRedirectURIs int
 	// ScopeAsArray admits scope as an array of words. (scope_as_array)
 	ScopeAsArray bool
+	// ScopeArrayOnly admits scope as an array of words alone, whatever ScopeAsArray says.
+	// (scope_array_only)
+	ScopeArrayOnly bool
 	// RolesAsString admits software_roles as a space-separated string.
 	// (roles_as_string)
 	RolesAsString bool

@@ -282,6 +282,12 @@ var policyTable = jsonform.Table[Policy]{
 		Example: `true`,
 	},
 	{
+		Name:    "scope_array_only",
+		Field:   jsonform.At(func(p *Policy) *bool { return &p.ScopeArrayOnly }, jsonform.Bool{}),
+		Doc:     "A request must write `scope` as an array of words: a string is refused. `scope_as_array` need not be given beside it.",
+		Example: `true`,
+	},
+	{
 		Name:    "roles_as_string",
 		Field:   jsonform.At(func(p *Policy) *bool { return &p.RolesAsString }, jsonform.Bool{}),
 		Doc:     "A software statement may write `software_roles` as one string with blanks between the roles.",

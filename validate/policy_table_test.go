@@ -165,6 +165,7 @@ func anyPolicy(t *rapid.T, profile Profile) Policy {
 	for i, flag := range []*bool{&p.SubjectDNFromKeySet, &p.OlderStatementInUpdate, &p.UseSoftwareIDAsApplicationName, &p.ScopeAsArray, &p.RolesAsString, &p.ResponseScopeAsArray} {
 		*flag = rapid.Bool().Draw(t, "flag "+string(rune('a'+i)))
 	}
+	p.ScopeArrayOnly = rapid.Bool().Draw(t, "scope_array_only")
 	p.DeniedStatements = some(t, "denied_statements", 0, []string{"j", "J"})
 	p.DeniedSoftware = some(t, "denied_software", 0, []string{"s", "~!"})
 	p.DeniedOrganisations = some(t, "denied_organisations", 0, []string{"o"})

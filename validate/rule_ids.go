@@ -267,6 +267,7 @@ const (
 	RuleScopeRequired          = rule.ScopeRequired          // scope.required
 	RuleScopeDefault           = rule.ScopeDefault           // scope.default
 	RuleScopeString            = rule.ScopeString            // scope.string
+	RuleScopeArray             = rule.ScopeArray             // scope.array
 	RuleScopeSyntax            = rule.ScopeSyntax            // scope.syntax
 	RuleScopeLength            = rule.ScopeLength            // scope.length
 	RuleScopeOpenID            = rule.ScopeOpenID            // scope.openid

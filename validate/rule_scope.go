@@ -52,10 +52,27 @@ var scopeRules = []Rule{
 		Citation: dictionary("scope"),
 		Basis:    BasisMust,
 		Fix:      "send scope as one string with blanks between the words",
-		When:     func(c *Case) bool { return !c.Policy().ScopeAsArray },
+		When:     func(c *Case) bool { return !c.Policy().ScopeAsArray && !c.Policy().ScopeArrayOnly },
 		Check: func(c *Case) {
 			if s, ok := c.Req().Scope.Get(); ok && s.List {
 				c.ReportValue("/scope", "array", "string", wrongType("array", "string"))
+			}
+		},
+	},
+	{
+		ID:       rule.ScopeArray,
+		Summary:  "scope is an array, where the bank's policy takes nothing else.",
+		Reason:   "Some banks have had an array of words, and refuse OAuth's string.",
+		Bad:      `{"scope": "openid accounts"}`,
+		Good:     `{"scope": ["openid", "accounts"]}`,
+		Given:    Given{Policy: `{"scope_array_only": true}`},
+		Citation: dictionary("scope"),
+		Basis:    BasisPolicy,
+		Fix:      "send scope as an array, with each word as an entry of its own",
+		When:     func(c *Case) bool { return c.Policy().ScopeArrayOnly },
+		Check: func(c *Case) {
+			if s, ok := c.Req().Scope.Get(); ok && !s.List {
+				c.ReportValue("/scope", "string", "array", wrongType("string", "array"))
 			}
 		},
 	},

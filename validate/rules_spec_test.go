@@ -57,7 +57,7 @@ var specRows = map[string][]string{
 	"response_types: with the grants": {"response_types.consistent"}, "response_types: a bank may refuse": {"response_types.supported"},
 	"software_id: base62": {"software_id.format"}, "software_id: 1..22": {"software_id.length"}, "software_id: the SSA's": {"software_id.matches_ssa"},
 
-	"scope: once, or defaults": {"scope.required", "scope.default"}, "scope: space-delimited": {"scope.string", "scope.syntax", "scope.duplicate"},
+	"scope: once, or defaults": {"scope.required", "scope.default"}, "scope: space-delimited": {"scope.string", "scope.array", "scope.syntax", "scope.duplicate"},
 	"scope: up to 256": {"scope.length"}, "scope: openid": {"scope.openid", "scope.openid.recommended"}, "scope: roles": {"scope.within_roles", "scope.supported"},
 	"software_statement: once": {"software_statement.required"}, "software_statement: byte for byte": {"ssa.jws", "software_statement.type", "ssa.signature"},
 	"application_type: once": {"application_type.required"}, "application_type: 3.2, 3.3": {"application_type.web_or_mobile"},

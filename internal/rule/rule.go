@@ -271,6 +271,7 @@ const (
 	ScopeRequired          = "scope.required"
 	ScopeDefault           = "scope.default"
 	ScopeString            = "scope.string"
+	ScopeArray             = "scope.array"
 	ScopeSyntax            = "scope.syntax"
 	ScopeLength            = "scope.length"
 	ScopeOpenID            = "scope.openid"

@@ -77,7 +77,7 @@ func (d *file) wholePolicy() (validate.Policy, error) {
 	}
 	policy.ClaimNames = d.claimNames
 	policy.CreatedStatus, policy.ResponseScopeAsArray = d.response.createdStatus, d.response.scopeAsArray
-	policy.ScopeAsArray = policy.ScopeAsArray || d.scopeAsArray
+	policy.ScopeArrayOnly = d.scopeAsArray
 	_, err = validate.New(validate.Config{Profile: d.profile, Policy: policy})
 	return policy, err
 }
@@ -85,6 +85,7 @@ func (d *file) wholePolicy() (validate.Policy, error) {
 // elsewhere are the members of a policy that a dialect has in another place.
 var elsewhere = map[string]string{
 	"claim_names": "claim_names", "created_status": "response/created_status", "response_scope_as_array": "response/scope_as_array",
+	"scope_array_only": "scope_as_array",
 }
 
 func checkPolicy(f *jsonform.Faults, d *file) {
