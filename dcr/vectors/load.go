@@ -10,11 +10,11 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/vectors/internal/strict"
 	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -89,59 +89,8 @@ func readFile(files fs.FS, name string, to any, free ...string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrFile, err)
 	}
-	if err := decode(string(data), to, free...); err != nil {
+	if err := strict.Decode(string(data), to, free...); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrFile, name, err)
-	}
-	return nil
-}
-
-// decode decodes strict JSON. jsonscan refuses duplicate members. encoding/json would
-// match names in any case and ignore null, so checkMembers looks at both. The members
-// named free hold values whose members are not this package's.
-func decode(doc string, to any, free ...string) error {
-	tree, err := jsonscan.Parse(doc)
-	if err != nil {
-		return err
-	}
-	if err := checkMembers(tree, "", free); err != nil {
-		return err
-	}
-	decoder := json.NewDecoder(strings.NewReader(doc))
-	decoder.DisallowUnknownFields()
-	return decoder.Decode(to)
-}
-
-// optional are the members whose absence has a meaning that an empty text must not have.
-var optional = []string{"environment", "outcome", "wire"}
-
-// checkMembers refuses null, names of members that are not in lower case, and an empty text
-// in an optional member. at is the pointer of v.
-func checkMembers(v jsonscan.Value, at string, free []string) error {
-	if v.Kind() == jsonscan.Null {
-		return fmt.Errorf("%q is null", at)
-	}
-	for i, element := range v.Elements() {
-		if err := checkMembers(element, jsonscan.AppendPointer(at, strconv.Itoa(i)), free); err != nil {
-			return err
-		}
-	}
-	for name, member := range v.Members() {
-		below := jsonscan.AppendPointer(at, name)
-		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
-			return fmt.Errorf("%q is not in lower case", below)
-		}
-		if member.Raw() == `""` && slices.Contains(optional, name) {
-			return fmt.Errorf("%q is empty: leave it out", below)
-		}
-		if slices.Contains(free, name) {
-			if member.Kind() == jsonscan.Null {
-				return fmt.Errorf("%q is null", below)
-			}
-			continue
-		}
-		if err := checkMembers(member, below, free); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -242,7 +191,7 @@ func (f *vectorFile) resolve(base *baseFile, rules map[string]validate.Rule, abo
 	var list []Vector
 	for i, raw := range f.Vectors {
 		var row vectorRow
-		if err := decode(string(raw), &row, "set", "policy"); err != nil {
+		if err := strict.Decode(string(raw), &row, "set", "policy"); err != nil {
 			return nil, fmt.Errorf("vector %d, %q: %w", i, nameOf(raw), err)
 		}
 		if row.Name == "" || row.Comment == "" || seen[row.Name] {

@@ -31,6 +31,7 @@ var sharedNames = map[string]string{
 	"Bank":        "that an assembly makes of a configuration, and one for tests, which has it inside",
 	"Refusal":     "of a bank: by its authorization server, and as a test sees it",
 	"Memory":      "the implementation of a package's interface that keeps all in memory: records, tokens",
+	"Vector":      "decoded, and the same signed: a test that takes both tells them by the package",
 	"Change":      "of a client: what a hook is told, and what is committed with a record",
 	"Case":        "what is judged: a request by a rule, a bank by the conformance cases",
 	"Exchange":    "a request and its answer, as a test and as a report shows it",

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/obdcr/obdcr/dcr/vectors/signed"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// document is a JSON object with its members as they stand.
+type document map[string]json.RawMessage
+
+// draft is a vector whose documents are not signed yet.
+type draft struct {
+	vector                          signed.Vector
+	header, request, ssaHeader, ssa document // nil: there is none
+	decides                         string   // the rule that decides the answer
+	wire                            validate.Code
+	status                          int
+	subject                         []byte   // of the client certificate (DER); nil: as the request says
+	forge                           *forgery // nil: signed as it stands
+	published                       [][]byte // subjects of the transport certificates of the key set; nil: the software's own
+}
+
+// forgery is what is done to the bytes of a token, beside what its documents say.
+type forgery struct{}
+
+// sign signs the documents and completes the vector.
+func (d *draft) sign(w *world) (*signed.Vector, error) {
+	v := &d.vector
+	if string(d.request["jti"]) == baseJTI {
+		d.request["jti"] = json.RawMessage(quote(uuid(v.Name)))
+	}
+	v.Keys.Revoked, v.Keys.Authorities = "../../keys/revoked-none.jwks.json", "../../keys/authorities.pem"
+	var err error
+	if v.Keys.Certificate, err = d.certificateOf(w); err != nil {
+		return nil, fmt.Errorf("%s: %w", v.Name, err)
+	}
+	ssaHeader, err := json.Marshal(d.ssaHeader)
+	if err != nil {
+		return nil, err
+	}
+	ssa, err := json.Marshal(d.ssa)
+	if err != nil {
+		return nil, err
+	}
+	statement, keys, err := w.statementSigner().sign(ssaHeader, ssa)
+	if err != nil {
+		return nil, err
+	}
+	v.Keys.Directory = keys
+	if d.ssa == nil {
+		ssaHeader, ssa = nil, nil
+	}
+	if string(d.request["software_statement"]) == placeholder {
+		if d.request["software_statement"] = json.RawMessage(quote(statement)); d.ssa == nil {
+			delete(d.request, "software_statement")
+		}
+	}
+	header, err := json.Marshal(d.header)
+	if err != nil {
+		return nil, err
+	}
+	request, err := json.Marshal(d.request)
+	if err != nil {
+		return nil, err
+	}
+	token, keys, err := w.requestSigner().sign(header, request)
+	if err != nil {
+		return nil, err
+	}
+	if d.published != nil {
+		if keys, err = w.publish("software-published-"+short(v.Name), d.published); err != nil {
+			return nil, err
+		}
+	}
+	v.JWS, v.Keys.Software = []byte(token), keys
+	if d.ssa != nil { // it is made of the other two
+		delete(d.request, "software_statement")
+		if request, err = json.Marshal(d.request); err != nil {
+			return nil, err
+		}
+	}
+	v.Documents = signed.Documents{Header: header, Request: request, SSAHeader: ssaHeader, SSA: ssa}
+	return v, d.expect()
+}
+
+// Values of dcr/vectors/data/base.json that signing replaces.
+const (
+	baseJTI     = `"4f1cc1b1-a9b8-4f77-a3c7-d2d5b9a3c111"`
+	placeholder = `"e30.e30.e30"`
+)
+
+// expect completes the expectation by the row of the rule that decides.
+func (d *draft) expect() error {
+	e := &d.vector.Expect
+	if e.Valid {
+		return d.expectAccepted()
+	}
+	row, known := validate.RuleByID(d.decides)
+	if !known {
+		return fmt.Errorf("%s: no rule decides", d.vector.Name)
+	}
+	e.Wire, e.Status = d.wire, d.status
+	if e.Status == 0 {
+		e.Status = 400
+	}
+	e.Citations = []validate.Citation{row.Citation}
+	return nil
+}
+
+func (d *draft) expectAccepted() error {
+	policy, err := d.vector.BankPolicy()
+	d.vector.Expect.Status = policy.CreatedStatus
+	if d.vector.Update {
+		d.vector.Expect.Status = 200
+	}
+	return err
+}
+
+func quote(s string) string { return `"` + s + `"` }
+
+// uuid is a random UUID (RFC 9562 section 5.4) of a name, always the same.
+func uuid(name string) string {
+	sum := sha256.Sum256([]byte("jti of " + name))
+	sum[6], sum[8] = sum[6]&0x0f|0x40, sum[8]&0x3f|0x80
+	h := hex.EncodeToString(sum[:16])
+	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+}
+
+// short is a short name of a text.
+func short(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:4])
+}
