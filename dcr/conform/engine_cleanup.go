@@ -2,13 +2,11 @@ package conform
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Left is a client that the run may have left at the bank.
@@ -39,7 +37,7 @@ func (r *run) keep(c *client) {
 // client_id.
 func (r *run) keepLost(c *call, x *Exchange) {
 	_, ssa := decoded(fmt.Sprint(valueAt(c.message.claims, "/software_statement")))
-	all, _ := objectOf(ssa)
+	all, _ := objectOf([]byte(ssa))
 	software, _ := all["software_id"].(string)
 	jti, _ := valueAt(c.message.claims, "/jti").(string)
 	reason := "the answer names no client_id"
@@ -202,9 +200,3 @@ func (r *run) seek(ctx context.Context, lost lostClient) *Left {
 	left.Reason = r.secrets.clean(left.Reason)
 	return &left
 }
-
-// noCertificate is a certificate that is none.
-func noCertificate() tls.Certificate { return tls.Certificate{} }
-
-// cleanUpShare bounds one exchange of the end.
-const cleanUpShare = 10 * time.Second

@@ -143,10 +143,8 @@ func (s *secrets) cleanExchange(x *Exchange) {
 	x.Error, x.Note, x.Sent.URL, x.Sent.Body = s.clean(x.Error), s.clean(x.Note), s.clean(x.Sent.URL), s.clean(x.Sent.Body)
 	s.cleanHeaders(x.Sent.Headers)
 	if j := x.Sent.JWS; j != nil {
-		for _, part := range []*json.RawMessage{&j.Header, &j.Claims, &j.SSAHeader, &j.SSA} {
-			if cleaned := s.clean(string(*part)); *part != nil && json.Valid([]byte(cleaned)) {
-				*part = json.RawMessage(cleaned)
-			}
+		for _, part := range []*string{&j.Header, &j.Claims, &j.SSAHeader, &j.SSA} {
+			*part = s.clean(*part)
 		}
 	}
 	if x.Received != nil {

@@ -61,9 +61,9 @@ func shownText(body string) string {
 // request is left out, so that nobody can send it again.
 func shownBody(body string) (*JWS, string) {
 	head, payload := decoded(body)
-	if head != nil || payload != nil {
-		j := &JWS{Header: head, Claims: payload}
-		if all, err := objectOf(payload); err == nil {
+	if head != "" || payload != "" {
+		j := &JWS{Header: shownText(head), Claims: shownText(payload)}
+		if all, err := objectOf([]byte(payload)); err == nil {
 			if token, is := all["software_statement"].(string); is {
 				j.SSAHeader, j.SSA = decoded(token)
 			}

@@ -80,15 +80,16 @@ func parseES(der []byte) (r, s *big.Int, err error) {
 	return pair.R, pair.S, nil
 }
 
-// decoded reads header and payload of a compact JWS without looking at the signature.
-func decoded(token string) (header, payload json.RawMessage) {
+// decoded reads header and payload of a compact JWS without looking at the signature; "" for what cannot
+// be read.
+func decoded(token string) (header, payload string) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return nil, nil
+		return "", ""
 	}
-	for i, to := range []*json.RawMessage{&header, &payload} {
-		if data, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[i], "=")); err == nil && json.Valid(data) {
-			*to = data
+	for i, to := range []*string{&header, &payload} {
+		if data, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[i], "=")); err == nil {
+			*to = strings.ToValidUTF8(string(data), "\uFFFD")
 		}
 	}
 	return header, payload

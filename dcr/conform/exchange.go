@@ -32,12 +32,13 @@ type Sent struct {
 	JWS         *JWS          `json:"jws,omitempty"` // the body, decoded, where it is a registration request
 }
 
-// JWS has the parts of a signed request, decoded; a part that is no JSON is left out.
+// JWS has the parts of a signed request, decoded: the text of each, which a case may have made none of JSON. A part
+// that cannot be decoded is left out.
 type JWS struct {
-	Header    json.RawMessage `json:"header,omitempty"`
-	Claims    json.RawMessage `json:"claims,omitempty"`
-	SSAHeader json.RawMessage `json:"ssa_header,omitempty"`
-	SSA       json.RawMessage `json:"ssa,omitempty"`
+	Header    string `json:"header,omitempty"`
+	Claims    string `json:"claims,omitempty"`
+	SSAHeader string `json:"ssa_header,omitempty"`
+	SSA       string `json:"ssa,omitempty"`
 }
 
 // HeaderField is a header field.
