@@ -30,9 +30,9 @@ func readBase() (b base, err error) {
 
 // What another bank's software and directory put in the place of a vector's own.
 var (
-	replacedInRequest = []string{"iss", "iat", "exp", "aud", "jti", "software_id"}
+	replacedInRequest = []string{"iss", "iat", "exp", "nbf", "aud", "jti", "software_id"}
 	replacedInSSA     = []string{
-		"iss", "iat", "exp", "jti", "software_environment", "software_mode", "software_id", "software_client_id", "org_id",
+		"iss", "iat", "exp", "nbf", "jti", "software_environment", "software_mode", "software_id", "software_client_id", "org_id",
 		"software_jwks_endpoint", "software_jwks_revoked_endpoint", "org_jwks_endpoint", "org_jwks_revoked_endpoint",
 	}
 	// bound are the members of a policy that speak of those.
@@ -43,7 +43,7 @@ var (
 )
 
 // live reports whether a draft shows the same when another software sends it: what is
-// replaced then is as in a good request.
+// replaced then is as in a good request. What is registered can be deleted again.
 func (d *draft) live(b *base) bool {
 	var policy document
 	_ = json.Unmarshal(d.vector.Policy, &policy) // the decoded vector has it
@@ -51,9 +51,18 @@ func (d *draft) live(b *base) bool {
 	return d.vector.Kind == signed.Request && !d.vector.Update && !named && d.subject == nil && d.published == nil && d.forge == nil &&
 		d.vector.Now.Format("2006-01-02T15:04:05Z07:00") == b.Clock && d.vector.Audience == audience && d.ssa != nil &&
 		len(d.vector.Directory.JWKSHosts) == 1 && equal(d.header, b.Header, nil) && equal(d.ssaHeader, b.SSAHeader, nil) &&
-		equal(d.request, b.Request, replacedInRequest) && equal(d.ssa, b.SSA, replacedInSSA) &&
+		equal(d.request, b.Request, replacedInRequest) && equal(d.ssa, b.SSA, replacedInSSA) && d.deletable() &&
 		string(d.request["software_statement"]) == placeholder &&
 		!slices.ContainsFunc(bound, func(name string) bool { return policy[name] != nil })
+}
+
+// deletable reports whether a client that is registered gets an access token, by which it
+// deletes itself, with a key for PS256. A request that is refused leaves nothing.
+func (d *draft) deletable() bool {
+	var grants []string
+	_ = json.Unmarshal(d.request["grant_types"], &grants) // absent: the bank's default, which has no such grant
+	alg, named := d.request["token_endpoint_auth_signing_alg"]
+	return !d.vector.Expect.Valid || slices.Contains(grants, "client_credentials") && (!named || string(alg) == quote("PS256"))
 }
 
 // equal reports whether two documents have the same members: those named, or all.
