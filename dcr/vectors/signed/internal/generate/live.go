@@ -62,7 +62,9 @@ func (d *draft) deletable() bool {
 	var grants []string
 	_ = json.Unmarshal(d.request["grant_types"], &grants) // absent: the bank's default, which has no such grant
 	alg, named := d.request["token_endpoint_auth_signing_alg"]
-	return !d.vector.Expect.Valid || slices.Contains(grants, "client_credentials") && (!named || string(alg) == quote("PS256"))
+	method := string(d.request["token_endpoint_auth_method"])
+	return !d.vector.Expect.Valid || slices.Contains(grants, "client_credentials") &&
+		(method == quote("private_key_jwt") || method == quote("tls_client_auth")) && (!named || string(alg) == quote("PS256"))
 }
 
 // equal reports whether two documents have the same members: those named, or all.
