@@ -70,29 +70,16 @@ func (a *app) build(ctx context.Context, out io.Writer, o *clientOptions) error 
 // newRequest builds a request, for an update of the client clientID if that is not "". A
 // value that the statement or the bank does not allow is a violation.
 func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMethod, clientID string) (string, error) {
-	c := t.settings
-	override, err := o.override()
+	statement, err := t.settings.token()
 	if err != nil {
 		return "", err
 	}
-	o.wantedMembers(override)
-	audience := cmp.Or(c.Aud, o.bankAudience())
-	if audience == "" && (o.dialect == nil || slices.Contains(o.dialect.Policy.AudienceKinds, validate.AudienceID)) {
-		a.note("aud is the bank's issuer; if the bank expects its identifier at the directory, give --aud")
-	}
-	statement, err := c.token()
+	options, err := a.requestOptions(t, o, method, statement)
 	if err != nil {
 		return "", err
 	}
-	if used := cmp.Or(method, t.metadata.AuthMethod()); o.subjectDN != "" && used != claims.TLSClientAuth {
-		a.note("--subject-dn has no effect with %s", used)
-	}
-	request, err := t.client.Build(statement, tpp.RequestOptions{
-		Audience: audience, Issuer: cmp.Or(c.Issuer, o.bankIssuer(statement)), RedirectURIs: c.RedirectURIs, AuthMethod: method, ClientID: clientID,
-		Scopes: o.scopes, ScopeAsArray: o.scopeAsArray, SubjectDN: c.TransportCertSubjectDN, Lifetime: o.lifetime,
-		ApplicationType: claims.ApplicationType(o.applicationType), UpperCaseJTI: o.jtiCase == jtiUpper,
-		GrantTypes: words[claims.GrantType](o.grantTypes), ResponseTypes: words[claims.ResponseType](o.responseTypes), Override: override,
-	})
+	options.ClientID = clientID
+	request, err := t.client.Build(statement, options)
 	if refused, ok := errors.AsType[*tpp.NotAnnouncedError](err); ok {
 		return "", &exitError{exitViolated, fmt.Errorf("%w\n  if it takes it all the same, add:\n    %s", plainly(err), memberFlag(refused, o.scopeAsArray))}
 	}
@@ -100,6 +87,29 @@ func (a *app) newRequest(t *connection, o *clientOptions, method claims.AuthMeth
 		return "", &exitError{exitViolated, plainly(err)}
 	}
 	return request, nil
+}
+
+// requestOptions are what the settings and the flags say about a request.
+func (a *app) requestOptions(t *connection, o *clientOptions, method claims.AuthMethod, statement string) (tpp.RequestOptions, error) {
+	c := t.settings
+	override, err := o.override()
+	if err != nil {
+		return tpp.RequestOptions{}, err
+	}
+	o.wantedMembers(override)
+	audience := cmp.Or(c.Aud, o.bankAudience())
+	if audience == "" && (o.dialect == nil || slices.Contains(o.dialect.Policy.AudienceKinds, validate.AudienceID)) {
+		a.note("aud is the bank's issuer; if the bank expects its identifier at the directory, give --aud")
+	}
+	if used := cmp.Or(method, t.metadata.AuthMethod()); o.subjectDN != "" && used != claims.TLSClientAuth {
+		a.note("--subject-dn has no effect with %s", used)
+	}
+	return tpp.RequestOptions{
+		Audience: audience, Issuer: cmp.Or(c.Issuer, o.bankIssuer(statement)), RedirectURIs: c.RedirectURIs, AuthMethod: method,
+		Scopes: o.scopes, ScopeAsArray: o.scopeAsArray, SubjectDN: c.TransportCertSubjectDN, Lifetime: o.lifetime,
+		ApplicationType: claims.ApplicationType(o.applicationType), UpperCaseJTI: o.jtiCase == jtiUpper,
+		GrantTypes: words[claims.GrantType](o.grantTypes), ResponseTypes: words[claims.ResponseType](o.responseTypes), Override: override,
+	}, nil
 }
 
 // memberFlag writes the flag by which a request has values that the bank does not announce.

@@ -163,7 +163,7 @@ I/O, or a bank that cannot answer now, or has yet to approve what was asked.`,
 	root.AddCommand(a.lintCommand(), a.inspectCommand(), explainCommand(), rulesCommand(),
 		a.policyCommand(), a.attributesCommand(), a.dnCommand(), a.buildCommand(), a.registerCommand(), a.getCommand(), a.updateCommand(),
 		a.deleteCommand(), a.ssaCommand(), a.sandboxCommand(), a.serveCommand(), a.clientsCommand(), a.peopleCommand(), a.migrateCommand(),
-		a.healthCommand(), versionCommand(), manCommand())
+		a.conformCommand(), a.healthCommand(), versionCommand(), manCommand())
 	root.SetVersionTemplate(thisBuild().String() + "\n")
 	helpful(root)
 	root.InitDefaultCompletionCmd()

@@ -33,6 +33,14 @@ func (r *run) keep(c *client) {
 	r.journal.made(r, c)
 }
 
+// rewrite writes a client anew whose credentials have changed.
+func (r *run) rewrite(c *client) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.journal.gone(c)
+	r.journal.made(r, c)
+}
+
 // keepLost keeps a registration that the bank says it has made, or may have made, without a
 // client_id.
 func (r *run) keepLost(c *call, x *Exchange) {

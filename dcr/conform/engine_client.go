@@ -60,6 +60,7 @@ func (r *run) observe(c *call, x *Exchange, sent string) {
 	case m.method == http.MethodPut:
 		if known := r.known(m.address); known != nil {
 			known.renew(x)
+			r.rewrite(known)
 		}
 	case m.method == http.MethodDelete:
 		if known := r.known(m.address); known != nil && x.status() != http.StatusAccepted {

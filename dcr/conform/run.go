@@ -37,7 +37,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	r := &run{config: c, by: map[string]*http.Client{}, journal: &journal{to: c.Journal}}
+	r := newRun(c)
 	if err := r.setPolicy(); err != nil {
 		return nil, err
 	}
@@ -58,6 +58,10 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	report.Interrupted = ctx.Err() != nil
 	report.Millis = time.Since(started).Milliseconds()
 	return report, nil
+}
+
+func newRun(c Config) *run {
+	return &run{config: c, by: map[string]*http.Client{}, journal: &journal{to: c.Journal}}
 }
 
 // setPolicy finds what the bank takes.

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+
+	"github.com/obdcr/obdcr/dcr/conform"
+	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/ssa"
+)
+
+// maxMinted is the greatest length of an answer of a directory for tests, in bytes.
+const maxMinted = 1 << 20
+
+// testDirectory is a directory that mints statements for tests, as the sandbox's does.
+type testDirectory struct {
+	address string
+	http    *http.Client
+}
+
+// useTestDirectory has the cases mint statements at --test-directory.
+func (a *app) useTestDirectory(_ context.Context, o *conformOptions, c *conform.Config) error {
+	if !strings.HasPrefix(strings.ToLower(o.testDirectory), "https://") {
+		return usageError("--test-directory: the address of a directory is an https URL")
+	}
+	d := &testDirectory{address: strings.TrimSuffix(o.testDirectory, "/"), http: tpp.MutualTLS(tls.Certificate{}, c.Roots)}
+	d.http.Timeout = o.timeout
+	own, err := claimsOf(c.Software.Statement)
+	if err != nil {
+		return usageError("--ssa: %s", detail(err))
+	}
+	c.Software.Mint = d.mint(own)
+	return nil
+}
+
+// claimsOf are the claims of a statement, but for those that each statement has of its own.
+func claimsOf(statement string) (map[string]any, error) {
+	parsed, err := ssa.Parse(statement)
+	if err != nil {
+		return nil, err
+	}
+	written, err := json.Marshal(parsed.UnverifiedClaims())
+	if err != nil {
+		return nil, err
+	}
+	var all map[string]any
+	if err := json.Unmarshal(written, &all); err != nil {
+		return nil, err
+	}
+	for _, own := range []string{"jti", "iat", "exp", "nbf"} {
+		delete(all, own)
+	}
+	return all, nil
+}
+
+// mint asks for a statement of a software with other claims.
+func (d *testDirectory) mint(own map[string]any) conform.StatementSource {
+	return func(ctx context.Context, changes map[string]any) (string, error) {
+		asked := maps.Clone(own)
+		maps.Copy(asked, changes)
+		body, err := json.Marshal(asked)
+		if err != nil {
+			return "", err
+		}
+		minted, err := d.post(ctx, "/ssa", body)
+		return strings.TrimSpace(string(minted)), err
+	}
+}
+
+// post sends a JSON object and returns the answer.
+func (d *testDirectory) post(ctx context.Context, path string, body []byte) ([]byte, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, d.address+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	q.Header.Set("Content-Type", "application/json")
+	answer, err := d.http.Do(q)
+	if err != nil {
+		return nil, tpp.Lost("directory", false, err)
+	}
+	defer answer.Body.Close()
+	said, err := io.ReadAll(io.LimitReader(answer.Body, maxMinted))
+	if err == nil && answer.StatusCode/100 != 2 {
+		err = fmt.Errorf("POST %s was answered %d: %s", path, answer.StatusCode, text.Echo(string(said)))
+	}
+	return said, err
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
+	"github.com/obdcr/obdcr/dcr/conform"
+	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// conform plays the cases and writes the reports.
+func (a *app) conform(ctx context.Context, out io.Writer, o *conformOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	cases, err := conform.Select(o.filter...)
+	if err != nil {
+		return usageError("%s", detail(err))
+	}
+	if o.dryRun {
+		return listCases(out, cases)
+	}
+	c, err := a.conformConfig(ctx, o)
+	if err != nil {
+		return err
+	}
+	if o.cleanUp {
+		return a.conformCleanUp(ctx, c, o)
+	}
+	journal, err := openJournal(o.journal)
+	if err != nil {
+		return err
+	}
+	c.Journal = journal
+	if slices.Contains(c.Without, conform.NeedDelete) {
+		a.note("warning: the bank offers no DELETE, so that clients stay there: the report lists them")
+	}
+	p := &progress{total: len(cases)}
+	if a.progress && !o.verbose {
+		p.out = a.err
+	}
+	failed := 0
+	c.Progress = func(at conform.Progress) {
+		if at.Verdict == conform.Failed || at.Verdict == conform.Errored {
+			failed++
+		}
+		p.show(at.Done, failed)
+	}
+	report, err := conform.Run(ctx, *c)
+	p.wipe()
+	if err != nil {
+		return errors.Join(usageError("%s", detail(err)), journal.end(true))
+	}
+	return a.conformed(out, o, report, journal)
+}
+
+// conformed writes the reports of a run and tells how it ended.
+func (a *app) conformed(out io.Writer, o *conformOptions, report *conform.Report, journal *journalFile) error {
+	for _, left := range report.Left {
+		a.note("left at the bank: %s", left.String())
+	}
+	if err := journal.end(len(report.Left) == 0); err != nil {
+		return err
+	}
+	if report.Interrupted {
+		a.note("interrupted: %d of %d cases were played", len(report.Results)-report.Counts[conform.NotRun], len(report.Results))
+	}
+	for _, name := range o.reports {
+		if err := a.saveReport(name, report, o.full); err != nil {
+			return err
+		}
+	}
+	if err := a.writeReport(out, o.output, report, o.full); err != nil {
+		return err
+	}
+	code := report.Worst()
+	if report.Interrupted {
+		code = cmp.Or(code, exitIO)
+	}
+	if code == exitFine {
+		return nil
+	}
+	return &exitError{code: code}
+}
+
+// check checks the flags that no other function reads first.
+func (o *conformOptions) check() error {
+	switch {
+	case !slices.Contains(conformForms, o.output):
+		return usageError("-o %s: one of %s", cut(o.output), text.List(conformForms))
+	case o.parallel < 1 || o.parallel > 32:
+		return usageError("--parallel takes 1 to 32 cases")
+	case o.limit <= 0:
+		return usageError("--limit takes a time above 0, such as 10m")
+	case o.cleanUp && o.dryRun:
+		return usageError("--clean-up deletes clients, and --dry-run sends nothing: leave one out")
+	}
+	for _, name := range o.reports {
+		if formOf(name) == "" {
+			return usageError("--report %s: its ending has to be one of .txt, .json, .xml, .html", shownName(name))
+		}
+	}
+	return nil
+}
+
+// listCases lists the cases: ID, title, clause.
+func listCases(out io.Writer, cases []conform.Case) error {
+	for _, c := range cases {
+		if _, err := fmt.Fprintf(out, "%s\n  %s\n  %s\n", c.ID, strings.Join(text.Hang(c.Title, columns-2, 2), "\n  "),
+			strings.Join(text.Hang(c.Citation.String(), columns-2, 2), "\n  ")); err != nil {
+			return ioError(err)
+		}
+	}
+	_, err := fmt.Fprintf(out, "%d cases\n", len(cases))
+	return err
+}
+
+// conformConfig makes the configuration of a run from --config and the flags.
+func (a *app) conformConfig(ctx context.Context, o *conformOptions) (*conform.Config, error) {
+	by := tpp.Credentials{Method: claims.AuthMethod(o.authMethod)}
+	t, err := a.connect(ctx, &o.clientOptions, "conform", &by)
+	if err != nil {
+		return nil, err
+	}
+	s := t.settings
+	statement, err := s.token()
+	if err != nil {
+		return nil, err
+	}
+	options, err := a.requestOptions(t, &o.clientOptions, by.Method, statement)
+	if err != nil {
+		return nil, err
+	}
+	c := &conform.Config{Metadata: t.metadata, Request: options, ContentType: o.mediaType(), TokenScopes: o.tokenScopes, Roots: s.roots,
+		Software: conform.Registrant{Statement: statement, Signer: s.signer, KeyID: s.Kid, Certificate: s.pair()},
+		Stricter: o.stricter, Without: withoutVerbs(o, s), Filter: o.filter, Parallel: o.parallel, Timeout: o.timeout, Limit: o.limit,
+		Bank: strings.TrimSpace(s.Brand), About: conform.About{Tool: thisBuild().String()}}
+	if err := a.conformPolicy(o, s, c); err != nil {
+		return nil, err
+	}
+	if o.testDirectory != "" {
+		return c, a.useTestDirectory(ctx, o, c)
+	}
+	return c, nil
+}
+
+// conformPolicy takes what is known of the bank: --bank, or --policy and --profile.
+func (a *app) conformPolicy(o *conformOptions, s *settings, c *conform.Config) error {
+	profile := o.profile
+	if version := "obie-" + s.SpecVersion; !o.profileGiven && o.bank == "" && validate.Profile(version).Valid() {
+		profile = version
+	}
+	known, err := a.assume(o.bank, o.policy, profile, o.profileGiven)
+	if err != nil {
+		return err
+	}
+	c.Profile = known.profile
+	if o.bank != "" || o.policy != "" {
+		c.Policy = &known.policy
+	}
+	c.About.Dialect = known.bankName()
+	if o.policy != "" {
+		c.About.Policy = shownName(o.policy)
+	}
+	return nil
+}
+
+// withoutVerbs are the verbs that the bank does not offer, by the configuration or its dialect.
+func withoutVerbs(o *conformOptions, s *settings) []conform.Need {
+	var all []conform.Need
+	for _, verb := range []struct {
+		need        conform.Need
+		method      string
+		implemented bool
+	}{{conform.NeedGet, "GET", s.GetImplemented}, {conform.NeedPut, "PUT", s.PutImplemented}, {conform.NeedDelete, "DELETE", s.DeleteImplemented}} {
+		if o.config != "" && !verb.implemented || o.dialect != nil && !o.dialect.Offers(verb.method) {
+			all = append(all, verb.need)
+		}
+	}
+	return all
+}
+
+// formOf is the format of a report by the ending of its file; "" for another ending.
+func formOf(name string) string {
+	return map[string]string{".txt": "text", ".json": "json", ".xml": "junit", ".html": "html"}[strings.ToLower(filepath.Ext(name))]
+}
+
+// writeReport writes a report in a format.
+func (a *app) writeReport(out io.Writer, form string, report *conform.Report, full bool) error {
+	var err error
+	switch form {
+	case "json":
+		err = report.WriteJSON(out)
+	case "junit":
+		err = report.WriteJUnit(out)
+	case "html":
+		err = report.WriteHTML(out)
+	default:
+		err = report.WriteText(out, conform.TextOptions{Width: columns, Color: a.color, Full: full})
+	}
+	if err != nil {
+		return ioError(err)
+	}
+	return nil
+}
+
+// saveReport writes a report into a file, whole or not at all.
+func (a *app) saveReport(name string, report *conform.Report, full bool) error {
+	plain := *a
+	plain.color = false
+	f, err := os.CreateTemp(filepath.Dir(name), ".report-*")
+	if err != nil {
+		return ioError(fmt.Errorf("--report %s: %w", shownName(name), input.WithoutPath(err)))
+	}
+	err = plain.writeReport(f, formOf(name), report, full)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return ioError(fmt.Errorf("--report %s: %w", shownName(name), input.WithoutPath(err)))
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+package conform
+
+import (
+	_ "embed" // the template
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+)
+
+//go:embed report.html.tmpl
+var htmlTemplate string
+
+// htmlPage is the template of a report.
+var htmlPage = template.Must(template.New("report").Funcs(template.FuncMap{
+	"seconds": seconds, "pretty": pretty, "words": Verdict.words, "join": strings.Join, "slug": slug,
+	"bad":     Verdict.bad,
+	"verdict": func(i int) Verdict { return Verdicts()[i] },
+}).Parse(htmlTemplate))
+
+// htmlReport is what the template shows.
+type htmlReport struct {
+	*Report
+	Groups   []group
+	Matrix   []row
+	Verdicts []Verdict
+	Failures []CaseResult
+	Tally    string
+}
+
+// WriteHTML writes the report as one page that needs nothing else: no script, no network. It can be printed, and
+// keeps to the colours that the reader's system has.
+func (r *Report) WriteHTML(w io.Writer) error {
+	failures := slices.DeleteFunc(slices.Clone(r.Results), func(c CaseResult) bool { return !c.Verdict.bad() })
+	return htmlPage.Execute(w, htmlReport{Report: r, Groups: r.groups(), Matrix: r.matrix(), Verdicts: Verdicts(), Failures: failures, Tally: r.tally()})
+}
+
+// slug makes the ID of a case one of an element.
+func slug(id string) string { return "case-" + strings.NewReplacer(" ", "-", "/", "-").Replace(id) }
