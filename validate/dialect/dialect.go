@@ -34,7 +34,7 @@ type Dialect struct {
 	// Policy is the bank's, whole: the default policy of Profile, and what the file has in its
 	// place, with the claim names, the scope and the answers that the file tells.
 	Policy validate.Policy
-	// ContentType is the only media type of a request that the bank takes: application/jwt or
+	// ContentType is the media type of a request that the bank asks for: application/jwt or
 	// application/jose. "": nothing is known, or the bank takes both.
 	ContentType string
 	// TokenScopes are what an access token for the client's address is asked for with; empty:
@@ -46,7 +46,8 @@ type Dialect struct {
 	UpperCaseJTI bool
 	// Members are further members of a request that the bank wants, as JSON.
 	Members map[string]json.RawMessage
-	// Methods are those that the bank offers at the address of a client: GET, PUT, DELETE.
+	// Methods are those that the bank offers at the address of a client, of GET, PUT and DELETE.
+	// A file that does not tell has all three.
 	Methods []string
 	// LeftOut are the members of a registered client that the bank's answers do not have.
 	LeftOut []string
@@ -64,7 +65,7 @@ type Reference struct {
 // Quirk is a fact in words.
 type Quirk struct {
 	Text   string
-	Source string // the URL of one of the Sources; "": of the only one
+	Source string // the URL of one of the Sources
 }
 
 // Offers reports whether the bank offers a method at the address of a client.

@@ -134,9 +134,9 @@ var form = jsonform.Table[file]{
 	},
 	{
 		Name: "content_type",
-		Field: jsonform.At(func(d *file) *string { return &d.contentType },
-			jsonform.Text[string]{Known: []string{typeJWT, typeJOSE}}),
-		Doc:     "The one media type of a request that the bank takes. Leave it out where the bank takes both, or where nothing is known.",
+		Field: jsonform.At[file, string](func(d *file) *string { return &d.contentType },
+			optional{jsonform.Text[string]{Known: []string{typeJWT, typeJOSE}}}),
+		Doc:     "The media type of a request that the bank asks for. Leave it out where the bank takes both, or where nothing is known.",
 		Example: `"application/jose"`,
 	},
 	{
@@ -173,7 +173,7 @@ var form = jsonform.Table[file]{
 		Name: "methods",
 		Field: jsonform.At(func(d *file) *[]string { return &d.methods },
 			jsonform.Texts[string]{Known: []string{http.MethodGet, http.MethodPut, http.MethodDelete}, Once: true}),
-		Doc:     "What the bank offers at the address of a client. An empty list: nothing.",
+		Doc:     "What the bank offers at the address of a client, as far as is known. An empty list: nothing.",
 		Example: `["GET", "PUT"]`,
 	},
 	{
@@ -284,6 +284,16 @@ func (kept) Check(*jsonform.Faults, string, string) {}
 
 // Schema refers to the schema of the value, or admits all.
 func (t kept) Schema() *jsonform.Schema { return &jsonform.Schema{Ref: t.schema} }
+
+// optional is a text of known values that may be left out: "" then.
+type optional struct{ jsonform.Text[string] }
+
+// Check accepts "" too.
+func (t optional) Check(f *jsonform.Faults, place, v string) {
+	if v != "" {
+		t.Text.Check(f, place, v)
+	}
+}
 
 func checkSources(f *jsonform.Faults, d *file) {
 	if len(d.sources) == 0 {

@@ -60,6 +60,11 @@ func (d *file) dialect() *Dialect {
 		ContentType: d.contentType, TokenScopes: d.tokenScope, ScopeAsArray: d.scopeAsArray, UpperCaseJTI: d.jtiCase == jtiCases[1],
 		Methods: d.methods, LeftOut: d.response.leftOut, Quirks: d.quirks,
 	}
+	for i := range out.Quirks {
+		if out.Quirks[i].Source == "" {
+			out.Quirks[i].Source = d.sources[0].URL // there is one alone
+		}
+	}
 	if len(d.members) > 0 {
 		out.Members = make(map[string]json.RawMessage, len(d.members))
 		for name, value := range d.members {
