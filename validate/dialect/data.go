@@ -37,6 +37,7 @@ func Names() []string {
 			names = append(names, name)
 		}
 	}
+	slices.Sort(names) // a hyphen comes before the point of the extension
 	return names
 }
 

@@ -115,7 +115,7 @@ var form = jsonform.Table[file]{
 		Name: "profile",
 		Field: jsonform.At(func(d *file) *validate.Profile { return &d.profile },
 			jsonform.Text[validate.Profile]{Known: validate.Profiles()}),
-		Doc:     "The version of OBIE DCR that the bank follows.",
+		Doc:     "The version of OBIE DCR that the bank follows; obie-3.3 where it is left out.",
 		Example: `"obie-3.2"`,
 	},
 	{
@@ -160,7 +160,7 @@ var form = jsonform.Table[file]{
 	{
 		Name:    "jti_case",
 		Field:   jsonform.At(func(d *file) *string { return &d.jtiCase }, jsonform.Text[string]{Known: jtiCases}),
-		Doc:     "The letters of `jti` in a request.",
+		Doc:     "The letters of `jti` in a request; `lower` where it is left out.",
 		Example: `"upper"`,
 	},
 	{
@@ -173,7 +173,7 @@ var form = jsonform.Table[file]{
 		Name: "methods",
 		Field: jsonform.At(func(d *file) *[]string { return &d.methods },
 			jsonform.Texts[string]{Known: []string{http.MethodGet, http.MethodPut, http.MethodDelete}, Once: true}),
-		Doc:     "What the bank offers at the address of a client, as far as is known. An empty list: nothing.",
+		Doc:     "What the bank offers at the address of a client, as far as is known: all three where it is left out, nothing if the list is empty.",
 		Example: `["GET", "PUT"]`,
 	},
 	{
@@ -209,7 +209,7 @@ var sourceForm = jsonform.Table[Reference]{
 var responseForm = jsonform.Table[response]{
 	{
 		Name: "created_status", Field: jsonform.At(func(r *response) *int { return &r.createdStatus }, jsonform.Int{Low: 200, High: 201}),
-		Doc: "The status of a registration.", Example: `200`,
+		Doc: "The status of a registration; 201 where it is left out.", Example: `200`,
 	},
 	{
 		Name: "scope_as_array", Field: jsonform.At(func(r *response) *bool { return &r.scopeAsArray }, jsonform.Bool{}),
@@ -306,7 +306,7 @@ func checkSources(f *jsonform.Faults, d *file) {
 		}
 		checkWords(f, at+"/title", s.Title)
 		checkDay(f, at+"/date", s.Date)
-		if d.date != "" && s.Date > d.date {
+		if _, err := time.Parse(day, s.Date); err == nil && d.date != "" && s.Date > d.date {
 			f.Add(at+"/date", "is later than date of the file, %s", validate.Echo(d.date))
 		}
 	}
