@@ -34,7 +34,8 @@ const (
 
 // Cases returns all cases, group by group, in the order of a report.
 func Cases() []Case {
-	return slices.Concat(sampleCases())
+	return slices.Concat(discoveryCases, registerCases, httpCases, joseCases, statementCases, answerCases, manageCases, updateCases,
+		tokenCases, methodCases(), securityCases, certificateCases, tlsCases())
 }
 
 // Verdict is what became of a case.

@@ -46,6 +46,10 @@ type Config struct {
 	ContentType tpp.ContentType // of requests; "": application/jwt
 	TokenScopes []string        // of the token for GET, PUT and DELETE
 
+	// Certificates are client certificates of the software's name that a bank must refuse, by their kind:
+	// expired, not-yet, server-only and unpublished. Cases of a kind that is not there are not run.
+	Certificates map[string]tls.Certificate
+
 	Roots *x509.CertPool // CAs of the bank's servers; nil: the system's
 	// Without are the verbs that the bank does not offer, of NeedGet, NeedPut, NeedDelete. What it
 	// does offer is tried: 404, 405 or 501 means that it does not.

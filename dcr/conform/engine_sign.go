@@ -32,17 +32,23 @@ func sign(header map[string]any, payload []byte, key crypto.Signer) (string, err
 		return "", err
 	}
 	signed := base64.RawURLEncoding.EncodeToString(head) + "." + base64.RawURLEncoding.EncodeToString(payload)
+	return signParts(signed, key, header["alg"] == "RS256")
+}
+
+// signParts signs header and payload as they are encoded. Without a key the signature is empty.
+func signParts(signed string, key crypto.Signer, rs256 bool) (string, error) {
 	if key == nil {
 		return signed + ".", nil
 	}
 	digest := sha256.Sum256([]byte(signed))
 	var signature []byte
+	var err error
 	switch public := key.Public().(type) {
 	case *ecdsa.PublicKey:
 		signature, err = signES(key, digest[:], (public.Curve.Params().BitSize+7)/8)
 	case *rsa.PublicKey:
 		var options crypto.SignerOpts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
-		if header["alg"] == "RS256" {
+		if rs256 {
 			options = crypto.SHA256
 		}
 		signature, err = key.Sign(rand.Reader, digest[:], options)

