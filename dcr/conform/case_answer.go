@@ -232,7 +232,7 @@ func expectMembers(p *play, x *Exchange) {
 // expectAsked compares the answer with the request.
 func expectAsked(p *play, x *Exchange) {
 	_, payload := decoded(x.Sent.Body)
-	sent, err := objectOf(payload)
+	sent, err := objectOf([]byte(payload))
 	if err != nil {
 		p.broken("the request cannot be read again: %s", err)
 	}

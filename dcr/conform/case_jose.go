@@ -289,47 +289,47 @@ var joseKeys = []refusal{
 
 // joseText are headers and payloads that are not strict JSON.
 var joseText = []refusal{
-	{id: "payload-array", title: "A payload that is an array is refused", rules: []string{validate.RuleRequestJWS}, changes: text(nil,
+	{id: "payload-array", title: "A payload that is an array is refused", rules: []string{validate.RuleRequestJWS}, changes: written(nil,
 		func(all string) string { return "[" + all + "]" })},
-	{id: "payload-string", title: "A payload that is a string is refused", rules: []string{validate.RuleRequestJWS}, changes: text(nil,
+	{id: "payload-string", title: "A payload that is a string is refused", rules: []string{validate.RuleRequestJWS}, changes: written(nil,
 		func(string) string { return `"claims"` })},
-	{id: "payload-null", title: "A payload that is null is refused", rules: []string{validate.RuleRequestJWS}, changes: text(nil,
+	{id: "payload-null", title: "A payload that is null is refused", rules: []string{validate.RuleRequestJWS}, changes: written(nil,
 		func(string) string { return "null" })},
-	{id: "payload-cut", title: "A payload that is cut is refused", rules: []string{validate.RuleRequestJWS}, changes: text(nil,
+	{id: "payload-cut", title: "A payload that is cut is refused", rules: []string{validate.RuleRequestJWS}, changes: written(nil,
 		func(all string) string { return all[:len(all)-1] })},
-	{id: "payload-more", title: "A payload with something behind its object is refused", rules: []string{validate.RuleRequestJWS}, changes: text(nil,
+	{id: "payload-more", title: "A payload with something behind its object is refused", rules: []string{validate.RuleRequestJWS}, changes: written(nil,
 		func(all string) string { return all + "{}" })},
-	{id: "payload-bom", title: "A payload with a byte order mark is refused", rules: []string{validate.RuleRequestJWS}, changes: text(nil,
+	{id: "payload-bom", title: "A payload with a byte order mark is refused", rules: []string{validate.RuleRequestJWS}, changes: written(nil,
 		func(all string) string { return "\uFEFF" + all })},
 	{id: "payload-invalid-utf-8", title: "A payload that is no UTF-8 is refused", rules: []string{validate.RuleRequestJWS},
-		changes: text(nil, within(`,"more":"`+"\xff"+`"`))},
+		changes: written(nil, within(`,"more":"`+"\xff"+`"`))},
 	{id: "payload-comment", title: "A payload with a comment is refused", rules: []string{validate.RuleRequestJWS},
-		changes: text(nil, within(`/* more */`))},
+		changes: written(nil, within(`/* more */`))},
 	{id: "payload-trailing-comma", title: "A payload with a comma too many is refused", rules: []string{validate.RuleRequestJWS},
-		changes: text(nil, within(`,`))},
+		changes: written(nil, within(`,`))},
 	{id: "payload-deep", title: "A payload that is nested a thousand deep is refused", rules: []string{validate.RuleRequestJWS},
-		changes: text(nil, within(`,"more":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000)))},
+		changes: written(nil, within(`,"more":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000)))},
 	{id: "payload-member-twice", title: "A payload with a member twice is refused", rules: []string{validate.RuleRequestJWS},
-		changes: text(nil, within(`,"scope":"openid"`))},
+		changes: written(nil, within(`,"scope":"openid"`))},
 	{id: "payload-member-twice-escaped", title: "A payload with a member twice is refused, also where one is written with an escape",
 		rules:   []string{validate.RuleRequestJWS},
-		changes: text(nil, within(`,"\u0073cope":"openid"`))},
+		changes: written(nil, within(`,"\u0073cope":"openid"`))},
 	{id: "payload-huge-number", title: "A time of a thousand digits is refused", rules: []string{validate.RuleRequestJWS,
 		validate.RuleRequestMemberType, validate.RuleExpRange},
-		changes: text(nil, func(all string) string { return numberOf(all, "exp", "1"+strings.Repeat("0", 1000)) })},
+		changes: written(nil, func(all string) string { return numberOf(all, "exp", "1"+strings.Repeat("0", 1000)) })},
 	{id: "payload-fraction", title: "A time with an exponent beyond all years is refused", rules: []string{validate.RuleRequestJWS,
 		validate.RuleRequestMemberType, validate.RuleExpRange},
-		changes: text(nil, func(all string) string { return numberOf(all, "exp", "1e400") })},
+		changes: written(nil, func(all string) string { return numberOf(all, "exp", "1e400") })},
 	{id: "header-member-twice", title: "A header with a member twice is refused", rules: []string{validate.RuleRequestJWS},
-		changes: text(within(`,"alg":"none"`), nil)},
+		changes: written(within(`,"alg":"none"`), nil)},
 	{id: "header-array", title: "A header that is an array is refused", rules: []string{validate.RuleRequestJWS},
-		changes: text(func(all string) string { return "[" + all + "]" }, nil)},
+		changes: written(func(all string) string { return "[" + all + "]" }, nil)},
 	{id: "header-more", title: "A header with something behind its object is refused", rules: []string{validate.RuleRequestJWS},
-		changes: text(func(all string) string { return all + "x" }, nil)},
+		changes: written(func(all string) string { return all + "x" }, nil)},
 }
 
-// text writes header and payload anew and signs them.
-func text(header, payload func(string) string) func(*play) []change {
+// written writes header and payload anew and signs them.
+func written(header, payload func(string) string) func(*play) []change {
 	return func(p *play) []change { return []change{resigned(p, header, payload)} }
 }
 

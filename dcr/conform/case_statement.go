@@ -26,7 +26,7 @@ var statementMembers = []refusal{
 		changes: func(p *play) []change {
 			var all any
 			_, payload := decoded(p.software().Statement)
-			if err := json.Unmarshal(payload, &all); err != nil {
+			if err := json.Unmarshal([]byte(payload), &all); err != nil {
 				p.notRun("the statement cannot be decoded")
 			}
 			return []change{set("/software_statement", all)}

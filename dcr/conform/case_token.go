@@ -10,7 +10,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-var tokenCases = slicesOf(tokenGrants, tokenRefusals(), assertionCases())
+var tokenCases = slicesOf(tokenGrants, tokenRefusals(), tokenStrangers(), assertionCases())
 
 // granted makes a case about the answer of the token endpoint.
 func granted(id, title, section string, check func(p *play, x *Exchange)) Case {
@@ -105,6 +105,12 @@ func tokenRefusals() []Case {
 			func(_ *play, _ *client, f url.Values, _ http.Header) { f.Set("scope", "obdcr_unknown_scope") }),
 		row("twice", "A parameter that stands there twice is refused: invalid_request", "3.2", []string{"invalid_request"},
 			func(_ *play, _ *client, f url.Values, _ http.Header) { f.Add("grant_type", "client_credentials") }),
+	}
+}
+
+// tokenStrangers are token requests by somebody else than the client, or not by POST.
+func tokenStrangers() []Case {
+	return []Case{
 		{ID: "token.unknown-client", Group: "token", Title: "A client that does not exist gets no token: invalid_client",
 			Citation: rfc("6749", "5.2"), Needs: []Need{NeedToken}, run: func(p *play) {
 				c := p.registered()

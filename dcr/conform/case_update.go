@@ -205,7 +205,7 @@ func updateRefusals() []Case {
 // statementTime is the iat of the software's statement.
 func statementTime(p *play) int64 {
 	_, payload := decoded(p.software().Statement)
-	all, err := objectOf(payload)
+	all, err := objectOf([]byte(payload))
 	if err != nil {
 		p.notRun("the statement cannot be decoded")
 	}
