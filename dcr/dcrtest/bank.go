@@ -2,6 +2,7 @@ package dcrtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -19,6 +20,7 @@ import (
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/server"
+	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
@@ -56,8 +58,11 @@ func NewBank(t testing.TB, options ...Option) *Bank {
 	t.Helper()
 	s := &settings{t: t, profile: validate.OBIE33}
 	for _, o := range options {
-		o.apply(s)
+		if o.apply != nil { // the zero Option changes nothing
+			o.apply(s)
+		}
 	}
+	s.check()
 	b, err := open(s)
 	if err != nil {
 		t.Fatalf("dcrtest: the bank does not start: %v", err)
@@ -93,8 +98,17 @@ func open(s *settings) (*Bank, error) {
 		b.Close()
 		return nil, errors.Join(err, listener.Close())
 	}
-	b.serve(s, listener)
+	if err := b.serve(s, listener); err != nil {
+		b.Close()
+		return nil, errors.Join(err, listener.Close())
+	}
 	return b, nil
+}
+
+// keptMemory is a store in memory whose access tokens are elsewhere.
+type keptMemory struct {
+	*store.Memory
+	token.Keeper
 }
 
 // assemble makes the bank of the settings.
@@ -117,8 +131,15 @@ func (b *Bank) assemble(s *settings) error {
 			Authorities: map[claims.Environment][]*x509.Certificate{known.Environment: {b.directory.CA}}}},
 		Logger: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
-	if s.records == nil {
+	switch {
+	case s.records != nil:
+	case s.keeper != nil:
+		b.config.Store = keptMemory{store.NewMemory(s.clock), s.keeper}
+	default:
 		b.config.Store = store.NewMemory(s.clock)
+	}
+	if !strings.HasPrefix(b.directory.URL(), "https://127.0.0.1:") { // the host of a deterministic directory is known to its own client alone
+		b.config.Keys = server.KeyConfig{Resolver: b.directory.Resolver()}
 	}
 	for _, change := range s.configs {
 		change(&b.config)
@@ -129,18 +150,24 @@ func (b *Bank) assemble(s *settings) error {
 }
 
 // serve answers until Close.
-func (b *Bank) serve(s *settings, l net.Listener) {
+func (b *Bank) serve(s *settings, l net.Listener) error {
 	handler := b.server.Handler()
 	for _, wrap := range s.handlers {
-		handler = wrap(handler)
+		if handler = wrap(handler); handler == nil {
+			return errors.New("WithHandler: the function returns no handler: return the one that it is given, where there is nothing to change")
+		}
 	}
 	b.http = b.server.HTTPServer()
+	if b.http.TLSConfig == nil {
+		return errors.New("WithServerConfig: Clients.Server is empty, and the bank has no certificate of its own: leave it as it is")
+	}
 	b.http.Handler = b.noted(handler)
 	b.http.ErrorLog = log.New(io.Discard, "", 0)
 	b.working.Go(func() { _ = b.http.ServeTLS(l, "", "") }) // until Close
 	if s.background {
 		b.working.Go(func() { b.server.Run(b.context) })
 	}
+	return nil
 }
 
 // Close ends the bank, its connections and, unless it is another bank's, the directory. Tests
@@ -166,11 +193,19 @@ func (b *Bank) URL() string { return b.address }
 
 // DiscoveryURL is the address of the bank's discovery document.
 func (b *Bank) DiscoveryURL() string {
-	return b.address + "/.well-known/openid-configuration"
+	return b.address + cmp.Or(b.config.Paths.Discovery, "/.well-known/openid-configuration")
 }
 
-// Metadata is the discovery document of the bank, read.
-func (b *Bank) Metadata() (*tpp.Metadata, error) { return tpp.ParseMetadata(b.server.Discovery()) }
+// Metadata is the discovery document of the bank, read. The registration endpoint in it is the
+// Bank's own, and so is the token endpoint unless tokens are issued elsewhere: also where the
+// configuration has an issuer that nobody reaches.
+func (b *Bank) Metadata() (*tpp.Metadata, error) {
+	ours := tpp.Overrides{RegistrationEndpoint: b.address + cmp.Or(b.config.Paths.Registration, "/register")}
+	if path := cmp.Or(b.config.Paths.Token, "/token"); b.config.TokenEndpoint {
+		ours.TokenEndpoint, ours.TokenAudience = b.address+path, b.config.Issuer+path
+	}
+	return tpp.ParseMetadata(b.server.Discovery(), ours)
+}
 
 // Server is the bank itself, with its registrar and its policy.
 func (b *Bank) Server() *server.Bank { return b.server }

@@ -14,10 +14,12 @@ import (
 
 // draft is what the mutations of a call say.
 type draft struct {
+	name               string
 	request, statement tokenDraft
 	at                 *tokenDraft // what the next mutation changes
 	inHeader           bool        // the header of it, and not its claims
 
+	faults      []error // of the test
 	http        []func(*http.Request)
 	form        []func(url.Values)
 	certificate func(*TPP) (tls.Certificate, error) // nil: the software's own
@@ -28,6 +30,7 @@ type draft struct {
 type tokenDraft struct {
 	claims, header documentDraft
 	forgery        ssatest.Forgery
+	by             func(payload any, f ssatest.Forgery) (string, error) // nil: who signs a good one
 	signature      []func([]byte) []byte
 	compact        []func(string) string
 }
@@ -39,7 +42,7 @@ type documentDraft struct {
 }
 
 func newDraft(mutations []Mutation) *draft {
-	d := &draft{}
+	d := &draft{name: inWords(mutations)}
 	d.at = &d.request
 	d.mutate(mutations)
 	return d
@@ -101,6 +104,9 @@ func (d *tokenDraft) sign(payload []byte, alg, kid string, by func(payload any, 
 	if json.Unmarshal(forgery.Header, &named) == nil {
 		forgery.Algorithm = named.Alg
 	}
+	if d.by != nil {
+		by = d.by
+	}
 	compact, err := by(payload, forgery)
 	if err != nil {
 		return "", err
@@ -125,7 +131,7 @@ func (d *tokenDraft) sign(payload []byte, alg, kid string, by func(payload any, 
 // touched reports whether the draft differs from a good token at all.
 func (d *tokenDraft) touched() bool {
 	return len(d.claims.edits)+len(d.claims.bytes)+len(d.header.edits)+len(d.header.bytes)+len(d.signature)+len(d.compact) > 0 ||
-		d.forgery.Key != nil || d.forgery.Secret != nil || d.forgery.Unsigned || d.forgery.SaltLength != 0
+		d.by != nil || d.forgery.Key != nil || d.forgery.Secret != nil || d.forgery.Unsigned || d.forgery.SaltLength != 0
 }
 
 // authenticate changes the client assertion and the form of a token request.

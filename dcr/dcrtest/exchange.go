@@ -24,7 +24,9 @@ var lastNumber atomic.Int64
 // Exchange is a request of a TPP and what the bank answered. Its String shows both, decoded and
 // without secrets.
 type Exchange struct {
-	verb string
+	verb      string
+	mutations string      // in the words of the test
+	shown     atomic.Bool // a failure has shown it
 
 	mu          sync.Mutex
 	request     *http.Request // as sent, without its body
@@ -38,6 +40,34 @@ type Exchange struct {
 }
 
 type exchangeKey struct{}
+
+// Sent is the request as it was sent, with its secrets; nil for none.
+func (e *Exchange) Sent() *http.Request {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.request == nil {
+		return nil
+	}
+	q := e.request.Clone(context.Background())
+	setBody(q, e.body)
+	return q
+}
+
+// Answer is the answer as it came, with its secrets; nil for none.
+func (e *Exchange) Answer() *http.Response {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.status == 0 {
+		return nil
+	}
+	return e.response(nil)
+}
+
+// response makes the answer anew, with a body that can be read.
+func (e *Exchange) response(q *http.Request) *http.Response {
+	return &http.Response{StatusCode: e.status, Status: fmt.Sprint(e.status, " ", http.StatusText(e.status)), Proto: "HTTP/1.1", ProtoMajor: 1,
+		ProtoMinor: 1, Header: e.header.Clone(), Body: io.NopCloser(bytes.NewReader(e.answer)), ContentLength: int64(len(e.answer)), Request: q}
+}
 
 // noted finds the exchange of a request, for listen.
 func (b *Bank) noted(next http.Handler) http.Handler {
@@ -69,7 +99,7 @@ func (b *Bank) listen(own func(context.Context, *dcr.Error)) func(context.Contex
 // recorder sends the one request of an exchange, changed by the mutations of HTTP, and notes it
 // with its answer.
 type recorder struct {
-	bank *Bank
+	tpp  *TPP
 	base http.RoundTripper
 	d    *draft
 	e    *Exchange
@@ -88,8 +118,7 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 	}
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
-	return &http.Response{StatusCode: r.e.status, Status: strconv.Itoa(r.e.status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: r.e.header.Clone(), Body: io.NopCloser(bytes.NewReader(r.e.answer)), ContentLength: int64(len(r.e.answer)), Request: q}, nil
+	return r.e.response(q), nil
 }
 
 // send changes, notes and sends a request, and reads the answer.
@@ -100,7 +129,7 @@ func (r *recorder) send(q *http.Request) error {
 		body, err = r.d.authenticate(q, body)
 	}
 	if err != nil {
-		return err
+		return r.tpp.misused(err)
 	}
 	setBody(q, body)
 	for _, change := range r.d.http {
@@ -114,8 +143,8 @@ func (r *recorder) send(q *http.Request) error {
 	r.e.request, r.e.body = q.Clone(context.Background()), body
 	r.e.mu.Unlock()
 	number := strconv.FormatInt(lastNumber.Add(1), 10)
-	r.bank.exchanges.Store(number, r.e)
-	defer r.bank.exchanges.Delete(number)
+	r.tpp.bank.exchanges.Store(number, r.e)
+	defer r.tpp.bank.exchanges.Delete(number)
 	q.Header.Set(header, number)
 	response, err := r.base.RoundTrip(q)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/ssa/ssatest"
@@ -71,7 +72,7 @@ func Edit(change func(members map[string]any)) Mutation {
 		}
 		change(members)
 		return members, true, nil
-	})
+	}).needs(change != nil)
 }
 
 // Bytes changes a document as it is written, after Set, Remove and Edit and before it is
@@ -80,18 +81,37 @@ func Bytes(change func(document []byte) []byte) Mutation {
 	return Mutation{"Bytes", func(d *draft) {
 		at := d.document()
 		at.bytes = append(at.bytes, change)
-	}}
+	}}.needs(change != nil)
 }
 
 // All makes one mutation of several.
 func All(mutations ...Mutation) Mutation {
-	return Mutation{"All", func(d *draft) { d.mutate(mutations) }}
+	return Mutation{inWords(mutations), func(d *draft) { d.mutate(mutations) }}
+}
+
+// inWords are the names of mutations, as a test has them.
+func inWords(mutations []Mutation) string {
+	all := make([]string, len(mutations))
+	for i, m := range mutations {
+		all[i] = m.name
+	}
+	return strings.Join(all, ", ")
+}
+
+// needs has a mutation without the function that it needs fail the test.
+func (m Mutation) needs(there bool) Mutation {
+	if there {
+		return m
+	}
+	return Mutation{m.name, func(d *draft) {
+		d.faults = append(d.faults, fmt.Errorf("%s gets nil: give it a function, a key or a certificate", m.name))
+	}}
 }
 
 // Header has Set, Remove, Edit and Bytes change the header of the JWS. The signature goes by the
 // alg of the header: RS256 where it says so, and else what the type of the key gives.
 func Header(mutations ...Mutation) Mutation {
-	return Mutation{"Header", func(d *draft) {
+	return Mutation{"Header(" + inWords(mutations) + ")", func(d *draft) {
 		before := d.inHeader
 		d.inHeader = true
 		d.mutate(mutations)
@@ -102,7 +122,7 @@ func Header(mutations ...Mutation) Mutation {
 // Statement has the mutations change the software statement. The request stays as it would be
 // with the good one.
 func Statement(mutations ...Mutation) Mutation {
-	return Mutation{"Statement", func(d *draft) {
+	return Mutation{"Statement(" + inWords(mutations) + ")", func(d *draft) {
 		at, inHeader := d.at, d.inHeader
 		d.at, d.inHeader = &d.statement, false
 		d.mutate(mutations)
@@ -119,7 +139,7 @@ func Algorithm(alg claims.Algorithm) Mutation { return Header(Set("/alg", alg)) 
 
 // SignedBy signs with another key, such as the ForgedKey of the directory.
 func SignedBy(key crypto.Signer) Mutation {
-	return forge("SignedBy", func(f *ssatest.Forgery) { f.Key = key })
+	return forge("SignedBy", func(f *ssatest.Forgery) { f.Key = key }).needs(key != nil)
 }
 
 // SignedWithSecret signs by HMAC with SHA-256, as HS256 does.
@@ -141,12 +161,12 @@ func forge(name string, change func(*ssatest.Forgery)) Mutation {
 
 // Signature changes the bytes of the signature.
 func Signature(change func(signature []byte) []byte) Mutation {
-	return Mutation{"Signature", func(d *draft) { d.at.signature = append(d.at.signature, change) }}
+	return Mutation{"Signature", func(d *draft) { d.at.signature = append(d.at.signature, change) }}.needs(change != nil)
 }
 
 // JWS changes the compact form at last: what it returns is sent, whatever it is.
 func JWS(change func(compact string) string) Mutation {
-	return Mutation{"JWS", func(d *draft) { d.at.compact = append(d.at.compact, change) }}
+	return Mutation{"JWS", func(d *draft) { d.at.compact = append(d.at.compact, change) }}.needs(change != nil)
 }
 
 // Exactly sends a compact JWS that the test has made, or what it has in its place.
@@ -155,3 +175,11 @@ func Exactly(compact string) Mutation { return JWS(func(string) string { return 
 // StatementOf puts in a statement that the test has made. The mutations of Statement do not
 // reach it.
 func StatementOf(compact string) Mutation { return Statement(Exactly(compact)) }
+
+// StatementBy has another directory sign the statement, by its own name and its own key.
+func StatementBy(other *ssatest.Directory) Mutation {
+	return Statement(Mutation{"StatementBy", func(d *draft) {
+		d.mutate([]Mutation{Set("/iss", other.Anchor().Issuer), KeyID(other.KeyID())})
+		d.at.by = other.SignWith
+	}}.needs(other != nil))
+}

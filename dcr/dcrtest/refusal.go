@@ -80,6 +80,7 @@ func RequireViolation(t testing.TB, err error, rules ...string) *Refusal {
 			t.Fatalf("dcrtest: there is no rule %q: take one of the constants validate.Rule...", rule)
 		}
 		if !slices.Contains(r.Rules, rule) {
+			r.Exchange.shown.Store(true)
 			t.Fatalf("dcrtest: the bank does not find %s broken\nfound: %s\n%s", rule, r.found(), r.Exchange)
 		}
 	}

@@ -31,19 +31,32 @@ type TPP struct {
 type TPPOption struct{ apply func(*tppSettings) }
 
 type tppSettings struct {
+	fault    string // an option without its function
 	software ssatest.SoftwareOptions
 	options  []func(*tpp.RequestOptions)
 }
 
 // WithSoftware changes what software it is: its identifiers, roles, redirect URIs, algorithm.
 func WithSoftware(change func(*ssatest.SoftwareOptions)) TPPOption {
-	return TPPOption{func(s *tppSettings) { change(&s.software) }}
+	return TPPOption{func(s *tppSettings) {
+		if change == nil {
+			s.fault = "WithSoftware"
+			return
+		}
+		change(&s.software)
+	}}
 }
 
 // WithRequest changes what the software asks for in each request, such as another
 // authentication method.
 func WithRequest(change func(*tpp.RequestOptions)) TPPOption {
-	return TPPOption{func(s *tppSettings) { s.options = append(s.options, change) }}
+	return TPPOption{func(s *tppSettings) {
+		if change == nil {
+			s.fault = "WithRequest"
+			return
+		}
+		s.options = append(s.options, change)
+	}}
 }
 
 // NewTPP enrols a software at the directory of the bank. The keys of the first six software of a
@@ -52,7 +65,12 @@ func (b *Bank) NewTPP(t testing.TB, options ...TPPOption) *TPP {
 	t.Helper()
 	s := &tppSettings{}
 	for _, o := range options {
-		o.apply(s)
+		if o.apply != nil { // the zero TPPOption changes nothing
+			o.apply(s)
+		}
+	}
+	if s.fault != "" {
+		t.Fatalf("dcrtest: %s gets nil: give it a function, or leave it out", s.fault)
 	}
 	software, err := b.directory.NewSoftware(s.software)
 	if err != nil {
@@ -65,7 +83,7 @@ func (b *Bank) NewTPP(t testing.TB, options ...TPPOption) *TPP {
 // (WithDirectory).
 func (p *TPP) At(other *Bank) *TPP {
 	p.t.Helper()
-	if other.directory != p.bank.directory {
+	if other == nil || other.directory != p.bank.directory {
 		p.t.Fatalf("dcrtest: the other bank trusts another directory: start it by NewBank(t, WithDirectory(bank.Directory()))")
 	}
 	return newTPP(p.t, other, p.software, p.options)
@@ -147,11 +165,17 @@ func (p *TPP) statement(d *tokenDraft) (string, error) {
 	}
 	directory := p.bank.directory
 	statement, err := d.sign(good, string(directory.Anchor().Algorithms[0]), directory.KeyID(), directory.SignWith)
+	if err != nil {
+		err = fmt.Errorf("inside of Statement: %w", err)
+	}
 	return statement, p.misused(err)
 }
 
 // request makes the request of a draft, an update where there is a client.
 func (p *TPP) request(d *draft, clientID string) (string, error) {
+	if err := errors.Join(d.faults...); err != nil {
+		return "", p.misused(err)
+	}
 	metadata, err := p.bank.Metadata()
 	if err != nil {
 		return "", err
@@ -217,7 +241,13 @@ func (m *misuse) Unwrap() error { return m.err }
 
 // call makes one exchange.
 func (p *TPP) call(verb string, d *draft, do func(context.Context, *tpp.Client) error) error {
-	e := &Exchange{verb: verb}
+	if len(d.faults) > 0 {
+		return p.misused(errors.Join(d.faults...))
+	}
+	if p.bank.context.Err() != nil {
+		return p.misused(errors.New("the bank has ended: start another one"))
+	}
+	e := &Exchange{verb: verb, mutations: d.name}
 	own := p.software.TransportCertificate
 	base := p.http
 	if d.certificate != nil {
@@ -229,7 +259,7 @@ func (p *TPP) call(verb string, d *draft, do func(context.Context, *tpp.Client) 
 		defer base.CloseIdleConnections()
 	}
 	e.certificate = leafOf(own)
-	client, err := p.client(&http.Client{Transport: &recorder{bank: p.bank, base: base.Transport, d: d, e: e}})
+	client, err := p.client(&http.Client{Transport: &recorder{tpp: p, base: base.Transport, d: d, e: e}})
 	if err != nil {
 		return p.misused(err)
 	}

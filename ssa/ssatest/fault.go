@@ -3,7 +3,9 @@ package ssatest
 import (
 	"bytes"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -24,14 +26,15 @@ type KeySetFault struct {
 	Times       int    // after so many answers the fault is over; 0: it lasts
 }
 
-// Misbehave sets the fault of the key set at a path, such as /keys.jwks, in the place of the
-// one before. EveryPath is all of them that have no fault of their own. The zero KeySetFault
-// ends a fault. A Resolver knows of no faults: it asks nobody.
+// Misbehave sets the fault of the key set at a path, such as /keys.jwks, or at an address, such as
+// EnrolledSoftware.JWKSURL, in the place of the one before. EveryPath is all of them that have no
+// fault of their own. The zero KeySetFault ends a fault. A Resolver knows of no faults: it asks
+// nobody.
 func (d *Directory) Misbehave(path string, f KeySetFault) {
 	f.Body = bytes.Clone(f.Body)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.faults[path] = &f
+	d.faults[d.pathOf(path)] = &f
 }
 
 // Behave ends all faults.
@@ -41,11 +44,11 @@ func (d *Directory) Behave() {
 	clear(d.faults)
 }
 
-// Fetches is how often the key set at a path was asked for over HTTP.
+// Fetches is how often the key set at a path or an address was asked for over HTTP.
 func (d *Directory) Fetches(path string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.fetches[path]
+	return d.fetches[d.pathOf(path)]
 }
 
 // fault counts a fetch and returns its fault.
@@ -118,4 +121,23 @@ func (f KeySetFault) write(w http.ResponseWriter, body []byte) {
 		w.WriteHeader(status)
 	}
 	_, _ = w.Write(body)
+}
+
+// RevokedURL is the address of the software's withdrawn keys, its
+// software_jwks_revoked_endpoint.
+func (s *EnrolledSoftware) RevokedURL() string {
+	return s.directory.URL() + "/" + url.PathEscape(s.OrgID) + "/revoked/" + url.PathEscape(s.SoftwareID) + ".jwks"
+}
+
+// Withdraw publishes all keys of the software as withdrawn. They stay in its key set.
+func (s *EnrolledSoftware) Withdraw() {
+	s.directory.Publish(s.directory.pathOf(s.RevokedURL()), s.jwks)
+}
+
+// pathOf is the path of an address of the directory, and any other text as it is.
+func (d *Directory) pathOf(address string) string {
+	if path, ours := strings.CutPrefix(address, d.URL()); ours {
+		return path
+	}
+	return address
 }
