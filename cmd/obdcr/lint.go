@@ -24,6 +24,7 @@ type lintOptions struct {
 	anchored                     bool // what the bank trusts of a directory is known
 	audGiven, update, strict     bool
 	profileGiven                 bool
+	ofVectors                    []string // flags that were given and that test vectors do not need
 }
 
 func (a *app) lintCommand() *cobra.Command {
@@ -38,7 +39,8 @@ ends in one of the first three and is nothing. It goes on after a violation, whe
 would stop.
 
 lint checks signatures, audience and certificate only if flags give what that needs, and
-says which it did not check. "valid" alone means that all four are good.`,
+says which it did not check. "valid" alone means that all four are good. Signed test
+vectors name their own clock, keys, profile and policy, and are judged by these.`,
 		Example: `  obdcr lint request.jwt
   obdcr lint request.jwt --ssa-jwks directory.jwks \
     --software-jwks software.jwks -o json
@@ -48,7 +50,7 @@ says which it did not check. "valid" alone means that all four are good.`,
     --cert transport.pem --strict`,
 		Args: someFiles,
 		RunE: func(c *cobra.Command, args []string) error {
-			o.audGiven, o.profileGiven = c.Flags().Changed("aud"), c.Flags().Changed("profile")
+			o.audGiven, o.profileGiven, o.ofVectors = c.Flags().Changed("aud"), c.Flags().Changed("profile"), givenVectorFlags(c.Flags())
 			return a.lint(c.Context(), c.OutOrStdout(), args, false, o)
 		},
 	}
@@ -84,7 +86,7 @@ says which it did not check. "valid" alone means that all four are good.`,
 		Example: "  obdcr lint ssa ssa.jwt --ssa-jwks directory.jwks",
 		Args:    someFiles,
 		RunE: func(c *cobra.Command, args []string) error {
-			o.profileGiven = c.Flags().Changed("profile")
+			o.profileGiven, o.ofVectors = c.Flags().Changed("profile"), givenVectorFlags(c.Flags())
 			return a.lint(c.Context(), c.OutOrStdout(), args, true, o)
 		},
 	})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/dcr/vectors/signed/judge"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 	"github.com/obdcr/obdcr/validate/report"
@@ -27,6 +28,7 @@ type judgement struct {
 	result *report.Result // nil if the file was not judged
 	unread error          // a key set that could not be read
 	unused bool           // the statement of --ssa was not looked at
+	vector bool           // it is a test vector, judged by what it names itself
 	err    error          // why the file was not judged
 	left   string         // the name of a file that is left out, because lint does not judge such ones
 }
@@ -66,12 +68,13 @@ func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool
 	if err != nil {
 		return err
 	}
-	sum := &lintSummary{app: a, strict: o.strict, failOn: o.failOn}
+	sum := &lintSummary{app: a, strict: o.strict, failOn: o.failOn, unneeded: o.ofVectors}
+	vectors := a.vectorJudge()
 	if many && a.progress {
 		sum.bar = progress{out: a.err, total: len(files)}
 	}
 	err = inOrder(ctx, files, runtime.GOMAXPROCS(0),
-		func(c candidate) judgement { return a.judge(ctx, c, in, statement, alone, o) },
+		func(c candidate) judgement { return a.judge(ctx, c, in, statement, alone, o, vectors) },
 		func(j judgement) error { return sum.add(w, j) })
 	sum.bar.wipe()
 	switch {
@@ -102,7 +105,7 @@ func untilSignal(ctx context.Context, files []candidate) (context.Context, func(
 
 // judge judges one file. It is called for several files at once. A file of a wrong kind gets
 // one violation, which says what it is; one of a folder is left out unless it is to be a token.
-func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statement string, alone bool, o *lintOptions) judgement {
+func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statement string, alone bool, o *lintOptions, vectors *judge.Judge) judgement {
 	wanted := input.Request
 	if alone {
 		wanted = input.Statement
@@ -116,6 +119,8 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 		return judgement{result: a.resultOf(c.name, alone, o, unjudged(&in, wanted, endlessFile(wanted)))}
 	case err != nil:
 		return judgement{err: unread("", err)}
+	case isVector(data):
+		return a.judgeVector(ctx, c, data, vectors)
 	}
 	lint := func() (*tpp.LintResult, error) {
 		if in.Statement, in.Request = data, ""; !alone {
@@ -185,6 +190,8 @@ type lintSummary struct {
 	invalid  int
 	strictly int      // files that are valid and fail because of failOn
 	unused   int      // files that hold a statement themselves, beside that of --ssa
+	vectors  int      // files that are test vectors
+	unneeded []string // flags that were given and are not used for test vectors
 	open     int      // files that fail because something was not checked
 	others   int      // files of folders that are left out
 	left     []string // the names of the first of them
@@ -218,6 +225,9 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 	if j.unused {
 		s.unused++
 	}
+	if j.vector {
+		s.vectors++
+	}
 	switch {
 	case fails(j.result.Report, s.failOn):
 		s.invalid++
@@ -238,6 +248,9 @@ func (s *lintSummary) verdict(many bool) error {
 		s.app.note("--ssa is not used: the request holds a statement itself, which is what the bank gets")
 	case s.unused > 0:
 		s.app.note("--ssa is not used for %d of the files: they hold a statement themselves, which is what the bank gets", s.unused)
+	}
+	if s.vectors > 0 && len(s.unneeded) > 0 {
+		s.app.note("not used for test vectors, which name their own: %s", strings.Join(s.unneeded, ", "))
 	}
 	if s.others > 0 {
 		names := strings.Join(s.left, ", ")

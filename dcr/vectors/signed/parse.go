@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
@@ -55,14 +56,14 @@ type citationRow struct {
 	URL     string `json:"url"`
 }
 
-// IsVector reports whether a JSON document is meant as a signed vector, of whatever version:
-// an object with a version, a token and an expectation.
+// IsVector reports whether a document is meant as a signed vector, of whatever version and
+// however broken: it names a version, an expectation, and a token or keys.
 func IsVector(document string) bool {
 	object, err := jsonscan.Parse(document)
-	if err != nil {
-		return false
-	}
 	has := func(name string) bool { _, there := object.Member(name); return there }
+	if err != nil {
+		has = func(name string) bool { return strings.Contains(document, `"`+name+`"`) }
+	}
 	return has("version") && has("expect") && (has("jws") || has("jws_base64") || has("keys"))
 }
 
@@ -94,7 +95,7 @@ func Parse(data []byte) (Vector, error) {
 func checkVersion(document string) error {
 	object, err := jsonscan.Parse(document)
 	if err != nil {
-		return err
+		return errors.New(jsonscan.ReasonIn(document, err))
 	}
 	version, there := object.Member("version")
 	switch {

@@ -17,8 +17,12 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// ErrKeys means that a file of keys or certificates which a vector names can't be used.
-var ErrKeys = errors.New("unusable keys of a vector")
+var (
+	// ErrKeys means that a file of keys or certificates which a vector names can't be used.
+	ErrKeys = errors.New("unusable keys of a vector")
+	// ErrRead means that such a file can't be read.
+	ErrRead = errors.New("unreadable keys of a vector")
+)
 
 // Judge judges vectors. It keeps the keys and policies that it has read, as many vectors share
 // them. It is safe for concurrent use.
@@ -61,8 +65,8 @@ type (
 	}
 )
 
-// Input returns what tpp.Lint judges of a vector. The error wraps ErrKeys where a file that
-// the vector names cannot be read or used.
+// Input returns what tpp.Lint judges of a vector. The error wraps ErrRead or ErrKeys where a
+// file that the vector names cannot be read or used.
 func (j *Judge) Input(v *signed.Vector) (in tpp.LintInput, err error) {
 	if v.Kind == signed.Statement {
 		in.Statement = string(v.JWS)
@@ -118,14 +122,15 @@ func (j *Judge) keySet(name string) (ssa.KeySet, error) {
 // parsed reads a file and parses it.
 func parsed[T any](j *Judge, name string, parse func([]byte) (T, error)) (T, error) {
 	data, err := j.read(name)
-	if err == nil {
-		var value T
-		if value, err = parse(data); err == nil {
-			return value, nil
-		}
+	if err != nil {
+		var none T
+		return none, fmt.Errorf("%w: %s: %w", ErrRead, name, err)
 	}
-	var none T
-	return none, fmt.Errorf("%w: %s: %w", ErrKeys, name, err)
+	value, err := parse(data)
+	if err != nil {
+		return value, fmt.Errorf("%w: %s: %w", ErrKeys, name, err)
+	}
+	return value, nil
 }
 
 // softwareKeys are the keys of a software, and those that are withdrawn.

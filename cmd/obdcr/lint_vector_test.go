@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/dcr/vectors/signed"
+	"github.com/obdcr/obdcr/validate"
+)
+
+const vectorFolder = "../../dcr/vectors/signed/data"
+
+// toldOfVector is what a report in JSON says of a vector.
+type toldOfVector struct {
+	File       string
+	Valid      bool
+	Wire       *struct{ Error validate.Code }
+	Violations []struct {
+		Rule     string
+		Severity validate.Severity
+	}
+	Checks map[string]validate.CheckState
+}
+
+func (r *toldOfVector) rules(of validate.Severity) []string {
+	ids := []string{}
+	for _, v := range r.Violations {
+		if v.Severity == of {
+			ids = append(ids, v.Rule)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// lintVectors runs lint for JSON.
+func lintVectors(t *testing.T, args ...string) (code int, reports []toldOfVector, messages string) {
+	t.Helper()
+	var out, told bytes.Buffer
+	code = (&app{err: &told}).run(append([]string{"lint", "-o", "json"}, args...), &out)
+	if out.Len() > 0 {
+		text := out.String()
+		if text[0] != '[' {
+			text = "[" + text + "]"
+		}
+		require.NoError(t, json.Unmarshal([]byte(text), &reports))
+	}
+	return code, reports, told.String()
+}
+
+func TestOneLintJudgesAllVectorsAsTheyExpect(t *testing.T) {
+	t.Parallel()
+	code, reports, messages := lintVectors(t, vectorFolder)
+	require.Equal(t, exitViolated, code, messages)
+	all, err := signed.Load()
+	require.NoError(t, err)
+	require.Len(t, reports, len(all))
+	by := map[string]*toldOfVector{}
+	for i := range reports {
+		by[reports[i].File] = &reports[i]
+	}
+	for _, v := range all {
+		got := by[filepath.Join(vectorFolder, v.File)]
+		require.NotNil(t, got, v.Name)
+		wire := validate.Code("")
+		if got.Wire != nil {
+			wire = got.Wire.Error
+		}
+		assert.Equal(t, v.Expect.Valid, got.Valid, v.Name)
+		assert.Equal(t, v.Expect.Wire, wire, v.Name)
+		assert.Equal(t, v.Expect.Rules, got.rules(validate.SeverityError), v.Name)
+		assert.Equal(t, v.Expect.Warnings, got.rules(validate.SeverityWarning), v.Name)
+	}
+}
+
+// vectorIn writes a vector, changed, and its keys into a folder, and returns its name.
+func vectorIn(t *testing.T, dir string, change func(text string) string) string {
+	t.Helper()
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "keys"), os.DirFS(vectorFolder+"/keys")))
+	data, err := os.ReadFile(vectorFolder + "/vectors/redirect_uris.https/plain-http.json")
+	require.NoError(t, err)
+	name := filepath.Join(dir, "vectors", "about", "name.json")
+	require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+	require.NoError(t, os.WriteFile(name, []byte(change(string(data))), 0o600))
+	return name
+}
+
+func TestAVectorThatCannotBeReadIsTold(t *testing.T) {
+	t.Parallel()
+	replaced := func(old, with string) func(string) string {
+		return func(text string) string { return strings.Replace(text, old, with, 1) }
+	}
+	for name, c := range map[string]struct {
+		change func(string) string
+		code   int
+		words  []string
+	}{
+		"another version":    {replaced(`"version": 1`, `"version": 2, "new": {}`), exitUsage, []string{"version is 2", "reads 1"}},
+		"no number":          {replaced(`"version": 1`, `"version": "1"`), exitUsage, []string{"version"}},
+		"an unknown member":  {replaced(`"live"`, `"alive"`), exitUsage, []string{"alive"}},
+		"a member twice":     {replaced(`"live"`, `"version": 1, "live"`), exitUsage, []string{"twice"}},
+		"no token":           {replaced(`"jws"`, `"jws_base64"`), exitUsage, []string{"jws_base64"}},
+		"an unknown profile": {replaced(`"obie-3.3"`, `"obie-9"`), exitUsage, []string{"obie-9"}},
+		"a broken policy":    {replaced(`"audience"`, `"policy": {"scopes": 1}, "audience"`), exitUsage, []string{"policy", "scopes"}},
+		"another folder":     {replaced(`../../keys/software.jwks.json`, `../../other/software.jwks.json`), exitUsage, []string{"other/software"}},
+		"a file not there":   {replaced(`keys/software.jwks.json`, `keys/nowhere.jwks.json`), exitIO, []string{"nowhere.jwks.json"}},
+		"no key set":         {replaced(`keys/software.jwks.json`, `keys/transport.pem`), exitUsage, []string{"transport.pem"}},
+		"a contradiction":    {replaced(`"valid": false`, `"valid": true`), exitUsage, []string{"valid"}},
+		"a misspelt rule":    {replaced(`"rules": ["redirect_uris.https"]`, `"rules": ["redirect_uris.http"]`), exitUsage, []string{"redirect_uris.http"}},
+		"no time":            {replaced(`"now": "2023`, `"now": "23`), exitUsage, []string{"now"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := vectorIn(t, t.TempDir(), c.change)
+			code, reports, messages := lintVectors(t, file)
+			assert.Equal(t, c.code, code, messages)
+			assert.Empty(t, reports)
+			assert.Contains(t, messages, file)
+			for _, word := range c.words {
+				assert.Contains(t, messages, word)
+			}
+		})
+	}
+}
+
+// What cannot be read does not hide what the other files of a folder break.
+func TestAVectorThatCannotBeReadLeavesTheOthersJudged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	name := vectorIn(t, dir, func(s string) string { return s })
+	data, err := os.ReadFile(name)
+	require.NoError(t, err)
+	broken := filepath.Join(filepath.Dir(name), "other.json")
+	require.NoError(t, os.WriteFile(broken, bytes.Replace(data, []byte(`"version": 1`), []byte(`"version": 7`), 1), 0o600))
+	code, reports, messages := lintVectors(t, dir)
+	require.Equal(t, exitViolated, code)
+	require.Len(t, reports, 1)
+	require.Equal(t, []string{validate.RuleRedirectURIsHTTPS}, reports[0].rules(validate.SeverityError))
+	require.Contains(t, messages, broken)
+	require.Contains(t, messages, "version is 7")
+}
+
+func TestFlagsThatAVectorDoesNotNeedAreTold(t *testing.T) {
+	t.Parallel()
+	name := vectorIn(t, t.TempDir(), func(s string) string { return s })
+	code, reports, messages := lintVectors(t, name, "--profile", "wso2", "--aud", "0015800001041REAAX")
+	require.Equal(t, exitViolated, code)
+	require.Equal(t, []string{validate.RuleRedirectURIsHTTPS}, reports[0].rules(validate.SeverityError), "the vector's own audience")
+	require.Contains(t, messages, "--profile")
+	require.Contains(t, messages, "--aud")
+	_, _, messages = lintVectors(t, name)
+	require.Empty(t, messages)
+}
+
+// A vector of a statement and one of a request are told apart by themselves.
+func TestLintSSATakesVectorsToo(t *testing.T) {
+	t.Parallel()
+	name := vectorIn(t, t.TempDir(), func(s string) string { return s })
+	var out, messages bytes.Buffer
+	require.Equal(t, exitViolated, (&app{err: &messages}).run([]string{"lint", "ssa", name, "-o", "concise"}, &out))
+	require.Contains(t, out.String(), validate.RuleRedirectURIsHTTPS)
+}
