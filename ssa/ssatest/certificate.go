@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"math/big"
 	"net"
-	"slices"
 	"time"
 )
 
@@ -55,12 +54,10 @@ func (a *authority) issue(template *x509.Certificate, public crypto.PublicKey) (
 	if err != nil {
 		return nil, err
 	}
-	serial := sha256.Sum256(slices.Concat([]byte(template.Subject.String()), template.RawSubject, der))
+	serial := sha256.Sum256(append([]byte(template.Subject.String()), der...))
 	serial[0] |= 0x40 // never short, never negative
 	template.SerialNumber = new(big.Int).SetBytes(serial[:16])
-	if template.NotAfter.IsZero() {
-		template.NotBefore, template.NotAfter = validFrom, validTo
-	}
+	template.NotBefore, template.NotAfter = validFrom, validTo
 	template.SignatureAlgorithm = x509.SHA256WithRSA
 	parent := a.cert
 	if parent == nil {
@@ -119,14 +116,6 @@ func (a *authority) server(key *rsa.PrivateKey, hosts ...string) (tls.Certificat
 		return tls.Certificate{}, err
 	}
 	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}, nil
-}
-
-// Certificate issues a certificate of the directory's CA for a public key, as a template says:
-// its Subject or RawSubject, usage and validity. Without a validity it is that of all others.
-// The serial number follows from subject and key. The CA looks at nothing, so that tests have
-// certificates which no directory would issue.
-func (d *Directory) Certificate(template x509.Certificate, public crypto.PublicKey) (*x509.Certificate, error) {
-	return d.ca.issue(&template, public)
 }
 
 // PEM encodes a certificate with its chain, and its key in PKCS #8, for programs that

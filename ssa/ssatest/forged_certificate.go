@@ -20,6 +20,7 @@ import (
 type CertificateForgery struct {
 	NotBefore, NotAfter time.Time
 	Subject             *pkix.Name
+	RawSubject          []byte             // the subject as DER, for names that pkix.Name does not write
 	Usage               []x509.ExtKeyUsage // extended key usages
 	Key                 crypto.Signer      // that the certificate is for, instead of the software's transport key
 	ForeignCA           bool               // the issuer has the name of the Directory's CA, and another key
@@ -44,6 +45,7 @@ func (s *EnrolledSoftware) CertificateWith(f CertificateForgery) (tls.Certificat
 	if f.Subject != nil {
 		template.Subject = *f.Subject
 	}
+	template.RawSubject = f.RawSubject
 	if !f.NotBefore.IsZero() {
 		template.NotBefore = f.NotBefore
 	}
@@ -54,7 +56,7 @@ func (s *EnrolledSoftware) CertificateWith(f CertificateForgery) (tls.Certificat
 		template.ExtKeyUsage = f.Usage
 	}
 	key := cmp.Or(f.Key, s.TransportCertificate.PrivateKey.(crypto.Signer)) // NewSoftware has put a key there
-	serial := sha256.Sum256(fmt.Append(nil, "forged ", template.Subject, template.NotBefore, template.NotAfter))
+	serial := sha256.Sum256(fmt.Append(nil, "forged ", template.Subject, template.RawSubject, template.NotBefore, template.NotAfter))
 	template.SerialNumber = new(big.Int).SetBytes(serial[1:16])
 	raw, err := x509.CreateCertificate(rand.Reader, template, ca.cert, key.Public(), ca.key)
 	if err != nil {

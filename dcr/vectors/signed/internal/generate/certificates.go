@@ -11,13 +11,14 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/internal/dn"
+	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
 // transport issues a transport certificate with a subject (DER) over the software's transport
 // key. Its error is one of a subject that no certificate can have.
 func (w *world) transport(subject []byte) (*x509.Certificate, error) {
-	own := w.software.TransportCertificate.Leaf
-	return w.directory.Certificate(x509.Certificate{RawSubject: subject, KeyUsage: own.KeyUsage, ExtKeyUsage: own.ExtKeyUsage}, own.PublicKey)
+	c, err := w.software.CertificateWith(ssatest.CertificateForgery{RawSubject: subject})
+	return c.Leaf, err
 }
 
 // certificateOf returns the name of the file with the certificate of a draft: that of the
