@@ -2,7 +2,9 @@ package conform
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -83,6 +85,9 @@ func (p *play) register(changes ...change) *Exchange {
 // registered registers a client that the case needs. It ends the case if the bank refuses.
 func (p *play) registered(changes ...change) *client {
 	x := p.register(changes...)
+	if x.status() == http.StatusAccepted {
+		p.allowed("pending_changes", "a person at the bank approves each registration; the case needs one that is made at once")
+	}
 	p.expectStatus(x, p.createdStatus()...)
 	if x.client == nil {
 		p.fail("a JSON object with a client_id, as RFC 7591 section 3.2.1 has it")
@@ -144,6 +149,21 @@ func (p *play) expectCode(x *Exchange, status int, codes ...string) {
 
 // expectUnauthorised ends the case as failed unless the answer is 401.
 func (p *play) expectUnauthorised(x *Exchange) { p.expectStatus(x, http.StatusUnauthorized) }
+
+// expectNoEntry ends the case as failed unless the bank turns the connection or the request away: a handshake that it
+// ends, or 400, 401 or 403.
+func (p *play) expectNoEntry(x *Exchange) {
+	if !x.answered() {
+		var late net.Error
+		if errors.As(x.lost, &late) && late.Timeout() {
+			p.broken("%s: no answer: %s", x.Verb, x.Error)
+		}
+		return
+	}
+	if !slices.Contains([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden}, x.status()) {
+		p.fail("no TLS connection, or status 401 or 403")
+	}
+}
 
 // either lists numbers.
 func either(numbers []int) string {

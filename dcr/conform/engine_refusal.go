@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -53,6 +54,9 @@ func (p *play) expectRefusal(x *Exchange, rules ...string) {
 		if open := p.run.open(rules); open != "" {
 			p.allowed(open, "the bank accepts what this rule refuses")
 		}
+		if p.policyTakes(x, rules) {
+			p.allowed("policy", "it takes this request")
+		}
 		p.fail("%s", want)
 	}
 	if !slices.Contains(want.statuses, x.status()) {
@@ -97,4 +101,19 @@ func (r *run) open(rules []string) string {
 		return ""
 	}
 	return rules[0]
+}
+
+// policyTakes reports whether the request of an exchange breaks none of the rules by the policy that the bank has given.
+// Rules about keys, signatures and earlier requests are never open.
+func (p *play) policyTakes(x *Exchange, rules []string) bool {
+	external := func(id string) bool {
+		rule, known := validate.RuleByID(id)
+		return !known || rule.External
+	}
+	if p.run.validator == nil || len(rules) == 0 || slices.ContainsFunc(rules, external) {
+		return false
+	}
+	result, err := tpp.Lint(p.ctx, tpp.LintInput{Request: x.Sent.Body, Validator: p.run.validator, Now: p.run.config.Clock(),
+		Update: x.Sent.Method == http.MethodPut, Certificate: p.software().Certificate.Leaf})
+	return err == nil && result.Report.Valid()
 }

@@ -4,11 +4,11 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 
@@ -18,8 +18,9 @@ import (
 
 // secrets are all secrets that a run has seen. A report is cleaned of each, wherever it stands.
 type secrets struct {
-	mutex sync.Mutex
-	all   []string
+	mutex   sync.Mutex
+	all     map[string]bool   // each in each of its spellings
+	cleaner *strings.Replacer // of all; nil: it has to be made anew
 }
 
 // shortest is the shortest text that is looked for everywhere. A shorter secret is left out of its own
@@ -32,11 +33,16 @@ func (s *secrets) add(text string) {
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	for _, form := range forms(text) {
-		if !slices.Contains(s.all, form) {
-			s.all = append(s.all, form)
-		}
+	if s.all == nil {
+		s.all = map[string]bool{}
 	}
+	if s.all[text] {
+		return
+	}
+	for _, form := range forms(text) {
+		s.all[form] = true
+	}
+	s.cleaner = nil
 }
 
 // forms are the spellings in which a bank may repeat a secret, by itself or as a part of a longer text.
@@ -120,13 +126,21 @@ func (s *secrets) members(document any) {
 
 // clean returns a text without the secrets.
 func (s *secrets) clean(text string) string {
+	if text == "" {
+		return ""
+	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	sort.Slice(s.all, func(i, j int) bool { return len(s.all[i]) > len(s.all[j]) }) // a secret may be part of another
-	for _, one := range s.all {
-		text = strings.ReplaceAll(text, one, secret.Hidden)
+	if s.cleaner == nil {
+		all := slices.Collect(maps.Keys(s.all))
+		slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // a secret may be the beginning of another
+		pairs := make([]string, 0, 2*len(all))
+		for _, one := range all {
+			pairs = append(pairs, one, secret.Hidden)
+		}
+		s.cleaner = strings.NewReplacer(pairs...)
 	}
-	return text
+	return s.cleaner.Replace(text)
 }
 
 // cleanResult takes the secrets out of a result.

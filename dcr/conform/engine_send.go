@@ -187,7 +187,7 @@ func (p *play) exchange(c *call, q *http.Request, certificate tls.Certificate) *
 		p.add(c.exchange)
 	}
 	if p.ctx.Err() != nil {
-		p.broken("interrupted")
+		p.notRun("%s", why(p.ctx))
 	}
 	return c.exchange
 }

@@ -3,6 +3,7 @@ package conform
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,10 +16,12 @@ import (
 
 // run is one run of the cases.
 type run struct {
-	config  Config
-	policy  validate.Policy
-	secrets secrets
-	offers  offers
+	config Config
+	policy validate.Policy
+	// validator judges by the policy that the bank has given; nil where it has given none
+	validator *validate.Validator
+	secrets   secrets
+	offers    offers
 
 	mutex    sync.Mutex
 	clients  []*client
@@ -68,7 +71,9 @@ func newRun(c Config) *run {
 func (r *run) setPolicy() error {
 	if r.config.Policy != nil {
 		r.policy = *r.config.Policy
-		return nil
+		var err error
+		r.validator, err = validate.New(validate.Config{Profile: r.config.Profile, Policy: r.policy})
+		return err
 	}
 	policy, err := r.config.Metadata.Policy(r.config.Profile)
 	if err != nil {
@@ -179,18 +184,22 @@ func (r *run) prevented(ctx context.Context, p *play) *ended {
 
 // why tells why a context has ended.
 func why(ctx context.Context) string {
-	if cause := context.Cause(ctx); cause != nil && cause != context.Canceled {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, context.Canceled):
+		return "the run was interrupted"
+	case errors.Is(cause, context.DeadlineExceeded):
+		return "the time for it has passed"
+	default:
 		return cause.Error()
 	}
-	return "the run was interrupted"
 }
 
-// notice counts the cases that got no answer at all.
+// notice counts the cases that got no answer at all, or waited for one as long as they may.
 func (r *run) notice(p *play, result *CaseResult) {
 	if len(p.exchanges) == 0 {
 		return
 	}
-	silent := !slices.ContainsFunc(p.exchanges, func(x *Exchange) bool { return x.answered() })
+	silent := !slices.ContainsFunc(p.exchanges, func(x *Exchange) bool { return x.answered() }) || result.Millis >= r.config.Timeout.Milliseconds()
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	if !silent || result.Verdict != Errored {
@@ -198,7 +207,7 @@ func (r *run) notice(p *play, result *CaseResult) {
 		return
 	}
 	if r.silent++; r.silent >= mostSilent && r.gaveUp == "" {
-		r.gaveUp = fmt.Sprintf("the bank has not answered in %d cases in a row, last: %s", r.silent, result.Reason)
+		r.gaveUp = fmt.Sprintf("the bank has not answered in %d cases one after the other, the last time: %s", r.silent, result.Reason)
 	}
 }
 

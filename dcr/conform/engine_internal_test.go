@@ -1,0 +1,57 @@
+package conform
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/internal/jose"
+)
+
+func TestAPointerSetsAndRemoves(t *testing.T) {
+	t.Parallel()
+	document := func() any {
+		return map[string]any{"a": []any{"x", "y"}, "b": map[string]any{"c~/": 1}}
+	}
+	require.Equal(t, "z", valueAt(setAt(document(), "/a/1", "z"), "/a/1"))
+	require.Equal(t, []any{"x", "y", "z"}, valueAt(setAt(document(), "/a/-", "z"), "/a"))
+	require.Equal(t, 2, valueAt(setAt(document(), "/b/c~0~1", 2), "/b/c~0~1"))
+	require.Equal(t, 3, valueAt(setAt(document(), "/new/deep", 3), "/new/deep"))
+	require.Equal(t, []any{"y"}, valueAt(removeAt(document(), "/a/0"), "/a"))
+	require.Nil(t, valueAt(removeAt(document(), "/b/c~0~1"), "/b/c~0~1"))
+	require.Equal(t, 4, setAt(document(), "", 4))
+	require.Nil(t, valueAt(document(), "/a/9"))
+}
+
+// TestAGoodSignatureIsOne: what a case signs without a wish of its own is what a bank takes.
+func TestAGoodSignatureIsOne(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	token, err := sign(map[string]any{"alg": algorithmOf(key), "kid": "k"}, []byte(`{"a":1}`), key)
+	require.NoError(t, err)
+	parsed, err := jose.Parse(token)
+	require.NoError(t, err)
+	require.NoError(t, parsed.Verify(jose.Key{Public: key.Public()}, []string{"ES256"}))
+	header, payload := decoded(token)
+	require.JSONEq(t, `{"alg":"ES256","kid":"k"}`, header)
+	require.JSONEq(t, `{"a":1}`, payload)
+}
+
+// TestEachCaseSaysWhatItIs: the table of the cases is whole.
+func TestEachCaseSaysWhatItIs(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, c := range Cases() {
+		require.Regexp(t, `^[a-z_]+\.[a-z0-9._-]+$`, c.ID)
+		require.False(t, seen[c.ID], c.ID)
+		seen[c.ID] = true
+		require.NotEmpty(t, c.Title, c.ID)
+		require.NotEmpty(t, c.Group, c.ID)
+		require.NotEmpty(t, c.Citation.Spec, c.ID)
+		require.NotNil(t, c.run, c.ID)
+	}
+}
