@@ -20,6 +20,7 @@ type connection struct {
 	client   *tpp.Client
 	metadata *tpp.Metadata
 	settings *settings
+	clock    func() time.Time // of what is signed
 }
 
 // connect reads the settings and the bank's discovery document. by has what the user told
@@ -49,20 +50,25 @@ func (a *app) connect(ctx context.Context, o *clientOptions, verb string, by *tp
 			return nil, err
 		}
 	}
-	clock := time.Now
-	if o.now != "" {
-		now, err := timeOf(o.now)
-		if err != nil {
-			return nil, err
-		}
-		clock = func() time.Time { return now }
+	clock, err := o.clock()
+	if err != nil {
+		return nil, err
 	}
 	client, err := tpp.NewClient(tpp.Config{HTTP: a.bankClient(tpp.MutualTLS(c.pair(), c.roots), o), Metadata: metadata, Signer: c.signer,
 		KeyID: c.Kid, Certificate: c.leaf(), Clock: clock, ContentType: o.mediaType(), TokenScopes: o.tokenScopes})
 	if err != nil {
 		return nil, usageError("%s", detail(err))
 	}
-	return &connection{client: client, metadata: metadata, settings: c}, nil
+	return &connection{client: client, metadata: metadata, settings: c, clock: clock}, nil
+}
+
+// clock returns the clock of --now, which stands still, or else the system's.
+func (o *clientOptions) clock() (func() time.Time, error) {
+	if o.now == "" {
+		return time.Now, nil
+	}
+	now, err := timeOf(o.now)
+	return func() time.Time { return now }, err
 }
 
 // unusableDiscovery names the flag that gives what a discovery document lacks.

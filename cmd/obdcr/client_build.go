@@ -44,7 +44,6 @@ sent as it is: it has no newline at its end unless it goes to a terminal.`,
 	o.connectionFlags(cmd)
 	o.requestFlags(cmd)
 	o.methodFlag(cmd, "how the client is to authenticate", firstAnnounced)
-	cmd.Flags().StringVar(&o.now, "now", "", "build as at this RFC 3339 `TIME` instead of now")
 	return untilInterrupted(cmd)
 }
 

@@ -82,6 +82,7 @@ const defaultTimeout = 30 * time.Second
 func (o *clientOptions) wireFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.DurationVar(&o.timeout, "timeout", defaultTimeout, "how long to wait for each answer, a `DURATION` such as 90s")
+	f.StringVar(&o.now, "now", "", "make requests and assertions as at this RFC 3339 `TIME`, that of a bank with another clock; without it now")
 	f.BoolVar(&o.verbose, "verbose", false, "print what is sent and what comes back, without the secrets in it")
 }
 

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"time"
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
@@ -131,7 +130,7 @@ func (a *app) diagnose(ctx context.Context, t *connection, refused *tpp.Response
 	if err != nil {
 		return
 	}
-	result, err := tpp.Lint(ctx, tpp.LintInput{Request: request, Validator: v, Now: time.Now(), Update: refused.Verb == "update",
+	result, err := tpp.Lint(ctx, tpp.LintInput{Request: request, Validator: v, Now: t.clock(), Update: refused.Verb == "update",
 		Metadata: t.metadata, Certificate: t.settings.leaf()})
 	if err != nil {
 		return

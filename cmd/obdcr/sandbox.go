@@ -36,7 +36,8 @@ type sandboxOptions struct {
 	path                           string
 	store, profile, policy         string
 	authMethods, expose            []string
-	chaos                          bool
+	seed, clock                    string
+	chaos, exposePublicKeys        bool
 }
 
 func (a *app) sandboxCommand() *cobra.Command {
@@ -60,7 +61,14 @@ In a container loopback is of no use: --expose names the hosts by which others r
 sandbox, and lets it listen beyond loopback. The certificates are for these names, so
 they are fixed at the first start in the folder. Another container needs the folder too:
 ca.pem to trust, conformance.json and tpp/ to register. Whoever reaches the directory can
-have any statement signed: publish its port to nobody else.`,
+have any statement signed: publish its port to nobody else.
+
+--seed makes sandboxes alike: the same TEXT gives the same keys, which are public ones for
+tests, the same ids, and certificates that are valid from 1970 to 2099. It is fixed at the
+first start in the folder. --clock starts the sandbox's clock at another time, from
+1970-01-02 to 2099-12-30; it runs on from there, and everything in the sandbox goes by it.
+Without it real time runs. With both, a first start makes the same files to the byte.
+The verbs of a TPP, and lint, go by it with --now.`,
 		Example: `  obdcr sandbox
   obdcr sandbox --listen 127.0.0.1:0 --directory 127.0.0.1:0 --store memory
   obdcr sandbox --auth-methods client_secret_jwt --profile obie-3.2
@@ -90,6 +98,9 @@ have any statement signed: publish its port to nobody else.`,
 		"what clients may authenticate with: "+text.List(claims.AuthMethods()))
 	f.StringVar(&o.policy, "policy", "", "the bank's policy, a JSON `FILE`")
 	f.BoolVar(&o.chaos, "chaos", false, "refuse and delay a few percent of all answers of bank, portal and directory, but of /healthz, /readyz and /metrics")
+	f.StringVar(&o.seed, "seed", "", "make the keys, ids and certificates that `TEXT` gives each time; the keys are public test keys")
+	f.BoolVar(&o.exposePublicKeys, "expose-public-keys", false, "allow --seed with --expose: whoever reaches the sandbox has its keys")
+	f.StringVar(&o.clock, "clock", "", "start the sandbox's clock at this RFC 3339 `TIME`, and not at the real one")
 	complete(cmd, "store", []string{sandbox.StoreSQLite, sandbox.StoreMemory})
 	complete(cmd, "profile", text.Strings(validate.Profiles()))
 	complete(cmd, "auth-methods", text.Strings(claims.AuthMethods()))
@@ -105,12 +116,24 @@ func (a *app) sandboxConfig(c *cobra.Command, o *sandboxOptions) (sandbox.Config
 		return sandbox.Config{}, err
 	}
 	config := sandbox.Config{
+		Seed: o.seed, ExposePublicKeys: o.exposePublicKeys,
 		Dir: o.dir, Store: o.store, Profile: validate.Profile(o.profile), Chaos: o.chaos, Limiter: limiter, Path: o.path,
 		Logger: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{ReplaceAttr: shortTime})),
 	}
 	for flag, to := range map[string]*string{"listen": &config.Listen, "portal": &config.Portal, "directory": &config.Directory} {
 		if c.Flags().Changed(flag) {
 			*to = c.Flag(flag).Value.String()
+		}
+	}
+	if o.seed == "" && c.Flags().Changed("seed") {
+		return config, usageError("--seed is empty: give a text, or leave the flag out")
+	}
+	if c.Flags().Changed("clock") {
+		if config.StartAt, err = time.Parse(time.RFC3339, o.clock); err != nil {
+			return config, usageError("--clock %s is no time as RFC 3339 writes it: 2026-01-31T12:00:00Z", text.Quote(o.clock))
+		}
+		if err := sandbox.CheckStart(config.StartAt); err != nil {
+			return config, usageError("%w", err)
 		}
 	}
 	if config.Expose = o.expose; c.Flags().Changed("expose") && len(o.expose) == 0 {
@@ -163,6 +186,9 @@ func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
 	if config.Expose != nil {
 		a.note("%s", exposed)
 	}
+	if config.Seed != "" {
+		a.note("%s", seeded)
+	}
 	if err := welcome(a.out, config.Dir, s, hasShell()); err != nil {
 		return errors.Join(ioError(err), closeSandbox(s))
 	}
@@ -187,6 +213,10 @@ func (a *app) sandbox(ctx context.Context, config sandbox.Config) error {
 const exposed = "warning: --expose: anybody who reaches the directory can have any\n" +
 	indented + "statement signed, change its keys and make it fail: keep it in a network for\n" +
 	indented + "tests, and let no other system trust its keys"
+
+// seeded names the danger of --seed, as exposed does that of --expose.
+const seeded = "warning: --seed: all keys of this sandbox are public test keys, which\n" +
+	indented + "everybody has: trust them nowhere else"
 
 // closeSandbox uses a new context, because the command's has ended by then.
 func closeSandbox(s *sandbox.Sandbox) error {

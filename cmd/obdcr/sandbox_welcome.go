@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
@@ -35,6 +36,9 @@ func welcome(out io.Writer, dir string, s *sandbox.Sandbox, shell bool) error {
 		{"to test with", "POST /ssa, PUT on key sets, POST /rotate, PUT /faults,"}, {"", "PUT /people, PUT /banks, GET /fetches"},
 	} {
 		text.WriteString("  " + row[0] + strings.Repeat(" ", 14-len(row[0])) + row[1] + "\n")
+	}
+	if !s.StartAt.IsZero() {
+		text.WriteString("  clock         " + startTime(s) + " at the start, and on from there\n")
 	}
 	if s.Waits {
 		text.WriteString("  to approve    GET /pending of the bank, POST /pending/{client_id}/approve\n" +
@@ -69,6 +73,9 @@ Ctrl-C ends the sandbox.
 	_, err := io.WriteString(out, text.String())
 	return err
 }
+
+// startTime is where the sandbox's clock started.
+func startTime(s *sandbox.Sandbox) string { return s.StartAt.UTC().Format(time.RFC3339) }
 
 // toSignIn says who can sign in at the portal.
 func toSignIn(dir string, people []sandbox.Person) string {
@@ -105,7 +112,11 @@ func tryNext(dir string, s *sandbox.Sandbox, shell bool) []nextStep {
 	file := func(name string) string { return shellWord(filepath.Join(dir, filepath.FromSlash(name))) }
 	curl := []string{"curl", "--cacert " + file("ca.pem")}
 	config := "--config " + file("conformance.json")
-	register := []string{obdcr + " register", config}
+	var now []string // for what goes by the system's clock otherwise
+	if !s.StartAt.IsZero() {
+		now = []string{"--now " + startTime(s)}
+	}
+	register := append([]string{obdcr + " register", config}, now...)
 	for i := 0; i < len(s.RegisterFlags); i++ {
 		flag := shellWord(s.RegisterFlags[i])
 		if next := i + 1; next < len(s.RegisterFlags) && !strings.HasPrefix(s.RegisterFlags[next], "--") {
@@ -116,16 +127,16 @@ func tryNext(dir string, s *sandbox.Sandbox, shell bool) []nextStep {
 	}
 	steps := []nextStep{
 		{"what the bank supports", append(curl, at.Discovery)},
-		{"is the request that is ready good? obdcr checks what the bank checks", []string{
+		{"is the request that is ready good? obdcr checks what the bank checks", append([]string{
 			obdcr + " lint", file("tpp/request.jwt"), "--profile " + string(at.Profile), "--policy " + file("policy.json"),
 			"--directory " + file("directory.json"), "--ssa-jwks " + file("directory.jwks"), "--software-jwks " + file("tpp/software.jwks"),
 			"--cert " + file("tpp/transport.pem"), "--cert-ca " + file("ca.pem"),
-		}},
+		}, now...)},
 		{"send it (once: its jti is used up then)", append(curl, "--cert "+file("tpp/transport.pem"), "--key "+file("tpp/transport.key"),
 			"-H 'Content-Type: application/jwt'", "--data-binary @"+file("tpp/request.jwt"), at.RegistrationEndpoint)},
 		{"or let obdcr make one, register it, and look at it", append(register, "--client-out "+client)},
-		{"", []string{obdcr + " get", config, "--client " + client}},
-		{"a fresh statement, as the real directory gives it", []string{obdcr + " ssa get", config}},
+		{"", append([]string{obdcr + " get", config, "--client " + client}, now...)},
+		{"a fresh statement, as the real directory gives it", append([]string{obdcr + " ssa get", config}, now...)},
 		{"another statement, for a software with one role alone", append(curl, `-d '{"software_roles": ["AISP"]}'`, at.Directory+"/ssa")},
 	}
 	if shell {

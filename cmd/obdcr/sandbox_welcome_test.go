@@ -43,6 +43,7 @@ func TestWhatTheSandboxPrintsToTryWorks(t *testing.T) {
 		"another profile":  {"--profile", "obie-3.4"},
 		"a secret":         {"--auth-methods", "client_secret_basic"},
 		"a policy in part": {"--policy", "policy-in.json"},
+		"another time":     {"--clock", "2044-05-06T07:08:09Z", "--seed", "it's a seed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			parent := t.TempDir()

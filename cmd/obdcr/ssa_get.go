@@ -103,9 +103,13 @@ func (a *app) directoryClient(c *settings, o *clientOptions) (*tpp.DirectoryClie
 	if flags != nil {
 		return nil, usageError("ssa get needs%s", lackingFlags(o.config, flags, members))
 	}
+	clock, err := o.clock()
+	if err != nil {
+		return nil, err
+	}
 	client, err := tpp.NewDirectoryClient(tpp.DirectoryConfig{
 		HTTP: a.bankClient(tpp.MutualTLS(c.pair(), o.alsoOfTheSystem(c)), o), API: c.DirectoryURL, TokenEndpoint: c.DirectoryTokenEndpoint,
-		SoftwareID: asks, Signer: c.signer, KeyID: c.Kid, Scopes: o.scopes,
+		SoftwareID: asks, Signer: c.signer, KeyID: c.Kid, Scopes: o.scopes, Clock: clock,
 	})
 	if err != nil {
 		return nil, usageError("%s", detail(err))

@@ -102,6 +102,7 @@ func (p *Portal) admit(ctx context.Context, s signedIn) error {
 	if err := p.sessions.RenewToken(ctx); err != nil {
 		return err
 	}
+	p.sessions.SetDeadline(ctx, s.At.Add(p.config.Lifetime)) // scs counts from the system's time, the store by the bank's clock
 	if err := p.keep(ctx, s); err != nil {
 		return err
 	}

@@ -38,6 +38,24 @@ const (
 	productionSet
 )
 
+// PublicTestKeys is how many keys PublicTestKey has.
+const PublicTestKeys = 2 * keysOfASet
+
+// PublicTestKey returns one of the RSA keys of 2048 bits that are embedded in the package, by
+// its number from 0 on. Danger: everybody has their private parts. A Directory uses them too,
+// so a program that wants keys which differ from a Directory's makes its own.
+func PublicTestKey(number int) (*rsa.PrivateKey, error) {
+	if number < 0 || number >= PublicTestKeys {
+		return nil, fmt.Errorf("ssatest: there is no public test key %d: the last one is %d", number, PublicTestKeys-1)
+	}
+	return keySet(number / keysOfASet).rsaKey(number % keysOfASet)
+}
+
+// Repeatable returns a signer by key that signs the same digest with the same signature each
+// time, whatever randomness it is given. It is for documents that must not differ from one run
+// to the next.
+func Repeatable(key crypto.Signer) crypto.Signer { return repeatable{key} }
+
 // keySet gives the keys of one set by their place.
 type keySet int
 

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,12 +30,15 @@ type authority struct {
 	key  *rsa.PrivateKey
 	cert *x509.Certificate
 	now  time.Time
+	make maker
+	wide bool        // certificates are valid from 1970 to 2099
+	seen []time.Time // when a certificate has to be valid, so that it is kept
 }
 
 // openAuthority reads ca.key and ca.pem. It makes both if there are none, but refuses a
 // ca.pem without its key: a new CA would make every certificate in the folder invalid. A new
 // one certifies the names alone, and no other CA.
-func openAuthority(f folder, now time.Time, n names) (*authority, error) {
+func openAuthority(f folder, c *Config) (*authority, error) {
 	_, hasKey, err := f.read("ca.key")
 	if err != nil {
 		return nil, err
@@ -46,25 +50,54 @@ func openAuthority(f folder, now time.Time, n names) (*authority, error) {
 	if found != nil && !hasKey {
 		return nil, failure("ca.key is missing beside %s: put it back, or remove ca.pem too for a new CA", f.path("ca.pem"))
 	}
-	a := &authority{now: now, cert: found}
-	if a.key, err = f.key("ca.key"); err != nil {
+	a := newAuthority(c)
+	a.cert = found
+	if a.key, err = f.key("ca.key", a.make, placeCA); err != nil {
 		return nil, err
 	}
 	if found != nil {
 		if !a.key.PublicKey.Equal(found.PublicKey) {
 			return nil, failure("ca.key is not the key of %s: put the right one back, or remove both for a new CA", f.path("ca.pem"))
 		}
-		return a, nil
+		return a, a.covers(f)
 	}
 	template := &x509.Certificate{
 		Subject:  pkix.Name{Country: []string{"GB"}, Organization: []string{"obdcr"}, CommonName: "obdcr sandbox CA"},
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
 	}
-	n.constrain(template)
+	c.names.constrain(template)
 	if a.cert, err = a.issue(template, &a.key.PublicKey); err != nil {
 		return nil, err
 	}
 	return a, f.write("ca.pem", marshalCertificate(a.cert), public)
+}
+
+// newAuthority makes an authority without key and certificate.
+func newAuthority(c *Config) *authority {
+	now := c.Clock()
+	a := &authority{now: now, make: maker{c.Seed}, wide: c.wide(), seen: []time.Time{now, now.Add(leafRenew)}}
+	if c.held != nil { // the clock of clients may be another
+		a.seen = []time.Time{now, c.real(), c.real().Add(leafRenew)}
+	}
+	return a
+}
+
+// covers refuses a CA that is not valid at the time of the sandbox's clock: every certificate
+// of the folder would be refused. The error is a *UsageError.
+func (a *authority) covers(f folder) error {
+	if !a.now.Before(a.cert.NotBefore) && !a.now.After(a.cert.NotAfter) {
+		return nil
+	}
+	return usage("the clock is at %s, and %s is valid from %s to %s: give --dir another folder, or --clock a time within that",
+		a.now.UTC().Format(time.RFC3339), f.path("ca.pem"), a.cert.NotBefore.Format(time.RFC3339), a.cert.NotAfter.Format(time.RFC3339))
+}
+
+// serial derives the serial number of a certificate from its subject and key, so that the
+// certificates of a seed are the same each time.
+func (a *authority) serial(template *x509.Certificate, key *rsa.PublicKey) *big.Int {
+	serial := a.make.bytes("serial "+template.Subject.String()+" "+strings.Join(template.DNSNames, " ")+" "+key.N.String(), 16)
+	serial[0] = serial[0]&0x7f | 0x40
+	return new(big.Int).SetBytes(serial)
 }
 
 func marshalCertificate(c *x509.Certificate) []byte {
@@ -73,14 +106,14 @@ func marshalCertificate(c *x509.Certificate) []byte {
 
 // issue signs a certificate. The first one is the CA's own; it signs itself.
 func (a *authority) issue(template *x509.Certificate, key *rsa.PublicKey) (*x509.Certificate, error) {
-	serial := make([]byte, 16)
-	_, _ = rand.Read(serial) // never fails
-	serial[0] = serial[0]&0x7f | 0x40
-	template.SerialNumber = new(big.Int).SetBytes(serial)
+	template.SerialNumber = a.serial(template, key)
 	template.NotBefore, template.NotAfter = a.now.Add(-backdate), a.now.Add(leafLife)
 	parent := a.cert
 	if parent == nil {
 		parent, template.NotAfter = template, a.now.Add(caLife)
+	}
+	if a.wide {
+		template.NotBefore, template.NotAfter = wideFrom, wideTo
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, parent, key, a.key)
 	if err != nil {
@@ -102,8 +135,8 @@ func (p pair) tls() tls.Certificate {
 // keep reads a certificate and its key, NAME.pem and NAME.key. It makes a key if there is
 // none. It issues a new certificate if the old one is not valid under this CA, is for another
 // key or other hosts, or expires soon.
-func (a *authority) keep(f folder, name string, template *x509.Certificate) (pair, error) {
-	key, err := f.key(name + ".key")
+func (a *authority) keep(f folder, name string, place int, template *x509.Certificate) (pair, error) {
+	key, err := f.key(name+".key", a.make, place)
 	if err != nil {
 		return pair{}, err
 	}
@@ -126,7 +159,7 @@ func (a *authority) keep(f folder, name string, template *x509.Certificate) (pai
 func (a *authority) certifies(found, template *x509.Certificate) bool {
 	roots := x509.NewCertPool()
 	roots.AddCert(a.cert)
-	for _, at := range []time.Time{a.now, a.now.Add(leafRenew)} {
+	for _, at := range a.seen {
 		if _, err := found.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
 			return false
 		}

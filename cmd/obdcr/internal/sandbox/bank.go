@@ -219,5 +219,5 @@ func (b *bank) sealingKey(c *Config, f folder) ([]byte, error) {
 				f.path(sealingFile), stores.Shown(databaseOf(c, f)))
 		}
 	}
-	return f.secret(sealingFile, 32)
+	return f.secret(sealingFile, 32, maker{c.Seed})
 }

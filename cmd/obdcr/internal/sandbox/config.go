@@ -76,11 +76,24 @@ type Config struct {
 	// the token endpoint together. Nil sets no limit.
 	Limiter dcr.Limiter
 
+	// Seed makes two sandboxes alike: keys are public test keys that it picks, ids derive from
+	// it, and certificates are valid from 1970 to 2099. "": all is drawn at random. It is fixed
+	// at the first start in a folder. Danger: everybody has these keys, so a Seed with Expose
+	// needs ExposePublicKeys.
+	Seed             string
+	ExposePublicKeys bool
+	// StartAt is where the sandbox's clock starts. It stands there until the sandbox is up, and
+	// runs on from there. Certificates that the sandbox issues are valid from 1970 to 2099
+	// then. The zero value: the sandbox goes by Clock.
+	StartAt time.Time
+
 	Clock  func() time.Time // nil: time.Now
 	Random func() float64   // numbers within [0, 1) for Chaos; nil: math/rand/v2
 	Logger *slog.Logger     // nil logs nothing
 
-	names names // of Expose, from check
+	names names            // of Expose, from check
+	real  func() time.Time // the clock of clients: Clock as it was given
+	held  *heldClock       // of StartAt; nil without it
 }
 
 func (c *Config) setDefaults() {
@@ -99,6 +112,10 @@ func (c *Config) setDefaults() {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
+	if c.real = c.Clock; !c.StartAt.IsZero() {
+		c.held = &heldClock{at: c.StartAt, real: c.real}
+		c.Clock = c.held.now
+	}
 	if c.Random == nil {
 		c.Random = rand.Float64
 	}
@@ -112,6 +129,14 @@ func (c *Config) check() error {
 	var err error
 	if c.names, err = parseNames(c.Expose); err != nil {
 		return err
+	}
+	if err := c.checkSeed(); err != nil {
+		return err
+	}
+	if !c.StartAt.IsZero() {
+		if err := CheckStart(c.StartAt); err != nil {
+			return err
+		}
 	}
 	for _, a := range []struct{ flag, address string }{{"listen", c.Listen}, {"directory", c.Directory}, {"portal", c.Portal}} {
 		if a.address == "" {

@@ -2,8 +2,10 @@ package sandbox
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -52,7 +54,7 @@ type directory struct {
 func newDirectory(c *Config, f folder, s *state, url string) (*directory, error) {
 	d := &directory{files: f, url: url, state: s, clock: c.Clock, log: c.Logger, builtin: map[string][]byte{}, fetched: map[string]int{}}
 	var err error
-	if d.keys, err = openDirectoryKeys(f); err != nil {
+	if d.keys, err = openDirectoryKeys(f, s, maker{c.Seed}); err != nil {
 		return nil, err
 	}
 	if d.put, err = openPublished(f); err != nil {
@@ -65,13 +67,18 @@ func newDirectory(c *Config, f folder, s *state, url string) (*directory, error)
 	if d.signIn, err = d.newSignIn(); err != nil {
 		return nil, err
 	}
-	return d, d.openPeople()
+	return d, d.openPeople(maker{c.Seed})
+}
+
+// newStatementID returns the jti of the statement that a start issues.
+func (d *directory) newStatementID() string {
+	return hex.EncodeToString(d.keys.make.bytes(fmt.Sprintf("statement %d", d.state.Starts), idLength))
 }
 
 // mint signs a statement for the sandbox's TPP, with changes to its claims. It returns the
 // token and the claims.
-func (d *directory) mint(changes map[string]json.RawMessage) (token string, payload []byte, err error) {
-	payload, err = json.Marshal(statementClaims(d.url, d.state.OrgID, d.state.SoftwareID, d.clock(), changes))
+func (d *directory) mint(id string, changes map[string]json.RawMessage) (token string, payload []byte, err error) {
+	payload, err = json.Marshal(statementClaims(d.url, d.state.OrgID, d.state.SoftwareID, id, d.clock(), changes))
 	if err != nil {
 		return "", nil, err
 	}
@@ -239,7 +246,7 @@ func (d *directory) mintSSA(w http.ResponseWriter, _ *http.Request, body []byte)
 		complain(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	token, _, err := d.mint(changes)
+	token, _, err := d.mint(randomID(), changes)
 	if err != nil {
 		complain(w, http.StatusBadRequest, "such a statement cannot be signed: it is too large")
 		return

@@ -49,7 +49,7 @@ func (d *directory) mintFor(org, software string) (string, error) {
 		}
 		changes[name] = quoted
 	}
-	token, _, err := d.mint(changes)
+	token, _, err := d.mint(randomID(), changes)
 	return token, err
 }
 

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -25,14 +24,16 @@ type directoryKeys struct {
 	current *rsa.PrivateKey
 	public  []jose.Key
 	jwks    []byte
+	state   *state
+	make    maker
 }
 
 // openDirectoryKeys reads directory.key and directory.jwks. It makes a file that is
 // missing, and adds the key to the set if the set lacks it.
-func openDirectoryKeys(f folder) (*directoryKeys, error) {
-	k := &directoryKeys{files: f}
+func openDirectoryKeys(f folder, s *state, m maker) (*directoryKeys, error) {
+	k := &directoryKeys{files: f, state: s, make: m}
 	var err error
-	if k.current, err = f.key(directoryKeyFile); err != nil {
+	if k.current, err = f.key(directoryKeyFile, m, placeDirectory); err != nil {
 		return nil, err
 	}
 	text, ok, err := f.read(directoryJWKSFile)
@@ -83,9 +84,13 @@ func (k *directoryKeys) publish(keys []jose.Key) error {
 // rotate makes a new key the current one. It writes the set first, so that the set always
 // has the key of directory.key, also after a crash in between.
 func (k *directoryKeys) rotate() error {
-	key, err := rsa.GenerateKey(rand.Reader, keyBits)
+	key, err := k.make.rotatedKey(k.state.Rotations)
 	if err != nil {
-		return failure("%w", err)
+		return err
+	}
+	k.state.Rotations++
+	if err := k.state.save(k.files); err != nil {
+		return err
 	}
 	own, err := directoryKey(&key.PublicKey)
 	if err != nil {
@@ -116,7 +121,7 @@ func (k *directoryKeys) dropOld() error {
 func (k *directoryKeys) sign(payload []byte) (string, error) {
 	for _, p := range k.public {
 		if k.current.PublicKey.Equal(p.Public) {
-			return jose.Sign(payload, k.current, jose.PS256, p.ID, "JWT")
+			return jose.Sign(payload, k.make.signer(k.current), jose.PS256, p.ID, "JWT")
 		}
 	}
 	return "", failure("the signing key is not published")

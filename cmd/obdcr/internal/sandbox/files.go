@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
@@ -128,14 +127,18 @@ func (f folder) readJSON(name string, into any) (bool, error) {
 	return true, nil
 }
 
-// key reads an RSA key, or makes one if the file is missing.
-func (f folder) key(name string) (*rsa.PrivateKey, error) {
+// key reads an RSA key, or makes that of a place if the file is missing.
+func (f folder) key(name string, m maker, place int) (*rsa.PrivateKey, error) {
 	text, ok, err := f.read(name)
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
-		return f.newKey(name)
+		key, err := m.key(place)
+		if err != nil {
+			return nil, err
+		}
+		return key, f.writeKey(name, key)
 	}
 	signer, err := obieconfig.ParseKey(text)
 	if err != nil {
@@ -146,14 +149,6 @@ func (f folder) key(name string) (*rsa.PrivateKey, error) {
 		return nil, failure("%s is no RSA key of %d bits or more: remove it for a new one", f.path(name), keyBits)
 	}
 	return key, nil
-}
-
-func (f folder) newKey(name string) (*rsa.PrivateKey, error) {
-	key, err := rsa.GenerateKey(rand.Reader, keyBits)
-	if err != nil {
-		return nil, failure("%w", err)
-	}
-	return key, f.writeKey(name, key)
 }
 
 func (f folder) writeKey(name string, key crypto.PrivateKey) error {
@@ -172,8 +167,8 @@ func marshalKey(key crypto.PrivateKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// secret reads n random bytes, or makes them if the file is missing.
-func (f folder) secret(name string, n int) ([]byte, error) {
+// secret reads n secret bytes, or makes them if the file is missing.
+func (f folder) secret(name string, n int, m maker) ([]byte, error) {
 	data, ok, err := f.read(name)
 	if err != nil {
 		return nil, err
@@ -184,8 +179,7 @@ func (f folder) secret(name string, n int) ([]byte, error) {
 	if ok {
 		return data, nil
 	}
-	data = make([]byte, n)
-	_, _ = rand.Read(data) // never fails
+	data = m.bytes(name, n)
 	return data, f.write(name, data, private)
 }
 

@@ -53,13 +53,13 @@ func demoPeople(org, other string) []person {
 }
 
 // openPeople reads people.json, or makes it, and has the provider know all in it.
-func (d *directory) openPeople() error {
+func (d *directory) openPeople(m maker) error {
 	there, err := d.files.readJSON(peopleFile, &d.people)
 	if err != nil {
 		return err
 	}
 	if !there {
-		d.people = demoPeople(d.state.OrgID, "0015800000"+base62(8))
+		d.people = demoPeople(d.state.OrgID, m.organisation("another"))
 		if err := d.files.writeJSON(peopleFile, d.people, private); err != nil {
 			return err
 		}

@@ -52,6 +52,8 @@ type Sandbox struct {
 	// Waits says that changes wait for a person by the bank's policy: the user is that person,
 	// at /pending of the bank.
 	Waits bool
+	// StartAt is that of Config.
+	StartAt time.Time
 
 	files          folder
 	log            *slog.Logger
@@ -79,7 +81,7 @@ func Start(ctx context.Context, c Config) (*Sandbox, error) {
 	if err != nil {
 		return nil, errors.Join(err, folder(c.Dir).forget(readyFile))
 	}
-	s := &Sandbox{files: folder(c.Dir), log: c.Logger, failed: make(chan error, 3), stop: make(chan struct{})}
+	s := &Sandbox{StartAt: c.StartAt, files: folder(c.Dir), log: c.Logger, failed: make(chan error, 3), stop: make(chan struct{})}
 	if err := s.start(ctx, &c); err != nil {
 		return nil, errors.Join(err, s.abandon())
 	}
@@ -114,14 +116,14 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	if err := errors.Join(s.files.sweep(), s.files.remove(readyFile)); err != nil {
 		return err
 	}
-	known, err := openState(s.files)
+	known, err := openState(s.files, c)
 	if err != nil {
 		return err
 	}
 	if err := c.names.fix(s.files, known); err != nil {
 		return err
 	}
-	ca, err := openAuthority(s.files, c.Clock(), c.names)
+	ca, err := openAuthority(s.files, c)
 	if err != nil {
 		return err
 	}
@@ -129,7 +131,7 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 		s.log.Warn("ca.pem is of an older version: who trusts it trusts ca.key for servers with other names than the sandbox's; " +
 			"remove both, and new ones are for its names alone")
 	}
-	server, err := ca.keep(s.files, serverName, serverTemplate(c.names))
+	server, err := ca.keep(s.files, serverName, placeServer, serverTemplate(c.names))
 	if err != nil {
 		return err
 	}
@@ -170,11 +172,11 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	if err != nil {
 		return err
 	}
-	return s.announce(&policy)
+	return s.announce(c, &policy)
 }
 
 // announce writes the files by which others know the sandbox, ready.json last.
-func (s *Sandbox) announce(policy *validate.Policy) error {
+func (s *Sandbox) announce(c *Config, policy *validate.Policy) error {
 	if err := s.files.writeJSON(policyFile, policy, public); err != nil {
 		return err
 	}
@@ -184,6 +186,9 @@ func (s *Sandbox) announce(policy *validate.Policy) error {
 	}
 	if err := s.files.writeJSON(readyFile, s.Ready, public); err != nil {
 		return err
+	}
+	if c.held != nil {
+		c.held.release()
 	}
 	s.up.Store(true)
 	return nil
@@ -225,6 +230,9 @@ func (s *Sandbox) serve(c *Config, own pair, d *directory, m *metrics.Metrics) {
 		s.keysAt:   limited(c.names.guardHost(d.withSignIn()), tls.RequestClientCert), // the API judges it, by the key set of the software
 		s.portalAt: limited(c.names.guardHost(s.pages(bank.Handler, m)), tls.NoClientCert),
 	} {
+		if c.held != nil {
+			server.Handler = dated(server.Handler, c.Clock)
+		}
 		if c.Chaos {
 			server.Handler = chaos(server.Handler, c.Random)
 		}

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -20,18 +19,22 @@ func redirectURIs() []string {
 // softwareRoles returns the roles of the TPP's software.
 func softwareRoles() []string { return []string{"AISP", "PISP", "CBPII"} }
 
+// idLength is the length of the jti of a statement in bytes.
+const idLength = 8
+
+// randomID returns a jti of a statement.
+func randomID() string { return hex.EncodeToString(maker{}.bytes("", idLength)) }
+
 // statementClaims returns the claims of a valid statement, the same that the OBIE
 // directory sends, with changes: a value sets a claim, null removes it. The addresses of
 // the key sets follow the ids of the changes, unless the changes set the addresses too.
-func statementClaims(base, org, software string, now time.Time, changes map[string]json.RawMessage) map[string]any {
+func statementClaims(base, org, software, id string, now time.Time, changes map[string]json.RawMessage) map[string]any {
 	org, software = changedID(changes, "org_id", org), changedID(changes, "software_id", software)
-	jti := make([]byte, 8)
-	_, _ = rand.Read(jti) // never fails
 	at := base + "/" + url.PathEscape(org)
 	all := map[string]any{
 		"iss":                            Issuer,
 		"iat":                            now.Unix(),
-		"jti":                            hex.EncodeToString(jti),
+		"jti":                            id,
 		"software_environment":           "sandbox",
 		"software_mode":                  "Test",
 		"software_id":                    software,

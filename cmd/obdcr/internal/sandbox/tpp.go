@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
 	"github.com/obdcr/obdcr/dcr/tpp"
-	"github.com/obdcr/obdcr/internal/jose"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -21,28 +21,28 @@ type party struct {
 	transport, signing pair
 	kid                string // the kid of the signing key
 	jwks               []byte
+	make               maker
 }
 
 // openTPP reads the TPP's keys and certificates, and makes those that are missing.
 func openTPP(a *authority, f folder, s *state) (*party, error) {
-	p := &party{org: s.OrgID, software: s.SoftwareID}
+	p := &party{org: s.OrgID, software: s.SoftwareID, make: a.make}
 	var err error
-	if p.transport, err = a.keep(f, "tpp/transport", transportTemplate(p.org, p.software)); err != nil {
+	if p.transport, err = a.keep(f, "tpp/transport", placeTransport, transportTemplate(p.org, p.software)); err != nil {
 		return nil, err
 	}
-	if p.signing, err = a.keep(f, "tpp/signing", signingTemplate(p.org, p.software)); err != nil {
+	if p.signing, err = a.keep(f, "tpp/signing", placeSigning, signingTemplate(p.org, p.software)); err != nil {
 		return nil, err
 	}
 	p.kid = keyID(p.signing.cert)
 	if err := f.write("tpp/signing.kid", []byte(p.kid), public); err != nil {
 		return nil, err
 	}
-	p.jwks, err = jose.MarshalJWKS([]jose.Key{
-		{ID: p.kid, Use: "sig", Public: p.signing.cert.PublicKey, Certificates: [][]byte{p.signing.cert.Raw}},
-		{ID: keyID(p.transport.cert), Use: "tls", Public: p.transport.cert.PublicKey, Certificates: [][]byte{p.transport.cert.Raw}},
-	})
-	if err != nil {
-		return nil, failure("%w", err)
+	if p.jwks, err = softwareKeys(p.signing, p.transport); err != nil {
+		return nil, err
+	}
+	if err := p.writeForms(f, a.cert); err != nil {
+		return nil, err
 	}
 	return p, f.write("tpp/software.jwks", append(bytes.Clone(p.jwks), '\n'), public)
 }
@@ -51,7 +51,7 @@ func openTPP(a *authority, f folder, s *state) (*party, error) {
 // conformance tool: the old ones may have expired. It logs a warning if the bank's policy
 // refuses the request. It returns the flags that register needs beside the configuration.
 func (p *party) writeFiles(ctx context.Context, c *Config, f folder, d *directory, ca *authority, ready *Ready, s *sampler) ([]string, error) {
-	statement, payload, err := d.mint(nil)
+	statement, payload, err := d.mint(d.newStatementID(), nil)
 	if err != nil {
 		return nil, failure("statement: %w", err)
 	}
@@ -61,7 +61,10 @@ func (p *party) writeFiles(ctx context.Context, c *Config, f folder, d *director
 		return nil, usage("--policy: no request can be made for it: %v", err)
 	}
 	s.complete(&request)
-	token, err := tpp.BuildRequest(request, p.signing.key, p.kid, claims.PS256)
+	if c.Seed != "" {
+		request.JWTID = claims.Some(p.make.uuid(fmt.Sprintf("request %d", d.state.Starts)))
+	}
+	token, err := tpp.BuildRequest(request, p.make.signer(p.signing.key), p.kid, claims.PS256)
 	if err != nil {
 		return nil, err
 	}

@@ -144,13 +144,19 @@ func (w *world) certificate(name string) *x509.Certificate {
 	return c
 }
 
+// roots returns what trusts ca.pem.
+func (w *world) roots() *x509.CertPool {
+	w.t.Helper()
+	roots := x509.NewCertPool()
+	require.True(w.t, roots.AppendCertsFromPEM(w.file("ca.pem")))
+	return roots
+}
+
 // client makes an HTTP client that trusts ca.pem, with or without the transport
 // certificate.
 func (w *world) client(certificates ...tls.Certificate) *http.Client {
 	w.t.Helper()
-	roots := x509.NewCertPool()
-	require.True(w.t, roots.AppendCertsFromPEM(w.file("ca.pem")))
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: certificates, MinVersion: tls.VersionTLS12}}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.roots(), Certificates: certificates, MinVersion: tls.VersionTLS12}}
 	if w.local {
 		transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			_, port, err := net.SplitHostPort(address)
