@@ -154,6 +154,23 @@ func (a *authority) keep(f folder, name string, place int, template *x509.Certif
 	return pair{issued, key}, f.write(name+".pem", marshalCertificate(issued), public)
 }
 
+// at returns the same authority at another time.
+func (a *authority) at(now time.Time) *authority {
+	later := *a
+	later.now = now
+	return &later
+}
+
+// draw makes the key of a place and issues a certificate for it.
+func (a *authority) draw(place int, template *x509.Certificate) (pair, error) {
+	key, err := a.make.key(place)
+	if err != nil {
+		return pair{}, err
+	}
+	issued, err := a.issue(template, &key.PublicKey)
+	return pair{issued, key}, err
+}
+
 // certifies reports whether a certificate is valid under this CA for a while, and for the
 // hosts of the template.
 func (a *authority) certifies(found, template *x509.Certificate) bool {

@@ -47,12 +47,17 @@ type directory struct {
 	api     *ssatest.API
 	signIn  *ssatest.Provider
 
+	authority *authority    // of the certificates of further software
+	enrolling chan struct{} // full while one is made
+	configure func(p *party, statement string, uris []string) (json.RawMessage, error)
+
 	peopleMu sync.Mutex // apart from mu, which the provider takes while it holds its own lock
 	people   []person
 }
 
-func newDirectory(c *Config, f folder, s *state, url string) (*directory, error) {
-	d := &directory{files: f, url: url, state: s, clock: c.Clock, log: c.Logger, builtin: map[string][]byte{}, fetched: map[string]int{}}
+func newDirectory(c *Config, f folder, s *state, ca *authority, url string) (*directory, error) {
+	d := &directory{files: f, url: url, state: s, clock: c.Clock, log: c.Logger, builtin: map[string][]byte{}, fetched: map[string]int{},
+		authority: ca, enrolling: make(chan struct{}, 1)}
 	var err error
 	if d.keys, err = openDirectoryKeys(f, s, maker{c.Seed}); err != nil {
 		return nil, err
@@ -98,6 +103,9 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path {
 	case "/ssa":
 		d.verb(w, r, maxVerb, map[string]verb{http.MethodPost: d.mintSSA})
+		return
+	case "/tpp":
+		d.verb(w, r, maxVerb, map[string]verb{http.MethodPost: d.postSoftware})
 		return
 	case "/rotate":
 		d.verb(w, r, maxVerb, map[string]verb{http.MethodPost: d.rotate})

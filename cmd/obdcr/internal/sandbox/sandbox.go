@@ -138,7 +138,7 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 	if err := s.listen(c, known); err != nil {
 		return err
 	}
-	d, err := newDirectory(c, s.files, known, s.Ready.Directory)
+	d, err := newDirectory(c, s.files, known, ca, s.Ready.Directory)
 	if err != nil {
 		return err
 	}
@@ -166,10 +166,10 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 		c.Logger.Error("changes that stopped half-way cannot be ended", "error", err)
 	}
 	s.People = d.tellPeople()
+	samples := sampler{policy: &policy, validator: validator, metadata: s.bank.metadata, leaf: party.transport.cert, now: c.Clock()}
+	d.configure = s.configureFor(c, ca, samples)
 	s.serve(c, server, d, p.metrics)
-	s.RegisterFlags, err = party.writeFiles(ctx, c, s.files, d, ca, &s.Ready,
-		&sampler{policy: &policy, validator: validator, metadata: s.bank.metadata, leaf: party.transport.cert, now: c.Clock()})
-	if err != nil {
+	if s.RegisterFlags, err = party.writeFiles(ctx, c, s.files, d, ca, &s.Ready, &samples); err != nil {
 		return err
 	}
 	return s.announce(c, &policy)

@@ -48,7 +48,7 @@ func allOf(s string, is func(rune) bool) bool {
 	return true
 }
 
-// fixSeed keeps the seed for the folder: it is that of the start that made its keys. It is in
+// fixSeed keeps Config.Seed for the folder: it is that of the start that made its keys. It is in
 // the state before a key is made. The error is a *UsageError if the folder has another seed.
 func fixSeed(c *Config, f folder, s *state) error {
 	_, hasKeys, err := f.read("ca.key")
@@ -69,7 +69,7 @@ func fixSeed(c *Config, f folder, s *state) error {
 	return usage("%s: the sandbox in %s was first started %s, and its keys are of that: start it so again, or give --dir another folder", asked, string(f), first)
 }
 
-// maker makes what a sandbox draws: at random, or from the seed if there is one.
+// maker makes what a sandbox draws: at random, or from a seed.
 type maker struct{ seed string }
 
 // The keys of a seed by their place in its order. A key of a later place is drawn at random.
@@ -106,7 +106,7 @@ func (m maker) key(place int) (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
-// rank is what the seed orders the keys by.
+// rank is what a seed orders the keys by.
 func (m maker) rank(key int) string {
 	return string(m.bytes("key "+string(binary.BigEndian.AppendUint32(nil, uint32(key))), sha256.Size)) //nolint:gosec // a small number
 }

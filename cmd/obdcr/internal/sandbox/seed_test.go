@@ -116,7 +116,7 @@ func TestAFolderKeepsItsSeed(t *testing.T) {
 	start(t, sandbox.Config{Dir: seeded, Seed: "one"}).stop()
 }
 
-func TestSeedsAndClocksThatAreRefused(t *testing.T) {
+func TestAWrongSeedOrClockIsRefused(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "none")
 	for name, c := range map[string]sandbox.Config{
 		"a newline":               {Seed: "a\nb"},
