@@ -21,15 +21,20 @@ func bankFlag(c *cobra.Command, flags *pflag.FlagSet, name *string) {
 	_ = c.RegisterFlagCompletionFunc("bank", completeBanks)
 }
 
-// completeBanks offers the names of the known dialects with their titles, and files.
+// completeBanks offers the names of the known dialects, and files.
 func completeBanks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return bankNames(), cobra.ShellCompDirectiveDefault
+}
+
+// bankNames are the names of the known dialects with their titles, for a shell.
+func bankNames() []string {
 	var words []string
 	for _, name := range dialect.Names() {
 		if d, err := dialect.Load(name); err == nil {
 			words = append(words, name+"\t"+d.Title)
 		}
 	}
-	return words, cobra.ShellCompDirectiveDefault
+	return words
 }
 
 // bank returns the dialect of --bank: that of a known name, else that in a file; nil if name

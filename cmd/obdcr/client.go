@@ -90,7 +90,7 @@ func (a *app) metadata(ctx context.Context, c *settings, o *clientOptions) (*tpp
 		return tpp.ParseMetadata([]byte("{}"), o.overrides())
 	}
 	if !isURL(c.WellknownEndpoint) {
-		f, err := a.open("--discovery", c.WellknownEndpoint)
+		f, err := a.open(o.discoveryFlag(), c.WellknownEndpoint)
 		if err != nil {
 			return nil, err
 		}

@@ -62,6 +62,25 @@ func (o *clientOptions) wantedMembers(by map[string]json.RawMessage) {
 	}
 }
 
+// leftOut are the members that the bank's answers never have.
+func (o *clientOptions) leftOut() []string {
+	if o.dialect == nil {
+		return nil
+	}
+	return o.dialect.LeftOut
+}
+
+// lintPolicy is what a refused request is judged by: the bank's dialect, or else a profile of
+// which nothing is known but what the bank announces.
+func (o *clientOptions) lintPolicy(m *tpp.Metadata) (validate.Profile, validate.Policy, error) {
+	if o.dialect != nil {
+		p, err := m.Narrow(o.dialect.Policy)
+		return o.dialect.Profile, p, err
+	}
+	p, err := m.Policy(validate.OBIE33)
+	return validate.OBIE33, p, err
+}
+
 // bankAudience is the one audience that the bank's dialect names; "" if it names none or
 // several.
 func (o *clientOptions) bankAudience() string {

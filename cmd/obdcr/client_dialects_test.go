@@ -41,6 +41,13 @@ var dialects = map[string]answer{
 		}
 		registers(w, asked, nil)
 	},
+	"array": func(w http.ResponseWriter, r *http.Request, asked map[string]any) {
+		if _, array := asked["scope"].([]any); !array {
+			says(http.StatusBadRequest, "application/json", `{"error": "invalid_client_metadata"}`)(w, r, asked)
+			return
+		}
+		registers(w, asked, map[string]any{"application_type": nil})
+	},
 	"neither": says(http.StatusUnsupportedMediaType, "text/plain", "no"),
 	"changed": func(w http.ResponseWriter, _ *http.Request, asked map[string]any) {
 		registers(w, asked, map[string]any{"scope": "openid accounts", "application_type": "mobile", "redirect_uris": []string{

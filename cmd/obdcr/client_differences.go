@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/obdcr/obdcr/claims"
@@ -12,8 +13,9 @@ import (
 )
 
 // noteDifferences lists what the bank registered otherwise than it was asked to.
-func (a *app) noteDifferences(request string, i *tpp.ClientInformation) {
+func (a *app) noteDifferences(request string, i *tpp.ClientInformation, leftOut []string) {
 	differences, err := tpp.Differences(request, i)
+	differences = slices.DeleteFunc(differences, func(d tpp.Difference) bool { return d.Registered == "" && slices.Contains(leftOut, d.Member) })
 	if err != nil || len(differences) == 0 {
 		return // writeClient tells of an answer that is no strict JSON
 	}

@@ -34,6 +34,8 @@ type clientOptions struct {
 	lifetime, timeout                                      time.Duration
 	builds                                                 bool // the command has the flags of a request
 
+	documentArgument bool // the discovery document is an argument, and not of --discovery
+
 	bank    string
 	dialect *dialect.Dialect       // of --bank; nil without
 	given   func(flag string) bool // the user has given a flag; nil without --bank
@@ -254,6 +256,14 @@ func (o *clientOptions) keepsSecret(verb string, method claims.AuthMethod) error
 // overrides are the flags that go before the discovery document.
 func (o *clientOptions) overrides() tpp.Overrides {
 	return tpp.Overrides{Issuer: o.issuer, RegistrationEndpoint: o.registrationEndpoint, TokenEndpoint: o.tokenEndpoint}
+}
+
+// discoveryFlag names what gave the discovery document, "" for an argument.
+func (o *clientOptions) discoveryFlag() string {
+	if o.documentArgument {
+		return ""
+	}
+	return "--discovery"
 }
 
 // mediaType is the type of --content-type; "" for verbs that have no such flag.

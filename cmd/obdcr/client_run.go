@@ -51,7 +51,7 @@ func (a *app) register(ctx context.Context, out io.Writer, o *clientOptions) err
 		return a.refusedRequest(ctx, out, t, o, keep, request, err)
 	}
 	a.note("registered as %s", information.ClientID)
-	a.noteDifferences(request, information)
+	a.noteDifferences(request, information, o.leftOut())
 	a.noteNoSecret(methodOf(request), information)
 	return a.writeNew(out, information, keep, o.showSecret)
 }
@@ -120,7 +120,7 @@ func (a *app) update(ctx context.Context, out io.Writer, args []string, o *clien
 		return a.refusedRequest(ctx, out, s.connection, o, keep, request, err)
 	}
 	a.note("updated %s", information.ClientID)
-	a.noteDifferences(request, information)
+	a.noteDifferences(request, information, o.leftOut())
 	if keep.secret == "" {
 		a.noteNoSecret(methodOf(request), information)
 	}

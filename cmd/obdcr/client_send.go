@@ -67,7 +67,7 @@ func (a *app) refusedRequest(ctx context.Context, out io.Writer, t *connection, 
 		a.note("nothing was registered or changed; send a new request next time: the jti of this one may be used up")
 	}
 	if refused.Status == http.StatusBadRequest && refused.Retry() != tpp.RetryLook { // no fix may lead to a second client
-		a.diagnose(ctx, t, refused, request)
+		a.diagnose(ctx, t, o, refused, request)
 	}
 	return end
 }
@@ -118,14 +118,14 @@ func newFile(pattern, content string) (name string, err error) {
 }
 
 // diagnose lints a request that a bank refused, because the bank's answer often names no
-// member. It judges by what the bank announces.
-func (a *app) diagnose(ctx context.Context, t *connection, refused *tpp.ResponseError, request string) {
+// member. It judges by the bank's dialect, and by what the bank announces.
+func (a *app) diagnose(ctx context.Context, t *connection, o *clientOptions, refused *tpp.ResponseError, request string) {
 	for _, row := range refused.Rules() {
 		a.note("%s: fix: %s", row.ID, row.Fix)
 	}
 	v, err := tpp.AnyBank(validate.OBIE33)
-	if policy, unusable := t.metadata.Policy(validate.OBIE33); unusable == nil {
-		v, err = validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
+	if profile, policy, unusable := o.lintPolicy(t.metadata); unusable == nil {
+		v, err = validate.New(validate.Config{Profile: profile, Policy: policy})
 	}
 	if err != nil {
 		return

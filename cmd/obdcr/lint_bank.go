@@ -90,15 +90,21 @@ func (a *app) announced(ctx context.Context, name, ca string) (*tpp.Metadata, er
 	if err != nil {
 		return nil, err
 	}
+	return a.announcedBy(ctx, "--discovery ", name, roots, &clientOptions{ca: ca})
+}
+
+// announcedBy is announced with the CAs and the times of o. flag is what names the document in
+// messages, "" for an argument.
+func (a *app) announcedBy(ctx context.Context, flag, name string, roots *x509.CertPool, o *clientOptions) (*tpp.Metadata, error) {
 	const unused = "https://endpoint.invalid/"
-	m, err := a.metadata(ctx, &settings{Config: &obieconfig.Config{WellknownEndpoint: name}, roots: roots},
-		&clientOptions{ca: ca, registrationEndpoint: unused, tokenEndpoint: unused})
+	o.registrationEndpoint, o.tokenEndpoint = unused, unused
+	m, err := a.metadata(ctx, &settings{Config: &obieconfig.Config{WellknownEndpoint: name}, roots: roots}, o)
 	if err != nil {
 		return nil, err
 	}
 	if !announcesAnything(m.Document) {
-		return nil, usageError("--discovery %s: no member of a discovery document is in it\n"+
-			"  fix: give the document that the bank serves at /.well-known/openid-configuration", shownName(name))
+		return nil, usageError("%s%s: no member of a discovery document is in it\n"+
+			"  fix: give the document that the bank serves at /.well-known/openid-configuration", flag, shownName(name))
 	}
 	for _, f := range m.Faults {
 		a.note("%s: %s %s: it counts as not announced, and the default is judged by", shownName(name), f.Member, f.Problem)

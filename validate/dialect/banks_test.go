@@ -153,9 +153,8 @@ func TestEachFileOfTheFolderIsABank(t *testing.T) {
 		d, err := dialect.Load(strings.ToUpper(name))
 		require.NoError(t, err, name)
 		assert.Equal(t, name, d.Name, "the name is that of the file")
-		for _, s := range d.Sources {
-			assert.NotEmpty(t, s.URL)
-		}
+		assert.LessOrEqual(t, len(d.Name), 18, "it fits a terminal in the list of all")
+		assert.LessOrEqual(t, len(d.Title), 36, "it fits a terminal in the list of all")
 		for _, q := range d.Quirks {
 			assert.True(t, q.Source != "", "each quirk of a Dialect has its source")
 		}
