@@ -36,6 +36,7 @@ failover: ## kill primaries under Patroni and etcd, ten rounds of each kind: see
 
 docs: ## render the documents again that are made from the code
 	go test ./validate -run 'TestRulesDoc|TestPolicyDoc|TestDeviationsDoc|TestEachRuleIDIsExported' -update
+	go test ./validate/dialect -run 'TestThePageIsRendered|TestTheSchemaIsRendered' -update
 	go test ./dcr/roles -run TestRolesDoc -update
 	go generate ./dcr/vectors/signed
 	go test ./internal/archtest -run TestDocumentsShowTheExamples -update

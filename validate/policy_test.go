@@ -211,7 +211,6 @@ func TestParsePolicyNamesWhatItRefuses(t *testing.T) {
 		`{"max_redirect_uris": 99999999999}`:                                             "max_redirect_uris",
 		`{"max_redirect_uris": 0}`:                                                       "max_redirect_uris",
 		`{"created_status": 202}`:                                                        "created_status",
-		`{"scope_array_only": "yes"}`:                                                    "scope_array_only",
 		`{"scope_as_array": "yes"}`:                                                      "scope_as_array",
 		`{"foreign_token": "maybe"}`:                                                     "foreign_token",
 		`{"error_detail": "some"}`:                                                       "error_detail",

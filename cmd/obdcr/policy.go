@@ -26,7 +26,7 @@ docs/dialects.md explains them.`,
 	var profile, bank string
 	defaults := &cobra.Command{
 		Use:   "print",
-		Short: "Write the default policy of a profile, or a bank's, all members, as JSON",
+		Short: "Write the whole policy of a profile, or of a bank, as JSON",
 		Example: `  obdcr policy print --profile wso2 > policy.json
   obdcr policy print --bank hsbc > policy.json`,
 		Args: noArgument,

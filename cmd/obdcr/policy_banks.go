@@ -27,7 +27,7 @@ func (a *app) banksCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "banks [NAME]",
-		Short: "List the banks whose dialects are known, or write the file of one",
+		Short: "List the banks whose dialects are known, or show one",
 		Long: `banks lists the dialects that --bank takes by name: what banks want, take and answer
 otherwise than their profile, as their public pages say, each with the date on which it was
 read. With a NAME it writes the file of that dialect, with its sources and quirks: a file of
