@@ -89,7 +89,8 @@ func (d *directory) enrol(r *http.Request, wanted softwareRequest) (*furtherSoft
 		return nil, err
 	}
 	a := d.authority.at(d.clock())
-	made := &furtherSoftware{OrgID: wanted.orgID, SoftwareID: wanted.softwareID, Password: cmp.Or(wanted.password, StorePassword), CA: string(marshalCertificate(a.cert))}
+	made := &furtherSoftware{OrgID: wanted.orgID, SoftwareID: wanted.softwareID, CA: string(marshalCertificate(a.cert)),
+		Password: cmp.Or(wanted.password, StorePassword)}
 	p := &party{org: wanted.orgID, software: wanted.softwareID, make: a.make}
 	if p.transport, err = a.draw(placeSoftware+2*number, transportTemplate(p.org, p.software)); err != nil {
 		return nil, err
