@@ -197,9 +197,19 @@ func (e *Expect) check(kind Kind) error {
 		return fmt.Errorf("expect: valid is %t, against the rules", e.Valid)
 	case e.Wire != "" && !slices.Contains(codes, e.Wire):
 		return fmt.Errorf("expect: wire: %q is none of %s", text.Echo(string(e.Wire)), text.List(codes))
+	case e.Valid && slices.Contains(e.Warnings, validate.RuleInputEncoding):
+		return e.checkRefusal()
 	case e.Valid && (e.Wire != "" || len(e.Citations) > 0 || kind == Request && e.Status/100 != 2 || kind == Statement && e.Status != 0):
 		return errors.New("expect: wire, status or citations are those of a refusal")
-	case !e.Valid && ((e.Wire != "") != (e.Status == 400) || e.Status < 400 || e.Status > 599 || len(e.Citations) == 0):
+	case !e.Valid:
+		return e.checkRefusal()
+	}
+	return nil
+}
+
+// checkRefusal refuses an answer that no refusal is.
+func (e *Expect) checkRefusal() error {
+	if (e.Wire != "") != (e.Status == 400) || e.Status < 400 || e.Status > 599 || len(e.Citations) == 0 {
 		return errors.New("expect: wire, status or citations are not those of a refusal")
 	}
 	return nil

@@ -75,7 +75,9 @@ type Documents struct {
 
 // Expect is what a bank must find.
 type Expect struct {
-	Valid     bool                // whether the request is accepted
+	// Valid is whether no rule is broken as an error. A bank accepts exactly those requests, but
+	// for bytes around a token, for which validate has the warning input.encoding.
+	Valid     bool
 	Rules     []string            // IDs of the rules that are broken as errors, sorted
 	Warnings  []string            // IDs of the rules that are broken as warnings, sorted
 	Wire      validate.Code       // code of the answer; empty for a valid request, and where Status is not 400

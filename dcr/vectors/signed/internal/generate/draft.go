@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/dcr/vectors/signed"
+	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -21,13 +22,11 @@ type draft struct {
 	decides                         string   // the rule that decides the answer
 	wire                            validate.Code
 	status                          int
-	subject                         []byte   // of the client certificate (DER); nil: as the request says
-	forge                           *forgery // nil: signed as it stands
-	published                       [][]byte // subjects of the transport certificates of the key set; nil: the software's own
+	subject                         []byte                           // of the client certificate (DER); nil: as the request says
+	forge                           *forgery                         // nil: signed as it stands
+	keys                            func(*world, *signed.Keys) error // changes the keys; nil changes none
+	published                       [][]byte                         // subjects of the transport certificates of the key set; nil: the software's own
 }
-
-// forgery is what is done to the bytes of a token, beside what its documents say.
-type forgery struct{}
 
 // sign signs the documents and completes the vector.
 func (d *draft) sign(w *world) (*signed.Vector, error) {
@@ -40,53 +39,81 @@ func (d *draft) sign(w *world) (*signed.Vector, error) {
 	if v.Keys.Certificate, err = d.certificateOf(w); err != nil {
 		return nil, fmt.Errorf("%s: %w", v.Name, err)
 	}
-	ssaHeader, err := json.Marshal(d.ssaHeader)
+	statement, err := d.signStatement(w)
 	if err != nil {
 		return nil, err
 	}
-	ssa, err := json.Marshal(d.ssa)
+	switch {
+	case v.Kind == signed.Statement:
+		v.JWS, v.Keys.Certificate, v.Keys.Authorities = []byte(statement), "", ""
+	default:
+		err = d.signRequest(w, statement)
+	}
 	if err != nil {
 		return nil, err
 	}
-	statement, keys, err := w.statementSigner().sign(ssaHeader, ssa)
-	if err != nil {
-		return nil, err
+	if d.keys != nil {
+		if err = d.keys(w, &v.Keys); err != nil {
+			return nil, fmt.Errorf("%s: %w", v.Name, err)
+		}
 	}
+	return v, d.expect()
+}
+
+// signStatement signs the statement, and puts its parts into the documents.
+func (d *draft) signStatement(w *world) (string, error) {
+	v := &d.vector
+	var f *forgery
+	if d.forge != nil && d.forge.statement {
+		f = d.forge
+	}
+	header, payload, err := f.texts(d.ssaHeader, d.ssa)
+	if err != nil {
+		return "", err
+	}
+	statement, keys, err := w.statementSigner().sign(header, payload, f)
 	v.Keys.Directory = keys
-	if d.ssa == nil {
-		ssaHeader, ssa = nil, nil
+	if d.ssa != nil {
+		v.Documents.SSAHeader, v.Documents.SSA = strictly(header), strictly(payload)
+	}
+	return f.sent(statement), err
+}
+
+// signRequest puts the statement into the request and signs that.
+func (d *draft) signRequest(w *world, statement string) error {
+	v := &d.vector
+	var f *forgery
+	if d.forge != nil && !d.forge.statement {
+		f = d.forge
 	}
 	if string(d.request["software_statement"]) == placeholder {
-		if d.request["software_statement"] = json.RawMessage(quote(statement)); d.ssa == nil {
+		text, err := json.Marshal(statement)
+		if err != nil {
+			return err
+		}
+		if d.request["software_statement"] = text; d.ssa == nil {
 			delete(d.request, "software_statement")
 		}
 	}
-	header, err := json.Marshal(d.header)
+	header, payload, err := f.texts(d.header, d.request)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	request, err := json.Marshal(d.request)
+	token, keys, err := w.requestSigner().sign(header, payload, f)
 	if err != nil {
-		return nil, err
-	}
-	token, keys, err := w.requestSigner().sign(header, request)
-	if err != nil {
-		return nil, err
+		return err
 	}
 	if d.published != nil {
 		if keys, err = w.publish("software-published-"+short(v.Name), d.published); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	v.JWS, v.Keys.Software = []byte(token), keys
-	if d.ssa != nil { // it is made of the other two
-		delete(d.request, "software_statement")
-		if request, err = json.Marshal(d.request); err != nil {
-			return nil, err
-		}
+	v.JWS, v.Keys.Software = []byte(f.sent(token)), keys
+	v.Documents.Header, v.Documents.Request = strictly(header), strictly(payload)
+	if v.Documents.Request != nil && v.Documents.SSA != nil && (d.forge == nil || !d.forge.statement) {
+		return dropStatement(&v.Documents)
 	}
-	v.Documents = signed.Documents{Header: header, Request: request, SSAHeader: ssaHeader, SSA: ssa}
-	return v, d.expect()
+	return nil
 }
 
 // Values of dcr/vectors/data/base.json that signing replaces.
@@ -98,7 +125,7 @@ const (
 // expect completes the expectation by the row of the rule that decides.
 func (d *draft) expect() error {
 	e := &d.vector.Expect
-	if e.Valid {
+	if e.Valid && d.decides == "" {
 		return d.expectAccepted()
 	}
 	row, known := validate.RuleByID(d.decides)
@@ -114,6 +141,9 @@ func (d *draft) expect() error {
 }
 
 func (d *draft) expectAccepted() error {
+	if d.vector.Kind == signed.Statement {
+		return nil
+	}
 	policy, err := d.vector.BankPolicy()
 	d.vector.Expect.Status = policy.CreatedStatus
 	if d.vector.Update {
@@ -136,4 +166,23 @@ func uuid(name string) string {
 func short(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:4])
+}
+
+// strictly returns a JSON object that a strict reader takes; nil for all else.
+func strictly(text string) json.RawMessage {
+	if object, err := jsonscan.Parse(text); err != nil || object.Kind() != jsonscan.Object {
+		return nil
+	}
+	return json.RawMessage(text)
+}
+
+// dropStatement leaves the statement out of the request, as it is made of the other two.
+func dropStatement(d *signed.Documents) error {
+	request, err := read(d.Request)
+	if err != nil {
+		return err
+	}
+	delete(request, "software_statement")
+	d.Request, err = json.Marshal(request)
+	return err
 }

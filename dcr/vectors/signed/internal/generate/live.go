@@ -74,3 +74,12 @@ func equal(a, b document, names []string) bool {
 	}
 	return !slices.ContainsFunc(names, func(name string) bool { return string(a[name]) != string(b[name]) })
 }
+
+// marshal writes a document, its members sorted by name.
+func marshal(d document) string {
+	text, err := json.Marshal(d)
+	if err != nil {
+		panic("generate: " + err.Error())
+	}
+	return string(text)
+}

@@ -61,11 +61,11 @@ func render() (map[string][]byte, error) {
 		return nil, err
 	}
 	defer w.close()
-	drafts, err := drafts()
+	b, err := readBase()
 	if err != nil {
 		return nil, err
 	}
-	b, err := readBase()
+	drafts, err := drafts(&b)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func renderIndex(index []indexLine) ([]byte, error) {
 }
 
 // drafts makes a draft of each vector.
-func drafts() ([]draft, error) {
+func drafts(b *base) ([]draft, error) {
 	decoded, err := vectors.Load()
 	if err != nil {
 		return nil, err
@@ -128,5 +128,6 @@ func drafts() ([]draft, error) {
 		}
 		all = append(all, some...)
 	}
-	return all, nil
+	some, err := tricks(b)
+	return append(all, some...), err
 }

@@ -115,14 +115,14 @@ func (w *world) statementSigner() *signer {
 
 // sign signs a payload under a header as the header says, and returns the token and the key
 // set that has the key. A header that names no algorithm of ours is signed by the RSA key.
-func (s *signer) sign(header, payload []byte) (token, keys string, err error) {
+func (s *signer) sign(header, payload string, by *forgery) (token, keys string, err error) {
 	var h struct{ Alg, Kid any }
-	_ = json.Unmarshal(header, &h) // what cannot be read is signed all the same
+	_ = json.Unmarshal([]byte(header), &h) // what cannot be read is signed all the same
 	name, kid := s.name, s.kid
-	if k, is := h.Kid.(string); is && k != "" && k != s.kid && len(k) <= maxKid {
+	if k, is := h.Kid.(string); is && k != "" && k != s.kid && len(k) <= maxKid && by == nil {
 		name, kid = name+"-kid-"+short(k), k
 	}
-	f := ssatest.Forgery{Header: header}
+	f := ssatest.Forgery{Header: []byte(header)}
 	sign, jwks := s.rsa, s.jwks
 	switch alg, _ := h.Alg.(string); alg {
 	case "ES256":
@@ -132,8 +132,9 @@ func (s *signer) sign(header, payload []byte) (token, keys string, err error) {
 	case "HS256":
 		f.Secret = s.jwks
 	case "none":
-		f.Unsigned = true
+		f.Unsigned = by == nil
 	}
+	by.amend(s.w, &f)
 	if token, err = sign(payload, f); err != nil {
 		return "", "", err
 	}
