@@ -35,7 +35,7 @@ const (
 // Cases returns all cases, group by group, in the order of a report.
 func Cases() []Case {
 	return slices.Concat(discoveryCases, registerCases, httpCases, joseCases, statementCases, answerCases, manageCases, updateCases,
-		tokenCases, methodCases(), securityCases, certificateCases, tlsCases())
+		tokenCases, methodCases(), securityCases, certificateCases, tlsCases(), vectorCases())
 }
 
 // Verdict is what became of a case.

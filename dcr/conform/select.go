@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 )
 
 // Select returns the cases whose ID or group one of the globs matches; all cases for no glob. A glob
@@ -17,7 +18,7 @@ func Select(globs ...string) ([]Case, error) {
 	for _, glob := range globs {
 		matched := false
 		for i, c := range all {
-			byID, err := path.Match(glob, c.ID)
+			byID, err := path.Match(flat(glob), flat(c.ID))
 			if err != nil {
 				return nil, fmt.Errorf("conform: filter %.100q is no glob: %w", glob, err)
 			}
@@ -32,3 +33,6 @@ func Select(globs ...string) ([]Case, error) {
 	i := -1
 	return slices.DeleteFunc(all, func(Case) bool { i++; return !chosen[i] }), nil
 }
+
+// flat has no slash, so that * matches the whole name of a vector.
+func flat(name string) string { return strings.ReplaceAll(name, "/", "\x1f") }
