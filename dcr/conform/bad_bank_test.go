@@ -184,7 +184,11 @@ func TestABankThatNeverAnswersEndsTheRun(t *testing.T) {
 	begun := time.Now()
 	report := run(t, c)
 	require.Less(t, time.Since(begun), 20*time.Second)
-	require.Zero(t, report.Counts[conform.Passed])
+	for _, r := range report.Results {
+		if r.Group != "discovery" { // the document was read before
+			require.NotEqual(t, conform.Passed, r.Verdict, r.ID)
+		}
+	}
 	require.Equal(t, 3, report.Worst())
 }
 

@@ -180,7 +180,7 @@ func updateRefusals() []Case {
 		{id: "withdrawn", title: "An update with the statement of an organisation that is withdrawn is refused",
 			rules: []string{validate.RuleSSAOrgStatusActive}, needs: []Need{NeedMint},
 			changes: with(claim("org_status", "Withdrawn"))},
-		{id: "second-software", title: "An update with the statement and the keys of another software is refused", needs: []Need{NeedSecondTPP},
+		{id: "second-statement", title: "An update with the statement and the keys of another software is refused", needs: []Need{NeedSecondTPP},
 			rules:   []string{validate.RuleSoftwareIDUnchanged, validate.RuleCertificateBinding},
 			changes: func(p *play) []change { return []change{ofSecond(p)} }},
 		{id: "type", title: "An update of the type text/plain is refused", rules: []string{validate.RuleRequestJWS},

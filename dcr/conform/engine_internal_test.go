@@ -46,7 +46,7 @@ func TestEachCaseSaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, c := range Cases() {
-		require.Regexp(t, `^[a-z_]+\.[a-z0-9._-]+$`, c.ID)
+		require.Regexp(t, `^[a-z_]+\.[a-z0-9._/-]+$`, c.ID)
 		require.False(t, seen[c.ID], c.ID)
 		seen[c.ID] = true
 		require.NotEmpty(t, c.Title, c.ID)
