@@ -23,8 +23,9 @@ type lintOptions struct {
 	directory, revokedJWKS       string
 	anchored                     bool // what the bank trusts of a directory is known
 	audGiven, update, strict     bool
-	profileGiven                 bool
+	profileGiven, serve          bool
 	ofVectors                    []string // flags that were given and that test vectors do not need
+	listen                       string   // the address of --serve
 }
 
 func (a *app) lintCommand() *cobra.Command {
@@ -40,17 +41,30 @@ would stop.
 
 lint checks signatures, audience and certificate only if flags give what that needs, and
 says which it did not check. "valid" alone means that all four are good. Signed test
-vectors name their own clock, keys, profile and policy, and are judged by these.`,
+vectors name their own clock, keys, profile and policy, and are judged by these.
+
+--serve serves a page on this machine into which requests are pasted, until SIGINT or
+SIGTERM. The flags that tell of the bank and the directory count there too. Nothing that is
+pasted leaves the machine or is kept.`,
 		Example: `  obdcr lint request.jwt
   obdcr lint request.jwt --ssa-jwks directory.jwks \
     --software-jwks software.jwks -o json
   obdcr lint request.jwt \
     --discovery https://bank.example/.well-known/openid-configuration
   obdcr lint claims.json --ssa ssa.jwt --aud 0015800001041RHAAY \
-    --cert transport.pem --strict`,
-		Args: someFiles,
+    --cert transport.pem --strict
+  obdcr lint --serve`,
+		Args: func(c *cobra.Command, args []string) error {
+			if o.serve {
+				return noArgument(c, args)
+			}
+			return someFiles(c, args)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			o.audGiven, o.profileGiven, o.ofVectors = c.Flags().Changed("aud"), c.Flags().Changed("profile"), givenVectorFlags(c.Flags())
+			if o.serve || c.Flags().Changed("listen") {
+				return a.serveLint(c, o)
+			}
 			return a.lint(c.Context(), c.OutOrStdout(), args, false, o)
 		},
 	}
@@ -74,6 +88,7 @@ vectors name their own clock, keys, profile and policy, and are judged by these.
 	own.BoolVar(&o.update, "update", false, "judge the request as an update of a registered client (PUT)")
 	own.StringVar(&o.cert, "cert", "", "the transport certificate, a `FILE`, to judge by the bank's own checks")
 	own.StringVar(&o.certCA, "cert-ca", "", "the root and issuing CAs of transport certificates, a `FILE`, to check the chain of --cert")
+	pageFlags(own, o)
 	passwordFlag(own, &o.password)
 	complete(cmd, "profile", text.Strings(validate.Profiles()))
 	complete(cmd, "output", text.Strings(report.Formats()))

@@ -48,7 +48,7 @@ func (a *app) bankOf(ctx context.Context, o *lintOptions) (*validate.Validator, 
 		return nil, nil, err
 	}
 	if o.audGiven {
-		setAudience(&policy, o.aud)
+		policy = tpp.WithAudience(policy, o.aud)
 	}
 	v, err := validate.New(validate.Config{Profile: bank.profile, Policy: policy})
 	if err != nil {
@@ -126,18 +126,6 @@ func announcesAnything(document []byte) bool {
 		}
 	}
 	return false
-}
-
-// setAudience makes aud the one accepted audience, an identifier or a URL.
-func setAudience(p *validate.Policy, aud string) {
-	kind := validate.AudienceID
-	if strings.Contains(aud, "://") {
-		kind = validate.AudienceURL
-	}
-	p.Audiences = []string{aud}
-	if !slices.Contains(p.AudienceKinds, kind) {
-		p.AudienceKinds = append(p.AudienceKinds, kind)
-	}
 }
 
 // certificateCAs reads the CAs of --cert-ca; nil if there are none. They are believed in

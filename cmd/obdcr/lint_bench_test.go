@@ -59,7 +59,7 @@ func newLintWorld(b *testing.B, files int) *lintWorld {
 	}
 	w.flags = append(w.flags, "--aud", benchAudience)
 	policy := validate.DefaultPolicy(validate.OBIE33)
-	setAudience(&policy, benchAudience)
+	policy = tpp.WithAudience(policy, benchAudience)
 	w.input.Validator, err = validate.New(validate.Config{Profile: validate.OBIE33, Policy: policy})
 	require.NoError(b, err)
 	statements, err := ssa.ParseJWKS(directory.JWKS())

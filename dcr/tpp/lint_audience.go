@@ -32,6 +32,20 @@ func AnyBank(p validate.Profile) (*validate.Validator, error) {
 	return validate.New(validate.Config{Profile: p, Policy: validate.DefaultPolicy(p), Rules: rules})
 }
 
+// WithAudience returns a policy whose one accepted audience is aud, an identifier of the bank
+// or a URL. The given policy does not change.
+func WithAudience(p validate.Policy, aud string) validate.Policy {
+	kind := validate.AudienceID
+	if strings.Contains(aud, "://") {
+		kind = validate.AudienceURL
+	}
+	p.Audiences = []string{aud}
+	if !slices.Contains(p.AudienceKinds, kind) {
+		p.AudienceKinds = append(slices.Clone(p.AudienceKinds), kind)
+	}
+	return p
+}
+
 // isAddress reports whether an aud is a URL, as a bank's issuer is.
 func isAddress(aud string) bool {
 	return uri.Scan(aud, uri.Relative|uri.NotHTTPS|uri.Characters|uri.TooLong|uri.Fragment) == 0

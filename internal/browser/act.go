@@ -68,6 +68,17 @@ func (p *Page) TabKey(back bool) {
 	p.do(chromedp.KeyEvent(kb.Tab, options...))
 }
 
+// Type writes a text where the focus is, as a person does who pastes it by the keyboard.
+func (p *Page) Type(text string) {
+	p.t.Helper()
+	run(p, "", func(ctx context.Context, _ *chromedp.Target) (cdp.Empty, error) {
+		return chromedp.Call(ctx, input.InsertText, input.InsertTextParams{Text: text})
+	})
+}
+
+// Enter presses the key Enter where the focus is.
+func (p *Page) Enter() { p.t.Helper(); p.do(chromedp.KeyEvent(kb.Enter)) }
+
 // Text returns what a person reads in the first element that fits the CSS selector.
 func (p *Page) Text(selector string) string {
 	p.t.Helper()

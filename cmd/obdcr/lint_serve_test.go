@@ -1,0 +1,70 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/validate"
+)
+
+// pageAddress is what lint --serve prints.
+var pageAddress = regexp.MustCompile(`http://[^/\s]+/`)
+
+// runPage runs lint --serve in another process.
+func runPage(t *testing.T, args ...string) (r *running, address string) {
+	t.Helper()
+	r = &running{out: newOutput(), err: newOutput(), ended: make(chan struct{})}
+	r.cmd = exec.Command(program(t, "obdcr"), append([]string{"lint", "--serve"}, args...)...)
+	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
+	r.run(t)
+	r.says(t, r.out, "Ctrl-C ends it.")
+	address = pageAddress.FindString(r.out.String())
+	require.NotEmpty(t, address)
+	return r, address
+}
+
+// TestLintServesAPageUntilASignal: what is pasted is judged, and nothing of it is logged.
+func TestLintServesAPageUntilASignal(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		r, address := runPage(t, "--aud", "0015800001041RHAAY")
+		response, err := http.PostForm(address, url.Values{"document": {`{"aud": "MARKER", "redirect_uris": ["http://a.example/"]}`}})
+		require.NoError(t, err)
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, http.StatusOK, response.StatusCode)
+		require.Contains(t, string(body), `href="/rules#`+validate.RuleRedirectURIsHTTPS+`"`)
+		require.Contains(t, string(body), `href="/rules#`+validate.RuleAudIsBank+`"`, "the flags of the command count")
+		require.NoError(t, r.cmd.Process.Signal(signal))
+		<-r.ended
+		require.NoError(t, r.exit, "exit code 0: %s", r.err)
+		require.Empty(t, r.err.String())
+		require.NotContains(t, r.out.String(), "MARKER")
+	}
+}
+
+// TestAPageIsForThisMachineAlone: what cannot be is refused before anything listens.
+func TestAPageIsForThisMachineAlone(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"--listen", "0.0.0.0:0"}, {"--listen", "192.0.2.1:0"}, {"--listen", ":8080"}, {"--listen", "[::]:0"}, {"--listen", "bank.example:80"},
+		{"--listen", "127.0.0.1"}, {"--strict"}, {"--now", "2026-01-01T00:00:00Z"}, {"-o", "json"}, {"--profile", "obie-1"}, {"request.jwt"},
+	} {
+		code, out, _ := call(append([]string{"lint", "--serve"}, args...)...)
+		require.Equal(t, exitUsage, code, args)
+		require.Empty(t, out, args)
+	}
+	code, _, _ := call("lint", "--listen", "127.0.0.1:0", "request.jwt")
+	require.Equal(t, exitUsage, code)
+	code, _, _ = call("lint", "--serve", "--listen", "127.0.0.1:1000000")
+	require.Equal(t, exitIO, code)
+}
