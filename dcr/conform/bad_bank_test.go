@@ -26,7 +26,6 @@ func withHandler(t *testing.T, wrap func(bank http.Handler) http.Handler) (*dcrt
 	t.Helper()
 	bank := dcrtest.NewBank(t, dcrtest.WithHandler(wrap))
 	c := configOf(t, bank)
-	c.Timeout, c.CleanUp = 300*time.Millisecond, 2*time.Second
 	return bank, c
 }
 
@@ -96,10 +95,13 @@ func TestABankThatGivesNoUsableAnswerIsToldPlainly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := instead(t, bad.answer)
+			if name == "hangs" || name == "endless" {
+				c.Timeout, c.CleanUp = 300*time.Millisecond, time.Second
+			}
 			c.Filter = []string{"register.valid"}
 			begun := time.Now()
 			report := run(t, c)
-			assert.Less(t, time.Since(begun), 10*time.Second)
+			assert.Less(t, time.Since(begun), time.Minute)
 			require.Len(t, report.Results, 1)
 			r := report.Results[0]
 			assert.Equal(t, bad.verdict, r.Verdict)
@@ -180,15 +182,14 @@ func TestABankThatNeverAnswersEndsTheRun(t *testing.T) {
 	_, c := withHandler(t, func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	})
-	c.Timeout = 20 * time.Millisecond
+	c.Timeout, c.CleanUp, c.Filter = 20*time.Millisecond, 100*time.Millisecond, []string{"register", "get"}
 	begun := time.Now()
 	report := run(t, c)
-	require.Less(t, time.Since(begun), 20*time.Second)
-	for _, r := range report.Results {
-		if r.Group != "discovery" { // the document was read before
-			require.NotEqual(t, conform.Passed, r.Verdict, r.ID)
-		}
-	}
+	require.Less(t, time.Since(begun), time.Minute)
+	require.Zero(t, report.Counts[conform.Passed])
+	require.NotZero(t, report.Counts[conform.Errored])
+	require.Greater(t, report.Counts[conform.NotRun], 20)
+	require.Contains(t, report.Results[20].Reason, "not answered")
 	require.Equal(t, 3, report.Worst())
 }
 

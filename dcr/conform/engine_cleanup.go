@@ -99,7 +99,7 @@ func (r *run) cleanUp(ctx context.Context) []Left {
 			r.forget(c)
 			continue
 		}
-		left = append(left, Left{ClientID: c.id, Case: c.kase, Reason: r.secrets.clean(reason)})
+		left = append(left, Left{ClientID: c.id, Case: c.kase, Reason: r.secrets.cleanClipped(reason)})
 	}
 	for _, lost := range r.unknown {
 		if one := r.seek(ctx, lost); one != nil {
@@ -185,6 +185,7 @@ func sameHost(a, b string) bool {
 func (r *run) seek(ctx context.Context, lost lostClient) *Left {
 	p := &play{ctx: ctx, run: r, kase: lost.call.play.kase}
 	m := *lost.call.message
+	m.certificate = nil // a connection that was refused for another one tells nothing
 	var x *Exchange
 	p.kase = &Case{ID: p.kase.ID, run: func(p *play) { x = p.sendMessage("register", &m, lost.sent) }}
 	_ = p.perform()
@@ -194,7 +195,7 @@ func (r *run) seek(ctx context.Context, lost lostClient) *Left {
 		left.Reason += "; nor to the same request again"
 	case x.client != nil:
 		if reason := r.remove(ctx, x.client); reason != "" {
-			return &Left{ClientID: x.client.id, Case: left.Case, Reason: r.secrets.clean(reason)}
+			return &Left{ClientID: x.client.id, Case: left.Case, Reason: r.secrets.cleanClipped(reason)}
 		}
 		r.forget(x.client)
 		return nil
@@ -205,6 +206,6 @@ func (r *run) seek(ctx context.Context, lost lostClient) *Left {
 	default:
 		left.Reason += fmt.Sprintf("; the same request again was answered %d", x.status())
 	}
-	left.Reason = r.secrets.clean(left.Reason)
+	left.Reason = r.secrets.cleanClipped(left.Reason)
 	return &left
 }

@@ -143,10 +143,33 @@ func (s *secrets) clean(text string) string {
 	return s.cleaner.Replace(text)
 }
 
+// cleanClipped is clean for a text that was clipped somewhere: it takes out beginnings of secrets too, at the end of
+// each word.
+func (s *secrets) cleanClipped(text string) string {
+	text = s.clean(text)
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	all := slices.Sorted(maps.Keys(s.all))
+	return word.ReplaceAllStringFunc(text, func(w string) string {
+		for i := max(0, len(w)-maxClipped); i <= len(w)-shortest; i++ {
+			if at, _ := slices.BinarySearch(all, w[i:]); at < len(all) && strings.HasPrefix(all[at], w[i:]) {
+				return w[:i] + secret.Hidden
+			}
+		}
+		return w
+	})
+}
+
+// word is a text that may be a part of a secret.
+var word = regexp.MustCompile(`[^\s"'\x60<>…,;()\[\]{}]{6,}`)
+
+// maxClipped is how many bytes of a word are looked at from its end.
+const maxClipped = 2 << 10
+
 // cleanResult takes the secrets out of a result.
 func (s *secrets) cleanResult(r *CaseResult) {
 	for _, text := range []*string{&r.Reason, &r.Expected} {
-		*text = s.clean(*text)
+		*text = s.cleanClipped(*text)
 	}
 	for i := range r.Exchanges {
 		s.cleanExchange(&r.Exchanges[i])
@@ -154,7 +177,7 @@ func (s *secrets) cleanResult(r *CaseResult) {
 }
 
 func (s *secrets) cleanExchange(x *Exchange) {
-	x.Error, x.Note, x.Sent.URL, x.Sent.Body = s.clean(x.Error), s.clean(x.Note), s.clean(x.Sent.URL), s.clean(x.Sent.Body)
+	x.Error, x.Note, x.Sent.URL, x.Sent.Body = s.cleanClipped(x.Error), s.cleanClipped(x.Note), s.clean(x.Sent.URL), s.clean(x.Sent.Body)
 	s.cleanHeaders(x.Sent.Headers)
 	if j := x.Sent.JWS; j != nil {
 		for _, part := range []*string{&j.Header, &j.Claims, &j.SSAHeader, &j.SSA} {
@@ -163,7 +186,11 @@ func (s *secrets) cleanExchange(x *Exchange) {
 	}
 	if x.Received != nil {
 		s.cleanHeaders(x.Received.Headers)
-		x.Received.Body = s.clean(hideMembers(x.Received.Body))
+		if x.Received.Body = hideMembers(x.Received.Body); x.Received.Cut != "" {
+			x.Received.Body = s.cleanClipped(x.Received.Body)
+		} else {
+			x.Received.Body = s.clean(x.Received.Body)
+		}
 		x.Received.Cut = s.clean(x.Received.Cut)
 	}
 }

@@ -31,7 +31,7 @@ func configOf(t *testing.T, bank *dcrtest.Bank) conform.Config {
 	second := registrant(t, bank.NewTPP(t).Software())
 	return conform.Config{Metadata: metadata, Software: registrant(t, bank.NewTPP(t).Software()), Second: &second, Profile: bank.Profile(),
 		Policy: &policy, Stricter: true, Roots: bank.Roots(), Request: tpp.RequestOptions{Audience: dcrtest.Audience},
-		Timeout: 10 * time.Second, Clock: bank.Now, About: conform.About{Tool: "obdcr test"}}
+		Timeout: 30 * time.Second, Clock: bank.Now, About: conform.About{Tool: "obdcr test"}}
 }
 
 func run(t *testing.T, c conform.Config) *conform.Report {

@@ -1,0 +1,140 @@
+package conform_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/dcr/conform"
+	"github.com/obdcr/obdcr/internal/realtest"
+	"github.com/obdcr/obdcr/internal/text"
+)
+
+func TestAReportIsReadBackAsItWas(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	require.NoError(t, sampleReport().WriteJSON(&b))
+	read, err := conform.ReadReport(&b)
+	require.NoError(t, err)
+	require.Equal(t, sampleReport(), read)
+}
+
+func TestAReportThatIsNoneIsRefused(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	require.NoError(t, sampleReport().WriteJSON(&b))
+	good := b.String()
+	for name, bad := range map[string]string{
+		"no JSON": "hello", "empty": "", "no version": `{}`, "cut": good[:len(good)/2], "trailing": good + "{}",
+		"another version": strings.Replace(good, `"version": 1`, `"version": 2`, 1),
+		"unknown member":  strings.Replace(good, `"version": 1`, `"version": 1, "surprise": 1`, 1),
+		"twice":           strings.Replace(good, `"version": 1`, `"version": 1, "version": 1`, 1),
+		"unknown verdict": strings.Replace(good, `"verdict": "failed"`, `"verdict": "lost"`, 1),
+		"wrong counts":    strings.Replace(good, `"verdict": "failed"`, `"verdict": "passed"`, 1),
+		"case twice":      strings.Replace(good, `"id": "get.own"`, `"id": "register.valid"`, 1),
+		"wrong type":      strings.Replace(good, `"milliseconds": 31204`, `"milliseconds": "long"`, 1),
+	} {
+		_, err := conform.ReadReport(strings.NewReader(bad))
+		require.ErrorIs(t, err, conform.ErrReport, name)
+	}
+	_, err := conform.ReadReport(strings.NewReader(strings.Replace(good, `"version": 1`, `"version": 2`, 1)))
+	require.ErrorContains(t, err, "version 2")
+}
+
+// TestTheTextFitsATerminal: 80 columns, no control characters.
+func TestTheTextFitsATerminal(t *testing.T) {
+	t.Parallel()
+	for _, full := range []bool{false, true} {
+		var b bytes.Buffer
+		require.NoError(t, sampleReport().WriteText(&b, conform.TextOptions{Full: full}))
+		for line := range strings.Lines(b.String()) {
+			require.LessOrEqual(t, text.Cells(strings.TrimSuffix(line, "\n")), 80, line)
+		}
+		require.NotContains(t, b.String(), "\x1b")
+		for _, want := range []string{"FAILED", "invalid_redirect_uri", "data dictionary, redirect_uris", "http://app.example/cb", "status 201", "left at the bank"} {
+			require.Contains(t, b.String(), want)
+		}
+	}
+}
+
+// TestThePageNeedsNothingElse: no script, no address that is fetched, and what a bank says is text.
+func TestThePageNeedsNothingElse(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	require.NoError(t, sampleReport().WriteHTML(&b))
+	page := b.String()
+	for _, never := range []string{"<script", "src=", "<link", "url(", "@import", "\x1b"} {
+		assert.NotContains(t, page, never)
+	}
+	require.Contains(t, page, "&lt;script&gt;")
+}
+
+// TestJUnitKeepsToTheSchemaOfJenkins runs xmllint, which .ci/run installs.
+func TestJUnitKeepsToTheSchemaOfJenkins(t *testing.T) {
+	t.Parallel()
+	xmllint, ok := realtest.Tool(t, "xmllint")
+	if !ok {
+		return
+	}
+	file := filepath.Join(t.TempDir(), "report.xml")
+	var b bytes.Buffer
+	require.NoError(t, sampleReport().WriteJUnit(&b))
+	require.NoError(t, os.WriteFile(file, b.Bytes(), 0o600))
+	schema := filepath.Join("..", "..", "validate", "report", "testdata", "schema", "junit-10.xsd")
+	out, err := exec.Command(xmllint, "--noout", "--schema", schema, file).CombinedOutput()
+	require.NoError(t, err, "%.2000s", string(out))
+}
+
+func TestAComparisonTellsWhatGotWorse(t *testing.T) {
+	t.Parallel()
+	now := sampleReport()
+	set := func(id string, v conform.Verdict) {
+		for i := range now.Results {
+			if now.Results[i].ID == id {
+				now.Counts[now.Results[i].Verdict]--
+				now.Counts[v]++
+				now.Results[i].Verdict = v
+			}
+		}
+	}
+	same := conform.Compare(sampleReport(), now)
+	require.False(t, same.Worse)
+	require.Empty(t, same.Differences)
+	set("register.valid", conform.Failed)
+	set("register.redirect-plain-http", conform.Passed)
+	set("register.lifetime", conform.Passed)
+	set("token.client-credentials", conform.NotRun)
+	now.Results[5].ID = "get.another"
+	now.Policy = "other.json"
+	c := conform.Compare(sampleReport(), now)
+	require.True(t, c.Worse)
+	got := map[string]conform.CaseDifference{}
+	for _, d := range c.Differences {
+		d.Title, d.Why = "", ""
+		got[d.ID] = d
+	}
+	require.Equal(t, map[string]conform.CaseDifference{
+		"register.valid":               {ID: "register.valid", Change: conform.Broken, Worse: true, Was: conform.Passed, Is: conform.Failed},
+		"register.redirect-plain-http": {ID: "register.redirect-plain-http", Change: conform.Mended, Was: conform.Failed, Is: conform.Passed},
+		"register.lifetime":            {ID: "register.lifetime", Change: conform.Other, Was: conform.Allowed, Is: conform.Passed},
+		"token.client-credentials":     {ID: "token.client-credentials", Change: conform.Other, Worse: true, Was: conform.Passed, Is: conform.NotRun},
+		"get.own":                      {ID: "get.own", Change: conform.Missing, Worse: true, Was: conform.NotOffered},
+		"get.another":                  {ID: "get.another", Change: conform.Added, Is: conform.NotOffered},
+	}, got)
+	require.Len(t, c.Notes, 1)
+	var b bytes.Buffer
+	require.NoError(t, c.WriteText(&b, conform.TextOptions{}))
+	for line := range strings.Lines(b.String()) {
+		require.LessOrEqual(t, text.Cells(strings.TrimSuffix(line, "\n")), 80, line)
+	}
+	b.Reset()
+	require.NoError(t, c.WriteJSON(&b))
+	require.True(t, json.Valid(b.Bytes()))
+}
