@@ -63,6 +63,8 @@ func startedBy(t testing.TB, server string) [][]string {
 	t.Helper()
 	tools, program := [][]string{{"java"}, {"bash"}, {"mvn"}}, keycloakArchive
 	switch server {
+	case "pre-commit":
+		return [][]string{{"pre-commit"}, {"git"}}
 	case "node-oidc-provider":
 		tools, program = [][]string{{"node"}, {"npm"}}, oidcProviderProgram
 	case "Chromium":
