@@ -138,7 +138,7 @@ func (b *Bank) assemble(s *settings) error {
 	default:
 		b.config.Store = store.NewMemory(s.clock)
 	}
-	if !strings.HasPrefix(b.directory.URL(), "https://127.0.0.1:") { // the host of a deterministic directory is known to its own client alone
+	if s.keysAtOnce || !strings.HasPrefix(b.directory.URL(), "https://127.0.0.1:") { // the host of a deterministic directory is known to its own client alone
 		b.config.Keys = server.KeyConfig{Resolver: b.directory.Resolver()}
 	}
 	for _, change := range s.configs {

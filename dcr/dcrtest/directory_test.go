@@ -66,6 +66,17 @@ func TestALateKeySetIsWaitedFor(t *testing.T) {
 	bank.NewTPP(t).MustRegister()
 }
 
+func TestKeysCountAtOnceWhereAskedFor(t *testing.T) {
+	t.Parallel()
+	bank := dcrtest.NewBank(t, dcrtest.WithKeysAtOnce())
+	bank.Directory().Misbehave(ssatest.EveryPath, ssatest.KeySetFault{Status: http.StatusBadGateway})
+	tpp := bank.NewTPP(t)
+	tpp.MustRegister()
+	tpp.Software().Withdraw()
+	_, err := tpp.Register()
+	dcrtest.RequireRefused(t, err)
+}
+
 func TestAFaultHasItsTimes(t *testing.T) {
 	t.Parallel()
 	bank := dcrtest.NewBank(t)

@@ -31,6 +31,7 @@ type settings struct {
 	configs          []func(*server.Config)
 	handlers         []func(http.Handler) http.Handler
 	background       bool
+	keysAtOnce       bool
 }
 
 // check fails a test whose options contradict each other.
@@ -142,6 +143,10 @@ func WithHandler(wrap func(bank http.Handler) http.Handler) Option {
 		}
 	}}
 }
+
+// WithKeysAtOnce has the bank read key sets from the memory of the directory, without HTTP and
+// without a cache: what is published counts at once. Faults of the directory do not reach it.
+func WithKeysAtOnce() Option { return Option{func(s *settings) { s.keysAtOnce = true }} }
 
 // WithBackground has the bank do what it does beside answering requests (server.Bank.Run):
 // reconcile, purge, read the discovery document of its authorization server.

@@ -26,20 +26,22 @@ var goodToken = tpp.BearerToken{Value: claims.NewSecret("opaque-token")}
 
 // stub is a bank that gives a fixed answer and counts the requests.
 type stub struct {
-	server *httptest.Server
+	*world
 	client *tpp.Client
 	asked  atomic.Int64
 }
 
 func newStub(t *testing.T, h http.HandlerFunc) *stub {
 	t.Helper()
-	w, s := newWorld(t), &stub{server: httptest.NewUnstartedServer(nil)}
-	http := w.serve(t, s.server, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.asked.Add(1)
-		_, _ = io.Copy(io.Discard, r.Body)
-		h(w, r)
-	}))
-	s.client = w.clientOf(t, w.software, http, metadataOf(t, s.server.URL))
+	s := &stub{}
+	s.world = openWorld(t, worldOptions{serve: func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.asked.Add(1)
+			_, _ = io.Copy(io.Discard, r.Body)
+			h(w, r)
+		})
+	}})
+	s.client = s.clientOf(t, s.software, s.http, metadataOf(t, s.address))
 	return s
 }
 
@@ -69,7 +71,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 		assert.Equal(t, http.StatusTemporaryRedirect, refused.Status)
 		assert.Equal(t, before+1, s.asked.Load(), verb)
 	}
-	_, err := tpp.Discover(t.Context(), s.server.URL, s.server.Client())
+	_, err := tpp.Discover(t.Context(), s.address, s.http)
 	var refused *tpp.ResponseError
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, "discover", refused.Verb)
@@ -134,7 +136,7 @@ func TestAnAnswerThatCannotBeUsedSaysSo(t *testing.T) {
 
 func TestADocumentThatIsNoDiscoveryIsNoBank(t *testing.T) {
 	s := newStub(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"issuer": "x"}`) })
-	_, err := tpp.Discover(t.Context(), s.server.URL, s.server.Client())
+	_, err := tpp.Discover(t.Context(), s.address, s.http)
 	var lost *tpp.NoAnswerError
 	require.ErrorAs(t, err, &lost)
 	assert.Equal(t, "discover", lost.Verb)
@@ -185,7 +187,7 @@ func TestAStatusOfSomethingInBetweenIsNoCertainRefusal(t *testing.T) {
 func TestWhatNeverLeftIsSafeToSendAgain(t *testing.T) {
 	t.Run("nobody listens", func(t *testing.T) {
 		s := newStub(t, nil)
-		s.server.Close()
+		s.stop()
 		err := each(t.Context(), s.client)["register"]()
 		var lost *tpp.NoAnswerError
 		require.ErrorAs(t, err, &lost)

@@ -2,15 +2,20 @@ package tpp_test
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log"
 	"net/http/httptest"
 
+	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/store"
 )
 
 // A TPP registers at a bank, and learns what is wrong with its second request.
@@ -63,7 +68,14 @@ func exampleBank() (*ssatest.Directory, *ssatest.EnrolledSoftware, *httptest.Ser
 	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
 	must(err)
 	at := httptest.NewUnstartedServer(nil)
-	bank, err := newBank(directory, "https://"+at.Listener.Addr().String(), nil, worldOptions{})
+	own, err := directory.ServerCertificate("127.0.0.1")
+	must(err)
+	bank, err := server.New(server.Config{
+		Issuer: "https://" + at.Listener.Addr().String(), Audiences: []string{ssatest.DefaultAudience}, Directories: []ssa.KnownDirectory{directory.Known()},
+		Keys: server.KeyConfig{Resolver: directory.Resolver()}, Store: store.NewMemory(nil), TokenEndpoint: true,
+		Clients: server.CertificateConfig{Server: []tls.Certificate{own}, Trust: cert.TrustPolicy{
+			Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {directory.CA}}}},
+	})
 	must(err)
 	at.Config = bank.HTTPServer()
 	at.TLS = at.Config.TLSConfig

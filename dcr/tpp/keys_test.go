@@ -137,9 +137,9 @@ func TestTheTimeoutOfTheHTTPClientBoundsAnExchange(t *testing.T) {
 	release := make(chan struct{})
 	s := newStub(t, func(http.ResponseWriter, *http.Request) { <-release })
 	defer close(release)
-	hasty := *s.server.Client()
+	hasty := *s.http
 	hasty.Timeout = 100 * time.Millisecond
-	_, err := tpp.Discover(t.Context(), s.server.URL, &hasty)
+	_, err := tpp.Discover(t.Context(), s.address, &hasty)
 	var lost *tpp.NoAnswerError
 	require.ErrorAs(t, err, &lost)
 	assert.Equal(t, "timed out", lost.Reason)

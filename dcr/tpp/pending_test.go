@@ -75,7 +75,7 @@ func TestA202ThatDoesNotSayPendingIsAnAnswerOfNoUse(t *testing.T) {
 
 // TestATPPWaitsForABankHere goes through the life of a client at a bank whose changes wait.
 func TestATPPWaitsForABankHere(t *testing.T) {
-	w := openWorld(t, worldOptions{serve: func(h http.Handler) http.Handler { return h },
+	w := openWorld(t, worldOptions{
 		pending: []validate.PendingChange{validate.PendingCreate, validate.PendingDelete}})
 	client := w.client(t)
 	request, err := client.Build(w.statement(t, nil), tpp.RequestOptions{Audience: ssatest.DefaultAudience})

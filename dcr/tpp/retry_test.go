@@ -54,7 +54,7 @@ func TestAFailureSaysHowToGoOnSafely(t *testing.T) {
 	}
 	lost := newStub(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	gone := newStub(t, nil)
-	gone.server.Close()
+	gone.stop()
 	for i, verb := range verbs {
 		how, _ := retryOf(each(t.Context(), lost.client)[verb]())
 		assert.Equal(t, afterAChange[i], how, verb)

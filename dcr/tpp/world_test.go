@@ -2,14 +2,11 @@ package tpp_test
 
 import (
 	"cmp"
-	"crypto/tls"
 	"crypto/x509"
 	"io"
 	"log"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,11 +14,10 @@ import (
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/tpp"
-	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
-	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -40,6 +36,7 @@ type world struct {
 	address   string       // of the bank
 	http      *http.Client // of the software, with its certificate
 	now       time.Time    // at all of them
+	stop      func()       // ends bank and directory
 
 	authorities *cert.Authorities // the CA of the directory
 }
@@ -50,69 +47,42 @@ type worldOptions struct {
 	algorithm claims.Algorithm // of directory and software
 	log       *slog.Logger     // of the bank
 	pending   []validate.PendingChange
-	serve     func(http.Handler) http.Handler
+	serve     func(bank http.Handler) http.Handler // nil: the bank itself
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	return openWorld(t, worldOptions{serve: func(h http.Handler) http.Handler { return h }})
+	return openWorld(t, worldOptions{})
 }
 
 func openWorld(t *testing.T, o worldOptions) *world {
 	t.Helper()
 	w := &world{now: time.Unix(1_790_000_000, 0)}
+	options := []dcrtest.Option{dcrtest.WithClock(w.clock), dcrtest.WithProfile(cmp.Or(o.profile, validate.OBIE33)), dcrtest.WithKeysAtOnce(),
+		dcrtest.WithDirectoryOptions(func(d *ssatest.Options) { d.Algorithm = o.algorithm }), dcrtest.WithPolicy(everyMethodIn),
+		dcrtest.WithPolicy(func(p *validate.Policy) { p.PendingChanges = o.pending }),
+		dcrtest.WithServerConfig(func(c *server.Config) { c.Logger = o.log })}
+	if o.serve != nil {
+		options = append(options, dcrtest.WithHandler(o.serve))
+	}
+	bank := dcrtest.NewBank(t, options...)
+	software := bank.NewTPP(t, dcrtest.WithSoftware(func(s *ssatest.SoftwareOptions) { s.Algorithm = o.algorithm }))
+	w.directory, w.software, w.http = bank.Directory(), software.Software(), software.HTTP()
+	w.bank, w.address, w.stop = bank.Server(), bank.URL(), bank.Close
 	var err error
-	w.directory, err = ssatest.New(ssatest.Options{Clock: w.clock, Algorithm: o.algorithm})
-	require.NoError(t, err)
-	t.Cleanup(w.directory.Close)
-	w.software, err = w.directory.NewSoftware(ssatest.SoftwareOptions{Algorithm: o.algorithm})
-	require.NoError(t, err)
 	w.authorities, err = cert.NewAuthorities(map[claims.Environment][]*x509.Certificate{claims.Sandbox: {w.directory.CA}}, w.now)
 	require.NoError(t, err)
-	at := httptest.NewUnstartedServer(nil)
-	w.address = "https://" + at.Listener.Addr().String()
-	w.bank, err = newBank(w.directory, w.address, w.clock, o)
-	require.NoError(t, err)
-	t.Cleanup(w.bank.Close)
-	w.http = w.serve(t, at, o.serve(w.bank.Handler()))
 	return w
 }
 
 func (w *world) clock() time.Time { return w.now }
 
-// newBank makes a bank of a directory. A nil clock is time.Now.
-func newBank(d *ssatest.Directory, address string, clock func() time.Time, o worldOptions) (*server.Bank, error) {
-	own, err := d.ServerCertificate("127.0.0.1")
-	if err != nil {
-		return nil, err
-	}
-	o.profile = cmp.Or(o.profile, validate.OBIE33)
-	policy := validate.DefaultPolicy(o.profile)
-	policy.AuthMethods, policy.PendingChanges = everyMethod, o.pending
+// everyMethodIn has a policy take everyMethod.
+func everyMethodIn(p *validate.Policy) {
+	p.AuthMethods = everyMethod
 	for _, method := range everyMethod[2:] { // outside FAPI-RW
-		policy.Widenings = append(policy.Widenings, validate.Widening(method))
+		p.Widenings = append(p.Widenings, validate.Widening(method))
 	}
-	return server.New(server.Config{
-		Issuer: address, Profile: o.profile, Logger: o.log, Policy: &policy, Audiences: []string{ssatest.DefaultAudience}, Directories: []ssa.KnownDirectory{d.Known()},
-		Keys: server.KeyConfig{Resolver: d.Resolver()}, Store: store.NewMemory(clock), TokenEndpoint: true, Clock: clock,
-		SealingKey: claims.NewSecret(strings.Repeat("k", 32)),
-		Clients: server.CertificateConfig{Server: []tls.Certificate{own}, Trust: cert.TrustPolicy{
-			Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {d.CA}}}},
-	})
-}
-
-// serve answers over the bank's TLS, with and without a client certificate, until the
-// test ends. It returns the software's HTTP client.
-func (w *world) serve(t *testing.T, at *httptest.Server, h http.Handler) *http.Client {
-	t.Helper()
-	at.EnableHTTP2 = true
-	at.Config.ErrorLog, at.Config.Handler = quiet, h
-	at.TLS = w.bank.HTTPServer().TLSConfig
-	at.StartTLS()
-	t.Cleanup(at.Close)
-	client := tpp.MutualTLS(w.software.TransportCertificate, w.roots())
-	t.Cleanup(client.CloseIdleConnections)
-	return client
 }
 
 // roots are the CAs of all servers of the world.
