@@ -12,7 +12,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math/big"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -23,12 +22,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/dcr/server"
-	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
-	"github.com/obdcr/obdcr/store"
 )
 
 // nextCertificate makes an OBWAC of an organisation, and the CA that issued it.
@@ -77,29 +74,17 @@ func publishNext(t *testing.T, d *ssatest.Directory, s *ssatest.EnrolledSoftware
 func TestTheGuideLeadsToACertificateWithAnotherSubject(t *testing.T) {
 	guide, err := os.ReadFile("../../docs/certificates.md")
 	require.NoError(t, err)
-	directory, err := ssatest.New(ssatest.Options{})
-	require.NoError(t, err)
-	t.Cleanup(directory.Close)
-	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
-	require.NoError(t, err)
-	ca, next := nextCertificate(t, software.OrgID)
-	own, err := directory.ServerCertificate("127.0.0.1")
-	require.NoError(t, err)
-	at := httptest.NewUnstartedServer(nil)
-	address := "https://" + at.Listener.Addr().String()
-	bank, err := server.New(server.Config{Issuer: address, Audiences: []string{ssatest.DefaultAudience}, Directories: []ssa.KnownDirectory{directory.Known()},
-		Keys: server.KeyConfig{Resolver: directory.Resolver()}, Store: store.NewMemory(nil), TokenEndpoint: true,
-		Clients: server.CertificateConfig{Server: []tls.Certificate{own}, Trust: cert.TrustPolicy{
-			Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {directory.CA, ca}}}}})
-	require.NoError(t, err)
-	t.Cleanup(bank.Close)
-	at.Config = bank.HTTPServer()
-	at.TLS = at.Config.TLSConfig
-	at.StartTLS()
-	t.Cleanup(at.Close)
+	const org = "0015800000TestOrgA"
+	ca, next := nextCertificate(t, org)
+	bank := dcrtest.NewBank(t, dcrtest.WithKeysAtOnce(), dcrtest.WithServerConfig(func(c *server.Config) {
+		trusted := c.Clients.Trust.Authorities
+		trusted[claims.Sandbox] = append(trusted[claims.Sandbox], ca)
+	}))
+	directory := bank.Directory()
+	software := bank.NewTPP(t, dcrtest.WithSoftware(func(s *ssatest.SoftwareOptions) { s.OrgID = org })).Software()
 
 	t.Chdir(t.TempDir())
-	files := clientFiles(t, directory, software, address+"/.well-known/openid-configuration")
+	files := clientFiles(t, directory, software, bank.DiscoveryURL())
 	files["old.pem"], files["old.key"] = files["transport.pem"], files["transport.key"]
 	certificate, key, err := ssatest.PEM(next)
 	require.NoError(t, err)

@@ -15,18 +15,14 @@ import (
 // TestTheExamplesOfATPPsVerbsWork runs the examples of their help by a shell, against a bank
 // and a directory. Only the names that stand for the reader's own are replaced.
 func TestTheExamplesOfATPPsVerbsWork(t *testing.T) {
-	directory, err := ssatest.New(ssatest.Options{})
-	require.NoError(t, err)
-	t.Cleanup(directory.Close)
-	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
-	require.NoError(t, err)
-	bank := newClientBank(t, directory)
+	bank := newClientBank(t)
+	directory, software := bank.Directory(), bank.NewTPP(t).Software()
 	dir := t.TempDir()
-	for name, text := range clientFiles(t, directory, software, bank.server.URL+"/discovery") {
+	for name, text := range clientFiles(t, directory, software, bank.URL()+"/discovery") {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	own := strings.NewReplacer(
-		"https://bank.example/.well-known/openid-configuration", bank.server.URL+"/discovery", "--kid KID", "--kid "+software.SigningKeyID,
+		"https://bank.example/.well-known/openid-configuration", bank.URL()+"/discovery", "--kid KID", "--kid "+software.SigningKeyID,
 		"--aud 0015800001041RHAAY", "--aud "+ssatest.DefaultAudience, "https://app.example/cb", software.RedirectURIs[0],
 		"https://matls-dirapi.openbankingtest.org.uk", directory.URL()+" --ca ca.pem", "https://directory.example/token", directory.URL()+ssatest.TokenPath,
 		"0015800001041RHAAY", software.OrgID, "4Kb1BFCjzBrlhWlNBDxVEo", software.SoftwareID, "> request.jwt", "> built.jwt",

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -20,36 +19,37 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
-	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
-	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/token"
-	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
-	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
 
 // clientBank is a bank with four verbs and a token endpoint, which takes any client
 // certificate of the software.
 type clientBank struct {
-	server *httptest.Server
-	store  *store.Memory
+	*dcrtest.Bank
 	tokens *token.Memory
 }
 
-func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
+func newClientBank(t *testing.T) *clientBank {
 	t.Helper()
-	policy := validate.DefaultPolicy(validate.OBIE33)
-	policy.Audiences = []string{ssatest.DefaultAudience}
-	policy.AuthMethods = append(policy.AuthMethods, claims.ClientSecretBasic)
-	policy.Widenings = []validate.Widening{validate.WidenClientSecretBasic}
-	own, err := d.ServerCertificate("127.0.0.1")
-	require.NoError(t, err)
-	b := &clientBank{server: httptest.NewUnstartedServer(nil), store: store.NewMemory(nil), tokens: token.NewMemory(nil, nil)}
-	address := "https://" + b.server.Listener.Addr().String()
+	b := &clientBank{tokens: token.NewMemory(nil, nil)}
+	b.Bank = dcrtest.NewBank(t, dcrtest.WithKeysAtOnce(), dcrtest.WithPolicy(func(p *validate.Policy) {
+		p.AuthMethods = append(p.AuthMethods, claims.ClientSecretBasic)
+		p.Widenings = []validate.Widening{validate.WidenClientSecretBasic}
+	}), dcrtest.WithServerConfig(func(c *server.Config) {
+		c.TokenEndpoint, c.Tokens, c.Discovery.TokenEndpoint, c.Rest = false, b.tokens, c.Issuer+"/token", b.beside(c.Issuer)
+	}))
+	return b
+}
+
+// beside serves what is no registration endpoint: the token endpoint, discovery documents, and
+// banks that misbehave.
+func (b *clientBank) beside(address string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /token", b.token)
 	mux.HandleFunc("GET /discovery", func(w http.ResponseWriter, _ *http.Request) {
@@ -105,19 +105,7 @@ func newClientBank(t *testing.T, d *ssatest.Directory) *clientBank {
 		_, _ = fmt.Fprintf(w, "refused: %s; client_secret=unknown-secret", r.Header.Get("Authorization"))
 	})
 	serveDialects(mux, address)
-	bank, err := server.New(server.Config{
-		Issuer: address, Policy: &policy, Directories: []ssa.KnownDirectory{d.Known()}, Keys: server.KeyConfig{Resolver: d.Resolver()},
-		Store: b.store, Tokens: b.tokens, Discovery: dcr.Discovery{TokenEndpoint: address + "/token"}, Rest: mux,
-		Clients: server.CertificateConfig{Server: []tls.Certificate{own}, Trust: cert.TrustPolicy{
-			Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {d.CA}}}},
-	})
-	require.NoError(t, err)
-	t.Cleanup(bank.Close)
-	b.server.Config = bank.HTTPServer()
-	b.server.TLS = b.server.Config.TLSConfig
-	b.server.StartTLS()
-	t.Cleanup(b.server.Close)
-	return b
+	return mux
 }
 
 func clientDiscovery(address string) string {
@@ -135,7 +123,7 @@ func (b *clientBank) token(w http.ResponseWriter, r *http.Request) {
 	} else if r.PostFormValue("client_assertion") != "" {
 		method = claims.PrivateKeyJWT
 	}
-	record, err := b.store.Get(r.Context(), id)
+	record, err := b.Store().Get(r.Context(), id)
 	if err == nil {
 		var registered *claims.Request
 		if registered, err = claims.ParseRequest(record.Metadata); err == nil && registered.TokenEndpointAuthMethod.Or("") != method {
@@ -161,13 +149,9 @@ func (b *clientBank) issue(w http.ResponseWriter, r *http.Request, id string) {
 
 // TestClientScripts runs the verbs of a TPP as their users do, against a bank.
 func TestClientScripts(t *testing.T) {
-	directory, err := ssatest.New(ssatest.Options{})
-	require.NoError(t, err)
-	t.Cleanup(directory.Close)
-	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
-	require.NoError(t, err)
-	bank := newClientBank(t, directory)
-	files := clientFiles(t, directory, software, bank.server.URL+"/discovery")
+	bank := newClientBank(t)
+	directory, software := bank.Directory(), bank.NewTPP(t).Software()
+	files := clientFiles(t, directory, software, bank.URL()+"/discovery")
 	stranger := httptest.NewTLSServer(nil)
 	t.Cleanup(stranger.Close)
 	files["other.pem"] = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: stranger.Certificate().Raw}))
@@ -177,7 +161,7 @@ func TestClientScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("BANK", bank.server.URL)
+			e.Setenv("BANK", bank.URL())
 			e.Setenv("GATE", gate)
 			e.Setenv("KID", software.SigningKeyID)
 			e.Setenv("AUD", ssatest.DefaultAudience)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/json"
 	"io"
 	"os"
@@ -16,8 +15,6 @@ import (
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/inputtest"
 	"github.com/obdcr/obdcr/dcr"
-	"github.com/obdcr/obdcr/dcr/tpp"
-	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -99,18 +96,10 @@ func TestAnotherKindOfFileIsLeftOutOfAFolder(t *testing.T) {
 // The answer that lint tells for a file that is no request is the bank's to these bytes, word
 // for word.
 func TestTheAnswerToAWrongFileIsTheBanks(t *testing.T) {
-	directory, err := ssatest.New(ssatest.Options{})
+	bank := newClientBank(t)
+	tpp := bank.NewTPP(t)
+	samples, err := inputtest.New(bank.Directory(), tpp.Software())
 	require.NoError(t, err)
-	t.Cleanup(directory.Close)
-	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
-	require.NoError(t, err)
-	samples, err := inputtest.New(directory, software)
-	require.NoError(t, err)
-	bank := newClientBank(t, directory)
-	roots := x509.NewCertPool()
-	roots.AddCert(directory.CA)
-	client := tpp.MutualTLS(software.TransportCertificate, roots)
-	t.Cleanup(client.CloseIdleConnections)
 	path, compared := filepath.Join(t.TempDir(), "x.jwt"), 0
 	for _, files := range []map[string]string{brokenTokens, samples.Files} {
 		for name, data := range files {
@@ -120,7 +109,7 @@ func TestTheAnswerToAWrongFileIsTheBanks(t *testing.T) {
 				continue // it is judged as a request, or claims that would be signed
 			}
 			compared++
-			answer, err := client.Post(bank.server.URL+"/register", "application/jwt", strings.NewReader(data))
+			answer, err := tpp.HTTP().Post(bank.URL()+"/register", "application/jwt", strings.NewReader(data))
 			require.NoError(t, err, name)
 			said, err := io.ReadAll(answer.Body)
 			require.NoError(t, err, name)

@@ -7,26 +7,23 @@ import (
 	"testing"
 	"time"
 
+	"github.com/obdcr/obdcr/dcr/dcrtest"
+
 	"github.com/stretchr/testify/require"
 
-	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/token"
-	"github.com/obdcr/obdcr/ssa"
-	"github.com/obdcr/obdcr/ssa/ssatest"
-	"github.com/obdcr/obdcr/store"
 )
 
 var errOut = errors.New("connection refused")
 
 // world is a bank with a client, and the tokens of its authorization server.
 type world struct {
-	directory *ssatest.Directory
+	bank      *dcrtest.Bank
 	leaf      *x509.Certificate // of the client's software
 	tokens    *token.Memory
-	config    server.Config
 	registrar *dcr.Registrar
 	id        string // of the client
 	events    int
@@ -35,40 +32,26 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{tokens: token.NewMemory(nil, nil)}
-	var err error
-	w.directory, err = ssatest.New(ssatest.Options{})
-	require.NoError(t, err)
-	t.Cleanup(w.directory.Close)
-	software, err := w.directory.NewSoftware(ssatest.SoftwareOptions{})
-	require.NoError(t, err)
-	w.leaf = software.TransportCertificate.Leaf
-	w.config = server.Config{
-		Issuer: "https://bank.example", Audiences: []string{ssatest.DefaultAudience}, Directories: []ssa.KnownDirectory{w.directory.Known()},
-		Keys: server.KeyConfig{Resolver: w.directory.Resolver()}, Store: store.NewMemory(nil), Tokens: w.tokens,
-		Discovery: dcr.Discovery{TokenEndpoint: "https://as.example/token"},
-		Clients: server.CertificateConfig{Trust: cert.TrustPolicy{
-			Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {w.directory.CA}}}},
-		Observer: server.Observer{Event: func(dcr.Event) { w.events++ }},
-	}
-	w.registrar = w.open(t, w.tokens)
-	request := software.Request()
-	signed, err := software.Sign(&request)
-	require.NoError(t, err)
-	registration, err := w.registrar.Register(t.Context(), dcr.RegisterInput{Token: claims.NewSecret(signed), Certificate: w.leaf})
-	require.NoError(t, err)
-	w.id = registration.Client.ID
+	w.bank = dcrtest.NewBank(t, dcrtest.WithKeysAtOnce(), w.with(w.tokens))
+	w.registrar = w.bank.Server().Registrar()
+	software := w.bank.NewTPP(t)
+	w.leaf, w.id = software.Software().TransportCertificate.Leaf, software.MustRegister().ClientID
 	return w
+}
+
+// with has a bank ask tokens, and the world count its events.
+func (w *world) with(tokens token.Tokens) dcrtest.Option {
+	return dcrtest.WithServerConfig(func(c *server.Config) {
+		c.TokenEndpoint, c.Tokens, c.Discovery.TokenEndpoint = false, tokens, "https://as.example/token"
+		c.Observer.Event = func(dcr.Event) { w.events++ }
+	})
 }
 
 // open makes the bank over the same store with other tokens.
 func (w *world) open(t *testing.T, tokens token.Tokens) *dcr.Registrar {
 	t.Helper()
-	config := w.config
-	config.Tokens = tokens
-	bank, err := server.New(config)
-	require.NoError(t, err)
-	t.Cleanup(bank.Close)
-	return bank.Registrar()
+	return dcrtest.NewBank(t, dcrtest.WithDirectory(w.bank.Directory()), dcrtest.WithStore(w.bank.Store()), dcrtest.WithKeysAtOnce(), w.with(tokens)).
+		Server().Registrar()
 }
 
 // issue makes an access token of a client that is bound to a certificate.
@@ -82,7 +65,5 @@ func (w *world) issue(t *testing.T, id string, leaf *x509.Certificate) claims.Se
 // stranger returns the certificate of another software.
 func (w *world) stranger(t *testing.T) *x509.Certificate {
 	t.Helper()
-	other, err := w.directory.NewSoftware(ssatest.SoftwareOptions{})
-	require.NoError(t, err)
-	return other.TransportCertificate.Leaf
+	return w.bank.NewTPP(t).Software().TransportCertificate.Leaf
 }
