@@ -119,6 +119,9 @@ type switched struct {
 }
 
 func (s *switched) ResolveKeys(ctx context.Context, ref ssa.KeyRef) ([]ssa.Key, error) {
+	if !ref.Software {
+		return s.SoftwareKeyResolver.ResolveKeys(ctx, ref)
+	}
 	if s.down.Load() {
 		return nil, &ssa.KeySourceError{Host: "directory.example", RetryAfter: 5 * time.Second, Cause: errors.New("down")}
 	}
@@ -129,7 +132,7 @@ func (s *switched) ResolveKeys(ctx context.Context, ref ssa.KeyRef) ([]ssa.Key, 
 	return s.SoftwareKeyResolver.ResolveKeys(ctx, ref)
 }
 
-// withSwitch is a bank that reads all keys through a switch.
+// withSwitch is a bank that reads the keys of software through a switch.
 func withSwitch(keys *switched) func(*server.Config) {
 	return func(c *server.Config) {
 		keys.SoftwareKeyResolver = c.Keys.Resolver

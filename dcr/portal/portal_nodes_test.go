@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/dcr/portal"
-	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/internal/realtest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
@@ -28,12 +28,9 @@ type closable interface {
 // node is another process of the bank, with a store of its own on the same data.
 func (w *world) node(t *testing.T, s store.Store) *portal.Portal {
 	t.Helper()
-	settings, config := w.settings, w.config
-	settings.Store, config.Store = s, s
-	bank, err := server.New(settings)
-	require.NoError(t, err)
-	t.Cleanup(bank.Close)
-	config.Registrar = bank.Registrar()
+	config := w.config
+	config.Store = s
+	config.Registrar = dcrtest.NewBank(t, append(w.settings, dcrtest.WithDirectory(w.directory), dcrtest.WithStore(s))...).Server().Registrar()
 	p, err := portal.New(config)
 	require.NoError(t, err)
 	return p

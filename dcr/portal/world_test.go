@@ -2,7 +2,6 @@ package portal_test
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"log"
 	"log/slog"
@@ -16,12 +15,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/dcr/portal"
 	"github.com/obdcr/obdcr/dcr/roles"
 	"github.com/obdcr/obdcr/dcr/server"
-	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
@@ -32,7 +30,7 @@ type world struct {
 	directory *ssatest.Directory
 	store     store.Store
 	bank      *server.Bank
-	settings  server.Config // of the bank
+	settings  []dcrtest.Option // of the bank, without its store and its directory
 	portal    *portal.Portal
 	config    portal.Config
 	address   string // of the portal
@@ -58,31 +56,21 @@ var apis = roles.Table{Roles: map[string][]claims.Role{"accounts": {claims.AISP}
 // the person of that name in.
 func newWorld(t testing.TB, o options) *world {
 	t.Helper()
-	directory, err := ssatest.New(o.made)
-	require.NoError(t, err)
-	t.Cleanup(directory.Close)
-	w := &world{directory: directory, store: o.store, people: map[string]portal.Person{}}
-	if w.store == nil {
-		w.store = store.NewMemory(nil)
-	}
-	policy := validate.DefaultPolicy(validate.OBIE33)
-	policy.Audiences = []string{ssatest.DefaultAudience}
+	w := &world{settings: []dcrtest.Option{dcrtest.WithKeysAtOnce(), dcrtest.WithServerConfig(func(c *server.Config) {
+		c.Issuer, c.MaySubscribe = "https://bank.example", apis.Decide
+	})}, people: map[string]portal.Person{}}
 	if o.policy != nil {
-		o.policy(&policy)
+		w.settings = append(w.settings, dcrtest.WithPolicy(o.policy))
 	}
-	anchor := directory.Anchor()
-	anchor.Algorithms, anchor.MaxAge = nil, 0
-	config := server.Config{Issuer: "https://bank.example", Policy: &policy, Store: w.store, TokenEndpoint: true, Anchors: []ssa.Anchor{anchor},
-		Keys:    server.KeyConfig{Resolver: directory.Resolver()},
-		Clients: server.CertificateConfig{Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {directory.CA}}}}}
-	config.MaySubscribe = apis.Decide
 	if o.bank != nil {
-		o.bank(&config)
+		w.settings = append(w.settings, dcrtest.WithServerConfig(o.bank))
 	}
-	w.settings = config
-	w.bank, err = server.New(config)
-	require.NoError(t, err)
-	t.Cleanup(w.bank.Close)
+	begun := []dcrtest.Option{dcrtest.WithDirectoryOptions(func(d *ssatest.Options) { *d = o.made })}
+	if o.store != nil {
+		begun = append(begun, dcrtest.WithStore(o.store))
+	}
+	bank := dcrtest.NewBank(t, append(begun, w.settings...)...)
+	w.directory, w.store, w.bank = bank.Directory(), bank.Store(), bank.Server()
 
 	w.server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.portal.Handler().ServeHTTP(rw, r) }))
 	w.server.Config.ErrorLog = log.New(io.Discard, "", 0) // of browsers that go away
@@ -98,6 +86,7 @@ func newWorld(t testing.TB, o options) *world {
 		o.portal(&c)
 	}
 	w.config = c
+	var err error
 	w.portal, err = portal.New(c)
 	require.NoError(t, err)
 	return w

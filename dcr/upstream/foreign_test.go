@@ -3,7 +3,6 @@ package upstream_test
 import (
 	"context"
 	"crypto/rand"
-	"crypto/x509"
 	"errors"
 	"log/slog"
 	"maps"
@@ -14,30 +13,22 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/dcr/upstream"
-	"github.com/obdcr/obdcr/ssa"
-	"github.com/obdcr/obdcr/ssa/ssatest"
-	"github.com/obdcr/obdcr/store"
 )
 
 // registrar makes a bank with a store and tokens in memory in front of an Endpoint.
 func (w *world) registrar(t *testing.T, e *upstream.Endpoint, log *logBuffer) *dcr.Registrar {
 	t.Helper()
-	b, err := server.New(server.Config{
-		Issuer: "https://bank.example", Audiences: []string{ssatest.DefaultAudience}, Directories: []ssa.KnownDirectory{w.setup.Directory},
-		Keys:  server.KeyConfig{Sources: []ssa.RemoteSource{{Hosts: w.setup.Directory.Hosts, Roots: w.roots()}}},
-		Store: store.NewMemory(time.Now), SealingKey: claims.NewSecret(string(make([]byte, 32))), Tokens: token.NewMemory(time.Now, rand.Reader),
-		Provisioner: e, Logger: slog.New(slog.NewTextHandler(log, nil)), Discovery: dcr.Discovery{TokenEndpoint: "https://as.example/token"},
-		Clients: server.CertificateConfig{Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {w.directory.CA}}}},
-	})
-	require.NoError(t, err)
-	t.Cleanup(b.Close)
-	return b.Registrar()
+	bank := dcrtest.NewBank(t, dcrtest.WithDirectory(w.directory), dcrtest.WithProvisioner(e), dcrtest.WithServerConfig(func(c *server.Config) {
+		c.TokenEndpoint, c.Tokens, c.Discovery.TokenEndpoint = false, token.NewMemory(time.Now, rand.Reader), "https://as.example/token"
+		c.Logger = slog.New(slog.NewTextHandler(log, nil))
+	}))
+	return bank.Server().Registrar()
 }
 
 // TestAServerThatGivesOneClientTwiceKeepsIt: the second registration is refused, and the
