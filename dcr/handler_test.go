@@ -14,14 +14,9 @@ import (
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/dcrtest"
+	assembled "github.com/obdcr/obdcr/dcr/server"
 )
-
-func newBank(t *testing.T, w *world, r *dcr.Registrar) (*httptest.Server, *http.Client) {
-	t.Helper()
-	h, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: r, Path: "/register", Certificate: cert.FromTLS})
-	require.NoError(t, err)
-	return serveTLS(t, w, h)
-}
 
 // serveTLS serves a handler over mutual TLS, and returns a client that has the
 // software's certificate.
@@ -42,29 +37,37 @@ func serveTLS(t *testing.T, w *world, h http.Handler) (*httptest.Server, *http.C
 }
 
 func TestTheHandlerAnswersAsTheSpecificationSays(t *testing.T) {
-	w, r := newWorld(t, nil)
-	server, client := newBank(t, w, r)
-	plain := server.Client()
+	bank := dcrtest.NewBank(t, dcrtest.WithServerConfig(func(c *assembled.Config) { // without Tokens
+		c.TokenEndpoint, c.Discovery.TokenEndpoint = false, "https://as.example/token"
+	}))
+	tpp := bank.NewTPP(t)
+	good := func() string {
+		token, err := tpp.Request()
+		require.NoError(t, err)
+		return token
+	}
+	client, plain := tpp.HTTP(), bank.Directory().Client()
+	t.Cleanup(plain.CloseIdleConnections)
 	cases := []struct {
 		name, method, path, media, body string
 		client                          *http.Client
 		status                          int
 		code                            string
 	}{
-		{"a valid request", "POST", "/register", "application/jwt", w.token(t, nil), client, 201, ""},
-		{"application/jose with a parameter", "POST", "/register", "application/jose; charset=utf-8", w.token(t, nil), client, 201, ""},
+		{"a valid request", "POST", "/register", "application/jwt", good(), client, 201, ""},
+		{"application/jose with a parameter", "POST", "/register", "application/jose; charset=utf-8", good(), client, 201, ""},
 		{"a broken token", "POST", "/register", "application/jwt", "x", client, 400, "invalid_client_metadata"},
 		{"JSON", "POST", "/register", "application/json", "{}", client, 415, ""},
 		{"no media type", "POST", "/register", "", "x", client, 415, ""},
 		{"too large", "POST", "/register", "application/jwt", strings.Repeat("x", 64<<10+1), client, 413, ""},
-		{"no certificate", "POST", "/register", "application/jwt", w.token(t, nil), plain, 401, ""},
+		{"no certificate", "POST", "/register", "application/jwt", good(), plain, 401, ""},
 		{"another verb", "PATCH", "/register", "", "", client, 405, ""},
 		{"another path", "POST", "/elsewhere", "application/jwt", "x", client, 404, ""},
 		{"two slashes", "POST", "//register", "application/jwt", "x", client, 404, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			request, err := http.NewRequest(c.method, server.URL+c.path, strings.NewReader(c.body))
+			request, err := http.NewRequest(c.method, bank.URL()+c.path, strings.NewReader(c.body))
 			require.NoError(t, err)
 			if c.media != "" {
 				request.Header.Set("Content-Type", c.media)

@@ -221,14 +221,13 @@ func TestALongClientNameIsTakenToo(t *testing.T) {
 }
 
 func TestNothingIsFetchedForAStatementThatNobodyVouchesFor(t *testing.T) {
-	w, r, out := remoteWorld(t)
-	path := strings.TrimPrefix(w.software.JWKSURL(), w.directory.URL())
+	w, r, _ := remoteWorld(t)
 	_, refusal := w.register(t, r, w.forgedStatement(t, nil, ssatest.Forgery{Key: w.directory.ForgedKey()}))
 	require.Equal(t, validate.InvalidSoftwareStatement, refusal.Code)
-	require.Zero(t, out.asked[path])
+	require.Zero(t, w.directory.Fetches(w.software.JWKSURL()))
 	_, refusal = w.register(t, r, w.token(t, nil))
 	require.Nil(t, refusal)
-	require.Positive(t, out.asked[path])
+	require.Positive(t, w.directory.Fetches(w.software.JWKSURL()))
 }
 
 func TestAnOutageOfTheDirectoryAtAnUpdateIsNotTheSendersFault(t *testing.T) {

@@ -157,8 +157,8 @@ func TestAPreviewMeetsAnOutage(t *testing.T) {
 		"of the software's key set": func(c *dcr.Config, keys *ssa.RemoteKeys, _ ssa.Anchor) { c.SoftwareKeys = keys },
 	} {
 		w, _ := newWorld(t, nil)
-		out := &way{inner: w.directory.Client().Transport, asked: map[string]int{}, cut: true}
-		keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: []ssa.RemoteSource{{Hosts: w.directory.RemoteSource().Hosts}}, Clock: w.config.Clock, Transport: out})
+		w.cut(true)
+		keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: []ssa.RemoteSource{w.directory.RemoteSource()}, Clock: w.config.Clock})
 		require.NoError(t, err)
 		t.Cleanup(keys.Close)
 		anchor := w.directory.Anchor()
@@ -177,7 +177,7 @@ func TestAPreviewMeetsAnOutage(t *testing.T) {
 			_, err = b.PreviewManual(context.Background(), "", m)
 			require.Equal(t, http.StatusServiceUnavailable, refusalOf(t, err).Status, name)
 		}
-		out.cut = false
+		w.cut(false)
 		w.now = w.now.Add(11 * time.Second)
 		p, err = b.PreviewManual(context.Background(), "", w.manual(t, nil))
 		require.NoError(t, err, name)

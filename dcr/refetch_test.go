@@ -28,8 +28,7 @@ func (w *world) rekeyed(t *testing.T) dcr.RegisterInput {
 // set lacks, and the set does not have their certificates: it is read again on their
 // account, and not on the software's.
 func TestStrangersDoNotUseUpTheRefetchOfASoftware(t *testing.T) {
-	w, r, out := remoteWorld(t)
-	path := strings.TrimPrefix(w.software.JWKSURL(), w.directory.URL())
+	w, r, _ := remoteWorld(t)
 	_, refusal := w.register(t, r, w.token(t, nil))
 	require.Nil(t, refusal, "the cache is warm")
 	w.now = w.now.Add(time.Second)
@@ -39,34 +38,33 @@ func TestStrangersDoNotUseUpTheRefetchOfASoftware(t *testing.T) {
 		_, err = r.Register(t.Context(), dcr.RegisterInput{Token: claims.NewSecret(token), Certificate: leaf})
 		require.Equal(t, http.StatusUnauthorized, refusalOf(t, err).Status)
 	}
-	before := out.asked[path]
+	before := w.directory.Fetches(w.software.JWKSURL())
 	for range 3 {
 		stranger := w.certificate(t, w.other(t, ssatest.SoftwareOptions{}))
 		for range 5 {
 			send(stranger, "kid-of-nobody")
 		}
 	}
-	require.Equal(t, before+3, out.asked[path], "once for each certificate")
+	require.Equal(t, before+3, w.directory.Fetches(w.software.JWKSURL()), "once for each certificate")
 
 	_, err := r.Register(t.Context(), w.rekeyed(t))
 	require.NoError(t, err, "its own certificate and kid have the set read at once")
-	require.Equal(t, before+4, out.asked[path])
+	require.Equal(t, before+4, w.directory.Fetches(w.software.JWKSURL()))
 }
 
 // All strangers together have the set read so many times: the directory is not flooded. A
 // software whose key is new waits then, and learns for how long.
 func TestManyStrangersDoNotFloodTheDirectory(t *testing.T) {
-	w, r, out := remoteWorld(t)
-	path := strings.TrimPrefix(w.software.JWKSURL(), w.directory.URL())
+	w, r, _ := remoteWorld(t)
 	_, refusal := w.register(t, r, w.token(t, nil))
 	require.Nil(t, refusal)
-	before := out.asked[path]
+	before := w.directory.Fetches(w.software.JWKSURL())
 	for range 12 {
 		stranger := w.certificate(t, w.other(t, ssatest.SoftwareOptions{}))
 		_, err := r.Register(t.Context(), dcr.RegisterInput{Token: claims.NewSecret(w.token(t, nil)), Certificate: stranger})
 		require.Equal(t, http.StatusUnauthorized, refusalOf(t, err).Status)
 	}
-	require.Equal(t, before+8, out.asked[path])
+	require.Equal(t, before+8, w.directory.Fetches(w.software.JWKSURL()))
 	_, refusal = w.register(t, r, w.token(t, nil))
 	require.Nil(t, refusal, "who needs no reading is not touched")
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
-	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
@@ -108,18 +107,8 @@ func TestManualRegistrationFollowsThePolicy(t *testing.T) {
 }
 
 func TestAManualRegistrationMeetsAnOutage(t *testing.T) {
-	w, _, out := remoteWorld(t)
-	config := w.config
-	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{Sources: []ssa.RemoteSource{{Hosts: w.directory.RemoteSource().Hosts}}, Clock: config.Clock, Transport: out})
-	require.NoError(t, err)
-	t.Cleanup(keys.Close)
-	anchor := w.directory.Anchor()
-	anchor.Keys, anchor.JWKSURL = keys, w.directory.URL()+"/keys.jwks"
-	config.Statements, err = ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{anchor}, Clock: config.Clock})
-	require.NoError(t, err)
-	r, err := dcr.NewRegistrar(config)
-	require.NoError(t, err)
-	out.cut = true
-	_, err = r.RegisterFromSSA(context.Background(), w.statement(t, nil))
+	w, r, _ := remoteWorld(t)
+	w.cut(true)
+	_, err := r.RegisterFromSSA(context.Background(), w.statement(t, nil))
 	require.Equal(t, http.StatusServiceUnavailable, refusalOf(t, err).Status)
 }

@@ -1,12 +1,9 @@
 package dcr_test
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +12,7 @@ import (
 
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/validate"
@@ -25,53 +23,33 @@ func presents(leaf *x509.Certificate) cert.Source {
 	return func(*http.Request) (*x509.Certificate, error) { return leaf, nil }
 }
 
-// way is a bank's connection to the directory, which a test can cut.
-type way struct {
-	inner http.RoundTripper
-	cut   bool
-	asked map[string]int
-}
-
-func (w *way) RoundTrip(r *http.Request) (*http.Response, error) {
-	w.asked[r.URL.Path]++
-	if w.cut {
-		return nil, errors.New("cut")
-	}
-	return w.inner.RoundTrip(r)
-}
-
-// remoteWorld is a world whose bank reads all key sets over https.
-func remoteWorld(t *testing.T) (*world, *dcr.Registrar, *way) {
+// remoteWorld is a world whose bank reads all key sets over https. The other parts of the bank
+// are in the TPP's Bank, and not in the world.
+func remoteWorld(t *testing.T) (*world, *dcr.Registrar, *dcrtest.TPP) {
 	t.Helper()
-	w, _ := newWorld(t, nil)
-	out := &way{inner: w.directory.Client().Transport, asked: map[string]int{}}
-	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{
-		Sources: []ssa.RemoteSource{{Hosts: w.directory.RemoteSource().Hosts}}, Clock: w.config.Clock, Transport: out,
-	})
-	require.NoError(t, err)
-	t.Cleanup(keys.Close)
-	anchor := w.directory.Anchor()
-	anchor.Keys, anchor.JWKSURL = keys, w.directory.URL()+"/keys.jwks"
-	config := w.config
-	config.SoftwareKeys = keys
-	config.Statements, err = ssa.NewVerifier(ssa.VerifierConfig{Anchors: []ssa.Anchor{anchor}, Clock: config.Clock, Skew: time.Minute})
-	require.NoError(t, err)
-	r, err := dcr.NewRegistrar(config)
-	require.NoError(t, err)
-	return w, r, out
+	w := &world{now: time.Unix(1_790_000_000, 0)}
+	bank := dcrtest.NewBank(t, dcrtest.WithClock(func() time.Time { return w.now }))
+	tpp := bank.NewTPP(t)
+	w.directory, w.software = bank.Directory(), tpp.Software()
+	return w, bank.Server().Registrar(), tpp
+}
+
+// cut ends the connections of banks to the directory, or lets them through again.
+func (w *world) cut(is bool) {
+	w.directory.Misbehave(ssatest.EveryPath, ssatest.KeySetFault{Reset: is})
 }
 
 func TestAColdOutageOfTheDirectoryIsNotTheSendersFault(t *testing.T) {
-	w, r, out := remoteWorld(t)
+	w, r, _ := remoteWorld(t)
 	token := w.token(t, nil)
-	out.cut = true
+	w.cut(true)
 	_, refusal := w.register(t, r, token)
 	require.NotNil(t, refusal)
 	require.Equal(t, http.StatusServiceUnavailable, refusal.Status)
 	require.Equal(t, 10*time.Second, refusal.RetryAfter)
 	require.ErrorIs(t, refusal, ssa.ErrKeySourceUnavailable)
 
-	out.cut = false
+	w.cut(false)
 	w.now = w.now.Add(4 * time.Second)
 	_, refusal = w.register(t, r, token)
 	require.Equal(t, 6*time.Second, refusal.RetryAfter, "the failure is remembered")
@@ -92,7 +70,7 @@ func TestAnOutageOfTheRevokedSetsRefusesToo(t *testing.T) {
 }
 
 func TestAnUnknownKidIsToldWhenTheSetWasReadAndWhenToTryAgain(t *testing.T) {
-	w, r, out := remoteWorld(t)
+	w, r, _ := remoteWorld(t)
 	_, refusal := w.register(t, r, w.token(t, nil))
 	require.Nil(t, refusal)
 	forged := func(kid string) string {
@@ -111,20 +89,16 @@ func TestAnUnknownKidIsToldWhenTheSetWasReadAndWhenToTryAgain(t *testing.T) {
 		require.Contains(t, refusal.Description, "try again from "+asked.Add(30*time.Second).UTC().Format(time.RFC3339))
 		w.now = w.now.Add(time.Second)
 	}
-	require.Equal(t, 2, out.asked[strings.TrimPrefix(w.software.JWKSURL(), w.directory.URL())], "one ordinary fetch, one for an unknown kid")
+	require.Equal(t, 2, w.directory.Fetches(w.software.JWKSURL()), "one ordinary fetch, one for an unknown kid")
 }
 
 func TestTheHandlerSaysWhenToTryAgain(t *testing.T) {
-	w, r, out := remoteWorld(t)
-	out.cut = true
-	h, err := dcr.NewHandler(dcr.HandlerConfig{Registrar: r, Path: "/register", Certificate: presents(w.certificate(t, w.software))})
-	require.NoError(t, err)
-	request := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/register", strings.NewReader(w.token(t, nil)))
-	request.Header.Set("Content-Type", "application/jwt")
-	answer := httptest.NewRecorder()
-	h.ServeHTTP(answer, request)
-	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
-	require.Equal(t, "10", answer.Header().Get("Retry-After"))
+	w, _, tpp := remoteWorld(t)
+	w.cut(true)
+	_, err := tpp.Register()
+	answer := dcrtest.RequireRefused(t, err).Exchange.Answer()
+	require.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
+	require.Equal(t, "10", answer.Header.Get("Retry-After"))
 }
 
 func TestATransportKeyThatWasJustPublishedLetsIn(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -19,31 +20,22 @@ func TestARequestOfTheVendorsDocumentIsRegisteredInItsProfile(t *testing.T) {
 		validate.OBIE32: {validate.RuleAudFormat, validate.RuleJTIUUIDv4, validate.RuleScopeOpenID, validate.RuleTokenEndpointAuthSigningAlgRequired,
 			validate.RuleApplicationTypeRequired},
 	} {
-		w, _ := newWorld(t, nil)
-		policy := validate.DefaultPolicy(profile)
-		if profile == validate.WSO2 {
-			policy.Audiences = []string{bank}
-		} else {
-			policy.Audiences = []string{"0015800001041REAAY"}
-		}
-		validator, err := validate.New(validate.Config{Profile: profile, Policy: policy})
-		require.NoError(t, err)
-		w.config.Validator = validator
-		r, err := dcr.NewRegistrar(w.config)
-		require.NoError(t, err)
-		registration, refusal := w.register(t, r, w.token(t, func(c *claims.Request) {
-			c.Audience = claims.Some(claims.StringOrList{Values: []string{bank}})
-			c.JWTID = claims.Some("5f0c1b72-6c5e-11ee-8c99-0242ac120002")
-			c.Scope = claims.Some(claims.Scope{Words: []string{"accounts"}})
-			c.TokenEndpointAuthMethod = claims.Some(claims.PrivateKeyJWT)
-			c.TokenEndpointAuthSigningAlg, c.ApplicationType = claims.Optional[claims.Algorithm]{}, claims.Optional[claims.ApplicationType]{}
+		b := dcrtest.NewBank(t, dcrtest.WithProfile(profile), dcrtest.WithPolicy(func(p *validate.Policy) {
+			if profile == validate.WSO2 {
+				p.Audiences = []string{bank}
+			}
 		}))
+		tpp := b.NewTPP(t)
+		token, err := tpp.Request(dcrtest.Set("/aud", bank), dcrtest.Set("/jti", "5f0c1b72-6c5e-11ee-8c99-0242ac120002"), dcrtest.Set("/scope", "accounts"),
+			dcrtest.Remove("/token_endpoint_auth_signing_alg"), dcrtest.Remove("/application_type"))
+		require.NoError(t, err)
+		registration, err := b.Server().Registrar().Register(t.Context(),
+			dcr.RegisterInput{Token: claims.NewSecret(token), Certificate: tpp.Software().TransportCertificate.Leaf})
 		if found == nil {
-			require.Nil(t, refusal)
+			require.NoError(t, err)
 			require.Equal(t, []string{validate.RuleScopeOpenIDRecommended}, besides(registration.Report))
 			continue
 		}
-		require.NotNil(t, refusal)
-		require.ElementsMatch(t, found, ruleIDs(refusal.Report))
+		require.ElementsMatch(t, found, ruleIDs(refusalOf(t, err).Report))
 	}
 }
