@@ -15,7 +15,6 @@ import (
 	"github.com/obdcr/obdcr/cert"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/dcrtest"
-	assembled "github.com/obdcr/obdcr/dcr/server"
 )
 
 // serveTLS serves a handler over mutual TLS, and returns a client that has the
@@ -37,9 +36,7 @@ func serveTLS(t *testing.T, w *world, h http.Handler) (*httptest.Server, *http.C
 }
 
 func TestTheHandlerAnswersAsTheSpecificationSays(t *testing.T) {
-	bank := dcrtest.NewBank(t, dcrtest.WithServerConfig(func(c *assembled.Config) { // without Tokens
-		c.TokenEndpoint, c.Discovery.TokenEndpoint = false, "https://as.example/token"
-	}))
+	bank := dcrtest.NewBank(t, dcrtest.WithoutTokens())
 	tpp := bank.NewTPP(t)
 	good := func() string {
 		token, err := tpp.Request()

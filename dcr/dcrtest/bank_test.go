@@ -132,10 +132,10 @@ func TestTheConfigurationIsTheTests(t *testing.T) {
 
 func TestABankWithoutTokensRegistersAllTheSame(t *testing.T) {
 	t.Parallel()
-	bank := dcrtest.NewBank(t, dcrtest.WithServerConfig(func(c *server.Config) {
-		c.TokenEndpoint, c.Discovery.TokenEndpoint = false, "https://as.example/token"
-	}))
-	bank.NewTPP(t).MustRegister()
+	tpp := dcrtest.NewBank(t, dcrtest.WithoutTokens()).NewTPP(t)
+	tpp.MustRegister()
+	_, err := tpp.Register(dcrtest.Method(http.MethodGet))
+	require.Equal(t, http.StatusMethodNotAllowed, dcrtest.RequireRefused(t, err).Status)
 }
 
 // TestAHandlerStandsInFront: it sees each request, without what dcrtest adds to it, and what it

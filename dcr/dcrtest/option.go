@@ -116,6 +116,13 @@ func WithTokenKeeper(k token.Keeper) Option {
 	}}
 }
 
+// WithoutTokens takes the token endpoint away: the bank registers clients and offers nothing else.
+func WithoutTokens() Option {
+	return WithServerConfig(func(c *server.Config) {
+		c.TokenEndpoint, c.Discovery.TokenEndpoint = false, "https://authorization-server.example/token"
+	})
+}
+
 // WithProvisioner puts an authorization server behind the bank, such as an AuthorizationServer.
 func WithProvisioner(p dcr.Provisioner) Option {
 	return Option{func(s *settings) {

@@ -166,7 +166,9 @@ func TestExamplesUseThePublicAPI(t *testing.T) {
 // in use, and what the test compares it with. Other tests look down only, as the code
 // does.
 var testsLookUp = map[string][]string{
+	"dcr":       {"dcr/dcrtest"},
 	"dcr/token": {"dcr/token/tokentest"},
+	"dcr/tpp":   {"dcr/dcrtest"},
 	"ssa":       {"ssa/ssatest"},
 	"store":     {"store/storetest"},
 	"validate":  {"dcr/vectors"},
