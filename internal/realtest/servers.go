@@ -14,8 +14,8 @@ import (
 	"github.com/obdcr/obdcr/internal/fetch"
 )
 
-// servers is the environment variable that asks for the tests with authorization servers and
-// with a browser.
+// servers is the environment variable that asks for the tests with authorization servers, with
+// a browser and with other languages.
 const servers = "OBDCR_SERVERS"
 
 const (
@@ -33,8 +33,9 @@ type Identity struct {
 
 // Asked reports whether the tests with a server that takes long to start, or may have to be
 // downloaded, are to run: OBDCR_SERVERS=1. The server is Keycloak, node-oidc-provider or
-// Chromium, which is a browser and comes with axe-core. If not, it says in one line what does
-// not run. No other variable asks for them. Where the programs that start the server are
+// Chromium, which is a browser and comes with axe-core; or Python, Java or JavaScript, with the
+// tool that downloads its libraries. If not, it says in one line what does not run. No other
+// variable asks for them. Where the programs that start the server are
 // missing the test fails, unless OBDCR_CI_PARTIAL=1 allows a run of what is there.
 //
 // Call it in the test itself, with the name of the server as it is: .ci/run finds the tests
@@ -65,6 +66,12 @@ func startedBy(t testing.TB, server string) [][]string {
 	switch server {
 	case "pre-commit":
 		return [][]string{{"pre-commit"}, {"git"}}
+	case "Python":
+		return [][]string{{"python3"}}
+	case "Java":
+		return [][]string{{"java"}, {"javac"}, {"mvn"}}
+	case "JavaScript":
+		return [][]string{{"node"}, {"npm"}}
 	case "node-oidc-provider":
 		tools, program = [][]string{{"node"}, {"npm"}}, oidcProviderProgram
 	case "Chromium":

@@ -57,7 +57,7 @@ func TestWithoutItsToolsAServerFailsTheTestUnlessAPartialRunIsAskedFor(t *testin
 	t.Setenv("OBDCR_FULL", "")
 	for partial, fails := range map[string]bool{"": true, "1": false} {
 		t.Setenv("OBDCR_CI_PARTIAL", partial)
-		for _, server := range []string{"Keycloak", "node-oidc-provider", "Chromium"} {
+		for _, server := range []string{"Keycloak", "node-oidc-provider", "Chromium", "Python", "Java", "JavaScript"} {
 			f := &failing{TB: t}
 			require.False(t, realtest.Asked(f, server))
 			require.Equal(t, fails, f.why != "", f.why)
