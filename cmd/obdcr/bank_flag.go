@@ -38,11 +38,18 @@ func bankNames() []string {
 }
 
 // bank returns the dialect of --bank: that of a known name, else that in a file; nil if name
-// is "".
+// is "". A command has one --bank, which is read once.
 func (a *app) bank(name string) (*dialect.Dialect, error) {
-	if name == "" {
-		return nil, nil
+	if name == "" || a.spoken != nil {
+		return a.spoken, nil
 	}
+	d, err := a.readBank(name)
+	a.spoken = d
+	return d, err
+}
+
+// readBank reads a dialect.
+func (a *app) readBank(name string) (*dialect.Dialect, error) {
 	if d, err := dialect.Load(name); err == nil {
 		return d, nil
 	}

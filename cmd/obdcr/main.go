@@ -20,6 +20,7 @@ import (
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/validate/dialect"
 )
 
 // Exit codes.
@@ -41,14 +42,15 @@ type app struct {
 	out      io.Writer // for a command that writes its result before it ends
 	err      io.Writer
 	color    bool
-	terminal bool            // the result goes to a terminal
-	progress bool            // messages go to a terminal that can show progress
-	known    *secrets        // that no message may show
-	timeout  time.Duration   // of each answer of a server
-	cas      string          // the flag and file of the CAs that servers must chain to; "": the system's
-	files    *input.Reader   // made by run: standard input is read once
-	opens    *input.Password // of --password-file; nil without it
-	stopping func()          // for tests: called when a signal stops a sandbox; nil: not called
+	terminal bool             // the result goes to a terminal
+	progress bool             // messages go to a terminal that can show progress
+	known    *secrets         // that no message may show
+	timeout  time.Duration    // of each answer of a server
+	cas      string           // the flag and file of the CAs that servers must chain to; "": the system's
+	files    *input.Reader    // made by run: standard input is read once
+	opens    *input.Password  // of --password-file; nil without it
+	spoken   *dialect.Dialect // of --bank; nil before it was read: standard input is read once
+	stopping func()           // for tests: called when a signal stops a sandbox; nil: not called
 }
 
 // exitError ends the command with a code. Without a cause it prints nothing, because the

@@ -32,7 +32,8 @@ type Dialect struct {
 	// Profile is the one that the bank follows.
 	Profile validate.Profile
 	// Policy is the bank's, whole: the default policy of Profile, and what the file has in its
-	// place, with the claim names, the scope and the answers that the file tells.
+	// place, with the claim names, the scope and the answers that the file tells. Where the file
+	// says nothing about aud, an identifier and a URL may both stand there.
 	Policy validate.Policy
 	// ContentType is the media type of a request that the bank asks for: application/jwt or
 	// application/jose. "": nothing is known, or the bank takes both.

@@ -122,7 +122,8 @@ var form = jsonform.Table[file]{
 		Name:  "policy",
 		Field: jsonform.At[file, string](func(d *file) *string { return &d.policy }, kept{object: true, schema: validate.PolicySchemaID}),
 		Doc: "The bank's [policy](policy.md), as far as it differs from the default policy of the profile. What other members of this form " +
-			"say is not repeated here: `claim_names`, `created_status`, `response_scope_as_array`.",
+			"say is not repeated here: `claim_names`, `created_status`, `response_scope_as_array`, `scope_array_only`. Without `audiences` and " +
+			"`audience_kinds` it is not known what the bank takes as `aud`, and an identifier and a URL are both taken.",
 		Example: `{"audience_kinds": ["url"], "auth_methods": ["tls_client_auth"]}`,
 		Check:   checkPolicy,
 	},

@@ -37,6 +37,7 @@ The first command lists the banks with title and date, the second shows one, and
 | ` + "`lint`" + ` | profile and policy. The report names the bank |
 | ` + "`build`" + ` | ` + "`aud`" + ` where the policy has one audience, ` + "`iss`" + ` where the bank takes ` + "`org_id`" + ` alone, the shape of ` + "`scope`" + `, the case of ` + "`jti`" + `, further members, the greatest lifetime, and of authentication methods, algorithms, grant types, response types and scopes those that differ from the default policy |
 | ` + "`register`, `update`" + ` | the same, and the content type. What the bank's answers always leave out is not told as a difference |
+| ` + "`conform`" + ` | profile, policy, all that ` + "`register`" + ` takes, the scope of the access token. Cases about a method that the bank does not offer are not run |
 | ` + "`get`, `update`, `delete`" + ` | the scope of the access token. A method that the bank does not offer is a warning |
 
 A flag goes before the dialect: ` + "`--content-type`, `--token-scope`, `--scope-as-array`, `--jti-case`, `--lifetime`, `--aud`, `--iss`, `--member`, `--grant-type`" + ` and
@@ -45,13 +46,13 @@ command says which list. ` + "`--policy`" + ` beside ` + "`--bank`" + ` is refus
 
 **How far to trust it.** The files repeat facts of public pages, and of the code of a public client that is in use at these banks. They were read as stored copies, on the
 day that each source has. A bank changes its mind without notice: its own words and its discovery document go before a dialect. What is uncertain is left out, or a quirk says so.
-A file without ` + "`audiences`" + ` knows no identifier of the bank: give ` + "`--aud`" + `.
+A file without ` + "`audiences`" + ` knows no identifier of the bank: give ` + "`--aud`" + `. Without ` + "`audience_kinds`" + ` too, an identifier and a URL are both taken.
 
 ## Add a bank
 
 1. Write ` + "`validate/dialect/data/NAME.json`" + `, by hand. It needs the five members that are required below; all others only where the bank differs, and each fact from a page that ` + "`sources`" + ` names.
    ` + "`obdcr lint --bank ./NAME.json request.jwt`" + ` reads it at once, with a line for each fault.
-2. ` + "`go test ./validate/dialect -update`" + ` renders this page. The test makes a request that the bank takes, and one for each difference that it refuses and the default policy does not. It says so if it knows no
+2. ` + "`go test ./validate/dialect -update`" + ` renders this page. The test makes a request that the bank takes, and one for each difference that it refuses and a bank of which nothing is known does not. It says so if it knows no
    request that breaks a member: add one to ` + "`policyFaults`" + `.
 
 A dialect of your own needs no place in the repository: ` + "`--bank FILE`" + ` takes it, and a program reads it by ` + "`dialect.Parse`" + `. This is a whole one:

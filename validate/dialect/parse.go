@@ -3,6 +3,7 @@ package dialect
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -80,11 +81,23 @@ func (d *file) wholePolicy() (validate.Policy, error) {
 	if err != nil {
 		return policy, err
 	}
+	if d.audienceUnknown() && !slices.Contains(policy.AudienceKinds, validate.AudienceURL) {
+		policy.AudienceKinds = append(policy.AudienceKinds, validate.AudienceURL)
+	}
 	policy.ClaimNames = d.claimNames
 	policy.CreatedStatus, policy.ResponseScopeAsArray = d.response.createdStatus, d.response.scopeAsArray
 	policy.ScopeArrayOnly = d.scopeAsArray
 	_, err = validate.New(validate.Config{Profile: d.profile, Policy: policy})
 	return policy, err
+}
+
+// audienceUnknown reports whether the file says nothing about aud. Some banks take their
+// identifier at the directory, others their issuer.
+func (d *file) audienceUnknown() bool {
+	v, err := jsonscan.Parse(d.policy)
+	_, audiences := v.Member("audiences")
+	_, kinds := v.Member("audience_kinds")
+	return err == nil && !audiences && !kinds
 }
 
 // elsewhere are the members of a policy that a dialect has in another place.
