@@ -51,6 +51,7 @@ pasted leaves the machine or is kept.`,
     --software-jwks software.jwks -o json
   obdcr lint request.jwt \
     --discovery https://bank.example/.well-known/openid-configuration
+  obdcr lint request.jwt --bank hsbc --aud https://bank.example
   obdcr lint claims.json --ssa ssa.jwt --aud 0015800001041RHAAY \
     --cert transport.pem --strict
   obdcr lint --serve`,

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,9 +68,11 @@ func audience(in *validate.Input, aud string) {
 	in.Request.Audience = claims.Some(claims.StringOrList{Values: []string{aud}})
 }
 
+var allVectors = sync.OnceValues(vectors.Load)
+
 // request makes a valid request in the dialect of a bank.
 func request(t *testing.T, d *dialect.Dialect) *validate.Input {
-	all, err := vectors.Load()
+	all, err := allVectors()
 	require.NoError(t, err)
 	at := slices.IndexFunc(all, func(v vectors.Vector) bool { return v.Name == "scope.string/string" })
 	in, err := all[at].Input()

@@ -126,7 +126,7 @@ func properties(of *Result) []junitProperty {
 	if wire := of.Report.Wire(); wire != nil {
 		all = append(all, junitProperty{"wire", cmp.Or(string(wire.Error), strconv.Itoa(wire.Status))})
 	}
-	for _, p := range []junitProperty{{"alg", of.Algorithm}, {"kid", of.KeyID}, {"ssa_iss", of.Issuer}} {
+	for _, p := range []junitProperty{{"alg", of.Algorithm}, {"kid", of.KeyID}, {"ssa_iss", of.Issuer}, {"bank", of.Bank}} {
 		if p.Value != "" {
 			all = append(all, p)
 		}
