@@ -30,6 +30,7 @@ var (
 // function of it.
 var samples = []struct{ document, file, function string }{
 	{"README.md", sample, ""},
+	{"README.md", "dcr/dcrtest/first_test.go", "TestABankRefusesAForeignRedirectURI"},
 	{"docs/operations.md", "dcr/server/example_front_test.go", "serveInFront"},
 	{"docs/operations.md", "dcr/example_pending_test.go", "decideAll"},
 	{"docs/portal.md", "dcr/portal/example_test.go", "newPortal"},
@@ -40,12 +41,12 @@ func TestDocumentsShowTheExamples(t *testing.T) {
 	known := map[string]int{}
 	for _, s := range samples {
 		known[s.document]++
-		text, program := readFile(t, s.document), readFile(t, s.file)
+		text, program, begins := readFile(t, s.document), readFile(t, s.file), "package "
 		if s.function != "" {
-			program = functionOf(t, s.file, s.function)
+			program, begins = functionOf(t, s.file, s.function), "func "+s.function
 		}
 		blocks := slices.DeleteFunc(goBlock.FindAllStringSubmatchIndex(text, -1), func(at []int) bool {
-			return !strings.Contains(text[at[2]:at[3]], "func "+s.function)
+			return !strings.Contains(text[at[2]:at[3]], begins)
 		})
 		require.Len(t, blocks, 1, "%s has one Go sample of %s", s.document, s.file)
 		from, to := blocks[0][2], blocks[0][3]
