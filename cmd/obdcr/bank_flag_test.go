@@ -123,9 +123,13 @@ func TestADiscoveryDocumentThatIsNoneIsTold(t *testing.T) {
 	mux.HandleFunc("/good", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"issuer": "https://bank.example", "token_endpoint_auth_methods_supported": ["tls_client_auth"], "scopes_supported": ["openid", "accounts"]}`)
 	})
-	mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html><title>Welcome</title></html>") })
+	mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "<html><title>Welcome</title></html>")
+	})
 	mux.HandleFunc("/other", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"keys": []}`) })
-	mux.HandleFunc("/apart", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"grant_types_supported": ["password"]}`) })
+	mux.HandleFunc("/apart", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"grant_types_supported": ["password"]}`)
+	})
 	mux.HandleFunc("/hangs", func(_ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-stop:

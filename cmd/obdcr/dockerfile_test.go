@@ -119,10 +119,10 @@ func TestTheContainersOfDocumentsStart(t *testing.T) {
 	image := readDockerfile(t)[""]
 	exposed := strings.Fields(image.only(t, "EXPOSE").rest)
 	shown := 0
-	for _, name := range []string{"README.md", "docs/operations.md"} {
+	for _, name := range []string{"README.md", "docs/operations.md", "docs/ci.md"} {
 		text, err := os.ReadFile(filepath.Join("../..", name))
 		require.NoError(t, err)
-		for _, m := range regexp.MustCompile(`(?m)^docker run (.*?) obdcr( [a-z].*?)?(?: < .*)?$`).FindAllStringSubmatch(string(text), -1) {
+		for _, m := range regexp.MustCompile(`(?m)^ *docker run (.*?) obdcr( [a-z].*?)?(?: < .*)?$`).FindAllStringSubmatch(string(text), -1) {
 			shown++
 			for _, port := range regexp.MustCompile(`-p (?:[0-9.]+:)?(\d+):(\d+)`).FindAllStringSubmatch(m[1], -1) {
 				require.Equal(t, port[1], port[2], "addresses have the port")

@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"obdcr": main,
 		"curl":  curlMain,
+		"jq":    jqMain,
 		// This sandbox never finishes stopping.
 		"obdcr-held": func() {
 			a := &app{in: os.Stdin, err: os.Stderr, stopping: func() { select {} }}

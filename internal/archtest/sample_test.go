@@ -34,6 +34,7 @@ var samples = []struct{ document, file, function string }{
 	{"docs/operations.md", "dcr/server/example_front_test.go", "serveInFront"},
 	{"docs/operations.md", "dcr/example_pending_test.go", "decideAll"},
 	{"docs/portal.md", "dcr/portal/example_test.go", "newPortal"},
+	{"docs/testing.md", "dcr/dcrtest/guide_test.go", "TestABankRefusesAnotherCallback"},
 	{"docs/portal.md", "dcr/portal/example_test.go", "ownSignIn"},
 }
 
