@@ -99,7 +99,7 @@ func TestTheREADMEsCommandsDoWhatItSays(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]bool{"sandbox": true, "register": true, "get": true, "update": true, "delete": true, "ssa": true,
-		"lint": true, "examples/bank": true}, ran, "the README shows these")
+		"lint": true, "conform": true, "examples/bank": true}, ran, "the README shows these")
 }
 
 // alike makes two reports of different sandboxes the same: the kid of each is its own.
@@ -112,7 +112,7 @@ func TestQuickstartsOfTheREADMEAreShort(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	sections := strings.Split(fenced.ReplaceAllString(string(text), ""), "\n## Quickstart: ")
-	require.Len(t, sections, 3, "for a TPP and for a bank")
+	require.Len(t, sections, 4, "for a TPP, a tester and a bank")
 	for _, section := range sections[1:] {
 		section, _, _ = strings.Cut(section, "\n## ")
 		lines := 0
