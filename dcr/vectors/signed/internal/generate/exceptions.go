@@ -26,6 +26,7 @@ type amendment struct {
 	decides  string   // one of them that decides the answer
 	audience string   // of the bank
 	hosts    []string // further hosts of key sets that the bank trusts
+	notOver  string   // why a bank over HTTP answers otherwise
 }
 
 const (
@@ -42,6 +43,7 @@ var amendments = map[string]amendment{
 	"aud.format/url.wso2":                                           {audience: bankURL},
 	"aud.single/array-by-policy":                                    {audience: "abc"},
 	"several_faults/look-alike-of-the-wso2-sample.wso2":             {audience: "https://localbank.example"},
+	"client_id.ignored/in-an-update":                                {notOver: "the client_id is the bank's choice, so that no file can name that of the client that is updated"},
 	"claim_names/not-mapped":                                        {add: []string{validate.RuleSSAJWKSEndpointHost}},
 	"claim_names/our-own-name":                                      {add: []string{validate.RuleSSAJWKSEndpointHost}},
 	"ssa.iss.required/absent":                                       {add: []string{validate.RuleSSAIssuerTrusted}},
@@ -77,5 +79,6 @@ func (d *draft) amend(name string) {
 	if a.audience != "" {
 		d.vector.Audience = a.audience
 	}
+	d.vector.NotOverHTTP = a.notOver
 	d.vector.Directory.JWKSHosts = append(d.vector.Directory.JWKSHosts, a.hosts...)
 }
