@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -38,7 +39,8 @@ import (
 type ecosystem struct {
 	directory *ssatest.Directory
 	tpp       *dcrtest.TPP
-	software  *ssatest.EnrolledSoftware
+	// privateKeys are those of the client certificates.
+	privateKeys []crypto.Signer
 }
 
 // registeredAt is when clients register that a vector updates, ten minutes before the clock of
@@ -55,8 +57,17 @@ func newEcosystem(t *testing.T) *ecosystem {
 	d, err := ssatest.New(ssatest.Options{Deterministic: true, Clock: func() time.Time { return registeredAt }})
 	require.NoError(t, err)
 	t.Cleanup(d.Close)
-	tpp := dcrtest.NewBank(t, dcrtest.WithDirectory(d), dcrtest.WithClock(func() time.Time { return registeredAt })).NewTPP(t, dcrtest.WithSoftware(softwareOptions))
-	return &ecosystem{d, tpp, tpp.Software()}
+	home := dcrtest.NewBank(t, dcrtest.WithDirectory(d), dcrtest.WithClock(func() time.Time { return registeredAt }))
+	tpp := home.NewTPP(t, dcrtest.WithSoftware(softwareOptions))
+	other, err := d.NewSoftware(ssatest.SoftwareOptions{OrgID: "0015800001041RHAAX", SoftwareID: "9b5usDpbNtmxDcTzs7GzKq"})
+	require.NoError(t, err)
+	e := &ecosystem{directory: d, tpp: tpp}
+	for _, s := range []*ssatest.EnrolledSoftware{tpp.Software(), other} {
+		for _, c := range []tls.Certificate{s.TransportCertificate, s.SigningCertificate} {
+			e.privateKeys = append(e.privateKeys, c.PrivateKey.(crypto.Signer)) //nolint:errcheck,forcetypeassert // NewSoftware has put one there
+		}
+	}
+	return e
 }
 
 // certificate is the client certificate of a vector, with the software's transport key.
@@ -68,7 +79,15 @@ func (e *ecosystem) certificate(t *testing.T, v *signed.Vector) *tls.Certificate
 	text, err := fs.ReadFile(signed.Files(), v.Keys.Certificate)
 	require.NoError(t, err)
 	block, _ := pem.Decode(text)
-	return &tls.Certificate{Certificate: [][]byte{block.Bytes}, PrivateKey: e.software.TransportCertificate.PrivateKey}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	require.NoError(t, err)
+	for _, key := range e.privateKeys {
+		if key.Public().(interface{ Equal(x crypto.PublicKey) bool }).Equal(leaf.PublicKey) { //nolint:errcheck,forcetypeassert // an RSA key has it
+			return &tls.Certificate{Certificate: [][]byte{block.Bytes}, PrivateKey: key}
+		}
+	}
+	require.Fail(t, "nobody has the key of the certificate", v.Name)
+	return nil
 }
 
 // memory is a store that is emptied for each vector, so that none is a replay of another.
@@ -130,7 +149,8 @@ func (e *ecosystem) newBank(t *testing.T, v *signed.Vector) *bank {
 	require.NoError(t, err, v.Name)
 	b := &bank{now: v.Now}
 	b.records = &memory{store.NewMemory(b.clock)}
-	b.Bank = dcrtest.NewBank(t, dcrtest.WithProfile(v.Profile), dcrtest.WithDirectory(e.directory), dcrtest.WithClock(b.clock), dcrtest.WithStore(b.records),
+	b.Bank = dcrtest.NewBank(t, dcrtest.WithProfile(v.Profile),
+		dcrtest.WithDirectory(e.directory), dcrtest.WithClock(b.clock), dcrtest.WithStore(b.records),
 		dcrtest.WithServerConfig(func(c *server.Config) {
 			c.Policy = &policy
 			c.Directories = nil

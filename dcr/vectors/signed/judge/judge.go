@@ -116,7 +116,18 @@ func (j *Judge) validator(v *signed.Vector) (*validate.Validator, error) {
 }
 
 func (j *Judge) keySet(name string) (ssa.KeySet, error) {
-	return once(j, keySetNamed(name), func() (ssa.KeySet, error) { return parsed(j, name, ssa.ParseJWKS) })
+	return once(j, keySetNamed(name), func() (ssa.KeySet, error) { return parsed(j, name, parseKeys) })
+}
+
+// parseKeys reads a key set. It may be empty: a bank then looks for a key in vain.
+func parseKeys(data []byte) (ssa.KeySet, error) {
+	set, err := ssa.ParseJWKS(data)
+	if err != nil {
+		if none, without := ssa.ParseRevokedJWKS(data); without == nil && len(none.Keys)+len(none.Skipped) == 0 {
+			return none, nil
+		}
+	}
+	return set, err
 }
 
 // parsed reads a file and parses it.

@@ -46,7 +46,8 @@ func convertOne(v *vectors.Vector, e *vectors.Expectation, name string) (draft, 
 	d := draft{vector: signed.Vector{
 		Name: name, Comment: v.Comment, Kind: signed.Request, Profile: profileOf(e), Policy: v.Policy, Audience: audience, Now: v.Clock,
 		Directory: signed.TrustedDirectory{Issuer: issuer, Environment: v.Environment, JWKSHosts: []string{keyHost}},
-		Update:    v.Update != nil, Expect: signed.Expect{Valid: e.Valid, Rules: rulesOf(e, validate.SeverityError), Warnings: rulesOf(e, validate.SeverityWarning)},
+		Update:    v.Update != nil,
+		Expect:    signed.Expect{Valid: e.Valid, Rules: rulesOf(e, validate.SeverityError), Warnings: rulesOf(e, validate.SeverityWarning)},
 	}, wire: e.Wire, status: e.Status}
 	var errs [4]error
 	d.header, errs[0] = read(v.Header)

@@ -43,7 +43,7 @@ var amendments = map[string]amendment{
 	"aud.format/url.wso2":                                           {audience: bankURL},
 	"aud.single/array-by-policy":                                    {audience: "abc"},
 	"several_faults/look-alike-of-the-wso2-sample.wso2":             {audience: "https://localbank.example"},
-	"client_id.ignored/in-an-update":                                {notOver: "the client_id is the bank's choice, so that no file can name that of the client that is updated"},
+	"client_id.ignored/in-an-update":                                {notOver: "the bank chooses the client_id, so that no file can name it"},
 	"claim_names/not-mapped":                                        {add: []string{validate.RuleSSAJWKSEndpointHost}},
 	"claim_names/our-own-name":                                      {add: []string{validate.RuleSSAJWKSEndpointHost}},
 	"ssa.iss.required/absent":                                       {add: []string{validate.RuleSSAIssuerTrusted}},

@@ -129,5 +129,5 @@ func drafts(b *base) ([]draft, error) {
 		all = append(all, some...)
 	}
 	some, err := tricks(b)
-	return append(all, some...), err
+	return append(append(all, some...), external(b)...), err
 }

@@ -27,7 +27,8 @@ const (
 type world struct {
 	directory, directoryEC *ssatest.Directory
 	software, softwareEC   *ssatest.EnrolledSoftware
-	files                  map[string][]byte // below the folder keys
+	other                  *ssatest.EnrolledSoftware // of another organisation
+	files                  map[string][]byte         // below the folder keys
 }
 
 func newWorld() (*world, error) {
@@ -37,6 +38,9 @@ func newWorld() (*world, error) {
 		return nil, err
 	}
 	if w.directoryEC, w.softwareEC, err = enrol(claims.ES256); err != nil {
+		return nil, err
+	}
+	if w.other, err = w.directory.NewSoftware(ssatest.SoftwareOptions{OrgID: "0015800001041RHAAX", SoftwareID: "9b5usDpbNtmxDcTzs7GzKq"}); err != nil {
 		return nil, err
 	}
 	w.files["transport.pem"] = certificate(w.software.TransportCertificate.Leaf)
@@ -75,6 +79,26 @@ func (w *world) keySet(name string, jwks []byte, kid string) (string, error) {
 	}
 	set.Keys[0]["kid"] = kid
 	data, err := json.MarshalIndent(set, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	return w.file(name+".jwks.json", append(data, '\n'))
+}
+
+// keysAt adds a key set with some of the software's keys: 0 signs, 1 is of transport.
+func (w *world) keysAt(name string, places ...int) (string, error) {
+	var set struct {
+		Keys []map[string]any `json:"keys"`
+	}
+	if err := json.Unmarshal(w.software.JWKS(), &set); err != nil {
+		return "", err
+	}
+	set.Keys[0]["kid"] = softwareKid
+	some := []map[string]any{}
+	for _, at := range places {
+		some = append(some, set.Keys[at])
+	}
+	data, err := json.MarshalIndent(map[string]any{"keys": some}, "", "  ")
 	if err != nil {
 		return "", err
 	}
