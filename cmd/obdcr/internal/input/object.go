@@ -40,7 +40,7 @@ func objectKind(v jsonscan.Value) Kind {
 		return ToolConfig
 	case has("issuer", "environment", "jwks_hosts"):
 		return Directory
-	case has("version", "sources"), has("version", "title"), has("version", "policy"), has("sources", "quirks"):
+	case has("version", "sources"), has("version", "title"), has("sources", "quirks"):
 		return Dialect
 	case has("bank", "directory", "registration_endpoint"):
 		return SandboxReady
