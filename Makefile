@@ -42,8 +42,8 @@ docs: ## render the documents again that are made from the code
 	go test ./internal/archtest -run TestDocumentsShowTheExamples -update
 	go test ./cmd/obdcr/internal/service -run 'TestTheSchemaIsRendered|TestThePageIsRendered' -update
 
-screenshots: ## draw the pictures of the portal's pages again, by Chromium
-	OBDCR_SERVERS=1 OBDCR_SCREENSHOTS=1 go test ./dcr/portal -count=1 -timeout 30m -run '^TestBrowser'
+screenshots: ## draw the pictures of the portal's pages and of reports again, by Chromium
+	OBDCR_SERVERS=1 OBDCR_SCREENSHOTS=1 go test ./dcr/portal ./dcr/conform -count=1 -timeout 30m -run '^TestBrowser'
 
 api: ## print what changed in the public API and record it anew
 	.ci/api record

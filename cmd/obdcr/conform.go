@@ -22,6 +22,7 @@ type conformOptions struct {
 	limit           time.Duration
 	journal         string
 	testDirectory   string
+	second          string
 }
 
 // conformForms are the formats of a report.
@@ -88,6 +89,7 @@ func (o *conformOptions) conformFlags(c *cobra.Command) {
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "how long all cases may take, a `DURATION`; those that are left are not run then")
 	f.StringVar(&o.journal, "journal", "obdcr-conform.journal", "a new `FILE` that lists the clients to delete, with their secrets; it goes away with them")
 	f.BoolVar(&o.cleanUp, "clean-up", false, "delete the clients that --journal still lists, and play no case")
-	f.StringVar(&o.testDirectory, "test-directory", "", "the `URL` of a directory that mints statements for tests, as the sandbox's does by POST /ssa; "+
-		"without it cases with other statements are not run")
+	f.StringVar(&o.second, "second", "", "a config.json of another software, a `FILE`; without it cases with two software are not run")
+	f.StringVar(&o.testDirectory, "test-directory", "", "the `URL` of a directory that mints statements and enrols software for tests, as the sandbox's does by "+
+		"POST /ssa and /tpp; without it cases with other statements are not run")
 }

@@ -5,12 +5,14 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"strings"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
 	"github.com/obdcr/obdcr/dcr/conform"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/text"
@@ -26,8 +28,9 @@ type testDirectory struct {
 	http    *http.Client
 }
 
-// useTestDirectory has the cases mint statements at --test-directory.
-func (a *app) useTestDirectory(_ context.Context, o *conformOptions, c *conform.Config) error {
+// useTestDirectory has the cases mint statements at --test-directory, and makes a second software there unless
+// --second has given one.
+func (a *app) useTestDirectory(ctx context.Context, o *conformOptions, c *conform.Config) error {
 	if !strings.HasPrefix(strings.ToLower(o.testDirectory), "https://") {
 		return usageError("--test-directory: the address of a directory is an https URL")
 	}
@@ -38,7 +41,80 @@ func (a *app) useTestDirectory(_ context.Context, o *conformOptions, c *conform.
 		return usageError("--ssa: %s", detail(err))
 	}
 	c.Software.Mint = d.mint(own)
+	if c.Second == nil {
+		second, err := d.enrol(ctx)
+		if err != nil {
+			return a.directoryError(err)
+		}
+		c.Second = second
+	}
+	return a.secondMints(d, c)
+}
+
+// secondMints has the second software mint statements too.
+func (a *app) secondMints(d *testDirectory, c *conform.Config) error {
+	own, err := claimsOf(c.Second.Statement)
+	if err != nil {
+		return usageError("the statement of the second software: %s", detail(err))
+	}
+	c.Second.Mint = d.mint(own)
 	return nil
+}
+
+// directoryError gives the error of a directory for tests its exit code.
+func (a *app) directoryError(err error) error {
+	return ioError(fmt.Errorf("--test-directory: %s", detail(err)))
+}
+
+// enrol makes another software, by POST /tpp.
+func (d *testDirectory) enrol(ctx context.Context) (*conform.Registrant, error) {
+	made, err := d.post(ctx, "/tpp", []byte("{}"))
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Configuration json.RawMessage `json:"conformance"`
+	}
+	if err := json.Unmarshal(made, &answer); err != nil {
+		return nil, errors.New("the answer to POST /tpp is no JSON object")
+	}
+	config, err := obieconfig.Parse(answer.Configuration)
+	if err != nil {
+		return nil, err
+	}
+	return registrantOf(config)
+}
+
+// registrantOf is the software of a configuration.
+func registrantOf(config *obieconfig.Config) (*conform.Registrant, error) {
+	signer, err := obieconfig.ParseKey([]byte(config.PrivateKey))
+	if err != nil {
+		return nil, fmt.Errorf("private_key: %w", err)
+	}
+	pair, err := tls.X509KeyPair([]byte(config.TransportCert), []byte(config.TransportKey))
+	if err != nil {
+		return nil, errors.New("transport_cert and transport_key are no certificate with its key in PEM")
+	}
+	if config.SSA == "" || config.Kid == "" {
+		return nil, errors.New("it needs ssa and kid")
+	}
+	return &conform.Registrant{Statement: config.SSA, Signer: signer, KeyID: config.Kid, Certificate: pair}, nil
+}
+
+// secondOf reads the software of --second; nil without it.
+func (a *app) secondOf(name string) (*conform.Registrant, error) {
+	if name == "" {
+		return nil, nil
+	}
+	s := &settings{Config: &obieconfig.Config{}}
+	if _, err := a.readConfig(name, s); err != nil {
+		return nil, err
+	}
+	second, err := registrantOf(s.Config)
+	if err != nil {
+		return nil, usageError("--second %s: %s", shownName(name), detail(err))
+	}
+	return second, nil
 }
 
 // claimsOf are the claims of a statement, but for those that each statement has of its own.

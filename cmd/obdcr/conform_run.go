@@ -149,6 +149,9 @@ func (a *app) conformConfig(ctx context.Context, o *conformOptions) (*conform.Co
 	if err := a.conformPolicy(o, s, c); err != nil {
 		return nil, err
 	}
+	if c.Second, err = a.secondOf(o.second); err != nil {
+		return nil, err
+	}
 	if o.testDirectory != "" {
 		return c, a.useTestDirectory(ctx, o, c)
 	}

@@ -25,7 +25,7 @@ func sampleReport() *conform.Report {
 	lost := post(0, "")
 	lost.Received, lost.Error, lost.Millis = nil, "timed out", 30000
 	ask := conform.Exchange{Verb: "token", Millis: 12, Note: "the bank was busy (429) and asked for 1s, which were waited",
-		Sent: conform.Sent{Method: "POST", URL: "https://bank.example/token", Body: "client_id=c1&client_secret=%5Bhidden%5D&grant_type=client_credentials"},
+		Sent:     conform.Sent{Method: "POST", URL: "https://bank.example/token", Body: "client_id=c1&client_secret=%5Bhidden%5D&grant_type=client_credentials"},
 		Received: &conform.Received{Status: 200, Headers: []conform.HeaderField{}, Body: `{"access_token":"[hidden]"}`}}
 	return &conform.Report{Version: conform.ReportVersion, Tool: "obdcr v1.2.0", Bank: "Example Bank", Endpoint: "https://bank.example/register",
 		Profile: "obie-3.3", Policy: "policy.json", Method: "private_key_jwt", Started: time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC), Millis: 31204,

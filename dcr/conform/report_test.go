@@ -9,10 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/dcr/conform"
+	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/internal/realtest"
 	"github.com/obdcr/obdcr/internal/text"
 )
@@ -24,6 +26,29 @@ func TestAReportIsReadBackAsItWas(t *testing.T) {
 	read, err := conform.ReadReport(&b)
 	require.NoError(t, err)
 	require.Equal(t, sampleReport(), read)
+}
+
+// TestTheSchemaFitsTheReports: of the sample and of a run, and refuses what the reader refuses.
+func TestTheSchemaFitsTheReports(t *testing.T) {
+	t.Parallel()
+	compiler := jsonschema.NewCompiler()
+	schema, err := compiler.Compile("../../docs/conform.schema.json")
+	require.NoError(t, err)
+	c := configOf(t, dcrtest.NewBank(t))
+	c.Filter = []string{"register.valid", "get.own", "tls.plain", "discovery.*"}
+	for _, report := range []*conform.Report{sampleReport(), run(t, c)} {
+		var b bytes.Buffer
+		require.NoError(t, report.WriteJSON(&b))
+		text := b.String()
+		document, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		require.NoError(t, err)
+		require.NoError(t, schema.Validate(document))
+		document, err = jsonschema.UnmarshalJSON(strings.NewReader(strings.Replace(text, `"version": 1`, `"version": 2`, 1)))
+		require.NoError(t, err)
+		require.Error(t, schema.Validate(document))
+		_, err = conform.ReadReport(strings.NewReader(text))
+		require.NoError(t, err)
+	}
 }
 
 func TestAReportThatIsNoneIsRefused(t *testing.T) {

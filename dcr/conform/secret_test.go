@@ -42,7 +42,7 @@ func TestNoReportHoldsASecret(t *testing.T) {
 				require.NoError(t, write(&b))
 				for _, secret := range e.heard {
 					for _, form := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), hex.EncodeToString([]byte(secret)),
-						strings.TrimRight(base64.URLEncoding.EncodeToString([]byte("x"+secret))[3:], "=")[:8]} {
+						strings.TrimRight(base64.URLEncoding.EncodeToString([]byte("x" + secret))[3:], "=")[:8]} {
 						if at := strings.Index(b.String(), form); at >= 0 {
 							require.Fail(t, "a secret", "%q of %q in ...%s", form, secret, b.String()[max(at-80, 0):min(at+80, b.Len())])
 						}

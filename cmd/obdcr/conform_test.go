@@ -1,0 +1,237 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/dcr/conform"
+	"github.com/obdcr/obdcr/internal/fulltest"
+	"github.com/obdcr/obdcr/internal/text"
+)
+
+// TestConformJudgesTheSandboxAsAUserWould runs the commands of docs/conformance.md, from the top down, in a folder with a
+// sandbox.
+func TestConformJudgesTheSandboxAsAUserWould(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	sandbox := runSandbox(t, filepath.Join(dir, "obdcr-sandbox"), "--store", "memory")
+	page, err := os.ReadFile("../../docs/conformance.md")
+	require.NoError(t, err)
+	own := strings.NewReplacer("https://127.0.0.1:8445", sandbox.ready.Directory)
+	ran := map[string]bool{}
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+		for line := range strings.Lines(strings.ReplaceAll(block[1], "\\\n", " ")) {
+			words := strings.Fields(own.Replace(strings.TrimSpace(line)))
+			if len(words) < 2 || words[0] != "obdcr" || words[1] != "conform" {
+				continue
+			}
+			ran[strings.Join(words[1:min(3, len(words))], " ")] = true
+			if slices.Contains(words, "--report") && !fulltest.Asked() { // all cases take a while
+				words = append(words, "--filter", "register", "--filter", "get")
+			}
+			shell := exec.Command(program(t, "obdcr"), unquoted(words[1:])...)
+			shell.Dir = dir
+			out, err := shell.CombinedOutput()
+			require.NoError(t, err, "%s\n%s", line, out)
+			for said := range strings.Lines(string(out)) {
+				if !slices.Contains(words, "-o") { // text
+					assert.LessOrEqual(t, text.Cells(strings.TrimSuffix(said, "\n")), 80, said)
+				}
+			}
+		}
+	}
+	require.True(t, ran["conform --config"] && ran["conform --dry-run"] && ran["conform compare"] && ran["conform show"], "%v", ran)
+	_, err = os.Stat(filepath.Join(dir, "obdcr-conform.journal"))
+	require.ErrorIs(t, err, fs.ErrNotExist, "nothing is left to delete")
+}
+
+// unquoted takes the quotation marks of a shell away.
+func unquoted(words []string) []string {
+	for i, w := range words {
+		words[i] = strings.Trim(w, "'")
+	}
+	return words
+}
+
+// conformReport reads a report.
+func conformReport(t *testing.T, file string) *conform.Report {
+	t.Helper()
+	f, err := os.Open(file)
+	require.NoError(t, err)
+	defer f.Close()
+	report, err := conform.ReadReport(f)
+	require.NoError(t, err)
+	return report
+}
+
+// TestASignalEndsARunOfCasesAndCleansUp: the report is whole, and the bank has no client of the run.
+func TestASignalEndsARunOfCasesAndCleansUp(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	t.Parallel()
+	sandbox := runSandbox(t, t.TempDir(), "--store", "memory")
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		dir := t.TempDir()
+		r := conforming(t, sandbox, dir, "--parallel", "1", "--report", "report.json")
+		waitForJournal(t, r, dir)
+		require.NoError(t, r.cmd.Process.Signal(signal))
+		<-r.ended
+		require.Equal(t, exitIO, r.cmd.ProcessState.ExitCode(), r.err.String())
+		require.Contains(t, r.err.String(), "interrupted")
+		report := conformReport(t, filepath.Join(dir, "report.json"))
+		require.True(t, report.Interrupted)
+		require.NotZero(t, report.Counts[conform.NotRun])
+		require.Empty(t, report.Left)
+		_, err := os.Stat(filepath.Join(dir, "obdcr-conform.journal"))
+		require.ErrorIs(t, err, fs.ErrNotExist)
+	}
+}
+
+// TestWhatAKilledRunHasLeftIsDeletedByTheNext: its journal has the clients, and nobody else can read it.
+func TestWhatAKilledRunHasLeftIsDeletedByTheNext(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	t.Parallel()
+	sandbox := runSandbox(t, t.TempDir(), "--store", "memory")
+	dir := t.TempDir()
+	r := conforming(t, sandbox, dir, "--parallel", "8")
+	waitForJournal(t, r, dir)
+	require.NoError(t, r.cmd.Process.Kill())
+	<-r.ended
+	journal := filepath.Join(dir, "obdcr-conform.journal")
+	info, err := os.Stat(journal)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+
+	config := filepath.Join(sandbox.dir, "conformance.json")
+	code, _, said := call("conform", "--config", config, "--journal", journal, "--filter", "register.valid")
+	require.Equal(t, exitUsage, code, "another run must not take the clients for its own")
+	require.Contains(t, said, "--clean-up")
+
+	left := clientsOfJournal(t, journal)
+	code, _, said = call("conform", "--config", config, "--journal", journal, "--clean-up")
+	require.Equal(t, exitFine, code, said)
+	require.NoFileExists(t, journal)
+	for _, id := range left {
+		code, _, _ := call("get", id, "--config", config)
+		require.NotEqual(t, exitFine, code, "client %s is gone", id)
+	}
+	code, _, said = call("conform", "--config", config, "--journal", journal, "--clean-up")
+	require.Equal(t, exitFine, code, said)
+}
+
+// conforming starts a run against a sandbox.
+func conforming(t *testing.T, sandbox *running, dir string, args ...string) *running {
+	t.Helper()
+	r := &running{dir: dir, out: newOutput(), err: newOutput(), ended: make(chan struct{})}
+	r.cmd = exec.Command(program(t, "obdcr"), append([]string{"conform", "--config", filepath.Join(sandbox.dir, "conformance.json")}, args...)...)
+	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = dir, r.out, r.err
+	r.run(t)
+	return r
+}
+
+// waitForJournal waits until a run has made a client.
+func waitForJournal(t *testing.T, r *running, dir string) {
+	t.Helper()
+	for {
+		written, _ := os.ReadFile(filepath.Join(dir, "obdcr-conform.journal"))
+		if strings.Count(string(written), `"made"`) >= 3 {
+			return
+		}
+		select {
+		case <-r.ended:
+			require.Fail(t, "it has ended", r.err.String())
+		default:
+			runtime.Gosched()
+		}
+	}
+}
+
+// clientsOfJournal are the clients that a journal has still to delete.
+func clientsOfJournal(t *testing.T, name string) []string {
+	t.Helper()
+	written, err := os.ReadFile(name)
+	require.NoError(t, err)
+	made := map[string]bool{}
+	for line := range strings.Lines(string(written)) {
+		var e struct{ Made, Gone string }
+		if json.Unmarshal([]byte(line), &e) == nil {
+			made[e.Made] = true
+			delete(made, e.Gone)
+		}
+	}
+	delete(made, "")
+	var ids []string
+	for id := range made {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// TestMisuseOfConformIsTold: each message names the flag, and nothing is sent.
+func TestMisuseOfConformIsTold(t *testing.T) {
+	t.Parallel()
+	bad := filepath.Join(t.TempDir(), "bad.json")
+	require.NoError(t, os.WriteFile(bad, []byte(`{"version": 7}`), 0o600))
+	for _, c := range []struct {
+		args []string
+		told string
+	}{
+		{[]string{"conform"}, "--config"},
+		{[]string{"conform", "-o", "pdf"}, "-o pdf"},
+		{[]string{"conform", "--filter", "no.such"}, "no.such"},
+		{[]string{"conform", "--filter", "[", "--dry-run"}, "glob"},
+		{[]string{"conform", "--report", "x.doc"}, ".html"},
+		{[]string{"conform", "--parallel", "0"}, "--parallel"},
+		{[]string{"conform", "--limit", "0s"}, "--limit"},
+		{[]string{"conform", "--clean-up", "--dry-run"}, "--clean-up"},
+		{[]string{"conform", "compare", bad, bad}, "version 7"},
+		{[]string{"conform", "compare", bad}, "2"},
+		{[]string{"conform", "show", bad, "-o", "pdf"}, "-o pdf"},
+	} {
+		code, out, said := call(c.args...)
+		assert.Equal(t, exitUsage, code, "%v: %s", c.args, said)
+		assert.Contains(t, said, c.told)
+		assert.Empty(t, out)
+	}
+	code, _, said := call("conform", "compare", "no-such-file.json", bad)
+	assert.Equal(t, exitIO, code, said)
+}
+
+// TestAComparisonEndsWith1WhereSomethingGotWorse compares two reports in files.
+func TestAComparisonEndsWith1WhereSomethingGotWorse(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name string, v conform.Verdict) string {
+		file := filepath.Join(dir, name)
+		report := fmt.Sprintf(`{"version":1,"tool":"obdcr","bank":"b","registration_endpoint":"https://b.example","profile":"obie-3.3","token_endpoint_auth_method":"private_key_jwt",
+			"started":"2026-03-02T09:30:00Z","milliseconds":1,"counts":{%[1]q:1},"results":[{"id":"a.b","group":"a","title":"t",
+			"citation":{"spec":"s","section":"","url":""},"verdict":%[1]q,"milliseconds":1}]}`, v)
+		require.NoError(t, os.WriteFile(file, []byte(report), 0o600))
+		return file
+	}
+	good, bad := write("good.json", conform.Passed), write("bad.json", conform.Failed)
+	for _, form := range compareForms {
+		code, out, said := call("conform", "compare", good, bad, "-o", form)
+		require.Equal(t, exitViolated, code, said)
+		require.Contains(t, out, "newly failing")
+		code, out, said = call("conform", "compare", bad, good, "-o", form)
+		require.Equal(t, exitFine, code, said)
+		require.Contains(t, out, "mended")
+	}
+}

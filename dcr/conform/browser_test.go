@@ -1,0 +1,57 @@
+package conform_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	chromium "github.com/obdcr/obdcr/internal/browser"
+	"github.com/obdcr/obdcr/internal/realtest"
+)
+
+// pictures is the folder with pictures of the report.
+const pictures = "../../docs/conform"
+
+// TestBrowserShowsTheReportForEverybody: WCAG 2.2 AA as far as axe-core can tell, folded and unfolded, in light and dark,
+// and no page that is wider than its window.
+func TestBrowserShowsTheReportForEverybody(t *testing.T) {
+	if !realtest.Asked(t, "Chromium") {
+		return
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/report.html" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		assert.NoError(t, sampleReport().WriteHTML(w))
+	}))
+	t.Cleanup(server.Close)
+	p := chromium.New(t, chromium.Options{})
+	require.Equal(t, http.StatusOK, p.Open(server.URL+"/report.html"))
+	for _, name := range []string{"report", "unfolded"} {
+		if name == "unfolded" {
+			chromium.Eval[string](p, `document.querySelectorAll("details").forEach(d => d.open = true), ""`)
+		}
+		for _, width := range []int{320, 1280} {
+			for theme, dark := range map[string]bool{"light": false, "dark": true} {
+				p.Look(width, dark)
+				p.Axe()
+				if os.Getenv("OBDCR_SCREENSHOTS") == "1" && name == "report" {
+					p.Screenshot(filepath.Join(pictures, fmt.Sprintf("%s-%d-%s.png", name, width, theme)))
+				}
+			}
+			assert.LessOrEqual(t, chromium.Eval[int](p, "document.documentElement.scrollWidth"), width, name)
+		}
+	}
+	assert.Len(t, p.Responses(), 1, "the page fetches nothing")
+	assert.Zero(t, chromium.Eval[int](p, `document.scripts.length`))
+	chromium.Eval[string](p, `document.querySelectorAll("details").forEach(d => d.open = false), ""`)
+	assert.Equal(t, "register.redirect-plain-http", chromium.Eval[string](p, `document.querySelector("#case-register\\.redirect-plain-http code").textContent`))
+}
