@@ -178,6 +178,10 @@ func TestMisuseIsTold(t *testing.T) {
 			_, err := dcrtest.NewBank(t).NewTPP(t).Register(dcrtest.Remove("/aud"))
 			dcrtest.RequireViolation(t, err, "no.rule")
 		},
+		"finds redirect_uris.subset_of_ssa broken too": func(t testing.TB) {
+			_, err := dcrtest.NewBank(t).NewTPP(t).Register(dcrtest.Set("/redirect_uris/0", "http://tpp.example"))
+			dcrtest.RequireOnly(t, err, validate.RuleRedirectURIsHTTPS)
+		},
 		"refuses nothing": func(t testing.TB) { dcrtest.RequireViolation(t, nil, validate.RuleAudRequired) },
 		"no refusal": func(t testing.TB) {
 			_, err := dcrtest.NewBank(t).NewTPP(t).Register(dcrtest.ForeignCertificate())

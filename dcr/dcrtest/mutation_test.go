@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,7 +65,11 @@ func TestAMutationBreaksItsRule(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := p.Register(c.mutation)
-			dcrtest.RequireViolation(t, err, c.rule)
+			if several := []string{"a claim", "several", "a claim of the statement"}; slices.Contains(several, name) {
+				dcrtest.RequireViolation(t, err, c.rule)
+				return
+			}
+			dcrtest.RequireOnly(t, err, c.rule)
 		})
 	}
 }

@@ -87,6 +87,19 @@ func RequireViolation(t testing.TB, err error, rules ...string) *Refusal {
 	return r
 }
 
+// RequireOnly is RequireViolation for a Refusal for which no other rule was broken.
+func RequireOnly(t testing.TB, err error, rules ...string) *Refusal {
+	t.Helper()
+	r := RequireViolation(t, err, rules...)
+	for _, found := range r.Rules {
+		if !slices.Contains(rules, found) {
+			r.Exchange.shown.Store(true)
+			t.Fatalf("dcrtest: the bank finds %s broken too\nfound: %s\n%s", found, r.found(), r.Exchange)
+		}
+	}
+	return r
+}
+
 // RequireRefused ends the test unless err is a Refusal, and returns it.
 func RequireRefused(t testing.TB, err error) *Refusal {
 	t.Helper()
