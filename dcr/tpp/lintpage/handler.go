@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -79,13 +80,13 @@ func nameOf(host string) string {
 }
 
 func (p *Page) show(w http.ResponseWriter, _ *http.Request) {
-	p.write(w, http.StatusOK, "layout.html", p.newContent("Lint a registration request", Submission{}))
+	p.write(w, http.StatusOK, p.newContent("Lint a registration request", Submission{}))
 }
 
 func (p *Page) showRules(w http.ResponseWriter, _ *http.Request) {
 	c := p.newContent("Rules", Submission{})
 	c.RuleTable = ruleTable()
-	p.write(w, http.StatusOK, "layout.html", c)
+	p.write(w, http.StatusOK, c)
 }
 
 // judge answers a form.
@@ -113,7 +114,7 @@ func (p *Page) judge(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, http.StatusServiceUnavailable, "The page is busy. Send the form again.")
 		return
 	}
-	p.write(w, status, "layout.html", c)
+	p.write(w, status, c)
 }
 
 // maxDiscarded is how much of a form that is too long is read and thrown away, in bytes.
@@ -177,13 +178,13 @@ func readParts(parts *multipart.Reader) (s Submission, err error) {
 func (p *Page) fail(w http.ResponseWriter, status int, message string) {
 	c := p.newContent("Error: "+http.StatusText(status), Submission{})
 	c.Message = message
-	p.write(w, status, "layout.html", c)
+	p.write(w, status, c)
 }
 
 // write writes a page.
-func (p *Page) write(w http.ResponseWriter, status int, name string, c *content) {
+func (p *Page) write(w http.ResponseWriter, status int, c *content) {
 	var page bytes.Buffer
-	if err := p.layout.ExecuteTemplate(&page, name, c); err != nil {
+	if err := p.execute(&page, c); err != nil {
 		http.Error(w, "this page cannot be shown", http.StatusInternalServerError)
 		return
 	}
@@ -192,9 +193,20 @@ func (p *Page) write(w http.ResponseWriter, status int, name string, c *content)
 	_, _ = w.Write(page.Bytes()) // an error means that the browser has gone
 }
 
-// WriteDocument writes the whole page without a submission, for a page of files.
-func (p *Page) WriteDocument(w io.Writer) error {
-	if err := p.layout.ExecuteTemplate(w, "layout.html", p.newContent("Lint a registration request", Submission{})); err != nil {
+// WriteForm writes the whole page without a submission, for a page of files.
+func (p *Page) WriteForm(w io.Writer) error {
+	return p.execute(w, p.newContent("Lint a registration request", Submission{}))
+}
+
+// WriteDocument writes a page that shows a document, which is HTML that the caller trusts.
+func (p *Page) WriteDocument(w io.Writer, title, document string) error {
+	c := p.newContent(title, Submission{})
+	c.Document = template.HTML(document) //nolint:gosec // G203: the caller's own document
+	return p.execute(w, c)
+}
+
+func (p *Page) execute(w io.Writer, c *content) error {
+	if err := p.layout.ExecuteTemplate(w, "layout.html", c); err != nil {
 		return fmt.Errorf("lintpage: %w", err)
 	}
 	return nil

@@ -90,7 +90,8 @@ type content struct {
 	Profiles   []validate.Profile
 	Known      []ssa.KnownDirectory
 	RuleTable  []ruleEntry
-	Message    string // of an error page
+	Document   template.HTML // of a page that shows one
+	Message    string        // of an error page
 }
 
 // ruleEntry is the entry of a rule, which may have another row for each profile.
@@ -233,6 +234,17 @@ func (c *content) arrange() {
 			c.Apart = append(c.Apart, c.finding(i))
 		}
 	}
+}
+
+// Current is the name of the page in the navigation.
+func (c *content) Current() string {
+	switch {
+	case c.RuleTable != nil, c.Document != "" && c.Title == "Rules":
+		return "rules"
+	case c.Document != "":
+		return "policy"
+	}
+	return "lint"
 }
 
 // Findings returns all findings for the summary.
