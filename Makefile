@@ -5,7 +5,7 @@
 # The path is that of Debian, Ubuntu and Alpine.
 IMAGE = dist/image
 CAS = /etc/ssl/certs/ca-certificates.crt
-.PHONY: help test short race fuzz lint bench scale failover docs screenshots api ci sandbox image man completions
+.PHONY: help test short race fuzz lint bench scale failover docs screenshots site api ci sandbox image man completions
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,8 +42,11 @@ docs: ## render the documents again that are made from the code
 	go test ./internal/archtest -run TestDocumentsShowTheExamples -update
 	go test ./cmd/obdcr/internal/service -run 'TestTheSchemaIsRendered|TestThePageIsRendered' -update
 
-screenshots: ## draw the pictures of the portal's pages and of reports again, by Chromium
-	OBDCR_SERVERS=1 OBDCR_SCREENSHOTS=1 go test ./dcr/portal ./dcr/conform -count=1 -timeout 30m -run '^TestBrowser'
+screenshots: ## draw the pictures of the portal's pages, of the page to lint in and of reports again, by Chromium
+	OBDCR_SERVERS=1 OBDCR_SCREENSHOTS=1 go test ./dcr/portal ./dcr/tpp/lintpage ./dcr/conform -count=1 -timeout 30m -run '^TestBrowser'
+
+site: ## build the page to lint in as static files, in dist/site: see docs/lint-page.md
+	go -C internal/site run . '$(CURDIR)/dist/site'
 
 api: ## print what changed in the public API and record it anew
 	.ci/api record

@@ -30,7 +30,7 @@ func welcome(out io.Writer, dir string, s *sandbox.Sandbox, shell bool) error {
 	for _, row := range [][2]string{
 		{"bank", at.Bank}, {"discovery", at.Discovery}, {"registration", at.RegistrationEndpoint}, {"tokens", at.TokenEndpoint},
 		{"and", "/openapi.yaml /healthz /readyz /metrics"},
-		{"portal", at.Portal},
+		{"portal", at.Portal}, {"to lint in", at.Portal + "/lint"},
 		{"directory", at.Directory}, {"key sets", "/keys.jwks and /{org_id}/{software_id}.jwks"},
 		{"its API", "/token and /v2.1/organisation/{org_id}/software-statement/..."},
 		{"to test with", "POST /ssa, PUT on key sets, POST /rotate, PUT /faults,"}, {"", "POST /tpp, PUT /people, PUT /banks, GET /fetches"},

@@ -40,6 +40,9 @@ type Config struct {
 	// Discovery is the address of the bank's discovery document, which the page after a
 	// registration leads to; "" leaves the link out.
 	Discovery string
+	// LintPage is the address of a page to lint in (package lintpage), which the first page
+	// leads to; "" leaves the link out.
+	LintPage string
 	// APIs are those that an application can be subscribed to, with the roles that open them.
 	// The Registrar decides by its own MaySubscribe, which should be of the same table.
 	APIs roles.Table

@@ -18,7 +18,7 @@ func (v *visit) start() error {
 	if v.person != nil {
 		return v.redirect(v.path("applications"))
 	}
-	v.show(http.StatusOK, "start", "Register your application", nil)
+	v.show(http.StatusOK, "start", "Register your application", v.config.LintPage)
 	return nil
 }
 

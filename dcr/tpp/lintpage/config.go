@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -107,6 +108,9 @@ func New(c Config) (*Page, error) {
 	}
 	p := &Page{config: c, hosts: []string{"localhost", "127.0.0.1", "::1"}, judging: make(chan struct{}, maxJudging)}
 	for _, host := range c.Hosts {
+		if ip := net.ParseIP(host); ip != nil && strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
 		name, err := fetch.CanonicalHost(host)
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("lintpage: Hosts: %s is no host: %w", text.Quote(host), err))

@@ -179,7 +179,7 @@ func TestLimits(t *testing.T) {
 func TestWhoMayAsk(t *testing.T) {
 	t.Parallel()
 	for _, base := range []string{"", "/lint"} {
-		s := serve(t, lintpage.Config{Base: base, Hosts: []string{"bank.example"}})
+		s := serve(t, lintpage.Config{Base: base, Hosts: []string{"bank.example", "::1", "2001:db8::1"}})
 		home := base
 		if base == "" {
 			home = "/"
@@ -220,6 +220,7 @@ func TestWhoMayAsk(t *testing.T) {
 			{"GET", home, named("localhost:8080"), http.StatusOK},
 			{"GET", home, named("[::1]:8080"), http.StatusOK},
 			{"GET", home, named("BANK.example"), http.StatusOK},
+			{"GET", home, named("[2001:db8::1]:8080"), http.StatusOK},
 		} {
 			got := s.ask(c.method, c.path, c.change)
 			assert.Equal(t, c.status, got.status, "%s %s%s", c.method, base, c.path)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -45,6 +46,7 @@ type bank struct {
 	stopKeys func()        // ends the reading of key sets; nil: it has not begun
 	stopRun  func()        // ends the passes that end what waits too long; nil: they have not begun
 	metadata *tpp.Metadata // the bank's own discovery document, as a TPP reads it
+	keys     *ssa.RemoteKeys
 }
 
 // parts are what newBank assembles a bank from.
@@ -83,6 +85,12 @@ func (b *bank) shut() error {
 		b.stopKeys()
 	}
 	return b.close()
+}
+
+// anchor is what the bank trusts of the directory, without its keys.
+func (p *parts) anchor() ssa.Anchor {
+	return ssa.Anchor{Name: directoryName, Issuer: Issuer, Environment: claims.Sandbox,
+		JWKSURL: p.ready.Directory + keysPath, JWKSHosts: []string{strings.TrimPrefix(p.ready.Directory, "https://")}}
 }
 
 // keyTimeout bounds the steps of a connection to the directory: as long as a fetch may take.
@@ -168,11 +176,10 @@ func (b *bank) build(p parts) error {
 	if err != nil {
 		return err
 	}
-	b.stopKeys = stop
+	b.keys, b.stopKeys = keys, stop
 	b.Bank, err = server.New(server.Config{
 		Issuer: p.ready.Bank, Profile: c.Profile, Policy: &p.policy,
-		Anchors: []ssa.Anchor{{Name: directoryName, Issuer: Issuer, Environment: claims.Sandbox,
-			JWKSURL: p.ready.Directory + keysPath, JWKSHosts: []string{directory.Host}}},
+		Anchors: []ssa.Anchor{p.anchor()},
 		Keys: server.KeyConfig{Resolver: keys},
 		Clients: server.CertificateConfig{Server: []tls.Certificate{p.own},
 			Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {p.ca}}}},

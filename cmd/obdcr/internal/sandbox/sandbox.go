@@ -17,6 +17,7 @@ import (
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/metrics"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/trust"
 	"github.com/obdcr/obdcr/dcr/portal"
+	"github.com/obdcr/obdcr/dcr/tpp/lintpage"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -59,6 +60,7 @@ type Sandbox struct {
 	log            *slog.Logger
 	bank           *bank
 	portal         *portal.Portal
+	lint           *lintpage.Page
 	servers        []*http.Server
 	failed         chan error
 	bankAt, keysAt net.Listener
@@ -158,6 +160,9 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 		return err
 	}
 	if s.portal, err = newPortal(p, s.bank, d); err != nil {
+		return err
+	}
+	if s.lint, err = newLintPage(p, s.bank); err != nil {
 		return err
 	}
 	// The bank serves no request yet, so every change that is half done was left by an
