@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -67,4 +68,23 @@ func TestAPageIsForThisMachineAlone(t *testing.T) {
 	require.Equal(t, exitUsage, code)
 	code, _, _ = call("lint", "--serve", "--listen", "127.0.0.1:1000000")
 	require.Equal(t, exitIO, code)
+}
+
+// TestTheCommandsOfThePageRun runs those of docs/lint-page.md, at free ports.
+func TestTheCommandsOfThePageRun(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/lint-page.md")
+	require.NoError(t, err)
+	ran := 0
+	for line := range strings.Lines(string(page)) {
+		if command, ok := strings.CutPrefix(strings.TrimSpace(line), "obdcr lint --serve"); ok {
+			_, address := runPage(t, strings.Fields(strings.ReplaceAll(command, "127.0.0.1:8090", "127.0.0.1:0"))...)
+			response, err := http.Get(address)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			require.Equal(t, http.StatusOK, response.StatusCode)
+			ran++
+		}
+	}
+	require.Equal(t, 2, ran)
 }

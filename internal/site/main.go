@@ -1,7 +1,7 @@
 // Command site builds the page to lint in as a folder of files, which any web server can
 // host: the page with its judgement as WebAssembly, and the documents about rules and policy.
 //
-//	go run . ../../dist/site
+//	go run . FOLDER
 package main
 
 import (
