@@ -3,6 +3,7 @@ package dcrtest_test
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"runtime"
 	"strings"
@@ -208,6 +209,18 @@ func TestABankTellsWhatItLogged(t *testing.T) {
 	_, err := bank.NewTPP(t).Register(dcrtest.Remove("/aud"))
 	dcrtest.RequireRefused(t, err)
 	require.Contains(t, bank.Log(), "registration request refused")
+}
+
+func TestALongLogKeepsItsEnd(t *testing.T) {
+	t.Parallel()
+	var log *slog.Logger
+	bank := dcrtest.NewBank(t, dcrtest.WithServerConfig(func(c *server.Config) { log = c.Logger }))
+	for i := range 2000 {
+		log.Info(strings.Repeat("x", 100), "line", i)
+	}
+	require.LessOrEqual(t, len(bank.Log()), 64<<10)
+	require.True(t, strings.HasPrefix(bank.Log(), "time="), "a whole line")
+	require.True(t, strings.HasSuffix(bank.Log(), "line=1999\n"))
 }
 
 func TestADiscoveryDocumentIsServed(t *testing.T) {
