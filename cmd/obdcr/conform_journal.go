@@ -55,7 +55,8 @@ func (a *app) conformCleanUp(ctx context.Context, c *conform.Config, o *conformO
 	left, err := conform.CleanUp(ctx, *c, f)
 	_ = f.Close()
 	if err != nil {
-		return usageError("--journal %s: %s", shownName(o.journal), detail(err))
+		return usageError("--journal %s: %s\n  fix: give the configuration of the run that was killed; if its bank does not exist any more, remove the file",
+			shownName(o.journal), detail(err))
 	}
 	for _, one := range left {
 		a.note("left at the bank: %s", one.String())

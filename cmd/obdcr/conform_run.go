@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -146,6 +147,9 @@ func (a *app) conformConfig(ctx context.Context, o *conformOptions) (*conform.Co
 		Software: conform.Registrant{Statement: statement, Signer: s.signer, KeyID: s.Kid, Certificate: s.pair()},
 		Stricter: o.stricter, Without: withoutVerbs(o, s), Filter: o.filter, Parallel: o.parallel, Timeout: o.timeout, Limit: o.limit,
 		Bank: strings.TrimSpace(s.Brand), About: conform.About{Tool: thisBuild().String()}}
+	if o.verbose { // one case at a time: a mixture could not be read
+		c.Parallel, c.Watch = 1, func(h *http.Client) *http.Client { return a.observed(h, true) }
+	}
 	if err := a.conformPolicy(o, s, c); err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/obdcr/obdcr/dcr/conform"
 	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/validate"
 )
 
 // withHandler is a good bank with a handler in front of it.
@@ -288,4 +289,17 @@ func clientsAt(t *testing.T, bank *dcrtest.Bank) int {
 	all, err := bank.Store().(store.Lister).List(t.Context(), "", 1000)
 	require.NoError(t, err)
 	return len(all)
+}
+
+// TestABankWhereAPersonDecidesIsAllowedTo: nothing is registered, and the report says what waits there.
+func TestABankWhereAPersonDecidesIsAllowedTo(t *testing.T) {
+	t.Parallel()
+	bank := dcrtest.NewBank(t, dcrtest.WithPolicy(func(p *validate.Policy) { p.PendingChanges = []validate.PendingChange{validate.PendingCreate} }))
+	c := configOf(t, bank)
+	c.Filter = []string{"register.valid"}
+	report := run(t, c)
+	require.Equal(t, conform.Allowed, report.Results[0].Verdict, "%+v", report.Results[0])
+	require.Contains(t, report.Results[0].Reason, "pending_changes")
+	require.Len(t, report.Left, 1)
+	require.NotEmpty(t, report.Left[0].ClientID)
 }

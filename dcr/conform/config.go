@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/obdcr/obdcr/dcr/tpp"
@@ -62,6 +63,9 @@ type Config struct {
 	CleanUp  time.Duration // of all deletions at the end; 0: 1 min
 	Journal  io.Writer     // gets a line for each client made and deleted, with its secrets; nil: none
 	Progress func(Progress)
+	// Watch puts something in front of the transport of each HTTP client, such as one that shows what passes, with
+	// all secrets; nil: nothing.
+	Watch func(*http.Client) *http.Client
 
 	Clock func() time.Time // nil: time.Now
 	Bank  string           // the bank's name in the report; "": its issuer

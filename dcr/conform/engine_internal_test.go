@@ -5,9 +5,11 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/jose"
 )
 
@@ -54,4 +56,22 @@ func TestEachCaseSaysWhatItIs(t *testing.T) {
 		require.NotEmpty(t, c.Citation.Spec, c.ID)
 		require.NotNil(t, c.run, c.ID)
 	}
+}
+
+// TestACaseThatPanicsIsAnErrorOfItsOwn: what it began is ended, and the next case is played.
+func TestACaseThatPanicsIsAnErrorOfItsOwn(t *testing.T) {
+	t.Parallel()
+	r := newRun(Config{Clock: time.Now, CleanUp: time.Second, Metadata: &tpp.Metadata{}})
+	cases := []Case{
+		{ID: "a.panics", run: func(*play) { panic("oh") }},
+		{ID: "a.panics-beside", run: func(p *play) { p.together(func() { panic("oh") }, func() {}) }},
+		{ID: "a.fails-beside", run: func(p *play) { p.together(func() {}, func() { p.fail("more") }) }},
+		{ID: "a.alone", Alone: true, run: func(*play) {}},
+	}
+	r.config.Parallel = 1
+	var got []Verdict
+	for _, result := range r.playAll(t.Context(), cases) {
+		got = append(got, result.Verdict)
+	}
+	require.Equal(t, []Verdict{Errored, Errored, Failed, Passed}, got)
 }

@@ -21,6 +21,7 @@ type secrets struct {
 	mutex   sync.Mutex
 	all     map[string]bool   // each in each of its spellings
 	cleaner *strings.Replacer // of all; nil: it has to be made anew
+	sorted  []string          // all, made with cleaner
 }
 
 // shortest is the shortest text that is looked for everywhere. A shorter secret is left out of its own
@@ -131,16 +132,23 @@ func (s *secrets) clean(text string) string {
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if s.cleaner == nil {
-		all := slices.Collect(maps.Keys(s.all))
-		slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // a secret may be the beginning of another
-		pairs := make([]string, 0, 2*len(all))
-		for _, one := range all {
-			pairs = append(pairs, one, secret.Hidden)
-		}
-		s.cleaner = strings.NewReplacer(pairs...)
-	}
+	s.prepare()
 	return s.cleaner.Replace(text)
+}
+
+// prepare makes what a search goes by. The caller holds the lock.
+func (s *secrets) prepare() {
+	if s.cleaner != nil {
+		return
+	}
+	s.sorted = slices.Sorted(maps.Keys(s.all))
+	longest := slices.Clone(s.sorted)
+	slices.SortStableFunc(longest, func(a, b string) int { return len(b) - len(a) }) // a secret may be the beginning of another
+	pairs := make([]string, 0, 2*len(longest))
+	for _, one := range longest {
+		pairs = append(pairs, one, secret.Hidden)
+	}
+	s.cleaner = strings.NewReplacer(pairs...)
 }
 
 // cleanClipped is clean for a text that was clipped somewhere: it takes out beginnings of secrets too, at the end of
@@ -149,10 +157,10 @@ func (s *secrets) cleanClipped(text string) string {
 	text = s.clean(text)
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	all := slices.Sorted(maps.Keys(s.all))
+	s.prepare()
 	return word.ReplaceAllStringFunc(text, func(w string) string {
 		for i := max(0, len(w)-maxClipped); i <= len(w)-shortest; i++ {
-			if at, _ := slices.BinarySearch(all, w[i:]); at < len(all) && strings.HasPrefix(all[at], w[i:]) {
+			if at, _ := slices.BinarySearch(s.sorted, w[i:]); at < len(s.sorted) && strings.HasPrefix(s.sorted[at], w[i:]) {
 				return w[:i] + secret.Hidden
 			}
 		}

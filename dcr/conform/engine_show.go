@@ -85,3 +85,23 @@ func shownBody(body string) (*JWS, string) {
 	}
 	return nil, shownText(body)
 }
+
+// shorten leaves the software statement out of the claims and of the answer, where it stands decoded beside them.
+func (x *Exchange) shorten() {
+	if x.Sent.JWS == nil || x.Sent.JWS.SSA == "" {
+		return
+	}
+	all, err := objectOf([]byte(x.Sent.JWS.Claims))
+	if err != nil {
+		return
+	}
+	token, is := all["software_statement"].(string)
+	if !is || token == "" {
+		return
+	}
+	const below = "[decoded below]"
+	x.Sent.JWS.Claims = strings.ReplaceAll(x.Sent.JWS.Claims, token, below)
+	if x.Received != nil {
+		x.Received.Body = strings.ReplaceAll(x.Received.Body, token, below)
+	}
+}

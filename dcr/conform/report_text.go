@@ -64,9 +64,9 @@ func (t *page) raw(indent int, s string) {
 func (t *page) head(r *Report) {
 	t.line(0, "Conformance of "+r.Bank+" to "+r.Profile)
 	t.line(0, fmt.Sprintf("%s, at %s by %s", r.Method, r.Started.Format("2006-01-02 15:04:05Z"), r.Tool))
-	for name, value := range map[string]string{"policy: ": r.Policy, "dialect: ": r.Dialect, "cases: ": strings.Join(r.Filter, ", ")} {
-		if value != "" {
-			t.line(0, name+value)
+	for _, fact := range [][2]string{{"policy: ", r.Policy}, {"dialect: ", r.Dialect}, {"cases: ", strings.Join(r.Filter, ", ")}} {
+		if fact[1] != "" {
+			t.line(0, fact[0]+fact[1])
 		}
 	}
 }
@@ -197,7 +197,7 @@ func (t *page) document(mark, body string) {
 			return
 		}
 		blanks := len(l) - len(strings.TrimLeft(l, " "))
-		t.line(2, mark+l[:0]+strings.Repeat("\u00a0", blanks)+l[blanks:])
+		t.line(2, mark+strings.Repeat("\u00a0", blanks)+l[blanks:])
 	}
 }
 

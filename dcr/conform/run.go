@@ -93,6 +93,9 @@ func (r *run) client(certificate tls.Certificate) *http.Client {
 	defer r.mutex.Unlock()
 	if r.by[name] == nil {
 		h := tpp.MutualTLS(certificate, r.config.Roots)
+		if r.config.Watch != nil {
+			h = r.config.Watch(h)
+		}
 		h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		h.Transport = &recorder{base: h.Transport, run: r, certificate: certificate}
 		r.by[name] = h
