@@ -317,6 +317,32 @@ func TestRefusalsAreLoggedWithoutWhatTheyCarried(t *testing.T) {
 	require.NotContains(t, a.body, "deadline")
 }
 
+// TestABankIsToldOfEachRefusal: with all that was found, and in the context of the request. What
+// it does with that changes no answer.
+func TestABankIsToldOfEachRefusal(t *testing.T) {
+	s := newSite(t, nil)
+	var told []*dcr.Error
+	server := s.start(t, nil, func(c *dcr.HandlerConfig) {
+		c.Refused = func(ctx context.Context, e *dcr.Error) {
+			require.NoError(t, ctx.Err())
+			told = append(told, e)
+			panic("of the bank's own")
+		}
+	})
+	id := s.client(t)
+	require.Empty(t, told, "a client that is registered is no refusal")
+	broken := s.token(t, func(c *claims.Request) { c.ApplicationType = claims.Some(claims.ApplicationType("desktop")) })
+	require.Equal(t, 400, server.send(t, s.request(t, "POST", "/register", strings.NewReader(broken))).status)
+	r := s.request(t, "GET", "/register/"+id, nil)
+	r.Header.Set("Authorization", "Bearer unknown")
+	require.Equal(t, 401, server.send(t, r).status)
+	require.Len(t, told, 2)
+	require.Equal(t, []string{validate.RuleApplicationTypeWebOrMobile}, ruleIDs(told[0].Report))
+	require.Equal(t, 401, told[1].Status)
+	require.Nil(t, told[1].Report)
+	require.Contains(t, s.log.String(), "panic")
+}
+
 type tokensDown struct{}
 
 func (tokensDown) Introspect(context.Context, claims.Secret) (token.AccessToken, error) {
