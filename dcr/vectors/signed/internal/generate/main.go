@@ -129,5 +129,5 @@ func drafts(b *base) ([]draft, error) {
 		all = append(all, some...)
 	}
 	some, err := tricks(b)
-	return append(append(all, some...), external(b)...), err
+	return slices.Concat(all, some, external(b), edges(b)), err
 }
