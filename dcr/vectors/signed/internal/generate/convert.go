@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/vectors"
@@ -15,14 +16,16 @@ import (
 func convert(v *vectors.Vector) ([]draft, error) {
 	var all []draft
 	for i, e := range v.Expect {
-		name := v.Name
+		name, comment := v.Name, v.Comment
 		if i != plain(v) {
 			name += "." + string(e.Profiles[0])
+			comment = "In " + string(e.Profiles[0]) + ": " + comment
 		}
 		d, err := convertOne(v, &e, name)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		d.vector.Comment = comment
 		all = append(all, d)
 	}
 	return all, nil
@@ -119,4 +122,23 @@ func decider(about string, e *vectors.Expectation) string {
 		}
 	}
 	return first
+}
+
+// distinguish makes the comments of drafts differ: those that several have begin with what
+// each is about, or with its name.
+func distinguish(drafts []draft) {
+	for _, prefix := range []func(name string) string{
+		func(name string) string { about, _, _ := strings.Cut(name, "/"); return about },
+		func(name string) string { return name },
+	} {
+		count := map[string]int{}
+		for i := range drafts {
+			count[drafts[i].vector.Comment]++
+		}
+		for i := range drafts {
+			if v := &drafts[i].vector; count[v.Comment] > 1 {
+				v.Comment = prefix(v.Name) + ": " + v.Comment
+			}
+		}
+	}
 }

@@ -119,7 +119,7 @@ func drafts(b *base) ([]draft, error) {
 	}
 	var all []draft
 	for i := range decoded {
-		if decoded[i].Extra != nil || decoded[i].Request == nil || left[decoded[i].Name] != "" {
+		if decoded[i].Extra != nil || strings.HasSuffix(decoded[i].Name, "/not-reported") || decoded[i].Request == nil || left[decoded[i].Name] != "" {
 			continue // what keys show is drafted by hand
 		}
 		some, err := convert(&decoded[i])
@@ -129,5 +129,7 @@ func drafts(b *base) ([]draft, error) {
 		all = append(all, some...)
 	}
 	some, err := tricks(b)
-	return slices.Concat(all, some, external(b), edges(b)), err
+	all = slices.Concat(all, some, external(b), edges(b))
+	distinguish(all)
+	return all, err
 }

@@ -97,6 +97,8 @@ func headerTricks() []trick {
 		member("kid-a-url", "kid", `"https://evil.example/key"`, "A kid that is an address.", validate.RuleRequestKeyFound),
 		member("typ-jose", "typ", `"JOSE"`, "A typ of JOSE alone.", validate.RuleHeaderTyp),
 		member("typ-at-jwt", "typ", `"at+jwt"`, "An access token is no request.", validate.RuleHeaderTyp),
+		member("typ-null", "typ", `null`, "A typ that is null.", validate.RuleHeaderMemberType),
+		member("typ-empty", "typ", `""`, "A typ that is empty.", validate.RuleHeaderTyp),
 		member("typ-a-number", "typ", `1`, "A typ that is a number.", validate.RuleHeaderMemberType),
 		text("twice-alg", inFront(`"alg":"none"`), "Two alg: readers differ on which counts."),
 		text("twice-kid", inFront(`"kid":"another"`), "Two kid: readers differ on which counts."),
