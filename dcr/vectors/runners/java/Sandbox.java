@@ -5,7 +5,6 @@ import java.net.http.*;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.*;
 import java.security.*;
-import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import java.security.spec.*;
 import java.util.*;
@@ -27,31 +26,24 @@ class Sandbox {
         kid = Files.readString(folder.resolve("tpp/signing.kid"));
         registration = ready.get("registration_endpoint").getAsString();
         token = ready.get("token_endpoint").getAsString();
-        signing = key(folder.resolve("tpp/signing.key"));
-        KeyStore store = KeyStore.getInstance("PKCS12");
-        store.load(null, null);
-        store.setCertificateEntry("ca", certificate(folder.resolve("ca.pem")));
-        Certificate[] chain = {certificate(folder.resolve("tpp/transport.pem"))};
-        store.setKeyEntry("tpp", key(folder.resolve("tpp/transport.key")), new char[0], chain);
-        KeyManagerFactory keys = KeyManagerFactory.getInstance("PKIX");
-        keys.init(store, new char[0]);
+        char[] password = Files.readString(folder.resolve("tpp/p12.password")).trim().toCharArray();
+        KeyStore keys = KeyStore.getInstance(folder.resolve("tpp/signing.p12").toFile(), password);
+        signing = (PrivateKey) keys.getKey(keys.aliases().nextElement(), password);
+        KeyManagerFactory transport = KeyManagerFactory.getInstance("PKIX");
+        transport.init(KeyStore.getInstance(folder.resolve("tpp/transport.p12").toFile(), password), password);
+        KeyStore authorities = KeyStore.getInstance("PKCS12");
+        authorities.load(null, null);
+        try (InputStream ca = Files.newInputStream(folder.resolve("ca.pem"))) {
+            authorities.setCertificateEntry("ca", CertificateFactory.getInstance("X.509").generateCertificate(ca));
+        }
         TrustManagerFactory trust = TrustManagerFactory.getInstance("PKIX");
-        trust.init(store);
+        trust.init(authorities);
         SSLContext tls = SSLContext.getInstance("TLS");
-        tls.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
+        tls.init(transport.getKeyManagers(), trust.getTrustManagers(), null);
         http = HttpClient.newBuilder().sslContext(tls).build();
     }
 
     static JsonObject read(Path file) throws IOException { return JsonParser.parseString(Files.readString(file)).getAsJsonObject(); }
-
-    static PrivateKey key(Path file) throws Exception {
-        byte[] der = Base64.getMimeDecoder().decode(Files.readString(file).replaceAll("-----[A-Z ]+-----", ""));
-        return KeyFactory.getInstance("RSA").generatePrivate(new PKCS8EncodedKeySpec(der));
-    }
-
-    static Certificate certificate(Path file) throws Exception {
-        return CertificateFactory.getInstance("X.509").generateCertificate(new ByteArrayInputStream(Files.readAllBytes(file)));
-    }
 
     boolean takes(JsonObject vector) {
         return vector.get("live").getAsBoolean() && vector.get("profile").equals(ready.get("profile")) && Objects.equals(vector.get("policy"), policy);
