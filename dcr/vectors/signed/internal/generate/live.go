@@ -48,7 +48,7 @@ func (d *draft) live(b *base) bool {
 	var policy document
 	_ = json.Unmarshal(d.vector.Policy, &policy) // the decoded vector has it
 	_, named := d.request["tls_client_auth_subject_dn"]
-	return d.vector.Kind == signed.Request && !d.vector.Update && !named && d.subject == nil && d.published == nil && d.forge == nil &&
+	return d.vector.Kind == signed.Request && !d.vector.Update && !named && d.subject == nil && d.published == nil && d.forge == nil && d.keys == nil &&
 		d.vector.Now.Format("2006-01-02T15:04:05Z07:00") == b.Clock && d.vector.Audience == audience && d.ssa != nil &&
 		len(d.vector.Directory.JWKSHosts) == 1 && equal(d.header, b.Header, nil) && equal(d.ssaHeader, b.SSAHeader, nil) &&
 		equal(d.request, b.Request, replacedInRequest) && equal(d.ssa, b.SSA, replacedInSSA) && d.deletable() &&
