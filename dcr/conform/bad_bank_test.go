@@ -246,14 +246,45 @@ func TestAClientThatCannotBeDeletedIsToldByItsID(t *testing.T) {
 	require.Contains(t, report.Left[0].Reason, "403")
 }
 
-// TestARequestThatShouldHaveBeenRefusedIsDeletedToo: the case fails, and its client is gone.
+// TestARequestThatShouldHaveBeenRefusedIsDeletedToo: the case fails, and its client is gone. The bank takes requests that
+// are valid for longer than it says.
 func TestARequestThatShouldHaveBeenRefusedIsDeletedToo(t *testing.T) {
 	t.Parallel()
-	bank, c := withHandler(t, func(bank http.Handler) http.Handler { return bank })
-	c.Filter = []string{"register.valid"}
+	bank := dcrtest.NewBank(t, dcrtest.WithPolicy(func(p *validate.Policy) { p.MaxLifetime = 400 * 24 * time.Hour }))
+	c := configOf(t, bank)
+	says := bank.Policy()
+	says.MaxLifetime = validate.DefaultPolicy(bank.Profile()).MaxLifetime
+	c.Policy, c.Filter = &says, []string{"register.lifetime"}
 	report := run(t, c)
+	require.Equal(t, conform.Failed, report.Results[0].Verdict)
+	require.NotEmpty(t, report.Results[0].Expected)
+	require.NotEmpty(t, report.Results[0].Citation.URL)
+	require.Contains(t, report.Results[0].Exchanges[0].Received.Body, "client_id")
 	require.Empty(t, report.Left)
 	require.Zero(t, clientsAt(t, bank))
+}
+
+// TestABankThatChangesItsAnswersIsToldByTheComparison plays the same cases twice.
+func TestABankThatChangesItsAnswersIsToldByTheComparison(t *testing.T) {
+	t.Parallel()
+	var changed atomic.Bool
+	_, c := withHandler(t, func(bank http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if registers(r) && changed.Load() {
+				w.WriteHeader(http.StatusTeapot)
+				return
+			}
+			bank.ServeHTTP(w, r)
+		})
+	})
+	c.Filter = []string{"register.valid", "tls.plain"}
+	before := run(t, c)
+	changed.Store(true)
+	difference := conform.Compare(before, run(t, c))
+	require.True(t, difference.Worse)
+	require.Len(t, difference.Differences, 1)
+	require.Equal(t, conform.Broken, difference.Differences[0].Change)
+	require.Equal(t, "register.valid", difference.Differences[0].ID)
 }
 
 // TestWithoutGETPUTAndDELETETheirCasesAreNotOffered: by the configuration, and by what the bank answers.

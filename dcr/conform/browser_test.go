@@ -18,6 +18,16 @@ import (
 // pictures is the folder with pictures of the report.
 const pictures = "../../docs/conform"
 
+func TestTheReportHasItsPictures(t *testing.T) {
+	files, err := os.ReadDir(pictures)
+	require.NoError(t, err, "make screenshots draws them")
+	names := make([]string, len(files))
+	for i, file := range files {
+		names[i] = file.Name()
+	}
+	assert.Equal(t, []string{"report-1280-dark.png", "report-1280-light.png", "report-320-dark.png", "report-320-light.png"}, names)
+}
+
 // TestBrowserShowsTheReportForEverybody: WCAG 2.2 AA as far as axe-core can tell, folded and unfolded, in light and dark,
 // and no page that is wider than its window.
 func TestBrowserShowsTheReportForEverybody(t *testing.T) {
