@@ -127,18 +127,22 @@ func decider(about string, e *vectors.Expectation) string {
 // distinguish makes the comments of drafts differ: those that several have begin with what
 // each is about, or with its name.
 func distinguish(drafts []draft) {
-	for _, prefix := range []func(name string) string{
-		func(name string) string { about, _, _ := strings.Cut(name, "/"); return about },
-		func(name string) string { return name },
-	} {
-		count := map[string]int{}
-		for i := range drafts {
-			count[drafts[i].vector.Comment]++
+	about := func(v *signed.Vector) string { return v.Name[:strings.IndexByte(v.Name, '/')+1] + v.Comment }
+	count := map[string]int{}
+	for i := range drafts {
+		v := &drafts[i].vector
+		count[v.Comment]++
+		count[about(v)]++
+	}
+	for i := range drafts {
+		v := &drafts[i].vector
+		prefix, _, _ := strings.Cut(v.Name, "/")
+		switch {
+		case count[v.Comment] == 1:
+			continue
+		case count[about(v)] > 1:
+			prefix = v.Name
 		}
-		for i := range drafts {
-			if v := &drafts[i].vector; count[v.Comment] > 1 {
-				v.Comment = prefix(v.Name) + ": " + v.Comment
-			}
-		}
+		v.Comment = prefix + ": " + v.Comment
 	}
 }
