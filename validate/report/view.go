@@ -34,7 +34,7 @@ type StatedCheck struct {
 	Words string // such as "not checked: the key set is missing"
 }
 
-// Placed is a violation with its place.
+// Placed is a violation with its place. Want is empty where the message has it.
 type Placed struct {
 	validate.Violation
 	Place  string // pointer, and the document where it is not the request
@@ -85,6 +85,9 @@ func NewView(of *Result) *View {
 	for i := range r.Violations {
 		f := Placed{Violation: r.Violations[i], Place: text.Show(placeOf(&r.Violations[i])), Source: r.Violations[i].Citation.String()}
 		f.Message, f.Got, f.Want, f.Fix = text.Show(f.Message), text.Show(f.Got), text.Show(f.Want), text.Show(f.Fix)
+		if strings.Contains(f.Message, f.Want) {
+			f.Want = ""
+		}
 		at, exact, ok := s.near(&r.Violations[i])
 		if d := s.listed(f.Document); ok {
 			f.Line, f.Exact = at.line, exact
