@@ -86,27 +86,40 @@ type Progress struct {
 	Verdict     Verdict
 }
 
+// complete checks a software, and reads its certificate.
+func (s *Registrant) complete(name string) error {
+	switch {
+	case s.Statement == "" || s.Signer == nil || s.KeyID == "":
+		return fmt.Errorf("conform: %s needs a Statement, a Signer and its KeyID", name)
+	case len(s.Certificate.Certificate) == 0 || s.Certificate.PrivateKey == nil:
+		return fmt.Errorf("conform: %s needs a transport certificate with its key", name)
+	case s.Certificate.Leaf != nil:
+		return nil
+	}
+	var err error
+	if s.Certificate.Leaf, err = x509.ParseCertificate(s.Certificate.Certificate[0]); err != nil {
+		return fmt.Errorf("conform: certificate of %s: %w", name, err)
+	}
+	return nil
+}
+
 // complete checks a configuration and fills in what is left out.
 func (c *Config) complete() error {
 	switch {
 	case c.Metadata == nil:
 		return errors.New("conform: Metadata is required")
-	case c.Software.Statement == "" || c.Software.Signer == nil || c.Software.KeyID == "":
-		return errors.New("conform: Software needs a Statement, a Signer and its KeyID")
-	case len(c.Software.Certificate.Certificate) == 0:
-		return errors.New("conform: Software needs a transport certificate")
 	case c.Parallel < 0 || c.Timeout < 0 || c.Limit < 0 || c.CleanUp < 0:
 		return errors.New("conform: Parallel and times cannot be negative")
 	}
-	for name, one := range map[string]*Registrant{"Software": &c.Software, "Second": c.Second} {
-		if one == nil || one.Certificate.Leaf != nil {
-			continue
+	if err := c.Software.complete("Software"); err != nil {
+		return err
+	}
+	if c.Second != nil {
+		second := *c.Second // the caller's own stays as it is
+		c.Second = &second
+		if err := second.complete("Second"); err != nil {
+			return err
 		}
-		leaf, err := x509.ParseCertificate(one.Certificate.Certificate[0])
-		if err != nil {
-			return fmt.Errorf("conform: certificate of %s: %w", name, err)
-		}
-		one.Certificate.Leaf = leaf
 	}
 	if c.Profile == "" {
 		c.Profile = validate.OBIE33
