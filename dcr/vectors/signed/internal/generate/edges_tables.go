@@ -56,7 +56,7 @@ func statementEdges() []edge {
 	return []edge{
 
 		{member: "iss", absent: validate.RuleSSAIssRequired + " " + validate.RuleSSAIssuerTrusted,
-			null: validate.RuleSSAIssuerTrusted + " " + validate.RuleSSAMemberType,
+			null:  validate.RuleSSAIssuerTrusted + " " + validate.RuleSSAMemberType,
 			empty: validate.RuleSSAIssRequired + " " + validate.RuleSSAIssuerTrusted,
 			wrong: validate.RuleSSAIssuerTrusted + " " + validate.RuleSSAMemberType},
 		{member: "jti", absent: validate.RuleSSAJTIRequired, null: validate.RuleSSAMemberType,
@@ -72,7 +72,7 @@ func statementEdges() []edge {
 		{member: "software_client_uri", wrong: validate.RuleSSAMemberType},
 
 		{member: "software_jwks_endpoint", absent: validate.RuleSSAJWKSEndpointHost + " " + validate.RuleSSASoftwareJWKSEndpointRequired,
-			null: validate.RuleSSAMemberType,
+			null:  validate.RuleSSAMemberType,
 			empty: validate.RuleSSAJWKSEndpointHost + " " + validate.RuleSSASoftwareJWKSEndpointRequired, wrong: validate.RuleSSAMemberType},
 		{member: "software_jwks_revoked_endpoint", wrong: validate.RuleSSAMemberType},
 		{member: "software_logo_uri", wrong: validate.RuleSSAMemberType},
