@@ -13,11 +13,12 @@ import (
 // handMade are the tests that put a bank together themselves, by folder or file, and why. All
 // others take one of dcr/dcrtest.
 var handMade = map[string]string{
-	"dcr":                             "the registrar is what is tested, with parts that fail on purpose",
-	"dcr/server":                      "the assembly is what is tested",
-	"dcr/tpp/client_example_test.go":  "an example has no testing.TB",
-	"dcr/upstream/real_world_test.go": "the banks are processes of their own, which the tests kill",
-	"internal/bench":                  "what is measured is the bank alone",
+	"dcr/conform/mutants_world_test.go": "the banks have a rule or a part off",
+	"dcr":                               "the registrar is what is tested, with parts that fail on purpose",
+	"dcr/server":                        "the assembly is what is tested",
+	"dcr/tpp/client_example_test.go":    "an example has no testing.TB",
+	"dcr/upstream/real_world_test.go":   "the banks are processes of their own, which the tests kill",
+	"internal/bench":                    "what is measured is the bank alone",
 }
 
 // assemblers make a bank of parts or of a configuration, by package.
