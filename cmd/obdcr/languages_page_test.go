@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/dcr/vectors/signed"
 	"github.com/obdcr/obdcr/internal/realtest"
 )
 
@@ -25,6 +27,21 @@ func TestThePageFromJavaDoesWhatItSays(t *testing.T) {
 		return
 	}
 	walkPage(t, "../../docs/from-java.md")
+}
+
+// TestThePageOfTheVectorsShowsHowTheyAreJudged: its command judges each vector once.
+func TestThePageOfTheVectorsShowsHowTheyAreJudged(t *testing.T) {
+	text, err := os.ReadFile("../../docs/vectors.md")
+	require.NoError(t, err)
+	const command, folder = "obdcr lint -o json ", "dcr/vectors/signed/data/vectors"
+	require.Contains(t, string(text), "\n"+command+folder+"\n")
+	code, out, notes := call("lint", "-o", "json", filepath.Join("../..", folder))
+	require.Equal(t, exitViolated, code, notes)
+	vectors, err := signed.Load()
+	require.NoError(t, err)
+	var reports []json.RawMessage
+	require.NoError(t, json.Unmarshal([]byte(out), &reports))
+	require.Len(t, reports, len(vectors))
 }
 
 // sampleName is the first line of a sample, which says the file that it is.
