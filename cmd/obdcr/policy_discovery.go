@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
@@ -20,8 +24,9 @@ func (a *app) fromDiscoveryCommand() *cobra.Command {
 		Short: "Write the policy that a bank's discovery document tells",
 		Long: `from-discovery writes a policy of what a bank announces: authentication methods,
 algorithms, grant types, response types and scopes. What the bank does not announce is as in
-the default policy of the profile; standard error lists it. A bank does not announce the
-identifier that it takes as aud: add it to audiences.`,
+the default policy of the profile; standard error lists it, with the announced values that
+the policy leaves out. A bank does not announce the identifier that it takes as aud: add it
+to audiences.`,
 		Example: `  obdcr policy from-discovery discovery.json > policy.json
   obdcr policy from-discovery \
     https://bank.example/.well-known/openid-configuration --profile obie-3.4`,
@@ -41,6 +46,7 @@ identifier that it takes as aud: add it to audiences.`,
 				return usageError("%s: %s", shownName(args[0]), detail(err))
 			}
 			a.noteUntold(args[0], p, m)
+			a.noteLeftOut(args[0], &policy, m)
 			return writeJSON(c.OutOrStdout(), policy)
 		},
 	}
@@ -63,7 +69,11 @@ func (a *app) discovered(ctx context.Context, name string, o *clientOptions) (*t
 	if err != nil {
 		return nil, err
 	}
-	return a.announcedBy(ctx, "", name, roots, o)
+	m, err := a.announcedBy(ctx, "", name, roots, o)
+	if errors.Is(err, input.ErrTooLarge) {
+		err = usageError("%w", err) // the document is no request that breaks a rule
+	}
+	return m, err
 }
 
 // noteUntold lists the members of the policy that the document does not tell.
@@ -89,4 +99,37 @@ func (a *app) noteUntold(name string, p validate.Profile, m *tpp.Metadata) {
 		a.note("%s does not tell, and the policy has the default of %s: %s", shownName(name), p, text.And(untold))
 	}
 	a.note("no bank announces its audiences: add its identifier at the directory, or its issuer; all other members are the default of %s", p)
+}
+
+// shownLeftOut is how many values of one list a note names.
+const shownLeftOut = 8
+
+// noteLeftOut lists the announced values that the policy has not, and the grant and the
+// methods that it has not because the bank announces nothing that they need.
+func (a *app) noteLeftOut(name string, p *validate.Policy, m *tpp.Metadata) {
+	for _, list := range []struct {
+		announced   string
+		values, has []string
+	}{
+		{"token_endpoint_auth_methods_supported", text.Strings(m.AuthMethods), text.Strings(p.AuthMethods)},
+		{"token_endpoint_auth_signing_alg_values_supported", text.Strings(m.AuthSigningAlgorithms), text.Strings(p.MemberAlgorithms.TokenEndpointAuth)},
+		{"request_object_signing_alg_values_supported", text.Strings(m.RequestObjectAlgorithms), text.Strings(p.MemberAlgorithms.RequestObject)},
+		{"id_token_signing_alg_values_supported", text.Strings(m.IDTokenAlgorithms), text.Strings(p.MemberAlgorithms.IDToken)},
+		{"grant_types_supported", text.Strings(m.GrantTypes), text.Strings(p.GrantTypes)},
+		{"response_types_supported", text.Strings(m.ResponseTypes), text.Strings(p.ResponseTypes)},
+		{"scopes_supported", m.Scopes, p.Scopes},
+	} {
+		var left []string
+		for _, value := range list.values {
+			if shown := cut(value); !slices.Contains(list.has, value) && !slices.Contains(left, shown) {
+				left = append(left, shown)
+			}
+		}
+		if over := len(left) - shownLeftOut; over > 1 {
+			left = append(left[:shownLeftOut], strconv.Itoa(over)+" more")
+		}
+		if len(left) > 0 {
+			a.note("%s: the policy leaves out of %s: %s", shownName(name), list.announced, text.And(left))
+		}
+	}
 }

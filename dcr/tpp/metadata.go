@@ -25,7 +25,7 @@ type Metadata struct {
 	AuthSigningAlgorithms   []claims.Algorithm
 	RequestObjectAlgorithms []claims.Algorithm
 	IDTokenAlgorithms       []claims.Algorithm
-	ResponseTypes           []claims.ResponseType
+	ResponseTypes           []claims.ResponseType // words in the order of claims: code id_token, also for id_token code
 	GrantTypes              []claims.GrantType
 	Scopes                  []string
 	Document                []byte // as read
@@ -122,7 +122,7 @@ func ParseMetadata(document []byte, overrides ...Overrides) (*Metadata, error) {
 		AuthSigningAlgorithms:   listMember[claims.Algorithm](read, memberAuthSigningAlgs),
 		RequestObjectAlgorithms: listMember[claims.Algorithm](read, memberRequestObjectAlgs),
 		IDTokenAlgorithms:       listMember[claims.Algorithm](read, memberIDTokenAlgs),
-		ResponseTypes:           listMember[claims.ResponseType](read, memberResponseTypes),
+		ResponseTypes:           inOneOrder(listMember[claims.ResponseType](read, memberResponseTypes)),
 		GrantTypes:              listMember[claims.GrantType](read, memberGrantTypes),
 		Scopes:                  listMember[string](read, memberScopes),
 		Document:                document,

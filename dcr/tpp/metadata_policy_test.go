@@ -105,3 +105,16 @@ func TestAPolicyIsNarrowedToWhatTheBankAnnounces(t *testing.T) {
 	_, err = announcing(t, map[string][]string{"grant_types_supported": {"implicit"}}).Policy(validate.OBIE33)
 	require.Error(t, err)
 }
+
+// Two banks that announce the hybrid flow in either order of its words take the same
+// requests: the order means nothing (RFC 6749 section 3.1.1).
+func TestTheOrderOfTheWordsOfAResponseTypeMeansNothing(t *testing.T) {
+	t.Parallel()
+	for _, announced := range []string{"code id_token", "id_token code", " id_token  code "} {
+		m := announcing(t, map[string][]string{"response_types_supported": {announced}})
+		p, err := m.Policy(validate.OBIE33)
+		require.NoError(t, err)
+		require.Equal(t, []claims.ResponseType{claims.CodeIDToken}, p.ResponseTypes, announced)
+		require.Contains(t, p.GrantTypes, claims.AuthorizationCode, announced)
+	}
+}

@@ -2,7 +2,10 @@ package tpp
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/uri"
 )
@@ -125,4 +128,15 @@ func listMember[T ~string](r *metadataReader, name string) []T {
 		return nil
 	}
 	return list
+}
+
+// inOneOrder writes the words of each response type in the order of the alphabet, which that
+// of claims is: the order means nothing (RFC 6749 section 3.1.1).
+func inOneOrder(types []claims.ResponseType) []claims.ResponseType {
+	for i, t := range types {
+		words := strings.Fields(string(t))
+		slices.Sort(words)
+		types[i] = claims.ResponseType(strings.Join(words, " "))
+	}
+	return types
 }

@@ -72,7 +72,7 @@ obdcr lint --policy policy.json request.jwt
 ` + "```" + `
 
 ` + "`from-discovery`" + ` writes a policy and no dialect: methods, algorithms, grant types, response types and scopes as the bank announces them. What the document does not tell stays at the
-default of the profile, and standard error lists it.
+default of the profile, and standard error lists it, with the announced values that the policy leaves out.
 
 ## Banks
 
