@@ -116,7 +116,9 @@ func New(c Config) (*Page, error) {
 			wrong = append(wrong, fmt.Errorf("lintpage: Hosts: %s is no host: %w", text.Quote(host), err))
 			continue
 		}
-		p.hosts = append(p.hosts, nameOf(name))
+		if name = nameOf(name); !slices.Contains(p.hosts, name) {
+			p.hosts = append(p.hosts, name)
+		}
 	}
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)

@@ -143,7 +143,8 @@ func (s *Submission) checkSizes(wrong *faults, document string) {
 	case len(document) > MaxFile:
 		wrong.add(fieldDocument, "The document is longer than 1 MiB: a token has a few KiB")
 	case hasPrivateKey(document):
-		wrong.add(fieldDocument, "This is a private key: whoever has it can act as you. Nothing of it was kept. Give the request that was signed with it")
+		wrong.add(fieldDocument, "This is %s: whoever has it can act as you. Nothing of it was kept. Give the request that was signed with it, or public keys alone",
+			secretIn(document))
 	}
 	for name, at := range s.fields() {
 		switch {

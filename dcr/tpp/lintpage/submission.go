@@ -111,34 +111,6 @@ func (s *Submission) keep() {
 	}
 }
 
-// hasPrivateKey reports whether a text holds a private key, as PEM or as a JWK.
-func hasPrivateKey(s string) bool {
-	if strings.Contains(s, "PRIVATE KEY-----") {
-		return true
-	}
-	v, err := jsonscan.Parse(strings.TrimSpace(s))
-	if err != nil {
-		return false
-	}
-	if isPrivateJWK(v) {
-		return true
-	}
-	keys, _ := v.Member("keys")
-	for _, key := range keys.Elements() {
-		if isPrivateJWK(key) {
-			return true
-		}
-	}
-	return false
-}
-
-func isPrivateJWK(v jsonscan.Value) bool {
-	_, typed := v.Member("kty")
-	_, private := v.Member("d")
-	_, symmetric := v.Member("k")
-	return typed && (private || symmetric)
-}
-
 // isStatement reports whether what is to be judged is a software statement and no request:
 // its claims are about a software, and it asks for nothing.
 func isStatement(document string) bool {
@@ -164,35 +136,4 @@ func isStatement(document string) bool {
 		about = about || strings.HasPrefix(name, "software_") || strings.HasPrefix(name, "org_")
 	}
 	return about
-}
-
-// resembles says what a text is that is neither token nor JSON; "" where there is nothing to
-// say.
-func resembles(document string) string {
-	decoded, encoding := text.Decode(document)
-	head := strings.ToLower(strings.TrimSpace(decoded[:min(len(decoded), 512)]))
-	switch {
-	case strings.HasPrefix(document, "\x1f\x8b"), strings.HasPrefix(document, "PK\x03\x04"):
-		return "This is an archive. Unpack it, and give the file inside."
-	case encoding == text.UTF16LE || encoding == text.UTF16BE:
-		return "The file is in " + string(encoding) + ". It is judged by its text; a bank wants the token in ASCII."
-	case !utf8.ValidString(decoded), strings.ContainsRune(decoded, 0):
-		return "This is binary data, and no token: a token is three parts of letters and digits with dots between."
-	case strings.HasPrefix(head, "<"):
-		return "This looks like a page in HTML or XML, and no token. If you have downloaded it, the server gave an error or a sign-in instead."
-	case strings.HasPrefix(head, "-----begin certificate"):
-		return "This is a certificate. It belongs into the field for the transport certificate below."
-	case strings.HasPrefix(head, "{") && isKeySet(decoded):
-		return "This is a key set. It belongs into one of the fields for key sets below."
-	}
-	return ""
-}
-
-func isKeySet(document string) bool {
-	v, err := jsonscan.Parse(strings.TrimSpace(document))
-	if err != nil {
-		return false
-	}
-	keys, has := v.Member("keys")
-	return has && keys.Kind() == jsonscan.Array
 }
