@@ -55,7 +55,8 @@ func (a *app) serveLint(c *cobra.Command, o *lintOptions) error {
 	if err != nil {
 		return err
 	}
-	page, err := lintpage.New(lintpage.Config{Presets: presets})
+	host, _, _ := net.SplitHostPort(address)
+	page, err := lintpage.New(lintpage.Config{Presets: presets, Hosts: []string{host}}) // 127.0.0.2 is of this machine too
 	if err != nil {
 		return usageError("%w", plainly(err))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -51,6 +52,21 @@ func TestLintServesAPageUntilASignal(t *testing.T) {
 		require.Empty(t, r.err.String())
 		require.NotContains(t, r.out.String(), "MARKER")
 	}
+}
+
+// TestThePageAnswersAtTheAddressThatItPrints: all of 127.0.0.0/8 is of this machine, on Linux.
+func TestThePageAnswersAtTheAddressThatItPrints(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.2:0")
+	if err != nil {
+		return
+	}
+	require.NoError(t, l.Close())
+	_, address := runPage(t, "--listen", "127.0.0.2:0")
+	response, err := http.Get(address)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusOK, response.StatusCode)
 }
 
 // TestAPageIsForThisMachineAlone: what cannot be is refused before anything listens.
