@@ -173,6 +173,9 @@ func strictly(text string) json.RawMessage {
 	if object, err := jsonscan.Parse(text); err != nil || object.Kind() != jsonscan.Object {
 		return nil
 	}
+	if _, err := jsonscan.Parse("[[" + text + "]]"); err != nil {
+		return nil // too deep for the file of a vector, where two objects are around it
+	}
 	return json.RawMessage(text)
 }
 

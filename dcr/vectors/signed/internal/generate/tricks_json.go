@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/obdcr/obdcr/validate"
@@ -63,13 +64,41 @@ func jsonTricks() []trick {
 		bad("deep-arrays", inFront(`"x":`+strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000)), "Ten thousand arrays in each other."),
 		bad("deep-objects", inFront(`"x":`+strings.Repeat(`{"x":`, 5_000)+"1"+strings.Repeat("}", 5_000)), "Five thousand objects in each other."),
 		bad("deep-and-open", inFront(`"x":`+strings.Repeat("[", 10_000)), "Ten thousand arrays that do not end."),
+		bad("deep-17", inFront(`"x":`+strings.Repeat("[", 16)+strings.Repeat("]", 16)), "Sixteen arrays in each other, in the object: a level more than is read."),
+		good("deep-16", inFront(`"x":`+strings.Repeat("[", 15)+strings.Repeat("]", 15)), "Fifteen arrays in each other, in the object: as deep as is read."),
+		bad("members-1001", inFront(`"x":{`+manyMembers(1001)+`}`), "An object of 1001 members, one more than is read."),
+		good("members-1000", inFront(`"x":{`+manyMembers(1000)+`}`), "An object of 1000 members, as many as are read."),
 		good("white-space",
 			func(s string) string { return " \t\r\n" + strings.ReplaceAll(s, `":`, `" : `) + "\n " }, "White space of JSON between tokens."),
 		good("escaped-name", replaced(`"iss":`, `"\u0069ss":`), "A name in an escaped spelling is the same name."),
 		good("escaped-slash", func(s string) string { return strings.ReplaceAll(s, `https://`, `https:\/\/`) }, "An escaped slash is a slash."),
 		good("escaped-letter", func(s string) string { return strings.ReplaceAll(s, "https", `\u0068ttps`) }, "An escaped letter is that letter."),
 	}
-	return append(all, numberTricks()...)
+	return append(append(all, surrogateTricks()...), numberTricks()...)
+}
+
+// manyMembers are n members of an object.
+func manyMembers(n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf(`"%d":1`, i)
+	}
+	return strings.Join(all, ",")
+}
+
+// surrogateTricks are escapes of half a character. Readers refuse them, keep them, or put
+// another character in their place, so that two texts become one (RFC 8259 section 8.2).
+func surrogateTricks() []trick {
+	half := func(name, value, comment string) trick {
+		return trick{name: name, comment: comment, forgery: forgery{payload: with("jti", value)},
+			rules: []string{validate.RuleRequestMemberType}, ssa: []string{validate.RuleSSAMemberType}}
+	}
+	return []trick{
+		half("first-half-of-a-character", `"\ud800"`, "An escape that is the first half of a character, without the second."),
+		half("second-half-of-a-character", `"\udc00"`, "An escape that is the second half of a character, without the first."),
+		half("halves-the-other-way-round", `"\udc00\ud800"`, "The halves of a character in the wrong order."),
+		half("escaped-zero-byte", `"\u0000"`, "An escaped zero byte, where a reader in C ends."),
+	}
 }
 
 // numberTricks are spellings of times.
