@@ -56,8 +56,18 @@ func (p *play) vector(v, good *vectors.Vector) {
 		p.notOffered("the vector is not one of the profile %s", p.profile())
 	}
 	d := p.draft(v, good)
-	report, token := p.judge(v, d)
+	token := p.software().Statement
+	if len(d.statement) > 0 {
+		token = p.mint(p.software(), d.statement)
+	}
+	now := p.run.config.Clock()
+	report := p.judge(v, d, token, now)
 	found := broken(report)
+	for _, other := range []time.Duration{-edge, edge} {
+		if !slices.Equal(found, broken(p.judge(v, d, token, now.Add(other)))) {
+			p.notRun("the vector is true for some seconds alone, and the bank has a clock of its own")
+		}
+	}
 	if same := slices.Equal(found, brokenAs(expected)); !same && v.Policy != nil {
 		p.notOffered("the vector is about a bank with another policy: %.300s", v.Policy)
 	} else if !same && !d.whole {
@@ -132,19 +142,18 @@ func brokenAs(e vectors.Expectation) []string {
 	return slices.Compact(all)
 }
 
-// judge judges a draft by the bank's policy. It returns the statement to send as well.
-func (p *play) judge(v *vectors.Vector, d *draft) (*validate.Report, string) {
-	token := p.software().Statement
-	if len(d.statement) > 0 {
-		token = p.mint(p.software(), d.statement)
-	}
+// edge is by how much the clocks of a run and a bank may differ for a vector to be played.
+const edge = 20 * time.Second
+
+// judge judges a draft by the bank's policy at a time.
+func (p *play) judge(v *vectors.Vector, d *draft, token string, now time.Time) *validate.Report {
 	_, statement := decoded(token)
 	request := maps.Clone(d.request)
 	if _, has := request["software_statement"]; has {
 		request["software_statement"] = token
 	}
 	asSent := *v
-	asSent.Clock, asSent.Policy, asSent.SSA = p.run.config.Clock(), nil, []byte(statement)
+	asSent.Clock, asSent.Policy, asSent.SSA = now, nil, []byte(statement)
 	asSent.Certificate = &vectors.CertificateSubject{DER: p.software().Certificate.Leaf.RawSubject}
 	for to, document := range map[*[]byte]map[string]any{&asSent.Header: d.header, &asSent.Request: request} {
 		text, err := json.Marshal(document)
@@ -162,7 +171,7 @@ func (p *play) judge(v *vectors.Vector, d *draft) (*validate.Report, string) {
 	if err != nil {
 		p.notRun("the bank's policy cannot be used: %s", err)
 	}
-	return judge.Judge(input), token
+	return judge.Judge(input)
 }
 
 // environment is that of the software's statement.
