@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
@@ -146,7 +147,7 @@ func (a *app) conformConfig(ctx context.Context, o *conformOptions) (*conform.Co
 	c := &conform.Config{Metadata: t.metadata, Request: options, ContentType: o.mediaType(), TokenScopes: o.tokenScopes, Roots: s.roots,
 		Software: conform.Registrant{Statement: statement, Signer: s.signer, KeyID: s.Kid, Certificate: s.pair()},
 		Stricter: o.stricter, Without: withoutVerbs(o, s), Filter: o.filter, Parallel: o.parallel, Timeout: o.timeout, Limit: o.limit,
-		Bank: strings.TrimSpace(s.Brand), About: conform.About{Tool: thisBuild().String()}}
+		Clock: runningOn(t.clock), Bank: strings.TrimSpace(s.Brand), About: conform.About{Tool: thisBuild().String()}}
 	if o.verbose { // one case at a time: a mixture could not be read
 		c.Parallel, c.Watch = 1, func(h *http.Client) *http.Client { return a.observed(h, true) }
 	}
@@ -160,6 +161,13 @@ func (a *app) conformConfig(ctx context.Context, o *conformOptions) (*conform.Co
 		return c, a.useTestDirectory(ctx, o, c)
 	}
 	return c, nil
+}
+
+// runningOn is a clock that runs on from the time that another one has now: that of --now stands still, and a run
+// takes longer than a bank allows a clock to be wrong.
+func runningOn(clock func() time.Time) func() time.Time {
+	from, begun := clock(), time.Now()
+	return func() time.Time { return from.Add(time.Since(begun)) }
 }
 
 // conformPolicy takes what is known of the bank: --bank, or --policy and --profile.

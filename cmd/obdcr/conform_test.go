@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -133,6 +134,27 @@ func TestWhatAKilledRunHasLeftIsDeletedByTheNext(t *testing.T) {
 	}
 	code, _, said = call("conform", "--config", config, "--journal", journal, "--clean-up")
 	require.Equal(t, exitFine, code, said)
+}
+
+// TestConformGoesByTheClockOfTheBank: --now is the time of a sandbox with --clock, and the run's clock runs on from it.
+func TestConformGoesByTheClockOfTheBank(t *testing.T) {
+	t.Parallel()
+	const at = "2044-05-06T07:08:09Z"
+	sandbox := runSandbox(t, t.TempDir(), "--store", "memory", "--clock", at)
+	config, journal := filepath.Join(sandbox.dir, "conformance.json"), filepath.Join(t.TempDir(), "journal")
+	args := []string{"conform", "--config", config, "--journal", journal, "--filter", "register.valid", "--filter", "token.granted"}
+	code, out, said := call(append(args, "--now", at)...)
+	require.Equal(t, exitFine, code, out+said)
+	require.Contains(t, out, "2 passed")
+	require.Contains(t, out, "2044-05-06")
+	code, _, _ = call(args...)
+	require.NotEqual(t, exitFine, code, "the clocks differ")
+
+	from := time.Date(2044, 5, 6, 7, 8, 9, 0, time.UTC)
+	clock := runningOn(func() time.Time { return from })
+	first := clock()
+	require.False(t, first.Before(from))
+	require.Eventually(t, func() bool { return clock().After(first) }, time.Second, time.Millisecond, "it runs")
 }
 
 // conforming starts a run against a sandbox.
