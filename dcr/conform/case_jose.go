@@ -144,7 +144,7 @@ var joseShapes = []refusal{
 	{id: "json", title: "The claims without a signature are refused", rules: []string{validate.RuleRequestJWS},
 		changes: with(body(func(jws string) string {
 			_, payload := decoded(jws)
-			return string(payload)
+			return payload
 		}))},
 	{id: "two-parts", title: "A token without its third part is refused", rules: []string{validate.RuleRequestJWS},
 		changes: with(parts(func(part []string) []string { return part[:2] }))},

@@ -74,7 +74,7 @@ var tokenGrants = []Case{
 	{ID: "token.two", Group: "token", Title: "Two requests give two tokens", Citation: rfc("6749", "10.10"), Needs: []Need{NeedToken},
 		run: func(p *play) {
 			c := p.registered()
-			if p.freshToken(c) == p.freshToken(c) {
+			if first, second := p.freshToken(c), p.freshToken(c); first == second {
 				p.allowed("access_token", "the bank gives the same token again while it is valid")
 			}
 		}},

@@ -53,7 +53,7 @@ func ReadReport(from io.Reader) (*Report, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(r); err != nil {
-		return nil, fmt.Errorf("%w: %.200s", ErrReport, err)
+		return nil, fmt.Errorf("%w: %s", ErrReport, text.Clip(err.Error(), 200))
 	}
 	return r, r.check()
 }

@@ -161,7 +161,8 @@ func TestAHandlerStandsInFront(t *testing.T) {
 		require.NotContains(t, strings.ToLower(name), "dcrtest")
 	}
 	_, err := client.Update()
-	r := dcrtest.RequireViolation(t, err, validate.RuleScopeSupported)
+	dcrtest.RequireViolation(t, err, validate.RuleScopeSupported)
+	r := dcrtest.RequireRefused(t, err)
 	require.Nil(t, r.Report)
 	_, err = bank.NewTPP(t).Register(dcrtest.Remove("/software_statement"))
 	require.NotNil(t, dcrtest.RequireRefused(t, err).Report, "the bank behind it is asked")
@@ -207,7 +208,7 @@ func TestABankTellsWhatItLogged(t *testing.T) {
 	t.Parallel()
 	bank := dcrtest.NewBank(t)
 	_, err := bank.NewTPP(t).Register(dcrtest.Remove("/aud"))
-	dcrtest.RequireRefused(t, err)
+	dcrtest.RequireViolation(t, err)
 	require.Contains(t, bank.Log(), "registration request refused")
 }
 

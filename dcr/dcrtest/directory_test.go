@@ -74,7 +74,7 @@ func TestKeysCountAtOnceWhereAskedFor(t *testing.T) {
 	tpp.MustRegister()
 	tpp.Software().Withdraw()
 	_, err := tpp.Register()
-	dcrtest.RequireRefused(t, err)
+	dcrtest.RequireViolation(t, err)
 }
 
 func TestAFaultHasItsTimes(t *testing.T) {

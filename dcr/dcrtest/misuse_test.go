@@ -185,7 +185,7 @@ func TestMisuseIsTold(t *testing.T) {
 		"refuses nothing": func(t testing.TB) { dcrtest.RequireViolation(t, nil, validate.RuleAudRequired) },
 		"no refusal": func(t testing.TB) {
 			_, err := dcrtest.NewBank(t).NewTPP(t).Register(dcrtest.ForeignCertificate())
-			dcrtest.RequireRefused(t, err)
+			dcrtest.RequireViolation(t, err)
 		},
 		"needs a client assertion": func(t testing.TB) {
 			client := dcrtest.NewBank(t).NewTPP(t, dcrtest.WithRequest(func(o *tpp.RequestOptions) { o.AuthMethod = claims.TLSClientAuth })).MustRegister()

@@ -1,6 +1,7 @@
 package dcrtest_test
 
 import (
+	"errors"
 	"strconv"
 	"sync"
 	"testing"
@@ -28,7 +29,7 @@ func TestManyAtOnceAreToldApart(t *testing.T) {
 				assert.NoError(t, err)
 				return
 			}
-			refusal, ok := err.(*dcrtest.Refusal)
+			refusal, ok := errors.AsType[*dcrtest.Refusal](err)
 			if assert.True(t, ok, strconv.Itoa(i)) {
 				assert.Equal(t, []string{rules[i%5]}, refusal.Rules)
 			}

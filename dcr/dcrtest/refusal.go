@@ -71,8 +71,8 @@ func refusal(e *Exchange, err error) error {
 }
 
 // RequireViolation ends the test unless err is a Refusal for which each of the rules was broken,
-// with others or without. It returns the Refusal.
-func RequireViolation(t testing.TB, err error, rules ...string) *Refusal {
+// with others or without. Without rules it demands a Refusal alone; [RequireRefused] returns it.
+func RequireViolation(t testing.TB, err error, rules ...string) {
 	t.Helper()
 	r := RequireRefused(t, err)
 	for _, rule := range rules {
@@ -84,20 +84,19 @@ func RequireViolation(t testing.TB, err error, rules ...string) *Refusal {
 			t.Fatalf("dcrtest: the bank does not find %s broken\nfound: %s\n%s", rule, r.found(), r.Exchange)
 		}
 	}
-	return r
 }
 
 // RequireOnly is RequireViolation for a Refusal for which no other rule was broken.
-func RequireOnly(t testing.TB, err error, rules ...string) *Refusal {
+func RequireOnly(t testing.TB, err error, rules ...string) {
 	t.Helper()
-	r := RequireViolation(t, err, rules...)
+	RequireViolation(t, err, rules...)
+	r := RequireRefused(t, err)
 	for _, found := range r.Rules {
 		if !slices.Contains(rules, found) {
 			r.Exchange.shown.Store(true)
 			t.Fatalf("dcrtest: the bank finds %s broken too\nfound: %s\n%s", found, r.found(), r.Exchange)
 		}
 	}
-	return r
 }
 
 // RequireRefused ends the test unless err is a Refusal, and returns it.

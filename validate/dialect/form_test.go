@@ -93,7 +93,7 @@ func TestAFileThatIsNotStrictIsRefusedWithThePlace(t *testing.T) {
 		with(t, "version", "2"):        {"version"},
 		with(t, "version", `"1"`):      {"version"},
 		with(t, "version", "null"):     {"version"},
-		with(t, "nmae", `"x"`):         {"nmae"},
+		with(t, "nam", `"x"`):         {"nam"},
 		with(t, "Title", `"x"`):        {"Title"},
 		with(t, "title", ""):           {"title"},
 		with(t, "title", "null"):       {"title"},
@@ -178,7 +178,7 @@ func TestTheSchemaAcceptsEachBank(t *testing.T) {
 		assert.NoError(t, judged(document), name)
 	}
 	for _, bad := range []string{
-		with(t, "version", "2"), with(t, "nmae", `"x"`), with(t, "policy", `{"scoops": []}`), with(t, "content_type", `"jose"`), with(t, "methods", `["POST"]`),
+		with(t, "version", "2"), with(t, "nam", `"x"`), with(t, "policy", `{"scoops": []}`), with(t, "content_type", `"jose"`), with(t, "methods", `["POST"]`),
 	} {
 		assert.Error(t, judged([]byte(bad)), bad)
 	}

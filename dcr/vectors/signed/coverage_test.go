@@ -102,8 +102,8 @@ func memberOf(id string, by map[string]*signed.Vector) (topic, member string) {
 		topic, id = "edges_statement", rest
 	}
 	for name := range by {
-		candidate, ok := strings.CutPrefix(name, topic+"/")
-		if candidate, ok = strings.CutSuffix(candidate, "-absent"); ok && strings.HasPrefix(id, candidate+".") && len(candidate) > len(member) {
+		candidate, absent := strings.CutSuffix(strings.TrimPrefix(name, topic+"/"), "-absent")
+		if absent && strings.HasPrefix(id, candidate+".") && len(candidate) > len(member) {
 			member = candidate
 		}
 	}

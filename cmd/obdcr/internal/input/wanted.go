@@ -41,7 +41,7 @@ var elsewhere = map[Kind]string{
 	KeySet: "a key set belongs to --ssa-jwks or --software-jwks", Certificate: "a certificate belongs to --cert, that of a CA to --ca",
 	Certificates: "certificates belong to --cert or --ca", Policy: "a policy belongs to --policy",
 	Discovery: "a discovery document belongs to --discovery", Directory: "such a file belongs to --directory",
-	ToolConfig:   "such a configuration belongs to --config", Dialect: "a dialect belongs to --bank",
+	ToolConfig: "such a configuration belongs to --config", Dialect: "a dialect belongs to --bank",
 	ClientAnswer: "such an answer belongs to --client", Statement: "a statement belongs to --ssa",
 	PKCS12: "such a store belongs to --cert, --key or --signing-key", KeyAndCertificate: "such a file belongs to --cert",
 }

@@ -180,7 +180,7 @@ func (b *bank) build(p parts) error {
 	b.Bank, err = server.New(server.Config{
 		Issuer: p.ready.Bank, Profile: c.Profile, Policy: &p.policy,
 		Anchors: []ssa.Anchor{p.anchor()},
-		Keys: server.KeyConfig{Resolver: keys},
+		Keys:    server.KeyConfig{Resolver: keys},
 		Clients: server.CertificateConfig{Server: []tls.Certificate{p.own},
 			Trust: cert.TrustPolicy{Authorities: map[claims.Environment][]*x509.Certificate{claims.Sandbox: {p.ca}}}},
 		Store: b.store, SealingKey: claims.NewSecret(string(sealing)), TokenEndpoint: true, MaySubscribe: apis().Decide,

@@ -105,7 +105,7 @@ func certificates(b *base) []draft {
 	of("certificate.chain/another-ca",
 		"A CA with the right name and another key has issued the certificate.", forged(ssatest.CertificateForgery{ForeignCA: true}), validate.RuleCertificateChain)
 	handshake()
-	of("certificate.chain/the-directorys-ca", "The CA of the directory has issued the certificate.", own)
+	of("certificate.chain/the-ca-of-the-directory", "The CA of the directory has issued the certificate.", own)
 	of("certificate.binding/another-software",
 		"Another software's certificate, of the same CA.", func(w *world) (tls.Certificate, error) { return w.other.TransportCertificate, nil },
 		validate.RuleCertificateBinding)
