@@ -58,6 +58,15 @@ func (r *run) keepLost(c *call, x *Exchange) {
 		left: Left{SoftwareID: software, JTI: jti, Case: c.play.kase.ID, Reason: reason}})
 }
 
+// keepOlder keeps, once, a client that is none of the run.
+func (r *run) keepOlder(c *call, x *Exchange, id string) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if !slices.ContainsFunc(r.others, func(other Left) bool { return other.ClientID == id }) {
+		r.others = append(r.others, Left{ClientID: id, Case: c.play.kase.ID, Reason: x.older})
+	}
+}
+
 // known returns the client at an address; nil if there is none.
 func (r *run) known(address string) *client {
 	r.mutex.Lock()
@@ -85,7 +94,21 @@ func (r *run) forget(c *client) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.clients = slices.DeleteFunc(r.clients, func(other *client) bool { return other == c })
+	if r.gone == nil {
+		r.gone = map[string]bool{}
+	}
+	r.gone[c.id] = true
 	r.journal.gone(c)
+}
+
+// isGone reports whether the bank has said that a client is deleted, be it by another answer that named the same client.
+func (r *run) isGone(c *client) bool {
+	c.mutex.Lock()
+	deleted := c.deleted
+	c.mutex.Unlock()
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return deleted || r.gone[c.id]
 }
 
 // cleanUp deletes what is left at the end of a run, and tells what it could not delete.
@@ -106,7 +129,7 @@ func (r *run) cleanUp(ctx context.Context) []Left {
 			left = append(left, *one)
 		}
 	}
-	return left
+	return append(left, r.others...)
 }
 
 // remove deletes a client; it returns why that failed, "" if the client is gone.
@@ -126,18 +149,18 @@ func (p *play) remove(c *client) string {
 		return "the configuration says that the bank offers no DELETE"
 	}
 	c.mutex.Lock()
-	deleted, uri, own := c.deleted, c.uri, c.accessToken
+	uri, own := c.uri, c.accessToken
 	c.mutex.Unlock()
 	x := p.askToken(c, nil)
 	token, _ := x.member("access_token").(string)
 	reason := fmt.Sprintf("the token endpoint answered %d %s", x.status(), x.code())
 	if token != "" {
 		gone := p.delete(c, bearer(token))
-		if removed(gone) || deleted && gone.status() == http.StatusUnauthorized {
+		if removed(gone) || p.run.isGone(c) && gone.status() == http.StatusUnauthorized {
 			return ""
 		}
 		reason = answerOf(gone)
-	} else if x.answered() && deleted {
+	} else if x.answered() && p.run.isGone(c) {
 		return ""
 	} else if !x.answered() {
 		reason = answerOf(x)

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/tpp"
@@ -78,6 +79,10 @@ func (r *run) made(c *call, x *Exchange) *client {
 		r.keepLost(c, x)
 		return nil
 	}
+	if x.older = r.older(x); x.older != "" {
+		r.keepOlder(c, x, information.ClientID)
+		return nil
+	}
 	made := &client{id: information.ClientID, as: c.message.as, kase: c.play.kase.ID, method: r.config.Request.AuthMethod}
 	if asked, ok := valueAt(c.message.claims, "/token_endpoint_auth_method").(string); ok {
 		made.method = claims.AuthMethod(asked)
@@ -88,6 +93,23 @@ func (r *run) made(c *call, x *Exchange) *client {
 	c.play.mutex.Unlock()
 	r.keep(made)
 	return made
+}
+
+// tooOld is how long before the run a client has to be registered to be none of the run: clocks and time zones are wrong.
+const tooOld = 24 * time.Hour
+
+// older tells why the client of an answer is none of the run: a bank that lets a software have one client may answer with
+// that one, and it is not the run's to change or delete. "" where nothing says so.
+func (r *run) older(x *Exchange) string {
+	seconds, ok := x.member("client_id_issued_at").(float64)
+	now := r.config.Clock()
+	if date, err := http.ParseTime(x.responseHeader("Date")); err == nil && date.Before(now) {
+		now = date // the bank's own clock
+	}
+	if !ok || seconds <= 0 || seconds > float64(now.Add(-tooOld).Unix()) {
+		return ""
+	}
+	return "the bank says that it has had this client since " + time.Unix(int64(seconds), 0).UTC().Format(time.RFC3339) + ", before the run, which does not touch it"
 }
 
 // renew takes over what an answer tells about the client.

@@ -123,6 +123,8 @@ func (p *play) expectAnswer(x *Exchange) {
 		p.broken("%s: the answer is not whole: %s", x.Verb, x.raw.Cut)
 	case x.status() >= 300 && x.status() < 400:
 		p.broken("%s: the bank redirects to %.200s; redirects are not followed", x.Verb, x.responseHeader("Location"))
+	case x.older != "":
+		p.broken("%s: %s: play the cases by a software that has no client there", x.Verb, x.older)
 	case x.status() == http.StatusTooManyRequests:
 		p.broken("%s: the bank is still busy (429), Retry-After %.40q", x.Verb, x.responseHeader("Retry-After"))
 	}

@@ -89,9 +89,14 @@ func (s *secrets) learn(x *Exchange, sent string) {
 		}
 	}
 	if x.raw != nil {
-		s.members(x.document())
+		left := mostSecrets
+		s.members(x.document(), &left)
 	}
 }
+
+// mostSecrets is how many secrets of one answer are looked for everywhere. No bank has a reason to send as many; those
+// beyond it are left out of their own members alone.
+const mostSecrets = 16
 
 // authorization finds the secret of an Authorization header.
 func (s *secrets) authorization(value string) {
@@ -107,20 +112,22 @@ func (s *secrets) authorization(value string) {
 	}
 }
 
-// members finds the secrets of a JSON document at any depth.
-func (s *secrets) members(document any) {
+// members finds the secrets of a JSON document at any depth, those of the object itself first: the run uses them.
+func (s *secrets) members(document any, left *int) {
 	switch d := document.(type) {
 	case map[string]any:
-		for name, value := range d {
-			if text, is := value.(string); is && slices.Contains(secretNames(), name) {
+		for _, name := range secretNames() {
+			if text, is := d[name].(string); is && *left > 0 {
+				*left--
 				s.add(text)
-				continue
 			}
-			s.members(value)
+		}
+		for _, value := range d {
+			s.members(value, left)
 		}
 	case []any:
 		for _, one := range d {
-			s.members(one)
+			s.members(one, left)
 		}
 	}
 }

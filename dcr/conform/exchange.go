@@ -19,6 +19,7 @@ type Exchange struct {
 
 	raw    *Received // with the secrets, for the case
 	client *client   // that the answer made
+	older  string    // why the client that it names is not one of the run; "" if it is
 	lost   error
 }
 

@@ -25,7 +25,9 @@ type run struct {
 
 	mutex    sync.Mutex
 	clients  []*client
-	unknown  []lostClient // registrations of which no client_id is known
+	gone     map[string]bool // client_ids that the bank has deleted
+	others   []Left          // clients that the bank has named and that are none of the run
+	unknown  []lostClient    // registrations of which no client_id is known
 	by       map[string]*http.Client
 	journal  *journal
 	silent   int    // cases in a row without any answer

@@ -1,0 +1,107 @@
+package conform_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/dcr/conform"
+)
+
+// upserting is a bank that answers each registration with the client of the first one, changed by change.
+func upserting(t *testing.T, change func(answer string) string) (conform.Config, *[]string) {
+	t.Helper()
+	var mutex sync.Mutex
+	var first string
+	var managed []string
+	_, c := withHandler(t, func(bank http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !registers(r) {
+				if r.Method == http.MethodPut || r.Method == http.MethodDelete {
+					mutex.Lock()
+					managed = append(managed, r.Method)
+					mutex.Unlock()
+				}
+				bank.ServeHTTP(w, r)
+				return
+			}
+			mutex.Lock()
+			defer mutex.Unlock()
+			if first == "" {
+				made := httptest.NewRecorder()
+				if bank.ServeHTTP(made, r); made.Code != http.StatusCreated {
+					w.WriteHeader(made.Code)
+					return
+				}
+				first = change(made.Body.String())
+			}
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusOK)
+			_, _ = io.WriteString(w, first)
+		})
+	})
+	return c, &managed
+}
+
+// TestAClientThatTheBankNamesAgainIsDeletedOnce: what is gone is not said to be left.
+func TestAClientThatTheBankNamesAgainIsDeletedOnce(t *testing.T) {
+	t.Parallel()
+	c, managed := upserting(t, func(answer string) string { return answer })
+	c.Filter, c.Parallel = []string{"register.valid", "race", "replay"}, 4
+	report := run(t, c)
+	require.Empty(t, report.Left)
+	require.Contains(t, *managed, http.MethodDelete)
+}
+
+// TestAClientThatTheBankHadBeforeTheRunIsNotTouched: a bank that gives a software one client may name the TPP's own.
+func TestAClientThatTheBankHadBeforeTheRunIsNotTouched(t *testing.T) {
+	t.Parallel()
+	c, managed := upserting(t, func(answer string) string { return aged(t, answer) })
+	c.Filter = []string{"register", "get", "update", "delete"}
+	report := run(t, c)
+	require.Empty(t, *managed, "no PUT and no DELETE")
+	require.Len(t, report.Left, 1)
+	require.NotEmpty(t, report.Left[0].ClientID)
+	require.Zero(t, report.Counts[conform.Passed])
+	require.Equal(t, conform.Errored, report.Results[0].Verdict)
+}
+
+// aged is an answer whose client was registered in 2001.
+func aged(t *testing.T, answer string) string {
+	t.Helper()
+	before, after, found := strings.Cut(answer, `"client_id_issued_at":`)
+	require.True(t, found, answer)
+	return before + `"client_id_issued_at":1000000000` + strings.TrimLeft(after, " 0123456789")
+}
+
+// TestManySecretsInAnAnswerDoNotStopTheRun: each answer has another 30,000 of them.
+func TestManySecretsInAnAnswerDoNotStopTheRun(t *testing.T) {
+	t.Parallel()
+	c := instead(t, func(w http.ResponseWriter, _ *http.Request) {
+		now := time.Now().UnixNano()
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{"client_secret":"the-one-that-counts","x":[`)
+		for i := range 30000 {
+			_, _ = fmt.Fprintf(w, `{"token":"%d-%d"},`, now, i)
+		}
+		_, _ = io.WriteString(w, `"the-one-that-counts"]}`)
+	})
+	c.Filter = []string{"register"}
+	begun := time.Now()
+	report := run(t, c)
+	assert.Less(t, time.Since(begun), 20*time.Second)
+	for _, r := range report.Results {
+		for _, x := range r.Exchanges {
+			require.NotContains(t, x.Received.Body, "the-one-that-counts")
+			require.NotRegexp(t, `"token":"\d`, x.Received.Body)
+		}
+	}
+}
