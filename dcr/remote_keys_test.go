@@ -96,9 +96,9 @@ func TestTheHandlerSaysWhenToTryAgain(t *testing.T) {
 	w, _, tpp := remoteWorld(t)
 	w.cut(true)
 	_, err := tpp.Register()
-	answer := dcrtest.RequireRefused(t, err).Exchange.Answer()
-	require.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
-	require.Equal(t, "10", answer.Header.Get("Retry-After"))
+	refusal := dcrtest.RequireRefused(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, refusal.Status)
+	require.Equal(t, "10", refusal.Exchange.Answer().Header.Get("Retry-After"))
 }
 
 func TestATransportKeyThatWasJustPublishedLetsIn(t *testing.T) {

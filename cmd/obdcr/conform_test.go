@@ -72,7 +72,7 @@ func conformReport(t *testing.T, file string) *conform.Report {
 	t.Helper()
 	f, err := os.Open(file)
 	require.NoError(t, err)
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	report, err := conform.ReadReport(f)
 	require.NoError(t, err)
 	return report

@@ -143,7 +143,7 @@ func plainHTTP(p *play) {
 	if err != nil {
 		p.broken("no connection: %s", err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(min(p.run.config.Timeout, 5*time.Second)))
 	q, err := http.NewRequestWithContext(p.ctx, http.MethodPost, "http://"+host+pathOf(p.metadata().RegistrationEndpoint), http.NoBody)
 	if err != nil {

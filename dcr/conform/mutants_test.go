@@ -105,7 +105,7 @@ func readMutants(t *testing.T) map[string][]string {
 		return table
 	}
 	require.NoError(t, err)
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {

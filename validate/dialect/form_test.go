@@ -93,7 +93,7 @@ func TestAFileThatIsNotStrictIsRefusedWithThePlace(t *testing.T) {
 		with(t, "version", "2"):        {"version"},
 		with(t, "version", `"1"`):      {"version"},
 		with(t, "version", "null"):     {"version"},
-		with(t, "nam", `"x"`):         {"nam"},
+		with(t, "nam", `"x"`):          {"nam"},
 		with(t, "Title", `"x"`):        {"Title"},
 		with(t, "title", ""):           {"title"},
 		with(t, "title", "null"):       {"title"},
