@@ -168,3 +168,18 @@ func TestLintSSATakesVectorsToo(t *testing.T) {
 	require.Equal(t, exitViolated, (&app{err: &messages}).run([]string{"lint", "ssa", name, "-o", "concise"}, &out))
 	require.Contains(t, out.String(), validate.RuleRedirectURIsHTTPS)
 }
+
+// A vector names files. One that is a pipe or a device would be read for ever.
+func TestAKeyFileOfAVectorIsARegularFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	name := vectorIn(t, dir, func(s string) string { return s })
+	software := filepath.Join(dir, "keys", "software.jwks.json")
+	require.NoError(t, os.Remove(software))
+	require.NoError(t, os.Symlink(os.DevNull, software))
+	code, reports, messages := lintVectors(t, name)
+	assert.Equal(t, exitIO, code, messages)
+	assert.Empty(t, reports)
+	assert.Contains(t, messages, "software.jwks.json")
+	assert.Contains(t, messages, "no regular file")
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -23,15 +24,22 @@ func read(t *testing.T, name string) []byte {
 	return data
 }
 
-// Each file is what the schema says, and what this package writes.
-func TestEachFileFollowsTheSchema(t *testing.T) {
-	t.Parallel()
+// compiled is the schema of a vector.
+func compiled(t *testing.T) *jsonschema.Schema {
+	t.Helper()
 	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(read(t, "schema.json")))
 	require.NoError(t, err)
 	compiler := jsonschema.NewCompiler()
 	require.NoError(t, compiler.AddResource("schema.json", parsed))
 	schema, err := compiler.Compile("schema.json")
 	require.NoError(t, err)
+	return schema
+}
+
+// Each file is what the schema says, and what this package writes.
+func TestEachFileFollowsTheSchema(t *testing.T) {
+	t.Parallel()
+	schema := compiled(t)
 	for _, v := range load(t) {
 		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(read(t, v.File)))
 		require.NoError(t, err, v.Name)
@@ -95,6 +103,9 @@ func TestFilesThatCannotBeReadAreRefused(t *testing.T) {
 		"an unknown code":            {`"invalid_redirect_uri"`, `"invalid_uri"`},
 		"a code with another status": {`"status": 400`, `"status": 401`},
 		"no comment":                 {`"comment": "`, `"comment": "","x":"`},
+		"no live":                    {`"live": true,`, ``},
+		"a name of one word":         {`"name": "redirect_uris.https/plain-http"`, `"name": "plain-http"`},
+		"a name with a control":      {`"name": "redirect_uris.https/plain-http"`, `"name": "redirect_uris.https/\u001b[31m"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -115,5 +126,31 @@ func TestFilesThatCannotBeReadAreRefused(t *testing.T) {
 	require.ErrorIs(t, err, signed.ErrFile)
 	for _, other := range []string{``, `[]`, `{"version": 1}`, `{"keys": []}`, `{"iss": "x", "software_statement": "expect"}`} {
 		assert.False(t, signed.IsVector(other), other)
+	}
+}
+
+// What the schema refuses of a member that is missing or of another type, Parse refuses too:
+// programs in other languages go by the schema. The error has the member, and no word of Go.
+func TestParseRefusesWhatTheSchemaRefuses(t *testing.T) {
+	t.Parallel()
+	schema, good := compiled(t), map[string]any{}
+	require.NoError(t, json.Unmarshal(read(t, "vectors/redirect_uris.https/plain-http.json"), &good))
+	for name, old := range good {
+		for _, value := range []any{nil, 5, true, "", "x", []any{}, []any{1}, map[string]any{}, map[string]any{"x": 1}} {
+			good[name] = value
+			if value == nil {
+				delete(good, name)
+			}
+			text, err := json.Marshal(good)
+			require.NoError(t, err)
+			document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+			require.NoError(t, err)
+			refused := schema.Validate(document)
+			if _, err = signed.Parse(text); refused != nil && assert.Error(t, err, "%s: %v: %v", name, value, refused) {
+				assert.Regexp(t, regexp.QuoteMeta(name)+`|"x"`, err.Error())
+				assert.NotContains(t, err.Error(), "Go ")
+			}
+		}
+		good[name] = old
 	}
 }

@@ -84,6 +84,9 @@ func Parse(data []byte) (Vector, error) {
 	if err := strict.Decode(string(data), &r, "policy", "header", "request", "ssa_header", "ssa"); err != nil {
 		return Vector{}, fmt.Errorf("%w: %w", ErrFile, err)
 	}
+	if err := checkRequired(string(data)); err != nil {
+		return Vector{}, fmt.Errorf("%w: %w", ErrFile, err)
+	}
 	v, err := r.vector()
 	if err != nil {
 		return Vector{}, fmt.Errorf("%w: %w", ErrFile, err)
@@ -107,6 +110,23 @@ func checkVersion(document string) error {
 	return nil
 }
 
+// checkRequired looks for the members that each vector has.
+func checkRequired(document string) error {
+	object, err := jsonscan.Parse(document)
+	for _, name := range required {
+		if _, there := object.Member(name); !there && err == nil {
+			return fmt.Errorf("%s is missing", name)
+		}
+	}
+	return err
+}
+
+// required are the members that each vector has. Either jws or jws_base64 is another.
+var required = []string{"name", "comment", "kind", "profile", "now", "directory", "keys", "documents", "live", "expect"}
+
+// goodName is the form of a name.
+var goodName = regexp.MustCompile(`^[a-z0-9._]+/[a-z0-9][a-z0-9._-]*$`)
+
 // keyFile is the name of a file in a folder keys.
 var keyFile = regexp.MustCompile(`^(\.\./)*keys/[a-z0-9][a-z0-9._-]*$`)
 
@@ -119,7 +139,7 @@ func (r *row) vector() (Vector, error) {
 	}
 	var err error
 	if v.Now, err = time.Parse(time.RFC3339, r.Now); err != nil {
-		return v, fmt.Errorf("now: %w", err)
+		return v, fmt.Errorf("now: %q is no time such as 2023-11-14T22:13:20Z", text.Echo(r.Now))
 	}
 	if v.JWS, err = r.token(); err != nil {
 		return v, err
@@ -151,8 +171,10 @@ func (r *row) token() ([]byte, error) {
 // check refuses values that no vector can have, whatever it expects.
 func (r *row) check() error {
 	switch {
-	case r.Name == "" || r.Comment == "":
-		return errors.New("name or comment is missing")
+	case !goodName.MatchString(r.Name):
+		return fmt.Errorf("name: %q is no name such as redirect_uris.https/plain-http", text.Echo(r.Name))
+	case r.Comment == "":
+		return errors.New("comment is empty")
 	case r.Kind != Request && r.Kind != Statement:
 		return fmt.Errorf("kind: %q is none of %s", text.Echo(string(r.Kind)), text.List([]Kind{Request, Statement}))
 	case !r.Profile.Valid():

@@ -4,7 +4,9 @@ package strict
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +27,31 @@ func Decode(doc string, to any, free ...string) error {
 	}
 	decoder := json.NewDecoder(strings.NewReader(doc))
 	decoder.DisallowUnknownFields()
-	return decoder.Decode(to)
+	return plainly(decoder.Decode(to))
+}
+
+// plainly says what is wrong in the words of JSON, and not in those of Go.
+func plainly(err error) error {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		kind, _, _ := strings.Cut(wrong.Value, " ") // the value of a number stands behind
+		return fmt.Errorf("%q is a JSON %s, and due is %s", "/"+strings.ReplaceAll(wrong.Field, ".", "/"), kind, wordOf(wrong.Type.Kind()))
+	}
+	return err
+}
+
+// wordOf is what a value of a Go type is in JSON.
+func wordOf(k reflect.Kind) string {
+	switch k {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "an array"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	return "a whole number"
 }
 
 // optional are the members whose absence has a meaning that an empty text must not have.
