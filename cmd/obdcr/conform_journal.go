@@ -14,7 +14,17 @@ import (
 // journalFile is the list of the clients that a run has still to delete.
 type journalFile struct {
 	*os.File
-	name string
+	name   string
+	failed error // why a line could not be written
+}
+
+// Write writes a line. The run goes on without: it deletes by what it remembers.
+func (j *journalFile) Write(line []byte) (int, error) {
+	n, err := j.File.Write(line)
+	if err != nil && j.failed == nil {
+		j.failed = err
+	}
+	return n, err
 }
 
 // openJournal makes the file. One that is there already is of a run that was killed, or that goes on.
@@ -22,17 +32,17 @@ func openJournal(name string) (*journalFile, error) {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, usageError("--journal %s exists: another run goes on, or was killed and has left clients at its bank\n"+
-			"  fix: if none goes on, run the same command with --clean-up first; two runs at a time need a --journal each", shownName(name))
+			"  fix: if none goes on, run the same command with --clean-up first, and if that bank cannot delete them, remove the file; two runs at a time need a --journal each", shownName(name))
 	}
 	if err != nil {
 		return nil, ioError(fmt.Errorf("--journal %s: %w", shownName(name), input.WithoutPath(err)))
 	}
-	return &journalFile{f, name}, nil
+	return &journalFile{File: f, name: name}, nil
 }
 
 // end closes the file, and removes it if nothing is left to delete.
 func (j *journalFile) end(done bool) error {
-	err := j.Close()
+	err := errors.Join(j.failed, j.Close())
 	if done {
 		err = errors.Join(err, os.Remove(j.name))
 	}

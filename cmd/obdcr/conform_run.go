@@ -40,6 +40,11 @@ func (a *app) conform(ctx context.Context, out io.Writer, o *conformOptions) err
 	if o.cleanUp {
 		return a.conformCleanUp(ctx, c, o)
 	}
+	for _, name := range o.reports {
+		if err := canSave(name); err != nil {
+			return err
+		}
+	}
 	journal, err := openJournal(o.journal)
 	if err != nil {
 		return err
@@ -64,30 +69,28 @@ func (a *app) conform(ctx context.Context, out io.Writer, o *conformOptions) err
 	if err != nil {
 		return errors.Join(usageError("%s", detail(err)), journal.end(true))
 	}
-	return a.conformed(out, o, report, journal)
+	return a.conformed(out, o, report, journal, !slices.Contains(c.Without, conform.NeedDelete))
 }
 
-// conformed writes the reports of a run and tells how it ended.
-func (a *app) conformed(out io.Writer, o *conformOptions, report *conform.Report, journal *journalFile) error {
+// conformed writes the reports of a run and tells how it ended. One that cannot be written keeps no other from being
+// written. Clients that are left are no news at a bank that is known to offer no DELETE.
+func (a *app) conformed(out io.Writer, o *conformOptions, report *conform.Report, journal *journalFile, deletes bool) error {
 	for _, left := range report.Left {
 		a.note("left at the bank: %s", left.String())
-	}
-	if err := journal.end(len(report.Left) == 0); err != nil {
-		return err
 	}
 	if report.Interrupted {
 		a.note("interrupted: %d of %d cases were played", len(report.Results)-report.Counts[conform.NotRun], len(report.Results))
 	}
+	faults := []error{journal.end(len(report.Left) == 0 || !deletes)}
 	for _, name := range o.reports {
-		if err := a.saveReport(name, report, o.full); err != nil {
-			return err
-		}
+		faults = append(faults, a.saveReport(name, report, o.full))
 	}
-	if err := a.writeReport(out, o.output, report, o.full); err != nil {
+	faults = append(faults, a.writeReport(out, o.output, report, o.full))
+	if err := errors.Join(faults...); err != nil {
 		return err
 	}
 	code := report.Worst()
-	if report.Interrupted {
+	if report.Interrupted || deletes && len(report.Left) > 0 {
 		code = cmp.Or(code, exitIO)
 	}
 	if code == exitFine {
@@ -226,6 +229,18 @@ func (a *app) writeReport(out io.Writer, form string, report *conform.Report, fu
 	}
 	if err != nil {
 		return ioError(err)
+	}
+	return nil
+}
+
+// canSave looks whether a report can be saved, before a run that would be lost.
+func canSave(name string) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".report-*")
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	if err != nil {
+		return ioError(fmt.Errorf("--report %s: %w; nothing was sent", shownName(name), input.WithoutPath(err)))
 	}
 	return nil
 }

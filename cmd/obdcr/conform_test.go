@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -155,6 +157,70 @@ func TestConformGoesByTheClockOfTheBank(t *testing.T) {
 	first := clock()
 	require.False(t, first.Before(from))
 	require.Eventually(t, func() bool { return clock().After(first) }, time.Second, time.Millisecond, "it runs")
+}
+
+// TestOneReportThatCannotBeWrittenKeepsNoOtherFromIt: what is known before the run ends it before it begins; what goes
+// wrong later is told at the end, and the other reports are there.
+func TestOneReportThatCannotBeWrittenKeepsNoOtherFromIt(t *testing.T) {
+	t.Parallel()
+	sandbox, dir := runSandbox(t, t.TempDir(), "--store", "memory"), t.TempDir()
+	journal := filepath.Join(dir, "journal")
+	args := []string{"conform", "--config", filepath.Join(sandbox.dir, "conformance.json"), "--journal", journal, "--filter", "register.valid", "--report"}
+	code, out, said := call(append(args, filepath.Join(dir, "no-such-folder", "a.json"))...)
+	require.Equal(t, exitIO, code, said)
+	require.Empty(t, out, "nothing was played")
+	require.NoFileExists(t, journal)
+
+	taken, good := filepath.Join(dir, "taken.json"), filepath.Join(dir, "good.json")
+	require.NoError(t, os.MkdirAll(filepath.Join(taken, "full"), 0o700)) // a folder cannot be replaced by a file
+	code, out, said = call(append(args, taken, "--report", good)...)
+	require.Equal(t, exitIO, code, said)
+	require.Contains(t, said, "taken.json")
+	require.Contains(t, out, "1 passed")
+	require.Equal(t, 1, conformReport(t, good).Counts[conform.Passed])
+	require.NoFileExists(t, journal, "nothing is left to delete")
+}
+
+// TestClientsThatAreLeftEndARunWith3: but not where the configuration says that the bank cannot delete them, and there no
+// journal keeps the next run from starting.
+func TestClientsThatAreLeftEndARunWith3(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		deletes bool
+		code    int
+	}{{true, exitIO}, {false, exitFine}} {
+		dir, said := t.TempDir(), new(bytes.Buffer)
+		journal, err := openJournal(filepath.Join(dir, "journal"))
+		require.NoError(t, err)
+		report := &conform.Report{Version: conform.ReportVersion, Counts: map[conform.Verdict]int{}, Left: []conform.Left{{ClientID: "c1", Case: "a.b", Reason: "r"}}}
+		err = (&app{err: said}).conformed(io.Discard, &conformOptions{output: "text"}, report, journal, c.deletes)
+		require.Contains(t, said.String(), "c1")
+		if c.code == exitFine {
+			require.NoError(t, err)
+			require.NoFileExists(t, journal.name)
+			continue
+		}
+		var exit *exitError
+		require.ErrorAs(t, err, &exit)
+		require.Equal(t, c.code, exit.code)
+		require.FileExists(t, journal.name)
+	}
+}
+
+// TestAJournalThatCannotBeWrittenIsTold: by the exit code, when the reports are written.
+func TestAJournalThatCannotBeWrittenIsTold(t *testing.T) {
+	t.Parallel()
+	journal, err := openJournal(filepath.Join(t.TempDir(), "journal"))
+	require.NoError(t, err)
+	full, err := os.Open(journal.name) // for reading alone: writes fail as on a disk that is full
+	require.NoError(t, err)
+	require.NoError(t, journal.Close())
+	journal.File = full
+	_, err = journal.Write([]byte("{}\n"))
+	require.Error(t, err)
+	var exit *exitError
+	require.ErrorAs(t, journal.end(true), &exit)
+	require.Equal(t, exitIO, exit.code)
 }
 
 // conforming starts a run against a sandbox.

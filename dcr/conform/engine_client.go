@@ -109,7 +109,7 @@ func (r *run) older(x *Exchange) string {
 	if !ok || seconds <= 0 || seconds > float64(now.Add(-tooOld).Unix()) {
 		return ""
 	}
-	return "the bank says that it has had this client since " + time.Unix(int64(seconds), 0).UTC().Format(time.RFC3339) + ", before the run, which does not touch it"
+	return "the bank says that it has had this client, which the run does not touch, since " + time.Unix(int64(seconds), 0).UTC().Format(time.RFC3339)
 }
 
 // renew takes over what an answer tells about the client.
