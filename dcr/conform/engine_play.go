@@ -2,9 +2,7 @@ package conform
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -151,21 +149,6 @@ func (p *play) expectCode(x *Exchange, status int, codes ...string) {
 
 // expectUnauthorised ends the case as failed unless the answer is 401.
 func (p *play) expectUnauthorised(x *Exchange) { p.expectStatus(x, http.StatusUnauthorized) }
-
-// expectNoEntry ends the case as failed unless the bank turns the connection or the request away: a handshake that it
-// ends, or 400, 401 or 403.
-func (p *play) expectNoEntry(x *Exchange) {
-	if !x.answered() {
-		var late net.Error
-		if errors.As(x.lost, &late) && late.Timeout() {
-			p.broken("%s: no answer: %s", x.Verb, x.Error)
-		}
-		return
-	}
-	if !slices.Contains([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden}, x.status()) {
-		p.fail("no TLS connection, or status 401 or 403")
-	}
-}
 
 // either lists numbers.
 func either(numbers []int) string {
