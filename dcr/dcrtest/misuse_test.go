@@ -1,6 +1,7 @@
 package dcrtest_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -205,6 +206,10 @@ func TestAMutationThatCannotBeMadeIsTold(t *testing.T) {
 		"there are: aud": misused(func(*dcrtest.TPP) dcrtest.Mutation {
 			return dcrtest.Edit(func(m map[string]any) { clear(m); m["aud"] = 1 })
 		}, dcrtest.Set("/b/c", 1)),
+		`no entry "+0"`:       misused(func(*dcrtest.TPP) dcrtest.Mutation { return dcrtest.Set("/redirect_uris/+0", "x") }),
+		`no entry "00"`:       misused(func(*dcrtest.TPP) dcrtest.Mutation { return dcrtest.Remove("/redirect_uris/00") }),
+		"has a tilde":         misused(func(*dcrtest.TPP) dcrtest.Mutation { return dcrtest.Set("/a~2b", 1) }),
+		"is no JSON":          misused(func(*dcrtest.TPP) dcrtest.Mutation { return dcrtest.Set("/aud", json.RawMessage("{")) }),
 		"the array has 2":     misused(func(*dcrtest.TPP) dcrtest.Mutation { return dcrtest.Remove("/redirect_uris/3") }),
 		"no object and no":    misused(func(*dcrtest.TPP) dcrtest.Mutation { return dcrtest.Set("/aud/0", 1) }),
 		"unsupported type":    misused(func(*dcrtest.TPP) dcrtest.Mutation { return dcrtest.Set("/aud", make(chan int)) }),

@@ -23,9 +23,16 @@ type Mutation struct {
 
 // Set puts a value at an RFC 6901 pointer, such as /redirect_uris/0: in place of what is
 // there, as a new member, or, with the pointer of an array and /- behind it, as a new last
-// entry. The value is written as JSON, and json.RawMessage as it is. nil is null.
+// entry. The value is written as JSON, and a json.RawMessage as it is, also with a name that
+// stands twice or half a character. nil is null.
 func Set(pointer string, value any) Mutation {
 	return edit(fmt.Sprintf("Set(%q)", pointer), pointer, func(any, bool) (any, bool, error) {
+		if raw, ok := value.(json.RawMessage); ok {
+			if !json.Valid(raw) {
+				return nil, false, errors.New("the json.RawMessage is no JSON: use Bytes")
+			}
+			return raw, true, nil // decoded, it would lose what Go's reader does not keep
+		}
 		text, err := json.Marshal(value)
 		if err != nil {
 			return nil, false, err

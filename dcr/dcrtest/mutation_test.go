@@ -2,6 +2,7 @@ package dcrtest_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -219,4 +220,25 @@ func TestASoftwareIsTheTests(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Token()
 	require.NoError(t, err)
+}
+
+// A json.RawMessage is sent as it is: what a reader of JSON would lose is there, and a later
+// mutation looks inside of it.
+func TestARawValueIsSentAsItIs(t *testing.T) {
+	t.Parallel()
+	p := dcrtest.NewBank(t).NewTPP(t)
+	for raw, rule := range map[string]string{
+		`{"a":1,"a":2}`: validate.RuleRequestJWS,
+		`"\ud800"`:      validate.RuleRequestMemberType,
+	} {
+		_, err := p.Register(dcrtest.Set("/jti", json.RawMessage(raw)))
+		dcrtest.RequireOnly(t, err, rule)
+	}
+	request, err := p.Request(dcrtest.Set("/x", json.RawMessage(`{"a":[1.0,"\ud800"]}`)), dcrtest.Set("/x/a/-", 2), dcrtest.Set("/y", json.RawMessage(`[1.50]`)))
+	require.NoError(t, err)
+	claims, err := base64.RawURLEncoding.DecodeString(strings.Split(request, ".")[1])
+	require.NoError(t, err)
+	require.Contains(t, string(claims), `"x":{"a":[1.0,`)
+	require.Contains(t, string(claims), `,2]}`)
+	require.Contains(t, string(claims), `"y":[1.50]`)
 }

@@ -37,6 +37,9 @@ func tokens(pointer string) ([]string, error) {
 	}
 	parts := strings.Split(pointer[1:], "/")
 	for i, part := range parts {
+		if strings.Contains(strings.NewReplacer("~0", "", "~1", "").Replace(part), "~") {
+			return nil, fmt.Errorf("the pointer %q has a tilde that is no ~0 and no ~1: write ~0 for a tilde and ~1 for a slash (RFC 6901)", pointer)
+		}
 		parts[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
 	}
 	return parts, nil
@@ -56,6 +59,12 @@ func edited(document any, path []string, do change) (any, error) {
 		return next, err
 	}
 	name, rest := path[0], path[1:]
+	if raw, ok := document.(json.RawMessage); ok {
+		var err error
+		if document, err = decode(raw); err != nil {
+			return nil, err
+		}
+	}
 	switch at := document.(type) {
 	case map[string]any:
 		old, there := at[name]
@@ -74,6 +83,8 @@ func edited(document any, path []string, do change) (any, error) {
 		i, err := strconv.Atoi(name)
 		if name == "-" {
 			i, err = len(at), nil
+		} else if err == nil && strconv.Itoa(i) != name {
+			err = strconv.ErrSyntax // +1 and 01 are no indexes
 		}
 		if err != nil || i < 0 || i > len(at) || i == len(at) && len(rest) > 0 {
 			return nil, fmt.Errorf("there is no entry %q; the array has %d, and - is behind the last one", name, len(at))
