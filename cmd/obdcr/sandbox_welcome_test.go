@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -175,6 +176,13 @@ func curl(args []string) error {
 				return err
 			}
 			body = string(data)
+		case args[0] == "--data-urlencode":
+			name, file, _ := strings.Cut(args[1], "@")
+			data, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			body = url.Values{name: {string(data)}}.Encode()
 		default:
 			return fmt.Errorf("no flag %s", args[0])
 		}
