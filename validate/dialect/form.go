@@ -1,10 +1,13 @@
 package dialect
 
 import (
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/obdcr/obdcr/internal/jsonform"
 	"github.com/obdcr/obdcr/internal/jsonscan"
@@ -167,8 +170,9 @@ var form = jsonform.Table[file]{
 	{
 		Name:    "members",
 		Field:   jsonform.At(func(d *file) *map[string]string { return &d.members }, jsonform.Map[string, string]{Of: kept{}}),
-		Doc:     "Further members of a request that the bank wants, with their values.",
+		Doc:     "Further members of a request that the bank wants, with their values: none that each request has anew, such as `aud` and `software_statement`.",
 		Example: `{"subject_type": "pairwise"}`,
+		Check:   checkMembers,
 	},
 	{
 		Name: "methods",
@@ -182,6 +186,11 @@ var form = jsonform.Table[file]{
 		Field:   jsonform.At(func(d *file) *response { return &d.response }, jsonform.Object[response]{Table: responseForm}),
 		Doc:     "The shape of the bank's answers.",
 		Example: `{"created_status": 200, "scope_as_array": true}`,
+		Check: func(f *jsonform.Faults, d *file) {
+			if slices.Contains(d.response.leftOut, "") {
+				f.Add("response/left_out", "has an entry that is empty")
+			}
+		},
 	},
 	{
 		Name:    "quirks",
@@ -237,6 +246,26 @@ var quirkForm = jsonform.Table[Quirk]{
 func checkWords(f *jsonform.Faults, place, words string) {
 	if words == "" {
 		f.Add(place, "is missing or empty")
+	} else if strings.ContainsFunc(words, unicode.IsControl) {
+		f.Add(place, "holds a control character: write it in one line of text")
+	}
+}
+
+// ofEachRequest are the members that a request has of the software, of the bank and of its
+// moment. A value of them in a dialect would be sent by every TPP.
+var ofEachRequest = []string{
+	"iss", "aud", "iat", "exp", "nbf", "jti", "software_statement", "software_id", "client_id", "client_secret", "redirect_uris",
+	"tls_client_auth_subject_dn",
+}
+
+func checkMembers(f *jsonform.Faults, d *file) {
+	for _, name := range slices.Sorted(maps.Keys(d.members)) {
+		switch {
+		case name == "":
+			f.Add("members", "has a member without a name")
+		case slices.Contains(ofEachRequest, name):
+			f.Add("members/"+name, "is of each request, and of no bank: leave it out")
+		}
 	}
 }
 
