@@ -4,6 +4,8 @@
 # What `make image` writes into, and the CAs of the public web that it puts there, in PEM.
 # The path is that of Debian, Ubuntu and Alpine.
 IMAGE = dist/image
+# What `make site` writes into.
+SITE = dist/site
 CAS = /etc/ssl/certs/ca-certificates.crt
 .PHONY: help test short race fuzz lint bench scale failover docs screenshots site api ci sandbox image man completions
 
@@ -46,7 +48,8 @@ screenshots: ## draw the pictures of the portal's pages, of the page to lint in 
 	OBDCR_SERVERS=1 OBDCR_SCREENSHOTS=1 go test ./dcr/portal ./dcr/tpp/lintpage ./dcr/conform -count=1 -timeout 30m -run '^TestBrowser'
 
 site: ## build the page to lint in as static files, in dist/site: see docs/lint-page.md
-	go -C internal/site run . '$(CURDIR)/dist/site'
+	mkdir -p '$(SITE)'
+	folder="$$(cd '$(SITE)' && pwd)" && go -C internal/site run . "$$folder"
 
 api: ## print what changed in the public API and record it anew
 	.ci/api record

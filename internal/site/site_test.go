@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/internal/realtest"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -45,6 +47,29 @@ func read(t *testing.T, name string) string {
 	data, err := os.ReadFile(filepath.Join(folder, name))
 	require.NoError(t, err)
 	return string(data)
+}
+
+// TestMakeSiteBuildsTheSite: the command of docs/lint-page.md writes the files that the tests
+// look at, byte for byte, and tells the size of each.
+func TestMakeSiteBuildsTheSite(t *testing.T) {
+	path, ok := realtest.Tool(t, "make")
+	if !ok {
+		return
+	}
+	read(t, "index.html")
+	folder := filepath.Join(t.TempDir(), "a site")
+	cmd := exec.Command(path, "--no-print-directory", "-C", filepath.Join("..", ".."), "site", "SITE="+folder)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	files, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	assert.Len(t, files, len(sizes))
+	for name := range sizes {
+		made, err := os.ReadFile(filepath.Join(folder, name))
+		require.NoError(t, err)
+		assert.True(t, string(made) == read(t, name), name)
+		assert.Regexp(t, `(?m)^`+regexp.QuoteMeta(name)+` +\d+ bytes`, string(out))
+	}
 }
 
 // maxZipped is what a visitor loads at most, in bytes.
