@@ -109,6 +109,27 @@ func TestBrowserIsUsableForEverybody(t *testing.T) {
 	assert.Contains(t, without.Text("main"), "obdcr lint --serve")
 }
 
+// TestBrowserIsToldWhatFailed: a page that was opened as a file, and a program that has ended.
+func TestBrowserIsToldWhatFailed(t *testing.T) {
+	if !realtest.Asked(t, "Chromium") {
+		return
+	}
+	folder, err := site()
+	require.NoError(t, err)
+	p := chromium.New(t, chromium.Options{})
+	p.Open("file://" + filepath.ToSlash(folder) + "/index.html")
+	p.Fill("#document", badRequest)
+	p.Click("button")
+	p.Until(`document.getElementById("progress").textContent.includes("web server")`)
+	p.Complaints() // of what a file may not load
+	require.Equal(t, http.StatusOK, p.Open(host(t).URL))
+	ready(p)
+	chromium.Eval[string](p, `obdcrLint = () => { throw new Error("Go program has already exited") }, ""`)
+	p.Fill("#document", badRequest)
+	p.Click("button")
+	p.Until(`document.getElementById("progress").textContent.includes("already exited")`)
+}
+
 // TestBrowserSaysWhatTheServedPageSays: the program in the browser and the page of a server are
 // the same code, and say the same of each vector, letter by letter.
 func TestBrowserSaysWhatTheServedPageSays(t *testing.T) {

@@ -25,7 +25,9 @@ async function siteJudge(form) {
   try {
     await siteReady;
   } catch (e) {
-    siteSays("The rules cannot be loaded (" + e.message + "). Load the page again.");
+    siteSays(location.protocol === "file:"
+      ? "A browser loads the rules by http or https alone. Give this folder to a web server, or take obdcr lint --serve."
+      : "The rules cannot be loaded (" + e.message + "). Load the page again.");
     return;
   }
   const fields = {};
@@ -41,7 +43,12 @@ async function siteJudge(form) {
     return;
   }
   const file = chosen ? new Uint8Array(await chosen.arrayBuffer()) : null;
-  const answer = obdcrLint(fields, file);
+  let answer;
+  try {
+    answer = obdcrLint(fields, file);
+  } catch (e) { // the program has ended
+    answer = { error: "The page has failed (" + e.message + "). Load it again." };
+  }
   if (answer.error) {
     siteSays(answer.error);
     return;
