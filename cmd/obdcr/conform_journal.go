@@ -32,7 +32,8 @@ func openJournal(name string) (*journalFile, error) {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, usageError("--journal %s exists: another run goes on, or was killed and has left clients at its bank\n"+
-			"  fix: if none goes on, run the same command with --clean-up first, and if that bank cannot delete them, remove the file; two runs at a time need a --journal each", shownName(name))
+			"  fix: if none goes on, run the same command with --clean-up first; if that cannot delete them, ask the bank\n"+
+			"  to, and remove the file; two runs at a time need a --journal each", shownName(name))
 	}
 	if err != nil {
 		return nil, ioError(fmt.Errorf("--journal %s: %w", shownName(name), input.WithoutPath(err)))
@@ -54,7 +55,7 @@ func (j *journalFile) end(done bool) error {
 
 // conformCleanUp deletes what a killed run has left.
 func (a *app) conformCleanUp(ctx context.Context, c *conform.Config, o *conformOptions) error {
-	f, err := os.Open(o.journal)
+	f, err := os.OpenFile(o.journal, os.O_RDWR|os.O_APPEND, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		a.note("there is no --journal %s: no run has left anything", shownName(o.journal))
 		return nil
@@ -62,6 +63,7 @@ func (a *app) conformCleanUp(ctx context.Context, c *conform.Config, o *conformO
 	if err != nil {
 		return ioError(fmt.Errorf("--journal %s: %w", shownName(o.journal), input.WithoutPath(err)))
 	}
+	c.Journal = f // a client that is gone is not sought again, should this be ended too
 	left, err := conform.CleanUp(ctx, *c, f)
 	_ = f.Close()
 	if err != nil {

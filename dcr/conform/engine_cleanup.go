@@ -2,11 +2,13 @@ package conform
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Left is a client that the run may have left at the bank.
@@ -23,6 +25,7 @@ type lostClient struct {
 	call *call
 	sent string
 	left Left
+	old  bool // of a run that was killed: it may have expired since
 }
 
 // keep adds a client to the list of those to delete.
@@ -44,18 +47,24 @@ func (r *run) rewrite(c *client) {
 // keepLost keeps a registration that the bank says it has made, or may have made, without a
 // client_id.
 func (r *run) keepLost(c *call, x *Exchange) {
-	_, ssa := decoded(fmt.Sprint(valueAt(c.message.claims, "/software_statement")))
-	all, _ := objectOf([]byte(ssa))
-	software, _ := all["software_id"].(string)
-	jti, _ := valueAt(c.message.claims, "/jti").(string)
 	reason := "the answer names no client_id"
 	if x.Error != "" {
 		reason = "no answer came: " + x.Error
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
+	c.lost = true
 	r.unknown = append(r.unknown, lostClient{call: c, sent: x.Sent.Body,
-		left: Left{SoftwareID: software, JTI: jti, Case: c.play.kase.ID, Reason: reason}})
+		left: c.left(reason)})
+}
+
+// left tells of a registration without a client_id.
+func (c *call) left(reason string) Left {
+	_, ssa := decoded(fmt.Sprint(valueAt(c.message.claims, "/software_statement")))
+	all, _ := objectOf([]byte(ssa))
+	software, _ := all["software_id"].(string)
+	jti, _ := valueAt(c.message.claims, "/jti").(string)
+	return Left{SoftwareID: software, JTI: jti, Case: c.play.kase.ID, Reason: reason}
 }
 
 // keepOlder keeps, once, a client that is none of the run.
@@ -124,10 +133,13 @@ func (r *run) cleanUp(ctx context.Context) []Left {
 		}
 		left = append(left, Left{ClientID: c.id, Case: c.kase, Reason: r.secrets.cleanClipped(reason)})
 	}
-	for _, lost := range r.unknown {
-		if one := r.seek(ctx, lost); one != nil {
-			left = append(left, *one)
+	for _, lost := range slices.Clone(r.unknown) {
+		one := r.seek(ctx, lost)
+		if one == nil {
+			r.journal.answered(lost.call)
+			continue
 		}
+		left = append(left, *one)
 	}
 	return append(left, r.others...)
 }
@@ -206,6 +218,10 @@ func sameHost(a, b string) bool {
 // seek finds out what became of a registration without a client_id, by sending it again: a bank that takes it
 // has not had it before.
 func (r *run) seek(ctx context.Context, lost lostClient) *Left {
+	if lost.sent == "" || lost.old && expired(lost.call.message, r.config.Clock()) {
+		lost.left.Reason += "; it cannot be sent again: ask the bank"
+		return &lost.left
+	}
 	p := &play{ctx: ctx, run: r, kase: lost.call.play.kase}
 	m := *lost.call.message
 	m.certificate = nil // a connection that was refused for another one tells nothing
@@ -231,4 +247,11 @@ func (r *run) seek(ctx context.Context, lost lostClient) *Left {
 	}
 	left.Reason = r.secrets.cleanClipped(left.Reason)
 	return &left
+}
+
+// expired reports whether a bank refuses a request by now for its time alone.
+func expired(m *message, now time.Time) bool {
+	number, ok := valueAt(m.claims, "/exp").(json.Number)
+	at, err := number.Int64()
+	return ok && err == nil && at <= now.Unix()
 }

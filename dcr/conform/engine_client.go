@@ -48,12 +48,11 @@ func (r *run) observe(c *call, x *Exchange, sent string) {
 		return
 	}
 	m := c.message
-	endpoint := r.config.Metadata.RegistrationEndpoint
 	switch {
-	case x.mayHaveHappened() && m.method == http.MethodPost && m.address == endpoint:
+	case x.mayHaveHappened() && c.registers(r):
 		r.keepLost(c, x)
 	case x.status() == 0 || x.status() >= 300:
-	case m.method == http.MethodPost && m.address == endpoint:
+	case c.registers(r):
 		made := r.made(c, x)
 		if made != nil {
 			x.client = made

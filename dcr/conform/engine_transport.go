@@ -29,6 +29,13 @@ type call struct {
 	verb     string
 	message  *message // nil for a token request
 	exchange *Exchange
+	asked    string // its number in the journal; "" if it is no registration
+	lost     bool   // no answer has told what became of the registration
+}
+
+// registers reports whether a call is a registration.
+func (c *call) registers(r *run) bool {
+	return c != nil && c.play != nil && c.message != nil && c.message.method == http.MethodPost && c.message.address == r.config.Metadata.RegistrationEndpoint
 }
 
 type callKey struct{}
@@ -51,6 +58,14 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		_ = q.Body.Close()
+	}
+	if c.registers(r.run) {
+		r.run.journal.asked(r.run, c, string(sent))
+		defer func() {
+			if !c.lost {
+				r.run.journal.answered(c)
+			}
+		}()
 	}
 	begun, waited := time.Now(), time.Duration(0)
 	for try := 1; ; try++ {

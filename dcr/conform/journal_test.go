@@ -1,0 +1,99 @@
+package conform_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/dcr/conform"
+)
+
+// lockedBuffer is a buffer that one goroutine reads while another writes.
+type lockedBuffer struct {
+	mutex sync.Mutex
+	b     bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.b.String()
+}
+
+// journalOfAKilledRun is what the journal of a run holds at the moment when its bank has answer written, and is read before
+// the run knows of it.
+func journalOfAKilledRun(t *testing.T, before bool) (journal string, bank func() int, c conform.Config) {
+	t.Helper()
+	written := &lockedBuffer{}
+	var asked atomic.Int32
+	b, c := withHandler(t, func(bank http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !registers(r) || asked.Add(1) > 1 {
+				bank.ServeHTTP(w, r)
+				return
+			}
+			if !before {
+				bank.ServeHTTP(httptest.NewRecorder(), r)
+			}
+			journal = written.String() // the run waits for the answer
+			w.WriteHeader(http.StatusBadRequest)
+		})
+	})
+	c.Filter, c.Journal = []string{"register.valid"}, written
+	run(t, c)
+	c.Journal = nil
+	return journal, func() int { return clientsAt(t, b) }, c
+}
+
+// TestARegistrationThatWasOnItsWayWhenTheRunWasKilledIsSought: the bank had not had it, and then has no client; or it had,
+// and the clean-up names its jti.
+func TestARegistrationThatWasOnItsWayWhenTheRunWasKilledIsSought(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]bool{"before the bank had it": true, "after the bank had it": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			journal, clients, c := journalOfAKilledRun(t, before)
+			var after bytes.Buffer
+			c.Journal = &after
+			left, err := conform.CleanUp(t.Context(), c, strings.NewReader(journal))
+			require.NoError(t, err)
+			if before {
+				require.Empty(t, left)
+				require.Zero(t, clients())
+				left, err = conform.CleanUp(t.Context(), c, strings.NewReader(journal+after.String()))
+				require.NoError(t, err)
+				require.Empty(t, left, "what the first clean-up did is not done again")
+				return
+			}
+			require.Equal(t, 1, clients())
+			require.Len(t, left, 1)
+			require.Equal(t, "register.valid", left[0].Case)
+			require.NotEmpty(t, left[0].JTI)
+			require.NotEmpty(t, left[0].SoftwareID)
+		})
+	}
+}
+
+// TestADamagedJournalIsRefused: a line that was cut off at the end alone is that of a run that was killed.
+func TestADamagedJournalIsRefused(t *testing.T) {
+	t.Parallel()
+	journal, clients, c := journalOfAKilledRun(t, true)
+	left, err := conform.CleanUp(t.Context(), c, strings.NewReader(journal+`{"made":"a`))
+	require.NoError(t, err)
+	require.Empty(t, left)
+	_, err = conform.CleanUp(t.Context(), c, strings.NewReader("{\"made\":\"a\n"+journal))
+	require.ErrorIs(t, err, conform.ErrJournal)
+	require.Zero(t, clients())
+}
