@@ -172,8 +172,8 @@ func (p *play) remove(c *client) string {
 			return ""
 		}
 		reason = answerOf(gone)
-	} else if x.answered() && p.run.isGone(c) {
-		return ""
+	} else if x.answered() && p.run.isGone(c) || c.deleting && (x.status() == http.StatusUnauthorized || x.status() == http.StatusBadRequest) {
+		return "" // the bank does not know it any more
 	} else if !x.answered() {
 		reason = answerOf(x)
 	}

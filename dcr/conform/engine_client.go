@@ -22,8 +22,9 @@ type client struct {
 	accessToken string // registration_access_token
 	uri         string // registration_client_uri
 
-	mutex   sync.Mutex
-	deleted bool // the bank said so
+	mutex    sync.Mutex
+	deleted  bool // the bank said so
+	deleting bool // a run that was killed had sent its DELETE, and had no answer yet
 
 	tokens sync.Mutex
 	token  string // access token, once it was asked for

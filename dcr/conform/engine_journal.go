@@ -23,6 +23,7 @@ type entry struct {
 	Registration string            `json:"registration_endpoint,omitempty"`
 	Made         string            `json:"made,omitempty"` // client_id
 	Gone         string            `json:"gone,omitempty"` // client_id
+	Deleting     string            `json:"deleting,omitempty"` // client_id, before a DELETE is sent
 	Method       claims.AuthMethod `json:"method,omitempty"`
 	Secret       string            `json:"client_secret,omitempty"`
 	AccessToken  string            `json:"registration_access_token,omitempty"`

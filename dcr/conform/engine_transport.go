@@ -67,6 +67,11 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 			}
 		}()
 	}
+	if q.Method == http.MethodDelete {
+		if known := r.run.known(q.URL.String()); known != nil {
+			r.run.journal.write(entry{Deleting: known.id})
+		}
+	}
 	begun, waited := time.Now(), time.Duration(0)
 	for try := 1; ; try++ {
 		answer, body, cut, err := r.once(q, sent)

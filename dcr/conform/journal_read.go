@@ -58,6 +58,10 @@ func (r *run) replay(e *entry) {
 				return
 			}
 		}
+	case e.Deleting != "":
+		for _, c := range r.clients {
+			c.deleting = c.deleting || c.id == e.Deleting
+		}
 	case e.Answered != "":
 		r.unknown = slices.DeleteFunc(r.unknown, func(lost lostClient) bool { return lost.call.asked == e.Answered })
 	case e.Asked != "":

@@ -97,3 +97,30 @@ func TestADamagedJournalIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, conform.ErrJournal)
 	require.Zero(t, clients())
 }
+
+// TestAClientWhoseDeletionWasOnItsWayIsNotSaidToBeLeft: the run was killed between the DELETE and its answer.
+func TestAClientWhoseDeletionWasOnItsWayIsNotSaidToBeLeft(t *testing.T) {
+	t.Parallel()
+	written := &lockedBuffer{}
+	var atDeletion, atToken string
+	b, c := withHandler(t, func(bank http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodDelete {
+				atDeletion = written.String()
+			} else if r.URL.Path == "/token" && atToken == "" {
+				atToken = written.String()
+			}
+			bank.ServeHTTP(w, r)
+		})
+	})
+	c.Filter, c.Journal = []string{"register.valid"}, written
+	run(t, c)
+	require.Zero(t, clientsAt(t, b))
+	c.Journal = nil
+	left, err := conform.CleanUp(t.Context(), c, strings.NewReader(atDeletion))
+	require.NoError(t, err)
+	require.Empty(t, left)
+	left, err = conform.CleanUp(t.Context(), c, strings.NewReader(atToken))
+	require.NoError(t, err)
+	require.Len(t, left, 1, "a bank that refuses the client's credentials may have it all the same")
+}
