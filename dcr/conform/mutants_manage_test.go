@@ -291,7 +291,11 @@ func tlsMutants() []mutant {
 	play := []string{"tls.*"}
 	shown := func(match func(b *mutantBank, leaf *x509.Certificate) bool) wrapper {
 		return shows(func(b *mutantBank, r *http.Request) bool {
-			return len(r.TLS.PeerCertificates) > 0 && match(b, r.TLS.PeerCertificates[0])
+			if len(r.TLS.PeerCertificates) == 0 {
+				return false
+			}
+			leaf := r.TLS.PeerCertificates[0]
+			return leaf.Equal(b.subject.TransportCertificate.Leaf) || match(b, leaf)
 		})
 	}
 	byCA := func(b *mutantBank, leaf *x509.Certificate) bool {
@@ -311,9 +315,9 @@ func tlsMutants() []mutant {
 		{name: "no certificate is needed", play: certificates, fails: []string{"certificate.none"}, wrap: shows(func(_ *mutantBank, r *http.Request) bool { return posted(r) && len(r.TLS.PeerCertificates) == 0 })},
 		{name: "any certificate is taken", play: certificates, fails: []string{"certificate.self-signed", "certificate.self-signed-expired", "certificate.same-key", "certificate.same-name", "certificate.second", "certificate.expired",
 			"certificate.not-yet", "certificate.server-only", "certificate.unpublished"}, tls: anyCertificate, wrap: shown(func(*mutantBank, *x509.Certificate) bool { return true })},
-		{name: "the chain is not looked at", play: certificates, fails: []string{"certificate.same-key"}, tls: anyCertificate,
+		{name: "the chain is not looked at", play: certificates, fails: []string{"certificate.same-key", "certificate.self-signed", "certificate.same-name"}, tls: anyCertificate,
 			wrap: shown(func(b *mutantBank, leaf *x509.Certificate) bool {
-				return leaf.PublicKey.(interface{ Equal(x any) bool }) != nil && !byCA(b, leaf)
+				return !byCA(b, leaf) && time.Now().Before(leaf.NotAfter)
 			})},
 		{name: "the validity of a certificate is not looked at", play: certificates, fails: []string{"certificate.expired", "certificate.not-yet"}, tls: anyCertificate,
 			wrap: shown(func(b *mutantBank, leaf *x509.Certificate) bool {

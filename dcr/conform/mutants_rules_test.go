@@ -33,6 +33,7 @@ var untold = map[string]string{
 // ruleCases are the cases that fail for the mutants of rules that no vector shows over the wire.
 var ruleCases = map[string]string{
 	validate.RuleSoftwareStatementRequired:                "statement.absent",
+	validate.RuleAudIsBank:                                "register.aud-other",
 	validate.RuleSSAExpRange:                              "vector.ssa.exp.range/milliseconds",
 	validate.RuleSoftwareStatementType:                    "statement.claims",
 	validate.RuleTLSClientAuthSubjectDNMatchesCertificate: "register.subject-of-another",

@@ -132,6 +132,7 @@ func (b *mutantBank) setConfig() {
 	}
 	if b.mutant.policy != nil {
 		b.mutant.policy(&policy)
+		policy.Audiences = nil // they are the bank's own
 	}
 	b.config = server.Config{Issuer: b.address, Profile: profile, Policy: &policy, Audiences: []string{ssatest.DefaultAudience}, Anchors: []ssa.Anchor{b.anchor()},
 		Keys: server.KeyConfig{Resolver: b.directory.Resolver()}, Store: b.store, TokenEndpoint: true, SealingKey: claims.NewSecret(strings.Repeat("k", 32)),
