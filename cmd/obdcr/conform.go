@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,7 @@ type conformOptions struct {
 	journal         string
 	testDirectory   string
 	second          string
+	enrolled        json.RawMessage // the config.json of the second software that --test-directory has made
 }
 
 // conformForms are the formats of a report.

@@ -42,11 +42,11 @@ func (a *app) useTestDirectory(ctx context.Context, o *conformOptions, c *confor
 	}
 	c.Software.Mint = d.mint(own)
 	if c.Second == nil {
-		second, err := d.enrol(ctx)
+		second, config, err := d.enrol(ctx)
 		if err != nil {
 			return a.directoryError(err)
 		}
-		c.Second = second
+		c.Second, o.enrolled = second, config
 	}
 	return a.secondMints(d, c)
 }
@@ -66,19 +66,25 @@ func (a *app) directoryError(err error) error {
 	return ioError(fmt.Errorf("--test-directory: %s", detail(err)))
 }
 
-// enrol makes another software, by POST /tpp.
-func (d *testDirectory) enrol(ctx context.Context) (*conform.Registrant, error) {
+// enrol makes another software, by POST /tpp, and returns its configuration too.
+func (d *testDirectory) enrol(ctx context.Context) (*conform.Registrant, json.RawMessage, error) {
 	made, err := d.post(ctx, "/tpp", []byte("{}"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var answer struct {
 		Configuration json.RawMessage `json:"conformance"`
 	}
 	if err := json.Unmarshal(made, &answer); err != nil {
-		return nil, errors.New("the answer to POST /tpp is no JSON object")
+		return nil, nil, errors.New("the answer to POST /tpp is no JSON object")
 	}
-	config, err := obieconfig.Parse(answer.Configuration)
+	second, err := configured(answer.Configuration)
+	return second, answer.Configuration, err
+}
+
+// configured is the software of a config.json.
+func configured(data []byte) (*conform.Registrant, error) {
+	config, err := obieconfig.Parse(data)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
@@ -41,6 +43,34 @@ func openJournal(name string) (*journalFile, error) {
 	return &journalFile{File: f, name: name}, nil
 }
 
+// secondLine is the first line of a journal whose run has had a second software made: nobody else has its keys.
+type secondLine struct {
+	Software json.RawMessage `json:"second_software"`
+}
+
+// second keeps the software that only this run knows.
+func (j *journalFile) second(config json.RawMessage) {
+	if len(config) == 0 {
+		return
+	}
+	if line, err := json.Marshal(secondLine{config}); err == nil {
+		_, _ = j.Write(append(line, '\n'))
+	}
+}
+
+// secondOfJournal reads the software that the run of a journal has had made; nil if there is none.
+func secondOfJournal(f io.ReadSeeker) (*conform.Registrant, error) {
+	var first secondLine
+	err := json.NewDecoder(f).Decode(&first) // one that is damaged is told later
+	if _, failed := f.Seek(0, io.SeekStart); failed != nil {
+		return nil, failed
+	}
+	if err != nil || len(first.Software) == 0 {
+		return nil, nil
+	}
+	return configured(first.Software)
+}
+
 // end closes the file, and removes it if nothing is left to delete.
 func (j *journalFile) end(done bool) error {
 	err := errors.Join(j.failed, j.Close())
@@ -63,9 +93,14 @@ func (a *app) conformCleanUp(ctx context.Context, c *conform.Config, o *conformO
 	if err != nil {
 		return ioError(fmt.Errorf("--journal %s: %w", shownName(o.journal), input.WithoutPath(err)))
 	}
+	defer f.Close()
+	if c.Second == nil {
+		if c.Second, err = secondOfJournal(f); err != nil {
+			return usageError("--journal %s: second_software: %s", shownName(o.journal), detail(err))
+		}
+	}
 	c.Journal = f // a client that is gone is not sought again, should this be ended too
 	left, err := conform.CleanUp(ctx, *c, f)
-	_ = f.Close()
 	if err != nil {
 		return usageError("--journal %s: %s\n  fix: give the configuration of the run that was killed; if its bank does not exist any more, remove the file",
 			shownName(o.journal), detail(err))
@@ -77,7 +112,7 @@ func (a *app) conformCleanUp(ctx context.Context, c *conform.Config, o *conformO
 		return &exitError{code: exitIO}
 	}
 	a.note("all clients of --journal %s are deleted", shownName(o.journal))
-	if err := os.Remove(o.journal); err != nil {
+	if err := errors.Join(f.Close(), os.Remove(o.journal)); err != nil {
 		return ioError(fmt.Errorf("--journal %s: %w", shownName(o.journal), input.WithoutPath(err)))
 	}
 	return nil

@@ -50,6 +50,7 @@ func (a *app) conform(ctx context.Context, out io.Writer, o *conformOptions) err
 		return err
 	}
 	c.Journal = journal
+	journal.second(o.enrolled)
 	if slices.Contains(c.Without, conform.NeedDelete) {
 		a.note("warning: the bank offers no DELETE, so that clients stay there: the report lists them")
 	}
@@ -160,7 +161,7 @@ func (a *app) conformConfig(ctx context.Context, o *conformOptions) (*conform.Co
 	if c.Second, err = a.secondOf(o.second); err != nil {
 		return nil, err
 	}
-	if o.testDirectory != "" {
+	if o.testDirectory != "" && !o.cleanUp {
 		return c, a.useTestDirectory(ctx, o, c)
 	}
 	return c, nil

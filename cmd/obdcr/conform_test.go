@@ -232,6 +232,31 @@ func TestAJournalThatCannotBeWrittenIsTold(t *testing.T) {
 	require.Equal(t, exitIO, exit.code)
 }
 
+// TestClientsOfASoftwareThatTheRunHadMadeAreCleanedUp: its keys are in the journal, and nowhere else.
+func TestClientsOfASoftwareThatTheRunHadMadeAreCleanedUp(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	t.Parallel()
+	sandbox, dir := runSandbox(t, t.TempDir(), "--store", "memory"), t.TempDir()
+	r := conforming(t, sandbox, dir, "--parallel", "8", "--test-directory", sandbox.ready.Directory)
+	journal := filepath.Join(dir, "obdcr-conform.journal")
+	var second string
+	require.Eventually(t, func() bool { // the run ends here where it is quicker than this
+		written, _ := os.ReadFile(journal)
+		match := regexp.MustCompile(`"made":"([^"]+)"[^\n]*"second":true`).FindStringSubmatch(string(written))
+		if match != nil {
+			second = match[1]
+		}
+		return match != nil
+	}, time.Minute, time.Millisecond)
+	require.NoError(t, r.cmd.Process.Kill())
+	<-r.ended
+	code, _, said := call("conform", "--config", filepath.Join(sandbox.dir, "conformance.json"), "--journal", journal, "--clean-up")
+	require.Contains(t, []int{exitFine, exitIO}, code, said)
+	require.NotContains(t, said, second, "it is deleted")
+}
+
 // conforming starts a run against a sandbox.
 func conforming(t *testing.T, sandbox *running, dir string, args ...string) *running {
 	t.Helper()
