@@ -68,6 +68,15 @@ func TestBrowserJudgesWithoutANetwork(t *testing.T) {
 	p.Until(`document.querySelector("main").textContent.includes("UTF-16")`)
 }
 
+// brokenWords are the words of tables, but for code, that have more than one line.
+const brokenWords = `[...document.querySelectorAll("th, td")].flatMap(cell => [...cell.childNodes].filter(n => n.nodeType === 3).flatMap(text =>
+	[...text.data.matchAll(/[A-Za-z]+/g)].filter(m => {
+		const range = document.createRange();
+		range.setStart(text, m.index);
+		range.setEnd(text, m.index + m[0].length);
+		return new Set([...range.getClientRects()].map(r => r.top)).size > 1;
+	}).map(m => m[0])))`
+
 func TestBrowserIsUsableForEverybody(t *testing.T) {
 	if !realtest.Asked(t, "Chromium") {
 		return
@@ -86,6 +95,8 @@ func TestBrowserIsUsableForEverybody(t *testing.T) {
 	}
 	for _, page := range []string{"/rules.html#redirect_uris.https", "/policy.html"} {
 		require.Equal(t, http.StatusOK, p.Open(server.URL+page))
+		p.Look(320, false)
+		assert.Empty(t, chromium.Eval[[]string](p, brokenWords), "%s has words in tables that are broken into pieces", page)
 		usable(page)
 	}
 	require.Equal(t, http.StatusOK, p.Open(server.URL))
