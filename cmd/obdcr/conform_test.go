@@ -257,6 +257,20 @@ func TestClientsOfASoftwareThatTheRunHadMadeAreCleanedUp(t *testing.T) {
 	require.NotContains(t, said, second, "it is deleted")
 }
 
+// TestConformShowsWhatItSendsWithoutSecrets: --verbose, also of a bank that is given as a dialect, which the report names.
+func TestConformShowsWhatItSendsWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	sandbox, dir := runSandbox(t, t.TempDir(), "--store", "memory"), t.TempDir()
+	file := filepath.Join(dir, "report.json")
+	code, out, said := call("conform", "--config", filepath.Join(sandbox.dir, "conformance.json"), "--journal", filepath.Join(dir, "journal"),
+		"--filter", "get.own", "--verbose", "--bank", "ozone-model-bank", "--report", file)
+	require.NotEqual(t, exitUsage, code, said)
+	require.Contains(t, said, "POST")
+	require.Contains(t, said, "/register")
+	require.NotRegexp(t, `Bearer [A-Za-z0-9_-]{20}`, said+out)
+	require.NotEmpty(t, conformReport(t, file).Dialect)
+}
+
 // conforming starts a run against a sandbox.
 func conforming(t *testing.T, sandbox *running, dir string, args ...string) *running {
 	t.Helper()

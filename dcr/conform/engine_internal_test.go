@@ -75,3 +75,16 @@ func TestACaseThatPanicsIsAnErrorOfItsOwn(t *testing.T) {
 	}
 	require.Equal(t, []Verdict{Errored, Errored, Failed, Passed}, got)
 }
+
+// TestAClauseIsOneRowOfTheMatrix: two addresses of the same text are no two clauses.
+func TestAClauseIsOneRowOfTheMatrix(t *testing.T) {
+	t.Parallel()
+	r := &Report{Results: []CaseResult{
+		{ID: "a", Citation: Clause{Spec: "S", Section: "1", URL: "https://a.example"}, Verdict: Passed},
+		{ID: "b", Citation: Clause{Spec: "S", Section: "1", URL: "https://a.example/#1"}, Verdict: Passed},
+		{ID: "c", Citation: Clause{Spec: "S", Section: "2", URL: "https://a.example"}, Verdict: Failed},
+	}}
+	rows := r.matrix()
+	require.Len(t, rows, 2)
+	require.Equal(t, 2, rows[0].All)
+}

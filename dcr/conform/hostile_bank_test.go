@@ -105,3 +105,35 @@ func TestManySecretsInAnAnswerDoNotStopTheRun(t *testing.T) {
 		}
 	}
 }
+
+// TestATokenGoesToNoOtherHost: a bank names another host as the address of each client, and gives no access token, so that
+// the registration access token is what the clean-up has.
+func TestATokenGoesToNoOtherHost(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request came to another host") }))
+	t.Cleanup(other.Close)
+	var mutex sync.Mutex
+	shown := map[string]bool{}
+	_, c := withHandler(t, func(bank http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case registers(r):
+				w.WriteHeader(http.StatusCreated)
+				_, _ = io.WriteString(w, `{"client_id":"a-1","registration_access_token":"only-for-the-bank","registration_client_uri":"`+other.URL+`/register/a"}`)
+			case r.Method == http.MethodDelete && r.Header.Get("Authorization") == "Bearer only-for-the-bank":
+				mutex.Lock()
+				shown[r.URL.EscapedPath()] = true
+				mutex.Unlock()
+				w.WriteHeader(http.StatusNoContent)
+			default:
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+		})
+	})
+	c.Roots = c.Roots.Clone()
+	c.Roots.AddCert(other.Certificate()) // trust is not what keeps it away
+	c.Filter = []string{"register", "get", "update", "delete"}
+	report := run(t, c)
+	require.Empty(t, report.Left)
+	require.Equal(t, map[string]bool{"/register/a-1": true}, shown)
+}

@@ -34,15 +34,15 @@ type row struct {
 	All    int
 }
 
-// matrix has a row for each clause, in the order of the report.
+// matrix has a row for each clause, in the order of the report. A clause that is cited by two addresses is one.
 func (r *Report) matrix() []row {
 	var all []row
-	at := map[Clause]int{}
+	at := map[string]int{}
 	for _, one := range r.Results {
-		i, known := at[one.Citation]
+		i, known := at[one.Clause()]
 		if !known {
 			i = len(all)
-			at[one.Citation] = i
+			at[one.Clause()] = i
 			all = append(all, row{Clause: one.Citation, Counts: make([]int, len(Verdicts()))})
 		}
 		for n, v := range Verdicts() {
