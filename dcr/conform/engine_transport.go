@@ -74,7 +74,7 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 	}
 	begun, waited := time.Now(), time.Duration(0)
 	for try := 1; ; try++ {
-		answer, body, cut, err := r.once(q, sent)
+		answer, body, cut, err := r.once(q, sent, c.registers(r.run))
 		if wait := busy(answer, r.run.config.Clock()); err == nil && wait > 0 && wait <= maxWait && try <= maxRetries {
 			waited += wait
 			if !pause(q.Context(), wait) {
@@ -101,10 +101,18 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 	}
 }
 
+// grace is how long the answer to a registration is waited for after the run was interrupted: it alone has the client_id.
+const grace = 3 * time.Second
+
 // once makes one exchange and reads its body. cut says why the body is not whole.
-func (r *recorder) once(q *http.Request, sent []byte) (answer *http.Response, body []byte, cut string, err error) {
-	ctx, cancel := context.WithTimeout(q.Context(), r.run.config.Timeout)
+func (r *recorder) once(q *http.Request, sent []byte, registers bool) (answer *http.Response, body []byte, cut string, err error) {
+	parent := q.Context()
+	if registers && parent.Err() == nil {
+		parent = context.WithoutCancel(parent)
+	}
+	ctx, cancel := context.WithTimeout(parent, r.run.config.Timeout)
 	defer cancel()
+	defer context.AfterFunc(q.Context(), func() { time.AfterFunc(grace, cancel) })()
 	var wrote atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
 	q = q.Clone(ctx)
