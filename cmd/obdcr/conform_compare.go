@@ -1,9 +1,9 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -60,15 +60,19 @@ func (a *app) compare(out io.Writer, args []string, form string) error {
 	return nil
 }
 
-// readReport reads a report in JSON.
+// readReport reads a report in JSON. That of a whole run is longer than the files that the other verbs read.
 func (a *app) readReport(name string) (*conform.Report, error) {
-	f, err := a.open("", name)
+	in, done, err := a.seekable(name)
 	if err != nil {
 		return nil, err
 	}
-	report, err := conform.ReadReport(strings.NewReader(f.Text()))
-	if err != nil {
-		return nil, usageError("%s: %s", f.Where(), detail(err))
+	defer done()
+	report, err := conform.ReadReport(in)
+	switch {
+	case errors.Is(err, conform.ErrReport):
+		return nil, usageError("%s: %s", cut(name), detail(err))
+	case err != nil:
+		return nil, ioError(err)
 	}
 	return report, nil
 }

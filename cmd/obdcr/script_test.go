@@ -30,9 +30,9 @@ import (
 func TestMain(m *testing.M) {
 	fulltest.FilesInMemory()
 	testscript.Main(m, map[string]func(){
-		"obdcr": main,
-		"curl":  curlMain,
-		"jq":    jqMain,
+		"obdcr":       main,
+		"curl":        curlMain,
+		"jq-of-pages": jqMain, // not jq: the tests of fixes run the real one
 		// This sandbox never finishes stopping.
 		"obdcr-held": func() {
 			a := &app{in: os.Stdin, err: os.Stderr, stopping: func() { select {} }}

@@ -21,8 +21,8 @@ type journal struct {
 // entry is a line of a journal.
 type entry struct {
 	Registration string            `json:"registration_endpoint,omitempty"`
-	Made         string            `json:"made,omitempty"` // client_id
-	Gone         string            `json:"gone,omitempty"` // client_id
+	Made         string            `json:"made,omitempty"`     // client_id
+	Gone         string            `json:"gone,omitempty"`     // client_id
 	Deleting     string            `json:"deleting,omitempty"` // client_id, before a DELETE is sent
 	Method       claims.AuthMethod `json:"method,omitempty"`
 	Secret       string            `json:"client_secret,omitempty"`

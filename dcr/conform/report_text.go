@@ -82,8 +82,13 @@ func (t *page) result(c *CaseResult) {
 	if t.o.Color {
 		label = colour(c.Verdict) + label + "\x1b[0m"
 	}
-	t.raw(2, label+"  "+text.Visible(c.ID))
 	const under = 4 + labelWidth
+	if id := text.Visible(c.ID); under+text.Cells(id) <= t.o.Width {
+		t.raw(2, label+"  "+id)
+	} else { // whole, to be copied
+		t.raw(2, label)
+		t.raw(2, id)
+	}
 	if c.Verdict != Passed || t.o.Full {
 		t.line(under, c.Title)
 	}
