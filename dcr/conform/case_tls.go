@@ -101,11 +101,15 @@ func (p *play) noted(verb, address string) *Exchange {
 }
 
 // handshake reports whether a peer has refused a connection, in or right after the handshake: by an alert, or
-// by closing it.
+// by closing it. In TLS 1.3 a request may be on its way by then, and HTTP/2 reports the end of the connection in
+// words of its own, which it exports no errors for.
 func handshake(err error) bool {
 	var alert tls.AlertError
 	var operation *net.OpError
+	var late net.Error
 	switch {
+	case errors.As(err, &late) && late.Timeout():
+		return false
 	case errors.As(err, &alert):
 		return true
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
@@ -113,7 +117,7 @@ func handshake(err error) bool {
 	case errors.As(err, &operation):
 		return operation.Op == "remote error" || operation.Op == "local error" || operation.Op == "read" || operation.Op == "write"
 	}
-	return strings.Contains(err.Error(), "tls:")
+	return strings.Contains(err.Error(), "tls:") || strings.Contains(err.Error(), "http2:")
 }
 
 func hostOf(address string) string {

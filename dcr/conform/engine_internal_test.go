@@ -1,9 +1,16 @@
 package conform
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -87,4 +94,18 @@ func TestAClauseIsOneRowOfTheMatrix(t *testing.T) {
 	rows := r.matrix()
 	require.Len(t, rows, 2)
 	require.Equal(t, 2, rows[0].All)
+}
+
+func TestAConnectionThatAPeerEndsIsARefusalAndATimeoutIsNone(t *testing.T) {
+	for err, refused := range map[error]bool{
+		tls.AlertError(42): true,
+		io.EOF:             true,
+		&net.OpError{Op: "write", Err: syscall.EPIPE}:                       true,
+		errors.New("http2: client conn could not be established"):           true,
+		&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}:               false,
+		errors.Join(errors.New("http2: timeout"), context.DeadlineExceeded): false,
+		&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}:                 false,
+	} {
+		require.Equal(t, refused, handshake(err), err.Error())
+	}
 }

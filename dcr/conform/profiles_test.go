@@ -1,6 +1,7 @@
 package conform_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,9 @@ import (
 	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/validate"
 )
+
+// otherMethod begins the cases of vectors for a bank without client_secret_basic.
+const otherMethod = "vector.token_endpoint_auth_method."
 
 // TestAllPassesInEachProfileByEachMethod: a bank that keeps the rules fails no case, whatever its profile is and
 // however its clients authenticate.
@@ -40,6 +44,9 @@ func TestAllPassesInEachProfileByEachMethod(t *testing.T) {
 				for _, r := range report.Results {
 					if r.ID == "discovery.fapi-methods" && method.NeedsSecret() {
 						require.Equal(t, conform.Allowed, r.Verdict)
+						continue
+					}
+					if method == claims.ClientSecretBasic && strings.HasPrefix(r.ID, otherMethod) && r.Verdict == conform.Allowed {
 						continue
 					}
 					require.Contains(t, []conform.Verdict{conform.Passed, conform.NotOffered, conform.NotRun}, r.Verdict, "%s: %s %s", r.ID, r.Reason, r.Expected)
