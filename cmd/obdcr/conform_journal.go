@@ -93,7 +93,7 @@ func (a *app) conformCleanUp(ctx context.Context, c *conform.Config, o *conformO
 	if err != nil {
 		return ioError(fmt.Errorf("--journal %s: %w", shownName(o.journal), input.WithoutPath(err)))
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if c.Second == nil {
 		if c.Second, err = secondOfJournal(f); err != nil {
 			return usageError("--journal %s: second_software: %s", shownName(o.journal), detail(err))
