@@ -117,7 +117,12 @@ func handshake(err error) bool {
 	case errors.As(err, &operation):
 		return operation.Op == "remote error" || operation.Op == "local error" || operation.Op == "read" || operation.Op == "write"
 	}
-	return strings.Contains(err.Error(), "tls:") || strings.Contains(err.Error(), "http2:")
+	for ; err != nil; err = errors.Unwrap(err) { // what wraps it may say less
+		if strings.Contains(err.Error(), "tls:") || strings.Contains(err.Error(), "http2:") {
+			return true
+		}
+	}
+	return false
 }
 
 func hostOf(address string) string {

@@ -101,6 +101,7 @@ func TestAConnectionThatAPeerEndsIsARefusalAndATimeoutIsNone(t *testing.T) {
 		tls.AlertError(42): true,
 		io.EOF:             true,
 		&net.OpError{Op: "write", Err: syscall.EPIPE}:                       true,
+		tpp.Lost("register", true, errors.New("http2: client conn lost")):   true,
 		errors.New("http2: client conn could not be established"):           true,
 		&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}:               false,
 		errors.Join(errors.New("http2: timeout"), context.DeadlineExceeded): false,

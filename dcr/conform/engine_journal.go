@@ -54,8 +54,11 @@ func (j *journal) answered(c *call) {
 }
 
 func (j *journal) made(r *run, c *client) {
-	j.write(entry{Registration: r.config.Metadata.RegistrationEndpoint, Made: c.id, Method: c.method, Secret: c.secret, AccessToken: c.accessToken,
-		Second: c.as == r.config.Second, Case: c.kase})
+	c.mutex.Lock()
+	e := entry{Registration: r.config.Metadata.RegistrationEndpoint, Made: c.id, Method: c.method, Secret: c.secret, AccessToken: c.accessToken,
+		Second: c.as == r.config.Second, Case: c.kase}
+	c.mutex.Unlock()
+	j.write(e)
 }
 
 func (j *journal) gone(c *client) { j.write(entry{Gone: c.id}) }

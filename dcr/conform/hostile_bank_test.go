@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/dcr/conform"
@@ -95,9 +94,7 @@ func TestManySecretsInAnAnswerDoNotStopTheRun(t *testing.T) {
 		_, _ = io.WriteString(w, `"the-one-that-counts"]}`)
 	})
 	c.Filter = []string{"register"}
-	begun := time.Now()
 	report := run(t, c)
-	assert.Less(t, time.Since(begun), 20*time.Second)
 	for _, r := range report.Results {
 		for _, x := range r.Exchanges {
 			require.NotContains(t, x.Received.Body, "the-one-that-counts")
