@@ -3,6 +3,7 @@ package validate
 import (
 	"slices"
 	"strings"
+	"sync"
 )
 
 // The texts that the table cites.
@@ -185,13 +186,21 @@ func Rules() []Rule {
 // RuleByID returns the first row of the table that has the ID. An ID may have a row for each
 // of several profiles; [Validator.Rules] has the one of its profile.
 func RuleByID(id string) (Rule, bool) {
+	r, ok := firstRows()[id]
+	r.Profiles = slices.Clone(r.Profiles)
+	return r, ok
+}
+
+// firstRows are the first row of each ID.
+var firstRows = sync.OnceValue(func() map[string]Rule {
+	rows := make(map[string]Rule)
 	for _, r := range Rules() {
-		if r.ID == id {
-			return r, true
+		if _, has := rows[r.ID]; !has {
+			rows[r.ID] = r
 		}
 	}
-	return Rule{}, false
-}
+	return rows
+})
 
 // complete fills in the fields that all rows of one table share.
 func complete(r Rule, at place) Rule {

@@ -2,6 +2,7 @@ package conform
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/obdcr/obdcr/validate"
 )
@@ -33,10 +34,13 @@ const (
 )
 
 // Cases returns all cases, group by group, in the order of a report.
-func Cases() []Case {
-	return slices.Concat(discoveryCases, registerCases, httpCases, joseCases, statementCases, answerCases, manageCases, updateCases,
-		tokenCases, methodCases(), securityCases, certificateCases, tlsCases(), vectorCases())
-}
+func Cases() []Case { return slices.Clone(allCases()) }
+
+// allCases are made when they are first asked for: a program that links this package and plays no case starts without them.
+var allCases = sync.OnceValue(func() []Case {
+	return slices.Concat(discoveryCases, registerCases(), httpCases(), joseCases(), statementCases(), answerCases(), manageCases(),
+		updateCases(), tokenCases(), methodCases(), securityCases(), certificateCases(), tlsCases(), vectorCases())
+})
 
 // Verdict is what became of a case.
 type Verdict string

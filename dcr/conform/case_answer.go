@@ -16,7 +16,9 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-var answerCases = slicesOf(answerHeaders(), answerMembers(), answerErrors())
+func answerCases() []Case {
+	return slices.Concat(answerHeaders(), answerMembers(), answerErrors())
+}
 
 // answerHeaders are the headers of each kind of answer.
 func answerHeaders() []Case {

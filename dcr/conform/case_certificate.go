@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,30 +16,32 @@ import (
 )
 
 // certificateCases are connections by which nobody may register.
-var certificateCases = slicesOf(certificates(), []Case{
-	{ID: "certificate.own", Group: "certificate", Title: "The software's own certificate opens the registration endpoint",
-		Citation: dcr33("endpoints"),
-		run:      func(p *play) { p.expectCreated(p.register()) }},
-	{ID: "certificate.discovery", Group: "certificate", Title: "The discovery document is there without a client certificate",
-		Citation: discovery10("4"), OBIE: []string{"DCR-001"},
-		run: func(p *play) {
-			issuer := p.metadata().Issuer
-			if issuer == "" {
-				p.notRun("the bank's issuer is not known")
-			}
-			q, err := http.NewRequestWithContext(p.ctx, http.MethodGet, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration",
-				http.NoBody)
-			if err != nil {
-				p.notRun("the issuer is no address")
-			}
-			x := p.send("discover", q, tls.Certificate{})
-			if x.lost != nil || x.status() == http.StatusNotFound {
-				p.notRun("the document is not at the well-known path of the issuer")
-			}
-			p.expectStatus(x, http.StatusOK)
-			p.expectJSON(x)
-		}},
-})
+func certificateCases() []Case {
+	return slices.Concat(certificates(), []Case{
+		{ID: "certificate.own", Group: "certificate", Title: "The software's own certificate opens the registration endpoint",
+			Citation: dcr33("endpoints"),
+			run:      func(p *play) { p.expectCreated(p.register()) }},
+		{ID: "certificate.discovery", Group: "certificate", Title: "The discovery document is there without a client certificate",
+			Citation: discovery10("4"), OBIE: []string{"DCR-001"},
+			run: func(p *play) {
+				issuer := p.metadata().Issuer
+				if issuer == "" {
+					p.notRun("the bank's issuer is not known")
+				}
+				q, err := http.NewRequestWithContext(p.ctx, http.MethodGet, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration",
+					http.NoBody)
+				if err != nil {
+					p.notRun("the issuer is no address")
+				}
+				x := p.send("discover", q, tls.Certificate{})
+				if x.lost != nil || x.status() == http.StatusNotFound {
+					p.notRun("the document is not at the well-known path of the issuer")
+				}
+				p.expectStatus(x, http.StatusOK)
+				p.expectJSON(x)
+			}},
+	})
+}
 
 // certificates are those that a bank must not believe.
 func certificates() []Case {

@@ -11,7 +11,9 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-var httpCases = slicesOf(httpTypes(), httpSizes(), httpMethods(), httpPaths())
+func httpCases() []Case {
+	return slices.Concat(httpTypes(), httpSizes(), httpMethods(), httpPaths())
+}
 
 // httpTypes are bodies of another type than a signed request has.
 func httpTypes() []Case {

@@ -10,7 +10,9 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-var manageCases = slicesOf(getCases, deleteCases, intruders())
+func manageCases() []Case {
+	return slices.Concat(getCases, deleteCases, intruders())
+}
 
 // verbNeeds are the needs of a case about a verb at the address of a client.
 func verbNeeds(need Need, more ...Need) []Need { return append([]Need{NeedToken, need}, more...) }

@@ -15,7 +15,9 @@ func dcr33(section string) validate.Citation {
 		URL: "https://openbankinguk.github.io/dcr-docs-pub/v3.3/dynamic-client-registration.html"}
 }
 
-var registerCases = slicesOf(registerGood, refusals("register", registerBad), wrongResponseTypes())
+func registerCases() []Case {
+	return slices.Concat(registerGood, refusals("register", registerBad), wrongResponseTypes())
+}
 
 // registerGood are requests that a bank takes.
 var registerGood = []Case{

@@ -9,7 +9,9 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-var securityCases = slicesOf(revocationCases, replayCases, raceCases)
+func securityCases() []Case {
+	return slices.Concat(revocationCases, replayCases, raceCases)
+}
 
 var revocationCases = []Case{
 	{ID: "revoke.unknown-client", Group: "revoke", Title: "A token that was used for a client that does not exist is revoked",

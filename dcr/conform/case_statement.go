@@ -3,13 +3,15 @@ package conform
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/obdcr/obdcr/validate"
 )
 
-var statementCases = slicesOf(refusals("statement", statementMembers), refusals("statement", statementForgeries), refusals("statement",
-	statementMints))
+func statementCases() []Case {
+	return slices.Concat(refusals("statement", statementMembers), refusals("statement", statementForgeries), refusals("statement", statementMints))
+}
 
 // statementMembers are members that hold no statement.
 var statementMembers = []refusal{

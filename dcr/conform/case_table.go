@@ -94,6 +94,3 @@ func words(value any) []string {
 	}
 	return nil
 }
-
-// slicesOf joins tables of cases.
-func slicesOf(tables ...[]Case) []Case { return slices.Concat(tables...) }

@@ -10,7 +10,9 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
-var tokenCases = slicesOf(tokenGrants, tokenRefusals(), tokenStrangers(), assertionCases())
+func tokenCases() []Case {
+	return slices.Concat(tokenGrants, tokenRefusals(), tokenStrangers(), assertionCases())
+}
 
 // granted makes a case about the answer of the token endpoint.
 func granted(id, title, section string, check func(p *play, x *Exchange)) Case {

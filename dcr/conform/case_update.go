@@ -11,7 +11,9 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-var updateCases = slicesOf(updateKeeps, updateRefusals())
+func updateCases() []Case {
+	return slices.Concat(updateKeeps, updateRefusals())
+}
 
 // updated makes a case about an update that the bank takes.
 func updated(id, title string, citation validate.Citation, run func(p *play), more ...Need) Case {
