@@ -226,7 +226,7 @@ func (v *visit) outage(r *review, c choices, e *dcr.Error) error {
 		text.RetryAfter(v.w.Header(), e.RetryAfter)
 	}
 	r.Outage, r.Hidden, r.CanChoose, r.CanDo = sentence(e.Description), c.hidden(), false, false
-	v.showReview(http.StatusServiceUnavailable, r, nil)
+	v.showReview(e.Status, r, nil)
 	return nil
 }
 

@@ -68,7 +68,7 @@ func (v *visit) keepAnswer(op dcr.Operation, registration *dcr.Registration) {
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), answerWriting)
 		defer cancel()
-		err = v.records.sessions.PutSession(ctx, store.Session{Key: key, Data: aead.Seal(nil, nil, plain, nil), Until: v.config.Clock().Add(answerLife)})
+		err = v.records.keepSession(ctx, store.Session{Key: key, Data: aead.Seal(nil, nil, plain, nil), Until: v.config.Clock().Add(answerLife)})
 	}
 	if err != nil {
 		v.config.Logger.WarnContext(v.ctx(), "what a form was answered cannot be kept", "error", text.Bounded{Err: err})
@@ -83,7 +83,7 @@ func (v *visit) answered(wait time.Duration) *dcr.Registration {
 		return nil
 	}
 	for end := time.Now().Add(wait); ; {
-		session, err := v.records.sessions.GetSession(v.ctx(), key)
+		session, err := v.records.session(v.ctx(), key)
 		if err == nil && v.config.Clock().Before(session.Until) {
 			return v.opened(aead, session.Data)
 		}
@@ -109,7 +109,7 @@ func (v *visit) opened(aead cipher.AEAD, sealed []byte) *dcr.Registration {
 	if json.Unmarshal(plain, &kept) != nil {
 		return nil
 	}
-	record, err := v.records.Get(v.ctx(), kept.ID)
+	record, err := v.records.get(v.ctx(), kept.ID)
 	if err != nil || record.Version != kept.Version || !v.reach().Covers(record.Issuer, record.OrgID) {
 		return nil
 	}

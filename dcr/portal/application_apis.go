@@ -26,7 +26,7 @@ type apiRow struct {
 // apisOf are the APIs of the bank, with those that the application is subscribed to and that the
 // bank has no more, in the order of their names.
 func (v *visit) apisOf(record, shown store.Client) ([]apiRow, error) {
-	subscribed, err := v.records.subscriptions.ListSubscriptions(v.ctx(), record.ID)
+	subscribed, err := v.records.subscribed(v.ctx(), record.ID)
 	if err != nil {
 		return nil, dcr.Unavailable(err, "the application's subscriptions cannot be read at the moment")
 	}
@@ -63,7 +63,7 @@ func (v *visit) personShown(email string) (string, error) {
 	case v.person.Operator:
 		return email, nil
 	}
-	user, err := v.records.users.GetUser(v.ctx(), email)
+	user, err := v.records.user(v.ctx(), email)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return "another person", nil

@@ -40,7 +40,7 @@ func (v *visit) historyOf(record store.Client) (rows []historyRow, older string,
 	first := last
 	for width, i := int64(2*historySize), 0; i < historyWindows && first > 0 && len(found) <= historySize; width, i = 2*width, i+1 {
 		from := max(0, first-width)
-		entries, err := v.records.audit.History(v.ctx(), record.ID, from, int(width))
+		entries, err := v.records.history(v.ctx(), record.ID, from, int(width))
 		if err != nil {
 			return nil, "", dcr.Unavailable(err, "the application's history cannot be read at the moment")
 		}

@@ -23,7 +23,7 @@ var errSlowSearch = &failure{http.StatusServiceUnavailable, "This search takes t
 // contact there is the one way alone: the time of another would tell of what others have.
 func (v *visit) search(text string, q store.Query, after store.Position) ([]store.Client, error) {
 	if text == "" {
-		return v.records.search.Search(v.ctx(), q, after, pageSize+1)
+		return v.records.find(v.ctx(), q, after, pageSize+1)
 	}
 	if v.person.Operator && isIdentifier(text) {
 		if found, err := v.named(text, q, after); err != nil || len(found) > 0 {
@@ -32,7 +32,7 @@ func (v *visit) search(text string, q store.Query, after store.Position) ([]stor
 	}
 	ctx, cancel := context.WithTimeout(v.ctx(), v.searchTime)
 	defer cancel()
-	found, err := v.records.names.SearchName(ctx, q, text, after, pageSize+1)
+	found, err := v.records.findName(ctx, q, text, after, pageSize+1)
 	if err != nil && v.ctx().Err() == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return nil, errSlowSearch
 	}
@@ -44,15 +44,15 @@ func (v *visit) search(text string, q store.Query, after store.Position) ([]stor
 func (v *visit) named(text string, q store.Query, after store.Position) ([]store.Client, error) {
 	byClient, bySoftware := q, q
 	bySoftware.SoftwareID = text
-	if found, err := v.records.search.Search(v.ctx(), bySoftware, after, pageSize+1); err != nil || len(found) > 0 {
+	if found, err := v.records.find(v.ctx(), bySoftware, after, pageSize+1); err != nil || len(found) > 0 {
 		return found, err
 	}
 	if !after.IsZero() {
 		return nil, nil
 	}
-	record, err := store.ByClientID(v.ctx(), v.records.Store, text)
+	record, err := v.records.byClientID(v.ctx(), text)
 	if errors.Is(err, store.ErrNotFound) {
-		record, err = v.records.Get(v.ctx(), text) // of a registration that waits, the ID is what the TPP was told
+		record, err = v.records.get(v.ctx(), text) // of a registration that waits, the ID is what the TPP was told
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -63,7 +63,7 @@ func (v *visit) named(text string, q store.Query, after store.Position) ([]store
 	// The query decides whether it is one that the operator asks for.
 	byClient.SoftwareID = record.SoftwareID
 	byClient.IssuedFrom, byClient.IssuedBefore = record.IssuedAt, record.IssuedAt.Add(time.Second)
-	found, err := v.records.search.Search(v.ctx(), byClient, after, maxOfSecond)
+	found, err := v.records.find(v.ctx(), byClient, after, maxOfSecond)
 	return slices.DeleteFunc(found, func(c store.Client) bool { return c.ID != record.ID }), err
 }
 

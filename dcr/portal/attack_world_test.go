@@ -78,6 +78,12 @@ func fieldsFor(c store.Client, statement string) url.Values {
 func (w *world) victim(t testing.TB, org string) (store.Client, *ssatest.EnrolledSoftware) {
 	t.Helper()
 	software := w.software(t, ssatest.SoftwareOptions{OrgID: org, ClientName: "Victim of " + org})
+	return w.registeredAsVictim(t, software), software
+}
+
+// registeredAsVictim registers a software as the API does it, with a subscription.
+func (w *world) registeredAsVictim(t testing.TB, software *ssatest.EnrolledSoftware) store.Client {
+	t.Helper()
 	registration, err := w.bank.Registrar().RegisterFromSSA(context.Background(), ssaOf(t, software, nil))
 	require.NoError(t, err)
 	if registration.Pending {
@@ -87,7 +93,7 @@ func (w *world) victim(t testing.TB, org string) (store.Client, *ssatest.Enrolle
 	c := registration.Client
 	subscription := store.Subscription{Client: c.ID, API: "payments", Role: claims.PISP, Since: c.IssuedAt, By: "x"}
 	require.NoError(t, w.store.(store.Subscriptions).Subscribe(context.Background(), subscription, c.Version, store.Change{}))
-	return w.record(t, c.ID), software
+	return w.record(t, c.ID)
 }
 
 // sends sends a request as it is, and follows no redirect.

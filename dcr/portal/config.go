@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -85,43 +84,4 @@ func (c *Config) setDefaults() {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.Look.setDefaults()
-}
-
-// records are the methods of the store that the portal needs.
-type records struct {
-	store.Store
-	search        store.Searcher
-	names         store.NameSearcher
-	audit         store.Auditor
-	users         store.Users
-	sessions      store.Sessions
-	subscriptions store.Subscriptions
-}
-
-// recordsOf returns the methods of a store. The error names each that is missing.
-func recordsOf(s store.Store) (records, error) {
-	if s == nil {
-		return records{}, errors.New("portal: Store is missing")
-	}
-	var missing []error
-	c := records{Store: s}
-	need := func(ok bool, name string) {
-		if !ok {
-			missing = append(missing, errors.New("portal: the Store has not the methods of store."+name))
-		}
-	}
-	var ok bool
-	c.search, ok = s.(store.Searcher)
-	need(ok, "Searcher")
-	c.names, ok = s.(store.NameSearcher)
-	need(ok, "NameSearcher")
-	c.audit, ok = s.(store.Auditor)
-	need(ok, "Auditor")
-	c.users, ok = s.(store.Users)
-	need(ok, "Users")
-	c.sessions, ok = s.(store.Sessions)
-	need(ok, "Sessions")
-	c.subscriptions, ok = s.(store.Subscriptions)
-	need(ok, "Subscriptions")
-	return c, errors.Join(missing...)
 }

@@ -35,6 +35,9 @@ var (
 	errTooMany = &failure{http.StatusTooManyRequests, "That was too much at once", "Nothing was changed. Wait a minute, and send the form again.", false}
 	errTooLong = &failure{http.StatusRequestEntityTooLarge, "That is too large",
 		"A software statement has at most 64 KiB. Nothing was changed. Go back, and provide the statement alone.", false}
+	// errFault is for a fault of the bank's own, such as a panic of its store in the middle of a change.
+	errFault = &failure{http.StatusInternalServerError, "This did not work, by a fault of the bank's",
+		"It may be done all the same. Look at the list of applications before you send it again, and tell the bank.", false}
 	errForm = &failure{http.StatusBadRequest, "The form cannot be read", "Nothing was changed. Go back, and send it again.", false}
 )
 
@@ -66,13 +69,16 @@ func (v *visit) failure(err error) *failure {
 		return errNoApplication
 	case errors.As(err, &e) && e.Status < http.StatusInternalServerError:
 		return &failure{e.Status, "The bank refuses this", e.Description, false}
-	case errors.As(err, &e) && e.Status == http.StatusServiceUnavailable:
+	case errors.As(err, &e) && e.Status == http.StatusServiceUnavailable && !errors.Is(err, errPanic):
 		if e.RetryAfter > 0 {
 			text.RetryAfter(v.w.Header(), e.RetryAfter)
 		}
 		return &failure{e.Status, "This does not work at the moment", sentence(e.Description) + " Nothing is half done. Try again in a minute.", false}
 	}
 	v.config.Logger.ErrorContext(v.ctx(), "a page of the portal failed", "path", text.Echo(v.r.URL.Path), "error", text.Bounded{Err: err})
+	if errors.Is(err, errPanic) || e != nil {
+		return errFault
+	}
 	return &failure{http.StatusServiceUnavailable, "This does not work at the moment", "Nothing is half done. Try again in a minute.", false}
 }
 

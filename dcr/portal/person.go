@@ -91,7 +91,7 @@ func (p *Portal) admit(ctx context.Context, s signedIn) error {
 	}
 	s.At = p.config.Clock().UTC().Truncate(time.Second)
 	s.LastSeen = s.At
-	_, first, err := p.records.users.SignIn(ctx, store.User{Email: s.Email, Name: s.Name, Issuer: s.Issuer, Subject: s.Subject,
+	first, err := p.records.signIn(ctx, store.User{Email: s.Email, Name: s.Name, Issuer: s.Issuer, Subject: s.Subject,
 		Organisations: slices.Clone(s.Organisations), Operator: s.Operator, SeenAt: s.At})
 	if err != nil {
 		return err

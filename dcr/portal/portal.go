@@ -21,7 +21,7 @@ import (
 // Portal serves the pages. Only New makes one that works. It is safe for concurrent use.
 type Portal struct {
 	config   Config
-	records  records
+	records  *records
 	base     string         // what the path of each page begins with
 	signIn   *signin.SignIn // nil with a sign-in of the bank's own
 	sessions *scs.SessionManager
@@ -42,6 +42,7 @@ func New(c Config) (*Portal, error) {
 		return nil, err
 	}
 	c.setDefaults()
+	found.log = c.Logger
 	origin, base, _ := splitAddress(c.Address) // which check has read
 	p := &Portal{searchTime: maxSearchTime, config: c, records: found, base: base, byID: c.Registrar.Policy().UseSoftwareIDAsApplicationName}
 	if c.Directory != nil {
@@ -60,7 +61,7 @@ func New(c Config) (*Portal, error) {
 	if p.pages, err = newPages(p); err != nil {
 		return nil, err
 	}
-	p.sessions = newSessions(sessionStore{sessions: found.sessions, clock: c.Clock, lifetime: c.Lifetime}, p.storeFailed)
+	p.sessions = newSessions(sessionStore{records: found, clock: c.Clock, lifetime: c.Lifetime}, p.storeFailed)
 	if p.handler, err = p.handle(origin); err != nil {
 		return nil, err
 	}
@@ -89,7 +90,7 @@ func (p *Portal) Run(ctx context.Context, every time.Duration) {
 	defer ticks.Stop()
 	for {
 		for {
-			forgotten, err := p.records.sessions.PurgeSessions(ctx, purgeBatch)
+			forgotten, err := p.records.purgeSessions(ctx, purgeBatch)
 			if err != nil && ctx.Err() == nil {
 				p.config.Logger.Error("sessions of the portal cannot be forgotten", "error", text.Bounded{Err: err})
 			}

@@ -18,7 +18,7 @@ const cookieName = "__Host-obdcr"
 // sessionStore is the bank's store as scs knows one. The keys are hashes of what the browser
 // sends.
 type sessionStore struct {
-	sessions store.Sessions
+	records  *records
 	clock    func() time.Time
 	lifetime time.Duration
 }
@@ -38,7 +38,7 @@ func newSessions(s sessionStore, failed func(http.ResponseWriter, *http.Request,
 
 // FindCtx implements scs.CtxStore.
 func (s sessionStore) FindCtx(ctx context.Context, key string) (data []byte, found bool, err error) {
-	session, err := s.sessions.GetSession(ctx, key)
+	session, err := s.records.session(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, false, nil
 	}
@@ -53,7 +53,7 @@ func (e *unkeptError) Unwrap() error { return e.error }
 
 // CommitCtx implements scs.CtxStore. A session that was ended meanwhile stays ended.
 func (s sessionStore) CommitCtx(ctx context.Context, key string, data []byte, until time.Time) error {
-	err := s.sessions.PutSession(ctx, store.Session{Key: key, Data: data, Until: until.UTC().Truncate(time.Millisecond)})
+	err := s.records.keepSession(ctx, store.Session{Key: key, Data: data, Until: until.UTC().Truncate(time.Millisecond)})
 	if err == nil || errors.Is(err, store.ErrState) {
 		return nil
 	}
@@ -62,7 +62,7 @@ func (s sessionStore) CommitCtx(ctx context.Context, key string, data []byte, un
 
 // DeleteCtx implements scs.CtxStore.
 func (s sessionStore) DeleteCtx(ctx context.Context, key string) error {
-	return s.sessions.EndSession(ctx, key, s.clock().Add(s.lifetime))
+	return s.records.endSession(ctx, key, s.clock().Add(s.lifetime))
 }
 
 // Find implements scs.Store, like the next two.

@@ -104,7 +104,7 @@ func (v *visit) redirect(path string) error {
 // client returns the record that the path of the page names by {id}, in any state that its
 // organisation may see. errNoApplication: there is none, or it is out of the person's reach.
 func (v *visit) client() (store.Client, error) {
-	record, err := v.records.Get(v.ctx(), v.r.PathValue("id"))
+	record, err := v.records.get(v.ctx(), v.r.PathValue("id"))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return store.Client{}, errNoApplication
