@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -67,7 +69,7 @@ func (a *app) serveLint(c *cobra.Command, o *lintOptions) error {
 	if _, err := fmt.Fprintf(a.out, "The page is at http://%s/\nCtrl-C ends it.\n", l.Addr()); err != nil {
 		return errors.Join(ioError(err), l.Close())
 	}
-	return servePage(c.Context(), l, page)
+	return servePage(c.Context(), l, page, a.err)
 }
 
 // loopback returns the address to listen at, of this machine alone.
@@ -112,12 +114,12 @@ func (a *app) lintPreset(c *cobra.Command, o *lintOptions) ([]lintpage.Preset, e
 
 // servePage serves until SIGINT, SIGTERM or the end of the context. A second signal ends the
 // process at once.
-func servePage(ctx context.Context, l net.Listener, page http.Handler) error {
+func servePage(ctx context.Context, l net.Listener, page http.Handler, faults io.Writer) error {
 	ctx, restore := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer restore()
 	context.AfterFunc(ctx, restore)
 	server := &http.Server{Handler: page, ReadHeaderTimeout: lintReadTime, ReadTimeout: lintReadTime, WriteTimeout: lintWriteTime,
-		IdleTimeout: lintWriteTime, MaxHeaderBytes: lintHeader, ErrorLog: log.New(io.Discard, "", 0)} // nothing of a request is logged
+		IdleTimeout: lintWriteTime, MaxHeaderBytes: lintHeader, ErrorLog: log.New(&pageLog{to: faults}, "", 0)}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	select {
@@ -131,4 +133,29 @@ func servePage(ctx context.Context, l net.Listener, page http.Handler) error {
 		return ioError(errors.Join(err, server.Close()))
 	}
 	return nil
+}
+
+// pageLog tells faults of the server, each kind once. Nothing of a request is told: what net/http
+// says of connections, and the value of a panic, may quote it.
+type pageLog struct {
+	to io.Writer
+
+	mu              sync.Mutex
+	refused, failed bool
+}
+
+// Write implements io.Writer: one message a call.
+func (l *pageLog) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var err error
+	switch message := string(line); {
+	case strings.HasPrefix(message, "http: Accept error: ") && !l.refused:
+		l.refused = true
+		_, err = fmt.Fprintf(l.to, "obdcr: no connection can be taken: %s\n", strings.TrimSpace(strings.TrimPrefix(message, "http: Accept error: ")))
+	case strings.HasPrefix(message, "http: panic serving ") && !l.failed:
+		l.failed = true
+		_, err = fmt.Fprintln(l.to, "obdcr: the page failed at a request, by a fault of its own: please report what was asked for")
+	}
+	return len(line), err
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -84,6 +86,41 @@ func TestAPageIsForThisMachineAlone(t *testing.T) {
 	require.Equal(t, exitUsage, code)
 	code, _, _ = call("lint", "--serve", "--listen", "127.0.0.1:1000000")
 	require.Equal(t, exitIO, code)
+}
+
+// sparse is a listener of a process that has no file descriptor left, for some time.
+type sparse struct {
+	net.Listener
+
+	left int
+}
+
+func (l *sparse) Accept() (net.Conn, error) {
+	if l.left--; l.left >= 0 {
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return l.Listener.Accept()
+}
+
+// TestThePageTellsFaultsOfItsServerAlone: once each, and nothing of a request.
+func TestThePageTellsFaultsOfItsServerAlone(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, end := context.WithCancel(t.Context())
+	var out bytes.Buffer
+	ended := make(chan error, 1)
+	page := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { panic(r.FormValue("document")) })
+	go func() { ended <- servePage(ctx, &sparse{l, 3}, page, &out) }()
+	for range 2 {
+		_, err = http.PostForm("http://"+l.Addr().String(), url.Values{"document": {"MARKER"}})
+		require.Error(t, err)
+	}
+	end()
+	require.NoError(t, <-ended)
+	require.Equal(t, 1, strings.Count(out.String(), "too many open files"), out.String())
+	require.Equal(t, 1, strings.Count(out.String(), "the page failed"), out.String())
+	require.NotContains(t, out.String(), "MARKER")
 }
 
 // TestTheCommandsOfThePageRun runs those of docs/lint-page.md, at free ports.

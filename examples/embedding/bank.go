@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"net/http"
 	"strings"
 	"time"
@@ -106,7 +107,7 @@ func existingServer(d *ssatest.Directory, h http.Handler) (*http.Server, error) 
 			MinVersion: tls.VersionTLS12, CipherSuites: suites(),
 		},
 		ReadHeaderTimeout: dcr.HeaderTimeout, ReadTimeout: time.Minute, WriteTimeout: 2 * dcr.ChangeTimeout, IdleTimeout: time.Minute,
-		MaxHeaderBytes: server.MaxHeader,
+		MaxHeaderBytes: server.MaxHeader, ErrorLog: log.Default(), // of the bank's existing program
 	}, nil
 }
 

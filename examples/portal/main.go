@@ -134,7 +134,7 @@ func (e *example) serve(ctx context.Context) error {
 	defer stop()
 	pages := &http.Server{
 		Handler: e.portal.Handler(), ReadHeaderTimeout: dcr.HeaderTimeout, ReadTimeout: server.ReadTimeout, WriteTimeout: server.WriteTimeout,
-		IdleTimeout: server.IdleTimeout, MaxHeaderBytes: server.MaxHeader,
+		IdleTimeout: server.IdleTimeout, MaxHeaderBytes: server.MaxHeader, ErrorLog: e.bank.HTTPServer().ErrorLog, // a flood is a few lines
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{e.own}, MinVersion: tls.VersionTLS12,
 			CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384}},
 	}

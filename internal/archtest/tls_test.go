@@ -14,7 +14,7 @@ import (
 // needed are the fields that each literal of a type has. Of "a|b" one is enough: a function
 // that dials by itself has the settings of TLS and ends with the request.
 var needed = map[string][]string{
-	"http.Server":    {"ReadHeaderTimeout", "ReadTimeout", "WriteTimeout", "IdleTimeout", "MaxHeaderBytes"},
+	"http.Server":    {"ReadHeaderTimeout", "ReadTimeout", "WriteTimeout", "IdleTimeout", "MaxHeaderBytes", "ErrorLog"},
 	"http.Transport": {"TLSClientConfig|DialTLSContext", "MaxResponseHeaderBytes", "TLSHandshakeTimeout|DisableKeepAlives|DialTLSContext", "IdleConnTimeout|DisableKeepAlives"},
 	"http.Client":    {"Transport"},
 	"tls.Config":     {"MinVersion", "CipherSuites"},
@@ -48,10 +48,10 @@ func TestEachServerAndClientHasLimitsAndTheSuitesOfFAPI(t *testing.T) {
 }
 
 func TestAServerOrClientWithoutLimitsIsFound(t *testing.T) {
-	const complete = "ReadHeaderTimeout: 1, ReadTimeout: 1, WriteTimeout: 1, IdleTimeout: 1, MaxHeaderBytes: 1"
+	const complete = "ReadHeaderTimeout: 1, ReadTimeout: 1, WriteTimeout: 1, IdleTimeout: 1, MaxHeaderBytes: 1, ErrorLog: l"
 	for body, found := range map[string]int{
 		"_ = &http.Server{" + complete + "}":                                              0,
-		"_ = &http.Server{Handler: h}":                                                    5,
+		"_ = &http.Server{Handler: h}":                                                    6,
 		"_ = http.Server{" + strings.Replace(complete, "WriteTimeout: 1, ", "", 1) + "}":  1,
 		"_ = &tls.Config{MinVersion: tls.VersionTLS12}":                                   1,
 		"_ = &http.Transport{DisableKeepAlives: true, TLSClientConfig: c}":                1,

@@ -221,17 +221,7 @@ const (
 
 // serveAdmin answers operators: metrics, health and readiness. It ends with the context.
 func (r *running) serveAdmin(ctx context.Context, l net.Listener) error {
-	paths := &r.config.Paths
-	mux := http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		switch request.URL.EscapedPath() {
-		case paths.Health, paths.Ready:
-			r.bank.Handler().ServeHTTP(w, request)
-		default:
-			r.metrics.ServeHTTP(w, request)
-		}
-	})
-	s := &http.Server{Handler: mux, ReadHeaderTimeout: adminTimeout, ReadTimeout: adminTimeout, WriteTimeout: 2 * adminTimeout,
-		IdleTimeout: time.Minute, MaxHeaderBytes: adminHeader, ErrorLog: slog.NewLogLogger(r.log.Handler(), slog.LevelInfo)}
+	s := r.adminServer()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(l) }()
 	select {
@@ -240,4 +230,20 @@ func (r *running) serveAdmin(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 		return s.Close()
 	}
+}
+
+// adminServer makes the server for operators. It logs connections as the bank's does: the first
+// of a kind and a summary, and what keeps everybody out as an error.
+func (r *running) adminServer() *http.Server {
+	paths := &r.config.Paths
+	pages := http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		switch request.URL.EscapedPath() {
+		case paths.Health, paths.Ready:
+			r.bank.Handler().ServeHTTP(w, request)
+		default:
+			r.metrics.ServeHTTP(w, request)
+		}
+	})
+	return &http.Server{Handler: pages, ReadHeaderTimeout: adminTimeout, ReadTimeout: adminTimeout, WriteTimeout: 2 * adminTimeout,
+		IdleTimeout: time.Minute, MaxHeaderBytes: adminHeader, ErrorLog: r.bank.HTTPServer().ErrorLog}
 }
