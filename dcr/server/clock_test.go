@@ -126,3 +126,39 @@ func TestAnAssertionWhoseJTIWasForgottenIsRefusedForThat(t *testing.T) {
 	requireRefused(t, again, 401, "invalid_client")
 	assert.Contains(t, again.body, "sign a new one with a later exp")
 }
+
+// A form of a portal is known for a day, however short requests are. A clock that is ahead
+// forgets it, and the requests that end no later are refused for it once the clock is mended: for
+// as long as the clock was ahead, and a day at most.
+func TestAFormThatWasForgottenHoldsRequestsUpForADayAtMost(t *testing.T) {
+	for name, c := range map[string]struct{ formAge, ahead, refusedFor time.Duration }{
+		"two hours ahead":   {23 * time.Hour, 2 * time.Hour, time.Hour},
+		"thirty days ahead": {0, 30 * 24 * time.Hour, 24 * time.Hour},
+		"an hour ahead":     {12 * time.Hour, time.Hour, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := &turned{}
+			w := newWorld(t)
+			w.store = store.NewMemory(clock.now)
+			w.config.Store, w.config.Clock = w.store, clock.now
+			client, raw, address := w.serve(t, w.bank(t))
+			form := store.Reservation{Namespace: "manual", JTI: "a form", Until: clock.now().Add(24*time.Hour - c.formAge)}
+			require.NoError(t, w.store.Create(t.Context(), store.Client{ID: "by hand"}, store.Change{Reservation: form}))
+
+			clock.set(c.ahead)
+			other := store.Reservation{Namespace: "request", JTI: "another", Until: clock.now().Add(time.Hour)}
+			require.NoError(t, w.store.Create(t.Context(), store.Client{ID: "meanwhile"}, store.Change{Reservation: other}))
+			clock.set(0)
+			waits := w.lasting(t, client, 5*time.Minute)
+			if c.refusedFor == 0 {
+				require.Equal(t, 201, post(t, raw, address, waits).Status)
+				return
+			}
+			answer := post(t, raw, address, waits)
+			require.Equal(t, 400, answer.Status)
+			require.Equal(t, []string{"request.jti.replayed"}, rules(answer))
+			later := store.Reservation{Namespace: "request", JTI: "later", Until: clock.now().Add(c.refusedFor)}
+			require.NoError(t, w.store.Create(t.Context(), store.Client{ID: "later"}, store.Change{Reservation: later}), "what ends after it is served")
+		})
+	}
+}
