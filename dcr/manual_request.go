@@ -210,6 +210,9 @@ func (r *Registrar) checkChosen(ctx context.Context, v *VerifiedRequest, leaf *x
 	switch answer := outage(err); {
 	case answer != nil:
 		return answer
+	case errors.Is(err, ssa.ErrNoKeyPublished): // which is no matter of the certificate
+		found := verdict.Request(err)
+		v.extra = append(v.extra, certificateFault(found.Rule, found.Message, found.Fix))
 	case errors.As(err, &refusal):
 		v.extra = append(v.extra, certificateFault(verdict.CertificateRule(refusal), verdict.Certificate(refusal), chosenFix))
 	default:

@@ -1,0 +1,52 @@
+package dcr_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/ssa/ssatest"
+	"github.com/obdcr/obdcr/validate"
+)
+
+// A contact registers a certificate by the key set as a request does: a software that withdrew
+// its keys has none, and an outage is no refusal.
+func TestAContactRegistersNoCertificateOfASoftwareWithoutKeys(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault  ssatest.KeySetFault
+		status int
+		wait   time.Duration
+	}{
+		"an empty set": {ssatest.KeySetFault{Body: []byte(`{"keys":[]}`)}, http.StatusBadRequest, 0},
+		"410":          {ssatest.KeySetFault{Status: http.StatusGone}, http.StatusBadRequest, 0},
+		"404":          {ssatest.KeySetFault{Status: http.StatusNotFound}, http.StatusServiceUnavailable, 5 * time.Second},
+		"500":          {ssatest.KeySetFault{Status: http.StatusInternalServerError}, http.StatusServiceUnavailable, 10 * time.Second},
+		"a page":       {ssatest.KeySetFault{Body: []byte("<html>"), ContentType: "text/html"}, http.StatusServiceUnavailable, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, r, _ := remoteWorld(t)
+			w.directory.Misbehave(w.software.JWKSURL(), c.fault)
+			m := w.manual(t, nil)
+			m.AuthMethod, m.Certificate = claims.TLSClientAuth, w.software.TransportCertificate.Leaf
+			_, err := r.RegisterManual(context.Background(), m)
+			refusal := refusalOf(t, err)
+			require.Equal(t, c.status, refusal.Status)
+			require.Equal(t, c.wait, refusal.RetryAfter)
+			p, err := r.PreviewManual(context.Background(), "", m)
+			if c.status != http.StatusBadRequest {
+				require.Equal(t, c.status, refusalOf(t, err).Status)
+				return
+			}
+			require.NoError(t, err)
+			require.Empty(t, p.Certificates)
+			for _, report := range []*validate.Report{refusal.Report, p.Report} {
+				require.Contains(t, ruleIDs(report), "request.key.found")
+				require.NotContains(t, ruleIDs(report), "certificate.binding", "another certificate would help nobody")
+			}
+		})
+	}
+}
