@@ -2,11 +2,13 @@ package postgres_test
 
 import (
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/internal/fulltest"
@@ -80,4 +82,39 @@ func TestEndedReservationsAreForgottenByChanges(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, any)
 	require.Equal(t, start.Add(time.Minute).Unix(), mark.Unix())
+}
+
+// TestTheStatementsAboutTheMarkDoWhatTheDocumentSays: each is in docs/operations.md word for
+// word. A bank whose clock was ahead needs no restart.
+func TestTheStatementsAboutTheMarkDoWhatTheDocumentSays(t *testing.T) {
+	document, err := os.ReadFile("../../docs/operations.md")
+	require.NoError(t, err)
+	const look, free = "SELECT to_timestamp(ends_at) FROM reservation_marks WHERE name = 'forgotten'", "DELETE FROM reservation_marks WHERE name = 'forgotten'"
+	require.Contains(t, string(document), look)
+	require.Contains(t, string(document), free)
+	_, _, dsn, ok := scratch(t)
+	if !ok {
+		return
+	}
+	s := open(t, dsn)
+	end := time.Now().Add(time.Hour).Truncate(time.Second)
+	until := func(jti string, end time.Time) store.Change {
+		with := store.Change{Reservation: jtiOf(jti)}
+		with.Reservation.Until = end
+		return with
+	}
+	require.NoError(t, s.Create(t.Context(), registration("a"), until("a", end)))
+	ahead := openAt(t, dsn, func() time.Time { return end.Add(time.Hour) })
+	_, err = ahead.Purge(t.Context(), store.Purge{Limit: 10})
+	require.NoError(t, err)
+	require.ErrorIs(t, s.Create(t.Context(), registration("b"), until("b", end)), store.ErrForgotten)
+
+	conn, err := pgx.Connect(t.Context(), dsn)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(t.Context())) }()
+	var mark time.Time
+	require.NoError(t, conn.QueryRow(t.Context(), look).Scan(&mark))
+	require.Equal(t, end.Unix(), mark.Unix())
+	run(t, dsn, free)
+	require.NoError(t, s.Create(t.Context(), registration("b"), until("b", end)))
 }
