@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/internal/contain"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/store"
 )
@@ -69,14 +70,14 @@ func (v *visit) failure(err error) *failure {
 		return errNoApplication
 	case errors.As(err, &e) && e.Status < http.StatusInternalServerError:
 		return &failure{e.Status, "The bank refuses this", e.Description, false}
-	case errors.As(err, &e) && e.Status == http.StatusServiceUnavailable && !errors.Is(err, errPanic):
+	case errors.As(err, &e) && e.Status == http.StatusServiceUnavailable && !errors.Is(err, contain.ErrPanic):
 		if e.RetryAfter > 0 {
 			text.RetryAfter(v.w.Header(), e.RetryAfter)
 		}
 		return &failure{e.Status, "This does not work at the moment", sentence(e.Description) + " Nothing is half done. Try again in a minute.", false}
 	}
 	v.config.Logger.ErrorContext(v.ctx(), "a page of the portal failed", "path", text.Echo(v.r.URL.Path), "error", text.Bounded{Err: err})
-	if errors.Is(err, errPanic) || e != nil {
+	if errors.Is(err, contain.ErrPanic) || e != nil {
 		return errFault
 	}
 	return &failure{http.StatusServiceUnavailable, "This does not work at the moment", "Nothing is half done. Try again in a minute.", false}

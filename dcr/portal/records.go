@@ -3,16 +3,12 @@ package portal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/obdcr/obdcr/dcr/internal/contain"
 	"github.com/obdcr/obdcr/store"
 )
-
-// errPanic means that the store panicked. What it was asked for may be done.
-var errPanic = errors.New("portal: panic of the store")
 
 // records are the methods of the store that the portal needs. A panic of one is an error: a
 // page that tells what was done, such as a client secret, is sent all the same. The log has the
@@ -57,14 +53,7 @@ func recordsOf(s store.Store) (*records, error) {
 }
 
 // safely calls the store.
-func (c *records) safely(do func() error) (err error) {
-	defer func() {
-		if found := recover(); found != nil {
-			err = fmt.Errorf("%w: %s", errPanic, contain.Log(c.log, found))
-		}
-	}()
-	return do()
-}
+func (c *records) safely(do func() error) error { return contain.Call(c.log, do) }
 
 func (c *records) get(ctx context.Context, id string) (found store.Client, err error) {
 	err = c.safely(func() (err error) { found, err = c.store.Get(ctx, id); return err })

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/dcr/internal/contain"
 	"github.com/obdcr/obdcr/internal/fetch"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/internal/uri"
@@ -131,7 +132,7 @@ func (o *overlay) run(ctx context.Context) {
 	retry, out := discoveryRetry, false
 	for {
 		wait := o.source.Every
-		err := o.refresh(ctx)
+		err := contain.Call(o.log, func() error { return o.refresh(ctx) }) // by an HTTPClient of the bank's
 		if ctx.Err() != nil {
 			return
 		}
@@ -170,7 +171,8 @@ func (o *overlay) tell(err error, out bool) {
 // jittered adds up to a tenth by chance. Without randomness it adds nothing.
 func (o *overlay) jittered(wait time.Duration) time.Duration {
 	var chance [2]byte
-	if _, err := io.ReadFull(o.random, chance[:]); err != nil {
+	err := contain.Call(o.log, func() error { _, err := io.ReadFull(o.random, chance[:]); return err })
+	if err != nil {
 		return wait
 	}
 	return wait + wait/10*time.Duration(binary.BigEndian.Uint16(chance[:]))/(1<<16)

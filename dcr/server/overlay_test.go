@@ -253,6 +253,33 @@ func TestWhatDoesNotFitIsLoggedOnceAndWhenItChanges(t *testing.T) {
 	}
 }
 
+// wildClient is an HTTPClient of a bank that panics at its first requests.
+type wildClient struct {
+	http.RoundTripper
+	left int
+}
+
+func (c *wildClient) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.left--; c.left >= 0 {
+		panic("the proxy of the bank's own")
+	}
+	return c.RoundTripper.RoundTrip(r)
+}
+
+// Nobody asks for what Run does, so a panic there would end the process.
+func TestRunOutlivesCodeOfTheBankThatPanics(t *testing.T) {
+	w := newWorld(t)
+	var out bytes.Buffer
+	w.config.Logger = slog.New(slog.NewTextHandler(&out, nil))
+	as := w.frontOf(t)
+	w.config.DiscoveryFrom.HTTPClient.Transport, w.config.Random = &wildClient{as, 2}, raving{}
+	b := w.bank(t)
+	as.runs(t, b, time.Minute)
+	requireOverlaid(t, b.Discovery())
+	require.Equal(t, 2, strings.Count(out.String(), "the proxy of the bank's own\" stack="))
+	require.Contains(t, out.String(), "is read again")
+}
+
 func TestSeveralProcessesDoNotAskAtOnce(t *testing.T) {
 	w := newWorld(t)
 	as := w.frontOf(t)

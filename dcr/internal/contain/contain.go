@@ -4,6 +4,7 @@
 package contain
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -22,6 +23,19 @@ func Log(log *slog.Logger, found any) string {
 	said := text.ASCII(fmt.Sprint(found), text.MaxDescription)
 	log.Error("code of the bank panicked", "panic", said, "stack", string(stack[:min(len(stack), maxStack)]))
 	return said
+}
+
+// ErrPanic means that code of the bank panicked. What it was asked for may be done.
+var ErrPanic = errors.New("panic of the bank's code")
+
+// Call calls code of the bank. A panic is logged, and is an error that wraps ErrPanic.
+func Call(log *slog.Logger, do func() error) (err error) {
+	defer func() {
+		if found := recover(); found != nil {
+			err = fmt.Errorf("%w: %s", ErrPanic, Log(log, found))
+		}
+	}()
+	return do()
 }
 
 // Handler answers 500 where next panics, and logs the panic. After an answer has begun it
