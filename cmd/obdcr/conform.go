@@ -92,6 +92,6 @@ func (o *conformOptions) conformFlags(c *cobra.Command) {
 	f.StringVar(&o.journal, "journal", "obdcr-conform.journal", "a new `FILE` that lists the clients to delete, with their secrets; it goes away with them")
 	f.BoolVar(&o.cleanUp, "clean-up", false, "delete the clients that --journal still lists, and play no case")
 	f.StringVar(&o.second, "second", "", "a config.json of another software, a `FILE`; without it cases with two software are not run")
-	f.StringVar(&o.testDirectory, "test-directory", "", "the `URL` of a directory that mints statements and enrols software for tests, as the sandbox's does by "+
-		"POST /ssa and /tpp; without it cases with other statements are not run")
+	f.StringVar(&o.testDirectory, "test-directory", "", "the `URL` of a directory that mints statements, enrols software and issues bad certificates, "+
+		"as the sandbox's does by POST /ssa, /tpp and /certificates; without it cases that need these are not run")
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
 	"github.com/obdcr/obdcr/dcr/conform"
 	"github.com/obdcr/obdcr/dcr/tpp"
-	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 )
 
@@ -29,8 +28,8 @@ type testDirectory struct {
 }
 
 // useTestDirectory has the cases mint statements at --test-directory, and makes a second software there unless
-// --second has given one.
-func (a *app) useTestDirectory(ctx context.Context, o *conformOptions, c *conform.Config) error {
+// --second has given one, and the certificates that the cases need.
+func (a *app) useTestDirectory(ctx context.Context, o *conformOptions, c *conform.Config, cases []conform.Case) error {
 	if !strings.HasPrefix(strings.ToLower(o.testDirectory), "https://") {
 		return usageError("--test-directory: the address of a directory is an https URL")
 	}
@@ -48,7 +47,10 @@ func (a *app) useTestDirectory(ctx context.Context, o *conformOptions, c *confor
 		}
 		c.Second, o.enrolled = second, config
 	}
-	return a.secondMints(d, c)
+	if err := a.secondMints(d, c); err != nil {
+		return err
+	}
+	return a.useCertificates(ctx, d, c, cases)
 }
 
 // secondMints has the second software mint statements too.
@@ -68,7 +70,7 @@ func (a *app) directoryError(err error) error {
 
 // enrol makes another software, by POST /tpp, and returns its configuration too.
 func (d *testDirectory) enrol(ctx context.Context) (*conform.Registrant, json.RawMessage, error) {
-	made, err := d.post(ctx, "/tpp", []byte("{}"))
+	made, err := d.post(ctx, "/tpp", "application/json", []byte("{}"))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -152,18 +154,18 @@ func (d *testDirectory) mint(own map[string]any) conform.StatementSource {
 		if err != nil {
 			return "", err
 		}
-		minted, err := d.post(ctx, "/ssa", body)
+		minted, err := d.post(ctx, "/ssa", "application/json", body)
 		return strings.TrimSpace(string(minted)), err
 	}
 }
 
-// post sends a JSON object and returns the answer.
-func (d *testDirectory) post(ctx context.Context, path string, body []byte) ([]byte, error) {
+// post sends a document and returns the answer.
+func (d *testDirectory) post(ctx context.Context, path, mediaType string, body []byte) ([]byte, error) {
 	q, err := http.NewRequestWithContext(ctx, http.MethodPost, d.address+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	q.Header.Set("Content-Type", "application/json")
+	q.Header.Set("Content-Type", mediaType)
 	answer, err := d.http.Do(q)
 	if err != nil {
 		return nil, tpp.Lost("directory", false, err)
@@ -171,7 +173,7 @@ func (d *testDirectory) post(ctx context.Context, path string, body []byte) ([]b
 	defer answer.Body.Close()
 	said, err := io.ReadAll(io.LimitReader(answer.Body, maxMinted))
 	if err == nil && answer.StatusCode/100 != 2 {
-		err = fmt.Errorf("POST %s was answered %d: %s", path, answer.StatusCode, text.Echo(string(said)))
+		err = &refusedByDirectory{path: path, status: answer.StatusCode, said: string(said)}
 	}
 	return said, err
 }

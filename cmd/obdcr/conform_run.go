@@ -33,7 +33,7 @@ func (a *app) conform(ctx context.Context, out io.Writer, o *conformOptions) err
 	if o.dryRun {
 		return listCases(out, cases)
 	}
-	c, err := a.conformConfig(ctx, o)
+	c, err := a.conformConfig(ctx, o, cases)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func listCases(out io.Writer, cases []conform.Case) error {
 }
 
 // conformConfig makes the configuration of a run from --config and the flags.
-func (a *app) conformConfig(ctx context.Context, o *conformOptions) (*conform.Config, error) {
+func (a *app) conformConfig(ctx context.Context, o *conformOptions, cases []conform.Case) (*conform.Config, error) {
 	by := tpp.Credentials{Method: claims.AuthMethod(o.authMethod)}
 	t, err := a.connect(ctx, &o.clientOptions, "conform", &by)
 	if err != nil {
@@ -162,7 +162,7 @@ func (a *app) conformConfig(ctx context.Context, o *conformOptions) (*conform.Co
 		return nil, err
 	}
 	if o.testDirectory != "" && !o.cleanUp {
-		return c, a.useTestDirectory(ctx, o, c)
+		return c, a.useTestDirectory(ctx, o, c, cases)
 	}
 	return c, nil
 }

@@ -59,6 +59,19 @@ func TestConformJudgesTheSandboxAsAUserWould(t *testing.T) {
 	require.True(t, ran["conform --config"] && ran["conform --dry-run"] && ran["conform compare"] && ran["conform show"], "%v", ran)
 	_, err = os.Stat(filepath.Join(dir, "obdcr-conform.journal"))
 	require.ErrorIs(t, err, fs.ErrNotExist, "nothing is left to delete")
+	if fulltest.Asked() {
+		requireNumbersOfTheDirectory(t, string(page), conformReport(t, filepath.Join(dir, "report.json")), conformReport(t, filepath.Join(dir, "whole.json")))
+	}
+}
+
+// requireNumbersOfTheDirectory requires that the documents tell how many cases are not run without and with --test-directory.
+func requireNumbersOfTheDirectory(t *testing.T, page string, without, with *conform.Report) {
+	t.Helper()
+	all, none, some := len(with.Results), without.Counts[conform.NotRun], with.Counts[conform.NotRun]
+	require.Contains(t, page, fmt.Sprintf("%d of %d cases are not run at the sandbox; with it, %d are not run. The %d between", none, all, some, none-some))
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	require.Contains(t, string(readme), fmt.Sprintf("adds the other %d of %d", none-some, all))
 }
 
 // unquoted takes the quotation marks of a shell away.

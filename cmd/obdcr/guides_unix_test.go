@@ -127,6 +127,9 @@ func TestTheGuidesForTestersDoWhatTheySay(t *testing.T) {
 					verdict, err := os.ReadFile(filepath.Join(g.dir, "verdict.html"))
 					require.NoError(t, err)
 					require.Contains(t, string(verdict), "Valid as far as checked")
+					expired, err := os.ReadFile(filepath.Join(g.dir, "expired.pem"))
+					require.NoError(t, err)
+					require.Contains(t, string(expired), "BEGIN CERTIFICATE")
 				}
 			}
 		})

@@ -142,7 +142,15 @@ var registerBad = []refusal{
 		}},
 	{id: "scope-beyond-roles", title: "A scope that no role of the software allows is refused", rules: []string{validate.RuleScopeWithinRoles,
 		validate.RuleScopeSupported},
-		changes: func(p *play) []change { return []change{set("/scope", "openid "+beyond(p))} }},
+		changes: func(p *play) []change {
+			if scope := beyond(p); scope != "" {
+				return []change{set("/scope", "openid "+scope)}
+			}
+			if p.software().Mint == nil {
+				p.notRun("the software has every role, and it needs a statement with fewer, which only the directory can sign")
+			}
+			return []change{claim("software_roles", []any{string(claims.AISP)}), set("/scope", "openid payments")}
+		}},
 	{id: "scope-unknown", title: "A scope that the bank does not know is refused", rules: []string{validate.RuleScopeSupported},
 		changes: with(set("/scope", "openid obdcr_unknown_scope"))},
 	{id: "method-unknown", title: "A method of authentication that nobody knows is refused",
@@ -173,7 +181,7 @@ var registerBad = []refusal{
 		}},
 }
 
-// beyond is a scope of open banking that the software's roles do not allow.
+// beyond is a scope of open banking that the software's roles do not allow; "" if they allow each.
 func beyond(p *play) string {
 	all, _ := objectOf([]byte(statementPayload(p)))
 	for scope, role := range map[string]claims.Role{"payments": claims.PISP, "accounts": claims.AISP, "fundsconfirmations": claims.CBPII} {
@@ -181,7 +189,6 @@ func beyond(p *play) string {
 			return scope
 		}
 	}
-	p.notRun("the software has every role")
 	return ""
 }
 

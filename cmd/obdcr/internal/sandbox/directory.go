@@ -107,6 +107,9 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/tpp":
 		d.verb(w, r, maxVerb, map[string]verb{http.MethodPost: d.postSoftware})
 		return
+	case "/certificates":
+		d.verb(w, r, maxVerb, map[string]verb{http.MethodPost: d.postCertificate})
+		return
 	case "/rotate":
 		d.verb(w, r, maxVerb, map[string]verb{http.MethodPost: d.rotate})
 		return
