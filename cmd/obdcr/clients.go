@@ -78,7 +78,7 @@ func (a *app) openRegister(ctx context.Context, o *registerFlags) (stores.Opened
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := stores.Open(ctx, name, stores.Options{Existing: true, NoMigrate: true})
+	s, err := stores.Open(ctx, name, stores.Options{Existing: true, NoMigrate: true, Beside: true, Logger: a.warnings()})
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && o.store != "":
 		return nil, nil, ioError(fmt.Errorf("%w; --store takes a file that is there, or postgres://USER@HOST/DATABASE", err))

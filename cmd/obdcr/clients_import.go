@@ -114,7 +114,7 @@ func (a *app) importInto(ctx context.Context, o *importOptions, name string, in 
 			return err
 		}
 	}
-	s, err := stores.Open(ctx, registered, stores.Options{})
+	s, err := stores.Open(ctx, registered, stores.Options{Beside: true, Logger: a.warnings()})
 	if err != nil {
 		return ioError(err)
 	}

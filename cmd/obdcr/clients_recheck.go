@@ -146,7 +146,7 @@ func (a *app) recheck(ctx context.Context, c *cobra.Command, o *recheckOptions) 
 	ctx, restore := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer restore()
 	context.AfterFunc(ctx, restore) // from then on a second signal ends the process at once
-	opened, err := stores.Open(ctx, name, stores.Options{Existing: true, NoMigrate: true})
+	opened, err := stores.Open(ctx, name, stores.Options{Existing: true, NoMigrate: true, Beside: true, Logger: a.warnings()})
 	if err != nil {
 		return ioError(err)
 	}

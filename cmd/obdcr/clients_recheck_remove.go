@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"strings"
 
@@ -50,7 +49,7 @@ func (r *rechecked) removal(ctx context.Context, s recheck.Summary) error {
 // removeAll judges each client once more, by key sets that are read anew, and has the bank
 // remove what still is not admitted.
 func (r *rechecked) removeAll(ctx context.Context, refused []recheck.Client) error {
-	bank, done, err := r.config.Registrar(r.store, slog.New(slog.NewTextHandler(r.app.err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: shortTime})))
+	bank, done, err := r.config.Registrar(r.store, r.app.warnings())
 	if err != nil {
 		return serveError(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 
@@ -70,7 +69,7 @@ func (a *app) removeClient(ctx context.Context, o *removeOptions, id string, s s
 			return err
 		}
 	}
-	r, done, err := config.Registrar(s, slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: shortTime})))
+	r, done, err := config.Registrar(s, a.warnings())
 	if err != nil {
 		return serveError(err)
 	}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +20,7 @@ import (
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/stores"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
+	"github.com/obdcr/obdcr/store/sqlite"
 )
 
 // TestOperatorScripts runs the commands of a bank's operators. Each script has a store with
@@ -162,4 +165,29 @@ func TestAnExportWithoutTheSealingKeyLeavesNoFile(t *testing.T) {
 	info, err := os.Stat(out)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
+// TestACommandTellsOfALogThatIsLost: the operator learns it, and the bank that opens the file
+// after each command.
+func TestACommandTellsOfALogThatIsLost(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clients.db")
+	open := func() (*sqlite.Store, string) {
+		var log bytes.Buffer
+		s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		require.NoError(t, err)
+		return s, log.String()
+	}
+	s, _ := open()
+	require.NoError(t, s.Close())
+	require.NoError(t, os.WriteFile(path+"-open", nil, 0o600)) // as a bank leaves it that is killed, and whose log is deleted
+	const lost = "its log is not there"
+	for _, args := range [][]string{{"clients", "list"}, {"clients", "show", "x"}, {"clients", "export", "--out", filepath.Join(t.TempDir(), "x.jsonl")}} {
+		_, _, said := call(append(args, "--store", path)...)
+		require.Contains(t, said, lost, args)
+	}
+	s, said := open()
+	require.Contains(t, said, lost)
+	require.NoError(t, s.Close())
+	_, _, said = call("clients", "list", "--store", path)
+	require.NotContains(t, said, lost)
 }

@@ -52,7 +52,7 @@ newer program are left as they are, and the exit code is 3.`,
 				if !before.Usable {
 					return fmt.Errorf("the tables have version %d, which is newer than this program: use the one that made them, or a later one", before.Version)
 				}
-				if err := stores.Migrate(c.Context(), name); err != nil {
+				if err := stores.Migrate(c.Context(), name, a.warnings()); err != nil {
 					return err
 				}
 				after, err := stores.Tables(c.Context(), name)

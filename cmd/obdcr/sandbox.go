@@ -161,6 +161,11 @@ func (a *app) sandboxConfig(c *cobra.Command, o *sandboxOptions) (sandbox.Config
 	return config, nil
 }
 
+// warnings is the log of a command: warnings and errors, on standard error.
+func (a *app) warnings() *slog.Logger {
+	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: shortTime}))
+}
+
 // shortTime cuts the time of a log line to seconds.
 func shortTime(_ []string, attribute slog.Attr) slog.Attr {
 	if attribute.Key == slog.TimeKey {

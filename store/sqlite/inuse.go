@@ -20,19 +20,20 @@ const closing = time.Second
 // last checkpoint is lost then, and nothing but the log says so.
 //
 // A process that closes the store at this moment has removed the log, and is about to remove
-// the mark: noticeLostLog gives it a second.
-func noticeLostLog(path string, log *slog.Logger) {
+// the mark: noticeLostLog gives it a second. It returns whether the log was lost.
+func noticeLostLog(path string, log *slog.Logger) (lost bool) {
 	for range 10 {
 		_, err := os.Stat(inUseName(path))
 		_, logErr := os.Stat(walName(path))
 		if err != nil || !errors.Is(logErr, fs.ErrNotExist) {
-			return
+			return false
 		}
 		time.Sleep(closing / 10)
 	}
 	log.Error("the store was not closed, and its log is not there: what was acknowledged since the last checkpoint is lost, "+
 		"unless another program, such as sqlite3, has opened and closed the file since; if the log was moved, stop, put it back and start again; "+
 		"else compare the clients with those of the authorization server", "file", path, "log", walName(path))
+	return true
 }
 
 // setInUse makes the file that says that the store is in use.

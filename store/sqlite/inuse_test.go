@@ -54,6 +54,29 @@ func TestALogThatWasDeletedWhileTheBankWasDownIsMissed(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+// A tool that is first to open the file is told, and so is the bank after it.
+func TestALogThatAToolMissesIsMissedByTheBankToo(t *testing.T) {
+	path := left(t)
+	require.NoError(t, os.Remove(path+"-wal"))
+	for range 2 {
+		log := &bytes.Buffer{}
+		s, err := Open(t.Context(), Config{Path: path, Beside: true, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		require.NoError(t, err)
+		require.Contains(t, log.String(), lostLog)
+		require.NoError(t, s.Close())
+	}
+	s, said := opened(t, path)
+	require.Contains(t, said, lostLog)
+	require.NoError(t, s.Close())
+	tool, err := Open(t.Context(), Config{Path: path, Beside: true})
+	require.NoError(t, err)
+	require.NoError(t, tool.Close())
+	require.NoFileExists(t, path+"-open")
+	s, said = opened(t, path)
+	require.Empty(t, said)
+	require.NoError(t, s.Close())
+}
+
 func TestNoLogIsMissedWhereNoneIsMissing(t *testing.T) {
 	path := left(t)
 	s, said := opened(t, path)

@@ -58,14 +58,18 @@ type Config struct {
 	// Logger gets what the operator has to know: a log of the file that was deleted while it
 	// was open, a check that did not end. Nil logs nothing.
 	Logger *slog.Logger
+	// Beside says that a tool opens the file, and not the bank that works with it. A log that was
+	// lost while nobody had the file open is told to both.
+	Beside bool
 }
 
 // Store is a store in one SQLite file. Make it with Open: the zero value does not work.
 // Its methods are safe for concurrent use.
 type Store struct {
-	clock func() time.Time
-	write *writer
-	read  *reader
+	clock  func() time.Time
+	write  *writer
+	read   *reader
+	untold bool // the bank has yet to be told that the log was lost
 }
 
 var (
@@ -108,14 +112,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 
 // openAs opens a file that is there. It looks at all of it before anything is written.
 func openAs(ctx context.Context, path string, c Config) (*Store, error) {
-	noticeLostLog(path, c.Logger)
+	lost := noticeLostLog(path, c.Logger)
 	if err := checkFile(ctx, path, cmp.Or(c.CheckTimeout, checkTimeout), c.Logger); err != nil {
 		return nil, err
 	}
 	if err := migrate(ctx, path); err != nil {
 		return nil, err
 	}
-	s := &Store{clock: c.Clock}
+	s := &Store{clock: c.Clock, untold: lost && c.Beside}
 	var err error
 	if s.write, err = newWriter(ctx, path); err != nil {
 		return nil, err
@@ -134,7 +138,7 @@ func openAs(ctx context.Context, path string, c Config) (*Store, error) {
 // the store returns an error.
 func (s *Store) Close() error {
 	err := errors.Join(s.read.close(), s.write.close())
-	if g := s.write.guard; err == nil || g.saved {
+	if g := s.write.guard; !s.untold && (err == nil || g.saved) {
 		err = errors.Join(err, endUse(g.path, g.log))
 	}
 	if err != nil {

@@ -37,8 +37,11 @@ type Options struct {
 	Existing bool
 	// NoMigrate leaves the tables of a PostgreSQL database as they are.
 	NoMigrate bool
-	Clock     func() time.Time // nil means time.Now
-	Logger    *slog.Logger     // nil logs nothing
+	// Beside is for a command beside a bank: what the bank has to be told about its file is left
+	// for it.
+	Beside bool
+	Clock  func() time.Time // nil means time.Now
+	Logger *slog.Logger     // nil logs nothing
 }
 
 // IsPostgres reports whether a name is the address of a PostgreSQL database.
@@ -77,7 +80,7 @@ func Open(ctx context.Context, named claims.Secret, o Options) (Opened, error) {
 			return nil, err
 		}
 	}
-	s, err := sqlite.Open(ctx, sqlite.Config{Path: name, Clock: o.Clock, Logger: o.Logger})
+	s, err := sqlite.Open(ctx, sqlite.Config{Path: name, Clock: o.Clock, Logger: o.Logger, Beside: o.Beside})
 	if err != nil {
 		return nil, failed(name, err)
 	}

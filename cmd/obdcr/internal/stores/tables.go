@@ -3,6 +3,7 @@ package stores
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/store/postgres"
@@ -32,8 +33,8 @@ func Tables(ctx context.Context, named claims.Secret) (TablesVersion, error) {
 }
 
 // Migrate makes the tables of a store, or brings them up to date. It makes a file of SQLite
-// that is not there.
-func Migrate(ctx context.Context, named claims.Secret) error {
+// that is not there. The log gets what the operator has to know of the file.
+func Migrate(ctx context.Context, named claims.Secret, log *slog.Logger) error {
 	name := named.Reveal()
 	if IsPostgres(name) {
 		if err := postgres.Migrate(ctx, named); err != nil {
@@ -41,7 +42,7 @@ func Migrate(ctx context.Context, named claims.Secret) error {
 		}
 		return nil
 	}
-	s, err := Open(ctx, named, Options{})
+	s, err := Open(ctx, named, Options{Beside: true, Logger: log})
 	if err != nil {
 		return err
 	}

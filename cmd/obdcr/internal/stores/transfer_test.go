@@ -215,7 +215,7 @@ func TestTablesAreToldOfEitherStore(t *testing.T) {
 		v, err := stores.Tables(t.Context(), name)
 		require.NoError(t, err)
 		assert.Zero(t, v.Version)
-		require.NoError(t, stores.Migrate(t.Context(), name))
+		require.NoError(t, stores.Migrate(t.Context(), name, nil))
 		v, err = stores.Tables(t.Context(), name)
 		require.NoError(t, err)
 		assert.Equal(t, v.Known, v.Version)
