@@ -55,7 +55,7 @@ func (a *app) judgeVector(ctx context.Context, c candidate, data string, by *jud
 		return judgement{err: usageError("%s: %w", shownName(c.name), err)}
 	}
 	shown := a.resultOf(c.name, v.Kind == signed.Statement, &lintOptions{}, result)
-	shown.Checks = result.Checks
+	shown.Vector, shown.Checks = v.Name, result.Checks
 	for _, check := range []*validate.Check{&shown.Checks.RequestSignature, &shown.Checks.StatementSignature, &shown.Checks.Audience, &shown.Checks.Certificate} {
 		if check.State == validate.CheckNotChecked && check.Note == "" {
 			check.Note = "the test vector does not tell what that needs"

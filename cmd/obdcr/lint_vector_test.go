@@ -20,7 +20,13 @@ const vectorFolder = "../../dcr/vectors/signed/data"
 
 // toldOfVector is what a report in JSON says of a vector.
 type toldOfVector struct {
-	File       string
+	File   string
+	Vector string
+	Found  struct {
+		Valid           bool
+		Rules, Warnings []string
+		Wire            validate.Code
+	}
 	Valid      bool
 	Wire       *struct{ Error validate.Code }
 	Violations []struct {
@@ -78,6 +84,9 @@ func TestOneLintJudgesAllVectorsAsTheyExpect(t *testing.T) {
 		assert.Equal(t, v.Expect.Wire, wire, v.Name)
 		assert.Equal(t, v.Expect.Rules, got.rules(validate.SeverityError), v.Name)
 		assert.Equal(t, v.Expect.Warnings, got.rules(validate.SeverityWarning), v.Name)
+		assert.Equal(t, v.Name, got.Vector)
+		assert.Equal(t, []any{v.Expect.Valid, v.Expect.Rules, v.Expect.Warnings, v.Expect.Wire},
+			[]any{got.Found.Valid, got.Found.Rules, got.Found.Warnings, got.Found.Wire}, v.Name)
 	}
 }
 

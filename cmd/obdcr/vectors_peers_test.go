@@ -54,8 +54,7 @@ func TestJoseAgreesOnSignaturesAndSignsRequests(t *testing.T) {
 	if !realtest.Asked(t, "JavaScript") {
 		return
 	}
-	l := &otherLanguage{dir: copyOfRunner(t, "jose"), runner: []string{"node", "peer.mjs"}}
-	l.does(t, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	l := javaScript(t, "jose", "peer.mjs")
 	l.agrees(t, refusedByPeers["jose"])
 	l.signs(t)
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -80,10 +79,12 @@ func java(t *testing.T, folder string) *otherLanguage {
 	return l
 }
 
-// javaScript has a runner without libraries.
-func javaScript(t *testing.T) *otherLanguage {
+// javaScript fetches the libraries of a program.
+func javaScript(t *testing.T, folder, program string) *otherLanguage {
 	t.Helper()
-	return &otherLanguage{dir: copyOfRunner(t, "javascript"), runner: []string{"node", "vectors.mjs"}}
+	l := &otherLanguage{dir: copyOfRunner(t, folder), runner: []string{"node", program}}
+	l.does(t, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	return l
 }
 
 func TestPythonJudgesAndPlaysTheVectors(t *testing.T) {
@@ -104,7 +105,7 @@ func TestJavaScriptJudgesAndPlaysTheVectors(t *testing.T) {
 	if !realtest.Asked(t, "JavaScript") {
 		return
 	}
-	javaScript(t).judgesAndPlays(t)
+	javaScript(t, "javascript", "vectors.mjs").judgesAndPlays(t)
 }
 
 // judgesAndPlays has a runner judge all vectors and play all live ones, and then others that
@@ -130,6 +131,7 @@ func (l *otherLanguage) judgesAndPlays(t *testing.T) {
 		require.Empty(t, left, "a client is left")
 	}
 	l.noticesWhatIsWrong(t, obdcr, sandboxes[0])
+	l.noticesABankThatIsWrong(t, obdcr, sandboxes[0])
 }
 
 // noticesWhatIsWrong has the runner judge few vectors, each time with another fault.
@@ -163,6 +165,43 @@ func (l *otherLanguage) noticesWhatIsWrong(t *testing.T, obdcr, sandbox string) 
 		require.Contains(t, out, c.says, name)
 		require.Equal(t, c.old == "", code == 0, "%s: %s", name, out)
 		require.NotContains(t, out, good)
+	}
+}
+
+// noticesABankThatIsWrong has the runner play a vector against a sandbox that refuses it, and
+// then without a sandbox or obdcr.
+func (l *otherLanguage) noticesABankThatIsWrong(t *testing.T, obdcr, right string) {
+	t.Helper()
+	const good = "redirect_uris.https/scheme-in-upper-case" // of an AISP
+	folder := someVectors(t, good)
+	wrong := startPlayground(t, right, &signed.Vector{Profile: validate.OBIE33, Policy: json.RawMessage(`{"served_roles": ["PISP"]}`)})
+	ready := func(dir string, change func(members map[string]any)) string {
+		text, err := os.ReadFile(filepath.Join(dir, "ready.json"))
+		require.NoError(t, err)
+		members := map[string]any{}
+		require.NoError(t, json.Unmarshal(text, &members))
+		change(members)
+		text, err = json.Marshal(members)
+		require.NoError(t, err)
+		other := t.TempDir()
+		require.NoError(t, os.CopyFS(other, os.DirFS(dir)))
+		require.NoError(t, os.WriteFile(filepath.Join(other, "ready.json"), text, 0o600))
+		return other
+	}
+	lies := ready(wrong, func(members map[string]any) { delete(members, "policy") })
+	ended := ready(right, func(members map[string]any) {
+		members["directory"], members["registration_endpoint"] = "https://127.0.0.1:1", "https://127.0.0.1:1/register"
+	})
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	for name, c := range map[string]struct{ obdcr, sandbox, says string }{
+		"another answer":       {obdcr, lies, good},
+		"a sandbox that ended": {obdcr, ended, ended},
+		"no sandbox":           {obdcr, nowhere, nowhere},
+		"no obdcr":             {nowhere, right, nowhere},
+	} {
+		out, code, _ := l.run(t, slices.Concat(l.runner, []string{c.obdcr, folder, c.sandbox})...)
+		require.Contains(t, out, c.says, name)
+		require.NotZero(t, code, "%s: %s", name, out)
 	}
 }
 
@@ -202,11 +241,10 @@ func absolute(t *testing.T, name string) string {
 	return path
 }
 
-// playgrounds starts a sandbox for each profile and policy of live vectors, and returns what a
-// runner takes: the folder, and the file with a policy where it is not the default one. The
-// first is the command itself, as a tester starts it; the others run in this process.
-// clients returns the clients that each has.
-func playgrounds(t *testing.T, vectors []signed.Vector) (arguments []string, clients func() []string) {
+// playgrounds starts a sandbox for each profile and policy of live vectors, and returns their
+// folders. The first is the command itself, as a tester starts it; the others run in this
+// process. clients returns the clients that each has.
+func playgrounds(t *testing.T, vectors []signed.Vector) (dirs []string, clients func() []string) {
 	t.Helper()
 	first := filepath.Join(t.TempDir(), "sandbox")
 	runSandbox(t, first)
@@ -226,15 +264,11 @@ func playgrounds(t *testing.T, vectors []signed.Vector) (arguments []string, cli
 		}
 	}
 	for _, of := range slices.Sorted(maps.Keys(folders)) {
-		argument := folders[of]
-		if _, policy, _ := strings.Cut(of, " "); policy != "" {
-			argument += "=" + filepath.Join(folders[of], "given.json")
+		if folders[of] != first {
+			dirs = append(dirs, folders[of])
 		}
-		arguments = append(arguments, argument)
 	}
-	slices.SortStableFunc(arguments, func(a, b string) int { return strings.Count(a, first) - strings.Count(b, first) })
-	slices.Reverse(arguments)
-	return arguments, func() []string {
+	return slices.Insert(dirs, 0, first), func() []string {
 		var all []string
 		for _, folder := range folders {
 			code, out, notes := call("clients", "list", "--store", filepath.Join(folder, "obdcr.db"), "-o", "csv")
@@ -261,7 +295,6 @@ func startPlayground(t *testing.T, keysOf string, v *signed.Vector) string {
 	config := sandbox.Config{Dir: dir, Profile: v.Profile, Listen: "127.0.0.1:0", Directory: "127.0.0.1:0"}
 	if v.Policy != nil {
 		config.Policy = v.Policy
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "given.json"), v.Policy, 0o600))
 	}
 	s, err := sandbox.Start(t.Context(), config)
 	require.NoError(t, err, "%s", v.Name)
@@ -273,28 +306,20 @@ func startPlayground(t *testing.T, keysOf string, v *signed.Vector) string {
 	return dir
 }
 
-// TestTheRunnersAreShort: a tester reads one before he runs it. Lines without blank ones,
-// comments, imports and closing brackets count.
+// TestTheRunnersAreShort: a tester reads one before he runs it. Every line counts.
 func TestTheRunnersAreShort(t *testing.T) {
-	nothing := regexp.MustCompile(`^\s*((#|//|/?\*|import |from ).*|[\])};]*)$`)
-	seen := 0
-	for _, pattern := range []string{"*/*.py", "*/*.java", "*/*.mjs"} {
-		files, err := filepath.Glob(filepath.Join(otherRunners, pattern))
+	for folder, runner := range map[string]string{"python": "vectors.py", "java": "Vectors.java", "javascript": "vectors.mjs"} {
+		text, err := os.ReadFile(filepath.Join(otherRunners, folder, runner))
 		require.NoError(t, err)
-		for _, file := range files {
-			seen++
-			text, err := os.ReadFile(file)
-			require.NoError(t, err)
-			lines := 0
-			for line := range strings.Lines(string(text)) {
-				line = strings.TrimSuffix(line, "\n")
-				require.LessOrEqual(t, len([]rune(line)), 160, "%s: %s", file, line)
-				if !nothing.MatchString(line) {
-					lines++
-				}
-			}
-			require.LessOrEqual(t, lines, 60, file)
+		lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+		require.LessOrEqual(t, len(lines), 60, runner)
+		for _, line := range lines {
+			require.LessOrEqual(t, len([]rune(line)), 120, "%s: %s", runner, line)
+		}
+		files, err := os.ReadDir(filepath.Join(otherRunners, folder))
+		require.NoError(t, err)
+		for _, file := range files { // it is one file, beside those of package managers
+			require.Contains(t, []string{runner, "requirements.txt", "pom.xml", "package.json", "package-lock.json"}, file.Name())
 		}
 	}
-	require.GreaterOrEqual(t, seen, 5)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"slices"
 
 	"github.com/obdcr/obdcr/validate"
 )
@@ -32,6 +33,8 @@ type jsonSignatures struct {
 
 type jsonReport struct {
 	File          string           `json:"file,omitempty"`
+	Vector        string           `json:"vector,omitempty"`
+	Found         *jsonFound       `json:"found,omitempty"`
 	Profile       validate.Profile `json:"profile"`
 	Bank          string           `json:"bank,omitempty"`
 	Valid         bool             `json:"valid"`
@@ -43,6 +46,38 @@ type jsonReport struct {
 	Signatures    jsonSignatures   `json:"signatures"`
 	Checks        jsonChecks       `json:"checks"`
 	CheckNotes    *jsonNotes       `json:"check_notes,omitempty"`
+}
+
+// jsonFound is what was found of a test vector, in the form of its expect.
+type jsonFound struct {
+	Valid    bool           `json:"valid"`
+	Rules    []string       `json:"rules"`    // broken as errors, sorted, each once
+	Warnings []string       `json:"warnings"` // the same of warnings
+	Wire     *validate.Code `json:"wire"`     // null where the answer has no code
+}
+
+// foundOf returns what was found of a test vector; nil for any other file.
+func foundOf(of *Result, wire *jsonWire) *jsonFound {
+	if of.Vector == "" {
+		return nil
+	}
+	found := &jsonFound{Valid: of.Report.Valid(), Rules: broken(of.Report, validate.SeverityError), Warnings: broken(of.Report, validate.SeverityWarning)}
+	if wire != nil {
+		found.Wire = wire.Error
+	}
+	return found
+}
+
+// broken returns the rules that are broken with a severity, sorted, each once.
+func broken(r *validate.Report, severity validate.Severity) []string {
+	rules := []string{}
+	for i := range r.Violations {
+		if v := &r.Violations[i]; v.Severity == severity {
+			rules = append(rules, v.Rule)
+		}
+	}
+	slices.Sort(rules)
+	return slices.Compact(rules)
 }
 
 // jsonWire is the answer of a bank. Its error is null where the answer has no code.
@@ -135,8 +170,9 @@ func (f *jsonForm) end() error {
 
 func jsonOf(of *Result) jsonReport {
 	r, c, s := of.Report, &of.Checks, newSpots(of)
+	wire := wireOf(r)
 	out := jsonReport{
-		File: of.Name, Profile: r.Profile, Bank: of.Bank, Valid: r.Valid(), Wire: wireOf(r),
+		File: of.Name, Vector: of.Vector, Found: foundOf(of, wire), Profile: r.Profile, Bank: of.Bank, Valid: r.Valid(), Wire: wire,
 		Violations: make([]jsonViolation, 0, len(r.Violations)), More: r.More,
 		Passed: len(r.Passed()), NotApplicable: len(r.NotApplicable()),
 		Signatures: jsonSignatures{Request: signature(c.RequestSignature), SSA: signature(c.StatementSignature)},

@@ -45,6 +45,9 @@ type Result struct {
 	// Algorithm and KeyID are the alg and kid of the token; Issuer is the iss of the
 	// software statement.
 	Algorithm, KeyID, Issuer string
+	// Vector is the name of the test vector that the file is; "" for any other file. JSON then
+	// also has what was found, in the form of the vector's expect.
+	Vector string
 }
 
 // WriterOptions say how a Writer writes.

@@ -47,6 +47,7 @@ type directory struct {
 	api     *ssatest.API
 	signIn  *ssatest.Provider
 
+	audience  string        // of requests to the bank
 	authority *authority    // of the certificates of further software
 	enrolling chan struct{} // full while one is made
 	configure func(p *party, statement string, uris []string) (json.RawMessage, error)
@@ -109,6 +110,9 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "/certificates":
 		d.verb(w, r, maxVerb, map[string]verb{http.MethodPost: d.postCertificate})
+		return
+	case "/vector":
+		d.verb(w, r, maxVerb, map[string]verb{http.MethodPost: d.postVector})
 		return
 	case "/rotate":
 		d.verb(w, r, maxVerb, map[string]verb{http.MethodPost: d.rotate})

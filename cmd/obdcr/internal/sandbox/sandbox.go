@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -40,6 +41,7 @@ type Ready struct {
 	Profile              validate.Profile `json:"profile"`
 	Audience             string           `json:"audience"`
 	Store                string           `json:"store"`
+	Policy               json.RawMessage  `json:"policy,omitempty"` // as it was given; none: the profile's default
 }
 
 // Sandbox is a running sandbox. Only Start makes one that works.
@@ -154,6 +156,7 @@ func (s *Sandbox) start(ctx context.Context, c *Config) error {
 		return err
 	}
 	s.Ready.Audience, s.Ready.Profile, s.Ready.Store = policy.Audiences[0], c.Profile, c.kindOfStore()
+	s.Ready.Policy, d.audience = c.Policy, s.Ready.Audience
 	s.Waits = len(policy.PendingChanges) > 0
 	p := parts{config: c, files: s.files, ca: ca.cert, own: server.tls(), policy: policy, ready: &s.Ready, metrics: metrics.New(), keysAt: s.keysAt.Addr()}
 	if s.bank, err = newBank(ctx, p); err != nil {

@@ -1,65 +1,60 @@
-import com.google.gson.*;
-import java.nio.file.Path;
+import static nl.altindag.ssl.util.CertificateUtils.loadCertificate;
+import com.fasterxml.jackson.databind.*;
+import com.nimbusds.jose.*;
+import com.nimbusds.jose.crypto.RSASSASigner;
+import com.nimbusds.jose.jwk.RSAKey;
+import java.io.File;
 import java.util.*;
+import kong.unirest.core.Unirest;
+import nl.altindag.ssl.SSLFactory;
 
-/**
- * Judges the signed vectors by obdcr lint, and plays the live ones against sandboxes that run.
- *
- * <pre>java Vectors OBDCR FOLDER [SANDBOX[=POLICY]...]   the command; the folder of the vectors; the folder of each sandbox, and
- *                                                   the file with its policy where it has not the profile's default one</pre>
- */
-public class Vectors {
+/** Judges the signed vectors by obdcr lint, and plays the live ones: Vectors OBDCR FOLDER [SANDBOX...] */
+class Vectors {
+    static final ObjectMapper JSON = new ObjectMapper();
     static final List<String> DIFFERENCES = new ArrayList<>();
-
     public static void main(String[] args) throws Exception {
-        String obdcr = args[0], folder = args[1];
-        JsonObject index = Sandbox.read(Path.of(folder, "index.json"));
-        int version = index.get("version").getAsInt(), count = index.get("count").getAsInt(), played = 0;
-        if (version != 1) throw new Exception("the vectors are of version " + version + ", this runner knows version 1");
-        Map<String, JsonObject> vectors = new LinkedHashMap<>();
-        for (JsonElement line : index.getAsJsonArray("vectors")) {
-            String file = text(line.getAsJsonObject(), "file");
-            vectors.put(file, Sandbox.read(Path.of(folder, file)));
+        Thread.setDefaultUncaughtExceptionHandler((at, e) -> System.err.println(at.getName() + ": " + e));
+        JsonNode index = JSON.readTree(new File(args[1], "index.json"));
+        if (index.get("version").asInt() != 1) throw new Exception("vectors are of version " + index.get("version"));
+        JsonNode reports = JSON.readTree(new ProcessBuilder(args[0], "lint", "-o", "json", args[1] + "/vectors")
+            .redirectError(ProcessBuilder.Redirect.INHERIT).start().getInputStream());
+        List<JsonNode> live = new ArrayList<>();
+        for (JsonNode report : reports) {
+            JsonNode vector = JSON.readTree(new File(report.get("file").asText())), want = vector.get("expect");
+            report.get("found").properties().forEach(of -> compare(vector, want.get(of.getKey()), of.getValue()));
+            if (vector.get("live").asBoolean()) live.add(vector);
         }
-
-        Process lint = new ProcessBuilder(obdcr, "lint", "-o", "json", folder + "/vectors").redirectError(ProcessBuilder.Redirect.INHERIT).start();
-        JsonArray reports = JsonParser.parseReader(lint.inputReader()).getAsJsonArray();
-        for (JsonElement report : reports) {
-            Path file = Path.of(folder).relativize(Path.of(text(report.getAsJsonObject(), "file")));
-            judge(vectors.get(file.toString().replace('\\', '/')), report.getAsJsonObject());
-        }
-
+        int played = 0;
         for (String at : Arrays.asList(args).subList(2, args.length)) {
-            Sandbox sandbox = new Sandbox(at.split("=")[0], at.contains("=") ? Sandbox.read(Path.of(at.split("=")[1])) : null);
-            for (JsonObject vector : vectors.values()) {
-                if (!sandbox.takes(vector)) continue;
-                new Live(sandbox, vector).play();
+            Thread.currentThread().setName("cannot use the sandbox " + at);
+            JsonNode bank = JSON.readTree(new File(at, "ready.json"));
+            RSAKey key = RSAKey.parse(JSON.readTree(new File(at, "tpp/signing.jwk.json")).toString());
+            JWSHeader header = new JWSHeader.Builder(JWSAlgorithm.PS256).keyID(key.getKeyID()).build();
+            SSLFactory tls = SSLFactory.builder().withTrustMaterial(loadCertificate(new File(at, "ca.pem").toPath()))
+                .withIdentityMaterial(new File(at, "tpp/transport.p12").toPath(), "sandbox".toCharArray()).build();
+            Unirest.config().reset().sslContext(tls.getSslContext())
+                .setDefaultHeader("Content-Type", "application/jwt");
+            for (JsonNode vector : live) {
+                if (!List.of("profile", "policy").stream().allMatch(m -> vector.path(m).equals(bank.path(m)))) continue;
                 Thread.sleep(30); // a sandbox takes 100 requests a second
+                var claims = Unirest.post(bank.get("directory").asText() + "/vector").body("" + vector).asString();
+                JWSObject token = new JWSObject(header, new Payload(claims.getBody())); // for the sandbox's own TPP
+                token.sign(new RSASSASigner(key));
+                var got = Unirest.post(bank.get("registration_endpoint").asText()).body(token.serialize()).asString();
+                JsonNode body = JSON.readTree(got.getBody()), want = vector.get("expect");
+                compare(vector, want.get("status") + " " + want.get("wire"), got.getStatus() + " " + body.get("error"));
+                String id = body.path("client_id").asText();
+                List<String> delete = List.of(args[0], "delete", id, "--config", at + "/conformance.json");
+                if (!id.isEmpty()) compare(vector, "exit 0", "exit " + new ProcessBuilder(delete).start().waitFor());
                 played++;
             }
         }
-
         DIFFERENCES.forEach(System.out::println);
-        long live = vectors.values().stream().filter(vector -> vector.get("live").getAsBoolean()).count();
-        System.out.printf("%d of %d judged, %d of %d live ones played, %d differences%n", reports.size(), count, played, live, DIFFERENCES.size());
-        System.exit(DIFFERENCES.isEmpty() && reports.size() == count ? 0 : 1);
+        System.out.printf("%d of %s judged, %d of %d live ones played, %d differences%n", reports.size(),
+            index.get("count"), played, live.size(), DIFFERENCES.size());
+        System.exit(DIFFERENCES.isEmpty() && reports.size() == index.get("count").asInt() ? 0 : 1);
     }
-
-    static void judge(JsonObject vector, JsonObject report) {
-        Map<String, Set<String>> rules = Map.of("error", new TreeSet<>(), "warning", new TreeSet<>(), "notice", new TreeSet<>());
-        for (JsonElement v : report.getAsJsonArray("violations")) {
-            rules.get(text(v.getAsJsonObject(), "severity")).add(text(v.getAsJsonObject(), "rule"));
-        }
-        JsonObject expect = vector.getAsJsonObject("expect"), wire = report.get("wire").isJsonNull() ? new JsonObject() : report.getAsJsonObject("wire");
-        compare(vector, List.of(expect.get("valid"), text(expect, "wire"), expect.get("rules"), expect.get("warnings")),
-            List.of(report.get("valid"), text(wire, "error"), Sandbox.GSON.toJsonTree(rules.get("error")), Sandbox.GSON.toJsonTree(rules.get("warning"))));
-    }
-
-    static void compare(JsonObject vector, List<?> expected, List<?> got) {
-        if (!expected.equals(got)) DIFFERENCES.add(text(vector, "name") + ": expected " + expected + ", got " + got);
-    }
-
-    static String text(JsonObject of, String member) { // empty where the member is missing or null
-        return of.has(member) && !of.get(member).isJsonNull() ? of.get(member).getAsString() : "";
+    static void compare(JsonNode vector, Object want, Object got) { // null is that of JSON too
+        if (!("" + want).equals("" + got)) DIFFERENCES.add(vector.get("name") + ": expected " + want + ", got " + got);
     }
 }
