@@ -129,11 +129,17 @@ func (a *app) readTransport(o *clientOptions, s *settings, config *input.File) e
 	if s.chain == nil {
 		return nil
 	}
-	if public, ok := s.chain[0].PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(s.key.Public()) {
+	if !isOf(s.key, s.chain[0]) {
 		return usageError("%s: this is the key of another certificate than that of %s\n  fix: give the two that belong together; dn shows whose a certificate is",
 			key.Where(), cert.Where())
 	}
 	return nil
+}
+
+// isOf reports whether a certificate is of a key.
+func isOf(key crypto.Signer, c *x509.Certificate) bool {
+	public, comparable := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	return key != nil && comparable && public.Equal(key.Public())
 }
 
 func (a *app) readRoots(o *clientOptions, s *settings, config *input.File) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/obdcr/obdcr/dcr/conform"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -24,6 +25,7 @@ type conformOptions struct {
 	journal         string
 	testDirectory   string
 	second          string
+	badCertificates []string
 	enrolled        json.RawMessage // the config.json of the second software that --test-directory has made
 }
 
@@ -92,6 +94,8 @@ func (o *conformOptions) conformFlags(c *cobra.Command) {
 	f.StringVar(&o.journal, "journal", "obdcr-conform.journal", "a new `FILE` that lists the clients to delete, with their secrets; it goes away with them")
 	f.BoolVar(&o.cleanUp, "clean-up", false, "delete the clients that --journal still lists, and play no case")
 	f.StringVar(&o.second, "second", "", "a config.json of another software, a `FILE`; without it cases with two software are not run")
+	f.StringArrayVar(&o.badCertificates, "bad-certificate", nil, "a certificate of the software that the bank must refuse, `KIND=FILE`, once for each kind: "+
+		text.List(conform.CertificateKinds()))
 	f.StringVar(&o.testDirectory, "test-directory", "", "the `URL` of a directory that mints statements, enrols software and issues bad certificates, "+
 		"as the sandbox's does by POST /ssa, /tpp and /certificates; without it cases that need these are not run")
 }

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/obdcr/obdcr/dcr/conform"
 	"github.com/obdcr/obdcr/internal/text"
@@ -25,12 +29,79 @@ func (r *refusedByDirectory) Error() string {
 	return fmt.Sprintf("POST %s was answered %d: %s", r.path, r.status, text.Echo(r.said))
 }
 
-// useCertificates has --test-directory issue the certificates that the chosen cases need. A
-// directory that does not, or not for this software, leaves those cases out.
+// badCertificates reads the files of --bad-certificate.
+func (a *app) badCertificates(given []string, own tls.Certificate, now time.Time) (map[string]tls.Certificate, error) {
+	all := map[string]tls.Certificate{}
+	for _, one := range given {
+		kind, name, _ := strings.Cut(one, "=")
+		_, twice := all[kind]
+		if !slices.Contains(conform.CertificateKinds(), kind) || name == "" || twice {
+			return nil, usageError("%s %s: it takes KIND=FILE, each kind once: %s", badFlag, cut(one), text.List(conform.CertificateKinds()))
+		}
+		bad, err := a.badCertificate(kind, name, own, now)
+		if err != nil {
+			return nil, err
+		}
+		all[kind] = bad
+	}
+	return all, nil
+}
+
+const badFlag = "--bad-certificate"
+
+// badCertificate reads a file of --bad-certificate. Without a key it is of the software's own. One that is good would
+// let a bank fail that is right.
+func (a *app) badCertificate(kind, name string, own tls.Certificate, now time.Time) (tls.Certificate, error) {
+	var none tls.Certificate
+	f, err := a.open(badFlag, name)
+	if err != nil {
+		return none, err
+	}
+	chain, err := f.Certificates(a.opens, true)
+	if err != nil {
+		return none, usageError("%w", err)
+	}
+	ownKey, _ := own.PrivateKey.(crypto.Signer)
+	key := ownKey
+	if f.HoldsKey(a.opens) {
+		if key, err = f.TransportKey(a.opens); err != nil {
+			return none, usageError("%w", err)
+		}
+	}
+	if !isOf(key, chain[0]) {
+		return none, usageError("%s: its key is missing: it is not that of the software's transport certificate\n  fix: put certificate and key into one file",
+			f.Where())
+	}
+	if !isBad(kind, chain[0], now) || kind == "unpublished" && isOf(ownKey, chain[0]) {
+		return none, usageError("%s: this certificate is not of the kind %s: a bank that takes it would seem to fail", f.Where(), kind)
+	}
+	bad := tls.Certificate{PrivateKey: key, Leaf: chain[0]}
+	for _, c := range chain {
+		bad.Certificate = append(bad.Certificate, c.Raw)
+	}
+	return bad, nil
+}
+
+// isBad reports whether a certificate is of its kind, as far as it tells that itself.
+func isBad(kind string, c *x509.Certificate, now time.Time) bool {
+	switch kind {
+	case "expired":
+		return now.After(c.NotAfter)
+	case "not-yet":
+		return now.Before(c.NotBefore)
+	case "server-only":
+		return slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth) && !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
+	default:
+		return true
+	}
+}
+
+// useCertificates has --test-directory issue the certificates that the chosen cases need and no
+// flag gives. A directory that does not, or not for this software, leaves those cases out.
 func (a *app) useCertificates(ctx context.Context, d *testDirectory, c *conform.Config, cases []conform.Case) error {
-	c.Certificates = map[string]tls.Certificate{}
 	for _, kind := range conform.CertificateKinds() {
-		if !slices.ContainsFunc(cases, func(one conform.Case) bool { return one.ID == "certificate."+kind }) {
+		_, given := c.Certificates[kind]
+		if given || !slices.ContainsFunc(cases, func(one conform.Case) bool { return one.ID == "certificate."+kind }) {
 			continue
 		}
 		bad, err := d.certificate(ctx, c.Software.Certificate, kind)

@@ -3,13 +3,18 @@ package main
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/conform"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
@@ -46,7 +51,8 @@ func TestADirectoryThatIssuesNoBadCertificatesLeavesTheirCasesOut(t *testing.T) 
 			t.Cleanup(server.Close)
 			cases, err := conform.Select(c.filter)
 			require.NoError(t, err)
-			said, config := new(bytes.Buffer), &conform.Config{Software: conform.Registrant{Certificate: software.TransportCertificate}}
+			said, config := new(bytes.Buffer), &conform.Config{Certificates: map[string]tls.Certificate{},
+				Software: conform.Registrant{Certificate: software.TransportCertificate}}
 			d := &testDirectory{address: server.URL, http: server.Client()}
 			err = (&app{err: said}).useCertificates(t.Context(), d, config, cases)
 			require.Equal(t, map[string]tls.Certificate{}, config.Certificates)
@@ -59,5 +65,53 @@ func TestADirectoryThatIssuesNoBadCertificatesLeavesTheirCasesOut(t *testing.T) 
 			require.ErrorAs(t, err, &exit)
 			require.Equal(t, c.code, exit.code)
 		})
+	}
+}
+
+// TestBadCertificatesComeFromFilesToo: of the software's own key, or with a key of their own; what is no such certificate
+// is wrong usage, and nothing is sent.
+func TestBadCertificatesComeFromFilesToo(t *testing.T) {
+	t.Parallel()
+	directory, err := ssatest.New(ssatest.Options{})
+	require.NoError(t, err)
+	t.Cleanup(directory.Close)
+	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
+	require.NoError(t, err)
+	dir := t.TempDir()
+	write := func(name string, c tls.Certificate, withKey bool) string {
+		certificate, key, err := ssatest.PEM(c)
+		require.NoError(t, err)
+		if withKey {
+			certificate = append(certificate, key...)
+		}
+		file := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(file, certificate, 0o600))
+		return file
+	}
+	expired, err := software.CertificateWith(ssatest.CertificateForgery{NotAfter: time.Now().Add(-time.Hour)})
+	require.NoError(t, err)
+	later, err := software.CertificateWith(ssatest.CertificateForgery{NotBefore: time.Now().Add(time.Hour)})
+	require.NoError(t, err)
+	servers, err := software.CertificateWith(ssatest.CertificateForgery{Usage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	require.NoError(t, err)
+	stranger, err := software.CertificateWith(ssatest.CertificateForgery{Key: directory.ForgedKey()})
+	require.NoError(t, err)
+	bare, own, other := write("expired.pem", expired, false), write("own.pem", later, true), write("unpublished.pem", stranger, true)
+	keyless, serving, good := write("keyless.pem", stranger, false), write("server.pem", servers, false), write("good.pem", software.TransportCertificate, false)
+
+	reading := &app{files: &input.Reader{Warn: func(string) {}}}
+	all, err := reading.badCertificates([]string{"expired=" + bare, "not-yet=" + own, "unpublished=" + other, "server-only=" + serving}, software.TransportCertificate, time.Now())
+	require.NoError(t, err)
+	require.Equal(t, expired.Certificate, all["expired"].Certificate)
+	require.Equal(t, software.TransportCertificate.PrivateKey, all["expired"].PrivateKey)
+	require.Equal(t, stranger.Certificate, all["unpublished"].Certificate)
+	require.Len(t, all, 4)
+	for _, wrong := range [][]string{{"expired"}, {"expired="}, {"good=" + bare}, {"=" + bare}, {"expired=" + bare, "expired=" + bare}, {"unpublished=" + keyless},
+		{"expired=" + good}, {"not-yet=" + good}, {"server-only=" + good}, {"unpublished=" + good},
+		{"expired=" + filepath.Join(dir, "none.pem")}, {"expired=conform_certificates_test.go"}} {
+		_, err := reading.badCertificates(wrong, software.TransportCertificate, time.Now())
+		var exit *exitError
+		require.ErrorAs(t, err, &exit, "%v", wrong)
+		require.Contains(t, []int{exitUsage, exitIO}, exit.code, "%v", wrong)
 	}
 }

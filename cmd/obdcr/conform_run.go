@@ -161,6 +161,9 @@ func (a *app) conformConfig(ctx context.Context, o *conformOptions, cases []conf
 	if c.Second, err = a.secondOf(o.second); err != nil {
 		return nil, err
 	}
+	if c.Certificates, err = a.badCertificates(o.badCertificates, c.Software.Certificate, c.Clock()); err != nil {
+		return nil, err
+	}
 	if o.testDirectory != "" && !o.cleanUp {
 		return c, a.useTestDirectory(ctx, o, c, cases)
 	}
