@@ -26,13 +26,31 @@ func malformed(path string, err error) error {
 	if !errors.Is(err, errMalformed) {
 		err = fmt.Errorf("%w (%w)", errMalformed, err)
 	}
+	if copies := copiesOf(path); len(copies) > 0 {
+		return fmt.Errorf("%w; %s has what the store held when its log was deleted", err, copies[0])
+	}
+	return err
+}
+
+// copiesOf returns the names of the copies that lie beside a file: see copyAside.
+func copiesOf(path string) (names []string) {
 	beside, _ := os.ReadDir(filepath.Dir(path)) // without one there is nothing to name
 	for _, entry := range beside {
 		if strings.HasPrefix(entry.Name(), filepath.Base(path)+savedInfix) {
-			return fmt.Errorf("%w; %s has what the store held when its log was deleted", err, entry.Name())
+			names = append(names, entry.Name())
 		}
 	}
-	return err
+	return names
+}
+
+// noticeCopies tells of copies that lie beside a file, each time that it is opened: they may have
+// what the file has not, and whoever starts the bank again has perhaps not read why it ended.
+func noticeCopies(path string, log *slog.Logger) {
+	if copies := copiesOf(path); len(copies) > 0 {
+		log.Error("a copy lies beside the store, made when its log was deleted or replaced: the file may lack what was registered before; "+
+			"stop, and put the newest copy in the place of the file, without -wal, -shm and -open, or move it away if the file has all of it",
+			"file", path, "copies", copies)
+	}
 }
 
 // checkFile looks at each page of the file once, and of its log. A check that does not end

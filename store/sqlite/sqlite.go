@@ -113,6 +113,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 // openAs opens a file that is there. It looks at all of it before anything is written.
 func openAs(ctx context.Context, path string, c Config) (*Store, error) {
 	lost := noticeLostLog(path, c.Logger)
+	noticeCopies(path, c.Logger)
 	if err := checkFile(ctx, path, cmp.Or(c.CheckTimeout, checkTimeout), c.Logger); err != nil {
 		return nil, err
 	}
