@@ -82,24 +82,19 @@ func TestEachStartTellsOfACopyBesideTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "clients.db")
 	s, _ := opened(t, path)
 	require.NoError(t, s.Create(t.Context(), store.Client{ID: "a"}, store.Change{}))
-	require.NoError(t, os.Rename(path+"-wal", path+"-gone"))
-	require.NoError(t, os.WriteFile(path+"-wal", nil, 0o600))
-	require.ErrorIs(t, s.Create(t.Context(), store.Client{ID: "b"}, store.Change{}), errLogGone)
-	require.ErrorIs(t, s.Close(), errLogGone)
-	copies, err := filepath.Glob(path + ".saved-*")
+	aside, err := s.write.copyAside(t.Context())
 	require.NoError(t, err)
-	require.Len(t, copies, 1)
-
+	require.NoError(t, s.Close())
+	require.NoError(t, os.Remove(path))
 	for range 2 {
 		again, said := opened(t, path)
 		require.Contains(t, said, "level=ERROR")
-		require.Contains(t, said, filepath.Base(copies[0]))
+		require.Contains(t, said, filepath.Base(aside))
+		_, err = again.Get(t.Context(), "a")
+		require.ErrorIs(t, err, store.ErrNotFound, "it is in the copy alone")
 		require.NoError(t, again.Close())
 	}
-	for _, suffix := range []string{"-wal", "-shm", "-open"} {
-		require.NoError(t, os.RemoveAll(path+suffix))
-	}
-	require.NoError(t, os.Rename(copies[0], path))
+	require.NoError(t, os.Rename(aside, path))
 	s, said := opened(t, path)
 	require.Empty(t, said)
 	_, err = s.Get(t.Context(), "a")
