@@ -21,7 +21,7 @@ import (
 func twoDirectories(t *testing.T, policy func(*validate.Policy)) (*office, *ssatest.EnrolledSoftware) {
 	t.Helper()
 	w, _ := newWorld(t, policy)
-	second, err := ssatest.New(ssatest.Options{Clock: w.config.Clock, Issuer: "Another Ltd"})
+	second, err := ssatest.New(ssatest.Options{Clock: w.config.Clock, Issuer: "Another Ltd", Algorithm: claims.ES256})
 	require.NoError(t, err)
 	t.Cleanup(second.Close)
 	same, err := second.NewSoftware(ssatest.SoftwareOptions{SoftwareID: w.software.SoftwareID, OrgID: w.software.OrgID})

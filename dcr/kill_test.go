@@ -139,7 +139,7 @@ func (o *order) bank(ctx context.Context) (*dcr.Registrar, *sqlite.Store, error)
 	}
 	verifier, err := ssa.NewVerifier(ssa.VerifierConfig{Clock: clock, Skew: time.Minute, Anchors: []ssa.Anchor{{
 		Issuer: o.Issuer, Environment: claims.Sandbox, JWKSURL: o.Directory + "/keys.jwks", Keys: keys,
-		Algorithms: []claims.Algorithm{claims.PS256}, MaxAge: time.Hour, JWKSHosts: []string{host}}}})
+		Algorithms: []claims.Algorithm{claims.ES256}, MaxAge: time.Hour, JWKSHosts: []string{host}}}})
 	if err != nil {
 		return nil, nil, err
 	}

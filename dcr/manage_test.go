@@ -304,7 +304,7 @@ func deleteOthers(b *office, keep string) error {
 func TestAnUpdateNeverMovesAClientToAnotherEnvironment(t *testing.T) {
 	b := newOffice(t, nil, nil)
 	client := b.enrol(t, nil).Client
-	production, err := ssatest.New(ssatest.Options{Clock: b.config.Clock, Environment: claims.Production})
+	production, err := ssatest.New(ssatest.Options{Clock: b.config.Clock, Environment: claims.Production, Algorithm: claims.ES256})
 	require.NoError(t, err)
 	t.Cleanup(production.Close)
 	same, err := production.NewSoftware(ssatest.SoftwareOptions{SoftwareID: b.software.SoftwareID, OrgID: b.software.OrgID})
@@ -614,7 +614,7 @@ func TestKeysThatTheBankNoLongerKnowsOpenNothing(t *testing.T) {
 	_, err := b.Get(context.Background(), client.ID, b.caller(t, client.ID))
 	require.NotEqual(t, 200, refusalOf(t, err).Status)
 
-	stranger, err := ssatest.New(ssatest.Options{Clock: b.config.Clock, Issuer: "Another Ltd"})
+	stranger, err := ssatest.New(ssatest.Options{Clock: b.config.Clock, Issuer: "Another Ltd", Algorithm: claims.ES256})
 	require.NoError(t, err)
 	t.Cleanup(stranger.Close)
 	moved := openOffice(t, b.world, b.records, func(c *dcr.Config) {

@@ -75,7 +75,7 @@ func TestAPreviewOfAStatementThatIsRefused(t *testing.T) {
 	b := guardedCounter(t, nil)
 	foreign, err := b.software.SSAWith(nil, ssatest.Forgery{Key: b.directory.ForgedKey()})
 	require.NoError(t, err)
-	production, err := ssatest.New(ssatest.Options{Clock: b.config.Clock, Environment: claims.Production})
+	production, err := ssatest.New(ssatest.Options{Clock: b.config.Clock, Environment: claims.Production, Algorithm: claims.ES256})
 	require.NoError(t, err)
 	t.Cleanup(production.Close)
 	live, err := production.NewSoftware(ssatest.SoftwareOptions{})

@@ -33,10 +33,10 @@ func newWorld(t testing.TB, change func(*validate.Policy)) (*world, *dcr.Registr
 	w := &world{now: time.Unix(1_790_000_000, 0)}
 	clock := func() time.Time { return w.now }
 	var err error
-	w.directory, err = ssatest.New(ssatest.Options{Clock: clock})
+	w.directory, err = ssatest.New(ssatest.Options{Clock: clock, Algorithm: claims.ES256}) // quick to sign
 	require.NoError(t, err)
 	t.Cleanup(w.directory.Close)
-	w.software, err = w.directory.NewSoftware(ssatest.SoftwareOptions{})
+	w.software, err = w.directory.NewSoftware(ssatest.SoftwareOptions{Algorithm: claims.ES256})
 	require.NoError(t, err)
 	policy := validate.DefaultPolicy(validate.OBIE33)
 	policy.Audiences = []string{ssatest.DefaultAudience}
@@ -98,7 +98,7 @@ func ruleIDs(report *validate.Report) []string {
 func TestAValidRequestIsRegisteredAsItWasSent(t *testing.T) {
 	w, r := newWorld(t, nil)
 	request := w.software.Request(ssatest.DefaultAudience)
-	token, err := tpp.BuildRequest(request, w.software.SigningKey, w.software.SigningKeyID, claims.PS256)
+	token, err := tpp.BuildRequest(request, w.software.SigningKey, w.software.SigningKeyID, claims.ES256)
 	require.NoError(t, err)
 	registration, refusal := w.register(t, r, token)
 	require.Nil(t, refusal)

@@ -235,12 +235,12 @@ func (a *agreement) differRules(bank []string, report *validate.Report) string {
 // status, code, description, and the rules of the step at which the bank stops. The
 // requests are valid ones and mutated ones.
 func TestLintAnswersAsTheBankDoes(t *testing.T) {
-	profiles, cases := []validate.Profile{validate.OBIE33}, 10_000
-	if testing.Short() || fulltest.RaceDetector {
-		cases = 1000
-	}
-	if fulltest.Rounds(1) > 1 {
+	profiles, cases := []validate.Profile{validate.OBIE33}, 1000
+	if fulltest.Asked() && !testing.Short() {
 		profiles = validate.Profiles()
+		if !fulltest.RaceDetector {
+			cases = 10_000
+		}
 	}
 	for _, profile := range profiles {
 		t.Run(string(profile), func(t *testing.T) {

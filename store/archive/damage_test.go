@@ -134,7 +134,10 @@ func TestADamagedStreamIsImportedUpToTheFault(t *testing.T) {
 	fill(t, from, 700)
 	file := export(t, from)
 	want := read(t, from)
-	for _, w := range wrongs() {
+	for i, w := range wrongs() {
+		if i%4 > 0 && !fulltest.Asked() {
+			continue // a file that is looked at first is tried with each
+		}
 		t.Run(w.name, func(t *testing.T) {
 			to := memory()
 			s, err := archive.Import(t.Context(), piped{strings.NewReader(w.make(string(file)))},
