@@ -138,6 +138,14 @@ type place struct {
 // The caller who has them judges it, reports a violation through [Input.Extra], and names it
 // in [Input.Judged]. Without either the row does not apply.
 func Rules() []Rule {
+	all := slices.Clone(wholeTable())
+	for i := range all {
+		all[i].Profiles = slices.Clone(all[i].Profiles) // the tables must not be changed through a row
+	}
+	return all
+}
+
+var wholeTable = sync.OnceValue(func() []Rule {
 	header := place{DocHeader, StepParseRequest, InvalidClientMetadata}
 	trust := place{DocSSA, StepVerifySSA, InvalidSoftwareStatement}
 	approval := place{DocSSA, StepVerifySSA, UnapprovedSoftwareStatement}
@@ -181,7 +189,7 @@ func Rules() []Rule {
 		}
 	}
 	return all
-}
+})
 
 // RuleByID returns the first row of the table that has the ID. An ID may have a row for each
 // of several profiles; [Validator.Rules] has the one of its profile.
@@ -194,7 +202,7 @@ func RuleByID(id string) (Rule, bool) {
 // firstRows are the first row of each ID.
 var firstRows = sync.OnceValue(func() map[string]Rule {
 	rows := make(map[string]Rule)
-	for _, r := range Rules() {
+	for _, r := range wholeTable() {
 		if _, has := rows[r.ID]; !has {
 			rows[r.ID] = r
 		}
@@ -216,7 +224,6 @@ func complete(r Rule, at place) Rule {
 	if r.Severity == "" {
 		r.Severity = r.Basis.severity()
 	}
-	r.Profiles = slices.Clone(r.Profiles) // the tables must not be changed through a row
 	r.External = r.Check == nil
 	return r
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -96,8 +97,12 @@ func (r *running) says(t *testing.T, o *output, words string) {
 	}
 }
 
+// runSandbox starts a sandbox with test keys, since it takes long to make keys.
 func runSandbox(t *testing.T, dir string, args ...string) *running {
 	t.Helper()
+	if !slices.Contains(args, "--seed") {
+		args = append([]string{"--seed", "test"}, args...)
+	}
 	return runSandboxAs(t, "obdcr", dir, args...)
 }
 
@@ -170,7 +175,7 @@ func TestSandboxServesUntilASignal(t *testing.T) {
 }
 
 func TestAnExposedSandboxNamesTheDanger(t *testing.T) {
-	r := runSandbox(t, t.TempDir(), "--store", "memory", "--expose", "bank,second.example", "--listen", "0.0.0.0:0", "--directory", "0.0.0.0:0")
+	r := runSandboxAs(t, "obdcr", t.TempDir(), "--store", "memory", "--expose", "bank,second.example", "--listen", "0.0.0.0:0", "--directory", "0.0.0.0:0")
 	r.says(t, r.err, "let no other system trust its keys\n")
 	require.Contains(t, r.err.String(), "warning: --expose: ")
 	for line := range strings.Lines(r.err.String()) {
@@ -186,7 +191,7 @@ func TestAnExposedSandboxNamesTheDanger(t *testing.T) {
 	code, _, errors := call("health", "https://localhost:"+r.ready.Bank[len("https://bank:"):]+"/readyz", "--ca", filepath.Join(r.dir, "ca.pem"))
 	require.Zero(t, code, errors)
 
-	local := runSandbox(t, t.TempDir(), "--store", "memory")
+	local := runSandboxAs(t, "obdcr", t.TempDir(), "--store", "memory")
 	require.NotContains(t, local.err.String(), "--expose")
 	code, _, errors = call("sandbox", "--dir", r.dir, "--listen", "127.0.0.1:0", "--directory", "127.0.0.1:0")
 	require.Equal(t, exitIO, code, "it runs: %s", errors)

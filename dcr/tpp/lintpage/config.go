@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/obdcr/obdcr/cert"
@@ -55,7 +56,7 @@ type Preset struct {
 }
 
 // dialects are the banks whose dialects are known, as presets without keys.
-func dialects() ([]Preset, error) {
+var dialects = sync.OnceValues(func() ([]Preset, error) {
 	var all []Preset
 	for _, name := range dialect.Names() {
 		d, err := dialect.Load(name)
@@ -65,7 +66,7 @@ func dialects() ([]Preset, error) {
 		all = append(all, Preset{Name: d.Name, Title: d.Title, Profile: d.Profile, Policy: &d.Policy})
 	}
 	return all, nil
-}
+})
 
 // Page judges what is pasted into it. Only New makes one that works. It is safe for
 // concurrent use.
