@@ -344,15 +344,15 @@ func numberOf(object, name, number string) string {
 
 // resignedHeader sets a member of the header, also to null.
 func resignedHeader(name string, value any) change {
-	return func(m *message) { m.header[name] = value }
+	return edit(func(m *message) { m.header[name] = value })
 }
 
 // lowerAlgorithm names the algorithm in lower case.
 func lowerAlgorithm() change {
-	return func(m *message) {
+	return edit(func(m *message) {
 		name, _ := m.header["alg"].(string)
 		m.header["alg"] = strings.ToLower(name)
-	}
+	})
 }
 
 // otherKind names the other algorithm of FAPI than that of the key.

@@ -239,7 +239,7 @@ func (p *play) expectBusy(x *Exchange) {
 // sameAtOnce sends one signed request several times.
 func sameAtOnce(p *play) {
 	m := &message{method: http.MethodPost, address: p.metadata().RegistrationEndpoint, as: p.software()}
-	p.prepare(m, nil, nil)
+	p.prepare(m, nil)
 	text := p.sign(m)
 	made := 0
 	for _, x := range p.atOnce(4, func() *Exchange { return p.register(body(func(string) string { return text })) }) {

@@ -222,10 +222,10 @@ func statementTime(p *play) int64 {
 // token of the first.
 func ofSecond(p *play) change {
 	second := p.second()
-	return func(m *message) {
+	return edit(func(m *message) {
 		m.claims = setAt(p.goodClaims(second, nil), "/software_statement", second.Statement)
 		m.header["kid"], m.header["alg"], m.signer = second.KeyID, algorithmOf(second.Signer), second.Signer
-	}
+	})
 }
 
 // subjectDN is the tls_client_auth_subject_dn of a good request.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/vectors"
+	"github.com/obdcr/obdcr/internal/shown"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -53,7 +54,7 @@ func vectorCases() []Case {
 func (p *play) vector(v, good *vectors.Vector) {
 	expected, has := v.ExpectedIn(p.profile())
 	if !has {
-		p.notOffered("the vector is not one of the profile %s", p.profile())
+		p.notRun("the vector is not one of the profile %s", p.profile())
 	}
 	d := p.draft(v, good)
 	token := p.software().Statement
@@ -69,7 +70,7 @@ func (p *play) vector(v, good *vectors.Vector) {
 		}
 	}
 	if same := slices.Equal(found, brokenAs(expected)); !same && v.Policy != nil {
-		p.notOffered("the vector is about a bank with another policy: %.300s", v.Policy)
+		p.notRun("the vector is about a bank with another policy: %s", shown.Folded(string(v.Policy), 300))
 	} else if !same && !d.whole {
 		p.notRun("it needs a statement with other claims, which only the directory can sign")
 	}
@@ -106,17 +107,19 @@ type draft struct {
 	header, request map[string]any
 	statement       map[string]any // changes of the statement's claims
 	whole           bool           // the statement has all claims of the vector
+	differs         []string       // in what the vector differs from the one that changes nothing
 }
 
 // change puts the draft in the place of the good request.
 func (d *draft) change(statement string) change {
-	return func(m *message) {
+	return edit(func(m *message) {
+		m.differs = append([]string{}, d.differs...)
 		m.header = d.header
 		m.claims = maps.Clone(d.request)
 		if _, has := d.request["software_statement"]; has {
 			m.claims = setAt(m.claims, "/software_statement", statement)
 		}
-	}
+	})
 }
 
 // broken are the rules of a report that are broken as errors, sorted, and brokenAs those of an expectation.
@@ -193,7 +196,9 @@ func (p *play) draft(v, good *vectors.Vector) *draft {
 		p.notRun("the statement cannot be decoded")
 	}
 	s := p.substitution(v, good, own)
-	d := &draft{header: s.header(v.Header), request: s.times(s.texts(v.Request)), statement: map[string]any{}}
+	d := &draft{header: s.header(v.Header), request: s.times(s.texts(v.Request)), statement: map[string]any{},
+		differs: slices.Concat(differences("header of the JWS: ", good.Header, v.Header), differences("statement: ", good.SSA, v.SSA),
+			differences("", good.Request, v.Request))}
 	d.request["jti"] = s.freshJTI(d.request["jti"], has(v.Request, "jti"))
 	if d.request["jti"] == nil {
 		delete(d.request, "jti")

@@ -21,37 +21,63 @@ type message struct {
 	as              *Registrant
 	token           string // Bearer
 	unsigned        bool
+	edits           []func(*message) // of header and claims, in their order
+	differs         []string         // from a good request, in words; nil: apply finds it
 }
 
-// change makes a good request a bad one, or another good one.
+// change makes a good request a bad one, or another good one. Each is made once. What it does to header and claims is an
+// edit, which is made when the good request is there: other changes decide whose it is.
 type change func(*message)
+
+// edit is a change of header and claims.
+func edit(f func(*message)) change {
+	return func(m *message) { m.edits = append(m.edits, f) }
+}
+
+// begin makes changes but for their edits, and finish makes these.
+func (m *message) begin(changes []change) {
+	for _, one := range changes {
+		one(m)
+	}
+}
+
+func (m *message) finish() {
+	for _, one := range m.edits {
+		one(m)
+	}
+}
 
 // set sets the value at an RFC 6901 pointer into the claims of the request. A pointer that ends in an
 // index beyond the array appends.
 func set(pointer string, value any) change {
-	return func(m *message) { m.claims = setAt(m.claims, pointer, value) }
+	return edit(func(m *message) { m.claims = setAt(m.claims, pointer, value) })
 }
 
 // remove takes the value at a pointer away from the claims of the request.
 func remove(pointer string) change {
-	return func(m *message) { m.claims = removeAt(m.claims, pointer) }
+	return edit(func(m *message) { m.claims = removeAt(m.claims, pointer) })
 }
 
 // header sets a member of the JWS header of the request; nil removes it.
 func header(name string, value any) change {
-	return func(m *message) {
+	return edit(func(m *message) {
 		if value == nil {
 			delete(m.header, name)
 			return
 		}
 		m.header[name] = value
-	}
+	})
 }
 
 // claim sets a claim of the software statement, which the directory then mints anew; nil
 // removes it. A case that uses it has NeedMint.
 func claim(name string, value any) change {
-	return func(m *message) { m.ssaChanges[name] = value }
+	return func(m *message) {
+		if m.ssaChanges == nil {
+			m.ssaChanges = map[string]any{}
+		}
+		m.ssaChanges[name] = value
+	}
 }
 
 // statement puts another statement into the request.

@@ -194,6 +194,9 @@ func (s *secrets) cleanResult(r *CaseResult) {
 func (s *secrets) cleanExchange(x *Exchange) {
 	x.Error, x.Note, x.Sent.URL, x.Sent.Body = s.cleanClipped(x.Error), s.cleanClipped(x.Note), s.clean(x.Sent.URL), s.clean(x.Sent.Body)
 	s.cleanHeaders(x.Sent.Headers)
+	for i := range x.Differs {
+		x.Differs[i] = s.cleanClipped(x.Differs[i])
+	}
 	if j := x.Sent.JWS; j != nil {
 		for _, part := range []*string{&j.Header, &j.Claims, &j.SSAHeader, &j.SSA} {
 			*part = s.clean(*part)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/obdcr/obdcr/claims"
@@ -22,23 +23,19 @@ func (p *play) request(verb, method string, c *client, changes []change) *Exchan
 	if c != nil {
 		m.as, m.address = c.as, c.address(p.run)
 	}
-	for _, one := range changes { // as comes first: the others change its request
-		if probe := (&message{}); true {
-			probe.claims, probe.header, probe.ssaChanges = map[string]any{}, map[string]any{}, map[string]any{}
-			one(probe)
-			if probe.as != nil {
-				m.as = probe.as
-			}
-		}
-	}
+	m.contentType, m.token = string(p.run.config.ContentType), unset
+	owner := m.as
+	m.begin(changes)
 	signs := method == http.MethodPost || method == http.MethodPut
 	if signs {
-		p.prepare(m, c, changes)
-	} else {
-		m.header, m.claims, m.ssaChanges = map[string]any{}, map[string]any{}, map[string]any{}
-		m.token = unset
-		apply(m, changes)
+		p.prepare(m, c)
+		goodHeader, goodClaims := asJSON(m.header), asJSON(m.claims)
+		m.finish()
+		if m.differs == nil {
+			m.differs = m.told(p, owner, goodHeader, goodClaims)
+		}
 	}
+	m.differs = append(slices.Clone(m.differs), m.toldOfHTTP(c != nil)...)
 	if c != nil && m.token == unset {
 		m.token = p.token(c)
 	}
@@ -52,29 +49,26 @@ func (p *play) request(verb, method string, c *client, changes []change) *Exchan
 // unset is a bearer token that no change has set.
 const unset = "\x00"
 
+// apply makes changes of a message whose header and claims are there.
 func apply(m *message, changes []change) {
-	for _, one := range changes {
-		one(m)
-	}
+	m.begin(changes)
+	m.finish()
 }
 
-// prepare fills in a good request and applies the changes.
-func (p *play) prepare(m *message, c *client, changes []change) {
-	m.ssaChanges = map[string]any{}
-	early := &message{header: map[string]any{}, claims: map[string]any{}, ssaChanges: map[string]any{}}
-	apply(early, changes)
+// prepare fills in a good request of the message's software.
+func (p *play) prepare(m *message, c *client) {
 	token := m.as.Statement
 	switch {
-	case early.statement != nil:
-		token = *early.statement
-	case len(early.ssaChanges) > 0:
-		token = p.mint(m.as, early.ssaChanges)
+	case m.statement != nil:
+		token = *m.statement
+	case len(m.ssaChanges) > 0:
+		token = p.mint(m.as, m.ssaChanges)
 	}
 	m.header = map[string]any{"alg": algorithmOf(m.as.Signer), "kid": m.as.KeyID, "typ": "JWT"}
-	m.signer, m.contentType, m.token = m.as.Signer, string(p.run.config.ContentType), unset
-	m.claims = p.goodClaims(m.as, c)
-	m.claims = setAt(m.claims, "/software_statement", token)
-	apply(m, changes)
+	m.claims = setAt(p.goodClaims(m.as, c), "/software_statement", token)
+	if m.signer == nil {
+		m.signer = m.as.Signer
+	}
 }
 
 // mint asks the directory for a statement with other claims.
@@ -222,7 +216,7 @@ func (p *play) assertion(c *client, changes ...change) string {
 		p.broken("no random number: %s", err)
 	}
 	now := p.run.config.Clock()
-	m := &message{header: map[string]any{"alg": algorithmOf(c.as.Signer), "kid": c.as.KeyID, "typ": "JWT"}, ssaChanges: map[string]any{},
+	m := &message{header: map[string]any{"alg": algorithmOf(c.as.Signer), "kid": c.as.KeyID, "typ": "JWT"},
 		signer: c.as.Signer, claims: map[string]any{"iss": c.id, "sub": c.id, "aud": p.metadata().TokenAudience, "jti": jti,
 			"iat": now.Unix(), "exp": now.Add(assertionLifetime).Unix()}}
 	method, secret := c.credentials()
@@ -243,7 +237,7 @@ func (p *play) askToken(c *client, edit func(form url.Values, header http.Header
 	if edit != nil {
 		edit(form, header)
 	}
-	m := &message{header: map[string]any{}, claims: map[string]any{}, ssaChanges: map[string]any{}, as: c.as, method: http.MethodPost,
+	m := &message{header: map[string]any{}, claims: map[string]any{}, as: c.as, method: http.MethodPost,
 		address: p.metadata().TokenEndpoint, contentType: "application/x-www-form-urlencoded", token: unset,
 		http: []func(*http.Request){func(q *http.Request) {
 			for name, values := range header {

@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/internal/secret"
+	"github.com/obdcr/obdcr/internal/shown"
 )
 
 // headers lists header fields by name.
@@ -28,22 +30,22 @@ func headers(h http.Header) []HeaderField {
 func (p *play) shown() []Exchange {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	shown := make([]Exchange, 0, min(len(p.exchanges), mostExchanges))
+	all := make([]Exchange, 0, min(len(p.exchanges), mostExchanges))
 	for _, x := range p.exchanges[:min(len(p.exchanges), mostExchanges)] {
 		one := *x
-		one.Sent.Headers = slices.Clone(x.Sent.Headers)
+		one.Sent.Headers, one.Differs = slices.Clone(x.Sent.Headers), slices.Clone(x.Differs)
 		one.Sent.JWS, one.Sent.Body = shownBody(x.Sent.Body)
 		if x.raw != nil {
 			received := *x.raw
-			received.Headers, received.Body = headers(x.raw.header), shownText(x.raw.Body)
+			received.Headers, received.Body = headers(x.raw.header), shownAnswer(x.raw.Body, x.Sent.Body)
 			if received.Cut == "" && len(x.raw.Body) > maxShown {
 				received.Cut = fmt.Sprintf("the report has %d of its %d bytes", maxShown, len(x.raw.Body))
 			}
 			one.Received = &received
 		}
-		shown = append(shown, one)
+		all = append(all, one)
 	}
-	return shown
+	return all
 }
 
 // shownText bounds a text, and makes it one of UTF-8.
@@ -57,25 +59,17 @@ func shownText(body string) string {
 	return strings.ToValidUTF8(body, "\uFFFD")
 }
 
-// shownBody decodes the body of a request: a JWS into its parts, a form without its secrets. The signature of a
-// request is left out, so that nobody can send it again.
+// shownBody decodes the body of a request: a JWS into its parts, a form without its secrets. The signatures of a
+// request and of its statement are left out, so that nobody can send them again.
 func shownBody(body string) (*JWS, string) {
-	head, payload := decoded(body)
-	if head != "" || payload != "" {
-		j := &JWS{Header: shownText(head), Claims: shownText(payload)}
-		if all, err := objectOf([]byte(payload)); err == nil {
-			if token, is := all["software_statement"].(string); is {
-				j.SSAHeader, j.SSA = decoded(token)
-			}
-		}
-		return j, ""
+	if token := shown.Decode(body); token != nil {
+		return jwsOf(token), ""
 	}
 	if form, err := url.ParseQuery(body); err == nil && form.Has("grant_type") {
 		j := (*JWS)(nil)
 		for _, name := range secretNames() {
 			if name == "client_assertion" && form.Has(name) {
-				j = &JWS{}
-				j.Header, j.Claims = decoded(form.Get(name))
+				j = jwsOf(shown.Decode(form.Get(name)))
 			}
 			if form.Has(name) {
 				form.Set(name, secret.Hidden)
@@ -83,25 +77,29 @@ func shownBody(body string) (*JWS, string) {
 		}
 		return j, form.Encode()
 	}
-	return nil, shownText(body)
+	return nil, shownText(shown.WithoutSignatures(body))
 }
 
-// shorten leaves the software statement out of the claims and of the answer, where it stands decoded beside them.
-func (x *Exchange) shorten() {
-	if x.Sent.JWS == nil || x.Sent.JWS.SSA == "" {
-		return
+// jwsOf are the parts of a token as a report has them.
+func jwsOf(token *shown.Token) *JWS {
+	if token == nil {
+		return &JWS{}
 	}
-	all, err := objectOf([]byte(x.Sent.JWS.Claims))
-	if err != nil {
-		return
+	j := &JWS{Header: shownText(token.Header), Claims: shownText(token.Claims)}
+	if token.Statement != nil {
+		j.SSAHeader, j.SSA = token.Statement.Header, token.Statement.Claims
 	}
-	token, is := all["software_statement"].(string)
-	if !is || token == "" {
-		return
+	return j
+}
+
+// shownAnswer is the body of an answer; the statement that was sent is in the report already.
+func shownAnswer(body, sent string) string {
+	_, payload := decoded(sent)
+	var claims struct {
+		Statement string `json:"software_statement"`
 	}
-	const below = "[decoded below]"
-	x.Sent.JWS.Claims = strings.ReplaceAll(x.Sent.JWS.Claims, token, below)
-	if x.Received != nil {
-		x.Received.Body = strings.ReplaceAll(x.Received.Body, token, below)
+	if json.Unmarshal([]byte(payload), &claims) == nil && strings.Count(claims.Statement, ".") == 2 {
+		body = strings.ReplaceAll(body, claims.Statement, shown.Instead(claims.Statement))
 	}
+	return shownText(shown.WithoutSignatures(body))
 }

@@ -178,6 +178,9 @@ func (r *recorder) record(c *call, q *http.Request, sent []byte, took time.Durat
 	}
 	if c != nil {
 		x.Verb, c.exchange = c.verb, x
+		if c.message != nil {
+			x.Differs = c.message.differs
+		}
 		if c.play != nil {
 			c.play.add(x)
 		}

@@ -12,6 +12,7 @@ import (
 type Exchange struct {
 	Verb     string    `json:"verb"` // register, get, update, delete, token, or what a case calls it
 	Sent     Sent      `json:"sent"`
+	Differs  []string  `json:"differs,omitempty"`  // in what a registration or an update differs from a good one
 	Received *Received `json:"received,omitempty"` // nil where no usable answer came
 	Error    string    `json:"error,omitempty"`    // why none came
 	Millis   int64     `json:"milliseconds"`       // until the answer was read

@@ -56,14 +56,8 @@ const mostExchanges = 40
 // result makes the result of a case.
 func (p *play) result(end ended, took time.Duration) CaseResult {
 	c := p.kase
-	result := CaseResult{ID: c.ID, Group: c.Group, Title: c.Title, Citation: Clause(c.Citation), Rules: c.Rules, OBIE: c.OBIE,
+	return CaseResult{ID: c.ID, Group: c.Group, Title: c.Title, Citation: Clause(c.Citation), Rules: c.Rules, OBIE: c.OBIE,
 		Verdict: end.verdict, Reason: end.reason, Expected: end.expected, Millis: took.Milliseconds(), Exchanges: p.shown()}
-	if end.verdict == Passed {
-		for i := range result.Exchanges {
-			result.Exchanges[i].shorten()
-		}
-	}
-	return result
 }
 
 // report makes the report of a run, without secrets.

@@ -83,10 +83,10 @@ func (r *Report) junitSuite(id int, g group) junitSuite {
 		switch one.Verdict {
 		case Failed:
 			s.Failures++
-			c.Failure = &junitFault{Message: "expected: " + one.Expected, Type: one.Clause(), Text: text.Visible(one.detail(junitWidth))}
+			c.Failure = &junitFault{Message: text.Visible("expected: " + one.Expected), Type: one.Clause(), Text: one.detail(junitWidth, true)}
 		case Errored:
 			s.Errors++
-			c.Error = &junitFault{Message: text.Visible(one.Reason), Type: one.Clause(), Text: text.Visible(one.detail(junitWidth))}
+			c.Error = &junitFault{Message: text.Visible(one.Reason), Type: one.Clause(), Text: one.detail(junitWidth, true)}
 		case NotOffered, NotRun:
 			s.Skipped++
 			c.Skipped = &junitSkipped{Message: text.Visible(one.Reason)}

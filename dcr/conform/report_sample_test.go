@@ -27,6 +27,8 @@ func sampleReport() *conform.Report {
 	ask := conform.Exchange{Verb: "token", Millis: 12, Note: "the bank was busy (429) and asked for 1s, which were waited",
 		Sent:     conform.Sent{Method: "POST", URL: "https://bank.example/token", Body: "client_id=c1&client_secret=%5Bhidden%5D&grant_type=client_credentials"},
 		Received: &conform.Received{Status: 200, Headers: []conform.HeaderField{}, Body: `{"access_token":"[hidden]"}`}}
+	wrong := post(201, `{"client_id":"c2","client_name":"<script>alert(1)</script>\u001b[31m","redirect_uris":["http://app.example/cb"]}`)
+	wrong.Differs = []string{`/redirect_uris/0: "http://app.example/cb"`}
 	return &conform.Report{Version: conform.ReportVersion, Tool: "obdcr v1.2.0", Bank: "Example Bank", Endpoint: "https://bank.example/register",
 		Profile: "obie-3.3", Policy: "policy.json", Method: "private_key_jwt", Started: time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC), Millis: 31204,
 		Counts: map[conform.Verdict]int{conform.Passed: 2, conform.Failed: 1, conform.Errored: 1, conform.Allowed: 1, conform.NotOffered: 1, conform.NotRun: 1},
@@ -36,7 +38,7 @@ func sampleReport() *conform.Report {
 			{ID: "register.redirect-plain-http", Group: "register", Title: "A redirect URI of plain http is refused",
 				Citation: clause("data dictionary, redirect_uris"), Rules: []string{"redirect_uris.https"}, Verdict: conform.Failed,
 				Expected: "a refusal: status 400 with the error invalid_redirect_uri", Millis: 44,
-				Exchanges: []conform.Exchange{post(201, `{"client_id":"c2","client_name":"<script>alert(1)</script>\u001b[31m"}`)}},
+				Exchanges: []conform.Exchange{wrong}},
 			{ID: "register.lifetime", Group: "register", Title: "A request that is valid for longer than the bank admits is refused",
 				Citation: clause("data dictionary, exp"), Rules: []string{"request.exp.lifetime"}, Verdict: conform.Allowed,
 				Reason: "max_lifetime_seconds: the bank accepts what this rule refuses", Millis: 40, Exchanges: []conform.Exchange{post(201, `{"client_id":"c3"}`)}},

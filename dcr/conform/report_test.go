@@ -3,6 +3,7 @@ package conform_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,6 +88,51 @@ func TestTheTextFitsATerminal(t *testing.T) {
 			require.Contains(t, b.String(), want)
 		}
 	}
+}
+
+// TestNoReportHasALineBreakOrABlankAsAnEscape: each document stands on lines of its own, indented.
+func TestNoReportHasALineBreakOrABlankAsAnEscape(t *testing.T) {
+	t.Parallel()
+	report := sampleReport()
+	for i := range report.Results {
+		if x := report.Results[i].Exchanges; len(x) > 0 && x[0].Received != nil {
+			x[0].Received.Body = "{\n  \"a\": {\n\t\"b\": \"c\"\n  }\n}"
+			x = append(x, x[0])
+			x[1].Received = &conform.Received{Status: 502, Body: "<html>\r\n\u00a0\u00a0<body>\r\n"}
+			report.Results[i].Exchanges = x
+		}
+	}
+	text := func(o conform.TextOptions) func(io.Writer) error {
+		return func(w io.Writer) error { return report.WriteText(w, o) }
+	}
+	for name, write := range map[string]func(io.Writer) error{"text": text(conform.TextOptions{}), "full": text(conform.TextOptions{Full: true}),
+		"junit": report.WriteJUnit, "html": report.WriteHTML} {
+		var b bytes.Buffer
+		require.NoError(t, write(&b))
+		for _, escape := range []string{`\u00a0`, `\u000a`, `\u000d`, `\u0009`} {
+			assert.NotContains(t, b.String(), escape, name)
+		}
+		if name == "full" {
+			assert.Contains(t, b.String(), "\n      < {\n      <   \"a\": {\n      <     \"b\": \"c\"\n")
+		}
+		if name == "junit" {
+			assert.Contains(t, b.String(), "clause: OBIE DCR 3.3, data dictionary, redirect_uris; redirect_uris.https&#xA;expected: ")
+		}
+	}
+}
+
+// TestAFailedCaseIsAFewLines: however long its documents are; the IDs of all that failed are at the end.
+func TestAFailedCaseIsAFewLines(t *testing.T) {
+	t.Parallel()
+	report := sampleReport()
+	failed := &report.Results[1]
+	long := `{"a":["` + strings.Repeat(`x","`, 5000) + `"]}`
+	failed.Exchanges[0].Received.Body, failed.Exchanges[0].Sent.JWS.Claims = long, long
+	var b bytes.Buffer
+	require.NoError(t, report.WriteText(&b, conform.TextOptions{}))
+	require.Less(t, strings.Count(b.String(), "\n"), 70)
+	_, end, _ := strings.Cut(b.String(), "\n1 failed:\n")
+	require.True(t, strings.HasPrefix(end, "  register.redirect-plain-http\n1 error:\n  update.replaces\n"), end)
 }
 
 // TestThePageNeedsNothingElse: no script, no address that is fetched, and what a bank says is text.

@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/shown"
 	"github.com/obdcr/obdcr/internal/text"
 )
 
@@ -14,11 +14,12 @@ import (
 type TextOptions struct {
 	Width int  // columns; 0: 80
 	Color bool // by the escape codes of a terminal
-	Full  bool // the exchanges of each case, not of those alone that failed
+	Full  bool // each case on a line of its own, with its exchanges whole
 }
 
-// WriteText writes the report for people: a line for each case, and for one that failed what was sent, what came
-// back and what was expected.
+// WriteText writes the report for people: a line for each case, and for one that failed what was expected, in what the
+// request differs from a good one, and what came, in short. Cases of a group that were not run for one reason are a line
+// together. Where the bank refuses even the plain valid request, that is told first and last.
 func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 	if o.Width <= 0 {
 		o.Width = 80
@@ -28,9 +29,7 @@ func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 	for _, g := range r.groups() {
 		t.line(0, "")
 		t.line(0, g.Name)
-		for i := range g.Results {
-			t.result(&g.Results[i])
-		}
+		t.group(g.Results)
 	}
 	t.foot(r)
 	_, err := w.Write(t.b.Bytes())
@@ -45,14 +44,8 @@ type page struct {
 
 // line writes a text, broken at blanks, indented; lines after the first two columns more.
 func (t *page) line(indent int, s string) {
-	s = text.Visible(s)
-	width := max(t.o.Width-indent, 20)
-	for _, part := range text.Hang(s, width, 2) {
-		for text.Cells(part) > width {
-			cut := text.CutCells(part, width)
-			t.raw(indent, cut)
-			part = part[len(cut):]
-		}
+	s = shown.Line(s)
+	for _, part := range folded(s, max(t.o.Width-indent, 20)) {
 		t.raw(indent, part)
 	}
 }
@@ -74,15 +67,51 @@ func (t *page) head(r *Report) {
 // labelWidth is the width of the longest verdict.
 const labelWidth = len("not offered")
 
-func (t *page) result(c *CaseResult) {
-	label := fmt.Sprintf("%-*s", labelWidth, c.Verdict.words())
-	if c.Verdict == Failed {
+// group writes the cases of a group. Those that were not run, or are not offered, for one reason are a line together.
+func (t *page) group(results []CaseResult) {
+	alike := map[string]int{}
+	for i := range results {
+		alike[results[i].idle()]++
+	}
+	for i := range results {
+		c := &results[i]
+		reason := c.idle()
+		switch n := alike[reason]; {
+		case t.o.Full || reason == "" || n == 1:
+			t.result(c)
+		case n > 1:
+			t.raw(2, t.label(c.Verdict)+fmt.Sprintf("  %d cases", n))
+			t.line(under, c.Reason)
+			alike[reason] = 0
+		}
+	}
+}
+
+// idle is why a case shows nothing; "" if it does.
+func (c *CaseResult) idle() string {
+	if c.Verdict != NotRun && c.Verdict != NotOffered {
+		return ""
+	}
+	return string(c.Verdict) + " " + c.Reason
+}
+
+// under is how far what belongs to a case is indented.
+const under = 4 + labelWidth
+
+// label is a verdict in the width of the longest one.
+func (t *page) label(v Verdict) string {
+	label := fmt.Sprintf("%-*s", labelWidth, v.words())
+	if v == Failed {
 		label = fmt.Sprintf("%-*s", labelWidth, "FAILED")
 	}
 	if t.o.Color {
-		label = colour(c.Verdict) + label + "\x1b[0m"
+		label = colour(v) + label + "\x1b[0m"
 	}
-	const under = 4 + labelWidth
+	return label
+}
+
+func (t *page) result(c *CaseResult) {
+	label := t.label(c.Verdict)
 	if id := text.Visible(c.ID); under+text.Cells(id) <= t.o.Width {
 		t.raw(2, label+"  "+id)
 	} else { // whole, to be copied
@@ -96,7 +125,7 @@ func (t *page) result(c *CaseResult) {
 		t.line(under, c.Reason)
 	}
 	if c.Verdict == Failed || c.Verdict == Errored || t.o.Full {
-		t.b.WriteString(indented(c.detail(t.o.Width-4), 4))
+		t.b.WriteString(indented(c.detail(t.o.Width-4, t.o.Full), 4))
 	}
 }
 
@@ -120,12 +149,23 @@ func (t *page) foot(r *Report) {
 	if r.Interrupted {
 		t.line(0, "The run was interrupted.")
 	}
+	for _, v := range []Verdict{Failed, Errored} {
+		if r.Counts[v] == 0 {
+			continue
+		}
+		t.line(0, fmt.Sprintf("%d %s:", r.Counts[v], v.words()))
+		for i := range r.Results {
+			if r.Results[i].Verdict == v {
+				t.raw(2, text.Visible(r.Results[i].ID)) // whole, to be copied
+			}
+		}
+	}
 	t.line(0, fmt.Sprintf("%s; %d cases in %s s", r.tally(), len(r.Results), seconds(r.Millis)))
 }
 
-// detail tells the clause, what was expected, and each exchange, in lines.
-func (c *CaseResult) detail(width int) string {
-	t := &page{o: TextOptions{Width: width}}
+// detail tells the clause, what was expected, and what happened, in lines: of the last exchange in short, or of each all.
+func (c *CaseResult) detail(width int, full bool) string {
+	t := &page{o: TextOptions{Width: width, Full: full}}
 	clause := c.Clause()
 	if len(c.Rules) > 0 {
 		clause += "; " + strings.Join(c.Rules, ", ")
@@ -134,90 +174,24 @@ func (c *CaseResult) detail(width int) string {
 	if c.Expected != "" {
 		t.line(0, "expected: "+c.Expected)
 	}
+	last := len(c.Exchanges) - 1
 	for i := range c.Exchanges {
-		t.exchange(&c.Exchanges[i], i == len(c.Exchanges)-1)
+		switch x := &c.Exchanges[i]; {
+		case full:
+			t.whole(x)
+		case i == last:
+			t.short(x)
+		case i == 0 || i > last-mostBefore:
+			t.line(0, "before: "+x.Sent.Method+" "+x.Sent.URL+": "+x.answer())
+		case i == 1:
+			t.line(0, fmt.Sprintf("before: %d further exchanges", last-mostBefore))
+		}
 	}
 	return t.b.String()
 }
 
-// exchange writes one exchange; of the last one all, of the others two lines.
-func (t *page) exchange(x *Exchange, whole bool) {
-	shown := "no client certificate"
-	if x.Sent.Certificate != "" {
-		shown = "as " + x.Sent.Certificate
-	}
-	t.line(0, fmt.Sprintf("sent: %s %s, %s", x.Sent.Method, x.Sent.URL, shown))
-	if whole {
-		for _, h := range x.Sent.Headers {
-			t.line(2, "> "+h.Name+": "+h.Value)
-		}
-		t.sentBody(x)
-	}
-	if x.Note != "" {
-		t.line(0, "note: "+x.Note)
-	}
-	if x.Received == nil {
-		t.line(0, "came: no answer: "+x.Error)
-		return
-	}
-	t.line(0, fmt.Sprintf("came: status %d after %d ms", x.Received.Status, x.Millis))
-	if !whole {
-		return
-	}
-	for _, h := range x.Received.Headers {
-		t.line(2, "< "+h.Name+": "+h.Value)
-	}
-	t.document("< ", x.Received.Body)
-	if x.Received.Cut != "" {
-		t.line(2, "< ... not whole: "+x.Received.Cut)
-	}
-}
-
-func (t *page) sentBody(x *Exchange) {
-	if j := x.Sent.JWS; j != nil {
-		for _, part := range []struct{ name, text string }{
-			{"header", j.Header}, {"claims", j.Claims}, {"header of the statement", j.SSAHeader}, {"statement", j.SSA},
-		} {
-			if part.text != "" {
-				t.line(2, "> "+part.name+":")
-				t.document("> ", part.text)
-			}
-		}
-	}
-	t.document("> ", x.Sent.Body)
-}
-
-// mostLines is how many lines of one document the text has.
-const mostLines = 60
-
-// document writes a document, JSON indented.
-func (t *page) document(mark, body string) {
-	if body == "" {
-		return
-	}
-	lines := strings.Split(pretty(body), "\n")
-	for i, l := range lines {
-		if i == mostLines {
-			t.line(2, fmt.Sprintf("%s... %d further lines", mark, len(lines)-i))
-			return
-		}
-		blanks := len(l) - len(strings.TrimLeft(l, " "))
-		t.line(2, mark+strings.Repeat("\u00a0", blanks)+l[blanks:])
-	}
-}
-
-// pretty indents JSON; any other text stays as it is.
-func pretty(body string) string {
-	lines := jsonscan.Indent(body)
-	if lines == nil {
-		return body
-	}
-	all := make([]string, len(lines))
-	for i, l := range lines {
-		all[i] = l.Text
-	}
-	return strings.Join(all, "\n")
-}
+// mostBefore is how many exchanges before the last one a short text names, beside the first.
+const mostBefore = 4
 
 // indented puts blanks before each line.
 func indented(s string, by int) string {

@@ -1,10 +1,7 @@
 package dcrtest
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -14,16 +11,15 @@ import (
 	"testing"
 
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/secret"
+	"github.com/obdcr/obdcr/internal/shown"
 )
-
-// hidden stands for a secret in a dump.
-const hidden = "(hidden)"
 
 // maxShown is how much of a document a dump shows, in bytes.
 const maxShown = 8 << 10
 
 // String shows what was sent and what came back: tokens decoded and without their signatures,
-// secrets and access tokens hidden, and what the bank found.
+// secrets and access tokens secret.Hidden, and what the bank found.
 func (e *Exchange) String() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -64,7 +60,7 @@ func writeParameter(out *strings.Builder, name, value string) {
 	case name == "client_assertion":
 		writeToken(out, name, value)
 	case strings.Contains(name, "secret") || strings.Contains(name, "token"):
-		fmt.Fprintf(out, "  %s=%s\n", name, hidden)
+		fmt.Fprintf(out, "  %s=%s\n", name, secret.Hidden)
 	default:
 		fmt.Fprintf(out, "  %s=%s\n", name, shortened(value))
 	}
@@ -76,9 +72,9 @@ func writeHeader(out *strings.Builder, h http.Header) {
 		for _, value := range h[name] {
 			switch scheme, _, _ := strings.Cut(value, " "); {
 			case name == "Authorization":
-				value = scheme + " " + hidden
+				value = scheme + " " + secret.Hidden
 			case strings.Contains(name, "Cookie"):
-				value = hidden
+				value = secret.Hidden
 			}
 			fmt.Fprintf(out, "  %s: %s\n", name, shortened(value))
 		}
@@ -87,12 +83,9 @@ func writeHeader(out *strings.Builder, h http.Header) {
 
 // writeToken shows a compact JWS, and the statement in it.
 func writeToken(out *strings.Builder, name, compact string) {
-	parts := strings.Split(compact, ".")
-	header, claims := decoded(parts[0]), []byte(nil)
-	if len(parts) > 1 {
-		claims = decoded(parts[1])
-	}
-	if len(parts) != 3 || header == nil || claims == nil {
+	token := shown.Decode(compact)
+	if token == nil || token.Header == "" || token.Claims == "" {
+		parts := strings.Split(compact, ".")
 		lengths := make([]string, len(parts))
 		for i, part := range parts {
 			lengths[i] = fmt.Sprint(len(part))
@@ -100,38 +93,20 @@ func writeToken(out *strings.Builder, name, compact string) {
 		fmt.Fprintf(out, "  the %s is no compact JWS: its parts have %s characters; it begins with %.40q\n", name, strings.Join(lengths, ", "), compact)
 		return
 	}
-	fmt.Fprintf(out, "  header of the %s: %s\n", name, indented(header))
-	members, _ := decode(claims)
-	object, _ := members.(map[string]any)
-	statement, has := object["software_statement"].(string)
-	if has {
-		object["software_statement"] = fmt.Sprintf("(%d characters, see below)", len(statement))
-		if shown, err := encode(object); err == nil {
-			claims = shown
-		}
-	}
-	fmt.Fprintf(out, "  claims of the %s: %s\n  its signature: %d characters\n", name, indented(claims), len(parts[2]))
-	if has {
-		writeToken(out, "statement", statement)
+	writeDecoded(out, name, token)
+}
+
+func writeDecoded(out *strings.Builder, name string, token *shown.Token) {
+	fmt.Fprintf(out, "  header of the %s: %s\n  claims of the %s: %s\n  its signature: %d characters\n", name, indented(token.Header), name,
+		indented(token.Claims), token.Signature)
+	if token.Statement != nil {
+		writeDecoded(out, "statement", token.Statement)
 	}
 }
 
-// decoded is a part of a compact JWS; nil where it cannot be decoded.
-func decoded(part string) []byte {
-	text, err := base64.RawURLEncoding.DecodeString(part)
-	if err != nil || len(text) == 0 {
-		return nil
-	}
-	return text
-}
-
-// indented is JSON on lines of its own, and what is no JSON as a quoted text.
-func indented(text []byte) string {
-	var out bytes.Buffer
-	if json.Indent(&out, text, "  ", "  ") != nil {
-		return fmt.Sprintf("%q", shortened(string(text)))
-	}
-	return shortened(out.String())
+// indented is a document on lines of its own.
+func indented(document string) string {
+	return shortened(strings.Join(shown.Lines(document, 0), "\n  "))
 }
 
 func shortened(text string) string {
@@ -149,7 +124,7 @@ func (e *Exchange) writeAnswer(out *strings.Builder) {
 	fmt.Fprintf(out, "answer: %d %s\n", e.status, http.StatusText(e.status))
 	writeHeader(out, e.header)
 	if len(e.answer) > 0 {
-		fmt.Fprintf(out, "  %s\n", indented(withoutSecrets(e.answer)))
+		fmt.Fprintf(out, "  %s\n", indented(string(withoutSecrets(e.answer))))
 	}
 	if e.failure != nil {
 		fmt.Fprintf(out, "  and then: %v\n", e.failure)
@@ -165,21 +140,21 @@ func withoutSecrets(answer []byte) []byte {
 	}
 	statement, found := object["software_statement"].(string)
 	if found {
-		object["software_statement"] = fmt.Sprintf("(%d characters)", len(statement))
+		object["software_statement"] = shown.Instead(statement)
 	}
 	for _, name := range append(tpp.SecretMembers(), "access_token", "refresh_token", "id_token") {
 		if _, there := object[name]; there {
-			object[name], found = hidden, true
+			object[name], found = secret.Hidden, true
 		}
 	}
 	if !found {
 		return answer
 	}
-	shown, err := encode(object)
+	clean, err := encode(object)
 	if err != nil {
 		return nil
 	}
-	return shown
+	return clean
 }
 
 // writeFindings shows what the bank knows of its refusal.

@@ -97,8 +97,8 @@ func TestAFailedTestShowsWhatWasSentAndWhyItWasRefused(t *testing.T) {
 		require.Contains(t, f.said[0], wanted)
 	}
 	logged := strings.Join(f.logs, "\n")
-	for _, wanted := range []string{"register, with no mutation", "answer: 201", "token, with no mutation", "client_secret=(hidden)", `"access_token": "(hidden)"`,
-		`"client_secret": "(hidden)"`, "Cookie: (hidden)", "the log of the bank ends"} {
+	for _, wanted := range []string{"register, with no mutation", "answer: 201", "token, with no mutation", "client_secret=[hidden]", `"access_token": "[hidden]"`,
+		`"client_secret": "[hidden]"`, "Cookie: [hidden]", "the log of the bank ends"} {
 		require.Contains(t, logged, wanted)
 	}
 	require.NotContains(t, logged, `"kid": "unknown"`, "what the failure has shown is not shown again")
@@ -130,7 +130,7 @@ func TestWhatIsNoTokenIsShownToo(t *testing.T) {
 		t.Errorf("it fails")
 	})
 	logged := strings.Join(f.logs, "\n")
-	for _, wanted := range []string{`it begins with "no token"`, `"no json"`, "no answer: ", "without a client certificate", "a client certificate is required"} {
+	for _, wanted := range []string{`it begins with "no token"`, "claims of the request: no json", "no answer: ", "without a client certificate", "a client certificate is required"} {
 		require.Contains(t, logged, wanted)
 	}
 }

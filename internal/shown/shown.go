@@ -1,0 +1,129 @@
+// Package shown shows people what went over the wire: signed requests decoded and without their signatures, JSON
+// indented, and nothing that steers a terminal.
+package shown
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/text"
+)
+
+// Token is a compact JWS, decoded. It has no signature, so that nobody can send it again.
+type Token struct {
+	Header, Claims string // "": that part cannot be decoded
+	Signature      int    // characters of the signature
+	Statement      *Token // the software statement of the claims; nil for none that can be decoded
+}
+
+// Decode decodes a compact JWS without verifying it; nil for a text that is none. Where a statement in the claims can be
+// decoded, its length stands in its place.
+func Decode(compact string) *Token {
+	t := decode(compact)
+	if t == nil {
+		return nil
+	}
+	var claims struct {
+		Statement string `json:"software_statement"`
+	}
+	if json.Unmarshal([]byte(t.Claims), &claims) != nil || claims.Statement == "" {
+		t.Claims = WithoutSignatures(t.Claims)
+		return t
+	}
+	if s := decode(claims.Statement); s != nil && s.Header != "" && s.Claims != "" {
+		t.Statement = s
+		t.Claims = strings.ReplaceAll(t.Claims, claims.Statement, Instead(claims.Statement))
+	}
+	t.Claims = WithoutSignatures(t.Claims)
+	return t
+}
+
+// Instead is what stands in the place of a statement that is shown decoded.
+func Instead(statement string) string {
+	return fmt.Sprintf("(%d characters, shown decoded)", len(statement))
+}
+
+func decode(compact string) *Token {
+	parts := strings.Split(compact, ".")
+	if len(parts) != 3 {
+		return nil
+	}
+	t := &Token{Signature: len(parts[2])}
+	for i, to := range []*string{&t.Header, &t.Claims} {
+		if data, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[i], "=")); err == nil {
+			*to = strings.ToValidUTF8(string(data), "\uFFFD")
+		}
+	}
+	if t.Header == "" && t.Claims == "" {
+		return nil
+	}
+	return t
+}
+
+// signed finds a compact JWS: its header is a JSON object, so that it begins in base64 with these letters.
+var signed = regexp.MustCompile(`(eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.)[A-Za-z0-9_-]{16,}`)
+
+// WithoutSignatures leaves out the signature of each compact JWS in a text.
+func WithoutSignatures(s string) string {
+	if !strings.Contains(s, "eyJ") {
+		return s
+	}
+	return signed.ReplaceAllString(s, "${1}(signature left out)")
+}
+
+// Lines are the lines of a document, JSON indented, each safe to print. Beyond most lines one says how many there are;
+// 0 means all.
+func Lines(document string, most int) []string {
+	if document == "" {
+		return nil
+	}
+	var all []string
+	if lines := jsonscan.Indent(document); lines != nil {
+		for _, l := range lines {
+			all = append(all, text.Visible(l.Text))
+		}
+	} else {
+		for _, l := range strings.Split(strings.TrimSuffix(document, "\n"), "\n") {
+			all = append(all, Line(strings.TrimSuffix(l, "\r")))
+		}
+	}
+	if most > 0 && len(all) > most {
+		all = append(all[:most:most], fmt.Sprintf("... %d further lines", len(all)-most))
+	}
+	return all
+}
+
+// Line makes a line safe to print. A tab becomes a blank.
+func Line(s string) string {
+	return text.Visible(strings.NewReplacer("\t", " ", "\u00a0", " ").Replace(s))
+}
+
+// Text makes a text of several lines safe to print, line by line.
+func Text(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = Line(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Folded is a document in one line that is safe to print, JSON without blanks between its values, clipped to a number of
+// bytes.
+func Folded(document string, limit int) string {
+	var one bytes.Buffer
+	if json.Compact(&one, []byte(document)) == nil {
+		document = one.String()
+	} else {
+		document = strings.Join(strings.Fields(document), " ")
+	}
+	document = Line(document)
+	if len(document) <= limit {
+		return document
+	}
+	return fmt.Sprintf("%s (%d bytes)", text.Clip(document, limit), len(document))
+}
