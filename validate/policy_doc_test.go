@@ -21,8 +21,9 @@ const (
 // policyIntroduction stands before the examples and the members.
 const policyIntroduction = `# Policy
 
-What a bank decides where the specification leaves it a choice. Rendered from the table of package validate; to render it anew,
-run ` + "`go test ./validate -run TestPolicyDoc -update`" + `.
+<!-- rendered: go test ./validate -run TestPolicyDoc -update -->
+
+What a bank decides where the specification leaves it a choice.
 
 A policy is a JSON object. A member that it leaves out is as in the default policy of the profile; a member that it gives
 replaces the default whole. It is read strictly: an unknown member, a member that stands twice, ` + "`null`" + ` and a value of another

@@ -31,8 +31,8 @@ at 22:13:20 UTC, which is 1700000000.
 func writeRulesDoc(w io.Writer) error {
 	var b strings.Builder
 	rules := Rules()
-	fmt.Fprintf(&b, "# Rules\n\nRendered from the rule table of package validate: %d rules. To render it anew, run\n"+
-		"`go test ./validate -run TestRulesDoc -update`.\n\n", len(rules))
+	fmt.Fprintf(&b, "# Rules\n\n<!-- rendered: go test ./validate -run TestRulesDoc -update -->\n\nWhat a request, a software statement and "+
+		"their headers are held to: %d rules, as package validate has them.\n\n", len(rules))
 	b.WriteString(rulesDocHead)
 	titles := map[Document]string{
 		DocHeader: "Header of the request", DocRequest: "Claims of the request",
