@@ -138,8 +138,8 @@ func (a *app) readTransport(o *clientOptions, s *settings, config *input.File) e
 
 // isOf reports whether a certificate is of a key.
 func isOf(key crypto.Signer, c *x509.Certificate) bool {
-	public, comparable := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
-	return key != nil && comparable && public.Equal(key.Public())
+	public, compares := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	return key != nil && compares && public.Equal(key.Public())
 }
 
 func (a *app) readRoots(o *clientOptions, s *settings, config *input.File) error {
