@@ -146,6 +146,22 @@ func TestAStoreThatCannotBeOpened(t *testing.T) {
 	require.NoDirExists(t, w.Path("nowhere"))
 }
 
+// TestReadinessOfServeTellsALogThatWasDeleted: to the load balancer at each listener, and to the
+// log.
+func TestReadinessOfServeTellsALogThatWasDeleted(t *testing.T) {
+	w := newWorld(t)
+	s := w.serve(t, w.Config()+goodStore+w.portal(t)+"admin: {listen: 127.0.0.1:0}\n")
+	require.NoError(t, os.Remove(w.Path("clients.db-wal")))
+	require.Equal(t, http.StatusServiceUnavailable, status(t, "http://"+s.admin+"/readyz"))
+	require.Contains(t, s.log.String(), "the log of the store was deleted while it was open")
+	b := w.visitor(t, s)
+	b.Get(portalAddress + "/readyz")
+	require.Equal(t, http.StatusServiceUnavailable, b.Status)
+	s.stop()
+	require.Error(t, <-s.ended, "whoever watches the process learns it too")
+	s.ended <- nil
+}
+
 func TestAPortThatIsTaken(t *testing.T) {
 	w := newWorld(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")

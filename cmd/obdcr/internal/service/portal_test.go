@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -97,6 +98,30 @@ func TestServeHasThePortalBesideTheAPI(t *testing.T) {
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/register": 404, "/token": 404, "/metrics": 404} {
 		b.Get(portalAddress + path)
 		require.Equal(t, want, b.Status, path)
+	}
+}
+
+// TestEachListenerOfServeTakesTheSuitesOfFAPIAlone with TLS 1.2, and no earlier version.
+func TestEachListenerOfServeTakesTheSuitesOfFAPIAlone(t *testing.T) {
+	w := newWorld(t)
+	s := w.serve(t, w.Config()+goodStore+w.portal(t)+"admin: {listen: 127.0.0.1:0}\n")
+	for _, at := range []string{s.address, s.portal} {
+		for name, c := range map[string]struct {
+			version uint16
+			suites  []uint16
+			taken   bool
+		}{
+			"AES-GCM":  {tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}, true},
+			"CBC":      {tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}, false},
+			"ChaCha20": {tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}, false},
+			"TLS 1.1":  {tls.VersionTLS11, nil, false},
+		} {
+			connection, err := tls.Dial("tcp", strings.TrimPrefix(at, "https://"), &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: c.version, CipherSuites: c.suites})
+			require.Equal(t, c.taken, err == nil, "%s, %s: %v", at, name, err)
+			if err == nil {
+				require.NoError(t, connection.Close())
+			}
+		}
 	}
 }
 
