@@ -2,6 +2,8 @@ package report_test
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +35,37 @@ func TestJSON(t *testing.T) {
 	assert.Nil(t, got["wire"])
 	assert.Equal(t, []any{}, got["violations"], "never null")
 	assert.Equal(t, true, got["valid"])
+}
+
+func TestJSONOfATestVectorHasWhatWasFound(t *testing.T) {
+	found := func(r *report.Result) any {
+		r.Vector = "about/name"
+		var got map[string]any
+		require.NoError(t, json.Unmarshal([]byte(written(t, in(report.FormatJSON), r)), &got))
+		require.Equal(t, "about/name", got["vector"])
+		return got["found"]
+	}
+	bad := shown(validator(t, shownRules()...).Judge(shownInput()))
+	rules := map[validate.Severity]map[string]bool{}
+	for i := range bad.Report.Violations {
+		v := &bad.Report.Violations[i]
+		if rules[v.Severity] == nil {
+			rules[v.Severity] = map[string]bool{}
+		}
+		rules[v.Severity][v.Rule] = true
+	}
+	sorted := func(severity validate.Severity) []any {
+		all := []any{}
+		for _, rule := range slices.Sorted(maps.Keys(rules[severity])) {
+			all = append(all, rule)
+		}
+		return all
+	}
+	require.NotEmpty(t, sorted(validate.SeverityError))
+	require.Equal(t, map[string]any{"valid": false, "rules": sorted(validate.SeverityError), "warnings": sorted(validate.SeverityWarning),
+		"wire": string(bad.Report.Wire().Error)}, found(bad))
+	require.Equal(t, map[string]any{"valid": true, "rules": []any{}, "warnings": []any{}, "wire": nil},
+		found(bare(validator(t, passing()...).Judge(shownInput()))))
 }
 
 func TestJSONOfManyFilesIsAnArray(t *testing.T) {
