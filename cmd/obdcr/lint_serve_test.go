@@ -113,7 +113,7 @@ func TestThePageTellsFaultsOfItsServerAlone(t *testing.T) {
 	page := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { panic(r.FormValue("document")) })
 	go func() { ended <- servePage(ctx, &sparse{l, 3}, page, &out) }()
 	for range 2 {
-		_, err = http.PostForm("http://"+l.Addr().String(), url.Values{"document": {"MARKER"}})
+		_, err = http.PostForm("http://"+l.Addr().String(), url.Values{"document": {"MARKER"}}) //nolint:bodyclose // there is no answer
 		require.Error(t, err)
 	}
 	end()
