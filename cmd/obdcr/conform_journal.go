@@ -1,119 +1,156 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/flock"
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/conform"
 )
 
-// journalFile is the list of the clients that a run has still to delete.
+// journalFile is the list of the clients that a run has still to delete. It is locked for as long as it is open.
 type journalFile struct {
 	*os.File
 	name   string
+	size   int64 // of what is written
 	failed error // why a line could not be written
 }
 
-// Write writes a line. The run goes on without: it deletes by what it remembers.
+// Write writes a line, whole or not at all. The run goes on without: it deletes by what it remembers.
 func (j *journalFile) Write(line []byte) (int, error) {
 	n, err := j.File.Write(line)
-	if err != nil && j.failed == nil {
+	if err == nil {
+		j.size += int64(n)
+		return n, nil
+	}
+	if j.failed == nil {
 		j.failed = err
 	}
-	return n, err
+	if n > 0 {
+		_ = j.Truncate(j.size) // else the next line would be of no use either
+	}
+	return 0, err
 }
 
 // openJournal makes the file. One that is there already is of a run that was killed, or that goes on.
 func openJournal(name string) (*journalFile, error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, usageError("--journal %s exists: another run goes on, or was killed and has left clients at its bank\n"+
-			"  fix: if none goes on, run the same command with --clean-up first; if that cannot delete them, ask the bank\n"+
-			"  to, and remove the file; two runs at a time need a --journal each", shownName(name))
+		return nil, journalExists(name)
+	}
+	if err == nil {
+		if err = flock.Try(f); err != nil {
+			err = errors.Join(err, f.Close())
+		}
 	}
 	if err != nil {
-		return nil, ioError(fmt.Errorf("--journal %s: %w", shownName(name), input.WithoutPath(err)))
+		return nil, journalError(name, err)
 	}
 	return &journalFile{File: f, name: name}, nil
 }
 
-// secondLine is the first line of a journal whose run has had a second software made: nobody else has its keys.
-type secondLine struct {
-	Software json.RawMessage `json:"second_software"`
-}
-
-// second keeps the software that only this run knows.
-func (j *journalFile) second(config json.RawMessage) {
-	if len(config) == 0 {
-		return
-	}
-	if line, err := json.Marshal(secondLine{config}); err == nil {
-		_, _ = j.Write(append(line, '\n'))
-	}
-}
-
-// secondOfJournal reads the software that the run of a journal has had made; nil if there is none.
-func secondOfJournal(f io.ReadSeeker) (*conform.Registrant, error) {
-	var first secondLine
-	err := json.NewDecoder(f).Decode(&first) // one that is damaged is told later
-	if _, failed := f.Seek(0, io.SeekStart); failed != nil {
-		return nil, failed
-	}
-	if err != nil || len(first.Software) == 0 {
-		return nil, nil
-	}
-	return configured(first.Software)
-}
-
-// end closes the file, and removes it if nothing is left to delete.
-func (j *journalFile) end(done bool) error {
-	err := errors.Join(j.failed, j.Close())
-	if done {
-		err = errors.Join(err, os.Remove(j.name))
-	}
+// journalExists tells why a run cannot have a journal: another run has it, or has left it.
+func journalExists(name string) error {
+	f, err := os.Open(name)
 	if err != nil {
-		return ioError(fmt.Errorf("--journal %s: %w", shownName(j.name), input.WithoutPath(err)))
-	}
-	return nil
-}
-
-// conformCleanUp deletes what a killed run has left.
-func (a *app) conformCleanUp(ctx context.Context, c *conform.Config, o *conformOptions) error {
-	f, err := os.OpenFile(o.journal, os.O_RDWR|os.O_APPEND, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		a.note("there is no --journal %s: no run has left anything", shownName(o.journal))
-		return nil
-	}
-	if err != nil {
-		return ioError(fmt.Errorf("--journal %s: %w", shownName(o.journal), input.WithoutPath(err)))
+		return journalError(name, err)
 	}
 	defer func() { _ = f.Close() }()
-	if c.Second == nil {
-		if c.Second, err = secondOfJournal(f); err != nil {
-			return usageError("--journal %s: second_software: %s", shownName(o.journal), detail(err))
+	if errors.Is(flock.Try(f), flock.ErrHeld) {
+		return journalHeld(name)
+	}
+	if _, err := conform.ReadJournal(f); err != nil {
+		return usageError("--journal %s exists, and is not the journal of a run: %s\n  fix: name a file that does not exist",
+			shownName(name), detail(err))
+	}
+	return usageError("--journal %s exists: an earlier run was killed, or could not delete all of its clients\n"+
+		"  fix: run the same command with --clean-up, which deletes what the journal lists; what that cannot delete, ask the bank to,\n"+
+		"  and remove the file; or keep it, and give this run another --journal", shownName(name))
+}
+
+// journalHeld tells that a journal is in use.
+func journalHeld(name string) error {
+	return usageError("--journal %s: another run goes on, or cleans up, by this journal\n"+
+		"  fix: wait for its end, or stop it; two runs at a time need a --journal each", shownName(name))
+}
+
+func journalError(name string, err error) error {
+	return ioError(fmt.Errorf("--journal %s: %w", shownName(name), input.WithoutPath(err)))
+}
+
+// end closes the file, and removes it if nothing is left to delete: this very file alone, should another one have its
+// name by now.
+func (j *journalFile) end(done bool) error {
+	own := false
+	if opened, err := j.Stat(); err == nil {
+		there, err := os.Lstat(j.name)
+		own = err == nil && os.SameFile(opened, there)
+	}
+	err := errors.Join(j.failed, j.Close())
+	if done && own {
+		if gone := os.Remove(j.name); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
 		}
 	}
-	c.Journal = f // a client that is gone is not sought again, should this be ended too
-	left, err := conform.CleanUp(ctx, *c, f)
 	if err != nil {
-		return usageError("--journal %s: %s\n  fix: give the configuration of the run that was killed; if its bank does not exist any more, remove the file",
-			shownName(o.journal), detail(err))
-	}
-	for _, one := range left {
-		a.note("left at the bank: %s", one.String())
-	}
-	if len(left) > 0 {
-		return &exitError{code: exitIO}
-	}
-	a.note("all clients of --journal %s are deleted", shownName(o.journal))
-	if err := errors.Join(f.Close(), os.Remove(o.journal)); err != nil {
-		return ioError(fmt.Errorf("--journal %s: %w", shownName(o.journal), input.WithoutPath(err)))
+		return journalError(j.name, err)
 	}
 	return nil
+}
+
+// takeJournal opens and reads the journal of another run, to clean up by it; nil if there is none. A file that is no
+// journal stays as it is.
+func takeJournal(name string) (*journalFile, *conform.Journal, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_APPEND, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, journalError(name, err)
+	}
+	j := &journalFile{File: f, name: name}
+	read, err := j.read()
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return j, read, nil
+}
+
+// read locks and reads the file.
+func (j *journalFile) read() (*conform.Journal, error) {
+	switch info, err := j.Stat(); {
+	case err != nil:
+		return nil, journalError(j.name, err)
+	case !info.Mode().IsRegular():
+		return nil, usageError("--journal %s is no regular file", shownName(j.name))
+	}
+	if err := flock.Try(j.File); errors.Is(err, flock.ErrHeld) {
+		return nil, journalHeld(j.name)
+	} else if err != nil {
+		return nil, journalError(j.name, err)
+	}
+	read, err := conform.ReadJournal(j.File)
+	switch {
+	case errors.Is(err, conform.ErrJournalVersion):
+		return nil, usageError("--journal %s: %s\n  fix: clean up by the obdcr that made it; the file is left as it is", shownName(j.name), detail(err))
+	case errors.Is(err, conform.ErrJournal):
+		return nil, usageError("--journal %s: %s\n  fix: give the file that --journal of the run named; this one is left as it is",
+			shownName(j.name), detail(err))
+	case err != nil:
+		return nil, journalError(j.name, err)
+	}
+	j.size = read.Whole
+	return read, nil
+}
+
+// secondOfNote is the software that a run has had made: nobody else has its keys. Nil if there is none.
+func secondOfNote(note json.RawMessage) (*conform.Registrant, error) {
+	if len(note) == 0 {
+		return nil, nil
+	}
+	return configured(note)
 }

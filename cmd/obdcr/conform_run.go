@@ -33,12 +33,12 @@ func (a *app) conform(ctx context.Context, out io.Writer, o *conformOptions) err
 	if o.dryRun {
 		return listCases(out, cases)
 	}
+	if o.cleanUp {
+		return a.conformCleanUp(ctx, o)
+	}
 	c, err := a.conformConfig(ctx, o, cases)
 	if err != nil {
 		return err
-	}
-	if o.cleanUp {
-		return a.conformCleanUp(ctx, c, o)
 	}
 	for _, name := range o.reports {
 		if err := canSave(name); err != nil {
@@ -49,40 +49,41 @@ func (a *app) conform(ctx context.Context, out io.Writer, o *conformOptions) err
 	if err != nil {
 		return err
 	}
-	c.Journal = journal
-	journal.second(o.enrolled)
-	if slices.Contains(c.Without, conform.NeedDelete) {
-		a.note("warning: the bank offers no DELETE, so that clients stay there: the report lists them")
+	c.Journal, c.JournalNote = journal, o.enrolled
+	deletes := !slices.Contains(c.Without, conform.NeedDelete)
+	if !deletes {
+		a.note("warning: delete_implemented of --config, or --bank, does not say that the bank offers DELETE: its cases are not offered;\n"+
+			"  the run tries to delete its clients by DELETE all the same, and those that stay are in the report and in --journal %s", shownName(o.journal))
 	}
 	p := &progress{total: len(cases)}
 	if a.progress && !o.verbose {
 		p.out = a.err
 	}
-	failed := 0
-	c.Progress = func(at conform.Progress) {
-		if at.Verdict == conform.Failed || at.Verdict == conform.Errored {
-			failed++
-		}
-		p.show(at.Done, failed)
-	}
+	said := a.watch(ctx, p, "interrupted: no further case begins; the run deletes its clients, for a minute at most, and writes its reports;\n"+
+		"  another signal ends it at once, and leaves what is in --journal "+shownName(o.journal)+" to --clean-up")
+	c.Progress = said.progress
 	report, err := conform.Run(ctx, *c)
-	p.wipe()
-	if err != nil {
-		return errors.Join(usageError("%s", detail(err)), journal.end(true))
+	said.end()
+	switch {
+	case journal.failed != nil && err != nil:
+		return journal.end(true)
+	case err != nil:
+		return errors.Join(o.runError(err), journal.end(true))
 	}
-	return a.conformed(out, o, report, journal, !slices.Contains(c.Without, conform.NeedDelete))
+	return a.conformed(out, o, report, journal, deletes)
 }
 
 // conformed writes the reports of a run and tells how it ended. One that cannot be written keeps no other from being
-// written. Clients that are left are no news at a bank that is known to offer no DELETE.
+// written. Clients that are left are no fault at a bank that is known to offer no DELETE.
 func (a *app) conformed(out io.Writer, o *conformOptions, report *conform.Report, journal *journalFile, deletes bool) error {
-	for _, left := range report.Left {
-		a.note("left at the bank: %s", left.String())
+	a.noteLeft(report.Left, mostLeft)
+	if len(report.Left) > 0 {
+		a.note("%s may be left: the report names each, and --journal %s keeps them for --clean-up", counted(len(report.Left), "client"), shownName(journal.name))
 	}
 	if report.Interrupted {
 		a.note("interrupted: %d of %d cases were played", len(report.Results)-report.Counts[conform.NotRun], len(report.Results))
 	}
-	faults := []error{journal.end(len(report.Left) == 0 || !deletes)}
+	faults := []error{journal.end(len(report.Left) == 0)}
 	for _, name := range o.reports {
 		faults = append(faults, a.saveReport(name, report, o.full))
 	}
@@ -177,9 +178,27 @@ func runningOn(clock func() time.Time) func() time.Time {
 	return func() time.Time { return from.Add(time.Since(begun)) }
 }
 
+// knownVersion refuses a spec_version that names no profile, unless a flag says which profile it is.
+func (o *conformOptions) knownVersion(s *settings) error {
+	if s.SpecVersion == "" || o.profileGiven || o.bank != "" || validate.Profile("obie-"+s.SpecVersion).Valid() {
+		return nil
+	}
+	var known []string
+	for _, p := range validate.Profiles() {
+		if version, ok := strings.CutPrefix(string(p), "obie-"); ok {
+			known = append(known, version)
+		}
+	}
+	return usageError("--config %s: spec_version %q is none of %s%s\n  fix: correct it, or name the profile with --profile",
+		shownName(o.config), cut(s.SpecVersion), text.List(known), meant("", s.SpecVersion, known))
+}
+
 // conformPolicy takes what is known of the bank: --bank, or --policy and --profile.
 func (a *app) conformPolicy(o *conformOptions, s *settings, c *conform.Config) error {
 	profile := o.profile
+	if err := o.knownVersion(s); err != nil {
+		return err
+	}
 	if version := "obie-" + s.SpecVersion; !o.profileGiven && o.bank == "" && validate.Profile(version).Valid() {
 		profile = version
 	}

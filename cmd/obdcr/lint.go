@@ -57,7 +57,7 @@ pasted leaves the machine or is kept.`,
   obdcr lint --serve`,
 		Args: func(c *cobra.Command, args []string) error {
 			if o.serve {
-				return noArgument(c, args)
+				return noFileToServe(args)
 			}
 			return someFiles(c, args)
 		},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -31,6 +32,7 @@ type judgement struct {
 	vector bool           // it is a test vector, judged by what it names itself
 	err    error          // why the file was not judged
 	left   string         // the name of a file that is left out, because lint does not judge such ones
+	broken error          // what is wrong with one that is broken JSON: among test vectors it is meant as one
 }
 
 // manyGCPercent is how much the heap may grow between two collections while many files are
@@ -136,7 +138,7 @@ func (a *app) judge(ctx context.Context, c candidate, in tpp.LintInput, statemen
 	f := a.files.Recognise("", c.name, data)
 	if wrong := f.Judged(wanted); wrong != nil {
 		if !c.named && !f.Resembles(wanted) && (f.Proper() || !hasExtension(c.name, tokenExtensions())) {
-			return judgement{left: c.name}
+			return judgement{left: c.name, broken: brokenVector(f, data)}
 		}
 		return judgement{result: inLinesOf(f, wanted, a.resultOf(c.name, alone, o, unjudged(&in, wanted, wrongFile(f, wrong, wanted))))}
 	}
@@ -188,15 +190,17 @@ type lintSummary struct {
 	failOn   string // the least severity that fails
 	files    int
 	invalid  int
-	strictly int      // files that are valid and fail because of failOn
-	unused   int      // files that hold a statement themselves, beside that of --ssa
-	vectors  int      // files that are test vectors
-	unneeded []string // flags that were given and are not used for test vectors
-	open     int      // files that fail because something was not checked
-	others   int      // files of folders that are left out
-	left     []string // the names of the first of them
-	failed   error    // of the first file that could not be read
-	unread   error    // the first key set that could not be read
+	strictly int             // files that are valid and fail because of failOn
+	unused   int             // files that hold a statement themselves, beside that of --ssa
+	vectors  int             // files that are test vectors
+	unneeded []string        // flags that were given and are not used for test vectors
+	open     int             // files that fail because something was not checked
+	others   int             // files of folders that are left out
+	left     []string        // the names of the first of them
+	broken   []judgement     // those that are broken JSON
+	among    map[string]bool // the folders that have test vectors
+	failed   error           // of the first file that could not be read
+	unread   error           // the first key set that could not be read
 }
 
 func (s *lintSummary) add(w *report.Writer, j judgement) error {
@@ -215,6 +219,9 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 	}
 	if j.result == nil {
 		if j.err == nil {
+			if j.broken != nil {
+				s.broken = append(s.broken, j)
+			}
 			if s.others++; s.others <= maxLeft {
 				s.left = append(s.left, shownName(j.left))
 			}
@@ -227,6 +234,10 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 	}
 	if j.vector {
 		s.vectors++
+		if s.among == nil {
+			s.among = map[string]bool{}
+		}
+		s.among[filepath.Dir(j.result.Name)] = true
 	}
 	switch {
 	case fails(j.result.Report, s.failOn):
@@ -243,6 +254,7 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 // verdict returns the error with the exit code of all files: a violation counts more than a
 // file that could not be read.
 func (s *lintSummary) verdict(many bool) error {
+	s.brokenVectors()
 	switch {
 	case s.unused == 1 && s.files == 1:
 		s.app.note("--ssa is not used: the request holds a statement itself, which is what the bank gets")

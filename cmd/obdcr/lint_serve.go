@@ -39,6 +39,15 @@ func pageFlags(own *pflag.FlagSet, o *lintOptions) {
 	own.StringVar(&o.listen, "listen", "127.0.0.1:0", "the `HOST:PORT` of --serve, on loopback; port 0 picks a free one")
 }
 
+// noFileToServe refuses a file beside --serve: the page gets it in the browser.
+func noFileToServe(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usageError("lint --serve takes no file: %q is one too many\n  fix: open the page and drop the file there, or leave --serve out: obdcr lint %s",
+		cut(args[0]), shownName(args[0]))
+}
+
 // serveLint serves the page until a signal comes.
 func (a *app) serveLint(c *cobra.Command, o *lintOptions) error {
 	if !o.serve {

@@ -141,3 +141,11 @@ func TestTheCommandsOfThePageRun(t *testing.T) {
 	}
 	require.Equal(t, 2, ran)
 }
+
+// TestAFileForTheServedPageIsToldWhereItGoes: lint takes files, the page gets them in the browser.
+func TestAFileForTheServedPageIsToldWhereItGoes(t *testing.T) {
+	t.Parallel()
+	code, _, said := call("lint", "--serve", "x.jwt")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, said, "obdcr lint x.jwt")
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -62,6 +63,32 @@ func (a *app) judgeVector(ctx context.Context, c candidate, data string, by *jud
 		}
 	}
 	return judgement{result: shown, vector: true}
+}
+
+// brokenVector tells what is wrong with a file of a folder that is broken JSON; nil for any other file.
+func brokenVector(f *input.File, data string) error {
+	if f.Kind != input.BrokenJSON {
+		return nil
+	}
+	_, err := signed.Parse([]byte(data))
+	return usageError("%s: this lies among test vectors, and cannot be read as one: %s\n"+
+		"  fix: correct it there by dcr/vectors/signed/data/schema.json, or remove it", f.Where(), text.Detail(err))
+}
+
+// brokenVectors counts the broken files beside test vectors as files that could not be read, and not as left out.
+func (s *lintSummary) brokenVectors() {
+	for _, j := range s.broken {
+		if !s.among[filepath.Dir(j.left)] {
+			continue
+		}
+		s.others--
+		s.left = slices.DeleteFunc(s.left, func(name string) bool { return name == shownName(j.left) })
+		if s.failed == nil {
+			s.failed = j.broken
+		} else {
+			s.app.note("%v", j.broken)
+		}
+	}
 }
 
 // vectorFlags are the flags that say what a test vector says itself.

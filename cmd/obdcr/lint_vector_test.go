@@ -62,6 +62,39 @@ func lintVectors(t *testing.T, args ...string) (code int, reports []toldOfVector
 	return code, reports, told.String()
 }
 
+// TestABrokenFileAmongVectorsIsAFailure: it is named with the place and what to do, and a caller that has good vectors
+// beside it does not get 0. Elsewhere such a file is left out.
+func TestABrokenFileAmongVectorsIsAFailure(t *testing.T) {
+	t.Parallel()
+	dir, other := t.TempDir(), t.TempDir()
+	all, err := signed.Load()
+	require.NoError(t, err)
+	valid := slices.IndexFunc(all, func(v signed.Vector) bool { return v.Expect.Valid && len(v.Expect.Warnings) == 0 })
+	data, err := os.ReadFile(filepath.Join(vectorFolder, all[valid].File))
+	require.NoError(t, err)
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "keys"), os.DirFS(filepath.Join(vectorFolder, "keys"))))
+	good := filepath.Join(dir, all[valid].File)
+	require.NoError(t, os.MkdirAll(filepath.Dir(good), 0o700))
+	require.NoError(t, os.WriteFile(good, data, 0o600))
+	code, reports, messages := lintVectors(t, dir)
+	require.Equal(t, exitFine, code, messages)
+	require.Len(t, reports, 1)
+
+	for _, folder := range []string{filepath.Dir(good), other} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, "broken.json"), []byte("{\n  \"name\": \"a\",,\n}"), 0o600))
+	}
+	code, reports, messages = lintVectors(t, dir)
+	require.Equal(t, exitUsage, code, messages)
+	require.Len(t, reports, 1)
+	require.Contains(t, messages, "broken.json")
+	require.Contains(t, messages, "line 2")
+	require.Contains(t, messages, "fix:")
+	require.Equal(t, 1, strings.Count(messages, "broken.json"), "it is not told as left out too")
+
+	_, _, messages = lintVectors(t, other)
+	require.Contains(t, messages, "left out")
+}
+
 func TestOneLintJudgesAllVectorsAsTheyExpect(t *testing.T) {
 	t.Parallel()
 	code, reports, messages := lintVectors(t, vectorFolder)

@@ -1,10 +1,12 @@
 package conform
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -62,7 +64,10 @@ type Config struct {
 	Limit    time.Duration // of all cases; 0: 10 min
 	CleanUp  time.Duration // of all deletions at the end; 0: 1 min
 	Journal  io.Writer     // gets a line for each client made and deleted, with its secrets; nil: none
-	Progress func(Progress)
+	// JournalNote is what the caller needs to clean up after a run that was killed, such as the keys of a software
+	// that was made for the run. The first line of Journal has it.
+	JournalNote json.RawMessage
+	Progress    func(Progress)
 	// Watch puts something in front of the transport of each HTTP client, such as one that shows what passes, with
 	// all secrets; nil: nothing.
 	Watch func(*http.Client) *http.Client
@@ -84,6 +89,7 @@ type Progress struct {
 	Done, Cases int
 	Case        string // the ID of the case that has ended; "" while the run cleans up
 	Verdict     Verdict
+	CleaningUp  int // at the end of the run, how many clients and registrations are still to be dealt with
 }
 
 // complete checks a software, and reads its certificate.
@@ -103,6 +109,34 @@ func (s *Registrant) complete(name string) error {
 	return nil
 }
 
+// ErrSecond means that Config.Second is no other software than Config.Software.
+var ErrSecond = errors.New("conform: the second software is the first one")
+
+// differs checks that two software are two: the cases have one act in the name of the other.
+func (s *Registrant) differs(from *Registrant) error {
+	same := func(a, b crypto.PublicKey) bool {
+		key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+		return ok && key.Equal(b)
+	}
+	switch id := s.softwareID(); {
+	case s.Statement == from.Statement || id != "" && id == from.softwareID():
+		return fmt.Errorf("%w: both have the software_id %.64q", ErrSecond, id)
+	case same(s.Signer.Public(), from.Signer.Public()):
+		return fmt.Errorf("%w: both sign with the same key", ErrSecond)
+	case bytes.Equal(s.Certificate.Certificate[0], from.Certificate.Certificate[0]):
+		return fmt.Errorf("%w: both have the same transport certificate", ErrSecond)
+	}
+	return nil
+}
+
+// softwareID is the software_id of the statement; "" if there is none.
+func (s *Registrant) softwareID() string {
+	_, payload := decoded(s.Statement)
+	all, _ := objectOf([]byte(payload))
+	id, _ := all["software_id"].(string)
+	return id
+}
+
 // complete checks a configuration and fills in what is left out.
 func (c *Config) complete() error {
 	switch {
@@ -118,6 +152,9 @@ func (c *Config) complete() error {
 		second := *c.Second // the caller's own stays as it is
 		c.Second = &second
 		if err := second.complete("Second"); err != nil {
+			return err
+		}
+		if err := second.differs(&c.Software); err != nil {
 			return err
 		}
 	}

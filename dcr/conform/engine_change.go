@@ -23,6 +23,7 @@ type message struct {
 	unsigned        bool
 	edits           []func(*message) // of header and claims, in their order
 	differs         []string         // from a good request, in words; nil: apply finds it
+	again           string           // number in the journal of a registration that is sent once more; "" for any other message
 }
 
 // change makes a good request a bad one, or another good one. Each is made once. What it does to header and claims is an

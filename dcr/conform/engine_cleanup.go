@@ -48,21 +48,26 @@ func (r *run) rewrite(c *client) {
 // client_id.
 func (r *run) keepLost(c *call, x *Exchange) {
 	reason := "the answer names no client_id"
-	if x.Error != "" {
+	switch {
+	case x.Error != "":
 		reason = "no answer came: " + x.Error
+	case x.status() >= http.StatusInternalServerError:
+		reason = fmt.Sprintf("the answer was %d", x.status())
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	c.lost = true
+	if c.lost = true; c.message.again != "" {
+		return // it is kept already
+	}
+	r.journal.write(entry{Lost: c.asked, Reason: r.secrets.cleanClipped(reason)})
 	r.unknown = append(r.unknown, lostClient{call: c, sent: x.Sent.Body,
 		left: c.left(reason)})
 }
 
 // left tells of a registration without a client_id.
 func (c *call) left(reason string) Left {
-	_, ssa := decoded(fmt.Sprint(valueAt(c.message.claims, "/software_statement")))
-	all, _ := objectOf([]byte(ssa))
-	software, _ := all["software_id"].(string)
+	statement, _ := valueAt(c.message.claims, "/software_statement").(string)
+	software := (&Registrant{Statement: statement}).softwareID()
 	jti, _ := valueAt(c.message.claims, "/jti").(string)
 	return Left{SoftwareID: software, JTI: jti, Case: c.play.kase.ID, Reason: reason}
 }
@@ -88,12 +93,17 @@ func (r *run) known(address string) *client {
 	return nil
 }
 
-// deleteAll deletes the clients of a case. What it cannot delete stays in the list.
+// deleteAll deletes the clients of a case. What it cannot delete stays in the list, and so does all where the run has
+// ended: its clean-up, which alone is bounded then, comes at once.
 func (r *run) deleteAll(ctx context.Context, clients []*client) {
-	ctx, cancel := context.WithTimeout(ctx, r.config.CleanUp)
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.CleanUp)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
 	for _, c := range clients {
-		if reason := r.remove(ctx, c); reason == "" {
+		if ctx.Err() != nil {
+			return
+		}
+		if reason := r.remove(work, c); reason == "" {
 			r.forget(c)
 		}
 	}
@@ -122,10 +132,19 @@ func (r *run) isGone(c *client) bool {
 
 // cleanUp deletes what is left at the end of a run, and tells what it could not delete.
 func (r *run) cleanUp(ctx context.Context) []Left {
-	ctx, cancel := context.WithTimeout(ctx, r.config.CleanUp)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.config.CleanUp, fmt.Errorf("the time for cleaning up, %s, has passed", r.config.CleanUp))
 	defer cancel()
+	clients, unknown := slices.Clone(r.clients), slices.Clone(r.unknown)
+	todo := len(clients) + len(unknown)
+	tell := func() {
+		if r.config.Progress != nil && todo > 0 {
+			r.config.Progress(Progress{Done: r.reported, Cases: r.reported, CleaningUp: todo})
+		}
+		todo--
+	}
 	var left []Left
-	for _, c := range slices.Clone(r.clients) {
+	for _, c := range clients {
+		tell()
 		reason := r.remove(ctx, c)
 		if reason == "" {
 			r.forget(c)
@@ -133,7 +152,8 @@ func (r *run) cleanUp(ctx context.Context) []Left {
 		}
 		left = append(left, Left{ClientID: c.id, Case: c.kase, Reason: r.secrets.cleanClipped(reason)})
 	}
-	for _, lost := range slices.Clone(r.unknown) {
+	for _, lost := range unknown {
+		tell()
 		one := r.seek(ctx, lost)
 		if one == nil {
 			r.journal.answered(lost.call)
@@ -141,12 +161,20 @@ func (r *run) cleanUp(ctx context.Context) []Left {
 		}
 		left = append(left, *one)
 	}
-	return append(left, r.others...)
+	for _, other := range r.others {
+		if !r.gone[other.ClientID] && !slices.ContainsFunc(left, func(one Left) bool { return one.ClientID == other.ClientID }) {
+			left = append(left, other)
+		}
+	}
+	return left
 }
 
 // remove deletes a client; it returns why that failed, "" if the client is gone.
 func (r *run) remove(ctx context.Context, c *client) string {
-	p := &play{ctx: ctx, run: r, kase: &Case{ID: "clean-up"}}
+	if c.disputed {
+		return "the bank has given this client_id to another registration too: it may be another's, and is not touched"
+	}
+	p := &play{ctx: ctx, run: r, kase: &Case{ID: "clean-up"}, patient: true}
 	var reason string
 	p.kase.run = func(p *play) { reason = p.remove(c) }
 	if end := p.perform(); end.verdict != Passed {
@@ -157,9 +185,6 @@ func (r *run) remove(ctx context.Context, c *client) string {
 
 // remove asks for a token and deletes the client by it, else by its registration access token.
 func (p *play) remove(c *client) string {
-	if slices.Contains(p.run.config.Without, NeedDelete) {
-		return "the configuration says that the bank offers no DELETE"
-	}
 	c.mutex.Lock()
 	uri, own := c.uri, c.accessToken
 	c.mutex.Unlock()
@@ -168,11 +193,11 @@ func (p *play) remove(c *client) string {
 	reason := fmt.Sprintf("the token endpoint answered %d %s", x.status(), x.code())
 	if token != "" {
 		gone := p.delete(c, bearer(token))
-		if removed(gone) || p.run.isGone(c) && gone.status() == http.StatusUnauthorized {
+		if p.removed(c, gone) || gone.status() == http.StatusUnauthorized && (p.run.isGone(c) || c.inDeletion()) {
 			return ""
 		}
 		reason = answerOf(gone)
-	} else if x.answered() && p.run.isGone(c) || c.deleting && (x.status() == http.StatusUnauthorized || x.status() == http.StatusBadRequest) {
+	} else if (p.run.isGone(c) || c.inDeletion()) && (x.status() == http.StatusUnauthorized || x.status() == http.StatusBadRequest) {
 		return "" // the bank does not know it any more
 	} else if !x.answered() {
 		reason = answerOf(x)
@@ -189,15 +214,25 @@ func (p *play) remove(c *client) string {
 		return reason
 	}
 	q.Header.Set("Authorization", "Bearer "+own)
-	if x := p.send("delete", q, c.as.Certificate); !removed(x) {
+	if x := p.send("delete", q, c.as.Certificate); !p.removed(c, x) {
 		return reason + "; by its registration access token: " + answerOf(x)
 	}
 	return ""
 }
 
-// removed reports whether a client is gone after a DELETE.
-func removed(x *Exchange) bool {
-	return slices.Contains([]int{http.StatusOK, http.StatusNoContent, http.StatusNotFound, http.StatusGone}, x.status())
+// removed reports whether a client is gone after a DELETE. 404 means that only where the bank is known to offer DELETE, or
+// has had one for this client.
+func (p *play) removed(c *client, x *Exchange) bool {
+	switch x.status() {
+	case http.StatusOK, http.StatusNoContent:
+		p.run.deletes.Store(true)
+		return true
+	case http.StatusGone:
+		return true
+	case http.StatusNotFound:
+		return p.run.deletes.Load() || p.run.isGone(c) || c.inDeletion()
+	}
+	return false
 }
 
 func answerOf(x *Exchange) string {
@@ -219,11 +254,12 @@ func sameHost(a, b string) bool {
 // has not had it before.
 func (r *run) seek(ctx context.Context, lost lostClient) *Left {
 	if lost.sent == "" || lost.old && expired(lost.call.message, r.config.Clock()) {
-		lost.left.Reason += "; it cannot be sent again: ask the bank"
+		lost.left.Reason = r.secrets.cleanClipped(lost.left.Reason + "; it cannot be sent again: ask the bank")
 		return &lost.left
 	}
-	p := &play{ctx: ctx, run: r, kase: lost.call.play.kase}
+	p := &play{ctx: ctx, run: r, kase: lost.call.play.kase, patient: true}
 	m := *lost.call.message
+	m.again = lost.call.asked
 	m.certificate = nil // a connection that was refused for another one tells nothing
 	var x *Exchange
 	p.kase = &Case{ID: p.kase.ID, run: func(p *play) { x = p.sendMessage("register", &m, lost.sent) }}

@@ -1,6 +1,8 @@
 package conform
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,7 +26,11 @@ type client struct {
 
 	mutex    sync.Mutex
 	deleted  bool // the bank said so
-	deleting bool // a run that was killed had sent its DELETE, and had no answer yet
+	deleting bool // its DELETE was sent, and had no answer: by a run that was killed, or before this one sends it again
+
+	request  [sha256.Size]byte // digest of the registration; zero for a client of a journal
+	dated    bool              // the bank said when it was registered
+	disputed bool              // the bank has given its client_id to another registration too; guarded by the run
 
 	tokens sync.Mutex
 	token  string // access token, once it was asked for
@@ -54,7 +60,7 @@ func (r *run) observe(c *call, x *Exchange, sent string) {
 		r.keepLost(c, x)
 	case x.status() == 0 || x.status() >= 300:
 	case c.registers(r):
-		made := r.made(c, x)
+		made := r.made(c, x, sent)
 		if made != nil {
 			x.client = made
 		}
@@ -68,22 +74,25 @@ func (r *run) observe(c *call, x *Exchange, sent string) {
 			known.mutex.Lock()
 			known.deleted = true
 			known.mutex.Unlock()
+			r.deletes.Store(true)
 		}
 	}
 }
 
 // made keeps the client of an answer; nil if the answer names none.
-func (r *run) made(c *call, x *Exchange) *client {
+func (r *run) made(c *call, x *Exchange, sent string) *client {
 	information, err := tpp.ParseClientInformation([]byte(x.raw.Body))
 	if err != nil {
 		r.keepLost(c, x)
 		return nil
 	}
-	if x.older = r.older(x); x.older != "" {
+	request := sha256.Sum256([]byte(sent))
+	if x.older = cmp.Or(r.older(x), r.repeated(information.ClientID, request)); x.older != "" {
 		r.keepOlder(c, x, information.ClientID)
 		return nil
 	}
-	made := &client{id: information.ClientID, as: c.message.as, kase: c.play.kase.ID, method: r.config.Request.AuthMethod}
+	made := &client{id: information.ClientID, as: c.message.as, kase: c.play.kase.ID, method: r.config.Request.AuthMethod, request: request}
+	_, made.dated = x.member("client_id_issued_at").(float64)
 	if asked, ok := valueAt(c.message.claims, "/token_endpoint_auth_method").(string); ok {
 		made.method = claims.AuthMethod(asked)
 	}
@@ -110,6 +119,31 @@ func (r *run) older(x *Exchange) string {
 		return ""
 	}
 	return "the bank says that it has had this client, which the run does not touch, since " + time.Unix(int64(seconds), 0).UTC().Format(time.RFC3339)
+}
+
+// repeated tells that a bank has given the client_id of one registration to another one, while the first client is there:
+// either may then be a client that is none of the run. The first one is deleted only where the bank said that it was new.
+func (r *run) repeated(id string, request [sha256.Size]byte) string {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for _, other := range r.clients {
+		if other.id != id || other.request == request || other.request == [sha256.Size]byte{} {
+			continue
+		}
+		if !other.dated && !other.disputed {
+			other.disputed = true
+			r.journal.write(entry{Disputed: id})
+		}
+		return "the bank has given this client_id to another registration of the run too, that of the case " + other.kase
+	}
+	return ""
+}
+
+// inDeletion reports whether a DELETE of the client was sent that had no answer.
+func (c *client) inDeletion() bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.deleting
 }
 
 // renew takes over what an answer tells about the client.

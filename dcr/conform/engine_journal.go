@@ -2,6 +2,7 @@ package conform
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"strconv"
 	"sync"
@@ -11,6 +12,9 @@ import (
 	"github.com/obdcr/obdcr/claims"
 )
 
+// JournalVersion is the version of the form of a journal.
+const JournalVersion = 1
+
 // journal writes what a later run needs to delete the clients of one that was killed. It holds secrets.
 type journal struct {
 	to    io.Writer
@@ -18,33 +22,76 @@ type journal struct {
 	mutex sync.Mutex
 }
 
-// entry is a line of a journal.
+// head is the first line of a journal: it tells a journal from any other file.
+type head struct {
+	Version  int             `json:"obdcr_conform_journal"`
+	About    string          `json:"about"`
+	Endpoint string          `json:"registration_endpoint"`
+	Note     json.RawMessage `json:"note,omitempty"` // Config.JournalNote
+}
+
+// aboutJournal tells a person who opens a journal what it is.
+const aboutJournal = "clients that a run of obdcr conform has still to delete, with their secrets; --clean-up deletes them"
+
+// entry is a line of a journal behind the first. It is about one thing: one of the members of kinds is there.
 type entry struct {
-	Registration string            `json:"registration_endpoint,omitempty"`
-	Made         string            `json:"made,omitempty"`     // client_id
-	Gone         string            `json:"gone,omitempty"`     // client_id
-	Deleting     string            `json:"deleting,omitempty"` // client_id, before a DELETE is sent
-	Method       claims.AuthMethod `json:"method,omitempty"`
-	Secret       string            `json:"client_secret,omitempty"`
-	AccessToken  string            `json:"registration_access_token,omitempty"`
-	Second       bool              `json:"second,omitempty"` // of the second software
-	Case         string            `json:"case,omitempty"`
-	Asked        string            `json:"asked,omitempty"`    // number of a registration that is sent
-	Request      string            `json:"request,omitempty"`  // its body; "" where it is long
-	Answered     string            `json:"answered,omitempty"` // number of a registration whose end is known
+	Made        string            `json:"made,omitempty"`     // client_id
+	Gone        string            `json:"gone,omitempty"`     // client_id
+	Deleting    string            `json:"deleting,omitempty"` // client_id, before a DELETE is sent
+	Still       string            `json:"still,omitempty"`    // client_id, where the DELETE was refused
+	Disputed    string            `json:"disputed,omitempty"` // client_id that may be another's: it is never deleted
+	Method      claims.AuthMethod `json:"method,omitempty"`
+	Secret      string            `json:"client_secret,omitempty"`
+	AccessToken string            `json:"registration_access_token,omitempty"`
+	Second      bool              `json:"second,omitempty"` // of the second software
+	Case        string            `json:"case,omitempty"`
+	Asked       string            `json:"asked,omitempty"`    // number of a registration that is sent
+	Request     string            `json:"request,omitempty"`  // its body; "" where it is long
+	Lost        string            `json:"lost,omitempty"`     // number of a registration whose answer tells no client_id
+	Reason      string            `json:"reason,omitempty"`   // why
+	Answered    string            `json:"answered,omitempty"` // number of a registration whose end is known
+}
+
+// kinds are the members of which a line has exactly one.
+func (e *entry) kinds() (n int) {
+	for _, value := range []string{e.Made, e.Gone, e.Deleting, e.Still, e.Disputed, e.Asked, e.Lost, e.Answered} {
+		if value != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // maxJournalled is the longest body of a request that a journal has.
 const maxJournalled = 64 << 10
 
-// asked writes a registration before it is sent: until it is answered nobody knows its client_id.
+// begin writes the first line, before anything is sent.
+func (j *journal) begin(c *Config) error {
+	if j.to == nil {
+		return nil
+	}
+	line, err := json.Marshal(head{Version: JournalVersion, About: aboutJournal, Endpoint: c.Metadata.RegistrationEndpoint, Note: c.JournalNote})
+	if err == nil {
+		_, err = j.to.Write(append(line, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("conform: the journal cannot be begun: %w", err)
+	}
+	return nil
+}
+
+// asked writes a registration before it is sent: until it is answered nobody knows its client_id. One that is sent
+// again keeps its number.
 func (j *journal) asked(r *run, c *call, body string) {
+	if c.message.again != "" {
+		c.asked = c.message.again
+		return
+	}
 	if len(body) > maxJournalled || !utf8.ValidString(body) {
 		body = ""
 	}
 	c.asked = strconv.FormatInt(j.count.Add(1), 10)
-	j.write(entry{Registration: r.config.Metadata.RegistrationEndpoint, Asked: c.asked, Request: body,
-		Second: c.message.as == r.config.Second, Case: c.play.kase.ID})
+	j.write(entry{Asked: c.asked, Request: body, Second: c.message.as == r.config.Second, Case: c.play.kase.ID})
 }
 
 func (j *journal) answered(c *call) {
@@ -55,8 +102,7 @@ func (j *journal) answered(c *call) {
 
 func (j *journal) made(r *run, c *client) {
 	c.mutex.Lock()
-	e := entry{Registration: r.config.Metadata.RegistrationEndpoint, Made: c.id, Method: c.method, Secret: c.secret, AccessToken: c.accessToken,
-		Second: c.as == r.config.Second, Case: c.kase}
+	e := entry{Made: c.id, Method: c.method, Secret: c.secret, AccessToken: c.accessToken, Second: c.as == r.config.Second, Case: c.kase}
 	c.mutex.Unlock()
 	j.write(e)
 }

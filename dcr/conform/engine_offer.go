@@ -41,6 +41,6 @@ func (r *run) probe(ctx context.Context) map[Need]string {
 		}
 	}
 	_ = p.perform()
-	r.deleteAll(context.WithoutCancel(ctx), p.clients)
+	r.deleteAll(ctx, p.clients)
 	return lacked
 }

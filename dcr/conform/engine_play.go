@@ -18,6 +18,8 @@ type play struct {
 	ctx  context.Context
 	run  *run
 	kase *Case
+	// patient waits also for a bank that answers 503 or breaks off: it deletes what the run has made.
+	patient bool
 
 	mutex     sync.Mutex
 	exchanges []*Exchange
@@ -122,7 +124,7 @@ func (p *play) expectAnswer(x *Exchange) {
 	case x.status() >= 300 && x.status() < 400:
 		p.broken("%s: the bank redirects to %.200s; redirects are not followed", x.Verb, x.responseHeader("Location"))
 	case x.older != "":
-		p.broken("%s: %s: play the cases by a software that has no client there", x.Verb, x.older)
+		p.broken("%s: %s: play the cases by a software that has no client there, one at a time where a software has one client", x.Verb, x.older)
 	case x.status() == http.StatusTooManyRequests:
 		p.broken("%s: the bank is still busy (429), Retry-After %.40q", x.Verb, x.responseHeader("Retry-After"))
 	}

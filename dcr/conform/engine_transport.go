@@ -21,6 +21,9 @@ const (
 	maxShown   = 16 << 10         // bytes of a body that a report has
 	maxWait    = 10 * time.Second // of one Retry-After that is waited for
 	maxRetries = 3                // of a request that was answered 429
+	maxPatient = 6                // of one that cleans up, also where it was answered 503
+	maxBroken  = 2                // of one that cleans up and had no answer
+	mostTired  = 3                // requests whose last try failed too, after which no request is tried so often
 )
 
 // call is one exchange in the making; it travels in the context of its HTTP request.
@@ -67,24 +70,21 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 			}
 		}()
 	}
-	if q.Method == http.MethodDelete {
-		if known := r.run.known(q.URL.String()); known != nil {
-			r.run.journal.write(entry{Deleting: known.id})
-		}
-	}
-	begun, waited := time.Now(), time.Duration(0)
+	deleted := r.deletes(q)
+	begun, waited, why := time.Now(), time.Duration(0), ""
 	for try := 1; ; try++ {
 		answer, body, cut, err := r.once(q, sent, c.registers(r.run))
-		if wait := busy(answer, r.run.config.Clock()); err == nil && wait > 0 && wait <= maxWait && try <= maxRetries {
-			waited += wait
-			if !pause(q.Context(), wait) {
+		if wait, busy := r.again(c, answer, err, try); wait > 0 {
+			if why, waited = busy, waited+wait; !pause(q.Context(), wait) {
 				return nil, q.Context().Err()
 			}
+			deleted.sent()
 			continue
 		}
+		deleted.answered(r.run, answer)
 		x := r.record(c, q, sent, time.Since(begun))
 		if waited > 0 {
-			x.Note = fmt.Sprintf("the bank was busy (429) and asked for %s, which were waited", waited)
+			x.Note = fmt.Sprintf("%s, and it was sent again after %s", why, waited)
 		}
 		if err != nil {
 			lost := tpp.Lost(x.Verb, errors.As(err, new(*unanswered)), err)
@@ -98,6 +98,40 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 		}
 		answer.Body = io.NopCloser(bytes.NewReader(body))
 		return answer, nil
+	}
+}
+
+// deletion is a DELETE of a client of the run; the zero value is any other request.
+type deletion struct{ of *client }
+
+// deletes notes in the journal that a DELETE is about to be sent.
+func (r *recorder) deletes(q *http.Request) deletion {
+	if q.Method != http.MethodDelete {
+		return deletion{}
+	}
+	known := r.run.known(q.URL.String())
+	if known != nil {
+		r.run.journal.write(entry{Deleting: known.id})
+	}
+	return deletion{of: known}
+}
+
+// sent notes that a DELETE is sent once more: the bank may have carried out the first one.
+func (d deletion) sent() {
+	if d.of != nil {
+		d.of.mutex.Lock()
+		defer d.of.mutex.Unlock()
+		d.of.deleting = true
+	}
+}
+
+// answered notes in the journal that a DELETE was refused.
+func (d deletion) answered(r *run, answer *http.Response) {
+	if answer == nil {
+		d.sent()
+	}
+	if d.of != nil && answer != nil && answer.StatusCode >= 300 && answer.StatusCode < 500 {
+		r.journal.write(entry{Still: d.of.id})
 	}
 }
 
@@ -143,11 +177,40 @@ type unanswered struct{ err error }
 func (u *unanswered) Error() string { return u.err.Error() }
 func (u *unanswered) Unwrap() error { return u.err }
 
-// busy is how long a bank asks to wait by 429; 0 for any other answer.
-func busy(answer *http.Response, now time.Time) time.Duration {
-	if answer == nil || answer.StatusCode != http.StatusTooManyRequests {
-		return 0
+// again is how long to wait before a request is sent again, and why; 0 if it is not. A play that is patient waits also for
+// 503 and for a connection that broke off, as long as that helps.
+func (r *recorder) again(c *call, answer *http.Response, err error, try int) (time.Duration, string) {
+	patient := c != nil && c.play != nil && c.play.patient && r.run.tired.Load() < mostTired
+	pauses := 250 * time.Millisecond << min(try-1, 4)
+	wait, most, why := time.Duration(0), maxRetries, ""
+	switch {
+	case err == nil && answer.StatusCode == http.StatusTooManyRequests:
+		wait, why = asked(answer, time.Second, r.run.config.Clock()), "the bank was busy (429)"
+		if patient {
+			most = maxPatient
+		}
+	case err == nil && patient && answer.StatusCode == http.StatusServiceUnavailable:
+		wait, most, why = asked(answer, pauses, r.run.config.Clock()), maxPatient, "the bank was busy (503)"
+	case err != nil && patient && !isTimeout(err):
+		wait, most, why = pauses, maxBroken, "no answer came"
 	}
+	if wait > maxWait || try > most {
+		if patient && wait > 0 {
+			r.run.tired.Add(1)
+		}
+		return 0, ""
+	}
+	return wait, why
+}
+
+// isTimeout reports whether a request was waited for as long as it may be: it is not sent again.
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// asked is how long an answer asks to wait by Retry-After; otherwise where it does not say.
+func asked(answer *http.Response, otherwise time.Duration, now time.Time) time.Duration {
 	after := answer.Header.Get("Retry-After")
 	if seconds, err := time.ParseDuration(strings.TrimSpace(after) + "s"); err == nil {
 		return max(seconds, 100*time.Millisecond)
@@ -155,7 +218,7 @@ func busy(answer *http.Response, now time.Time) time.Duration {
 	if at, err := http.ParseTime(after); err == nil {
 		return max(at.Sub(now), 100*time.Millisecond)
 	}
-	return time.Second
+	return otherwise
 }
 
 // pause waits; false if the context ended before.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -116,7 +117,7 @@ func TestATokenGoesToNoOtherHost(t *testing.T) {
 			switch {
 			case registers(r):
 				w.WriteHeader(http.StatusCreated)
-				_, _ = io.WriteString(w, `{"client_id":"a-1","registration_access_token":"only-for-the-bank","registration_client_uri":"`+other.URL+`/register/a"}`)
+				_, _ = io.WriteString(w, `{"client_id":"a-1","client_id_issued_at":`+strconv.FormatInt(time.Now().Unix(), 10)+`,"registration_access_token":"only-for-the-bank","registration_client_uri":"`+other.URL+`/register/a"}`)
 			case r.Method == http.MethodDelete && r.Header.Get("Authorization") == "Bearer only-for-the-bank":
 				mutex.Lock()
 				shown[r.URL.EscapedPath()] = true

@@ -2,6 +2,7 @@ package conform
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,41 +12,163 @@ import (
 	"slices"
 )
 
-// ErrJournal means that a text is no journal of a run at this bank.
-var ErrJournal = errors.New("conform: no journal of a run at this bank")
+// Errors of a journal. Nothing is sent where they are returned.
+var (
+	// ErrJournal means that a text is no journal of a run, or that of a run at another bank.
+	ErrJournal = errors.New("conform: no journal of a run at this bank")
+	// ErrJournalVersion means that a journal is of another version than JournalVersion.
+	ErrJournalVersion = errors.New("conform: a journal of another version")
+	// ErrUnreachable means that no connection to the bank could be made, so that nothing was deleted.
+	ErrUnreachable = errors.New("conform: the bank cannot be reached")
+)
 
-// CleanUp deletes the clients that a journal names and that its run has not deleted: a run that was killed. It
-// returns those that it could not delete, and those of registrations that were not answered yet. The configuration is
-// that of the run; its Journal, the same one, gets a line for each client that is deleted.
-func CleanUp(ctx context.Context, c Config, from io.Reader) ([]Left, error) {
-	if err := c.complete(); err != nil {
-		return nil, err
-	}
-	r := newRun(c)
-	r.journal.to = nil // it is read
+// Journal is the journal of a run that was killed, or that has left clients. It holds secrets.
+type Journal struct {
+	Endpoint string          // the registration endpoint of its bank
+	Note     json.RawMessage // Config.JournalNote of its run
+	// Whole is the length of what is understood, in bytes. What is behind is a line that was being written when the run
+	// was killed: cut it off before anything is added.
+	Whole int64
+
+	entries []entry
+	open    bool // the last line lacks its line break
+}
+
+// ReadJournal reads a journal. Each line has to be one that a run writes, but for the last, which may be cut off.
+func ReadJournal(from io.Reader) (*Journal, error) {
+	j := &Journal{}
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, 8*maxAnswer) // JSON writes a character in up to six
+	lines.Split(wholeLines)
 	broken := 0
 	for n := 1; lines.Scan(); n++ {
-		r.journal.count.Store(int64(n)) // no number is used twice
-		var e entry
 		if broken > 0 {
 			return nil, fmt.Errorf("%w: line %d is no line of a journal", ErrJournal, broken)
 		}
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			broken = n // one that was being written when the run was killed is the last one
+		line := lines.Bytes()
+		ends := bytes.HasSuffix(line, []byte("\n"))
+		if n == 1 {
+			if err := j.readHead(line); err != nil {
+				return nil, err
+			}
+		} else if e, ok := entryOf(line); ok {
+			j.entries = append(j.entries, e)
+		} else if broken = n; !ends {
+			return j, nil // it was being written when the run was killed
+		} else {
 			continue
 		}
-		if e.Registration != "" && e.Registration != c.Metadata.RegistrationEndpoint {
-			return nil, fmt.Errorf("%w: line %d is about another registration endpoint, %.200s", ErrJournal, n, e.Registration)
+		j.Whole, j.open = j.Whole+int64(len(line)), !ends
+	}
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, fmt.Errorf("%w: a line is longer than any of a journal", ErrJournal)
+	case err != nil:
+		return nil, err
+	case broken > 0:
+		return nil, fmt.Errorf("%w: line %d is no line of a journal", ErrJournal, broken)
+	case j.Whole == 0:
+		return nil, fmt.Errorf("%w: it is empty", ErrJournal)
+	}
+	return j, nil
+}
+
+// wholeLines splits a text into lines that keep their line breaks.
+func wholeLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i+1], nil
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}
+
+// readHead reads the first line.
+func (j *Journal) readHead(line []byte) error {
+	var kind struct {
+		Version *int `json:"obdcr_conform_journal"`
+	}
+	var first head
+	switch err := json.Unmarshal(line, &kind); {
+	case err != nil || kind.Version == nil:
+		return fmt.Errorf("%w: its first line does not say that it is a journal", ErrJournal)
+	case *kind.Version != JournalVersion:
+		return fmt.Errorf("%w: it is of version %d, and this program knows version %d", ErrJournalVersion, *kind.Version, JournalVersion)
+	case !strictly(line, &first) || first.Endpoint == "":
+		return fmt.Errorf("%w: line 1 is not the first line of a journal of version %d", ErrJournal, JournalVersion)
+	}
+	j.Endpoint, j.Note = first.Endpoint, first.Note
+	return nil
+}
+
+// entryOf reads a line behind the first; false if it is none.
+func entryOf(line []byte) (e entry, ok bool) {
+	return e, strictly(line, &e) && e.kinds() == 1
+}
+
+// strictly reads a JSON object that has no member that is not known, and nothing behind it.
+func strictly(line []byte, to any) bool {
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.DisallowUnknownFields()
+	if decoder.Decode(to) != nil {
+		return false
+	}
+	_, err := decoder.Token()
+	return errors.Is(err, io.EOF)
+}
+
+// CleanUp deletes the clients that a journal names and that its run has not deleted. It returns those that it could not
+// delete, and those of registrations of which nobody knows the end. The configuration is that of the run; its Journal,
+// the same one, gets a line for each client that is deleted. With ErrUnreachable it returns all.
+func CleanUp(ctx context.Context, c Config, from *Journal) ([]Left, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	if from.Endpoint != c.Metadata.RegistrationEndpoint {
+		return nil, fmt.Errorf("%w: it is of a run at %.200s, and the configuration is of %.200s", ErrJournal, from.Endpoint, c.Metadata.RegistrationEndpoint)
+	}
+	r := newRun(c)
+	r.journal.to = nil // it is read
+	for i := range from.entries {
+		r.replay(&from.entries[i])
+	}
+	r.journal.count.Store(int64(len(from.entries))) // no number is used twice
+	if r.journal.to = c.Journal; from.open && c.Journal != nil {
+		if _, err := io.WriteString(c.Journal, "\n"); err != nil {
+			return nil, fmt.Errorf("conform: the journal cannot be written: %w", err)
 		}
-		r.replay(&e)
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrJournal, err)
+	if len(r.clients)+len(r.unknown) == 0 {
+		return nil, nil
 	}
-	r.journal.to = c.Journal
+	if reason := r.unreachable(ctx); reason != "" {
+		var left []Left
+		for _, one := range r.clients {
+			left = append(left, Left{ClientID: one.id, Case: one.kase, Reason: "the bank cannot be reached"})
+		}
+		for i := range r.unknown {
+			left = append(left, r.unknown[i].left)
+		}
+		return left, fmt.Errorf("%w: %s", ErrUnreachable, r.secrets.cleanClipped(reason))
+	}
 	return r.cleanUp(ctx), nil
+}
+
+// unreachable tries to connect to the bank, and tells why that cannot be done; "" if it can.
+func (r *run) unreachable(ctx context.Context) string {
+	p := &play{ctx: ctx, run: r, kase: &Case{ID: "clean-up"}}
+	var x *Exchange
+	p.kase.run = func(p *play) {
+		if q, err := http.NewRequestWithContext(ctx, http.MethodHead, r.config.Metadata.RegistrationEndpoint, nil); err == nil {
+			x = p.send("look", q, r.config.Software.Certificate)
+		}
+	}
+	_ = p.perform()
+	if x == nil || x.answered() || x.mayHaveHappened() {
+		return ""
+	}
+	return x.Error
 }
 
 // replay takes over a line of a journal.
@@ -58,12 +181,25 @@ func (r *run) replay(e *entry) {
 				return
 			}
 		}
-	case e.Deleting != "":
+	case e.Deleting != "", e.Still != "", e.Disputed != "":
 		for _, c := range r.clients {
-			c.deleting = c.deleting || c.id == e.Deleting
+			switch c.id {
+			case e.Deleting:
+				c.deleting = true
+			case e.Still:
+				c.deleting = false
+			case e.Disputed:
+				c.disputed = true
+			}
 		}
 	case e.Answered != "":
 		r.unknown = slices.DeleteFunc(r.unknown, func(lost lostClient) bool { return lost.call.asked == e.Answered })
+	case e.Lost != "":
+		for i := range r.unknown {
+			if r.unknown[i].call.asked == e.Lost {
+				r.unknown[i].left.Reason = e.Reason
+			}
+		}
 	case e.Asked != "":
 		r.replayAsked(e)
 	case e.Made != "":
@@ -74,6 +210,7 @@ func (r *run) replay(e *entry) {
 		r.secrets.add(e.Secret)
 		r.secrets.add(e.AccessToken)
 		r.keep(made)
+		delete(r.gone, made.id) // it is the same one with other credentials
 	}
 }
 

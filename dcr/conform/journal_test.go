@@ -57,6 +57,17 @@ func journalOfAKilledRun(t *testing.T, before bool) (journal string, bank func()
 	return journal, func() int { return clientsAt(t, b) }, c
 }
 
+// cleanUp reads a journal and cleans up by it.
+func cleanUp(t *testing.T, c conform.Config, text string) ([]conform.Left, error) {
+	t.Helper()
+	journal, err := conform.ReadJournal(strings.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	require.LessOrEqual(t, journal.Whole, int64(len(text)))
+	return conform.CleanUp(t.Context(), c, journal)
+}
+
 // TestARegistrationThatWasOnItsWayWhenTheRunWasKilledIsSought: the bank had not had it, and then has no client; or it had,
 // and the clean-up names its jti.
 func TestARegistrationThatWasOnItsWayWhenTheRunWasKilledIsSought(t *testing.T) {
@@ -67,12 +78,12 @@ func TestARegistrationThatWasOnItsWayWhenTheRunWasKilledIsSought(t *testing.T) {
 			journal, clients, c := journalOfAKilledRun(t, before)
 			var after bytes.Buffer
 			c.Journal = &after
-			left, err := conform.CleanUp(t.Context(), c, strings.NewReader(journal))
+			left, err := cleanUp(t, c, journal)
 			require.NoError(t, err)
 			if before {
 				require.Empty(t, left)
 				require.Zero(t, clients())
-				left, err = conform.CleanUp(t.Context(), c, strings.NewReader(journal+after.String()))
+				left, err = cleanUp(t, c, journal+after.String())
 				require.NoError(t, err)
 				require.Empty(t, left, "what the first clean-up did is not done again")
 				return
@@ -90,10 +101,10 @@ func TestARegistrationThatWasOnItsWayWhenTheRunWasKilledIsSought(t *testing.T) {
 func TestADamagedJournalIsRefused(t *testing.T) {
 	t.Parallel()
 	journal, clients, c := journalOfAKilledRun(t, true)
-	left, err := conform.CleanUp(t.Context(), c, strings.NewReader(journal+`{"made":"a`))
+	left, err := cleanUp(t, c, journal+`{"made":"a`)
 	require.NoError(t, err)
 	require.Empty(t, left)
-	_, err = conform.CleanUp(t.Context(), c, strings.NewReader("{\"made\":\"a\n"+journal))
+	_, err = cleanUp(t, c, "{\"made\":\"a\n"+journal)
 	require.ErrorIs(t, err, conform.ErrJournal)
 	require.Zero(t, clients())
 }
@@ -117,10 +128,10 @@ func TestAClientWhoseDeletionWasOnItsWayIsNotSaidToBeLeft(t *testing.T) {
 	run(t, c)
 	require.Zero(t, clientsAt(t, b))
 	c.Journal = nil
-	left, err := conform.CleanUp(t.Context(), c, strings.NewReader(atDeletion))
+	left, err := cleanUp(t, c, atDeletion)
 	require.NoError(t, err)
 	require.Empty(t, left)
-	left, err = conform.CleanUp(t.Context(), c, strings.NewReader(atToken))
+	left, err = cleanUp(t, c, atToken)
 	require.NoError(t, err)
 	require.Len(t, left, 1, "a bank that refuses the client's credentials may have it all the same")
 }

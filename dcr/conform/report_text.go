@@ -141,10 +141,18 @@ func colour(v Verdict) string {
 	return "\x1b[33m"
 }
 
+// mostLeft is how many clients that are left for one reason a short report names.
+const mostLeft = 20
+
 func (t *page) foot(r *Report) {
 	t.line(0, "")
-	for _, left := range r.Left {
-		t.line(0, "left at the bank: "+left.String())
+	most := mostLeft
+	if t.o.Full {
+		most = len(r.Left)
+	}
+	for _, said := range LeftLines(r.Left, most) {
+		unindented := strings.TrimLeft(said, " ")
+		t.line(len(said)-len(unindented), unindented)
 	}
 	if r.Interrupted {
 		t.line(0, "The run was interrupted.")

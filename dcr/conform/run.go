@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/obdcr/obdcr/dcr/tpp"
@@ -33,6 +34,9 @@ type run struct {
 	silent   int    // cases in a row without any answer
 	gaveUp   string // why no further case is run
 	reported int    // cases that have ended
+
+	deletes atomic.Bool  // the bank has deleted a client
+	tired   atomic.Int32 // requests that were sent again in vain
 }
 
 // Run plays the cases of a configuration against its bank. The error is one of the configuration alone:
@@ -48,6 +52,9 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	cases, err := Select(c.Filter...)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.journal.begin(&c); err != nil {
 		return nil, err
 	}
 	begun := c.Clock()
@@ -139,7 +146,7 @@ func (r *run) play(ctx context.Context, c *Case, all int) CaseResult {
 	}
 	result := p.result(*end, time.Since(begun))
 	r.notice(p, &result)
-	r.deleteAll(context.WithoutCancel(ctx), p.clients)
+	r.deleteAll(ctx, p.clients)
 	r.mutex.Lock()
 	r.reported++
 	done := r.reported

@@ -49,15 +49,18 @@ type Config struct {
 }
 
 // Parse reads a configuration. It returns an error if the file is no JSON object, or if a
-// member has the wrong type. A member that is left out is empty: the caller checks which
-// ones it needs.
+// member is of the wrong type or too long. A member that is left out is empty: the caller
+// checks which ones it needs.
 func Parse(data []byte) (*Config, error) {
 	c := &Config{}
-	if err := json.Unmarshal(data, &c); err != nil || c == nil {
-		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) && wrong.Field != "" {
-			return nil, failure("%.64s is a %.20s, not a %s", wrong.Field, wrong.Value, wrong.Type)
-		}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(data, &members); err != nil || members == nil {
+		return nil, failure("not a JSON object with the members of the conformance tool's config.json")
+	}
+	if err := checkMembers(members); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(data, c); err != nil {
 		return nil, failure("not a JSON object with the members of the conformance tool's config.json")
 	}
 	if c.SSA == "" && len(c.SSAs) > 0 {

@@ -8,6 +8,10 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,6 +61,36 @@ func TestWhatIsWrongIsNamedWithoutAnyOfItsContent(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), marker)
 	}
+}
+
+// TestEachMemberIsCheckedForOddValues: each error names the member and says what it has to be, in words and not in
+// types of Go, and repeats nothing of it.
+func TestEachMemberIsCheckedForOddValues(t *testing.T) {
+	t.Parallel()
+	long := marker + strings.Repeat("a", 1<<20)
+	deep := strings.Repeat("[", 5000) + strings.Repeat("]", 5000)
+	odd := map[string]string{"null": "null", "a number": "7", "a list": "[]", "a string": `"` + marker + `"`, "an object": "{}", "true": "true", "deep": deep,
+		"long": `"` + long + `"`, "a list with null": "[null]", "a list in a list": `[["` + marker + `"]]`, "a list of long ones": `["` + long + `"]`}
+	good := map[reflect.Kind][]string{reflect.String: {"a string"}, reflect.Bool: {"true"}, reflect.Slice: {"a list", "null"}}
+	of := reflect.TypeFor[obieconfig.Config]()
+	for i := range of.NumField() {
+		member, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		for kind, value := range odd {
+			for _, name := range []string{member, strings.ToUpper(member)} {
+				_, err := obieconfig.Parse([]byte(fmt.Sprintf(`{"kid": "k", %q: %s}`, name, value)))
+				if slices.Contains(good[of.Field(i).Type.Kind()], kind) {
+					require.NoError(t, err, "%s: %s", member, kind)
+					continue
+				}
+				require.ErrorContains(t, err, member, kind)
+				require.NotContains(t, err.Error(), marker)
+				require.NotRegexp(t, `\[\]string|bool\b|Go |json:`, err.Error())
+				require.Less(t, len(err.Error()), 200)
+			}
+		}
+	}
+	_, err := obieconfig.Parse([]byte(`{"unknown": null, "other": {"kid": 7}}`))
+	require.NoError(t, err, "the tool has more members")
 }
 
 func TestAKeyIsReadInEveryUsualForm(t *testing.T) {

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
+
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/flock"
 )
 
 // lock reserves the folder for one sandbox, until the file is closed or the process ends.
@@ -16,8 +17,8 @@ func (f folder) lock() (*os.File, error) {
 	if err != nil {
 		return nil, failure("%w", err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		if errors.Is(err, syscall.EWOULDBLOCK) {
+	if err := flock.Try(file); err != nil {
+		if errors.Is(err, flock.ErrHeld) {
 			err = fmt.Errorf("another sandbox runs in %s: stop it, or give --dir another folder", string(f))
 		}
 		return nil, errors.Join(failure("%w", err), file.Close())

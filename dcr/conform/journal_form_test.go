@@ -1,0 +1,133 @@
+package conform_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/dcr/conform"
+)
+
+// TestAFileThatIsNoJournalIsRefused: by its first line, and by each line that no run writes.
+func TestAFileThatIsNoJournalIsRefused(t *testing.T) {
+	t.Parallel()
+	const first = `{"obdcr_conform_journal":1,"about":"a","registration_endpoint":"https://b.example/register"}` + "\n"
+	journal, err := conform.ReadJournal(strings.NewReader(first))
+	require.NoError(t, err)
+	require.Equal(t, "https://b.example/register", journal.Endpoint)
+	for name, text := range map[string]string{
+		"nothing": "", "notes": "my notes\n", "notes without an end": "my notes", "another object": `{"kid":"k","private_key":"x"}` + "\n",
+		"a list": "[1]\n", "null": "null\n", "a line of a journal": `{"made":"a"}` + "\n", "a cut first line": first[:40],
+		"an unknown member in line 1": strings.Replace(first, `"about"`, `"abbot"`, 1), "no endpoint": `{"obdcr_conform_journal":1,"about":"a"}` + "\n",
+		"something behind line 1": strings.TrimSpace(first) + " {}\n", "the version as a word": `{"obdcr_conform_journal":"1"}` + "\n",
+		"an unknown member": first + `{"made":"a","colour":"red"}` + "\n", "two in one": first + `{"made":"a","gone":"b"}` + "\n", "none": first + "{}\n",
+		"an empty line": first + "\n", "a broken line in between": first + "{\"made\":\"a\n{\"gone\":\"a\"}\n", "a broken last line that ends": first + "{\"made\":\"a\n",
+		"a long line": first + strings.Repeat("a", 9<<20),
+	} {
+		_, err := conform.ReadJournal(strings.NewReader(text))
+		require.ErrorIs(t, err, conform.ErrJournal, name)
+	}
+	_, err = conform.ReadJournal(strings.NewReader(`{"obdcr_conform_journal":2,"anything":true}` + "\n"))
+	require.ErrorIs(t, err, conform.ErrJournalVersion)
+	require.NotErrorIs(t, err, conform.ErrJournal)
+}
+
+// TestWhatIsUnderstoodOfACutJournalIsSaid: the rest can be cut off before anything is added.
+func TestWhatIsUnderstoodOfACutJournalIsSaid(t *testing.T) {
+	t.Parallel()
+	const first = `{"obdcr_conform_journal":1,"about":"a","registration_endpoint":"https://b.example/register"}` + "\n"
+	for text, whole := range map[string]string{
+		first + `{"made":"a`: first, first + `{"gone":"a"}`: first + `{"gone":"a"}`, strings.TrimSpace(first): strings.TrimSpace(first),
+	} {
+		journal, err := conform.ReadJournal(strings.NewReader(text))
+		require.NoError(t, err, text)
+		require.EqualValues(t, len(whole), journal.Whole, text)
+	}
+}
+
+// TestTheReasonOfALostRegistrationIsKept: the run was not killed, its bank answered 500; and each registration is told once,
+// also when the bank answers 500 to the clean-up too.
+func TestTheReasonOfALostRegistrationIsKept(t *testing.T) {
+	t.Parallel()
+	_, c := withHandler(t, func(bank http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if registers(r) {
+				w.WriteHeader(http.StatusInternalServerError)
+				return
+			}
+			bank.ServeHTTP(w, r)
+		})
+	})
+	written := &lockedBuffer{}
+	c.Filter, c.Journal, c.JournalNote = []string{"register"}, written, []byte(`{"kept":"for later"}`)
+	report := run(t, c)
+	require.Greater(t, len(report.Left), 10)
+	lines := conform.LeftLines(report.Left, 3)
+	require.Less(t, len(lines), 12, "those of one reason are told together: %v", lines)
+
+	journal, err := conform.ReadJournal(strings.NewReader(written.String()))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"kept":"for later"}`, string(journal.Note))
+	before := written.String()
+	left, err := cleanUp(t, c, before)
+	require.NoError(t, err)
+	require.Len(t, left, len(report.Left))
+	seen := map[string]bool{}
+	for _, one := range left {
+		require.Contains(t, one.Reason, "500")
+		require.NotContains(t, one.Reason, "killed")
+		require.False(t, seen[one.JTI+one.Case], "%s is told twice", one.Case)
+		seen[one.JTI+one.Case] = true
+	}
+	again, err := cleanUp(t, c, written.String())
+	require.NoError(t, err)
+	require.Len(t, again, len(left), "the clean-up makes no new entry")
+}
+
+// TestABankThatCannotBeReachedIsSaidToBe: once, and nothing is tried.
+func TestABankThatCannotBeReachedIsSaidToBe(t *testing.T) {
+	t.Parallel()
+	journal, clients, c := journalOfAKilledRun(t, true)
+	metadata := *c.Metadata
+	metadata.RegistrationEndpoint = "https://127.0.0.1:1/register"
+	c.Metadata = &metadata
+	journal = strings.Replace(journal, "https://"+hostOf(t, journal), "https://127.0.0.1:1", 1)
+	left, err := cleanUp(t, c, journal)
+	require.ErrorIs(t, err, conform.ErrUnreachable)
+	require.Len(t, left, 1)
+	require.Zero(t, clients())
+}
+
+// hostOf is the host of the bank of a journal.
+func hostOf(t *testing.T, journal string) string {
+	t.Helper()
+	_, after, found := strings.Cut(journal, `"registration_endpoint":"https://`)
+	require.True(t, found)
+	host, _, _ := strings.Cut(after, "/")
+	return host
+}
+
+// TestAJournalOfAnotherBankIsRefused: nothing is sent.
+func TestAJournalOfAnotherBankIsRefused(t *testing.T) {
+	t.Parallel()
+	journal, clients, c := journalOfAKilledRun(t, true)
+	_, err := cleanUp(t, c, strings.Replace(journal, hostOf(t, journal), "other.example", 1))
+	require.ErrorIs(t, err, conform.ErrJournal)
+	require.Zero(t, clients())
+}
+
+// full is a file whose disk is full.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, http.ErrContentLength }
+
+// TestARunWhoseJournalCannotBeBegunSendsNothing: its clients would be lost with it.
+func TestARunWhoseJournalCannotBeBegunSendsNothing(t *testing.T) {
+	t.Parallel()
+	c := instead(t, func(http.ResponseWriter, *http.Request) { t.Error("a request came") })
+	c.Filter, c.Journal = []string{"register.valid"}, full{}
+	_, err := conform.Run(t.Context(), c)
+	require.ErrorIs(t, err, http.ErrContentLength)
+}
