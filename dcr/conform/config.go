@@ -110,7 +110,7 @@ func (s *Registrant) complete(name string) error {
 }
 
 // ErrSecond means that Config.Second is no other software than Config.Software.
-var ErrSecond = errors.New("conform: the second software is the first one")
+var ErrSecond = errors.New("the second software is the first one")
 
 // differs checks that two software are two: the cases have one act in the name of the other.
 func (s *Registrant) differs(from *Registrant) error {
@@ -120,11 +120,11 @@ func (s *Registrant) differs(from *Registrant) error {
 	}
 	switch id := s.softwareID(); {
 	case s.Statement == from.Statement || id != "" && id == from.softwareID():
-		return fmt.Errorf("%w: both have the software_id %.64q", ErrSecond, id)
+		return failure(ErrSecond, "both have the software_id %.64q", id)
 	case same(s.Signer.Public(), from.Signer.Public()):
-		return fmt.Errorf("%w: both sign with the same key", ErrSecond)
+		return failure(ErrSecond, "both sign with the same key")
 	case bytes.Equal(s.Certificate.Certificate[0], from.Certificate.Certificate[0]):
-		return fmt.Errorf("%w: both have the same transport certificate", ErrSecond)
+		return failure(ErrSecond, "both have the same transport certificate")
 	}
 	return nil
 }

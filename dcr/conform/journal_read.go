@@ -10,17 +10,24 @@ import (
 	"io"
 	"net/http"
 	"slices"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // Errors of a journal. Nothing is sent where they are returned.
 var (
 	// ErrJournal means that a text is no journal of a run, or that of a run at another bank.
-	ErrJournal = errors.New("conform: no journal of a run at this bank")
+	ErrJournal = errors.New("no journal of a run at this bank")
 	// ErrJournalVersion means that a journal is of another version than JournalVersion.
-	ErrJournalVersion = errors.New("conform: a journal of another version")
+	ErrJournalVersion = errors.New("a journal of another version")
 	// ErrUnreachable means that no connection to the bank could be made, so that nothing was deleted.
-	ErrUnreachable = errors.New("conform: the bank cannot be reached")
+	ErrUnreachable = errors.New("the bank cannot be reached")
 )
+
+// failure is an error with what it is about in front.
+func failure(kind error, format string, args ...any) error {
+	return text.Named{Package: "conform", Err: fmt.Errorf("%w: %s", kind, fmt.Sprintf(format, args...))}
+}
 
 // Journal is the journal of a run that was killed, or that has left clients. It holds secrets.
 type Journal struct {
@@ -43,7 +50,7 @@ func ReadJournal(from io.Reader) (*Journal, error) {
 	broken := 0
 	for n := 1; lines.Scan(); n++ {
 		if broken > 0 {
-			return nil, fmt.Errorf("%w: line %d is no line of a journal", ErrJournal, broken)
+			return nil, failure(ErrJournal, "line %d is no line of a journal", broken)
 		}
 		line := lines.Bytes()
 		ends := bytes.HasSuffix(line, []byte("\n"))
@@ -62,13 +69,13 @@ func ReadJournal(from io.Reader) (*Journal, error) {
 	}
 	switch err := lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
-		return nil, fmt.Errorf("%w: a line is longer than any of a journal", ErrJournal)
+		return nil, failure(ErrJournal, "a line is longer than any of a journal")
 	case err != nil:
 		return nil, err
 	case broken > 0:
-		return nil, fmt.Errorf("%w: line %d is no line of a journal", ErrJournal, broken)
+		return nil, failure(ErrJournal, "line %d is no line of a journal", broken)
 	case j.Whole == 0:
-		return nil, fmt.Errorf("%w: it is empty", ErrJournal)
+		return nil, failure(ErrJournal, "it is empty")
 	}
 	return j, nil
 }
@@ -92,11 +99,11 @@ func (j *Journal) readHead(line []byte) error {
 	var first head
 	switch err := json.Unmarshal(line, &kind); {
 	case err != nil || kind.Version == nil:
-		return fmt.Errorf("%w: its first line does not say that it is a journal", ErrJournal)
+		return failure(ErrJournal, "its first line does not say that it is a journal")
 	case *kind.Version != JournalVersion:
-		return fmt.Errorf("%w: it is of version %d, and this program knows version %d", ErrJournalVersion, *kind.Version, JournalVersion)
+		return failure(ErrJournalVersion, "it is of version %d, and this program knows version %d", *kind.Version, JournalVersion)
 	case !strictly(line, &first) || first.Endpoint == "":
-		return fmt.Errorf("%w: line 1 is not the first line of a journal of version %d", ErrJournal, JournalVersion)
+		return failure(ErrJournal, "line 1 is not the first line of a journal of version %d", JournalVersion)
 	}
 	j.Endpoint, j.Note = first.Endpoint, first.Note
 	return nil
@@ -126,7 +133,7 @@ func CleanUp(ctx context.Context, c Config, from *Journal) ([]Left, error) {
 		return nil, err
 	}
 	if from.Endpoint != c.Metadata.RegistrationEndpoint {
-		return nil, fmt.Errorf("%w: it is of a run at %.200s, and the configuration is of %.200s", ErrJournal, from.Endpoint, c.Metadata.RegistrationEndpoint)
+		return nil, failure(ErrJournal, "it is of a run at %.200s, and the configuration is of %.200s", from.Endpoint, c.Metadata.RegistrationEndpoint)
 	}
 	r := newRun(c)
 	r.journal.to = nil // it is read
@@ -150,7 +157,7 @@ func CleanUp(ctx context.Context, c Config, from *Journal) ([]Left, error) {
 		for i := range r.unknown {
 			left = append(left, r.unknown[i].left)
 		}
-		return left, fmt.Errorf("%w: %s", ErrUnreachable, r.secrets.cleanClipped(reason))
+		return left, failure(ErrUnreachable, "%s", r.secrets.cleanClipped(reason))
 	}
 	return r.cleanUp(ctx), nil
 }
