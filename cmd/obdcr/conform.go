@@ -48,8 +48,9 @@ are errors.
 
 It deletes each client that it has made, and no other, also after SIGINT and SIGTERM; a
 second signal ends it at once. It keeps a list of them in the file of --journal, with
-their secrets, mode 0600, until all are deleted. If a run was killed, --clean-up deletes
-what that list still has. What cannot be deleted is told with its client_id.`,
+their secrets, mode 0600, until all are deleted. If a run was killed, or could not
+delete all, --clean-up deletes what that list still has; it touches no file that is not
+such a list. What cannot be deleted is told with its client_id.`,
 		Example: `  obdcr conform --config conformance.json
   obdcr conform --dry-run --filter 'register.*'
   obdcr conform --config conformance.json --policy policy.json \
