@@ -15,7 +15,7 @@ type Case struct {
 	Citation validate.Citation // the clause that demands it
 	Rules    []string          // IDs of package validate that it is about; may be empty
 	OBIE     []string          // scenarios of the OBIE conformance tool that it covers; may be empty
-	Needs    []Need            // without these it is not offered or not run
+	Needs    []Need            // without these it is not offered, or not run
 	Alone    bool              // no other case may run beside it
 	run      func(*play)
 }

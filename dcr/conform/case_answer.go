@@ -300,7 +300,7 @@ func answerErrors() []Case {
 			}},
 		{ID: "answer.client-secrets-differ", Group: "answer", Title: "Two clients have two secrets", Citation: rfc("7591", "5"), run: func(p *play) {
 			if !p.method().NeedsSecret() {
-				p.notOffered("clients of %s have no secret", p.method())
+				p.notRun("clients of %s have no secret: play it by another --auth-method", p.method())
 			}
 			first, x := p.registered(), p.register()
 			if x.client != nil && x.client.secret == first.secret {

@@ -65,7 +65,7 @@ var tokenGrants = []Case{
 			p.expectCreated(made)
 			scope := slices.DeleteFunc(words(p.object(made)["scope"]), func(w string) bool { return w == "openid" })
 			if len(scope) == 0 {
-				p.notOffered("the client has registered no scope but openid")
+				p.notRun("the client has registered no scope but openid")
 			}
 			x := p.askToken(made.client, func(f url.Values, _ http.Header) { f.Set("scope", scope[0]) })
 			p.expectStatus(x, http.StatusOK)
@@ -165,7 +165,7 @@ func tokenStrangers() []Case {
 				c := p.registered()
 				method, _ := c.credentials()
 				if !method.NeedsSecret() {
-					p.notOffered("clients of %s have no secret", method)
+					p.notRun("clients of %s have no secret: play it by another --auth-method", method)
 				}
 				p.expectInvalidClient(p.askToken(&client{id: c.id, method: method, secret: "obdcr-wrong-secret-0000", as: c.as}, nil))
 			}},
@@ -174,7 +174,7 @@ func tokenStrangers() []Case {
 				c := p.registered()
 				method, _ := c.credentials()
 				if method == claims.TLSClientAuth {
-					p.notOffered("the certificate of tls_client_auth is there whatever else is sent")
+					p.notRun("the certificate of tls_client_auth is there whatever else is sent")
 				}
 				p.expectTokenError(p.askToken(c, func(f url.Values, h http.Header) {
 					f.Set("client_secret", "obdcr-wrong-secret-0000")

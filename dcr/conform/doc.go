@@ -16,8 +16,8 @@
 //	passed       the bank did what the clause demands
 //	failed       it did something else
 //	allowed      it did something that its policy, or the text, leaves open: the result names what
-//	not_offered  the bank offers no GET, PUT or DELETE, or no method that the case is about
-//	not_run      the case needs something that the run does not have: the result names it
+//	not_offered  the bank has no GET, PUT or DELETE, or announces no method, algorithm or endpoint that the case is about
+//	not_run      the case needs something that the run does not have, such as a bank of another policy: the result names it
 //	error        no usable answer came: the bank hung, closed the connection, or sent no HTTP
 //
 // # How to write a case

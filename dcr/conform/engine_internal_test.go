@@ -65,15 +65,30 @@ func TestEachCaseSaysWhatItIs(t *testing.T) {
 	}
 }
 
+// TestEachCaseHasAnAddressOfItsOwnInThePage: also one whose ID differs in a separator alone.
+func TestEachCaseHasAnAddressOfItsOwnInThePage(t *testing.T) {
+	t.Parallel()
+	ids := []string{"vector.a/b-c", "vector.a-b/c", "vector.a-b-c", "vector.a b-c", "vector.a~2fb-c", "vector.\u00e9"}
+	for _, c := range Cases() {
+		ids = append(ids, c.ID)
+	}
+	seen := map[string]string{}
+	for _, id := range ids {
+		require.Empty(t, seen[slug(id)], id)
+		require.Regexp(t, `^[A-Za-z0-9._~-]+$`, slug(id))
+		seen[slug(id)] = id
+	}
+}
+
 // TestACaseThatPanicsIsAnErrorOfItsOwn: what it began is ended, and the next case is played.
 func TestACaseThatPanicsIsAnErrorOfItsOwn(t *testing.T) {
 	t.Parallel()
 	r := newRun(Config{Clock: time.Now, CleanUp: time.Second, Metadata: &tpp.Metadata{}})
 	cases := []Case{
-		{ID: "a.panics", run: func(*play) { panic("oh") }},
-		{ID: "a.panics-beside", run: func(p *play) { p.together(func() { panic("oh") }, func() {}) }},
-		{ID: "a.fails-beside", run: func(p *play) { p.together(func() {}, func() { p.fail("more") }) }},
-		{ID: "a.alone", Alone: true, run: func(*play) {}},
+		{ID: "a.panics", Group: "tls", run: func(*play) { panic("oh") }},
+		{ID: "a.panics-beside", Group: "tls", run: func(p *play) { p.together(func() { panic("oh") }, func() {}) }},
+		{ID: "a.fails-beside", Group: "tls", run: func(p *play) { p.together(func() {}, func() { p.fail("more") }) }},
+		{ID: "a.alone", Group: "tls", Alone: true, run: func(*play) {}},
 	}
 	r.config.Parallel = 1
 	var got []Verdict

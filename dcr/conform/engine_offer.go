@@ -20,12 +20,23 @@ func (o *offers) without(ctx context.Context, r *run, need Need) string {
 	if slices.Contains(r.config.Without, need) {
 		return "the configuration says that the bank does not offer it"
 	}
-	o.once.Do(func() { o.lacked = r.probe(ctx) })
+	o.once.Do(func() { o.lacked, _ = r.probe(ctx, []Need{NeedGet, NeedPut, NeedDelete}) })
 	return o.lacked[need]
 }
 
-// probe tries each verb.
-func (r *run) probe(ctx context.Context) map[Need]string {
+// verbsOf are the verbs that some of the cases need.
+func verbsOf(cases []Case) []Need {
+	var all []Need
+	for _, need := range []Need{NeedGet, NeedPut, NeedDelete} {
+		if slices.ContainsFunc(cases, func(c Case) bool { return slices.Contains(c.Needs, need) }) {
+			all = append(all, need)
+		}
+	}
+	return all
+}
+
+// probe registers a client by the plain valid request, and tries verbs on it. The exchange of the registration is the first.
+func (r *run) probe(ctx context.Context, verbs []Need) (map[Need]string, []*Exchange) {
 	lacked := map[Need]string{}
 	p := &play{ctx: ctx, run: r, kase: &Case{ID: "offers"}}
 	p.kase.run = func(p *play) {
@@ -34,6 +45,9 @@ func (r *run) probe(ctx context.Context) map[Need]string {
 			need Need
 			send func(*client, ...change) *Exchange
 		}{{NeedGet, p.get}, {NeedPut, p.update}, {NeedDelete, p.delete}} {
+			if !slices.Contains(verbs, verb.need) || slices.Contains(r.config.Without, verb.need) {
+				continue
+			}
 			x := verb.send(c)
 			if slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}, x.status()) {
 				lacked[verb.need] = fmt.Sprintf("%s at the address of a client answers %d", x.Sent.Method, x.status())
@@ -42,5 +56,5 @@ func (r *run) probe(ctx context.Context) map[Need]string {
 	}
 	_ = p.perform()
 	r.deleteAll(ctx, p.clients)
-	return lacked
+	return lacked, p.exchanges
 }

@@ -44,7 +44,8 @@ func (p *play) allowed(member, reason string, args ...any) {
 	panic(ended{verdict: Allowed, reason: member + ": " + fmt.Sprintf(reason, args...)})
 }
 
-// notOffered ends the case: the bank does not offer what the case is about.
+// notOffered ends the case: the bank does not have, or does not announce, what the case is about. Where the run, its policy
+// or its profile is why a case says nothing, it is notRun.
 func (p *play) notOffered(reason string, args ...any) {
 	panic(ended{verdict: NotOffered, reason: fmt.Sprintf(reason, args...)})
 }
@@ -128,6 +129,7 @@ func (p *play) expectAnswer(x *Exchange) {
 	case x.status() == http.StatusTooManyRequests:
 		p.broken("%s: the bank is still busy (429), Retry-After %.40q", x.Verb, x.responseHeader("Retry-After"))
 	}
+	p.expectTold(x)
 }
 
 // expectStatus ends the case as failed unless the answer has one of the statuses.

@@ -104,9 +104,12 @@ func (f *foreigner) judge(t *testing.T) {
 			require.NotEmpty(t, r.Reason, r.ID)
 		}
 	}
-	for _, id := range []string{"register.valid", "http.type-jwt", "answer.client-id", "method.private_key_jwt"} {
-		require.Equal(t, conform.Failed, verdicts[id].Verdict, "%s: a signed request is nothing that this server knows", id)
+	require.NotNil(t, report.FirstCause)
+	require.Equal(t, conform.Failed, verdicts["register.valid"].Verdict, "a signed request is nothing that this server knows")
+	for _, id := range []string{"http.type-jwt", "answer.client-id", "method.private_key_jwt"} {
+		require.Equal(t, conform.NotRun, verdicts[id].Verdict, "%s: the plain valid request was refused too", id)
 	}
+	require.Equal(t, 1, report.Worst())
 	for _, id := range []string{"discovery.issuer", "discovery.registration-endpoint", "discovery.token-endpoint", "discovery.auth-methods", "certificate.discovery", "tls.1-1"} {
 		require.Equal(t, conform.Passed, verdicts[id].Verdict, "%s: %s", id, verdicts[id].Expected)
 	}

@@ -23,7 +23,8 @@ type Report struct {
 	Started     time.Time       `json:"started"`
 	Millis      int64           `json:"milliseconds"` // of the whole run, with its cleaning up
 	Interrupted bool            `json:"interrupted,omitempty"`
-	Counts      map[Verdict]int `json:"counts"` // of each verdict, also those of none
+	FirstCause  *FirstCause     `json:"first_cause,omitempty"` // why little can be seen; nil: the bank takes the plain valid request
+	Counts      map[Verdict]int `json:"counts"`                // of each verdict, also those of none
 	Results     []CaseResult    `json:"results"`
 	Left        []Left          `json:"left,omitempty"` // clients that may still be at the bank
 }
@@ -69,6 +70,9 @@ func (r *run) report(begun time.Time, results []CaseResult, left []Left) *Report
 	for _, v := range Verdicts() {
 		report.Counts[v] = 0
 	}
+	if f := r.plain; f != nil {
+		report.FirstCause = &FirstCause{Status: f.Status, Code: r.secrets.cleanClipped(f.Code), Description: r.secrets.cleanClipped(f.Description), Settings: f.Settings}
+	}
 	for i := range results {
 		r.secrets.cleanResult(&results[i])
 		report.Counts[results[i].Verdict]++
@@ -76,11 +80,11 @@ func (r *run) report(begun time.Time, results []CaseResult, left []Left) *Report
 	return report
 }
 
-// Worst is the exit code of a run: 0 if nothing failed, 1 if a case failed, 3 if cases only ended in
-// errors.
+// Worst is the exit code of a run: 0 if nothing failed, 1 if a case failed or the bank refuses the plain valid request, 3
+// if cases only ended in errors.
 func (r *Report) Worst() int {
 	switch {
-	case r.Counts[Failed] > 0:
+	case r.Counts[Failed] > 0, r.FirstCause.refused():
 		return 1
 	case r.Counts[Errored] > 0:
 		return 3

@@ -85,3 +85,17 @@ func (r *Report) tally() string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// causeLines tell that the bank does not take the plain valid request, what it has answered, and what to look at; nil if it
+// takes it.
+func (r *Report) causeLines() []string {
+	f := r.FirstCause
+	if f == nil {
+		return nil
+	}
+	lines := []string{"The bank does not take the plain valid request (" + plainCase + "): " + f.String(), "Look first at:"}
+	for _, s := range f.Settings {
+		lines = append(lines, "- "+s)
+	}
+	return append(lines, "Until the bank takes it, the other cases show little: a refusal may have the same cause.")
+}

@@ -2,10 +2,13 @@ package conform
 
 import (
 	_ "embed" // the template
+	"fmt"
 	"html/template"
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 //go:embed report.html.tmpl
@@ -35,5 +38,16 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	return htmlPage.Execute(w, htmlReport{Report: r, Groups: r.groups(), Matrix: r.matrix(), Verdicts: Verdicts(), Failures: failures, Tally: r.tally()})
 }
 
-// slug makes the ID of a case one of an element.
-func slug(id string) string { return "case-" + strings.NewReplacer(" ", "-", "/", "-").Replace(id) }
+// slug makes the ID of a case one of an element, another one for each.
+func slug(id string) string {
+	var b strings.Builder
+	b.WriteString("case-")
+	for i := range len(id) {
+		if c := id[i]; text.IsLetter(c) || text.IsDigit(c) || strings.IndexByte("._-", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "~%02x", c)
+		}
+	}
+	return b.String()
+}

@@ -62,6 +62,13 @@ func (t *page) head(r *Report) {
 			t.line(0, fact[0]+fact[1])
 		}
 	}
+	for i, l := range r.causeLines() {
+		if i == 0 {
+			t.line(0, "")
+			l = "FIRST CAUSE: " + l
+		}
+		t.line(0, l)
+	}
 }
 
 // labelWidth is the width of the longest verdict.
@@ -167,6 +174,9 @@ func (t *page) foot(r *Report) {
 				t.raw(2, text.Visible(r.Results[i].ID)) // whole, to be copied
 			}
 		}
+	}
+	if r.FirstCause != nil {
+		t.line(0, "FIRST CAUSE: see the top: the bank does not take the plain valid request: "+r.FirstCause.String())
 	}
 	t.line(0, fmt.Sprintf("%s; %d cases in %s s", r.tally(), len(r.Results), seconds(r.Millis)))
 }

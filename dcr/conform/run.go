@@ -23,6 +23,7 @@ type run struct {
 	validator *validate.Validator
 	secrets   secrets
 	offers    offers
+	plain     *FirstCause // how the bank has refused the plain valid request; nil: it has not
 
 	mutex    sync.Mutex
 	clients  []*client
@@ -112,13 +113,14 @@ func (r *run) client(certificate tls.Certificate) *http.Client {
 	return r.by[name]
 }
 
-// playAll plays the cases, Config.Parallel at a time, and those that are alone by themselves at the end.
+// playAll plays the plain valid request, then the other cases, Config.Parallel at a time, and those that are alone by themselves at the end.
 func (r *run) playAll(ctx context.Context, cases []Case) []CaseResult {
 	results := make([]CaseResult, len(cases))
+	first := r.first(ctx, cases, results)
 	var beside sync.WaitGroup
 	places := make(chan struct{}, r.config.Parallel)
 	for i := range cases {
-		if cases[i].Alone {
+		if cases[i].Alone || i == first {
 			continue
 		}
 		places <- struct{}{}
@@ -129,7 +131,7 @@ func (r *run) playAll(ctx context.Context, cases []Case) []CaseResult {
 	}
 	beside.Wait()
 	for i := range cases {
-		if cases[i].Alone {
+		if cases[i].Alone && i != first {
 			results[i] = r.play(ctx, &cases[i], len(cases))
 		}
 	}
@@ -143,6 +145,9 @@ func (r *run) play(ctx context.Context, c *Case, all int) CaseResult {
 	end := r.prevented(ctx, p)
 	if end == nil {
 		end = p.perform()
+	}
+	if c.ID == plainCase {
+		r.learnPlain(p.exchanges)
 	}
 	result := p.result(*end, time.Since(begun))
 	r.notice(p, &result)
@@ -185,6 +190,9 @@ func (r *run) prevented(ctx context.Context, p *play) *ended {
 		return &ended{verdict: NotRun, reason: why(ctx)}
 	case gaveUp != "":
 		return &ended{verdict: NotRun, reason: gaveUp}
+	}
+	if reason := r.unshown(p.kase); reason != "" {
+		return &ended{verdict: NotRun, reason: reason}
 	}
 	for _, need := range p.kase.Needs {
 		if end := r.lacks(ctx, need); end != nil {

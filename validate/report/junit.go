@@ -1,57 +1,14 @@
 package report
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/xml"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/obdcr/obdcr/internal/junit"
 	"github.com/obdcr/obdcr/validate"
-)
-
-// The elements and attributes that both the schema of Ant's JUnit task and that of Jenkins
-// know.
-type (
-	junitSuite struct {
-		XMLName    xml.Name        `xml:"testsuite"`
-		Name       string          `xml:"name,attr"`
-		Package    string          `xml:"package,attr"`
-		ID         int             `xml:"id,attr"`
-		Timestamp  string          `xml:"timestamp,attr"`
-		Hostname   string          `xml:"hostname,attr"`
-		Tests      int             `xml:"tests,attr"`
-		Failures   int             `xml:"failures,attr"`
-		Errors     int             `xml:"errors,attr"`
-		Skipped    int             `xml:"skipped,attr"`
-		Time       string          `xml:"time,attr"`
-		Properties []junitProperty `xml:"properties>property"`
-		Cases      []junitCase     `xml:"testcase"`
-		Out        string          `xml:"system-out"`
-		Err        string          `xml:"system-err"`
-	}
-	junitProperty struct {
-		Name  string `xml:"name,attr"`
-		Value string `xml:"value,attr"`
-	}
-	junitCase struct {
-		ClassName string        `xml:"classname,attr"`
-		Name      string        `xml:"name,attr"`
-		Time      string        `xml:"time,attr"`
-		Skipped   *junitSkipped `xml:"skipped,omitempty"`
-		Failure   *junitFailure `xml:"failure,omitempty"`
-	}
-	junitFailure struct {
-		Message string `xml:"message,attr"`
-		Type    string `xml:"type,attr"`
-		Text    string `xml:",chardata"`
-	}
-	junitSkipped struct {
-		Message string `xml:"message,attr"`
-	}
 )
 
 // noTime is the time that a case took, in seconds. Nobody measures it.
@@ -61,92 +18,65 @@ const noTime = "0"
 // the report. A rule with an error fails. A rule that does not apply is skipped, and so is
 // what was not checked. Warnings and notices are in the suite's system-out.
 type junitForm struct {
-	w      io.Writer
-	now    time.Time
-	suites int
+	w   *junit.Writer
+	now time.Time
 }
 
 func (f *junitForm) add(of *Result) error {
-	suite := f.suite(of)
-	var b bytes.Buffer
-	if f.suites == 0 {
-		b.WriteString(xml.Header + "<testsuites>\n")
+	if err := f.w.Add(&f.suite(of).Suite); err != nil {
+		return fmt.Errorf("report: %w", err)
 	}
-	f.suites++
-	e := xml.NewEncoder(&b)
-	e.Indent("  ", "  ")
-	if err := e.Encode(suite); err != nil {
-		return fmt.Errorf("report: junit: %w", err)
-	}
-	b.WriteByte('\n')
-	_, err := f.w.Write(b.Bytes())
-	return err
+	return nil
 }
 
-func (f *junitForm) end() error {
-	last := "</testsuites>\n"
-	if f.suites == 0 {
-		last = xml.Header + "<testsuites></testsuites>\n"
-	}
-	_, err := io.WriteString(f.w, last)
-	return err
-}
+func (f *junitForm) end() error { return f.w.End() }
+
+// junitSuite is the suite of a file in the making.
+type junitSuite struct{ junit.Suite }
 
 func (f *junitForm) suite(of *Result) *junitSuite {
 	name := strings.Join(strings.Fields(shownName(of.Name)), " ")
 	if name == "" {
 		name = "request"
 	}
-	s := &junitSuite{
-		Name: name, Package: "obdcr", ID: f.suites, Timestamp: f.now.UTC().Format("2006-01-02T15:04:05"),
-		Hostname: "localhost", Time: noTime, Properties: properties(of),
-	}
+	s := &junitSuite{*junit.NewSuite(name, "obdcr", f.now)}
+	s.Time, s.Properties = noTime, properties(of)
 	class := "obdcr"
 	if p := of.Report.Profile; p != "" {
 		class += "." + strings.ReplaceAll(string(p), ".", "_")
 	}
 	s.addChecks(of, class)
 	s.addRules(of, class)
-	s.Tests = len(s.Cases)
 	for i := range s.Cases {
-		c := &s.Cases[i]
-		if c.Failure != nil {
-			c.Skipped = nil
-			s.Failures++
-		}
-		if c.Skipped != nil {
-			s.Skipped++
+		if s.Cases[i].Failure != nil {
+			s.Cases[i].Skipped = nil
 		}
 	}
 	return s
 }
 
-func properties(of *Result) []junitProperty {
-	all := []junitProperty{{"profile", string(of.Report.Profile)}, {"verdict", verdict(of)}}
-	if wire := of.Report.Wire(); wire != nil {
-		all = append(all, junitProperty{"wire", cmp.Or(string(wire.Error), strconv.Itoa(wire.Status))})
+func properties(of *Result) []junit.Property {
+	wire := ""
+	if w := of.Report.Wire(); w != nil {
+		wire = cmp.Or(string(w.Error), strconv.Itoa(w.Status))
 	}
-	for _, p := range []junitProperty{{"alg", of.Algorithm}, {"kid", of.KeyID}, {"ssa_iss", of.Issuer}, {"bank", of.Bank}} {
-		if p.Value != "" {
-			all = append(all, p)
-		}
-	}
-	return all
+	return junit.Properties("profile", string(of.Report.Profile), "verdict", verdict(of), "wire", wire, "alg", of.Algorithm, "kid", of.KeyID,
+		"ssa_iss", of.Issuer, "bank", of.Bank)
 }
 
 // addChecks adds a case for each check that applies.
 func (s *junitSuite) addChecks(of *Result, class string) {
 	for _, named := range of.Checks.Named() {
-		c := junitCase{ClassName: class + ".checks", Name: named.Name, Time: noTime}
+		c := junit.Case{ClassName: class + ".checks", Name: named.Name, Time: noTime}
 		switch named.State {
 		case validate.CheckGood:
 			if named.Note != "" {
 				s.Out += named.Name + " " + stateOf(named.Check) + "\n"
 			}
 		case validate.CheckNotChecked:
-			c.Skipped = &junitSkipped{Message: stateOf(named.Check)}
+			c.Skipped = &junit.Skipped{Message: stateOf(named.Check)}
 		default:
-			c.Failure = &junitFailure{Message: named.Name + " " + stateOf(named.Check), Type: string(named.State)}
+			c.Failure = &junit.Fault{Message: named.Name + " " + stateOf(named.Check), Type: string(named.State)}
 		}
 		s.Cases = append(s.Cases, c)
 	}
@@ -178,9 +108,9 @@ func isPart(rule string) bool {
 func (s *junitSuite) addRules(of *Result, class string) {
 	r, at := of.Report, map[string]int{}
 	for _, row := range r.Rules() {
-		c := junitCase{ClassName: class, Name: row.ID, Time: noTime}
+		c := junit.Case{ClassName: class, Name: row.ID, Time: noTime}
 		if r.Outcome(row.ID) == validate.OutcomeNotApplicable {
-			c.Skipped = &junitSkipped{Message: "not applicable"}
+			c.Skipped = &junit.Skipped{Message: "not applicable"}
 			switch check := checkOf(&of.Checks, row.ID); {
 			case check.State == validate.CheckNotChecked:
 				c.Skipped.Message = stateOf(check)
@@ -198,16 +128,16 @@ func (s *junitSuite) addRules(of *Result, class string) {
 		if !ok {
 			k = len(s.Cases)
 			at[v.Rule] = k
-			s.Cases = append(s.Cases, junitCase{ClassName: class, Name: v.Rule, Time: noTime})
+			s.Cases = append(s.Cases, junit.Case{ClassName: class, Name: v.Rule, Time: noTime})
 		}
 		s.addViolation(v, &s.Cases[k], where)
 	}
 	if r.More > 0 {
-		c := junitCase{ClassName: class, Name: "report.complete", Time: noTime}
+		c := junit.Case{ClassName: class, Name: "report.complete", Time: noTime}
 		if text := plural(r.More, "more violation") + " not shown"; r.Valid() {
 			s.Out += text + "\n"
 		} else {
-			c.Failure = &junitFailure{Message: text, Type: string(validate.SeverityError)}
+			c.Failure = &junit.Fault{Message: text, Type: string(validate.SeverityError)}
 		}
 		s.Cases = append(s.Cases, c)
 	}
@@ -215,7 +145,7 @@ func (s *junitSuite) addRules(of *Result, class string) {
 
 // addViolation puts a violation into its case, or into the output of the suite if it is no
 // error.
-func (s *junitSuite) addViolation(v *validate.Violation, c *junitCase, where *spots) {
+func (s *junitSuite) addViolation(v *validate.Violation, c *junit.Case, where *spots) {
 	message := placeOf(v) + ": " + v.Message
 	text := message
 	if at, exact, _ := where.near(v); exact && v.Pointer != "" {
@@ -239,7 +169,7 @@ func (s *junitSuite) addViolation(v *validate.Violation, c *junitCase, where *sp
 	case v.Severity == validate.SeverityWarning || v.Severity == validate.SeverityNotice:
 		s.Out += string(v.Severity) + ": " + v.Rule + ": " + text
 	case c.Failure == nil:
-		c.Failure = &junitFailure{Message: message, Type: string(v.Code), Text: text}
+		c.Failure = &junit.Fault{Message: message, Type: string(v.Code), Text: text}
 	default:
 		c.Failure.Text += text
 	}

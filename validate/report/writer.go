@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/obdcr/obdcr/internal/junit"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -96,7 +97,7 @@ func NewWriter(w io.Writer, o WriterOptions) (*Writer, error) {
 	case FormatSARIF:
 		return &Writer{newSARIF(w, &o)}, nil
 	case FormatJUnit:
-		return &Writer{&junitForm{w: w, now: o.Now}}, nil
+		return &Writer{&junitForm{w: junit.NewWriter(w), now: o.Now}}, nil
 	}
 	return nil, fmt.Errorf("report: format %s is none of %s", text.Quote(string(o.Format)), text.List(Formats()))
 }

@@ -1,0 +1,104 @@
+package conform_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/dcr/conform"
+	"github.com/obdcr/obdcr/internal/junit"
+)
+
+// misaimed is a bank, and a run whose aud is another bank's. It counts the registrations.
+func misaimed(t *testing.T) (conform.Config, *atomic.Int64) {
+	t.Helper()
+	posts := &atomic.Int64{}
+	_, c := withHandler(t, func(bank http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if registers(r) {
+				posts.Add(1)
+			}
+			bank.ServeHTTP(w, r)
+		})
+	})
+	c.Request.Audience, c.Parallel = "0015800001041WRONG", 4
+	return c, posts
+}
+
+// TestOneWrongSettingIsToldFirst: a refusal that the plain valid request gets too is no passed case, few requests are
+// sent, and each form of the report begins with the cause.
+func TestOneWrongSettingIsToldFirst(t *testing.T) {
+	t.Parallel()
+	c, posts := misaimed(t)
+	report := run(t, c)
+	require.NotNil(t, report.FirstCause)
+	require.Equal(t, http.StatusBadRequest, report.FirstCause.Status)
+	require.Contains(t, report.FirstCause.Description, "aud")
+	require.True(t, strings.HasPrefix(report.FirstCause.Settings[0], "aud"), "%q", report.FirstCause.Settings)
+	require.Equal(t, 1, report.Worst())
+	assert.Less(t, posts.Load(), int64(220))
+	for _, r := range report.Results {
+		if r.ID == "register.valid" {
+			require.Equal(t, conform.Failed, r.Verdict)
+			continue
+		}
+		assert.NotEqual(t, conform.Failed, r.Verdict, "%s: %s", r.ID, r.Expected)
+		if r.Verdict != conform.Passed {
+			continue
+		}
+		for _, x := range r.Exchanges {
+			if x.Verb == "register" && x.Received != nil {
+				var said struct {
+					Error string `json:"error"`
+				}
+				_ = json.Unmarshal([]byte(x.Received.Body), &said) // an answer without JSON is told apart too
+				assert.False(t, x.Received.Status == report.FirstCause.Status && said.Error == report.FirstCause.Code, "%s passed by the same refusal", r.ID)
+			}
+		}
+	}
+	var b bytes.Buffer
+	require.NoError(t, report.WriteText(&b, conform.TextOptions{}))
+	head, _, _ := strings.Cut(b.String(), "\ndiscovery\n")
+	require.Contains(t, head, "FIRST CAUSE")
+	require.Less(t, strings.Count(b.String(), "\n"), 400)
+	b.Reset()
+	require.NoError(t, report.WriteHTML(&b))
+	require.Less(t, strings.Index(b.String(), `id="cause"`), strings.Index(b.String(), "<h2>Summary"))
+	b.Reset()
+	require.NoError(t, report.WriteJUnit(&b))
+	var suites struct {
+		Suites []junit.Suite `xml:"testsuite"`
+	}
+	require.NoError(t, xml.Unmarshal(b.Bytes(), &suites))
+	require.Equal(t, 1, suites.Suites[0].Failures)
+	require.Contains(t, suites.Suites[0].Cases[0].Failure.Message, "aud")
+	b.Reset()
+	require.NoError(t, report.WriteJSON(&b))
+	read, err := conform.ReadReport(&b)
+	require.NoError(t, err)
+	require.Equal(t, report.FirstCause, read.FirstCause)
+}
+
+// TestACauseIsFoundWhateverCasesAreChosen: also where the case of the plain valid request is none of them, and a run in
+// which nothing else failed does not end well.
+func TestACauseIsFoundWhateverCasesAreChosen(t *testing.T) {
+	t.Parallel()
+	c, posts := misaimed(t)
+	c.Filter = []string{"get.own", "register.iss-empty"}
+	report := run(t, c)
+	require.NotNil(t, report.FirstCause)
+	require.Equal(t, 2, report.Counts[conform.NotRun])
+	require.Equal(t, 1, report.Worst())
+	require.LessOrEqual(t, posts.Load(), int64(2))
+	c.Filter = []string{"discovery.*"}
+	posts.Store(0)
+	require.Nil(t, run(t, c).FirstCause)
+	require.Zero(t, posts.Load(), "cases without a client register none")
+}
