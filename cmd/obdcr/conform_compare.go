@@ -98,7 +98,7 @@ func (a *app) showReportCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&output, "output", "o", "text", "format: "+text.List(conformForms))
-	c.Flags().BoolVar(&full, "full", false, "show the exchanges of each case as text, not of those alone that failed")
+	c.Flags().BoolVar(&full, "full", false, "show each case on a line of its own, with its exchanges whole, as text")
 	complete(c, "output", conformForms)
 	return c
 }

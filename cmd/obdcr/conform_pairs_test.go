@@ -25,14 +25,12 @@ import (
 
 // unplayed are the beginnings of the reasons why a case has another verdict than passed at a sandbox, by the verdict.
 var unplayed = map[conform.Verdict][]string{
-	conform.NotOffered: {
-		"clients of tls_client_auth have no secret",
-		"clients of private_key_jwt have no secret",
-		"the certificate of tls_client_auth is there whatever else is sent",
-	},
 	conform.Allowed: {"policy: the bank's policy takes what the vector's does not"},
 	conform.NotRun: {
 		"the vector is about a bank with another policy: ",
+		"clients of tls_client_auth have no secret",
+		"clients of private_key_jwt have no secret",
+		"the certificate of tls_client_auth is there whatever else is sent",
 		"the vector is true for some seconds alone",
 		"it needs a key set at another address: ",
 		"it needs another signing key of the software",

@@ -36,5 +36,6 @@ var ruleCases = map[string]string{
 	validate.RuleAudIsBank:                                "register.aud-other",
 	validate.RuleSSAExpRange:                              "vector.ssa.exp.range/milliseconds",
 	validate.RuleSoftwareStatementType:                    "statement.claims",
+	validate.RuleSSASoftwareIDFormat:                      "vector.ssa.software_id.format/*",
 	validate.RuleTLSClientAuthSubjectDNMatchesCertificate: "register.subject-of-another",
 }

@@ -71,7 +71,8 @@ func (r *run) report(begun time.Time, results []CaseResult, left []Left) *Report
 		report.Counts[v] = 0
 	}
 	if f := r.plain; f != nil {
-		report.FirstCause = &FirstCause{Status: f.Status, Code: r.secrets.cleanClipped(f.Code), Description: r.secrets.cleanClipped(f.Description), Settings: f.Settings}
+		report.FirstCause = &FirstCause{Status: f.Status, Code: r.secrets.cleanClipped(f.Code), Description: r.secrets.cleanClipped(f.Description),
+			Settings: f.Settings}
 	}
 	for i := range results {
 		r.secrets.cleanResult(&results[i])
