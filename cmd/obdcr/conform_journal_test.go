@@ -326,7 +326,11 @@ func TestMisusedConfigurationsOfConformAreTold(t *testing.T) {
 			require.Contains(t, said, "did you mean "+near)
 		}
 	}
-	b.edit(t, map[string]any{"spec_version": "3.3", "redirect_uris": []any{nil}})
+	b.edit(t, map[string]any{"profile": "obie3.4", "spec_version": "3.3"})
+	code, _, said = call(b.args()...)
+	require.Equal(t, exitUsage, code, said)
+	require.Contains(t, said, "did you mean obie-3.4")
+	b.edit(t, map[string]any{"profile": "", "spec_version": "3.3", "redirect_uris": []any{nil}})
 	code, _, said = call(b.args()...)
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, said, "conformance.json")

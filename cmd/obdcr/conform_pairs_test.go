@@ -85,7 +85,7 @@ func judgedByEach(t *testing.T, sandbox *running, profile validate.Profile, meth
 		dir := t.TempDir()
 		files[i] = filepath.Join(dir, "report.json")
 		args := []string{"conform", "--config", softwareOf(t, sandbox, i), "--policy", filepath.Join(sandbox.dir, "policy.json"), "--stricter",
-			"--profile", string(profile), "--auth-method", string(method), "--test-directory", sandbox.ready.Directory, "--report", files[i]}
+			"--auth-method", string(method), "--test-directory", sandbox.ready.Directory, "--report", files[i]}
 		if !fulltest.Asked() {
 			args = append(args, "--filter", "certificate", "--filter", "get")
 		}

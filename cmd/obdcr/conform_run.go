@@ -178,10 +178,22 @@ func runningOn(clock func() time.Time) func() time.Time {
 	return func() time.Time { return from.Add(time.Since(begun)) }
 }
 
-// knownVersion refuses a spec_version that names no profile, unless a flag says which profile it is.
-func (o *conformOptions) knownVersion(s *settings) error {
-	if s.SpecVersion == "" || o.profileGiven || o.bank != "" || validate.Profile("obie-"+s.SpecVersion).Valid() {
-		return nil
+// profileOf is the profile that a flag names, or else profile or spec_version of the configuration. It refuses one that
+// is not known.
+func (o *conformOptions) profileOf(s *settings) (string, error) {
+	if o.profileGiven || o.bank != "" || s.Profile == "" && s.SpecVersion == "" {
+		return o.profile, nil
+	}
+	if s.Profile != "" && !validate.Profile(s.Profile).Valid() {
+		profiles := text.Strings(validate.Profiles())
+		return "", usageError("--config %s: profile %q is none of %s%s\n  fix: correct it, or name the profile with --profile",
+			shownName(o.config), cut(s.Profile), text.List(profiles), meant("", s.Profile, profiles))
+	}
+	if s.Profile != "" {
+		return s.Profile, nil
+	}
+	if profile := "obie-" + s.SpecVersion; validate.Profile(profile).Valid() {
+		return profile, nil
 	}
 	var known []string
 	for _, p := range validate.Profiles() {
@@ -189,18 +201,15 @@ func (o *conformOptions) knownVersion(s *settings) error {
 			known = append(known, version)
 		}
 	}
-	return usageError("--config %s: spec_version %q is none of %s%s\n  fix: correct it, or name the profile with --profile",
+	return "", usageError("--config %s: spec_version %q is none of %s%s\n  fix: correct it, or name the profile with --profile",
 		shownName(o.config), cut(s.SpecVersion), text.List(known), meant("", s.SpecVersion, known))
 }
 
 // conformPolicy takes what is known of the bank: --bank, or --policy and --profile.
 func (a *app) conformPolicy(o *conformOptions, s *settings, c *conform.Config) error {
-	profile := o.profile
-	if err := o.knownVersion(s); err != nil {
+	profile, err := o.profileOf(s)
+	if err != nil {
 		return err
-	}
-	if version := "obie-" + s.SpecVersion; !o.profileGiven && o.bank == "" && validate.Profile(version).Valid() {
-		profile = version
 	}
 	known, err := a.assume(o.bank, o.policy, profile, o.profileGiven)
 	if err != nil {

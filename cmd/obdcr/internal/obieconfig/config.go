@@ -44,6 +44,7 @@ type Config struct {
 	Brand                  string   `json:"brand"`       // named in the tool's report
 
 	// The members below are this command's; the tool ignores them.
+	Profile                string `json:"profile,omitempty"`                  // where spec_version cannot say it
 	DirectoryURL           string `json:"directory_url,omitempty"`            // address of the directory's API
 	DirectoryTokenEndpoint string `json:"directory_token_endpoint,omitempty"` // of the directory
 }

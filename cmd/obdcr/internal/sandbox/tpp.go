@@ -160,7 +160,7 @@ func (p *party) configuration(c *Config, ca *authority, ready *Ready, s *sampler
 		version = "3.2"
 	}
 	return &obieconfig.Config{
-		SpecVersion: version, WellknownEndpoint: ready.Discovery, SSA: statement, Kid: p.kid, Aud: ready.Audience,
+		SpecVersion: version, Profile: string(c.Profile), WellknownEndpoint: ready.Discovery, SSA: statement, Kid: p.kid, Aud: ready.Audience,
 		RedirectURIs: s.redirectURIs(), Issuer: s.issuer(p), PrivateKey: string(signingKey),
 		TransportRootCAs: []string{string(marshalCertificate(ca.cert))},
 		TransportCert:    string(marshalCertificate(p.transport.cert)), TransportKey: string(transportKey),
