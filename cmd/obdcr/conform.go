@@ -79,7 +79,7 @@ func (o *conformOptions) conformFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.contentType, "content-type", typeJWT, "send requests as application/`TYPE`, jwt or jose")
 	complete(c, "content-type", contentTypes())
-	f.StringVar(&o.profile, "profile", string(validate.OBIE33), "the profile, one of "+text.List(validate.Profiles())+"; without it profile or spec_version of --config")
+	f.StringVar(&o.profile, "profile", string(validate.OBIE33), "one of "+text.List(validate.Profiles())+"; without it profile or spec_version of --config")
 	complete(c, "profile", text.Strings(validate.Profiles()))
 	f.StringVar(&o.policy, "policy", "", "what the bank says that it takes, a JSON `FILE`; without it what it announces")
 	f.BoolVar(&o.stricter, "stricter", false, "hold the bank also to the rules that are stricter than the text")
