@@ -6,11 +6,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/dcr/conform"
 	chromium "github.com/obdcr/obdcr/internal/browser"
 	"github.com/obdcr/obdcr/internal/realtest"
 )
@@ -35,15 +37,29 @@ func TestBrowserShowsTheReportForEverybody(t *testing.T) {
 		return
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/report.html" {
+		report := sampleReport()
+		switch r.URL.Path {
+		case "/report.html":
+		case "/cause.html":
+			report.FirstCause = &conform.FirstCause{Status: 400, Code: "invalid_client_metadata", Description: "/aud: " + strings.Repeat("long", 60),
+				Settings: []string{"aud: the bank's identifier at the directory (--aud, or aud in --config)", "the clock of this machine, and --lifetime"}}
+		default:
 			http.NotFound(w, r)
 			return
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		assert.NoError(t, sampleReport().WriteHTML(w))
+		assert.NoError(t, report.WriteHTML(w))
 	}))
 	t.Cleanup(server.Close)
 	p := chromium.New(t, chromium.Options{})
+	require.Equal(t, http.StatusOK, p.Open(server.URL+"/cause.html"))
+	for _, width := range []int{320, 1280} {
+		for _, dark := range []bool{false, true} {
+			p.Look(width, dark)
+			p.Axe()
+		}
+		assert.LessOrEqual(t, chromium.Eval[int](p, "document.documentElement.scrollWidth"), width, "with a first cause")
+	}
 	require.Equal(t, http.StatusOK, p.Open(server.URL+"/report.html"))
 	for _, name := range []string{"report", "unfolded"} {
 		if name == "unfolded" {
@@ -60,7 +76,7 @@ func TestBrowserShowsTheReportForEverybody(t *testing.T) {
 			assert.LessOrEqual(t, chromium.Eval[int](p, "document.documentElement.scrollWidth"), width, name)
 		}
 	}
-	assert.Len(t, p.Responses(), 1, "the page fetches nothing")
+	assert.Len(t, p.Responses(), 2, "the pages fetch nothing")
 	assert.Zero(t, chromium.Eval[int](p, `document.scripts.length`))
 	chromium.Eval[string](p, `document.querySelectorAll("details").forEach(d => d.open = false), ""`)
 	assert.Equal(t, "register.redirect-plain-http", chromium.Eval[string](p, `document.querySelector("#case-register\\.redirect-plain-http code").textContent`))

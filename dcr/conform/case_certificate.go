@@ -67,12 +67,12 @@ func certificates() []Case {
 		{"second", "The certificate of another software is refused", validate.RuleCertificateBinding, func(p *play) tls.Certificate {
 			return p.second().Certificate
 		}},
-		{"expired", "A certificate of the directory that has expired is refused", validate.RuleCertificateValidity, special("expired")},
-		{"not-yet", "A certificate of the directory that is not valid yet is refused", validate.RuleCertificateValidity, special("not-yet")},
+		{"expired", "A certificate of the directory that has expired is refused", validate.RuleCertificateValidity, special(CertificateExpired)},
+		{"not-yet", "A certificate of the directory that is not valid yet is refused", validate.RuleCertificateValidity, special(CertificateNotYet)},
 		{"server-only", "A certificate of the directory that is for servers alone is refused",
-			validate.RuleCertificatePurpose, special("server-only")},
+			validate.RuleCertificatePurpose, special(CertificateServerOnly)},
 		{"unpublished", "A certificate of the directory whose key the software does not publish is refused",
-			validate.RuleCertificateBinding, special("unpublished")},
+			validate.RuleCertificateBinding, special(CertificateUnpublished)},
 	}
 	var all []Case
 	for _, r := range rows {
@@ -108,8 +108,18 @@ func (p *play) expectOutside(x *Exchange, rule string) {
 	p.expectUnauthorised(x)
 }
 
+// The kinds of Config.Certificates.
+const (
+	CertificateExpired     = "expired"     // it was valid before
+	CertificateNotYet      = "not-yet"     // it will be valid
+	CertificateServerOnly  = "server-only" // its extended key usage is that of a server alone
+	CertificateUnpublished = "unpublished" // of a key that no key set of the directory has
+)
+
 // CertificateKinds are the kinds of Config.Certificates. The case of a kind is certificate.KIND.
-func CertificateKinds() []string { return []string{"expired", "not-yet", "server-only", "unpublished"} }
+func CertificateKinds() []string {
+	return []string{CertificateExpired, CertificateNotYet, CertificateServerOnly, CertificateUnpublished}
+}
 
 // special is a certificate that only the directory can issue.
 func special(kind string) func(p *play) tls.Certificate {

@@ -2,6 +2,7 @@ package conform
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/tls"
@@ -171,10 +172,6 @@ func (c *Config) complete() error {
 		c.Clock = time.Now
 	}
 	c.Parallel = max(c.Parallel, 1)
-	for t, otherwise := range map[*time.Duration]time.Duration{&c.Timeout: 30 * time.Second, &c.Limit: 10 * time.Minute, &c.CleanUp: time.Minute} {
-		if *t == 0 {
-			*t = otherwise
-		}
-	}
+	c.Timeout, c.Limit, c.CleanUp = cmp.Or(c.Timeout, 30*time.Second), cmp.Or(c.Limit, 10*time.Minute), cmp.Or(c.CleanUp, time.Minute)
 	return nil
 }

@@ -43,6 +43,13 @@ func (c *client) credentials() (claims.AuthMethod, string) {
 	return c.method, c.secret
 }
 
+// knownToken is the access token that the cases have of the client; "" for none yet.
+func (c *client) knownToken() string {
+	c.tokens.Lock()
+	defer c.tokens.Unlock()
+	return c.token
+}
+
 // address is where the client is managed.
 func (c *client) address(r *run) string {
 	return strings.TrimSuffix(r.config.Metadata.RegistrationEndpoint, "/") + "/" + url.PathEscape(c.id)

@@ -37,16 +37,17 @@ func (m *message) told(p *play, owner *Registrant, header, claims []byte) []stri
 	return all
 }
 
-// toldOfHTTP tells in what the HTTP request of a message differs.
-func (m *message) toldOfHTTP(managed bool) []string {
+// toldOfHTTP tells in what the HTTP request of a message about a client differs; nil for no client.
+func (m *message) toldOfHTTP(c *client) []string {
 	var all []string
 	if m.certificate != nil {
 		all = append(all, certified(m.certificate))
 	}
 	switch {
-	case m.token == "" && managed:
-		all = append(all, "without an access token")
-	case m.token != unset && managed:
+	case c == nil || m.token == unset || m.token == c.knownToken():
+	case m.token == "":
+		all = append(all, "without an access token of the client")
+	default:
 		all = append(all, "another access token")
 	}
 	if len(m.http) > 0 {

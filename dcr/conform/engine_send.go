@@ -35,7 +35,7 @@ func (p *play) request(verb, method string, c *client, changes []change) *Exchan
 			m.differs = m.told(p, owner, goodHeader, goodClaims)
 		}
 	}
-	m.differs = append(slices.Clone(m.differs), m.toldOfHTTP(c != nil)...)
+	m.differs = append(slices.Clone(m.differs), m.toldOfHTTP(c)...)
 	if c != nil && m.token == unset {
 		m.token = p.token(c)
 	}

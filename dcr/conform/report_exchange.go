@@ -54,11 +54,12 @@ func (t *page) short(x *Exchange) {
 
 // differs writes in what a registration or an update differs from a good one.
 func (t *page) differs(x *Exchange) {
-	if x.Sent.JWS == nil || x.Sent.Body != "" { // a form with an assertion
-		return
-	}
-	if len(x.Differs) == 0 {
+	switch signed := x.Sent.JWS != nil && x.Sent.Body == ""; { // else a form with an assertion
+	case len(x.Differs) > 0:
+	case signed:
 		t.line(2, "a good request")
+		return
+	default:
 		return
 	}
 	t.line(2, "a good request, but for:")

@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -105,5 +107,44 @@ func (e *echo) hear(secret string) {
 	defer e.mutex.Unlock()
 	if secret != "" && len(e.heard) < 40 {
 		e.heard = append(e.heard, secret)
+	}
+}
+
+// TestNoReportHoldsATokenThatIsSigned: neither a request nor its statement can be taken from a report and presented elsewhere,
+// whatever a case made of it.
+func TestNoReportHoldsATokenThatIsSigned(t *testing.T) {
+	t.Parallel()
+	c := configOf(t, dcrtest.NewBank(t))
+	c.Parallel, c.Filter = 4, []string{"register.valid", "answer.statement", "statement.*", "jose.*", "http.*", "token.assertion*"}
+	report := run(t, c)
+	for i := range report.Results { // so that each exchange is written
+		report.Results[i].Verdict = conform.Failed
+	}
+	for _, write := range []func(io.Writer) error{report.WriteJSON, report.WriteJUnit, report.WriteHTML,
+		func(w io.Writer) error { return report.WriteText(w, conform.TextOptions{}) },
+		func(w io.Writer) error { return report.WriteText(w, conform.TextOptions{Full: true}) }} {
+		var b bytes.Buffer
+		require.NoError(t, write(&b))
+		require.NotRegexp(t, `eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}`, b.String())
+	}
+}
+
+// TestAnExchangeTellsWhatItsCaseChanged: and nothing else.
+func TestAnExchangeTellsWhatItsCaseChanged(t *testing.T) {
+	t.Parallel()
+	c := configOf(t, dcrtest.NewBank(t))
+	want := map[string][]string{
+		"register.valid":                          nil,
+		"register.redirect-plain-http":            {`/redirect_uris/0: "http://app.example/cb"`},
+		"register.iss-empty":                      {`/iss: ""`},
+		"http.type-absent":                        {`Content-Type: ""`},
+		"certificate.none":                        {"no client certificate"},
+		"get.own":                                 nil,
+		"vector.application_type.required/absent": {"/application_type left out"},
+	}
+	c.Filter = slices.Collect(maps.Keys(want))
+	for _, r := range run(t, c).Results {
+		require.NotEmpty(t, r.Exchanges, r.ID)
+		require.Equal(t, want[r.ID], r.Exchanges[len(r.Exchanges)-1].Differs, r.ID)
 	}
 }
