@@ -209,3 +209,59 @@ func TestLeftClientsOfOneReasonAreToldTogether(t *testing.T) {
 		require.Contains(t, said, one)
 	}
 }
+
+// TestABankThatCannotAnswerNowIsNoFailure: 503 with Retry-After is waited for, and is an error where it stays; 503 alone
+// is an answer like any other.
+func TestABankThatCannotAnswerNowIsNoFailure(t *testing.T) {
+	t.Parallel()
+	for name, one := range map[string]struct {
+		play, path, after string
+		times             int32
+		verdict           conform.Verdict
+	}{
+		"for a moment":   {"token.granted", "/token", "0", 1, conform.Passed},
+		"for ever":       {"token.granted", "/token", "0", 1000, conform.Errored},
+		"a registration": {"register.valid", "/register", "0", 1, conform.Passed},
+		"without a time": {"register.valid", "/register", "", 1, conform.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int32
+			_, c := answering(t, func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != one.path || asked.Add(1) > one.times {
+					return false
+				}
+				if one.after != "" {
+					w.Header().Set("Retry-After", one.after)
+				}
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return true
+			})
+			c.Filter = []string{one.play}
+			report := run(t, c)
+			require.Equal(t, one.verdict, report.Results[0].Verdict, report.Results[0].Reason)
+		})
+	}
+}
+
+// TestARegistrationThatIsSentOnceMoreMayHaveBeenMadeBefore: the bank had it, said 503, and refuses it then.
+func TestARegistrationThatIsSentOnceMoreMayHaveBeenMadeBefore(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	_, c := answering(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if !registers(r) {
+			return false
+		}
+		if asked.Add(1) <= 2 {
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":"invalid_client_metadata","error_description":"this jti was used before"}`)
+		return true
+	})
+	c.Filter = []string{"register.valid"}
+	require.Len(t, run(t, c).Left, 1)
+}

@@ -51,7 +51,7 @@ func (r *run) keepLost(c *call, x *Exchange) {
 	switch {
 	case x.Error != "":
 		reason = "no answer came: " + x.Error
-	case x.status() >= http.StatusInternalServerError:
+	case x.status() >= http.StatusBadRequest:
 		reason = fmt.Sprintf("the answer was %d", x.status())
 	}
 	r.mutex.Lock()
@@ -274,7 +274,7 @@ func (r *run) seek(ctx context.Context, lost lostClient) *Left {
 		}
 		r.forget(x.client)
 		return nil
-	case strings.Contains(strings.ToLower(x.raw.Body), "jti"):
+	case x.namesJTI():
 		left.Reason += "; the bank has had the request: ask it for the client_id"
 	case x.status() >= 400 && x.status() < 500:
 		return nil // refused for another reason, then as now

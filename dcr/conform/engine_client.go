@@ -63,7 +63,7 @@ func (r *run) observe(c *call, x *Exchange, sent string) {
 	}
 	m := c.message
 	switch {
-	case x.mayHaveHappened() && c.registers(r):
+	case x.mayHaveBeenMade() && c.registers(r):
 		r.keepLost(c, x)
 	case x.status() == 0 || x.status() >= 300:
 	case c.registers(r):

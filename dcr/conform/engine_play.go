@@ -128,12 +128,17 @@ func (p *play) expectAnswer(x *Exchange) {
 		p.broken("%s: %s: play the cases by a software that has no client there, one at a time where a software has one client", x.Verb, x.older)
 	case x.status() == http.StatusTooManyRequests:
 		p.broken("%s: the bank is still busy (429), Retry-After %.40q", x.Verb, x.responseHeader("Retry-After"))
+	case x.unavailable():
+		p.broken("%s: the bank cannot answer now (503), Retry-After %.40q", x.Verb, x.responseHeader("Retry-After"))
 	}
 	p.expectTold(x)
 }
 
 // expectStatus ends the case as failed unless the answer has one of the statuses.
 func (p *play) expectStatus(x *Exchange, statuses ...int) {
+	if x.unavailable() && slices.Contains(statuses, x.status()) {
+		return
+	}
 	p.expectAnswer(x)
 	if x.status() == http.StatusAccepted && !slices.Contains(statuses, http.StatusAccepted) && x.member("status") == "pending" {
 		p.allowed("pending_changes", "a person at the bank decides on it, and the case needs an answer at once")

@@ -71,7 +71,7 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 		}()
 	}
 	deleted := r.deletes(q)
-	begun, waited, why := time.Now(), time.Duration(0), ""
+	begun, waited, why, again := time.Now(), time.Duration(0), "", false
 	for try := 1; ; try++ {
 		answer, body, cut, err := r.once(q, sent, c.registers(r.run))
 		if wait, busy := r.again(c, answer, err, try); wait > 0 {
@@ -79,10 +79,12 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 				return nil, q.Context().Err()
 			}
 			deleted.sent()
+			again = again || err != nil || answer.StatusCode != http.StatusTooManyRequests
 			continue
 		}
 		deleted.answered(r.run, answer)
 		x := r.record(c, q, sent, time.Since(begun))
+		x.again = again
 		if waited > 0 {
 			x.Note = fmt.Sprintf("%s, and it was sent again after %s", why, waited)
 		}
@@ -178,8 +180,9 @@ func (u *unanswered) Error() string { return u.err.Error() }
 func (u *unanswered) Unwrap() error { return u.err }
 
 // again is how long to wait before a request is sent again, and why; 0 if it is not. A play that is patient waits also for
-// 503 and for a connection that broke off, as long as that helps.
+// any 503 and for a connection that broke off, as long as that helps.
 func (r *recorder) again(c *call, answer *http.Response, err error, try int) (time.Duration, string) {
+	busy := err == nil && answer.StatusCode == http.StatusServiceUnavailable
 	patient := c != nil && c.play != nil && c.play.patient && r.run.tired.Load() < mostTired
 	pauses := 250 * time.Millisecond << min(try-1, 4)
 	wait, most, why := time.Duration(0), maxRetries, ""
@@ -189,8 +192,10 @@ func (r *recorder) again(c *call, answer *http.Response, err error, try int) (ti
 		if patient {
 			most = maxPatient
 		}
-	case err == nil && patient && answer.StatusCode == http.StatusServiceUnavailable:
+	case busy && patient:
 		wait, most, why = asked(answer, pauses, r.run.config.Clock()), maxPatient, "the bank was busy (503)"
+	case busy && answer.Header.Get("Retry-After") != "":
+		wait, why = asked(answer, pauses, r.run.config.Clock()), "the bank was busy (503)"
 	case err != nil && patient && !isTimeout(err):
 		wait, most, why = pauses, maxBroken, "no answer came"
 	}

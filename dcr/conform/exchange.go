@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/obdcr/obdcr/dcr/tpp"
 )
@@ -22,6 +23,7 @@ type Exchange struct {
 	client *client   // that the answer made
 	older  string    // why the client that it names is not one of the run; "" if it is
 	lost   error
+	again  bool // it was sent more than once, and the bank may have carried out one that it did not say so of
 }
 
 // Sent is a request.
@@ -83,6 +85,11 @@ func (x *Exchange) responseHeader(name string) string {
 	return x.raw.header.Get(name)
 }
 
+// unavailable reports whether the bank says that it cannot answer now, and when it can: that is no verdict on it. 503 alone is.
+func (x *Exchange) unavailable() bool {
+	return x.status() == http.StatusServiceUnavailable && x.responseHeader("Retry-After") != ""
+}
+
 // document is the body of the answer as JSON; nil where it is none.
 func (x *Exchange) document() any {
 	var d any
@@ -99,6 +106,17 @@ func (x *Exchange) member(name string) any { return valueAt(x.document(), "/"+na
 func (x *Exchange) code() string {
 	code, _ := x.member("error").(string)
 	return code
+}
+
+// mayHaveBeenMade reports whether a registration may have been made although the answer names no client: it may also be the
+// first of several that were sent, where the last one was refused as one that the bank has had.
+func (x *Exchange) mayHaveBeenMade() bool {
+	return x.mayHaveHappened() || x.again && x.status() >= 400 && x.namesJTI()
+}
+
+// namesJTI reports whether an answer speaks of the jti, as that to a request does that the bank has had before.
+func (x *Exchange) namesJTI() bool {
+	return x.answered() && strings.Contains(strings.ToLower(x.raw.Body), "jti")
 }
 
 // mayHaveHappened reports whether the bank may have carried out a request although it does not say so.
