@@ -33,6 +33,7 @@ func (a *app) conformCleanUp(ctx context.Context, o *conformOptions) error {
 	}
 	left, err := a.cleanUpBy(ctx, o, journal, read)
 	if err != nil {
+		a.note("nothing was deleted: --journal %s stays as it is", shownName(o.journal))
 		return errors.Join(err, journal.end(false))
 	}
 	a.noteLeft(left, len(left))

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/dcr/conform"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
@@ -246,6 +247,10 @@ func TestWhatABankThatAnswers500HasLeftIsToldInShort(t *testing.T) {
 	require.Contains(t, said, "cannot be reached")
 	require.Contains(t, said, "refused")
 	require.FileExists(t, b.file("journal"))
+	code, _, said = call(b.args("--clean-up", "--discovery", b.server.URL)...)
+	require.Equal(t, exitIO, code)
+	require.Contains(t, said, "nothing was deleted")
+	require.FileExists(t, b.file("journal"))
 }
 
 // TestASecondSignalEndsTheCleanUpAtOnce: the first is answered at once, also where standard error is no terminal, and the
@@ -335,4 +340,19 @@ func TestMisusedConfigurationsOfConformAreTold(t *testing.T) {
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, said, "conformance.json")
 	require.Contains(t, said, "redirect_uris/0")
+}
+
+// TestACleanUpThatTakesLongIsTold: by messages, also where standard error is no terminal.
+func TestACleanUpThatTakesLongIsTold(t *testing.T) {
+	t.Parallel()
+	said := newOutput()
+	told := (&app{err: said}).watch(t.Context(), &progress{}, "interrupted")
+	told.progress(conform.Progress{CleaningUp: 3})
+	require.Empty(t, said.String(), "it may be a short one")
+	told.next = time.Now().Add(-time.Second)
+	told.progress(conform.Progress{CleaningUp: 2})
+	told.progress(conform.Progress{CleaningUp: 1})
+	told.end()
+	require.Equal(t, 1, strings.Count(said.String(), "\n"), said.String())
+	require.Contains(t, said.String(), "2 clients")
 }
