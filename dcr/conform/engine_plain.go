@@ -96,7 +96,12 @@ func (r *run) learnPlain(exchanges []*Exchange) {
 
 // unshown tells why a case is not played at a bank that refuses the plain valid request; "" if it is.
 func (r *run) unshown(c *Case) string {
-	if r.plain.refused() && !slices.Contains(alone, c.Group) {
+	switch {
+	case !r.plain.refused() || slices.Contains(withoutClients, c.Group):
+		return ""
+	case r.plain.Status >= http.StatusInternalServerError: // each further request may leave a client there
+		return "the bank breaks down over the plain valid request"
+	case !slices.Contains(alone, c.Group):
 		return "the bank refuses the plain valid request, and it needs a client, or a refusal that can be told apart"
 	}
 	return ""

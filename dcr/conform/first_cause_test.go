@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -101,4 +102,25 @@ func TestACauseIsFoundWhateverCasesAreChosen(t *testing.T) {
 	posts.Store(0)
 	require.Nil(t, run(t, c).FirstCause)
 	require.Zero(t, posts.Load(), "cases without a client register none")
+}
+
+// TestABankThatBreaksDownGetsNoFurtherRequests: each might leave a client there.
+func TestABankThatBreaksDownGetsNoFurtherRequests(t *testing.T) {
+	t.Parallel()
+	posts := &atomic.Int64{}
+	c := instead(t, func(w http.ResponseWriter, _ *http.Request) {
+		posts.Add(1)
+		w.WriteHeader(http.StatusInternalServerError)
+	})
+	c.Filter = []string{"register.*", "get.*", "jose.*", "discovery.*"}
+	c.CleanUp = time.Second
+	report := run(t, c)
+	require.Equal(t, http.StatusInternalServerError, report.FirstCause.Status)
+	require.Equal(t, 1, report.Counts[conform.Failed])
+	require.NotZero(t, report.Counts[conform.Passed], "the document is judged")
+	require.Len(t, report.Left, 1)
+	for _, r := range report.Results {
+		require.True(t, r.ID == "register.valid" || r.Group == "discovery" || r.Verdict == conform.NotRun, r.ID)
+	}
+	require.Less(t, posts.Load(), int64(10), "the request itself, and again to learn what became of it")
 }
