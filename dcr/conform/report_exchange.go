@@ -10,6 +10,7 @@ import (
 
 const (
 	mostFolded = 400 // bytes of a body that a short text has
+	mostTaken  = 160 // the same of an answer by which the bank takes a request
 	mostTold   = 6   // members that differ, of a short text
 )
 
@@ -45,7 +46,11 @@ func (t *page) short(x *Exchange) {
 		return
 	}
 	if x.Received.Body != "" {
-		t.line(2, shown.Folded(x.Received.Body, mostFolded))
+		limit := mostFolded
+		if x.Received.Status < 300 {
+			limit = mostTaken
+		}
+		t.line(2, shown.Folded(x.Received.Body, limit))
 	}
 	if x.Received.Cut != "" {
 		t.line(2, "not whole: "+x.Received.Cut)
@@ -65,10 +70,10 @@ func (t *page) differs(x *Exchange) {
 	t.line(2, "a good request, but for:")
 	for i, one := range x.Differs {
 		if i == mostTold && !t.o.Full {
-			t.line(2, fmt.Sprintf("%d further differences", len(x.Differs)-i))
+			t.line(4, fmt.Sprintf("%d further differences", len(x.Differs)-i))
 			return
 		}
-		t.line(2, one)
+		t.line(4, one)
 	}
 }
 

@@ -3,7 +3,6 @@
 package shown
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -112,18 +111,23 @@ func Text(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// Folded is a document in one line that is safe to print, JSON without blanks between its values, clipped to a number of
-// bytes.
+// Folded is a document in one line that is safe to print and can be broken behind each value of JSON, clipped to a number
+// of bytes.
 func Folded(document string, limit int) string {
-	var one bytes.Buffer
-	if json.Compact(&one, []byte(document)) == nil {
-		document = one.String()
+	var b strings.Builder
+	if lines := jsonscan.Indent(document); lines != nil {
+		for i, l := range lines {
+			if i > 0 && strings.HasSuffix(lines[i-1].Text, ",") {
+				b.WriteByte(' ')
+			}
+			b.WriteString(strings.TrimLeft(l.Text, " "))
+		}
 	} else {
-		document = strings.Join(strings.Fields(document), " ")
+		b.WriteString(strings.Join(strings.Fields(document), " "))
 	}
-	document = Line(document)
-	if len(document) <= limit {
-		return document
+	one := Line(b.String())
+	if len(one) <= limit {
+		return one
 	}
-	return fmt.Sprintf("%s (%d bytes)", text.Clip(document, limit), len(document))
+	return fmt.Sprintf("%s (%d bytes)", text.Clip(one, limit), len(document))
 }

@@ -54,7 +54,7 @@ func TestLinesKeepTheirIndentationAndSteerNoTerminal(t *testing.T) {
 
 func TestADocumentIsFoldedIntoALine(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, `{"a":["b  c"]}`, shown.Folded("{\n  \"a\": [\"b  c\"]\n}", 100))
+	require.Equal(t, `{"a": ["b  c", {}], "d": 1}`, shown.Folded("{\n  \"a\": [\"b  c\",{}],\n\"d\":1}", 100))
 	require.Equal(t, "<html> x", shown.Folded("<html>\n   x\n", 100))
 	require.Equal(t, "aa... (6 bytes)", shown.Folded("aaaaaa", 5))
 }
