@@ -79,12 +79,13 @@ func (a *app) readReport(name string) (*conform.Report, error) {
 
 func (a *app) showReportCommand() *cobra.Command {
 	var output string
+	var filter []string
 	var full bool
 	c := &cobra.Command{
 		Use:     "show REPORT",
 		Short:   "Write a report in JSON in another form",
 		Long:    `show reads a report of conform (-o json) and writes it in another form. It sends nothing.`,
-		Example: "  obdcr conform show report.json -o html > report.html",
+		Example: "  obdcr conform show report.json -o html > report.html\n  obdcr conform show report.json --full --filter register.valid",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if !slices.Contains(conformForms, output) {
@@ -94,10 +95,14 @@ func (a *app) showReportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if report, err = report.Select(filter...); err != nil {
+				return usageError("%s", detail(err))
+			}
 			return a.writeReport(c.OutOrStdout(), output, report, full)
 		},
 	}
 	c.Flags().StringVarP(&output, "output", "o", "text", "format: "+text.List(conformForms))
+	c.Flags().StringArrayVar(&filter, "filter", nil, "the cases whose ID or group matches this `GLOB` alone, once for each")
 	c.Flags().BoolVar(&full, "full", false, "show each case on a line of its own, with its exchanges whole, as text")
 	complete(c, "output", conformForms)
 	return c

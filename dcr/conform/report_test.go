@@ -135,6 +135,25 @@ func TestAFailedCaseIsAFewLines(t *testing.T) {
 	require.True(t, strings.HasPrefix(end, "  register.redirect-plain-http\n1 error:\n  update.replaces\n"), end)
 }
 
+// TestAPartOfAReportIsAReport: its counts are those of its results.
+func TestAPartOfAReportIsAReport(t *testing.T) {
+	t.Parallel()
+	report := sampleReport()
+	part, err := report.Select("register.v*", "get")
+	require.NoError(t, err)
+	require.Len(t, part.Results, 2)
+	require.Equal(t, 1, part.Counts[conform.NotOffered])
+	require.Equal(t, sampleReport(), report, "the whole stays as it was")
+	var b bytes.Buffer
+	require.NoError(t, part.WriteJSON(&b))
+	_, err = conform.ReadReport(&b)
+	require.NoError(t, err)
+	_, err = report.Select("nothing.*")
+	require.ErrorContains(t, err, "nothing.*")
+	_, err = report.Select("[")
+	require.ErrorContains(t, err, "no glob")
+}
+
 // TestThePageNeedsNothingElse: no script, no address that is fetched, and what a bank says is text.
 func TestThePageNeedsNothingElse(t *testing.T) {
 	t.Parallel()
