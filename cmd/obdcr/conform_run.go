@@ -76,6 +76,9 @@ func (a *app) conform(ctx context.Context, out io.Writer, o *conformOptions) err
 // conformed writes the reports of a run and tells how it ended. One that cannot be written keeps no other from being
 // written. Clients that are left are no fault at a bank that is known to offer no DELETE.
 func (a *app) conformed(out io.Writer, o *conformOptions, report *conform.Report, journal *journalFile, deletes bool) error {
+	if report.FirstCause != nil && o.output != "text" { // the text begins with it
+		a.note("first cause: the bank does not take the plain valid request: %s", report.FirstCause)
+	}
 	a.noteLeft(report.Left, mostLeft)
 	if len(report.Left) > 0 {
 		a.note("%s may be left: the report names each, and --journal %s keeps them for --clean-up", counted(len(report.Left), "client"), shownName(journal.name))
