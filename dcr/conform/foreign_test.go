@@ -88,9 +88,7 @@ func (f *foreigner) judge(t *testing.T) {
 	require.NoError(t, err)
 	before := f.clients()
 	c := conform.Config{Metadata: metadata, Software: registrant(t, software), Second: &second, Roots: roots, Timeout: 20 * time.Second,
-		Request: tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: "private_key_jwt"},
-		Filter: []string{"discovery.*", "register.*", "http.*", "jose.alg-*", "statement.changed", "answer.*", "get.*", "update.same", "delete.*", "token.granted", "method.*",
-			"replay.*", "race.same-request", "certificate.*", "tls.*", "vector.redirect_uris.*"}}
+		Request: tpp.RequestOptions{Audience: ssatest.DefaultAudience, AuthMethod: "private_key_jwt"}}
 	report := run(t, c)
 	t.Log(report.Counts)
 	verdicts := map[string]conform.CaseResult{}
