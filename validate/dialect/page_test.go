@@ -37,7 +37,7 @@ The first command lists the banks with title and date, the second shows one, and
 | ` + "`lint`" + ` | profile and policy. The report names the bank |
 | ` + "`build`" + ` | ` + "`aud`" + ` where the policy has one audience, ` + "`iss`" + ` where the bank takes ` + "`org_id`" + ` alone, the shape of ` + "`scope`" + `, the case of ` + "`jti`" + `, further members, the greatest lifetime, and of authentication methods, algorithms, grant types, response types and scopes those that differ from the default policy |
 | ` + "`register`, `update`" + ` | the same, and the content type. What the bank's answers always leave out is not told as a difference |
-| ` + "`conform`" + ` | profile, policy, all that ` + "`register`" + ` takes, the scope of the access token. Cases about a method that the bank does not offer are not run |
+| ` + "`conform`" + ` | profile, policy, all that ` + "`register`" + ` takes, the scope of the access token. Cases about GET, PUT or DELETE where the bank has none are ` + "`not offered`" + ` ([verdicts](conformance.md#verdicts)) |
 | ` + "`get`, `update`, `delete`" + ` | the scope of the access token. A method that the bank does not offer is a warning |
 
 A flag goes before the dialect: ` + "`--content-type`, `--token-scope`, `--scope-as-array`, `--jti-case`, `--lifetime`, `--aud`, `--iss`, `--member`, `--grant-type`" + ` and
