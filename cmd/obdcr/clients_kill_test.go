@@ -47,6 +47,7 @@ func exportOf(t *testing.T, from archive.Register) []byte {
 // An import is killed at random moments, and goes on until it ends: nothing is lost, and
 // nothing doubled.
 func TestAnImportThatIsKilledGoesOn(t *testing.T) {
+	t.Parallel()
 	name := program(t, "obdcr")
 	path := filepath.Join(t.TempDir(), "register.jsonl")
 	manyClients(t, path, 1500)

@@ -211,6 +211,7 @@ func TestARecheckRemovesWhatIsConfirmed(t *testing.T) {
 }
 
 func TestARecheckThatIsInterruptedGoesOn(t *testing.T) {
+	t.Parallel()
 	r := newNightly(t, 12)
 	journal := r.path("run.jsonl")
 	var stderr bytes.Buffer

@@ -170,6 +170,7 @@ func TestAnExportWithoutTheSealingKeyLeavesNoFile(t *testing.T) {
 // TestACommandTellsOfALogThatIsLost: the operator learns it, and the bank that opens the file
 // after each command.
 func TestACommandTellsOfALogThatIsLost(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "clients.db")
 	open := func() (*sqlite.Store, string) {
 		var log bytes.Buffer

@@ -56,6 +56,7 @@ func outputHas(t *testing.T, p *realtest.Process, words string) string {
 const jsonLog = "log: {format: json}\n"
 
 func TestServeKnowsItsClientsAgainAndEndsInOrder(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		realtest.Missing(t, "Windows has no SIGTERM")
 		return

@@ -256,6 +256,7 @@ func crashed(t *testing.T, kind string, cycles int) (faults []string) {
 // acknowledged registration may be lost, none doubled, none half-written, and no
 // jti burnt without a record.
 func TestAKilledWriterLosesNothing(t *testing.T) {
+	t.Parallel()
 	cycles := fulltest.Rounds(20)
 	if fulltest.Asked() && !fulltest.RaceDetector {
 		cycles = 1000 // a minute

@@ -41,6 +41,7 @@ func left(t *testing.T) string {
 }
 
 func TestALogThatWasDeletedWhileTheBankWasDownIsMissed(t *testing.T) {
+	t.Parallel()
 	path := left(t)
 	require.NoError(t, os.Remove(path+"-wal"))
 	s, said := opened(t, path)
@@ -56,6 +57,7 @@ func TestALogThatWasDeletedWhileTheBankWasDownIsMissed(t *testing.T) {
 
 // A tool that is first to open the file is told, and so is the bank after it.
 func TestALogThatAToolMissesIsMissedByTheBankToo(t *testing.T) {
+	t.Parallel()
 	path := left(t)
 	require.NoError(t, os.Remove(path+"-wal"))
 	for range 2 {

@@ -38,6 +38,7 @@ func (w *world) directoryClient() (*tpp.DirectoryClient, map[string]any) {
 }
 
 func TestTheDirectoryServesStatementsByItsAPI(t *testing.T) {
+	t.Parallel()
 	w := start(t, sandbox.Config{})
 	d, ids := w.directoryClient()
 	org, software := ids["org_id"].(string), ids["software_id"].(string)

@@ -104,6 +104,7 @@ func (w *world) registersBy(shown tls.Certificate) int {
 // TestAnUnfitRequestForACertificateIsRefused: what is no certificate of a client of this sandbox, and no kind; and the
 // directory's guards hold here too.
 func TestAnUnfitRequestForACertificateIsRefused(t *testing.T) {
+	t.Parallel()
 	w := start(t, sandbox.Config{})
 	before := len(contents(t, w.dir))
 	good := string(w.file("tpp/transport.pem"))

@@ -391,6 +391,7 @@ func (c *tool) checkSchema(body []byte) {
 }
 
 func TestTheConformanceToolIsSatisfied(t *testing.T) {
+	t.Parallel()
 	for version, profile := range map[string]validate.Profile{"3.2": validate.OBIE32, "3.3": validate.OBIE33} {
 		for _, method := range []claims.AuthMethod{claims.PrivateKeyJWT, claims.TLSClientAuth, claims.ClientSecretJWT, claims.ClientSecretBasic} {
 			w := start(t, sandbox.Config{Profile: profile, AuthMethods: []claims.AuthMethod{method}, Store: sandbox.StoreSQLite})

@@ -64,6 +64,7 @@ func TestStatementsAreMintedWithChanges(t *testing.T) {
 }
 
 func TestKeySetsArePublishedVerbatim(t *testing.T) {
+	t.Parallel()
 	w := start(t, sandbox.Config{})
 	for _, path := range []string{"/org/software.jwks", "/org/org.jwks", "/org/revoked/software.jwks", softwarePath(w)} {
 		for _, body := range []string{`{"keys":[]}`, "\x00no JSON\xff\n", "", strings.Repeat("x", 4<<20)} {

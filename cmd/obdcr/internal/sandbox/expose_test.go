@@ -176,6 +176,7 @@ func raw(t testing.TB, w *world, address, request string) int {
 // A browser that is led to the sandbox under another name (DNS rebinding), or sent there by a
 // page of another origin, reaches neither the directory nor what a person decides at the bank.
 func TestABrowserOfAStrangerReachesNothing(t *testing.T) {
+	t.Parallel()
 	w := start(t, sandbox.Config{Policy: []byte(`{"pending_changes": ["create"]}`)})
 	bank, directory := strings.TrimPrefix(w.Ready.Bank, "https://"), strings.TrimPrefix(w.Ready.Directory, "https://")
 	for _, at := range []struct {

@@ -64,6 +64,7 @@ func killAt(t *testing.T, dir, file string, delay time.Duration) {
 // TestAFirstStartThatIsKilledIsMendedByTheNext: the names are fixed once there is a CA, and
 // only then, and the next start serves, wherever SIGKILL came.
 func TestAFirstStartThatIsKilledIsMendedByTheNext(t *testing.T) {
+	t.Parallel()
 	moments := []string{"state", "state/sandbox.json", "ca.pem", "state/server.pem", "tpp/signing.pem", "obdcr.db", "tpp/request.jwt",
 		"conformance.json", "ready.json"}
 	for round := range fulltest.Rounds(len(moments)) {

@@ -84,6 +84,7 @@ func TestWhoSignsInAtTheSandbox(t *testing.T) {
 
 // TestATestAddsPeople also of organisations that it made up, and the next start knows them.
 func TestATestAddsPeople(t *testing.T) {
+	t.Parallel()
 	dir := folderWithKeys(t)
 	w := start(t, sandbox.Config{Dir: dir})
 	put := func(body string) int {

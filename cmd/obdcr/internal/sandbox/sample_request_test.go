@@ -38,6 +38,7 @@ func (w *world) fromConfiguration(change func(*tpp.RequestOptions)) error {
 }
 
 func TestWhatIsHandedOutIsValidByThePolicy(t *testing.T) {
+	t.Parallel()
 	for policy, flags := range map[string][]string{
 		`{"issuer_kinds": ["org_id"]}`:                                                nil,
 		`{"max_redirect_uris": 1}`:                                                    nil,

@@ -87,6 +87,7 @@ func (w *world) registers(made further) {
 }
 
 func TestOneCallMakesAnotherSoftware(t *testing.T) {
+	t.Parallel()
 	for _, seed := range []string{"", "s"} {
 		c := sandbox.Config{Seed: seed, Store: sandbox.StoreSQLite}
 		if seed != "" {
@@ -145,6 +146,7 @@ func TestASeedGivesTheSameFurtherSoftware(t *testing.T) {
 }
 
 func TestWhatIsNoFurtherSoftware(t *testing.T) {
+	t.Parallel()
 	w := start(t, sandbox.Config{})
 	before := len(contents(t, w.dir))
 	for name, body := range map[string]string{

@@ -69,6 +69,7 @@ func restored(t *testing.T, s stores.Opened, before int) {
 
 // A database is dumped while clients register, and put back into another one.
 func TestADumpOfPostgreSQLIsPutBack(t *testing.T) {
+	t.Parallel()
 	server, ok := realtest.SharedPostgres(t)
 	if !ok {
 		return

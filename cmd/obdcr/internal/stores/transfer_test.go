@@ -119,6 +119,7 @@ func imported(t testing.TB, to archive.Register, content string) archive.Summary
 // A register goes from memory to SQLite and PostgreSQL and back to SQLite, and each export of
 // it is the same, byte for byte: records in any state, jti under way, trail and mark.
 func TestARegisterMovesBetweenAllStores(t *testing.T) {
+	t.Parallel()
 	first := store.NewMemory(func() time.Time { return start })
 	fill(t, first, 330)
 	want := exported(t, first)
