@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,24 +34,28 @@ func malformed(path string, err error) error {
 	return err
 }
 
-// copiesOf returns the names of the copies that lie beside a file: see copyAside.
-func copiesOf(path string) (names []string) {
+// copiesOf returns the names of the copies that lie beside a file, the newest first: see
+// copyAside. What SQLite and this package put beside an opened copy is none.
+func copiesOf(path string) []string {
 	beside, _ := os.ReadDir(filepath.Dir(path)) // without one there is nothing to name
+	made := map[string]time.Time{}
 	for _, entry := range beside {
-		if strings.HasPrefix(entry.Name(), filepath.Base(path)+savedInfix) {
-			names = append(names, entry.Name())
+		random, isCopy := strings.CutPrefix(entry.Name(), filepath.Base(path)+savedInfix)
+		if info, err := entry.Info(); isCopy && !strings.Contains(random, "-") && err == nil {
+			made[entry.Name()] = info.ModTime()
 		}
 	}
-	return names
+	return slices.SortedFunc(maps.Keys(made), func(a, b string) int { return made[b].Compare(made[a]) })
 }
 
 // noticeCopies tells of copies that lie beside a file, each time that it is opened: they may have
 // what the file has not, and whoever starts the bank again has perhaps not read why it ended.
 func noticeCopies(path string, log *slog.Logger) {
 	if copies := copiesOf(path); len(copies) > 0 {
-		log.Error("a copy lies beside the store, made when its log was deleted or replaced: the file may lack what was registered before; "+
-			"stop, and put the newest copy in the place of the file, without -wal, -shm and -open, or move it away if the file has all of it",
-			"file", path, "copies", copies)
+		log.Error("a copy lies beside the store, made when its log was deleted or replaced: the file may lack what was registered before, and the copy "+
+			"lacks what was registered since; stop, keep both, and put the newest copy in the place of the file, without -wal, -shm and -open, "+
+			"if the bank has registered nothing since; else bring over what is missing; then move the copies away",
+			"file", path, "newest", copies[0], "copies", len(copies))
 	}
 }
 

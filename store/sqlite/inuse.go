@@ -20,9 +20,13 @@ const closing = time.Second
 // last checkpoint is lost then, and nothing but the log says so.
 //
 // A process that closes the store at this moment has removed the log, and is about to remove
-// the mark: noticeLostLog gives it a second. It returns whether the log was lost.
+// the mark: noticeLostLog gives it a second. A tool that has noticed has written so into the
+// mark, since the log that it made itself may be there. It returns whether the log was lost.
 func noticeLostLog(path string, log *slog.Logger) (lost bool) {
 	for range 10 {
+		if saysLost(path) {
+			break
+		}
 		_, err := os.Stat(inUseName(path))
 		_, logErr := os.Stat(walName(path))
 		if err != nil || !errors.Is(logErr, fs.ErrNotExist) {
@@ -36,19 +40,40 @@ func noticeLostLog(path string, log *slog.Logger) (lost bool) {
 	return true
 }
 
-// setInUse makes the file that says that the store is in use.
-func setInUse(path string, log *slog.Logger) {
-	file, err := os.OpenFile(inUseName(path), os.O_CREATE|os.O_WRONLY, 0o600)
+// lostMark is in the file of a store that is in use where a tool has noticed that the log was
+// lost, and the bank has yet to be told.
+const lostMark = "lost\n"
+
+// saysLost reports whether the bank has yet to be told of a lost log.
+func saysLost(path string) bool {
+	mark, err := os.ReadFile(inUseName(path))
+	return err == nil && string(mark) == lostMark
+}
+
+// setInUse makes the file that says that the store is in use, or leaves it as it is.
+func setInUse(path string, log *slog.Logger) { writeInUse(path, "", 0, log) }
+
+// setTold makes it say that the bank has been told of a lost log, and setLost that it has not.
+func setTold(path string, log *slog.Logger) { writeInUse(path, "", os.O_TRUNC, log) }
+func setLost(path string, log *slog.Logger) { writeInUse(path, lostMark, os.O_TRUNC, log) }
+
+func writeInUse(path, mark string, flag int, log *slog.Logger) {
+	file, err := os.OpenFile(inUseName(path), os.O_CREATE|os.O_WRONLY|flag, 0o600)
 	if err == nil {
-		err = file.Close()
+		_, err = file.WriteString(mark)
+		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
 		log.Warn("a log that is deleted while the store is not open will not be noticed", "file", inUseName(path), "error", err)
 	}
 }
 
-// endUse removes that file. Where the log is there, another process has the store open.
+// endUse removes that file, unless the bank has yet to be told of a lost log. Where the log is
+// there, another process has the store open.
 func endUse(path string, log *slog.Logger) error {
+	if saysLost(path) {
+		return nil
+	}
 	if _, err := os.Stat(walName(path)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -77,6 +78,39 @@ func TestALogThatAToolMissesIsMissedByTheBankToo(t *testing.T) {
 	s, said = opened(t, path)
 	require.Empty(t, said)
 	require.NoError(t, s.Close())
+}
+
+// A tool that is killed leaves a log of its own, and one that goes on keeps it: the bank hears of the lost one all the same.
+func TestALostLogIsToldThoughAToolHasMadeAnother(t *testing.T) {
+	t.Parallel()
+	path := left(t)
+	require.NoError(t, os.Remove(path+"-wal"))
+	tool, err := Open(t.Context(), Config{Path: path, Beside: true})
+	require.NoError(t, err)
+	second, err := Open(t.Context(), Config{Path: path, Beside: true})
+	require.NoError(t, err)
+	require.NoError(t, second.Close())
+	require.FileExists(t, path+"-wal")
+	bank, said := opened(t, path)
+	require.Contains(t, said, lostLog)
+	again, said := opened(t, path)
+	require.Empty(t, said, "the bank has been told")
+	require.NoError(t, again.Close())
+	require.NoError(t, bank.Close())
+	require.NoError(t, tool.Close())
+	require.NoFileExists(t, path+"-open")
+}
+
+// A copy that is not whole yet has another name, and what is beside an opened copy is none.
+func TestOnlyWholeCopiesAreNamed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "clients.db")
+	for i, name := range []string{".saving-1", ".saved-7", ".saved-3", ".saved-3-wal", ".saved-3-open"} {
+		require.NoError(t, os.WriteFile(path+name, nil, 0o600))
+		at := time.Unix(int64(1_790_000_000+i), 0)
+		require.NoError(t, os.Chtimes(path+name, at, at))
+	}
+	require.Equal(t, []string{"clients.db.saved-3", "clients.db.saved-7"}, copiesOf(path))
 }
 
 // A bank that somebody starts again after its log was replaced lacks what is in the copy.

@@ -66,10 +66,9 @@ type Config struct {
 // Store is a store in one SQLite file. Make it with Open: the zero value does not work.
 // Its methods are safe for concurrent use.
 type Store struct {
-	clock  func() time.Time
-	write  *writer
-	read   *reader
-	untold bool // the bank has yet to be told that the log was lost
+	clock func() time.Time
+	write *writer
+	read  *reader
 }
 
 var (
@@ -112,7 +111,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 
 // openAs opens a file that is there. It looks at all of it before anything is written.
 func openAs(ctx context.Context, path string, c Config) (*Store, error) {
-	lost := noticeLostLog(path, c.Logger)
+	if lost := noticeLostLog(path, c.Logger); lost && c.Beside {
+		setLost(path, c.Logger) // at once: the log that this process makes may stay
+	}
 	noticeCopies(path, c.Logger)
 	if err := checkFile(ctx, path, cmp.Or(c.CheckTimeout, checkTimeout), c.Logger); err != nil {
 		return nil, err
@@ -120,7 +121,7 @@ func openAs(ctx context.Context, path string, c Config) (*Store, error) {
 	if err := migrate(ctx, path); err != nil {
 		return nil, err
 	}
-	s := &Store{clock: c.Clock, untold: lost && c.Beside}
+	s := &Store{clock: c.Clock}
 	var err error
 	if s.write, err = newWriter(ctx, path); err != nil {
 		return nil, err
@@ -131,7 +132,11 @@ func openAs(ctx context.Context, path string, c Config) (*Store, error) {
 	if s.write.guard, err = newGuard(path, c.Logger); err != nil {
 		return nil, errors.Join(err, s.read.close(), s.write.close())
 	}
-	setInUse(path, c.Logger)
+	if c.Beside {
+		setInUse(path, c.Logger)
+	} else {
+		setTold(path, c.Logger)
+	}
 	return s, nil
 }
 
@@ -139,7 +144,7 @@ func openAs(ctx context.Context, path string, c Config) (*Store, error) {
 // the store returns an error.
 func (s *Store) Close() error {
 	err := errors.Join(s.read.close(), s.write.close())
-	if g := s.write.guard; !s.untold && (err == nil || g.saved) {
+	if g := s.write.guard; err == nil || g.saved {
 		err = errors.Join(err, endUse(g.path, g.log))
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 var (
@@ -22,8 +23,12 @@ var (
 		"start it again then")
 )
 
-// savedInfix is in the name of each copy, behind that of the file.
-const savedInfix = ".saved-"
+// savedInfix is in the name of each copy, behind that of the file, and savingInfix in that of
+// one which is not whole yet.
+const (
+	savedInfix  = ".saved-"
+	savingInfix = ".saving-"
+)
 
 // walName is the log of a file.
 func walName(path string) string { return path + "-wal" }
@@ -137,20 +142,28 @@ func (w *writer) acknowledged(ctx context.Context) error {
 }
 
 // copyAside writes what this process sees of the store to a new file beside it, durably, and
-// returns its name. Where that fails it leaves none.
+// returns its name. Where that fails it leaves none. A process that is killed meanwhile leaves
+// a file whose name is not that of a copy.
 func (w *writer) copyAside(ctx context.Context) (string, error) {
-	aside, err := os.CreateTemp(filepath.Dir(w.guard.path), filepath.Base(w.guard.path)+savedInfix+"*")
+	name := filepath.Base(w.guard.path)
+	saving, err := os.CreateTemp(filepath.Dir(w.guard.path), name+savingInfix+"*")
 	if err != nil {
 		return "", err
 	}
-	_, err = w.conn.ExecContext(ctx, "VACUUM INTO ?", aside.Name())
-	if err = errors.Join(err, aside.Sync(), aside.Close()); err == nil {
-		err = syncFolder(filepath.Dir(aside.Name()))
+	_, err = w.conn.ExecContext(ctx, "VACUUM INTO ?", saving.Name())
+	err = errors.Join(err, saving.Sync(), saving.Close())
+	folder, random := filepath.Split(saving.Name())
+	copied := filepath.Join(folder, name+savedInfix+strings.TrimPrefix(random, name+savingInfix))
+	if err == nil {
+		err = os.Rename(saving.Name(), copied)
 	}
 	if err != nil {
-		return "", errors.Join(err, os.Remove(aside.Name()))
+		return "", errors.Join(err, os.Remove(saving.Name()))
 	}
-	return aside.Name(), nil
+	if err = syncFolder(filepath.Dir(copied)); err != nil {
+		return "", errors.Join(err, os.Remove(copied))
+	}
+	return copied, nil
 }
 
 // syncFolder makes the names in a folder durable.
