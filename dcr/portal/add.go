@@ -30,6 +30,7 @@ type review struct {
 	Problems  problems
 	Refused   string // why the bank would refuse it; "" where it would not
 	Outage    string // why the bank cannot tell at the moment; "" where it can
+	Fault     bool   // it is a fault of the bank's own, which may have come after the change
 	Options   options
 	CanChoose bool
 	CanDo     bool
@@ -225,7 +226,7 @@ func (v *visit) outage(r *review, c choices, e *dcr.Error) error {
 	if e.RetryAfter > 0 {
 		text.RetryAfter(v.w.Header(), e.RetryAfter)
 	}
-	r.Outage, r.Hidden, r.CanChoose, r.CanDo = sentence(e.Description), c.hidden(), false, false
+	r.Outage, r.Fault, r.Hidden, r.CanChoose, r.CanDo = sentence(e.Description), e.Status == http.StatusInternalServerError, c.hidden(), false, false
 	v.showReview(e.Status, r, nil)
 	return nil
 }

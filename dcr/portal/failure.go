@@ -39,6 +39,9 @@ var (
 	// errFault is for a fault of the bank's own, such as a panic of its store in the middle of a change.
 	errFault = &failure{http.StatusInternalServerError, "This did not work, by a fault of the bank's",
 		"It may be done all the same. Look at the list of applications before you send it again, and tell the bank.", false}
+	// errFaultSeen is for one where a page was only to be shown.
+	errFaultSeen = &failure{http.StatusInternalServerError, "This did not work, by a fault of the bank's",
+		"No application was changed. Try again in a minute, and tell the bank if it stays so.", false}
 	errForm = &failure{http.StatusBadRequest, "The form cannot be read", "Nothing was changed. Go back, and send it again.", false}
 )
 
@@ -78,7 +81,10 @@ func (v *visit) failure(err error) *failure {
 	}
 	v.config.Logger.ErrorContext(v.ctx(), "a page of the portal failed", "path", text.Echo(v.r.URL.Path), "error", text.Bounded{Err: err})
 	if errors.Is(err, contain.ErrPanic) || e != nil {
-		return errFault
+		if v.r.Method == http.MethodPost {
+			return errFault
+		}
+		return errFaultSeen
 	}
 	return &failure{http.StatusServiceUnavailable, "This does not work at the moment", "Nothing is half done. Try again in a minute.", false}
 }

@@ -233,6 +233,7 @@ func TestWhereverTheStorePanicsAPageAnswers(t *testing.T) {
 			assert.Contains(t, lines, "panic_test.go", "%s: the stack", where)
 			if a.status == http.StatusInternalServerError {
 				assert.Contains(t, a.body, "a fault of the bank", where)
+				assert.NotContains(t, a.body, "at the moment", where)
 				a.status = http.StatusOK
 			}
 			safe(t, a, where)

@@ -55,8 +55,8 @@ type Config struct {
 	// CheckTimeout is how long the check of the file at the start may take; 0 means 10 s. A
 	// check that does not end in time is logged, and the store opens.
 	CheckTimeout time.Duration
-	// Logger gets what the operator has to know: a log of the file that was deleted while it
-	// was open, a check that did not end. Nil logs nothing.
+	// Logger gets what the operator has to know: a log of the file that was lost, also while it was
+	// open, a copy that lies beside it, a check that did not end. Nil logs nothing.
 	Logger *slog.Logger
 	// Beside says that a tool opens the file, and not the bank that works with it. A log that was
 	// lost while nobody had the file open is told to both.

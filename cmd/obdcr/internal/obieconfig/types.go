@@ -51,8 +51,8 @@ func checkMember(name string, value json.RawMessage, wanted reflect.Kind, longes
 		if is != aString {
 			return failure("%s is %s: it has to be a string, in quotation marks, or left out", name, is)
 		}
-		if len(value) > longest {
-			return failure("%s has %d characters: it can have %d at most", name, len(value)-len(`""`), longest)
+		if length := len(value) - len(`""`); length > longest {
+			return failure("%s has %d bytes in JSON: it can have %d at most", name, length, longest)
 		}
 		return nil
 	case is == "null": // an empty list as programs in Go write it
@@ -68,8 +68,8 @@ func checkMember(name string, value json.RawMessage, wanted reflect.Kind, longes
 		switch is := kindOf(one); {
 		case is != aString:
 			return failure("%s/%d is %s: it has to be a string, in quotation marks", name, i, is)
-		case len(one) > longest:
-			return failure("%s/%d has %d characters: it can have %d at most", name, i, len(one)-len(`""`), longest)
+		case len(one)-len(`""`) > longest:
+			return failure("%s/%d has %d bytes in JSON: it can have %d at most", name, i, len(one)-len(`""`), longest)
 		}
 	}
 	return nil

@@ -25,7 +25,11 @@ func badKinds() map[string]func(c *x509.Certificate, now time.Time) {
 		"expired":     func(c *x509.Certificate, now time.Time) { c.NotBefore, c.NotAfter = now.Add(-2*day), now.Add(-day) },
 		"not-yet":     func(c *x509.Certificate, now time.Time) { c.NotBefore, c.NotAfter = now.Add(day), now.Add(2*day) },
 		"server-only": func(c *x509.Certificate, _ time.Time) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} },
-		unpublished:   func(*x509.Certificate, time.Time) {},
+		unpublished: func(c *x509.Certificate, now time.Time) { // not for long: whoever publishes its key can use it
+			if hour := now.Add(time.Hour); hour.Before(c.NotAfter) {
+				c.NotAfter = hour
+			}
+		},
 	}
 }
 
@@ -91,8 +95,8 @@ func badKind(query url.Values) (string, error) {
 	return "", errors.New("the query is kind, one of " + text.List(slices.Sorted(maps.Keys(kinds))))
 }
 
-// issuedToClient reads a certificate. It has to be one of this CA for a client, so that nobody gets
-// a name that the directory has not given already.
+// issuedToClient reads a certificate. It has to be one of this CA for a client that is valid now, so
+// that nobody gets a name that the directory has not given already, and a bad one has one fault.
 func (d *directory) issuedToClient(body []byte) (*x509.Certificate, error) {
 	wrong := errors.New("send the good certificate, in PEM, which this sandbox has issued to a client, such as tpp/transport.pem")
 	block, rest := pem.Decode(body)
@@ -100,7 +104,9 @@ func (d *directory) issuedToClient(body []byte) (*x509.Certificate, error) {
 		return nil, wrong
 	}
 	good, err := x509.ParseCertificate(block.Bytes)
-	if err != nil || good.CheckSignatureFrom(d.authority.cert) != nil || !slices.Contains(good.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
+	now := d.clock()
+	if err != nil || good.CheckSignatureFrom(d.authority.cert) != nil || !slices.Contains(good.ExtKeyUsage, x509.ExtKeyUsageClientAuth) ||
+		now.Before(good.NotBefore) || now.After(good.NotAfter) {
 		return nil, wrong
 	}
 	return good, nil
