@@ -14,6 +14,7 @@ import (
 
 	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/secret"
+	"github.com/obdcr/obdcr/internal/shown"
 )
 
 // secrets are all secrets that a run has seen. A report is cleaned of each, wherever it stands.
@@ -184,7 +185,7 @@ const maxClipped = 2 << 10
 // cleanResult takes the secrets out of a result.
 func (s *secrets) cleanResult(r *CaseResult) {
 	for _, text := range []*string{&r.Reason, &r.Expected} {
-		*text = s.cleanClipped(*text)
+		*text = shown.WithoutSignatures(s.cleanClipped(*text))
 	}
 	for i := range r.Exchanges {
 		s.cleanExchange(&r.Exchanges[i])

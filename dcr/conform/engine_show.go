@@ -25,6 +25,13 @@ func headers(h http.Header) []HeaderField {
 	return all
 }
 
+// hideSigned leaves out what is signed.
+func hideSigned(all []HeaderField) {
+	for i := range all {
+		all[i].Value = shown.WithoutSignatures(all[i].Value)
+	}
+}
+
 // shown are the exchanges of a case as a report has them. Secrets are taken out later, when all of the
 // run are known.
 func (p *play) shown() []Exchange {
@@ -34,10 +41,12 @@ func (p *play) shown() []Exchange {
 	for _, x := range p.exchanges[:min(len(p.exchanges), mostExchanges)] {
 		one := *x
 		one.Sent.Headers, one.Differs = slices.Clone(x.Sent.Headers), slices.Clone(x.Differs)
+		hideSigned(one.Sent.Headers)
 		one.Sent.JWS, one.Sent.Body = shownBody(x.Sent.Body)
 		if x.raw != nil {
 			received := *x.raw
 			received.Headers, received.Body = headers(x.raw.header), shownAnswer(x.raw.Body, x.Sent.Body)
+			hideSigned(received.Headers)
 			if received.Cut == "" && len(x.raw.Body) > maxShown {
 				received.Cut = fmt.Sprintf("the report has %d of its %d bytes", maxShown, len(x.raw.Body))
 			}

@@ -30,16 +30,20 @@ func Decode(compact string) *Token {
 	var claims struct {
 		Statement string `json:"software_statement"`
 	}
-	if json.Unmarshal([]byte(t.Claims), &claims) != nil || claims.Statement == "" {
-		t.Claims = WithoutSignatures(t.Claims)
-		return t
+	if json.Unmarshal([]byte(t.Claims), &claims) == nil && claims.Statement != "" {
+		if s := decode(claims.Statement); s != nil && s.Header != "" && s.Claims != "" {
+			s.clean()
+			t.Statement = s
+			t.Claims = strings.ReplaceAll(t.Claims, claims.Statement, Instead(claims.Statement))
+		}
 	}
-	if s := decode(claims.Statement); s != nil && s.Header != "" && s.Claims != "" {
-		t.Statement = s
-		t.Claims = strings.ReplaceAll(t.Claims, claims.Statement, Instead(claims.Statement))
-	}
-	t.Claims = WithoutSignatures(t.Claims)
+	t.clean()
 	return t
+}
+
+// clean leaves out signatures within the parts.
+func (t *Token) clean() {
+	t.Header, t.Claims = WithoutSignatures(t.Header), WithoutSignatures(t.Claims)
 }
 
 // Instead is what stands in the place of a statement that is shown decoded.
@@ -65,14 +69,45 @@ func decode(compact string) *Token {
 }
 
 // signed finds a compact JWS: its header is a JSON object, so that it begins in base64 with these letters.
-var signed = regexp.MustCompile(`(eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.)[A-Za-z0-9_-]{16,}`)
+var signed = regexp.MustCompile(`((?:ey[A-Z]|ew[k-r0-3])[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.)[A-Za-z0-9_-]{16,}`)
 
-// WithoutSignatures leaves out the signature of each compact JWS in a text.
+// shortest is the length from which a run in base64 may be a signature, or hold one: the shortest signature of a public key
+// has 86 characters.
+const shortest = 80
+
+// WithoutSignatures leaves out the signature of each compact JWS in a text, and each run in base64 or hexadecimal that is
+// long enough to be a signature by itself, as in the JSON serialization, or to hold one, as the payload of a request does.
 func WithoutSignatures(s string) string {
-	if !strings.Contains(s, "eyJ") {
+	if len(s) < shortest && !strings.Contains(s, ".") {
 		return s
 	}
-	return signed.ReplaceAllString(s, "${1}(signature left out)")
+	s = signed.ReplaceAllString(s, "${1}(signature left out)")
+	var b strings.Builder
+	for len(s) > 0 {
+		if n := max(run(s, "-_"), run(s, `+/%\`)); n >= shortest {
+			fmt.Fprintf(&b, "(%d characters left out)", n)
+			s = s[n:]
+			continue
+		}
+		n := min(run(s, "")+1, len(s)) // no longer run begins within these
+		b.WriteString(s[:n])
+		s = s[n:]
+	}
+	return b.String()
+}
+
+// run counts the letters, digits and further characters with which a text begins. A backslash is one of them only before a
+// slash, as JSON may have it.
+func run(s, further string) int {
+	for i := range len(s) {
+		if text.IsLetter(s[i]) || text.IsDigit(s[i]) {
+			continue
+		}
+		if strings.IndexByte(further, s[i]) < 0 || s[i] == '\\' && !strings.HasPrefix(s[i:], `\/`) {
+			return i
+		}
+	}
+	return len(s)
 }
 
 // Lines are the lines of a document, JSON indented, each safe to print. Beyond most lines one says how many there are;

@@ -1,7 +1,11 @@
 package shown_test
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -40,6 +44,27 @@ func TestNoSignatureIsShown(t *testing.T) {
 		require.NotContains(t, shown.Decode(compact(`{"alg":"ES256"}`, claims)).Claims, signature, claims)
 	}
 	require.NotContains(t, shown.WithoutSignatures("it said "+statement+"!"), signature)
+	for _, header := range []string{"{ }", "{\n}", "{\t}", "{\r\n}"} {
+		require.NotContains(t, shown.WithoutSignatures(compact(header, "{}")), signature, header)
+	}
+}
+
+// TestASignatureByItselfIsNotShown: in base64 of either alphabet, in hexadecimal, and in JSON that escapes slashes.
+func TestASignatureByItselfIsNotShown(t *testing.T) {
+	t.Parallel()
+	raw := bytes.Repeat([]byte{0xfb, 0xff, 0xbf, 'x'}, 16)
+	plain := base64.StdEncoding.EncodeToString(raw)
+	for _, form := range []string{base64.RawURLEncoding.EncodeToString(raw), plain, hex.EncodeToString(raw), strings.ReplaceAll(plain, "/", `\/`),
+		url.QueryEscape(plain)} {
+		got := shown.WithoutSignatures(`{"signature":"` + form + `","kid":"k"}`)
+		require.NotContains(t, got, form[:12], form)
+		require.True(t, json.Valid([]byte(got)), got)
+		require.Contains(t, got, `"kid":"k"`)
+	}
+	for _, stays := range []string{"https://bank.example/open-banking/dynamic-client-registration/v3.3/register/0b0c6a0c-6ef0-4d8e-b5a2-cd1a3a2c4a5e-and-more",
+		strings.Repeat("a", 79), `{"a":"` + strings.Repeat(`\"`, 50) + `"}`} {
+		require.Equal(t, stays, shown.WithoutSignatures(stays))
+	}
 }
 
 func TestLinesKeepTheirIndentationAndSteerNoTerminal(t *testing.T) {
