@@ -33,7 +33,8 @@ func welcome(out io.Writer, dir string, s *sandbox.Sandbox, shell bool) error {
 		{"portal", at.Portal}, {"to lint in", at.Portal + "/lint"},
 		{"directory", at.Directory}, {"key sets", "/keys.jwks and /{org_id}/{software_id}.jwks"},
 		{"its API", "/token and /v2.1/organisation/{org_id}/software-statement/..."},
-		{"to test with", "POST /ssa, PUT on key sets, POST /rotate, PUT /faults,"}, {"", "POST /tpp, POST /certificates, POST /vector,"}, {"", "PUT /people, PUT /banks, GET /fetches"},
+		{"to test with", "POST /ssa, PUT on key sets, POST /rotate, PUT /faults,"},
+		{"", "POST /tpp, POST /certificates, POST /vector,"}, {"", "PUT /people, PUT /banks, GET /fetches"},
 	} {
 		text.WriteString("  " + row[0] + strings.Repeat(" ", 14-len(row[0])) + row[1] + "\n")
 	}
