@@ -3,6 +3,7 @@ package conform
 import (
 	"cmp"
 	"crypto/sha256"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,7 +30,7 @@ type client struct {
 	deleting bool // its DELETE was sent, and had no answer: by a run that was killed, or before this one sends it again
 
 	request  [sha256.Size]byte // digest of the registration; zero for a client of a journal
-	dated    bool              // the bank said when it was registered
+	dated    bool              // the bank said that it was registered within a day of now
 	disputed bool              // the bank has given its client_id to another registration too; guarded by the run
 
 	tokens sync.Mutex
@@ -99,7 +100,7 @@ func (r *run) made(c *call, x *Exchange, sent string) *client {
 		return nil
 	}
 	made := &client{id: information.ClientID, as: c.message.as, kase: c.play.kase.ID, method: r.config.Request.AuthMethod, request: request}
-	_, made.dated = x.member("client_id_issued_at").(float64)
+	made.dated = r.dated(x)
 	if asked, ok := valueAt(c.message.claims, "/token_endpoint_auth_method").(string); ok {
 		made.method = claims.AuthMethod(asked)
 	}
@@ -119,13 +120,27 @@ const tooOld = 24 * time.Hour
 func (r *run) older(x *Exchange) string {
 	seconds, ok := x.member("client_id_issued_at").(float64)
 	now := r.config.Clock()
-	if date, err := http.ParseTime(x.responseHeader("Date")); err == nil && date.Before(now) {
-		now = date // the bank's own clock
+	if bank := r.clockOfBank(x); bank.Before(now) {
+		now = bank
 	}
 	if !ok || seconds <= 0 || seconds > float64(now.Add(-tooOld).Unix()) {
 		return ""
 	}
 	return "the bank says that it has had this client, which the run does not touch, since " + time.Unix(int64(seconds), 0).UTC().Format(time.RFC3339)
+}
+
+// dated reports whether the bank says that the client of an answer is new. 0 and a time in milliseconds say nothing.
+func (r *run) dated(x *Exchange) bool {
+	seconds, ok := x.member("client_id_issued_at").(float64)
+	return ok && math.Abs(seconds-float64(r.clockOfBank(x).Unix())) <= tooOld.Seconds()
+}
+
+// clockOfBank is the time of an answer by the bank's own clock, as far as it tells.
+func (r *run) clockOfBank(x *Exchange) time.Time {
+	if date, err := http.ParseTime(x.responseHeader("Date")); err == nil {
+		return date
+	}
+	return r.config.Clock()
 }
 
 // repeated tells that a bank has given the client_id of one registration to another one, while the first client is there:

@@ -16,11 +16,13 @@ import (
 	"github.com/obdcr/obdcr/dcr/conform"
 )
 
-// upserting is a bank that answers each registration with the client of the first one, changed by change.
-func upserting(t *testing.T, change func(answer string) string) (conform.Config, *[]string) {
+// upserting is a bank that answers each registration with the client of the one before, from the number that is given on,
+// changed by change.
+func upserting(t *testing.T, from int, change func(answer string) string) (conform.Config, *[]string) {
 	t.Helper()
 	var mutex sync.Mutex
-	var first string
+	var last string
+	count := 0
 	var managed []string
 	_, c := withHandler(t, func(bank http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -35,17 +37,17 @@ func upserting(t *testing.T, change func(answer string) string) (conform.Config,
 			}
 			mutex.Lock()
 			defer mutex.Unlock()
-			if first == "" {
+			if count++; count <= from || last == "" {
 				made := httptest.NewRecorder()
 				if bank.ServeHTTP(made, r); made.Code != http.StatusCreated {
 					w.WriteHeader(made.Code)
 					return
 				}
-				first = change(made.Body.String())
+				last = change(made.Body.String())
 			}
 			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusOK)
-			_, _ = io.WriteString(w, first)
+			w.WriteHeader(http.StatusCreated)
+			_, _ = io.WriteString(w, last)
 		})
 	})
 	return c, &managed
@@ -54,7 +56,7 @@ func upserting(t *testing.T, change func(answer string) string) (conform.Config,
 // TestAClientThatTheBankNamesAgainIsDeletedOnce: what is gone is not said to be left.
 func TestAClientThatTheBankNamesAgainIsDeletedOnce(t *testing.T) {
 	t.Parallel()
-	c, managed := upserting(t, func(answer string) string { return answer })
+	c, managed := upserting(t, 1, func(answer string) string { return answer })
 	c.Filter, c.Parallel = []string{"register.valid", "race", "replay"}, 4
 	report := run(t, c)
 	require.Empty(t, report.Left)
@@ -64,7 +66,7 @@ func TestAClientThatTheBankNamesAgainIsDeletedOnce(t *testing.T) {
 // TestAClientThatTheBankHadBeforeTheRunIsNotTouched: a bank that gives a software one client may name the TPP's own.
 func TestAClientThatTheBankHadBeforeTheRunIsNotTouched(t *testing.T) {
 	t.Parallel()
-	c, managed := upserting(t, func(answer string) string { return aged(t, answer) })
+	c, managed := upserting(t, 1, func(answer string) string { return issued(t, answer, "1000000000") })
 	c.Filter = []string{"register", "get", "update", "delete"}
 	report := run(t, c)
 	require.Empty(t, *managed, "no PUT and no DELETE")
@@ -74,12 +76,28 @@ func TestAClientThatTheBankHadBeforeTheRunIsNotTouched(t *testing.T) {
 	require.Equal(t, conform.Errored, report.Results[0].Verdict)
 }
 
-// aged is an answer whose client was registered in 2001.
-func aged(t *testing.T, answer string) string {
+// issued is an answer whose client was registered at another time.
+func issued(t *testing.T, answer, at string) string {
 	t.Helper()
 	before, after, found := strings.Cut(answer, `"client_id_issued_at":`)
 	require.True(t, found, answer)
-	return before + `"client_id_issued_at":1000000000` + strings.TrimLeft(after, " 0123456789")
+	return before + `"client_id_issued_at":` + at + strings.TrimLeft(after, " 0123456789")
+}
+
+// TestATimeThatSaysNothingMakesNoClientNew: a bank that answers each registration with one client, which may be the TPP's own,
+// and says of no use when it was registered.
+func TestATimeThatSaysNothingMakesNoClientNew(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]string{"0": "0", "milliseconds": strconv.FormatInt(time.Now().UnixMilli(), 10)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, managed := upserting(t, 2, func(answer string) string { return issued(t, answer, at) }) // the first is the probe
+			c.Filter = []string{"register.again"}
+			report := run(t, c)
+			require.Equal(t, []string{http.MethodDelete}, *managed, "the probe alone")
+			require.NotEmpty(t, report.Left)
+		})
+	}
 }
 
 // TestManySecretsInAnAnswerDoNotStopTheRun: each answer has another 30,000 of them.
