@@ -334,3 +334,37 @@ func TestABankWhereAPersonDecidesIsAllowedTo(t *testing.T) {
 	require.Len(t, report.Left, 1)
 	require.NotEmpty(t, report.Left[0].ClientID)
 }
+
+// TestABankThatFailsAtTheSecondClientIsNotAllowedTo: only a refusal says that it lets a software have one.
+func TestABankThatFailsAtTheSecondClientIsNotAllowedTo(t *testing.T) {
+	t.Parallel()
+	for name, bad := range map[string]struct {
+		answer  http.HandlerFunc
+		verdict conform.Verdict
+	}{
+		"fails":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, conform.Failed},
+		"closes":  {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, conform.Errored},
+		"refuses": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) }, conform.Allowed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			count := &atomic.Int64{}
+			_, c := withHandler(t, func(bank http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if registers(r) && count.Add(1) > 2 { // the probe, and the first client of the case
+						bad.answer(w, r)
+						return
+					}
+					bank.ServeHTTP(w, r)
+				})
+			})
+			c.Policy, c.CleanUp = nil, 100*time.Millisecond
+			for _, id := range []string{"get.two-clients", "delete.others-stay"} {
+				count.Store(0)
+				c.Filter = []string{id}
+				report := run(t, c)
+				require.Equal(t, bad.verdict, report.Results[0].Verdict, "%s: %s", id, report.Results[0].Expected)
+			}
+		})
+	}
+}

@@ -56,11 +56,8 @@ var getCases = []Case{
 		}},
 	{ID: "get.two-clients", Group: "get", Title: "Of two clients each reads its own registration", Citation: rfc("7592", "2.1"),
 		Needs: verbNeeds(NeedGet), run: func(p *play) {
-			first, x := p.registered(), p.register()
-			if x.client == nil {
-				p.allowed("registrations", "the bank registers a software once")
-			}
-			for _, c := range []*client{first, x.client, first} {
+			first, other := p.registered(), p.another()
+			for _, c := range []*client{first, other, first} {
 				got := p.get(c)
 				p.expectStatus(got, http.StatusOK)
 				if p.text(got, "client_id") != c.id {
@@ -150,11 +147,23 @@ var deleteCases = []Case{
 // another registers a second client of the same software.
 func (p *play) another(changes ...change) *client {
 	x := p.register(changes...)
-	p.expectAnswer(x)
-	if x.client == nil {
-		p.allowed("registrations", "the bank registers a software once")
-	}
+	p.expectAnotherOrOne(x)
+	p.expectCreated(x)
 	return x.client
+}
+
+// expectAnotherOrOne ends the case unless the bank has registered another client of a software. It may let a software have
+// one, unless its policy says otherwise, and refuses then.
+func (p *play) expectAnotherOrOne(x *Exchange) {
+	p.expectAnswer(x)
+	if x.created() {
+		return
+	}
+	if p.run.config.Policy != nil && p.policy().Registrations == validate.RegistrationsMany {
+		p.fail("another client: the policy has registrations %s", validate.RegistrationsMany)
+	}
+	p.expectStatus(x, http.StatusBadRequest, http.StatusConflict)
+	p.allowed("registrations", "the bank registers a software once")
 }
 
 // expectDeleted ends the case as failed unless the client is deleted. A bank may ask a person first.

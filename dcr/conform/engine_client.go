@@ -95,6 +95,8 @@ func (r *run) made(c *call, x *Exchange, sent string) *client {
 		return nil
 	}
 	request := sha256.Sum256([]byte(sent))
+	r.making.Lock()
+	defer r.making.Unlock()
 	if x.older = cmp.Or(r.older(x), r.repeated(information.ClientID, request)); x.older != "" {
 		r.keepOlder(c, x, information.ClientID)
 		return nil

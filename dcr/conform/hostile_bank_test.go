@@ -63,6 +63,17 @@ func TestAClientThatTheBankNamesAgainIsDeletedOnce(t *testing.T) {
 	require.Contains(t, *managed, http.MethodDelete)
 }
 
+// TestOneClientIDForSeveralRegistrationsIsAFault: the verdict is about the bank, where a case is about this.
+func TestOneClientIDForSeveralRegistrationsIsAFault(t *testing.T) {
+	t.Parallel()
+	c, _ := upserting(t, 1, func(answer string) string { return answer })
+	c.Filter = []string{"race.registrations"}
+	require.Equal(t, conform.Failed, run(t, c).Results[0].Verdict)
+	c, _ = upserting(t, 1, func(answer string) string { return issued(t, answer, "1000000000") })
+	c.Filter = []string{"race.registrations"}
+	require.Equal(t, conform.Errored, run(t, c).Results[0].Verdict, "the software has had this client")
+}
+
 // TestAClientThatTheBankHadBeforeTheRunIsNotTouched: a bank that gives a software one client may name the TPP's own.
 func TestAClientThatTheBankHadBeforeTheRunIsNotTouched(t *testing.T) {
 	t.Parallel()

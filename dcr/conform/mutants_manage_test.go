@@ -253,6 +253,8 @@ func stateMutants() []mutant {
 		{name: "a jti is forgotten", fails: []string{"replay.same-bytes", "replay.same-jti", "replay.jti-in-capitals", "replay.after-delete", "replay.update", "race.same-request"}, registrar: forgets(true, true)},
 		{name: "a jti of an update is forgotten", fails: []string{"replay.update", "replay.registration-as-update"}, registrar: forgets(false, true)},
 		{name: "a jti of a registration is forgotten", fails: []string{"replay.same-bytes", "replay.after-delete"}, registrar: forgets(true, false)},
+		{name: "all registrations get one client_id", fails: []string{"race.registrations"}, play: []string{"race.registrations"},
+			wrap: answers(posted, member("client_id", "one-client"), http.StatusCreated)},
 		{name: "a refused request uses its jti up", fails: []string{"replay.refused"}, wrap: func(b *mutantBank, next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				j, ok := loose(bodyOf(r))

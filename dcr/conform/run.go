@@ -26,6 +26,7 @@ type run struct {
 	plain     *FirstCause // how the bank has refused the plain valid request; nil: it has not
 
 	mutex    sync.Mutex
+	making   sync.Mutex // held from the look whether a client_id is new until it is kept
 	clients  []*client
 	gone     map[string]bool // client_ids that the bank has deleted
 	others   []Left          // clients that the bank has named and that are none of the run
