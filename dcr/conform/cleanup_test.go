@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -109,9 +110,24 @@ func TestACleanUpAtABankThatIsBusyForEverEnds(t *testing.T) {
 	}
 }
 
-// TestTwoRegistrationsWithOneClientIDAreAnAlarm: the client may be the TPP's own. It is told once, and not deleted again.
+// TestTwoRegistrationsWithOneClientIDAreAnAlarm: the client may be the TPP's own. It is told once, and not deleted again, but
+// where the bank says that it was made about now.
 func TestTwoRegistrationsWithOneClientIDAreAnAlarm(t *testing.T) {
 	t.Parallel()
+	for name, date := range map[string]string{
+		"no date": "", "0": `,"client_id_issued_at":0`, "milliseconds": `,"client_id_issued_at":` + strconv.FormatInt(time.Now().UnixMilli(), 10),
+		"the day after tomorrow": `,"client_id_issued_at":` + strconv.FormatInt(time.Now().Add(48*time.Hour).Unix(), 10),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			alarmed(t, date)
+		})
+	}
+}
+
+// alarmed runs cases at a bank that has one client, with a date in its answers.
+func alarmed(t *testing.T, date string) {
+	t.Helper()
 	var deleted, registered atomic.Int32
 	_, c := answering(t, func(w http.ResponseWriter, r *http.Request) bool {
 		switch {
@@ -119,7 +135,7 @@ func TestTwoRegistrationsWithOneClientIDAreAnAlarm(t *testing.T) {
 			registered.Add(1)
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusCreated)
-			_, _ = io.WriteString(w, `{"client_id":"prod-client-1"}`)
+			_, _ = io.WriteString(w, `{"client_id":"prod-client-1"`+date+`}`)
 		case r.URL.Path == "/token":
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"access_token":"a-token","token_type":"Bearer","expires_in":60}`)

@@ -25,7 +25,7 @@ type lostClient struct {
 	call *call
 	sent string
 	left Left
-	old  bool // of a run that was killed: it may have expired since
+	at   time.Time // when it was sent; zero for one of a run that was killed
 }
 
 // keep adds a client to the list of those to delete.
@@ -61,7 +61,7 @@ func (r *run) keepLost(c *call, x *Exchange) {
 	}
 	r.journal.write(entry{Lost: c.asked, Reason: r.secrets.cleanClipped(reason)})
 	r.unknown = append(r.unknown, lostClient{call: c, sent: x.Sent.Body,
-		left: c.left(reason)})
+		left: c.left(reason), at: r.config.Clock()})
 }
 
 // left tells of a registration without a client_id.
@@ -171,7 +171,10 @@ func (r *run) cleanUp(ctx context.Context) []Left {
 
 // remove deletes a client; it returns why that failed, "" if the client is gone.
 func (r *run) remove(ctx context.Context, c *client) string {
-	if c.disputed {
+	r.mutex.Lock()
+	disputed := c.disputed // another case may find it out meanwhile
+	r.mutex.Unlock()
+	if disputed {
 		return "the bank has given this client_id to another registration too: it may be another's, and is not touched"
 	}
 	p := &play{ctx: ctx, run: r, kase: &Case{ID: "clean-up"}, patient: true}
@@ -193,12 +196,15 @@ func (p *play) remove(c *client) string {
 	reason := fmt.Sprintf("the token endpoint answered %d %s", x.status(), x.code())
 	if token != "" {
 		gone := p.delete(c, bearer(token))
-		if p.removed(c, gone) || gone.status() == http.StatusUnauthorized && (p.run.isGone(c) || c.inDeletion()) {
+		if p.removed(c, gone) || gone.status() == http.StatusUnauthorized && p.run.isGone(c) {
 			return ""
 		}
+		if (gone.status() == http.StatusUnauthorized || gone.status() == http.StatusNotFound) && c.inDeletion() && p.unknown(c, p.askToken(c, nil)) {
+			return "" // one of several DELETEs was carried out, and the bank did not say so
+		}
 		reason = answerOf(gone)
-	} else if (p.run.isGone(c) || c.inDeletion()) && (x.status() == http.StatusUnauthorized || x.status() == http.StatusBadRequest) {
-		return "" // the bank does not know it any more
+	} else if p.unknown(c, x) {
+		return ""
 	} else if !x.answered() {
 		reason = answerOf(x)
 	}
@@ -220,8 +226,16 @@ func (p *play) remove(c *client) string {
 	return ""
 }
 
-// removed reports whether a client is gone after a DELETE. 404 means that only where the bank is known to offer DELETE, or
-// has had one for this client.
+// unknown reports whether the answer of the token endpoint says that the bank does not know a client any more. Where the bank
+// has not said that it was deleted, a DELETE has to be on its way, and the code has to be that of a client that is not known.
+func (p *play) unknown(c *client, x *Exchange) bool {
+	if x.status() != http.StatusUnauthorized && x.status() != http.StatusBadRequest {
+		return false
+	}
+	return p.run.isGone(c) || c.inDeletion() && x.code() == "invalid_client"
+}
+
+// removed reports whether a client is gone after a DELETE. 404 means that only where the bank is known to offer DELETE.
 func (p *play) removed(c *client, x *Exchange) bool {
 	switch x.status() {
 	case http.StatusOK, http.StatusNoContent:
@@ -230,7 +244,7 @@ func (p *play) removed(c *client, x *Exchange) bool {
 	case http.StatusGone:
 		return true
 	case http.StatusNotFound:
-		return p.run.deletes.Load() || p.run.isGone(c) || c.inDeletion()
+		return p.run.deletes.Load() || p.run.isGone(c)
 	}
 	return false
 }
@@ -250,25 +264,28 @@ func sameHost(a, b string) bool {
 	return err == nil && err2 == nil && one.Scheme == "https" && one.Host == other.Host
 }
 
-// seek finds out what became of a registration without a client_id, by sending it again: a bank that takes it
-// has not had it before.
+// seek finds out what became of a registration without a client_id, by sending it again, to the right address and by the
+// right certificate: a bank that takes it has not had it before, and one that refuses it for what it is has refused it then.
 func (r *run) seek(ctx context.Context, lost lostClient) *Left {
-	if lost.sent == "" || lost.old && expired(lost.call.message, r.config.Clock()) {
+	if lost.sent == "" || lost.call.message.expiredSince(lost.at, r.config.Clock()) {
 		lost.left.Reason = r.secrets.cleanClipped(lost.left.Reason + "; it cannot be sent again: ask the bank")
 		return &lost.left
 	}
 	p := &play{ctx: ctx, run: r, kase: lost.call.play.kase, patient: true}
 	m := *lost.call.message
 	m.again = lost.call.asked
-	m.certificate = nil // a connection that was refused for another one tells nothing
+	m.certificate, m.address = nil, r.config.Metadata.RegistrationEndpoint // a refusal of another one tells nothing
 	var x *Exchange
-	p.kase = &Case{ID: p.kase.ID, run: func(p *play) { x = p.sendMessage("register", &m, lost.sent) }}
-	_ = p.perform()
+	p.kase = &Case{ID: p.kase.ID, run: func(p *play) { x = p.sendMessage(verbRegister, &m, lost.sent) }}
+	if _ = p.perform(); x == nil && len(p.exchanges) > 0 { // it was interrupted behind the answer
+		x = p.exchanges[len(p.exchanges)-1]
+	}
 	left := lost.left
 	switch {
 	case x == nil || !x.answered():
 		left.Reason += "; nor to the same request again"
 	case x.client != nil:
+		r.journal.answered(lost.call) // it has a client_id now
 		if reason := r.remove(ctx, x.client); reason != "" {
 			return &Left{ClientID: x.client.id, Case: left.Case, Reason: r.secrets.cleanClipped(reason)}
 		}
@@ -276,8 +293,8 @@ func (r *run) seek(ctx context.Context, lost lostClient) *Left {
 		return nil
 	case x.namesJTI():
 		left.Reason += "; the bank has had the request: ask it for the client_id"
-	case x.status() >= 400 && x.status() < 500:
-		return nil // refused for another reason, then as now
+	case x.refusedForItself():
+		return nil
 	default:
 		left.Reason += fmt.Sprintf("; the same request again was answered %d", x.status())
 	}
@@ -285,9 +302,16 @@ func (r *run) seek(ctx context.Context, lost lostClient) *Left {
 	return &left
 }
 
-// expired reports whether a bank refuses a request by now for its time alone.
-func expired(m *message, now time.Time) bool {
-	number, ok := valueAt(m.claims, "/exp").(json.Number)
-	at, err := number.Int64()
-	return ok && err == nil && at <= now.Unix()
+// expiredSince reports whether a bank refuses a registration by now for its time alone, or for that of its statement.
+func (m *message) expiredSince(sent, now time.Time) bool {
+	statement, _ := valueAt(m.claims, "/software_statement").(string)
+	_, payload := decoded(statement)
+	signed, _ := objectOf([]byte(payload))
+	for _, exp := range []any{valueAt(m.claims, "/exp"), signed["exp"]} {
+		number, ok := exp.(json.Number)
+		if at, err := number.Int64(); ok && err == nil && at <= now.Unix() && at > sent.Unix() {
+			return true
+		}
+	}
+	return false
 }

@@ -64,10 +64,10 @@ func (r *run) observe(c *call, x *Exchange, sent string) {
 	}
 	m := c.message
 	switch {
-	case x.mayHaveBeenMade() && c.registers(r):
+	case x.mayHaveBeenMade() && c.registers():
 		r.keepLost(c, x)
 	case x.status() == 0 || x.status() >= 300:
-	case c.registers(r):
+	case c.registers():
 		made := r.made(c, x, sent)
 		if made != nil {
 			x.client = made
@@ -146,7 +146,7 @@ func (r *run) clockOfBank(x *Exchange) time.Time {
 }
 
 // repeated tells that a bank has given the client_id of one registration to another one, while the first client is there:
-// either may then be a client that is none of the run. The first one is deleted only where the bank said that it was new.
+// either may then be a client that is none of the run. The first one is deleted only where the bank said that it was made about now.
 func (r *run) repeated(id string, request [sha256.Size]byte) string {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()

@@ -6,10 +6,14 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -123,5 +127,37 @@ func TestAConnectionThatAPeerEndsIsARefusalAndATimeoutIsNone(t *testing.T) {
 		&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}:                 false,
 	} {
 		require.Equal(t, refused, handshake(err), err.Error())
+	}
+}
+
+// TestACleanUpWaitsTenSecondsWhereABankAsksForMore: a case does not wait at all then.
+func TestACleanUpWaitsTenSecondsWhereABankAsksForMore(t *testing.T) {
+	t.Parallel()
+	r := &recorder{run: newRun(Config{Clock: time.Now})}
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+		answer := &http.Response{StatusCode: status, Header: http.Header{"Retry-After": {"60"}}}
+		wait, _ := r.again(&call{play: &play{patient: true}}, answer, nil, 1)
+		require.Equal(t, maxWait, wait)
+		wait, _ = r.again(&call{play: &play{}}, answer, nil, 1)
+		require.Zero(t, wait)
+	}
+}
+
+// TestARegistrationExpiresWithItsStatement: what had expired when it was sent was refused then as now.
+func TestARegistrationExpiresWithItsStatement(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1000, 0)
+	for name, one := range map[string]struct {
+		exp, signed int64
+		sent        time.Time
+		expired     bool
+	}{
+		"neither": {2000, 2000, now, false}, "the request": {1000, 2000, now.Add(-time.Second), true}, "the statement": {2000, 999, now.Add(-time.Minute), true},
+		"before it was sent": {10, 10, now.Add(-time.Minute), false}, "sent nobody knows when": {10, 2000, time.Time{}, true},
+	} {
+		number := func(n int64) json.Number { return json.Number(strconv.FormatInt(n, 10)) }
+		statement := "e30." + base64.RawURLEncoding.EncodeToString([]byte(`{"exp":`+number(one.signed).String()+`}`)) + ".AA"
+		m := &message{claims: map[string]any{"exp": number(one.exp), "software_statement": statement}}
+		require.Equal(t, one.expired, m.expiredSince(one.sent, now), name)
 	}
 }

@@ -27,6 +27,8 @@ type head struct {
 	Version  int             `json:"obdcr_conform_journal"`
 	About    string          `json:"about"`
 	Endpoint string          `json:"registration_endpoint"`
+	Software string          `json:"software_id,omitempty"`
+	Second   string          `json:"second_software_id,omitempty"`
 	Note     json.RawMessage `json:"note,omitempty"` // Config.JournalNote
 }
 
@@ -45,11 +47,12 @@ type entry struct {
 	AccessToken string            `json:"registration_access_token,omitempty"`
 	Second      bool              `json:"second,omitempty"` // of the second software
 	Case        string            `json:"case,omitempty"`
-	Asked       string            `json:"asked,omitempty"`    // number of a registration that is sent
-	Request     string            `json:"request,omitempty"`  // its body; "" where it is long
-	Lost        string            `json:"lost,omitempty"`     // number of a registration whose answer tells no client_id
-	Reason      string            `json:"reason,omitempty"`   // why
-	Answered    string            `json:"answered,omitempty"` // number of a registration whose end is known
+	Asked       string            `json:"asked,omitempty"`        // number of a registration that is sent
+	Request     string            `json:"request,omitempty"`      // its body; "" where it is long
+	Type        string            `json:"content_type,omitempty"` // of the request
+	Lost        string            `json:"lost,omitempty"`         // number of a registration whose answer tells no client_id
+	Reason      string            `json:"reason,omitempty"`       // why
+	Answered    string            `json:"answered,omitempty"`     // number of a registration whose end is known
 }
 
 // kinds are the members of which a line has exactly one.
@@ -70,7 +73,11 @@ func (j *journal) begin(c *Config) error {
 	if j.to == nil {
 		return nil
 	}
-	line, err := json.Marshal(head{Version: JournalVersion, About: aboutJournal, Endpoint: c.Metadata.RegistrationEndpoint, Note: c.JournalNote})
+	first := head{Version: JournalVersion, About: aboutJournal, Endpoint: c.Metadata.RegistrationEndpoint, Software: c.Software.softwareID(), Note: c.JournalNote}
+	if c.Second != nil {
+		first.Second = c.Second.softwareID()
+	}
+	line, err := json.Marshal(first)
 	if err == nil {
 		_, err = j.to.Write(append(line, '\n'))
 	}
@@ -91,8 +98,11 @@ func (j *journal) asked(r *run, c *call, body string) {
 		body = ""
 	}
 	c.asked = strconv.FormatInt(j.count.Add(1), 10)
-	j.write(entry{Asked: c.asked, Request: body, Second: c.message.as == r.config.Second, Case: c.play.kase.ID})
+	j.write(entry{Asked: c.asked, Request: body, Type: c.message.contentType, Second: r.isSecond(c.message.as), Case: c.play.kase.ID})
 }
+
+// isSecond reports whether a software is the second one.
+func (r *run) isSecond(s *Registrant) bool { return s != nil && s == r.config.Second }
 
 func (j *journal) answered(c *call) {
 	if c.asked != "" {
@@ -102,7 +112,7 @@ func (j *journal) answered(c *call) {
 
 func (j *journal) made(r *run, c *client) {
 	c.mutex.Lock()
-	e := entry{Made: c.id, Method: c.method, Secret: c.secret, AccessToken: c.accessToken, Second: c.as == r.config.Second, Case: c.kase}
+	e := entry{Made: c.id, Method: c.method, Secret: c.secret, AccessToken: c.accessToken, Second: r.isSecond(c.as), Case: c.kase}
 	c.mutex.Unlock()
 	j.write(e)
 }

@@ -2,6 +2,7 @@ package conform
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -58,7 +59,7 @@ func (r *run) first(ctx context.Context, cases []Case, results []CaseResult) int
 		r.offers.once.Do(func() {
 			var exchanges []*Exchange
 			r.offers.lacked, exchanges = r.probe(ctx, verbsOf(cases))
-			r.learnPlain(exchanges)
+			r.learnPlain(ctx, exchanges)
 		})
 	}
 	return -1
@@ -72,13 +73,16 @@ var withoutClients = []string{"discovery", "tls"}
 var alone = slices.Concat(withoutClients, []string{"register", "method", "http", "jose", "statement", "certificate"})
 
 // learnPlain keeps how the bank has answered the plain valid request, if it has not taken it.
-func (r *run) learnPlain(exchanges []*Exchange) {
+func (r *run) learnPlain(ctx context.Context, exchanges []*Exchange) {
 	if len(exchanges) == 0 {
 		return
 	}
 	x := exchanges[0]
-	if x.answered() && x.status() < 400 || x.status() == http.StatusTooManyRequests {
+	switch {
+	case x.answered() && x.status() < 400, x.status() == http.StatusTooManyRequests, x.unavailable():
 		return
+	case !x.answered() && errors.Is(context.Cause(ctx), context.Canceled):
+		return // nobody waited for the answer
 	}
 	f := &FirstCause{Status: x.status(), Code: x.code(), Description: x.Error}
 	if x.answered() {

@@ -80,7 +80,7 @@ func (p *play) metadata() *tpp.Metadata   { return p.run.config.Metadata }
 
 // register sends a registration request.
 func (p *play) register(changes ...change) *Exchange {
-	return p.request("register", http.MethodPost, nil, changes)
+	return p.request(verbRegister, http.MethodPost, nil, changes)
 }
 
 // registered registers a client that the case needs. It ends the case if the bank refuses.

@@ -36,9 +36,12 @@ type call struct {
 	lost     bool   // no answer has told what became of the registration
 }
 
-// registers reports whether a call is a registration.
-func (c *call) registers(r *run) bool {
-	return c != nil && c.play != nil && c.message != nil && c.message.method == http.MethodPost && c.message.address == r.config.Metadata.RegistrationEndpoint
+// verbRegister is the verb of a registration.
+const verbRegister = "register"
+
+// registers reports whether a call is a registration, whatever its address: a bank may take one at another address too.
+func (c *call) registers() bool {
+	return c != nil && c.play != nil && c.message != nil && c.message.method == http.MethodPost && c.verb == verbRegister
 }
 
 type callKey struct{}
@@ -62,10 +65,10 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 		}
 		_ = q.Body.Close()
 	}
-	if c.registers(r.run) {
+	if c.registers() {
 		r.run.journal.asked(r.run, c, string(sent))
 		defer func() {
-			if !c.lost {
+			if !c.lost && c.message.again == "" { // the end of one that is sent once more is known where it is sought
 				r.run.journal.answered(c)
 			}
 		}()
@@ -73,13 +76,13 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 	deleted := r.deletes(q)
 	begun, waited, why, again := time.Now(), time.Duration(0), "", false
 	for try := 1; ; try++ {
-		answer, body, cut, err := r.once(q, sent, c.registers(r.run))
-		if wait, busy := r.again(c, answer, err, try); wait > 0 {
-			if why, waited = busy, waited+wait; !pause(q.Context(), wait) {
-				return nil, q.Context().Err()
+		answer, body, cut, err := r.once(q, sent, c.registers())
+		if wait, busy := r.again(c, answer, err, try); wait > 0 && pause(q.Context(), wait) { // else the last answer counts
+			why, waited = busy, waited+wait
+			if err != nil || answer.StatusCode != http.StatusTooManyRequests {
+				deleted.sent()
+				again = true
 			}
-			deleted.sent()
-			again = again || err != nil || answer.StatusCode != http.StatusTooManyRequests
 			continue
 		}
 		deleted.answered(r.run, answer)
@@ -132,9 +135,16 @@ func (d deletion) answered(r *run, answer *http.Response) {
 	if answer == nil {
 		d.sent()
 	}
-	if d.of != nil && answer != nil && answer.StatusCode >= 300 && answer.StatusCode < 500 {
-		r.journal.write(entry{Still: d.of.id})
+	if d.of == nil || answer == nil || answer.StatusCode < 300 || answer.StatusCode >= 500 {
+		return
 	}
+	d.of.mutex.Lock()
+	defer d.of.mutex.Unlock()
+	if d.of.deleting && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusNotFound) {
+		return // an earlier DELETE may have been carried out
+	}
+	d.of.deleting = false
+	r.journal.write(entry{Still: d.of.id})
 }
 
 // grace is how long the answer to a registration is waited for after the run was interrupted: it alone has the client_id.
@@ -198,6 +208,9 @@ func (r *recorder) again(c *call, answer *http.Response, err error, try int) (ti
 		wait, why = asked(answer, pauses, r.run.config.Clock()), "the bank was busy (503)"
 	case err != nil && patient && !isTimeout(err):
 		wait, most, why = pauses, maxBroken, "no answer came"
+	}
+	if patient {
+		wait = min(wait, maxWait)
 	}
 	if wait > maxWait || try > most {
 		if patient && wait > 0 {

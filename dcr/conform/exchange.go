@@ -109,9 +109,31 @@ func (x *Exchange) code() string {
 }
 
 // mayHaveBeenMade reports whether a registration may have been made although the answer names no client: it may also be the
-// first of several that were sent, where the last one was refused as one that the bank has had.
+// first of several that were sent, where the last one was not refused for what it is.
 func (x *Exchange) mayHaveBeenMade() bool {
-	return x.mayHaveHappened() || x.again && x.status() >= 400 && x.namesJTI()
+	return x.mayHaveHappened() || x.again && (x.status() == 0 || x.status() >= 300) && !x.refusedForItself()
+}
+
+// earlier are what a bank says of a registration that it has had, or of a software that has a client there.
+var earlier = []string{"jti", "already", "exist", "duplicat", "replay", "reus", "twice"}
+
+// aboutSender are the codes of a refusal that is about who sends, or about the bank, and not about the request.
+var aboutSender = []string{"invalid_client", "unauthorized_client", "invalid_token", "access_denied", "server_error", "temporarily_unavailable"}
+
+// refusedForItself reports whether a registration was refused for what it is, so that the same one was refused before too. A
+// refusal of one that the bank has had, of who sends it, of when it comes, or by a gateway tells nothing of the first one.
+func (x *Exchange) refusedForItself() bool {
+	switch x.status() {
+	case http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
+		return true
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+	default:
+		return false
+	}
+	said := strings.ToLower(x.raw.Body)
+	words := strings.FieldsFunc(said, func(c rune) bool { return c < 'a' || c > 'z' })
+	return x.code() != "" && !slices.Contains(aboutSender, x.code()) && !slices.Contains(words, "used") &&
+		!slices.ContainsFunc(earlier, func(word string) bool { return strings.Contains(said, word) })
 }
 
 // namesJTI reports whether an answer speaks of the jti, as that to a request does that the bank has had before.
@@ -124,5 +146,5 @@ func (x *Exchange) mayHaveHappened() bool {
 	if x.raw == nil {
 		return tpp.MayHaveHappened(x.lost)
 	}
-	return slices.Contains([]int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, x.status())
+	return x.status() >= http.StatusInternalServerError && x.status() != http.StatusNotImplemented
 }

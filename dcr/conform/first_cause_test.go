@@ -2,6 +2,7 @@ package conform_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"net/http"
@@ -123,4 +124,37 @@ func TestABankThatBreaksDownGetsNoFurtherRequests(t *testing.T) {
 		require.True(t, r.ID == "register.valid" || r.Group == "discovery" || r.Verdict == conform.NotRun, r.ID)
 	}
 	require.Less(t, posts.Load(), int64(10), "the request itself, and again to learn what became of it")
+}
+
+// TestABankThatCannotAnswerNowIsNoFirstCause: maintenance is an error and no failure, and the bank is soon given up.
+func TestABankThatCannotAnswerNowIsNoFirstCause(t *testing.T) {
+	t.Parallel()
+	posts := &atomic.Int64{}
+	c := instead(t, func(w http.ResponseWriter, _ *http.Request) {
+		posts.Add(1)
+		w.Header().Set("Retry-After", "60")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	c.Filter, c.CleanUp = []string{"register.*", "get.*", "jose.*"}, time.Second
+	report := run(t, c)
+	require.Nil(t, report.FirstCause)
+	require.Equal(t, 3, report.Worst())
+	require.Less(t, report.Counts[conform.Errored], 10)
+	require.Less(t, posts.Load(), int64(30))
+}
+
+// TestAnInterruptedFirstRequestIsNoFirstCause: nobody waited for its answer.
+func TestAnInterruptedFirstRequestIsNoFirstCause(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	c := instead(t, func(_ http.ResponseWriter, r *http.Request) {
+		interrupt()
+		<-r.Context().Done()
+	})
+	c.Filter, c.CleanUp = []string{"register.valid"}, 300*time.Millisecond
+	report, err := conform.Run(ctx, c)
+	require.NoError(t, err)
+	require.Nil(t, report.FirstCause)
+	require.Len(t, report.Left, 1)
 }

@@ -1,7 +1,9 @@
 package conform_test
 
 import (
+	"bytes"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -118,6 +120,53 @@ func TestAJournalOfAnotherBankIsRefused(t *testing.T) {
 	_, err := cleanUp(t, c, strings.Replace(journal, hostOf(t, journal), "other.example", 1))
 	require.ErrorIs(t, err, conform.ErrJournal)
 	require.Zero(t, clients())
+}
+
+// TestAJournalOfAnotherSoftwareIsRefused: it could neither delete the clients nor find out about them. Nothing is sent.
+func TestAJournalOfAnotherSoftwareIsRefused(t *testing.T) {
+	t.Parallel()
+	journal, clients, c := journalOfAKilledRun(t, false)
+	ofSecond := strings.Replace(journal, `"asked":"1"`, `"second":true,"asked":"1"`, 1)
+	require.NotEqual(t, journal, ofSecond)
+	others := regexp.MustCompile(`"second_software_id":"[^"]+"`).ReplaceAllString(ofSecond, `"second_software_id":"another"`)
+	require.NotEqual(t, ofSecond, others)
+	own, alone, swapped := c, c, c
+	alone.Second = nil
+	swapped.Software, swapped.Second = *c.Second, &c.Software
+	for name, one := range map[string]struct {
+		config conform.Config
+		text   string
+	}{"the software": {swapped, journal}, "no second": {alone, ofSecond}, "another second": {own, others}} {
+		_, err := cleanUp(t, one.config, one.text)
+		require.ErrorIs(t, err, conform.ErrJournal, name)
+	}
+	require.Equal(t, 1, clients())
+	left, err := cleanUp(t, alone, journal)
+	require.NoError(t, err)
+	require.Len(t, left, 1, "the second software is needed for what is its own alone")
+}
+
+// linesOnly is a file whose Write counts what is written, and whose other methods do not.
+type linesOnly struct {
+	bytes.Buffer
+	written int
+}
+
+func (l *linesOnly) Write(line []byte) (int, error) {
+	l.written += len(line)
+	return l.Buffer.Write(line)
+}
+
+// TestALineBreakThatIsMissingIsWrittenLikeALine: by Write, which knows what is written.
+func TestALineBreakThatIsMissingIsWrittenLikeALine(t *testing.T) {
+	t.Parallel()
+	journal, _, c := journalOfAKilledRun(t, true)
+	written := &linesOnly{}
+	c.Journal = written
+	_, err := cleanUp(t, c, strings.TrimSpace(journal))
+	require.NoError(t, err)
+	require.Equal(t, written.Len(), written.written)
+	require.True(t, strings.HasPrefix(written.String(), "\n{"))
 }
 
 // full is a file whose disk is full.

@@ -3,6 +3,7 @@ package conform
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/obdcr/obdcr/dcr/tpp"
 	"github.com/obdcr/obdcr/internal/text"
 )
 
@@ -37,6 +39,7 @@ type Journal struct {
 	// was killed: cut it off before anything is added.
 	Whole int64
 
+	head    head
 	entries []entry
 	open    bool // the last line lacks its line break
 }
@@ -105,7 +108,7 @@ func (j *Journal) readHead(line []byte) error {
 	case !strictly(line, &first) || first.Endpoint == "":
 		return failure(ErrJournal, "line 1 is not the first line of a journal of version %d", JournalVersion)
 	}
-	j.Endpoint, j.Note = first.Endpoint, first.Note
+	j.head, j.Endpoint, j.Note = first, first.Endpoint, first.Note
 	return nil
 }
 
@@ -132,8 +135,8 @@ func CleanUp(ctx context.Context, c Config, from *Journal) ([]Left, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	if from.Endpoint != c.Metadata.RegistrationEndpoint {
-		return nil, failure(ErrJournal, "it is of a run at %.200s, and the configuration is of %.200s", from.Endpoint, c.Metadata.RegistrationEndpoint)
+	if err := from.isOf(&c); err != nil {
+		return nil, err
 	}
 	r := newRun(c)
 	r.journal.to = nil // it is read
@@ -142,7 +145,7 @@ func CleanUp(ctx context.Context, c Config, from *Journal) ([]Left, error) {
 	}
 	r.journal.count.Store(int64(len(from.entries))) // no number is used twice
 	if r.journal.to = c.Journal; from.open && c.Journal != nil {
-		if _, err := io.WriteString(c.Journal, "\n"); err != nil {
+		if _, err := c.Journal.Write([]byte("\n")); err != nil {
 			return nil, fmt.Errorf("conform: the journal cannot be written: %w", err)
 		}
 	}
@@ -162,6 +165,27 @@ func CleanUp(ctx context.Context, c Config, from *Journal) ([]Left, error) {
 	return r.cleanUp(ctx), nil
 }
 
+// isOf checks that a journal is of a run by the configuration: of its bank, and in the name of its software. Another one
+// could neither delete the clients nor find out about them.
+func (j *Journal) isOf(c *Config) error {
+	if j.Endpoint != c.Metadata.RegistrationEndpoint {
+		return failure(ErrJournal, "it is of a run at %.200s, and the configuration is of %.200s", j.Endpoint, c.Metadata.RegistrationEndpoint)
+	}
+	if id := c.Software.softwareID(); j.head.Software != id {
+		return failure(ErrJournal, "it is of a run of the software %.64q, and the configuration is of %.64q", j.head.Software, id)
+	}
+	if !slices.ContainsFunc(j.entries, func(e entry) bool { return e.Second }) {
+		return nil
+	}
+	if c.Second == nil {
+		return failure(ErrJournal, "its run had a second software, %.64q, and the configuration has none", j.head.Second)
+	}
+	if id := c.Second.softwareID(); j.head.Second != id {
+		return failure(ErrJournal, "its run had the second software %.64q, and the configuration has %.64q", j.head.Second, id)
+	}
+	return nil
+}
+
 // unreachable tries to connect to the bank, and tells why that cannot be done; "" if it can.
 func (r *run) unreachable(ctx context.Context) string {
 	p := &play{ctx: ctx, run: r, kase: &Case{ID: "clean-up"}}
@@ -172,7 +196,10 @@ func (r *run) unreachable(ctx context.Context) string {
 		}
 	}
 	_ = p.perform()
-	if x == nil || x.answered() || x.mayHaveHappened() {
+	if x == nil || x.answered() {
+		return ""
+	}
+	if lost, ok := errors.AsType[*tpp.NoAnswerError](x.lost); ok && lost.Sent { // such as a firewall that drops HEAD alone
 		return ""
 	}
 	return x.Error
@@ -211,7 +238,7 @@ func (r *run) replay(e *entry) {
 		r.replayAsked(e)
 	case e.Made != "":
 		made := &client{id: e.Made, method: e.Method, secret: e.Secret, accessToken: e.AccessToken, kase: e.Case, as: &r.config.Software}
-		if e.Second && r.config.Second != nil {
+		if e.Second {
 			made.as = r.config.Second
 		}
 		r.secrets.add(e.Secret)
@@ -224,14 +251,14 @@ func (r *run) replay(e *entry) {
 // replayAsked takes over a registration that was sent.
 func (r *run) replayAsked(e *entry) {
 	m := &message{method: http.MethodPost, address: r.config.Metadata.RegistrationEndpoint, as: &r.config.Software, token: unset,
-		contentType: string(r.config.ContentType), header: map[string]any{}, claims: map[string]any{}}
-	if e.Second && r.config.Second != nil {
+		contentType: cmp.Or(e.Type, string(r.config.ContentType)), header: map[string]any{}, claims: map[string]any{}}
+	if e.Second {
 		m.as = r.config.Second
 	}
 	_, payload := decoded(e.Request)
 	if all, err := objectOf([]byte(payload)); err == nil {
 		m.claims = all
 	}
-	c := &call{play: &play{run: r, kase: &Case{ID: e.Case}}, message: m, verb: "register", asked: e.Asked}
-	r.unknown = append(r.unknown, lostClient{call: c, sent: e.Request, left: c.left("the run was killed before the answer came"), old: true})
+	c := &call{play: &play{run: r, kase: &Case{ID: e.Case}}, message: m, verb: verbRegister, asked: e.Asked}
+	r.unknown = append(r.unknown, lostClient{call: c, sent: e.Request, left: c.left("the run was killed before the answer came")})
 }

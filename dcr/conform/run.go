@@ -148,7 +148,7 @@ func (r *run) play(ctx context.Context, c *Case, all int) CaseResult {
 		end = p.perform()
 	}
 	if c.ID == plainCase {
-		r.learnPlain(p.exchanges)
+		r.learnPlain(ctx, p.exchanges)
 	}
 	result := p.result(*end, time.Since(begun))
 	r.notice(p, &result)
@@ -215,12 +215,13 @@ func why(ctx context.Context) string {
 	}
 }
 
-// notice counts the cases that got no answer at all, or waited for one as long as they may.
+// notice counts the cases that got no answer at all, or that the bank cannot answer now, or waited for one as long as they may.
 func (r *run) notice(p *play, result *CaseResult) {
 	if len(p.exchanges) == 0 {
 		return
 	}
-	silent := !slices.ContainsFunc(p.exchanges, func(x *Exchange) bool { return x.answered() }) || result.Millis >= r.config.Timeout.Milliseconds()
+	silent := !slices.ContainsFunc(p.exchanges, func(x *Exchange) bool { return x.answered() && !x.unavailable() }) ||
+		result.Millis >= r.config.Timeout.Milliseconds()
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	if !silent || result.Verdict != Errored {
