@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/obdcr/obdcr/validate"
 )
@@ -307,7 +306,7 @@ func secondToken(p *play, _ *client) []change {
 	x := p.register(as(p.second()))
 	p.expectAnswer(x)
 	if x.client == nil {
-		p.notRun("the bank does not register the second software: status %d %.100s", x.status(), strings.TrimSpace(x.code()))
+		p.notRun("the bank does not register the second software: status %d %s", x.status(), x.toldCode())
 	}
 	return []change{bearer(p.freshToken(x.client))}
 }

@@ -313,7 +313,7 @@ func (p *play) expectTokenError(x *Exchange, codes ...string) {
 		status = http.StatusUnauthorized
 	}
 	if x.status() >= 400 && x.status() < 500 && !slices.Contains(codes, x.code()) && !p.run.config.Stricter {
-		p.allowed("error", "the bank refuses with %d %.40s, where %s would say more", x.status(), x.code(), strings.Join(codes, " or "))
+		p.allowed("error", "the bank refuses with %d %s, where %s would say more", x.status(), x.toldCode(), strings.Join(codes, " or "))
 	}
 	p.expectCode(x, status, codes...)
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 
@@ -100,12 +101,21 @@ func (s *Registrant) complete(name string) error {
 		return fmt.Errorf("conform: %s needs a Statement, a Signer and its KeyID", name)
 	case len(s.Certificate.Certificate) == 0 || s.Certificate.PrivateKey == nil:
 		return fmt.Errorf("conform: %s needs a transport certificate with its key", name)
-	case s.Certificate.Leaf != nil:
+	}
+	return readLeaf(&s.Certificate, name)
+}
+
+// readLeaf fills in the first certificate of a chain.
+func readLeaf(c *tls.Certificate, of string) error {
+	switch {
+	case c.Leaf != nil:
 		return nil
+	case len(c.Certificate) == 0:
+		return fmt.Errorf("conform: certificate of %s: there is none", of)
 	}
 	var err error
-	if s.Certificate.Leaf, err = x509.ParseCertificate(s.Certificate.Certificate[0]); err != nil {
-		return fmt.Errorf("conform: certificate of %s: %w", name, err)
+	if c.Leaf, err = x509.ParseCertificate(c.Certificate[0]); err != nil {
+		return fmt.Errorf("conform: certificate of %s: %w", of, err)
 	}
 	return nil
 }
@@ -158,6 +168,13 @@ func (c *Config) complete() error {
 		if err := second.differs(&c.Software); err != nil {
 			return err
 		}
+	}
+	c.Certificates = maps.Clone(c.Certificates)
+	for kind, bad := range c.Certificates {
+		if err := readLeaf(&bad, "kind "+kind); err != nil {
+			return err
+		}
+		c.Certificates[kind] = bad
 	}
 	if c.Profile == "" {
 		c.Profile = validate.OBIE33

@@ -193,7 +193,7 @@ func (p *play) remove(c *client) string {
 	c.mutex.Unlock()
 	x := p.askToken(c, nil)
 	token, _ := x.member("access_token").(string)
-	reason := fmt.Sprintf("the token endpoint answered %d %s", x.status(), x.code())
+	reason := fmt.Sprintf("the token endpoint answered %d %s", x.status(), x.toldCode())
 	if token != "" {
 		gone := p.delete(c, bearer(token))
 		if p.removed(c, gone) || gone.status() == http.StatusUnauthorized && p.run.isGone(c) {
@@ -253,7 +253,7 @@ func answerOf(x *Exchange) string {
 	if !x.answered() {
 		return x.Verb + ": " + x.Error
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s was answered %d %.64s", strings.ToUpper(x.Verb), x.status(), x.code()))
+	return strings.TrimSpace(fmt.Sprintf("%s was answered %d %s", strings.ToUpper(x.Verb), x.status(), x.toldCode()))
 }
 
 // sameHost reports whether two https addresses are of one host: the token of a client goes nowhere

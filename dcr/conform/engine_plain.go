@@ -84,7 +84,7 @@ func (r *run) learnPlain(ctx context.Context, exchanges []*Exchange) {
 	case !x.answered() && errors.Is(context.Cause(ctx), context.Canceled):
 		return // nobody waited for the answer
 	}
-	f := &FirstCause{Status: x.status(), Code: x.code(), Description: x.Error}
+	f := &FirstCause{Status: x.status(), Code: x.toldCode(), Description: x.Error}
 	if x.answered() {
 		f.Description, _ = x.member("error_description").(string)
 		if f.Description == "" {
@@ -118,7 +118,7 @@ func (p *play) expectTold(x *Exchange) {
 	if !f.refused() || p.kase.ID == plainCase || x.Sent.Method != http.MethodPost || x.Sent.URL != p.run.config.Metadata.RegistrationEndpoint {
 		return
 	}
-	if x.status() == f.Status && x.code() == f.Code {
+	if x.status() == f.Status && x.toldCode() == f.Code {
 		p.notRun("the bank refuses the plain valid request too, so its refusal shows nothing")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/shown"
 )
 
 // Exchange is one request and its answer, as a report has it: without secrets.
@@ -107,6 +108,14 @@ func (x *Exchange) code() string {
 	code, _ := x.member("error").(string)
 	return code
 }
+
+// toldCode is the error code as a text tells it.
+func (x *Exchange) toldCode() string {
+	return shown.Folded(shown.WithoutSignatures(x.code()), maxCode)
+}
+
+// maxCode is how much of an error code is told, in bytes.
+const maxCode = 64
 
 // mayHaveBeenMade reports whether a registration may have been made although the answer names no client: it may also be the
 // first of several that were sent, where the last one was not refused for what it is.

@@ -3,8 +3,10 @@ package conform_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"encoding/xml"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -15,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/dcr/conform"
+	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/internal/junit"
 )
 
@@ -157,4 +160,52 @@ func TestAnInterruptedFirstRequestIsNoFirstCause(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, report.FirstCause)
 	require.Len(t, report.Left, 1)
+}
+
+// TestALongErrorCodeIsToldInShort: and without what is signed.
+func TestALongErrorCodeIsToldInShort(t *testing.T) {
+	t.Parallel()
+	bad := func(w http.ResponseWriter, body []byte) {
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": string(body) + strings.Repeat(" x", 100<<10)})
+	}
+	signatures := &signatures{all: map[string]bool{}}
+	c := instead(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		signatures.hear(string(body))
+		bad(w, body)
+	})
+	c.Filter = []string{"register.valid"}
+	report := run(t, c)
+	require.Less(t, len(report.FirstCause.Code), 100)
+	for one := range signatures.all {
+		require.NotContains(t, report.FirstCause.String(), one[:40])
+	}
+	_, c = withHandler(t, func(bank http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/token" {
+				bad(w, nil)
+				return
+			}
+			bank.ServeHTTP(w, r)
+		})
+	})
+	c.Filter = []string{"register.valid"}
+	report = run(t, c)
+	require.Len(t, report.Left, 1)
+	require.Less(t, len(report.Left[0].Reason), 200)
+}
+
+// TestABadCertificateIsTold: also where the caller has not read it.
+func TestABadCertificateIsTold(t *testing.T) {
+	t.Parallel()
+	c := configOf(t, dcrtest.NewBank(t))
+	c.Certificates = map[string]tls.Certificate{"expired": {Certificate: c.Second.Certificate.Certificate, PrivateKey: c.Second.Certificate.PrivateKey}}
+	c.Filter = []string{"certificate.expired"}
+	exchanges := run(t, c).Results[0].Exchanges
+	require.NotEmpty(t, exchanges[len(exchanges)-1].Sent.Certificate)
+	require.Nil(t, c.Certificates["expired"].Leaf, "the caller's own stays as it is")
+	c.Certificates = map[string]tls.Certificate{"expired": {}}
+	_, err := conform.Run(t.Context(), c)
+	require.ErrorContains(t, err, "expired")
 }
