@@ -124,5 +124,6 @@ func changed(pointer string, value any, removed bool) string {
 	if removed {
 		return "/" + pointer + " left out"
 	}
-	return "/" + pointer + ": " + shown.Folded(text.Clip(shown.WithoutSignatures(string(asJSON(value))), 4*maxDiffering), maxDiffering)
+	document := shown.WithoutSignatures(string(asJSON(value)))
+	return "/" + pointer + ": " + shown.FoldedBeginning(text.Clip(document, 4*maxDiffering), maxDiffering, len(document))
 }

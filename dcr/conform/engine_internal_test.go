@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -160,4 +161,11 @@ func TestARegistrationExpiresWithItsStatement(t *testing.T) {
 		m := &message{claims: map[string]any{"exp": number(one.exp), "software_statement": statement}}
 		require.Equal(t, one.expired, m.expiredSince(one.sent, now), name)
 	}
+}
+
+// TestALongValueIsToldWithItsWholeLength: though only its beginning is told.
+func TestALongValueIsToldWithItsWholeLength(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, changed("x", strings.Repeat("a b ", 1<<19), false), strconv.Itoa(2<<20+2)) // with its quotes
+	require.Contains(t, changed("x", strings.Repeat("ab", 1<<20), false), strconv.Itoa(2<<20))
 }

@@ -149,6 +149,11 @@ func Text(s string) string {
 // Folded is a document in one line that is safe to print and can be broken behind each value of JSON, clipped to a number
 // of bytes.
 func Folded(document string, limit int) string {
+	return FoldedBeginning(document, limit, len(document))
+}
+
+// FoldedBeginning is Folded for the beginning of a document that has a number of bytes in all.
+func FoldedBeginning(document string, limit, all int) string {
 	var b strings.Builder
 	if lines := jsonscan.Indent(document); lines != nil {
 		for i, l := range lines {
@@ -164,5 +169,5 @@ func Folded(document string, limit int) string {
 	if len(one) <= limit {
 		return one
 	}
-	return fmt.Sprintf("%s (%d bytes)", text.Clip(one, limit), len(document))
+	return fmt.Sprintf("%s (%d bytes)", text.Clip(one, limit), all)
 }

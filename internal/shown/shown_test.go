@@ -82,4 +82,5 @@ func TestADocumentIsFoldedIntoALine(t *testing.T) {
 	require.Equal(t, `{"a": ["b  c", {}], "d": 1}`, shown.Folded("{\n  \"a\": [\"b  c\",{}],\n\"d\":1}", 100))
 	require.Equal(t, "<html> x", shown.Folded("<html>\n   x\n", 100))
 	require.Equal(t, "aa... (6 bytes)", shown.Folded("aaaaaa", 5))
+	require.Equal(t, "aa... (60 bytes)", shown.FoldedBeginning("aaaaaa", 5, 60))
 }
