@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/obdcr/obdcr/dcr/conform"
 )
 
 // TestADeletionThatWasOnItsWayProvesNothing: the run was killed before the DELETE left. What the bank answers then says that
@@ -129,12 +127,4 @@ func TestAFirewallThatDropsHEADDoesNotKeepFromCleaningUp(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 	require.Zero(t, clientsAt(t, b))
-}
-
-// TestClientsThatOtherCasesDisputeAreReadSafely: the race detector sees it.
-func TestClientsThatOtherCasesDisputeAreReadSafely(t *testing.T) {
-	t.Parallel()
-	c, _ := upserting(t, 1, func(answer string) string { return undated(t, answer) })
-	c.Filter, c.Parallel = []string{"register"}, 8
-	require.NotZero(t, run(t, c).Counts[conform.Errored])
 }

@@ -94,6 +94,9 @@ func (r *run) made(c *call, x *Exchange, sent string) *client {
 		r.keepLost(c, x)
 		return nil
 	}
+	if at := r.known(c.message.address); at != nil && at.id == information.ClientID {
+		return nil // the client at this very address: nothing was made
+	}
 	request := sha256.Sum256([]byte(sent))
 	r.making.Lock()
 	defer r.making.Unlock()

@@ -15,6 +15,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -168,4 +169,19 @@ func TestALongValueIsToldWithItsWholeLength(t *testing.T) {
 	t.Parallel()
 	require.Contains(t, changed("x", strings.Repeat("a b ", 1<<19), false), strconv.Itoa(2<<20+2)) // with its quotes
 	require.Contains(t, changed("x", strings.Repeat("ab", 1<<20), false), strconv.Itoa(2<<20))
+}
+
+// TestAClientMayBeDisputedWhileItIsDeleted: by another case. The race detector sees a read without the lock.
+func TestAClientMayBeDisputedWhileItIsDeleted(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		r := newRun(Config{Clock: time.Now, Metadata: &tpp.Metadata{}})
+		c := &client{id: "a", request: [32]byte{1}, as: &Registrant{}}
+		r.clients = []*client{c}
+		var both sync.WaitGroup
+		both.Go(func() { _ = r.repeated("a", [32]byte{2}) })
+		both.Go(func() { _ = r.remove(t.Context(), c) })
+		both.Wait()
+		require.NotEmpty(t, r.remove(t.Context(), c))
+	}
 }

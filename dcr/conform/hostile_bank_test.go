@@ -111,12 +111,6 @@ func TestATimeThatSaysNothingMakesNoClientNew(t *testing.T) {
 	}
 }
 
-// undated is an answer that does not say when its client was registered.
-func undated(t *testing.T, answer string) string {
-	t.Helper()
-	return strings.Replace(issued(t, answer, "0"), `"client_id_issued_at":0`, `"x":0`, 1)
-}
-
 // TestManySecretsInAnAnswerDoNotStopTheRun: each answer has another 30,000 of them.
 func TestManySecretsInAnAnswerDoNotStopTheRun(t *testing.T) {
 	t.Parallel()

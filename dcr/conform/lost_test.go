@@ -1,6 +1,7 @@
 package conform_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -195,6 +196,32 @@ func TestAClientThatWasMadeAtAnotherAddressIsDeleted(t *testing.T) {
 	c.Filter = []string{"register.valid", "http.path-*", "http.method-post-at-client"}
 	report := run(t, c)
 	require.Equal(t, 3, report.Counts[conform.Allowed])
+	require.Empty(t, report.Left)
+	require.Zero(t, clientsAt(t, b))
+}
+
+// TestAPOSTThatAClientAnswersForItselfMakesNoOther: a bank takes POST at the address of a client for GET.
+func TestAPOSTThatAClientAnswersForItselfMakesNoOther(t *testing.T) {
+	t.Parallel()
+	b, c := withHandler(t, func(bank http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if id, found := strings.CutPrefix(r.URL.Path, "/register/"); found && r.Method == http.MethodPost {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, `{"client_id":"`+id+`"}`)
+				return
+			}
+			answer := httptest.NewRecorder()
+			if bank.ServeHTTP(answer, r); registers(r) {
+				answer.Body = bytes.NewBufferString(strings.Replace(answer.Body.String(), `"client_id_issued_at"`, `"x"`, 1))
+			}
+			w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
+			w.WriteHeader(answer.Code)
+			_, _ = w.Write(answer.Body.Bytes())
+		})
+	})
+	c.Filter = []string{"register.valid", "http.method-post-at-client"}
+	report := run(t, c)
+	require.Equal(t, 1, report.Counts[conform.Failed])
 	require.Empty(t, report.Left)
 	require.Zero(t, clientsAt(t, b))
 }
