@@ -42,22 +42,33 @@ func openJournal(name string) (*journalFile, error) {
 	if errors.Is(err, fs.ErrExist) {
 		return nil, journalExists(name)
 	}
-	if err == nil {
-		if err = flock.Try(f); err != nil {
-			err = errors.Join(err, f.Close())
-		}
-	}
 	if err != nil {
 		return nil, journalError(name, err)
 	}
-	return &journalFile{File: f, name: name}, nil
+	j := &journalFile{File: f, name: name}
+	if err := j.lock(); err != nil {
+		return nil, errors.Join(err, j.end(true))
+	}
+	return j, nil
+}
+
+// lock takes the file for this process alone.
+func (j *journalFile) lock() error {
+	err := flock.Try(j.File)
+	switch {
+	case errors.Is(err, flock.ErrHeld):
+		return journalHeld(j.name)
+	case err != nil:
+		return journalError(j.name, err)
+	}
+	return nil
 }
 
 // journalExists tells why a run cannot have a journal: another run has it, or has left it.
 func journalExists(name string) error {
-	f, err := os.Open(name)
+	f, err := openRegular(name)
 	if err != nil {
-		return journalError(name, err)
+		return err
 	}
 	defer func() { _ = f.Close() }()
 	if errors.Is(flock.Try(f), flock.ErrHeld) {
@@ -70,6 +81,22 @@ func journalExists(name string) error {
 	return usageError("--journal %s exists: an earlier run was killed, or could not delete all of its clients\n"+
 		"  fix: run the same command with --clean-up, which deletes what the journal lists; what that cannot delete, ask the bank to,\n"+
 		"  and remove the file; or keep it, and give this run another --journal", shownName(name))
+}
+
+// openRegular opens a file that is there. A run makes no link, and to open a pipe would wait for ever.
+func openRegular(name string) (*os.File, error) {
+	info, err := os.Lstat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, usageError("--journal %s is no regular file\n  fix: name the file itself", shownName(name))
+	}
+	f := (*os.File)(nil)
+	if err == nil {
+		f, err = os.OpenFile(name, os.O_RDWR|os.O_APPEND, 0) // some systems lock no file that is open for reading alone
+	}
+	if err != nil {
+		return nil, journalError(name, err)
+	}
+	return f, nil
 }
 
 // journalHeld tells that a journal is in use.
@@ -90,11 +117,19 @@ func (j *journalFile) end(done bool) error {
 		there, err := os.Lstat(j.name)
 		own = err == nil && os.SameFile(opened, there)
 	}
-	err := errors.Join(j.failed, j.Close())
-	if done && own {
-		if gone := os.Remove(j.name); !errors.Is(gone, fs.ErrNotExist) {
-			err = errors.Join(err, gone)
+	remove := func() error {
+		if !done || !own {
+			return nil
 		}
+		if err := os.Remove(j.name); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	early := remove() // while it is locked
+	err := errors.Join(j.failed, j.Close())
+	if early != nil { // not every system removes a file that is open
+		err = errors.Join(err, remove())
 	}
 	if err != nil {
 		return journalError(j.name, err)
@@ -105,12 +140,12 @@ func (j *journalFile) end(done bool) error {
 // takeJournal opens and reads the journal of another run, to clean up by it; nil if there is none. A file that is no
 // journal stays as it is.
 func takeJournal(name string) (*journalFile, *conform.Journal, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_APPEND, 0)
+	f, err := openRegular(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, nil, journalError(name, err)
+		return nil, nil, err
 	}
 	j := &journalFile{File: f, name: name}
 	read, err := j.read()
@@ -122,16 +157,8 @@ func takeJournal(name string) (*journalFile, *conform.Journal, error) {
 
 // read locks and reads the file.
 func (j *journalFile) read() (*conform.Journal, error) {
-	switch info, err := j.Stat(); {
-	case err != nil:
-		return nil, journalError(j.name, err)
-	case !info.Mode().IsRegular():
-		return nil, usageError("--journal %s is no regular file", shownName(j.name))
-	}
-	if err := flock.Try(j.File); errors.Is(err, flock.ErrHeld) {
-		return nil, journalHeld(j.name)
-	} else if err != nil {
-		return nil, journalError(j.name, err)
+	if err := j.lock(); err != nil {
+		return nil, err
 	}
 	read, err := conform.ReadJournal(j.File)
 	switch {
