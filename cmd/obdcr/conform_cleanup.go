@@ -59,9 +59,6 @@ func (a *app) cleanUpBy(ctx context.Context, o *conformOptions, journal *journal
 			return nil, usageError("--journal %s: note: %s", shownName(o.journal), detail(err))
 		}
 	}
-	if err := journal.Truncate(read.Whole); err != nil { // a line that was cut off
-		return nil, journalError(o.journal, err)
-	}
 	c.Journal = journal // a client that is gone is not sought again, should this be ended too
 	said := a.watch(ctx, &progress{}, "interrupted: the clean-up ends; what is left stays in the journal")
 	defer said.end()

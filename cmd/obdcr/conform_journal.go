@@ -17,12 +17,20 @@ type journalFile struct {
 	*os.File
 	name   string
 	size   int64 // of what is written
+	ragged bool  // a last line may be there that a killed run has not finished: it is cut off before the next one is written
 	failed error // why a line could not be written
 }
 
 // Write writes a line, whole or not at all. The run goes on without: it deletes by what it remembers.
 func (j *journalFile) Write(line []byte) (int, error) {
-	n, err := j.File.Write(line)
+	n, err := 0, error(nil)
+	if j.ragged {
+		err = j.Truncate(j.size)
+	}
+	if err == nil {
+		j.ragged = false
+		n, err = j.File.Write(line)
+	}
 	if err == nil {
 		j.size += int64(n)
 		return n, nil
@@ -170,7 +178,7 @@ func (j *journalFile) read() (*conform.Journal, error) {
 	case err != nil:
 		return nil, journalError(j.name, err)
 	}
-	j.size = read.Whole
+	j.size, j.ragged = read.Whole, true
 	return read, nil
 }
 

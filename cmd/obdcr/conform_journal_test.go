@@ -138,39 +138,6 @@ func TestAFileThatIsNoJournalIsNeitherReadNorRemoved(t *testing.T) {
 	require.DirExists(t, dir)
 }
 
-// TestAJournalThatIsNoFileIsRefused: neither a run nor --clean-up waits for a pipe, or says that a link is gone.
-func TestAJournalThatIsNoFileIsRefused(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		return // it has no pipes in a directory
-	}
-	t.Parallel()
-	dir := t.TempDir()
-	pipe, link, file := filepath.Join(dir, "pipe"), filepath.Join(dir, "link"), filepath.Join(dir, "file")
-	require.NoError(t, exec.Command("mkfifo", pipe).Run())
-	require.NoError(t, os.WriteFile(file, []byte(`{"obdcr_conform_journal":1,"about":"","registration_endpoint":"https://b.example"}`+"\n"), 0o600))
-	require.NoError(t, os.Symlink(file, link))
-	for _, name := range []string{pipe, link, dir} {
-		refused := make(chan error, 2)
-		go func() {
-			_, err := openJournal(name)
-			refused <- err
-			_, _, err = takeJournal(name)
-			refused <- err
-		}()
-		for range 2 {
-			select {
-			case err := <-refused:
-				var exit *exitError
-				require.ErrorAs(t, err, &exit, name)
-				require.Equal(t, exitUsage, exit.code, name)
-			case <-time.After(10 * time.Second):
-				require.FailNow(t, "it waits", name)
-			}
-		}
-	}
-	require.FileExists(t, file)
-}
-
 // TestAJournalIsOfOneRunAtATime: neither another run nor --clean-up takes that of a run that goes on.
 func TestAJournalIsOfOneRunAtATime(t *testing.T) {
 	if runtime.GOOS == "windows" {

@@ -36,14 +36,17 @@ func (a *app) conform(ctx context.Context, out io.Writer, o *conformOptions) err
 	if o.cleanUp {
 		return a.conformCleanUp(ctx, o)
 	}
-	c, err := a.conformConfig(ctx, o, cases)
-	if err != nil {
-		return err
-	}
 	for _, name := range o.reports {
 		if err := canSave(name); err != nil {
 			return err
 		}
+	}
+	if _, err := os.Lstat(o.journal); err == nil { // openJournal makes it, when all else is known
+		return journalExists(o.journal)
+	}
+	c, err := a.conformConfig(ctx, o, cases)
+	if err != nil {
+		return err
 	}
 	journal, err := openJournal(o.journal)
 	if err != nil {
@@ -138,6 +141,10 @@ func listCases(out io.Writer, cases []conform.Case) error {
 
 // conformConfig makes the configuration of a run from --config and the flags.
 func (a *app) conformConfig(ctx context.Context, o *conformOptions, cases []conform.Case) (*conform.Config, error) {
+	second, err := a.secondOf(o.second)
+	if err != nil {
+		return nil, err
+	}
 	by := tpp.Credentials{Method: claims.AuthMethod(o.authMethod)}
 	t, err := a.connect(ctx, &o.clientOptions, "conform", &by)
 	if err != nil {
@@ -152,7 +159,7 @@ func (a *app) conformConfig(ctx context.Context, o *conformOptions, cases []conf
 	if err != nil {
 		return nil, err
 	}
-	c := &conform.Config{Metadata: t.metadata, Request: options, ContentType: o.mediaType(), TokenScopes: o.tokenScopes, Roots: s.roots,
+	c := &conform.Config{Metadata: t.metadata, Second: second, Request: options, ContentType: o.mediaType(), TokenScopes: o.tokenScopes, Roots: s.roots,
 		Software: conform.Registrant{Statement: statement, Signer: s.signer, KeyID: s.Kid, Certificate: s.pair()},
 		Stricter: o.stricter, Without: withoutVerbs(o, s), Filter: o.filter, Parallel: o.parallel, Timeout: o.timeout, Limit: o.limit,
 		Clock: runningOn(t.clock), Bank: strings.TrimSpace(s.Brand), About: conform.About{Tool: thisBuild().String()}}
@@ -160,9 +167,6 @@ func (a *app) conformConfig(ctx context.Context, o *conformOptions, cases []conf
 		c.Parallel, c.Watch = 1, func(h *http.Client) *http.Client { return a.observed(h, true) }
 	}
 	if err := a.conformPolicy(o, s, c); err != nil {
-		return nil, err
-	}
-	if c.Second, err = a.secondOf(o.second); err != nil {
 		return nil, err
 	}
 	if c.Certificates, err = a.badCertificates(o.badCertificates, c.Software.Certificate, c.Clock()); err != nil {
