@@ -40,8 +40,7 @@ func (r *run) keep(c *client) {
 func (r *run) rewrite(c *client) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.journal.gone(c)
-	r.journal.made(r, c)
+	r.journal.made(r, c) // it takes the place of the first line about the client
 }
 
 // keepLost keeps a registration that the bank says it has made, or may have made, without a

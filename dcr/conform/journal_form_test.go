@@ -146,6 +146,38 @@ func TestAJournalOfAnotherSoftwareIsRefused(t *testing.T) {
 	require.Len(t, left, 1, "the second software is needed for what is its own alone")
 }
 
+// TestAnUpdateTakesNoClientOutOfTheJournal: a run may be killed between any two lines, and the new credentials are what counts.
+func TestAnUpdateTakesNoClientOutOfTheJournal(t *testing.T) {
+	t.Parallel()
+	written := &lockedBuffer{}
+	var deletes atomic.Bool
+	b, c := answering(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if refused := r.Method == http.MethodDelete && !deletes.Load(); refused {
+			w.WriteHeader(http.StatusForbidden)
+			return true
+		}
+		return false
+	})
+	c.Filter, c.Journal = []string{"update.same"}, written
+	left := run(t, c).Left
+	require.NotEmpty(t, left)
+	require.NotContains(t, written.String(), `"gone"`)
+	made := strings.Count(written.String(), `"made"`)
+	require.Greater(t, made, len(left), "and the update is there")
+	disputed := written.String() + `{"disputed":"` + left[0].ClientID + `"}` + "\n"
+	for line := range strings.Lines(written.String()) {
+		if strings.Contains(line, `"made":"`+left[0].ClientID) {
+			disputed += line
+		}
+	}
+	deletes.Store(true)
+	c.Journal = nil
+	after, err := cleanUp(t, c, disputed)
+	require.NoError(t, err)
+	require.Len(t, after, 1, "an update does not end a dispute, and no client is listed twice")
+	require.Equal(t, 1, clientsAt(t, b))
+}
+
 // linesOnly is a file whose Write counts what is written, and whose other methods do not.
 type linesOnly struct {
 	bytes.Buffer

@@ -243,8 +243,13 @@ func (r *run) replay(e *entry) {
 		}
 		r.secrets.add(e.Secret)
 		r.secrets.add(e.AccessToken)
+		if i := slices.IndexFunc(r.clients, func(c *client) bool { return c.id == made.id }); i >= 0 {
+			made.disputed = r.clients[i].disputed
+			r.clients[i] = made // it is the same one with other credentials
+			return
+		}
 		r.keep(made)
-		delete(r.gone, made.id) // it is the same one with other credentials
+		delete(r.gone, made.id)
 	}
 }
 
