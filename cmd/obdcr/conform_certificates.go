@@ -72,7 +72,7 @@ func (a *app) badCertificate(kind, name string, own tls.Certificate, now time.Ti
 		return none, usageError("%s: its key is missing: it is not that of the software's transport certificate\n  fix: put certificate and key into one file",
 			f.Where())
 	}
-	if !isBad(kind, chain[0], now) || kind == "unpublished" && isOf(ownKey, chain[0]) {
+	if !isBad(kind, chain[0], now) || kind == conform.CertificateUnpublished && isOf(ownKey, chain[0]) {
 		return none, usageError("%s: this certificate is not of the kind %s: a bank that takes it would seem to fail", f.Where(), kind)
 	}
 	bad := tls.Certificate{PrivateKey: key, Leaf: chain[0]}
@@ -85,11 +85,11 @@ func (a *app) badCertificate(kind, name string, own tls.Certificate, now time.Ti
 // isBad reports whether a certificate is of its kind, as far as it tells that itself.
 func isBad(kind string, c *x509.Certificate, now time.Time) bool {
 	switch kind {
-	case "expired":
+	case conform.CertificateExpired:
 		return now.After(c.NotAfter)
-	case "not-yet":
+	case conform.CertificateNotYet:
 		return now.Before(c.NotBefore)
-	case "server-only":
+	case conform.CertificateServerOnly:
 		return slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth) && !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
 	default:
 		return true
@@ -99,6 +99,8 @@ func isBad(kind string, c *x509.Certificate, now time.Time) bool {
 // useCertificates has --test-directory issue the certificates that the chosen cases need and no
 // flag gives. A directory that does not, or not for this software, leaves those cases out.
 func (a *app) useCertificates(ctx context.Context, d *testDirectory, c *conform.Config, cases []conform.Case) error {
+	var lacked []string
+	var why error
 	for _, kind := range conform.CertificateKinds() {
 		_, given := c.Certificates[kind]
 		if given || !slices.ContainsFunc(cases, func(one conform.Case) bool { return one.ID == "certificate."+kind }) {
@@ -107,13 +109,17 @@ func (a *app) useCertificates(ctx context.Context, d *testDirectory, c *conform.
 		bad, err := d.certificate(ctx, c.Software.Certificate, kind)
 		var refused *refusedByDirectory
 		if errors.As(err, &refused) {
-			a.note("warning: --test-directory issues no certificates that a bank must refuse, so that their cases are not run:\n"+indented+"%s", detail(err))
-			return nil
+			lacked, why = append(lacked, kind), err
+			continue
 		}
 		if err != nil {
 			return a.directoryError(err)
 		}
 		c.Certificates[kind] = bad
+	}
+	if why != nil {
+		a.note("warning: --test-directory issues no certificate of the kind %s, which a bank must refuse, so that its case is not run:\n"+indented+"%s",
+			text.List(lacked), detail(why))
 	}
 	return nil
 }

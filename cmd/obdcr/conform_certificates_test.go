@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -66,6 +70,32 @@ func TestADirectoryThatIssuesNoBadCertificatesLeavesTheirCasesOut(t *testing.T) 
 			require.Equal(t, c.code, exit.code)
 		})
 	}
+}
+
+// TestADirectoryThatIssuesSomeKindsIsAskedForAll: the kinds that it refuses are told, and the others are taken.
+func TestADirectoryThatIssuesSomeKindsIsAskedForAll(t *testing.T) {
+	t.Parallel()
+	directory, err := ssatest.New(ssatest.Options{})
+	require.NoError(t, err)
+	t.Cleanup(directory.Close)
+	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
+	require.NoError(t, err)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if kind := r.URL.Query().Get("kind"); kind == conform.CertificateExpired || kind == conform.CertificateServerOnly {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		good := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: software.TransportCertificate.Certificate[0]})
+		_ = json.NewEncoder(w).Encode(map[string]string{"certificate": string(good)})
+	}))
+	t.Cleanup(server.Close)
+	cases, err := conform.Select("certificate")
+	require.NoError(t, err)
+	said, config := new(bytes.Buffer), &conform.Config{Certificates: map[string]tls.Certificate{},
+		Software: conform.Registrant{Certificate: software.TransportCertificate}}
+	require.NoError(t, (&app{err: said}).useCertificates(t.Context(), &testDirectory{address: server.URL, http: server.Client()}, config, cases))
+	require.ElementsMatch(t, []string{conform.CertificateNotYet, conform.CertificateUnpublished}, slices.Collect(maps.Keys(config.Certificates)))
+	require.Contains(t, said.String(), "expired, server-only")
 }
 
 // TestBadCertificatesComeFromFilesToo: of the software's own key, or with a key of their own; what is no such certificate

@@ -87,7 +87,8 @@ func (a *app) conformed(out io.Writer, o *conformOptions, report *conform.Report
 		a.note("%s may be left: the report names each, and --journal %s keeps them for --clean-up", counted(len(report.Left), "client"), shownName(journal.name))
 	}
 	if report.Interrupted {
-		a.note("interrupted: %d of %d cases were played", len(report.Results)-report.Counts[conform.NotRun], len(report.Results))
+		none := report.Counts[conform.NotRun] + report.Counts[conform.NotOffered]
+		a.note("interrupted: %d of %d cases were played; the others were not run, or are not offered", len(report.Results)-none, len(report.Results))
 	}
 	faults := []error{journal.end(len(report.Left) == 0)}
 	for _, name := range o.reports {

@@ -64,7 +64,7 @@ var getCases = []Case{
 				}
 			}
 		}},
-	{ID: "get.body", Group: "get", Title: "GET with a body answers as without", Citation: rfc("9110", "9.3.1"), Needs: verbNeeds(NeedGet),
+	{ID: "get.body", Group: "get", Title: "GET with a Content-Type, and no body, answers as without", Citation: rfc("9110", "9.3.1"), Needs: verbNeeds(NeedGet),
 		run: func(p *play) {
 			x := p.get(p.registered(), onHTTP(func(q *http.Request) { q.Header.Set("Content-Type", "application/jwt") }))
 			p.expectStatus(x, http.StatusOK)
