@@ -12,7 +12,7 @@ CAS = /etc/ssl/certs/ca-certificates.crt
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-test: ## run all tests, as a laptop can: in some two minutes
+test: ## run all tests, as a laptop can: in two to three minutes
 	go test ./...
 
 short: ## run all tests with few repetitions, for the inner loop

@@ -16,7 +16,7 @@ import (
 func TestAFirstCauseIsSaidWhateverTheFormOfTheReportIs(t *testing.T) {
 	t.Parallel()
 	b := newTinyBank(t)
-	b.instead = func(w http.ResponseWriter, r *http.Request) bool {
+	b.answer(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPost || r.URL.Path == "/token" {
 			return false
 		}
@@ -24,7 +24,7 @@ func TestAFirstCauseIsSaidWhateverTheFormOfTheReportIs(t *testing.T) {
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, `{"error":"invalid_client_metadata","error_description":"aud is another bank"}`)
 		return true
-	}
+	})
 	code, out, said := call(b.args("--filter", "register.iss-*")...)
 	require.Equal(t, 1, code, said)
 	require.Contains(t, out, "FIRST CAUSE")

@@ -54,10 +54,20 @@ func newTinyBank(t *testing.T) *tinyBank {
 	return b
 }
 
+// answer has a function answer requests, nil the bank itself.
+func (b *tinyBank) answer(instead func(w http.ResponseWriter, r *http.Request) bool) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.instead = instead
+}
+
 // ServeHTTP answers a request.
 func (b *tinyBank) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
-	if b.instead != nil && b.instead(w, r) {
+	b.mutex.Lock()
+	instead := b.instead
+	b.mutex.Unlock()
+	if instead != nil && instead(w, r) {
 		return
 	}
 	b.mutex.Lock()
@@ -199,12 +209,12 @@ func TestAConfigurationThatSaysNothingOfDELETELeavesNoClient(t *testing.T) {
 	require.Empty(t, b.clients)
 	require.NoFileExists(t, b.file("journal"))
 
-	b.instead = func(w http.ResponseWriter, r *http.Request) bool {
+	b.answer(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodDelete {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 		}
 		return r.Method == http.MethodDelete
-	}
+	})
 	_, _, said = call(b.args("--filter", "register.valid")...)
 	require.Len(t, b.clients, 1)
 	require.FileExists(t, b.file("journal"), "a client is left")
@@ -214,7 +224,7 @@ func TestAConfigurationThatSaysNothingOfDELETELeavesNoClient(t *testing.T) {
 	code, _, said = call(b.args("--filter", "register.valid")...)
 	require.Equal(t, exitUsage, code, said)
 	require.Contains(t, said, "another --journal")
-	b.instead = nil
+	b.answer(nil)
 	code, _, said = call(b.args("--clean-up")...)
 	require.Equal(t, exitFine, code, said)
 	require.Empty(t, b.clients)
@@ -225,10 +235,10 @@ func TestAConfigurationThatSaysNothingOfDELETELeavesNoClient(t *testing.T) {
 func TestWhatABankThatAnswers500HasLeftIsToldInShort(t *testing.T) {
 	t.Parallel()
 	b := newTinyBank(t)
-	b.instead = func(w http.ResponseWriter, _ *http.Request) bool {
+	b.answer(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(http.StatusInternalServerError)
 		return true
-	}
+	})
 	_, _, said := call(b.args("--filter", "register")...)
 	require.Contains(t, said, "the answer was 500")
 	require.Less(t, strings.Count(said, "\n"), 12, said)
@@ -263,13 +273,13 @@ func TestASecondSignalEndsTheCleanUpAtOnce(t *testing.T) {
 	b := newTinyBank(t)
 	arrived := make(chan struct{})
 	var once sync.Once
-	b.instead = func(_ http.ResponseWriter, r *http.Request) bool {
+	b.answer(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/token" { // the clean-up hangs
 			once.Do(func() { close(arrived) })
 			<-r.Context().Done()
 		}
 		return r.URL.Path == "/token"
-	}
+	})
 	r := &running{dir: b.dir, out: newOutput(), err: newOutput(), ended: make(chan struct{})}
 	r.cmd = exec.Command(program(t, "obdcr"), b.args("--filter", "register.valid", "--timeout", "5m")...)
 	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = b.dir, r.out, r.err
@@ -299,7 +309,7 @@ func TestASecondSignalEndsTheCleanUpAtOnce(t *testing.T) {
 	require.Less(t, time.Since(begun), 20*time.Second)
 	require.Empty(t, r.out.String(), "no report")
 	require.Equal(t, []string{"client-1"}, clientsOfJournal(t, b.file("journal")))
-	b.instead = nil
+	b.answer(nil)
 	code, _, said := call(b.args("--clean-up")...)
 	require.Equal(t, exitFine, code, said)
 	require.Empty(t, b.clients)
@@ -309,7 +319,7 @@ func TestASecondSignalEndsTheCleanUpAtOnce(t *testing.T) {
 func TestMisusedConfigurationsOfConformAreTold(t *testing.T) {
 	t.Parallel()
 	b := newTinyBank(t)
-	b.instead = func(http.ResponseWriter, *http.Request) bool { t.Error("a request came"); return true }
+	b.answer(func(http.ResponseWriter, *http.Request) bool { t.Error("a request came"); return true })
 	second := b.file("second.json")
 	data, err := os.ReadFile(b.file("conformance.json"))
 	require.NoError(t, err)

@@ -73,12 +73,12 @@ func TestWhatIsWrongHereIsToldBeforeAnythingIsSent(t *testing.T) {
 	b := newTinyBank(t)
 	var mutex sync.Mutex
 	asked := 0
-	b.instead = func(http.ResponseWriter, *http.Request) bool {
+	b.answer(func(http.ResponseWriter, *http.Request) bool {
 		mutex.Lock()
 		defer mutex.Unlock()
 		asked++
 		return false
-	}
+	})
 	there := b.file("there")
 	require.NoError(t, os.WriteFile(there, []byte("notes"), 0o600))
 	discovery := b.server.URL + "/.well-known/openid-configuration"
