@@ -22,11 +22,7 @@ import (
 // TestASignalEndsTheWaitAndSaysWhatTheBankMayHaveDone: nothing is left of the file for the
 // answer.
 func TestASignalEndsTheWaitAndSaysWhatTheBankMayHaveDone(t *testing.T) {
-	directory, err := ssatest.New(ssatest.Options{})
-	require.NoError(t, err)
-	t.Cleanup(directory.Close)
-	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
-	require.NoError(t, err)
+	directory, software := newSoftwareOf(t, ssatest.Options{})
 	own, err := directory.ServerCertificate("127.0.0.1")
 	require.NoError(t, err)
 	arrived := make(chan struct{})

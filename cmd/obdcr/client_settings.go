@@ -30,7 +30,7 @@ func (a *app) settings(o *clientOptions) (*settings, error) {
 		return nil, err
 	}
 	s := &settings{Config: &obieconfig.Config{}}
-	config, err := a.readConfig(o.config, s)
+	config, err := a.readConfig("--config", o.config, s)
 	if err != nil {
 		return nil, err
 	}
@@ -58,12 +58,12 @@ func (a *app) settings(o *clientOptions) (*settings, error) {
 	return s, nil
 }
 
-// readConfig reads the file of --config into the settings; nil if name is "".
-func (a *app) readConfig(name string, s *settings) (*input.File, error) {
+// readConfig reads a config.json, the file of a flag, into the settings; nil if name is "".
+func (a *app) readConfig(flag, name string, s *settings) (*input.File, error) {
 	if name == "" {
 		return nil, nil
 	}
-	f, err := a.open("--config", name)
+	f, err := a.open(flag, name)
 	if err != nil {
 		return nil, err
 	}

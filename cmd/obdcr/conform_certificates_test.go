@@ -27,11 +27,7 @@ import (
 // ends it before it begins. Certificates that no chosen case needs are not asked for.
 func TestADirectoryThatIssuesNoBadCertificatesLeavesTheirCasesOut(t *testing.T) {
 	t.Parallel()
-	directory, err := ssatest.New(ssatest.Options{})
-	require.NoError(t, err)
-	t.Cleanup(directory.Close)
-	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
-	require.NoError(t, err)
+	_, software := newSoftwareOf(t, ssatest.Options{})
 	for name, c := range map[string]struct {
 		filter, answer string
 		status         int
@@ -75,11 +71,7 @@ func TestADirectoryThatIssuesNoBadCertificatesLeavesTheirCasesOut(t *testing.T) 
 // TestADirectoryThatIssuesSomeKindsIsAskedForAll: the kinds that it refuses are told, and the others are taken.
 func TestADirectoryThatIssuesSomeKindsIsAskedForAll(t *testing.T) {
 	t.Parallel()
-	directory, err := ssatest.New(ssatest.Options{})
-	require.NoError(t, err)
-	t.Cleanup(directory.Close)
-	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
-	require.NoError(t, err)
+	_, software := newSoftwareOf(t, ssatest.Options{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if kind := r.URL.Query().Get("kind"); kind == conform.CertificateExpired || kind == conform.CertificateServerOnly {
 			w.WriteHeader(http.StatusBadRequest)
@@ -102,11 +94,7 @@ func TestADirectoryThatIssuesSomeKindsIsAskedForAll(t *testing.T) {
 // is wrong usage, and nothing is sent.
 func TestBadCertificatesComeFromFilesToo(t *testing.T) {
 	t.Parallel()
-	directory, err := ssatest.New(ssatest.Options{})
-	require.NoError(t, err)
-	t.Cleanup(directory.Close)
-	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
-	require.NoError(t, err)
+	directory, software := newSoftwareOf(t, ssatest.Options{})
 	dir := t.TempDir()
 	write := func(name string, c tls.Certificate, withKey bool) string {
 		certificate, key, err := ssatest.PEM(c)

@@ -115,7 +115,7 @@ func (a *app) secondOf(name string) (*conform.Registrant, error) {
 		return nil, nil
 	}
 	s := &settings{Config: &obieconfig.Config{}}
-	if _, err := a.readConfig(name, s); err != nil {
+	if _, err := a.readConfig("--second", name, s); err != nil {
 		return nil, err
 	}
 	second, err := registrantOf(s.Config)

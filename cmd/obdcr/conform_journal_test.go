@@ -36,11 +36,7 @@ type tinyBank struct {
 // newTinyBank starts a bank, and writes the files of a TPP.
 func newTinyBank(t *testing.T) *tinyBank {
 	t.Helper()
-	directory, err := ssatest.New(ssatest.Options{})
-	require.NoError(t, err)
-	t.Cleanup(directory.Close)
-	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
-	require.NoError(t, err)
+	directory, software := newSoftwareOf(t, ssatest.Options{})
 	own, err := directory.ServerCertificate("127.0.0.1")
 	require.NoError(t, err)
 	b := &tinyBank{clients: map[string]bool{}, dir: t.TempDir()}

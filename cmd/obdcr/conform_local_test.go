@@ -85,6 +85,7 @@ func TestWhatIsWrongHereIsToldBeforeAnythingIsSent(t *testing.T) {
 	for _, wrong := range [][]string{{"--report", b.file("none/report.json")}, {"--journal", there}, {"--second", b.file("none.json")}} {
 		code, _, said := call(b.args(append(wrong, "--discovery", discovery, "--test-directory", b.server.URL)...)...)
 		require.Contains(t, []int{exitUsage, exitIO}, code, said)
+		require.Contains(t, said, wrong[0])
 		require.Contains(t, said, filepath.Base(wrong[1]))
 		require.Zero(t, asked, said)
 	}

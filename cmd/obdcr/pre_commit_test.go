@@ -42,11 +42,7 @@ func hooks(t *testing.T) map[string]hook {
 // project fills a folder with a good request and statement, and bad ones.
 func project(t *testing.T, dir string) {
 	t.Helper()
-	directory, err := ssatest.New(ssatest.Options{})
-	require.NoError(t, err)
-	t.Cleanup(directory.Close)
-	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
-	require.NoError(t, err)
+	_, software := newSoftwareOf(t, ssatest.Options{})
 	claims := software.Request("0015800001041RHAAY")
 	request, err := software.Sign(&claims)
 	require.NoError(t, err)

@@ -165,9 +165,16 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// newSoftware is a software of the time of the scripts, the same in each run.
 func newSoftware(t *testing.T) (*ssatest.Directory, *ssatest.EnrolledSoftware) {
 	t.Helper()
-	directory, err := ssatest.New(ssatest.Options{Deterministic: true, Clock: func() time.Time { return scriptTime }})
+	return newSoftwareOf(t, ssatest.Options{Deterministic: true, Clock: func() time.Time { return scriptTime }})
+}
+
+// newSoftwareOf is the software of a directory that ends with the test.
+func newSoftwareOf(t *testing.T, o ssatest.Options) (*ssatest.Directory, *ssatest.EnrolledSoftware) {
+	t.Helper()
+	directory, err := ssatest.New(o)
 	require.NoError(t, err)
 	t.Cleanup(directory.Close)
 	software, err := directory.NewSoftware(ssatest.SoftwareOptions{})
