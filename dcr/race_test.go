@@ -20,7 +20,8 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-const crowd = 64
+// crowd is how many act at once.
+var crowd = map[bool]int{false: 32, true: 64}[fulltest.Asked()]
 
 // onEachStore runs a race on every store, alone and with an authorization server.
 func onEachStore(t *testing.T, policy func(*validate.Policy), race func(t *testing.T, rounds int, b *office, server *authorizationServer)) {

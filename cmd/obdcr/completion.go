@@ -25,5 +25,4 @@ func showCompletion(c *cobra.Command) {
 		shell.Long = shell.Short + ". The first example is for the running shell, another one for all new shells."
 		shell.Example = completionExamples[shell.Name()]
 	}
-	wrapHelp(c)
 }

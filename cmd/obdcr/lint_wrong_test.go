@@ -44,20 +44,22 @@ func lintJSON(t *testing.T, args ...string) (code int, reports []told) {
 }
 
 // brokenTokens are files that end in .jwt and are no tokens.
-var brokenTokens = map[string]string{
-	"empty": "", "blanks": " \n", "HTML": "<html><body>Sign in</body></html>", "text": "not a token\n", "JWE": "eyJhbGciOiJkaXIifQ.a.b.c.d",
-	"NULs": strings.Repeat("\x00", 100), "long NULs": strings.Repeat("\x00", 70_000), "bytes": strings.Repeat("\xfe\x01", 35_000),
-	"letters": strings.Repeat("a", dcr.MaxRequestBody+1), "text of a MiB": strings.Repeat("a b\n", 1<<18), "more than a MiB": strings.Repeat("a b\n", 1<<19),
-	"a flattened JWS": `{"payload":"` + strings.Repeat("a", 70_000) + `","protected":"e30","signature":"AA"}`, "broken JSON": `{"iss": `,
-	"long broken JSON": `{"iss": "` + strings.Repeat("a", 70_000), "long HTML": "<html>" + strings.Repeat("<p>", 30_000), "an array": `["a"]`,
-	"a short flattened JWS": `{"payload":"e30","protected":"e30","signature":"AA"}`, "a refusal": `{"error":"invalid_client","error_description":"no"}`,
-	"an object": `{"a": 1}`, "half a token": "eyJhbGciOiJQUzI1NiJ9.e30", "a Latin-1 text": "caf\xe9", "a broken PEM": "-----BEGIN CERTIFICATE-----\nMII",
+func brokenTokens() map[string]string {
+	return map[string]string{
+		"empty": "", "blanks": " \n", "HTML": "<html><body>Sign in</body></html>", "text": "not a token\n", "JWE": "eyJhbGciOiJkaXIifQ.a.b.c.d",
+		"NULs": strings.Repeat("\x00", 100), "long NULs": strings.Repeat("\x00", 70_000), "bytes": strings.Repeat("\xfe\x01", 35_000),
+		"letters": strings.Repeat("a", dcr.MaxRequestBody+1), "text of a MiB": strings.Repeat("a b\n", 1<<18), "more than a MiB": strings.Repeat("a b\n", 1<<19),
+		"a flattened JWS": `{"payload":"` + strings.Repeat("a", 70_000) + `","protected":"e30","signature":"AA"}`, "broken JSON": `{"iss": `,
+		"long broken JSON": `{"iss": "` + strings.Repeat("a", 70_000), "long HTML": "<html>" + strings.Repeat("<p>", 30_000), "an array": `["a"]`,
+		"a short flattened JWS": `{"payload":"e30","protected":"e30","signature":"AA"}`, "a refusal": `{"error":"invalid_client","error_description":"no"}`,
+		"an object": `{"a": 1}`, "half a token": "eyJhbGciOiJQUzI1NiJ9.e30", "a Latin-1 text": "caf\xe9", "a broken PEM": "-----BEGIN CERTIFICATE-----\nMII",
+	}
 }
 
 // A file of a folder that ends as a token does is judged, whatever it holds. Over 64 KiB the
 // size is what is wrong with it, as at the bank.
 func TestABrokenTokenInAFolderFails(t *testing.T) {
-	for name, data := range brokenTokens {
+	for name, data := range brokenTokens() {
 		for _, extension := range tokenExtensions() {
 			dir := t.TempDir()
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "x"+extension), []byte(data), 0o600))
@@ -101,7 +103,7 @@ func TestTheAnswerToAWrongFileIsTheBanks(t *testing.T) {
 	samples, err := inputtest.New(bank.Directory(), tpp.Software())
 	require.NoError(t, err)
 	path, compared := filepath.Join(t.TempDir(), "x.jwt"), 0
-	for _, files := range []map[string]string{brokenTokens, samples.Files} {
+	for _, files := range []map[string]string{brokenTokens(), samples.Files} {
 		for name, data := range files {
 			require.NoError(t, os.WriteFile(path, []byte(data), 0o600))
 			_, reports := lintJSON(t, path)

@@ -23,15 +23,11 @@ func helpful(root *cobra.Command) {
 		".LocalFlags.FlagUsages", ".LocalFlags"+wrapped,
 		".InheritedFlags.FlagUsages", ".InheritedFlags"+wrapped,
 	).Replace(root.UsageTemplate()))
-	wrapHelp(root)
-}
-
-// wrapHelp wraps the descriptions of a command and of those below it.
-func wrapHelp(c *cobra.Command) {
-	c.Long = text.WrapParagraphs(c.Long, columns)
-	for _, below := range c.Commands() {
-		wrapHelp(below)
-	}
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(c *cobra.Command, args []string) {
+		c.Long = text.WrapParagraphs(c.Long, columns)
+		help(c, args)
+	})
 }
 
 // flagError says which flag an unknown one is near to.

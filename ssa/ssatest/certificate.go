@@ -10,9 +10,13 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -28,12 +32,54 @@ var documentSigning = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 10, 3, 12}
 
 // authority is the CA. Its signatures are RSA PKCS #1 v1.5, which is deterministic.
 type authority struct {
-	key  *rsa.PrivateKey
+	key  *authorityKey
 	cert *x509.Certificate
 }
 
+// authorityKey keeps what it has signed, since the directories of a process issue the same
+// certificates again and again.
+type authorityKey struct {
+	key  *rsa.PrivateKey
+	mu   sync.Mutex
+	kept map[[sha256.Size]byte][]byte
+}
+
+// maxKept is how many signatures a key keeps.
+const maxKept = 4096
+
+// authorityKeys has the key of each set.
+var authorityKeys = []func() (*authorityKey, error){sandboxSet: keyOfAuthority(sandboxSet), productionSet: keyOfAuthority(productionSet)}
+
+func keyOfAuthority(set keySet) func() (*authorityKey, error) {
+	return sync.OnceValues(func() (*authorityKey, error) {
+		key, err := set.rsaKey(caKey)
+		return &authorityKey{key: key, kept: map[[sha256.Size]byte][]byte{}}, err
+	})
+}
+
+// Public is the public key.
+func (k *authorityKey) Public() crypto.PublicKey { return k.key.Public() }
+
+// Sign signs a digest by SHA-256 with PKCS #1 v1.5, as all certificates are signed.
+func (k *authorityKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if _, pss := opts.(*rsa.PSSOptions); pss || opts.HashFunc() != crypto.SHA256 || len(digest) != sha256.Size {
+		return nil, errors.New("ssatest: the CA signs by SHA-256 with RSA alone")
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at := [sha256.Size]byte(digest)
+	if signature, known := k.kept[at]; known {
+		return slices.Clone(signature), nil
+	}
+	signature, err := k.key.Sign(random, digest, opts)
+	if err == nil && len(k.kept) < maxKept {
+		k.kept[at] = slices.Clone(signature)
+	}
+	return signature, err
+}
+
 func newAuthority(set keySet, env string) (*authority, error) {
-	key, err := set.rsaKey(caKey)
+	key, err := authorityKeys[set]()
 	if err != nil {
 		return nil, err
 	}

@@ -59,10 +59,11 @@ func Repeatable(key crypto.Signer) crypto.Signer { return repeatable{key} }
 // keySet gives the keys of one set by their place.
 type keySet int
 
-// rsaKey is the RSA key at a place. Beyond the embedded ones it is a fresh key.
+// rsaKey is the RSA key at a place. Beyond the embedded ones it is a fresh key of this
+// process.
 func (s keySet) rsaKey(place int) (*rsa.PrivateKey, error) {
 	if place >= keysOfASet {
-		return rsa.GenerateKey(rand.Reader, 2048)
+		return freshKey(s, place)
 	}
 	all := embedded()
 	at := int(s)*keysOfASet + place
@@ -70,6 +71,26 @@ func (s keySet) rsaKey(place int) (*rsa.PrivateKey, error) {
 		return nil, fmt.Errorf("ssatest: there is no embedded key %d", at)
 	}
 	return all[at]()
+}
+
+// freshKeys have a key for each set and place beyond the embedded ones, since the directories
+// of a process would make each of them anew.
+var freshKeys sync.Map
+
+// keptFresh is how many places of a set keep their fresh key.
+const keptFresh = 256
+
+func freshKey(s keySet, place int) (*rsa.PrivateKey, error) {
+	generate := func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }
+	if place >= keptFresh {
+		return generate()
+	}
+	type at struct {
+		set   keySet
+		place int
+	}
+	kept, _ := freshKeys.LoadOrStore(at{s, place}, sync.OnceValues(generate))
+	return kept.(func() (*rsa.PrivateKey, error))() // nothing else is stored
 }
 
 // ecKey is the P-256 key at a place, derived from the place alone.
