@@ -39,7 +39,7 @@ const killOrder = "OBDCR_KILL_ORDER"
 
 // TestMain runs the child if the parent asked for it.
 func TestMain(m *testing.M) {
-	fulltest.FilesInMemory()
+	fulltest.Quick()
 	if file := os.Getenv(killOrder); file != "" {
 		fmt.Fprintln(os.Stderr, obey(file))
 		os.Exit(1)

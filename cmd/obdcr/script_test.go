@@ -28,7 +28,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	fulltest.FilesInMemory()
+	fulltest.Quick()
 	testscript.Main(m, map[string]func(){
 		"obdcr":       main,
 		"curl":        curlMain,

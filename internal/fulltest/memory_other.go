@@ -2,5 +2,5 @@
 
 package fulltest
 
-// FilesInMemory does nothing here: there is no folder in memory.
-func FilesInMemory() {}
+// filesInMemory does nothing here: there is no folder in memory.
+func filesInMemory() {}

@@ -114,6 +114,7 @@ func lostChanges() []lost {
 // just before its answer reaches the store: either way the change is made once, and the store
 // says so.
 func TestALostCommitIsFoundOut(t *testing.T) {
+	t.Parallel()
 	for _, options := range []string{"", serializable} {
 		h, ok := homeOf(t, options)
 		if !ok {

@@ -8,6 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	fulltest.FilesInMemory()
+	fulltest.Quick()
 	os.Exit(m.Run())
 }

@@ -15,6 +15,7 @@ import (
 // TestBothStoresAgree asks the store in memory and the one in PostgreSQL the same things in
 // any order: they give the same answers and hold the same records.
 func TestBothStoresAgree(t *testing.T) {
+	t.Parallel()
 	h, ok := homeOf(t, "")
 	if !ok {
 		return

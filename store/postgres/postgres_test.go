@@ -39,6 +39,7 @@ func keepsTheContract(t *testing.T, h *home, rounds int) {
 }
 
 func TestTwoStoresOnOneDatabaseKeepTheContract(t *testing.T) {
+	t.Parallel()
 	if h, ok := homeOf(t, ""); ok {
 		keepsTheContract(t, h, fulltest.Rounds(2))
 	}

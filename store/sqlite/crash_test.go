@@ -36,7 +36,7 @@ const (
 
 // TestMain is the child where the parent says so.
 func TestMain(m *testing.M) {
-	fulltest.FilesInMemory()
+	fulltest.Quick()
 	if path := os.Getenv(faultyDisk); path != "" {
 		os.Exit(registerThroughFaults(path))
 	}

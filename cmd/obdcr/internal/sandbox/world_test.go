@@ -53,7 +53,7 @@ var made = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	fulltest.FilesInMemory()
+	fulltest.Quick()
 	code := m.Run()
 	if keys != "" {
 		_ = os.RemoveAll(keys)
