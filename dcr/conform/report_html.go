@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/obdcr/obdcr/internal/text"
 )
@@ -15,11 +16,13 @@ import (
 var htmlTemplate string
 
 // htmlPage is the template of a report.
-var htmlPage = template.Must(template.New("report").Funcs(template.FuncMap{
-	"seconds": seconds, "pretty": pretty, "words": Verdict.words, "join": strings.Join, "slug": slug,
-	"bad":     Verdict.bad,
-	"verdict": func(i int) Verdict { return Verdicts()[i] },
-}).Parse(htmlTemplate))
+var htmlPage = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("report").Funcs(template.FuncMap{
+		"seconds": seconds, "pretty": pretty, "words": Verdict.words, "join": strings.Join, "slug": slug,
+		"bad":     Verdict.bad,
+		"verdict": func(i int) Verdict { return Verdicts()[i] },
+	}).Parse(htmlTemplate))
+})
 
 // htmlReport is what the template shows.
 type htmlReport struct {
@@ -35,7 +38,7 @@ type htmlReport struct {
 // keeps to the colours that the reader's system has.
 func (r *Report) WriteHTML(w io.Writer) error {
 	failures := slices.DeleteFunc(slices.Clone(r.Results), func(c CaseResult) bool { return !c.Verdict.bad() })
-	return htmlPage.Execute(w, htmlReport{Report: r, Groups: r.groups(), Matrix: r.matrix(), Verdicts: Verdicts(), Failures: failures, Tally: r.tally()})
+	return htmlPage().Execute(w, htmlReport{Report: r, Groups: r.groups(), Matrix: r.matrix(), Verdicts: Verdicts(), Failures: failures, Tally: r.tally()})
 }
 
 // slug makes the ID of a case one of an element, another one for each.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -19,7 +20,7 @@ var pagesText string
 //go:embed provider.css
 var styleText []byte
 
-var pages = template.Must(template.New("").Parse(pagesText))
+var pages = sync.OnceValue(func() *template.Template { return template.Must(template.New("").Parse(pagesText)) })
 
 // maxFailures is how often a password or a code may be wrong in one sign-in.
 const maxFailures = 5
@@ -55,7 +56,7 @@ func show(w http.ResponseWriter, status int, name, redirectURI string, p *page) 
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "same-origin")
 	w.WriteHeader(status)
-	_ = pages.ExecuteTemplate(w, name, p) // an error means that the client has hung up
+	_ = pages().ExecuteTemplate(w, name, p) // an error means that the client has hung up
 }
 
 // complainAbout answers with a page that leads nowhere.

@@ -14,6 +14,7 @@ import (
 	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/vectors/signed"
+	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
@@ -49,7 +50,8 @@ func as(document json.RawMessage, own []string) dcrtest.Mutation {
 	})
 }
 
-// A live vector shows the same when another software sends it to another bank, now.
+// A live vector shows the same when another software sends it to another bank, now. An ordinary
+// run plays each third vector of a policy.
 func TestALiveVectorShowsTheSameWhoeverSendsIt(t *testing.T) {
 	t.Parallel()
 	d, err := ssatest.New(ssatest.Options{})
@@ -85,7 +87,10 @@ func playLive(t *testing.T, d *ssatest.Directory, tpp *dcrtest.TPP, group []*sig
 			c.Logger = slog.New(slog.DiscardHandler)
 		}))
 	here := tpp.At(bank)
-	for _, v := range group {
+	for i, v := range group {
+		if !fulltest.Asked() && i%3 != 0 {
+			continue
+		}
 		records.Memory = store.NewMemory(time.Now)
 		_, err := here.Register(dcrtest.Statement(as(v.Documents.SSA, ownInSSA)), as(v.Documents.Request, ownInRequest))
 		refusal, refused := errors.AsType[*dcrtest.Refusal](err)
