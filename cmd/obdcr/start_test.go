@@ -24,6 +24,6 @@ func TestTheCommandStartsWithoutWork(t *testing.T) {
 	for _, line := range found {
 		bytes, err := strconv.Atoi(line[2])
 		require.NoError(t, err)
-		require.Less(t, bytes, 1<<18, "%s allocates before main", line[1])
+		require.Less(t, bytes, 1<<19, "%s allocates before main", line[1])
 	}
 }
