@@ -107,7 +107,7 @@ func liveInContainer(t *testing.T, image stage, c *container, public string) {
 	end := func(p *realtest.Process, signal syscall.Signal) {
 		program := c.pid() // alone, as container engines do
 		require.NoError(t, syscall.Kill(program, signal))
-		require.Eventually(t, func() bool { return p.Ended() && syscall.Kill(program, 0) != nil }, 30*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return p.Ended() && syscall.Kill(program, 0) != nil }, time.Minute, 50*time.Millisecond)
 	}
 	first := begin()
 	info, err := os.Stat(c.volume("obdcr.db"))

@@ -90,6 +90,6 @@ func serveInContainer(t *testing.T, image stage, c *container) {
 	_, err = w.Register(t, w.Client(t, w.Software, "127.0.0.1:"+port))
 	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(c.pid(), syscall.SIGTERM))
-	require.Eventually(t, p.Ended, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, p.Ended, time.Minute, 50*time.Millisecond)
 	require.NotContains(t, p.Output(), `"level":"ERROR"`)
 }

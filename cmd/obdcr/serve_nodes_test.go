@@ -144,7 +144,7 @@ func unavailable(t *testing.T, w *servicetest.World, bank *serving, ready func()
 	var refused *tpp.ResponseError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, http.StatusServiceUnavailable, refused.Status)
-	require.Eventually(t, func() bool { return ready() == http.StatusServiceUnavailable }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return ready() == http.StatusServiceUnavailable }, time.Minute, 50*time.Millisecond)
 }
 
 // TestServeWithoutItsDatabase: a bank whose database is away does not begin; one that has
@@ -169,7 +169,7 @@ func TestServeWithoutItsDatabase(t *testing.T) {
 	require.NotContains(t, said, dsn)
 
 	database.Start(t)
-	require.Eventually(t, func() bool { return ready() == http.StatusOK }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return ready() == http.StatusOK }, time.Minute, 50*time.Millisecond)
 	_, err := w.Register(t, w.Client(t, w.Software, bank.address))
 	require.NoError(t, err, "with a new request")
 	require.False(t, bank.Ended())
@@ -193,7 +193,7 @@ func TestServeWithADatabaseThatIsReadOnly(t *testing.T) {
 	readOnly("on")
 	unavailable(t, w, bank, ready)
 	readOnly("off")
-	require.Eventually(t, func() bool { return ready() == http.StatusOK }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return ready() == http.StatusOK }, time.Minute, 50*time.Millisecond)
 	_, err := w.Register(t, w.Client(t, w.Software, bank.address))
 	require.NoError(t, err, "with a new request")
 }

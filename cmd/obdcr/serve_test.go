@@ -48,7 +48,7 @@ func serveProcess(t *testing.T, folder string) *serving {
 // outputHas waits until a process has printed the words, and returns all that it printed.
 func outputHas(t *testing.T, p *realtest.Process, words string) string {
 	t.Helper()
-	require.Eventually(t, func() bool { return p.Ended() || strings.Contains(p.Output(), words) }, 30*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return p.Ended() || strings.Contains(p.Output(), words) }, time.Minute, 5*time.Millisecond)
 	require.Contains(t, p.Output(), words)
 	return p.Output()
 }
@@ -107,7 +107,7 @@ func TestASecondSignalEndsServeAtOnce(t *testing.T) {
 	require.NoError(t, s.process.Signal(syscall.SIGTERM))
 	require.Never(t, s.Ended, 500*time.Millisecond, 10*time.Millisecond)
 	require.NoError(t, s.process.Signal(syscall.SIGTERM))
-	require.Eventually(t, s.Ended, 3*time.Second, 10*time.Millisecond, "before the hook's time is up")
+	require.Eventually(t, s.Ended, 20*time.Second, 10*time.Millisecond, "before the hook's time is up")
 	require.Error(t, <-answered)
 }
 

@@ -330,7 +330,7 @@ func TestATPPFollowsTheDocumentToTheBank(t *testing.T) {
 	b := w.bank(t)
 	go func() { served <- b.Serve(ctx, l) }()
 	transport := w.transport(t, w.software.TransportCertificate)
-	require.Eventually(t, func() bool { return b.Discovery() != nil }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return b.Discovery() != nil }, time.Minute, time.Millisecond)
 	metadata, err := tpp.Discover(t.Context(), w.config.Issuer+wellKnown, transport)
 	require.NoError(t, err)
 	client, err := tpp.NewClient(tpp.Config{HTTP: transport, Signer: w.software.SigningKey, KeyID: w.software.SigningKeyID, Metadata: metadata})

@@ -15,7 +15,7 @@ func TestAServerEndsWhenItIsToldTo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := Start(t, exec.CommandContext(t.Context(), "sh", "-c", "echo ready; sleep 600 & wait"))
 			require.False(t, p.Ended())
-			require.Eventually(t, func() bool { return p.Output() == "ready\n" }, 10*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return p.Output() == "ready\n" }, time.Minute, 10*time.Millisecond)
 			end(p)
 			require.True(t, p.Ended())
 		})

@@ -95,10 +95,10 @@ func TestARegistrationWaitsForFewChangesOfAPortal(t *testing.T) {
 		defer s.write.line.mu.Unlock()
 		return len(s.write.line.queue)
 	}
-	require.Eventually(t, func() bool { return waiting() == maxAside }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return waiting() == maxAside }, time.Minute, time.Millisecond)
 	var registered error
 	group.Go(func() { registered = s.Create(context.Background(), store.Client{ID: "a"}, store.Change{}) })
-	require.Eventually(t, func() bool { return waiting() == maxAside+1 }, 5*time.Second, time.Millisecond, "it is next in the line")
+	require.Eventually(t, func() bool { return waiting() == maxAside+1 }, time.Minute, time.Millisecond, "it is next in the line")
 	s.write.turn <- struct{}{}
 	group.Wait()
 	require.NoError(t, errors.Join(append(errs, registered)...))

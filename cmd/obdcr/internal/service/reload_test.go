@@ -106,7 +106,7 @@ func presented(t *testing.T, address string) []byte {
 // waitFor waits until the log has the words as often as they are wanted.
 func (s *served) waitFor(t *testing.T, words string, times int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Count(s.log.String(), words) >= times }, 20*time.Second, 5*time.Millisecond, "%s", words)
+	require.Eventually(t, func() bool { return strings.Count(s.log.String(), words) >= times }, time.Minute, 5*time.Millisecond, "%s", words)
 }
 
 const readAgain = "are read again"
