@@ -210,15 +210,21 @@ func (r *Registrar) checkChosen(ctx context.Context, v *VerifiedRequest, leaf *x
 	switch answer := outage(err); {
 	case answer != nil:
 		return answer
-	case errors.Is(err, ssa.ErrNoKeyPublished): // which is no matter of the certificate
-		found := verdict.Request(err)
-		v.extra = append(v.extra, certificateFault(found.Rule, found.Message, found.Fix))
+	case errors.Is(err, ssa.ErrNoKeyPublished):
+		v.addKeyless(err)
 	case errors.As(err, &refusal):
 		v.extra = append(v.extra, certificateFault(verdict.CertificateRule(refusal), verdict.Certificate(refusal), chosenFix))
 	default:
 		v.keys = accepted.Software.Keys
 	}
 	return nil
+}
+
+// addKeyless adds the violation of a software that publishes no key, which is no matter of the
+// certificate.
+func (v *VerifiedRequest) addKeyless(err error) {
+	found := verdict.Request(err)
+	v.extra = append(v.extra, certificateFault(found.Rule, found.Message, found.Fix))
 }
 
 // outage returns the *Error for a failure to check a certificate that is none of the
@@ -233,13 +239,17 @@ func outage(err error) error {
 
 // checkKept checks that the name that a client authenticates by is still that of a certificate
 // of its software: a good one that is published. Of a key set without certificates nobody can
-// tell.
+// tell. A software that withdrew all its keys has no good one.
 func (r *Registrar) checkKept(ctx context.Context, v *VerifiedRequest, name string) error {
-	its, err := r.published(ctx, v, func(c *x509.Certificate) bool {
+	its, err := r.certificates.EachPublished(ctx, cert.SoftwareOf(v.statement, v.keys), func(c *x509.Certificate) bool {
 		same, err := r.policy.SubjectDNMatch.Same(name, c.RawSubject)
 		return err == nil && same
 	})
-	if err != nil {
+	if errors.Is(err, ssa.ErrNoKeyPublished) {
+		v.addKeyless(err)
+		return nil
+	}
+	if err = outage(err); err != nil {
 		return err
 	}
 	if len(its) == 0 {

@@ -129,6 +129,7 @@ func TestARenewalKeepsANameAsLongAsItIsThatOfACertificate(t *testing.T) {
 		"its key is withdrawn": {func(b *office) {
 			b.directory.Publish(b.revokedPaths()["software"], b.part(t, b.software.TransportKeyID))
 		}, []string{"certificate.key.revoked"}},
+		"all its keys are withdrawn": {func(b *office) { b.directory.Publish(b.keysPath(), []byte(`{"keys":[]}`)) }, []string{"request.key.found"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newCounter(t, nil, nil)
