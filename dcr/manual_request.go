@@ -241,15 +241,14 @@ func outage(err error) error {
 // of its software: a good one that is published. Of a key set without certificates nobody can
 // tell. A software that withdrew all its keys has no good one.
 func (r *Registrar) checkKept(ctx context.Context, v *VerifiedRequest, name string) error {
-	its, err := r.certificates.EachPublished(ctx, cert.SoftwareOf(v.statement, v.keys), func(c *x509.Certificate) bool {
+	if keyless, err := r.checkKeys(ctx, v); keyless || err != nil {
+		return err
+	}
+	its, err := r.published(ctx, v, func(c *x509.Certificate) bool {
 		same, err := r.policy.SubjectDNMatch.Same(name, c.RawSubject)
 		return err == nil && same
 	})
-	if errors.Is(err, ssa.ErrNoKeyPublished) {
-		v.addKeyless(err)
-		return nil
-	}
-	if err = outage(err); err != nil {
+	if err != nil {
 		return err
 	}
 	if len(its) == 0 {
@@ -275,6 +274,20 @@ func (r *Registrar) checkKept(ctx context.Context, v *VerifiedRequest, name stri
 	v.extra = append(v.extra, certificateFault(verdict.CertificateRule(refused.Refusal), "no published certificate of the registered name is good: "+
 		refused.Refusal.Kind.Error()+": "+refused.Refusal.Detail, fix))
 	return nil
+}
+
+// checkKeys reports whether the software has no key that is not withdrawn, which becomes a
+// violation. The error is an *Error, of an outage.
+func (r *Registrar) checkKeys(ctx context.Context, v *VerifiedRequest) (keyless bool, err error) {
+	_, err = v.keys.ResolveKeys(ctx, v.keys.Ref(""))
+	switch {
+	case errors.Is(err, ssa.ErrNoKeyPublished) || errors.Is(err, ssa.ErrKeyRevoked):
+		v.addKeyless(err)
+		return true, nil
+	case errors.Is(err, ssa.ErrKeySourceUnavailable):
+		return false, Unavailable(err, keysUnreadable)
+	}
+	return false, nil // what else there is, the look for certificates meets
 }
 
 // published returns the newest transport certificates in the key set of the software that are

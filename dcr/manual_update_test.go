@@ -129,7 +129,11 @@ func TestARenewalKeepsANameAsLongAsItIsThatOfACertificate(t *testing.T) {
 		"its key is withdrawn": {func(b *office) {
 			b.directory.Publish(b.revokedPaths()["software"], b.part(t, b.software.TransportKeyID))
 		}, []string{"certificate.key.revoked"}},
-		"all its keys are withdrawn": {func(b *office) { b.directory.Publish(b.keysPath(), []byte(`{"keys":[]}`)) }, []string{"request.key.found"}},
+		"it publishes no key": {func(b *office) { b.directory.Publish(b.keysPath(), []byte(`{"keys":[]}`)) }, []string{"request.key.found"}},
+		"all its keys are withdrawn, and none has a certificate": {func(b *office) {
+			b.directory.Publish(b.revokedPaths()["software"], b.software.JWKS())
+			b.directory.Publish(b.keysPath(), b.part(t, b.software.SigningKeyID))
+		}, []string{"request.key.revoked"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newCounter(t, nil, nil)

@@ -20,7 +20,7 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// crowd is how many act at once.
+// crowd is how many act at once: an ordinary run has half as many as a full one.
 var crowd = map[bool]int{false: 32, true: 64}[fulltest.Asked()]
 
 // onEachStore runs a race on every store, alone and with an authorization server.

@@ -73,7 +73,7 @@ func (n *night) registrar(t testing.TB) *dcr.Registrar {
 // recheck judges the one client.
 func (n *night) recheck(t testing.TB) dcr.Rechecked {
 	t.Helper()
-	k, err := n.registrar(t).NewRechecker(dcr.RecheckConfig{Rate: 1e6, Timeout: 200 * time.Millisecond})
+	k, err := n.registrar(t).NewRechecker(dcr.RecheckConfig{Rate: 1e6, Timeout: time.Second})
 	require.NoError(t, err)
 	found, err := k.Client(context.Background(), n.client)
 	require.NoError(t, err)

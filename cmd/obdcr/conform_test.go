@@ -250,7 +250,7 @@ func TestClientsOfASoftwareThatTheRunHadMadeAreCleanedUp(t *testing.T) {
 	}
 	t.Parallel()
 	sandbox, dir := runSandbox(t, t.TempDir(), "--store", "memory"), t.TempDir()
-	r := conforming(t, sandbox, dir, "--filter", "get.second-*", "--parallel", "8", "--test-directory", sandbox.ready.Directory)
+	r := conforming(t, sandbox, dir, "--filter", "get", "--filter", "update", "--parallel", "2", "--test-directory", sandbox.ready.Directory)
 	journal := filepath.Join(dir, "obdcr-conform.journal")
 	var second string
 	require.Eventually(t, func() bool { // the run ends here where it is quicker than this

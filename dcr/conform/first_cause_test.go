@@ -155,7 +155,7 @@ func TestAnInterruptedFirstRequestIsNoFirstCause(t *testing.T) {
 		interrupt()
 		<-r.Context().Done()
 	})
-	c.Filter, c.CleanUp, c.Timeout = []string{"register.valid"}, 300*time.Millisecond, 300*time.Millisecond
+	c.Filter, c.CleanUp, c.Timeout = []string{"register.valid"}, 300*time.Millisecond, 2*time.Second
 	report, err := conform.Run(ctx, c)
 	require.NoError(t, err)
 	require.Nil(t, report.FirstCause)

@@ -60,7 +60,7 @@ func WithRequest(change func(*tpp.RequestOptions)) TPPOption {
 }
 
 // NewTPP enrols a software at the directory of the bank. The keys of the first six software of a
-// directory are embedded, those of others are made, which takes some time.
+// directory are embedded. Those of others are made once a process, which takes some time.
 func (b *Bank) NewTPP(t testing.TB, options ...TPPOption) *TPP {
 	t.Helper()
 	s := &tppSettings{}

@@ -246,9 +246,14 @@ func TestARefusedCertificateIsNoLostAnswer(t *testing.T) {
 
 func TestADeadlineEndsAnExchange(t *testing.T) {
 	release := make(chan struct{})
-	s := newStub(t, func(http.ResponseWriter, *http.Request) { <-release })
+	s := newStub(t, func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			<-release
+		}
+	})
 	defer close(release)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	_ = each(t.Context(), s.client)["get"]() // connects
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	err := each(ctx, s.client)["register"]()
 	var lost *tpp.NoAnswerError

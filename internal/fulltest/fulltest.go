@@ -3,6 +3,7 @@
 //
 // A laptop gets few repetitions, the -short flag fewer still, and OBDCR_FULL=1 in the
 // environment, which the project's own run sets, ten times as many. No test is left out.
+// [Quick] spares an ordinary run what costs time and shows nothing.
 package fulltest
 
 import (

@@ -15,8 +15,9 @@ const (
 
 // Quick makes an ordinary run of a package's tests quick: files lie in memory, parallel tests,
 // which mostly wait, run four for each processor, and the garbage collector runs less often,
-// since the heap of a test is small and would be collected for each 4 MB. A full run has none
-// of it; -parallel and GOGC go first. Call it in TestMain, before the flags are parsed.
+// since the heap of a test is small and would be collected for each 4 MB. The variables TMPDIR
+// and GOGC, and the flag -parallel, take precedence. Quick changes nothing in a full run. Call
+// it in TestMain, before the flags are parsed.
 func Quick() {
 	if Asked() {
 		return

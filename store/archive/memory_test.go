@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -78,6 +79,7 @@ const heapBound = 48 << 20
 
 // The memory of an export and of an import does not grow with the register.
 func TestARegisterOfAnySizeTakesTheSameMemory(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100)) // as in a bank
 	n := 1000 * fulltest.Rounds(10)
 	from := &endless{Register: memory(), n: n, statement: string(bytes.Repeat([]byte("a"), 2300))}
 	path := filepath.Join(t.TempDir(), "register.jsonl")

@@ -107,7 +107,7 @@ func TestARegistrationWaitsForFewChangesOfAPortal(t *testing.T) {
 // TestAChangeOfAPortalWaitsNoLongerThanAnother: not for its place beside, and not for the turn.
 func TestAChangeOfAPortalWaitsNoLongerThanAnother(t *testing.T) {
 	s := openForTest(t)
-	s.write.wait = 50 * time.Millisecond
+	s.write.wait = time.Second / 2
 	<-s.write.turn
 	var group sync.WaitGroup
 	errs := make([]error, 3*maxAside)
@@ -126,5 +126,6 @@ func TestAChangeOfAPortalWaitsNoLongerThanAnother(t *testing.T) {
 		require.True(t, strings.Contains(err.Error(), "end session"), err)
 	}
 	s.write.turn <- struct{}{}
+	s.write.wait = changeWait
 	require.NoError(t, s.EndSession(t.Context(), "a", at(1<<33)))
 }

@@ -45,7 +45,7 @@ func TestTheStoreKeepsTheContract(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		Open:   func(t *testing.T) store.Store { return open(t, file(t)) },
 		OpenAt: func(t *testing.T, clock func() time.Time) store.Store { return openAt(t, file(t), clock) },
-		Wanted: storetest.All(), Rounds: fulltest.Rounds(5),
+		Wanted: storetest.All(), Rounds: fulltest.Rounds(10),
 	})
 }
 

@@ -66,6 +66,9 @@ func TestALiveVectorShowsTheSameWhoeverSendsIt(t *testing.T) {
 		}
 	}
 	require.Greater(t, len(groups), 10, "policies")
+	if !fulltest.Asked() {
+		t.Log("two of three live vectors did not run: OBDCR_FULL=1 plays all")
+	}
 	for _, group := range groups {
 		t.Run(group[0].Name, func(t *testing.T) {
 			t.Parallel()
