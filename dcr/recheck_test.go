@@ -299,7 +299,7 @@ func TestAnOutageIsNeverAReasonNotToAdmitAClient(t *testing.T) {
 		"the software's keys": {func(_ *testing.T, n *night) { n.config.SoftwareKeys = outage{n.config.SoftwareKeys, noAnswer(), nil} }, "the software's keys: .*connection refused"},
 		"withdrawn keys":      {func(_ *testing.T, n *night) { n.config.SoftwareKeys = outage{n.config.SoftwareKeys, nil, noAnswer()} }, "the software's keys: "},
 		"a resolver that never answers": {func(_ *testing.T, n *night) { n.config.SoftwareKeys = silent{n.config.SoftwareKeys} },
-			"the software's keys: .*no answer within 200ms"},
+			"the software's keys: .*no answer within 1s"},
 		"a resolver that panics": {func(_ *testing.T, n *night) { n.config.SoftwareKeys = faultyKeys{n.config.SoftwareKeys} }, "the software's keys: .*panic"},
 		"a resolver without a source": {func(_ *testing.T, n *night) {
 			n.config.SoftwareKeys = outage{n.config.SoftwareKeys, ssa.ErrJWKSHost, nil}
