@@ -128,7 +128,8 @@ func (m *PatroniMember) configure(t testing.TB) {
 			"pgpass":         filepath.Join(m.dir, "pgpass-"+m.name),
 			"pg_hba":         []string{"host all all 127.0.0.1/32 scram-sha-256", "host replication all 127.0.0.1/32 scram-sha-256"},
 			"authentication": map[string]any{"superuser": user(superuser), "replication": user("replicator"), "rewind": user("rewinder")},
-			"parameters":     map[string]any{"unix_socket_directories": "", "shared_buffers": "64MB", "wal_retrieve_retry_interval": "100ms"},
+			"parameters": map[string]any{"unix_socket_directories": "", "shared_buffers": "64MB", "wal_retrieve_retry_interval": "100ms",
+				"dynamic_shared_memory_type": "mmap"},
 		},
 	})
 	if err != nil {

@@ -39,9 +39,11 @@ func (p *Postgres) Start(t testing.TB) {
 func (p *Postgres) launch(t testing.TB) {
 	t.Helper()
 	args := []string{"-D", p.data}
+	// Memory that its processes share lies in its own folder: a server that is killed leaves none in /dev/shm.
 	// A standby may sleep for the whole wal_retrieve_retry_interval, 5 s unless set, before it obeys a promotion.
 	for _, setting := range append([]string{"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(p.port), "unix_socket_directories=",
-		"max_connections=200", "shared_buffers=64MB", "log_checkpoints=off", "wal_retrieve_retry_interval=100ms"}, p.settings...) {
+		"max_connections=200", "shared_buffers=64MB", "log_checkpoints=off", "wal_retrieve_retry_interval=100ms",
+		"dynamic_shared_memory_type=mmap"}, p.settings...) {
 		args = append(args, "-c", setting)
 	}
 	out, err := os.OpenFile(filepath.Join(p.dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
