@@ -50,3 +50,34 @@ func TestAContactRegistersNoCertificateOfASoftwareWithoutKeys(t *testing.T) {
 		})
 	}
 }
+
+// A renewal of a client that keeps its registered name looks at the key set too: nobody is told
+// that an outage is the software's fault, and the wait is that of a registration.
+func TestARenewalMeetsAnOutageOfTheKeySetAsARegistrationDoes(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault  ssatest.KeySetFault
+		status int
+		wait   time.Duration
+	}{
+		"410": {ssatest.KeySetFault{Status: http.StatusGone}, http.StatusBadRequest, 0},
+		"404": {ssatest.KeySetFault{Status: http.StatusNotFound}, http.StatusServiceUnavailable, 5 * time.Second},
+		"500": {ssatest.KeySetFault{Status: http.StatusInternalServerError}, http.StatusServiceUnavailable, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, r, _ := remoteWorld(t)
+			m := w.manual(t, nil)
+			m.AuthMethod, m.Certificate = claims.TLSClientAuth, w.software.TransportCertificate.Leaf
+			made, err := r.RegisterManual(context.Background(), m)
+			require.NoError(t, err)
+			w.directory.Misbehave(w.software.JWKSURL(), c.fault)
+			w.now = w.now.Add(25 * time.Hour) // nothing that was read before is used
+			_, err = r.UpdateManual(context.Background(), made.Client.ID, w.manual(t, nil))
+			refusal := refusalOf(t, err)
+			require.Equal(t, c.status, refusal.Status)
+			require.Equal(t, c.wait, refusal.RetryAfter)
+			if c.status == http.StatusBadRequest {
+				require.Contains(t, ruleIDs(refusal.Report), "request.key.found")
+			}
+		})
+	}
+}
