@@ -1,6 +1,8 @@
 package postgres_test
 
 import (
+	"maps"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,7 +15,7 @@ import (
 )
 
 // TestBothStoresAgree asks the store in memory and the one in PostgreSQL the same things in
-// any order: they give the same answers and hold the same records.
+// any order: they give the same answers and hold the same records, however PostgreSQL plans.
 func TestBothStoresAgree(t *testing.T) {
 	t.Parallel()
 	h, ok := homeOf(t, "")
@@ -23,9 +25,13 @@ func TestBothStoresAgree(t *testing.T) {
 	agree.Checks(t, fulltest.Rounds(10))
 	var clock atomic.Pointer[func() time.Time]
 	dsn := h.dsn(h.server.Database(t))
-	s := openAt(t, dsn, func() time.Time { return (*clock.Load())() })
+	planned := map[string]agree.Store{}
+	for plan, options := range plans {
+		planned[plan] = openAt(t, dsn+options, func() time.Time { return (*clock.Load())() })
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		require.NoError(t, emptied(dsn))
+		s := planned[rapid.SampledFrom(slices.Sorted(maps.Keys(planned))).Draw(t, "plan")]
 		agree.WithMemory(t, func(now func() time.Time) agree.Store {
 			clock.Store(&now)
 			return s

@@ -20,8 +20,8 @@ const (
 		ON CONFLICT (session_key) DO UPDATE SET (data, ends_at) = (excluded.data, excluded.ends_at) WHERE NOT s.ended`
 	endSession = "INSERT INTO sessions AS s (" + sessionColumns + `) VALUES ($1, NULL, $2, true)
 		ON CONFLICT (session_key) DO UPDATE SET (data, ends_at, ended) = (NULL, greatest(s.ends_at, excluded.ends_at), true)`
-	purgeSessions = `DELETE FROM sessions WHERE session_key IN
-		(SELECT session_key FROM sessions WHERE ends_at <= $1 ORDER BY ends_at, session_key LIMIT $2 FOR UPDATE SKIP LOCKED) AND ends_at <= $1`
+	purgeSessions = `DELETE FROM sessions WHERE session_key = ANY (ARRAY
+		(SELECT session_key FROM sessions WHERE ends_at <= $1 ORDER BY ends_at, session_key LIMIT $2 FOR UPDATE SKIP LOCKED)) AND ends_at <= $1`
 )
 
 // PutSession implements store.Sessions. A session that is there exactly so is read and not

@@ -17,11 +17,13 @@ const (
 	sweepStep  = 100         // how many jti a transaction of a sweep forgets at most
 	sweepPause = time.Second // between two sweeps, so that many jti that end one by one are forgotten together
 
-	forgetReservations = `WITH gone AS (DELETE FROM reservations WHERE reservation_key IN
-			(SELECT reservation_key FROM reservations WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING ends_at)
+	// PostgreSQL evaluates an ARRAY once. It can evaluate what follows an IN once for each row of
+	// the table, and SKIP LOCKED then skips what the statement has deleted itself: no limit holds.
+	forgetReservations = `WITH gone AS (DELETE FROM reservations WHERE reservation_key = ANY (ARRAY
+			(SELECT reservation_key FROM reservations WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING ends_at)
 		SELECT count(*), coalesce(max(ends_at), 0) FROM gone`
-	forgetLeases = `WITH gone AS (DELETE FROM leases WHERE lease_key IN
-			(SELECT lease_key FROM leases WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+	forgetLeases = `WITH gone AS (DELETE FROM leases WHERE lease_key = ANY (ARRAY
+			(SELECT lease_key FROM leases WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2 FOR UPDATE SKIP LOCKED))
 			RETURNING ends_at, confirmed)
 		SELECT count(*), coalesce(max(ends_at) FILTER (WHERE confirmed), 0) FROM gone`
 	nextReservation = "SELECT coalesce(min(ends_at), $1) FROM reservations"

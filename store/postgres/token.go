@@ -17,8 +17,8 @@ const (
 	selectToken  = "SELECT content FROM access_tokens WHERE token_hash = $1 AND expires_at > $2"
 	deleteToken  = "DELETE FROM access_tokens WHERE token_hash = $1"
 	deleteTokens = "DELETE FROM access_tokens WHERE client_id = $1"
-	dropExpired  = `DELETE FROM access_tokens WHERE token_hash IN
-		(SELECT token_hash FROM access_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`
+	dropExpired  = `DELETE FROM access_tokens WHERE token_hash = ANY (ARRAY
+		(SELECT token_hash FROM access_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))`
 	dropSurplus = `DELETE FROM access_tokens WHERE token_hash IN (SELECT token_hash FROM access_tokens WHERE client_id = $1 AND expires_at > $2
 		AND token_hash <> $3 ORDER BY expires_at DESC, token_hash DESC OFFSET $4)`
 
