@@ -168,11 +168,11 @@ func TestThePolicyIsTheBanks(t *testing.T) {
 	require.Contains(t, send(t, w.client(), http.MethodGet, w.Ready.Discovery, "").body, `"token_endpoint_auth_methods_supported":["client_secret_jwt"]`)
 }
 
-// issue makes a client certificate of the sandbox's CA, as a test from outside would.
+// issue makes a client certificate of the sandbox's CA, as a test from outside would, for a key
+// that the sandbox does not have.
 func (w *world) issue(org, software string) (tls.Certificate, *rsa.PrivateKey) {
 	w.t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(w.t, err)
+	key := spareKey(w.t, 0)
 	raw, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(7), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		Subject:  pkix.Name{Country: []string{"GB"}, Organization: []string{"OpenBanking"}, OrganizationalUnit: []string{org}, CommonName: software},
@@ -187,15 +187,14 @@ func (w *world) secondTPP() (client *http.Client, token string) {
 	w.t.Helper()
 	const org, software = "0015800000Another1", "anotherSoftware1234567"
 	certificate, transport := w.issue(org, software)
-	signing, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(w.t, err)
+	signing := spareKey(w.t, 1)
 	jwks, err := jose.MarshalJWKS([]jose.Key{{ID: "own-sig", Use: "sig", Public: &signing.PublicKey}, {ID: "own-tls", Use: "tls", Public: &transport.PublicKey}})
 	require.NoError(w.t, err)
 	require.Equal(w.t, 204, w.put("/"+org+"/"+software+".jwks", string(jwks)).status)
 	request := w.request(w.ssa(fmt.Sprintf(`{"org_id": %q, "software_id": %q}`, org, software)))
 	token, err = tpp.BuildRequest(*request, signing, "own-sig", claims.PS256)
 	require.NoError(w.t, err)
-	return w.client(certificate), token
+	return w.newClient(certificate), token
 }
 
 func TestASecondTPPIsMadeWithTheVerbs(t *testing.T) {
@@ -214,15 +213,14 @@ func TestASecondTPPIsMadeWithTheVerbs(t *testing.T) {
 
 func TestCertificatesOfOtherCAsAreNotLetIn(t *testing.T) {
 	w := start(t, sandbox.Config{})
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
+	key := spareKey(t, 0)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	require.NoError(t, err)
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, w.Ready.RegistrationEndpoint, strings.NewReader(""))
 	require.NoError(t, err)
-	stranger := w.client()
+	stranger := w.newClient()
 	stranger.Transport.(*http.Transport).TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		return &tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, nil
 	}

@@ -163,7 +163,7 @@ func TestTheDirectoryMisbehavesOnDemand(t *testing.T) {
 	w := start(t, sandbox.Config{})
 	good := w.get("/keys.jwks").body
 	fault := func(body string) { t.Helper(); require.Equal(t, 204, w.put("/faults", body).status) }
-	client := w.client()
+	client := w.newClient()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	get := func(path string) reply { return send(t, client, http.MethodGet, w.Ready.Directory+path, "") }
 

@@ -157,12 +157,11 @@ func TestThePagesOfOthersAreNotAnswered(t *testing.T) {
 	}
 }
 
-// raw sends bytes to a listener over HTTP/1.1 and returns the status of the answer.
-func raw(t testing.TB, w *world, address, request string) int {
+// raw sends bytes to a listener over HTTP/1.1, each time in a connection of its own, and returns
+// the status of the answer.
+func raw(t testing.TB, trust *tls.Config, address, request string) int {
 	t.Helper()
-	roots := x509.NewCertPool()
-	roots.AddCert(w.certificate("ca.pem"))
-	c, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12})
+	c, err := tls.Dial("tcp", address, trust)
 	require.NoError(t, err)
 	defer c.Close() //nolint:errcheck // nothing more is read
 	_, err = c.Write([]byte(request))
@@ -179,6 +178,8 @@ func TestABrowserOfAStrangerReachesNothing(t *testing.T) {
 	t.Parallel()
 	w := start(t, sandbox.Config{Policy: []byte(`{"pending_changes": ["create"]}`)})
 	bank, directory := strings.TrimPrefix(w.Ready.Bank, "https://"), strings.TrimPrefix(w.Ready.Directory, "https://")
+	// There are hundreds of connections: they resume a session, which needs no signature.
+	trust := &tls.Config{RootCAs: w.roots(), NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(0)}
 	for _, at := range []struct {
 		address string
 		paths   []string
@@ -213,7 +214,7 @@ func TestABrowserOfAStrangerReachesNothing(t *testing.T) {
 				"GET " + path + " HTTP/1.1\r\nHost: " + own + "\r\nSec-Fetch-Site: same-site\r\n":                          403,
 				"GET " + path + " HTTP/1.1\r\nHost: " + own + "\r\nSec-Fetch-Site: none\r\nSec-Fetch-Site: cross-site\r\n": 403,
 			} {
-				require.Equal(t, status, raw(t, w, own, line+"Connection: close\r\n\r\n"), "%q", line)
+				require.Equal(t, status, raw(t, trust, own, line+"Connection: close\r\n\r\n"), "%q", line)
 			}
 		}
 		for _, line := range []string{
@@ -222,7 +223,7 @@ func TestABrowserOfAStrangerReachesNothing(t *testing.T) {
 			"GET PATH HTTP/1.1\r\nHost: OWN\r\nOrigin: https://OWN\r\n",
 		} {
 			line = strings.NewReplacer("/PATH", at.paths[0], "PATH", at.paths[0], "OWN", at.address).Replace(line)
-			require.Equal(t, 200, raw(t, w, at.address, line+"Connection: close\r\n\r\n"), "%q", line)
+			require.Equal(t, 200, raw(t, trust, at.address, line+"Connection: close\r\n\r\n"), "%q", line)
 		}
 	}
 	for host, status := range map[string]int{"evil.test": 421, "localhost.": 421, "localhost": 200, directory: 200} {
@@ -230,7 +231,7 @@ func TestABrowserOfAStrangerReachesNothing(t *testing.T) {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+path, http.NoBody)
 			require.NoError(t, err)
 			r.Host = host // :authority
-			client := w.client()
+			client := w.newClient()
 			client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
 			answer, err := client.Do(r)
 			require.NoError(t, err)

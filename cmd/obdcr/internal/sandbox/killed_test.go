@@ -16,8 +16,14 @@ import (
 	"github.com/obdcr/obdcr/internal/fulltest"
 )
 
-// toKill is the environment variable with the folder of a sandbox that is killed.
-const toKill = "SANDBOX_TO_KILL"
+// The environment variables with the folder of a sandbox that is killed, and with its seed.
+const (
+	toKill     = "SANDBOX_TO_KILL"
+	seedToKill = "SEED_OF_SANDBOX_TO_KILL"
+)
+
+// killed is that sandbox without its folder and seed.
+var killed = sandbox.Config{Store: sandbox.StoreSQLite, Expose: []string{"bank"}, Listen: "0.0.0.0:0", Directory: "0.0.0.0:0"}
 
 // TestAStartThatWillBeKilled runs in another process, for the test below.
 func TestAStartThatWillBeKilled(t *testing.T) {
@@ -25,17 +31,19 @@ func TestAStartThatWillBeKilled(t *testing.T) {
 	if dir == "" {
 		return
 	}
-	_, err := sandbox.Start(context.Background(), sandbox.Config{Dir: dir, Expose: []string{"bank"}, Listen: "0.0.0.0:0", Directory: "0.0.0.0:0",
-		Store: sandbox.StoreSQLite})
+	c := killed
+	c.Dir, c.Seed = dir, os.Getenv(seedToKill)
+	c.ExposePublicKeys = c.Seed != ""
+	_, err := sandbox.Start(context.Background(), c)
 	require.NoError(t, err)
 	time.Sleep(time.Minute) // it is killed long before
 }
 
 // killAt starts a sandbox in a folder and kills it once a file is there and the delay is over.
-func killAt(t *testing.T, dir, file string, delay time.Duration) {
+func killAt(t *testing.T, dir, seed, file string, delay time.Duration) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestAStartThatWillBeKilled$")
-	cmd.Env = append(cmd.Environ(), toKill+"="+dir)
+	cmd.Env = append(cmd.Environ(), toKill+"="+dir, seedToKill+"="+seed)
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
 	require.NoError(t, cmd.Start())
@@ -62,17 +70,22 @@ func killAt(t *testing.T, dir, file string, delay time.Duration) {
 }
 
 // TestAFirstStartThatIsKilledIsMendedByTheNext: the names are fixed once there is a CA, and
-// only then, and the next start serves, wherever SIGKILL came.
+// only then, and the next start serves, wherever SIGKILL came. Two thirds of the starts have a
+// seed, which gives all keys at once; the others draw some at random.
 func TestAFirstStartThatIsKilledIsMendedByTheNext(t *testing.T) {
 	t.Parallel()
 	moments := []string{"state", "state/sandbox.json", "ca.pem", "state/server.pem", "tpp/signing.pem", "obdcr.db", "tpp/request.jwt",
 		"conformance.json", "ready.json"}
 	for round := range fulltest.Rounds(len(moments)) {
-		dir := unnamed(t)
-		require.NoError(t, os.RemoveAll(filepath.Join(dir, "state")))
-		file := moments[round%len(moments)]
-		killAt(t, dir, file, rand.N(2*time.Millisecond))
-		c := sandbox.Config{Dir: dir, Store: sandbox.StoreSQLite, Expose: []string{"bank"}, Listen: "0.0.0.0:0", Directory: "0.0.0.0:0"}
+		file, c := moments[round%len(moments)], killed
+		if (round+round/len(moments))%3 == 0 { // another third of the moments each time
+			c.Dir = unnamed(t)
+			require.NoError(t, os.RemoveAll(filepath.Join(c.Dir, "state")))
+		} else {
+			c.Dir, c.Seed, c.ExposePublicKeys = t.TempDir(), "s", true
+		}
+		dir := c.Dir
+		killAt(t, dir, c.Seed, file, rand.N(2*time.Millisecond))
 		other := c
 		other.Expose = []string{"other"}
 		if _, err := os.Stat(filepath.Join(dir, "ca.pem")); err == nil {

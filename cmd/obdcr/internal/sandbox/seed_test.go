@@ -199,5 +199,5 @@ func TestAClockNeedsCertificatesOfItsTime(t *testing.T) {
 	require.Equal(t, http.StatusCreated, w.register(w.mutual(), string(w.file("tpp/request.jwt"))).status)
 	w.stop()
 	w = start(t, sandbox.Config{Dir: dir})
-	require.Equal(t, http.StatusCreated, w.register(w.client(w.transport()), string(w.file("tpp/request.jwt"))).status)
+	require.Equal(t, http.StatusCreated, w.register(w.mutual(), string(w.file("tpp/request.jwt"))).status)
 }

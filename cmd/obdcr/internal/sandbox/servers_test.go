@@ -11,7 +11,7 @@ import (
 
 // TestTheServersHaveTheLimitsOfABank: directory and portal are as open to strangers as the bank.
 func TestTheServersHaveTheLimitsOfABank(t *testing.T) {
-	s, err := Start(context.Background(), Config{Dir: t.TempDir(), Listen: "127.0.0.1:0", Directory: "127.0.0.1:0"})
+	s, err := Start(context.Background(), Config{Dir: t.TempDir(), Seed: "s", Listen: "127.0.0.1:0", Directory: "127.0.0.1:0"})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close(context.Background())) }()
 	require.Len(t, s.servers, 3)

@@ -108,8 +108,7 @@ func TestAssertionsAreSignedByTheSoftware(t *testing.T) {
 	client := w.mutual()
 	id := w.registered(claims.PrivateKeyJWT).ClientID
 	own, kid := w.key("tpp/signing.key"), string(w.file("tpp/signing.kid"))
-	foreign, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
+	foreign := spareKey(t, 0)
 	ps, without := map[string]any{"alg": "PS256", "kid": kid, "typ": "JWT"}, map[string]any{"alg": "PS256"}
 	good := func(changes map[string]any) string { return jws(t, ps, w.assertion(id, changes), signPS256(t, own)) }
 	now := time.Now().Unix()
@@ -293,7 +292,7 @@ func TestTheSubjectIsComparedAsThePolicySays(t *testing.T) {
 	// Another certificate of the software, with another name: its key is in the set.
 	certificate, key := w.issue(claimed.OrgID, "another name")
 	publishTransport(t, w, key)
-	r := w.token(w.client(certificate), url.Values{"grant_type": {"client_credentials"}, "client_id": {client.ClientID}})
+	r := w.token(w.newClient(certificate), url.Values{"grant_type": {"client_credentials"}, "client_id": {client.ClientID}})
 	requireRefused(t, r, 401, "invalid_client")
 	require.Contains(t, r.body, "tls_client_auth_subject_dn")
 }
@@ -321,8 +320,7 @@ func TestANewSigningKeyServesAtOnce(t *testing.T) {
 	for _, header := range []map[string]any{{"alg": "PS256"}, {"alg": "PS256", "kid": "new"}} {
 		w := start(t, sandbox.Config{})
 		id := w.registered(claims.PrivateKeyJWT).ClientID
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		require.NoError(t, err)
+		key := spareKey(t, 0)
 		jwks, err := jose.MarshalJWKS([]jose.Key{{ID: "new", Use: "sig", Public: &key.PublicKey},
 			{ID: "tls", Use: "tls", Public: &w.key("tpp/transport.key").PublicKey}})
 		require.NoError(t, err)

@@ -27,6 +27,7 @@ import (
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
 	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/internal/jose"
+	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
 // clock is the real clock, put forward.
@@ -38,19 +39,52 @@ func (c *clock) putForward(d time.Duration) { c.ahead.Add(int64(d)) }
 // keys is the folder that made has filled, "" before that.
 var keys string
 
-// made makes a folder with keys once for all tests, because keys are slow to make.
+// keyFiles are the files of keys that a first start makes, each with its public test key: RSA
+// keys are slow to generate. TestTheFolderHoldsEveryFile and others start without them.
+var keyFiles = map[string]int{"ca.key": 31, "directory.key": 30, "tpp/transport.key": 29, "tpp/signing.key": 28, "state/server.key": 27}
+
+// spareKey is one of the public test keys that no sandbox without a seed has, from 0 to 10.
+func spareKey(t testing.TB, number int) *rsa.PrivateKey {
+	t.Helper()
+	require.True(t, 0 <= number && number <= 10)
+	key, err := ssatest.PublicTestKey(16 + number) // those below are of the directories of ssatest
+	require.NoError(t, err)
+	return key
+}
+
+// made makes a folder with keys and certificates once for all tests.
 var made = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "sandbox-keys-*")
 	if err != nil {
 		return "", err
 	}
 	keys = dir
+	for name, number := range keyFiles {
+		if err := writePublicKey(filepath.Join(dir, name), number); err != nil {
+			return "", err
+		}
+	}
 	s, err := sandbox.Start(context.Background(), sandbox.Config{Dir: dir, Listen: "127.0.0.1:0", Directory: "127.0.0.1:0", Store: sandbox.StoreMemory})
 	if err != nil {
 		return "", err
 	}
 	return dir, s.Close(context.Background())
 })
+
+func writePublicKey(path string, number int) error {
+	key, err := ssatest.PublicTestKey(number)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+}
 
 func TestMain(m *testing.M) {
 	fulltest.Quick()
@@ -84,6 +118,15 @@ type world struct {
 	dir    string
 	closed bool
 	local  bool // clients find each host on loopback: no name server knows the sandbox's names
+
+	plain, own sharedClient // of client and mutual
+}
+
+// sharedClient is an HTTP client of all requests of a world: each further one would shake hands
+// again.
+type sharedClient struct {
+	once   sync.Once
+	client *http.Client
 }
 
 // start runs a sandbox on free ports until the test ends.
@@ -152,9 +195,22 @@ func (w *world) roots() *x509.CertPool {
 	return roots
 }
 
-// client makes an HTTP client that trusts ca.pem, with or without the transport
-// certificate.
-func (w *world) client(certificates ...tls.Certificate) *http.Client {
+// client is an HTTP client that trusts ca.pem and has no certificate: do not change it.
+func (w *world) client() *http.Client {
+	w.t.Helper()
+	w.plain.once.Do(func() { w.plain.client = w.newClient() })
+	return w.plain.client
+}
+
+// mutual is the same with the transport certificate of the sandbox's TPP.
+func (w *world) mutual() *http.Client {
+	w.t.Helper()
+	w.own.once.Do(func() { w.own.client = w.newClient(w.transport()) })
+	return w.own.client
+}
+
+// newClient makes an HTTP client that trusts ca.pem.
+func (w *world) newClient(certificates ...tls.Certificate) *http.Client {
 	w.t.Helper()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.roots(), Certificates: certificates, MinVersion: tls.VersionTLS12}}
 	if w.local {
@@ -176,8 +232,6 @@ func (w *world) transport() tls.Certificate {
 	require.NoError(w.t, err)
 	return pair
 }
-
-func (w *world) mutual() *http.Client { return w.client(w.transport()) }
 
 // reply is an answer with its body read.
 type reply struct {
