@@ -5,8 +5,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha256"
+	"encoding/asn1"
 	"errors"
 	"io"
+	"math/big"
 	"reflect"
 	"strconv"
 
@@ -92,12 +94,12 @@ func signInput(signer crypto.Signer, alg string, input []byte) ([]byte, error) {
 // device is the caller's key as the JOSE library uses it.
 type device struct{ crypto.Signer }
 
-var errNoSignature = errors.New("it made no ECDSA signature that its public key verifies")
+var errNoSignature = errors.New("it made no ECDSA signature of P-256")
 
 // Sign asks the key for a signature. The salt of PSS gets its length as a number (RFC
-// 7518 section 3.5), where the library has a constant that a device may not know. An
-// ECDSA signature is verified before the library sees it: the library panics when a
-// number in it is longer than 32 bytes.
+// 7518 section 3.5), where the library has a constant that a device may not know. The
+// form of an ECDSA signature is checked before the library sees it: the library panics
+// when a number in it is longer than 32 bytes.
 func (d device) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	if _, isPSS := opts.(*rsa.PSSOptions); isPSS {
 		opts = &rsa.PSSOptions{SaltLength: sha256.Size, Hash: crypto.SHA256}
@@ -106,8 +108,17 @@ func (d device) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([
 	if err != nil {
 		return nil, err
 	}
-	if public, isECDSA := d.Public().(*ecdsa.PublicKey); isECDSA && !ecdsa.VerifyASN1(public, digest, signature) {
+	if _, isECDSA := d.Public().(*ecdsa.PublicKey); isECDSA && !isP256(signature) {
 		return nil, errNoSignature
 	}
 	return signature, nil
+}
+
+// isP256 reports whether a signature in ASN.1 has the two numbers of P-256, as the library
+// reads them. signInput verifies it.
+func isP256(signature []byte) bool {
+	var pair struct{ R, S *big.Int }
+	rest, err := asn1.Unmarshal(signature, &pair)
+	fits := func(n *big.Int) bool { return n.Sign() > 0 && n.BitLen() <= 8*p256Size }
+	return err == nil && len(rest) == 0 && fits(pair.R) && fits(pair.S)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -215,6 +216,8 @@ func TestContradictoryOptionsAreRefused(t *testing.T) {
 	newSoftware(t, d, opts)
 	_, err = d.NewSoftware(opts)
 	require.Error(t, err, "the same software twice")
+	_, err = d.NewSoftware(ssatest.SoftwareOptions{ClientName: strings.Repeat("a", 1<<20)})
+	require.Error(t, err, "a statement that no token holds")
 }
 
 func TestTheResolverAnswersForTheDirectoryAlone(t *testing.T) {

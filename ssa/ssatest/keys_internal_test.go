@@ -32,6 +32,24 @@ func TestDirectoriesOfAProcessShareTheirKeys(t *testing.T) {
 	require.False(t, one.Equal(last(claims.Production)))
 }
 
+// TestKeysOfTheSamePrimesDiffer: each place of a set has its own key of 2048 bits.
+func TestKeysOfTheSamePrimesDiffer(t *testing.T) {
+	met := map[string]int{}
+	for set := range keySet(2) {
+		for place := range keysOfASet * keysOfASet {
+			key, err := set.rsaKey(place)
+			require.NoError(t, err)
+			require.Equal(t, 2048, key.N.BitLen(), place)
+			met[key.N.String()]++
+		}
+	}
+	require.Len(t, met, 2*keysOfASet*keysOfASet)
+	beyond, err := keySet(sandboxSet).rsaKey(keysOfASet * keysOfASet)
+	require.NoError(t, err)
+	require.Equal(t, 2048, beyond.N.BitLen())
+	require.NotContains(t, met, beyond.N.String())
+}
+
 // TestTheCASignsAsCertificatesAreSigned: the same digest with the same signature, and nothing else.
 func TestTheCASignsAsCertificatesAreSigned(t *testing.T) {
 	key, err := authorityKeys[sandboxSet]()

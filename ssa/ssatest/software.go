@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -64,7 +65,7 @@ func (d *Directory) NewSoftware(opts SoftwareOptions) (*EnrolledSoftware, error)
 	if err := s.makeKeys(firstSoftwareKey + 2*number); err != nil {
 		return nil, err
 	}
-	if _, err := s.SSA(nil); err != nil {
+	if err := s.checkSize(); err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
@@ -137,6 +138,19 @@ func (s *EnrolledSoftware) makeKeys(place int) error {
 	}
 	s.keys, err = ssa.ParseJWKS(s.jwks)
 	return err
+}
+
+// checkSize refuses a software whose statements would be longer than a token may be.
+func (s *EnrolledSoftware) checkSize() error {
+	const rest = 1 << 10 // for the header and the signature
+	body, err := json.Marshal(s.Claims())
+	if err != nil {
+		return fmt.Errorf("ssatest: %w", err)
+	}
+	if base64.RawURLEncoding.EncodedLen(len(body)) > jose.MaxTokenSize-rest {
+		return errors.New("ssatest: the statements of this software would be too long; give it a shorter name or fewer redirect URIs")
+	}
+	return nil
 }
 
 // newKeyID is 27 characters, as participants' kids are.

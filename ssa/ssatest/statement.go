@@ -127,7 +127,7 @@ func (s *EnrolledSoftware) Request(audience ...string) claims.Request {
 		IDTokenSignedResponseAlg:    claims.Some(s.Algorithm),
 		RequestObjectSigningAlg:     claims.Some(s.Algorithm),
 	}
-	// NewSoftware has minted a statement of the same claims, so this does not fail.
+	// NewSoftware has measured a statement of the same claims, so this does not fail.
 	if statement, err := s.SSA(nil); err == nil {
 		r.SoftwareStatement = claims.Some(statement)
 	}
