@@ -65,10 +65,11 @@ func mutants(row validate.Rule) []mutant {
 // table that cannot be used, or that panics, is noticed too.
 func noticed(list []*vectors.Vector, rules []validate.Rule) (yes bool) {
 	defer func() { yes = recover() != nil || yes }()
+	b := newBench(rules)
 	for _, v := range list {
 		for _, want := range v.Expect {
 			for _, p := range want.Profiles {
-				if got, err := judge(v, p, rules); err != nil || differs(want, got) {
+				if got, err := b.judge(v, p); err != nil || differs(want, got) {
 					return true
 				}
 			}

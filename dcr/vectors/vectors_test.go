@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,21 +14,51 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
+var loadOnce = sync.OnceValues(vectors.Load)
+
+// load returns the vectors of the process: do not change them.
 func load(t testing.TB) []vectors.Vector {
 	t.Helper()
-	all, err := vectors.Load()
+	all, err := loadOnce()
 	require.NoError(t, err)
 	return all
 }
 
-// judge returns what a table of rules finds in a vector, as an expectation of one
-// profile.
-func judge(v *vectors.Vector, p validate.Profile, rules []validate.Rule) (vectors.Expectation, error) {
+// bench judges vectors by one table of rules, nil for the library's own. It makes one validator
+// for all vectors of a profile with the same policy.
+type bench struct {
+	rules      []validate.Rule
+	validators map[judged]*validate.Validator
+}
+
+// judged is what a validator is made for.
+type judged struct {
+	profile validate.Profile
+	policy  string
+}
+
+func newBench(rules []validate.Rule) bench { return bench{rules, map[judged]*validate.Validator{}} }
+
+func (b bench) validator(v *vectors.Vector, p validate.Profile) (*validate.Validator, error) {
+	key := judged{p, string(v.Policy)}
+	if made := b.validators[key]; made != nil {
+		return made, nil
+	}
 	policy, err := v.PolicyFor(p)
 	if err != nil {
-		return vectors.Expectation{}, err
+		return nil, err
 	}
-	validator, err := validate.New(validate.Config{Profile: p, Policy: policy, Rules: rules})
+	made, err := validate.New(validate.Config{Profile: p, Policy: policy, Rules: b.rules})
+	if err != nil {
+		return nil, err
+	}
+	b.validators[key] = made
+	return made, nil
+}
+
+// judge returns what the table finds in a vector, as an expectation of one profile.
+func (b bench) judge(v *vectors.Vector, p validate.Profile) (vectors.Expectation, error) {
+	validator, err := b.validator(v, p)
 	if err != nil {
 		return vectors.Expectation{}, err
 	}
@@ -83,11 +114,12 @@ var outcomes = map[validate.Outcome]string{
 }
 
 func TestEachVectorIsJudgedAsItExpects(t *testing.T) {
+	own := newBench(nil)
 	for _, v := range load(t) {
 		t.Run(v.Name, func(t *testing.T) {
 			for _, p := range validate.Profiles() {
 				want, named := v.ExpectedIn(p)
-				got, err := judge(&v, p, nil)
+				got, err := own.judge(&v, p)
 				if !named {
 					assert.Error(t, err, "%s has such a policy: say what is expected there", p)
 					continue

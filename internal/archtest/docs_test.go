@@ -3,10 +3,12 @@ package archtest
 import (
 	"bytes"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,24 +22,32 @@ func readFile(t *testing.T, name string) string {
 	return string(data)
 }
 
-// documents returns the Markdown files of the module by name.
-func documents(t *testing.T) map[string]string {
-	t.Helper()
+var readDocuments = sync.OnceValues(func() (map[string]string, error) {
 	all := map[string]string{}
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	return all, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if d.IsDir() {
 			return skipDir(path, d.Name())
 		}
-		if filepath.Ext(path) == ".md" {
-			rel, err := filepath.Rel(root, path)
-			require.NoError(t, err)
-			all[filepath.ToSlash(rel)] = readFile(t, rel)
+		if filepath.Ext(path) != ".md" {
+			return nil
 		}
-		return nil
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		all[filepath.ToSlash(rel)] = string(data)
+		return err
 	})
+})
+
+// documents returns the Markdown files of the module by name: do not change the map.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	all, err := readDocuments()
 	require.NoError(t, err)
 	for _, name := range []string{"README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md"} {
 		require.NotEmpty(t, all[name], "%s", name)
@@ -107,7 +117,7 @@ const sharedSamples = "../shared/real"
 // TestDocumentsStayInside: no document, and no script, names a path outside of the
 // repository.
 func TestDocumentsStayInside(t *testing.T) {
-	all := documents(t)
+	all := maps.Clone(documents(t))
 	scripts := []string{".ci/run", ".ci/api", "Makefile", ".github/dependabot.yml", ".github/PULL_REQUEST_TEMPLATE.md"}
 	for _, name := range append(scripts, workflows(t)...) {
 		all[name] = readFile(t, name)

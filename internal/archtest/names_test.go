@@ -115,6 +115,9 @@ func TestSourcesAreCalledByTheirName(t *testing.T) {
 			continue // which has the words to look for
 		}
 		text := readFile(t, s.Path)
+		if !slices.ContainsFunc([]string{"seeds", "Seeds", "he seed", "Seed's"}, func(part string) bool { return strings.Contains(text, part) }) {
+			continue // no match is without one of these, and the expression is slow in a thousand files
+		}
 		for _, at := range nickname.FindAllStringIndex(text, -1) {
 			assert.Fail(t, "a source by its nickname", "%s:%d: %s", s.Path, 1+strings.Count(text[:at[0]], "\n"), text[at[0]:at[1]])
 		}

@@ -122,6 +122,6 @@ func TestTheSampleBuildsInAModuleOfItsOwn(t *testing.T) {
 		edit = append(edit, "-require", r.Path+"@"+r.Version)
 	}
 	run(bank, edit...)
-	run(bank, "go", "build", "-o", filepath.Join(bank, "built"), ".")
+	run(bank, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(bank, "built"), ".")
 	assert.Contains(t, run(bank, "go", "version", "-m", "built"), "=>\t"+clone, "it is made from the clone")
 }

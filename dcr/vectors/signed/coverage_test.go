@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,9 +14,12 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
+var loadOnce = sync.OnceValues(signed.Load)
+
+// load returns the vectors of the process: do not change them.
 func load(t testing.TB) []signed.Vector {
 	t.Helper()
-	all, err := signed.Load()
+	all, err := loadOnce()
 	require.NoError(t, err)
 	return all
 }

@@ -15,7 +15,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -232,22 +231,10 @@ func differ(v *signed.Vector, a answer) string {
 	return ""
 }
 
-// groupOf is the same for vectors that one bank can judge.
-func groupOf(v *signed.Vector) string {
-	return strings.Join([]string{string(v.Profile), string(v.Policy), v.Audience, string(v.Directory.Environment), v.Directory.Issuer,
-		strings.Join(v.Directory.JWKSHosts, " ")}, "\n")
-}
-
 func TestABankOverHTTPAnswersEachVectorAsItExpects(t *testing.T) {
 	t.Parallel()
 	e := newEcosystem(t)
-	groups := map[string][]*signed.Vector{}
-	all := load(t)
-	for i := range all {
-		if v := &all[i]; v.Kind == signed.Request && v.NotOverHTTP == "" {
-			groups[groupOf(v)] = append(groups[groupOf(v)], v)
-		}
-	}
+	groups := byBank(t, func(v *signed.Vector) bool { return v.Kind == signed.Request && v.NotOverHTTP == "" })
 	for _, group := range groups {
 		t.Run(group[0].Name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,9 +16,12 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
+var loadOnce = sync.OnceValues(signed.Load)
+
+// load returns the vectors of the process: do not change them.
 func load(t testing.TB) []signed.Vector {
 	t.Helper()
-	all, err := signed.Load()
+	all, err := loadOnce()
 	require.NoError(t, err)
 	return all
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/vectors/signed"
-	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
@@ -50,25 +49,15 @@ func as(document json.RawMessage, own []string) dcrtest.Mutation {
 	})
 }
 
-// A live vector shows the same when another software sends it to another bank, now. An ordinary
-// run plays each third vector of a policy.
+// A live vector shows the same when another software sends it to another bank, now.
 func TestALiveVectorShowsTheSameWhoeverSendsIt(t *testing.T) {
 	t.Parallel()
 	d, err := ssatest.New(ssatest.Options{})
 	require.NoError(t, err)
 	t.Cleanup(d.Close)
 	tpp := dcrtest.NewBank(t, dcrtest.WithDirectory(d)).NewTPP(t)
-	groups := map[string][]*signed.Vector{}
-	all := load(t)
-	for i := range all {
-		if v := &all[i]; v.Live {
-			groups[groupOf(v)] = append(groups[groupOf(v)], v)
-		}
-	}
+	groups := byBank(t, func(v *signed.Vector) bool { return v.Live })
 	require.Greater(t, len(groups), 10, "policies")
-	if !fulltest.Asked() {
-		t.Log("two of three live vectors did not run: OBDCR_FULL=1 plays all")
-	}
 	for _, group := range groups {
 		t.Run(group[0].Name, func(t *testing.T) {
 			t.Parallel()
@@ -90,10 +79,7 @@ func playLive(t *testing.T, d *ssatest.Directory, tpp *dcrtest.TPP, group []*sig
 			c.Logger = slog.New(slog.DiscardHandler)
 		}))
 	here := tpp.At(bank)
-	for i, v := range group {
-		if !fulltest.Asked() && i%3 != 0 {
-			continue
-		}
+	for _, v := range group {
 		records.Memory = store.NewMemory(time.Now)
 		_, err := here.Register(dcrtest.Statement(as(v.Documents.SSA, ownInSSA)), as(v.Documents.Request, ownInRequest))
 		refusal, refused := errors.AsType[*dcrtest.Refusal](err)
