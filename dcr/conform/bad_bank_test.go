@@ -22,12 +22,11 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
-// withHandler is a good bank with a handler in front of it.
+// withHandler is a good bank with a handler in front of it, whose signatures are quick.
 func withHandler(t *testing.T, wrap func(bank http.Handler) http.Handler) (*dcrtest.Bank, conform.Config) {
 	t.Helper()
-	bank := dcrtest.NewBank(t, dcrtest.WithHandler(wrap))
-	c := configOf(t, bank)
-	return bank, c
+	bank := quickBank(t, dcrtest.WithHandler(wrap))
+	return bank, configOf(t, bank)
 }
 
 // registers reports whether a request is a registration.

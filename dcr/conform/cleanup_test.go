@@ -28,6 +28,20 @@ func answering(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)
 	})
 }
 
+// keeping is such a bank that refuses each deletion until deletes is true.
+func keeping(t *testing.T, answer func(w http.ResponseWriter, r *http.Request) bool) (bank *dcrtest.Bank, c conform.Config, deletes *atomic.Bool) {
+	t.Helper()
+	deletes = &atomic.Bool{}
+	bank, c = answering(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodDelete && !deletes.Load() {
+			w.WriteHeader(http.StatusForbidden)
+			return true
+		}
+		return answer(w, r)
+	})
+	return bank, c, deletes
+}
+
 // TestDELETEIsTriedWhateverTheConfigurationSays: its cases are not offered, and the bank has no client all the same.
 func TestDELETEIsTriedWhateverTheConfigurationSays(t *testing.T) {
 	t.Parallel()

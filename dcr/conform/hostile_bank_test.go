@@ -1,7 +1,6 @@
 package conform_test
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/dcr/conform"
+	"github.com/obdcr/obdcr/internal/fulltest"
 )
 
 // upserting is a bank that answers each registration with the client of the one before, from the number that is given on,
@@ -115,15 +115,18 @@ func TestATimeThatSaysNothingMakesNoClientNew(t *testing.T) {
 func TestManySecretsInAnAnswerDoNotStopTheRun(t *testing.T) {
 	t.Parallel()
 	c := instead(t, func(w http.ResponseWriter, _ *http.Request) {
-		now := time.Now().UnixNano()
 		w.WriteHeader(http.StatusCreated)
-		_, _ = io.WriteString(w, `{"client_secret":"the-one-that-counts","x":[`)
+		body := []byte(`{"client_secret":"the-one-that-counts","x":[`)
+		now := `{"token":"` + strconv.FormatInt(time.Now().UnixNano(), 10) + "-"
 		for i := range 30000 {
-			_, _ = fmt.Fprintf(w, `{"token":"%d-%d"},`, now, i)
+			body = append(strconv.AppendInt(append(body, now...), int64(i), 10), `"},`...)
 		}
-		_, _ = io.WriteString(w, `"the-one-that-counts"]}`)
+		_, _ = w.Write(append(body, `"the-one-that-counts"]}`...))
 	})
-	c.Filter = []string{"register"}
+	c.Filter = []string{"register.[a-i]*"}
+	if fulltest.Asked() {
+		c.Filter = []string{"register"}
+	}
 	report := run(t, c)
 	for _, r := range report.Results {
 		for _, x := range r.Exchanges {

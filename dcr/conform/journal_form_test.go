@@ -150,14 +150,7 @@ func TestAJournalOfAnotherSoftwareIsRefused(t *testing.T) {
 func TestAnUpdateTakesNoClientOutOfTheJournal(t *testing.T) {
 	t.Parallel()
 	written := &lockedBuffer{}
-	var deletes atomic.Bool
-	b, c := answering(t, func(w http.ResponseWriter, r *http.Request) bool {
-		if refused := r.Method == http.MethodDelete && !deletes.Load(); refused {
-			w.WriteHeader(http.StatusForbidden)
-			return true
-		}
-		return false
-	})
+	b, c, deletes := keeping(t, func(http.ResponseWriter, *http.Request) bool { return false })
 	c.Filter, c.Journal = []string{"update.same"}, written
 	left := run(t, c).Left
 	require.NotEmpty(t, left)

@@ -83,17 +83,12 @@ func TestALostRegistrationIsForgottenOnlyWhereTheBankRefusesItForWhatItIs(t *tes
 func TestALostRegistrationThatIsMadeBySendingItAgainIsOneClient(t *testing.T) {
 	t.Parallel()
 	var posts atomic.Int32
-	var deletes atomic.Bool
-	b, c := answering(t, func(w http.ResponseWriter, r *http.Request) bool {
-		switch {
-		case registers(r) && posts.Add(1) == 1:
+	b, c, deletes := keeping(t, func(w http.ResponseWriter, r *http.Request) bool {
+		lost := registers(r) && posts.Add(1) == 1
+		if lost {
 			w.WriteHeader(http.StatusBadGateway)
-		case r.Method == http.MethodDelete && !deletes.Load():
-			w.WriteHeader(http.StatusForbidden)
-		default:
-			return false
 		}
-		return true
+		return lost
 	})
 	journal := &lockedBuffer{}
 	c.Filter, c.Journal = []string{"register.valid"}, journal

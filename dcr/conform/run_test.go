@@ -32,7 +32,7 @@ func TestAGoodBankPassesAllAndKeepsNoClient(t *testing.T) {
 // policy, its profile and the run's method are. What these leave out is not run.
 func TestWhatABankOffersIsPlayed(t *testing.T) {
 	t.Parallel()
-	bank := dcrtest.NewBank(t, dcrtest.WithPolicy(func(p *validate.Policy) {
+	bank := quickBank(t, dcrtest.WithPolicy(func(p *validate.Policy) {
 		p.AuthMethods = claims.AuthMethods()
 		for _, m := range p.AuthMethods {
 			if m.NeedsSecret() {

@@ -29,7 +29,7 @@ func TestNoReportHoldsASecret(t *testing.T) {
 		t.Run(string(method), func(t *testing.T) {
 			t.Parallel()
 			e := &echo{}
-			bank := dcrtest.NewBank(t, dcrtest.WithHandler(e.wrap), dcrtest.WithPolicy(func(p *validate.Policy) {
+			bank := quickBank(t, dcrtest.WithHandler(e.wrap), dcrtest.WithPolicy(func(p *validate.Policy) {
 				if method != claims.PrivateKeyJWT {
 					p.AuthMethods, p.Widenings = append(p.AuthMethods, method), append(p.Widenings, validate.Widening(method))
 				}

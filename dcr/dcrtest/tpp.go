@@ -59,8 +59,7 @@ func WithRequest(change func(*tpp.RequestOptions)) TPPOption {
 	}}
 }
 
-// NewTPP enrols a software at the directory of the bank. The keys of the first six software of a
-// directory are embedded. Those of others are made once a process, which takes some time.
+// NewTPP enrols a software at the directory of the bank, with keys that everybody has (ssatest).
 func (b *Bank) NewTPP(t testing.TB, options ...TPPOption) *TPP {
 	t.Helper()
 	s := &tppSettings{}

@@ -8,7 +8,7 @@
 // directory also serves an [API], by which a TPP fetches its statements, and a [Provider], by
 // which people sign in.
 //
-// The private keys of the CA, of the directory and of the first six software are embedded in
-// the package and public: whoever trusts such a directory outside a test trusts everybody. The
-// directories of a process share the keys of further software.
+// The private keys of the CA and of the directory are embedded in the package and public, and
+// so are those of the software or the primes that they are made of: whoever trusts such a
+// directory outside a test trusts everybody.
 package ssatest
