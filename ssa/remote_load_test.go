@@ -1,6 +1,7 @@
 package ssa_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -253,6 +254,7 @@ func TestTenMinutesOfOutageLeaveNothingBehind(t *testing.T) {
 		keys := remote(t, s)
 		before := runtime.NumGoroutine()
 		minutes, everything := make([]int, 10), make([]int, 10)
+		stacks := make([]byte, 4<<20)
 		for i := range 10 * 60 * 20 {
 			go func() {
 				url := jwks + "?" + strconv.Itoa(i%50)
@@ -261,7 +263,7 @@ func TestTenMinutesOfOutageLeaveNothingBehind(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 			if i%20 == 0 {
 				minute := &minutes[i/(60*20)]
-				*minute = max(*minute, goroutines("ssa.(*RemoteKeys)"))
+				*minute = max(*minute, goroutines(stacks, "ssa.(*RemoteKeys)"))
 				all := &everything[i/(60*20)]
 				*all = max(*all, runtime.NumGoroutine())
 			}
@@ -271,19 +273,17 @@ func TestTenMinutesOfOutageLeaveNothingBehind(t *testing.T) {
 		require.LessOrEqual(t, slices.Max(minutes), 50+5*20, "a fetch per set, and who asked within 5 s")
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		require.Zero(t, goroutines("ssa.(*RemoteKeys)"))
+		require.Zero(t, goroutines(stacks, "ssa.(*RemoteKeys)"))
 		require.LessOrEqual(t, runtime.NumGoroutine(), before, "of the whole process")
 		require.LessOrEqual(t, s.fetches(), 50*10*60/15, "15 s from one fetch of a set to the next")
 	})
 }
 
-// goroutines counts those that run a function of that name.
-func goroutines(name string) int {
-	stacks := make([]byte, 4<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
+// goroutines counts those that run a function of that name. It writes their stacks to the room that it gets.
+func goroutines(stacks []byte, name string) int {
 	count := 0
-	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
-		if strings.Contains(stack, name) {
+	for stack := range bytes.SplitSeq(stacks[:runtime.Stack(stacks, true)], []byte("\n\n")) {
+		if bytes.Contains(stack, []byte(name)) {
 			count++
 		}
 	}

@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"cmp"
 	"crypto/tls"
 	"io"
 	"log"
@@ -35,6 +36,7 @@ type world struct {
 	config    portal.Config
 	address   string // of the portal
 	server    *httptest.Server
+	transport *http.Transport          // of all visitors, who shake hands once
 	people    map[string]portal.Person // who can sign in, by the name in /sign-in?as=
 }
 
@@ -65,7 +67,10 @@ func newWorld(t testing.TB, o options) *world {
 	if o.bank != nil {
 		w.settings = append(w.settings, dcrtest.WithServerConfig(o.bank))
 	}
-	begun := []dcrtest.Option{dcrtest.WithDirectoryOptions(func(d *ssatest.Options) { *d = o.made })}
+	begun := []dcrtest.Option{dcrtest.WithDirectoryOptions(func(d *ssatest.Options) {
+		*d = o.made
+		d.Algorithm = cmp.Or(d.Algorithm, claims.ES256) // quick to sign
+	})}
 	if o.store != nil {
 		begun = append(begun, dcrtest.WithStore(o.store))
 	}
@@ -76,6 +81,9 @@ func newWorld(t testing.TB, o options) *world {
 	w.server.Config.ErrorLog = log.New(io.Discard, "", 0) // of browsers that go away
 	w.server.StartTLS()
 	t.Cleanup(w.server.Close)
+	roots := w.server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	w.transport = &http.Transport{MaxIdleConnsPerHost: 64, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+	t.Cleanup(w.transport.CloseIdleConnections)
 	w.address = w.server.URL + "/portal"
 	c := portal.Config{Address: w.address, Registrar: w.bank.Registrar(), Store: w.store, Issuers: []string{"OpenBanking Ltd"}, APIs: apis,
 		SignIn: http.HandlerFunc(w.signIn), Logger: slog.New(slog.NewTextHandler(testLog{t}, nil))}
@@ -144,10 +152,7 @@ func (w *world) visitor(t testing.TB) *browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	roots := w.server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	transport := &http.Transport{MaxIdleConnsPerHost: 64, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &browser{t: t, w: w, http: &http.Client{Jar: jar, Transport: transport, Timeout: 30 * time.Second}}
+	return &browser{t: t, w: w, http: &http.Client{Jar: jar, Transport: w.transport, Timeout: 30 * time.Second}}
 }
 
 // as returns a browser in which a person is signed in.

@@ -148,7 +148,7 @@ func TestAgesAndSkewComeFromThePolicy(t *testing.T) {
 
 func TestTheAlgorithmsOfDirectoriesComeFromThePolicy(t *testing.T) {
 	for _, known := range []bool{true, false} {
-		w := newWorld(t)
+		w := newWorldBy(t, claims.PS256)
 		statement, err := w.software.SSAWith(nil, ssatest.Forgery{Algorithm: string(claims.RS256)})
 		require.NoError(t, err)
 		if known {

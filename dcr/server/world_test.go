@@ -28,15 +28,21 @@ type world struct {
 	config    server.Config
 }
 
-// newWorld makes a world whose bank issues tokens itself.
+// newWorld makes a world whose bank issues tokens itself, and whose signatures are quick.
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldBy(t, claims.ES256)
+}
+
+// newWorldBy makes such a world whose directory and software sign by an algorithm.
+func newWorldBy(t *testing.T, algorithm claims.Algorithm) *world {
 	t.Helper()
 	w := &world{store: store.NewMemory(nil)}
 	var err error
-	w.directory, err = ssatest.New(ssatest.Options{})
+	w.directory, err = ssatest.New(ssatest.Options{Algorithm: algorithm})
 	require.NoError(t, err)
 	t.Cleanup(w.directory.Close)
-	w.software, err = w.directory.NewSoftware(ssatest.SoftwareOptions{})
+	w.software, err = w.directory.NewSoftware(ssatest.SoftwareOptions{Algorithm: algorithm})
 	require.NoError(t, err)
 	own, err := w.directory.ServerCertificate("127.0.0.1")
 	require.NoError(t, err)

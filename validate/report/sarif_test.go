@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -67,7 +68,9 @@ func sarifOf(t *testing.T, o report.WriterOptions, results ...*report.Result) re
 	text := written(t, o, results...)
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	require.NoError(t, err)
-	require.NoError(t, sarifSchema(t).Validate(doc), "%.2000s", text)
+	schema, err := sarifSchema()
+	require.NoError(t, err)
+	require.NoError(t, schema.Validate(doc), "%.2000s", text)
 	var log readSARIF
 	require.NoError(t, json.Unmarshal([]byte(text), &log))
 	require.Equal(t, "2.1.0", log.Version)
@@ -79,12 +82,9 @@ func sarifOf(t *testing.T, o report.WriterOptions, results ...*report.Result) re
 }
 
 // sarifSchema is the schema of OASIS; testdata/schema/README.md tells where it is from.
-func sarifSchema(t *testing.T) *jsonschema.Schema {
-	t.Helper()
-	schema, err := jsonschema.NewCompiler().Compile("testdata/schema/sarif-schema-2.1.0.json")
-	require.NoError(t, err)
-	return schema
-}
+var sarifSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	return jsonschema.NewCompiler().Compile("testdata/schema/sarif-schema-2.1.0.json")
+})
 
 func TestSARIF(t *testing.T) {
 	o := report.WriterOptions{Format: report.FormatSARIF, Version: "1.2.3"}

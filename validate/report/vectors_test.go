@@ -33,18 +33,26 @@ var allVectors = sync.OnceValues(func() (results []*report.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	validators := map[string]*validate.Validator{} // by profile and policy, which few vectors have of their own
 	for i := range all {
 		v := &all[i]
 		for _, expectation := range v.Expect {
 			for _, profile := range expectation.Profiles {
-				policy, fault := v.PolicyFor(profile)
-				validator, other := validate.New(validate.Config{Profile: profile, Policy: policy})
-				in, third := v.Input()
-				if err := errors.Join(fault, other, third); err != nil {
+				kind := string(profile) + " " + string(v.Policy)
+				if validators[kind] == nil {
+					policy, fault := v.PolicyFor(profile)
+					validator, err := validate.New(validate.Config{Profile: profile, Policy: policy})
+					if err := errors.Join(fault, err); err != nil {
+						return nil, fmt.Errorf("%s: %w", v.Name, err)
+					}
+					validators[kind] = validator
+				}
+				in, err := v.Input()
+				if err != nil {
 					return nil, fmt.Errorf("%s: %w", v.Name, err)
 				}
 				results = append(results, &report.Result{
-					Name: v.Name + "." + string(profile) + ".json", Report: validator.Judge(in), Issuer: "OpenBanking Ltd", Source: v.Request, Judged: validate.DocRequest,
+					Name: v.Name + "." + string(profile) + ".json", Report: validators[kind].Judge(in), Issuer: "OpenBanking Ltd", Source: v.Request, Judged: validate.DocRequest,
 					Checks: validate.Checks{Audience: validate.Check{State: validate.CheckNotChecked, Note: "give --aud"}},
 					Documents: map[validate.Document][]byte{
 						validate.DocHeader: v.Header, validate.DocRequest: v.Request, validate.DocSSAHeader: v.SSAHeader, validate.DocSSA: v.SSA,
