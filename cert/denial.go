@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/internal/text"
+	"github.com/obdcr/obdcr/ssa"
 )
 
 // outageRetry is how long a client waits after an outage that names no time.
@@ -57,6 +58,7 @@ var ofClient = []answer{
 	{ErrRevoked, http.StatusUnauthorized, notTheClients},
 	{ErrNotOwned, http.StatusUnauthorized, notTheClients},
 	{ErrNoKeySet, http.StatusUnauthorized, notTheClients},
+	{ssa.ErrNoKeyPublished, http.StatusUnauthorized, notTheClients},
 	{nil, http.StatusServiceUnavailable, "the client cannot be checked at the moment"},
 }
 

@@ -51,7 +51,7 @@ func AcceptanceFrom(ctx context.Context) (*Acceptance, bool) {
 //   - A certificate that is good in no environment is refused before Client is called.
 //   - Every refusal after that has the same words: for an unknown client, for the
 //     client of somebody else, for one of the other environment, and for one without
-//     a key set.
+//     a key set or with an empty one.
 //   - An outage of a key set would show that the client is known. So Middleware checks
 //     an unknown client against the last known client's keys, and answers an outage of
 //     those with the same words and the same Retry-After.

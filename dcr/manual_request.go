@@ -63,6 +63,9 @@ func (r *Registrar) ask(ctx context.Context, v *VerifiedRequest, s *owned) error
 		err = r.checkChosen(ctx, v, leaf)
 	} else if name, ok := request.TLSClientAuthSubjectDN.Get(); ok {
 		err = r.checkKept(ctx, v, name)
+	} else {
+		// An outage is no reason to wait here: nothing of this client's is looked for in the keys yet.
+		_, _ = r.checkKeys(ctx, v)
 	}
 	v.input.Extra = slices.Clone(v.extra)
 	return err
@@ -224,7 +227,11 @@ func (r *Registrar) checkChosen(ctx context.Context, v *VerifiedRequest, leaf *x
 // certificate.
 func (v *VerifiedRequest) addKeyless(err error) {
 	found := verdict.Request(err)
-	v.extra = append(v.extra, certificateFault(found.Rule, found.Message, found.Fix))
+	fault := certificateFault(found.Rule, found.Message, found.Fix)
+	if !v.request.claims.TLSClientAuthSubjectDN.Present() {
+		fault.Pointer = "/token_endpoint_auth_method"
+	}
+	v.extra = append(v.extra, fault)
 }
 
 // outage returns the *Error for a failure to check a certificate that is none of the
