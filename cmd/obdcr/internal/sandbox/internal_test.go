@@ -15,7 +15,7 @@ import (
 )
 
 func TestReadyzWaitsForTheFiles(t *testing.T) {
-	s := &Sandbox{}
+	s := &Sandbox{files: folder(t.TempDir())}
 	handler := s.untilUp(http.NotFoundHandler())
 	status := func(path string) int {
 		answer := httptest.NewRecorder()
@@ -24,8 +24,12 @@ func TestReadyzWaitsForTheFiles(t *testing.T) {
 	}
 	require.Equal(t, http.StatusServiceUnavailable, status(readyPath))
 	require.Equal(t, http.StatusNotFound, status("/healthz"))
+	require.NoError(t, s.files.write(readyFile, nil, public))
+	require.Equal(t, http.StatusServiceUnavailable, status(readyPath), "another sandbox left it")
 	s.up.Store(true)
-	require.Equal(t, http.StatusNotFound, status(readyPath))
+	require.Equal(t, http.StatusNotFound, status(readyPath), "the bank answers")
+	require.NoError(t, s.files.remove(readyFile))
+	require.Equal(t, http.StatusServiceUnavailable, status(readyPath), "somebody removed it")
 }
 
 func TestAFullDiskIsNamedAsTheCause(t *testing.T) {

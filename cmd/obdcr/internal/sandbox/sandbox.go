@@ -208,17 +208,22 @@ const (
 	readyPath  = "/readyz"
 )
 
-// untilUp answers 503 at /readyz until ready.json is there, and again from Close on: who
-// polls either reads files that are complete.
+// untilUp answers 503 at /readyz until ready.json is there, and again from Close on, or once
+// somebody removes the file: who polls either reads files that are complete.
 func (s *Sandbox) untilUp(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == readyPath && !s.up.Load() {
+		if r.URL.Path == readyPath && !s.ready() {
 			text.RetryAfter(w.Header(), time.Second)
 			complain(w, http.StatusServiceUnavailable, "the sandbox is not ready")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+func (s *Sandbox) ready() bool {
+	_, err := os.Stat(s.files.path(readyFile))
+	return s.up.Load() && err == nil
 }
 
 // serve starts the servers of bank, directory and portal, and what runs beside them.
