@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/claims"
+	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/store/archive"
 )
@@ -177,7 +178,8 @@ func seal(file string) []byte {
 	n := 0
 	for line := range strings.Lines(file) {
 		var l map[string]any
-		if json.Unmarshal([]byte(line), &l) == nil && (l["kind"] == "check" || l["kind"] == "end") {
+		may := strings.Contains(line, `"check"`) || strings.Contains(line, `"end"`) // the others are many
+		if may && json.Unmarshal([]byte(line), &l) == nil && (l["kind"] == "check" || l["kind"] == "end") {
 			l["lines"], l["sha256"] = n, hex.EncodeToString(sum.Sum(nil))
 			written, _ := json.Marshal(l)
 			line = string(written) + "\n"
@@ -296,9 +298,13 @@ func (f *failing) ListAudit(ctx context.Context, after string, limit int) ([]sto
 // stopped.
 func TestAnExportGoesOnWhereItStopped(t *testing.T) {
 	from := memory()
-	fill(t, from, 600)
+	clients, calls := 300, 7 // two pages of clients, some of the trail, a check among the reservations
+	if fulltest.Asked() {
+		clients, calls = 600, 10
+	}
+	fill(t, from, clients)
 	want := export(t, from)
-	for calls := range 10 {
+	for calls := range calls {
 		for _, torn := range []int{0, 40} { // bytes that the file lost besides
 			f, err := os.Create(filepath.Join(t.TempDir(), "file"))
 			require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -17,17 +18,22 @@ import (
 // reader reads the lines of a file, a batch at a time.
 type reader struct {
 	in     *bufio.Reader
-	long   []byte    // of a line that in cannot hold
-	sum    hash.Hash // of all lines before the current one
-	line   int       // the current one; 0 before the first
-	offset int64     // behind the current one
+	long   []byte        // of a line that in cannot hold
+	text   bytes.Reader  // what json decodes
+	json   *json.Decoder // of all lines: a new one for each would read it into a new buffer
+	sum    hash.Hash     // of all lines before the current one
+	line   int           // the current one; 0 before the first
+	offset int64         // behind the current one
 	header headerLine
 	at     place
 	seen   Summary
 }
 
 func newReader(in io.Reader) *reader {
-	return &reader{in: bufio.NewReaderSize(in, 256<<10), sum: sha256.New()}
+	r := &reader{in: bufio.NewReaderSize(in, 256<<10), sum: sha256.New()}
+	r.json = json.NewDecoder(&r.text)
+	r.json.DisallowUnknownFields()
+	return r
 }
 
 // batch is what lies between two checks.

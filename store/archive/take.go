@@ -2,7 +2,6 @@ package archive
 
 import (
 	"bytes"
-	"encoding/json"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
 	"github.com/obdcr/obdcr/internal/text"
@@ -32,14 +31,14 @@ func (r *reader) take(line []byte, b *batch) (string, error) {
 		return kind, r.takeAudit(line, b)
 	case kindMark:
 		var mark markLine
-		if err := strict(line, &mark); err != nil {
+		if err := r.strict(line, &mark); err != nil {
 			return "", err
 		}
 		b.Forgotten = seconds(mark.Forgotten)
 		return kind, r.inSection(len(sections), kind, true)
 	case kindCheck:
 		var check checkLine
-		if err := strict(line, &check); err != nil {
+		if err := r.strict(line, &check); err != nil {
 			return "", err
 		}
 		b.sums = Checkpoint{Line: r.line, SHA256: check.SHA256}
@@ -59,12 +58,12 @@ func (r *reader) takeHeader(document jsonscan.Value, line []byte) error {
 	if n, ok := version.Int64(); !ok || n < firstVersion || n > formatVersion {
 		return because(ErrVersion, "%s, and this program reads %d and %d: use the one that wrote it", text.Echo(version.Raw()), firstVersion, formatVersion)
 	}
-	return strict(line, &r.header)
+	return r.strict(line, &r.header)
 }
 
 func (r *reader) takeClient(line []byte, b *batch) error {
 	var l clientLine
-	if err := strict(line, &l); err != nil {
+	if err := r.strict(line, &l); err != nil {
 		return err
 	}
 	if err := r.inSection(0, kindClient, l.ID > r.at.client); err != nil {
@@ -97,7 +96,7 @@ func (r *reader) takeClient(line []byte, b *batch) error {
 
 func (r *reader) takeReservation(line []byte, b *batch) error {
 	var l reservationLine
-	if err := strict(line, &l); err != nil {
+	if err := r.strict(line, &l); err != nil {
 		return err
 	}
 	held, err := l.reservation()
@@ -115,7 +114,7 @@ func (r *reader) takeReservation(line []byte, b *batch) error {
 
 func (r *reader) takeAudit(line []byte, b *batch) error {
 	var l auditLine
-	if err := strict(line, &l); err != nil {
+	if err := r.strict(line, &l); err != nil {
 		return err
 	}
 	if err := r.inSection(2, kindAudit, l.ID > r.at.audit); err != nil {
@@ -133,7 +132,7 @@ func (r *reader) takeAudit(line []byte, b *batch) error {
 
 func (r *reader) takeEnd(line []byte, b *batch) error {
 	var end endLine
-	if err := strict(line, &end); err != nil {
+	if err := r.strict(line, &end); err != nil {
 		return err
 	}
 	b.ended = true
@@ -164,10 +163,9 @@ func (r *reader) inSection(section int, kind string, ascends bool) error {
 }
 
 // strict decodes a line that jsonscan has read, without members that are not known.
-func strict(line []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
+func (r *reader) strict(line []byte, into any) error {
+	r.text.Reset(line)
+	if err := r.json.Decode(into); err != nil {
 		return damaged("%s", text.Bounded{Err: err}.Error())
 	}
 	return nil
