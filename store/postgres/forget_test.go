@@ -49,7 +49,7 @@ func TestAJTIIsUsedOnceWhileItIsForgotten(t *testing.T) {
 			for _, one := range s.stores {
 				one.Swept()
 			}
-			require.NoError(t, emptied(s.admin))
+			require.NoError(t, emptied(s.broom))
 		}
 	}
 }

@@ -32,6 +32,7 @@ type seat struct {
 	stores [2]swept
 	calls  atomic.Uint32
 	admin  string // DSN of the database
+	broom  *pgx.Conn
 	dsn    string // the same with the options of the home
 	clock  atomic.Pointer[func() time.Time]
 }
@@ -60,13 +61,17 @@ func (h *home) seat(t *testing.T, clock func() time.Time) *seat {
 			one.Sweep()
 			s.stores[i] = swept{one}
 		}
+		broom, err := pgx.Connect(h.t.Context(), s.admin)
+		require.NoError(t, err)
+		h.t.Cleanup(func() { require.NoError(h.t, broom.Close(context.Background())) })
+		s.broom = broom
 		h.free = append(h.free, s)
 	}
 	s := h.free[len(h.free)-1]
 	h.free = h.free[:len(h.free)-1]
 	s.clock.Store(&clock)
 	t.Cleanup(func() {
-		require.NoError(t, emptied(s.admin))
+		require.NoError(t, emptied(s.broom))
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.free = append(h.free, s)
@@ -74,14 +79,8 @@ func (h *home) seat(t *testing.T, clock func() time.Time) *seat {
 	return s
 }
 
-func emptied(dsn string) error {
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	_, err = conn.Exec(ctx, `DELETE FROM clients; DELETE FROM unique_keys; DELETE FROM reservations; DELETE FROM reservation_marks; DELETE FROM audit;
+func emptied(conn *pgx.Conn) error {
+	_, err := conn.Exec(context.Background(), `DELETE FROM clients; DELETE FROM unique_keys; DELETE FROM reservations; DELETE FROM reservation_marks; DELETE FROM audit;
 		DELETE FROM leases; DELETE FROM access_tokens; DELETE FROM users; DELETE FROM subscriptions; DELETE FROM sessions; DELETE FROM probes`)
 	return err
 }
@@ -104,7 +103,10 @@ func (h *home) seatWithProxy(t *testing.T) (direct, behind *postgres.Store, p *p
 	t.Helper()
 	s := h.seat(t, time.Now)
 	p, dsn := newProxy(t, s.dsn)
-	return s.stores[0].Store, open(t, dsn), p
+	behind, err := postgres.Open(t.Context(), postgres.Config{DSN: claims.NewSecret(dsn), NoMigrate: true}) // the seat's stores have migrated
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, behind.Close()) })
+	return s.stores[0].Store, behind, p
 }
 
 // swept is a store whose next call comes after what it forgets is forgotten: the cases of the

@@ -1,12 +1,14 @@
 package postgres_test
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -29,8 +31,11 @@ func TestBothStoresAgree(t *testing.T) {
 	for plan, options := range plans {
 		planned[plan] = openAt(t, dsn+options, func() time.Time { return (*clock.Load())() })
 	}
+	broom, err := pgx.Connect(t.Context(), dsn)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, broom.Close(context.Background())) }()
 	rapid.Check(t, func(t *rapid.T) {
-		require.NoError(t, emptied(dsn))
+		require.NoError(t, emptied(broom))
 		s := planned[rapid.SampledFrom(slices.Sorted(maps.Keys(planned))).Draw(t, "plan")]
 		agree.WithMemory(t, func(now func() time.Time) agree.Store {
 			clock.Store(&now)
