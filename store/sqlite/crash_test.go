@@ -31,8 +31,16 @@ const (
 	crashFile    = "OBDCR_CRASH_FILE"
 	crashPrefix  = "OBDCR_CRASH_PREFIX"
 	crashWorkers = 4
-	crashesAFile = 25 // cycles on one file, before a new one
 )
+
+// crashesAFile returns how many cycles are on one file, before a new one. The check after each
+// reads all of the file.
+func crashesAFile() int {
+	if fulltest.Asked() {
+		return 25
+	}
+	return 5
+}
 
 // TestMain is the child where the parent says so.
 func TestMain(m *testing.M) {
@@ -233,7 +241,7 @@ func crashed(t *testing.T, kind string, cycles int) (faults []string) {
 	var acknowledged []string
 	total, unanswered := 0, 0
 	for cycle := range cycles {
-		if cycle%crashesAFile == 0 {
+		if cycle%crashesAFile() == 0 {
 			path, acknowledged = filepath.Join(t.TempDir(), "clients.db"), nil
 		}
 		before := len(acknowledged)
@@ -244,7 +252,7 @@ func crashed(t *testing.T, kind string, cycles int) (faults []string) {
 			t.Logf("%s: cycle %d of %d: %s", kind, cycle+1, cycles, faults[0])
 			return faults
 		}
-		if (cycle+1)%crashesAFile == 0 || cycle+1 == cycles {
+		if (cycle+1)%crashesAFile() == 0 || cycle+1 == cycles {
 			unanswered += records - len(acknowledged)
 		}
 	}

@@ -3,7 +3,6 @@ package sqlite_test
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -23,8 +22,9 @@ func TestBothStoresAgree(t *testing.T) {
 		dir, err := os.MkdirTemp("", "agree")
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) }) // after Close
+		path := emptyFile(t, dir)
 		agree.WithMemory(t, func(clock func() time.Time) agree.Store {
-			s, err := sqlite.Open(context.Background(), sqlite.Config{Path: filepath.Join(dir, "clients.db"), Clock: clock})
+			s, err := sqlite.Open(context.Background(), sqlite.Config{Path: path, Clock: clock})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, s.Close()) })
 			return s

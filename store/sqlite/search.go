@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/obdcr/obdcr/store"
@@ -196,7 +197,8 @@ func (s *search) of(fields ...field) {
 	s.inOrder()
 }
 
+// inOrder ends a walk. The limit stands in the statement: SQLite prepares a statement again when
+// an argument becomes its LIMIT, and Search would be prepared twice.
 func (s *search) inOrder() {
-	s.WriteString(" ORDER BY issued_at" + s.direction + ", id" + s.direction + " LIMIT ?")
-	s.arguments = append(s.arguments, s.limit)
+	s.WriteString(" ORDER BY issued_at" + s.direction + ", id" + s.direction + " LIMIT " + strconv.Itoa(s.limit))
 }

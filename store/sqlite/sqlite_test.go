@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,6 +37,36 @@ func openAt(t testing.TB, path string, clock func() time.Time) *sqlite.Store {
 
 func file(t testing.TB) string { return filepath.Join(t.TempDir(), "clients.db") }
 
+// prepared returns an empty store's file, as a process left it that made it and ended.
+var prepared = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "prepared")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "clients.db")
+	s, err := sqlite.Open(context.Background(), sqlite.Config{Path: path})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// emptyFile writes the file of an empty store in a folder, and returns its path. To make the tables
+// of each costs more than most cases of the contract. A full run has none there: Open makes them.
+func emptyFile(t require.TestingT, dir string) string {
+	path := filepath.Join(dir, "clients.db")
+	if !fulltest.Asked() {
+		content, err := prepared()
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, content, 0o600))
+	}
+	return path
+}
+
 // TestTheStoreKeepsTheContract runs in a full run alone: two stores are more than one.
 func TestTheStoreKeepsTheContract(t *testing.T) {
 	t.Parallel()
@@ -53,11 +84,11 @@ func TestTwoStoresOnOneFileKeepTheContract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, storetest.Config{
 		Open: func(t *testing.T) store.Store {
-			path := file(t)
+			path := emptyFile(t, t.TempDir())
 			return storetest.Replicas(open(t, path), open(t, path))
 		},
 		OpenAt: func(t *testing.T, clock func() time.Time) store.Store {
-			path := file(t)
+			path := emptyFile(t, t.TempDir())
 			return storetest.Replicas(openAt(t, path, clock), openAt(t, path, clock))
 		},
 		Wanted: storetest.All(), Rounds: fulltest.Rounds(10),

@@ -63,7 +63,7 @@ func TestADiskThatFailsLosesNothingThatWasAcknowledged(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "clients.db")
 			var said bytes.Buffer
-			child := exec.CommandContext(t.Context(), strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace="+strings.SplitN(c.inject, ":", 2)[0], "-e", "inject="+c.inject, os.Args[0])
+			child := exec.CommandContext(t.Context(), strace, "-f", "--seccomp-bpf", "-qq", "-o", os.DevNull, "-e", "trace="+strings.SplitN(c.inject, ":", 2)[0], "-e", "inject="+c.inject, os.Args[0])
 			child.Env, child.Stdout, child.Stderr = append(os.Environ(), faultyDisk+"="+path), &said, &said
 			require.NoError(t, child.Run(), said.String())
 			var acknowledged []string

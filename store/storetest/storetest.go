@@ -115,8 +115,8 @@ type Config struct {
 	OpenAt func(t *testing.T, clock func() time.Time) store.Store
 	// Wanted are the capabilities that the store must have.
 	Wanted []Capability
-	// Rounds is how often each race is run. Zero means 20, or 5 with go test -short. Run
-	// a new store with 200 at least once.
+	// Rounds is how often each race is run. Zero means 20, or 5 with go test -short. With less
+	// than 20 a search is read in pages of fewer sizes. Run a new store with 200 at least once.
 	Rounds int
 }
 
@@ -133,6 +133,9 @@ type ReplayConfig struct {
 	Rounds int
 }
 
+// usualRounds is what Config.Rounds is by default.
+const usualRounds = 20
+
 // roundsOr returns the rounds asked for, or else the default.
 func roundsOr(asked int) int {
 	switch {
@@ -141,7 +144,7 @@ func roundsOr(asked int) int {
 	case testing.Short():
 		return 5
 	}
-	return 20
+	return usualRounds
 }
 
 // Run tests a store. The reservations of a store from Config.Open end long ago or far
