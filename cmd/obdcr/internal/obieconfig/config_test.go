@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/obieconfig"
+	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
 const marker = "do-not-repeat-me"
@@ -68,7 +68,7 @@ func TestWhatIsWrongIsNamedWithoutAnyOfItsContent(t *testing.T) {
 // types of Go, and repeats nothing of it.
 func TestEachMemberIsCheckedForOddValues(t *testing.T) {
 	t.Parallel()
-	long := marker + strings.Repeat("a", 1<<20)
+	long := marker + strings.Repeat("a", 512<<10) // beyond what any member may have
 	deep := strings.Repeat("[", 5000) + strings.Repeat("]", 5000)
 	odd := map[string]string{"null": "null", "a number": "7", "a list": "[]", "a string": `"` + marker + `"`, "an object": "{}", "true": "true", "deep": deep,
 		"long": `"` + long + `"`, "a list with null": "[null]", "a list in a list": `[["` + marker + `"]]`, "a list of long ones": `["` + long + `"]`}
@@ -95,7 +95,7 @@ func TestEachMemberIsCheckedForOddValues(t *testing.T) {
 }
 
 func TestAKeyIsReadInEveryUsualForm(t *testing.T) {
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	rsaKey, err := ssatest.PublicTestKey(0)
 	require.NoError(t, err)
 	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)

@@ -122,7 +122,7 @@ func hosted(t testing.TB, w *world, host, origin string) reply {
 }
 
 func TestThePagesOfOthersAreNotAnswered(t *testing.T) {
-	w := start(t, sandbox.Config{}) // it is not exposed: a browser of this machine reaches it
+	w := start(t, sandbox.Config{Dir: t.TempDir(), Seed: "s"}) // it is not exposed: a browser of this machine reaches it
 	own := w.Ready.Directory
 	for origin, status := range map[string]int{
 		"": 200, own: 200, w.Ready.Bank: 403, "null": 403, "https://stranger.example": 403, strings.Replace(own, "https", "http", 1): 403,
