@@ -81,7 +81,7 @@ func onEachWaitingStore(t *testing.T, race func(t *testing.T, b *office, check f
 		id := b.admitted(t, nil).ID
 		provisioned := len(server.holds()) > 0
 		require.NoError(t, b.Remove(context.Background(), id, ""))
-		for range rounds {
+		for range ofACrowd(rounds) {
 			race(t, b, func() map[string]string { return b.calm(t, server, provisioned) })
 			b.sweep(t)
 			require.Empty(t, server.holds())
