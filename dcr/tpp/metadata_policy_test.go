@@ -44,7 +44,7 @@ func TestBuildAndLintOfTheSameSourcesNeverDisagree(t *testing.T) {
 		"RS256 besides":       {"id_token_signing_alg_values_supported": {"RS256", "PS256"}, "request_object_signing_alg_values_supported": {"RS256", "PS256", "none"}},
 		"ES256 for ID tokens": {"id_token_signing_alg_values_supported": {"ES256"}},
 	}
-	built := 0
+	built, statement := 0, w.statement(t, nil)
 	for name, lists := range discoveries {
 		m := announcing(t, lists)
 		client := w.clientOf(t, w.software, w.http, m)
@@ -54,7 +54,7 @@ func TestBuildAndLintOfTheSameSourcesNeverDisagree(t *testing.T) {
 			v, err := validate.New(validate.Config{Profile: profile, Policy: policy})
 			require.NoError(t, err, name)
 			for _, method := range everyMethod {
-				request, err := client.Build(w.statement(t, nil), tpp.RequestOptions{AuthMethod: method, Certificate: w.software.TransportCertificate.Leaf})
+				request, err := client.Build(statement, tpp.RequestOptions{AuthMethod: method, Certificate: w.software.TransportCertificate.Leaf})
 				require.NoError(t, err, "%s, %s", name, method)
 				built++
 				in := w.known(tpp.LintInput{Request: request, Metadata: m, Validator: v, Now: w.now})

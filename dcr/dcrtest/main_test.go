@@ -1,0 +1,13 @@
+package dcrtest_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/obdcr/obdcr/internal/fulltest"
+)
+
+func TestMain(m *testing.M) {
+	fulltest.Quick()
+	os.Exit(m.Run())
+}
