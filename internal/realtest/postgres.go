@@ -2,7 +2,11 @@ package realtest
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/pbkdf2"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net/url"
 	"os"
@@ -224,7 +228,28 @@ func (p *Postgres) initialise(t testing.TB) {
 	p.tool(t, "initdb", "--pgdata="+p.data, "--username="+superuser, "--pwfile="+file, "--auth=scram-sha-256", "--no-sync",
 		"--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
 	p.Start(t)
-	p.SQL(t, superuser, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", application, p.password))
+	verifier, err := scramVerifier(p.password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.SQL(t, superuser, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'; ALTER ROLE %[3]s PASSWORD '%[2]s'", application, verifier, superuser))
+}
+
+// scramVerifier returns what PostgreSQL keeps of a password. Of the iterations there is one: nobody
+// guesses a random password, and each connection of a test would make the usual 4096.
+func scramVerifier(password string) (string, error) {
+	salt := []byte(superuser + application)
+	salted, err := pbkdf2.Key(sha256.New, password, salt, 1, sha256.Size)
+	if err != nil {
+		return "", err
+	}
+	keyed := func(text string) []byte {
+		mac := hmac.New(sha256.New, salted)
+		mac.Write([]byte(text))
+		return mac.Sum(nil)
+	}
+	stored, text := sha256.Sum256(keyed("Client Key")), base64.StdEncoding.EncodeToString
+	return "SCRAM-SHA-256$1:" + text(salt) + "$" + text(stored[:]) + ":" + text(keyed("Server Key")), nil
 }
 
 // tool runs a program of PostgreSQL as the server's account.
