@@ -44,7 +44,7 @@ demands. It takes the config.json of the OBIE conformance tool, or the flags of 
 A case has passed or failed, or the bank's policy leaves it open (allowed), or the bank
 has no such method (not offered), or the run lacks what it needs (not run), or no usable
 answer came (error). The exit code is 1 if a case failed or the bank refuses even the
-plain valid request, and 3 if none failed and some are errors.
+plain valid request, and 3 if none failed and some are errors, or --limit has passed.
 
 It deletes each client that it has made, and no other, also after SIGINT and SIGTERM; a
 second signal ends it at once. It keeps a list of them in the file of --journal, with
@@ -91,7 +91,7 @@ func (o *conformOptions) conformFlags(c *cobra.Command) {
 		".txt, .json, .xml (JUnit), .html")
 	f.BoolVar(&o.full, "full", false, "show each case on a line of its own, with its exchanges whole, as text")
 	f.IntVar(&o.parallel, "parallel", 4, "how many `CASES` are played at the same time; 1 for a bank that lets a software have one client")
-	f.DurationVar(&o.limit, "limit", 10*time.Minute, "how long all cases may take, a `DURATION`; those that are left are not run then")
+	f.DurationVar(&o.limit, "limit", 10*time.Minute, "how long all cases may take, a `DURATION`; those that are left are not run then, and the exit code is 3")
 	f.StringVar(&o.journal, "journal", "obdcr-conform.journal", "a new `FILE` that lists the clients to delete, with their secrets; it goes away with them")
 	f.BoolVar(&o.cleanUp, "clean-up", false, "delete the clients that --journal still lists, and play no case")
 	f.StringVar(&o.second, "second", "", "a config.json of another software, a `FILE`; without it cases with two software are not run")

@@ -87,8 +87,11 @@ func (a *app) conformed(out io.Writer, o *conformOptions, report *conform.Report
 		a.note("%s may be left: the report names each, and --journal %s keeps them for --clean-up", counted(len(report.Left), "client"), shownName(journal.name))
 	}
 	if report.Interrupted {
-		none := report.Counts[conform.NotRun] + report.Counts[conform.NotOffered]
-		a.note("interrupted: %d of %d cases were played; the others were not run, or are not offered", len(report.Results)-none, len(report.Results))
+		a.note("interrupted: %s", played(report))
+	}
+	if report.OutOfTime {
+		a.note("out of time: --limit %s has passed: %s\n"+
+			"  fix: give a longer --limit, more cases at a time by --parallel, or fewer cases by --filter", o.limit, played(report))
 	}
 	faults := []error{journal.end(len(report.Left) == 0)}
 	for _, name := range o.reports {
@@ -106,6 +109,12 @@ func (a *app) conformed(out io.Writer, o *conformOptions, report *conform.Report
 		return nil
 	}
 	return &exitError{code: code}
+}
+
+// played tells how many cases of a run that has ended early were played.
+func played(report *conform.Report) string {
+	none := report.Counts[conform.NotRun] + report.Counts[conform.NotOffered]
+	return fmt.Sprintf("%d of %d cases were played; the others were not run, or are not offered", len(report.Results)-none, len(report.Results))
 }
 
 // check checks the flags that no other function reads first.

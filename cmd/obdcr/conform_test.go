@@ -227,6 +227,24 @@ func TestClientsThatAreLeftEndARunWith3(t *testing.T) {
 	}
 }
 
+// TestARunThatIsOutOfTimeEndsWith3: but with 1 where a case failed, as one that is interrupted does.
+func TestARunThatIsOutOfTimeEndsWith3(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ failed, code int }{{0, exitIO}, {1, exitViolated}} {
+		said := new(bytes.Buffer)
+		journal, err := openJournal(filepath.Join(t.TempDir(), "journal"))
+		require.NoError(t, err)
+		report := &conform.Report{Version: conform.ReportVersion, OutOfTime: true,
+			Counts: map[conform.Verdict]int{conform.NotRun: 2, conform.Failed: c.failed}}
+		err = (&app{err: said}).conformed(io.Discard, &conformOptions{output: "text", limit: time.Second}, report, journal, true)
+		require.Contains(t, said.String(), "--limit 1s")
+		require.Contains(t, said.String(), "fix:")
+		var exit *exitError
+		require.ErrorAs(t, err, &exit)
+		require.Equal(t, c.code, exit.code)
+	}
+}
+
 // TestAJournalThatCannotBeWrittenIsTold: by the exit code, when the reports are written.
 func TestAJournalThatCannotBeWrittenIsTold(t *testing.T) {
 	t.Parallel()

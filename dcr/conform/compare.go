@@ -129,6 +129,7 @@ func differing(old, now *Report) []string {
 		{"method", old.Method, now.Method}, {"policy", old.Policy, now.Policy}, {"dialect", old.Dialect, now.Dialect},
 		{"stricter", fmt.Sprint(old.Stricter), fmt.Sprint(now.Stricter)}, {"filter", fmt.Sprint(old.Filter), fmt.Sprint(now.Filter)},
 		{"tool", old.Tool, now.Tool}, {"interrupted", fmt.Sprint(old.Interrupted), fmt.Sprint(now.Interrupted)},
+		{"out of time", fmt.Sprint(old.OutOfTime), fmt.Sprint(now.OutOfTime)},
 		{"plain valid request", old.plain(), now.plain()},
 	} {
 		if one.was != one.is {

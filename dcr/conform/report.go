@@ -23,6 +23,7 @@ type Report struct {
 	Started     time.Time       `json:"started"`
 	Millis      int64           `json:"milliseconds"` // of the whole run, with its cleaning up
 	Interrupted bool            `json:"interrupted,omitempty"`
+	OutOfTime   bool            `json:"out_of_time,omitempty"` // Config.Limit has passed before all cases were played
 	FirstCause  *FirstCause     `json:"first_cause,omitempty"` // why little can be seen; nil: the bank takes the plain valid request
 	Counts      map[Verdict]int `json:"counts"`                // of each verdict, also those of none
 	Results     []CaseResult    `json:"results"`
@@ -82,13 +83,24 @@ func (r *run) report(begun time.Time, results []CaseResult, left []Left) *Report
 }
 
 // Worst is the exit code of a run: 0 if nothing failed, 1 if a case failed or the bank refuses the plain valid request, 3
-// if cases only ended in errors.
+// if cases only ended in errors or the time of the run has passed before it had played all.
 func (r *Report) Worst() int {
 	switch {
 	case r.Counts[Failed] > 0, r.FirstCause.refused():
 		return 1
-	case r.Counts[Errored] > 0:
+	case r.Counts[Errored] > 0, r.OutOfTime:
 		return 3
 	}
 	return 0
+}
+
+// unfinished tells why a run ended before it had played all cases; "" if it had.
+func (r *Report) unfinished() string {
+	switch {
+	case r.Interrupted:
+		return "the run was interrupted"
+	case r.OutOfTime:
+		return "the time of the run had passed before all cases were played"
+	}
+	return ""
 }

@@ -32,13 +32,16 @@ type htmlReport struct {
 	Verdicts []Verdict
 	Failures []CaseResult
 	Tally    string
+	// Unfinished is why not all cases were played; "" if they were.
+	Unfinished string
 }
 
 // WriteHTML writes the report as one page that needs nothing else: no script, no network. It can be printed, and
 // keeps to the colours that the reader's system has.
 func (r *Report) WriteHTML(w io.Writer) error {
 	failures := slices.DeleteFunc(slices.Clone(r.Results), func(c CaseResult) bool { return !c.Verdict.bad() })
-	return htmlPage().Execute(w, htmlReport{Report: r, Groups: r.groups(), Matrix: r.matrix(), Verdicts: Verdicts(), Failures: failures, Tally: r.tally()})
+	return htmlPage().Execute(w, htmlReport{Report: r, Groups: r.groups(), Matrix: r.matrix(), Verdicts: Verdicts(), Failures: failures, Tally: r.tally(),
+		Unfinished: r.unfinished()})
 }
 
 // slug makes the ID of a case one of an element, another one for each.

@@ -12,12 +12,15 @@ import (
 
 // WriteJUnit writes the report as JUnit XML, a suite for each group. What is not offered and what was not run is
 // skipped. What is allowed has passed, and is named in the suite's system-out. Where the bank does not take the plain valid
-// request, a suite before all others fails by that.
+// request, a suite before all others fails by that. A suite before the groups has an error where not all cases were played.
 func (r *Report) WriteJUnit(w io.Writer) error {
 	out := junit.NewWriter(w)
 	var suites []*junit.Suite
 	if r.FirstCause != nil {
 		suites = append(suites, r.firstSuite())
+	}
+	if r.unfinished() != "" {
+		suites = append(suites, r.unfinishedSuite())
 	}
 	for _, group := range r.groups() {
 		suites = append(suites, r.junitSuite(group))
@@ -45,6 +48,15 @@ func (r *Report) firstSuite() *junit.Suite {
 	s.Out = shown.Text(strings.Join(r.causeLines(), "\n"))
 	s.Cases = []junit.Case{{ClassName: r.class("first"), Name: "the plain valid request", Time: seconds(0),
 		Failure: &junit.Fault{Message: text.Visible(r.FirstCause.String()), Type: plainCase, Text: s.Out}}}
+	return s
+}
+
+// unfinishedSuite is the suite of a run that has not played all cases: those that are left are skipped, which alone would be green.
+func (r *Report) unfinishedSuite() *junit.Suite {
+	s := junit.NewSuite("unfinished", "conform", r.Started)
+	s.Time, s.Properties = seconds(0), r.properties()
+	s.Cases = []junit.Case{{ClassName: r.class("unfinished"), Name: "all cases are played", Time: seconds(0),
+		Error: &junit.Fault{Message: r.unfinished(), Type: "unfinished", Text: r.unfinished() + "\n" + r.tally()}}}
 	return s
 }
 
@@ -92,7 +104,7 @@ func (r *Report) properties() []junit.Property {
 		first = text.Visible(r.FirstCause.String())
 	}
 	return junit.Properties("tool", r.Tool, "bank", r.Bank, "profile", r.Profile, "token_endpoint_auth_method", r.Method, "seconds", seconds(r.Millis),
-		"policy", r.Policy, "dialect", r.Dialect, "first_cause", first)
+		"policy", r.Policy, "dialect", r.Dialect, "first_cause", first, "unfinished", r.unfinished())
 }
 
 func seconds(millis int64) string { return fmt.Sprintf("%d.%03d", millis/1000, millis%1000) }

@@ -161,8 +161,8 @@ func (t *page) foot(r *Report) {
 		unindented := strings.TrimLeft(said, " ")
 		t.line(len(said)-len(unindented), unindented)
 	}
-	if r.Interrupted {
-		t.line(0, "The run was interrupted.")
+	if why := r.unfinished(); why != "" {
+		t.line(0, "Unfinished: "+why+".")
 	}
 	for _, v := range []Verdict{Failed, Errored} {
 		if r.Counts[v] == 0 {

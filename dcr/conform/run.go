@@ -64,12 +64,13 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, c.Limit, fmt.Errorf("the limit of the run, %s, has passed", c.Limit))
 	defer cancel()
 	results := r.playAll(limited, cases)
+	outOfTime := limited.Err() != nil && ctx.Err() == nil
 	if c.Progress != nil {
 		c.Progress(Progress{Done: len(cases), Cases: len(cases)})
 	}
 	left := r.cleanUp(context.WithoutCancel(ctx))
 	report := r.report(begun, results, left)
-	report.Interrupted = ctx.Err() != nil
+	report.Interrupted, report.OutOfTime = ctx.Err() != nil, outOfTime
 	report.Millis = time.Since(started).Milliseconds()
 	return report, nil
 }
