@@ -30,7 +30,8 @@ type judgement struct {
 	unread error          // a key set that could not be read
 	unused bool           // the statement of --ssa was not looked at
 	vector bool           // it is a test vector, judged by what it names itself
-	err    error          // why the file was not judged
+	name   string         // the file
+	err    error          // why it was not judged
 	left   string         // the name of a file that is left out, because lint does not judge such ones
 	broken error          // what is wrong with one that is broken JSON: among test vectors it is meant as one
 }
@@ -70,15 +71,22 @@ func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool
 	if err != nil {
 		return err
 	}
-	sum := &lintSummary{app: a, strict: o.strict, failOn: o.failOn, unneeded: o.ofVectors}
+	sum := &lintSummary{app: a, many: many, strict: o.strict, failOn: o.failOn, unneeded: o.ofVectors}
 	vectors := a.vectorJudge()
 	if many && a.progress {
 		sum.bar = progress{out: a.err, total: len(files)}
 	}
 	err = inOrder(ctx, files, runtime.GOMAXPROCS(0),
-		func(c candidate) judgement { return a.judge(ctx, c, in, statement, alone, o, vectors) },
+		func(c candidate) judgement {
+			j := a.judge(ctx, c, in, statement, alone, o, vectors)
+			j.name = c.name
+			return j
+		},
 		func(j judgement) error { return sum.add(w, j) })
 	sum.bar.wipe()
+	if err == nil {
+		err = sum.brokenVectors(w)
+	}
 	switch {
 	case err == nil:
 		err = w.Close()
@@ -90,7 +98,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, args []string, alone bool
 	if err != nil {
 		return ioError(err)
 	}
-	return sum.verdict(many)
+	return sum.verdict()
 }
 
 // untilSignal lets a first SIGINT or SIGTERM end the judging of many files, so that the report
@@ -186,6 +194,7 @@ const maxLeft = 5
 type lintSummary struct {
 	app      *app
 	bar      progress
+	many     bool   // there may be several files: the report has an entry for each
 	strict   bool   // what was not checked fails
 	failOn   string // the least severity that fails
 	files    int
@@ -208,23 +217,18 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 		s.bar.wipe()
 	}
 	defer func() { s.bar.show(s.files+s.others, s.invalid) }()
-	switch {
-	case j.err != nil && s.failed == nil:
-		s.failed = j.err
-	case j.err != nil:
-		s.app.note("%v", j.err)
+	if j.err != nil {
+		return s.unjudged(w, j.name, j.err)
 	}
 	if s.unread == nil {
 		s.unread = j.unread
 	}
 	if j.result == nil {
-		if j.err == nil {
-			if j.broken != nil {
-				s.broken = append(s.broken, j)
-			}
-			if s.others++; s.others <= maxLeft {
-				s.left = append(s.left, shownName(j.left))
-			}
+		if j.broken != nil {
+			s.broken = append(s.broken, j)
+		}
+		if s.others++; s.others <= maxLeft {
+			s.left = append(s.left, shownName(j.left))
 		}
 		return nil
 	}
@@ -251,10 +255,25 @@ func (s *lintSummary) add(w *report.Writer, j judgement) error {
 	return w.Add(j.result)
 }
 
+// unjudged counts a file that could not be judged. The report of several files has it too: the exit code is that of a
+// violation where another file has one. The graver of two such errors decides the code where none has.
+func (s *lintSummary) unjudged(w *report.Writer, name string, why error) error {
+	told := why
+	if s.failed == nil || codeOf(s.failed) < codeOf(why) {
+		s.failed, told = why, s.failed
+	}
+	if told != nil {
+		s.app.note("%v", told)
+	}
+	if !s.many {
+		return nil
+	}
+	return w.AddUnjudged(name, errors.New(s.app.secrets().out(why.Error())))
+}
+
 // verdict returns the error with the exit code of all files: a violation counts more than a
 // file that could not be read.
-func (s *lintSummary) verdict(many bool) error {
-	s.brokenVectors()
+func (s *lintSummary) verdict() error {
 	switch {
 	case s.unused == 1 && s.files == 1:
 		s.app.note("--ssa is not used: the request holds a statement itself, which is what the bank gets")
@@ -291,7 +310,7 @@ func (s *lintSummary) verdict(many bool) error {
 		return failed
 	case s.open > 0:
 		return &exitError{code: exitViolated}
-	case s.files == 0 && many:
+	case s.files == 0 && s.many:
 		return usageError("there is no file to judge: name files, or a folder that has some")
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/obdcr/obdcr/dcr/vectors/signed/judge"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
+	"github.com/obdcr/obdcr/validate/report"
 )
 
 // vectorJudge makes what judges test vectors. It reads each file of keys once.
@@ -76,19 +77,18 @@ func brokenVector(f *input.File, data string) error {
 }
 
 // brokenVectors counts the broken files beside test vectors as files that could not be read, and not as left out.
-func (s *lintSummary) brokenVectors() {
+func (s *lintSummary) brokenVectors(w *report.Writer) error {
 	for _, j := range s.broken {
 		if !s.among[filepath.Dir(j.left)] {
 			continue
 		}
 		s.others--
 		s.left = slices.DeleteFunc(s.left, func(name string) bool { return name == shownName(j.left) })
-		if s.failed == nil {
-			s.failed = j.broken
-		} else {
-			s.app.note("%v", j.broken)
+		if err := s.unjudged(w, j.left, j.broken); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // vectorFlags are the flags that say what a test vector says itself.

@@ -21,6 +21,7 @@ const vectorFolder = "../../dcr/vectors/signed/data"
 // toldOfVector is what a report in JSON says of a vector.
 type toldOfVector struct {
 	File   string
+	Error  string
 	Vector string
 	Found  struct {
 		Valid           bool
@@ -85,7 +86,8 @@ func TestABrokenFileAmongVectorsIsAFailure(t *testing.T) {
 	}
 	code, reports, messages = lintVectors(t, dir)
 	require.Equal(t, exitUsage, code, messages)
-	require.Len(t, reports, 1)
+	require.Len(t, reports, 2)
+	require.Contains(t, reports[1].Error, "broken.json")
 	require.Contains(t, messages, "broken.json")
 	require.Contains(t, messages, "line 2")
 	require.Contains(t, messages, "fix:")
@@ -173,7 +175,8 @@ func TestAVectorThatCannotBeReadIsTold(t *testing.T) {
 	}
 }
 
-// What cannot be read does not hide what the other files of a folder break.
+// What cannot be read does not hide what the other files of a folder break, and is not hidden by it: each form of the
+// report has it.
 func TestAVectorThatCannotBeReadLeavesTheOthersJudged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -184,10 +187,36 @@ func TestAVectorThatCannotBeReadLeavesTheOthersJudged(t *testing.T) {
 	require.NoError(t, os.WriteFile(broken, bytes.Replace(data, []byte(`"version": 1`), []byte(`"version": 7`), 1), 0o600))
 	code, reports, messages := lintVectors(t, dir)
 	require.Equal(t, exitViolated, code)
-	require.Len(t, reports, 1)
+	require.Len(t, reports, 2)
 	require.Equal(t, []string{validate.RuleRedirectURIsHTTPS}, reports[0].rules(validate.SeverityError))
-	require.Contains(t, messages, broken)
+	require.Empty(t, reports[0].Error)
+	require.Equal(t, broken, reports[1].File)
+	require.Contains(t, reports[1].Error, "version is 7")
+	require.False(t, reports[1].Valid)
+	require.Equal(t, 1, strings.Count(messages, broken))
 	require.Contains(t, messages, "version is 7")
+	for format, has := range map[string]string{"junit": `errors="1"`, "sarif": `"executionSuccessful": false`, "text": "1 could not be judged",
+		"github": "::error file=" + broken, "concise": broken + ": not judged"} {
+		code, out, _ := call("lint", dir, "-o", format)
+		require.Equal(t, exitViolated, code, format)
+		require.Contains(t, out, has, format)
+	}
+}
+
+// Of two files that cannot be judged the graver error decides: 3 for one that is not there.
+func TestTheGraverErrorOfTwoFilesDecides(t *testing.T) {
+	t.Parallel()
+	name := vectorIn(t, t.TempDir(), func(s string) string { return strings.Replace(s, `"version": 1`, `"version": 7`, 1) })
+	gone := filepath.Join(t.TempDir(), "gone.json")
+	for _, files := range [][]string{{name, gone}, {gone, name}} {
+		code, reports, messages := lintVectors(t, files...)
+		require.Equal(t, exitIO, code, messages)
+		require.Len(t, reports, 2)
+		for i, file := range files {
+			require.Equal(t, file, reports[i].File)
+			require.Contains(t, messages, file)
+		}
+	}
 }
 
 func TestFlagsThatAVectorDoesNotNeedAreTold(t *testing.T) {

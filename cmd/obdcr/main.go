@@ -100,8 +100,12 @@ func (a *app) run(args []string, out io.Writer) int {
 	if said := err.Error(); said != "" {
 		a.note("%s", said)
 	}
-	var exit *exitError
-	if errors.As(err, &exit) {
+	return codeOf(err)
+}
+
+// codeOf is the exit code of an error.
+func codeOf(err error) int {
+	if exit, ok := errors.AsType[*exitError](err); ok {
 		return exit.code
 	}
 	return exitUsage

@@ -149,6 +149,7 @@ func (l *otherLanguage) noticesWhatIsWrong(t *testing.T, obdcr, sandbox string) 
 		"another code":        {old: `"wire": "invalid_redirect_uri"`, replacement: `"wire": "invalid_client_metadata"`, says: bad},
 		"another status":      {old: `"status": 400`, replacement: `"status": 401`, says: bad},
 		"a warning":           {old: `"warnings": []`, replacement: `"warnings": ["redirect_uris.ip"]`, says: bad},
+		"one is unusable":     {old: `"version": 1`, replacement: `"version": 2`, says: bad},
 		"another version":     {old: `"version": 1`, replacement: `"version": 2`, inIndex: true, says: "version 2"},
 		"a vector is missing": {old: `"count": 2`, replacement: `"count": 3`, inIndex: true, says: "2 of 3 judged"},
 	} {

@@ -47,6 +47,13 @@ func (f *gitHubForm) add(of *Result) error {
 	return err
 }
 
+func (f *gitHubForm) unjudged(name, why string) error {
+	f.total.unjudged++
+	_, err := fmt.Fprintf(f.w, "::error file=%s,title=obdcr lint::%s\n", escapeProperty.Replace(text.Show(shownName(name))),
+		escapeData.Replace(showLines("not judged: "+why)))
+	return err
+}
+
 func (f *gitHubForm) end() error {
 	if !f.many {
 		return nil

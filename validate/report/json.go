@@ -9,6 +9,15 @@ import (
 	"github.com/obdcr/obdcr/validate"
 )
 
+// jsonUnjudged is what there is of a file that could not be judged.
+type jsonUnjudged struct {
+	File       string          `json:"file"`
+	Error      string          `json:"error"`
+	Valid      bool            `json:"valid"`
+	Wire       *jsonWire       `json:"wire"`
+	Violations []jsonViolation `json:"violations"`
+}
+
 // jsonChecks has the state of each check that applies.
 type jsonChecks struct {
 	RequestSignature   validate.CheckState `json:"request_signature,omitempty"`
@@ -130,14 +139,21 @@ type jsonCitation struct {
 // The member line_of names the text that line and column are counted in: the file, or a
 // part of a token, pretty-printed. The member bank names the dialect that was judged by. The
 // member check_notes says why a check was not made, or
-// what of a good one was not.
+// what of a good one was not. A file that could not be judged has the member error, is not
+// valid and has no violations.
 type jsonForm struct {
 	w       io.Writer
 	many    bool
 	started bool
 }
 
-func (f *jsonForm) add(of *Result) error {
+func (f *jsonForm) add(of *Result) error { return f.write(jsonOf(of)) }
+
+func (f *jsonForm) unjudged(name, why string) error {
+	return f.write(jsonUnjudged{File: name, Error: why, Violations: []jsonViolation{}})
+}
+
+func (f *jsonForm) write(one any) error {
 	var b bytes.Buffer
 	switch {
 	case f.many && f.started:
@@ -146,7 +162,7 @@ func (f *jsonForm) add(of *Result) error {
 		b.WriteString("[\n")
 	}
 	f.started = true
-	if err := writeIndented(&b, jsonOf(of), ""); err != nil {
+	if err := writeIndented(&b, one, ""); err != nil {
 		return err
 	}
 	if f.many {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/obdcr/obdcr/internal/junit"
+	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/validate"
 )
 
@@ -16,7 +17,7 @@ const noTime = "0"
 
 // junitForm writes a suite for each file, with one test case for each check and each rule of
 // the report. A rule with an error fails. A rule that does not apply is skipped, and so is
-// what was not checked. Warnings and notices are in the suite's system-out.
+// what was not checked. A file that could not be judged has an error. Warnings and notices are in the suite's system-out.
 type junitForm struct {
 	w   *junit.Writer
 	now time.Time
@@ -29,17 +30,24 @@ func (f *junitForm) add(of *Result) error {
 	return nil
 }
 
+func (f *junitForm) unjudged(name, why string) error {
+	s := junit.NewSuite(suiteName(name), "obdcr", f.now)
+	first, _, _ := strings.Cut(why, "\n")
+	s.Time = noTime
+	s.Cases = []junit.Case{{ClassName: "obdcr", Name: "judged", Time: noTime, Error: &junit.Fault{Message: text.Show(first), Type: "unjudged", Text: showLines(why)}}}
+	if err := f.w.Add(s); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
 func (f *junitForm) end() error { return f.w.End() }
 
 // junitSuite is the suite of a file in the making.
 type junitSuite struct{ junit.Suite }
 
 func (f *junitForm) suite(of *Result) *junitSuite {
-	name := strings.Join(strings.Fields(shownName(of.Name)), " ")
-	if name == "" {
-		name = "request"
-	}
-	s := &junitSuite{*junit.NewSuite(name, "obdcr", f.now)}
+	s := &junitSuite{*junit.NewSuite(suiteName(of.Name), "obdcr", f.now)}
 	s.Time, s.Properties = noTime, properties(of)
 	class := "obdcr"
 	if p := of.Report.Profile; p != "" {
@@ -53,6 +61,11 @@ func (f *junitForm) suite(of *Result) *junitSuite {
 		}
 	}
 	return s
+}
+
+// suiteName is the name of the suite of a file.
+func suiteName(file string) string {
+	return cmp.Or(strings.Join(strings.Fields(shownName(file)), " "), "request")
 }
 
 func properties(of *Result) []junit.Property {

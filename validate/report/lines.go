@@ -21,6 +21,12 @@ func (f *conciseForm) add(of *Result) error {
 	return err
 }
 
+func (f *conciseForm) unjudged(name, why string) error {
+	first, _, _ := strings.Cut(why, "\n")
+	_, err := fmt.Fprintf(f.w, "%s: not judged: %s\n", text.Show(shownName(name)), text.Show(first))
+	return err
+}
+
 func (f *conciseForm) end() error { return nil }
 
 // concise writes one line a finding, and one with the verdict and each check:

@@ -38,7 +38,7 @@ type sarifForm struct {
 	notes     []sarifNotification
 	noted     map[string]int
 	all       sarifFileBag // of all files, or of the only one
-	// unfinished is whether there are files that nobody came to.
+	// unfinished is whether there are files that nobody came to, or that could not be judged.
 	unfinished bool
 }
 
@@ -53,13 +53,7 @@ func newSARIF(w io.Writer, o *WriterOptions) *sarifForm {
 
 func (f *sarifForm) add(of *Result) error {
 	bag := fileBag(of)
-	if len(f.artifacts) == 0 && f.all.Verdict == "" {
-		f.all = bag
-	} else {
-		f.all.Valid, f.all.Wire = f.all.Valid && bag.Valid, nil
-		f.all.Verdict = "several files"
-		f.all.More, f.all.Passed, f.all.NotApplicable = f.all.More+bag.More, f.all.Passed+bag.Passed, f.all.NotApplicable+bag.NotApplicable
-	}
+	f.sum(&bag)
 	known := len(f.artifacts)
 	file := f.artifact(of.Name, bag)
 	f.note(of, file, len(f.artifacts) > known)
@@ -82,6 +76,31 @@ func (f *sarifForm) add(of *Result) error {
 	}
 	_, err := f.w.Write(b.Bytes())
 	return err
+}
+
+// sum adds a file to what is said of all.
+func (f *sarifForm) sum(bag *sarifFileBag) {
+	if len(f.artifacts) == 0 && f.all.Verdict == "" {
+		f.all = *bag
+		return
+	}
+	f.all.Valid, f.all.Wire = f.all.Valid && bag.Valid, nil
+	f.all.Verdict = "several files"
+	f.all.More, f.all.Passed, f.all.NotApplicable = f.all.More+bag.More, f.all.Passed+bag.Passed, f.all.NotApplicable+bag.NotApplicable
+}
+
+// unjudged keeps a notification. It says what the report lacks, so it is no result, which would be a finding of a rule.
+func (f *sarifForm) unjudged(name, why string) error {
+	bag := sarifFileBag{Verdict: "not judged"}
+	f.sum(&bag)
+	f.unfinished = true
+	note := sarifNotification{Level: "error", Message: sarifText{Text: "not judged: " + why}}
+	if name != "" {
+		file := f.artifact(name, bag)
+		note.Locations = []sarifNotedInFile{{PhysicalLocation: *file}}
+	}
+	f.notes = append(f.notes, note)
+	return nil
 }
 
 const sarifStart = `{

@@ -10,6 +10,7 @@ import (
 // summary counts the files of a Writer.
 type summary struct {
 	files, complete, valid, invalid int
+	unjudged                        int // files that could not be judged: none of files
 	bytes                           int // valid, but for the bytes around the token
 	errors, warnings, notices       int
 	unmade                          []unmade // the checks that were not good, or not in all, in the order of their first file
@@ -64,12 +65,12 @@ func (s *summary) lines() []string {
 	for _, p := range []struct {
 		n    int
 		what string
-	}{{s.complete, "valid"}, {s.valid, validAsFarAsChecked}, {s.bytes, "valid but for their bytes"}, {s.invalid, "invalid"}} {
+	}{{s.complete, "valid"}, {s.valid, validAsFarAsChecked}, {s.bytes, "valid but for their bytes"}, {s.invalid, "invalid"}, {s.unjudged, "could not be judged"}} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
 		}
 	}
-	lines := []string{strings.TrimSuffix(plural(s.files, "file")+": "+strings.Join(parts, ", "), ": ")}
+	lines := []string{strings.TrimSuffix(plural(s.files+s.unjudged, "file")+": "+strings.Join(parts, ", "), ": ")}
 	for i := range s.unmade {
 		line := s.unmade[i].String()
 		if s.unmade[i].files < s.files {

@@ -75,6 +75,8 @@ type Writer struct{ form form }
 type form interface {
 	// add writes one result, or keeps what end needs of it.
 	add(*Result) error
+	// unjudged writes a file that could not be judged, and why.
+	unjudged(name, why string) error
 	// end writes what follows the last result.
 	end() error
 }
@@ -105,6 +107,10 @@ func NewWriter(w io.Writer, o WriterOptions) (*Writer, error) {
 // Add writes the result of one file. Files come in the order of the calls. The error is
 // that of the underlying io.Writer.
 func (w *Writer) Add(r *Result) error { return w.form.add(r) }
+
+// AddUnjudged writes that a file could not be judged, and why: an object with error in JSON, an error in JUnit, a
+// notification in SARIF and an annotation in GitHub's form; text has it in its summary. It is for a Writer of many files.
+func (w *Writer) AddUnjudged(name string, why error) error { return w.form.unjudged(name, why.Error()) }
 
 // Close writes what follows the last file. Without it the output of some formats is not
 // complete. It does not close the underlying io.Writer.

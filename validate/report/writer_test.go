@@ -2,10 +2,13 @@ package report_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/validate"
@@ -32,6 +35,51 @@ func TestEveryFormatTellsTheChecksOfAWrongFile(t *testing.T) {
 			require.Contains(t, told, check.Name, "%s:\n%s", format, &out)
 		}
 		require.Regexp(t, "not checked", told, format)
+	}
+}
+
+// A file that could not be judged is an object of its own, which says no word of the others.
+func TestAFileThatCouldNotBeJudgedIsTold(t *testing.T) {
+	why := errors.New("no \"key\"\x1b[31m\n  fix: give one")
+	for _, format := range report.Formats() {
+		var out bytes.Buffer
+		w, err := report.NewWriter(&out, report.WriterOptions{Format: format, Many: true, Now: time.Unix(1, 0)})
+		require.NoError(t, err)
+		for _, name := range []string{"a&b.json", "c.json"} {
+			require.NoError(t, w.AddUnjudged(name, why))
+		}
+		require.NoError(t, w.Close())
+		require.NotContains(t, out.String(), "\x1b", format)
+		switch format {
+		case report.FormatJSON:
+			var all []struct {
+				File, Error string
+				Valid       bool
+				Violations  []any
+			}
+			require.NoError(t, json.Unmarshal(out.Bytes(), &all))
+			require.Len(t, all, 2)
+			require.Equal(t, "a&b.json", all[0].File)
+			require.Equal(t, why.Error(), all[0].Error)
+			require.False(t, all[0].Valid)
+			require.NotNil(t, all[0].Violations)
+		case report.FormatText:
+			require.Contains(t, out.String(), "2 files: 2 could not be judged")
+		case report.FormatSARIF:
+			schema, err := sarifSchema()
+			require.NoError(t, err)
+			value, err := jsonschema.UnmarshalJSON(&out)
+			require.NoError(t, err)
+			require.NoError(t, schema.Validate(value))
+			run := value.(map[string]any)["runs"].([]any)[0].(map[string]any)
+			require.Len(t, run["artifacts"], 2)
+			require.Equal(t, false, run["properties"].(map[string]any)["valid"])
+			require.Equal(t, false, run["invocations"].([]any)[0].(map[string]any)["executionSuccessful"])
+		default:
+			for _, name := range []string{"b.json", "c.json"} {
+				require.Contains(t, out.String(), name, format)
+			}
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ class Vectors {
         List<JsonNode> live = new ArrayList<>();
         for (JsonNode report : reports) {
             JsonNode vector = JSON.readTree(new File(report.get("file").asText())), want = vector.get("expect");
-            for (String m : FOUND) compare(vector, want.get(m), report.get("found").get(m));
+            for (String m : FOUND) compare(vector, want.get(m), report.path("found").get(m));
             if (vector.get("live").asBoolean()) live.add(vector);
         }
         int played = 0;
