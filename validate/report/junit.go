@@ -34,7 +34,8 @@ func (f *junitForm) unjudged(name, why string) error {
 	s := junit.NewSuite(suiteName(name), "obdcr", f.now)
 	first, _, _ := strings.Cut(why, "\n")
 	s.Time = noTime
-	s.Cases = []junit.Case{{ClassName: "obdcr", Name: "judged", Time: noTime, Error: &junit.Fault{Message: text.Show(first), Type: "unjudged", Text: showLines(why)}}}
+	fault := &junit.Fault{Message: text.Show(first), Type: "unjudged", Text: showLines(why)}
+	s.Cases = []junit.Case{{ClassName: "obdcr", Name: "judged", Time: noTime, Error: fault}}
 	if err := f.w.Add(s); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
