@@ -52,9 +52,9 @@ func copiesOf(path string) []string {
 // what the file has not, and whoever starts the bank again has perhaps not read why it ended.
 func noticeCopies(path string, log *slog.Logger) {
 	if copies := copiesOf(path); len(copies) > 0 {
-		log.Error("a copy lies beside the store, made when its log was deleted or replaced: the file may lack what was registered before, and the copy "+
-			"lacks what was registered since; stop, keep both, and put the newest copy in the place of the file, without -wal, -shm and -open, "+
-			"if the bank has registered nothing since; else bring over what is missing; then move the copies away",
+		log.Error("a copy lies beside the store, made when its log was deleted, replaced or cut: the file may lack what was registered before, and the copy "+
+			"lacks what was registered since, and after a cut perhaps more; stop, keep both, and put the newest copy in the place of the file, "+
+			"without -wal, -shm and -open, if the bank has registered nothing since; else bring over what is missing; then move the copies away",
 			"file", path, "newest", copies[0], "copies", len(copies))
 	}
 }

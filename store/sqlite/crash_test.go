@@ -48,6 +48,10 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(faultyDisk); path != "" {
 		os.Exit(registerThroughFaults(path))
 	}
+	if path := os.Getenv(busyTool); path != "" {
+		fmt.Fprintln(os.Stderr, emptyAgainAndAgain(path))
+		os.Exit(1)
+	}
 	if kind := os.Getenv(crashWriter); kind != "" {
 		fmt.Fprintln(os.Stderr, writeUntilKilled(crashWriters[kind]))
 		os.Exit(1)

@@ -13,12 +13,13 @@ import (
 
 var (
 	// errLogGone is why a store takes no more changes: the log that it writes to has no name in
-	// the folder any more, so a restart would not find what is written to it.
-	errLogGone = errors.New("the file, or its -wal, was deleted or replaced while the store had it open; what it held is saved: " +
-		"stop all processes that have the file, then start the bank again, and delete neither by hand")
+	// the folder any more, so a restart would not find what is written to it; or other processes
+	// have another index, and so would write over it.
+	errLogGone = errors.New("the file, its -wal or its -shm, was deleted or replaced while the store had it open; what it held is saved: " +
+		"stop all processes that have the file, then start the bank again, and delete none of them by hand")
 	// errUnsaved is why a store takes no changes for now. A cause that SQLite gives is not
 	// wrapped: its advice for a store that is well would contradict.
-	errUnsaved = errors.New("the file, or its -wal, was deleted or replaced while the store had it open, and what it held is not saved: " +
+	errUnsaved = errors.New("the file, its -wal or its -shm, was deleted or replaced while the store had it open, and what it held is not saved: " +
 		"first mend the cause (make room on a full disk), and do NOT end the bank; ask it for readiness until its log says 'is saved'; " +
 		"start it again then")
 )
@@ -33,24 +34,33 @@ const (
 // walName is the log of a file.
 func walName(path string) string { return path + "-wal" }
 
-// guard notices that the file or its log was deleted or replaced while it is open.
+// indexName is the index of that log, which all processes share.
+func indexName(path string) string { return path + "-shm" }
+
+// guard notices that the file, its log or the index of that was deleted or replaced while it
+// is open, or that the log was cut.
 type guard struct {
-	path      string
-	file, wal os.FileInfo // as they were opened
-	log       *slog.Logger
-	copy      string // has all that the log held; "" for none
-	told      string // the cause that the log was told last
-	gone      error  // why the store takes no changes any more; nil while it does
-	saved     bool   // what the deleted log held is in the file
-	closed    bool   // whether the store has let go of the file
+	path           string
+	file, wal, shm os.FileInfo // as they were opened
+	frames         frames
+	log            *slog.Logger
+	copy           string // has all that the log held; "" for none
+	told           string // the cause that the log was told last
+	gone           error  // why the store takes no changes any more; nil while it does
+	saved          bool   // what the deleted log held is in the file
+	closed         bool   // whether the store has let go of the file
 }
 
+// newGuard looks at files that SQLite has opened: as long as it has, no other process deletes
+// one of them when it closes the store.
 func newGuard(path string, log *slog.Logger) (*guard, error) {
 	g := &guard{path: path, log: log}
-	var err, walErr error
+	var err, walErr, shmErr, openErr error
 	g.file, err = os.Stat(path)
 	g.wal, walErr = os.Stat(walName(path))
-	return g, errors.Join(err, walErr)
+	g.shm, shmErr = os.Stat(indexName(path))
+	g.frames.log, openErr = os.Open(walName(path))
+	return g, errors.Join(err, walErr, shmErr, openErr)
 }
 
 // same reports whether a name still leads to the file that was opened. A folder that cannot
@@ -66,17 +76,24 @@ func same(name string, opened os.FileInfo) (is, there bool) {
 // intact returns an error if the store may take no changes. On the first sight of a log
 // without a name it saves what the log holds, and tries again each time until that has
 // worked. Only the holder of the turn calls it, outside of a transaction.
-func (w *writer) intact(ctx context.Context) error {
+func (w *writer) intact(ctx context.Context) error { return w.guarded(ctx, w.whole) }
+
+// guarded is intact, with a look at the log of the caller's.
+func (w *writer) guarded(ctx context.Context, look func(context.Context) error) error {
 	g := w.guard
 	if g.gone != nil || g.closed {
 		return g.gone
 	}
 	file, _ := same(g.path, g.file)
 	wal, walThere := same(walName(g.path), g.wal)
-	if file && wal {
+	shm, _ := same(indexName(g.path), g.shm)
+	if file && wal && shm {
 		if g.copy != "" { // somebody has put the log back
 			_ = os.Remove(g.copy)
 			g.copy, g.told = "", ""
+		}
+		if isCut(look(ctx)) && w.stays(ctx) {
+			return w.cutOff(ctx)
 		}
 		return nil
 	}
@@ -87,14 +104,10 @@ func (w *writer) intact(ctx context.Context) error {
 		}
 		g.copy = name
 	}
-	if !file || walThere {
+	if !file || wal || walThere {
 		// Another process may have written to the file by another log since: a checkpoint would
 		// mix the two.
-		g.gone = fmt.Errorf("%s: %w in %s", g.path, errLogGone, g.copy)
-		g.log.Error("the file of the store, or its log, was replaced while it was open: what was registered is saved in the copy, the file may lack some of it; "+
-			"no change is taken any more: stop all processes that have the file, put the copy in its place, without -wal, -shm and -open, "+
-			"unless it was replaced on purpose, and start the bank again", "file", g.path, "copy", g.copy)
-		return g.gone
+		return g.replaced(file && wal)
 	}
 	if err := w.rescue(ctx); err != nil {
 		return g.unsaved("the file is not whole: if the bank has ended, put the copy in its place, without -wal, -shm and -open", err)
@@ -104,6 +117,22 @@ func (w *writer) intact(ctx context.Context) error {
 		"no change is taken any more: stop all processes that have the file, then start the bank again", "file", g.path)
 	// What is left where one of these fails is a copy too many, and a line at the next start.
 	_ = errors.Join(os.Remove(g.copy), endUse(g.path, g.log))
+	return g.gone
+}
+
+// replaced ends the changes of a store that has a copy of what it held: its file or its log is
+// another one, or other processes do not see its index.
+func (g *guard) replaced(index bool) error {
+	g.gone = fmt.Errorf("%s: %w in %s", g.path, errLogGone, g.copy)
+	if index {
+		g.log.Error("the index of the store's log, -shm, was deleted or replaced while it was open: what was registered is saved in the copy; "+
+			"the file and its -wal have it too, unless another process has written since; no change is taken any more: stop all processes that have the file, keep the copy, start the bank again, "+
+			"and bring over from the copy what is missing", "file", g.path, "index", indexName(g.path), "copy", g.copy)
+		return g.gone
+	}
+	g.log.Error("the file of the store, or its log, was replaced while it was open: what was registered is saved in the copy, the file may lack some of it; "+
+		"no change is taken any more: stop all processes that have the file, put the copy in its place, without -wal, -shm and -open, "+
+		"unless it was replaced on purpose, and start the bank again", "file", g.path, "copy", g.copy)
 	return g.gone
 }
 
@@ -133,9 +162,11 @@ func (w *writer) rescue(ctx context.Context) error {
 
 // acknowledged looks at the log after a commit. A change whose log was deleted meanwhile is
 // acknowledged if it is in the file by now. Else it is in doubt, as it is where the process
-// dies before it answers.
+// dies before it answers. What comes before the change in the log has to be there; whether the
+// change itself is, the next one sees.
 func (w *writer) acknowledged(ctx context.Context) error {
-	if err := w.intact(ctx); err != nil && !w.guard.saved {
+	kept := func(context.Context) error { return w.guard.frames.kept() }
+	if err := w.guarded(ctx, kept); err != nil && !w.guard.saved {
 		return err
 	}
 	return nil
@@ -188,5 +219,6 @@ func (w *writer) leave() error {
 		return err
 	}
 	w.guard.closed = true
+	_ = w.guard.frames.log.Close() // it was read alone
 	return nil
 }

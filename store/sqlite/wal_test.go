@@ -57,6 +57,13 @@ func TestAStoreWithoutItsLogRefusesChangesAndSaysSo(t *testing.T) {
 			require.NoError(t, os.Rename(path+"-wal", path+"-old"))
 			require.NoError(t, os.WriteFile(path+"-wal", nil, 0o600))
 		}, "is saved in the copy"},
+		"index deleted": {func(t *testing.T, path string) { require.NoError(t, os.Remove(path+"-shm")) }, "-shm, was deleted or replaced"},
+		"index replaced": {func(t *testing.T, path string) {
+			index, err := os.ReadFile(path + "-wal")
+			require.NoError(t, err)
+			require.NoError(t, os.Remove(path+"-shm"))
+			require.NoError(t, os.WriteFile(path+"-shm", index, 0o600))
+		}, "-shm, was deleted or replaced"},
 		"the file itself": {func(t *testing.T, path string) { require.NoError(t, os.Rename(path, path+"-old")) }, "is saved in the copy"},
 	} {
 		t.Run(name, func(t *testing.T) {

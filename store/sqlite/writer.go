@@ -63,7 +63,7 @@ type writer struct {
 	begin, commit, rollback, get, insert, update, remove  *sql.Stmt
 	addUnique, dropUnique, holder, reserve, forget, purge *sql.Stmt
 	underWay, reserved, drop, next, raise                 *sql.Stmt
-	save, keep, takeBack                                  *sql.Stmt
+	save, keep, takeBack, inLog                           *sql.Stmt
 	addEntry, addReservation, putSession                  *sql.Stmt
 }
 
@@ -83,7 +83,7 @@ func newWriter(ctx context.Context, path string) (*writer, error) {
 		insertUnique: &w.addUnique, deleteUnique: &w.dropUnique, selectHolder: &w.holder,
 		insertReservation: &w.reserve, selectUnderWay: &w.underWay, deleteReservation: &w.forget, purgeReservations: &w.purge,
 		selectReservation: &w.reserved, dropReservation: &w.drop, selectNextEnd: &w.next, raiseMark: &w.raise,
-		insertEntry: &w.addEntry, importedReservation: &w.addReservation, putSession: &w.putSession,
+		countFrames: &w.inLog, insertEntry: &w.addEntry, importedReservation: &w.addReservation, putSession: &w.putSession,
 	} {
 		if *into, err = w.conn.PrepareContext(ctx, query); err != nil {
 			return nil, errors.Join(err, w.release())
