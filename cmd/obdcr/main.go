@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ const (
 )
 
 func main() {
+	log.SetOutput(io.Discard) // net/http logs there what a server sends out of turn, secrets too; the command does not use it
 	a := &app{in: os.Stdin, err: os.Stderr, color: wantsColor(os.Stdout), terminal: isTerminal(os.Stdout), progress: showsProgress(os.Stderr)}
 	os.Exit(a.run(os.Args[1:], os.Stdout))
 }

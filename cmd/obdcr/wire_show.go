@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/obdcr/obdcr/internal/jsonscan"
+	"github.com/obdcr/obdcr/internal/shown"
 	"github.com/obdcr/obdcr/internal/text"
 	"github.com/obdcr/obdcr/ssa"
 )
@@ -50,12 +51,21 @@ func (s *secrets) add(value string) {
 	slices.SortFunc(s.seen, func(a, b string) int { return len(b) - len(a) }) // a part of another comes after it
 }
 
-// out replaces all secrets in a text.
-func (s *secrets) out(shown string) string {
-	for _, secret := range s.seen {
-		shown = strings.ReplaceAll(shown, secret, leftOut)
-	}
-	return shown
+// out replaces all secrets in a text, however a bank's encoder has escaped them.
+func (s *secrets) out(line string) string {
+	return shown.Replace(line, func(said string) (found []shown.Span) {
+		for _, secret := range s.seen {
+			for from := 0; ; {
+				at := strings.Index(said[from:], secret)
+				if at < 0 {
+					break
+				}
+				found = append(found, shown.Span{From: from + at, To: from + at + len(secret), Instead: leftOut})
+				from += at + len(secret)
+			}
+		}
+		return found
+	})
 }
 
 // secrets returns the secrets of this run of the command.
@@ -155,14 +165,14 @@ func (w *wire) showDocument(mark, doc string) {
 		}
 	}
 	for _, line := range lines {
-		shown := line.Text
+		said := line.Text
 		switch {
-		case holdsSecret(line.Pointer) && !line.Closing && line.End <= len(shown):
-			shown = shown[:line.Start] + `"` + leftOut + `"` + shown[line.End:]
+		case holdsSecret(line.Pointer) && !line.Closing && line.End <= len(said):
+			said = said[:line.Start] + `"` + leftOut + `"` + said[line.End:]
 		case strings.HasSuffix(line.Pointer, "/software_statement") && line.End-line.Start > maxStatement:
-			shown = fmt.Sprintf(`%s..." (%d characters)%s`, shown[:line.Start+maxStatement], line.End-line.Start-2, shown[line.End:])
+			said = fmt.Sprintf(`%s..." (%d characters)%s`, said[:line.Start+maxStatement], line.End-line.Start-2, said[line.End:])
 		}
-		w.say(mark, shown)
+		w.say(mark, said)
 	}
 }
 

@@ -59,7 +59,7 @@ func (r *run) keepLost(c *call, x *Exchange) {
 		return // it is kept already
 	}
 	r.journal.write(entry{Lost: c.asked, Reason: r.secrets.cleanClipped(reason)})
-	r.unknown = append(r.unknown, lostClient{call: c, sent: x.Sent.Body,
+	r.unknown = append(r.unknown, lostClient{call: c.bare(), sent: x.Sent.Body,
 		left: c.left(reason), at: r.config.Clock()})
 }
 

@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -19,10 +21,11 @@ import (
 
 // secrets are all secrets that a run has seen. A report is cleaned of each, wherever it stands.
 type secrets struct {
-	mutex   sync.Mutex
-	all     map[string]bool   // each in each of its spellings
-	cleaner *strings.Replacer // of all; nil: it has to be made anew
-	sorted  []string          // all, made with cleaner
+	mutex  sync.Mutex
+	all    map[string]bool     // each in each of its spellings
+	bytes  int                 // of all, each in one spelling
+	sorted []string            // all; nil: it has to be made anew
+	begin  map[string][]string // all by their first bytes, the longest first; made with sorted
 }
 
 // shortest is the shortest text that is looked for everywhere. A shorter secret is left out of its own
@@ -30,6 +33,20 @@ type secrets struct {
 const shortest = 6
 
 func (s *secrets) add(text string) {
+	if len(text) > maxShown {
+		text = text[:maxShown] // no report has more of it
+	}
+	for len(text) > 2*piece { // each piece is looked for: a report may have any of them last
+		s.addPiece(text[:piece])
+		text = text[piece:]
+	}
+	s.addPiece(text)
+}
+
+// piece is the length of the pieces of a long secret.
+const piece = 1 << 10
+
+func (s *secrets) addPiece(text string) {
 	if len(text) < shortest {
 		return
 	}
@@ -38,16 +55,21 @@ func (s *secrets) add(text string) {
 	if s.all == nil {
 		s.all = map[string]bool{}
 	}
-	if s.all[text] {
+	if s.all[text] || s.bytes+len(text) > mostBytes {
 		return
 	}
-	for _, form := range forms(text) {
+	s.bytes += len(text)
+	for _, form := range forms(strings.Clone(text)) {
 		s.all[form] = true
 	}
-	s.cleaner = nil
+	s.sorted = nil
 }
 
-// forms are the spellings in which a bank may repeat a secret, by itself or as a part of a longer text.
+// mostBytes is how much of all secrets is looked for everywhere.
+const mostBytes = 8 << 20
+
+// forms are the spellings in which a bank may repeat a secret, by itself or as a part of a longer text, but for those that
+// shown.Replace reads.
 func forms(text string) []string {
 	data := []byte(text)
 	all := []string{text, url.QueryEscape(text), url.PathEscape(text), hex.EncodeToString(data), strings.ToUpper(hex.EncodeToString(data))}
@@ -65,9 +87,6 @@ func forms(text string) []string {
 				all = append(all, form[from:to])
 			}
 		}
-	}
-	if quoted, err := json.Marshal(text); err == nil {
-		all = append(all, strings.Trim(string(quoted), `"`))
 	}
 	return all
 }
@@ -113,9 +132,15 @@ func (s *secrets) authorization(value string) {
 	}
 }
 
-// members finds the secrets of a JSON document at any depth, those of the object itself first: the run uses them.
+// members finds the secrets of a JSON document at any depth, those of the object itself first: the run uses them. It looks
+// into strings that hold JSON too.
 func (s *secrets) members(document any, left *int) {
 	switch d := document.(type) {
+	case string:
+		var inner map[string]any
+		if strings.HasPrefix(strings.TrimSpace(d), "{") && json.Unmarshal([]byte(d), &inner) == nil {
+			s.members(inner, left)
+		}
 	case map[string]any:
 		for _, name := range secretNames() {
 			if text, is := d[name].(string); is && *left > 0 {
@@ -133,48 +158,77 @@ func (s *secrets) members(document any, left *int) {
 	}
 }
 
-// clean returns a text without the secrets.
+// clean returns a text without the secrets, however an encoder has escaped them.
 func (s *secrets) clean(text string) string {
-	if text == "" {
-		return ""
-	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.prepare()
-	return s.cleaner.Replace(text)
+	return shown.Replace(text, s.find)
 }
 
 // prepare makes what a search goes by. The caller holds the lock.
 func (s *secrets) prepare() {
-	if s.cleaner != nil {
+	if s.sorted != nil {
 		return
 	}
 	s.sorted = slices.Sorted(maps.Keys(s.all))
-	longest := slices.Clone(s.sorted)
-	slices.SortStableFunc(longest, func(a, b string) int { return len(b) - len(a) }) // a secret may be the beginning of another
-	pairs := make([]string, 0, 2*len(longest))
-	for _, one := range longest {
-		pairs = append(pairs, one, secret.Hidden)
+	s.begin = make(map[string][]string, len(s.sorted))
+	for _, one := range slices.Backward(s.sorted) { // a secret may be the beginning of another
+		s.begin[one[:shortest]] = append(s.begin[one[:shortest]], one)
 	}
-	s.cleaner = strings.NewReplacer(pairs...)
+}
+
+// find finds the secrets in a text. The caller holds the lock.
+func (s *secrets) find(text string) (found []shown.Span) {
+	for i := 0; i+shortest <= len(text); i++ {
+		for _, one := range s.begin[text[i:i+shortest]] {
+			if strings.HasPrefix(text[i:], one) {
+				found = append(found, shown.Span{From: i, To: i + len(one), Instead: secret.Hidden})
+				i += len(one) - 1
+				break
+			}
+		}
+	}
+	return found
 }
 
 // cleanClipped is clean for a text that was clipped somewhere: it takes out beginnings of secrets too, at the end of
 // each word.
 func (s *secrets) cleanClipped(text string) string {
-	text = s.clean(text)
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.prepare()
-	return word.ReplaceAllStringFunc(text, func(w string) string {
-		for i := max(0, len(w)-maxClipped); i <= len(w)-shortest; i++ {
-			if at, _ := slices.BinarySearch(s.sorted, w[i:]); at < len(s.sorted) && strings.HasPrefix(s.sorted[at], w[i:]) {
-				return w[:i] + secret.Hidden
-			}
-		}
-		return w
-	})
+	text = shown.Replace(text, s.find)
+	return shown.Replace(text, s.findClipped)
 }
+
+// findClipped finds the beginnings of secrets at the ends of words. The caller holds the lock.
+func (s *secrets) findClipped(text string) (found []shown.Span) {
+	for _, at := range word.FindAllStringIndex(text, -1) {
+		w := text[at[0]:at[1]]
+		i := s.beginning(w)
+		if end := clippedEnd.FindStringIndex(w)[0]; end < len(w) {
+			i = min(i, s.beginning(w[:end]))
+		}
+		if i < len(w) {
+			found = append(found, shown.Span{From: at[0] + i, To: at[1], Instead: secret.Hidden})
+		}
+	}
+	return found
+}
+
+// beginning is where the beginning of a secret begins with which a word ends; the length of the word and more for none.
+func (s *secrets) beginning(w string) int {
+	for i := max(0, len(w)-maxClipped); i <= len(w)-shortest; i++ {
+		if n, _ := slices.BinarySearch(s.sorted, w[i:]); n < len(s.sorted) && strings.HasPrefix(s.sorted[n], w[i:]) {
+			return i
+		}
+	}
+	return math.MaxInt
+}
+
+// clippedEnd is what a clipped word may end with: dots, and the beginning of an escape before them.
+var clippedEnd = regexp.MustCompile(`(?:\\(?:u[0-9A-Fa-f]{0,3})?|%[0-9A-Fa-f]?|&#?[0-9A-Za-z]{0,8})?\.*$`)
 
 // word is a text that may be a part of a secret.
 var word = regexp.MustCompile(`[^\s"'\x60<>…,;()\[\]{}]{6,}`)
@@ -230,9 +284,30 @@ func (s *secrets) cleanHeaders(all []HeaderField) {
 
 // secretMember finds a secret by the name of its member or parameter, however short it is, also in JSON that is
 // broken off.
-var secretMember = regexp.MustCompile(`("(?:` + strings.Join(secretNames(), "|") + `)"\s*:\s*")(?:[^"\\]|\\.)*("?)`)
+var secretMember = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`"(?:` + spellings(secretNames()) + `)"\s*:\s*"((?:[^"\\]|\\.)*)`)
+})
 
-// hideMembers takes the secrets out of their members.
+// spellings match names in JSON, which may escape any letter.
+func spellings(names []string) string {
+	var b strings.Builder
+	for i, name := range names {
+		if i > 0 {
+			b.WriteByte('|')
+		}
+		for _, c := range []byte(name) {
+			fmt.Fprintf(&b, `(?:%c|\\u00(?i:%02x))`, c, c)
+		}
+	}
+	return b.String()
+}
+
+// hideMembers takes the secrets out of their members, also of JSON within a string.
 func hideMembers(body string) string {
-	return secretMember.ReplaceAllString(body, "${1}"+secret.Hidden+"${2}")
+	return shown.Replace(body, func(said string) (found []shown.Span) {
+		for _, at := range secretMember().FindAllStringSubmatchIndex(said, -1) {
+			found = append(found, shown.Span{From: at[2], To: at[3], Instead: secret.Hidden})
+		}
+		return found
+	})
 }

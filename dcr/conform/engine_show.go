@@ -40,12 +40,13 @@ func (p *play) shown() []Exchange {
 	all := make([]Exchange, 0, min(len(p.exchanges), mostExchanges))
 	for _, x := range p.exchanges[:min(len(p.exchanges), mostExchanges)] {
 		one := *x
+		one.raw, one.client, one.lost = nil, nil, nil // for the case alone, and large
 		one.Sent.Headers, one.Differs = slices.Clone(x.Sent.Headers), slices.Clone(x.Differs)
 		hideSigned(one.Sent.Headers)
 		one.Sent.JWS, one.Sent.Body = shownBody(x.Sent.Body)
 		if x.raw != nil {
 			received := *x.raw
-			received.Headers, received.Body = headers(x.raw.header), shownAnswer(x.raw.Body, x.Sent.Body)
+			received.header, received.Headers, received.Body = nil, headers(x.raw.header), shownAnswer(x.raw.Body, x.Sent.Body)
 			hideSigned(received.Headers)
 			if received.Cut == "" && len(x.raw.Body) > maxShown {
 				received.Cut = fmt.Sprintf("the report has %d of its %d bytes", maxShown, len(x.raw.Body))
@@ -57,13 +58,14 @@ func (p *play) shown() []Exchange {
 	return all
 }
 
-// shownText bounds a text, and makes it one of UTF-8.
+// shownText bounds a text, and makes it one of UTF-8. It holds no memory of what it leaves out.
 func shownText(body string) string {
 	if len(body) > maxShown {
 		body = body[:maxShown]
 		for len(body) > 0 && !utf8.RuneStart(body[len(body)-1]) {
 			body = body[:len(body)-1]
 		}
+		body = strings.Clone(body)
 	}
 	return strings.ToValidUTF8(body, "\uFFFD")
 }
@@ -110,5 +112,8 @@ func shownAnswer(body, sent string) string {
 	if json.Unmarshal([]byte(payload), &claims) == nil && strings.Count(claims.Statement, ".") == 2 {
 		body = strings.ReplaceAll(body, claims.Statement, shown.Instead(claims.Statement))
 	}
-	return shownText(shown.WithoutSignatures(body))
+	return shownText(shown.WithoutSignatures(body[:min(len(body), mostRead)]))
 }
+
+// mostRead is how much of an answer is searched for what is signed, which is shown by its length alone.
+const mostRead = 16 * maxShown

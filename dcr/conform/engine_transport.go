@@ -36,6 +36,11 @@ type call struct {
 	lost     bool   // no answer has told what became of the registration
 }
 
+// bare is a call without what its case has exchanged: the run keeps it until its end.
+func (c *call) bare() *call {
+	return &call{play: &play{run: c.play.run, kase: c.play.kase}, verb: c.verb, message: c.message, asked: c.asked}
+}
+
 // verbRegister is the verb of a registration.
 const verbRegister = "register"
 

@@ -76,24 +76,39 @@ var signed = regexp.MustCompile(`((?:ey[A-Z]|ew[k-r0-3])[A-Za-z0-9_-]*\.[A-Za-z0
 const shortest = 80
 
 // WithoutSignatures leaves out the signature of each compact JWS in a text, and each run in base64 or hexadecimal that is
-// long enough to be a signature by itself, as in the JSON serialization, or to hold one, as the payload of a request does.
+// long enough to be a signature by itself, as in the JSON serialization, or to hold one, as the payload of a request does. It
+// reads the escapes of JSON, of HTML and of addresses.
 func WithoutSignatures(s string) string {
-	if len(s) < shortest && !strings.Contains(s, ".") {
+	if len(s) < shortest && !strings.ContainsAny(s, `.\&%`) {
 		return s
 	}
-	s = signed.ReplaceAllString(s, "${1}(signature left out)")
-	var b strings.Builder
-	for len(s) > 0 {
-		if n := max(run(s, "-_"), run(s, `+/%\`)); n >= shortest {
-			fmt.Fprintf(&b, "(%d characters left out)", n)
-			s = s[n:]
-			continue
-		}
-		n := min(run(s, "")+1, len(s)) // no longer run begins within these
-		b.WriteString(s[:n])
-		s = s[n:]
+	return Replace(s, signatures)
+}
+
+// signatures finds what WithoutSignatures leaves out.
+func signatures(s string) []Span {
+	var all []Span
+	rest := 0 // behind the last signature of a JWS
+	for _, at := range signed.FindAllStringSubmatchIndex(s, -1) {
+		all = append(runs(all, s, rest, at[3]), Span{at[3], at[1], "(signature left out)"})
+		rest = at[1]
 	}
-	return b.String()
+	return runs(all, s, rest, len(s))
+}
+
+// runs finds the long runs in a part of a text.
+func runs(all []Span, s string, from, to int) []Span {
+	for from < to {
+		left := s[from:to]
+		n := max(run(left, "-_"), run(left, `+/%\`))
+		if n >= shortest {
+			all = append(all, Span{from, from + n, fmt.Sprintf("(%d characters left out)", n)})
+		} else {
+			n = min(run(left, "")+1, len(left)) // no longer run begins within these
+		}
+		from += n
+	}
+	return all
 }
 
 // run counts the letters, digits and further characters with which a text begins. A backslash is one of them only before a
