@@ -153,6 +153,16 @@ func TestSecretsOfABodyAreLeftOutInAnyForm(t *testing.T) {
 	}
 }
 
+// TestASecretThatIsEscapedIsLeftOut: as encoders of other languages write it in another member.
+func TestASecretThatIsEscapedIsLeftOut(t *testing.T) {
+	for _, spelling := range []string{`a\/b=\"\u00e9`, `a/b\u003D\"é`, `a&#47;b&#x3d;&quot;é`, `a%2fb%3d%22%c3%a9`, `{\"inner\":\"a\\/b=\\\"\\u00e9\"}`} {
+		var out bytes.Buffer
+		w := &wire{out: &out, secrets: &secrets{}}
+		w.showBody("<", "application/json", `{"client_secret":"a/b=\"é","clientSecret":"`+spelling+`"}`)
+		require.Equal(t, 2, strings.Count(out.String(), leftOut), out.String())
+	}
+}
+
 func TestATerminalGetsMessagesAtItsWidth(t *testing.T) {
 	var out bytes.Buffer
 	long := strings.Repeat("a word ", 40)
