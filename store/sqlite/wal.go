@@ -127,7 +127,8 @@ func (g *guard) replaced(index bool) error {
 	if index {
 		g.log.Error("the index of the store's log, -shm, was deleted or replaced while it was open: what was registered is saved in the copy; "+
 			"the file and its -wal have it too, unless another process has written since; no change is taken any more: "+
-			"stop all processes that have the file, keep the copy, start the bank again, and bring over from the copy what is missing", "file", g.path, "index", indexName(g.path), "copy", g.copy)
+			"stop all processes that have the file, keep the copy, start the bank again, and bring over from the copy what is missing",
+			"file", g.path, "index", indexName(g.path), "copy", g.copy)
 		return g.gone
 	}
 	g.log.Error("the file of the store, or its log, was replaced while it was open: what was registered is saved in the copy, the file may lack some of it; "+
