@@ -3,6 +3,8 @@ package jsonform
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/obdcr/obdcr/internal/jsonscan"
 )
 
 // dialect is the version of JSON Schema that this package writes.
@@ -11,7 +13,14 @@ const dialect = "https://json-schema.org/draft/2020-12/schema"
 // Schema is a JSON Schema, as far as tables need one.
 type Schema struct {
 	Type        string   // "": any
-	Ref         string   // the address of another schema, in the place of all but the description; "": none
+	Def         string   // the name under $defs of another schema, which the value has to follow too; "": none
+	Document    []byte   // that schema, which must refer to nothing
+	Pattern     string   // of a string, in the syntax that ECMA-262, RE2 and Python share
+	Format      string   // of a string, for editors; a validator need not look at it
+	MinLength   int      // of a string
+	MaxLength   int      // of a string; 0: any
+	Not         *Schema  // what the value must not follow
+	Names       *Schema  // what the name of each member has to follow
 	Enum        []string // the values that a string may have; empty: any
 	Minimum     *int
 	Maximum     *int
@@ -20,6 +29,7 @@ type Schema struct {
 	Items       *Schema
 	Additional  *Schema // of each member, for an object whose names are not fixed
 
+	required    []string   // the members that an object must have
 	properties  []property // the members of an object whose names are fixed
 	description string
 	example     string // JSON
@@ -46,6 +56,9 @@ func (t Table[T]) schema() *Schema {
 		member := t[i].Field(new(T)).schema()
 		member.description, member.example = t[i].Doc, t[i].Example
 		s.properties = append(s.properties, property{t[i].Name, member})
+		if t[i].Required {
+			s.required = append(s.required, t[i].Name)
+		}
 	}
 	return s
 }
@@ -61,6 +74,8 @@ func (t Table[T]) Schema(id, title string, defaults ...Default[T]) []byte {
 		}
 	}
 	root := s.written()
+	root.Defs = map[string]json.RawMessage{}
+	s.collect(root.Defs)
 	root.Dialect, root.ID, root.Title = dialect, id, title
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
@@ -68,6 +83,41 @@ func (t Table[T]) Schema(id, title string, defaults ...Default[T]) []byte {
 	e.SetIndent("", "  ")
 	_ = e.Encode(root) // it fails for an example that is no JSON, which a table's test would show
 	return out.Bytes()
+}
+
+// collect finds the schemas that a schema and all below it refer to. With them in the document itself, no program needs a
+// network to use it.
+func (s *Schema) collect(defs map[string]json.RawMessage) {
+	if s == nil {
+		return
+	}
+	if s.Def != "" {
+		defs[s.Def] = part(s.Document)
+	}
+	for _, p := range s.properties {
+		p.schema.collect(defs)
+	}
+	s.Items.collect(defs)
+	s.Additional.collect(defs)
+}
+
+// part is a schema as a part of another one: without a dialect and an address of its own.
+func part(document []byte) json.RawMessage {
+	v, err := jsonscan.Parse(string(document))
+	if err != nil {
+		return document
+	}
+	out := []byte{'{'}
+	for name, value := range v.Members() {
+		if name == "$schema" || name == "$id" {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(jsonscan.AppendString(out, name), ':'), value.Raw()...)
+	}
+	return append(out, '}')
 }
 
 // written is the JSON form of a Schema.
@@ -81,25 +131,38 @@ type written struct {
 	Enum                 []string          `json:"enum,omitempty"`
 	Minimum              *int              `json:"minimum,omitempty"`
 	Maximum              *int              `json:"maximum,omitempty"`
+	Pattern              string            `json:"pattern,omitempty"`
+	Format               string            `json:"format,omitempty"`
+	MinLength            int               `json:"minLength,omitempty"`
+	MaxLength            int               `json:"maxLength,omitempty"`
+	Not                  *Schema           `json:"not,omitempty"`
 	Items                *Schema           `json:"items,omitempty"`
 	MinItems             int               `json:"minItems,omitempty"`
 	UniqueItems          bool              `json:"uniqueItems,omitempty"`
+	Required             []string          `json:"required,omitempty"`
+	PropertyNames        *Schema           `json:"propertyNames,omitempty"`
 	Properties           properties        `json:"properties,omitempty"`
 	AdditionalProperties any               `json:"additionalProperties,omitempty"`
 	Default              json.RawMessage   `json:"default,omitempty"`
 	Examples             []json.RawMessage `json:"examples,omitempty"`
+	// Defs are the schemas that this one refers to.
+	Defs map[string]json.RawMessage `json:"$defs,omitempty"`
 }
 
 func (s *Schema) written() written {
 	w := written{
-		Description: s.description, Ref: s.Ref, Type: s.Type, Enum: s.Enum, Minimum: s.Minimum, Maximum: s.Maximum,
-		Items: s.Items, MinItems: s.MinItems, UniqueItems: s.UniqueItems, Properties: s.properties,
+		Description: s.description, Type: s.Type, Enum: s.Enum, Minimum: s.Minimum, Maximum: s.Maximum,
+		Pattern: s.Pattern, Format: s.Format, MinLength: s.MinLength, MaxLength: s.MaxLength, Not: s.Not,
+		Items: s.Items, MinItems: s.MinItems, UniqueItems: s.UniqueItems, Required: s.required, PropertyNames: s.Names, Properties: s.properties,
 		Default: json.RawMessage(s.initial),
+	}
+	if s.Def != "" {
+		w.Ref = "#/$defs/" + s.Def
 	}
 	switch {
 	case s.Additional != nil:
 		w.AdditionalProperties = s.Additional
-	case s.Type == "object":
+	case s.Type == "object" && s.properties != nil:
 		w.AdditionalProperties = false
 	}
 	if s.example != "" {

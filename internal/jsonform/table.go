@@ -64,6 +64,8 @@ type row[T any] struct {
 	// Other are names that people write for the member, since they know them from elsewhere.
 	// No document may use them: they only find the member that is meant.
 	Other []string
+	// Required is whether the Schema demands the member. A Check has to refuse its absence, which is its zero value.
+	Required bool
 	// Check finds faults that the Type cannot find, such as a contradiction to another
 	// member. Nil checks nothing more.
 	Check func(f *Faults, of *T)

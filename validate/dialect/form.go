@@ -76,16 +76,18 @@ var form = jsonform.Table[file]{
 		Example: `"` + SchemaID + `"`,
 	},
 	{
-		Name:    "version",
-		Field:   jsonform.At(func(d *file) *int { return &d.version }, jsonform.Int{Low: Version, High: Version}),
-		Doc:     "The version of the form. A file of another one is refused. Required.",
-		Example: `1`,
+		Name:     "version",
+		Required: true,
+		Field:    jsonform.At(func(d *file) *int { return &d.version }, jsonform.Int{Low: Version, High: Version}),
+		Doc:      "The version of the form. A file of another one is refused. Required.",
+		Example:  `1`,
 	},
 	{
-		Name:    "name",
-		Field:   jsonform.At(func(d *file) *string { return &d.name }, jsonform.Text[string]{}),
-		Doc:     "The name by which `--bank` finds the dialect, that of the file without `.json`: up to 40 lower-case letters, digits and single hyphens. Required.",
-		Example: `"example-bank"`,
+		Name:     "name",
+		Required: true,
+		Field:    jsonform.At(func(d *file) *string { return &d.name }, narrowed(nameShape)),
+		Doc:      "The name by which `--bank` finds the dialect, that of the file without `.json`: up to 40 lower-case letters, digits and single hyphens. Required.",
+		Example:  `"example-bank"`,
 		Check: func(f *jsonform.Faults, d *file) {
 			if len(d.name) > maxName || !goodName.MatchString(d.name) {
 				f.Add("name", "%q is no name: write 1 to %d lower-case letters, digits and single hyphens, as in example-bank", validate.Echo(d.name), maxName)
@@ -93,23 +95,27 @@ var form = jsonform.Table[file]{
 		},
 	},
 	{
-		Name:    "title",
-		Field:   jsonform.At(func(d *file) *string { return &d.title }, jsonform.Text[string]{}),
-		Doc:     "The bank or product, for people. Required.",
-		Example: `"Example Bank, sandbox"`,
-		Check:   func(f *jsonform.Faults, d *file) { checkWords(f, "title", d.title) },
+		Name:     "title",
+		Required: true,
+		Field:    jsonform.At(func(d *file) *string { return &d.title }, narrowed(wordsShape)),
+		Doc:      "The bank or product, for people. Required.",
+		Example:  `"Example Bank, sandbox"`,
+		Check:    func(f *jsonform.Faults, d *file) { checkWords(f, "title", d.title) },
 	},
 	{
-		Name:    "date",
-		Field:   jsonform.At(func(d *file) *string { return &d.date }, jsonform.Text[string]{}),
-		Doc:     "The day on which the file was last compared with its sources. Required.",
-		Example: `"2026-11-27"`,
-		Check:   func(f *jsonform.Faults, d *file) { checkDay(f, "date", d.date) },
+		Name:     "date",
+		Required: true,
+		Field:    jsonform.At(func(d *file) *string { return &d.date }, narrowed(dayShape)),
+		Doc:      "The day on which the file was last compared with its sources. Required.",
+		Example:  `"2026-11-27"`,
+		Check:    func(f *jsonform.Faults, d *file) { checkDay(f, "date", d.date) },
 	},
 	{
-		Name:    "sources",
-		Other:   []string{"source"},
-		Field:   jsonform.At(func(d *file) *[]Reference { return &d.sources }, jsonform.Objects[Reference]{Table: sourceForm}),
+		Name:     "sources",
+		Required: true,
+		Other:    []string{"source"},
+		Field: jsonform.At(func(d *file) *[]Reference { return &d.sources },
+			jsonform.Narrow[[]Reference]{Type: jsonform.Objects[Reference]{Table: sourceForm}, By: sourcesShape}),
 		Doc:     "The public pages that the facts are from, with the day on which each was read. Required, at least one.",
 		Example: `[{"url": "https://developer.bank.example/register", "title": "Register", "date": "2026-11-27"}]`,
 		Check:   checkSources,
@@ -123,7 +129,7 @@ var form = jsonform.Table[file]{
 	},
 	{
 		Name:  "policy",
-		Field: jsonform.At[file, string](func(d *file) *string { return &d.policy }, kept{object: true, schema: validate.PolicySchemaID}),
+		Field: jsonform.At[file, string](func(d *file) *string { return &d.policy }, jsonform.Narrow[string]{Type: kept{object: true}, By: policyShape}),
 		Doc: "The bank's [policy](policy.md), as far as it differs from the default policy of the profile. What other members of this form " +
 			"say is not repeated here: `claim_names`, `created_status`, `response_scope_as_array`, `scope_array_only`. Without `audiences` and " +
 			"`audience_kinds` it is not known what the bank takes as `aud`, and an identifier and a URL are both taken.",
@@ -144,9 +150,10 @@ var form = jsonform.Table[file]{
 		Example: `"application/jose"`,
 	},
 	{
-		Name:    "token_scope",
-		Other:   []string{"token_scopes"},
-		Field:   jsonform.At(func(d *file) *[]string { return &d.tokenScope }, jsonform.Texts[string]{Once: true}),
+		Name:  "token_scope",
+		Other: []string{"token_scopes"},
+		Field: jsonform.At(func(d *file) *[]string { return &d.tokenScope },
+			jsonform.Narrow[[]string]{Type: jsonform.Texts[string]{Once: true}, By: scopesShape}),
 		Doc:     "The scopes that a TPP asks for with the access token by which it reads, changes or deletes its client.",
 		Example: `["accounts"]`,
 		Check: func(f *jsonform.Faults, d *file) {
@@ -168,8 +175,9 @@ var form = jsonform.Table[file]{
 		Example: `"upper"`,
 	},
 	{
-		Name:    "members",
-		Field:   jsonform.At(func(d *file) *map[string]string { return &d.members }, jsonform.Map[string, string]{Of: kept{}}),
+		Name: "members",
+		Field: jsonform.At(func(d *file) *map[string]string { return &d.members },
+			jsonform.Narrow[map[string]string]{Type: jsonform.Map[string, string]{Of: kept{}}, By: membersShape}),
 		Doc:     "Further members of a request that the bank wants, with their values: none that each request has anew, such as `aud` and `software_statement`.",
 		Example: `{"subject_type": "pairwise"}`,
 		Check:   checkMembers,
@@ -203,15 +211,15 @@ var form = jsonform.Table[file]{
 
 var sourceForm = jsonform.Table[Reference]{
 	{
-		Name: "url", Field: jsonform.At(func(s *Reference) *string { return &s.URL }, jsonform.Text[string]{}),
+		Name: "url", Required: true, Field: jsonform.At(func(s *Reference) *string { return &s.URL }, narrowed(addressShape)),
 		Doc: "The https address of the page.", Example: `"https://developer.bank.example/register"`,
 	},
 	{
-		Name: "title", Field: jsonform.At(func(s *Reference) *string { return &s.Title }, jsonform.Text[string]{}),
+		Name: "title", Required: true, Field: jsonform.At(func(s *Reference) *string { return &s.Title }, narrowed(wordsShape)),
 		Doc: "The title of the page.", Example: `"Register"`,
 	},
 	{
-		Name: "date", Other: []string{"read"}, Field: jsonform.At(func(s *Reference) *string { return &s.Date }, jsonform.Text[string]{}),
+		Name: "date", Required: true, Other: []string{"read"}, Field: jsonform.At(func(s *Reference) *string { return &s.Date }, narrowed(dayShape)),
 		Doc: "The day on which it was read.", Example: `"2026-11-27"`,
 	},
 }
@@ -226,14 +234,15 @@ var responseForm = jsonform.Table[response]{
 		Doc: "`scope` is an array of words.", Example: `true`,
 	},
 	{
-		Name: "left_out", Field: jsonform.At(func(r *response) *[]string { return &r.leftOut }, jsonform.Texts[string]{Once: true}),
+		Name: "left_out", Field: jsonform.At(func(r *response) *[]string { return &r.leftOut },
+			jsonform.Narrow[[]string]{Type: jsonform.Texts[string]{Once: true}, By: leftOutShape}),
 		Doc: "The registered members that the answers do not have.", Example: `["software_statement"]`,
 	},
 }
 
 var quirkForm = jsonform.Table[Quirk]{
 	{
-		Name: "text", Field: jsonform.At(func(q *Quirk) *string { return &q.Text }, jsonform.Text[string]{}),
+		Name: "text", Required: true, Field: jsonform.At(func(q *Quirk) *string { return &q.Text }, narrowed(wordsShape)),
 		Doc: "The fact, in a sentence.", Example: `"A software registers once."`,
 	},
 	{
@@ -286,10 +295,7 @@ func checkScope(f *jsonform.Faults, word string) {
 }
 
 // kept is the type of a value that is kept as it stands.
-type kept struct {
-	object bool   // it has to be an object
-	schema string // the address of its schema; "": any
-}
+type kept struct{ object bool } // it has to be an object
 
 // Read keeps the value. It refuses null.
 func (t kept) Read(f *jsonform.Faults, place string, v jsonscan.Value, into *string) {
@@ -312,8 +318,13 @@ func (kept) Clone(v string) string { return v }
 // Check accepts each value.
 func (kept) Check(*jsonform.Faults, string, string) {}
 
-// Schema refers to the schema of the value, or admits all.
-func (t kept) Schema() *jsonform.Schema { return &jsonform.Schema{Ref: t.schema} }
+// Schema admits an object, or all but null.
+func (t kept) Schema() *jsonform.Schema {
+	if t.object {
+		return &jsonform.Schema{Type: "object"}
+	}
+	return &jsonform.Schema{Not: &jsonform.Schema{Type: "null"}}
+}
 
 // optional is a text of known values that may be left out: "" then.
 type optional struct{ jsonform.Text[string] }

@@ -146,10 +146,7 @@ func TestAFileThatIsNotStrictIsRefusedWithThePlace(t *testing.T) {
 	}
 }
 
-const (
-	schemaFile = "../../docs/dialect.schema.json"
-	policyFile = "../../docs/policy.schema.json"
-)
+const schemaFile = "../../docs/dialect.schema.json"
 
 func TestTheSchemaIsRenderedFromTheTable(t *testing.T) {
 	if *update {
@@ -160,31 +157,113 @@ func TestTheSchemaIsRenderedFromTheTable(t *testing.T) {
 	assert.Equal(t, string(dialect.Schema()), string(got), "run go test ./validate/dialect -update")
 }
 
-func TestTheSchemaAcceptsEachBank(t *testing.T) {
-	c := jsonschema.NewCompiler()
-	for id, file := range map[string]string{dialect.SchemaID: schemaFile, validate.PolicySchemaID: policyFile} {
-		document, err := os.ReadFile(file)
-		require.NoError(t, err)
-		schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
-		require.NoError(t, err)
-		require.NoError(t, c.AddResource(id, schema))
-	}
-	schema, err := c.Compile(dialect.SchemaID)
+// schema is the schema by itself: what it refers to is in it, so that no program needs a network.
+func schema(t testing.TB) *jsonschema.Schema {
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(dialect.Schema()))
 	require.NoError(t, err)
-	judged := func(document []byte) error {
-		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
-		require.NoError(t, err)
-		return schema.Validate(value)
-	}
+	c := jsonschema.NewCompiler()
+	c.UseLoader(jsonschema.SchemeURLLoader{})
+	require.NoError(t, c.AddResource(dialect.SchemaID, document))
+	compiled, err := c.Compile(dialect.SchemaID)
+	require.NoError(t, err)
+	return compiled
+}
+
+// judged is the fault that a schema finds.
+func judged(t testing.TB, by *jsonschema.Schema, document string) error {
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(document))
+	require.NoError(t, err, document)
+	return by.Validate(value)
+}
+
+func TestTheSchemaAcceptsEachBank(t *testing.T) {
+	by := schema(t)
 	for _, name := range dialect.Names() {
 		document, err := fs.ReadFile(dialect.Files(), name+".json")
 		require.NoError(t, err)
-		assert.NoError(t, judged(document), name)
+		assert.NoError(t, judged(t, by, string(document)), name)
 	}
-	for _, bad := range []string{
-		with(t, "version", "2"), with(t, "nam", `"x"`), with(t, "policy", `{"scoops": []}`), with(t, "content_type", `"jose"`), with(t, "methods", `["POST"]`),
+}
+
+// TestTheSchemaRefusesWhatTheReaderRefuses: as far as one value shows it. What is good stays good.
+func TestTheSchemaRefusesWhatTheReaderRefuses(t *testing.T) {
+	by := schema(t)
+	source := func(url, date string) string {
+		return with(t, "sources", `[{"url": "`+url+`", "title": "T", "date": "`+date+`"}]`)
+	}
+	for document, good := range map[string]bool{
+		least:                     true,
+		`{}`:                      false,
+		`[]`:                      false,
+		`null`:                    false,
+		with(t, "version", ""):    false,
+		with(t, "version", "2"):   false,
+		with(t, "nam", `"x"`):     false,
+		with(t, "name", ""):       false,
+		with(t, "name", `"Bank"`): false,
+		with(t, "name", `"a--b"`): false,
+		with(t, "name", `"`+strings.Repeat("a", 41)+`"`):                      false,
+		with(t, "name", `"`+strings.Repeat("a", 40)+`"`):                      true,
+		with(t, "title", ""):                                                  false,
+		with(t, "title", `""`):                                                false,
+		with(t, "title", `"\u001b[31mBank"`):                                  false,
+		with(t, "title", `"\u0085"`):                                          false,
+		with(t, "title", `"Bänk – \u00a0 2"`):                                 true,
+		with(t, "date", ""):                                                   false,
+		with(t, "date", `"27.11.2026"`):                                       false,
+		with(t, "date", `"2026-13-40"`):                                       false,
+		with(t, "date", `"2027-02-30"`):                                       false,
+		with(t, "date", `"2027-04-31"`):                                       false,
+		with(t, "date", `"2028-02-29"`):                                       true,
+		with(t, "date", `"2027-12-31"`):                                       true,
+		with(t, "sources", ""):                                                false,
+		with(t, "sources", "[]"):                                              false,
+		with(t, "sources", `[{"url": "https://bank.example", "title": "T"}]`): false,
+		source("javascript:alert(1)", "2026-11-27"):                           false,
+		source("http://bank.example", "2026-11-27"):                           false,
+		source("https:///register", "2026-11-27"):                             false,
+		source("https://:443/", "2026-11-27"):                                 false,
+		source("https:bank.example", "2026-11-27"):                            false,
+		source("https://u@bank.example/", "2026-11-27"):                       false,
+		source("https://bank.example/#a", "2026-11-27"):                       false,
+		source("https://bank.example/\\n", "2026-11-27"):                      false,
+		source("https://bank.example/", "2026-11-00"):                         false,
+		source("https://bank.example:8443/a@b/c?x=1/?", "2026-11-27"):         true,
+		source("https://[::1]/a", "2026-11-27"):                               true,
+		source("HTTPS://bank.example", "2026-11-27"):                          true,
+		with(t, "policy", `null`):                                             false,
+		with(t, "policy", `{"scoops": []}`):                                   false,
+		with(t, "policy", `{"auth_methods": []}`):                             false,
+		with(t, "policy", `{"claim_names": {}}`):                              false,
+		with(t, "policy", `{"created_status": 200}`):                          false,
+		with(t, "policy", `{"scope_array_only": true}`):                       false,
+		with(t, "policy", `{"response_scope_as_array": true}`):                false,
+		with(t, "policy", `{"auth_methods": ["tls_client_auth"]}`):            true,
+		with(t, "content_type", `"jose"`):                                     false,
+		with(t, "token_scope", `["accounts payments"]`):                       false,
+		with(t, "token_scope", `[""]`):                                        false,
+		with(t, "token_scope", `["a\"b"]`):                                    false,
+		with(t, "token_scope", `["a\\b"]`):                                    false,
+		with(t, "token_scope", `["é"]`):                                       false,
+		with(t, "token_scope", `["a", "a"]`):                                  false,
+		with(t, "token_scope", `["!#[]~:/a"]`):                                true,
+		with(t, "members", `{"iss": "x"}`):                                    false,
+		with(t, "members", `{"software_statement": "x"}`):                     false,
+		with(t, "members", `{"": 1}`):                                         false,
+		with(t, "members", `{"subject_type": null}`):                          false,
+		with(t, "members", `{"a": [null], "b": {}, "c": "x"}`):                true,
+		with(t, "methods", `["POST"]`):                                        false,
+		with(t, "response", `{"left_out": [""]}`):                             false,
+		with(t, "response", `{"created_status": 202}`):                        false,
+		with(t, "quirks", `[{"text": ""}]`):                                   false,
+		with(t, "quirks", `[{"text": "a\nb"}]`):                               false,
+		with(t, "quirks", `[{}]`):                                             false,
+		with(t, "quirks", `[{"text": "a"}]`):                                  true,
 	} {
-		assert.Error(t, judged([]byte(bad)), bad)
+		_, err := dialect.Parse([]byte(document))
+		require.Equal(t, good, err == nil, "the reader: %s: %v", document, err)
+		err = judged(t, by, document)
+		assert.Equal(t, good, err == nil, "the schema: %s: %v", document, err)
 	}
 }
 

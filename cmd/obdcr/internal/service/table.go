@@ -59,7 +59,7 @@ var table = jsonform.Table[Config]{
 		Example: `"obie-3.3"`, Doc: "The version of the specification."},
 	{Name: "policy_file", Field: word(func(c *Config) *string { return &c.PolicyFile }), Example: `"policy.json"`,
 		Doc: "The bank's policy, a JSON file as obdcr policy print writes it. Without policy_file and policy it is the default of the profile."},
-	{Name: "policy", Field: jsonform.At[Config, string](func(c *Config) *string { return &c.Policy }, document{"policy.schema.json"}),
+	{Name: "policy", Field: jsonform.At[Config, string](func(c *Config) *string { return &c.Policy }, document{"policy", validate.PolicySchema}),
 		Example: `{"grant_types": ["client_credentials", "authorization_code"]}`,
 		Doc:     "The policy itself, in the place of policy_file: the members that differ from the default (docs/policy.md)."},
 	{Name: "audiences", Other: []string{"audience", "aud"}, Field: words(func(c *Config) *[]string { return &c.Audiences }),

@@ -5,6 +5,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/portal"
+	"github.com/obdcr/obdcr/dcr/roles"
 	"github.com/obdcr/obdcr/internal/jsonform"
 	"github.com/obdcr/obdcr/internal/text"
 )
@@ -32,7 +33,7 @@ var portalTable = jsonform.Table[Portal]{
 		Example: `{"emails": ["ops@bank.example"]}`, Doc: "Who of those that sign in decides for the bank. None named: nobody."},
 	{Name: "apis_file", Field: word(func(p *Portal) *string { return &p.APIsFile }), Example: `"api-roles.json"`,
 		Doc: "The APIs that an application can be subscribed to, with the roles that open each: a JSON file (docs/api-roles.md)."},
-	{Name: "apis", Field: jsonform.At[Portal, string](func(p *Portal) *string { return &p.APIs }, document{"api-roles.schema.json"}),
+	{Name: "apis", Field: jsonform.At[Portal, string](func(p *Portal) *string { return &p.APIs }, document{"api_roles", roles.Schema}),
 		Example: `{"roles": {"accounts": ["AISP"], "payments": ["PISP"]}}`, Doc: "That table itself, in the place of apis_file."},
 	{Name: "idle_timeout", Field: span(time.Minute, day, func(p *Portal) *time.Duration { return &p.IdleTimeout }), Example: `"15m"`,
 		Doc: "A session in which nothing is asked for ends after it,"},

@@ -105,8 +105,11 @@ func (o optional[T]) Check(f *jsonform.Faults, place string, v *T) {
 // Schema returns the schema of the object.
 func (o optional[T]) Schema() *jsonform.Schema { return jsonform.Object[T]{Table: o.table}.Schema() }
 
-// document is any JSON value, kept as it stands. ref is the schema that it has to follow.
-type document struct{ ref string }
+// document is any JSON value, kept as it stands.
+type document struct {
+	def    string        // the name of the schema that it has to follow; "": none
+	schema func() []byte // that schema
+}
 
 // Read keeps the value.
 func (document) Read(_ *jsonform.Faults, _ string, v jsonscan.Value, into *string) { *into = v.Raw() }
@@ -126,4 +129,9 @@ func (document) Clone(v string) string { return v }
 func (document) Check(*jsonform.Faults, string, string) {}
 
 // Schema returns a reference to the schema of the value, or one that admits all.
-func (t document) Schema() *jsonform.Schema { return &jsonform.Schema{Ref: t.ref} }
+func (t document) Schema() *jsonform.Schema {
+	if t.def == "" {
+		return &jsonform.Schema{}
+	}
+	return &jsonform.Schema{Def: t.def, Document: t.schema()}
+}
