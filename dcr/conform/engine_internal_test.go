@@ -41,6 +41,28 @@ func TestAPointerSetsAndRemoves(t *testing.T) {
 	require.Nil(t, valueAt(document(), "/a/9"))
 }
 
+// TestASecretIsLearntFromWhatIsNoJSON: a document that is broken off, and the first of two members.
+func TestASecretIsLearntFromWhatIsNoJSON(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{"client_secret":"a\u002fb-c-d-e","x":`, `{"client_secret":"a/b-c-d-e","client_secret":"other-one"}`,
+		`<pre>{"token": "a\/b-c-d-e"}`} {
+		var s secrets
+		s.learn(&Exchange{raw: &Received{Body: body}}, "")
+		require.Equal(t, "-[hidden]-", s.clean("-a/b-c-d-e-"), body)
+	}
+}
+
+// TestAClippedSecretIsTakenOut: also where the clip is within an escape, or is marked by dots.
+func TestAClippedSecretIsTakenOut(t *testing.T) {
+	t.Parallel()
+	var s secrets
+	s.add("abcdefgh=ijklmnop")
+	for _, text := range []string{"abcdefg", "abcdefgh...", `abcdefgh\u003d`, `abcdefgh\u00`, `abcdefgh\`, "abcdefgh%3", "abcdefgh&#x3", "abcdefgh\\u003dijk..."} {
+		require.Equal(t, "x [hidden]", s.cleanClipped("x "+text), text)
+	}
+	require.Equal(t, "x abcde \\u00", s.cleanClipped("x abcde \\u00"))
+}
+
 // TestAGoodSignatureIsOne: what a case signs without a wish of its own is what a bank takes.
 func TestAGoodSignatureIsOne(t *testing.T) {
 	t.Parallel()

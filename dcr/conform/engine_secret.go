@@ -111,6 +111,7 @@ func (s *secrets) learn(x *Exchange, sent string) {
 	if x.raw != nil {
 		left := mostSecrets
 		s.members(x.document(), &left)
+		s.named(x.raw.Body, left)
 	}
 }
 
@@ -154,6 +155,16 @@ func (s *secrets) members(document any, left *int) {
 	case []any:
 		for _, one := range d {
 			s.members(one, left)
+		}
+	}
+}
+
+// named finds the secrets of what is no JSON, such as a document that is broken off, and those of a member that is there twice.
+func (s *secrets) named(body string, most int) {
+	for _, found := range secretMember().FindAllStringSubmatch(body[:min(len(body), mostRead)], most) {
+		var text string
+		if json.Unmarshal([]byte(`"`+found[1]+`"`), &text) == nil {
+			s.add(text)
 		}
 	}
 }

@@ -38,7 +38,9 @@ type call struct {
 
 // bare is a call without what its case has exchanged: the run keeps it until its end.
 func (c *call) bare() *call {
-	return &call{play: &play{run: c.play.run, kase: c.play.kase}, verb: c.verb, message: c.message, asked: c.asked}
+	m := *c.message
+	m.edits, m.raw = nil, nil // they are made
+	return &call{play: &play{run: c.play.run, kase: c.play.kase}, verb: c.verb, message: &m, asked: c.asked}
 }
 
 // verbRegister is the verb of a registration.
