@@ -17,12 +17,14 @@ var completionExamples = map[string]string{
 func showCompletion(c *cobra.Command) {
 	c.Short, c.Long = "Write the completions of a shell", "completion writes the script by which a shell completes commands, flags and their values."
 	c.Example = completionExamples["bash"] + "\n" + completionExamples["fish"]
+	c.Args = onlyCommands
 	c.RunE = func(*cobra.Command, []string) error {
 		return usageError("name a shell: bash, fish, powershell, zsh")
 	}
 	for _, shell := range c.Commands() {
 		shell.Short = "Write the completions of " + shell.Name()
 		shell.Long = shell.Short + ". The first example is for the running shell, another one for all new shells."
+		shell.Args = noArgument
 		shell.Example = completionExamples[shell.Name()]
 	}
 }

@@ -25,7 +25,7 @@ two runs differ. The exit code is 1 if something got worse: a case that was pass
 not, a new case that fails, or one that is missing.`,
 		Example: `  obdcr conform compare old.json new.json
   obdcr conform compare old.json new.json -o json`,
-		Args: cobra.ExactArgs(2),
+		Args: arguments("OLD", "NEW"),
 		RunE: func(c *cobra.Command, args []string) error { return a.compare(c.OutOrStdout(), args, output) },
 	}
 	c.Flags().StringVarP(&output, "output", "o", "text", "format: "+text.List(compareForms))
@@ -86,7 +86,7 @@ func (a *app) showReportCommand() *cobra.Command {
 		Short:   "Write a report in JSON in another form",
 		Long:    `show reads a report of conform (-o json) and writes it in another form. It sends nothing.`,
 		Example: "  obdcr conform show report.json -o html > report.html\n  obdcr conform show report.json --full --filter register.valid",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments("REPORT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if !slices.Contains(conformForms, output) {
 				return usageError("-o %s: one of %s", cut(output), text.List(conformForms))

@@ -117,6 +117,18 @@ func journalError(name string, err error) error {
 	return ioError(fmt.Errorf("--journal %s: %w", shownName(name), input.WithoutPath(err)))
 }
 
+// incomplete tells what it means that a line could not be written. The run deletes by what it remembers, not by the file.
+func (j *journalFile) incomplete(done bool) error {
+	if done {
+		return fmt.Errorf("a line could not be written: %w\n"+
+			"  all clients were deleted all the same; had the run been killed, --clean-up would not have known each of them\n"+
+			"  fix: make room, or name a file on another disk", input.WithoutPath(j.failed))
+	}
+	return fmt.Errorf("a line could not be written: %w\n"+
+		"  the file is not complete: --clean-up may leave clients, or ask for ones that are gone; the report names each that may be left\n"+
+		"  fix: run --clean-up, and ask the bank to delete what the report names besides", input.WithoutPath(j.failed))
+}
+
 // end closes the file, and removes it if nothing is left to delete: this very file alone, should another one have its
 // name by now.
 func (j *journalFile) end(done bool) error {
@@ -135,9 +147,12 @@ func (j *journalFile) end(done bool) error {
 		return nil
 	}
 	early := remove() // while it is locked
-	err := errors.Join(j.failed, j.Close())
+	err := input.WithoutPath(j.Close())
+	if j.failed != nil {
+		err = errors.Join(j.incomplete(done), err)
+	}
 	if early != nil { // not every system removes a file that is open
-		err = errors.Join(err, remove())
+		err = errors.Join(err, input.WithoutPath(remove()))
 	}
 	if err != nil {
 		return journalError(j.name, err)

@@ -69,7 +69,9 @@ func (a *app) conform(ctx context.Context, out io.Writer, o *conformOptions) err
 	said.end()
 	switch {
 	case journal.failed != nil && err != nil:
-		return journal.end(true)
+		cause := journal.failed
+		journal.failed = nil
+		return errors.Join(journalError(journal.name, fmt.Errorf("%w; nothing was registered", input.WithoutPath(cause))), journal.end(true))
 	case err != nil:
 		return errors.Join(o.runError(err), journal.end(true))
 	}

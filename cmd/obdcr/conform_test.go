@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/cmd/obdcr/internal/input"
 	"github.com/obdcr/obdcr/dcr/conform"
 	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/internal/text"
@@ -257,8 +258,12 @@ func TestAJournalThatCannotBeWrittenIsTold(t *testing.T) {
 	_, err = journal.Write([]byte("{}\n"))
 	require.Error(t, err)
 	var exit *exitError
-	require.ErrorAs(t, journal.end(true), &exit)
+	err = journal.end(false)
+	require.ErrorAs(t, err, &exit)
 	require.Equal(t, exitIO, exit.code)
+	require.Contains(t, err.Error(), "--clean-up")
+	require.Contains(t, err.Error(), "fix:")
+	require.ErrorIs(t, err, input.WithoutPath(journal.failed))
 }
 
 // TestClientsOfASoftwareThatTheRunHadMadeAreCleanedUp: its keys are in the journal, and nowhere else.
@@ -358,6 +363,9 @@ func TestMisuseOfConformIsTold(t *testing.T) {
 		told string
 	}{
 		{[]string{"conform"}, "--config"},
+		{[]string{"conform", "compare", bad}, "NEW"},
+		{[]string{"conform", "compare", bad, bad, "third.json"}, "third.json"},
+		{[]string{"conform", "show"}, "REPORT"},
 		{[]string{"conform", "-o", "pdf"}, "-o pdf"},
 		{[]string{"conform", "--filter", "no.such"}, "no.such"},
 		{[]string{"conform", "--filter", "[", "--dry-run"}, "glob"},
@@ -366,7 +374,6 @@ func TestMisuseOfConformIsTold(t *testing.T) {
 		{[]string{"conform", "--limit", "0s"}, "--limit"},
 		{[]string{"conform", "--clean-up", "--dry-run"}, "--clean-up"},
 		{[]string{"conform", "compare", bad, bad}, "version 7"},
-		{[]string{"conform", "compare", bad}, "2"},
 		{[]string{"conform", "show", bad, "-o", "pdf"}, "-o pdf"},
 	} {
 		code, out, said := call(c.args...)

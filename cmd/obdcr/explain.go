@@ -27,7 +27,7 @@ answers it lists what leads there, the most likely first.`,
   obdcr explain redirect_uris
   obdcr explain invalid_client_metadata
   obdcr explain grant_types.known --profile obie-3.4`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments("RULE|MEMBER|CODE"),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp

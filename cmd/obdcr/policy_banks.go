@@ -35,7 +35,7 @@ your own to start from.`,
 		Example: `  obdcr policy banks
   obdcr policy banks -o json
   obdcr policy banks hsbc > my-bank.json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: arguments("[NAME]"),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp

@@ -30,7 +30,7 @@ to audiences.`,
 		Example: `  obdcr policy from-discovery discovery.json > policy.json
   obdcr policy from-discovery \
     https://bank.example/.well-known/openid-configuration --profile obie-3.4`,
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments("FILE|URL"),
 		ValidArgsFunction: filesAlone,
 		RunE: func(c *cobra.Command, args []string) error {
 			p := validate.Profile(profile)

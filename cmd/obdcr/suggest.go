@@ -84,6 +84,26 @@ func meant(prefix, written string, words []string) string {
 	return ": did you mean " + prefix + near[0] + "?"
 }
 
+// arguments demands as many arguments as it has names: one that starts with [ may be left out.
+func arguments(names ...string) cobra.PositionalArgs {
+	least := len(names)
+	for least > 0 && strings.HasPrefix(names[least-1], "[") {
+		least--
+	}
+	all := strings.NewReplacer("[", "", "]", "").Replace(strings.Join(names, " and "))
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0 && least > 0:
+			return usageError("%s needs %s; see %s --help", c.Name(), all, c.CommandPath())
+		case len(args) < least:
+			return usageError("%s needs %s: %s is missing; see %s --help", c.Name(), all, names[len(args)], c.CommandPath())
+		case len(args) > len(names):
+			return usageError("%s takes %s: %q is one too many", c.Name(), all, cut(args[len(names)]))
+		}
+		return nil
+	}
+}
+
 // oneFile demands one file, or - for standard input.
 func oneFile(c *cobra.Command, args []string) error {
 	switch {

@@ -210,6 +210,16 @@ func TestTheDirectoryMisbehavesOnDemand(t *testing.T) {
 		`{"path": "*", "times": -1}`, `{"path": "*", "Status": "x"}`, `{"path": "*", "code": 500}`, `{"path": "*"} {}`} {
 		require.Equal(t, 400, w.put("/faults", body).status, body)
 	}
+	for body, member := range map[string]string{ // no header can have them, and half an answer would be sent
+		`{"path": "*", "headers": {"A\r\nB": "x"}}`: "headers", `{"path": "*", "headers": {"": "x"}}`: "headers", `{"path": "*", "headers": {"A B": "x"}}`: "headers",
+		`{"path": "*", "headers": {"é": "x"}}`: "headers", `{"path": "*", "headers": {"A": "x\r\nB: y"}}`: "headers: A", `{"path": "*", "redirect": "/a\nB: y"}`: "redirect",
+	} {
+		refused := w.put("/faults", body)
+		require.Equal(t, 400, refused.status, body)
+		require.Contains(t, refused.body, member, body)
+	}
+	require.Equal(t, 204, w.put("/faults", `{"path": "/other", "headers": {"X-A_b.1": "é\tx"}}`).status)
+	require.Equal(t, 204, send(t, client, http.MethodDelete, w.Ready.Directory+"/faults", "").status)
 }
 
 func TestAnOutageOfTheDirectoryIsNobodysFault(t *testing.T) {

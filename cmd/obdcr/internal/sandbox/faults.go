@@ -6,10 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/obdcr/obdcr/internal/text"
 )
 
 // maxDelay is the longest delay of a fault.
@@ -46,18 +50,36 @@ func parseFault(body []byte) (*fault, error) {
 		return nil, fmt.Errorf("delay_ms is 0..%d", maxDelay.Milliseconds())
 	case f.Times < 0:
 		return nil, errors.New("times is 0, for until it is deleted, or more")
+	case strings.ContainsFunc(f.Redirect, notInField):
+		return nil, errors.New("redirect has a control character, which no header can have")
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Headers)) {
+		switch {
+		case name == "" || strings.ContainsFunc(name, notInName):
+			return nil, fmt.Errorf("headers: %.64q is no name of a header: it has letters, digits and !#$%%&'*+-.^_`|~ alone", name)
+		case strings.ContainsFunc(f.Headers[name], notInField):
+			return nil, fmt.Errorf("headers: %s: the value has a control character, which no header can have", name)
+		}
 	}
 	return f, nil
 }
+
+// notInName reports whether a character is none of a token (RFC 9110, section 5.6.2).
+func notInName(c rune) bool {
+	return !(text.IsLetter(byte(c)) || text.IsDigit(byte(c)) || strings.ContainsRune("!#$%&'*+-.^_`|~", c)) || c > '~'
+}
+
+// notInField reports whether a character may not stand in the value of a header (RFC 9110, section 5.5).
+func notInField(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }
 
 // text returns the body of the fault, and whether it has one.
 func (f *fault) text() ([]byte, bool) {
 	if f.Body == nil || string(f.Body) == "null" {
 		return nil, false
 	}
-	var text string
-	if json.Unmarshal(f.Body, &text) == nil {
-		return []byte(text), true
+	var said string
+	if json.Unmarshal(f.Body, &said) == nil {
+		return []byte(said), true
 	}
 	return f.Body, true
 }
