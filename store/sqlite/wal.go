@@ -166,7 +166,11 @@ func (w *writer) rescue(ctx context.Context) error {
 // dies before it answers. What comes before the change in the log has to be there; whether the
 // change itself is, the next one sees.
 func (w *writer) acknowledged(ctx context.Context) error {
-	kept := func(context.Context) error { return w.guard.frames.kept() }
+	kept := func(context.Context) error {
+		f := &w.guard.frames
+		f.left, _ = f.log.Stat() // nil asks again
+		return f.kept()
+	}
 	if err := w.guarded(ctx, kept); err != nil && !w.guard.saved {
 		return err
 	}
