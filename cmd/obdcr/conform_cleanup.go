@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,12 +41,16 @@ func (a *app) conformCleanUp(ctx context.Context, o *conformOptions) error {
 	if err := journal.end(len(left) == 0); err != nil {
 		return err
 	}
-	if len(left) > 0 {
+	switch {
+	case len(left) == 0:
+		a.note("all clients of --journal %s are deleted", shownName(o.journal))
+		return nil
+	case slices.ContainsFunc(left, func(one conform.Left) bool { return !one.Final }):
 		a.note("--journal %s stays: run --clean-up again later, or ask the bank to delete what is left, and remove the file", shownName(o.journal))
-		return &exitError{code: exitIO}
+	default:
+		a.note("--journal %s stays: no clean-up can delete what is left. Ask the bank's operator to remove it, and remove the file", shownName(o.journal))
 	}
-	a.note("all clients of --journal %s are deleted", shownName(o.journal))
-	return nil
+	return &exitError{code: exitIO}
 }
 
 // cleanUpBy deletes what a journal lists, and returns what is left.

@@ -86,7 +86,8 @@ func (a *app) conformed(out io.Writer, o *conformOptions, report *conform.Report
 	}
 	a.noteLeft(report.Left, mostLeft)
 	if len(report.Left) > 0 {
-		a.note("%s may be left: the report names each, and --journal %s keeps them for --clean-up", counted(len(report.Left), "client"), shownName(journal.name))
+		a.note("%s may be left: the report names each, and --journal %s keeps them for --clean-up",
+			counted(conform.CountLeft(report.Left), "client"), shownName(journal.name))
 	}
 	if report.Interrupted {
 		a.note("interrupted: %s", played(report))

@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,11 +14,15 @@ import (
 
 // Left is a client that the run may have left at the bank.
 type Left struct {
-	ClientID   string `json:"client_id,omitempty"` // "" where no answer named it
-	SoftwareID string `json:"software_id,omitempty"`
-	JTI        string `json:"jti,omitempty"` // of the registration, where there is no client_id
-	Case       string `json:"case"`
-	Reason     string `json:"reason"`
+	ClientID   string    `json:"client_id,omitempty"` // "" where no answer named it
+	SoftwareID string    `json:"software_id,omitempty"`
+	JTI        string    `json:"jti,omitempty"`  // of the registration, where there is no client_id
+	At         time.Time `json:"at,omitzero"`    // when the registration was sent, where there is no client_id
+	Sent       int       `json:"sent,omitempty"` // how often it was sent, where the bank may have made as many clients; 0: once
+	// Final tells that no clean-up can delete it: only the bank's operator can, who finds it by what is known of the request.
+	Final  bool   `json:"final,omitempty"`
+	Case   string `json:"case"`
+	Reason string `json:"reason"`
 }
 
 // lostClient is a registration whose answer names no client.
@@ -25,7 +30,6 @@ type lostClient struct {
 	call *call
 	sent string
 	left Left
-	at   time.Time // when it was sent; zero for one of a run that was killed
 }
 
 // keep adds a client to the list of those to delete.
@@ -46,10 +50,12 @@ func (r *run) rewrite(c *client) {
 // keepLost keeps a registration that the bank says it has made, or may have made, without a
 // client_id.
 func (r *run) keepLost(c *call, x *Exchange) {
-	reason := "the answer names no client_id"
+	reason := "the answer names no client_id" + onlyOperator
 	switch {
 	case x.Error != "":
 		reason = "no answer came: " + x.Error
+	case x.succeeded() && x.raw.Cut != "":
+		reason = fmt.Sprintf("the answer %d is not whole: %s%s", x.status(), x.raw.Cut, onlyOperator)
 	case x.status() >= http.StatusBadRequest:
 		reason = fmt.Sprintf("the answer was %d", x.status())
 	}
@@ -58,17 +64,30 @@ func (r *run) keepLost(c *call, x *Exchange) {
 	if c.lost = true; c.message.again != "" {
 		return // it is kept already
 	}
-	r.journal.write(entry{Lost: c.asked, Reason: r.secrets.cleanClipped(reason)})
-	r.unknown = append(r.unknown, lostClient{call: c.bare(), sent: x.Sent.Body,
-		left: c.left(reason), at: r.config.Clock()})
+	lost := lostClient{call: c.bare(), sent: x.Sent.Body, left: c.left(r.secrets.cleanClipped(reason))}
+	lost.left.Final = x.succeeded() // its client is there: the same request again makes one more
+	if x.tries > 1 {
+		lost.left.Sent = x.tries
+	}
+	r.journal.lost(c, &lost.left)
+	r.unknown = append(r.unknown, lost)
 }
+
+// onlyOperator tells what to do about a client that the bank has made, and named by nothing that the run can use.
+const onlyOperator = "; it is not sent again, which would make another client: the bank's operator has to find and remove it"
 
 // left tells of a registration without a client_id.
 func (c *call) left(reason string) Left {
 	statement, _ := valueAt(c.message.claims, "/software_statement").(string)
-	software := (&Registrant{Statement: statement}).softwareID()
+	software := cmp.Or((&Registrant{Statement: statement}).softwareID(), c.message.as.softwareID())
 	jti, _ := valueAt(c.message.claims, "/jti").(string)
-	return Left{SoftwareID: software, JTI: jti, Case: c.play.kase.ID, Reason: reason}
+	return Left{SoftwareID: clipped(software), JTI: clipped(jti), At: c.at, Case: c.play.kase.ID, Reason: reason}
+}
+
+// clipped is the beginning of a claim of a request, which a case may have made long.
+func clipped(claim string) string {
+	const most = 256
+	return strings.ToValidUTF8(claim[:min(len(claim), most)], "")
 }
 
 // keepOlder keeps, once, a client that is none of the run.
@@ -104,8 +123,28 @@ func (r *run) deleteAll(ctx context.Context, clients []*client) {
 		}
 		if reason := r.remove(work, c); reason == "" {
 			r.forget(c)
+		} else if ctx.Err() == nil {
+			r.noticeStaying(reason)
 		}
 	}
+}
+
+// mostStaying is after how many clients that stay the run gives up, if the bank has deleted none.
+const mostStaying = 4
+
+// noticeStaying counts a client that could not be deleted when its case had ended. A bank that is known to lack DELETE keeps
+// each; at any other one something is wrong that would have all others stay too.
+func (r *run) noticeStaying(reason string) {
+	if slices.Contains(r.config.Without, NeedDelete) || r.lacksDelete.Load() {
+		return
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.staying++; r.staying < mostStaying || len(r.gone) > 0 || r.stuck != "" {
+		return
+	}
+	r.stuck = fmt.Sprintf("none of the first %d clients could be deleted, the last time: %s; this case might leave another: see to the token of a client "+
+		"(--token-scope, --auth-method), or say that the bank offers no DELETE (delete_implemented)", r.staying, reason)
 }
 
 func (r *run) forget(c *client) {
@@ -243,7 +282,12 @@ func (p *play) removed(c *client, x *Exchange) bool {
 	case http.StatusGone:
 		return true
 	case http.StatusNotFound:
-		return p.run.deletes.Load() || p.run.isGone(c)
+		if p.run.deletes.Load() || p.run.isGone(c) {
+			return true
+		}
+	}
+	if slices.Contains(notOfferedBy, x.status()) {
+		p.run.lacksDelete.Store(true)
 	}
 	return false
 }
@@ -265,9 +309,14 @@ func sameHost(a, b string) bool {
 
 // seek finds out what became of a registration without a client_id, by sending it again, to the right address and by the
 // right certificate: a bank that takes it has not had it before, and one that refuses it for what it is has refused it then.
+// One that was answered with success is not sent again, now or by a later clean-up.
 func (r *run) seek(ctx context.Context, lost lostClient) *Left {
-	if lost.sent == "" || lost.call.message.expiredSince(lost.at, r.config.Clock()) {
+	if lost.left.Final {
+		return &lost.left
+	}
+	if lost.sent == "" || lost.call.message.expiredSince(lost.call.at, r.config.Clock()) {
 		lost.left.Reason = r.secrets.cleanClipped(lost.left.Reason + "; it cannot be sent again: ask the bank")
+		lost.left.Final = true
 		return &lost.left
 	}
 	p := &play{ctx: ctx, run: r, kase: lost.call.play.kase, patient: true}
@@ -280,6 +329,10 @@ func (r *run) seek(ctx context.Context, lost lostClient) *Left {
 		x = p.exchanges[len(p.exchanges)-1]
 	}
 	left := lost.left
+	if x != nil && (x.succeeded() || x.mayHaveHappened()) {
+		left.Sent = max(1, left.Sent) + x.tries
+	}
+	counted := left
 	switch {
 	case x == nil || !x.answered():
 		left.Reason += "; nor to the same request again"
@@ -290,12 +343,19 @@ func (r *run) seek(ctx context.Context, lost lostClient) *Left {
 		}
 		r.forget(x.client)
 		return nil
+	case x.succeeded():
+		left.Reason += fmt.Sprintf("; the same request again was answered %d without a client_id of the run%s", x.status(), onlyOperator)
+		left.Final = true
+		counted = left
 	case x.namesJTI():
 		left.Reason += "; the bank has had the request: ask it for the client_id"
 	case x.refusedForItself():
 		return nil
 	default:
 		left.Reason += fmt.Sprintf("; the same request again was answered %d", x.status())
+	}
+	if counted != lost.left {
+		r.journal.lost(lost.call, &counted)
 	}
 	left.Reason = r.secrets.cleanClipped(left.Reason)
 	return &left

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/obdcr/obdcr/claims"
@@ -52,6 +53,11 @@ type entry struct {
 	Type        string            `json:"content_type,omitempty"` // of the request
 	Lost        string            `json:"lost,omitempty"`         // number of a registration whose answer tells no client_id
 	Reason      string            `json:"reason,omitempty"`       // why
+	JTI         string            `json:"jti,omitempty"`          // of the request, should its body not be there
+	Software    string            `json:"software_id,omitempty"`  // of the request, or else of the run
+	At          time.Time         `json:"at,omitzero"`            // when it was sent
+	Sent        int               `json:"sent,omitempty"`         // how often a lost one was sent; 0: once
+	Final       bool              `json:"final,omitempty"`        // a lost one was answered with success: it is not sent again
 	Answered    string            `json:"answered,omitempty"`     // number of a registration whose end is known
 }
 
@@ -97,8 +103,15 @@ func (j *journal) asked(r *run, c *call, body string) {
 	if len(body) > maxJournalled || !utf8.ValidString(body) {
 		body = ""
 	}
-	c.asked = strconv.FormatInt(j.count.Add(1), 10)
-	j.write(entry{Asked: c.asked, Request: body, Type: c.message.contentType, Second: r.isSecond(c.message.as), Case: c.play.kase.ID})
+	c.asked, c.at = strconv.FormatInt(j.count.Add(1), 10), r.config.Clock().UTC().Truncate(time.Second)
+	told := c.left("")
+	j.write(entry{Asked: c.asked, Request: body, Type: c.message.contentType, Second: r.isSecond(c.message.as), Case: c.play.kase.ID,
+		JTI: told.JTI, Software: told.SoftwareID, At: told.At})
+}
+
+// lost writes what is known of a registration whose answer tells no client_id.
+func (j *journal) lost(c *call, left *Left) {
+	j.write(entry{Lost: c.asked, Reason: left.Reason, Sent: left.Sent, Final: left.Final})
 }
 
 // isSecond reports whether a software is the second one.

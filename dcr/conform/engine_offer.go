@@ -20,7 +20,7 @@ func (o *offers) without(ctx context.Context, r *run, need Need) string {
 	if slices.Contains(r.config.Without, need) {
 		return "the configuration says that the bank does not offer it"
 	}
-	o.once.Do(func() { o.lacked, _ = r.probe(ctx, []Need{NeedGet, NeedPut, NeedDelete}) })
+	o.once.Do(func() { o.lacked, _, _ = r.probe(ctx, []Need{NeedGet, NeedPut, NeedDelete}) })
 	return o.lacked[need]
 }
 
@@ -35,8 +35,12 @@ func verbsOf(cases []Case) []Need {
 	return all
 }
 
-// probe registers a client by the plain valid request, and tries verbs on it. The exchange of the registration is the first.
-func (r *run) probe(ctx context.Context, verbs []Need) (map[Need]string, []*Exchange) {
+// notOfferedBy are the statuses by which a bank says that it has no such method at the address of a client.
+var notOfferedBy = []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}
+
+// probe registers a client by the plain valid request, and tries verbs on it. It returns what the bank
+// lacks, the exchanges, of which the registration is the first, and how it ended.
+func (r *run) probe(ctx context.Context, verbs []Need) (map[Need]string, []*Exchange, *ended) {
 	lacked := map[Need]string{}
 	p := &play{ctx: ctx, run: r, kase: &Case{ID: "offers"}}
 	p.kase.run = func(p *play) {
@@ -49,12 +53,12 @@ func (r *run) probe(ctx context.Context, verbs []Need) (map[Need]string, []*Exch
 				continue
 			}
 			x := verb.send(c)
-			if slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}, x.status()) {
+			if slices.Contains(notOfferedBy, x.status()) {
 				lacked[verb.need] = fmt.Sprintf("%s at the address of a client answers %d", x.Sent.Method, x.status())
 			}
 		}
 	}
-	_ = p.perform()
+	end := p.perform()
 	r.deleteAll(ctx, p.clients)
-	return lacked, p.exchanges
+	return lacked, p.exchanges, end
 }

@@ -57,9 +57,9 @@ func (r *run) first(ctx context.Context, cases []Case, results []CaseResult) int
 	}
 	if slices.ContainsFunc(cases, func(c Case) bool { return !slices.Contains(withoutClients, c.Group) }) {
 		r.offers.once.Do(func() {
-			var exchanges []*Exchange
-			r.offers.lacked, exchanges = r.probe(ctx, verbsOf(cases))
-			r.learnPlain(ctx, exchanges)
+			lacked, exchanges, end := r.probe(ctx, verbsOf(cases))
+			r.offers.lacked = lacked
+			r.learnPlain(ctx, exchanges, end)
 		})
 	}
 	return -1
@@ -72,20 +72,29 @@ var withoutClients = []string{"discovery", "tls"}
 // another request, which it may refuse in another way.
 var alone = slices.Concat(withoutClients, []string{"register", "method", "http", "jose", "statement", "certificate"})
 
-// learnPlain keeps how the bank has answered the plain valid request, if it has not taken it.
-func (r *run) learnPlain(ctx context.Context, exchanges []*Exchange) {
+// learnPlain keeps how the bank has answered the plain valid request, if it has not taken it: the case of it has failed, or
+// is an error, and its answer has made no client.
+func (r *run) learnPlain(ctx context.Context, exchanges []*Exchange, end *ended) {
 	if len(exchanges) == 0 {
 		return
 	}
 	x := exchanges[0]
 	switch {
-	case x.answered() && x.status() < 400, x.status() == http.StatusTooManyRequests, x.unavailable():
+	case x.status() == http.StatusTooManyRequests, x.unavailable():
 		return
+	case x.answered() && x.status() < 400 && (x.client != nil || end.verdict != Failed && end.verdict != Errored):
+		return // it is taken
 	case !x.answered() && errors.Is(context.Cause(ctx), context.Canceled):
 		return // nobody waited for the answer
 	}
 	f := &FirstCause{Status: x.status(), Code: x.toldCode(), Description: x.Error}
-	if x.answered() {
+	switch {
+	case x.answered() && x.status() < 400:
+		f.Description = end.reason
+		if end.verdict == Failed {
+			f.Description = "what is expected is " + end.expected
+		}
+	case x.answered():
 		f.Description, _ = x.member("error_description").(string)
 		if f.Description == "" {
 			f.Description = x.raw.Body
@@ -93,16 +102,21 @@ func (r *run) learnPlain(ctx context.Context, exchanges []*Exchange) {
 		f.Description = shown.Folded(shownText(shown.WithoutSignatures(f.Description)), mostFolded)
 	}
 	f.Settings = likely(f)
+	if x.older != "" {
+		f.Settings = []string{hasClient}
+	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.plain = f
+	r.plain, r.hadOne = f, x.older != ""
 }
 
-// unshown tells why a case is not played at a bank that refuses the plain valid request; "" if it is.
+// unshown tells why a case is not played at a bank that does not take the plain valid request; "" if it is.
 func (r *run) unshown(c *Case) string {
 	switch {
-	case !r.plain.refused() || slices.Contains(withoutClients, c.Group):
+	case slices.Contains(withoutClients, c.Group), r.plain == nil, r.plain.Status == 0, r.hadOne:
 		return ""
+	case r.plain.Status < http.StatusBadRequest: // success too: each further request may leave a client that nobody can name
+		return "the bank does not take the plain valid request, and gives no usable answer to it"
 	case r.plain.Status >= http.StatusInternalServerError: // each further request may leave a client there
 		return "the bank breaks down over the plain valid request"
 	case !slices.Contains(alone, c.Group):
@@ -140,13 +154,17 @@ var settings = []setting{
 	{"the clock of this machine, and --lifetime", []string{"iat", "exp", "nbf", "clock", "expired", "lifetime"}},
 	{"the transport certificate: that of this software at this directory (--cert and --key, or transport_cert and transport_key in --config)",
 		[]string{"certificate", "cert", "tls", "mtls", "handshake", "401", "403"}},
-	{"the addresses: --discovery, or wellknown_endpoint in --config", []string{"404", "405", "refused", "host", "dial", "timed", "lookup"}},
+	{"the addresses: --discovery, or wellknown_endpoint in --config",
+		[]string{"200", "201", "202", "204", "301", "302", "303", "307", "308", "404", "405", "refused", "host", "dial", "timed", "lookup"}},
 	{"the media type: --content-type", []string{"415", "406", "content", "media"}},
 	{"how the clients authenticate: --auth-method", []string{"token_endpoint_auth_method", "authentication", "tls_client_auth_subject_dn"}},
 	{"the access token of the registration, which some banks ask for", []string{"401", "token", "invalid_token", "bearer"}},
-	{"whether the software has a client at the bank already", []string{"409", "already", "duplicate", "exists"}},
+	{hasClient, []string{"409", "already", "duplicate", "exists"}},
 	{"the profile and the policy: --profile, --policy, --bank", []string{"scope", "grant_types", "response_types", "jti", "application_type"}},
 }
+
+// hasClient is the setting of a bank that answers with a client of before.
+const hasClient = "whether the software has a client at the bank already"
 
 // usual is what to look at where the bank's words hint at nothing.
 const usual = 5

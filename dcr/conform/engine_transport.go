@@ -32,15 +32,16 @@ type call struct {
 	verb     string
 	message  *message // nil for a token request
 	exchange *Exchange
-	asked    string // its number in the journal; "" if it is no registration
-	lost     bool   // no answer has told what became of the registration
+	asked    string    // its number in the journal; "" if it is no registration
+	at       time.Time // when a registration was sent first; zero where an old journal does not tell
+	lost     bool      // no answer has told what became of the registration
 }
 
 // bare is a call without what its case has exchanged: the run keeps it until its end.
 func (c *call) bare() *call {
 	m := *c.message
 	m.edits, m.raw = nil, nil // they are made
-	return &call{play: &play{run: c.play.run, kase: c.play.kase}, verb: c.verb, message: &m, asked: c.asked}
+	return &call{play: &play{run: c.play.run, kase: c.play.kase}, verb: c.verb, message: &m, asked: c.asked, at: c.at}
 }
 
 // verbRegister is the verb of a registration.
@@ -81,7 +82,7 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 		}()
 	}
 	deleted := r.deletes(q)
-	begun, waited, why, again := time.Now(), time.Duration(0), "", false
+	begun, waited, why, again, tries := time.Now(), time.Duration(0), "", false, 1
 	for try := 1; ; try++ {
 		answer, body, cut, err := r.once(q, sent, c.registers())
 		if wait, busy := r.again(c, answer, err, try); wait > 0 && pause(q.Context(), wait) { // else the last answer counts
@@ -89,12 +90,13 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 			if err != nil || answer.StatusCode != http.StatusTooManyRequests {
 				deleted.sent()
 				again = true
+				tries++
 			}
 			continue
 		}
 		deleted.answered(r.run, answer)
 		x := r.record(c, q, sent, time.Since(begun))
-		x.again = again
+		x.again, x.tries = again, tries
 		if waited > 0 {
 			x.Note = fmt.Sprintf("%s, and it was sent again after %s", why, waited)
 		}

@@ -24,6 +24,7 @@ type Exchange struct {
 	client *client   // that the answer made
 	older  string    // why the client that it names is not one of the run; "" if it is
 	lost   error
+	tries  int  // how often it was sent, but where the bank said that it was busy (429)
 	again  bool // it was sent more than once, and the bank may have carried out one that it did not say so of
 }
 
@@ -76,6 +77,15 @@ func (x *Exchange) status() int {
 // created reports whether the bank says that it has registered a client.
 func (x *Exchange) created() bool {
 	return x.status() == http.StatusOK || x.status() == http.StatusCreated
+}
+
+// succeeded reports whether the bank says that it has carried out a request, be it by an answer that is of no use.
+func (x *Exchange) succeeded() bool { return x.status() >= 200 && x.status() < 300 }
+
+// usable reports whether an answer came that a case can judge.
+func (x *Exchange) usable() bool {
+	redirects := x.status() >= 300 && x.status() < 400
+	return x.answered() && !x.unavailable() && !redirects && (x.raw.Cut == "" || !x.created())
 }
 
 // responseHeader is a header of the answer.

@@ -231,7 +231,7 @@ func (r *run) replay(e *entry) {
 	case e.Lost != "":
 		for i := range r.unknown {
 			if r.unknown[i].call.asked == e.Lost {
-				r.unknown[i].left.Reason = e.Reason
+				r.unknown[i].left.Reason, r.unknown[i].left.Sent, r.unknown[i].left.Final = e.Reason, e.Sent, e.Final
 			}
 		}
 	case e.Asked != "":
@@ -264,6 +264,8 @@ func (r *run) replayAsked(e *entry) {
 	if all, err := objectOf([]byte(payload)); err == nil {
 		m.claims = all
 	}
-	c := &call{play: &play{run: r, kase: &Case{ID: e.Case}}, message: m, verb: verbRegister, asked: e.Asked}
-	r.unknown = append(r.unknown, lostClient{call: c, sent: e.Request, left: c.left("the run was killed before the answer came")})
+	c := &call{play: &play{run: r, kase: &Case{ID: e.Case}}, message: m, verb: verbRegister, asked: e.Asked, at: e.At}
+	left := c.left("the run was killed before the answer came")
+	left.JTI, left.SoftwareID = cmp.Or(e.JTI, left.JTI), cmp.Or(e.Software, left.SoftwareID)
+	r.unknown = append(r.unknown, lostClient{call: c, sent: e.Request, left: left})
 }

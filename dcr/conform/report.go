@@ -24,6 +24,7 @@ type Report struct {
 	Millis      int64           `json:"milliseconds"` // of the whole run, with its cleaning up
 	Interrupted bool            `json:"interrupted,omitempty"`
 	OutOfTime   bool            `json:"out_of_time,omitempty"` // Config.Limit has passed before all cases were played
+	GaveUp      string          `json:"gave_up,omitempty"`     // why the run left the other cases out; "" if it did not
 	FirstCause  *FirstCause     `json:"first_cause,omitempty"` // why little can be seen; nil: the bank takes the plain valid request
 	Counts      map[Verdict]int `json:"counts"`                // of each verdict, also those of none
 	Results     []CaseResult    `json:"results"`
@@ -83,12 +84,12 @@ func (r *run) report(begun time.Time, results []CaseResult, left []Left) *Report
 }
 
 // Worst is the exit code of a run: 0 if nothing failed, 1 if a case failed or the bank refuses the plain valid request, 3
-// if cases only ended in errors or the time of the run has passed before it had played all.
+// if cases only ended in errors, or were left out: the time of the run has passed, or the bank gives no usable answers or deletes no client.
 func (r *Report) Worst() int {
 	switch {
 	case r.Counts[Failed] > 0, r.FirstCause.refused():
 		return 1
-	case r.Counts[Errored] > 0, r.OutOfTime:
+	case r.Counts[Errored] > 0, r.OutOfTime, r.FirstCause != nil, r.GaveUp != "":
 		return 3
 	}
 	return 0

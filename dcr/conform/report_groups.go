@@ -64,7 +64,7 @@ func (c *CaseResult) Clause() string {
 func (l Left) String() string {
 	who := "a client with the client_id " + l.ClientID
 	if l.ClientID == "" {
-		who = fmt.Sprintf("perhaps a client of the software %s (jti of its request: %s)", l.SoftwareID, l.JTI)
+		who = fmt.Sprintf("perhaps %s of the software %s (%s)", counted(l.clients(), "client"), l.SoftwareID, l.request())
 	}
 	return fmt.Sprintf("%s, of the case %s: %s", who, l.Case, l.Reason)
 }

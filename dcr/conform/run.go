@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -24,6 +25,7 @@ type run struct {
 	secrets   secrets
 	offers    offers
 	plain     *FirstCause // how the bank has refused the plain valid request; nil: it has not
+	hadOne    bool        // it has answered that request with a client of before
 
 	mutex    sync.Mutex
 	making   sync.Mutex // held from the look whether a client_id is new until it is kept
@@ -35,10 +37,14 @@ type run struct {
 	journal  *journal
 	silent   int    // cases in a row without any answer
 	gaveUp   string // why no further case is run
+	staying  int    // clients that could not be deleted when their cases had ended
+	stuck    string // why nothing is played any more that may make a client
+	leftOut  string // why a case was not run, of both
 	reported int    // cases that have ended
 
-	deletes atomic.Bool  // the bank has deleted a client
-	tired   atomic.Int32 // requests that were sent again in vain
+	deletes     atomic.Bool  // the bank has deleted a client
+	lacksDelete atomic.Bool  // it has answered a DELETE as a bank does that offers none
+	tired       atomic.Int32 // requests that were sent again in vain
 }
 
 // Run plays the cases of a configuration against its bank. The error is one of the configuration alone:
@@ -71,6 +77,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	left := r.cleanUp(context.WithoutCancel(ctx))
 	report := r.report(begun, results, left)
 	report.Interrupted, report.OutOfTime = ctx.Err() != nil, outOfTime
+	report.GaveUp = r.secrets.cleanClipped(r.leftOut)
 	report.Millis = time.Since(started).Milliseconds()
 	return report, nil
 }
@@ -149,7 +156,7 @@ func (r *run) play(ctx context.Context, c *Case, all int) CaseResult {
 		end = p.perform()
 	}
 	if c.ID == plainCase {
-		r.learnPlain(ctx, p.exchanges)
+		r.learnPlain(ctx, p.exchanges, end)
 	}
 	result := p.result(*end, time.Since(begun))
 	r.notice(p, &result)
@@ -186,6 +193,10 @@ const mostSilent = 4
 func (r *run) prevented(ctx context.Context, p *play) *ended {
 	r.mutex.Lock()
 	gaveUp := r.gaveUp
+	if gaveUp == "" && !slices.Contains(withoutClients, p.kase.Group) {
+		gaveUp = r.stuck
+	}
+	r.leftOut = cmp.Or(r.leftOut, gaveUp)
 	r.mutex.Unlock()
 	switch {
 	case ctx.Err() != nil:
@@ -216,12 +227,12 @@ func why(ctx context.Context) string {
 	}
 }
 
-// notice counts the cases that got no answer at all, or that the bank cannot answer now, or waited for one as long as they may.
+// notice counts the cases that got no usable answer at all, or waited for one as long as they may.
 func (r *run) notice(p *play, result *CaseResult) {
 	if len(p.exchanges) == 0 {
 		return
 	}
-	silent := !slices.ContainsFunc(p.exchanges, func(x *Exchange) bool { return x.answered() && !x.unavailable() }) ||
+	silent := !slices.ContainsFunc(p.exchanges, (*Exchange).usable) ||
 		result.Millis >= r.config.Timeout.Milliseconds()
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -230,7 +241,7 @@ func (r *run) notice(p *play, result *CaseResult) {
 		return
 	}
 	if r.silent++; r.silent >= mostSilent && r.gaveUp == "" {
-		r.gaveUp = fmt.Sprintf("the bank has not answered in %d cases one after the other, the last time: %s", r.silent, result.Reason)
+		r.gaveUp = fmt.Sprintf("the bank has not answered, or not usably, in %d cases one after the other, the last time: %s", r.silent, result.Reason)
 	}
 }
 
