@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -166,5 +167,5 @@ func TestTheSampleServes(t *testing.T) {
 	config = regexp.MustCompile(`listen: ".*?"`).ReplaceAllString(config, `listen: "127.0.0.1:0"`)
 	s := w.serve(t, config)
 	require.Equal(t, 200, status(t, "http://"+s.admin+"/readyz"))
-	require.Contains(t, s.log.String(), `"msg":"the bank serves"`)
+	require.Eventually(t, func() bool { return strings.Contains(s.log.String(), `"msg":"the bank serves"`) }, 10*time.Second, 5*time.Millisecond)
 }
