@@ -41,6 +41,7 @@ type diskFault struct {
 	happen func(t *testing.T, path string)
 	mend   func(t *testing.T, path string) // nil: the bank is started again
 	log    string                          // is in a line at ERROR
+	moves  bool                            // only another process can open the file again: the test opens a copy
 }
 
 func remove(suffix string) func(t *testing.T, path string) {
@@ -61,7 +62,7 @@ var diskFaults = map[string]diskFault{
 		mend: remove(".filler"), log: "make room on the disk",
 	},
 	"the log is deleted":        {happen: remove("-wal"), log: "the log of the store was deleted"},
-	"the log and -shm are gone": {happen: func(t *testing.T, path string) { remove("-shm")(t, path); remove("-wal")(t, path) }, log: "the log of the store was deleted"},
+	"the log and -shm are gone": {happen: func(t *testing.T, path string) { remove("-shm")(t, path); remove("-wal")(t, path) }, log: "the log of the store was deleted", moves: true},
 }
 
 // A fault of the disk is an outage to who registers, not ready to who watches, and an ERROR
@@ -114,6 +115,12 @@ func TestAFaultOfTheDiskIsToldToAllWhoAsk(t *testing.T) {
 				f.mend(t, path)
 			} else {
 				_ = s.Close() // says once more that the bank has to be started again
+				if f.moves {
+					saved, err := os.ReadFile(path)
+					require.NoError(t, err)
+					path += ".db"
+					require.NoError(t, os.WriteFile(path, saved, 0o600))
+				}
 				s, client, bank = open()
 			}
 			require.Equal(t, 201, post(t, client, bank, waits).Status, "what was refused was not half done")

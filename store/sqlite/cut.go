@@ -129,11 +129,15 @@ func (w *writer) whole(ctx context.Context) error {
 	return w.ask(ctx)
 }
 
-// ask is whole, whoever has written.
+// ask is whole, whoever has written. A cut of a log that is in the file as a whole loses nothing;
+// what is written behind the hole, without a new head, the look after that change meets.
 func (w *writer) ask(ctx context.Context) error {
 	var busy, count, copied int64
 	if err := w.inLog.QueryRowContext(ctx).Scan(&busy, &count, &copied); err != nil {
 		return nil //nolint:nilerr // a log that cannot be asked is no sign of a cut
+	}
+	if copied >= count { // the file has all that the log has to have
+		count = 0
 	}
 	return w.guard.frames.look(max(count, 0))
 }

@@ -328,3 +328,44 @@ func TestAnotherProcessThatEmptiesTheLogIsNoCut(t *testing.T) {
 	require.Empty(t, log.String())
 	t.Logf("%d changes, and the log was emptied %d times", changes.Load(), emptied)
 }
+
+// TestALogThatIsCutOnceTheFileHasItAllLosesNothing: the store goes on, or says that it does not.
+func TestALogThatIsCutOnceTheFileHasItAllLosesNothing(t *testing.T) {
+	for name, held := range map[string]bool{"nobody reads": false, "beside a reader": true} {
+		t.Run(name, func(t *testing.T) {
+			path := file(t)
+			s, log := loggedStore(t, path)
+			names := register(t, s, "before", 5)
+			other, err := sql.Open("sqlite", "file:"+path)
+			require.NoError(t, err)
+			defer func() { require.NoError(t, other.Close()) }()
+			var busy, count, copied int
+			require.NoError(t, other.QueryRow("PRAGMA wal_checkpoint(FULL)").Scan(&busy, &count, &copied))
+			require.Positive(t, count)
+			require.Equal(t, count, copied)
+			if held {
+				reader, err := other.Begin()
+				require.NoError(t, err)
+				defer func() { _ = reader.Rollback() }()
+				require.NoError(t, reader.QueryRow("SELECT count(*) FROM clients").Scan(&count))
+			}
+			require.NoError(t, os.Truncate(path+"-wal", 0))
+			for i := range 30 {
+				id := fmt.Sprint("after-", i)
+				if s.Create(t.Context(), registration(id), requestOf(id)) == nil {
+					names = append(names, id)
+				}
+			}
+			require.NotContains(t, log.String(), "level=ERROR")
+			require.Len(t, names, 35)
+			again, err := sqlite.Open(t.Context(), sqlite.Config{Path: afterKill(t, path)})
+			require.NoError(t, err)
+			defer func() { require.NoError(t, again.Close()) }()
+			for _, id := range names {
+				_, err := again.Get(t.Context(), id)
+				require.NoError(t, err, id)
+			}
+			require.NoError(t, s.Close())
+		})
+	}
+}

@@ -58,7 +58,9 @@ func newGuard(path string, log *slog.Logger) (*guard, error) {
 	var err, walErr, shmErr, openErr error
 	g.file, err = os.Stat(path)
 	g.wal, walErr = os.Stat(walName(path))
-	g.shm, shmErr = os.Stat(indexName(path))
+	if g.shm, shmErr = os.Stat(indexName(path)); errors.Is(shmErr, fs.ErrNotExist) {
+		shmErr = fmt.Errorf("%w: another store of this process has the file open, and its -shm was deleted: end the process, and start it again", shmErr)
+	}
 	g.frames.log, openErr = os.Open(walName(path))
 	return g, errors.Join(err, walErr, shmErr, openErr)
 }
