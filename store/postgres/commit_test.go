@@ -191,8 +191,8 @@ func TestALostCommitIsNotTakenForAnothersChange(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			direct, s, p := h.seatWithProxy(t)
-			var meanwhile error
-			p.then = func() { meanwhile = c.then(context.WithoutCancel(t.Context()), direct) }
+			meanwhile := make(chan error, 1)
+			p.then = func() { meanwhile <- c.then(context.WithoutCancel(t.Context()), direct) }
 			with := store.Change{Reservation: jtiOf("a")}
 			if c.audited {
 				with = noted(with)
@@ -200,7 +200,7 @@ func TestALostCommitIsNotTakenForAnothersChange(t *testing.T) {
 			p.where.Store(int32(c.where))
 			err := s.Create(t.Context(), registration("a"), with)
 			require.EqualValues(t, 1, p.cuts.Load())
-			require.NoError(t, meanwhile)
+			require.NoError(t, <-meanwhile)
 			if c.want == nil {
 				require.NoError(t, err)
 				return
