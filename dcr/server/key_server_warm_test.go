@@ -1,11 +1,8 @@
 package server_test
 
 import (
-	"context"
 	"net/http"
-	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,17 +14,9 @@ import (
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
-// changing is a key server whose answers change from time to time.
-type changing struct{ now atomic.Pointer[keyServer] }
-
-func (c *changing) RoundTrip(r *http.Request) (*http.Response, error) {
-	return c.now.Load().RoundTrip(r)
-}
-
 // known is a bank with clients of a software whose keys it has read, and what asks there.
 type known struct {
 	*world
-	server  *changing
 	passed  atomic.Int64 // by the clock of the keys, in seconds
 	address string
 	own     *http.Client
@@ -38,14 +27,13 @@ type known struct {
 	access  tpp.BearerToken
 }
 
-// newKnown registers clients, and has their keys read.
-func newKnown(t *testing.T) *known {
+// newKnown registers clients, and has their keys read. A read may take as long as the timeout.
+func newKnown(t *testing.T, timeout time.Duration) *known {
 	t.Helper()
-	k := &known{world: newWorld(t), server: &changing{}, clients: map[claims.AuthMethod]*tpp.ClientInformation{}}
+	k := &known{world: newWorld(t), clients: map[claims.AuthMethod]*tpp.ClientInformation{}}
 	start := time.Now()
-	k.server.now.Store(&keyServer{path: "none of them", next: k.directory.Client().Transport})
-	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{Transport: k.server, Clock: func() time.Time { return start.Add(time.Duration(k.passed.Load()) * time.Second) },
-		Sources: []ssa.RemoteSource{{Hosts: k.directory.RemoteSource().Hosts}}})
+	keys, err := ssa.NewRemoteKeys(ssa.RemoteConfig{Clock: func() time.Time { return start.Add(time.Duration(k.passed.Load()) * time.Second) },
+		Limits: ssa.RemoteLimits{Timeout: timeout}, Sources: []ssa.RemoteSource{k.directory.RemoteSource()}})
 	require.NoError(t, err)
 	t.Cleanup(keys.Close)
 	k.config.Keys.Resolver = keys
@@ -57,15 +45,6 @@ func newKnown(t *testing.T) *known {
 	k.access, err = k.tpp.AccessToken(t.Context(), k.clients[claims.TLSClientAuth].Credentials())
 	require.NoError(t, err)
 	return k
-}
-
-// answers makes the key server of the software answer so from now on.
-func (k *known) answers(server keyServer) {
-	server.path, server.next = strings.TrimPrefix(k.software.JWKSURL(), k.directory.URL()), k.directory.Client().Transport
-	if server.media == "" {
-		server.media = "application/json"
-	}
-	k.server.now.Store(&server)
 }
 
 // tokens asks for a token of each client. A stranger is told the same of them as of none.
@@ -122,23 +101,27 @@ func TestADoorToABankThatKnowsTheKeysSaysWhatTheOthersSay(t *testing.T) {
 	refused := [3]int{401, 401, 400}
 	out := [3]int{503, 503, 503}
 	for name, c := range map[string]struct {
-		server              keyServer
+		fault               ssatest.KeySetFault
 		first, again, stale [3]int // by the first read, one 6 s later, and one after two hours
 	}{
-		"an empty set": {keyServer{status: 200, body: `{"keys":[]}`}, refused, refused, refused},
-		"410":          {keyServer{status: 410}, refused, refused, refused},
-		"404":          {keyServer{status: 404}, fine, refused, refused},
-		"a page":       {keyServer{status: 200, body: "<html>", media: "text/html"}, fine, fine, out},
-		"301":          {keyServer{status: 301}, fine, fine, out},
-		"500":          {keyServer{status: 500}, fine, fine, out},
-		"503":          {keyServer{status: 503}, fine, fine, out},
-		"nothing":      {keyServer{err: context.DeadlineExceeded}, fine, fine, out},
-		"a reset":      {keyServer{err: syscall.ECONNRESET}, fine, fine, out},
+		"an empty set": {ssatest.KeySetFault{Body: []byte(`{"keys":[]}`)}, refused, refused, refused},
+		"410":          {ssatest.KeySetFault{Status: 410}, refused, refused, refused},
+		"404":          {ssatest.KeySetFault{Status: 404}, fine, refused, refused},
+		"a page":       {ssatest.KeySetFault{Body: []byte("<html>"), ContentType: "text/html"}, fine, fine, out},
+		"301":          {ssatest.KeySetFault{Status: 301, Redirect: "/keys.jwks"}, fine, fine, out},
+		"500":          {ssatest.KeySetFault{Status: 500}, fine, fine, out},
+		"503":          {ssatest.KeySetFault{Status: 503}, fine, fine, out},
+		"nothing":      {ssatest.KeySetFault{Hang: true}, fine, fine, out},
+		"a reset":      {ssatest.KeySetFault{Reset: true}, fine, fine, out},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k := newKnown(t)
-			k.answers(c.server)
+			timeout := 5 * time.Second
+			if c.fault.Hang {
+				timeout = 3 * time.Second // the test waits for it twice
+			}
+			k := newKnown(t, timeout)
+			k.directory.Misbehave(k.software.JWKSURL(), c.fault)
 			for _, at := range []struct {
 				passed int64
 				want   [3]int

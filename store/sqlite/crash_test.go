@@ -141,42 +141,52 @@ func rawOpen(path string) (*sql.DB, error) {
 	return sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)")
 }
 
-// crash runs the child for a while, kills it, and returns the names acknowledged. It
-// waits for the first of them, or kills the child early: while it opens the file,
-// makes the tables, recovers from the crash before.
-func crash(t *testing.T, kind, path, prefix string, early bool) []string {
+// process is this binary as another process.
+type process struct {
+	cmd       *exec.Cmd
+	lines     chan string // whole ones that it has printed
+	reading   sync.WaitGroup
+	complaint strings.Builder // read it once the process has ended
+}
+
+func startProcess(t *testing.T, environment ...string) *process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), crashWriter+"="+kind, crashFile+"="+path, crashPrefix+"="+prefix)
-	var complaint strings.Builder
-	cmd.Stderr = &complaint
-	out, err := cmd.StdoutPipe()
+	p := &process{cmd: exec.Command(os.Args[0]), lines: make(chan string, 1<<16)}
+	p.cmd.Env, p.cmd.Stderr = append(os.Environ(), environment...), &p.complaint
+	out, err := p.cmd.StdoutPipe()
 	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	lines := make(chan string, 1<<16)
-	var reading sync.WaitGroup
-	reading.Go(func() {
-		defer close(lines)
+	require.NoError(t, p.cmd.Start())
+	p.reading.Go(func() {
+		defer close(p.lines)
 		for r := bufio.NewReader(out); ; {
 			line, err := r.ReadString('\n')
 			if err != nil {
 				return // what has no end of line was not acknowledged
 			}
-			lines <- strings.TrimSuffix(line, "\n")
+			p.lines <- strings.TrimSuffix(line, "\n")
 		}
 	})
+	return p
+}
+
+// crash runs the child for a while, kills it, and returns the names acknowledged. It
+// waits for the first of them, or kills the child early: while it opens the file,
+// makes the tables, recovers from the crash before.
+func crash(t *testing.T, kind, path, prefix string, early bool) []string {
+	t.Helper()
+	p := startProcess(t, crashWriter+"="+kind, crashFile+"="+path, crashPrefix+"="+prefix)
 	var names []string
 	if !early {
-		first, ok := <-lines
-		require.True(t, ok, "the child gave up: %s", &complaint)
+		first, ok := <-p.lines
+		require.True(t, ok, "the child gave up: %s", &p.complaint)
 		names = append(names, first)
 	}
 	<-time.After(rand.N(25 * time.Millisecond))
-	require.NoError(t, cmd.Process.Kill())
-	reading.Wait()
-	require.Error(t, cmd.Wait())
-	require.Empty(t, complaint.String())
-	for name := range lines {
+	require.NoError(t, p.cmd.Process.Kill())
+	p.reading.Wait()
+	require.Error(t, p.cmd.Wait())
+	require.Empty(t, p.complaint.String())
+	for name := range p.lines {
 		names = append(names, name)
 	}
 	return names

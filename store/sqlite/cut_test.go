@@ -1,14 +1,12 @@
 package sqlite_test
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -155,28 +153,15 @@ func TestACutLogIsNoticedUnderLoad(t *testing.T) {
 // waits for its end and returns its complaint.
 func child(t *testing.T, environment ...string) (<-chan string, func() string) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	var complaint strings.Builder
-	cmd.Env, cmd.Stderr = append(os.Environ(), environment...), &complaint
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	lines := make(chan string, 1<<16)
-	var reading sync.WaitGroup
-	reading.Go(func() {
-		defer close(lines)
-		for scanner := bufio.NewScanner(out); scanner.Scan(); {
-			lines <- scanner.Text()
-		}
-	})
+	p := startProcess(t, environment...)
 	stop := sync.OnceValue(func() string {
-		_ = cmd.Process.Kill() // it may have ended
-		reading.Wait()
-		_ = cmd.Wait()
-		return complaint.String()
+		_ = p.cmd.Process.Kill() // it may have ended
+		p.reading.Wait()
+		_ = p.cmd.Wait()
+		return p.complaint.String()
 	})
 	t.Cleanup(func() { stop() })
-	return lines, stop
+	return p.lines, stop
 }
 
 // TestTwoIndexesOfOneLogLoseNothing: -shm is deleted, and another process makes one of its
