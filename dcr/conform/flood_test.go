@@ -191,6 +191,12 @@ func TestABankWhoseClientsStayGetsAHandful(t *testing.T) {
 			require.NotEmpty(t, report.GaveUp)
 			require.Equal(t, 3, report.Worst())
 			require.Less(t, len(report.Left), few)
+			for form, write := range map[string]func(io.Writer) error{"HTML": report.WriteHTML, "JUnit": report.WriteJUnit,
+				"text": func(w io.Writer) error { return report.WriteText(w, conform.TextOptions{}) }} {
+				var said strings.Builder
+				require.NoError(t, write(&said))
+				require.Contains(t, said.String(), "the run gave up: none of the first", form)
+			}
 			for _, r := range report.Results {
 				require.False(t, r.Group == "discovery" && r.Verdict == conform.NotRun && r.Reason == report.GaveUp, "it makes no client")
 				require.False(t, r.Group == "replay" && (r.Verdict != conform.NotRun || r.Reason != report.GaveUp), "%s: %s", r.ID, r.Reason)

@@ -102,6 +102,8 @@ func (r *Report) unfinished() string {
 		return "the run was interrupted"
 	case r.OutOfTime:
 		return "the time of the run had passed before all cases were played"
+	case r.GaveUp != "":
+		return "the run gave up: " + r.GaveUp
 	}
 	return ""
 }

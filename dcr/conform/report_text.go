@@ -164,9 +164,6 @@ func (t *page) foot(r *Report) {
 	if why := r.unfinished(); why != "" {
 		t.line(0, "Unfinished: "+why+".")
 	}
-	if r.GaveUp != "" {
-		t.line(0, "The run gave up: "+r.GaveUp)
-	}
 	for _, v := range []Verdict{Failed, Errored} {
 		if r.Counts[v] == 0 {
 			continue
