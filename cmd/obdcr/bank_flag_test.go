@@ -135,6 +135,7 @@ func TestADiscoveryDocumentThatIsNoneIsTold(t *testing.T) {
 		case <-stop:
 		case <-r.Context().Done():
 		}
+		panic(http.ErrAbortHandler) // a return would be an answer
 	})
 	mux.HandleFunc("/long", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"issuer": "https://bank.example", "x": "`+strings.Repeat("a", 10<<20)+`"}`)

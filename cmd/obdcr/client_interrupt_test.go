@@ -30,6 +30,7 @@ func TestASignalEndsTheWaitAndSaysWhatTheBankMayHaveDone(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		close(arrived)
 		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
 	}))
 	silent.TLS = &tls.Config{Certificates: []tls.Certificate{own}}
 	silent.StartTLS()

@@ -94,6 +94,7 @@ func (b *clientBank) beside(address string) http.Handler {
 	mux.HandleFunc("POST /silent", func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // the server sees only then that the client hangs up
 		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
 	})
 	mux.HandleFunc("GET /telltale", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/echo", "token_endpoint": "%[1]s/token"}`, address)

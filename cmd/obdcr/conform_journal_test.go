@@ -273,6 +273,7 @@ func TestASecondSignalEndsTheCleanUpAtOnce(t *testing.T) {
 		if r.URL.Path == "/token" { // the clean-up hangs
 			once.Do(func() { close(arrived) })
 			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
 		}
 		return r.URL.Path == "/token"
 	})

@@ -30,6 +30,7 @@ func TestASignalEndsALintOfManyFilesWithAWholeReport(t *testing.T) {
 		silent := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			once.Do(func() { close(arrived) })
 			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
 		}))
 		silent.TLS = &tls.Config{Certificates: []tls.Certificate{own}}
 		silent.StartTLS()

@@ -47,6 +47,12 @@ func instead(t *testing.T, h http.HandlerFunc) conform.Config {
 	return c
 }
 
+// hang waits until the caller hangs up, and sends nothing: a return would be an answer, 200, that can still arrive.
+func hang(_ http.ResponseWriter, r *http.Request) {
+	<-r.Context().Done()
+	panic(http.ErrAbortHandler)
+}
+
 // TestABankThatGivesNoUsableAnswerIsToldPlainly: each run ends in time, with a verdict and a reason, for each case.
 func TestABankThatGivesNoUsableAnswerIsToldPlainly(t *testing.T) {
 	t.Parallel()
@@ -56,7 +62,7 @@ func TestABankThatGivesNoUsableAnswerIsToldPlainly(t *testing.T) {
 		verdict conform.Verdict
 		told    string
 	}{
-		"hangs": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, conform.Errored, "timed out"},
+		"hangs": {hang, conform.Errored, "timed out"},
 		"resets in the middle": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			w.WriteHeader(http.StatusCreated)
@@ -180,7 +186,7 @@ func TestABusyBankIsWaitedFor(t *testing.T) {
 func TestABankThatNeverAnswersEndsTheRun(t *testing.T) {
 	t.Parallel()
 	_, c := withHandler(t, func(http.Handler) http.Handler {
-		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		return http.HandlerFunc(hang)
 	})
 	c.Timeout, c.CleanUp, c.Filter = 20*time.Millisecond, 100*time.Millisecond, []string{"register", "get"}
 	begun := time.Now()

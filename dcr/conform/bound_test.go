@@ -101,8 +101,7 @@ func TestCleaningUpIsBounded(t *testing.T) {
 	_, c := withHandler(t, func(bank http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/token" {
-				<-r.Context().Done()
-				return
+				hang(w, r)
 			}
 			bank.ServeHTTP(w, r)
 		})

@@ -183,10 +183,10 @@ func TestAnInterruptedRunCleansUpForItsTimeAlone(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
-	_, c := answering(t, func(_ http.ResponseWriter, r *http.Request) bool {
+	_, c := answering(t, func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodDelete {
 			interrupt()
-			<-r.Context().Done()
+			hang(w, r)
 		}
 		return r.Method == http.MethodDelete
 	})

@@ -151,9 +151,9 @@ func TestAnInterruptedFirstRequestIsNoFirstCause(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
-	c := instead(t, func(_ http.ResponseWriter, r *http.Request) {
+	c := instead(t, func(w http.ResponseWriter, r *http.Request) {
 		interrupt()
-		<-r.Context().Done()
+		hang(w, r)
 	})
 	c.Filter, c.CleanUp, c.Timeout = []string{"register.valid"}, 300*time.Millisecond, 2*time.Second
 	report, err := conform.Run(ctx, c)

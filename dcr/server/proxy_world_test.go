@@ -200,6 +200,7 @@ func (b *behind) rest(w http.ResponseWriter, r *http.Request) {
 	switch c, err := b.source(r); {
 	case r.URL.Path == "/slow":
 		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
 	case r.URL.Path == "/busy":
 		w.Header().Set("Retry-After", "77")
 		w.Header().Set("Content-Type", "application/json")

@@ -275,16 +275,21 @@ func TestATokenIsNotCarriedToAnotherAddress(t *testing.T) {
 	require.Zero(t, elsewhere.visited)
 }
 
+// hang waits until the caller hangs up, and sends nothing: a return would be an answer, 200, that can still arrive.
+func hang(_ http.ResponseWriter, r *http.Request) {
+	<-r.Context().Done()
+	panic(http.ErrAbortHandler)
+}
+
 func TestAServerThatDoesNotAnswerIsAnOutage(t *testing.T) {
 	soon := func(c *token.IntrospectionConfig) { c.Timeout = 20 * time.Millisecond }
 	for name, answer := range map[string]http.HandlerFunc{
-		"never": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"never": hang,
 		"stops half-way": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"active":`)
 			_ = http.NewResponseController(w).Flush()
-			<-r.Context().Done()
-			panic(http.ErrAbortHandler) // or the server would end the answer in good order
+			hang(w, r)
 		},
 	} {
 		a := newIntrospectionServer(t)
