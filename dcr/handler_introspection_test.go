@@ -83,12 +83,6 @@ func hang(_ http.ResponseWriter, r *http.Request) {
 func TestAnAuthorizationServerThatFailsIsAnOutageInTheLog(t *testing.T) {
 	s := newSite(t, nil)
 	id := s.client(t)
-	var answer http.HandlerFunc
-	authorizationServer := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // or the server would not see that the caller hangs up
-		answer(w, r)
-	}))
-	t.Cleanup(authorizationServer.Close)
 	says := func(status int, media, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", media)
@@ -114,11 +108,15 @@ func TestAnAuthorizationServerThatFailsIsAnOutageInTheLog(t *testing.T) {
 		if name == "slow" {
 			timeout = 200 * time.Millisecond
 		}
+		authorizationServer := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // or the server would not see that the caller hangs up
+			c.answer(w, r)
+		}))
+		t.Cleanup(authorizationServer.Close)
 		tokens, err := token.NewIntrospection(token.IntrospectionConfig{IntrospectionURL: authorizationServer.URL, Timeout: timeout,
 			Revocation: token.NoRevocation(), HTTPClient: authorizationServer.Client()})
 		require.NoError(t, err)
 		server := s.start(t, func(c *dcr.Config) { c.Tokens = tokens }, nil)
-		answer = c.answer
 		before := len(s.log.String())
 		a := server.send(t, s.request(t, "GET", "/register/"+id, nil))
 		require.Equal(t, 503, a.status, name)
