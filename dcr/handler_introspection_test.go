@@ -16,6 +16,7 @@ import (
 
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/internal/hangtest"
 )
 
 // TestARegistrarWorksWithAnyAuthorizationServer puts a registrar and introspection
@@ -72,12 +73,6 @@ func TestARegistrarWorksWithAnyAuthorizationServer(t *testing.T) {
 	require.Contains(t, s.log.String(), "the introspection names no certificate")
 }
 
-// hang waits until the caller hangs up, and sends nothing: a return would be an answer, 200, that can still arrive.
-func hang(_ http.ResponseWriter, r *http.Request) {
-	<-r.Context().Done()
-	panic(http.ErrAbortHandler)
-}
-
 // TestAnAuthorizationServerThatFailsIsAnOutageInTheLog: 503, and a line that says what is
 // wrong.
 func TestAnAuthorizationServerThatFailsIsAnOutageInTheLog(t *testing.T) {
@@ -102,16 +97,13 @@ func TestAnAuthorizationServerThatFailsIsAnOutageInTheLog(t *testing.T) {
 		"ten megabytes":       {says(200, js, strings.Repeat(" ", 10<<20)+`{"active":true}`), "more than 65536 bytes"},
 		"a list":              {says(200, js, `[{"active":true}]`), "no JSON object"},
 		"a member twice":      {says(200, js, `{"active":false,"active":true}`), "twice"},
-		"slow":                {hang, "deadline"},
+		"slow":                {hangtest.Hang, "deadline"},
 	} {
 		timeout := time.Minute
 		if name == "slow" {
 			timeout = 200 * time.Millisecond
 		}
-		authorizationServer := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body) // or the server would not see that the caller hangs up
-			c.answer(w, r)
-		}))
+		authorizationServer := httptest.NewTLSServer(c.answer)
 		t.Cleanup(authorizationServer.Close)
 		tokens, err := token.NewIntrospection(token.IntrospectionConfig{IntrospectionURL: authorizationServer.URL, Timeout: timeout,
 			Revocation: token.NoRevocation(), HTTPClient: authorizationServer.Client()})

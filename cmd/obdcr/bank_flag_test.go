@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/internal/hangtest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/validate"
 	"github.com/obdcr/obdcr/validate/dialect"
@@ -118,7 +119,6 @@ func TestThePageOfDialectsShowsCommandsThatWork(t *testing.T) {
 // TestADiscoveryDocumentThatIsNoneIsTold: a policy is written, or nothing and why.
 func TestADiscoveryDocumentThatIsNoneIsTold(t *testing.T) {
 	t.Parallel()
-	stop := make(chan struct{})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/good", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"issuer": "https://bank.example", "token_endpoint_auth_methods_supported": ["tls_client_auth"], "scopes_supported": ["openid", "accounts"]}`)
@@ -130,20 +130,13 @@ func TestADiscoveryDocumentThatIsNoneIsTold(t *testing.T) {
 	mux.HandleFunc("/apart", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"grant_types_supported": ["password"]}`)
 	})
-	mux.HandleFunc("/hangs", func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-stop:
-		case <-r.Context().Done():
-		}
-		panic(http.ErrAbortHandler) // a return would be an answer
-	})
+	mux.HandleFunc("/hangs", hangtest.Hang)
 	mux.HandleFunc("/long", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"issuer": "https://bank.example", "x": "`+strings.Repeat("a", 10<<20)+`"}`)
 	})
 	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/good", http.StatusFound) })
 	server := httptest.NewTLSServer(mux)
 	t.Cleanup(server.Close)
-	t.Cleanup(func() { close(stop) })
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
 

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/dcr"
+	"github.com/obdcr/obdcr/internal/hangtest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
@@ -26,11 +27,10 @@ func TestASignalEndsTheWaitAndSaysWhatTheBankMayHaveDone(t *testing.T) {
 	own, err := directory.ServerCertificate("127.0.0.1")
 	require.NoError(t, err)
 	arrived := make(chan struct{})
-	silent := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	silent := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		close(arrived)
-		<-r.Context().Done()
-		panic(http.ErrAbortHandler)
+		hangtest.Hang(w, r)
 	}))
 	silent.TLS = &tls.Config{Certificates: []tls.Certificate{own}}
 	silent.StartTLS()

@@ -7,7 +7,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,6 +23,7 @@ import (
 	"github.com/obdcr/obdcr/dcr/dcrtest"
 	"github.com/obdcr/obdcr/dcr/server"
 	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/internal/hangtest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -91,11 +91,7 @@ func (b *clientBank) beside(address string) http.Handler {
 	})
 	mux.HandleFunc("POST /lost", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	// A bank that is silent, and one that repeats in its refusals what it was sent.
-	mux.HandleFunc("POST /silent", func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // the server sees only then that the client hangs up
-		<-r.Context().Done()
-		panic(http.ErrAbortHandler)
-	})
+	mux.HandleFunc("POST /silent", hangtest.Hang)
 	mux.HandleFunc("GET /telltale", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"issuer": "x", "registration_endpoint": "%[1]s/echo", "token_endpoint": "%[1]s/token"}`, address)
 	})

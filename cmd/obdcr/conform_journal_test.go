@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/dcr/conform"
+	"github.com/obdcr/obdcr/internal/hangtest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
@@ -269,11 +270,10 @@ func TestASecondSignalEndsTheCleanUpAtOnce(t *testing.T) {
 	b := newTinyBank(t)
 	arrived := make(chan struct{})
 	var once sync.Once
-	b.answer(func(_ http.ResponseWriter, r *http.Request) bool {
+	b.answer(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/token" { // the clean-up hangs
 			once.Do(func() { close(arrived) })
-			<-r.Context().Done()
-			panic(http.ErrAbortHandler)
+			hangtest.Hang(w, r)
 		}
 		return r.URL.Path == "/token"
 	})

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/internal/hangtest"
 )
 
 // moody answers as its path says.
@@ -31,10 +33,9 @@ func moody(w http.ResponseWriter, r *http.Request) {
 	case "/endless": // the status is there, the body never ends
 		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done()
+		hangtest.Hang(w, r)
 	case "/silent":
-		<-r.Context().Done()
-		panic(http.ErrAbortHandler) // no answer even to a slow client
+		hangtest.Hang(w, r)
 	case "/header":
 		w.Header().Set("X-Large", strings.Repeat("x", 1<<20))
 	default:

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/obdcr/obdcr/internal/hangtest"
 )
 
 // TestASignalEndsALintOfManyFilesWithAWholeReport: the files wait for a key set that never
@@ -27,10 +29,9 @@ func TestASignalEndsALintOfManyFilesWithAWholeReport(t *testing.T) {
 	for _, format := range []string{"json", "sarif", "junit"} {
 		arrived := make(chan struct{})
 		var once sync.Once
-		silent := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		silent := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			once.Do(func() { close(arrived) })
-			<-r.Context().Done()
-			panic(http.ErrAbortHandler)
+			hangtest.Hang(w, r)
 		}))
 		silent.TLS = &tls.Config{Certificates: []tls.Certificate{own}}
 		silent.StartTLS()

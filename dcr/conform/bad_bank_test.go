@@ -18,6 +18,7 @@ import (
 
 	"github.com/obdcr/obdcr/dcr/conform"
 	"github.com/obdcr/obdcr/dcr/dcrtest"
+	"github.com/obdcr/obdcr/internal/hangtest"
 	"github.com/obdcr/obdcr/store"
 	"github.com/obdcr/obdcr/validate"
 )
@@ -47,12 +48,6 @@ func instead(t *testing.T, h http.HandlerFunc) conform.Config {
 	return c
 }
 
-// hang waits until the caller hangs up, and sends nothing: a return would be an answer, 200, that can still arrive.
-func hang(_ http.ResponseWriter, r *http.Request) {
-	<-r.Context().Done()
-	panic(http.ErrAbortHandler)
-}
-
 // TestABankThatGivesNoUsableAnswerIsToldPlainly: each run ends in time, with a verdict and a reason, for each case.
 func TestABankThatGivesNoUsableAnswerIsToldPlainly(t *testing.T) {
 	t.Parallel()
@@ -62,7 +57,7 @@ func TestABankThatGivesNoUsableAnswerIsToldPlainly(t *testing.T) {
 		verdict conform.Verdict
 		told    string
 	}{
-		"hangs": {hang, conform.Errored, "timed out"},
+		"hangs": {hangtest.Hang, conform.Errored, "timed out"},
 		"resets in the middle": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			w.WriteHeader(http.StatusCreated)
@@ -186,7 +181,7 @@ func TestABusyBankIsWaitedFor(t *testing.T) {
 func TestABankThatNeverAnswersEndsTheRun(t *testing.T) {
 	t.Parallel()
 	_, c := withHandler(t, func(http.Handler) http.Handler {
-		return http.HandlerFunc(hang)
+		return http.HandlerFunc(hangtest.Hang)
 	})
 	c.Timeout, c.CleanUp, c.Filter = 20*time.Millisecond, 100*time.Millisecond, []string{"register", "get"}
 	begun := time.Now()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/obdcr/obdcr/dcr/conform"
 	"github.com/obdcr/obdcr/dcr/dcrtest"
+	"github.com/obdcr/obdcr/internal/hangtest"
 )
 
 // TestARunThatIsOutOfTimeOrInterruptedSaysSo: each case that is left is not run, with the reason.
@@ -101,7 +102,7 @@ func TestCleaningUpIsBounded(t *testing.T) {
 	_, c := withHandler(t, func(bank http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/token" {
-				hang(w, r)
+				hangtest.Hang(w, r)
 			}
 			bank.ServeHTTP(w, r)
 		})

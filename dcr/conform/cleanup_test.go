@@ -14,6 +14,7 @@ import (
 
 	"github.com/obdcr/obdcr/dcr/conform"
 	"github.com/obdcr/obdcr/dcr/dcrtest"
+	"github.com/obdcr/obdcr/internal/hangtest"
 )
 
 // answering is a bank that answers some requests itself, where answer returns true.
@@ -186,7 +187,7 @@ func TestAnInterruptedRunCleansUpForItsTimeAlone(t *testing.T) {
 	_, c := answering(t, func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodDelete {
 			interrupt()
-			hang(w, r)
+			hangtest.Hang(w, r)
 		}
 		return r.Method == http.MethodDelete
 	})

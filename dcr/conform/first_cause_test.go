@@ -18,6 +18,7 @@ import (
 
 	"github.com/obdcr/obdcr/dcr/conform"
 	"github.com/obdcr/obdcr/dcr/dcrtest"
+	"github.com/obdcr/obdcr/internal/hangtest"
 	"github.com/obdcr/obdcr/internal/junit"
 )
 
@@ -153,7 +154,7 @@ func TestAnInterruptedFirstRequestIsNoFirstCause(t *testing.T) {
 	defer interrupt()
 	c := instead(t, func(w http.ResponseWriter, r *http.Request) {
 		interrupt()
-		hang(w, r)
+		hangtest.Hang(w, r)
 	})
 	c.Filter, c.CleanUp, c.Timeout = []string{"register.valid"}, 300*time.Millisecond, 2*time.Second
 	report, err := conform.Run(ctx, c)

@@ -27,6 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/cert"
+	"github.com/obdcr/obdcr/internal/hangtest"
 	"github.com/obdcr/obdcr/internal/realtest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
@@ -199,8 +200,7 @@ func (b *behind) rest(w http.ResponseWriter, r *http.Request) {
 	}
 	switch c, err := b.source(r); {
 	case r.URL.Path == "/slow":
-		<-r.Context().Done()
-		panic(http.ErrAbortHandler)
+		hangtest.Hang(w, r)
 	case r.URL.Path == "/busy":
 		w.Header().Set("Retry-After", "77")
 		w.Header().Set("Content-Type", "application/json")

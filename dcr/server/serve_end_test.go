@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/dcr/server"
+	"github.com/obdcr/obdcr/internal/hangtest"
 	"github.com/obdcr/obdcr/store"
 )
 
@@ -132,7 +133,7 @@ func TestAListenerThatFailsEndsTheOpenConnections(t *testing.T) {
 	w := newWorld(t)
 	synctest.Test(t, func(t *testing.T) {
 		w.config.Store = store.NewMemory(nil)
-		w.config.Rest = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		w.config.Rest = http.HandlerFunc(hangtest.Hang)
 		l := newPipes()
 		l.err = errors.New("no more descriptors")
 		ended := w.served(t, t.Context(), l)

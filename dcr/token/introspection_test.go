@@ -18,6 +18,7 @@ import (
 
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/token"
+	"github.com/obdcr/obdcr/internal/hangtest"
 )
 
 // introspectionServer gives a fixed answer and remembers the form of the last call.
@@ -275,21 +276,15 @@ func TestATokenIsNotCarriedToAnotherAddress(t *testing.T) {
 	require.Zero(t, elsewhere.visited)
 }
 
-// hang waits until the caller hangs up, and sends nothing: a return would be an answer, 200, that can still arrive.
-func hang(_ http.ResponseWriter, r *http.Request) {
-	<-r.Context().Done()
-	panic(http.ErrAbortHandler)
-}
-
 func TestAServerThatDoesNotAnswerIsAnOutage(t *testing.T) {
 	soon := func(c *token.IntrospectionConfig) { c.Timeout = 20 * time.Millisecond }
 	for name, answer := range map[string]http.HandlerFunc{
-		"never": hang,
+		"never": hangtest.Hang,
 		"stops half-way": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"active":`)
 			_ = http.NewResponseController(w).Flush()
-			hang(w, r)
+			hangtest.Hang(w, r)
 		},
 	} {
 		a := newIntrospectionServer(t)

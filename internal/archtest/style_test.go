@@ -196,6 +196,24 @@ func TestNothingIsSkippedOrLeftForLater(t *testing.T) {
 	}
 }
 
+// waitsOut is a statement that waits until the caller of a handler hangs up, and what comes next, which a transport may do.
+var waitsOut = regexp.MustCompile(`<-r\.Context\(\)\.Done\(\)(?:\n| \})\s*(return nil, r\.Context\(\)\.Err\(\))?`)
+
+// TestAServerThatHangsNeverAnswers: a handler that returns when its caller has hung up answers 200, and that can still win.
+// hangtest.Hang sends nothing.
+func TestAServerThatHangsNeverAnswers(t *testing.T) {
+	assert.Empty(t, waitsOut.FindStringSubmatch("func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }")[1])
+	assert.Empty(t, waitsOut.FindStringSubmatch("\t<-r.Context().Done()\n}\n")[1])
+	for _, s := range tree(t) {
+		if !s.IsTest() || s.Dir() == "internal/archtest" {
+			continue
+		}
+		for _, found := range waitsOut.FindAllStringSubmatch(readFile(t, s.Path), -1) {
+			assert.NotEmpty(t, found[1], "%s: a server that hangs is hangtest.Hang", s.Path)
+		}
+	}
+}
+
 func TestNothingHappensOnImport(t *testing.T) {
 	for _, s := range tree(t) {
 		for _, decl := range s.File.Decls {

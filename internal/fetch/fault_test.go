@@ -27,6 +27,7 @@ import (
 
 	"github.com/obdcr/obdcr/internal/fetch"
 	"github.com/obdcr/obdcr/internal/fulltest"
+	"github.com/obdcr/obdcr/internal/hangtest"
 )
 
 const mostHeap = 8 << 20
@@ -46,12 +47,6 @@ func pour(w io.Writer, chunk []byte) {
 			return
 		}
 	}
-}
-
-// hang waits until the other side hangs up, and sends nothing.
-func hang(r *http.Request) {
-	<-r.Context().Done()
-	panic(http.ErrAbortHandler)
 }
 
 // raw answers with given bytes, below HTTP, and then with endless bytes, or with none,
@@ -97,7 +92,7 @@ func faults() []fault {
 	json := map[string]string{"Content-Type": "application/json"}
 	chunk := bytes.Repeat([]byte{' '}, 64<<10)
 	all := []fault{
-		{"no answer", fetch.ErrNetwork, true, func(_ http.ResponseWriter, r *http.Request) { hang(r) }},
+		{"no answer", fetch.ErrNetwork, true, hangtest.Hang},
 		{"half a header", fetch.ErrNetwork, true, raw("HTTP/1.1 200 OK\r\nContent-Ty", nil)},
 		{"half a body", fetch.ErrNetwork, true, raw(head+"Content-Length: 100\r\n\r\n{", nil)},
 		{"a body byte by byte", fetch.ErrNetwork, true, func(w http.ResponseWriter, r *http.Request) {
@@ -110,7 +105,7 @@ func faults() []fault {
 				case <-time.After(time.Millisecond):
 				}
 			}
-			hang(r)
+			hangtest.Hang(w, r)
 		}},
 		{"an endless body", fetch.ErrAnswer, false, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
@@ -296,7 +291,7 @@ func TestAHostThatHungIsAskedAgain(t *testing.T) {
 	var well atomic.Bool
 	h := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !well.Load() {
-			hang(r)
+			hangtest.Hang(w, r)
 		}
 		answer(200, map[string]string{"Content-Type": "application/json"}, keySet)(w, r)
 	}), nil)

@@ -54,6 +54,7 @@ func (m *mounted) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case hangs:
 		<-r.Context().Done()
+		return nil, r.Context().Err()
 	case down:
 		http.Error(answer, "out", http.StatusServiceUnavailable)
 	case path == "/keys":

@@ -21,6 +21,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr"
 	"github.com/obdcr/obdcr/internal/fetch"
+	"github.com/obdcr/obdcr/internal/hangtest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
 )
@@ -149,10 +150,6 @@ func TestEachKindOfAnswer(t *testing.T) {
 			_ = connection.Close()
 		}
 	}
-	hang := func(_ http.ResponseWriter, r *http.Request) {
-		<-r.Context().Done()
-		panic(http.ErrAbortHandler) // a return would be an answer, 200, to a client that is still there
-	}
 	elsewhere := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "/dcr/yes")
 		w.WriteHeader(http.StatusTemporaryRedirect)
@@ -189,7 +186,7 @@ func TestEachKindOfAnswer(t *testing.T) {
 		"a redirect":                    {elsewhere, outage, outage},
 		"a reset connection":            {reset, outage, outage},
 		"an answer that breaks off":     {broken, outage, outage},
-		"no answer in time":             {hang, outage, outage},
+		"no answer in time":             {hangtest.Hang, outage, outage},
 		"a reason of many lines":        {answers(400, jsonType, `{"reason":"`+strings.Repeat("long\\n", 1000)+`"}`), no, no},
 	} {
 		t.Run(name, func(t *testing.T) {
