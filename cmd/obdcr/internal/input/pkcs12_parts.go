@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -52,11 +53,12 @@ type safeBag struct {
 }
 
 var (
-	oidData         = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
-	oidKeyBag       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 1}
-	oidShroudedBag  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}
-	oidFriendlyName = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 20}
-	oidSHA256       = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
+	oidData          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
+	oidEncryptedData = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 6}
+	oidKeyBag        = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 1}
+	oidShroudedBag   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}
+	oidFriendlyName  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 20}
+	oidSHA256        = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
 )
 
 // severalKeys means that a store has more than one private key.
@@ -108,7 +110,7 @@ func decodeParts(data []byte, password string) (*keyStore, error) {
 		}
 		key, certs, err := decodeBehind(spareCertificate, part, password)
 		switch {
-		case err != nil && !checked && strings.Contains(err.Error(), pkcs12.ErrDecryption.Error()):
+		case err != nil && !checked && part.readsAsNonsense(err):
 			return nil, ErrPassword
 		case err != nil || found.key != nil:
 			return nil, errStoreForm
@@ -135,6 +137,30 @@ func partsOf(data []byte) (parts []contentInfo, checked, ok bool) {
 func unmarshalAll(der []byte, v any) bool {
 	rest, err := asn1.Unmarshal(der, v)
 	return err == nil && len(rest) == 0
+}
+
+// encryptedData is the content of an encrypted part (RFC 7292 section 5.1 step 3b).
+type encryptedData struct {
+	Version int
+	Info    struct {
+		Type      asn1.ObjectIdentifier
+		Algorithm pkix.AlgorithmIdentifier
+		Content   []byte `asn1:"tag:0,optional"`
+	}
+}
+
+// readsAsNonsense tells by an error of package pkcs12 whether the decrypted bytes of a part
+// are none of a store. Most wrong passwords show in the padding; one of 256 leaves a padding
+// that is right.
+func (c *contentInfo) readsAsNonsense(err error) bool {
+	text := err.Error()
+	if strings.Contains(text, pkcs12.ErrDecryption.Error()) || strings.Contains(text, "error unmarshaling decrypted private key") {
+		return true
+	}
+	_, structural := errors.AsType[asn1.StructuralError](err)
+	_, syntax := errors.AsType[asn1.SyntaxError](err)
+	noBags := structural || syntax || strings.Contains(text, "trailing data found")
+	return noBags && c.Type.Equal(oidEncryptedData) && unmarshalAll(c.Content.Bytes, &encryptedData{})
 }
 
 // bags returns what a part holds; none if it is encrypted.

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"math/big"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -101,6 +102,29 @@ func TestAStoreIsReadWhateverPartsItHas(t *testing.T) {
 	}
 }
 
+// TestAWrongPasswordIsCalledWrong tries passwords until some leave a padding that is right:
+// the bytes are nonsense all the same.
+func TestAWrongPasswordIsCalledWrong(t *testing.T) {
+	for name, encoder := range map[string]*pkcs12.Encoder{"modern": pkcs12.Modern, "legacy": pkcs12.LegacyRC2} {
+		s := newPartedStore(t, encoder)
+		spare, _, err := spares()
+		require.NoError(t, err)
+		for part, of := range map[string]contentInfo{"certificates": s.certificates, "key": s.keys} {
+			store := storeOf(t, false, of)
+			for i, padded := 0, 0; padded < 3; i++ {
+				wrong := strconv.Itoa(i)
+				_, _, err := decodeBehind(spare, of, wrong)
+				require.Error(t, err)
+				if !strings.Contains(err.Error(), pkcs12.ErrDecryption.Error()) {
+					padded++
+				}
+				_, err = openStore(store, wrong)
+				require.ErrorIs(t, err, ErrPassword, "%s, %s, %q", name, part, wrong)
+			}
+		}
+	}
+}
+
 // TestTheRightPasswordIsNotCalledWrong: what is not read for another reason has that reason.
 func TestTheRightPasswordIsNotCalledWrong(t *testing.T) {
 	s := newPartedStore(t, pkcs12.Modern)
@@ -121,10 +145,17 @@ func TestTheRightPasswordIsNotCalledWrong(t *testing.T) {
 	_, err = openStore(storeOf(t, true, cipher, s.keys), storePassword)
 	require.ErrorIs(t, err, errStoreForm)
 
+	_, err = openStore(storeOf(t, false, cipher, s.keys), storePassword)
+	require.ErrorIs(t, err, errStoreForm)
+	broken := s.certificates
+	broken.Content = asn1.RawValue{Class: asn1.ClassContextSpecific, IsCompound: true, Bytes: []byte{0x30, 0}}
+	_, err = openStore(storeOf(t, false, broken, s.keys), storePassword)
+	require.ErrorIs(t, err, errStoreForm, "nothing of it can be decrypted")
+
 	_, err = openStore(storeOf(t, true, partOf(t)), storePassword)
 	require.ErrorIs(t, err, errStoreEmpty)
-	for _, broken := range []contentInfo{{Type: oidData}, {Type: asn1.ObjectIdentifier{1, 2, 3}}} {
-		_, err = openStore(storeOf(t, true, broken), storePassword)
+	for _, form := range []contentInfo{{Type: oidData}, {Type: asn1.ObjectIdentifier{1, 2, 3}}} {
+		_, err = openStore(storeOf(t, true, form), storePassword)
 		require.ErrorIs(t, err, errStoreForm)
 	}
 }
