@@ -30,14 +30,25 @@ func helpful(root *cobra.Command) {
 	})
 }
 
-// flagError says which flag an unknown one is near to.
+// flagError says what a flag takes, or which flag an unknown one is near to.
 func flagError(c *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
+	help := "; see " + c.CommandPath() + " --help"
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return usageError("--%s %q %s%s", invalid.GetFlag().Name, cut(invalid.GetValue()), notTaken(invalid.GetFlag(), err), help)
+	}
+	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		value, _ := pflag.UnquoteUsage(missing.GetFlag())
+		if value != strings.ToUpper(value) {
+			value = "a value"
+		}
+		return usageError("--%s needs %s%s", missing.GetFlag().Name, value, help)
+	}
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	switch {
-	case !errors.As(err, &unknown):
-		return usageError("%w; see %s --help", err, c.CommandPath())
+	case !ok:
+		return usageError("%w%s", err, help)
 	case unknown.GetSpecifiedShortnames() != "":
-		return usageError("%s has no flag -%s; see %s --help", c.Name(), cut(unknown.GetSpecifiedName()), c.CommandPath())
+		return usageError("%s has no flag -%s%s", c.Name(), cut(unknown.GetSpecifiedName()), help)
 	}
 	var names []string
 	c.Flags().VisitAll(func(f *pflag.Flag) {
@@ -50,7 +61,22 @@ func flagError(c *cobra.Command, err error) error {
 	if len(text.Nearest(name, []string{"format"})) > 0 { // as linters have it
 		wanted = "output"
 	}
-	return usageError("%s has no flag --%s%s; see %s --help", c.Name(), cut(name), meant("--", wanted, names), c.CommandPath())
+	return usageError("%s has no flag --%s%s%s", c.Name(), cut(name), meant("--", wanted, names), help)
+}
+
+// notTaken says why a flag does not take the value that err is about.
+func notTaken(f *pflag.Flag, err error) string {
+	switch f.Value.Type() {
+	case "int":
+		return "is no whole number, or one too large"
+	case "float64":
+		return "is no number"
+	case "duration":
+		return "is no duration such as 90s, 5m or 1h30m"
+	case "bool":
+		return "is neither true nor false: leave it out, the flag stands alone"
+	}
+	return "is not taken: " + errors.Unwrap(err).Error()
 }
 
 // onlyCommands refuses the argument of a command that has others below it: it is a
