@@ -234,11 +234,20 @@ const (
 	lastPort  = 32767
 )
 
-// FreePort returns a port of loopback that nobody listens at.
+// given are the ports of FreePort whose tests run.
+var given sync.Map
+
+// FreePort returns a port of loopback that nobody listens at. No other test of the program gets
+// it before the end of this one, and no further call of this one does: whoever asks for several
+// has not yet listened at the first.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := firstPort + rand.IntN(lastPort-firstPort+1)
+		if _, taken := given.LoadOrStore(port, true); taken {
+			continue
+		}
+		t.Cleanup(func() { given.Delete(port) })
 		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err == nil {
 			if err := listener.Close(); err != nil {

@@ -34,3 +34,12 @@ func TestAProgramThatIsThereIsFound(t *testing.T) {
 	require.True(t, ok)
 	require.NotEmpty(t, path)
 }
+
+func TestAPortIsGivenOnce(t *testing.T) {
+	given := map[int]bool{}
+	for range 1000 {
+		port := FreePort(t)
+		require.False(t, given[port], port)
+		given[port] = true
+	}
+}
