@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/obdcr/obdcr/internal/realtest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
@@ -121,12 +123,10 @@ func TestQuickstartsOfTheREADMEAreShort(t *testing.T) {
 	}
 }
 
+// freeAddress is an address that nobody listens at. The system gives its port to no other listener.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(realtest.FreePort(t)))
 }
 
 // runBank runs the example until the test ends, and waits until it listens.
