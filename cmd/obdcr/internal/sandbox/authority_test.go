@@ -131,8 +131,8 @@ func TestTheCACertifiesItsNamesAlone(t *testing.T) {
 // A folder whose CA permits the names below its own ones still works, and says so.
 func TestAFolderWhoseCACertifiesNamesBelowItsOwnWorks(t *testing.T) {
 	for name, c := range map[string]sandbox.Config{
-		"on loopback": {Dir: folderWithKeys(t), Listen: "127.0.0.1:0", Directory: "127.0.0.1:0"},
-		"exposed":     {Dir: unnamed(t), Listen: "0.0.0.0:0", Directory: "0.0.0.0:0", Expose: []string{"bank", "192.0.2.7"}},
+		"on loopback": onFreePorts(t, "127.0.0.1", sandbox.Config{Dir: folderWithKeys(t)}),
+		"exposed":     onFreePorts(t, "0.0.0.0", sandbox.Config{Dir: unnamed(t), Expose: []string{"bank", "192.0.2.7"}}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := start(t, c)
@@ -172,7 +172,7 @@ func TestAFolderWhoseCACertifiesNamesBelowItsOwnWorks(t *testing.T) {
 
 // A folder of a version whose CA certified any name still works, and says so.
 func TestAnOldFolderWorksOnLoopback(t *testing.T) {
-	w := start(t, sandbox.Config{})
+	w := start(t, onFreePorts(t, "127.0.0.1", sandbox.Config{}))
 	now := time.Now()
 	old := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: w.certificate("ca.pem").Subject, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(20, 0, 0),
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true}

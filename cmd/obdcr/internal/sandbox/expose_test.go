@@ -287,7 +287,7 @@ func TestAddressesBeyondLoopbackNeedNames(t *testing.T) {
 }
 
 func TestNamesAreFixedAtTheFirstStart(t *testing.T) {
-	w := expose(t, sandbox.Config{Expose: []string{"bank", "192.0.2.7"}, Store: sandbox.StoreSQLite})
+	w := expose(t, onFreePorts(t, "0.0.0.0", sandbox.Config{Expose: []string{"bank", "192.0.2.7"}, Store: sandbox.StoreSQLite}))
 	before := w.Ready
 	w.stop()
 	for name, list := range map[string][]string{

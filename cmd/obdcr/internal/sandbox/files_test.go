@@ -202,7 +202,7 @@ func TestConformanceConfigurationIsComplete(t *testing.T) {
 
 func TestWhatIsThereIsUsedAgain(t *testing.T) {
 	dir := folderWithKeys(t)
-	w := start(t, sandbox.Config{Dir: dir, Store: sandbox.StoreSQLite})
+	w := start(t, onFreePorts(t, "127.0.0.1", sandbox.Config{Dir: dir, Store: sandbox.StoreSQLite}))
 	before := map[string]string{}
 	kept := []string{"ca.pem", "ca.key", "directory.jwks", "directory.key", "tpp/transport.pem", "tpp/transport.key",
 		"tpp/signing.pem", "tpp/signing.key", "tpp/signing.kid", "state/sealing.key", "state/server.pem", "state/server.key", "ready.json"}
@@ -281,11 +281,11 @@ func TestDamagedFilesAreNamed(t *testing.T) {
 
 func TestPortsAreKept(t *testing.T) {
 	dir := folderWithKeys(t)
-	first := start(t, sandbox.Config{Dir: dir})
+	first := start(t, onFreePorts(t, "127.0.0.1", sandbox.Config{Dir: dir}))
 	ready := first.Ready
 	first.stop()
 
-	second := start(t, sandbox.Config{Dir: dir}) // port 0 again
+	second := start(t, sandbox.Config{Dir: dir}) // port 0
 	require.Equal(t, ready, second.Ready)
 	second.stop()
 

@@ -195,8 +195,10 @@ func TestAnExposedPortalIsFoundByItsName(t *testing.T) {
 func TestThePortalsPortIsKept(t *testing.T) {
 	dir := folderWithKeys(t)
 	w := start(t, sandbox.Config{Dir: dir})
+	require.True(t, strings.HasPrefix(w.Ready.Portal, "https://127.0.0.1:"))
+	w.stop()
+	w = start(t, sandbox.Config{Dir: dir, Portal: freeAddress(t)})
 	at := w.Ready.Portal
-	require.True(t, strings.HasPrefix(at, "https://127.0.0.1:"))
 	w.stop()
 	w = start(t, sandbox.Config{Dir: dir})
 	require.Equal(t, at, w.Ready.Portal)

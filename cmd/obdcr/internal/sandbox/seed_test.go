@@ -30,7 +30,7 @@ func onPorts(t *testing.T) func(seed string, at time.Time) sandbox.Config {
 	}
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	return "127.0.0.1:" + strconv.Itoa(realtest.FreePort(t))
 }

@@ -93,7 +93,7 @@ func TestOneCallMakesAnotherSoftware(t *testing.T) {
 		if seed != "" {
 			c.Dir = t.TempDir()
 		}
-		w := start(t, c)
+		w := start(t, onFreePorts(t, "127.0.0.1", c))
 		usual := w.further("")
 		w.registers(usual)
 		require.Len(t, usual.OrgID, 18)

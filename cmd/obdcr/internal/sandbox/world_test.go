@@ -148,6 +148,16 @@ func start(t testing.TB, c sandbox.Config) *world {
 	return w
 }
 
+// onFreePorts sets the addresses of a sandbox that is started again: a port that the system picks
+// for port 0 may be another listener's by then.
+func onFreePorts(t testing.TB, host string, c sandbox.Config) sandbox.Config {
+	t.Helper()
+	for _, address := range []*string{&c.Listen, &c.Directory, &c.Portal} {
+		*address = strings.Replace(freeAddress(t), "127.0.0.1", host, 1)
+	}
+	return c
+}
+
 func (w *world) stop() {
 	if w.closed {
 		return
