@@ -26,6 +26,8 @@ type night struct {
 	client store.Client
 	config dcr.Config
 	policy validate.Policy
+	// patience is the Timeout of a recheck; 0 is the default.
+	patience time.Duration
 }
 
 // newNight registers one client by tls_client_auth at a bank that knows the directory's CA.
@@ -73,7 +75,7 @@ func (n *night) registrar(t testing.TB) *dcr.Registrar {
 // recheck judges the one client.
 func (n *night) recheck(t testing.TB) dcr.Rechecked {
 	t.Helper()
-	k, err := n.registrar(t).NewRechecker(dcr.RecheckConfig{Rate: 1e6, Timeout: time.Second})
+	k, err := n.registrar(t).NewRechecker(dcr.RecheckConfig{Rate: 1e6, Timeout: n.patience})
 	require.NoError(t, err)
 	found, err := k.Client(context.Background(), n.client)
 	require.NoError(t, err)
@@ -298,8 +300,9 @@ func TestAnOutageIsNeverAReasonNotToAdmitAClient(t *testing.T) {
 		}, "the directory's keys: .*connection refused"},
 		"the software's keys": {func(_ *testing.T, n *night) { n.config.SoftwareKeys = outage{n.config.SoftwareKeys, noAnswer(), nil} }, "the software's keys: .*connection refused"},
 		"withdrawn keys":      {func(_ *testing.T, n *night) { n.config.SoftwareKeys = outage{n.config.SoftwareKeys, nil, noAnswer()} }, "the software's keys: "},
-		"a resolver that never answers": {func(_ *testing.T, n *night) { n.config.SoftwareKeys = silent{n.config.SoftwareKeys} },
-			"the software's keys: .*no answer within 1s"},
+		"a resolver that never answers": {func(_ *testing.T, n *night) {
+			n.config.SoftwareKeys, n.patience = silent{n.config.SoftwareKeys}, time.Second
+		}, "the software's keys: .*no answer within 1s"},
 		"a resolver that panics": {func(_ *testing.T, n *night) { n.config.SoftwareKeys = faultyKeys{n.config.SoftwareKeys} }, "the software's keys: .*panic"},
 		"a resolver without a source": {func(_ *testing.T, n *night) {
 			n.config.SoftwareKeys = outage{n.config.SoftwareKeys, ssa.ErrJWKSHost, nil}
