@@ -6,10 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -359,17 +360,24 @@ func TestAServerThatCannotBeReachedHasNoClient(t *testing.T) {
 	require.ErrorIs(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record", ClientID: "record"}), dcr.ErrLost, "another process knows nothing")
 }
 
+// TestASlowServerMayHaveTheClient: the request has reached the server before the time is over. The clock of the test stands
+// until it has.
 func TestASlowServerMayHaveTheClient(t *testing.T) {
-	release := make(chan struct{})
-	slow := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
-	t.Cleanup(slow.Close)
-	t.Cleanup(func() { close(release) })
-	e, err := upstream.New(upstream.Config{RegistrationEndpoint: slow.URL, HTTPClient: slow.Client(), Timeout: time.Second})
-	require.NoError(t, err)
-	done, err := e.Provision(t.Context(), newClient())
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.False(t, done.Unchanged)
-	require.ErrorIs(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record"}), dcr.ErrLost)
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		go func() { _, _ = io.Copy(io.Discard, theirs) }()
+		transport := &http.Transport{DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return ours, nil }}
+		e, err := upstream.New(upstream.Config{RegistrationEndpoint: "https://as.example/register", HTTPClient: &http.Client{Transport: transport},
+			Timeout: time.Second})
+		require.NoError(t, err)
+		began := time.Now()
+		done, err := e.Provision(t.Context(), newClient())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, time.Second, time.Since(began))
+		require.False(t, done.Unchanged)
+		require.ErrorIs(t, e.Deprovision(t.Context(), dcr.Deprovisioning{ID: "record"}), dcr.ErrLost)
+	})
 }
 
 func TestTheInitialTokenAndTheSubjectAreAskedFor(t *testing.T) {
