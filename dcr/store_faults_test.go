@@ -97,7 +97,7 @@ func TestTheManagementTokenOfTheCompensationIsKept(t *testing.T) {
 	report, err := o.Reconcile(ctx, 0)
 	require.NoError(t, err)
 	require.Equal(t, dcr.ReconcileReport{Undone: 1}, report)
-	require.NotContains(t, log.String(), "lost")
+	require.NotContains(t, log.String(), " lost")
 	require.Equal(t, inForce(t, b.records), server.holds())
 	_, err = o.Update(ctx, c.ClientID, update, o.caller(t, c.ClientID))
 	require.NoError(t, err)
