@@ -13,8 +13,7 @@ import (
 // watch reads certificates, CAs and revocation lists again when a signal comes, and when one of
 // their files was changed. It ends with the context.
 func (r *running) watch(ctx context.Context, signals <-chan os.Signal) {
-	files := r.config.reloadable()
-	seen := stamps(files)
+	files, seen := r.config.reloadable(), r.seen
 	look := time.NewTicker(r.config.ReloadEvery)
 	defer look.Stop()
 	for {

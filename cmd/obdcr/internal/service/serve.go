@@ -84,7 +84,7 @@ func Run(ctx context.Context, c *Config, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, clients.Close()) }()
 	p := parts{store: clients, log: log, metrics: metrics.New()}
-	r := &running{config: c, log: log, metrics: p.metrics}
+	r := &running{config: c, log: log, metrics: p.metrics, seen: stamps(c.reloadable())}
 	if r.bank, r.certificates, err = c.bank(p); err != nil {
 		return err
 	}
@@ -168,6 +168,7 @@ type running struct {
 	portal       *portal.Portal                  // nil without one
 	certificates server.CertificateConfig        // in use
 	portalOwn    atomic.Pointer[tls.Certificate] // the portal's own, in use; nil in plain HTTP
+	seen         map[string]stamp                // of the files of certificates, from before they were read
 	log          *slog.Logger
 	metrics      *metrics.Metrics
 }
