@@ -154,8 +154,10 @@ type encryptedData struct {
 // that is right.
 func (c *contentInfo) readsAsNonsense(err error) bool {
 	text := err.Error()
-	if strings.Contains(text, pkcs12.ErrDecryption.Error()) || strings.Contains(text, "error unmarshaling decrypted private key") {
-		return true
+	for _, of := range []string{pkcs12.ErrDecryption.Error(), "error unmarshaling decrypted private key", "error parsing PKCS#8 private key: asn1: "} {
+		if strings.Contains(text, of) { // the last one: a value of ASN.1 that is no key; a key of another type has "x509: "
+			return true
+		}
 	}
 	_, structural := errors.AsType[asn1.StructuralError](err)
 	_, syntax := errors.AsType[asn1.SyntaxError](err)

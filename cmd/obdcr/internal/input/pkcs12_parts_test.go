@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/asn1"
+	"encoding/base64"
 	"math/big"
 	"strconv"
 	"strings"
@@ -122,6 +123,31 @@ func TestAWrongPasswordIsCalledWrong(t *testing.T) {
 				require.ErrorIs(t, err, ErrPassword, "%s, %s, %q", name, part, wrong)
 			}
 		}
+	}
+}
+
+// luckyPart is a part with a key, under storePassword. Two of the first 2^24 numbers are passwords
+// that leave a right padding and one value of ASN.1, which is no key.
+const luckyPart = "MIIBIQYJKoZIhvcNAQcBoIIBEgSCAQ4wggEKMIIBBgYLKoZIhvcNAQwKAQKggfYwgfMwXgYJKoZIhvcNAQUNMFEwMAYJKoZIhvcNAQUMMCMEEHA5NS0eJFgmGdqdxCluDI4C" +
+	"AQEwDAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEECUqGQjyfk0OquDcWgE3sNcEgZAZjUXuuLYRfSXfILRmxyF1Iy0atydpiWM4RiHf45Zp2lWzz9qNPsrHnSPF5VEOMvQE" +
+	"QExi4zGhZoS34hgPj+FKaefdcmuN/WN83mr0cPrIA7E1zqHCjIUDmBvGLiKR3cOHbCmQQxO0PkBB6Pmux8yul6gwk5Q6RrgHp74KDONIN5y2QQyao/VWztvDS6Yb7Gw="
+
+func TestAWrongPasswordUnderWhichAKeyIsAValueIsCalledWrong(t *testing.T) {
+	der, err := base64.StdEncoding.DecodeString(luckyPart)
+	require.NoError(t, err)
+	var part contentInfo
+	require.True(t, unmarshalAll(der, &part))
+	store := storeOf(t, false, part)
+	opened, err := openStore(store, storePassword)
+	require.NoError(t, err)
+	require.NotNil(t, opened.key)
+	spare, _, err := spares()
+	require.NoError(t, err)
+	for _, wrong := range []string{"1810908", "15473925"} {
+		_, _, err = decodeBehind(spare, part, wrong)
+		require.ErrorContains(t, err, "error parsing PKCS#8 private key", wrong)
+		_, err = openStore(store, wrong)
+		require.ErrorIs(t, err, ErrPassword, wrong)
 	}
 }
 
