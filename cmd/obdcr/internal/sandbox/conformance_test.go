@@ -78,10 +78,10 @@ func newTool(t *testing.T, w *world) *tool {
 	require.NoError(t, json.Unmarshal(w.file("conformance.json"), &tool.config))
 	require.True(t, tool.config.GetImplemented && tool.config.PutImplemented && tool.config.DeleteImplemented)
 
-	// Discovery: the system's roots, no client certificate.
+	// Discovery: the system's roots, no client certificate. The tool waits for 2 s, in which a busy machine may do nothing.
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(w.file("ca.pem")))
-	plain := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	plain := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	response, err := plain.Get(tool.config.WellknownEndpoint)
 	require.NoError(t, err)
 	require.Equal(t, 200, response.StatusCode)
