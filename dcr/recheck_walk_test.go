@@ -266,7 +266,7 @@ func TestARecheckChangesNothing(t *testing.T) {
 			if !ok {
 				return nil
 			}
-			dsn := claims.NewSecret(server.DSN(server.Database(t)))
+			dsn := claims.NewSecret(server.DSN(server.Database(t)) + "&connect_timeout=30")
 			s, err := postgres.Open(context.Background(), postgres.Config{DSN: dsn, Clock: w.config.Clock})
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = s.Close() })
