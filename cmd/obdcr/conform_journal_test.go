@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -42,6 +43,9 @@ func newTinyBank(t *testing.T) *tinyBank {
 	require.NoError(t, err)
 	b := &tinyBank{clients: map[string]bool{}, dir: t.TempDir()}
 	b.server = httptest.NewUnstartedServer(b)
+	require.NoError(t, b.server.Listener.Close())
+	b.server.Listener, err = net.Listen("tcp", freeAddress(t)) // when it has ended, nobody else gets the port
+	require.NoError(t, err)
 	b.server.TLS = &tls.Config{Certificates: []tls.Certificate{own}}
 	b.server.StartTLS()
 	t.Cleanup(b.server.Close)
