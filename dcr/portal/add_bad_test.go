@@ -45,6 +45,7 @@ func TestWhatIsNoStatementIsCalledByItsName(t *testing.T) {
 		"too long":                   {strings.Repeat("e", 64<<10+1), "", "statement", "longer than 64 KiB"},
 		"a file that is too long":    {"", strings.Repeat("e", 100<<10), "statement-file", "longer than 64 KiB"},
 		"a binary file":              {"", string(binary), "statement-file", "binary file"},
+		"one that begins as UTF-16":  {"", "\xff\xfe\x00\xd8AA", "statement-file", "binary file"},
 		"a NUL":                      {good + "\x00", "", "statement", "binary file"},
 		"claims without a signature": {string(payload), "", "statement", "not the directory's signature"},
 		"a JWS as JSON":              {`{"payload":"e30","signatures":[]}`, "", "statement", "JWS in its JSON form"},

@@ -80,7 +80,7 @@ func tidied(given string) (clean string, notes []string, unfit string) {
 		return "", nil, "Provide a software statement: paste it, or choose its file"
 	case len(given) > maxStatement:
 		return "", nil, "This is longer than 64 KiB, which no software statement is. Provide the statement alone"
-	case !utf8.ValidString(clean) || strings.ContainsFunc(clean, func(c rune) bool { return c < ' ' && !unicode.IsSpace(c) }):
+	case isBinary(clean, encoding):
 		return "", nil, "This is a binary file. Provide the statement as the directory gives it: a text that begins with eyJ"
 	}
 	if encoding != text.UTF8 {
@@ -98,6 +98,18 @@ func tidied(given string) (clean string, notes []string, unfit string) {
 		notes = append(notes, "Line breaks and spaces inside of the statement were taken out.")
 	}
 	return clean, notes, notCompact(clean)
+}
+
+// isBinary reports whether the text of a file is none: it has control characters, or bytes that
+// its encoding has not. One file in 256 of bytes by chance begins as UTF-16 does.
+func isBinary(decoded string, encoding text.Encoding) bool {
+	switch encoding {
+	case text.UTF16LE, text.UTF16BE:
+		if strings.ContainsRune(decoded, utf8.RuneError) { // in the place of half a pair
+			return true
+		}
+	}
+	return !utf8.ValidString(decoded) || strings.ContainsFunc(decoded, func(c rune) bool { return c < ' ' && !unicode.IsSpace(c) })
 }
 
 // otherKind says what a text is that is no compact JWS by its beginning; "" for one that may be
