@@ -26,6 +26,7 @@ const (
 	answerWait    = 500 * time.Millisecond // how long a form waits for the answer of one that was done
 	underWayWait  = 5 * time.Second        // and of one that is under way
 	answerLook    = 100 * time.Millisecond // how often it looks
+	answerLooks   = 5                      // how often at least, however long a look takes
 	answerWriting = 5 * time.Second        // how long it may take to keep one
 )
 
@@ -76,18 +77,23 @@ func (v *visit) keepAnswer(op dcr.Operation, registration *dcr.Registration) {
 }
 
 // answered returns what the same form did before; nil where that is not known, or not true any
-// more. It waits for an answer that is about to be kept.
+// more. It waits for an answer that is about to be kept. Where the machine stands still for longer
+// than the wait, it looks again after that: whoever is about to keep the answer stood still too.
 func (v *visit) answered(wait time.Duration) *dcr.Registration {
 	key, aead, ok := v.answerOf()
 	if !ok {
 		return nil
 	}
-	for end := time.Now().Add(wait); ; {
+	end, least := time.Now().Add(wait), 0
+	if wait > 0 {
+		least = answerLooks
+	}
+	for looks := 0; ; looks++ {
 		session, err := v.records.session(v.ctx(), key)
 		if err == nil && v.config.Clock().Before(session.Until) {
 			return v.opened(aead, session.Data)
 		}
-		if err != nil && !errors.Is(err, store.ErrNotFound) || !time.Now().Before(end) {
+		if err != nil && !errors.Is(err, store.ErrNotFound) || looks >= least && !time.Now().Before(end) {
 			return nil
 		}
 		select {

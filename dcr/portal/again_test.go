@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,13 +73,22 @@ func TestAnAnswerIsGivenAgainToItsFormAlone(t *testing.T) {
 }
 
 // noticing is a store that tells what is kept of sessions, and lets a test act once a record is
-// created or updated.
+// created, and once the answer to a form was looked for.
 type noticing struct {
 	*store.Memory
 
 	mu      sync.Mutex
 	kept    []store.Session
 	created func()
+	looked  func()
+}
+
+func (s *noticing) GetSession(ctx context.Context, key string) (store.Session, error) {
+	found, err := s.Memory.GetSession(ctx, key)
+	if s.looked != nil && strings.HasPrefix(key, "answer ") {
+		s.looked()
+	}
+	return found, err
 }
 
 func (s *noticing) PutSession(ctx context.Context, session store.Session) error {
@@ -90,14 +100,15 @@ func (s *noticing) PutSession(ctx context.Context, session store.Session) error 
 
 func (s *noticing) Create(ctx context.Context, c store.Client, with store.Change) error {
 	err := s.Memory.Create(ctx, c, with)
-	if s.created != nil {
+	if err == nil && s.created != nil {
 		s.created()
 	}
 	return err
 }
 
 // TestTheSecretOfAFormWhoseBrowserLeftIsShownToTheNext: as with a double click, where the browser
-// drops the first answer. The store has no secret that it could tell.
+// drops the first answer. The machine stands still before that is kept, for longer than the second
+// form waits. The store has no secret that it could tell.
 func TestTheSecretOfAFormWhoseBrowserLeftIsShownToTheNext(t *testing.T) {
 	t.Parallel()
 	records := &noticing{Memory: store.NewMemory(nil)}
@@ -106,11 +117,17 @@ func TestTheSecretOfAFormWhoseBrowserLeftIsShownToTheNext(t *testing.T) {
 	ada := w.as(t, "ada")
 	review := ada.reviewed(ssaOf(t, w.software(t, ssatest.SoftwareOptions{}), nil))
 	ctx, leave := context.WithCancel(t.Context())
-	left := make(chan struct{})
+	goOn := make(chan struct{})
+	var looks atomic.Int32
 	records.created = func() {
 		leave()
-		<-left
-		time.Sleep(200 * time.Millisecond) // the second form arrives meanwhile
+		<-goOn
+	}
+	records.looked = func() {
+		if looks.Add(1) == 3 { // once by the first form, and the second time by the second one
+			time.Sleep(portal.AnswerWait + time.Millisecond) // the machine stands still
+			close(goOn)
+		}
 	}
 	form := review.form()
 	form.Set("do", "add")
@@ -124,7 +141,6 @@ func TestTheSecretOfAFormWhoseBrowserLeftIsShownToTheNext(t *testing.T) {
 		_ = dropped.Body.Close()
 	}
 	require.ErrorIs(t, err, context.Canceled)
-	close(left)
 
 	second := ada.post("/applications/add", form)
 	require.Equal(t, http.StatusOK, second.status, second.text())

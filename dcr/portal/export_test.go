@@ -17,3 +17,6 @@ func (p *Portal) Back(address string) string { return p.back(address) }
 
 // SetSearchTime sets how long a search by name may take.
 func (p *Portal) SetSearchTime(d time.Duration) { p.searchTime = d }
+
+// AnswerWait is how long a form waits for the answer of one that was done.
+const AnswerWait = answerWait
