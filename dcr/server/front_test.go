@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/obdcr/obdcr/claims"
 	"github.com/obdcr/obdcr/dcr/token"
 	"github.com/obdcr/obdcr/dcr/tpp"
+	"github.com/obdcr/obdcr/internal/realtest"
 	"github.com/obdcr/obdcr/ssa"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 	"github.com/obdcr/obdcr/store"
@@ -54,13 +56,11 @@ func standIn(t *testing.T, initial string) *httptest.Server {
 	return s
 }
 
-// freeAddress returns an address of loopback at which nobody listens.
+// freeAddress returns an address of loopback at which nobody listens. Its port is none of those
+// that the system gives away, so it stays free.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(realtest.FreePort(t)))
 }
 
 func TestTheBankOfTheExampleServesInFront(t *testing.T) {
