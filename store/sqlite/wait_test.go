@@ -43,6 +43,7 @@ func TestAChangeWaitsOnceForItsTurnAndForOthers(t *testing.T) {
 	defer func() { require.NoError(t, other.Close()) }()
 	holder, err := other.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
+	refused(1, errBusy) // from here on each change knows that another process holds the file, before it has its turn
 	refused(5, errBusy)
 	require.ErrorIs(t, s.Probe(t.Context()), errBusy)
 	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
