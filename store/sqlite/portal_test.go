@@ -107,19 +107,25 @@ func TestARegistrationWaitsForFewChangesOfAPortal(t *testing.T) {
 // TestAChangeOfAPortalWaitsNoLongerThanAnother: not for its place beside, and not for the turn.
 func TestAChangeOfAPortalWaitsNoLongerThanAnother(t *testing.T) {
 	s := openForTest(t)
-	s.write.wait = time.Second / 2
 	<-s.write.turn
+	for range maxAside {
+		s.write.side <- struct{}{}
+	}
 	var group sync.WaitGroup
+	ended, cancel := context.WithCancel(t.Context())
+	group.Go(func() { cancel() })
+	require.ErrorIs(t, s.EndSession(ended, "a", at(1<<33)), context.Canceled, "its wait is long yet")
+	group.Wait()
+	for range maxAside {
+		<-s.write.side
+	}
+	s.write.wait = time.Second / 2
 	errs := make([]error, 3*maxAside)
 	for i := range errs {
 		group.Go(func() {
 			errs[i] = s.EndSession(context.Background(), fmt.Sprint(i), at(1<<33))
 		})
 	}
-	ended, cancel := context.WithCancel(t.Context())
-	group.Go(func() { cancel() })
-	err := s.EndSession(ended, "a", at(1<<33))
-	require.ErrorIs(t, err, context.Canceled)
 	group.Wait()
 	for _, err := range errs {
 		require.ErrorIs(t, err, errSlow)
