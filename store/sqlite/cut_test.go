@@ -254,9 +254,10 @@ func useAsATool(path string, raw *sql.DB) error {
 		return err
 	}
 	backup := filepath.Join(filepath.Dir(path), "backup.db")
+	err = os.RemoveAll(backup) // of a child that was killed amid its VACUUM INTO
 	_, vacuumErr := raw.Exec("VACUUM")
 	_, backupErr := raw.Exec("VACUUM INTO ?", backup)
-	return errors.Join(s.Close(), vacuumErr, backupErr, os.RemoveAll(backup))
+	return errors.Join(err, s.Close(), vacuumErr, backupErr, os.RemoveAll(backup))
 }
 
 // received counts lines, up to n of them, for a while.
