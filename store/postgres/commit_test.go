@@ -221,6 +221,7 @@ func TestALeaseWhoseCommitWasLostIsHeld(t *testing.T) {
 			direct, s, p := h.seatWithProxy(t)
 			p.where.Store(int32(where))
 			require.NoError(t, s.Reserve(t.Context(), jtiOf("a"), time.Minute))
+			s.Swept() // whose COMMIT would be the one that is cut
 			require.ErrorIs(t, direct.Reserve(t.Context(), jtiOf("a"), time.Minute), store.ErrUnderWay)
 			p.where.Store(int32(where))
 			require.NoError(t, s.Confirm(t.Context(), jtiOf("a")))
