@@ -234,27 +234,29 @@ const (
 	lastPort  = 32767
 )
 
-// given are the ports of FreePort whose tests run.
-var given sync.Map
-
-// FreePort returns a port of loopback that nobody listens at. No other test of the program gets
-// it before the end of this one, and no further call of this one does: whoever asks for several
-// has not yet listened at the first.
+// FreePort returns a port of loopback that nobody listens at, and that no other call returns before
+// the test ends: neither in this process nor in one that runs other tests meanwhile. A server may
+// take a second before it listens, and does not while it is restarted. The same port of UDP, which
+// no server of a test uses, is held as the sign of that. The system frees it, however the process ends.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := firstPort + rand.IntN(lastPort-firstPort+1)
-		if _, taken := given.LoadOrStore(port, true); taken {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		held, err := (&net.ListenConfig{}).ListenPacket(t.Context(), "udp", address)
+		if err != nil {
 			continue
 		}
-		t.Cleanup(func() { given.Delete(port) })
-		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err == nil {
-			if err := listener.Close(); err != nil {
-				t.Fatal(err)
-			}
-			return port
+		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
+		if err != nil {
+			_ = held.Close() // somebody else's port
+			continue
 		}
+		t.Cleanup(func() { _ = held.Close() })
+		if err := listener.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
 	}
 	t.Fatalf("no port between %d and %d is free", firstPort, lastPort)
 	return 0
