@@ -29,6 +29,13 @@ func TestAServerThatDoesNotAnswerIsNotReady(t *testing.T) {
 	require.ErrorIs(t, answers(ctx, http.DefaultClient, "http://127.0.0.1:1/", http.StatusOK), context.Canceled)
 }
 
+// A registry that fails now and then is asked again.
+func TestADownloadThatFailedIsTriedAgain(t *testing.T) {
+	defer func(pause time.Duration) { downloadPause = pause }(downloadPause)
+	downloadPause = time.Millisecond
+	run(t, t.TempDir(), "sh", "-c", "test -e tried || { touch tried; exit 1; }")
+}
+
 func TestAProgramThatIsThereIsFound(t *testing.T) {
 	path, ok := Tool(t, "sh")
 	require.True(t, ok)

@@ -20,6 +20,7 @@ const servers = "OBDCR_SERVERS"
 
 const (
 	downloadTimeout = 15 * time.Minute
+	downloads       = 3                // attempts
 	startTimeout    = 10 * time.Minute // on a busy machine; a free one takes half a minute
 )
 
@@ -83,16 +84,33 @@ func startedBy(t testing.TB, server string) [][]string {
 	return tools
 }
 
-// run runs a program to its end, within the time of a download.
+// downloadPause is the pause after the first failure of a download. That after the second is twice as long.
+var downloadPause = 5 * time.Second
+
+// run runs a program that downloads, to its end. A registry fails now and then: it is asked three
+// times, with a pause.
 func run(t testing.TB, dir, program string, args ...string) {
+	t.Helper()
+	for pause := range downloads {
+		time.Sleep(time.Duration(pause) * downloadPause)
+		out, err := once(t, dir, program, args...)
+		if err == nil {
+			return
+		}
+		if pause == downloads-1 {
+			t.Fatalf("%s: %v\n%s", program, err, out)
+		}
+		t.Logf("%s is run again: %v", program, err)
+	}
+}
+
+func once(t testing.TB, dir, program string, args ...string) ([]byte, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), downloadTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", program, err, out)
-	}
+	return cmd.CombinedOutput()
 }
 
 // write puts the three files of the identity into a folder and returns their paths.
