@@ -97,7 +97,7 @@ func TestABankThatGivesNoUsableAnswerIsToldPlainly(t *testing.T) {
 			t.Parallel()
 			c := instead(t, bad.answer)
 			if name == "hangs" || name == "endless" {
-				c.Timeout, c.CleanUp = 300*time.Millisecond, time.Second
+				c.Timeout, c.CleanUp = 5*time.Second, time.Second // the request has to be sent within it
 			}
 			c.Filter = []string{"register.valid"}
 			begun := time.Now()

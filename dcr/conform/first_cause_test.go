@@ -156,7 +156,7 @@ func TestAnInterruptedFirstRequestIsNoFirstCause(t *testing.T) {
 		interrupt()
 		hangtest.Hang(w, r)
 	})
-	c.Filter, c.CleanUp, c.Timeout = []string{"register.valid"}, 300*time.Millisecond, 2*time.Second
+	c.Filter, c.CleanUp = []string{"register.valid"}, 300*time.Millisecond
 	report, err := conform.Run(ctx, c)
 	require.NoError(t, err)
 	require.Nil(t, report.FirstCause)
