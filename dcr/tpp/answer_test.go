@@ -244,18 +244,33 @@ func TestARefusedCertificateIsNoLostAnswer(t *testing.T) {
 	}
 }
 
+// deadline is a context whose time is over when the channel is closed.
+type deadline struct {
+	context.Context
+	over <-chan struct{}
+}
+
+func (d deadline) Done() <-chan struct{} { return d.over }
+
+func (d deadline) Err() error {
+	select {
+	case <-d.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 func TestADeadlineEndsAnExchange(t *testing.T) {
-	release := make(chan struct{})
+	release, arrived := make(chan struct{}), make(chan struct{})
 	s := newStub(t, func(_ http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
+			close(arrived)
 			<-release
 		}
 	})
 	defer close(release)
-	_ = each(t.Context(), s.client)["get"]() // connects
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	err := each(ctx, s.client)["register"]()
+	err := each(deadline{t.Context(), arrived}, s.client)["register"]()
 	var lost *tpp.NoAnswerError
 	require.ErrorAs(t, err, &lost)
 	assert.Equal(t, "timed out", lost.Reason)
