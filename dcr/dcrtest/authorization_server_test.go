@@ -45,7 +45,7 @@ func TestAnAuthorizationServerMisbehaves(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			as := dcrtest.NewAuthorizationServer(t)
-			bank := dcrtest.NewBank(t, dcrtest.WithProvisioner(as), dcrtest.WithServerConfig(func(c *server.Config) { c.ChangeTimeout = time.Second }))
+			bank := dcrtest.NewBank(t, dcrtest.WithProvisioner(as), dcrtest.WithServerConfig(func(c *server.Config) { c.ChangeTimeout = 5 * time.Second }))
 			tpp := bank.NewTPP(t)
 			c.fault.Times = 1
 			as.OnProvision(c.fault)
