@@ -365,7 +365,7 @@ func TestAServerThatCannotBeReachedHasNoClient(t *testing.T) {
 func TestASlowServerMayHaveTheClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
-		defer theirs.Close()
+		defer func() { _ = theirs.Close() }()
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
 		transport := &http.Transport{DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return ours, nil }}
 		e, err := upstream.New(upstream.Config{RegistrationEndpoint: "https://as.example/register", HTTPClient: &http.Client{Transport: transport},
