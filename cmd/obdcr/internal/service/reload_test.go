@@ -145,10 +145,8 @@ func TestFilesAreReadAgain(t *testing.T) {
 			w.Write(t, "bank.pem", "broken") // and a good list beside it
 			w.Write(t, "other.crl", ca.list(t, big.NewInt(1)))
 			again.do(s)
-			for ends() == firstEnd {
-				time.Sleep(5 * time.Millisecond)
-			}
-			require.Contains(t, s.log.String(), "stays in force")
+			s.waitFor(t, "stays in force", 1)
+			require.Eventually(t, func() bool { return ends() != firstEnd }, time.Minute, 5*time.Millisecond)
 			require.Equal(t, next.Certificate[0], presented(t, s.address))
 			require.Contains(t, s.log.String(), "bank.yaml:7:7: tls/certificate_file: bank.pem")
 

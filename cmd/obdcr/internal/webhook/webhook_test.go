@@ -100,6 +100,17 @@ func (b *bankServer) hooks(t *testing.T, ca *x509.Certificate, timeout time.Dura
 	return h
 }
 
+// provisionedBy asks for a client, again where the time of the hooks was over before the server was asked.
+func (b *bankServer) provisionedBy(t *testing.T, hooks *Hooks) (done dcr.Provisioned, err error) {
+	t.Helper()
+	before := len(b.asked("/dcr/provision"))
+	for tries := 0; tries < 5 && len(b.asked("/dcr/provision")) == before; tries++ {
+		done, err = hooks.Provision(t.Context(), exampleProvisioning())
+	}
+	require.Greater(t, len(b.asked("/dcr/provision")), before)
+	return done, err
+}
+
 func answers(status int, mediaType, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if mediaType != "" {
@@ -212,12 +223,9 @@ func TestEachKindOfAnswer(t *testing.T) {
 			}
 			approved := hooks.Approve(t.Context(), exampleChange())
 			require.Equal(t, c.approve, verdictOf(approved), "%v", approved)
-			before := len(b.asked("/dcr/provision"))
-			done, provisioned := hooks.Provision(t.Context(), exampleProvisioning())
+			done, provisioned := b.provisionedBy(t, hooks)
 			require.Equal(t, c.provision, verdictOf(provisioned), "%v", provisioned)
-			if name != silent || len(b.asked("/dcr/provision")) > before { // its time may be over before it is asked
-				require.Equal(t, c.provision == no, done.Unchanged, "a refusal alone says that nothing was changed")
-			}
+			require.Equal(t, c.provision == no, done.Unchanged, "a refusal alone says that nothing was changed")
 			removed := hooks.Deprovision(t.Context(), dcr.Deprovisioning{ID: "id-1", ClientID: "client-1", State: claims.NewSecret(theState)})
 			require.Equal(t, map[verdict]verdict{yes: yes, no: outage, outage: outage}[c.approve], verdictOf(removed), "a removal is not refused: %v", removed)
 			for _, err := range []error{approved, provisioned, removed} {
