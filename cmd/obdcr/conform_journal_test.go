@@ -22,6 +22,7 @@ import (
 
 	"github.com/obdcr/obdcr/dcr/conform"
 	"github.com/obdcr/obdcr/internal/hangtest"
+	"github.com/obdcr/obdcr/internal/realtest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
@@ -44,7 +45,7 @@ func newTinyBank(t *testing.T) *tinyBank {
 	b := &tinyBank{clients: map[string]bool{}, dir: t.TempDir()}
 	b.server = httptest.NewUnstartedServer(b)
 	require.NoError(t, b.server.Listener.Close())
-	b.server.Listener, err = net.Listen("tcp", freeAddress(t)) // when it has ended, nobody else gets the port
+	b.server.Listener, err = net.Listen("tcp", realtest.FreeAddress(t)) // when it has ended, nobody else gets the port
 	require.NoError(t, err)
 	b.server.TLS = &tls.Config{Certificates: []tls.Certificate{own}}
 	b.server.StartTLS()

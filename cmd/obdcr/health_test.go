@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/obdcr/obdcr/internal/hangtest"
+	"github.com/obdcr/obdcr/internal/realtest"
 )
 
 // moody answers as its path says.
@@ -100,7 +101,7 @@ func TestHealthFailsWithoutAnAnswer(t *testing.T) {
 		{secure.URL + "/fine"}, // of a CA that nobody knows
 		{strings.Replace(plain.URL, "http:", "https:", 1) + "/fine"},
 		{"http://" + listener.Addr().String()},
-		{"http://" + freeAddress(t)},
+		{"http://" + realtest.FreeAddress(t)},
 		{"http://nobody.invalid/"},
 		{secure.URL + "/fine", "--ca", filepath.Join(t.TempDir(), "not-yet.pem")},
 	} {

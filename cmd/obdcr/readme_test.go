@@ -1,13 +1,11 @@
 package main
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -42,7 +40,7 @@ func TestTheREADMEsCommandsDoWhatItSays(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
-	at := freeAddress(t) // of the bank of the examples
+	at := realtest.FreeAddress(t) // of the bank of the examples
 	ran, env, local := map[string]bool{}, os.Environ(), strings.NewReplacer("127.0.0.1:9443", at)
 	var shown string // what the last command wrote to standard output
 	for _, block := range fenced.FindAllStringSubmatch(string(text), -1) {
@@ -121,12 +119,6 @@ func TestQuickstartsOfTheREADMEAreShort(t *testing.T) {
 		}
 		require.LessOrEqual(t, lines, 30, section)
 	}
-}
-
-// freeAddress is an address that nobody listens at. The system gives its port to no other listener.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(realtest.FreePort(t)))
 }
 
 // runBank runs the example until the test ends, and waits until it listens.

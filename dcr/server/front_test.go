@@ -3,12 +3,10 @@ package server_test
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,19 +54,12 @@ func standIn(t *testing.T, initial string) *httptest.Server {
 	return s
 }
 
-// freeAddress returns an address of loopback at which nobody listens. Its port is none of those
-// that the system gives away, so it stays free.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(realtest.FreePort(t)))
-}
-
 func TestTheBankOfTheExampleServesInFront(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	as := standIn(t, "initial")
 	certificate, key, ca := w.certificateFiles(t)
-	address := freeAddress(t)
+	address := realtest.FreeAddress(t)
 	s := settings{Address: address, Issuer: "https://" + address, OrgID: ssatest.DefaultAudience, Database: filepath.Join(t.TempDir(), "clients.db"),
 		Certificate: certificate, Key: key, ClientCAs: ca, Directory: w.directory.Known(), ToDirectory: []ssa.RemoteSource{w.directory.RemoteSource()},
 		Discovery: as.URL + wellKnown, Introspect: as.URL + "/introspect", Register: as.URL + "/reg", ToServer: as.Client(),

@@ -138,7 +138,7 @@ func behindProxy(t *testing.T, p realProxy, s surroundings) *behind {
 		b.config.Clients.Server = []tls.Certificate{b.others.pair(t, leafOptions{hosts: []string{"bank.internal", "localhost"}})}
 		b.config.Clients.ProxyAuthorities = []*x509.Certificate{b.others.root, b.others.issuing}
 	}
-	b.serve(t, freeAddress(t), s.tls) // a bank that comes back finds it free again
+	b.serve(t, realtest.FreeAddress(t), s.tls) // a bank that comes back finds it free again
 	b.start(t, folder, s)
 	return b
 }
@@ -249,7 +249,7 @@ func (b *behind) files(t *testing.T) string {
 // start fills the configuration in, as the head of its file says, and starts the proxy.
 func (b *behind) start(t *testing.T, folder string, s surroundings) {
 	t.Helper()
-	b.address = freeAddress(t)
+	b.address = realtest.FreeAddress(t)
 	b.run = filepath.Join(folder, "run")
 	require.NoError(t, os.Mkdir(b.run, 0o711)) //nolint:gosec // others pass through, as the head of the file says
 	text := fill(t, b.file, map[string]string{"@LISTEN@": b.address, "@TLS@": folder, "@RUN@": b.run, "@MODULES@": modules,

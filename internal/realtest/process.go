@@ -234,6 +234,12 @@ const (
 	lastPort  = 32767
 )
 
+// FreeAddress returns an address of loopback with a port of FreePort.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(FreePort(t)))
+}
+
 // FreePort returns a port of loopback that nobody listens at, and that no other call returns before
 // the test ends: neither in this process nor in one that runs other tests meanwhile. A server may
 // take a second before it listens, and does not while it is restarted. The same port of UDP, which

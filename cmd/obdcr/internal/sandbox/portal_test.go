@@ -197,7 +197,7 @@ func TestThePortalsPortIsKept(t *testing.T) {
 	w := start(t, sandbox.Config{Dir: dir})
 	require.True(t, strings.HasPrefix(w.Ready.Portal, "https://127.0.0.1:"))
 	w.stop()
-	w = start(t, sandbox.Config{Dir: dir, Portal: freeAddress(t)})
+	w = start(t, sandbox.Config{Dir: dir, Portal: realtest.FreeAddress(t)})
 	at := w.Ready.Portal
 	w.stop()
 	w = start(t, sandbox.Config{Dir: dir})

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,15 +23,10 @@ var aTime = time.Date(2035, 6, 7, 8, 9, 10, 0, time.UTC)
 // onPorts is a Config by which two sandboxes have the same addresses, one after the other.
 func onPorts(t *testing.T) func(seed string, at time.Time) sandbox.Config {
 	t.Helper()
-	bank, portal, directory := freeAddress(t), freeAddress(t), freeAddress(t)
+	bank, portal, directory := realtest.FreeAddress(t), realtest.FreeAddress(t), realtest.FreeAddress(t)
 	return func(seed string, at time.Time) sandbox.Config {
 		return sandbox.Config{Dir: filepath.Join(t.TempDir(), "sandbox"), Listen: bank, Portal: portal, Directory: directory, Seed: seed, StartAt: at}
 	}
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	return "127.0.0.1:" + strconv.Itoa(realtest.FreePort(t))
 }
 
 // contents returns the files of a folder.

@@ -27,6 +27,7 @@ import (
 	"github.com/obdcr/obdcr/cmd/obdcr/internal/sandbox"
 	"github.com/obdcr/obdcr/internal/fulltest"
 	"github.com/obdcr/obdcr/internal/jose"
+	"github.com/obdcr/obdcr/internal/realtest"
 	"github.com/obdcr/obdcr/ssa/ssatest"
 )
 
@@ -153,7 +154,7 @@ func start(t testing.TB, c sandbox.Config) *world {
 func onFreePorts(t testing.TB, host string, c sandbox.Config) sandbox.Config {
 	t.Helper()
 	for _, address := range []*string{&c.Listen, &c.Directory, &c.Portal} {
-		*address = strings.Replace(freeAddress(t), "127.0.0.1", host, 1)
+		*address = strings.Replace(realtest.FreeAddress(t), "127.0.0.1", host, 1)
 	}
 	return c
 }
